@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The context: allocator, log, threads, instruction set. Everything else hangs from one. */
+#ifndef FOVEA_CONTEXT_H
+#define FOVEA_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fovea/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fv_ctx fv_ctx;
+
+/**
+ * An allocator. `alloc` returns `size` bytes aligned to `align` (a power of two, at least sizeof(void *)) or NULL;
+ * `release` takes NULL. Both may be called from several threads at once.
+ */
+typedef struct fv_allocator {
+    void *(*alloc)(void *user, size_t size, size_t align);
+    void (*release)(void *user, void *ptr, size_t size);
+    void *user;
+} fv_allocator;
+
+typedef enum fv_log_level { FV_LOG_ERROR, FV_LOG_WARN, FV_LOG_INFO, FV_LOG_DEBUG } fv_log_level;
+
+/** Receives one line without its newline. `topic` names the part that speaks ("plan", "data", "train"). Any thread. */
+typedef void (*fv_log_fn)(void *user, fv_log_level level, const char *topic, const char *line);
+
+/** Options of a context; a zeroed struct means the defaults. */
+typedef struct fv_ctx_options {
+    fv_allocator allocator; /* all NULL: aligned malloc */
+    fv_log_fn log;          /* NULL: lines are dropped */
+    void *log_user;
+    int threads;     /* 0: FOVEA_NUM_THREADS, then OMP_NUM_THREADS, then affinity mask and cgroup quota */
+    const char *isa; /* "scalar", "neon", "avx2", "avx512": an upper limit; NULL: FOVEA_CPU, then the best there is */
+    int64_t memory;  /* bytes that plans may use; 0: 80 % of the cgroup limit or of physical memory */
+    const char *topics; /* comma-separated topics logged at debug level ("plan"); NULL: FOVEA_LOG */
+} fv_ctx_options;
+
+/**
+ * Creates a context. On failure *ctx is NULL and the status tells why (VALUE for an unknown `isa` or one that the
+ * processor lacks). A context may be used from one thread at a time unless a function says otherwise; use one
+ * context per thread for concurrent work.
+ */
+FV_API fv_status fv_ctx_create(const fv_ctx_options *options, fv_ctx **ctx);
+/** Destroys *ctx and sets it to NULL. Everything made from it must be gone before. Takes NULL and pointers to NULL. */
+FV_API void fv_ctx_destroy(fv_ctx **ctx);
+
+/** The message of the last failure in this context: one line, file or object first. "" when none. Valid until the next
+ * failure. */
+FV_API const char *fv_ctx_error(const fv_ctx *ctx);
+/** The hint that goes with fv_ctx_error: how to cure it. "" when none. */
+FV_API const char *fv_ctx_hint(const fv_ctx *ctx);
+/** Number of threads that work in this context. */
+FV_API int fv_ctx_threads(const fv_ctx *ctx);
+/** Name of the instruction set in use: "scalar", "neon", "avx2" or "avx512". */
+FV_API const char *fv_ctx_isa(const fv_ctx *ctx);
+/** Name of the processor. */
+FV_API const char *fv_ctx_processor(const fv_ctx *ctx);
+/** Bytes allocated through this context now, and the most there ever were. Either pointer may be NULL. */
+FV_API void fv_ctx_memory(const fv_ctx *ctx, int64_t *now, int64_t *peak);
+/** Bytes that plans may use (fv_ctx_options.memory, resolved). */
+FV_API int64_t fv_ctx_memory_limit(const fv_ctx *ctx);
+
+/** "0.1.0" */
+FV_API const char *fv_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

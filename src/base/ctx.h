@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The context as the library sees it: failing with a text, logging, allocating. */
+#ifndef FV_BASE_CTX_H
+#define FV_BASE_CTX_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fovea/context.h>
+
+#include "base/cpu.h"
+
+/* Readable bytes behind every buffer: kernels may over-read that far and never over-write. */
+#define FV_TAIL_PAD ((size_t)256)
+/* Alignment of every buffer that kernels touch. */
+#define FV_ALIGN ((size_t)64)
+
+/*
+ * Records the text of a failure and returns `status`, so that `return fv_fail(ctx, FV_ERR_SHAPE, "conv2d '%s': ...")`
+ * reads as one statement. The text is one line: what, where, found, expected. Any thread (the last one wins).
+ */
+fv_status fv_fail(fv_ctx *ctx, fv_status status, const char *format, ...) FV_PRINTF(3, 4);
+/* Adds the cure to the failure recorded last: `fv_fail_hint(ctx, fv_fail(...), "use --lr below 1")`. Returns status. */
+fv_status fv_fail_hint(fv_ctx *ctx, fv_status status, const char *format, ...) FV_PRINTF(3, 4);
+/* Records an errno failure of `verb` ("open", "write") on path: NOT_FOUND, PERMISSION, NO_SPACE or IO by errno. */
+fv_status fv_fail_errno(fv_ctx *ctx, int error, const char *verb, const char *path);
+/* Puts "prefix: " in front of the recorded message (a file name around a parser's message). Returns status. */
+fv_status fv_fail_prefix(fv_ctx *ctx, fv_status status, const char *prefix);
+/* Records "out of memory: N bytes for WHAT" and returns FV_ERR_NO_MEMORY. */
+fv_status fv_fail_memory(fv_ctx *ctx, size_t size, const char *what);
+/* Forgets the recorded failure (after a caller has dealt with it). */
+void fv_fail_clear(fv_ctx *ctx);
+
+/* Sends one line to the log callback. DEBUG lines go out only for topics asked for. Any thread. */
+void fv_log(fv_ctx *ctx, fv_log_level level, const char *topic, const char *format, ...) FV_PRINTF(4, 5);
+/* Whether debug lines of a topic would go out (to skip costly formatting). */
+bool fv_log_wants(const fv_ctx *ctx, const char *topic);
+
+/*
+ * Memory through the context's allocator. All return NULL on failure, having recorded NO_MEMORY; sizes are checked
+ * for overflow. Memory is 64-byte aligned and has FV_TAIL_PAD readable bytes behind it. fv_free takes NULL. Any thread.
+ */
+void *fv_malloc(fv_ctx *ctx, size_t size);
+void *fv_calloc(fv_ctx *ctx, size_t count, size_t size);
+/* Grows or shrinks; on failure the old block stays valid and is still the caller's. */
+void *fv_realloc(fv_ctx *ctx, void *ptr, size_t size);
+char *fv_strdup(fv_ctx *ctx, const char *text);
+void fv_free(fv_ctx *ctx, void *ptr);
+/* The whole-object idiom: T *x = fv_new(ctx, T); zeroed. */
+#define fv_new(ctx, T) ((T *)fv_calloc((ctx), 1, sizeof(T)))
+
+/* Overflow-checked sizes: true and *out on success, false on overflow or a negative operand. */
+bool fv_size_mul(int64_t a, int64_t b, int64_t *out);
+bool fv_size_add(int64_t a, int64_t b, int64_t *out);
+
+/* The processor's facts, and the instruction set in use. */
+const fv_cpu *fv_ctx_cpu(const fv_ctx *ctx);
+fv_isa fv_ctx_isa_id(const fv_ctx *ctx);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files: read whole, map, write atomically, checksums, folders, locks. */
+#ifndef FV_BASE_FILE_H
+#define FV_BASE_FILE_H
+
+#include "base/ctx.h"
+
+/* Reads a whole file; *data is the caller's (fv_free), NUL-terminated behind *size. `max` > 0 limits the size
+ * (DATA_TOO_LARGE). A file that begins with the gzip magic is inflated when `gunzip` is set (max limits the inflated
+ * size). */
+fv_status fv_file_read(fv_ctx *ctx, const char *path, int64_t max, bool gunzip, uint8_t **data, int64_t *size);
+
+/* A read-only mapping. */
+typedef struct fv_mapping {
+    const uint8_t *data;
+    int64_t size;
+} fv_mapping;
+fv_status fv_file_map(fv_ctx *ctx, const char *path, fv_mapping *mapping);
+void fv_file_unmap(fv_mapping *mapping);
+
+/*
+ * Atomic writing: bytes go to a temporary file in the same folder; `commit` does fsync, rename, fsync of the folder, so
+ * that a reader sees the old file or the whole new one. `abort` (or a failed write) removes the temporary file. Full
+ * disk: NO_SPACE, old file intact.
+ */
+typedef struct fv_writer fv_writer;
+fv_status fv_writer_open(fv_ctx *ctx, const char *path, fv_writer **writer);
+fv_status fv_writer_put(fv_writer *writer, const void *data, size_t size);
+fv_status fv_writer_commit(fv_writer **writer); /* destroys the writer either way */
+void fv_writer_abort(fv_writer **writer);
+/* All three in one. */
+fv_status fv_file_write(fv_ctx *ctx, const char *path, const void *data, size_t size);
+
+bool fv_path_exists(const char *path);
+bool fv_path_is_dir(const char *path);
+/* Creates a folder and its parents. */
+fv_status fv_path_mkdirs(fv_ctx *ctx, const char *path);
+/* Free bytes on the file system of path; -1 if unknown. */
+int64_t fv_path_free_bytes(const char *path);
+/* "a/b" from parts; the caller's (fv_free); NULL on failure. */
+char *fv_path_join(fv_ctx *ctx, const char *a, const char *b);
+
+/* Names in a folder, byte-wise sorted, without . and ..; list and names are one block, free with fv_free(ctx, *names).
+ */
+fv_status fv_path_list(fv_ctx *ctx, const char *path, char ***names, int64_t *count);
+
+/* An exclusive lock file (flock + pid inside); LOCKED names the holder. */
+typedef struct fv_lock {
+    int fd;
+} fv_lock;
+fv_status fv_lock_take(fv_ctx *ctx, const char *path, fv_lock *lock);
+void fv_lock_release(fv_lock *lock);
+
+/* SHA-256 (FIPS 180-4), streaming. */
+typedef struct fv_sha256 {
+    uint32_t state[8];
+    uint64_t bytes;
+    uint8_t block[64];
+} fv_sha256;
+void fv_sha256_init(fv_sha256 *h);
+void fv_sha256_update(fv_sha256 *h, const void *data, size_t size);
+void fv_sha256_final(fv_sha256 *h, uint8_t digest[32]);
+/* Lower-case hex of a digest: 64 characters and NUL. */
+void fv_sha256_hex(const uint8_t digest[32], char hex[65]);
+
+/* Monotonic seconds (CLOCK_MONOTONIC), for durations; wall clock seconds since 1970, for logs only. */
+double fv_time_monotonic(void);
+double fv_time_wall(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Growable text, nearest words, numbers from text. */
+#ifndef FV_BASE_TEXT_H
+#define FV_BASE_TEXT_H
+
+#include "base/ctx.h"
+
+/* Growable text. Zero-initialise with the context: fv_str s = {.ctx = ctx}. A failed append sets `failed` and keeps the
+ * rest valid. */
+typedef struct fv_str {
+    fv_ctx *ctx;
+    char *data; /* NUL-terminated once anything was appended; NULL before */
+    size_t size, capacity;
+    bool failed; /* an allocation failed: check once at the end */
+} fv_str;
+
+void fv_str_append(fv_str *s, const char *text);
+void fv_str_append_n(fv_str *s, const void *data, size_t size);
+void fv_str_printf(fv_str *s, const char *format, ...) FV_PRINTF(2, 3);
+void fv_str_vprintf(fv_str *s, const char *format, va_list args);
+/* Appends text as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. */
+void fv_str_json(fv_str *s, const char *text);
+/* Appends one CSV field, quoted per RFC 4180 when needed. */
+void fv_str_csv(fv_str *s, const char *text);
+/* The text, never NULL ("" before the first append). */
+const char *fv_str_get(const fv_str *s);
+void fv_str_free(fv_str *s);
+/* FV_OK, or NO_MEMORY if any append failed. */
+fv_status fv_str_status(const fv_str *s);
+
+/* The word nearest to `word` (Damerau-Levenshtein distance at most max(2, length/3)), or NULL. `words` ends with NULL.
+ */
+const char *fv_text_nearest(const char *word, const char *const *words);
+
+/* Strict number reading: the whole text must be the number ("12", "1e-3", for sizes also "2G", "512M"). */
+bool fv_text_to_int(const char *text, int64_t *value);
+bool fv_text_to_double(const char *text, double *value);
+bool fv_text_to_bytes(const char *text, int64_t *value);
+bool fv_text_to_bool(const char *text, bool *value); /* true/false, yes/no, on/off, 1/0 */
+
+/* Shell-like match with * and ? over the whole text. */
+bool fv_text_match(const char *pattern, const char *text);
+
+#endif
