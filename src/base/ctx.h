@@ -55,6 +55,13 @@ void fv_free(fv_ctx *ctx, void *ptr);
 bool fv_size_mul(int64_t a, int64_t b, int64_t *out);
 bool fv_size_add(int64_t a, int64_t b, int64_t *out);
 
+/*
+ * Objects of upper floors that live as long as the context (registries, caches). `key` is the address of any static
+ * object of the owner; attach takes ownership and calls `destroy(ctx, object)` in reverse order when the context goes.
+ */
+fv_status fv_ctx_attach(fv_ctx *ctx, const void *key, void *object, void (*destroy)(fv_ctx *ctx, void *object));
+void *fv_ctx_attached(const fv_ctx *ctx, const void *key);
+
 /* The processor's facts, and the instruction set in use. */
 const fv_cpu *fv_ctx_cpu(const fv_ctx *ctx);
 fv_isa fv_ctx_isa_id(const fv_ctx *ctx);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an operator is. The built-in operators (src/ops) are rows of this type, and a program can register its own
+ * with fv_op_register: they are planned, differentiated, saved and printed by the same machinery.
+ */
+#ifndef FOVEA_OP_H
+#define FOVEA_OP_H
+
+#include <fovea/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fv_op fv_op;
+typedef struct fv_node fv_node;
+typedef struct fv_graph fv_graph;
+
+/** What a value is to the graph. */
+typedef enum fv_role {
+    FV_ROLE_COMPUTED, /* output of a node */
+    FV_ROLE_INPUT,    /* bound by the caller at every run: images, labels */
+    FV_ROLE_PARAM,    /* trained */
+    FV_ROLE_STATE,    /* belongs to the model but is not trained: running mean and variance */
+    FV_ROLE_CONST     /* the number in fv_val.constant, repeated */
+} fv_role;
+
+/** A value: the edge of the graph. */
+typedef struct fv_val {
+    int32_t id; /* index in the graph */
+    fv_dtype dtype;
+    fv_role role;
+    fv_shape shape;
+    const char *name; /* unique in the graph; parameters: the name in the model file */
+    fv_node *def;     /* node that computes it; NULL unless COMPUTED */
+    int32_t def_index;
+    double constant; /* CONST only */
+} fv_val;
+
+/** A node: one use of an operator. `in[i]` is NULL where an optional operand is absent. */
+struct fv_node {
+    int32_t id;
+    const fv_op *op;
+    const char *name; /* unique in the graph; shown in messages */
+    const void *attr; /* the operator's attribute struct */
+    int32_t n_in, n_out;
+    fv_val **in, **out;
+};
+
+/** Kinds of attributes and the C type each is stored as. */
+typedef enum fv_attr_kind {
+    FV_ATTR_INT,  /* int64_t */
+    FV_ATTR_INT2, /* int64_t[2]: height, width; text accepts one number for both */
+    FV_ATTR_PAD,  /* int64_t[4]: top, left, bottom, right; text accepts one number, or two (vertical, horizontal) */
+    FV_ATTR_INTS, /* fv_ints: up to 8 numbers */
+    FV_ATTR_REAL, /* double */
+    FV_ATTR_BOOL, /* bool */
+    FV_ATTR_ENUM  /* int32_t, index into `names` */
+} fv_attr_kind;
+
+typedef struct fv_ints {
+    int64_t count, value[8];
+} fv_ints;
+
+/** One attribute: how to read, check, print and default it. A table ends with a NULL key. */
+typedef struct fv_attr {
+    const char *key;
+    fv_attr_kind kind;
+    size_t offset;
+    double def, min, max;     /* for pairs and pads: of every element */
+    const char *const *names; /* ENUM: NULL-terminated */
+    const char *doc;          /* one sentence for the generated reference */
+} fv_attr;
+
+/** Properties that passes and planners ask for instead of names. */
+enum {
+    FV_T_VIEW = 1 << 0,     /* out[0] is in[0] under another shape: no work, shared memory */
+    FV_T_INPLACE = 1 << 1,  /* out[0] may overwrite in[0] */
+    FV_T_MONOTONE = 1 << 2, /* elementwise and non-decreasing: commutes with taking a maximum */
+    FV_T_MAXIMUM = 1 << 3,  /* every output is one of the inputs, the largest of a window: commutes with MONOTONE */
+    FV_T_FUSES_ACTIVATION =
+        1 << 4,                   /* attribute struct begins with `int32_t activation` (fv_activation), applied last */
+    FV_T_FUSES_RESIDUAL = 1 << 5, /* in[3], when present, is added before the activation */
+    FV_T_STOCHASTIC = 1 << 6,     /* uses the run's seed and step */
+    FV_T_UPDATES_STATE = 1 << 7,  /* writes its operands of role STATE in place: never removed as dead */
+    FV_T_WEIGHTED =
+        1 << 8, /* in[1] is a weight, in[2] an optional bias; linear in in[0]; output channels are in[1]'s dim 0 */
+    FV_T_ADD = 1 << 9,       /* out = in[0] + in[1], equal shapes */
+    FV_T_LOSS = 1 << 10,     /* out[0] is a scalar loss; in[1] the target */
+    FV_T_BACKWARD = 1 << 11, /* appears only in gradients: no gradient of its own */
+    FV_T_SHARDED = 1 << 12   /* sums over samples by logical shards (see fv_call.shards) */
+};
+
+/** Activations that can ride in another operator's epilogue. */
+typedef enum fv_activation {
+    FV_ACT_NONE = 0,
+    FV_RELU,
+    FV_RELU6,
+    FV_LEAKY_RELU,
+    FV_SIGMOID,
+    FV_TANH,
+    FV_HARD_SIGMOID,
+    FV_HARD_SWISH,
+    FV_SILU,
+    FV_SOFTMAX,
+    FV_ACTIVATION_COUNT
+} fv_activation;
+
+/** Work of one run of a node. */
+typedef struct fv_cost {
+    double macs;  /* multiply-adds of convolutions and products (fused ones count as one) */
+    double flops; /* all floating-point operations: 2 * macs + the rest */
+    double bytes; /* read and written, each operand once */
+} fv_cost;
+
+/** One run of a node: operand addresses and the run's randomness. Absent operands are NULL. */
+typedef struct fv_call {
+    const fv_node *node;
+    void *const *in; /* operands; role STATE may be written by FV_T_UPDATES_STATE operators */
+    void *const *out;
+    void *workspace;     /* solver->workspace bytes, 64-byte aligned, contents undefined */
+    const void *packed;  /* what the solver's pack wrote */
+    uint64_t seed, step; /* key of random numbers */
+    int shards;          /* sums across samples: this many consecutive groups of n/shards samples, then a binary tree */
+} fv_call;
+
+/** Appends nodes to a graph: what gradients and rewrites get. Failures stick and surface when the pass ends. */
+typedef struct fv_builder fv_builder;
+
+/**
+ * Appends a node `op` with the given operands (copied) and attributes (copied; NULL: defaults); returns its first
+ * output, or NULL once anything failed (NULL operands that come from a failure are accepted). Names derive from the
+ * node being differentiated or rewritten.
+ */
+FV_API fv_val *fv_emit(fv_builder *builder, const char *op, const void *attr, fv_val *const *in, int n_in);
+/** The i-th output of the node that computes `first`. */
+FV_API fv_val *fv_emit_out(fv_builder *builder, fv_val *first, int i);
+/** Whether a gradient with respect to `val` is wanted. */
+FV_API bool fv_emit_wanted(const fv_builder *builder, const fv_val *val);
+/** A scalar constant of the graph's float type. */
+FV_API fv_val *fv_emit_const(fv_builder *builder, double value, const fv_shape *shape);
+/** Fails the pass with a text about `node`. */
+FV_API fv_status fv_emit_fail(fv_builder *builder, const fv_node *node, const char *format, ...) FV_PRINTF(3, 4);
+
+/** An operator: one row. Hooks may be NULL where the comment says so. */
+struct fv_op {
+    const char *name; /* "conv2d" */
+    const char *doc;  /* one paragraph: formula, operands and shapes */
+    int8_t n_in_min, n_in_max, n_out;
+    uint32_t traits;
+    fv_activation fuses_as;      /* activations: what they are in an epilogue; else FV_ACT_NONE */
+    const char *const *operands; /* names of in[] then out[]: "src", "wei", "bia", "dst" */
+    const char *const *letters;  /* dimension letters of in[], e.g. "nhwc", "krsc", "k", for problem texts */
+    size_t attr_size;            /* of the attribute struct; 0: none */
+    const fv_attr *attrs;        /* ends with a NULL key; NULL: none */
+
+    /** Sets dtype and shape of every output from operands and attributes: the only place constraints are checked. */
+    fv_status (*infer)(fv_ctx *ctx, const fv_node *node);
+    /** d_in[i] = gradient nodes for every in[i] that fv_emit_wanted; d_out[i] may be NULL (zero). NULL: not
+     * differentiable. */
+    fv_status (*grad)(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in);
+    /** Work of one run. NULL: one flop per output element. */
+    fv_cost (*cost)(const fv_node *node);
+    /** Plain loops for f32 and f64 (fv_get, fv_set), single-threaded; the definition of the result. */
+    void (*ref)(const fv_call *call);
+    /**
+     * Replaces the node when a graph is compiled for training or inference: sets out[] from the operands in[]
+     * (possibly to an operand itself). NULL: the node stays.
+     */
+    fv_status (*lower)(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out);
+    /**
+     * Inference only: folds the node into `producer` (FV_T_WEIGHTED, computes in[0], no activation, used once) by
+     * emitting a producer with other weights: sets *out, or leaves it NULL to decline. `in` are operands of node (in[0]
+     * unused), `producer_in` those of producer. NULL: never folds.
+     */
+    fv_status (*fold)(fv_builder *b, const fv_node *node, const fv_node *producer, fv_val *const *in,
+                      fv_val *const *producer_in, fv_val **out);
+};
+
+/** Element i of an array of type dtype as double, and back (rounded once). For plain loops. */
+static inline double fv_get(fv_dtype dtype, const void *data, int64_t i)
+{
+    switch (dtype) {
+    case FV_F32:
+        return (double)((const float *)data)[i];
+    case FV_F64:
+        return ((const double *)data)[i];
+    case FV_I32:
+        return (double)((const int32_t *)data)[i];
+    case FV_I64:
+        return (double)((const int64_t *)data)[i];
+    default:
+        return (double)((const uint8_t *)data)[i];
+    }
+}
+
+static inline void fv_set(fv_dtype dtype, void *data, int64_t i, double value)
+{
+    switch (dtype) {
+    case FV_F32:
+        ((float *)data)[i] = (float)value;
+        break;
+    case FV_F64:
+        ((double *)data)[i] = value;
+        break;
+    case FV_I32:
+        ((int32_t *)data)[i] = (int32_t)value;
+        break;
+    case FV_I64:
+        ((int64_t *)data)[i] = (int64_t)value;
+        break;
+    default:
+        ((uint8_t *)data)[i] = (uint8_t)value;
+        break;
+    }
+}
+
+/** Fails an infer hook: "conv2d 'res3a': " + the text; records SHAPE. */
+FV_API fv_status fv_node_fail(fv_ctx *ctx, const fv_node *node, const char *format, ...) FV_PRINTF(3, 4);
+
+/** Registers an operator with a context; `op` must outlive it. ARGUMENT when the name is taken or a hook is missing. */
+FV_API fv_status fv_op_register(fv_ctx *ctx, const fv_op *op);
+
+/** Built-in operators, in order of their names; *count is set. */
+FV_API const fv_op *const *fv_op_list(int *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

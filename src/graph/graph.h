@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The graph: values and nodes in topological order, built by appending. A graph is never edited: passes read one
+ * graph and append to a new one. All of it lives in one arena.
+ */
+#ifndef FV_GRAPH_GRAPH_H
+#define FV_GRAPH_GRAPH_H
+
+#include <fovea/op.h>
+
+#include "base/arena.h"
+#include "base/doc.h"
+#include "base/json.h"
+#include "base/text.h"
+
+struct fv_graph {
+    fv_ctx *ctx;
+    fv_arena *arena;
+    fv_val **vals; /* by id */
+    int32_t n_vals, cap_vals;
+    fv_node **nodes; /* topological order */
+    int32_t n_nodes, cap_nodes;
+    fv_val **outputs; /* what a run must produce, in order */
+    int32_t n_outputs, cap_outputs;
+    const fv_op *(*find_op)(fv_ctx *ctx, const char *name); /* the table above, handed in so that arrows point down */
+};
+
+fv_status fv_graph_create(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), fv_graph **graph);
+void fv_graph_destroy(fv_graph **graph);
+
+/* Appends a value without a node. Names are copied and must be unique (ARGUMENT otherwise). */
+fv_status fv_graph_input(fv_graph *g, const char *name, fv_dtype dtype, const fv_shape *shape, fv_val **val);
+fv_status fv_graph_param(fv_graph *g, const char *name, fv_role role, fv_dtype dtype, const fv_shape *shape,
+                         fv_val **val);
+fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_shape *shape, fv_val **val);
+
+/*
+ * Appends a node: copies attr (NULL: defaults) and operands, checks operand count, dtypes and attribute ranges, calls
+ * infer. `name` NULL or "": made from the operator's name and a number. Outputs are named "<node>" or "<node>:<i>" for
+ * i > 0.
+ */
+fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const void *attr, fv_val *const *in, int n_in,
+                       fv_node **node);
+fv_status fv_graph_output(fv_graph *g, fv_val *val);
+fv_val *fv_graph_find(const fv_graph *g, const char *name); /* by value name; NULL if absent */
+
+/* Number of uses of each value by id (operands + outputs); `uses` has n_vals entries. */
+void fv_graph_uses(const fv_graph *g, int32_t *uses);
+
+/* Attributes: defaults; from a parsed document (unknown key, wrong type or range: message with place and nearest key);
+ * to text. */
+void fv_attr_defaults(const fv_op *op, void *attr);
+fv_status fv_attr_read(const fv_op *op, void *attr, const fv_doc *doc, const fv_doc_node *map,
+                       const char *const *also_allowed);
+fv_status fv_attr_check(fv_ctx *ctx, const fv_op *op, const char *node, const void *attr);
+/* "stride=2,2 pad=1,1,1,1": only attributes that differ from their defaults; one number when all are equal. */
+void fv_attr_text(const fv_op *op, const void *attr, fv_str *out);
+/* From such a text: VALUE or UNKNOWN_OPTION naming the nearest key. */
+fv_status fv_attr_parse(fv_ctx *ctx, const fv_op *op, void *attr, const char *text);
+void fv_attr_json(const fv_op *op, const void *attr, fv_json *out);
+
+/* Whole graphs: verification (order, uniqueness, shapes re-inferred), text, Graphviz, JSON (the form in model files).
+ */
+fv_status fv_graph_verify(const fv_graph *g);
+void fv_graph_text(const fv_graph *g, fv_str *out);
+void fv_graph_dot(const fv_graph *g, fv_str *out);
+void fv_graph_json(const fv_graph *g, fv_json *out);
+fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), const fv_doc *doc,
+                             const fv_doc_node *node, fv_graph **graph);
+
+/* ---- passes: each makes *out from g; *out is NULL on failure; g stays as it is. `map` (n_vals of g entries or NULL)
+ * receives for every value of g its counterpart in *out, or NULL when it is gone. ---- */
+
+/* A copy with another batch size, float dtype and the operators' `lower` hooks applied. dim 0 of every INPUT becomes n.
+ */
+fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, bool training, fv_graph **out, fv_val **map);
+/*
+ * Appends the gradient of the scalar `loss` to a copy of g. `wanted` lists values of g; d_wanted[i] receives the
+ * gradient value in *out (NULL when loss does not depend on it). Gradients of a value with several uses are added in
+ * order of use, first use first.
+ */
+fv_status fv_pass_gradient(const fv_graph *g, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted,
+                           fv_graph **out, fv_val **map);
+/* Removes nodes that no output and no state update depends on. */
+fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
+/* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */
+fv_status fv_pass_pool_first(const fv_graph *g, fv_graph **out, fv_val **map);
+/* An activation behind a FUSES_ACTIVATION node whose value has no other use rides in that node. */
+fv_status fv_pass_fuse_activation(const fv_graph *g, fv_graph **out, fv_val **map);
+/* ADD behind a FUSES_RESIDUAL node whose value has no other use. The fused node stands where the addition stood. */
+fv_status fv_pass_fuse_residual(const fv_graph *g, fv_graph **out, fv_val **map);
+/* Inference: operators with a `fold` hook fold into the weighted node before them. */
+fv_status fv_pass_fold(const fv_graph *g, fv_graph **out, fv_val **map);
+
+#endif
