@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attribute structs of the operators. The keys, defaults and ranges are in each operator's file. */
+#ifndef FV_OPS_ATTR_H
+#define FV_OPS_ATTR_H
+
+#include <fovea/op.h>
+
+/* Structs of operators that fuse an activation begin with it (FV_T_FUSES_ACTIVATION). */
+typedef struct fv_conv2d_attr {
+    int32_t activation;
+    int64_t stride[2], dilation[2];
+    int64_t pad[4]; /* top, left, bottom, right */
+    int64_t groups;
+    int64_t size[2]; /* conv2d_bwd_data: h, w of src; conv2d_bwd_weights: r, s; conv2d: unused (0) */
+} fv_conv2d_attr;
+
+typedef struct fv_conv_transpose2d_attr {
+    int64_t stride[2], dilation[2], pad[4], output_pad[2], groups;
+} fv_conv_transpose2d_attr;
+
+typedef struct fv_dense_attr {
+    int32_t activation;
+} fv_dense_attr;
+
+typedef struct fv_reshape_attr {
+    fv_ints dims; /* without the batch; one may be -1 */
+} fv_reshape_attr;
+
+typedef struct fv_pool2d_attr {
+    int32_t activation;
+    int64_t size[2], stride[2], pad[4]; /* stride 0: equal to size */
+    bool ceil, count_include_pad;
+    int64_t src_size[2]; /* backward: h, w of src */
+} fv_pool2d_attr;
+
+typedef struct fv_adaptive_pool_attr {
+    int64_t output[2];   /* p, q */
+    int64_t src_size[2]; /* backward */
+} fv_adaptive_pool_attr;
+
+typedef struct fv_batch_norm_attr {
+    int32_t activation;
+    double eps, momentum; /* running = (1 - momentum) * running + momentum * batch */
+} fv_batch_norm_attr;
+
+typedef struct fv_act_attr {
+    double alpha; /* leaky_relu: slope for x < 0 */
+} fv_act_attr;
+
+typedef struct fv_eltwise_attr {
+    int32_t activation;
+} fv_eltwise_attr;
+
+typedef struct fv_dropout_attr {
+    double rate;
+    int64_t stream; /* which dropout of the network: part of the key of its random numbers */
+} fv_dropout_attr;
+
+typedef struct fv_slice_attr {
+    int64_t begin, count; /* channels */
+    int64_t channels;     /* backward: channels of src */
+} fv_slice_attr;
+
+typedef struct fv_groups_attr {
+    int64_t groups;
+} fv_groups_attr;
+
+typedef struct fv_pad_attr {
+    int64_t pad[4];      /* top, left, bottom, right */
+    int64_t channels[2]; /* zeros before and behind the channels */
+    double value;
+} fv_pad_attr;
+
+typedef struct fv_upsample_attr {
+    int64_t scale[2];
+    int32_t mode; /* 0 nearest, 1 bilinear (align_corners false) */
+} fv_upsample_attr;
+
+typedef struct fv_lrn_attr {
+    int64_t size;
+    double alpha, beta, k; /* dst = src / (k + alpha / size * sum of squares over size channels) ^ beta */
+} fv_lrn_attr;
+
+typedef struct fv_loss_attr {
+    double smoothing; /* softmax_cross_entropy: label smoothing in [0, 1) */
+    double delta;     /* huber */
+} fv_loss_attr;
+
+#endif
