@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data: from files to batches. */
+#ifndef FOVEA_DATA_H
+#define FOVEA_DATA_H
+
+#include <fovea/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- images ---- */
+
+/** A decoded image: 8 bits, h x w x c, c = 1 (grey), 3 (RGB) or 4 (RGBA), rows without gaps. */
+typedef struct fv_image {
+    uint8_t *data; /* through the context's allocator */
+    int64_t h, w, c;
+} fv_image;
+
+typedef struct fv_decode_options {
+    int64_t max_pixels; /* 0: 178,956,970; larger headers are DATA_TOO_LARGE before any allocation */
+    bool ignore_exif;
+    bool salvage; /* decode what a truncated file has, the rest grey */
+} fv_decode_options;
+
+/** What decoding noticed, for counts and warnings. */
+typedef struct fv_decode_notes {
+    const char *format; /* "jpeg", "png" */
+    bool cmyk, alpha, palette, grey, sixteen_bit, exif_rotated, corrupt_markers, salvaged;
+    int64_t bad_byte; /* where a truncated or corrupt file ends; -1 */
+} fv_decode_notes;
+
+/**
+ * Decodes a JPEG or PNG (judged by content) from memory. `name` is for messages. DATA_TRUNCATED with byte offset,
+ * DATA_FORMAT, DATA_TOO_LARGE. notes may be NULL. Thread-safe. On success the caller frees with fv_image_free.
+ */
+FV_API fv_status fv_image_decode(fv_ctx *ctx, const char *name, const void *data, size_t size,
+                                 const fv_decode_options *options, fv_image *image, fv_decode_notes *notes);
+FV_API fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
+                               fv_decode_notes *notes);
+FV_API void fv_image_free(fv_ctx *ctx, fv_image *image);
+/** Writes a PNG atomically. */
+FV_API fv_status fv_image_write_png(fv_ctx *ctx, const char *path, const fv_image *image);
+/** Bilinear resize with antialiasing (Pillow's BILINEAR: triangle filter scaled by the reduction, 8-bit, within one
+ * grey level of it). */
+FV_API fv_status fv_image_resize(fv_ctx *ctx, const fv_image *src, int64_t h, int64_t w, bool antialias, fv_image *dst);
+/** Image -> network input: channels converted, resized, cropped, normalized: dst is h x w x c floats. What predict,
+ * eval and train all use. */
+FV_API fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_image *image, float *dst);
+
+/* ---- data sets ---- */
+
+typedef struct fv_dataset fv_dataset;
+
+typedef struct fv_dataset_options {
+    const char *split;          /* "train", "val", "test", or NULL: train */
+    double val_split;           /* share of the training samples held out when the data has no val split; 0: none */
+    uint64_t seed;              /* of the split */
+    const char *const *classes; /* expected class names (a model's), mapped by name; NULL: the train split's own */
+    int64_t n_classes;
+    bool allow_extra, allow_empty;
+    double max_bad;             /* share of files that may be quarantined; 0: 0.01 */
+    const char *quarantine_csv; /* where to write the list; NULL: nowhere */
+    fv_decode_options decode;
+} fv_dataset_options;
+
+/**
+ * Opens a data set: IDX folder (plain or .gz), CIFAR-10/100 binary folder (plain or .gz), folder of classes with or
+ * without splits. The list of files is a snapshot. `*dataset` is the caller's.
+ */
+FV_API fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
+                                 fv_dataset **dataset);
+FV_API void fv_dataset_destroy(fv_dataset **dataset);
+/** Whether the data at path has that split by itself. */
+FV_API fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has);
+FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "cifar", "folder" */
+FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
+FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
+FV_API const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i);
+/** Size and channels common to all samples; h = w = 0 when sizes differ (folders). */
+FV_API void fv_dataset_size(const fv_dataset *dataset, int64_t *h, int64_t *w, int64_t *c);
+/** Label of sample i, and its name for messages (a path, or "FILE[index]"; text of at least 512 bytes). */
+FV_API int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i);
+FV_API void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *text, size_t size);
+/** Sample i as an image; the caller frees it. Thread-safe. */
+FV_API fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes);
+/** Mean and standard deviation per channel over (at most `limit`, 0: all) samples, in units of pixel / 255. */
+FV_API fv_status fv_dataset_statistics(fv_dataset *dataset, int64_t limit, float mean[16], float std[16]);
+/** SHA-256 over sample names, sizes and labels (not pixels), as hex: tells a resumed run that the data is the same. */
+FV_API void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65]);
+
+/* ---- batches ---- */
+
+typedef struct fv_loader fv_loader;
+
+typedef struct fv_loader_options {
+    int64_t batch_size;
+    bool shuffle, drop_last;
+    uint64_t seed;
+    int workers;      /* decoding threads; 0: one per thread of the context, -1: decode in the caller */
+    int queue;        /* batches ready ahead; 0: 2 per worker, at most 4 */
+    bool hflip;       /* with probability 1/2 */
+    int64_t crop_pad; /* pad by that many zero pixels on each side, then a random crop of the original size; 0: off */
+} fv_loader_options;
+
+typedef struct fv_batch {
+    const float *images;    /* n x h x w x c, normalized */
+    const int32_t *labels;  /* n */
+    const int64_t *samples; /* n indices into the data set */
+    int64_t n;
+} fv_batch;
+
+/** `pipeline` is copied; dataset must outlive the loader. Order and augmentation are pure functions of (seed, epoch,
+ * sample). */
+FV_API fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options,
+                                  fv_loader **loader);
+FV_API void fv_loader_destroy(fv_loader **loader);
+/** Batches per epoch. */
+FV_API int64_t fv_loader_batches(const fv_loader *loader);
+/** Begins epoch `epoch` at batch `first` (resume). */
+FV_API fv_status fv_loader_start(fv_loader *loader, int64_t epoch, int64_t first);
+/** The next batch; n = 0 at the end of the epoch. Valid until the next call. A sample that cannot be decoded is
+ * quarantined (its place is taken by the next good sample of the epoch's order, and it is counted and named once in the
+ * log); too many: DATA_TOO_BAD. */
+FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
+/** Seconds that fv_loader_next has waited since fv_loader_start, and files quarantined so far. */
+FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *quarantined);
+
+/* ---- making and checking ---- */
+
+/** Draws distorted stroke digits, 28 x 28, as four IDX files in `dir` (train-images-idx3-ubyte, ...). Pure function of
+ * seed. */
+FV_API fv_status fv_make_digits(fv_ctx *ctx, const char *dir, int64_t n_train, int64_t n_test, uint64_t seed);
+
+typedef enum fv_verdict { FV_VERDICT_REJECT, FV_VERDICT_QUARANTINE, FV_VERDICT_WARN, FV_VERDICT_CONVERT } fv_verdict;
+typedef struct fv_finding {
+    int fault; /* row of the published table of faults */
+    fv_verdict verdict;
+    const char *file; /* relative to the data set; valid until the report is destroyed */
+    const char *detail;
+} fv_finding;
+typedef struct fv_check_report fv_check_report;
+/** Decodes everything and lists what is wrong or unusual. */
+FV_API fv_status fv_dataset_check(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
+                                  fv_check_report **report);
+FV_API int64_t fv_check_report_count(const fv_check_report *report);
+FV_API const fv_finding *fv_check_report_row(const fv_check_report *report, int64_t i);
+/** Images seen, classes, and samples per class and split as text lines. */
+FV_API void fv_check_report_totals(const fv_check_report *report, int64_t *images, int64_t *classes);
+FV_API const char *fv_check_report_text(const fv_check_report *report);
+FV_API void fv_check_report_destroy(fv_check_report **report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole interface of fovea. */
+#ifndef FOVEA_FOVEA_H
+#define FOVEA_FOVEA_H
+
+#include <fovea/context.h>
+#include <fovea/data.h>
+#include <fovea/model.h>
+#include <fovea/op.h>
+#include <fovea/status.h>
+#include <fovea/tensor.h>
+#include <fovea/train.h>
+
+#endif

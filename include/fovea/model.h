@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Models: a pipeline (how an image becomes an input), a graph, weights and class names; built layer by layer, taken
+ * from the zoo, read from an architecture file or a model file.
+ */
+#ifndef FOVEA_MODEL_H
+#define FOVEA_MODEL_H
+
+#include <fovea/op.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fv_model fv_model;
+
+/** A value of a model under construction. A failed call gives id < 0; later calls pass it on, fv_model_finish reports
+ * the first error. */
+typedef struct fv_value {
+    int32_t id;
+} fv_value;
+
+/** Creates an empty model. The caller destroys it before the context. */
+FV_API fv_status fv_model_create(fv_ctx *ctx, fv_model **model);
+FV_API void fv_model_destroy(fv_model **model);
+
+/* ---- building ---- */
+
+/** The image input: n x h x w x c, c channels last. */
+FV_API fv_value fv_input(fv_model *model, int64_t h, int64_t w, int64_t c);
+
+/** How weights start. DEFAULT: He normal (fan out) for convolutions, PyTorch's uniform(-1/sqrt(fan_in)) for dense
+ * layers. */
+typedef enum fv_init {
+    FV_INIT_DEFAULT = 0,
+    FV_INIT_XAVIER_UNIFORM,
+    FV_INIT_XAVIER_NORMAL,
+    FV_INIT_HE_UNIFORM,
+    FV_INIT_HE_NORMAL,
+    FV_INIT_LECUN_NORMAL,
+    FV_INIT_GAUSSIAN, /* standard deviation init_value, 0: 0.01 */
+    FV_INIT_CONSTANT, /* init_value */
+    FV_INIT_COUNT
+} fv_init;
+
+/** Zero members mean the default, so that `fv_conv2d(m, x, .filters = 32, .kernel = {3, 3})` is a whole layer. */
+typedef struct fv_conv2d_options {
+    const char *name;    /* parameters are NAME.weight and NAME.bias; NULL: conv2d_1, conv2d_2, ... */
+    int64_t filters;     /* output channels; required */
+    int64_t kernel[2];   /* r, s; required */
+    int64_t stride[2];   /* default 1 */
+    int64_t dilation[2]; /* default 1 */
+    int64_t pad[4];      /* top, left, bottom, right */
+    bool same;           /* pad so that output = ceil(input / stride), TensorFlow's rule; excludes pad */
+    int64_t groups;      /* default 1; -1: depthwise (one group per input channel) */
+    bool no_bias;
+    fv_activation activation; /* FV_RELU, ... */
+    fv_init init;
+    double init_value;
+} fv_conv2d_options;
+
+typedef struct fv_conv_transpose2d_options {
+    const char *name;
+    int64_t filters, kernel[2], stride[2], dilation[2], pad[4], output_pad[2], groups;
+    bool no_bias;
+    fv_activation activation;
+    fv_init init;
+    double init_value;
+} fv_conv_transpose2d_options;
+
+typedef struct fv_dense_options {
+    const char *name;
+    int64_t units; /* required */
+    bool no_bias;
+    fv_activation activation;
+    fv_init init;
+    double init_value;
+} fv_dense_options;
+
+typedef struct fv_pool2d_options {
+    const char *name;
+    int64_t size[2];   /* required for max and average pooling */
+    int64_t stride[2]; /* default: size */
+    int64_t pad[4];
+    bool ceil;
+    bool exclude_pad; /* average: divide by the number of pixels inside the image only */
+} fv_pool2d_options;
+
+typedef struct fv_batch_norm_options {
+    const char *name;
+    double eps;      /* default 1e-5 */
+    double momentum; /* default 0.1 */
+    fv_activation activation;
+} fv_batch_norm_options;
+
+/* Any operator by name, for those without a function of their own: operands, attributes as text ("scale=2
+ * mode=bilinear"). */
+typedef struct fv_layer_options {
+    const char *name;
+    const char *attributes;
+} fv_layer_options;
+
+FV_API fv_value fv_conv2d_with(fv_model *m, fv_value x, const fv_conv2d_options *options);
+FV_API fv_value fv_conv_transpose2d_with(fv_model *m, fv_value x, const fv_conv_transpose2d_options *options);
+FV_API fv_value fv_dense_with(fv_model *m, fv_value x, const fv_dense_options *options);
+FV_API fv_value fv_max_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
+FV_API fv_value fv_avg_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
+FV_API fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_options *options);
+#define fv_conv2d(m, x, ...)           fv_conv2d_with((m), (x), &(fv_conv2d_options){__VA_ARGS__})
+#define fv_conv_transpose2d(m, x, ...) fv_conv_transpose2d_with((m), (x), &(fv_conv_transpose2d_options){__VA_ARGS__})
+#define fv_dense(m, x, ...)            fv_dense_with((m), (x), &(fv_dense_options){__VA_ARGS__})
+#define fv_max_pool2d(m, x, ...)       fv_max_pool2d_with((m), (x), &(fv_pool2d_options){__VA_ARGS__})
+#define fv_avg_pool2d(m, x, ...)       fv_avg_pool2d_with((m), (x), &(fv_pool2d_options){__VA_ARGS__})
+/** fv_batch_norm(m, x, .eps = 1e-5): at least one named argument is needed in C17. */
+#define fv_batch_norm(m, x, ...) fv_batch_norm_with((m), (x), &(fv_batch_norm_options){__VA_ARGS__})
+
+FV_API fv_value fv_flatten(fv_model *m, fv_value x);
+FV_API fv_value fv_global_avg_pool(fv_model *m, fv_value x);
+FV_API fv_value fv_activate(fv_model *m, fv_value x, fv_activation activation);
+FV_API fv_value fv_dropout(fv_model *m, fv_value x, double rate);
+FV_API fv_value fv_add(fv_model *m, fv_value a, fv_value b);
+FV_API fv_value fv_mul(fv_model *m, fv_value a, fv_value b);
+FV_API fv_value fv_concat(fv_model *m, const fv_value *x, int count);
+/** Any operator. Weights it needs (prelu's alpha, ...) are further operands made by fv_parameter. */
+FV_API fv_value fv_layer(fv_model *m, const char *op, const fv_value *x, int count, const fv_layer_options *options);
+/** A trained parameter of the given shape (in this library's order), started by `init`. */
+FV_API fv_value fv_parameter(fv_model *m, const char *name, const fv_shape *shape, fv_init init, double init_value);
+/** Parameters made from here on are named PREFIX.NAME ("" clears it). */
+FV_API void fv_prefix(fv_model *m, const char *prefix);
+
+/** Declares the output (logits), checks the graph, allocates weights (zero). The first error of the chain surfaces
+ * here. */
+FV_API fv_status fv_model_finish(fv_model *model, fv_value output);
+
+/* ---- from elsewhere ---- */
+
+typedef struct fv_zoo_options {
+    int64_t classes;     /* 0: the architecture's own (1000, 10) */
+    int64_t img_size[2]; /* 0: the architecture's own */
+    int64_t channels;    /* 0: the architecture's own (3, or 1 for mnist_cnn and lenet) */
+    double dropout;      /* negative: the architecture's own */
+} fv_zoo_options;
+
+/** Builds a zoo architecture ("resnet50") without weights. UNKNOWN_OPTION names the nearest. options may be NULL. */
+FV_API fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **model);
+/** NULL-terminated, sorted names of the zoo. */
+FV_API const char *const *fv_zoo_names(void);
+/** Builds from an architecture file (YAML: input, layers). Errors carry file, line and column. options as above. */
+FV_API fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const fv_zoo_options *options,
+                                            fv_model **model);
+/** Loads a model file written by fv_model_save: graph, pipeline, labels and weights. */
+FV_API fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **model);
+/** Saves atomically. The file's `__metadata__` holds graph, pipeline, labels, self-test vectors; weights in
+ * torchvision's names and order. */
+FV_API fv_status fv_model_save(fv_model *model, const char *path);
+/** A deep copy with its own weights. */
+FV_API fv_status fv_model_clone(fv_model *model, fv_model **copy);
+
+/** What loading weights did with each tensor. */
+typedef enum fv_load_verdict { FV_LOADED, FV_MISSING, FV_UNUSED, FV_SHAPE_MISMATCH } fv_load_verdict;
+typedef struct fv_load_row {
+    const char *name; /* valid until the report is destroyed */
+    fv_load_verdict verdict;
+    fv_shape model_shape, file_shape;
+} fv_load_row;
+typedef struct fv_load_report fv_load_report;
+FV_API int fv_load_report_count(const fv_load_report *report);
+FV_API const fv_load_row *fv_load_report_row(const fv_load_report *report, int i);
+FV_API void fv_load_report_destroy(fv_load_report **report);
+
+/**
+ * Loads tensors by name from a safetensors file. With `partial` false, anything missing or of another shape is
+ * MODEL_MISMATCH and the model is unchanged; with `partial` true these keep their values. NaN or Inf: MODEL_NAN.
+ * Pickle: MODEL_PICKLE. report may be NULL.
+ */
+FV_API fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report);
+
+/** Starts all weights from `seed`; `scheme` DEFAULT keeps each layer's own. Pure function of (architecture, seed,
+ * scheme). */
+FV_API fv_status fv_model_init(fv_model *model, uint64_t seed, fv_init scheme);
+
+/* ---- looking ---- */
+
+/** SHA-256 over names, shapes and bits of all weights and states, as 64 hex digits and NUL. */
+FV_API void fv_model_sha256(const fv_model *model, char hex[65]);
+FV_API int64_t fv_model_classes(const fv_model *model);
+/** Name of class i ("7" when the model has no names). */
+FV_API const char *fv_model_class_name(const fv_model *model, int64_t i);
+FV_API fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count);
+/** Name of the architecture ("resnet20", or the file it came from). */
+FV_API const char *fv_model_name(const fv_model *model);
+/** Number of trained parameters (elements). */
+FV_API int64_t fv_model_parameters(const fv_model *model);
+/** Tensors of the model by index (parameters and states in graph order), or by name; NULL when absent. Borrowed. */
+FV_API int fv_model_tensor_count(const fv_model *model);
+FV_API fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trained);
+FV_API fv_tensor *fv_model_find_tensor(fv_model *model, const char *name);
+/** The input's h, w, c. */
+FV_API void fv_model_input_size(const fv_model *model, int64_t *h, int64_t *w, int64_t *c);
+
+/** One row of the summary. */
+typedef struct fv_layer_info {
+    const char *name, *op;
+    fv_shape output; /* batch 1 */
+    int64_t parameters;
+    double macs, flops;
+    int64_t activation_bytes;            /* of the output, batch 1 */
+    int64_t receptive_field[2], jump[2]; /* input pixels seen and step between neighbours; h, w */
+} fv_layer_info;
+FV_API int fv_model_layer_count(const fv_model *model);
+FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);
+/** Bytes that training and inference need at a batch size, by compiling (not running) it. */
+FV_API fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t *bytes);
+/** The graph as text or Graphviz. *text is the caller's: fv_text_free. */
+FV_API fv_status fv_model_text(const fv_model *model, bool dot, char **text);
+FV_API void fv_text_free(fv_ctx *ctx, char *text);
+/** Recomputes the self-test vectors stored in the model file. MODEL_CORRUPT names the largest difference; UNSUPPORTED
+ * when the file has none. */
+FV_API fv_status fv_model_selftest(fv_model *model, double *max_difference);
+
+/* ---- pipeline: from an image to the network's input; travels in the model file ---- */
+
+typedef enum fv_resize_mode { FV_RESIZE_STRETCH, FV_RESIZE_SHORT_CROP } fv_resize_mode;
+typedef struct fv_pipeline {
+    int64_t h, w, c;         /* network input */
+    fv_resize_mode resize;   /* STRETCH: to h x w; SHORT_CROP: short side to resize_size, then the central h x w */
+    int64_t resize_size;     /* SHORT_CROP only */
+    bool antialias;          /* bilinear with antialiasing */
+    bool ignore_exif;        /* keep the orientation as stored */
+    float mean[16], std[16]; /* per channel, in units of pixel / 255; input = (pixel / 255 - mean) / std */
+    uint8_t background[3];   /* alpha is composited on this color */
+} fv_pipeline;
+FV_API const fv_pipeline *fv_model_pipeline(const fv_model *model);
+FV_API fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *pipeline);
+
+/* ---- running ---- */
+
+typedef struct fv_session fv_session;
+/** A compiled network for inference at a fixed batch size. The model must outlive it; after its weights change call
+ * fv_session_refresh. */
+FV_API fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **session);
+FV_API void fv_session_destroy(fv_session **session);
+/** The input buffer: batch x h x w x c floats, normalized as the pipeline says. Fill before each run. */
+FV_API float *fv_session_input(fv_session *session);
+/** Runs; steady state allocates nothing. */
+FV_API fv_status fv_session_run(fv_session *session);
+/** Logits: batch x classes (or the output's shape). Valid until the next run. */
+FV_API const float *fv_session_output(const fv_session *session, fv_shape *shape);
+FV_API fv_status fv_session_refresh(fv_session *session);
+/** Turns per-node timing on; the table and Chrome trace of it so far (caller frees with fv_text_free). */
+FV_API fv_status fv_session_profile(fv_session *session, bool on, char **table, char **trace);
+/** probabilities = softmax(logits) over `count` numbers, in place allowed. */
+FV_API void fv_softmax(const float *logits, int64_t count, float *probabilities);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

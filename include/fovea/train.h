@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training, evaluation, prediction. */
+#ifndef FOVEA_TRAIN_H
+#define FOVEA_TRAIN_H
+
+#include <fovea/data.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum fv_optimizer_kind { FV_SGD, FV_ADAM, FV_ADAMW, FV_RMSPROP, FV_OPTIMIZER_COUNT } fv_optimizer_kind;
+typedef enum fv_schedule_kind { FV_CONSTANT, FV_STEP, FV_COSINE, FV_SCHEDULE_COUNT } fv_schedule_kind;
+typedef enum fv_loss_kind {
+    FV_LOSS_AUTO,
+    FV_CROSS_ENTROPY,
+    FV_BINARY_CROSS_ENTROPY,
+    FV_MSE,
+    FV_MAE,
+    FV_HUBER,
+    FV_LOSS_COUNT
+} fv_loss_kind;
+
+typedef enum fv_event_kind {
+    FV_EVENT_START,
+    FV_EVENT_STEP,
+    FV_EVENT_EPOCH,
+    FV_EVENT_CHECKPOINT,
+    FV_EVENT_WARN,
+    FV_EVENT_END
+} fv_event_kind;
+
+/** What progress lines and logs are made from. */
+typedef struct fv_fit_event {
+    fv_event_kind kind;
+    int64_t epoch, epochs; /* 1-based epoch in progress */
+    int64_t step, steps;   /* step within the epoch, 1-based; steps per epoch */
+    int64_t global_step;
+    double loss, mean_loss;                   /* of this step; running mean of the epoch */
+    double train_top1;                        /* running, in [0, 1] */
+    double val_loss, val_top1, val_top5;      /* EPOCH; NaN when not measured */
+    double lr, img_per_s, data_wait, seconds; /* data_wait in [0, 1] */
+    int64_t memory;                           /* peak bytes */
+    bool best;                                /* this epoch improved the monitor */
+    const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended */
+} fv_fit_event;
+
+/** Everything that determines a run's bits (with model, data and seed), and how it is watched. Zero members mean the
+ * default in brackets. */
+typedef struct fv_fit_options {
+    int64_t epochs;     /* [100] */
+    int64_t batch_size; /* [64] */
+    int64_t max_steps;  /* stop after that many steps; [0: no limit] */
+    uint64_t seed;      /* shuffling, augmentation, dropout [0]; weights are initialized by fv_model_init */
+
+    fv_optimizer_kind optimizer; /* [SGD] */
+    double lr;                   /* [0.1 for sgd, 1e-3 for the others] */
+    double momentum;             /* sgd [0.9; -1: none], rmsprop [0] */
+    bool nesterov;
+    double beta1, beta2, eps, alpha; /* adam [0.9, 0.999, 1e-8]; rmsprop alpha [0.99] */
+    double weight_decay;             /* L2, coupled; decoupled for adamw [0] */
+    double l1;                       /* [0] */
+    bool decay_bias, decay_norm;     /* also biases; also batch-norm scale and shift [no] */
+
+    fv_schedule_kind schedule; /* [CONSTANT] */
+    double warmup_epochs, warmup_lr, min_lr;
+    double decay_epochs, decay_rate; /* step [30, 0.1] */
+
+    fv_loss_kind loss;      /* [AUTO: cross-entropy] */
+    double label_smoothing; /* [0] */
+    double huber_delta;     /* [1] */
+
+    bool hflip;
+    int64_t crop_pad;
+    int workers; /* as fv_loader_options */
+
+    fv_dataset *validation; /* may be NULL */
+    const char *monitor;    /* "val_loss", "val_top1", "train_loss" [val_top1, or train_loss without validation] */
+    int64_t patience;       /* epochs without improvement before stopping; [0: never] */
+    double min_delta;
+    bool restore_best; /* at the end the model holds the best weights, also when the last epoch was not an early stop */
+
+    const char *output;        /* run folder; NULL: nothing is written */
+    const char *arguments;     /* text for args.yaml; may be NULL */
+    int64_t recovery_interval; /* steps between recovery checkpoints; [0: none] */
+    bool resume;               /* continue the newest valid state in `output`; start where there is none */
+    bool force;                /* resume although the data differ */
+    int64_t val_interval;      /* epochs [1] */
+
+    /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
+    bool (*on_event)(void *user, const fv_fit_event *event);
+    void *user;
+    /** Set by a signal handler: the run finishes its step, saves and returns INTERRUPTED. May be NULL. */
+    volatile const int *interrupt;
+} fv_fit_options;
+
+typedef struct fv_fit_result {
+    int64_t epochs_run, steps_run, best_epoch;
+    double best_metric, final_loss;
+    bool stopped_early;
+    int64_t resumed_step; /* global step it continued from; 0: fresh */
+} fv_fit_result;
+
+/**
+ * Trains. The model's weights are updated in place. DIVERGED when the loss becomes NaN or Inf: weights and checkpoints
+ * are those before that step, the message names the first bad layer and the batch's files. INTERRUPTED after a signal,
+ * state saved. result may be NULL.
+ */
+FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
+#define fv_fit(m, train, ...) fv_fit_with((m), (train), &(fv_fit_options){__VA_ARGS__}, NULL)
+
+typedef struct fv_metrics {
+    int64_t samples;
+    double top1, top5, loss; /* shares in [0, 1]; mean loss */
+    double img_per_s;
+    int64_t quarantined;
+} fv_metrics;
+/** Top-1, top-5 and cross-entropy of a model on a data set. The bits do not depend on batch_size. */
+FV_API fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers,
+                             fv_metrics *metrics);
+
+/** Class probabilities for one image: `probabilities` has fv_model_classes elements. Keeps a compiled session in the
+ * model. */
+FV_API fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilities);
+
+/* ---- one floor lower: one step at a time ---- */
+
+typedef struct fv_trainer fv_trainer;
+FV_API fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer);
+FV_API void fv_trainer_destroy(fv_trainer **trainer);
+/** Forward and backward: images n x h x w x c, labels n (or float targets n x classes). *loss is the batch mean.
+ * Gradients are ready. */
+FV_API fv_status fv_trainer_gradient(fv_trainer *trainer, const float *images, const void *target, int64_t n,
+                                     double *loss);
+/** The gradient of a parameter by its name (this library's order: filters k r s c); valid until the next
+ * fv_trainer_gradient; NULL: none. */
+FV_API const float *fv_trainer_gradient_of(const fv_trainer *trainer, const char *parameter, fv_shape *shape);
+/** Logits of the last fv_trainer_gradient. */
+FV_API const float *fv_trainer_logits(const fv_trainer *trainer, fv_shape *shape);
+/** Applies the optimizer with learning rate lr. */
+FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
+/** Learning rate of the schedule at a position measured in epochs (fractions count). */
+FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
