@@ -8,7 +8,7 @@
 /* One row per family. X(family, isa): the family lives in kernels/<family>/, describes its functions as
    `struct fv_<family>_kernels` in kernels/<family>/<family>.h, and defines `fv_<family>_kernels
    FV_SYM(fv_<family>_kernels)`. */
-#define FV_KERNEL_FAMILIES(X, isa) /* one X(family, isa) per line */
+#define FV_KERNEL_FAMILIES(X, isa) X(gemm, isa)
 
 #define FV_KERNEL_TYPE(family, isa) typedef struct fv_##family##_kernels fv_##family##_kernels;
 FV_KERNEL_FAMILIES(FV_KERNEL_TYPE, )

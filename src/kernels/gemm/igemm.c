@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The product with fixed B panels: rows of A are reached through offsets, so convolution runs on the image itself. */
+#include "kernels/gemm/tile.h"
+
+/* One register tile: where its rows are, and the panel it meets. */
+typedef struct igemm_tile {
+    const fv_igemm *g;
+    const float *b;   /* panel */
+    int64_t row, col; /* first row and column of dst */
+    int64_t columns;  /* valid columns of the panel */
+} igemm_tile;
+
+FV_INLINE int64_t igemm_a_row(const fv_igemm *g, int64_t i)
+{
+    return g->a_row ? g->a_row[i] : i * g->a_step;
+}
+FV_INLINE int64_t igemm_dst_row(const fv_igemm *g, int64_t i)
+{
+    return g->dst_row ? g->dst_row[i] : i * g->dst_step;
+}
+
+FV_INLINE vf load_columns(const float *p, int64_t left)
+{
+    return left >= VF ? vf_load(p) : vf_load_n(p, (int)left);
+}
+
+FV_INLINE void igemm_start(const igemm_tile *x, vf acc[MR][NV], const int rows, const int vectors)
+{
+    const fv_igemm *g = x->g;
+    for (int j = 0; j < vectors; j++) {
+        int64_t col = x->col + j * VF, left = x->columns - j * VF;
+        if (g->load && left > 0) {
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                acc[i][j] = load_columns(g->dst + igemm_dst_row(g, x->row + i) + col, left);
+        } else {
+            vf start = g->bias && left > 0 ? load_columns(g->bias + col, left) : vf_zero();
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                acc[i][j] = start;
+        }
+    }
+}
+
+FV_INLINE void igemm_finish(const igemm_tile *x, vf acc[MR][NV], const int rows, const int vectors)
+{
+    const fv_igemm *g = x->g;
+    vf lo = vf_set1(g->lo), hi = vf_set1(g->hi);
+    int64_t at[MR];
+    FV_UNROLL
+    for (int i = 0; i < rows; i++)
+        at[i] = igemm_dst_row(g, x->row + i) + x->col;
+    for (int j = 0; j < vectors; j++) {
+        int64_t left = x->columns - j * VF;
+        if (left <= 0)
+            break;
+        if (g->add) {
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                acc[i][j] = vf_add(acc[i][j], load_columns(g->add + at[i] + j * VF, left));
+        }
+        if (g->clamp) {
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                acc[i][j] = vf_min(hi, vf_max(lo, acc[i][j]));
+        }
+        if (left >= VF) {
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                vf_store(g->dst + at[i] + j * VF, acc[i][j]);
+        } else {
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                vf_store_n(g->dst + at[i] + j * VF, acc[i][j], (int)left);
+        }
+    }
+}
+
+FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vectors)
+{
+    const fv_igemm *g = x->g;
+    const int64_t b_step = g->b_step;
+    const float *p[MR];
+    vf acc[MR][NV];
+    igemm_start(x, acc, rows, vectors);
+    FV_UNROLL
+    for (int i = 0; i < rows; i++)
+        p[i] = g->a + igemm_a_row(g, x->row + i);
+    for (int64_t t = 0; t < g->taps; t++) {
+        const float *b = x->b + (g->b_tap ? g->b_tap[t] : t * g->depth * b_step);
+        int64_t c = g->a_tap ? g->a_tap[t] : t * g->depth;
+        for (const int64_t end = c + g->depth; c < end; c++) {
+            vf bv[NV];
+            FV_UNROLL
+            for (int j = 0; j < vectors; j++)
+                bv[j] = vf_load(b + j * VF);
+            b += b_step;
+            FV_UNROLL
+            for (int i = 0; i < rows; i++) {
+                vf av = vf_set1(p[i][c]);
+                FV_UNROLL
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = vf_fma(av, bv[j], acc[i][j]);
+            }
+        }
+    }
+    igemm_finish(x, acc, rows, vectors);
+}
+
+FV_INLINE void igemm_tile_rows(const igemm_tile *x, int rows, const int vectors)
+{
+    switch (rows) {
+#if MR >= 14
+    case 14:
+        igemm_tile_run(x, 14, vectors);
+        return;
+    case 13:
+        igemm_tile_run(x, 13, vectors);
+        return;
+    case 12:
+        igemm_tile_run(x, 12, vectors);
+        return;
+    case 11:
+        igemm_tile_run(x, 11, vectors);
+        return;
+    case 10:
+        igemm_tile_run(x, 10, vectors);
+        return;
+    case 9:
+        igemm_tile_run(x, 9, vectors);
+        return;
+    case 8:
+        igemm_tile_run(x, 8, vectors);
+        return;
+    case 7:
+        igemm_tile_run(x, 7, vectors);
+        return;
+#endif
+#if MR >= 6
+    case 6:
+        igemm_tile_run(x, 6, vectors);
+        return;
+    case 5:
+        igemm_tile_run(x, 5, vectors);
+        return;
+#endif
+    case 4:
+        igemm_tile_run(x, 4, vectors);
+        return;
+    case 3:
+        igemm_tile_run(x, 3, vectors);
+        return;
+    case 2:
+        igemm_tile_run(x, 2, vectors);
+        return;
+    default:
+        igemm_tile_run(x, 1, vectors);
+        return;
+    }
+}
+
+/* Kept apart from each other: one function with every instance in it makes the compilers spill. */
+static __attribute__((noinline)) void igemm_tile_nv(const igemm_tile *x, int rows)
+{
+    igemm_tile_rows(x, rows, NV);
+}
+static __attribute__((noinline)) void igemm_tile_2(const igemm_tile *x, int rows)
+{
+    igemm_tile_rows(x, rows, 2);
+}
+static __attribute__((noinline)) void igemm_tile_1(const igemm_tile *x, int rows)
+{
+    igemm_tile_rows(x, rows, 1);
+}
+
+void FV_SYM(fv_gemm_igemm)(const fv_igemm *g)
+{
+    /* Rows are spread evenly: 49 rows run as 13 + 12 + 12 + 12 and not as three full tiles and a thin one. */
+    const int64_t tiles = (g->m + MR - 1) / MR;
+    for (int64_t col = 0; col < g->n; col += NR) {
+        igemm_tile x = {.g = g, .b = g->b + col / NR * g->b_panel, .col = col};
+        x.columns = g->n - col < NR ? g->n - col : NR;
+        const int vectors = fv_tile_vectors(x.columns);
+        for (int64_t t = 0; t < tiles; t++) {
+            x.row = t * g->m / tiles;
+            int rows = (int)((t + 1) * g->m / tiles - x.row);
+            if (vectors == NV)
+                igemm_tile_nv(&x, rows);
+            else if (vectors == 2)
+                igemm_tile_2(&x, rows);
+            else
+                igemm_tile_1(&x, rows);
+        }
+    }
+}

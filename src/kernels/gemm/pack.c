@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing of B into panels. */
+#include "kernels/gemm/tile.h"
+
+/* Rows are contiguous in the source: copy NR floats at a time. */
+static void pack_rows(float *dst, const float *src, int64_t k, int64_t columns, int64_t k_step)
+{
+    for (int64_t i = 0; i < k; i++, dst += NR, src += k_step) {
+        FV_UNROLL
+        for (int j = 0; j < NV; j++) {
+            int64_t left = columns - j * VF;
+            vf v = left >= VF ? vf_load(src + j * VF) : left > 0 ? vf_load_n(src + j * VF, (int)left) : vf_zero();
+            vf_store(dst + j * VF, v);
+        }
+    }
+}
+
+/* Columns are contiguous in the source: transpose VF x VF blocks in registers. */
+static void pack_columns(float *dst, const float *src, int64_t k, int64_t columns, int64_t n_step)
+{
+    for (int j = 0; j < NV; j++) {
+        int64_t left = columns - j * VF;
+        const int lanes = left >= VF ? VF : left > 0 ? (int)left : 0;
+        const float *s = src + j * VF * n_step;
+        for (int64_t i = 0; i < k; i += VF) {
+            const int rows = k - i < VF ? (int)(k - i) : VF;
+            vf r[VF];
+            if (lanes == VF && rows == VF) {
+                FV_UNROLL
+                for (int q = 0; q < VF; q++)
+                    r[q] = vf_load(s + q * n_step + i);
+            } else {
+                for (int q = 0; q < VF; q++)
+                    r[q] = q < lanes ? vf_load_n(s + q * n_step + i, rows) : vf_zero();
+            }
+            vf_transpose(r);
+            for (int q = 0; q < rows; q++)
+                vf_store(dst + (i + q) * NR + j * VF, r[q]);
+        }
+    }
+}
+
+static void pack_any(float *dst, const float *src, int64_t k, int64_t columns, int64_t k_step, int64_t n_step)
+{
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t j = 0; j < NR; j++)
+            dst[i * NR + j] = j < columns ? src[i * k_step + j * n_step] : 0.0f;
+}
+
+void FV_SYM(fv_gemm_pack)(float *dst, int64_t dst_panel, const float *src, int64_t k, int64_t n, int64_t k_step,
+                          int64_t n_step)
+{
+    for (int64_t col = 0; col < n; col += NR, dst += dst_panel, src += NR * n_step) {
+        const int64_t columns = n - col < NR ? n - col : NR;
+        if (n_step == 1)
+            pack_rows(dst, src, k, columns, k_step);
+        else if (k_step == 1)
+            pack_columns(dst, src, k, columns, n_step);
+        else
+            pack_any(dst, src, k, columns, k_step, n_step);
+    }
+}
