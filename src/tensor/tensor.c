@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <fovea/tensor.h>
+
+#include "base/ctx.h"
+
+/* The bytes, shared by every handle. */
+typedef struct fv_buffer {
+    atomic_int refs;
+    void *data;
+} fv_buffer;
+
+struct fv_tensor {
+    fv_ctx *ctx;
+    fv_buffer *buffer;
+    fv_dtype dtype;
+    fv_shape shape;
+    int64_t count;
+};
+
+static const struct {
+    const char *name;
+    size_t size;
+} fv_dtypes[FV_DTYPE_COUNT] = {
+    [FV_F32] = {"f32", 4}, [FV_F64] = {"f64", 8}, [FV_I32] = {"i32", 4}, [FV_U8] = {"u8", 1}, [FV_I64] = {"i64", 8},
+};
+
+size_t fv_dtype_size(fv_dtype dtype)
+{
+    return (unsigned)dtype < FV_DTYPE_COUNT ? fv_dtypes[dtype].size : 0;
+}
+
+const char *fv_dtype_name(fv_dtype dtype)
+{
+    return (unsigned)dtype < FV_DTYPE_COUNT ? fv_dtypes[dtype].name : "?";
+}
+
+int64_t fv_shape_count(const fv_shape *shape)
+{
+    int64_t count = 1;
+    if (shape->rank < 0 || shape->rank > FV_MAX_RANK)
+        return -1;
+    for (int i = 0; i < shape->rank; i++) {
+        if (!fv_size_mul(count, shape->dim[i], &count))
+            return -1;
+    }
+    return count;
+}
+
+bool fv_shape_equal(const fv_shape *a, const fv_shape *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++) {
+        if (a->dim[i] != b->dim[i])
+            return false;
+    }
+    return true;
+}
+
+const char *fv_shape_text(const fv_shape *shape, char text[96])
+{
+    size_t at = 0;
+    text[0] = '\0';
+    if (shape->rank == 0) {
+        snprintf(text, 96, "scalar");
+        return text;
+    }
+    /* Five numbers of at most 18 digits and their separators fit; larger ones are cut, never written past the end. */
+    for (int i = 0; i < shape->rank && i < FV_MAX_RANK && at < 95; i++) {
+        int n = snprintf(text + at, 96 - at, "%s%" PRId64, i > 0 ? "x" : "", shape->dim[i]);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return text;
+}
+
+fv_status fv_tensor_create(fv_ctx *ctx, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor)
+{
+    *tensor = NULL;
+    char text[96];
+    int64_t count = fv_shape_count(shape), bytes;
+    if (fv_dtype_size(dtype) == 0)
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_tensor_create: dtype %d is not one of fv_dtype", (int)dtype);
+    if (count < 0 || !fv_size_mul(count, (int64_t)fv_dtype_size(dtype), &bytes))
+        return fv_fail(ctx, FV_ERR_ARGUMENT,
+                       "fv_tensor_create: shape %s (rank %d) is invalid: expected rank 0 to %d and a size that fits "
+                       "into 63 bits",
+                       fv_shape_text(shape, text), (int)shape->rank, FV_MAX_RANK);
+    fv_tensor *t = fv_new(ctx, fv_tensor);
+    fv_buffer *b = fv_new(ctx, fv_buffer);
+    void *data = t && b ? fv_calloc(ctx, (size_t)(bytes > 0 ? bytes : 1), 1) : NULL;
+    if (!data) {
+        fv_free(ctx, b);
+        fv_free(ctx, t);
+        return FV_ERR_NO_MEMORY;
+    }
+    atomic_init(&b->refs, 1);
+    b->data = data;
+    *t = (fv_tensor){.ctx = ctx, .buffer = b, .dtype = dtype, .shape = *shape, .count = count};
+    *tensor = t;
+    return FV_OK;
+}
+
+fv_status fv_tensor_share(const fv_tensor *tensor, fv_tensor **other)
+{
+    *other = fv_new(tensor->ctx, fv_tensor);
+    if (!*other)
+        return FV_ERR_NO_MEMORY;
+    **other = *tensor;
+    atomic_fetch_add_explicit(&tensor->buffer->refs, 1, memory_order_relaxed);
+    return FV_OK;
+}
+
+void fv_tensor_destroy(fv_tensor **tensor)
+{
+    fv_tensor *t = tensor ? *tensor : NULL;
+    if (!t)
+        return;
+    fv_ctx *ctx = t->ctx;
+    if (atomic_fetch_sub_explicit(&t->buffer->refs, 1, memory_order_acq_rel) == 1) {
+        fv_free(ctx, t->buffer->data);
+        fv_free(ctx, t->buffer);
+    }
+    fv_free(ctx, t);
+    *tensor = NULL;
+}
+
+fv_dtype fv_tensor_dtype(const fv_tensor *tensor)
+{
+    return tensor->dtype;
+}
+
+const fv_shape *fv_tensor_shape(const fv_tensor *tensor)
+{
+    return &tensor->shape;
+}
+
+int64_t fv_tensor_count(const fv_tensor *tensor)
+{
+    return tensor->count;
+}
+
+void *fv_tensor_data(fv_tensor *tensor)
+{
+    return tensor->buffer->data;
+}
+
+const void *fv_tensor_const_data(const fv_tensor *tensor)
+{
+    return tensor->buffer->data;
+}
