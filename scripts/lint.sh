@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The rules of the house that a compiler does not check. Usage: lint.sh BUILD_DIR
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$1
+bad=0
+fail() { printf 'lint: %s\n' "$*" >&2; bad=1; }
+
+sources=$(git ls-files '*.c' '*.h')
+
+# 1. Format.
+format=$(command -v clang-format-14 || command -v clang-format)
+for f in $(echo "$sources" | xargs "$format" --dry-run 2>&1 | sed -n 's/^\([^:]*\):[0-9]*:[0-9]*: .*clang-format-violations.*/\1/p' | sort -u); do
+    fail "$f: not formatted; run ./dev format"
+done
+
+# 2. Arrows between floors point down. Floors in brackets stand side by side.
+declare -A level=([base]=0 [kernels]=1 [tensor]=2 [graph]=3 [ops]=4 [backend]=5 [plan]=6 [exec]=7 [model]=8 [nn]=9 [data]=9 [io]=9 [train]=10 [report]=11)
+while IFS=: read -r file _ line; do
+    from=${file#src/}
+    from=${from%%/*}
+    to=$(printf '%s' "$line" | sed -n 's/.*#include "\([a-z]*\)\/.*/\1/p')
+    [ -n "$to" ] || continue
+    [ -n "${level[$to]:-}" ] || { fail "$file: includes \"$to/...\", which is no floor"; continue; }
+    [ "${level[$from]}" -ge "${level[$to]}" ] || fail "$file: $from may not use $to, which stands above it"
+done < <(grep -n '#include "' $(echo "$sources" | grep '^src/') /dev/null)
+if grep -n '#include "\(base\|kernels\|tensor\|graph\|ops\|backend\|plan\|exec\|model\|nn\|data\|io\|train\|report\)/' $(echo "$sources" | grep -E '^(tools|examples)/') /dev/null; then
+    fail "tools and examples use public headers only"
+fi
+
+# 3. No operator is named above the operators; nn, which builds them, and backends, which solve them, excepted.
+names=$(sed -n 's/^FV_OP_ROW(\([a-z0-9_]*\)).*/\1/p' src/ops/ops.def | paste -sd'|' -)
+if grep -nE "\"($names)\"" $(echo "$sources" | grep -E '^src/(plan|exec|model|data|io|train|report)/') /dev/null | grep -v '"pad"\|"split"'; then
+    fail "an operator is named above the operators"
+fi
+
+# 4. File sizes.
+for f in $sources; do
+    lines=$(wc -l <"$f")
+    [ "$lines" -le 600 ] || fail "$f: $lines lines; a file holds one idea in at most 600"
+    head -n 1 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || fail "$f: the first line names the licence"
+done
+if grep -nE '\b(TODO|FIXME|XXX)\b' $sources; then
+    fail "unfinished work belongs into an issue"
+fi
+
+# 5. Exported symbols.
+for lib in "$build/libfovea.a" "$build/libfovea.so"; do
+    [ -f "$lib" ] || { fail "$lib is missing"; continue; }
+    flags=-g
+    case $lib in *.so) flags=-gD ;; esac
+    for s in $(nm $flags --defined-only "$lib" 2>/dev/null | awk 'NF==3 && $2 ~ /[TDBRV]/ {print $3}' | grep -v '^fv_' | sort -u); do
+        fail "$(basename "$lib") exports $s; every exported name begins with fv_"
+    done
+done
+
+# 6. Each public header compiles alone as C11 and as C++17.
+for h in include/fovea/*.h; do
+    printf '#include <fovea/%s>\nint fv_lint_unit;\n' "$(basename "$h")" >"$build/header.c"
+    cp "$build/header.c" "$build/header.cc"
+    gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude "$build/header.c" || fail "$h does not compile alone as C11"
+    g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude "$build/header.cc" || fail "$h does not compile alone as C++17"
+done
+
+[ $bad -eq 0 ] && echo "lint: clean ($(echo "$sources" | wc -l) files)"
+exit $bad
