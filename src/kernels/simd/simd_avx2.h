@@ -217,6 +217,19 @@ static inline vf vi_as_vf(vi a)
     return _mm256_castsi256_ps(a);
 }
 
+/* Upper 32 bits of the unsigned 64-bit product. */
+static inline vi vi_mulhi_u32(vi a, vi b)
+{
+    vi even = _mm256_srli_epi64(_mm256_mul_epu32(a, b), 32);
+    vi odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    return _mm256_blend_epi32(even, odd, 0xaa);
+}
+/* VF unsigned bytes as floats. */
+static inline vf vf_load_u8(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+
 static inline vd vd_zero(void)
 {
     return _mm256_setzero_pd();

@@ -218,6 +218,19 @@ static inline vf vi_as_vf(vi a)
     return _mm512_castsi512_ps(a);
 }
 
+/* Upper 32 bits of the unsigned 64-bit product. */
+static inline vi vi_mulhi_u32(vi a, vi b)
+{
+    vi even = _mm512_srli_epi64(_mm512_mul_epu32(a, b), 32);
+    vi odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    return _mm512_mask_blend_epi32(0xaaaa, even, odd);
+}
+/* VF unsigned bytes as floats. */
+static inline vf vf_load_u8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+
 static inline vd vd_zero(void)
 {
     return _mm512_setzero_pd();

@@ -241,6 +241,22 @@ static inline vf vi_as_vf(vi a)
     return vreinterpretq_f32_s32(a);
 }
 
+/* Upper 32 bits of the unsigned 64-bit product. */
+static inline vi vi_mulhi_u32(vi a, vi b)
+{
+    uint32x4_t x = vreinterpretq_u32_s32(a), y = vreinterpretq_u32_s32(b);
+    uint64x2_t lo = vmull_u32(vget_low_u32(x), vget_low_u32(y)), hi = vmull_high_u32(x, y);
+    return vreinterpretq_s32_u32(vcombine_u32(vshrn_n_u64(lo, 32), vshrn_n_u64(hi, 32)));
+}
+/* VF unsigned bytes as floats. */
+static inline vf vf_load_u8(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    uint8x8_t bytes = vreinterpret_u8_u32(vdup_n_u32(word));
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
+}
+
 static inline vd vd_zero(void)
 {
     return vdupq_n_f64(0.0);

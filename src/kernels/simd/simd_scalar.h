@@ -223,6 +223,17 @@ static inline vf vi_as_vf(vi a)
     return r;
 }
 
+/* Upper 32 bits of the unsigned 64-bit product. */
+static inline vi vi_mulhi_u32(vi a, vi b)
+{
+    return (vi)(uint32_t)(((uint64_t)(uint32_t)a * (uint32_t)b) >> 32);
+}
+/* VF unsigned bytes as floats. */
+static inline vf vf_load_u8(const uint8_t *p)
+{
+    return (float)*p;
+}
+
 static inline vd vd_zero(void)
 {
     return 0.0;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Activations over a vf and their gradients; kernel sources only. NaN goes through every one of them. */
+#ifndef FV_KERNELS_VACT_H
+#define FV_KERNELS_VACT_H
+
+#include "kernels/eltwise/act.h"
+#include "kernels/eltwise/map.h"
+#include "kernels/math/vmath.h"
+
+/* The constant comes first: equal operands and NaN give the second one (simd.h), so NaN and -0 pass. */
+FV_INLINE vf fv_vf_relu(vf x)
+{
+    return vf_max(vf_zero(), x);
+}
+
+FV_INLINE vf fv_vf_relu6(vf x)
+{
+    return vf_min(vf_set1(6.0f), fv_vf_relu(x));
+}
+
+FV_INLINE vf fv_vf_leaky_relu(vf x, vf alpha)
+{
+    return vf_select(vf_gt(x, vf_zero()), x, vf_mul(x, alpha));
+}
+
+FV_INLINE vf fv_vf_hard_sigmoid(vf x)
+{
+    vf t = vf_fma(x, vf_set1(1.0f / 6.0f), vf_set1(0.5f));
+    return vf_min(vf_set1(1.0f), vf_max(vf_zero(), t));
+}
+
+FV_INLINE vf fv_vf_hard_swish(vf x)
+{
+    return vf_mul(x, fv_vf_hard_sigmoid(x));
+}
+
+FV_INLINE vf fv_vf_silu(vf x)
+{
+    return vf_mul(x, fv_vf_sigmoid(x));
+}
+
+/* d_src = d_dst masked where the output sits on a flat part. */
+FV_INLINE vf fv_vf_relu_grad(vf y, vf dy)
+{
+    return vf_select(vf_le(y, vf_zero()), vf_zero(), dy);
+}
+
+FV_INLINE vf fv_vf_relu6_grad(vf y, vf dy)
+{
+    return vf_select(vm_or(vf_le(y, vf_zero()), vf_ge(y, vf_set1(6.0f))), vf_zero(), dy);
+}
+
+/* Any activation, for epilogues: the switch is on a value that does not change in the caller's loop. */
+FV_INLINE vf fv_vf_act(fv_act act, vf x, vf alpha)
+{
+    switch (act) {
+    case FV_ACT_RELU:
+        return fv_vf_relu(x);
+    case FV_ACT_RELU6:
+        return fv_vf_relu6(x);
+    case FV_ACT_LEAKY_RELU:
+        return fv_vf_leaky_relu(x, alpha);
+    case FV_ACT_SIGMOID:
+        return fv_vf_sigmoid(x);
+    case FV_ACT_TANH:
+        return fv_vf_tanh(x);
+    case FV_ACT_HARD_SIGMOID:
+        return fv_vf_hard_sigmoid(x);
+    case FV_ACT_HARD_SWISH:
+        return fv_vf_hard_swish(x);
+    case FV_ACT_SILU:
+        return fv_vf_silu(x);
+    default:
+        return x;
+    }
+}
+
+#endif
