@@ -78,11 +78,12 @@ enum {
     FV_T_INPLACE = 1 << 1,  /* out[0] may overwrite in[0] */
     FV_T_MONOTONE = 1 << 2, /* elementwise and non-decreasing: commutes with taking a maximum */
     FV_T_MAXIMUM = 1 << 3,  /* every output is one of the inputs, the largest of a window: commutes with MONOTONE */
-    FV_T_FUSES_ACTIVATION =
-        1 << 4,                   /* attribute struct begins with `int32_t activation` (fv_activation), applied last */
-    FV_T_FUSES_RESIDUAL = 1 << 5, /* in[3], when present, is added before the activation */
-    FV_T_STOCHASTIC = 1 << 6,     /* uses the run's seed and step */
-    FV_T_UPDATES_STATE = 1 << 7,  /* writes its operands of role STATE in place: never removed as dead */
+    FV_T_FUSES_ACTIVATION = 1 << 4, /* attribute struct begins with `int32_t activation` (fv_activation), applied last;
+                                       with BACKWARD: in[0] is first masked by that activation's gradient, whose output
+                                       is the last operand (n_in_max - 1, optional) */
+    FV_T_FUSES_RESIDUAL = 1 << 5,   /* in[3], when present, is added before the activation */
+    FV_T_STOCHASTIC = 1 << 6,       /* uses the run's seed and step */
+    FV_T_UPDATES_STATE = 1 << 7,    /* writes its operands of role STATE in place: never removed as dead */
     FV_T_WEIGHTED =
         1 << 8, /* in[1] is a weight, in[2] an optional bias; linear in in[0]; output channels are in[1]'s dim 0 */
     FV_T_ADD = 1 << 9,       /* out = in[0] + in[1], equal shapes */
@@ -149,8 +150,9 @@ struct fv_op {
     int8_t n_in_min, n_in_max, n_out;
     uint32_t traits;
     fv_activation fuses_as;      /* activations: what they are in an epilogue; else FV_ACT_NONE */
-    const char *const *operands; /* names of in[] then out[]: "src", "wei", "bia", "dst" */
-    const char *const *letters;  /* dimension letters of in[], e.g. "nhwc", "krsc", "k", for problem texts */
+    fv_activation backward_of;   /* (d_dst, dst) -> d_src of an activation that fuses: which one; else FV_ACT_NONE */
+    const char *const *operands; /* names of in[] (n_in_max of them), then out[]: "src", "wei", "bia", "dst" */
+    const char *const *letters;  /* dimension letters of in[], e.g. "nhwc", "krsc", "k", for problem texts (n_in_max) */
     size_t attr_size;            /* of the attribute struct; 0: none */
     const fv_attr *attrs;        /* ends with a NULL key; NULL: none */
 

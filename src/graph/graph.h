@@ -23,7 +23,13 @@ struct fv_graph {
     fv_val **outputs; /* what a run must produce, in order */
     int32_t n_outputs, cap_outputs;
     const fv_op *(*find_op)(fv_ctx *ctx, const char *name); /* the table above, handed in so that arrows point down */
+    int32_t *index; /* open-addressed hash of value names: id + 1, 0 for a free place */
+    int32_t cap_index;
 };
+
+/* Most operands and outputs that an operator may have. */
+#define FV_MAX_OPERANDS 32
+#define FV_MAX_RESULTS  8
 
 fv_status fv_graph_create(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), fv_graph **graph);
 void fv_graph_destroy(fv_graph **graph);
@@ -87,6 +93,11 @@ fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 fv_status fv_pass_pool_first(const fv_graph *g, fv_graph **out, fv_val **map);
 /* An activation behind a FUSES_ACTIVATION node whose value has no other use rides in that node. */
 fv_status fv_pass_fuse_activation(const fv_graph *g, fv_graph **out, fv_val **map);
+/*
+ * The backward of an activation (fv_op.backward_of) whose result only feeds in[0] of a FUSES_ACTIVATION | BACKWARD node
+ * rides in that node, whose last optional operand receives the activation's output.
+ */
+fv_status fv_pass_fuse_activation_backward(const fv_graph *g, fv_graph **out, fv_val **map);
 /* ADD behind a FUSES_RESIDUAL node whose value has no other use. The fused node stands where the addition stood. */
 fv_status fv_pass_fuse_residual(const fv_graph *g, fv_graph **out, fv_val **map);
 /* Inference: operators with a `fold` hook fold into the weighted node before them. */
