@@ -23,11 +23,14 @@ typedef struct fv_cpu {
     int64_t l1d, l2, l3;    /* data cache sizes in bytes, per instance; 0 if unknown */
     int cores_online;       /* processors the system has */
     int threads;            /* processors this process may use: affinity mask and cgroup quota, at least 1 */
-    int64_t memory;         /* bytes of RAM this process may use: cgroup limit or physical size */
+    int64_t memory;         /* bytes this process may use: the least of RAM, cgroup limits, RLIMIT_AS and RLIMIT_DATA */
 } fv_cpu;
 
 /* Fills *cpu. Never fails: what cannot be read keeps a safe value. */
 void fv_cpu_detect(fv_cpu *cpu);
+
+/* The same, reading ROOT/proc and ROOT/sys instead of /proc and /sys ("" is the system itself): for tests. */
+void fv_cpu_detect_at(const char *root, fv_cpu *cpu);
 
 /* "scalar", "neon", "avx2", "avx512". */
 const char *fv_isa_name(fv_isa isa);

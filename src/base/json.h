@@ -26,7 +26,8 @@ void fv_json_real(fv_json *j, double value);
 void fv_json_float(fv_json *j, float value);
 void fv_json_bool(fv_json *j, bool value);
 void fv_json_null(fv_json *j);
-/* A number as text into buf[32]: shortest that round-trips. */
+/* A number as text into buf[32]: shortest that round-trips; "nan", "inf", "-inf". The same in every locale. */
 const char *fv_double_text(double value, char buf[32]);
+const char *fv_float_text(float value, char buf[32]);
 
 #endif

@@ -23,6 +23,9 @@ typedef enum fv_purpose {
  */
 void fv_philox(uint64_t seed, fv_purpose purpose, uint64_t a, uint64_t b, uint32_t out[4]);
 
+/* The bare generator: ten rounds of Philox 4x32 over a counter and a key. */
+void fv_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
 /* Uniform in [0, 1): the upper 24 bits of a word times 2^-24. */
 float fv_uniform(uint32_t word);
 /* Standard normal pair by Box-Muller from two words, in float64 with our own sequence of operations. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the context; only src/base may include it. */
+#ifndef FV_BASE_CTX_IMPL_H
+#define FV_BASE_CTX_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/threads.h"
+
+#define FV_MESSAGE_MAX 4096
+#define FV_HINT_MAX    1024
+#define FV_TOPICS_MAX  256
+#define FV_THREADS_MAX 1024
+
+/* The tasks of one worker in the loop that runs; on a cache line of its own, as thieves write to it. */
+typedef struct fv_task_range {
+    _Alignas(64) _Atomic int64_t next;
+    int64_t end;
+} fv_task_range;
+
+/* The loop that runs now. `started` and `finished` carry the happens-before edges between caller and workers. */
+typedef struct fv_job {
+    fv_task_fn fn;
+    void *arg;
+    int workers;
+    _Atomic uint64_t started, finished;
+} fv_job;
+
+struct fv_ctx {
+    fv_allocator allocator;
+    size_t block_size; /* of this struct with its ranges */
+    fv_log_fn log;
+    void *log_user;
+    char topics[FV_TOPICS_MAX];
+    fv_cpu cpu;
+    fv_isa isa;
+    int threads;
+    int64_t memory_limit;
+    _Atomic int64_t bytes_now, bytes_peak;
+    pthread_mutex_t message_mutex;
+    char message[FV_MESSAGE_MAX];
+    char hint[FV_HINT_MAX];
+    struct pthreadpool *pool; /* NULL with one thread */
+    fv_job job;
+    fv_task_range range[]; /* one per thread */
+};
+
+/* Starts and stops the pool of ctx->threads threads. */
+fv_status fv_pool_start(fv_ctx *ctx);
+void fv_pool_stop(fv_ctx *ctx);
+
+#endif
