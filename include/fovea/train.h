@@ -9,18 +9,34 @@
 extern "C" {
 #endif
 
-typedef enum fv_optimizer_kind { FV_SGD, FV_ADAM, FV_ADAMW, FV_RMSPROP, FV_OPTIMIZER_COUNT } fv_optimizer_kind;
-typedef enum fv_schedule_kind { FV_CONSTANT, FV_STEP, FV_COSINE, FV_SCHEDULE_COUNT } fv_schedule_kind;
-typedef enum fv_loss_kind {
-    FV_LOSS_AUTO,
-    FV_CROSS_ENTROPY,
-    FV_BINARY_CROSS_ENTROPY,
-    FV_MSE,
-    FV_MAE,
-    FV_HUBER,
-    FV_LOSS_COUNT
-} fv_loss_kind;
+/** Optimizers: X(ENUMERATOR, name); the implementation of `name` is src/train/optimizer_<name>.c. */
+#define FV_OPTIMIZER_LIST(X)                                                                                           \
+    X(FV_SGD, sgd)                                                                                                     \
+    X(FV_ADAM, adam)                                                                                                   \
+    X(FV_ADAMW, adamw)                                                                                                 \
+    X(FV_RMSPROP, rmsprop)
+typedef enum fv_optimizer_kind {
+#define FV_OPTIMIZER_ROW(id, name) id,
+    FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)
+#undef FV_OPTIMIZER_ROW
+        FV_OPTIMIZER_COUNT
+} fv_optimizer_kind;
 
+/** Learning-rate schedules: X(ENUMERATOR, name); formulas at fv_schedule_lr. */
+#define FV_SCHEDULE_LIST(X)                                                                                            \
+    X(FV_CONSTANT, constant)                                                                                           \
+    X(FV_STEP, step)                                                                                                   \
+    X(FV_COSINE, cosine)
+typedef enum fv_schedule_kind {
+#define FV_SCHEDULE_ROW(id, name) id,
+    FV_SCHEDULE_LIST(FV_SCHEDULE_ROW)
+#undef FV_SCHEDULE_ROW
+        FV_SCHEDULE_COUNT
+} fv_schedule_kind;
+
+/** NULL-terminated names of optimizers and schedules, in the order of their enumerators. */
+FV_API const char *const *fv_optimizer_names(void);
+FV_API const char *const *fv_schedule_names(void);
 typedef enum fv_event_kind {
     FV_EVENT_START,
     FV_EVENT_STEP,
@@ -66,7 +82,8 @@ typedef struct fv_fit_options {
     double warmup_epochs, warmup_lr, min_lr;
     double decay_epochs, decay_rate; /* step [30, 0.1] */
 
-    fv_loss_kind loss;      /* [AUTO: cross-entropy] */
+    const char
+        *loss; /* a loss operator: "softmax_cross_entropy", "sigmoid_bce", "mse", "mae", "huber" [NULL: the first] */
     double label_smoothing; /* [0] */
     double huber_delta;     /* [1] */
 

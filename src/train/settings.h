@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of a run: defaults and validation. */
+#ifndef FV_TRAIN_SETTINGS_H
+#define FV_TRAIN_SETTINGS_H
+
+#include <fovea/train.h>
+
+#include "ops/ops.h"
+
+/* Puts defaults where members are zero. Idempotent. */
+void fv_settings_defaults(fv_fit_options *options);
+/* VALUE or CONFLICT, naming the option and its range. `options` have their defaults. */
+fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
+
+/* What the run watches. */
+typedef struct fv_monitor {
+    const char *name;
+    bool needs_validation, higher_is_better;
+} fv_monitor;
+/* The monitor of a run; VALUE when unknown or when it needs a validation set that is not there. */
+fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *options, const fv_monitor **monitor);
+
+/* The loss operator of a run. */
+fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *options, const fv_op **op);
+/* Writes the loss's attributes (label smoothing, ...) into `attr` of op->attr_size bytes. */
+void fv_settings_loss_attr(const fv_op *op, const fv_fit_options *options, void *attr);
+
+double fv_cos_pi(double x);
+
+#endif
