@@ -17,7 +17,7 @@ typedef enum fv_doc_kind {
 
 typedef struct fv_doc_node {
     fv_doc_kind kind;
-    int line, column;                /* 1-based; 0 when unknown (JSON) */
+    int line, column;                /* 1-based, in characters */
     const char *text;                /* scalars: as written (strings: value, NUL-terminated) */
     int64_t integer;                 /* BOOL (0/1) and INT */
     double real;                     /* INT and REAL */

@@ -21,7 +21,8 @@ void fv_file_unmap(fv_mapping *mapping);
 /*
  * Atomic writing: bytes go to a temporary file in the same folder; `commit` does fsync, rename, fsync of the folder, so
  * that a reader sees the old file or the whole new one. `abort` (or a failed write) removes the temporary file. Full
- * disk: NO_SPACE, old file intact.
+ * disk: NO_SPACE, old file intact. A failure sticks: later puts and the commit return it. An existing file's rights are
+ * kept; a device or pipe (/dev/stdout) is written to directly. Two writers of one path at a time: LOCKED.
  */
 typedef struct fv_writer fv_writer;
 fv_status fv_writer_open(fv_ctx *ctx, const char *path, fv_writer **writer);
@@ -44,9 +45,10 @@ char *fv_path_join(fv_ctx *ctx, const char *a, const char *b);
  */
 fv_status fv_path_list(fv_ctx *ctx, const char *path, char ***names, int64_t *count);
 
-/* An exclusive lock file (flock + pid inside); LOCKED names the holder. */
+/* An exclusive lock file (flock + pid inside); LOCKED names the holder. It stays on disk when released: only the lock
+ * on it means anything, and the system drops that when its holder ends in whatever way. */
 typedef struct fv_lock {
-    int fd;
+    int fd; /* -1: not held; take sets it either way */
 } fv_lock;
 fv_status fv_lock_take(fv_ctx *ctx, const char *path, fv_lock *lock);
 void fv_lock_release(fv_lock *lock);
