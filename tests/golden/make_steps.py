@@ -18,10 +18,10 @@ import fvgolden
 import nets
 
 STEPS, BATCH = 10, 16
-SGD = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-4}
+SGD = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01}
 ADAM = {"optimizer": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-6, "weight_decay": 0.0}
 RUNS = {
-    "mnist_cnn": ("mnist_cnn", {**SGD, "lr": 0.001}),
+    "mnist_cnn": ("mnist_cnn", {**SGD, "lr": 0.002}),
     "mnist_cnn_adam": ("mnist_cnn", ADAM),
     "lenet": ("lenet", {**SGD, "lr": 0.005}),
     "resnet8": ("resnet8", {**SGD, "lr": 0.01}),
