@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names, shapes, parameters and multiply-adds of the built-in architectures, as torchvision has them.
+
+    python make_zoo.py        writes param_counts.txt and zoo_names.txt beside this script"""
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import nn
+
+import nets
+
+ZOO = ["alexnet", "vgg11", "vgg16", "vgg19", "resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1"]
+
+
+def networks():
+    for name in ZOO:
+        yield name, getattr(torchvision.models, name)(weights=None), (3, 224, 224)
+    for name, make in nets.NETS.items():
+        net = make()
+        yield name, net, net.input_shape
+
+
+def multiply_adds(net, input_shape):
+    """Of convolutions (also transposed) and dense layers, for one image; biases, norms and activations count nothing."""
+    total = 0
+
+    def count(module, inputs, output):
+        nonlocal total
+        if isinstance(module, nn.ConvTranspose2d):
+            total += inputs[0].numel() * module.weight[0].numel()
+        elif isinstance(module, nn.Conv2d):
+            total += output.numel() * module.weight[0].numel()
+        else:
+            total += output.numel() * module.in_features
+
+    for module in net.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, *input_shape))
+    return total
+
+
+def main():
+    folder = Path(__file__).parent
+    counts = ["# net input(CxHxW) parameters multiply_adds(conv + dense, one image)"]
+    names = ["# net state_dict_name shape(PyTorch order, - for a scalar)"]
+    for name, net, shape in networks():
+        parameters = sum(p.numel() for p in net.parameters())
+        counts.append(f"{name} {'x'.join(map(str, shape))} {parameters} {multiply_adds(net, shape)}")
+        for key, value in net.state_dict().items():
+            names.append(f"{name} {key} {'x'.join(map(str, value.shape)) or '-'}")
+    versions = f"# torchvision {torchvision.__version__}"
+    (folder / "param_counts.txt").write_text("\n".join([versions] + counts) + "\n")
+    (folder / "zoo_names.txt").write_text("\n".join([versions] + names) + "\n")
+
+
+if __name__ == "__main__":
+    main()
