@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/norm/norm.h"
+
+#include <math.h>
+
+#include "kernels/eltwise/vact.h"
+
+/* Rows taken together: the sums are loaded and stored once per group, and memory is read in few long streams. */
+enum { GROUP = 4 };
+
+static void norm_sums(int64_t rows, int64_t c, int64_t stride, const float *src, double *sum, double *square)
+{
+    for (int64_t i = 0; i < rows; i += GROUP) {
+        int64_t count = rows - i < GROUP ? rows - i : GROUP;
+        const float *row = src + i * stride;
+        for (int64_t j = 0; j < c; j += VF) {
+            int m = c - j < VF ? (int)(c - j) : VF;
+            vd2 s = fv_vd2_load_n(sum + j, m), t = fv_vd2_load_n(square + j, m);
+            for (int64_t k = 0; k < count; k++) {
+                vd2 x = vf_to_vd2(vf_load(row + k * stride + j));
+                s = vd2_add(s, x);
+                t = vd2_fma(x, x, t);
+            }
+            fv_vd2_store_n(sum + j, s, m);
+            fv_vd2_store_n(square + j, t, m);
+        }
+    }
+}
+
+static void norm_finalize(int64_t c, int64_t count, double eps, const double *sum, const double *square, float *mean,
+                          float *var, float *rstd)
+{
+    for (int64_t j = 0; j < c; j++) {
+        double m = sum[j] / (double)count;
+        double v = square[j] / (double)count - m * m;
+        /* Rounding can take a variance of zero below it; NaN must stay. */
+        if (v < 0.0)
+            v = 0.0;
+        mean[j] = (float)m;
+        var[j] = (float)v;
+        rstd[j] = (float)(1.0 / sqrt(v + eps));
+    }
+}
+
+static void norm_update(int64_t c, int64_t count, double momentum, const float *mean, const float *var,
+                        float *running_mean, float *running_var)
+{
+    double unbias = count > 1 ? (double)count / (double)(count - 1) : 1.0;
+    for (int64_t j = 0; j < c; j++) {
+        running_mean[j] = (float)((1.0 - momentum) * (double)running_mean[j] + momentum * (double)mean[j]);
+        running_var[j] = (float)((1.0 - momentum) * (double)running_var[j] + momentum * ((double)var[j] * unbias));
+    }
+}
+
+static void norm_rstd(int64_t c, double eps, const float *var, float *rstd)
+{
+    for (int64_t j = 0; j < c; j++)
+        rstd[j] = (float)(1.0 / sqrt((double)var[j] + eps));
+}
+
+static void norm_coefficients(int64_t c, const float *gamma, const float *beta, const float *mean, const float *rstd,
+                              float *scale, float *shift)
+{
+    for (int64_t j = 0; j < c; j++) {
+        double a = (gamma ? (double)gamma[j] : 1.0) * (double)rstd[j];
+        double b = (beta ? (double)beta[j] : 0.0) - (double)mean[j] * a;
+        scale[j] = (float)a;
+        shift[j] = (float)b;
+    }
+}
+
+static void norm_apply(fv_act act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
+                       const float *scale, const float *shift, float *dst)
+{
+    vf slope = vf_set1(alpha);
+    for (int64_t i = 0; i < rows; i++, src += stride, dst += stride) {
+        int64_t j = 0;
+        for (; j + VF <= c; j += VF) {
+            vf y = vf_fma(vf_load(src + j), vf_load(scale + j), vf_load(shift + j));
+            vf_store(dst + j, fv_vf_act(act, y, slope));
+        }
+        if (j < c) {
+            vf y = vf_fma(vf_load(src + j), vf_load(scale + j), vf_load(shift + j));
+            vf_store_n(dst + j, fv_vf_act(act, y, slope), (int)(c - j));
+        }
+    }
+}
+
+FV_INLINE vf masked(const fv_act act, const float *dst, const float *d_dst)
+{
+    vf g = vf_load(d_dst);
+    if (act == FV_ACT_RELU)
+        return fv_vf_relu_grad(vf_load(dst), g);
+    if (act == FV_ACT_RELU6)
+        return fv_vf_relu6_grad(vf_load(dst), g);
+    return g;
+}
+
+FV_INLINE void grad_sums(const fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+                         const float *d_dst, const float *mean, double *sum, double *dot)
+{
+    for (int64_t i = 0; i < rows; i += GROUP) {
+        int64_t count = rows - i < GROUP ? rows - i : GROUP;
+        for (int64_t j = 0; j < c; j += VF) {
+            int m = c - j < VF ? (int)(c - j) : VF;
+            vf mu = vf_load(mean + j);
+            vd2 s = fv_vd2_load_n(sum + j, m), t = fv_vd2_load_n(dot + j, m);
+            for (int64_t k = i; k < i + count; k++) {
+                int64_t at = k * stride + j;
+                vd2 g = vf_to_vd2(masked(act, dst + at, d_dst + at));
+                s = vd2_add(s, g);
+                t = vd2_fma(g, vf_to_vd2(vf_sub(vf_load(src + at), mu)), t);
+            }
+            fv_vd2_store_n(sum + j, s, m);
+            fv_vd2_store_n(dot + j, t, m);
+        }
+    }
+}
+
+static void norm_grad_sums(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+                           const float *d_dst, const float *mean, double *sum, double *dot)
+{
+    if (act == FV_ACT_RELU)
+        grad_sums(FV_ACT_RELU, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+    else if (act == FV_ACT_RELU6)
+        grad_sums(FV_ACT_RELU6, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+    else
+        grad_sums(FV_ACT_IDENTITY, rows, c, stride, src, d_dst, d_dst, mean, sum, dot);
+}
+
+static void norm_grad_finalize(int64_t c, int64_t count, const double *sum, const double *dot, const float *gamma,
+                               const float *rstd, float *d_gamma, float *d_beta, float *coefficients)
+{
+    for (int64_t j = 0; j < c; j++) {
+        double r = (double)rstd[j], a = (gamma ? (double)gamma[j] : 1.0) * r;
+        d_gamma[j] = (float)(dot[j] * r);
+        d_beta[j] = (float)sum[j];
+        coefficients[j] = (float)a;
+        coefficients[c + j] = (float)(-a * r * r * dot[j] / (double)count);
+        coefficients[2 * c + j] = (float)(-a * sum[j] / (double)count);
+    }
+}
+
+FV_INLINE void grad_data(const fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+                         const float *d_dst, const float *mean, const float *coefficients, int64_t total, float *d_src)
+{
+    const float *a = coefficients, *b = coefficients + total, *e = coefficients + 2 * total;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < c; j += VF) {
+            int64_t at = i * stride + j;
+            vf g = masked(act, dst + at, d_dst + at);
+            vf x = vf_sub(vf_load(src + at), vf_load(mean + j));
+            vf y = vf_fma(vf_load(a + j), g, vf_fma(vf_load(b + j), x, vf_load(e + j)));
+            if (c - j >= VF)
+                vf_store(d_src + at, y);
+            else
+                vf_store_n(d_src + at, y, (int)(c - j));
+        }
+}
+
+static void norm_grad_data(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+                           const float *d_dst, const float *mean, const float *coefficients, int64_t total,
+                           float *d_src)
+{
+    if (act == FV_ACT_RELU)
+        grad_data(FV_ACT_RELU, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
+    else if (act == FV_ACT_RELU6)
+        grad_data(FV_ACT_RELU6, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
+    else
+        grad_data(FV_ACT_IDENTITY, rows, c, stride, src, d_dst, d_dst, mean, coefficients, total, d_src);
+}
+
+extern const fv_norm_kernels FV_SYM(fv_norm_kernels);
+const fv_norm_kernels FV_SYM(fv_norm_kernels) = {.sums = norm_sums,
+                                                 .finalize = norm_finalize,
+                                                 .update = norm_update,
+                                                 .rstd = norm_rstd,
+                                                 .coefficients = norm_coefficients,
+                                                 .apply = norm_apply,
+                                                 .grad_sums = norm_grad_sums,
+                                                 .grad_finalize = norm_grad_finalize,
+                                                 .grad_data = norm_grad_data};
