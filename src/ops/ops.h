@@ -15,6 +15,9 @@ const char *const *fv_op_names(void);
 #include "ops/ops.def"
 #undef FV_OP_ROW
 
+/* What fv_op_register checks about a row by itself: hooks, counts, names, attributes. ARGUMENT naming the flaw. */
+fv_status fv_op_check(fv_ctx *ctx, const fv_op *op);
+
 /* Number of logical shards for a batch of n: the largest power of two that divides n, at most 8. */
 int fv_shards(int64_t n);
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/epilogue.h"
+
+static const fv_attr fv_dense_attrs[] = {FV_EPILOGUE_ROW(fv_dense_attr), {0}};
+
+static fv_status fv_dense_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    const fv_shape *src = &node->in[0]->shape;
+    char text[96];
+    if (src->rank != 2)
+        return fv_node_fail(ctx, node, "src must have 2 dimensions (n i), found shape %s; put a flatten before it",
+                            fv_shape_text(src, text));
+    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    const int64_t *wei = node->in[1]->shape.dim;
+    if (wei[1] != src->dim[1])
+        return fv_node_fail(ctx, node, "wei has %lld inputs per unit, expected %lld (features of src, shape %s)",
+                            (long long)wei[1], (long long)src->dim[1], fv_shape_text(src, text));
+    const int64_t dst[2] = {src->dim[0], wei[0]};
+    if (fv_operand(node, 2) != NULL)
+        FV_TRY(fv_check_dims(ctx, node, 2, 1, wei, "one per unit"));
+    if (fv_operand(node, 3) != NULL)
+        FV_TRY(fv_check_dims(ctx, node, 3, 2, dst, "that of dst"));
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 2, dst);
+}
+
+static fv_status fv_dense_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    fv_val *d_dst = fv_epilogue_grad(b, node, ((const fv_dense_attr *)node->attr)->activation, d_out[0]);
+    if (fv_emit_wanted(b, node->in[0]))
+        d_in[0] = fv_emit(b, "dense_bwd_data", NULL, (fv_val *[]){d_dst, node->in[1]}, 2);
+    if (fv_emit_wanted(b, node->in[1]))
+        d_in[1] = fv_emit(b, "dense_bwd_weights", NULL, (fv_val *[]){d_dst, node->in[0]}, 2);
+    if (fv_operand(node, 2) != NULL && fv_emit_wanted(b, node->in[2]))
+        d_in[2] = fv_emit(b, "channel_sum", NULL, &d_dst, 1);
+    if (fv_operand(node, 3) != NULL && fv_emit_wanted(b, node->in[3]))
+        d_in[3] = d_dst;
+    return FV_OK;
+}
+
+static fv_cost fv_dense_cost(const fv_node *node)
+{
+    int extra = (fv_operand(node, 2) != NULL) + (fv_operand(node, 3) != NULL) +
+                (((const fv_dense_attr *)node->attr)->activation != FV_ACT_NONE);
+    return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[0], extra * fv_count_out(node, 0));
+}
+
+static void fv_dense_ref(const fv_call *call)
+{
+    fv_dtype dtype = fv_call_dtype(call);
+    const int64_t *src = fv_in_dims(call, 0), *wei = fv_in_dims(call, 1);
+    const void *bia = fv_call_in(call, 2), *res = fv_call_in(call, 3);
+    int32_t activation = ((const fv_dense_attr *)call->node->attr)->activation;
+    for (int64_t n = 0; n < src[0]; n++)
+        for (int64_t o = 0; o < wei[0]; o++) {
+            double acc = bia == NULL ? 0.0 : fv_get(dtype, bia, o);
+            for (int64_t i = 0; i < src[1]; i++)
+                acc = fv_chain_fma(dtype, acc, fv_get(dtype, call->in[0], n * src[1] + i),
+                                   fv_get(dtype, call->in[1], o * src[1] + i));
+            if (res != NULL)
+                acc = fv_chain_add(dtype, acc, fv_get(dtype, res, n * wei[0] + o));
+            fv_set(dtype, call->out[0], n * wei[0] + o, fv_epilogue_apply(activation, acc));
+        }
+}
+
+const fv_op fv_op_dense = {
+    .name = "dense",
+    .doc = "Fully connected layer: dst[n,o] = act(bia[o] + sum over i of src[n,i] * wei[o,i] + res[n,o]), one chain "
+           "over i from the bias.",
+    .n_in_min = 2,
+    .n_in_max = 4,
+    .n_out = 1,
+    .traits = FV_T_FUSES_ACTIVATION | FV_T_FUSES_RESIDUAL | FV_T_WEIGHTED,
+    .operands = (const char *const[]){"src", "wei", "bia", "res", "dst"},
+    .letters = (const char *const[]){"ni", "oi", "o", "no"},
+    .attr_size = sizeof(fv_dense_attr),
+    .attrs = fv_dense_attrs,
+    .infer = fv_dense_infer,
+    .grad = fv_dense_grad,
+    .cost = fv_dense_cost,
+    .ref = fv_dense_ref,
+};
+
+/* ---- gradient to the input ---- */
+
+static fv_status fv_dense_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 2));
+    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    const int64_t *dst = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
+    if (wei[0] != dst[1])
+        return fv_node_fail(ctx, node, "d_dst has %lld features but wei has %lld units; they must be equal",
+                            (long long)dst[1], (long long)wei[0]);
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){dst[0], wei[1]});
+}
+
+static fv_cost fv_dense_bwd_data_cost(const fv_node *node)
+{
+    return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[1], 0.0);
+}
+
+static void fv_dense_bwd_data_ref(const fv_call *call)
+{
+    fv_dtype dtype = fv_call_dtype(call);
+    const int64_t *dst = fv_in_dims(call, 0), *wei = fv_in_dims(call, 1);
+    for (int64_t n = 0; n < dst[0]; n++)
+        for (int64_t i = 0; i < wei[1]; i++) {
+            double acc = 0.0;
+            for (int64_t o = 0; o < wei[0]; o++)
+                acc = fv_chain_fma(dtype, acc, fv_get(dtype, call->in[0], n * wei[0] + o),
+                                   fv_get(dtype, call->in[1], o * wei[1] + i));
+            fv_set(dtype, call->out[0], n * wei[1] + i, acc);
+        }
+}
+
+const fv_op fv_op_dense_bwd_data = {
+    .name = "dense_bwd_data",
+    .doc = "Gradient of dense with respect to src: d_src[n,i] = sum over o of d_dst[n,o] * wei[o,i], one chain over o "
+           "from 0.",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .traits = FV_T_BACKWARD,
+    .operands = (const char *const[]){"d_dst", "wei", "d_src"},
+    .letters = (const char *const[]){"no", "oi"},
+    .infer = fv_dense_bwd_data_infer,
+    .cost = fv_dense_bwd_data_cost,
+    .ref = fv_dense_bwd_data_ref,
+};
+
+/* ---- gradient to the weights ---- */
+
+static fv_status fv_dense_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 2));
+    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    const int64_t *dst = node->in[0]->shape.dim, *src = node->in[1]->shape.dim;
+    if (src[0] != dst[0])
+        return fv_node_fail(ctx, node, "d_dst has %lld samples but src has %lld; they must be equal", (long long)dst[0],
+                            (long long)src[0]);
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){dst[1], src[1]});
+}
+
+static fv_cost fv_dense_bwd_weights_cost(const fv_node *node)
+{
+    return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[1], 0.0);
+}
+
+static void fv_dense_bwd_weights_ref(const fv_call *call)
+{
+    fv_dtype dtype = fv_call_dtype(call);
+    const int64_t *dst = fv_in_dims(call, 0), *src = fv_in_dims(call, 1);
+    int shards = fv_call_shards(call, src[0]);
+    int64_t per_shard = src[0] / shards;
+    for (int64_t o = 0; o < dst[1]; o++)
+        for (int64_t i = 0; i < src[1]; i++) {
+            double sum[FV_SHARDS_MAX] = {0};
+            for (int j = 0; j < shards; j++)
+                for (int64_t n = j * per_shard; n < (j + 1) * per_shard; n++)
+                    sum[j] = fv_chain_fma(dtype, sum[j], fv_get(dtype, call->in[0], n * dst[1] + o),
+                                          fv_get(dtype, call->in[1], n * src[1] + i));
+            fv_set(dtype, call->out[0], o * src[1] + i, fv_tree_sum(dtype, sum, shards));
+        }
+}
+
+const fv_op fv_op_dense_bwd_weights = {
+    .name = "dense_bwd_weights",
+    .doc = "Gradient of dense with respect to wei: d_wei[o,i] = sum over n of d_dst[n,o] * src[n,i]; per shard one "
+           "chain over n from 0, then a binary tree over shards.",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .traits = FV_T_BACKWARD | FV_T_SHARDED,
+    .operands = (const char *const[]){"d_dst", "src", "d_wei"},
+    .letters = (const char *const[]){"no", "ni"},
+    .infer = fv_dense_bwd_weights_infer,
+    .cost = fv_dense_bwd_weights_cost,
+    .ref = fv_dense_bwd_weights_ref,
+};

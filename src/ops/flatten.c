@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "ops/ref.h"
+
+static fv_status fv_flatten_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    const fv_shape *src = &node->in[0]->shape;
+    int64_t features = fv_shape_count(src) / src->dim[0];
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){src->dim[0], features});
+}
+
+/* The gradient is the way back: a reshape to the dimensions of src. */
+static fv_status fv_flatten_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    const fv_shape *src = &node->in[0]->shape;
+    fv_reshape_attr attr = {.dims.count = src->rank - 1};
+    memcpy(attr.dims.value, src->dim + 1, (size_t)(src->rank - 1) * sizeof *src->dim);
+    if (fv_emit_wanted(b, node->in[0]))
+        d_in[0] = fv_emit(b, "reshape", &attr, d_out, 1);
+    return FV_OK;
+}
+
+static fv_cost fv_flatten_cost(const fv_node *node)
+{
+    (void)node;
+    return (fv_cost){0};
+}
+
+static void fv_flatten_ref(const fv_call *call)
+{
+    const fv_val *dst = call->node->out[0];
+    if (call->out[0] != call->in[0])
+        memmove(call->out[0], call->in[0], (size_t)fv_shape_count(&dst->shape) * fv_dtype_size(dst->dtype));
+}
+
+const fv_op fv_op_flatten = {
+    .name = "flatten",
+    .doc = "dst[n, (h w c)] = src[n,h,w,c]: every sample becomes one row, in memory order. No work is done.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .traits = FV_T_VIEW,
+    .operands = (const char *const[]){"src", "dst"},
+    .letters = (const char *const[]){"nhwc"},
+    .infer = fv_flatten_infer,
+    .grad = fv_flatten_grad,
+    .cost = fv_flatten_cost,
+    .ref = fv_flatten_ref,
+};

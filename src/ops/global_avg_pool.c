@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/ref.h"
+
+static fv_status fv_global_avg_pool_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    const int64_t *src = node->in[0]->shape.dim;
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], 1, 1, src[3]});
+}
+
+static fv_status fv_global_avg_pool_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    const int64_t *src = node->in[0]->shape.dim;
+    fv_adaptive_pool_attr attr = {.output = {1, 1}, .src_size = {src[1], src[2]}};
+    if (fv_emit_wanted(b, node->in[0]))
+        d_in[0] = fv_emit(b, "global_avg_pool_bwd", &attr, d_out, 1);
+    return FV_OK;
+}
+
+static fv_cost fv_global_avg_pool_cost(const fv_node *node)
+{
+    return fv_cost_of(node, 0.0, fv_count_in(node, 0));
+}
+
+/* The sum is one chain in order of h and w from 0, times the reciprocal of the count. */
+static void fv_global_avg_pool_ref(const fv_call *call)
+{
+    const int64_t *src = fv_in_dims(call, 0);
+    fv_dtype dtype = fv_call_dtype(call);
+    int64_t pixels = src[1] * src[2];
+    double scale = fv_round(dtype, 1.0 / (double)pixels);
+    for (int64_t n = 0; n < src[0]; n++)
+        for (int64_t c = 0; c < src[3]; c++) {
+            double sum = 0.0;
+            for (int64_t i = 0; i < pixels; i++)
+                sum = fv_chain_add(dtype, sum, fv_get(dtype, call->in[0], (n * pixels + i) * src[3] + c));
+            fv_set(dtype, call->out[0], n * src[3] + c, sum * scale);
+        }
+}
+
+const fv_op fv_op_global_avg_pool = {
+    .name = "global_avg_pool",
+    .doc = "dst[n,0,0,c] = mean over h, w of src[n,h,w,c] (Lin et al., Network in Network, 2014). The sum is one chain "
+           "in order of h and w, times the rounded reciprocal of the count.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .operands = (const char *const[]){"src", "dst"},
+    .letters = (const char *const[]){"nhwc"},
+    .infer = fv_global_avg_pool_infer,
+    .grad = fv_global_avg_pool_grad,
+    .cost = fv_global_avg_pool_cost,
+    .ref = fv_global_avg_pool_ref,
+};
+
+/* ---- gradient ---- */
+
+static const fv_attr fv_global_avg_pool_bwd_attrs[] = {
+    {"src_size", FV_ATTR_INT2, offsetof(fv_adaptive_pool_attr, src_size), 1, 1, 1 << 30, NULL,
+     "Height and width of src."},
+    {0},
+};
+
+static fv_status fv_global_avg_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    const fv_adaptive_pool_attr *attr = node->attr;
+    const int64_t *dst = node->in[0]->shape.dim;
+    FV_TRY(fv_check_dims(ctx, node, 0, 4, (const int64_t[]){dst[0], 1, 1, dst[3]}, "one pixel per sample"));
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 4,
+                     (const int64_t[]){dst[0], attr->src_size[0], attr->src_size[1], dst[3]});
+}
+
+static void fv_global_avg_pool_bwd_ref(const fv_call *call)
+{
+    const int64_t *src = fv_out_dims(call, 0);
+    fv_dtype dtype = fv_call_dtype(call);
+    int64_t pixels = src[1] * src[2];
+    double scale = fv_round(dtype, 1.0 / (double)pixels);
+    for (int64_t n = 0, i = 0; n < src[0]; n++)
+        for (int64_t j = 0; j < pixels; j++)
+            for (int64_t c = 0; c < src[3]; c++, i++)
+                fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[0], n * src[3] + c) * scale);
+}
+
+const fv_op fv_op_global_avg_pool_bwd = {
+    .name = "global_avg_pool_bwd",
+    .doc =
+        "Gradient of global_avg_pool: d_src[n,h,w,c] = d_dst[n,0,0,c] / (h * w). src_size is height and width of src.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .traits = FV_T_BACKWARD,
+    .operands = (const char *const[]){"d_dst", "d_src"},
+    .letters = (const char *const[]){"npqc"},
+    .attr_size = sizeof(fv_adaptive_pool_attr),
+    .attrs = fv_global_avg_pool_bwd_attrs,
+    .infer = fv_global_avg_pool_bwd_infer,
+    .ref = fv_global_avg_pool_bwd_ref,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "ops/ref.h"
+
+static const fv_attr fv_reshape_attrs[] = {
+    {"dims", FV_ATTR_INTS, offsetof(fv_reshape_attr, dims), 0, -1, (double)(INT64_C(1) << 40), NULL,
+     "Dimensions behind the batch; one may be -1 and is computed."},
+    {0},
+};
+
+static fv_status fv_reshape_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    const fv_shape *src = &node->in[0]->shape;
+    const fv_ints *dims = &((const fv_reshape_attr *)node->attr)->dims;
+    if (dims->count < 0 || dims->count > FV_MAX_RANK - 1)
+        return fv_node_fail(ctx, node, "dims has %lld numbers, expected at most %d (the batch is not among them)",
+                            (long long)dims->count, FV_MAX_RANK - 1);
+    int64_t dst[FV_MAX_RANK] = {src->dim[0]}, features = fv_shape_count(src) / src->dim[0], product = 1, open = -1;
+    for (int64_t i = 0; i < dims->count; i++) {
+        int64_t value = dims->value[i];
+        if (value == -1 && open < 0) {
+            open = i + 1;
+            continue;
+        }
+        if (value < 1)
+            return fv_node_fail(ctx, node,
+                                "dims[%lld] is %lld; every dimension must be at least 1, and only one may be -1",
+                                (long long)i, (long long)value);
+        dst[i + 1] = value;
+        if (!fv_size_mul(product, value, &product))
+            return fv_node_fail(ctx, node, "dims multiply to more elements than can be addressed");
+    }
+    if (open >= 0) {
+        if (features % product != 0)
+            return fv_node_fail(ctx, node, "%lld elements per sample are no multiple of the %lld that dims fix",
+                                (long long)features, (long long)product);
+        dst[open] = features / product;
+        product = features;
+    }
+    if (product != features)
+        return fv_node_fail(ctx, node, "dims hold %lld elements per sample, src has %lld", (long long)product,
+                            (long long)features);
+    return fv_result(ctx, node, 0, node->in[0]->dtype, (int)dims->count + 1, dst);
+}
+
+static fv_status fv_reshape_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    const fv_shape *src = &node->in[0]->shape;
+    fv_reshape_attr attr = {.dims.count = src->rank - 1};
+    memcpy(attr.dims.value, src->dim + 1, (size_t)(src->rank - 1) * sizeof *src->dim);
+    if (fv_emit_wanted(b, node->in[0]))
+        d_in[0] = fv_emit(b, "reshape", &attr, d_out, 1);
+    return FV_OK;
+}
+
+static fv_cost fv_reshape_cost(const fv_node *node)
+{
+    (void)node;
+    return (fv_cost){0};
+}
+
+static void fv_reshape_ref(const fv_call *call)
+{
+    const fv_val *dst = call->node->out[0];
+    if (call->out[0] != call->in[0])
+        memmove(call->out[0], call->in[0], (size_t)fv_shape_count(&dst->shape) * fv_dtype_size(dst->dtype));
+}
+
+const fv_op fv_op_reshape = {
+    .name = "reshape",
+    .doc = "The elements of every sample under other dimensions, in memory order; the batch stays. No work is done.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .traits = FV_T_VIEW,
+    .operands = (const char *const[]){"src", "dst"},
+    .letters = (const char *const[]){"nhwc"},
+    .attr_size = sizeof(fv_reshape_attr),
+    .attrs = fv_reshape_attrs,
+    .infer = fv_reshape_infer,
+    .grad = fv_reshape_grad,
+    .cost = fv_reshape_cost,
+    .ref = fv_reshape_ref,
+};
