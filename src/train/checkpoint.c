@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+fv_status fv_checkpoints_open(fv_ctx *ctx, const char *dir, fv_checkpoints *c)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    *c = (fv_checkpoints){.ctx = ctx, .dir = fv_strdup(ctx, dir)};
+    if (!c->dir)
+        return FV_ERR_NO_MEMORY;
+    FV_TRY(fv_path_list(ctx, dir, &names, &count));
+    int kept = 0;
+    /* Names sort by epoch and step, so the last ones are the newest. */
+    for (int64_t i = count - 1; i >= 0 && kept < FV_RECOVERY_KEPT; i--)
+        if (fv_text_match("recovery-*.state", names[i]) && strlen(names[i]) < sizeof c->recovery[0])
+            snprintf(c->recovery[kept++], sizeof c->recovery[0], "%s", names[i]);
+    fv_free(ctx, names);
+    return FV_OK;
+}
+
+void fv_checkpoints_close(fv_checkpoints *c)
+{
+    if (!c->ctx)
+        return;
+    fv_free(c->ctx, c->dir);
+    fv_free(c->ctx, c->best);
+    c->dir = NULL;
+    c->best = NULL;
+}
+
+static fv_status path_of(const fv_checkpoints *c, const char *name, char *path, size_t size)
+{
+    int n = snprintf(path, size, "%s/%s", c->dir, name);
+    if (n < 0 || (size_t)n >= size)
+        return fv_fail(c->ctx, FV_ERR_IO, "%s: the path is too long", c->dir);
+    return FV_OK;
+}
+
+static void drop_recovery(fv_checkpoints *c, int from)
+{
+    char path[4096];
+    for (int i = from; i < FV_RECOVERY_KEPT; i++) {
+        if (c->recovery[i][0] && path_of(c, c->recovery[i], path, sizeof path) == FV_OK)
+            unlink(path);
+        c->recovery[i][0] = 0;
+    }
+}
+
+/* A full disk is answered once by giving up the recovery states that are older than last.state. */
+static bool made_room(fv_checkpoints *c, fv_status status)
+{
+    if (status != FV_ERR_NO_SPACE || !c->recovery[1][0])
+        return false;
+    fv_log(c->ctx, FV_LOG_WARN, "train", "%s; removing the older recovery state and trying again",
+           fv_ctx_error(c->ctx));
+    drop_recovery(c, 1);
+    return true;
+}
+
+fv_status fv_checkpoints_state(fv_checkpoints *c, fv_trainer *trainer, const fv_progress *progress,
+                               const fv_identity *identity, bool recovery, char *path, size_t size)
+{
+    char name[40] = "last.state", previous[4096];
+    if (recovery)
+        snprintf(name, sizeof name, "recovery-%04lld-%06lld.state", (long long)progress->epoch % 10000,
+                 (long long)progress->step % 1000000);
+    FV_TRY(path_of(c, name, path, size));
+    if (!recovery && fv_path_exists(path)) {
+        FV_TRY(path_of(c, "previous.state", previous, sizeof previous));
+        unlink(previous);
+        if (link(path, previous) != 0)
+            fv_log(c->ctx, FV_LOG_DEBUG, "train", "%s: no hard links here; the state before the last is not kept",
+                   c->dir);
+    }
+    fv_status status = fv_state_save(trainer, progress, identity, path);
+    if (made_room(c, status))
+        status = fv_state_save(trainer, progress, identity, path);
+    if (status != FV_OK)
+        return status;
+    if (!recovery) {
+        drop_recovery(c, 0);
+        return FV_OK;
+    }
+    if (strcmp(c->recovery[0], name) != 0) {
+        drop_recovery(c, FV_RECOVERY_KEPT - 1);
+        memmove(c->recovery[1], c->recovery[0], sizeof c->recovery[0] * (FV_RECOVERY_KEPT - 1));
+        memcpy(c->recovery[0], name, sizeof name);
+    }
+    return FV_OK;
+}
+
+fv_status fv_checkpoints_model(fv_checkpoints *c, fv_model *model, const char *name)
+{
+    char path[4096];
+    FV_TRY(path_of(c, name, path, sizeof path));
+    fv_status status = fv_model_save(model, path);
+    if (made_room(c, status))
+        status = fv_model_save(model, path);
+    return status;
+}
+
+/* Copies all slots to or from one block. */
+static void copy_slots(fv_model *model, float *block, bool save)
+{
+    for (int i = 0; i < model->n_slots; i++) {
+        int64_t count = fv_tensor_count(model->slots[i].data);
+        float *data = fv_slot_data(&model->slots[i]);
+        memcpy(save ? block : data, save ? data : block, (size_t)count * sizeof(float));
+        block += count;
+    }
+}
+
+fv_status fv_checkpoints_remember(fv_checkpoints *c, fv_ctx *ctx, fv_model *model)
+{
+    c->ctx = ctx;
+    if (!c->best) {
+        int64_t count = 0;
+        for (int i = 0; i < model->n_slots; i++)
+            count += fv_tensor_count(model->slots[i].data);
+        c->best = fv_calloc(ctx, (size_t)count + 1, sizeof(float));
+        if (!c->best)
+            return FV_ERR_NO_MEMORY;
+    }
+    copy_slots(model, c->best, true);
+    return FV_OK;
+}
+
+fv_status fv_checkpoints_restore(fv_checkpoints *c, fv_model *model)
+{
+    if (c->best) {
+        copy_slots(model, c->best, false);
+        fv_model_touch(model);
+        return FV_OK;
+    }
+    char path[4096];
+    if (!c->dir)
+        return FV_OK;
+    FV_TRY(path_of(c, "best.safetensors", path, sizeof path));
+    return fv_model_load_weights(model, path, false, NULL);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scoring a model on a data set, and predicting one image. */
+#include "train/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "model/model.h"
+
+int fv_rank_of(const float *logits, int64_t classes, int64_t label)
+{
+    int64_t rank = 0;
+    for (int64_t i = 0; i < classes; i++)
+        rank += logits[i] > logits[label] || (logits[i] == logits[label] && i < label);
+    return (int)rank;
+}
+
+/* -log softmax(logits)[label] in float64, in order: the same for any batch size. */
+static double cross_entropy(const float *logits, int64_t classes, int64_t label)
+{
+    double max = logits[0], sum = 0;
+    for (int64_t i = 1; i < classes; i++)
+        max = logits[i] > max ? logits[i] : max;
+    for (int64_t i = 0; i < classes; i++)
+        sum += exp((double)logits[i] - max);
+    return log(sum) + max - (double)logits[label];
+}
+
+fv_status fv_evaluate_with(fv_session *session, fv_loader *loader, int64_t batch_size, int64_t h, int64_t w, int64_t c,
+                           fv_metrics *metrics)
+{
+    double start = fv_time_monotonic(), loss = 0;
+    int64_t top1 = 0, top5 = 0, samples = 0;
+    *metrics = (fv_metrics){0};
+    FV_TRY(fv_session_refresh(session));
+    FV_TRY(fv_loader_start(loader, 0, 0));
+    for (;;) {
+        fv_batch batch;
+        fv_shape shape;
+        FV_TRY(fv_loader_next(loader, &batch));
+        if (batch.n == 0)
+            break;
+        /* A short last batch leaves old rows behind the new ones; every sample's result is its own. */
+        memcpy(fv_session_input(session), batch.images, (size_t)(batch.n * h * w * c) * sizeof(float));
+        FV_TRY(fv_session_run(session));
+        const float *logits = fv_session_output(session, &shape);
+        int64_t classes = fv_shape_count(&shape) / batch_size;
+        for (int64_t i = 0; i < batch.n; i++) {
+            int rank = fv_rank_of(logits + i * classes, classes, batch.labels[i]);
+            top1 += rank == 0;
+            top5 += rank < 5;
+            loss += cross_entropy(logits + i * classes, classes, batch.labels[i]);
+        }
+        samples += batch.n;
+    }
+    double seconds = fv_time_monotonic() - start;
+    *metrics = (fv_metrics){.samples = samples};
+    fv_loader_stats(loader, NULL, &metrics->quarantined);
+    if (samples > 0) {
+        metrics->top1 = (double)top1 / (double)samples;
+        metrics->top5 = (double)top5 / (double)samples;
+        metrics->loss = loss / (double)samples;
+        metrics->img_per_s = (double)samples / seconds;
+    }
+    return FV_OK;
+}
+
+fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers, fv_metrics *metrics)
+{
+    fv_ctx *ctx = model->ctx;
+    fv_session *session = NULL;
+    fv_loader *loader = NULL;
+    *metrics = (fv_metrics){0};
+    if (fv_dataset_classes(dataset) > model->n_classes)
+        return fv_fail_classes(model, dataset);
+    if (batch_size <= 0)
+        batch_size = 64;
+    if (batch_size > fv_dataset_count(dataset))
+        batch_size = fv_dataset_count(dataset);
+    if (batch_size == 0)
+        return fv_fail(ctx, FV_ERR_DATA_EMPTY, "no samples to evaluate on");
+    fv_loader_options options = {.batch_size = batch_size, .workers = workers};
+    const fv_pipeline *p = &model->pipeline;
+    fv_status status = fv_session_create(model, batch_size, &session);
+    if (status == FV_OK)
+        status = fv_loader_create(dataset, p, &options, &loader);
+    if (status == FV_OK)
+        status = fv_evaluate_with(session, loader, batch_size, p->h, p->w, p->c, metrics);
+    fv_loader_destroy(&loader);
+    fv_session_destroy(&session);
+    return status;
+}
+
+fv_status fv_fail_classes(fv_model *model, const fv_dataset *dataset)
+{
+    int64_t have = model->n_classes, data = fv_dataset_classes(dataset);
+    fv_str model_list = {.ctx = model->ctx}, data_list = {.ctx = model->ctx};
+    for (int64_t i = 0; i < have && i < 8; i++)
+        fv_str_printf(&model_list, "%s%s", i ? ", " : "", fv_model_class_name(model, i));
+    for (int64_t i = 0; i < data && i < 8; i++)
+        fv_str_printf(&data_list, "%s%s", i ? ", " : "", fv_dataset_class_name(dataset, i));
+    fv_status status =
+        fv_fail_hint(model->ctx,
+                     fv_fail(model->ctx, FV_ERR_DATA_CLASSES, "the model has %lld classes (%s%s), the data %lld (%s%s)",
+                             (long long)have, fv_str_get(&model_list), have > 8 ? ", ..." : "", (long long)data,
+                             fv_str_get(&data_list), data > 8 ? ", ..." : ""),
+                     "use data with the model's classes, or train with --reset-head for a new output layer");
+    fv_str_free(&model_list);
+    fv_str_free(&data_list);
+    return status;
+}
+
+fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilities)
+{
+    fv_session *session;
+    fv_shape shape;
+    FV_TRY(fv_model_session(model, &session));
+    FV_TRY(fv_pipeline_apply(model->ctx, &model->pipeline, image, fv_session_input(session)));
+    FV_TRY(fv_session_run(session));
+    const float *logits = fv_session_output(session, &shape);
+    fv_softmax(logits, fv_shape_count(&shape), probabilities);
+    return FV_OK;
+}

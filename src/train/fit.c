@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The training loop: epochs, validation, checkpoints, stopping. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/journal.h"
+#include "train/state.h"
+
+/* Everything a run holds. */
+typedef struct run {
+    fv_ctx *ctx;
+    fv_model *model;
+    fv_dataset *data;
+    fv_fit_options options;
+    const fv_monitor *monitor;
+    fv_trainer *trainer;
+    fv_loader *loader, *val_loader;
+    fv_session *val_session;
+    int64_t val_batch;
+    fv_journal *journal;
+    fv_checkpoints checkpoints;
+    fv_progress progress;
+    fv_identity identity;
+    fv_fit_event event;
+    int64_t steps; /* per epoch */
+    double start, epoch_start;
+    int64_t epoch_start_seen;
+    double first_loss;
+    const char *why; /* why the run ends; NULL: it goes on */
+    bool stop_asked;
+} run;
+
+static void emit(run *r, fv_event_kind kind, const char *text)
+{
+    r->event.kind = kind;
+    r->event.text = text;
+    if (r->journal)
+        fv_journal_event(r->journal, &r->event);
+    if (r->options.on_event && r->options.on_event(r->options.user, &r->event))
+        r->stop_asked = true;
+}
+
+static bool interrupted(const run *r)
+{
+    return r->options.interrupt && *r->options.interrupt;
+}
+
+/* ---- setting up ---- */
+
+static fv_status open_validation(run *r)
+{
+    fv_dataset *data = r->options.validation;
+    if (!data)
+        return FV_OK;
+    if (fv_dataset_classes(data) > r->model->n_classes)
+        return fv_fail_classes(r->model, data);
+    int64_t count = fv_dataset_count(data);
+    r->val_batch = r->options.batch_size < count ? r->options.batch_size : count;
+    if (r->val_batch == 0)
+        return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the validation set is empty");
+    fv_loader_options options = {.batch_size = r->val_batch, .workers = r->options.workers};
+    FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->val_loader));
+    return fv_session_create(r->model, r->val_batch, &r->val_session);
+}
+
+static fv_status open_training(run *r)
+{
+    const fv_fit_options *o = &r->options;
+    if (fv_dataset_classes(r->data) > r->model->n_classes)
+        return fv_fail_classes(r->model, r->data);
+    int64_t count = fv_dataset_count(r->data);
+    if (count == 0)
+        return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
+    fv_loader_options options = {.batch_size = o->batch_size,
+                                 .shuffle = true,
+                                 .seed = o->seed,
+                                 .workers = o->workers,
+                                 .hflip = o->hflip,
+                                 .crop_pad = o->crop_pad};
+    FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
+    r->steps = fv_loader_batches(r->loader);
+    FV_TRY(fv_trainer_create(r->model, o, &r->trainer));
+    if (count >= o->batch_size)
+        FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
+    if (count % o->batch_size) {
+        FV_TRY(fv_trainer_prepare(r->trainer, count % o->batch_size));
+        if (count % o->batch_size == 1)
+            emit(r, FV_EVENT_WARN,
+                 "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
+                 "running "
+                 "statistics in that step");
+    }
+    return FV_OK;
+}
+
+static void identify(run *r)
+{
+    fv_dataset_fingerprint(r->data, r->identity.data);
+    r->identity.model = fv_model_name(r->model);
+    r->identity.optimizer = r->trainer->optimizer->name;
+    r->identity.seed = r->options.seed;
+    r->identity.batch_size = r->options.batch_size;
+    r->identity.epochs = r->options.epochs;
+}
+
+static fv_status open_folder(run *r, bool *resumed)
+{
+    const fv_fit_options *o = &r->options;
+    *resumed = false;
+    if (!o->output)
+        return FV_OK;
+    int64_t bytes = 4 * fv_model_parameters(r->model) * (2 + r->trainer->slots);
+    FV_TRY(fv_journal_open(r->ctx, o->output, o->arguments, bytes, &r->journal));
+    FV_TRY(fv_checkpoints_open(r->ctx, r->journal->weights, &r->checkpoints));
+    if (o->resume)
+        FV_TRY(fv_state_resume(r->trainer, &r->progress, &r->identity, r->journal->weights, o->force, resumed));
+    return fv_journal_begin(r->journal, *resumed, r->progress.epoch);
+}
+
+/* ---- saving ---- */
+
+static fv_status save_state(run *r, bool recovery)
+{
+    if (!r->journal)
+        return FV_OK;
+    char path[4096];
+    FV_TRY(fv_checkpoints_state(&r->checkpoints, r->trainer, &r->progress, &r->identity, recovery, path, sizeof path));
+    emit(r, FV_EVENT_CHECKPOINT, path);
+    return FV_OK;
+}
+
+/* ---- one step ---- */
+
+static fv_status fail_diverged(run *r, const fv_batch *batch, double loss)
+{
+    char layer[256] = "", files[1024] = "", name[512];
+    size_t used = 0;
+    fv_trainer_rollback(r->trainer);
+    if (fv_trainer_blame(r->trainer, layer, sizeof layer) != FV_OK)
+        layer[0] = 0;
+    fv_trainer_rollback(r->trainer);
+    for (int64_t i = 0; i < batch->n && i < 3; i++) {
+        fv_dataset_sample_name(r->data, batch->samples[i], name, sizeof name);
+        int n = snprintf(files + used, sizeof files - used, "%s%s", i ? ", " : "", name);
+        used += n > 0 && (size_t)n < sizeof files - used ? (size_t)n : 0;
+    }
+    double lr = r->event.lr;
+    return fv_fail_hint(
+        r->ctx,
+        fv_fail(r->ctx, FV_ERR_DIVERGED, "epoch %lld step %lld: the %s is not finite; first bad layer: %s; batch: %s%s",
+                (long long)r->event.epoch, (long long)r->event.step, isfinite(loss) ? "gradient" : "loss",
+                layer[0] ? layer : "unknown", files, batch->n > 3 ? ", ..." : ""),
+        "weights and checkpoints are those before this step; try --lr %g or --warmup-epochs 1", lr / 10);
+}
+
+static void count_batch(run *r, const fv_batch *batch, double loss)
+{
+    fv_shape shape;
+    const float *logits = fv_trainer_logits(r->trainer, &shape);
+    int64_t classes = fv_shape_count(&shape) / batch->n;
+    for (int64_t i = 0; i < batch->n; i++)
+        r->progress.correct += fv_rank_of(logits + i * classes, classes, batch->labels[i]) == 0;
+    r->progress.seen += batch->n;
+    r->progress.loss_sum += loss * (double)batch->n;
+}
+
+static void describe_step(run *r, double loss)
+{
+    fv_progress *p = &r->progress;
+    fv_fit_event *e = &r->event;
+    double now = fv_time_monotonic(), waited = 0, spent = now - r->epoch_start;
+    fv_loader_stats(r->loader, &waited, NULL);
+    e->step = p->step;
+    e->global_step = p->global_step;
+    e->loss = loss;
+    e->mean_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
+    e->train_top1 = p->seen ? (double)p->correct / (double)p->seen : NAN;
+    e->seconds = now - r->start;
+    e->img_per_s = spent > 0 ? (double)(p->seen - r->epoch_start_seen) / spent : 0;
+    e->data_wait = spent > 0 ? waited / spent : 0;
+    fv_ctx_memory(r->ctx, NULL, &e->memory);
+}
+
+/* Class labels for losses that take them; rows of 0 and 1 for the others. */
+static const void *target_of(run *r, const fv_batch *batch, float *one_hot)
+{
+    if (r->trainer->target_dtype == FV_I32)
+        return batch->labels;
+    int64_t classes = r->model->n_classes;
+    memset(one_hot, 0, (size_t)(batch->n * classes) * sizeof(float));
+    for (int64_t i = 0; i < batch->n; i++)
+        one_hot[i * classes + batch->labels[i]] = 1;
+    return one_hot;
+}
+
+static fv_status train_step(run *r, const fv_batch *batch, float *one_hot)
+{
+    fv_progress *p = &r->progress;
+    double loss;
+    r->event.step = p->step + 1;
+    r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)p->step / (double)r->steps);
+    FV_TRY(fv_trainer_gradient(r->trainer, batch->images, target_of(r, batch, one_hot), batch->n, &loss));
+    if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
+        return fail_diverged(r, batch, loss);
+    count_batch(r, batch, loss);
+    FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
+    p->step++;
+    p->global_step++;
+    describe_step(r, loss);
+    emit(r, FV_EVENT_STEP, NULL);
+    if (r->options.recovery_interval && p->global_step % r->options.recovery_interval == 0 && p->step < r->steps)
+        FV_TRY(save_state(r, true));
+    if (r->options.max_steps && p->global_step >= r->options.max_steps)
+        r->why = "--max-steps reached";
+    return FV_OK;
+}
+
+/* ---- one epoch ---- */
+
+static double monitored(const run *r)
+{
+    const fv_fit_event *e = &r->event;
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {{"train_loss", e->mean_loss},
+                  {"train_top1", e->train_top1},
+                  {"val_loss", e->val_loss},
+                  {"val_top1", e->val_top1},
+                  {"val_top5", e->val_top5}};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (strcmp(values[i].name, r->monitor->name) == 0)
+            return values[i].value;
+    return NAN;
+}
+
+static fv_status validate(run *r, bool last)
+{
+    fv_metrics m;
+    r->event.val_loss = r->event.val_top1 = r->event.val_top5 = NAN;
+    if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
+        return FV_OK;
+    const fv_pipeline *p = &r->model->pipeline;
+    FV_TRY(fv_evaluate_with(r->val_session, r->val_loader, r->val_batch, p->h, p->w, p->c, &m));
+    r->event.val_loss = m.loss;
+    r->event.val_top1 = m.top1;
+    r->event.val_top5 = m.top5;
+    return FV_OK;
+}
+
+/* Best so far, patience, and whether the loss looks healthy. */
+static void judge_epoch(run *r)
+{
+    fv_progress *p = &r->progress;
+    double metric = monitored(r), sign = r->monitor->higher_is_better ? 1 : -1, loss = r->event.mean_loss;
+    r->event.best = false;
+    if (isfinite(metric)) {
+        bool first = p->best_epoch == 0;
+        if (first || sign * (metric - p->best_metric) > r->options.min_delta) {
+            p->best_metric = metric;
+            p->best_epoch = r->event.epoch;
+            p->bad_epochs = 0;
+            r->event.best = true;
+        } else if (++p->bad_epochs >= r->options.patience && r->options.patience > 0) {
+            r->why = "early stopping: the monitor stopped improving";
+        }
+    }
+    char text[256];
+    if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0) {
+        snprintf(text, sizeof text, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
+                 loss / p->lowest_loss, r->options.lr / 3);
+        emit(r, FV_EVENT_WARN, text);
+    }
+    if (p->epoch == 0)
+        r->first_loss = loss;
+    if (p->epoch == 2 && r->first_loss > 0 && loss > 0.99 * r->first_loss) {
+        snprintf(text, sizeof text,
+                 "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
+                 r->options.lr * 10);
+        emit(r, FV_EVENT_WARN, text);
+    }
+    if (p->epoch == 0 || loss < p->lowest_loss)
+        p->lowest_loss = loss;
+}
+
+static fv_status end_epoch(run *r)
+{
+    fv_progress *p = &r->progress;
+    bool last = r->why || p->epoch + 1 >= r->options.epochs;
+    FV_TRY(validate(r, last));
+    judge_epoch(r);
+    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
+    r->event.seconds = fv_time_monotonic() - r->start;
+    if (r->journal) {
+        if (r->event.best)
+            FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
+        FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
+    }
+    if (r->event.best && r->options.restore_best)
+        FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));
+    emit(r, FV_EVENT_EPOCH, NULL);
+    if (p->step >= r->steps) {
+        p->epoch++;
+        p->step = p->seen = p->correct = 0;
+        p->loss_sum = 0;
+    }
+    p->finished = r->why || p->epoch >= r->options.epochs;
+    return save_state(r, false);
+}
+
+static fv_status train_epoch(run *r, float *one_hot)
+{
+    fv_progress *p = &r->progress;
+    r->event.epoch = p->epoch + 1;
+    r->epoch_start = fv_time_monotonic();
+    r->epoch_start_seen = p->seen;
+    FV_TRY(fv_loader_start(r->loader, p->epoch, p->step));
+    while (!r->why) {
+        fv_batch batch;
+        FV_TRY(fv_loader_next(r->loader, &batch));
+        if (batch.n == 0) {
+            p->step = r->steps; /* quarantined samples may have left fewer batches */
+            break;
+        }
+        FV_TRY(train_step(r, &batch, one_hot));
+        if (interrupted(r) || r->stop_asked) {
+            FV_TRY(save_state(r, true));
+            if (r->stop_asked) {
+                r->why = "stopped by the caller";
+                return FV_OK;
+            }
+            return fv_fail_hint(r->ctx,
+                                fv_fail(r->ctx, FV_ERR_INTERRUPTED, "interrupted at epoch %lld step %lld%s",
+                                        (long long)r->event.epoch, (long long)p->step,
+                                        r->journal ? "; the state is saved" : "; no run folder, nothing saved"),
+                                "run the same command with --resume auto to go on");
+        }
+    }
+    return end_epoch(r);
+}
+
+/* ---- the whole run ---- */
+
+static fv_status run_epochs(run *r)
+{
+    float *one_hot = NULL;
+    if (r->trainer->target_dtype != FV_I32) {
+        one_hot = fv_calloc(r->ctx, (size_t)(r->options.batch_size * r->model->n_classes), sizeof(float));
+        if (!one_hot)
+            return FV_ERR_NO_MEMORY;
+    }
+    fv_status status = FV_OK;
+    if (r->progress.finished && r->progress.epoch < r->options.epochs && !r->options.max_steps)
+        r->progress.finished = false; /* more epochs were asked for */
+    if (r->progress.finished)
+        r->why = "the run was already complete";
+    while (status == FV_OK && !r->why && r->progress.epoch < r->options.epochs)
+        status = train_epoch(r, one_hot);
+    fv_free(r->ctx, one_hot);
+    return status;
+}
+
+static fv_status execute(run *r, fv_fit_result *result)
+{
+    bool resumed = false;
+    fv_fit_options *o = &r->options;
+    FV_TRY(fv_settings_check(r->ctx, o));
+    FV_TRY(fv_settings_monitor(r->ctx, o, &r->monitor));
+    FV_TRY(open_training(r));
+    FV_TRY(open_validation(r));
+    identify(r);
+    FV_TRY(open_folder(r, &resumed));
+    r->event.epochs = o->epochs;
+    r->event.steps = r->steps;
+    r->event.epoch = r->progress.epoch + 1;
+    r->event.global_step = result->resumed_step = r->progress.global_step;
+    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
+    emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
+    int64_t first_epoch = r->progress.epoch, first_step = r->progress.global_step;
+    fv_status status = run_epochs(r);
+    result->epochs_run = r->progress.epoch - first_epoch;
+    result->steps_run = r->progress.global_step - first_step;
+    result->best_epoch = r->progress.best_epoch;
+    result->best_metric = r->progress.best_metric;
+    result->final_loss = r->event.mean_loss;
+    result->stopped_early = r->why && strncmp(r->why, "early", 5) == 0;
+    if (status != FV_OK)
+        return status;
+    if (o->restore_best && r->progress.best_epoch)
+        FV_TRY(fv_checkpoints_restore(&r->checkpoints, r->model));
+    emit(r, FV_EVENT_END, r->why ? r->why : "all epochs done");
+    return FV_OK;
+}
+
+fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result)
+{
+    fv_fit_result unused;
+    result = result ? result : &unused;
+    *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
+    run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
+    fv_settings_defaults(&r.options);
+    r.event = (fv_fit_event){
+        .val_loss = NAN, .val_top1 = NAN, .val_top5 = NAN, .loss = NAN, .mean_loss = NAN, .train_top1 = NAN};
+    r.progress.best_metric = NAN;
+    fv_status status = execute(&r, result);
+    fv_checkpoints_close(&r.checkpoints);
+    fv_session_destroy(&r.val_session);
+    fv_loader_destroy(&r.val_loader);
+    fv_loader_destroy(&r.loader);
+    fv_trainer_destroy(&r.trainer);
+    fv_journal_close(&r.journal);
+    return status;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+
+static const char csv_header[] = "epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,"
+                                 "data_wait_pct,peak_mem_mb\n";
+
+static int open_log(fv_journal *j, const char *name, int flags)
+{
+    char *path = fv_path_join(j->ctx, j->dir, name);
+    if (!path)
+        return -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    if (fd < 0)
+        fv_fail_errno(j->ctx, errno, "open", path);
+    fv_free(j->ctx, path);
+    return fd;
+}
+
+static void put(fv_journal *j, int fd, const char *data, size_t size)
+{
+    while (fd >= 0 && size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            fv_log(j->ctx, FV_LOG_WARN, "train", "%s: a line of the log could not be written: %s", j->dir,
+                   strerror(errno));
+            return;
+        }
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, int64_t checkpoint_bytes,
+                          fv_journal **journal)
+{
+    *journal = NULL;
+    fv_journal *j = fv_new(ctx, fv_journal);
+    if (!j)
+        return FV_ERR_NO_MEMORY;
+    char *path = NULL;
+    fv_status status = FV_ERR_NO_MEMORY;
+    j->ctx = ctx;
+    j->lock.fd = j->results = j->events = -1;
+    j->start = fv_time_monotonic();
+    j->dir = fv_strdup(ctx, dir);
+    j->weights = fv_path_join(ctx, dir, "weights");
+    if (!j->dir || !j->weights)
+        goto fail;
+    if ((status = fv_path_mkdirs(ctx, j->weights)) != FV_OK)
+        goto fail;
+    path = fv_path_join(ctx, dir, ".lock");
+    status = path ? fv_lock_take(ctx, path, &j->lock) : FV_ERR_NO_MEMORY;
+    if (status != FV_OK)
+        goto fail;
+    int64_t room = fv_path_free_bytes(dir);
+    if (room >= 0 && room < 3 * checkpoint_bytes) {
+        status = fv_fail_hint(ctx,
+                              fv_fail(ctx, FV_ERR_NO_SPACE, "%s: %lld MB free, three checkpoints need %lld MB", dir,
+                                      (long long)(room >> 20), (long long)((3 * checkpoint_bytes) >> 20) + 1),
+                              "free space, or choose another --output");
+        goto fail;
+    }
+    if (arguments) {
+        fv_free(ctx, path);
+        path = fv_path_join(ctx, dir, "args.yaml");
+        status = path ? fv_file_write(ctx, path, arguments, strlen(arguments)) : FV_ERR_NO_MEMORY;
+        if (status != FV_OK)
+            goto fail;
+    }
+    fv_free(ctx, path);
+    *journal = j;
+    return FV_OK;
+fail:
+    fv_free(ctx, path);
+    fv_journal_close(&j);
+    return status;
+}
+
+/* The header and the lines of results.csv whose epoch is at most `epoch`. */
+static fv_status keep_results(fv_journal *j, int64_t epoch)
+{
+    char *path = fv_path_join(j->ctx, j->dir, "results.csv");
+    uint8_t *data = NULL;
+    int64_t size = 0;
+    fv_str kept = {.ctx = j->ctx};
+    fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
+    fv_str_append(&kept, csv_header);
+    if (status == FV_OK && epoch > 0 && fv_path_exists(path))
+        status = fv_file_read(j->ctx, path, 0, false, &data, &size);
+    for (char *line = (char *)data, *end; status == FV_OK && line && (end = strchr(line, '\n')); line = end + 1) {
+        int64_t number = strtoll(line, NULL, 10);
+        if (number >= 1 && number <= epoch)
+            fv_str_append_n(&kept, line, (size_t)(end + 1 - line));
+    }
+    if (status == FV_OK)
+        status = fv_str_status(&kept);
+    if (status == FV_OK)
+        status = fv_file_write(j->ctx, path, kept.data, kept.size);
+    fv_str_free(&kept);
+    fv_free(j->ctx, data);
+    fv_free(j->ctx, path);
+    return status;
+}
+
+fv_status fv_journal_begin(fv_journal *j, bool resumed, int64_t epoch)
+{
+    FV_TRY(keep_results(j, resumed ? epoch : 0));
+    j->results = open_log(j, "results.csv", 0);
+    j->events = j->results < 0 ? -1 : open_log(j, "events.jsonl", resumed ? 0 : O_TRUNC);
+    return j->events < 0 ? FV_ERR_IO : FV_OK;
+}
+
+void fv_journal_close(fv_journal **journal)
+{
+    fv_journal *j = journal ? *journal : NULL;
+    if (!j)
+        return;
+    if (j->results >= 0)
+        close(j->results);
+    if (j->events >= 0)
+        close(j->events);
+    fv_lock_release(&j->lock);
+    fv_free(j->ctx, j->dir);
+    fv_free(j->ctx, j->weights);
+    fv_free(j->ctx, j);
+    *journal = NULL;
+}
+
+/* A number for CSV: empty when not measured. */
+static void csv_real(fv_str *out, double value, const char *format)
+{
+    fv_str_append(out, ",");
+    if (isfinite(value))
+        fv_str_printf(out, format, value);
+}
+
+static void write_csv(fv_journal *j, const fv_fit_event *e)
+{
+    fv_str line = {.ctx = j->ctx};
+    fv_str_printf(&line, "%lld,%lld", (long long)e->epoch, (long long)e->global_step);
+    csv_real(&line, e->seconds, "%.3f");
+    csv_real(&line, e->lr, "%.9g");
+    csv_real(&line, e->mean_loss, "%.9g");
+    csv_real(&line, e->train_top1, "%.6f");
+    csv_real(&line, e->val_loss, "%.9g");
+    csv_real(&line, e->val_top1, "%.6f");
+    csv_real(&line, e->val_top5, "%.6f");
+    csv_real(&line, e->img_per_s, "%.1f");
+    csv_real(&line, e->data_wait * 100, "%.1f");
+    csv_real(&line, (double)e->memory / 1048576.0, "%.1f");
+    fv_str_append(&line, "\n");
+    if (fv_str_status(&line) == FV_OK)
+        put(j, j->results, line.data, line.size);
+    fv_str_free(&line);
+}
+
+static const char *const kinds[] = {"start", "step", "epoch", "ckpt", "warn", "end"};
+
+static void json_field(fv_json *json, const char *key, double value)
+{
+    if (!isnan(value)) {
+        fv_json_key(json, key);
+        fv_json_real(json, value);
+    }
+}
+
+void fv_journal_event(fv_journal *j, const fv_fit_event *e)
+{
+    fv_str line = {.ctx = j->ctx};
+    fv_json json = {.out = &line};
+    fv_json_begin_object(&json);
+    json_field(&json, "t", fv_time_monotonic() - j->start);
+    fv_json_key(&json, "ev");
+    fv_json_string(&json, kinds[e->kind]);
+    if (e->kind == FV_EVENT_START) {
+        fv_json_key(&json, "schema");
+        fv_json_int(&json, 1);
+        json_field(&json, "wall", fv_time_wall());
+    }
+    fv_json_key(&json, "epoch");
+    fv_json_int(&json, e->epoch);
+    fv_json_key(&json, "step");
+    fv_json_int(&json, e->global_step);
+    if (e->kind == FV_EVENT_STEP || e->kind == FV_EVENT_EPOCH) {
+        json_field(&json, "loss", e->kind == FV_EVENT_STEP ? e->loss : e->mean_loss);
+        json_field(&json, "top1", e->train_top1);
+        json_field(&json, "lr", e->lr);
+        json_field(&json, "img_per_s", e->img_per_s);
+        json_field(&json, "data_wait", e->data_wait);
+    }
+    if (e->kind == FV_EVENT_EPOCH) {
+        json_field(&json, "val_loss", e->val_loss);
+        json_field(&json, "val_top1", e->val_top1);
+        json_field(&json, "val_top5", e->val_top5);
+        fv_json_key(&json, "best");
+        fv_json_bool(&json, e->best);
+    }
+    if (e->text) {
+        fv_json_key(&json, "text");
+        fv_json_string(&json, e->text);
+    }
+    fv_json_end_object(&json);
+    fv_str_append(&line, "\n");
+    if (fv_str_status(&line) == FV_OK)
+        put(j, j->events, line.data, line.size);
+    fv_str_free(&line);
+    if (e->kind == FV_EVENT_EPOCH)
+        write_csv(j, e);
+}

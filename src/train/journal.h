@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run folder: its lock, its place on the disk, results.csv and events.jsonl. */
+#ifndef FV_TRAIN_JOURNAL_H
+#define FV_TRAIN_JOURNAL_H
+
+#include <fovea/train.h>
+
+#include "base/file.h"
+
+typedef struct fv_journal {
+    fv_ctx *ctx;
+    char *dir, *weights; /* run folder and its weights/ */
+    fv_lock lock;
+    int results, events; /* file descriptors, -1: closed */
+    double start;
+} fv_journal;
+
+/*
+ * Makes and locks the folder, checks that it can be written and has room for three checkpoints of `checkpoint_bytes`,
+ * writes args.yaml, opens the logs. A fresh run empties them; a resumed one keeps the lines of results.csv up to epoch
+ * `epoch` (later ones will be written again).
+ */
+fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, int64_t checkpoint_bytes,
+                          fv_journal **journal);
+fv_status fv_journal_begin(fv_journal *journal, bool resumed, int64_t epoch);
+void fv_journal_close(fv_journal **journal);
+
+/* Appends to the logs. A full disk is reported once through the log and does not stop the run. */
+void fv_journal_event(fv_journal *journal, const fv_fit_event *event);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/doc.h"
+#include "base/file.h"
+#include "base/json.h"
+
+static const char magic[8] = {'F', 'V', 'S', 'T', 'A', 'T', 'E', '1'};
+
+/* ---- header ---- */
+
+enum { P_EPOCH, P_STEP, P_GLOBAL, P_CORRECT, P_SEEN, P_BEST_EPOCH, P_BAD, P_FINISHED, P_INTS };
+
+static const char *const int_keys[P_INTS] = {"epoch", "step",       "global_step", "correct",
+                                             "seen",  "best_epoch", "bad_epochs",  "finished"};
+static const char *const real_keys[] = {"loss_sum", "best_metric", "lowest_loss"};
+
+static void progress_ints(const fv_progress *p, int64_t v[P_INTS])
+{
+    const int64_t values[P_INTS] = {p->epoch, p->step,       p->global_step, p->correct,
+                                    p->seen,  p->best_epoch, p->bad_epochs,  p->finished};
+    memcpy(v, values, sizeof values);
+}
+
+static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *identity, fv_str *wisdom, fv_str *out)
+{
+    fv_json j = {.out = out};
+    int64_t ints[P_INTS];
+    const double reals[] = {p->loss_sum, p->best_metric, p->lowest_loss};
+    progress_ints(p, ints);
+    fv_json_begin_object(&j);
+    for (int i = 0; i < P_INTS; i++) {
+        fv_json_key(&j, int_keys[i]);
+        fv_json_int(&j, ints[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        fv_json_key(&j, real_keys[i]);
+        fv_json_real(&j, reals[i]); /* NaN and Inf become null: "none yet" */
+    }
+    fv_json_key(&j, "data");
+    fv_json_string(&j, identity->data);
+    fv_json_key(&j, "model");
+    fv_json_string(&j, identity->model);
+    fv_json_key(&j, "optimizer");
+    fv_json_string(&j, identity->optimizer);
+    fv_json_key(&j, "seed");
+    fv_json_int(&j, (int64_t)identity->seed);
+    fv_json_key(&j, "batch_size");
+    fv_json_int(&j, identity->batch_size);
+    fv_json_key(&j, "epochs");
+    fv_json_int(&j, identity->epochs);
+    fv_json_key(&j, "optimizer_step");
+    fv_json_int(&j, t->step);
+    fv_json_key(&j, "slots");
+    fv_json_int(&j, t->slots);
+    fv_json_key(&j, "plan");
+    fv_json_string(&j, fv_str_get(wisdom));
+    fv_json_key(&j, "version");
+    fv_json_string(&j, fv_version());
+    fv_json_end_object(&j);
+}
+
+/* ---- tensors in file order: visit(data, count) for weights, states and slots ---- */
+
+typedef fv_status (*visit_fn)(void *arg, float *data, int64_t count);
+
+static fv_status visit_tensors(fv_trainer *t, visit_fn visit, void *arg)
+{
+    for (int i = 0; i < t->n_params; i++) {
+        int64_t count = fv_tensor_count(t->params[i].tensor);
+        FV_TRY(visit(arg, fv_tensor_data(t->params[i].tensor), count));
+        for (int s = 0; s < t->slots; s++)
+            FV_TRY(visit(arg, t->params[i].slot[s], count));
+    }
+    for (int i = 0; i < t->n_states; i++)
+        FV_TRY(visit(arg, fv_tensor_data(t->states[i]), fv_tensor_count(t->states[i])));
+    return FV_OK;
+}
+
+typedef struct sink {
+    fv_writer *writer;
+    uint32_t crc;
+} sink;
+
+static fv_status put(sink *s, const void *data, size_t size)
+{
+    s->crc = (uint32_t)crc32_z(s->crc, data, size);
+    return fv_writer_put(s->writer, data, size);
+}
+
+static fv_status put_tensor(void *arg, float *data, int64_t count)
+{
+    return put(arg, data, (size_t)count * sizeof(float));
+}
+
+fv_status fv_state_save(fv_trainer *t, const fv_progress *progress, const fv_identity *identity, const char *path)
+{
+    fv_str header = {.ctx = t->ctx}, wisdom = {.ctx = t->ctx};
+    sink s = {.crc = (uint32_t)crc32_z(0, NULL, 0)};
+    fv_wisdom_text(t->wisdom, &wisdom);
+    header_json(t, progress, identity, &wisdom, &header);
+    fv_status status = fv_str_status(&wisdom);
+    if (status == FV_OK)
+        status = fv_str_status(&header);
+    if (status == FV_OK)
+        status = fv_writer_open(t->ctx, path, &s.writer);
+    uint64_t size = header.size;
+    if (status == FV_OK)
+        status = put(&s, magic, sizeof magic);
+    if (status == FV_OK)
+        status = put(&s, &size, sizeof size);
+    if (status == FV_OK)
+        status = put(&s, header.data, header.size);
+    if (status == FV_OK)
+        status = visit_tensors(t, put_tensor, &s);
+    if (status == FV_OK) {
+        uint32_t crc = s.crc;
+        status = put(&s, &crc, sizeof crc);
+    }
+    if (status == FV_OK)
+        status = fv_writer_commit(&s.writer);
+    fv_writer_abort(&s.writer);
+    fv_str_free(&header);
+    fv_str_free(&wisdom);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* Checks frame and checksum; sets where header and tensors are. */
+static fv_status check_frame(fv_ctx *ctx, const char *path, const fv_mapping *m, const char **header,
+                             size_t *header_size)
+{
+    uint64_t size;
+    uint32_t crc;
+    if (m->size < 20 || memcmp(m->data, magic, sizeof magic) != 0)
+        return fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: not a training state (%lld bytes)", path, (long long)m->size);
+    memcpy(&size, m->data + 8, sizeof size);
+    memcpy(&crc, m->data + m->size - 4, sizeof crc);
+    if (size > (uint64_t)m->size - 20)
+        return fv_fail(ctx, FV_ERR_MODEL_CORRUPT, "%s: truncated: the header alone needs %llu bytes, the file has %lld",
+                       path, (unsigned long long)size, (long long)m->size);
+    uint32_t computed = (uint32_t)crc32_z(crc32_z(0, NULL, 0), m->data, (size_t)m->size - 4);
+    if (computed != crc)
+        return fv_fail(ctx, FV_ERR_MODEL_CORRUPT, "%s: damaged: checksum %08x, expected %08x", path, computed, crc);
+    *header = (const char *)m->data + 16;
+    *header_size = (size_t)size;
+    return FV_OK;
+}
+
+static int64_t get_int(const fv_doc_node *root, const char *key)
+{
+    const fv_doc_node *node = fv_doc_get(root, key);
+    return node && (node->kind == FV_DOC_INT || node->kind == FV_DOC_BOOL) ? node->integer : 0;
+}
+
+static double get_real(const fv_doc_node *root, const char *key)
+{
+    const fv_doc_node *node = fv_doc_get(root, key);
+    return node && (node->kind == FV_DOC_REAL || node->kind == FV_DOC_INT) ? node->real : NAN;
+}
+
+static const char *get_text(const fv_doc_node *root, const char *key)
+{
+    const fv_doc_node *node = fv_doc_get(root, key);
+    return node && node->kind == FV_DOC_STRING ? node->text : "";
+}
+
+static void read_progress(const fv_doc_node *root, fv_progress *p)
+{
+    int64_t v[P_INTS];
+    for (int i = 0; i < P_INTS; i++)
+        v[i] = get_int(root, int_keys[i]);
+    *p = (fv_progress){.epoch = v[P_EPOCH],
+                       .step = v[P_STEP],
+                       .global_step = v[P_GLOBAL],
+                       .correct = v[P_CORRECT],
+                       .seen = v[P_SEEN],
+                       .best_epoch = v[P_BEST_EPOCH],
+                       .bad_epochs = v[P_BAD],
+                       .finished = v[P_FINISHED] != 0,
+                       .loss_sum = get_real(root, real_keys[0]),
+                       .best_metric = get_real(root, real_keys[1]),
+                       .lowest_loss = get_real(root, real_keys[2])};
+}
+
+/* Names the first difference between the run that wrote the state and this one. */
+static fv_status check_identity(fv_ctx *ctx, const char *path, const fv_doc_node *root, const fv_identity *now,
+                                bool force)
+{
+    const struct {
+        const char *what, *before, *after;
+    } texts[] = {
+        {"the model", get_text(root, "model"), now->model},
+        {"the optimizer", get_text(root, "optimizer"), now->optimizer},
+        {"the data", get_text(root, "data"), now->data},
+    };
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(texts[i].before, texts[i].after) == 0)
+            continue;
+        if (i == 2 && force) {
+            fv_log(ctx, FV_LOG_WARN, "train", "%s: the data differ from those of the run; going on because of --force",
+                   path);
+            continue;
+        }
+        return fv_fail_hint(ctx,
+                            fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was %.16s, now %.16s", path,
+                                    texts[i].what, texts[i].before, texts[i].after),
+                            "use another --experiment%s", i == 2 ? ", or --force to go on with the new data" : "");
+    }
+    const struct {
+        const char *what, *key;
+        int64_t after;
+    } numbers[] = {{"--seed", "seed", (int64_t)now->seed}, {"--batch-size", "batch_size", now->batch_size}};
+    for (int i = 0; i < 2; i++) {
+        int64_t before = get_int(root, numbers[i].key);
+        if (before == numbers[i].after)
+            continue;
+        if (!force)
+            return fv_fail_hint(ctx,
+                                fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was %lld, now %lld", path,
+                                        numbers[i].what, (long long)before, (long long)numbers[i].after),
+                                "give the old value, or --force");
+        fv_log(ctx, FV_LOG_WARN, "train", "%s: %s was %lld, now %lld; going on because of --force", path,
+               numbers[i].what, (long long)before, (long long)numbers[i].after);
+    }
+    if (get_int(root, "epochs") != now->epochs)
+        fv_log(ctx, FV_LOG_WARN, "train", "--epochs was %lld, now %lld: the learning-rate schedule is rebuilt",
+               (long long)get_int(root, "epochs"), (long long)now->epochs);
+    return FV_OK;
+}
+
+static fv_status add_size(void *arg, float *data, int64_t count)
+{
+    (void)data;
+    *(int64_t *)arg += count * (int64_t)sizeof(float);
+    return FV_OK;
+}
+
+static fv_status get_tensor(void *arg, float *data, int64_t count)
+{
+    const uint8_t **p = arg;
+    memcpy(data, *p, (size_t)count * sizeof(float));
+    *p += (size_t)count * sizeof(float);
+    return FV_OK;
+}
+
+/* Everything is checked before the first tensor is overwritten. */
+static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *path,
+                            const fv_mapping *m, const fv_doc *doc, size_t header_size, bool force)
+{
+    const fv_doc_node *root = fv_doc_root(doc);
+    FV_TRY(check_identity(t->ctx, path, root, identity, force));
+    int64_t expected = 0, found = m->size - 20 - (int64_t)header_size;
+    visit_tensors(t, add_size, &expected);
+    if (get_int(root, "slots") != t->slots || expected != found)
+        return fv_fail(t->ctx, FV_ERR_MODEL_MISMATCH,
+                       "%s: holds %lld bytes of weights, this model and optimizer need %lld", path, (long long)found,
+                       (long long)expected);
+    FV_TRY(fv_wisdom_read(t->wisdom, path, get_text(root, "plan")));
+    const uint8_t *p = m->data + 16 + header_size;
+    visit_tensors(t, get_tensor, &p);
+    t->step = get_int(root, "optimizer_step");
+    read_progress(root, progress);
+    fv_model_count_batches(t->model, t->step);
+    fv_model_touch(t->model);
+    return FV_OK;
+}
+
+fv_status fv_state_load(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *path, bool force)
+{
+    fv_mapping m;
+    fv_doc *doc = NULL;
+    const char *header = NULL;
+    size_t size = 0;
+    FV_TRY(fv_file_map(t->ctx, path, &m));
+    fv_status status = check_frame(t->ctx, path, &m, &header, &size);
+    if (status == FV_OK)
+        status = fv_doc_parse_json(t->ctx, path, header, size, &doc);
+    if (status == FV_OK)
+        status = take_state(t, progress, identity, path, &m, doc, size, force);
+    fv_doc_destroy(&doc);
+    fv_file_unmap(&m);
+    return status;
+}
+
+/* The global step a state file claims, or -1 when it is not whole. */
+static int64_t peek_step(fv_ctx *ctx, const char *path)
+{
+    fv_mapping m;
+    fv_doc *doc = NULL;
+    const char *header;
+    size_t size;
+    int64_t step = -1;
+    if (fv_file_map(ctx, path, &m) != FV_OK)
+        return -1;
+    if (check_frame(ctx, path, &m, &header, &size) == FV_OK &&
+        fv_doc_parse_json(ctx, path, header, size, &doc) == FV_OK)
+        step = get_int(fv_doc_root(doc), "global_step");
+    fv_doc_destroy(&doc);
+    fv_file_unmap(&m);
+    return step;
+}
+
+fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *dir,
+                          bool force, bool *found)
+{
+    char **names = NULL, *best = NULL;
+    int64_t count = 0, best_step = -1;
+    fv_status status = FV_OK;
+    *found = false;
+    if (!fv_path_is_dir(dir))
+        return FV_OK;
+    FV_TRY(fv_path_list(t->ctx, dir, &names, &count));
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        size_t length = strlen(names[i]);
+        if (names[i][0] == '.' || length < 6 || strcmp(names[i] + length - 6, ".state") != 0)
+            continue;
+        char *path = fv_path_join(t->ctx, dir, names[i]);
+        if (!path) {
+            status = FV_ERR_NO_MEMORY;
+            break;
+        }
+        int64_t step = peek_step(t->ctx, path);
+        if (step < 0)
+            fv_log(t->ctx, FV_LOG_WARN, "train", "%s; looking for an older state", fv_ctx_error(t->ctx));
+        if (step > best_step) {
+            fv_free(t->ctx, best);
+            best = path;
+            best_step = step;
+        } else {
+            fv_free(t->ctx, path);
+        }
+    }
+    if (status == FV_OK && best) {
+        fv_fail_clear(t->ctx);
+        status = fv_state_load(t, progress, identity, best, force);
+        *found = status == FV_OK;
+    }
+    fv_free(t->ctx, best);
+    fv_free(t->ctx, names);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of a run on disk: all that a resumed run needs, in one checksummed file. */
+#ifndef FV_TRAIN_STATE_H
+#define FV_TRAIN_STATE_H
+
+#include "train/trainer.h"
+
+/* Where a run stands. */
+typedef struct fv_progress {
+    int64_t epoch;       /* epochs completed */
+    int64_t step;        /* steps done in the epoch in progress */
+    int64_t global_step; /* steps done in all */
+    double loss_sum;     /* over the samples of the epoch in progress */
+    int64_t correct, seen;
+    double best_metric;
+    int64_t best_epoch; /* 1-based; 0: none yet */
+    int64_t bad_epochs; /* since the monitor last improved */
+    double lowest_loss; /* of any epoch so far */
+    bool finished;
+} fv_progress;
+
+/* What a resumed run must share with the one that wrote the state. */
+typedef struct fv_identity {
+    char data[65];     /* fingerprint of the data set */
+    const char *model; /* architecture's name */
+    const char *optimizer;
+    uint64_t seed;
+    int64_t batch_size, epochs;
+} fv_identity;
+
+/*
+ * Layout: "FVSTATE1", u64 length of the JSON header, the header (progress, identity, solver choices, tensor count),
+ * then for each tensor of the model its elements and those of the optimizer's slots (float32, little endian), then u32
+ * CRC-32 of everything before it.
+ */
+fv_status fv_state_save(fv_trainer *trainer, const fv_progress *progress, const fv_identity *identity,
+                        const char *path);
+
+/* Reads one file into trainer (weights, slots, solver choices) and *progress. MODEL_CORRUPT or MODEL_FORMAT leave the
+ * trainer as it was; a different identity is CONFLICT unless `force`. `epochs` may differ: the schedule is rebuilt,
+ * which is said in the log. */
+fv_status fv_state_load(fv_trainer *trainer, fv_progress *progress, const fv_identity *identity, const char *path,
+                        bool force);
+
+/*
+ * Continues from the newest valid *.state in `dir` (by global step), warning about broken newer ones. *found tells
+ * whether there was one.
+ */
+fv_status fv_state_resume(fv_trainer *trainer, fv_progress *progress, const fv_identity *identity, const char *dir,
+                          bool force, bool *found);
+
+#endif
