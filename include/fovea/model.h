@@ -29,19 +29,25 @@ FV_API void fv_model_destroy(fv_model **model);
 /** The image input: n x h x w x c, c channels last. */
 FV_API fv_value fv_input(fv_model *model, int64_t h, int64_t w, int64_t c);
 
-/** How weights start. DEFAULT: He normal (fan out) for convolutions, PyTorch's uniform(-1/sqrt(fan_in)) for dense
- * layers. */
+/**
+ * How weights start. fan_in and fan_out are the inputs and outputs of one weight: c/g r s and k r s for filters.
+ * DEFAULT is PyTorch's own: uniform in +-1/sqrt(fan_in), biases too; with any other scheme biases start at 0. The zoo
+ * sets what each architecture's paper or torchvision uses.
+ */
 typedef enum fv_init {
     FV_INIT_DEFAULT = 0,
-    FV_INIT_XAVIER_UNIFORM,
-    FV_INIT_XAVIER_NORMAL,
-    FV_INIT_HE_UNIFORM,
-    FV_INIT_HE_NORMAL,
-    FV_INIT_LECUN_NORMAL,
-    FV_INIT_GAUSSIAN, /* standard deviation init_value, 0: 0.01 */
-    FV_INIT_CONSTANT, /* init_value */
+    FV_INIT_XAVIER_UNIFORM,    /* variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010) */
+    FV_INIT_XAVIER_NORMAL,     /* the same */
+    FV_INIT_HE_UNIFORM,        /* variance 2 / fan_in (He et al., 2015) */
+    FV_INIT_HE_NORMAL,         /* the same */
+    FV_INIT_LECUN_NORMAL,      /* variance 1 / fan_in (LeCun et al., 1998) */
+    FV_INIT_GAUSSIAN,          /* standard deviation init_value, 0: 0.01 */
+    FV_INIT_CONSTANT,          /* init_value */
+    FV_INIT_HE_NORMAL_FAN_OUT, /* variance 2 / fan_out: keeps the size of gradients */
     FV_INIT_COUNT
 } fv_init;
+/** "default", "xavier_uniform", ... in the order of fv_init; ends with NULL. */
+FV_API const char *const *fv_init_names(void);
 
 /** Zero members mean the default, so that `fv_conv2d(m, x, .filters = 32, .kernel = {3, 3})` is a whole layer. */
 typedef struct fv_conv2d_options {
@@ -150,18 +156,25 @@ FV_API fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const
                                             fv_model **model);
 /** Loads a model file written by fv_model_save: graph, pipeline, labels and weights. */
 FV_API fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **model);
-/** Saves atomically. The file's `__metadata__` holds graph, pipeline, labels, self-test vectors; weights in
- * torchvision's names and order. */
+/** Saves atomically. The file's `__metadata__` holds graph, pipeline, labels, self-test vectors (computed now, by one
+ * or two runs); weights in torchvision's names and order. MODEL_NAN when a weight is NaN or Inf: nothing is written. */
 FV_API fv_status fv_model_save(fv_model *model, const char *path);
 /** A deep copy with its own weights. */
 FV_API fv_status fv_model_clone(fv_model *model, fv_model **copy);
+/**
+ * Gives the model another number of classes: its head (the last weighted layer) is made anew and started from `seed`,
+ * every other weight stays. Class names are forgotten. SHAPE when the graph does not allow that number of outputs;
+ * the model is then unchanged. Sessions of the model must be gone.
+ */
+FV_API fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed);
 
 /** What loading weights did with each tensor. */
 typedef enum fv_load_verdict { FV_LOADED, FV_MISSING, FV_UNUSED, FV_SHAPE_MISMATCH } fv_load_verdict;
 typedef struct fv_load_row {
     const char *name; /* valid until the report is destroyed */
     fv_load_verdict verdict;
-    fv_shape model_shape, file_shape;
+    bool head;                        /* of the model's last weighted layer, which depends on the number of classes */
+    fv_shape model_shape, file_shape; /* both in the file's order; rank 0 and no dimension where there is none */
 } fv_load_row;
 typedef struct fv_load_report fv_load_report;
 FV_API int fv_load_report_count(const fv_load_report *report);
@@ -175,8 +188,8 @@ FV_API void fv_load_report_destroy(fv_load_report **report);
  */
 FV_API fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report);
 
-/** Starts all weights from `seed`; `scheme` DEFAULT keeps each layer's own. Pure function of (architecture, seed,
- * scheme). */
+/** Starts all weights from `seed`; `scheme` DEFAULT keeps each layer's own, any other one is used for every weight of a
+ * convolution or dense layer (their biases become 0). Pure function of (names, shapes, seed, scheme). */
 FV_API fv_status fv_model_init(fv_model *model, uint64_t seed, fv_init scheme);
 
 /* ---- looking ---- */
@@ -209,7 +222,8 @@ typedef struct fv_layer_info {
 } fv_layer_info;
 FV_API int fv_model_layer_count(const fv_model *model);
 FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);
-/** Bytes that training and inference need at a batch size, by compiling (not running) it. */
+/** Bytes that training or inference needs at a batch size, by compiling (not running) it: weights, activations, packed
+ * weights, workspace; training also gradients and one number per parameter for the optimizer's momentum. */
 FV_API fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t *bytes);
 /** The graph as text or Graphviz. *text is the caller's: fv_text_free. */
 FV_API fv_status fv_model_text(const fv_model *model, bool dot, char **text);
@@ -247,7 +261,8 @@ FV_API fv_status fv_session_run(fv_session *session);
 /** Logits: batch x classes (or the output's shape). Valid until the next run. */
 FV_API const float *fv_session_output(const fv_session *session, fv_shape *shape);
 FV_API fv_status fv_session_refresh(fv_session *session);
-/** Turns per-node timing on; the table and Chrome trace of it so far (caller frees with fv_text_free). */
+/** Turns per-node timing on or off, which compiles the session anew when it changes (fetch fv_session_input again); the
+ * table and Chrome trace of the runs since then. table and trace may be NULL; the caller frees with fv_text_free. */
 FV_API fv_status fv_session_profile(fv_session *session, bool on, char **table, char **trace);
 /** probabilities = softmax(logits) over `count` numbers, in place allowed. */
 FV_API void fv_softmax(const float *logits, int64_t count, float *probabilities);

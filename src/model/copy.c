@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies of a model: as it is, or with another number of classes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "model/model.h"
+
+/* Appends to `to` every value and node of `from`, in order, so that ids stay the same; parameters take their shape from
+ * `shapes` (by id; NULL: as they are). */
+static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_graph *to)
+{
+    for (int32_t i = 0; i < from->n_vals; i++) {
+        const fv_val *val = from->vals[i];
+        const fv_shape *shape = shapes ? &shapes[i] : &val->shape;
+        fv_val *in[FV_MAX_OPERANDS] = {NULL};
+        fv_status status = FV_OK;
+        if (val->def && val->def_index > 0)
+            continue;
+        switch (val->role) {
+        case FV_ROLE_INPUT:
+            status = fv_graph_input(to, val->name, val->dtype, shape, NULL);
+            break;
+        case FV_ROLE_PARAM:
+        case FV_ROLE_STATE:
+            status = fv_graph_param(to, val->name, val->role, val->dtype, shape, NULL);
+            break;
+        case FV_ROLE_CONST:
+            status = fv_graph_const(to, val->constant, val->dtype, shape, NULL);
+            break;
+        case FV_ROLE_COMPUTED:
+            for (int32_t k = 0; k < val->def->n_in; k++)
+                in[k] = val->def->in[k] ? to->vals[val->def->in[k]->id] : NULL;
+            status = fv_graph_add(to, val->def->op, val->def->name, val->def->attr, in, val->def->n_in, NULL);
+            break;
+        }
+        if (status != FV_OK)
+            return status;
+        if (to->n_vals <= i)
+            return fv_fail(from->ctx, FV_ERR_INTERNAL, "graph: a copy lost value '%s'", val->name);
+    }
+    for (int32_t i = 0; i < from->n_outputs; i++)
+        FV_TRY(fv_graph_output(to, to->vals[from->outputs[i]->id]));
+    return FV_OK;
+}
+
+/* A complete model with the graph of `model` (parameters of other shapes if `shapes`) and zero weights. */
+static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **out)
+{
+    fv_graph *graph = NULL;
+    fv_model *copy = NULL;
+    *out = NULL;
+    fv_status status = fv_model_create(model->ctx, &copy);
+    if (status == FV_OK)
+        status = fv_graph_create(model->ctx, fv_op_find, &graph);
+    if (status == FV_OK)
+        status = copy_graph(model->graph, shapes, graph);
+    if (status != FV_OK)
+        goto fail;
+    fv_model_take_graph(copy, &graph);
+    snprintf(copy->name, sizeof copy->name, "%s", model->name);
+    for (int i = 0; status == FV_OK && i < model->n_notes; i++)
+        status = fv_model_note_init(copy, model->notes[i].val, model->notes[i].init, model->notes[i].value);
+    if (status == FV_OK)
+        status = fv_model_complete(copy);
+    if (status != FV_OK)
+        goto fail;
+    copy->pipeline = model->pipeline;
+    *out = copy;
+    return FV_OK;
+fail:
+    fv_graph_destroy(&graph);
+    fv_model_destroy(&copy);
+    return status;
+}
+
+static void copy_weights(const fv_model *from, fv_model *to)
+{
+    for (int i = 0; i < to->n_slots; i++) {
+        if (fv_shape_equal(&from->slots[i].shape, &to->slots[i].shape))
+            memcpy(fv_slot_data(&to->slots[i]), fv_slot_data(&from->slots[i]),
+                   (size_t)fv_tensor_count(from->slots[i].data) * sizeof(float));
+    }
+    for (int i = 0; i < to->n_counters; i++)
+        to->counters[i].value = from->counters[i].value;
+}
+
+fv_status fv_model_clone(fv_model *model, fv_model **out)
+{
+    fv_model *copy = NULL;
+    *out = NULL;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be copied", model->name);
+    FV_TRY(copy_model(model, NULL, &copy));
+    fv_status status = FV_OK;
+    if (model->has_class_names)
+        status = fv_model_set_class_names(copy, model->class_names, model->n_classes);
+    copy_weights(model, copy);
+    if (status == FV_OK && model->selftest.vectors > 0) {
+        copy->selftest = model->selftest;
+        copy->selftest.output =
+            fv_arena_memdup(copy->arena, model->selftest.output,
+                            (size_t)(model->selftest.vectors * model->selftest.count) * sizeof(float));
+        status = copy->selftest.output ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    if (status != FV_OK)
+        fv_model_destroy(&copy);
+    *out = copy;
+    return status;
+}
+
+/* Exchanges what two models hold, so that handles stay valid. */
+static void swap_models(fv_model *a, fv_model *b)
+{
+    fv_model t = *a;
+    *a = *b;
+    *b = t;
+    a->version = b->version;
+}
+
+fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed)
+{
+    fv_model *copy = NULL;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: call fv_model_finish first",
+                       model->name);
+    const fv_graph *g = model->graph;
+    fv_shape *shapes = fv_calloc(model->ctx, (size_t)g->n_vals, sizeof *shapes);
+    if (!shapes)
+        return FV_ERR_NO_MEMORY;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        shapes[i] = g->vals[i]->shape;
+    int heads = 0;
+    for (int i = 0; i < model->n_slots; i++) {
+        if (model->slots[i].head) {
+            shapes[model->slots[i].val].dim[0] = classes;
+            heads++;
+        }
+    }
+    fv_status status = FV_OK;
+    if (classes < 1 || heads == 0)
+        status = fv_fail(model->ctx, FV_ERR_SHAPE, "model '%s': no head with %lld classes can be made%s", model->name,
+                         (long long)classes, heads ? "" : ": it has no weighted layer");
+    if (status == FV_OK)
+        status = copy_model(model, shapes, &copy);
+    if (status == FV_OK && copy->n_classes != classes)
+        status = fv_fail(model->ctx, FV_ERR_SHAPE,
+                         "model '%s': its last weighted layer has %lld outputs, but the model then gives %lld classes",
+                         model->name, (long long)classes, (long long)copy->n_classes);
+    if (status == FV_OK) {
+        copy_weights(model, copy);
+        swap_models(model, copy);
+        for (int i = 0; i < model->n_slots; i++) {
+            if (model->slots[i].head)
+                fv_slot_start(model->ctx, &model->slots[i], seed, model->slots[i].init, model->slots[i].init_value);
+        }
+        fv_model_touch(model);
+    }
+    fv_free(model->ctx, shapes);
+    fv_model_destroy(&copy);
+    return status;
+}

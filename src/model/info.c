@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at a model: a row per layer, receptive fields, text, checksum. */
+#include <string.h>
+
+#include "base/file.h"
+#include "model/model.h"
+
+int fv_model_layer_count(const fv_model *model)
+{
+    return model->finished ? model->graph->n_nodes : 0;
+}
+
+/* ---- receptive field ---- */
+
+/* What one pixel of a value sees of the input and how far its neighbour's view is moved, for rows and columns. */
+typedef struct fv_view {
+    double field[2], jump[2];
+} fv_view;
+
+/* How a node's outputs look at its inputs: a window of `taps` pixels, `step` apart per output, `gap` between taps. */
+typedef struct fv_window {
+    double taps, step, gap;
+} fv_window;
+
+/* An attribute of the node by key, as two numbers; false when the operator has none of that key and kind. */
+static bool pair(const fv_node *node, const char *key, double value[2])
+{
+    for (const fv_attr *a = node->op->attrs; a && a->key; a++) {
+        if (strcmp(a->key, key) == 0 && a->kind == FV_ATTR_INT2) {
+            const int64_t *number = (const int64_t *)(const void *)((const char *)node->attr + a->offset);
+            value[0] = (double)number[0];
+            value[1] = (double)number[1];
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The window along axis d (0: rows), read off the node: taps from a weight with four dimensions or the attribute
+ * "size", steps from "stride", gaps from "dilation". An operator that enlarges looks with fractions of a step. One that
+ * reduces without saying how looks at equal parts. All others look at one pixel.
+ */
+static fv_window window_of(const fv_node *node, int d)
+{
+    fv_window window = {1, 1, 1};
+    const fv_shape *src = &node->in[0]->shape, *dst = &node->out[0]->shape;
+    const double from = (double)src->dim[1 + d], to = (double)dst->dim[1 + d];
+    double size[2] = {0, 0}, stride[2] = {0, 0}, gap[2] = {1, 1};
+    bool strided = pair(node, "stride", stride);
+    pair(node, "dilation", gap);
+    if ((node->op->traits & FV_T_WEIGHTED) ||
+        (strided && node->n_in > 1 && node->in[1] && node->in[1]->shape.rank == 4))
+        size[d] = (double)node->in[1]->shape.dim[1 + d];
+    else
+        pair(node, "size", size);
+    if (size[d] > 0 && strided) {
+        window.taps = size[d];
+        window.gap = gap[d];
+        window.step = stride[d] > 0 ? stride[d] : size[d];
+        bool enlarges = stride[d] > 1 && to > from;
+        if (enlarges) { /* transposed: output pixel i sees (taps - 1) gap / stride + 1 inputs */
+            window.taps = (size[d] - 1) * gap[d] / stride[d] + 1;
+            window.gap = 1;
+            window.step = 1 / stride[d];
+        }
+        return window;
+    }
+    if (pair(node, "scale", size) && size[d] > 0) {
+        window.step = 1 / size[d];
+    } else if (to < from && (to == 1 || pair(node, "output", size))) {
+        window.step = from / to;
+        window.taps = window.step;
+    }
+    return window;
+}
+
+static fv_view look(const fv_node *node, const fv_view *views)
+{
+    fv_view best = {{0, 0}, {0, 0}};
+    const fv_shape *dst = &node->out[0]->shape;
+    for (int32_t i = 0; i < node->n_in; i++) {
+        const fv_val *in = node->in[i];
+        if (!in || (in->role != FV_ROLE_COMPUTED && in->role != FV_ROLE_INPUT))
+            continue;
+        for (int d = 0; d < 2; d++) {
+            fv_view v = views[in->id];
+            if (in->shape.rank == 4 && dst->rank == 4 && i == 0) {
+                fv_window w = window_of(node, d);
+                v.field[d] += (w.taps - 1) * w.gap * v.jump[d];
+                v.jump[d] *= w.step;
+            } else if (in->shape.rank == 4 && dst->rank != 4) { /* one row of everything */
+                v.field[d] += (double)(in->shape.dim[1 + d] - 1) * v.jump[d];
+            }
+            best.field[d] = v.field[d] > best.field[d] ? v.field[d] : best.field[d];
+            best.jump[d] = v.jump[d] > best.jump[d] ? v.jump[d] : best.jump[d];
+        }
+    }
+    return best;
+}
+
+/* Views of all values up to node `last`. */
+static void find_views(const fv_model *model, int last, fv_view *views)
+{
+    const fv_graph *g = model->graph;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        views[i] = (fv_view){{1, 1}, {1, 1}};
+    for (int32_t n = 0; n <= last; n++) {
+        fv_view view = look(g->nodes[n], views);
+        for (int32_t k = 0; k < g->nodes[n]->n_out; k++)
+            views[g->nodes[n]->out[k]->id] = view;
+    }
+}
+
+/* ---- rows ---- */
+
+/* Whether a node before `n` uses the value: shared parameters are counted where they come first. */
+static bool used_before(const fv_graph *g, int n, const fv_val *val)
+{
+    for (int i = 0; i < n; i++) {
+        for (int32_t k = 0; k < g->nodes[i]->n_in; k++) {
+            if (g->nodes[i]->in[k] == val)
+                return true;
+        }
+    }
+    return false;
+}
+
+static int64_t round_up(double x)
+{
+    int64_t whole = (int64_t)x;
+    return (double)whole < x ? whole + 1 : whole;
+}
+
+void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
+{
+    const fv_graph *g = model->graph;
+    *info = (fv_layer_info){.name = "", .op = ""};
+    if (i < 0 || i >= fv_model_layer_count(model))
+        return;
+    const fv_node *node = g->nodes[i];
+    info->name = node->name;
+    info->op = node->op->name;
+    info->output = node->out[0]->shape;
+    for (int32_t k = 0; k < node->n_in; k++) {
+        const fv_val *in = node->in[k];
+        if (in && in->role == FV_ROLE_PARAM && !used_before(g, i, in))
+            info->parameters += fv_shape_count(&in->shape);
+    }
+    fv_cost cost = {.flops = (double)fv_shape_count(&info->output)};
+    if (node->op->cost)
+        cost = node->op->cost(node);
+    info->macs = cost.macs;
+    info->flops = cost.flops;
+    if (!(node->op->traits & FV_T_VIEW))
+        info->activation_bytes = fv_shape_count(&info->output) * (int64_t)fv_dtype_size(node->out[0]->dtype);
+    fv_view *views = fv_malloc(model->ctx, (size_t)g->n_vals * sizeof *views);
+    if (!views)
+        return; /* the sizes stay 0: this function has no way to fail */
+    find_views(model, i, views);
+    for (int d = 0; d < 2; d++) {
+        info->receptive_field[d] = round_up(views[node->out[0]->id].field[d]);
+        info->jump[d] = round_up(views[node->out[0]->id].jump[d]);
+    }
+    fv_free(model->ctx, views);
+}
+
+/* ---- text ---- */
+
+fv_status fv_model_text(const fv_model *model, bool dot, char **text)
+{
+    fv_str out = {.ctx = model->ctx};
+    *text = NULL;
+    if (dot)
+        fv_graph_dot(model->graph, &out);
+    else
+        fv_graph_text(model->graph, &out);
+    fv_status status = fv_str_status(&out);
+    if (status != FV_OK) {
+        fv_str_free(&out);
+        return status;
+    }
+    *text = out.data ? out.data : fv_strdup(model->ctx, "");
+    return *text ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+void fv_text_free(fv_ctx *ctx, char *text)
+{
+    fv_free(ctx, text);
+}
+
+/* ---- checksum ---- */
+
+/* Numbers go in as 8 bytes, least first, so that machines agree. */
+static void hash_number(fv_sha256 *h, int64_t number)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)number >> (8 * i));
+    fv_sha256_update(h, bytes, sizeof bytes);
+}
+
+void fv_model_sha256(const fv_model *model, char hex[65])
+{
+    fv_sha256 h;
+    uint8_t digest[32];
+    fv_sha256_init(&h);
+    for (int i = 0; i < model->n_slots; i++) {
+        const fv_slot *slot = &model->slots[i];
+        fv_sha256_update(&h, slot->name, strlen(slot->name) + 1);
+        hash_number(&h, slot->shape.rank);
+        for (int d = 0; d < slot->shape.rank; d++)
+            hash_number(&h, slot->shape.dim[d]);
+        if (slot->data)
+            fv_sha256_update(&h, fv_tensor_const_data(slot->data), (size_t)fv_tensor_count(slot->data) * sizeof(float));
+    }
+    fv_sha256_final(&h, digest);
+    fv_sha256_hex(digest, hex);
+}

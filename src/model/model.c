@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of a model: made empty, filled by a builder or a loader, completed with tensors, destroyed. */
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const fv_pipeline fv_default_pipeline = {
+    .resize = FV_RESIZE_STRETCH,
+    .antialias = true,
+    .std = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    .background = {255, 255, 255},
+};
+
+fv_status fv_model_create(fv_ctx *ctx, fv_model **out)
+{
+    *out = NULL;
+    fv_model *model = fv_new(ctx, fv_model);
+    if (!model)
+        return FV_ERR_NO_MEMORY;
+    model->ctx = ctx;
+    model->input.id = -1;
+    model->pipeline = fv_default_pipeline;
+    snprintf(model->name, sizeof model->name, "model");
+    fv_status status = fv_arena_create(ctx, &model->arena);
+    if (status == FV_OK)
+        status = fv_graph_create(ctx, fv_op_find, &model->graph);
+    if (status != FV_OK)
+        fv_model_destroy(&model);
+    *out = model;
+    return status;
+}
+
+void fv_model_destroy(fv_model **ptr)
+{
+    if (!ptr || !*ptr)
+        return;
+    fv_model *model = *ptr;
+    fv_ctx *ctx = model->ctx;
+    *ptr = NULL;
+    fv_session_destroy(&model->session);
+    for (int i = 0; i < model->n_slots; i++)
+        fv_tensor_destroy(&model->slots[i].data);
+    fv_free(ctx, model->name_counts);
+    fv_free(ctx, model->notes);
+    fv_graph_destroy(&model->graph);
+    fv_arena_destroy(&model->arena);
+    fv_free(ctx, model);
+}
+
+/* ---- construction ---- */
+
+fv_status fv_model_set_error(fv_model *model, fv_status status)
+{
+    if (status == FV_OK || model->error != FV_OK)
+        return model->error;
+    model->error = status;
+    snprintf(model->error_text, sizeof model->error_text, "%s", fv_ctx_error(model->ctx));
+    snprintf(model->error_hint, sizeof model->error_hint, "%s", fv_ctx_hint(model->ctx));
+    return status;
+}
+
+fv_status fv_model_note_init(fv_model *model, int32_t val, fv_init init, double value)
+{
+    for (int i = 0; i < model->n_notes; i++) {
+        if (model->notes[i].val == val) {
+            model->notes[i].init = init;
+            model->notes[i].value = value;
+            return FV_OK;
+        }
+    }
+    if (model->n_notes == model->cap_notes) {
+        int grown = model->cap_notes ? model->cap_notes * 2 : 32;
+        fv_init_note *notes = fv_realloc(model->ctx, model->notes, (size_t)grown * sizeof *notes);
+        if (!notes)
+            return FV_ERR_NO_MEMORY;
+        model->notes = notes;
+        model->cap_notes = grown;
+    }
+    model->notes[model->n_notes++] = (fv_init_note){val, init, value};
+    return FV_OK;
+}
+
+fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, const fv_shape *shape, fv_init init,
+                            double init_value)
+{
+    fv_val *val = NULL;
+    if (model->error != FV_OK)
+        return (fv_value){-1};
+    fv_status status = fv_graph_param(model->graph, name, role, FV_F32, shape, &val);
+    if (status == FV_OK && (unsigned)init >= FV_INIT_COUNT)
+        status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "parameter '%s': init %d is not one of fv_init", name, (int)init);
+    if (status == FV_OK)
+        status = fv_model_note_init(model, val->id, init, init_value);
+    if (fv_model_set_error(model, status) != FV_OK)
+        return (fv_value){-1};
+    return (fv_value){val->id};
+}
+
+void fv_model_take_graph(fv_model *model, fv_graph **graph)
+{
+    fv_graph_destroy(&model->graph);
+    model->graph = *graph;
+    *graph = NULL;
+    for (int32_t i = 0; i < model->graph->n_vals; i++) {
+        if (model->graph->vals[i]->role == FV_ROLE_INPUT) {
+            model->input.id = i;
+            break;
+        }
+    }
+}
+
+/* The one input must be an image, and there must be one output. */
+static fv_status check_ends(fv_model *model)
+{
+    const fv_graph *g = model->graph;
+    char text[96];
+    int inputs = 0;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        inputs += g->vals[i]->role == FV_ROLE_INPUT;
+    if (inputs != 1 || model->input.id < 0)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': %d inputs: expected exactly one image input",
+                       model->name, inputs);
+    const fv_val *input = g->vals[model->input.id];
+    if (input->shape.rank != 4 || input->shape.dim[0] != 1 || input->dtype != FV_F32)
+        return fv_fail(model->ctx, FV_ERR_SHAPE, "model '%s': input '%s' is %s %s: expected f32 1 x h x w x c",
+                       model->name, input->name, fv_dtype_name(input->dtype), fv_shape_text(&input->shape, text));
+    if (input->shape.dim[3] > 16)
+        return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "model '%s': input '%s' has %lld channels: at most 16",
+                       model->name, input->name, (long long)input->shape.dim[3]);
+    if (g->n_outputs != 1)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': %d outputs: expected exactly one", model->name,
+                       (int)g->n_outputs);
+    if (g->outputs[0]->shape.rank < 2 || g->outputs[0]->shape.dim[0] != 1)
+        return fv_fail(model->ctx, FV_ERR_SHAPE,
+                       "model '%s': output '%s' is %s: expected one row per image, 1 x classes", model->name,
+                       g->outputs[0]->name, fv_shape_text(&g->outputs[0]->shape, text));
+    return FV_OK;
+}
+
+/* Class names "0", "1", ... */
+static fv_status number_classes(fv_model *model)
+{
+    const fv_shape *out = &model->graph->outputs[0]->shape;
+    model->has_class_names = false;
+    model->n_classes = out->dim[out->rank - 1];
+    model->class_names = fv_arena_alloc(model->arena, (size_t)model->n_classes * sizeof *model->class_names);
+    if (!model->class_names)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < model->n_classes; i++) {
+        model->class_names[i] = fv_arena_printf(model->arena, "%lld", (long long)i);
+        if (!model->class_names[i])
+            return FV_ERR_NO_MEMORY;
+    }
+    return FV_OK;
+}
+
+fv_status fv_model_complete(fv_model *model)
+{
+    FV_TRY(fv_graph_verify(model->graph));
+    FV_TRY(check_ends(model));
+    FV_TRY(number_classes(model));
+    FV_TRY(fv_model_derive_slots(model));
+    for (int i = 0; i < model->n_slots; i++)
+        FV_TRY(fv_tensor_create(model->ctx, FV_F32, &model->slots[i].shape, &model->slots[i].data));
+    const fv_shape *in = &model->graph->vals[model->input.id]->shape;
+    model->pipeline.h = in->dim[1];
+    model->pipeline.w = in->dim[2];
+    model->pipeline.c = in->dim[3];
+    model->finished = true;
+    return FV_OK;
+}
+
+fv_status fv_model_finish(fv_model *model, fv_value output)
+{
+    if (model->error != FV_OK) {
+        fv_status status = fv_fail(model->ctx, model->error, "%s", model->error_text);
+        return model->error_hint[0] ? fv_fail_hint(model->ctx, status, "%s", model->error_hint) : status;
+    }
+    if (model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is finished already", model->name);
+    if (output.id < 0 || output.id >= model->graph->n_vals)
+        return fv_model_set_error(
+            model, fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': the output is not a value of it", model->name));
+    fv_status status = fv_graph_output(model->graph, model->graph->vals[output.id]);
+    if (status == FV_OK)
+        status = fv_model_complete(model);
+    return fv_model_set_error(model, status);
+}
+
+/* ---- looking ---- */
+
+fv_slot *fv_model_slot(fv_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_slots; i++) {
+        if (strcmp(model->slots[i].name, name) == 0)
+            return &model->slots[i];
+    }
+    return NULL;
+}
+
+float *fv_slot_data(const fv_slot *slot)
+{
+    return fv_tensor_data(slot->data);
+}
+
+fv_counter *fv_model_counter(fv_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_counters; i++) {
+        if (strcmp(model->counters[i].name, name) == 0)
+            return &model->counters[i];
+    }
+    return NULL;
+}
+
+void fv_model_count_batches(fv_model *model, int64_t batches)
+{
+    for (int i = 0; i < model->n_counters; i++)
+        model->counters[i].value += batches;
+}
+
+void fv_model_touch(fv_model *model)
+{
+    model->version++;
+    model->selftest.vectors = 0;
+}
+
+static void *find_binding(void *user, const char *name, const fv_shape *shape)
+{
+    fv_slot *slot = fv_model_slot(user, name);
+    return slot && fv_shape_equal(&slot->shape, shape) ? fv_tensor_data(slot->data) : NULL;
+}
+
+fv_binding fv_model_binding(fv_model *model)
+{
+    return (fv_binding){find_binding, model};
+}
+
+int fv_model_tensor_count(const fv_model *model)
+{
+    return model->n_slots;
+}
+
+fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trained)
+{
+    if (i < 0 || i >= model->n_slots)
+        return NULL;
+    if (name)
+        *name = model->slots[i].name;
+    if (trained)
+        *trained = model->slots[i].kind != FV_SLOT_STATE;
+    return model->slots[i].data;
+}
+
+fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)
+{
+    fv_slot *slot = fv_model_slot(model, name);
+    return slot ? slot->data : NULL;
+}
+
+int64_t fv_model_parameters(const fv_model *model)
+{
+    int64_t count = 0;
+    for (int i = 0; i < model->n_slots; i++) {
+        if (model->slots[i].kind != FV_SLOT_STATE)
+            count += fv_shape_count(&model->slots[i].shape);
+    }
+    return count;
+}
+
+const char *fv_model_name(const fv_model *model)
+{
+    return model->name;
+}
+
+void fv_model_input_size(const fv_model *model, int64_t *h, int64_t *w, int64_t *c)
+{
+    fv_shape none = {.rank = 4};
+    const fv_shape *in = model->input.id >= 0 ? &model->graph->vals[model->input.id]->shape : &none;
+    *h = in->dim[1];
+    *w = in->dim[2];
+    *c = in->dim[3];
+}
+
+/* ---- classes and pipeline ---- */
+
+int64_t fv_model_classes(const fv_model *model)
+{
+    return model->n_classes;
+}
+
+const char *fv_model_class_name(const fv_model *model, int64_t i)
+{
+    return i >= 0 && i < model->n_classes ? model->class_names[i] : NULL;
+}
+
+fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count)
+{
+    if (count != model->n_classes)
+        return fv_fail_hint(model->ctx,
+                            fv_fail(model->ctx, FV_ERR_DATA_CLASSES,
+                                    "model '%s' has %lld classes, %lld names were given", model->name,
+                                    (long long)model->n_classes, (long long)count),
+                            "give the model a head of that many classes (--reset-head) or give every class a name");
+    const char **copy = fv_arena_alloc(model->arena, (size_t)(count > 0 ? count : 1) * sizeof *copy);
+    if (!copy)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < count; i++) {
+        copy[i] = fv_arena_strdup(model->arena, names[i]);
+        if (!copy[i])
+            return FV_ERR_NO_MEMORY;
+    }
+    model->class_names = copy;
+    model->has_class_names = true;
+    return FV_OK;
+}
+
+const fv_pipeline *fv_model_pipeline(const fv_model *model)
+{
+    return &model->pipeline;
+}
+
+fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *p)
+{
+    int64_t h, w, c;
+    fv_model_input_size(model, &h, &w, &c);
+    if (p->h != h || p->w != w || p->c != c)
+        return fv_fail(model->ctx, FV_ERR_SHAPE, "pipeline: %lldx%lldx%lld: the input of '%s' is %lldx%lldx%lld",
+                       (long long)p->h, (long long)p->w, (long long)p->c, model->name, (long long)h, (long long)w,
+                       (long long)c);
+    if (p->resize != FV_RESIZE_STRETCH && p->resize != FV_RESIZE_SHORT_CROP)
+        return fv_fail(model->ctx, FV_ERR_VALUE, "pipeline: resize mode %d does not exist", (int)p->resize);
+    if (p->resize == FV_RESIZE_SHORT_CROP && (p->resize_size < (h > w ? h : w) || p->resize_size > 1 << 20))
+        return fv_fail(model->ctx, FV_ERR_VALUE,
+                       "pipeline: short side %lld: expected at least the larger side of the input (%lld)",
+                       (long long)p->resize_size, (long long)(h > w ? h : w));
+    for (int64_t i = 0; i < c; i++) {
+        if (!(p->std[i] > 0 && p->std[i] < 1e30f) || !(p->mean[i] > -1e30f && p->mean[i] < 1e30f))
+            return fv_fail(model->ctx, FV_ERR_VALUE,
+                           "pipeline: channel %lld has mean %g and standard deviation %g: expected finite numbers, the "
+                           "second above 0",
+                           (long long)i, (double)p->mean[i], (double)p->std[i]);
+    }
+    model->pipeline = *p;
+    return FV_OK;
+}

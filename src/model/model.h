@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a model: the graph at batch 1, one slot per parameter or state, what travels with the weights
+ * (pipeline, class names, self-test vectors), and the state of a model under construction. For src/model, src/nn,
+ * src/io, src/train.
+ */
+#ifndef FV_MODEL_MODEL_H
+#define FV_MODEL_MODEL_H
+
+#include <fovea/model.h>
+
+#include "exec/exec.h"
+#include "ops/ops.h"
+
+/* What a tensor is to the optimizer. Read off the graph, never off names. */
+typedef enum fv_slot_kind {
+    FV_SLOT_WEIGHT, /* filters, matrices, and parameters of no other kind */
+    FV_SLOT_BIAS,   /* bias of a weighted operator */
+    FV_SLOT_NORM,   /* parameter of a node that also keeps a state: scale and shift of a normalization */
+    FV_SLOT_STATE   /* not trained */
+} fv_slot_kind;
+
+/*
+ * One tensor of the model. In files a tensor [outer][mid][inner] is stored as [outer][inner][mid]: filters k r s c
+ * become k c r s, and the columns of a dense layer behind a flattened h w c image become c h w. mid or inner 1: the
+ * same order in both.
+ */
+typedef struct fv_slot {
+    const char *name;
+    int32_t val; /* id in the graph */
+    fv_slot_kind kind;
+    bool head; /* belongs to the last weighted node: what depends on the number of classes */
+    fv_shape shape, file_shape;
+    int64_t outer, mid, inner;
+    int64_t fan_in, fan_out; /* of the weight; of a bias: its weight's */
+    bool weighted;           /* a weight or bias of a weighted operator: follows a scheme given to fv_model_init */
+    fv_init init;
+    double init_value;
+    fv_tensor *data; /* f32 */
+} fv_slot;
+
+/* How a value starts, as the builder was told; by id of the value. */
+typedef struct fv_init_note {
+    int32_t val;
+    fv_init init;
+    double value;
+} fv_init_note;
+
+/* Batches that a normalization has seen: "NAME.num_batches_tracked" in files. No result depends on it. */
+typedef struct fv_counter {
+    const char *name;
+    int64_t value;
+} fv_counter;
+
+/* How often an operator was used without a name of its own. */
+typedef struct fv_name_count {
+    const char *op;
+    int64_t count;
+} fv_name_count;
+
+/* Inputs are fv_selftest_input(seed, i); outputs the first `count` numbers of the model's output for each. */
+typedef struct fv_selftest {
+    uint64_t seed;
+    int64_t vectors, count;
+    float *output; /* vectors x count; in the model's arena */
+} fv_selftest;
+
+struct fv_model {
+    fv_ctx *ctx;
+    fv_arena *arena; /* names and tables */
+    fv_graph *graph;
+    char name[128];
+
+    /* under construction */
+    fv_status error;
+    char error_text[1024], error_hint[512];
+    char prefix[192];
+    fv_value input;
+    fv_name_count *name_counts;
+    int n_name_counts, cap_name_counts;
+    fv_init_note *notes;
+    int n_notes, cap_notes;
+
+    /* finished */
+    bool finished;
+    fv_slot *slots; /* in graph order */
+    int n_slots;
+    fv_counter *counters;
+    int n_counters;
+    fv_pipeline pipeline;
+    const char **class_names; /* n_classes texts; "0", "1", ... until set */
+    int64_t n_classes;
+    bool has_class_names;
+    fv_selftest selftest; /* vectors 0: none */
+
+    uint64_t version;    /* changes with the weights (fv_model_touch) */
+    fv_session *session; /* batch 1, made by fv_model_session */
+    uint64_t session_version;
+};
+
+/* ---- construction ---- */
+
+/* Makes `status`, whose text is in the context, the model's error unless it has one; returns the first error. */
+fv_status fv_model_set_error(fv_model *model, fv_status status);
+/* Appends a PARAM or STATE named exactly `name` and notes how it starts. Sticky errors as everywhere in building. */
+fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, const fv_shape *shape, fv_init init,
+                            double init_value);
+/* Notes how a value starts; the last note counts. */
+fv_status fv_model_note_init(fv_model *model, int32_t val, fv_init init, double value);
+/* Takes *graph (also on failure) as the model's graph; the model must have none but the empty one. */
+void fv_model_take_graph(fv_model *model, fv_graph **graph);
+/* Checks the graph, derives the slots and allocates their tensors (zero). What fv_model_finish and loaders end with. */
+fv_status fv_model_complete(fv_model *model);
+/* Derives slots, counters and head from the graph (no tensors yet). */
+fv_status fv_model_derive_slots(fv_model *model);
+
+/* ---- tensors ---- */
+
+fv_slot *fv_model_slot(fv_model *model, const char *name);
+/* Address of a slot's floats. */
+float *fv_slot_data(const fv_slot *slot);
+fv_counter *fv_model_counter(fv_model *model, const char *name);
+/* Adds `batches` to every counter: what a trainer calls with the steps it made. */
+void fv_model_count_batches(fv_model *model, int64_t batches);
+/* Says that weights changed: the cached session is refreshed before its next use, self-test vectors are void. */
+void fv_model_touch(fv_model *model);
+/* For fv_exec_options.binding. */
+fv_binding fv_model_binding(fv_model *model);
+/* src [outer][mid][inner] -> dst [outer][inner][mid] for rows [begin, end) of outer; dst points at row begin. */
+void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
+/* dst [outer][mid][inner] <- src [outer][inner][mid], whole tensor. */
+void fv_slot_from_file(const fv_slot *slot, const float *src, float *dst);
+
+/* Fills a slot's tensor as `init` says (see fv_init). */
+void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value);
+
+/* ---- reports ---- */
+
+fv_status fv_load_report_create(fv_ctx *ctx, fv_load_report **report);
+/* Copies the row with its name. */
+fv_status fv_load_report_add(fv_load_report *report, const fv_load_row *row);
+
+/* ---- running ---- */
+
+/* The model's own session (batch 1), compiled on first use and refreshed when weights changed. Borrowed. */
+fv_status fv_model_session(fv_model *model, fv_session **session);
+
+/* Element i of self-test input `vector`: standard normal, a pure function of (seed, vector, i). */
+void fv_selftest_input(uint64_t seed, int64_t vector, int64_t count, float *dst);
+/* Computes the vectors anew for the weights as they are (two inputs, at most 4096 outputs of each). */
+fv_status fv_selftest_record(fv_model *model);
+
+#endif

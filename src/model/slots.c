@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the graph says about its tensors: kind, order in files, fans, head, counters. Everything here follows from
+ * traits, roles and shapes, so that a model read back from a file gets the same answers as the one that was built.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "model/model.h"
+
+/* Per value: the h w c image that its last dimension is a flattening of; c 0: none. */
+typedef struct fv_unrolled {
+    int64_t h, w, c;
+} fv_unrolled;
+
+static bool is_weighted(const fv_node *node)
+{
+    return (node->op->traits & FV_T_WEIGHTED) != 0;
+}
+
+static fv_slot *slot_of(fv_model *model, const fv_val *val)
+{
+    for (int i = 0; val && i < model->n_slots; i++) {
+        if (model->slots[i].val == val->id)
+            return &model->slots[i];
+    }
+    return NULL;
+}
+
+/* The image behind the last dimension of the node's result: born where a view turns an image into a row, kept by what
+ * works element by element, gone behind everything else. */
+static fv_unrolled unroll(const fv_node *node, const fv_unrolled *known)
+{
+    const fv_val *src = node->n_in > 0 ? node->in[0] : NULL;
+    const fv_val *dst = node->out[0];
+    if (!src || dst->shape.rank != 2)
+        return (fv_unrolled){0, 0, 0};
+    if ((node->op->traits & FV_T_VIEW) && src->shape.rank == 4 && src->shape.dim[1] * src->shape.dim[2] > 1)
+        return (fv_unrolled){src->shape.dim[1], src->shape.dim[2], src->shape.dim[3]};
+    if (!is_weighted(node) && fv_shape_equal(&src->shape, &dst->shape))
+        return known[src->id];
+    return (fv_unrolled){0, 0, 0};
+}
+
+/* Filters k r s c are k c r s in files; columns and vectors over a flattened image h w c are c h w. */
+static void set_order(fv_slot *slot, const fv_node *node, int operand, const fv_unrolled *known)
+{
+    const fv_val *src = node->in[0];
+    const fv_unrolled image = src ? known[src->id] : (fv_unrolled){0, 0, 0};
+    bool column = is_weighted(node) ? operand == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
+    if (image.c > 0 && column && slot->shape.dim[slot->shape.rank - 1] == image.h * image.w * image.c) {
+        slot->outer = slot->shape.rank == 2 ? slot->shape.dim[0] : 1;
+        slot->mid = image.h * image.w;
+        slot->inner = image.c;
+    }
+}
+
+static void set_plain_order(fv_slot *slot)
+{
+    const fv_shape *s = &slot->shape;
+    slot->file_shape = *s;
+    slot->outer = fv_shape_count(s);
+    slot->mid = slot->inner = 1;
+    if (s->rank == 4) {
+        slot->outer = s->dim[0];
+        slot->mid = s->dim[1] * s->dim[2];
+        slot->inner = s->dim[3];
+        slot->file_shape = (fv_shape){4, {s->dim[0], s->dim[3], s->dim[1], s->dim[2]}};
+    }
+}
+
+/* As PyTorch counts them: dimensions 1 and 0 of the file's order, each times the taps. */
+static void set_fans(fv_slot *slot)
+{
+    const fv_shape *s = &slot->file_shape;
+    int64_t taps = 1;
+    for (int i = 2; i < s->rank; i++)
+        taps *= s->dim[i];
+    slot->fan_in = s->rank >= 2 ? s->dim[1] * taps : s->rank == 1 ? s->dim[0] : 1;
+    slot->fan_out = s->rank >= 1 ? s->dim[0] * taps : 1;
+}
+
+static void set_kinds(fv_model *model, const fv_node *node)
+{
+    bool keeps_state = false;
+    for (int32_t i = 0; i < node->n_in; i++)
+        keeps_state |= node->in[i] && node->in[i]->role == FV_ROLE_STATE;
+    for (int32_t i = 0; i < node->n_in; i++) {
+        fv_slot *slot = slot_of(model, node->in[i]);
+        if (!slot || slot->kind == FV_SLOT_STATE)
+            continue;
+        if (keeps_state)
+            slot->kind = FV_SLOT_NORM;
+        if (!is_weighted(node) || i > 2 || i < 1)
+            continue;
+        slot->weighted = true;
+        fv_slot *weight = slot_of(model, node->in[1]);
+        if (i == 2 && weight && weight != slot) {
+            slot->kind = FV_SLOT_BIAS;
+            slot->fan_in = weight->fan_in;
+            slot->fan_out = weight->fan_out;
+        }
+    }
+}
+
+/* From the output upwards along first operands to the first weighted node. */
+static void mark_head(fv_model *model)
+{
+    const fv_val *val = model->graph->outputs[0];
+    while (val && val->def && !is_weighted(val->def))
+        val = val->def->n_in > 0 ? val->def->in[0] : NULL;
+    for (int32_t i = 1; val && val->def && i < val->def->n_in && i <= 2; i++) {
+        fv_slot *slot = slot_of(model, val->def->in[i]);
+        if (slot)
+            slot->head = true;
+    }
+}
+
+/* Every state "X.running_mean" brings a counter "X.num_batches_tracked". */
+static fv_status make_counters(fv_model *model)
+{
+    static const char suffix[] = ".running_mean";
+    model->counters = fv_arena_alloc(model->arena, (size_t)(model->n_slots + 1) * sizeof *model->counters);
+    if (!model->counters)
+        return FV_ERR_NO_MEMORY;
+    model->n_counters = 0;
+    for (int i = 0; i < model->n_slots; i++) {
+        const char *name = model->slots[i].name;
+        size_t size = strlen(name);
+        if (model->slots[i].kind != FV_SLOT_STATE || size < sizeof suffix ||
+            strcmp(name + size - (sizeof suffix - 1), suffix) != 0)
+            continue;
+        char *text = fv_arena_printf(model->arena, "%.*s.num_batches_tracked", (int)(size - (sizeof suffix - 1)), name);
+        if (!text)
+            return FV_ERR_NO_MEMORY;
+        model->counters[model->n_counters++] = (fv_counter){text, 0};
+    }
+    return FV_OK;
+}
+
+static fv_status collect(fv_model *model)
+{
+    const fv_graph *g = model->graph;
+    int count = 0;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        count += g->vals[i]->role == FV_ROLE_PARAM || g->vals[i]->role == FV_ROLE_STATE;
+    model->slots = fv_arena_alloc(model->arena, (size_t)(count + 1) * sizeof *model->slots);
+    if (!model->slots)
+        return FV_ERR_NO_MEMORY;
+    model->n_slots = 0;
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        const fv_val *val = g->vals[i];
+        if (val->role != FV_ROLE_PARAM && val->role != FV_ROLE_STATE)
+            continue;
+        if (val->dtype != FV_F32)
+            return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "parameter '%s' is %s: models hold f32", val->name,
+                           fv_dtype_name(val->dtype));
+        fv_slot *slot = &model->slots[model->n_slots++];
+        *slot = (fv_slot){.name = val->name,
+                          .val = i,
+                          .kind = val->role == FV_ROLE_STATE ? FV_SLOT_STATE : FV_SLOT_WEIGHT,
+                          .shape = val->shape};
+        set_plain_order(slot);
+        set_fans(slot);
+    }
+    for (int i = 0; i < model->n_notes; i++) {
+        fv_slot *slot = slot_of(model, g->vals[model->notes[i].val]);
+        if (slot) {
+            slot->init = model->notes[i].init;
+            slot->init_value = model->notes[i].value;
+        }
+    }
+    return FV_OK;
+}
+
+fv_status fv_model_derive_slots(fv_model *model)
+{
+    const fv_graph *g = model->graph;
+    FV_TRY(collect(model));
+    fv_unrolled *known = fv_calloc(model->ctx, (size_t)g->n_vals, sizeof *known);
+    if (!known)
+        return FV_ERR_NO_MEMORY;
+    for (int32_t n = 0; n < g->n_nodes; n++) {
+        const fv_node *node = g->nodes[n];
+        set_kinds(model, node);
+        for (int32_t i = 0; i < node->n_in; i++) {
+            fv_slot *slot = slot_of(model, node->in[i]);
+            if (slot && i > 0)
+                set_order(slot, node, i, known);
+        }
+        known[node->out[0]->id] = unroll(node, known);
+    }
+    fv_free(model->ctx, known);
+    mark_head(model);
+    return make_counters(model);
+}
+
+/* ---- order in files ---- */
+
+void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst)
+{
+    const int64_t mid = slot->mid, inner = slot->inner, row = mid * inner;
+    for (int64_t o = begin; o < end; o++, dst += row) {
+        const float *from = src + o * row;
+        if (mid == 1 || inner == 1) {
+            memcpy(dst, from, (size_t)row * sizeof *dst);
+            continue;
+        }
+        for (int64_t c = 0; c < inner; c++) {
+            for (int64_t m = 0; m < mid; m++)
+                dst[c * mid + m] = from[m * inner + c];
+        }
+    }
+}
+
+void fv_slot_from_file(const fv_slot *slot, const float *src, float *dst)
+{
+    const int64_t mid = slot->mid, inner = slot->inner, row = mid * inner;
+    for (int64_t o = 0; o < slot->outer; o++, src += row, dst += row) {
+        if (mid == 1 || inner == 1) {
+            memcpy(dst, src, (size_t)row * sizeof *dst);
+            continue;
+        }
+        for (int64_t c = 0; c < inner; c++) {
+            for (int64_t m = 0; m < mid; m++)
+                dst[m * inner + c] = src[c * mid + m];
+        }
+    }
+}
