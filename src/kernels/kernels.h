@@ -8,7 +8,16 @@
 /* One row per family. X(family, isa): the family lives in kernels/<family>/, describes its functions as
    `struct fv_<family>_kernels` in kernels/<family>/<family>.h, and defines `fv_<family>_kernels
    FV_SYM(fv_<family>_kernels)`. */
-#define FV_KERNEL_FAMILIES(X, isa) X(gemm, isa)
+#define FV_KERNEL_FAMILIES(X, isa)                                                                                     \
+    X(gemm, isa)                                                                                                       \
+    X(math, isa)                                                                                                       \
+    X(depthwise, isa)                                                                                                  \
+    X(pool, isa)                                                                                                       \
+    X(norm, isa)                                                                                                       \
+    X(eltwise, isa)                                                                                                    \
+    X(softmax, isa)                                                                                                    \
+    X(reduce, isa)                                                                                                     \
+    X(optim, isa)
 
 #define FV_KERNEL_TYPE(family, isa) typedef struct fv_##family##_kernels fv_##family##_kernels;
 FV_KERNEL_FAMILIES(FV_KERNEL_TYPE, )
