@@ -28,6 +28,8 @@ typedef struct fv_decode_notes {
     const char *format; /* "jpeg", "png" */
     bool cmyk, alpha, palette, grey, sixteen_bit, exif_rotated, corrupt_markers, salvaged;
     int64_t bad_byte; /* where a truncated or corrupt file ends; -1 */
+    int warnings;     /* complaints of the decoder about a file that it could decode all the same */
+    char warning[96]; /* the first of them */
 } fv_decode_notes;
 
 /**

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/** Optimizers: X(ENUMERATOR, name); the implementation of `name` is src/train/optimizer_<name>.c. */
+/** Optimizers: X(ENUMERATOR, name); each `name` is a row fv_optimizer_<name> in src/train. */
 #define FV_OPTIMIZER_LIST(X)                                                                                           \
     X(FV_SGD, sgd)                                                                                                     \
     X(FV_ADAM, adam)                                                                                                   \

@@ -15,7 +15,7 @@ typedef struct fv_update {
     const float *gradient;
     float *slot[FV_OPTIMIZER_SLOTS]; /* the optimizer's memory, zero at the start */
     int64_t count;
-    float decay, l1; /* 0 where the parameter is exempt */
+    float decay; /* weight decay; 0 where the parameter is exempt */
 } fv_update;
 
 typedef struct fv_optimizer {

@@ -266,6 +266,13 @@ static int64_t count_stretches(const fv_trainer *t)
     return n;
 }
 
+/* The gradient of l1 * |w| is l1 * sign(w), whatever the optimizer. */
+static void add_l1(float *gradient, const float *weight, float l1, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        gradient[i] += weight[i] > 0 ? l1 : weight[i] < 0 ? -l1 : 0.0f;
+}
+
 static void update_stretch(void *arg, int64_t task, int worker)
 {
     update_job *job = arg;
@@ -273,16 +280,17 @@ static void update_stretch(void *arg, int64_t task, int worker)
     int index;
     int64_t begin, count;
     fv_trainer_param *p = find_stretch(t, task, &index, &begin, &count);
-    const float *gradient = p ? t->current->gradient[index] : NULL;
+    float *gradient = p ? t->current->gradient[index] : NULL;
     (void)worker;
     if (!gradient)
         return;
+    if (p->decay && t->options.l1 > 0)
+        add_l1(gradient + begin, (const float *)fv_tensor_data(p->tensor) + begin, (float)t->options.l1, count);
     fv_update update = {
         .weight = (float *)fv_tensor_data(p->tensor) + begin,
         .gradient = gradient + begin,
         .count = count,
         .decay = p->decay ? (float)t->options.weight_decay : 0.0f,
-        .l1 = p->decay ? (float)t->options.l1 : 0.0f,
     };
     for (int s = 0; s < t->slots; s++)
         update.slot[s] = p->slot[s] + begin;

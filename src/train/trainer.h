@@ -21,7 +21,7 @@ typedef struct fv_trainer_param {
 typedef struct fv_trainer_exec {
     int64_t n;
     fv_exec *exec;
-    const float **gradient; /* per parameter; NULL: none */
+    float **gradient; /* per parameter; NULL: none */
 } fv_trainer_exec;
 
 struct fv_trainer {
