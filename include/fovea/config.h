@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recipes: flat YAML or JSON files of settings, as the program's `-c FILE` and args.yaml. */
+#ifndef FOVEA_CONFIG_H
+#define FOVEA_CONFIG_H
+
+#include <fovea/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fv_config fv_config;
+
+/** One setting. Texts live as long as the config. */
+typedef struct fv_setting {
+    const char *key;   /* '_' is read as '-' */
+    const char *value; /* scalars as written; lists joined by commas; "" for null */
+    int line, column;  /* of the value; 0 when unknown */
+} fv_setting;
+
+/**
+ * Reads key: value pairs; the sections `model:`, `data:` and `aug:` may hold one more level, whose keys count as if
+ * they stood at the top. SYNTAX or VALUE with file, line and column.
+ */
+FV_API fv_status fv_config_read(fv_ctx *ctx, const char *path, fv_config **config);
+FV_API void fv_config_destroy(fv_config **config);
+FV_API int fv_config_count(const fv_config *config);
+FV_API const fv_setting *fv_config_get(const fv_config *config, int i);
+
+/** The word of `words` (NULL-terminated) nearest to `word`, or NULL when none is near: for "did you mean". */
+FV_API const char *fv_nearest(const char *word, const char *const *words);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
