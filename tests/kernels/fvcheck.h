@@ -15,7 +15,7 @@
 #include "kernels/kernels.h"
 
 /* One row per check_<family>.c. */
-#define FV_CHECK_FAMILIES(X) X(gemm) X(depthwise)
+#define FV_CHECK_FAMILIES(X) X(gemm) X(depthwise) X(math) X(pool)
 
 /* Bytes behind a buffer that kernels may read (not write); the same number as FV_TAIL_PAD in base. */
 #define FVC_TAIL 256

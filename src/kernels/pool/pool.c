@@ -140,29 +140,94 @@ static void pool_max(const fv_pool_shape *d, fv_act act, float alpha, const floa
     }
 }
 
-static void pool_max_grad(const fv_pool_shape *d, const float *d_dst, const int32_t *index, float *d_src, int64_t row0,
-                          int64_t row1)
+/* The windows that contain one input pixel. A list is cut where it is full; the sums then go on from memory. */
+enum { LIST = 64 };
+typedef struct pool_list {
+    int64_t at[LIST];    /* of the window's output pixel in d_dst */
+    int32_t tap[LIST];   /* which tap of the window the pixel is */
+    float divisor[LIST]; /* of the window's average */
+    int64_t count;
+} pool_list;
+
+typedef struct pool_grad {
+    const fv_pool_shape *d;
+    const float *d_dst;
+    const int32_t *index; /* NULL: average */
+    float *d_src;
+} pool_grad;
+
+FV_INLINE void gather_list(const pool_grad *g, const pool_list *list, const int maximum, const int begins, float *to)
 {
+    for (int64_t j = 0; j < g->d->c; j += VF) {
+        vf acc = begins ? vf_zero() : vf_load(to + j);
+        for (int64_t e = 0; e < list->count; e++) {
+            vf v = vf_load(g->d_dst + list->at[e] + j);
+            if (maximum) {
+                vm mine = vi_eq(vi_load(g->index + list->at[e] + j), vi_set1(list->tap[e]));
+                acc = vf_select(mine, vf_add(acc, v), acc);
+            } else {
+                acc = vf_add(acc, vf_div(v, vf_set1(list->divisor[e])));
+            }
+        }
+        store(to + j, acc, g->d->c - j);
+    }
+}
+
+static void flush_list(const pool_grad *g, pool_list *list, bool begins, float *to)
+{
+    if (g->index && begins)
+        gather_list(g, list, 1, 1, to);
+    else if (g->index)
+        gather_list(g, list, 1, 0, to);
+    else if (begins)
+        gather_list(g, list, 0, 1, to);
+    else
+        gather_list(g, list, 0, 0, to);
+    list->count = 0;
+}
+
+static void grad_rows(const pool_grad *g, int64_t row0, int64_t row1)
+{
+    const fv_pool_shape *d = g->d;
     pool_axis down = axis_down(d), across = axis_across(d);
     int64_t width = d->adaptive ? d->w : d->s;
+    pool_list list = {.count = 0};
     for (int64_t i = row0; i < row1; i++) {
         int64_t h = i % d->h, plane = i / d->h * d->p;
         pool_span y = cover(&down, h);
         for (int64_t w = 0; w < d->w; w++) {
             pool_span x = cover(&across, w);
-            for (int64_t j = 0; j < d->c; j += VF) {
-                vf acc = vf_zero();
-                for (int64_t p = y.begin; p < y.end; p++)
-                    for (int64_t q = x.begin; q < x.end; q++) {
-                        int64_t at = ((plane + p) * d->q + q) * d->c + j;
-                        int64_t tap = (h - window(&down, p).origin) * width + w - window(&across, q).origin;
-                        vm mine = vi_eq(vi_load(index + at), vi_set1((int32_t)tap));
-                        acc = vf_select(mine, vf_add(acc, vf_load(d_dst + at)), acc);
+            float *to = g->d_src + (i * d->w + w) * d->c;
+            bool begins = true;
+            for (int64_t p = y.begin; p < y.end; p++) {
+                pool_span rows = window(&down, p);
+                for (int64_t q = x.begin; q < x.end; q++) {
+                    pool_span cols = window(&across, q);
+                    if (list.count == LIST) {
+                        flush_list(g, &list, begins, to);
+                        begins = false;
                     }
-                store(d_src + (i * d->w + w) * d->c + j, acc, d->c - j);
+                    list.at[list.count] = ((plane + p) * d->q + q) * d->c;
+                    list.tap[list.count] = (int32_t)((h - rows.origin) * width + w - cols.origin);
+                    list.divisor[list.count++] = (float)(rows.divisor * cols.divisor);
+                }
             }
+            flush_list(g, &list, begins, to);
         }
     }
+}
+
+static void pool_max_grad(const fv_pool_shape *d, const float *d_dst, const int32_t *index, float *d_src, int64_t row0,
+                          int64_t row1)
+{
+    pool_grad g = {d, d_dst, index, d_src};
+    grad_rows(&g, row0, row1);
+}
+
+static void pool_avg_grad(const fv_pool_shape *d, const float *d_dst, float *d_src, int64_t row0, int64_t row1)
+{
+    pool_grad g = {d, d_dst, NULL, d_src};
+    grad_rows(&g, row0, row1);
 }
 
 static void pool_avg(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int64_t row0,
@@ -182,27 +247,6 @@ static void pool_avg(const fv_pool_shape *d, fv_act act, float alpha, const floa
                     for (int64_t w = x.begin; w < x.end; w++)
                         sum = vf_add(sum, vf_load(plane + (h * d->w + w) * d->c + j));
                 store(dst + (i * d->q + q) * d->c + j, fv_vf_act(act, vf_div(sum, count), slope), d->c - j);
-            }
-        }
-    }
-}
-
-static void pool_avg_grad(const fv_pool_shape *d, const float *d_dst, float *d_src, int64_t row0, int64_t row1)
-{
-    pool_axis down = axis_down(d), across = axis_across(d);
-    for (int64_t i = row0; i < row1; i++) {
-        int64_t plane = i / d->h * d->p;
-        pool_span y = cover(&down, i % d->h);
-        for (int64_t w = 0; w < d->w; w++) {
-            pool_span x = cover(&across, w);
-            for (int64_t j = 0; j < d->c; j += VF) {
-                vf acc = vf_zero();
-                for (int64_t p = y.begin; p < y.end; p++)
-                    for (int64_t q = x.begin; q < x.end; q++) {
-                        vf count = vf_set1((float)(window(&down, p).divisor * window(&across, q).divisor));
-                        acc = vf_add(acc, vf_div(vf_load(d_dst + ((plane + p) * d->q + q) * d->c + j), count));
-                    }
-                store(d_src + (i * d->w + w) * d->c + j, acc, d->c - j);
             }
         }
     }
