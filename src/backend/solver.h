@@ -30,13 +30,14 @@ typedef struct fv_solver {
     /* Estimated nanoseconds on a nominal machine (one core, 100 Gflop/s, 10 GB/s), from the problem alone: the same
      * everywhere. */
     double (*cost)(const fv_problem *problem);
-    /* Tables that depend on the problem (pointers offsets, tile sizes): plan->data. NULL: none. */
+    /* Tables that depend on the problem (pointers offsets, tile sizes): plan->data. NULL: none. `release` also comes
+     * after a `prepare` that failed, and takes plan->data NULL. */
     fv_status (*prepare)(fv_plan *plan);
     void (*release)(fv_plan *plan);
     /* Bytes that pack writes (0 or NULL: nothing to pack). */
     size_t (*packed_bytes)(const fv_plan *plan);
-    /* Rearranges operands into call->packed (writable here). Run once when the operands are constant, else before every
-     * run. */
+    /* Rearranges operands into `packed`. Run once (and after parameters changed) when in[1] and, if present, in[2] are
+     * constant (problem.const_in), in which case it reads only those; else before every run. */
     void (*pack)(const fv_plan *plan, const fv_call *call, void *packed);
     /* Bytes of scratch that run needs for plan->threads threads. NULL: none. */
     size_t (*workspace_bytes)(const fv_plan *plan);

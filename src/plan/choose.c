@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From problem to plan: asks every solver, remembers the answer. */
+#include <string.h>
+
+#include "ops/ops.h"
+#include "plan/internal.h"
+
+typedef struct fv_choice {
+    fv_ctx *ctx;
+    const fv_problem *problem;
+    const char *remembered; /* solver named by wisdom, or NULL */
+    int version;
+    const fv_solver *best, *held; /* cheapest; the remembered one if it still holds */
+    double best_cost, held_cost;
+    const char *stale; /* why the remembered one does not hold */
+    bool log;
+} fv_choice;
+
+static void fv_consider(void *arg, const fv_solver *solver)
+{
+    fv_choice *c = arg;
+    if (solver->op && strcmp(solver->op, c->problem->node->op->name) != 0)
+        return;
+    bool remembered = c->remembered && strcmp(c->remembered, solver->name) == 0;
+    const char *reason = solver->reject ? solver->reject(c->problem) : NULL;
+    if (remembered)
+        c->stale = reason ? reason : solver->version != c->version ? "it has another version now" : NULL;
+    if (reason) {
+        if (c->log)
+            fv_log(c->ctx, FV_LOG_DEBUG, "plan", "    %-28s no: %s", solver->name, reason);
+        return;
+    }
+    double cost = solver->cost(c->problem);
+    if (c->log)
+        fv_log(c->ctx, FV_LOG_DEBUG, "plan", "    %-28s %.3f us", solver->name, cost * 1e-3);
+    if (!c->best || cost < c->best_cost) {
+        c->best = solver;
+        c->best_cost = cost;
+    }
+    if (remembered && !c->stale) {
+        c->held = solver;
+        c->held_cost = cost;
+    }
+}
+
+/* Sets plan->solver and plan->cost. */
+static fv_status fv_choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisdom)
+{
+    fv_ctx *ctx = plan->ctx;
+    const fv_problem *problem = &plan->problem;
+    fv_choice c = {.ctx = ctx, .problem = problem, .log = fv_log_wants(ctx, "plan")};
+    if (c.log)
+        fv_log(ctx, FV_LOG_DEBUG, "plan", "%s: %s", problem->node->name, problem->text);
+    if (policy == FV_PLAN_REFERENCE && problem->node->op->ref) {
+        fv_consider(&c, &fv_reference_solver);
+        wisdom = NULL;
+    } else {
+        c.stale = "there is no such solver";
+        c.remembered = wisdom ? fv_wisdom_find(wisdom, problem->text, &c.version) : NULL;
+        fv_cpu_solvers(fv_consider, &c);
+        fv_consider(&c, &fv_reference_solver);
+    }
+    if (!c.best)
+        return fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s '%s': no solver can compute '%s'", problem->node->op->name,
+                       problem->node->name, problem->text);
+    if (c.remembered && !c.held)
+        fv_log(ctx, FV_LOG_WARN, "plan", "'%s': the recorded solver %s@%d cannot be used (%s); %s@%d takes its place",
+               problem->text, c.remembered, c.version, c.stale, c.best->name, c.best->version);
+    plan->solver = c.held ? c.held : c.best;
+    plan->cost = c.held ? c.held_cost : c.best_cost;
+    if (c.log)
+        fv_log(ctx, FV_LOG_DEBUG, "plan", "  -> %s (%s)", plan->solver->name,
+               c.held                        ? "recorded"
+               : policy == FV_PLAN_REFERENCE ? "reference asked for"
+                                             : "cheapest");
+    return wisdom && !c.held ? fv_wisdom_put(wisdom, problem->text, plan->solver->name, plan->solver->version) : FV_OK;
+}
+
+/* The kernels of the strongest instruction set that this build has and the context allows. */
+static const fv_kernels *fv_kernels_of(const fv_ctx *ctx)
+{
+    const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(ctx));
+    for (int isa = (int)fv_ctx_isa_id(ctx) - 1; !kernels && isa >= 0; isa--) {
+        if (fv_ctx_cpu(ctx)->has[isa])
+            kernels = fv_kernels_get((fv_isa)isa);
+    }
+    return kernels ? kernels : fv_kernels_get(FV_ISA_SCALAR);
+}
+
+/* Shards of a problem: its first operand holds the batch. */
+static int fv_problem_shards(const fv_node *node)
+{
+    const fv_val *first = node->n_in > 0 ? node->in[0] : NULL;
+    if (!(node->op->traits & FV_T_SHARDED) || !first || first->shape.rank < 1)
+        return 1;
+    return fv_shards(first->shape.dim[0]);
+}
+
+fv_status fv_plan_create(fv_ctx *ctx, const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_plan_policy policy,
+                         fv_wisdom *wisdom, fv_plan **plan)
+{
+    fv_str text = {.ctx = ctx};
+    *plan = NULL;
+    fv_plan *p = fv_new(ctx, fv_plan);
+    if (!p)
+        return FV_ERR_NO_MEMORY;
+    p->ctx = ctx;
+    fv_status status = fv_problem_text_const(node, dtype, const_in, &text);
+    if (status != FV_OK)
+        goto fail;
+    p->kernels = fv_kernels_of(ctx);
+    p->threads = fv_ctx_threads(ctx);
+    p->problem = (fv_problem){
+        .node = node,
+        .text = text.data,
+        .dtype = dtype,
+        .shards = fv_problem_shards(node),
+        .const_in = const_in,
+    };
+    text.data = NULL; /* the plan's from here */
+    status = fv_choose(p, policy, wisdom);
+    if (status == FV_OK && p->solver->prepare)
+        status = p->solver->prepare(p);
+    if (status != FV_OK)
+        goto fail;
+    *plan = p;
+    return FV_OK;
+fail:
+    fv_str_free(&text);
+    fv_plan_destroy(&p);
+    return status;
+}
+
+void fv_plan_destroy(fv_plan **plan)
+{
+    fv_plan *p = plan ? *plan : NULL;
+    if (!p)
+        return;
+    fv_ctx *ctx = p->ctx;
+    if (p->solver && p->solver->release)
+        p->solver->release(p);
+    fv_free(ctx, (void *)(uintptr_t)p->problem.text);
+    fv_free(ctx, p);
+    *plan = NULL;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A problem as one line of text: what benchmarks read, wisdom remembers and tests print when they fail. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "plan/internal.h"
+
+/* Letters of operand i when they fit its rank; NULL: dimensions are written plainly. */
+static const char *fv_problem_letters(const fv_node *node, int32_t i)
+{
+    const char *letters = node->op->letters ? node->op->letters[i] : NULL;
+    int32_t rank = node->in[i]->shape.rank;
+    if (!letters || (int32_t)strlen(letters) != rank)
+        return NULL;
+    for (int32_t d = 0; d < rank; d++) {
+        if (!islower((unsigned char)letters[d]))
+            return NULL;
+    }
+    return letters;
+}
+
+static void fv_problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool constant, fv_str *out)
+{
+    const fv_val *val = node->in[i];
+    char shape[96];
+    if (!val) {
+        fv_str_append(out, " -");
+        return;
+    }
+    const char *letters = fv_problem_letters(node, i);
+    fv_str_append(out, " ");
+    for (int32_t d = 0; letters && d < val->shape.rank; d++)
+        fv_str_printf(out, "%c%" PRId64, letters[d], val->shape.dim[d]);
+    if (!letters)
+        fv_str_append(out, fv_shape_text(&val->shape, shape));
+    if (val->dtype != dtype)
+        fv_str_printf(out, ":%s", fv_dtype_name(val->dtype));
+    if (val->role == FV_ROLE_STATE && (node->op->traits & FV_T_UPDATES_STATE))
+        fv_str_append(out, ":state");
+    else if (constant)
+        fv_str_append(out, ":const");
+}
+
+fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_str *out)
+{
+    fv_str_printf(out, "%s %s", node->op->name, fv_dtype_name(dtype));
+    for (int32_t i = 0; i < node->n_in; i++)
+        fv_problem_operand(node, i, dtype, const_in >> i & 1, out);
+    fv_str_append(out, " ");
+    size_t before = out->size;
+    fv_attr_text(node->op, node->attr, out);
+    if (!out->failed && out->size == before)
+        out->data[--out->size] = '\0';
+    return fv_str_status(out);
+}
+
+fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out)
+{
+    return fv_problem_text_const(node, dtype, 0, out);
+}
+
+/* ---- reading ---- */
+
+typedef struct fv_problem_reader {
+    fv_ctx *ctx;
+    const char *text; /* the whole line, for messages */
+    const char *at;
+    char word[160];
+    const fv_op *op;
+    fv_dtype dtype;
+} fv_problem_reader;
+
+/* The next word into r->word; false at the end of the line. */
+static bool fv_next_word(fv_problem_reader *r)
+{
+    r->at += strspn(r->at, " \t\r\n");
+    size_t size = strcspn(r->at, " \t\r\n"), kept = size < sizeof r->word - 1 ? size : sizeof r->word - 1;
+    memcpy(r->word, r->at, kept);
+    r->word[kept] = '\0';
+    r->at += size;
+    return size > 0;
+}
+
+static fv_status fv_problem_fail(const fv_problem_reader *r, const char *expected)
+{
+    return fv_fail(r->ctx, FV_ERR_VALUE, "problem '%.160s': '%s': expected %s", r->text, r->word, expected);
+}
+
+static bool fv_dtype_parse(const char *name, fv_dtype *dtype)
+{
+    for (int i = 0; i < FV_DTYPE_COUNT; i++) {
+        if (strcmp(name, fv_dtype_name((fv_dtype)i)) == 0) {
+            *dtype = (fv_dtype)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "n8h56w56c64", "8x56x56x64" or "scalar". */
+static bool fv_dims_parse(char *word, fv_shape *shape)
+{
+    *shape = (fv_shape){0};
+    if (strcmp(word, "scalar") == 0)
+        return true;
+    while (*word) {
+        char digits[24];
+        if (shape->rank == FV_MAX_RANK)
+            return false;
+        if (islower((unsigned char)*word))
+            word++;
+        size_t n = strspn(word, "0123456789");
+        if (n == 0 || n >= sizeof digits)
+            return false;
+        memcpy(digits, word, n);
+        digits[n] = '\0';
+        if (!fv_text_to_int(digits, &shape->dim[shape->rank++]))
+            return false;
+        word += n;
+    }
+    return shape->rank > 0;
+}
+
+/* One operand word: its dimensions and what follows them after colons. */
+static fv_status fv_problem_read_operand(fv_problem_reader *r, fv_graph *g, int i, fv_val **val)
+{
+    char name[64], dims[160];
+    fv_dtype dtype = r->dtype;
+    fv_role role = FV_ROLE_INPUT;
+    fv_shape shape;
+    *val = NULL;
+    if (strcmp(r->word, "-") == 0)
+        return FV_OK;
+    memcpy(dims, r->word, sizeof dims);
+    char *mark = strchr(dims, ':');
+    if (mark)
+        *mark++ = '\0';
+    while (mark) {
+        char *next = strchr(mark, ':');
+        if (next)
+            *next++ = '\0';
+        if (strcmp(mark, "state") == 0)
+            role = FV_ROLE_STATE;
+        else if (strcmp(mark, "const") == 0)
+            role = FV_ROLE_PARAM;
+        else if (!fv_dtype_parse(mark, &dtype))
+            return fv_problem_fail(r, "a dtype, 'state' or 'const' after the colon");
+        mark = next;
+    }
+    if (!fv_dims_parse(dims, &shape))
+        return fv_problem_fail(r, "an operand such as n8h56w56c64 or 8x1000, '-' for none, or key=value");
+    snprintf(name, sizeof name, "%s", r->op->operands && r->op->operands[i] ? r->op->operands[i] : "in");
+    if (fv_graph_find(g, name))
+        snprintf(name, sizeof name, "in%d", i);
+    if (role == FV_ROLE_INPUT)
+        return fv_graph_input(g, name, dtype, &shape, val);
+    return fv_graph_param(g, name, role, dtype, &shape, val);
+}
+
+static fv_status fv_problem_read(fv_problem_reader *r, fv_graph *g, fv_node **node)
+{
+    fv_val *in[FV_MAX_OPERANDS] = {NULL};
+    int n_in = 0;
+    if (!fv_next_word(r))
+        return fv_problem_fail(r, "an operator");
+    r->op = fv_op_find(r->ctx, r->word);
+    if (!r->op) {
+        const char *nearest = fv_text_nearest(r->word, fv_op_names());
+        return fv_fail(r->ctx, FV_ERR_UNKNOWN_OPTION, "problem '%.160s': there is no operator '%s'%s%s%s", r->text,
+                       r->word, nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    }
+    if (!fv_next_word(r) || !fv_dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
+        return fv_problem_fail(r, "f32 or f64 behind the operator");
+    const char *attrs = r->at;
+    while (fv_next_word(r) && !strchr(r->word, '=')) {
+        if (n_in >= r->op->n_in_max)
+            return fv_problem_fail(r, "no more operands than the operator takes");
+        FV_TRY(fv_problem_read_operand(r, g, n_in, &in[n_in]));
+        n_in++;
+        attrs = r->at;
+    }
+    void *attr = fv_arena_alloc(g->arena, r->op->attr_size);
+    if (!attr)
+        return FV_ERR_NO_MEMORY;
+    fv_attr_defaults(r->op, attr);
+    FV_TRY(fv_attr_parse(r->ctx, r->op, attr, attrs));
+    FV_TRY(fv_graph_add(g, r->op, "problem", attr, in, n_in, node));
+    for (int i = 0; i < (*node)->n_out; i++)
+        FV_TRY(fv_graph_output(g, (*node)->out[i]));
+    return FV_OK;
+}
+
+fv_status fv_problem_parse(fv_ctx *ctx, const char *text, fv_graph **graph, fv_node **node)
+{
+    fv_problem_reader r = {.ctx = ctx, .text = text, .at = text};
+    *node = NULL;
+    FV_TRY(fv_graph_create(ctx, fv_op_find, graph));
+    fv_status status = fv_problem_read(&r, *graph, node);
+    if (status != FV_OK) {
+        fv_graph_destroy(graph);
+        *node = NULL;
+    }
+    return status;
+}
