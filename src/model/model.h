@@ -15,7 +15,7 @@
 /* What a tensor is to the optimizer. Read off the graph, never off names. */
 typedef enum fv_slot_kind {
     FV_SLOT_WEIGHT, /* filters, matrices, and parameters of no other kind */
-    FV_SLOT_BIAS,   /* bias of a weighted operator */
+    FV_SLOT_BIAS,   /* operand called bia */
     FV_SLOT_NORM,   /* parameter of a node that also keeps a state: scale and shift of a normalization */
     FV_SLOT_STATE   /* not trained */
 } fv_slot_kind;
@@ -33,7 +33,7 @@ typedef struct fv_slot {
     fv_shape shape, file_shape;
     int64_t outer, mid, inner;
     int64_t fan_in, fan_out; /* of the weight; of a bias: its weight's */
-    bool weighted;           /* a weight or bias of a weighted operator: follows a scheme given to fv_model_init */
+    bool weighted;           /* an operand called wei or bia: follows a scheme given to fv_model_init */
     fv_init init;
     double init_value;
     fv_tensor *data; /* f32 */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inference sessions over executables. */
 #include <math.h>
-#include <string.h>
 
+#include "kernels/math/math.h"
 #include "model/model.h"
 
 struct fv_session {
@@ -145,10 +145,12 @@ void fv_softmax(const float *logits, int64_t count, float *probabilities)
     double sum = 0;
     for (int64_t i = 0; i < count; i++)
         largest = logits[i] > largest ? logits[i] : largest;
+    for (int64_t i = 0; i < count; i++) {
+        probabilities[i] = fv_expf(logits[i] - largest);
+        sum += (double)probabilities[i];
+    }
     for (int64_t i = 0; i < count; i++)
-        sum += exp((double)logits[i] - (double)largest);
-    for (int64_t i = 0; i < count; i++)
-        probabilities[i] = (float)(exp((double)logits[i] - (double)largest) / sum);
+        probabilities[i] = (float)((double)probabilities[i] / sum);
 }
 
 fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t *bytes)

@@ -43,11 +43,11 @@ static fv_unrolled unroll(const fv_node *node, const fv_unrolled *known)
 }
 
 /* Filters k r s c are k c r s in files; columns and vectors over a flattened image h w c are c h w. */
-static void set_order(fv_slot *slot, const fv_node *node, int operand, const fv_unrolled *known)
+static void set_order(fv_slot *slot, const fv_node *node, int32_t index, const fv_unrolled *known)
 {
     const fv_val *src = node->in[0];
     const fv_unrolled image = src ? known[src->id] : (fv_unrolled){0, 0, 0};
-    bool column = is_weighted(node) ? operand == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
+    bool column = is_weighted(node) ? index == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
     if (image.c > 0 && column && slot->shape.dim[slot->shape.rank - 1] == image.h * image.w * image.c) {
         slot->outer = slot->shape.rank == 2 ? slot->shape.dim[0] : 1;
         slot->mid = image.h * image.w;
@@ -80,26 +80,36 @@ static void set_fans(fv_slot *slot)
     slot->fan_out = s->rank >= 1 ? s->dim[0] * taps : 1;
 }
 
+/* Index of the operand that the operator calls `name`; -1: none. */
+static int32_t operand(const fv_node *node, const char *name)
+{
+    for (int32_t i = 0; node->op->operands && i < node->n_in; i++) {
+        if (node->op->operands[i] && strcmp(node->op->operands[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
 static void set_kinds(fv_model *model, const fv_node *node)
 {
+    const int32_t wei = operand(node, "wei"), bia = operand(node, "bia");
+    fv_slot *weight = wei >= 0 ? slot_of(model, node->in[wei]) : NULL;
+    fv_slot *bias = bia >= 0 ? slot_of(model, node->in[bia]) : NULL;
     bool keeps_state = false;
     for (int32_t i = 0; i < node->n_in; i++)
         keeps_state |= node->in[i] && node->in[i]->role == FV_ROLE_STATE;
-    for (int32_t i = 0; i < node->n_in; i++) {
+    for (int32_t i = 0; keeps_state && i < node->n_in; i++) {
         fv_slot *slot = slot_of(model, node->in[i]);
-        if (!slot || slot->kind == FV_SLOT_STATE)
-            continue;
-        if (keeps_state)
+        if (slot && slot->kind != FV_SLOT_STATE)
             slot->kind = FV_SLOT_NORM;
-        if (!is_weighted(node) || i > 2 || i < 1)
-            continue;
-        slot->weighted = true;
-        fv_slot *weight = slot_of(model, node->in[1]);
-        if (i == 2 && weight && weight != slot) {
-            slot->kind = FV_SLOT_BIAS;
-            slot->fan_in = weight->fan_in;
-            slot->fan_out = weight->fan_out;
-        }
+    }
+    if (weight)
+        weight->weighted = true;
+    if (weight && bias && weight != bias && bias->kind != FV_SLOT_STATE) {
+        bias->weighted = true;
+        bias->kind = FV_SLOT_BIAS;
+        bias->fan_in = weight->fan_in;
+        bias->fan_out = weight->fan_out;
     }
 }
 

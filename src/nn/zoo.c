@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nn/zoo.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Mean and deviation of the images that an architecture is known for. */
+typedef struct fv_norm {
+    float mean[3], std[3];
+} fv_norm;
+static const fv_norm fv_norm_imagenet = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+static const fv_norm fv_norm_cifar = {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
+static const fv_norm fv_norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3081f, 0.3081f}};
+
+/* name, family, member of it, image size, channels, classes, dropout, normalization; sorted by name. */
+#define FV_ZOO(X)                                                                                                      \
+    X(alexnet, alexnet, 0, 224, 3, 1000, 0.5, imagenet)                                                                \
+    X(lenet, lenet, 0, 28, 1, 10, 0, mnist)                                                                            \
+    X(mnist_cnn, mnist_cnn, 0, 28, 1, 10, 0, mnist)                                                                    \
+    X(mobilenet_v2, mobilenet_v2, 0, 224, 3, 1000, 0.2, imagenet)                                                      \
+    X(resnet18, resnet, 18, 224, 3, 1000, 0, imagenet)                                                                 \
+    X(resnet20, cifar_resnet, 20, 32, 3, 10, 0, cifar)                                                                 \
+    X(resnet32, cifar_resnet, 32, 32, 3, 10, 0, cifar)                                                                 \
+    X(resnet44, cifar_resnet, 44, 32, 3, 10, 0, cifar)                                                                 \
+    X(resnet50, resnet, 50, 224, 3, 1000, 0, imagenet)                                                                 \
+    X(resnet56, cifar_resnet, 56, 32, 3, 10, 0, cifar)                                                                 \
+    X(resnet8, cifar_resnet, 8, 32, 3, 10, 0, cifar)                                                                   \
+    X(squeezenet1_1, squeezenet1_1, 0, 224, 3, 1000, 0.5, imagenet)                                                    \
+    X(vgg11, vgg, 11, 224, 3, 1000, 0.5, imagenet)                                                                     \
+    X(vgg16, vgg, 16, 224, 3, 1000, 0.5, imagenet)                                                                     \
+    X(vgg19, vgg, 19, 224, 3, 1000, 0.5, imagenet)
+
+static const struct {
+    const char *name;
+    fv_zoo_build *build;
+    fv_zoo_net net;
+    const fv_norm *norm;
+} fv_zoo[] = {
+#define FV_ZOO_ROW(name, family, depth, size, channels, classes, dropout, norm)                                        \
+    {#name, fv_zoo_##family, {depth, size, size, channels, classes, dropout}, &fv_norm_##norm},
+    FV_ZOO(FV_ZOO_ROW)
+#undef FV_ZOO_ROW
+};
+
+static const char *const fv_zoo_list[] = {
+#define FV_ZOO_NAME(name, ...) #name,
+    FV_ZOO(FV_ZOO_NAME)
+#undef FV_ZOO_NAME
+        NULL};
+
+const char *const *fv_zoo_names(void)
+{
+    return fv_zoo_list;
+}
+
+fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate)
+{
+    return rate == 0 ? x : fv_dropout(m, x, rate);
+}
+
+void fv_zoo_prefix(fv_model *m, const char *format, ...)
+{
+    char text[FV_NAME_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fv_prefix(m, text);
+}
+
+/* The row's net with the caller's wishes. */
+static fv_status resolve(fv_ctx *ctx, const char *name, const fv_zoo_options *o, fv_zoo_net *net)
+{
+    if (!o)
+        return FV_OK;
+    if (o->classes < 0 || o->channels < 0 || o->img_size[0] < 0 || o->img_size[1] < 0 || !(o->dropout < 1))
+        return fv_fail(
+            ctx, FV_ERR_VALUE,
+            "%s: classes=%lld img_size=%lld,%lld channels=%lld dropout=%g: expected 0 or more, and less than 1 "
+            "for dropout",
+            name, (long long)o->classes, (long long)o->img_size[0], (long long)o->img_size[1], (long long)o->channels,
+            o->dropout);
+    net->classes = o->classes ? o->classes : net->classes;
+    net->c = o->channels ? o->channels : net->c;
+    if (o->img_size[0] || o->img_size[1]) {
+        net->h = o->img_size[0] ? o->img_size[0] : o->img_size[1];
+        net->w = o->img_size[1] ? o->img_size[1] : o->img_size[0];
+    }
+    net->dropout = o->dropout >= 0 ? o->dropout : net->dropout;
+    return FV_OK;
+}
+
+/* Images of `channels` other than the known ones get the mean of the known ones. Photographs are cut out of the middle
+ * (256 to 224 and in that ratio), small pictures are stretched. */
+static fv_status set_pipeline(fv_model *m, const fv_norm *norm, int64_t channels)
+{
+    fv_pipeline p = *fv_model_pipeline(m);
+    for (int64_t i = 0; i < p.c; i++) {
+        bool known = p.c == channels && i < 3;
+        p.mean[i] = known ? norm->mean[i] : (norm->mean[0] + norm->mean[1] + norm->mean[2]) / 3;
+        p.std[i] = known ? norm->std[i] : (norm->std[0] + norm->std[1] + norm->std[2]) / 3;
+    }
+    if (norm == &fv_norm_imagenet) {
+        int64_t side = p.h > p.w ? p.h : p.w;
+        p.resize = FV_RESIZE_SHORT_CROP;
+        p.resize_size = (side * 8 + 3) / 7;
+    }
+    return fv_model_set_pipeline(m, &p);
+}
+
+fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
+{
+    size_t i = 0;
+    fv_model *m = NULL;
+    *out = NULL;
+    while (fv_zoo_list[i] && strcmp(fv_zoo_list[i], name) != 0)
+        i++;
+    if (!fv_zoo_list[i]) {
+        const char *nearest = fv_text_nearest(name, fv_zoo_list);
+        fv_status status = fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "there is no architecture '%s'%s%s%s", name,
+                                   nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        fv_str names = {.ctx = ctx};
+        for (i = 0; fv_zoo_list[i]; i++)
+            fv_str_printf(&names, "%s%s", i ? ", " : "", fv_zoo_list[i]);
+        fv_fail_hint(ctx, status, "known: %s", fv_str_get(&names));
+        fv_str_free(&names);
+        return status;
+    }
+    fv_zoo_net net = fv_zoo[i].net;
+    FV_TRY(resolve(ctx, name, options, &net));
+    FV_TRY(fv_model_create(ctx, &m));
+    snprintf(m->name, sizeof m->name, "%s", name);
+    fv_value logits = fv_zoo[i].build(m, &net);
+    fv_status status = fv_model_finish(m, logits);
+    if (status == FV_OK)
+        status = set_pipeline(m, fv_zoo[i].norm, fv_zoo[i].net.c);
+    if (status != FV_OK) {
+        fv_model_destroy(&m);
+        return fv_fail_prefix(ctx, status, name);
+    }
+    *out = m;
+    return FV_OK;
+}
