@@ -45,7 +45,7 @@ void *fv_exec_target(fv_exec *exec);
 const void *fv_exec_output(const fv_exec *exec, int i, fv_shape *shape);
 /* Mean loss over the batch (training, or with_loss). */
 double fv_exec_loss(const fv_exec *exec);
-/* Per-sample losses [n], when the loss operator gives them; else NULL. */
+/* Per-sample losses [n], when the loss operator gives them and the executable computes in f32; else NULL. */
 const float *fv_exec_losses(const fv_exec *exec);
 /* Gradient of a PARAM by name after a training run; NULL when the loss does not depend on it. */
 void *fv_exec_gradient(fv_exec *exec, const char *param);
@@ -58,7 +58,8 @@ fv_status fv_exec_refresh(fv_exec *exec);
 /* One step. Allocates nothing after the first. `step` keys random numbers (dropout). */
 fv_status fv_exec_run(fv_exec *exec, uint64_t seed, uint64_t step);
 
-/* Memory: bytes of the activation block, of packed weights, of workspace. */
+/* Memory: bytes of the activation block, of what refresh computes (packed and folded weights, constants), of
+ * workspace, of inputs; the sum. */
 typedef struct fv_exec_memory {
     int64_t activations, packed, workspace, inputs, total;
 } fv_exec_memory;
@@ -71,8 +72,9 @@ const fv_graph *fv_exec_graph(const fv_exec *exec);
 void fv_exec_profile_text(const fv_exec *exec, fv_str *out);
 void fv_exec_profile_trace(const fv_exec *exec, fv_str *out);
 
-/* After a run whose loss is NaN or Inf: the name of the first node (in order) whose output holds one; NULL when all are
- * finite. Needs memory of its own and a second run. */
+/* After a run whose loss is NaN or Inf: the name of the first node (in order) whose output holds one; "" when all are
+ * finite. Needs memory of its own and a second run with the same seed and step; inputs must still be in place. States
+ * are not updated by it. */
 fv_status fv_exec_find_nonfinite(fv_exec *exec, uint64_t seed, uint64_t step, char *name, size_t size);
 
 #endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which node made the first NaN or Inf: the same step once more with every value kept. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exec/internal.h"
+#include "plan/internal.h"
+
+/* The model's tensors for the second run; states are copies, so that they are not updated twice. */
+typedef struct fv_shadow {
+    const fv_exec *exec;
+    fv_arena *arena;
+} fv_shadow;
+
+static void *fv_shadow_find(void *user, const char *name, const fv_shape *shape)
+{
+    fv_shadow *shadow = user;
+    const fv_val *val = fv_graph_find(shadow->exec->graph, name);
+    (void)shape;
+    if (!val)
+        return NULL;
+    const fv_place *p = &shadow->exec->places[val->id];
+    if (val->role != FV_ROLE_STATE)
+        return p->data;
+    /* Kernels may read behind the end of a buffer. */
+    char *copy = fv_arena_alloc(shadow->arena, (size_t)p->bytes + FV_TAIL_PAD + FV_ALIGN);
+    if (!copy)
+        return NULL;
+    copy += (FV_ALIGN - (uintptr_t)copy % FV_ALIGN) % FV_ALIGN;
+    return memcpy(copy, p->data, (size_t)p->bytes);
+}
+
+static bool fv_has_nonfinite(const fv_val *val, const void *data)
+{
+    int64_t count = fv_shape_count(&val->shape);
+    if (val->dtype != FV_F32 && val->dtype != FV_F64)
+        return false;
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(fv_get(val->dtype, data, i)))
+            return true;
+    }
+    return false;
+}
+
+/* The solvers this executable uses, so that the second run has the same bits. */
+static fv_status fv_remember_solvers(const fv_exec *exec, fv_wisdom *wisdom)
+{
+    for (int32_t n = 0; n < exec->n_steps; n++) {
+        const fv_plan *plan = exec->steps[n].plan;
+        if (plan)
+            FV_TRY(fv_wisdom_put(wisdom, plan->problem.text, plan->solver->name, plan->solver->version));
+    }
+    return FV_OK;
+}
+
+static fv_status fv_clone_keeping_all(const fv_exec *exec, fv_shadow *shadow, fv_wisdom *wisdom, fv_exec **clone)
+{
+    fv_exec *e = fv_new(exec->ctx, fv_exec);
+    *clone = e;
+    if (!e)
+        return FV_ERR_NO_MEMORY;
+    e->ctx = exec->ctx;
+    e->options = exec->options;
+    e->options.keep_all = true;
+    e->options.profile = false;
+    e->options.wisdom = wisdom;
+    e->options.binding = (fv_binding){.find = fv_shadow_find, .user = shadow};
+    e->graph = exec->graph;
+    e->n_model_inputs = exec->n_model_inputs;
+    e->n_model_outputs = exec->n_model_outputs;
+    e->loss_output = exec->loss_output;
+    e->losses_output = exec->losses_output;
+    FV_TRY(fv_arena_create(exec->ctx, &e->arena));
+    FV_TRY(fv_exec_build(e));
+    memcpy(e->inputs, exec->inputs, (size_t)exec->memory.inputs);
+    return FV_OK;
+}
+
+fv_status fv_exec_find_nonfinite(fv_exec *exec, uint64_t seed, uint64_t step, char *name, size_t size)
+{
+    fv_shadow shadow = {.exec = exec};
+    fv_wisdom *wisdom = NULL;
+    fv_exec *clone = NULL;
+    if (size > 0)
+        name[0] = '\0';
+    fv_status status = fv_arena_create(exec->ctx, &shadow.arena);
+    if (status == FV_OK)
+        status = fv_wisdom_create(exec->ctx, &wisdom);
+    if (status == FV_OK)
+        status = fv_remember_solvers(exec, wisdom);
+    if (status == FV_OK)
+        status = fv_clone_keeping_all(exec, &shadow, wisdom, &clone);
+    if (status == FV_OK)
+        status = fv_exec_run(clone, seed, step);
+    bool found = false;
+    for (int32_t n = 0; status == FV_OK && !found && n < clone->n_steps; n++) {
+        const fv_node *node = clone->steps[n].node;
+        for (int32_t i = 0; !found && i < node->n_out; i++) {
+            found = fv_has_nonfinite(node->out[i], fv_exec_data(clone, node->out[i]));
+            if (found)
+                snprintf(name, size, "%s", node->name);
+        }
+    }
+    fv_exec_destroy(&clone);
+    fv_wisdom_destroy(&wisdom);
+    fv_arena_destroy(&shadow.arena);
+    return status;
+}

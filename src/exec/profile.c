@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the time goes: a table for people, a trace for a browser. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "exec/internal.h"
+
+static int fv_profile_order(const void *pa, const void *pb)
+{
+    const fv_step *a = *(const fv_step *const *)pa, *b = *(const fv_step *const *)pb;
+    if (a->seconds != b->seconds)
+        return a->seconds > b->seconds ? -1 : 1;
+    return a->node->id < b->node->id ? -1 : 1;
+}
+
+static fv_cost fv_profile_cost(const fv_node *node)
+{
+    if (node->op->cost)
+        return node->op->cost(node);
+    fv_cost cost = {0};
+    for (int32_t i = 0; i < node->n_out; i++)
+        cost.flops += (double)fv_shape_count(&node->out[i]->shape);
+    for (int32_t i = 0; i < node->n_in; i++) {
+        if (node->in[i])
+            cost.bytes += (double)fv_shape_count(&node->in[i]->shape) * (double)fv_dtype_size(node->in[i]->dtype);
+    }
+    for (int32_t i = 0; i < node->n_out; i++)
+        cost.bytes += (double)fv_shape_count(&node->out[i]->shape) * (double)fv_dtype_size(node->out[i]->dtype);
+    return cost;
+}
+
+void fv_exec_profile_text(const fv_exec *exec, fv_str *out)
+{
+    double total = 0.0, flops = 0.0;
+    const fv_step **order = fv_malloc(exec->ctx, ((size_t)exec->n_steps + 1) * sizeof *order);
+    int32_t count = 0;
+    if (!order) {
+        out->failed = true;
+        return;
+    }
+    for (int32_t n = 0; n < exec->n_steps; n++) {
+        const fv_step *s = &exec->steps[n];
+        if (!s->plan || s->once)
+            continue;
+        order[count++] = s;
+        total += s->seconds;
+        flops += fv_profile_cost(s->node).flops;
+    }
+    qsort(order, (size_t)count, sizeof *order, fv_profile_order);
+    double runs = exec->runs > 0 ? (double)exec->runs : 1.0;
+    fv_str_printf(out, "%10s %7s %10s %9s  %-22s %-28s %s\n", "ms", "share", "GFLOP/s", "GB/s", "operator", "solver",
+                  "node");
+    for (int32_t i = 0; i < count; i++) {
+        const fv_step *s = order[i];
+        fv_cost cost = fv_profile_cost(s->node);
+        double seconds = s->seconds / runs, per = seconds > 0.0 ? 1e-9 / seconds : 0.0;
+        fv_str_printf(out, "%10.4f %6.2f%% %10.2f %9.2f  %-22s %-28s %s\n", seconds * 1e3,
+                      total > 0.0 ? 100.0 * s->seconds / total : 0.0, cost.flops * per, cost.bytes * per,
+                      s->node->op->name, s->plan->solver->name, s->node->name);
+    }
+    fv_str_printf(out, "%10.4f %6.2f%% %10.2f %9s  %" PRId64 " runs, %" PRId32 " nodes\n", total / runs * 1e3,
+                  total > 0.0 ? 100.0 : 0.0, total > 0.0 ? flops * runs / total * 1e-9 : 0.0, "", exec->runs, count);
+    fv_free(exec->ctx, order);
+}
+
+void fv_exec_profile_trace(const fv_exec *exec, fv_str *out)
+{
+    char number[32];
+    fv_json j = {.out = out};
+    fv_json_begin_object(&j);
+    fv_json_key(&j, "displayTimeUnit");
+    fv_json_string(&j, "ms");
+    fv_json_key(&j, "traceEvents");
+    fv_json_begin_array(&j);
+    for (int32_t n = 0; n < exec->n_steps; n++) {
+        const fv_step *s = &exec->steps[n];
+        if (!s->plan || s->once)
+            continue;
+        fv_json_begin_object(&j);
+        fv_json_key(&j, "name");
+        fv_json_string(&j, s->node->name);
+        fv_json_key(&j, "cat");
+        fv_json_string(&j, s->node->op->name);
+        fv_json_key(&j, "ph");
+        fv_json_string(&j, "X");
+        fv_json_key(&j, "pid");
+        fv_json_int(&j, 1);
+        fv_json_key(&j, "tid");
+        fv_json_int(&j, 1);
+        fv_json_key(&j, "ts");
+        fv_json_real(&j, s->last_begin * 1e6);
+        fv_json_key(&j, "dur");
+        fv_json_real(&j, s->last_seconds * 1e6);
+        fv_json_key(&j, "args");
+        fv_json_begin_object(&j);
+        fv_json_key(&j, "problem");
+        fv_json_string(&j, s->plan->problem.text);
+        fv_json_key(&j, "solver");
+        fv_json_string(&j, s->plan->solver->name);
+        fv_json_key(&j, "flops");
+        fv_json_string(&j, fv_double_text(fv_profile_cost(s->node).flops, number));
+        fv_json_end_object(&j);
+        fv_json_end_object(&j);
+    }
+    fv_json_end_array(&j);
+    fv_json_end_object(&j);
+}
