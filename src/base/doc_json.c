@@ -48,12 +48,18 @@ static fv_doc_place place_here(json_reader *r)
     return (fv_doc_place){r->line, r->column};
 }
 
+/* Never beyond the end, whatever the other parser took for valid. */
+static void advance(json_reader *r, ptrdiff_t n)
+{
+    r->at = n < r->end - r->at ? r->at + n : r->end;
+}
+
 static void skip_string(json_reader *r)
 {
-    r->at++;
+    advance(r, 1);
     while (r->at < r->end && *r->at != '"')
-        r->at += *r->at == '\\' ? 2 : 1;
-    r->at++;
+        advance(r, *r->at == '\\' ? 2 : 1);
+    advance(r, 1);
 }
 
 /* A number, true, false or null. */
@@ -89,10 +95,10 @@ static fv_status put_container(json_reader *r, json_t *value)
 {
     bool map = json_is_object(value);
     FV_TRY(fv_doc_open(&r->builder, place_here(r), map ? FV_DOC_MAP : FV_DOC_LIST));
-    r->at++;
+    advance(r, 1);
     FV_TRY(map ? put_object(r, value) : put_array(r, value));
     skip_between(r);
-    r->at++; /* the closing bracket */
+    advance(r, 1); /* the closing bracket */
     return fv_doc_close(&r->builder);
 }
 
@@ -125,9 +131,24 @@ static fv_status put_value(json_reader *r, const json_t *value)
     return fv_doc_put_scalar(&r->builder, place, node, begin, (size_t)(r->at - begin));
 }
 
+/* jansson drops a NUL behind a number, so that the two walks would part. */
+static fv_status refuse_nul(json_reader *r)
+{
+    const char *nul = memchr(r->at, '\0', (size_t)(r->end - r->at));
+    if (!nul)
+        return FV_OK;
+    json_reader to = {.at = r->at, .end = nul, .counted = r->at, .line = 1, .column = 1};
+    while (to.at < to.end) {
+        skip_space(&to);
+        advance(&to, 1);
+    }
+    return fv_doc_fail_at(r->builder.doc, place_here(&to), FV_ERR_SYNTAX, "a NUL character");
+}
+
 static fv_status parse(json_reader *r)
 {
     json_error_t error;
+    FV_TRY(refuse_nul(r));
     json_t *tree = json_loadb(r->at, (size_t)(r->end - r->at), JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!tree) {
         if (json_error_code(&error) == json_error_out_of_memory)

@@ -194,8 +194,8 @@ const char *fv_text_nearest(const char *word, const char *const *words)
         if (n > WORD_MAX)
             continue;
         size_t d = word_distance(word, length, *words, n);
-        /* A word all of whose letters had to change is not near. */
-        if (d <= limit && d < (n > length ? n : length)) {
+        /* A word of which more than half had to change is not near, however short it is. */
+        if (d <= limit && 2 * d <= (n > length ? n : length)) {
             nearest = *words;
             if (d == 0)
                 break;

@@ -28,8 +28,8 @@ void fv_str_free(fv_str *s);
 /* FV_OK, or NO_MEMORY if any append failed. */
 fv_status fv_str_status(const fv_str *s);
 
-/* The word nearest to `word` (Damerau-Levenshtein distance at most max(2, length/3)), or NULL. `words` ends with NULL.
- */
+/* The word nearest to `word`, or NULL: Damerau-Levenshtein distance at most max(2, length/3) and at most half the
+ * longer word; letter case and - or _ do not count. `words` ends with NULL. */
 const char *fv_text_nearest(const char *word, const char *const *words);
 
 /* Strict number reading: the whole text must be the number ("12", "1e-3", for sizes also "2G", "512M"). */

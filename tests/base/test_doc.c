@@ -234,7 +234,7 @@ static void test_yaml_errors(void **state)
         {"\"b\\0c\": 1\n", "f:1:1: a key with a NUL"},
         {"a: 1\nb: \x01\n", "f:2:4: control characters are not allowed"},
         {"a: 1\nbb: \xFF\n", "f:2:5: invalid"},
-        {"a: 1\nb: \xC3\xA9\xC3\x28\n", "f:2:5: invalid"},
+        {"a: 1\nb: \xC3\xA9\xC3\x28\n", "f:2:6: invalid"},
         {"a: @x\n", "f:1:4: "},
         {"- 1\na: 2\n", "f:2:1: "},
         {"\xFF\xFE"
@@ -323,7 +323,7 @@ static void test_json_tree(void **state)
     expect_place(b, 3, 14);
     expect_place(c, 3, 27);
     expect_place(fv_doc_get(c, "d"), 3, 32);
-    expect_place(get(doc, "big"), 3, 45);
+    expect_place(get(doc, "big"), 3, 46);
     assert_int_equal(get(doc, "big")->integer, INT64_MAX);
     assert_string_equal(root->child[3].key, "big"); /* in the order of the text */
     fv_doc_destroy(&doc);
@@ -348,7 +348,7 @@ static void test_json_errors(void **state)
         {"{\"a\":1,\n\"a\":2}", "f:2:3: duplicate object key"},
         {"[1] 2", "f:1:5: "},
         {"{a:1}", "f:1:2: "},
-        {"[01]", "f:1:3: "},
+        {"[01]", "f:1:2: "},
         {"[\"\\u0000\"]", "f:1:"},
         {"[\"\xFF\"]", "f:1:"},
         {"[\n\n nul]", "f:3:4: "},
@@ -358,7 +358,8 @@ static void test_json_errors(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_syntax_error(fv_doc_parse_json, rows[i][0], strlen(rows[i][0]), rows[i][1]);
-    expect_syntax_error(fv_doc_parse_json, "[1\0]", 4, "f:1:");
+    expect_syntax_error(fv_doc_parse_json, "[1\0]", 4, "f:1:3: a NUL character");
+    expect_syntax_error(fv_doc_parse_json, "[1,\n\n 2\0]", 9, "f:3:3: a NUL character");
 }
 
 static void expect_message(fv_status status, fv_status expected, const char *message)
