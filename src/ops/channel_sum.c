@@ -25,15 +25,15 @@ static void fv_channel_sum_ref(const fv_call *call)
         double sum[FV_SHARDS_MAX] = {0};
         for (int j = 0; j < shards; j++)
             for (int64_t i = j * rows; i < (j + 1) * rows; i++)
-                sum[j] = fv_chain_add(dtype, sum[j], fv_get(dtype, call->in[0], i * channels + c));
-        fv_set(dtype, call->out[0], c, fv_tree_sum(dtype, sum, shards));
+                sum[j] += fv_get(dtype, call->in[0], i * channels + c);
+        fv_set(dtype, call->out[0], c, fv_tree_sum(FV_F64, sum, shards));
     }
 }
 
 const fv_op fv_op_channel_sum = {
     .name = "channel_sum",
     .doc = "Sum over everything but the last dimension: d_bia[c] = sum over n,p,q of d_dst[n,p,q,c], the gradient of a "
-           "bias. Per shard of the batch in order from 0, then a binary tree over shards.",
+           "bias. In float64: per shard of the batch in order from 0, then a binary tree over shards.",
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,

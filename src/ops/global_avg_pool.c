@@ -22,26 +22,24 @@ static fv_cost fv_global_avg_pool_cost(const fv_node *node)
     return fv_cost_of(node, 0.0, fv_count_in(node, 0));
 }
 
-/* The sum is one chain in order of h and w from 0, times the reciprocal of the count. */
 static void fv_global_avg_pool_ref(const fv_call *call)
 {
     const int64_t *src = fv_in_dims(call, 0);
     fv_dtype dtype = fv_call_dtype(call);
     int64_t pixels = src[1] * src[2];
-    double scale = fv_round(dtype, 1.0 / (double)pixels);
     for (int64_t n = 0; n < src[0]; n++)
         for (int64_t c = 0; c < src[3]; c++) {
             double sum = 0.0;
             for (int64_t i = 0; i < pixels; i++)
-                sum = fv_chain_add(dtype, sum, fv_get(dtype, call->in[0], (n * pixels + i) * src[3] + c));
-            fv_set(dtype, call->out[0], n * src[3] + c, sum * scale);
+                sum += fv_get(dtype, call->in[0], (n * pixels + i) * src[3] + c);
+            fv_set(dtype, call->out[0], n * src[3] + c, sum / (double)pixels);
         }
 }
 
 const fv_op fv_op_global_avg_pool = {
     .name = "global_avg_pool",
-    .doc = "dst[n,0,0,c] = mean over h, w of src[n,h,w,c] (Lin et al., Network in Network, 2014). The sum is one chain "
-           "in order of h and w, times the rounded reciprocal of the count.",
+    .doc = "dst[n,0,0,c] = mean over h, w of src[n,h,w,c] (Lin et al., Network in Network, 2014), summed in float64 in "
+           "order of h and w.",
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
@@ -76,11 +74,10 @@ static void fv_global_avg_pool_bwd_ref(const fv_call *call)
     const int64_t *src = fv_out_dims(call, 0);
     fv_dtype dtype = fv_call_dtype(call);
     int64_t pixels = src[1] * src[2];
-    double scale = fv_round(dtype, 1.0 / (double)pixels);
     for (int64_t n = 0, i = 0; n < src[0]; n++)
         for (int64_t j = 0; j < pixels; j++)
             for (int64_t c = 0; c < src[3]; c++, i++)
-                fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[0], n * src[3] + c) * scale);
+                fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[0], n * src[3] + c) / (double)pixels);
 }
 
 const fv_op fv_op_global_avg_pool_bwd = {

@@ -25,8 +25,8 @@ void fv_loss_mean(const fv_call *call)
     double sum[FV_SHARDS_MAX] = {0};
     for (int j = 0; j < shards; j++)
         for (int64_t i = j * (n / shards); i < (j + 1) * (n / shards); i++)
-            sum[j] = fv_chain_add(dtype, sum[j], fv_get(dtype, call->out[1], i));
-    fv_set(dtype, call->out[0], 0, fv_tree_sum(dtype, sum, shards) / (double)n);
+            sum[j] += fv_get(dtype, call->out[1], i);
+    fv_set(dtype, call->out[0], 0, fv_tree_sum(FV_F64, sum, shards) / (double)n);
 }
 
 fv_status fv_loss_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in, const char *bwd)

@@ -9,7 +9,7 @@
 fv_status fv_loss_results(fv_ctx *ctx, const fv_node *node);
 /* Operand 0 of a backward operator: the gradient of the mean, [1]. */
 fv_status fv_loss_check_d_loss(fv_ctx *ctx, const fv_node *node);
-/* Fills result 0 from result 1: per shard one chain over samples from 0, a binary tree over shards, divided by n. */
+/* Fills result 0 from result 1: in float64, per shard in order from 0, a binary tree over shards, divided by n. */
 void fv_loss_mean(const fv_call *call);
 /* d_in[0] = bwd(d_loss, src, target). UNSUPPORTED for the target or when single losses are differentiated. */
 fv_status fv_loss_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in, const char *bwd);

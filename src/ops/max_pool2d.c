@@ -34,7 +34,7 @@ static fv_status fv_max_pool2d_lower(fv_builder *b, const fv_node *node, bool tr
     return FV_OK;
 }
 
-/* The first largest tap of a window, or the first NaN; taps in the padding never win. at: n, p, q, c. */
+/* The first largest tap of a window, or the last NaN; taps in the padding never win. at: n, p, q, c. */
 static double fv_max_pool2d_at(const fv_call *call, const fv_window *win, const int64_t at[4], int64_t *arg)
 {
     double best = 0.0;
@@ -45,7 +45,7 @@ static double fv_max_pool2d_at(const fv_call *call, const fv_window *win, const 
             if (h < 0 || h >= win->h || w < 0 || w >= win->w)
                 continue;
             double x = fv_get(fv_call_dtype(call), call->in[0], fv_index4(fv_in_dims(call, 0), at[0], h, w, at[3]));
-            if (*arg < 0 || x > best || (isnan(x) && !isnan(best))) {
+            if (*arg < 0 || x > best || isnan(x)) {
                 best = x;
                 *arg = r * win->size[1] + s;
             }
