@@ -99,7 +99,7 @@ static void detect_name(const char *root, fv_cpu *cpu)
 {
     (void)root;
     uint32_t text[13] = {0};
-    if (__get_cpuid_max(0x80000000u, NULL) < 0x80000004u)
+    if ((uint32_t)__get_cpuid_max(0x80000000u, NULL) < 0x80000004u)
         return;
     for (uint32_t i = 0; i < 3; i++) {
         uint32_t *t = text + 4 * i;
