@@ -174,6 +174,7 @@ void fv_ctx_destroy(fv_ctx **ptr)
         return;
     fv_ctx *ctx = *ptr;
     *ptr = NULL;
+    fv_ctx_detach_all(ctx);
     int64_t now = 0;
     fv_ctx_memory(ctx, &now, NULL);
     if (now)

@@ -27,6 +27,14 @@ typedef struct fv_job {
     _Atomic uint64_t started, finished;
 } fv_job;
 
+/* An object of an upper floor that goes with the context. */
+typedef struct fv_attachment {
+    const void *key;
+    void *object;
+    void (*destroy)(fv_ctx *ctx, void *object);
+    struct fv_attachment *next; /* attached before this one */
+} fv_attachment;
+
 struct fv_ctx {
     fv_allocator allocator;
     size_t block_size; /* of this struct with its ranges */
@@ -41,10 +49,14 @@ struct fv_ctx {
     pthread_mutex_t message_mutex;
     char message[FV_MESSAGE_MAX];
     char hint[FV_HINT_MAX];
-    struct pthreadpool *pool; /* NULL with one thread */
+    struct pthreadpool *pool;   /* NULL with one thread */
+    fv_attachment *attachments; /* last one first */
     fv_job job;
     fv_task_range range[]; /* one per thread */
 };
+
+/* Destroys what is attached, last one first. */
+void fv_ctx_detach_all(fv_ctx *ctx);
 
 /* Starts and stops the pool of ctx->threads threads. */
 fv_status fv_pool_start(fv_ctx *ctx);
