@@ -2,7 +2,9 @@
 #include "support/support.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <zlib.h>
@@ -311,6 +313,43 @@ static void test_writer_on_a_full_disk(void **state)
     free(data);
 }
 
+/* The same on a disk that really is too small, where the system lets a process mount one for itself. */
+static void test_writer_on_a_tiny_disk(void **state)
+{
+    (void)state;
+    char small[512];
+    snprintf(small, sizeof small, "%s", in_dir("small"));
+    assert_int_equal(mkdir(small, 0777), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if ((unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) ||
+            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", small, "tmpfs", 0, "size=200k"))
+            _exit(77);
+        char path[600], message[700];
+        snprintf(path, sizeof path, "%s/state", small);
+        snprintf(message, sizeof message, "%s: disk full after ", path);
+        uint8_t *data = noise(400000, 256);
+        bool ok = fv_file_write(ctx, path, "old state", 9) == FV_OK &&
+                  fv_file_write(ctx, path, data, 400000) == FV_ERR_NO_SPACE &&
+                  !strncmp(fv_ctx_error(ctx), message, strlen(message));
+        char **names;
+        int64_t count = 0;
+        ok = ok && fv_path_list(ctx, small, &names, &count) == FV_OK && count == 1;
+        if (ok)
+            expect_content(path, false, "old state", 9);
+        _exit(ok ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("skipped: a process may not mount a file system here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_reader_sees_old_or_new(void **state)
 {
     (void)state;
@@ -534,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_writer_and_stale_or_busy_temporaries),
         cmocka_unit_test(test_writer_failures),
         cmocka_unit_test(test_writer_on_a_full_disk),
+        cmocka_unit_test(test_writer_on_a_tiny_disk),
         cmocka_unit_test(test_reader_sees_old_or_new),
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_lock),
