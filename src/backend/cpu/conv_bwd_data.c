@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Solvers of conv2d_bwd_data. */
+#include "backend/cpu/conv_igemm.h"
+
+/* A 1x1 convolution is a plain product in this direction too. */
+static fv_conv_geom bwd_data_geom(const fv_node *node)
+{
+    const fv_conv_geom geom = fv_conv_geom_bwd_data(node);
+    return fv_conv_is_flat(&geom) ? fv_conv_geom_flat(&geom) : geom;
+}
+
+static const char *bwd_data_reject(const fv_problem *problem)
+{
+    const fv_conv_geom geom = bwd_data_geom(problem->node);
+    return fv_conv_igemm_reject(problem, &geom, FV_CONV_BWD_DATA);
+}
+
+static double bwd_data_cost(const fv_problem *problem)
+{
+    const fv_conv_geom geom = bwd_data_geom(problem->node);
+    return fv_conv_igemm_cost(problem, &geom, FV_CONV_BWD_DATA);
+}
+
+static fv_status bwd_data_prepare(fv_plan *plan)
+{
+    const fv_conv_geom geom = bwd_data_geom(plan->problem.node);
+    return fv_conv_igemm_prepare(plan, &geom, FV_CONV_BWD_DATA);
+}
+
+static void bwd_data_pack(const fv_plan *plan, const fv_call *call, void *packed)
+{
+    fv_conv_igemm_pack(plan, call->in[1], packed);
+}
+
+static void bwd_data_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_conv_run run = {
+        .src = call->in[0], .packed = call->packed, .dst = call->out[0], .workspace = call->workspace};
+    fv_conv_igemm_run(plan, &run);
+}
+
+extern const fv_solver fv_cpu_conv_bwd_data_solvers[];
+const fv_solver fv_cpu_conv_bwd_data_solvers[] = {
+    {.name = "cpu.conv2d_bwd_data.igemm",
+     .op = "conv2d_bwd_data",
+     .version = 1,
+     .reject = bwd_data_reject,
+     .cost = bwd_data_cost,
+     .prepare = bwd_data_prepare,
+     .release = fv_conv_igemm_release,
+     .packed_bytes = fv_conv_igemm_packed_bytes,
+     .pack = bwd_data_pack,
+     .workspace_bytes = fv_conv_igemm_workspace_bytes,
+     .run = bwd_data_run},
+    {.name = NULL},
+};

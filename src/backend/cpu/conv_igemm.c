@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the engine described in conv_igemm.h; its tables are made in conv_igemm_plan.c. */
+#include "backend/cpu/conv_igemm_data.h"
+
+#include <math.h>
+
+typedef struct igemm_job {
+    const fv_plan *plan;
+    const fv_conv_igemm *e;
+    const fv_conv_run *run;
+} igemm_job;
+
+/* One block of pixels against one block of panels. */
+typedef struct igemm_block {
+    int64_t group, image, images, p, rows, panel, panels;
+} igemm_block;
+
+static igemm_block igemm_block_of(const fv_conv_igemm *e, const fv_conv_phase *f, int64_t task)
+{
+    igemm_block b;
+    int64_t part, pixels;
+    if (f->panels_outer) {
+        pixels = task % f->pixel_blocks;
+        task /= f->pixel_blocks;
+        part = task % f->panel_blocks;
+        b.group = task / f->panel_blocks;
+    } else {
+        part = task % f->panel_blocks;
+        task /= f->panel_blocks;
+        b.group = task % e->groups;
+        pixels = task / e->groups;
+    }
+    const int64_t blocks_p = fv_div_up(f->p, f->block_rows);
+    b.image = pixels / blocks_p * f->block_images;
+    b.images = e->n - b.image < f->block_images ? e->n - b.image : f->block_images;
+    b.p = pixels % blocks_p * f->block_rows;
+    b.rows = f->p - b.p < f->block_rows ? f->p - b.p : f->block_rows;
+    b.panel = part * f->panels_per_block;
+    b.panels = e->panels - b.panel < f->panels_per_block ? e->panels - b.panel : f->panels_per_block;
+    return b;
+}
+
+/* First element that row 0, tap offset 0 of the block reads: in the image itself or in a padded copy of it. */
+static const float *igemm_source(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker)
+{
+    const fv_conv_igemm *e = job->e;
+    const int64_t image = e->h * e->w * e->c, y0 = b->p * e->step[0] + f->y0;
+    const float *src = job->run->src + b->image * image + b->group * e->depth;
+    if (f->direct)
+        return src + (y0 * e->w + f->strip.x0) * e->c;
+    float *strip = job->run->workspace + worker * e->strip_floats;
+    const int64_t rows = (b->rows - 1) * e->step[0] + f->span_y;
+    for (int64_t i = 0; i < b->images; i++)
+        fv_strip_copy(&f->strip, src + i * image, y0, rows, strip + i * f->image_step);
+    return strip;
+}
+
+/* One panel, its taps cut so that the piece stays in the second-level cache while all pixels pass over it. */
+static void igemm_pieces(const fv_gemm_kernels *gemm, const fv_conv_phase *f, const fv_igemm *whole)
+{
+    fv_igemm g = *whole;
+    for (int64_t at = 0; at < f->runs; at += f->piece) {
+        const bool last = at + f->piece >= f->runs;
+        g.taps = last ? f->runs - at : f->piece;
+        g.a_tap = whole->a_tap + at;
+        g.b = whole->b + at * f->run_depth * g.b_step;
+        g.load = at > 0;
+        g.add = last ? whole->add : NULL;
+        g.clamp = last && whole->clamp;
+        gemm->igemm(&g);
+    }
+}
+
+/* Columns [panel, panel + count) of the block: where their operands are. */
+static void igemm_set_panels(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int64_t panel,
+                             int64_t count, fv_igemm *g)
+{
+    const fv_conv_igemm *e = job->e;
+    const fv_conv_run *run = job->run;
+    const int64_t nr = job->plan->kernels->gemm->nr, col = panel * nr, left = e->cols - col;
+    const int64_t channel = b->group * e->cols + col;
+    const int64_t dst_at = b->image * e->dst_image + f->dst_at + b->p * f->dst_row + channel;
+    g->n = left < count * nr ? left : count * nr;
+    g->b = run->packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
+    g->bias = run->bias ? run->bias + channel : NULL;
+    g->dst = run->dst + dst_at;
+    g->add = run->add ? run->add + dst_at : NULL;
+}
+
+/* A plain product: pieces of the depth outside, so that a piece of all the block's rows stays in the cache. */
+static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker, fv_igemm *g)
+{
+    const fv_conv_igemm *e = job->e;
+    const float *src = job->run->src + b->p * e->c + b->group * e->depth;
+    float *strip = job->run->workspace + worker * e->strip_floats;
+    const bool clamp = g->clamp;
+    igemm_set_panels(job, f, b, b->panel, b->panels, g);
+    const float *panels = g->b, *add = g->add;
+    for (int64_t at = 0; at < e->depth; at += f->piece) {
+        const bool last = at + f->piece >= e->depth;
+        fv_strip copy = f->strip;
+        copy.depth = g->depth = last ? e->depth - at : f->piece;
+        copy.pitch = fv_strip_pitch(copy.depth);
+        if (!f->direct)
+            fv_strip_copy(&copy, src + at, 0, b->rows, strip);
+        g->a = f->direct ? src + at : strip;
+        g->a_step = f->direct ? e->c : copy.pitch;
+        g->b = panels + at * g->b_step;
+        g->load = at > 0;
+        g->add = last ? add : NULL;
+        g->clamp = last && clamp;
+        job->plan->kernels->gemm->igemm(g);
+    }
+}
+
+static void igemm_block_run(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker)
+{
+    const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
+    const int32_t activation = job->run->activation;
+    fv_igemm g = {.m = b->images * b->rows * f->q,
+                  .taps = f->runs,
+                  .depth = f->run_depth,
+                  .b_panel = f->runs * f->run_depth * gemm->nr,
+                  .b_step = gemm->nr,
+                  .dst_row = f->dst_off,
+                  .clamp = activation != FV_ACT_NONE,
+                  .lo = 0.0f,
+                  .hi = activation == FV_RELU6 ? 6.0f : INFINITY};
+    if (f->flat) {
+        igemm_flat(job, f, b, worker, &g);
+        return;
+    }
+    g.a = igemm_source(job, f, b, worker);
+    g.a_row = f->a_row;
+    g.a_tap = f->a_tap;
+    /* A cut costs a pass over dst and pays only where several tiles of rows share the piece. */
+    const bool whole = f->piece == 0 || g.m <= gemm->mr;
+    const int64_t step = whole ? b->panels : 1;
+    for (int64_t panel = b->panel; panel < b->panel + b->panels; panel += step) {
+        igemm_set_panels(job, f, b, panel, step, &g);
+        if (whole)
+            gemm->igemm(&g);
+        else
+            igemm_pieces(gemm, f, &g);
+    }
+}
+
+static void igemm_task(void *arg, int64_t task, int worker)
+{
+    const igemm_job *job = arg;
+    const fv_conv_phase *f = job->e->phases;
+    while (task >= f->tasks)
+        task -= (f++)->tasks;
+    igemm_block b = igemm_block_of(job->e, f, task);
+    igemm_block_run(job, f, &b, worker);
+}
+
+void fv_conv_igemm_run(const fv_plan *plan, const fv_conv_run *run)
+{
+    const fv_conv_igemm *e = plan->data;
+    igemm_job job = {.plan = plan, .e = e, .run = run};
+    fv_parallel(plan->ctx, e->tasks, e->max_threads, igemm_task, &job);
+}
+
+/* ---- packing: one task per panel ---- */
+
+typedef struct pack_job {
+    const fv_gemm_kernels *gemm;
+    const fv_conv_igemm *e;
+    const float *wei;
+    float *packed;
+} pack_job;
+
+static void pack_task(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    const pack_job *job = arg;
+    const fv_conv_igemm *e = job->e;
+    const int64_t nr = job->gemm->nr;
+    const fv_conv_phase *f = &e->phases[task / (e->groups * e->panels)];
+    task %= e->groups * e->panels;
+    const int64_t group = task / e->panels, col = task % e->panels * nr;
+    const int64_t cols = e->cols - col < nr ? e->cols - col : nr;
+    const int64_t inner = f->taps * e->depth;
+    float *dst = job->packed + f->packed_at + task * inner * nr;
+    if (e->direction == FV_CONV_FORWARD) {
+        job->gemm->pack(dst, 0, job->wei + (group * e->cols + col) * inner, inner, cols, 1, inner);
+        return;
+    }
+    const int64_t filter = e->filter_taps * e->cols;
+    for (int64_t t = 0; t < f->taps; t++)
+        job->gemm->pack(dst + t * e->depth * nr, 0,
+                        job->wei + group * e->depth * filter + f->filter_tap[t] * e->cols + col, e->depth, cols, filter,
+                        1);
+}
+
+void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed)
+{
+    const fv_conv_igemm *e = plan->data;
+    pack_job job = {.gemm = plan->kernels->gemm, .e = e, .wei = wei, .packed = packed};
+    fv_parallel(plan->ctx, e->n_phases * e->groups * e->panels, e->packed_floats < 1 << 14, pack_task, &job);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Convolution as a product without an im2col buffer, forward and gradient to the data: one engine, several solvers.
+ *
+ * Both directions are the same computation. Positions of a p x q grid read an image at (p * step + ty, q * step + tx)
+ * for a list of taps (ty, tx), 0 outside the image, and every tap has a matrix depth x cols of weights. Forward there
+ * is one grid and the taps are the filter's; the gradient to the data has one grid per stride phase of its pixels, with
+ * the taps that meet the phase. Chains run over (tap, depth) in increasing order, from the bias or 0.
+ */
+#ifndef FV_BACKEND_CPU_CONV_IGEMM_H
+#define FV_BACKEND_CPU_CONV_IGEMM_H
+
+#include "backend/solver.h"
+#include "ops/conv_geom.h"
+
+/* Stride phases that a gradient may have. */
+#define FV_CONV_PHASES_MAX 64
+
+typedef enum fv_conv_direction { FV_CONV_FORWARD, FV_CONV_BWD_DATA } fv_conv_direction;
+
+/* Geometry of a convolution with 1x1 filters, stride 1 and no padding, seen as one column of pixels. */
+fv_conv_geom fv_conv_geom_flat(const fv_conv_geom *geom);
+/* Whether it is one. */
+bool fv_conv_is_flat(const fv_conv_geom *geom);
+/* Geometry of a dense layer: samples are pixels. */
+fv_conv_geom fv_conv_geom_dense(int64_t n, int64_t in, int64_t out);
+
+/* What can be said against computing this geometry here; NULL: nothing. */
+const char *fv_conv_igemm_reject(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction);
+/* Nanoseconds on the nominal machine. */
+double fv_conv_igemm_cost(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction);
+
+/* Hooks of a solver; prepare keeps what it makes in plan->data. */
+fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv_direction direction);
+void fv_conv_igemm_release(fv_plan *plan);
+size_t fv_conv_igemm_packed_bytes(const fv_plan *plan);
+size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan);
+/* Rearranges the weights, [k][r][s][c / groups]. */
+void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed);
+
+/* One run. */
+typedef struct fv_conv_run {
+    const float *src;    /* forward: src; gradient: d_dst */
+    const float *packed; /* weights as pack left them */
+    const float *bias;   /* per output channel; NULL: chains start at 0 */
+    const float *add;    /* added to the finished chains; NULL: nothing */
+    int32_t activation;  /* fv_activation: none, relu, relu6 */
+    float *dst;
+    float *workspace;
+} fv_conv_run;
+void fv_conv_igemm_run(const fv_plan *plan, const fv_conv_run *run);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the engine described in conv_wgrad.h; its tables are made in conv_wgrad_plan.c. */
+#include "backend/cpu/conv_wgrad_data.h"
+
+#include <string.h>
+
+#include "kernels/eltwise/eltwise.h"
+
+typedef struct wgrad_job {
+    const fv_plan *plan;
+    const fv_conv_wgrad *e;
+    const float *d_dst, *src;
+    float *d_wei, *workspace;
+} wgrad_job;
+
+/* A block of d_wei. */
+typedef struct wgrad_block {
+    int64_t group, k, filters, c, depth;
+} wgrad_block;
+
+static wgrad_block wgrad_block_of(const fv_conv_wgrad *e, int64_t block)
+{
+    wgrad_block b;
+    b.k = block % e->blocks_k * e->block_k;
+    block /= e->blocks_k;
+    b.c = block % e->blocks_c * e->block_c;
+    b.group = block / e->blocks_c;
+    b.filters = e->filters - b.k < e->block_k ? e->filters - b.k : e->block_k;
+    b.depth = e->depth - b.c < e->block_c ? e->depth - b.c : e->block_c;
+    return b;
+}
+
+/* Pixels [p, p + rows) of `images` images, first of them `image`, added to the sums of a block. */
+static void wgrad_piece(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
+                        int64_t rows, bool load, float *strip, float *sums)
+{
+    const fv_conv_wgrad *e = job->e;
+    const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
+    const fv_window *w = &e->geom.win;
+    const int64_t image_floats = w->h * w->w * e->geom.c, y0 = fv_window_begin(w, 0, p);
+    const float *src = job->src + image * image_floats + b->group * e->depth + b->c;
+    const float *d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k;
+    if (e->direct) {
+        src += (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
+    } else {
+        fv_strip copy = e->strip;
+        copy.depth = b->depth;
+        const int64_t reach = (rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
+        for (int64_t i = 0; i < images; i++)
+            fv_strip_copy(&copy, src + i * image_floats, y0, reach, strip + i * e->src_image);
+        src = strip;
+    }
+    const fv_tn_run whole = {.count = images * rows * w->q};
+    const int64_t src_step = w->stride[1] * e->strip.pitch;
+    fv_tn g = {
+        .runs = e->flat ? &whole : e->runs, .n_runs = e->flat ? 1 : images * rows, .c_step = e->row_step, .load = load};
+    if (e->turned) {
+        g.m = w->size[0] * w->size[1] * b->depth;
+        g.n = b->filters;
+        g.a = src;
+        g.a_col = e->a_col;
+        g.a_step = src_step;
+        g.b = d_dst;
+        g.b_step = e->geom.k;
+        g.c = sums;
+        gemm->tn(&g);
+        return;
+    }
+    g.m = b->filters;
+    g.n = e->merged ? w->size[1] * b->depth : b->depth;
+    g.a = d_dst;
+    g.a_step = e->geom.k;
+    g.b_step = src_step;
+    for (int64_t u = 0; u < e->units; u++) {
+        g.b = src + e->unit_at[u];
+        g.c = sums + u * e->unit_floats;
+        gemm->tn(&g);
+    }
+}
+
+/* The chains of one shard. */
+static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shard, float *strip, float *sums)
+{
+    const fv_conv_wgrad *e = job->e;
+    const int64_t first = shard * e->images, end = first + e->images;
+    for (int64_t n = first; n < end; n += e->piece_images) {
+        const int64_t images = end - n < e->piece_images ? end - n : e->piece_images;
+        for (int64_t p = 0; p < e->geom.win.p; p += e->piece_rows) {
+            const int64_t rows = e->geom.win.p - p < e->piece_rows ? e->geom.win.p - p : e->piece_rows;
+            wgrad_piece(job, b, n, images, p, rows, n > first || p > 0, strip, sums);
+        }
+    }
+}
+
+/* Finished sums of one unit to their places in d_wei. */
+static void wgrad_store(const wgrad_job *job, const wgrad_block *b, int64_t unit, const float *sums)
+{
+    const fv_conv_wgrad *e = job->e;
+    const int64_t taps = e->geom.win.size[0] * e->geom.win.size[1], filter = taps * e->depth;
+    float *d_wei = job->d_wei + (b->group * e->filters + b->k) * filter + b->c;
+    if (e->turned) {
+        for (int64_t k = 0; k < b->filters; k++)
+            for (int64_t i = 0; i < filter; i++)
+                d_wei[k * filter + i] = sums[i * e->row_step + k];
+        return;
+    }
+    const int64_t parts = e->merged ? e->geom.win.size[1] : 1;
+    for (int64_t k = 0; k < b->filters; k++)
+        for (int64_t s = 0; s < parts; s++)
+            memcpy(d_wei + k * filter + (unit * parts + s) * e->depth, sums + k * e->row_step + s * b->depth,
+                   (size_t)b->depth * sizeof(float));
+}
+
+static void wgrad_add(const wgrad_job *job, float *left, const float *right, int64_t count)
+{
+    job->plan->kernels->eltwise->binary(FV_BINARY_ADD, count, left, right, left);
+}
+
+/* A whole block: shards one after the other, neighbors of the tree summed as soon as both are there. */
+static void wgrad_block_task(void *arg, int64_t task, int worker)
+{
+    const wgrad_job *job = arg;
+    const fv_conv_wgrad *e = job->e;
+    const wgrad_block b = wgrad_block_of(e, task);
+    float *strip = job->workspace + worker * e->worker_floats, *sums = strip + e->strip_floats;
+    int64_t held = 0; /* partial sums waiting on the stack */
+    for (int64_t shard = 0; shard < e->shards; shard++) {
+        wgrad_shard(job, &b, shard, strip, sums + held * e->block_floats);
+        held++;
+        const bool last = shard + 1 == e->shards;
+        for (int64_t rest = shard + 1; held > 1 && (last || rest % 2 == 0); rest /= 2) {
+            held--;
+            wgrad_add(job, sums + (held - 1) * e->block_floats, sums + held * e->block_floats, e->block_floats);
+        }
+    }
+    for (int64_t u = 0; u < e->units; u++)
+        wgrad_store(job, &b, u, sums + u * e->unit_floats);
+}
+
+static float *wgrad_partial(const wgrad_job *job, int64_t block, int64_t shard)
+{
+    const fv_conv_wgrad *e = job->e;
+    return job->workspace + e->worker_floats * job->plan->threads + (block * e->shards + shard) * e->block_floats;
+}
+
+static void wgrad_shard_task(void *arg, int64_t task, int worker)
+{
+    const wgrad_job *job = arg;
+    const int64_t block = task % job->e->blocks, shard = task / job->e->blocks;
+    const wgrad_block b = wgrad_block_of(job->e, block);
+    wgrad_shard(job, &b, shard, job->workspace + worker * job->e->worker_floats, wgrad_partial(job, block, shard));
+}
+
+static void wgrad_tree_task(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    const wgrad_job *job = arg;
+    const fv_conv_wgrad *e = job->e;
+    const int64_t block = task / e->units, unit = task % e->units, at = unit * e->unit_floats;
+    const wgrad_block b = wgrad_block_of(e, block);
+    for (int64_t step = 1; step < e->shards; step *= 2)
+        for (int64_t i = 0; i + step < e->shards; i += 2 * step)
+            wgrad_add(job, wgrad_partial(job, block, i) + at, wgrad_partial(job, block, i + step) + at, e->unit_floats);
+    wgrad_store(job, &b, unit, wgrad_partial(job, block, 0) + at);
+}
+
+void fv_conv_wgrad_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_conv_wgrad *e = plan->data;
+    wgrad_job job = {.plan = plan,
+                     .e = e,
+                     .d_dst = call->in[0],
+                     .src = call->in[1],
+                     .d_wei = call->out[0],
+                     .workspace = call->workspace};
+    if (!e->by_shard) {
+        fv_parallel(plan->ctx, e->blocks, e->max_threads, wgrad_block_task, &job);
+        return;
+    }
+    fv_parallel(plan->ctx, e->blocks * e->shards, e->max_threads, wgrad_shard_task, &job);
+    fv_parallel(plan->ctx, e->blocks * e->units, e->max_threads, wgrad_tree_task, &job);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "solver_check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ops/ops.h"
+
+#define MAX_CONTEXTS 8
+#define MAX_SOLVERS  64
+#define MAX_OPERANDS 8
+
+struct solver_check {
+    uint64_t rng;
+    fv_ctx *ctx[MAX_CONTEXTS];
+    int n_ctx;
+    const fv_solver *solver[MAX_SOLVERS];
+    int compared[MAX_SOLVERS];
+    int n_solvers;
+    /* the problem at hand */
+    fv_graph *graph;
+    fv_node *node;
+    float *in[MAX_OPERANDS], *want, *got;
+    int64_t out_count;
+};
+
+static void add_solver(void *arg, const fv_solver *solver)
+{
+    solver_check *check = arg;
+    assert_true(check->n_solvers < MAX_SOLVERS);
+    check->solver[check->n_solvers++] = solver;
+}
+
+solver_check *solver_check_create(void)
+{
+    solver_check *check = calloc(1, sizeof *check);
+    assert_non_null(check);
+    check->rng = 7;
+    fv_cpu cpu;
+    fv_cpu_detect(&cpu);
+    for (int isa = 0; isa < FV_ISA_COUNT; isa++) {
+        if (!cpu.has[isa] || !fv_kernels_get((fv_isa)isa))
+            continue;
+        for (int threads = 1; threads <= 3; threads += 2) {
+            const fv_ctx_options options = {.isa = fv_isa_name((fv_isa)isa), .threads = threads};
+            assert_int_equal(fv_ctx_create(&options, &check->ctx[check->n_ctx]), FV_OK);
+            check->n_ctx++;
+        }
+    }
+    fv_cpu_solvers(add_solver, check);
+    return check;
+}
+
+void solver_check_destroy(solver_check *check)
+{
+    for (int i = 0; i < check->n_ctx; i++) {
+        int64_t now;
+        fv_ctx_memory(check->ctx[i], &now, NULL);
+        assert_int_equal(now, 0);
+        fv_ctx_destroy(&check->ctx[i]);
+    }
+    free(check);
+}
+
+static uint64_t next(solver_check *check)
+{
+    uint64_t z = (check->rng += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+int64_t solver_check_int(solver_check *check, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(next(check) % (uint64_t)(hi - lo + 1));
+}
+
+int solver_check_count(const solver_check *check, const char *name)
+{
+    for (int i = 0; i < check->n_solvers; i++)
+        if (strcmp(check->solver[i]->name, name) == 0)
+            return check->compared[i];
+    return 0;
+}
+
+static float *random_floats(solver_check *check, fv_ctx *ctx, int64_t count)
+{
+    float *p = fv_malloc(ctx, (size_t)count * sizeof(float));
+    assert_non_null(p);
+    for (int64_t i = 0; i < count; i++)
+        p[i] = (float)((double)(next(check) >> 40) / 8388608.0 - 1.0);
+    return p;
+}
+
+/* Makes the node and its operands; false when the operator refuses. */
+static bool make_problem(solver_check *check, const char *name, const void *attr, const fv_shape *shapes, int count)
+{
+    fv_ctx *ctx = check->ctx[0];
+    fv_val *in[MAX_OPERANDS] = {NULL};
+    const fv_op *op = fv_op_find(ctx, name);
+    assert_non_null(op);
+    assert_int_equal(fv_graph_create(ctx, fv_op_find, &check->graph), FV_OK);
+    for (int i = 0; i < count; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "in%d", i);
+        if (shapes[i].rank > 0)
+            assert_int_equal(fv_graph_input(check->graph, text, FV_F32, &shapes[i], &in[i]), FV_OK);
+    }
+    if (fv_graph_add(check->graph, op, "node", attr, in, count, &check->node) != FV_OK) {
+        fv_graph_destroy(&check->graph);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        check->in[i] = in[i] ? random_floats(check, ctx, fv_shape_count(&shapes[i])) : NULL;
+    check->out_count = fv_shape_count(&check->node->out[0]->shape);
+    check->want = random_floats(check, ctx, check->out_count);
+    check->got = fv_malloc(ctx, (size_t)check->out_count * sizeof(float));
+    assert_non_null(check->got);
+    return true;
+}
+
+static void drop_problem(solver_check *check)
+{
+    fv_ctx *ctx = check->ctx[0];
+    for (int i = 0; i < MAX_OPERANDS; i++) {
+        fv_free(ctx, check->in[i]);
+        check->in[i] = NULL;
+    }
+    fv_free(ctx, check->want);
+    fv_free(ctx, check->got);
+    fv_graph_destroy(&check->graph);
+}
+
+/* One solver in one context; what it writes outside its buffers is caught by canaries behind them. */
+static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx, const fv_problem *problem)
+{
+    fv_plan plan = {.ctx = ctx,
+                    .solver = solver,
+                    .problem = *problem,
+                    .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                    .threads = fv_ctx_threads(ctx)};
+    if (solver->prepare)
+        assert_int_equal(solver->prepare(&plan), FV_OK);
+    const size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(&plan) : 0;
+    const size_t work_bytes = solver->workspace_bytes ? solver->workspace_bytes(&plan) : 0;
+    enum { CANARY = 64 };
+    unsigned char *packed = fv_malloc(ctx, packed_bytes + CANARY), *work = fv_malloc(ctx, work_bytes + CANARY);
+    assert_non_null(packed);
+    assert_non_null(work);
+    /* Bytes 0xff are NaN as floats: what is used before it is written shows. */
+    memset(packed, 0xff, packed_bytes + CANARY);
+    memset(work, 0xff, work_bytes + CANARY);
+    memset(check->got, 0xff, (size_t)check->out_count * sizeof(float));
+    void *in[MAX_OPERANDS], *out[1] = {check->got};
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        in[i] = check->in[i];
+    fv_call call = {
+        .node = check->node, .in = in, .out = out, .workspace = work, .packed = packed, .shards = problem->shards};
+    if (solver->pack)
+        solver->pack(&plan, &call, packed);
+    solver->run(&plan, &call);
+    for (int i = 0; i < CANARY; i++) {
+        if (packed[packed_bytes + (size_t)i] != 0xff || work[work_bytes + (size_t)i] != 0xff)
+            fail_msg("%s writes behind its memory: %s", solver->name, problem->text);
+    }
+    for (int64_t i = 0; i < check->out_count; i++) {
+        if (memcmp(&check->got[i], &check->want[i], sizeof(float)) != 0)
+            fail_msg("%s on %s with %d threads: element %lld of %lld is %a, the reference says %a: %s", solver->name,
+                     fv_ctx_isa(ctx), fv_ctx_threads(ctx), (long long)i, (long long)check->out_count,
+                     (double)check->got[i], (double)check->want[i], problem->text);
+    }
+    fv_free(ctx, packed);
+    fv_free(ctx, work);
+    if (solver->release)
+        solver->release(&plan);
+}
+
+/* Operator, attributes and shapes for the failure text. */
+static void describe(const fv_node *node, fv_str *text)
+{
+    fv_str_printf(text, "%s ", node->op->name);
+    if (node->attr)
+        fv_attr_text(node->op, node->attr, text);
+    for (int i = 0; i < node->n_in + 1; i++) {
+        char shape[96];
+        const fv_val *v = i < node->n_in ? node->in[i] : node->out[0];
+        fv_str_printf(text, " %s", v ? fv_shape_text(&v->shape, shape) : "-");
+    }
+}
+
+int solver_check_problem(solver_check *check, const char *op, const void *attr, const fv_shape *shapes, int count)
+{
+    if (!make_problem(check, op, attr, shapes, count))
+        return 0;
+    fv_str text = {.ctx = check->ctx[0]};
+    describe(check->node, &text);
+    const fv_problem problem = {
+        .node = check->node, .text = fv_str_get(&text), .dtype = FV_F32, .shards = fv_shards(shapes[0].dim[0])};
+    void *in[MAX_OPERANDS], *out[1] = {check->want};
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        in[i] = check->in[i];
+    const fv_call call = {.node = check->node, .in = in, .out = out, .shards = problem.shards};
+    check->node->op->ref(&call);
+    int compared = 0;
+    for (int s = 0; s < check->n_solvers; s++) {
+        const fv_solver *solver = check->solver[s];
+        if (!solver->op || strcmp(solver->op, op) != 0 || (solver->reject && solver->reject(&problem)))
+            continue;
+        assert_true(solver->cost(&problem) > 0.0);
+        for (int c = 0; c < check->n_ctx; c++)
+            run_solver(check, solver, check->ctx[c], &problem);
+        check->compared[s]++;
+        compared++;
+    }
+    fv_str_free(&text);
+    drop_problem(check);
+    return compared;
+}
