@@ -336,8 +336,11 @@ static void test_writer_on_a_tiny_disk(void **state)
         char **names;
         int64_t count = 0;
         ok = ok && fv_path_list(ctx, small, &names, &count) == FV_OK && count == 1;
-        if (ok)
+        if (ok) {
+            fv_free(ctx, names);
             expect_content(path, false, "old state", 9);
+        }
+        free(data);
         _exit(ok ? 0 : 1);
     }
     int status = 0;
