@@ -24,10 +24,12 @@ FV_INLINE vf power(vf d, float beta)
 /* buf[i] = row[first + i], 0 where that channel does not exist, for i < count. */
 static void gather(float *buf, const float *row, int64_t c, int64_t first, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = first + i;
-        buf[i] = at >= 0 && at < c ? row[at] : 0.0f;
-    }
+    int64_t begin = first < 0 ? -first : 0, end = c - first < count ? c - first : count;
+    if (end < begin)
+        end = begin;
+    memset(buf, 0, (size_t)begin * sizeof *buf);
+    memcpy(buf + begin, row + first + begin, (size_t)(end - begin) * sizeof *buf);
+    memset(buf + end, 0, (size_t)(count - end) * sizeof *buf);
 }
 
 /* k + alpha * sum of squares of x[0 .. size-1] */

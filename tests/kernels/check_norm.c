@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of batch normalization: sums are stated chains (same bits as plain loops), the rest follows float64. */
+#include "fvcheck_near.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/norm/norm.h"
+
+typedef struct norm_case {
+    int64_t rows, c, stride, size;
+    float *src, *dst, *d_dst, *gamma, *beta, *mean, *var, *rstd;
+    double *sum, *square;
+} norm_case;
+
+static void norm_make(fvc *t, norm_case *x, int kind)
+{
+    x->rows = fvc_int(t, 1, 60);
+    x->c = fvc_size(t, 100);
+    x->stride = x->c + (fvc_int(t, 0, 1) ? fvc_int(t, 0, 20) : 0);
+    x->size = (x->rows - 1) * x->stride + x->c;
+    float **all[] = {&x->src, &x->dst, &x->d_dst, &x->gamma, &x->beta, &x->mean, &x->var, &x->rstd};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        int64_t n = i < 3 ? x->size : x->c;
+        *all[i] = fvc_floats(t, n);
+        fvc_fill_kind(t, *all[i], n, kind);
+    }
+    x->sum = fvc_doubles(t, x->c);
+    x->square = fvc_doubles(t, x->c);
+    for (int64_t j = 0; j < x->c; j++) {
+        x->sum[j] = (double)fvc_real(t);
+        x->square[j] = (double)fvc_real(t) + 1.0;
+    }
+}
+
+static bool masked(fv_act act, float y)
+{
+    return (act != FV_ACT_IDENTITY && y <= 0.0f) || (act == FV_ACT_RELU6 && y >= 6.0f);
+}
+
+static const fv_act acts[] = {FV_ACT_IDENTITY, FV_ACT_RELU, FV_ACT_RELU6};
+
+static void run_sums(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        norm_case x;
+        norm_make(t, &x, round % 3);
+        double *sum = fvc_doubles(t, x.c), *square = fvc_doubles(t, x.c);
+        memcpy(sum, x.sum, (size_t)x.c * sizeof(double));
+        memcpy(square, x.square, (size_t)x.c * sizeof(double));
+        for (int64_t i = 0; i < x.rows; i++)
+            for (int64_t j = 0; j < x.c; j++) {
+                double v = (double)x.src[i * x.stride + j];
+                sum[j] += v;
+                square[j] = fma(v, v, square[j]);
+            }
+        /* In two parts, by rows: the chain goes on. */
+        int64_t cut = fvc_int(t, 0, x.rows);
+        t->k->norm->sums(cut, x.c, x.stride, x.src, x.sum, x.square);
+        t->k->norm->sums(x.rows - cut, x.c, x.stride, x.src + cut * x.stride, x.sum, x.square);
+        fvc_equal_f64(t, "sum", x.sum, sum, x.c);
+        fvc_equal_f64(t, "sum of squares", x.square, square, x.c);
+        fvc_reset(t);
+    }
+}
+
+static void run_finalize(fvc *t)
+{
+    for (int round = 0; round < 200 && !t->failed; round++) {
+        norm_case x;
+        norm_make(t, &x, 1);
+        int64_t count = fvc_int(t, 0, 3) ? fvc_int(t, 1, 1000) : 1;
+        double *mean = fvc_doubles(t, x.c), *var = fvc_doubles(t, x.c), *rstd = fvc_doubles(t, x.c);
+        double *run_mean = fvc_doubles(t, x.c), *run_var = fvc_doubles(t, x.c), eps = 1e-5, momentum = 0.1;
+        float *scale = fvc_floats(t, x.c), *shift = fvc_floats(t, x.c);
+        for (int64_t j = 0; j < x.c; j++) {
+            mean[j] = x.sum[j] / (double)count;
+            var[j] = fmax(x.square[j] / (double)count - mean[j] * mean[j], 0.0);
+            rstd[j] = 1.0 / sqrt(var[j] + eps);
+        }
+        t->k->norm->finalize(x.c, count, eps, x.sum, x.square, x.mean, x.var, x.rstd);
+        fvc_near(t, "mean", x.mean, mean, x.c, 1, 0);
+        fvc_near(t, "variance", x.var, var, x.c, 1, 1e-6);
+        fvc_near(t, "1/sqrt(var + eps)", x.rstd, rstd, x.c, 2, 0);
+        for (int64_t j = 0; j < x.c; j++) {
+            double unbias = count > 1 ? (double)count / (double)(count - 1) : 1.0;
+            run_mean[j] = 0.9 * (double)x.gamma[j] + momentum * (double)x.mean[j];
+            run_var[j] = 0.9 * (double)x.beta[j] + momentum * unbias * (double)x.var[j];
+        }
+        float *gamma = fvc_floats(t, x.c), *beta = fvc_floats(t, x.c);
+        memcpy(gamma, x.gamma, (size_t)x.c * sizeof(float));
+        memcpy(beta, x.beta, (size_t)x.c * sizeof(float));
+        t->k->norm->update(x.c, count, momentum, x.mean, x.var, gamma, beta);
+        fvc_near(t, "running mean", gamma, run_mean, x.c, 2, 1e-3);
+        fvc_near(t, "running variance", beta, run_var, x.c, 2, 1e-3);
+        t->k->norm->rstd(x.c, eps, x.var, scale);
+        fvc_near(t, "rstd", scale, rstd, x.c, 4, 1e-3);
+        t->k->norm->coefficients(x.c, x.gamma, x.beta, x.mean, x.rstd, scale, shift);
+        for (int64_t j = 0; j < x.c; j++) {
+            mean[j] = (double)x.gamma[j] * (double)x.rstd[j];
+            var[j] = (double)x.beta[j] - (double)x.mean[j] * mean[j];
+        }
+        fvc_near(t, "scale", scale, mean, x.c, 1, 0);
+        fvc_near(t, "shift", shift, var, x.c, 1, 0);
+        fvc_reset(t);
+    }
+}
+
+static void run_apply(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        norm_case x;
+        norm_make(t, &x, round % 3);
+        fv_act act = acts[fvc_int(t, 0, 2)];
+        float *want = fvc_floats(t, x.size);
+        memcpy(want, x.dst, (size_t)x.size * sizeof(float));
+        for (int64_t i = 0; i < x.rows; i++)
+            for (int64_t j = 0; j < x.c; j++) {
+                float y = fmaf(x.src[i * x.stride + j], x.gamma[j], x.beta[j]);
+                if (act != FV_ACT_IDENTITY)
+                    y = 0.0f > y ? 0.0f : y;
+                if (act == FV_ACT_RELU6)
+                    y = 6.0f < y ? 6.0f : y;
+                want[i * x.stride + j] = y;
+            }
+        t->k->norm->apply(act, 0.0f, x.rows, x.c, x.stride, x.src, x.gamma, x.beta, x.dst);
+        fvc_equal(t, "apply", x.dst, want, x.size);
+        fvc_reset(t);
+    }
+}
+
+static void run_grad(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        norm_case x;
+        norm_make(t, &x, round % 3);
+        fv_act act = acts[fvc_int(t, 0, 2)];
+        double *sum = fvc_doubles(t, x.c), *dot = fvc_doubles(t, x.c);
+        memcpy(sum, x.sum, (size_t)x.c * sizeof(double));
+        memcpy(dot, x.square, (size_t)x.c * sizeof(double));
+        for (int64_t i = 0; i < x.rows; i++)
+            for (int64_t j = 0; j < x.c; j++) {
+                int64_t at = i * x.stride + j;
+                float g = masked(act, x.dst[at]) ? 0.0f : x.d_dst[at];
+                sum[j] += (double)g;
+                dot[j] = fma((double)g, (double)(x.src[at] - x.mean[j]), dot[j]);
+            }
+        t->k->norm->grad_sums(act, x.rows, x.c, x.stride, x.src, x.dst, x.d_dst, x.mean, x.sum, x.square);
+        fvc_equal_f64(t, "gradient sum", x.sum, sum, x.c);
+        fvc_equal_f64(t, "gradient dot", x.square, dot, x.c);
+        float *d_gamma = fvc_floats(t, x.c), *d_beta = fvc_floats(t, x.c), *k = fvc_floats(t, 3 * x.c);
+        t->k->norm->grad_finalize(x.c, x.rows, sum, dot, x.gamma, x.rstd, d_gamma, d_beta, k);
+        float *d_src = fvc_floats(t, x.size), *want = fvc_floats(t, x.size);
+        memcpy(want, x.src, (size_t)x.size * sizeof(float));
+        memcpy(d_src, x.src, (size_t)x.size * sizeof(float));
+        double *exact = fvc_doubles(t, x.c), m = (double)x.rows;
+        for (int64_t j = 0; j < x.c; j++)
+            exact[j] = dot[j] * (double)x.rstd[j];
+        fvc_near(t, "d_gamma", d_gamma, exact, x.c, 1, 0);
+        fvc_near(t, "d_beta", d_beta, sum, x.c, 1, 0);
+        for (int64_t i = 0; i < x.rows && !t->failed; i++)
+            for (int64_t j = 0; j < x.c; j++) {
+                int64_t at = i * x.stride + j;
+                float g = masked(act, x.dst[at]) ? 0.0f : x.d_dst[at];
+                want[at] = fmaf(k[j], g, fmaf(k[x.c + j], x.src[at] - x.mean[j], k[2 * x.c + j]));
+                /* The textbook formula, where numbers are tame. */
+                double r = (double)x.rstd[j], hat = ((double)x.src[at] - (double)x.mean[j]) * r;
+                double d = (double)x.gamma[j] * r * ((double)g - sum[j] / m - hat * dot[j] * r / m);
+                if (round % 3 != 2)
+                    fvc_near(t, "d_src by the formula", &want[at], &d, 1, 16, 1e3);
+            }
+        t->k->norm->grad_data(act, x.rows, x.c, x.stride, x.src, x.dst, x.d_dst, x.mean, k, x.c, d_src);
+        fvc_equal(t, "d_src", d_src, want, x.size);
+        fvc_reset(t);
+    }
+}
+
+/* ---- timing ---- */
+
+typedef struct norm_bench {
+    const fv_norm_kernels *k;
+    norm_case x;
+    fv_act act;
+} norm_bench;
+
+static void call_sums(void *arg)
+{
+    norm_bench *b = arg;
+    b->k->sums(b->x.rows, b->x.c, b->x.c, b->x.src, b->x.sum, b->x.square);
+}
+
+static void call_apply(void *arg)
+{
+    norm_bench *b = arg;
+    b->k->apply(FV_ACT_RELU, 0.0f, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.gamma, b->x.beta, b->x.dst);
+}
+
+static void call_grad_sums(void *arg)
+{
+    norm_bench *b = arg;
+    b->k->grad_sums(FV_ACT_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.sum,
+                    b->x.square);
+}
+
+static void call_grad_data(void *arg)
+{
+    norm_bench *b = arg;
+    b->k->grad_data(FV_ACT_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.gamma, 0,
+                    b->x.d_dst);
+}
+
+static void bench_norm(fvc *t)
+{
+    static const struct {
+        int64_t rows, c;
+    } shapes[] = {{196, 64}, {25088, 64}, {1568, 512}};
+    static void (*const calls[])(void *) = {call_sums, call_apply, call_grad_sums, call_grad_data};
+    static const char *const names[] = {"sums", "apply+relu", "grad_sums+relu", "grad_data+relu"};
+    static const int arrays[] = {1, 2, 3, 4};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        norm_bench b = {.k = t->k->norm};
+        norm_case *x = &b.x;
+        x->rows = shapes[i].rows;
+        x->c = shapes[i].c;
+        int64_t n = x->rows * x->c;
+        x->src = fvc_bench_floats(t, n);
+        x->dst = fvc_bench_floats(t, n);
+        x->d_dst = fvc_bench_floats(t, n);
+        x->gamma = fvc_bench_floats(t, x->c);
+        x->beta = fvc_bench_floats(t, x->c);
+        x->mean = fvc_bench_floats(t, x->c);
+        x->sum = calloc((size_t)x->c + 64, sizeof(double));
+        x->square = calloc((size_t)x->c + 64, sizeof(double));
+        if (!x->sum || !x->square)
+            exit(2);
+        for (int j = 0; j < 4; j++) {
+            char label[96];
+            snprintf(label, sizeof label, "norm %s %lldx%lld", names[j], (long long)x->rows, (long long)x->c);
+            fvc_time(t, label, 0, 4.0 * (double)(n * arrays[j]), calls[j], &b);
+        }
+        free(x->src);
+        free(x->dst);
+        free(x->d_dst);
+        free(x->gamma);
+        free(x->beta);
+        free(x->mean);
+        free(x->sum);
+        free(x->square);
+    }
+}
+
+const fv_check fv_check_norm[] = {{"norm.sums", run_sums, bench_norm},
+                                  {"norm.finalize", run_finalize, NULL},
+                                  {"norm.apply", run_apply, NULL},
+                                  {"norm.grad", run_grad, NULL},
+                                  {NULL, NULL, NULL}};
+
+/* ---- kernels broken on purpose ---- */
+
+static fv_norm_kernels broken_table;
+static const fv_norm_kernels *right;
+
+static fv_norm_kernels *broken_begin(fv_kernels *k)
+{
+    right = k->norm;
+    broken_table = *right;
+    k->norm = &broken_table;
+    return &broken_table;
+}
+
+static void sums_restart(int64_t rows, int64_t c, int64_t stride, const float *src, double *sum, double *square)
+{
+    memset(sum, 0, (size_t)c * sizeof(double));
+    right->sums(rows, c, stride, src, sum, square);
+}
+
+static void finalize_unbiased(int64_t c, int64_t count, double eps, const double *sum, const double *square,
+                              float *mean, float *var, float *rstd)
+{
+    right->finalize(c, count, eps, sum, square, mean, var, rstd);
+    for (int64_t j = 0; j < c && count > 1; j++)
+        var[j] *= (float)count / (float)(count - 1);
+}
+
+static void apply_two_roundings(fv_act act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
+                                const float *scale, const float *shift, float *dst)
+{
+    right->apply(act, alpha, rows, c, stride, src, scale, shift, dst);
+    for (int64_t i = 0; act == FV_ACT_IDENTITY && i < rows; i++)
+        for (int64_t j = 0; j < c; j++) {
+            volatile float product = src[i * stride + j] * scale[j];
+            dst[i * stride + j] = product + shift[j];
+        }
+}
+
+static void grad_sums_unmasked(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+                               const float *d_dst, const float *mean, double *sum, double *dot)
+{
+    (void)act;
+    right->grad_sums(FV_ACT_IDENTITY, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+}
+
+static void grad_data_overwrites(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                                 const float *dst, const float *d_dst, const float *mean, const float *coefficients,
+                                 int64_t total, float *d_src)
+{
+    right->grad_data(act, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
+    d_src[(rows - 1) * stride + c] = 0.0f;
+}
+
+static void install_restart(fv_kernels *k)
+{
+    broken_begin(k)->sums = sums_restart;
+}
+static void install_unbiased(fv_kernels *k)
+{
+    broken_begin(k)->finalize = finalize_unbiased;
+}
+static void install_roundings(fv_kernels *k)
+{
+    broken_begin(k)->apply = apply_two_roundings;
+}
+static void install_unmasked(fv_kernels *k)
+{
+    broken_begin(k)->grad_sums = grad_sums_unmasked;
+}
+static void install_overwrites(fv_kernels *k)
+{
+    broken_begin(k)->grad_data = grad_data_overwrites;
+}
+
+const fv_broken fv_broken_norm[] = {{"norm.sums: does not continue", "norm.sums", install_restart},
+                                    {"norm.finalize: unbiased variance", "norm.finalize", install_unbiased},
+                                    {"norm.apply: rounds twice", "norm.apply", install_roundings},
+                                    {"norm.grad_sums: ignores the activation", "norm.grad", install_unmasked},
+                                    {"norm.grad_data: writes one element too many", "norm.grad", install_overwrites},
+                                    {NULL, NULL, NULL}};
