@@ -324,7 +324,7 @@ static void test_writer_on_a_tiny_disk(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         if ((unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) ||
-            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", small, "tmpfs", 0, "size=200k"))
+            mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) || mount("none", small, "tmpfs", 0, "size=200k"))
             _exit(77);
         char path[600], message[700];
         snprintf(path, sizeof path, "%s/state", small);
