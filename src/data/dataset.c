@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a data set: source, split, classes; looking at it. */
+#include "data/dataset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+/* Where the samples of a split come from. */
+typedef struct origin {
+    fv_split split; /* of the source */
+    bool hold_out;  /* divide it: */
+    bool want_held; /* the part held out, or the rest */
+} origin;
+
+static fv_status fail_no_split(fv_ctx *ctx, const fv_source_type *type, const char *path, fv_split split)
+{
+    fv_str found = {.ctx = ctx};
+    for (int i = 0; i < FV_SPLIT_COUNT; i++) {
+        bool has = false;
+        if (type->has_split(ctx, path, (fv_split)i, &has) == FV_OK && has)
+            fv_str_printf(&found, "%s%s", found.size ? ", " : "", fv_split_name((fv_split)i));
+    }
+    fv_status status = fv_fail_hint(ctx,
+                                    fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no '%s' split here (found: %s)", path,
+                                            fv_split_name(split), found.size ? fv_str_get(&found) : "none"),
+                                    "%s",
+                                    split == FV_SPLIT_VAL ? "hold samples out with --val-split 0.2, or name a "
+                                                            "split that there is"
+                                                          : "name a split that there is");
+    fv_str_free(&found);
+    return status;
+}
+
+static fv_status find_origin(fv_ctx *ctx, const fv_source_type *type, const char *path,
+                             const fv_dataset_options *options, fv_split split, origin *from)
+{
+    bool has = false, has_val = false, has_train = false;
+    FV_TRY(type->has_split(ctx, path, split, &has));
+    FV_TRY(type->has_split(ctx, path, FV_SPLIT_VAL, &has_val));
+    FV_TRY(type->has_split(ctx, path, FV_SPLIT_TRAIN, &has_train));
+    const bool divide = options->val_split > 0 && !has_val && has_train;
+    *from = (origin){.split = split, .hold_out = divide && split == FV_SPLIT_TRAIN};
+    if (has)
+        return FV_OK;
+    if (split == FV_SPLIT_VAL && divide) {
+        *from = (origin){.split = FV_SPLIT_TRAIN, .hold_out = true, .want_held = true};
+        return FV_OK;
+    }
+    return fail_no_split(ctx, type, path, split);
+}
+
+/* Fills index and labels with the samples that belong. */
+static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t *map, const bool *held)
+{
+    const fv_source *source = d->source;
+    int64_t n = 0, dropped = 0;
+    d->index = fv_malloc(d->ctx, (size_t)source->count * sizeof *d->index);
+    d->labels = fv_malloc(d->ctx, (size_t)source->count * sizeof *d->labels);
+    d->state = fv_calloc(d->ctx, (size_t)source->count, sizeof *d->state);
+    if (!d->index || !d->labels || !d->state)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < source->count; i++) {
+        if (held && held[i] != from->want_held)
+            continue;
+        const int64_t label = map[source->labels[i]];
+        if (label < 0) {
+            dropped++;
+            continue;
+        }
+        d->index[n] = i;
+        d->labels[n++] = (int32_t)label;
+    }
+    d->count = n;
+    if (dropped > 0)
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: %lld samples of unknown classes left out", d->path,
+               (long long)dropped);
+    if (n == 0)
+        return fv_fail(d->ctx, FV_ERR_DATA_EMPTY, "%s: no samples left in split '%s'", d->path,
+                       from->want_held ? "val" : fv_split_name(from->split));
+    return FV_OK;
+}
+
+static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, const origin *from)
+{
+    const fv_source *source = d->source;
+    const fv_names given = {options->classes, options->n_classes};
+    bool *held = NULL;
+    FV_TRY(fv_names_copy(d->arena, options->classes ? &given : &source->train, &d->classes));
+    int64_t *map = fv_malloc(d->ctx, (size_t)(source->classes.count + 1) * sizeof *map);
+    fv_str what = {.ctx = d->ctx};
+    fv_str_printf(&what, "%s (%s)", d->path, fv_split_name(from->split));
+    fv_status status = map ? fv_str_status(&what) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_classes_map(d->ctx, fv_str_get(&what), &source->classes, &d->classes, options->allow_extra, map);
+    if (status == FV_OK && from->hold_out) {
+        held = fv_malloc(d->ctx, (size_t)source->count * sizeof *held);
+        status = held ? fv_split_hold_out(source, options->val_split, options->seed, held) : FV_ERR_NO_MEMORY;
+    }
+    if (status == FV_OK)
+        status = select_samples(d, from, map, held);
+    fv_str_free(&what);
+    fv_free(d->ctx, map);
+    fv_free(d->ctx, held);
+    return status;
+}
+
+static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_split *split)
+{
+    static const char *const words[] = {"train", "val", "test", NULL};
+    const int parsed = fv_split_parse(o->split);
+    if (parsed < 0) {
+        const char *near = fv_text_nearest(o->split, words);
+        return fv_fail(ctx, FV_ERR_VALUE, "split '%s': expected train, val or test%s%s%s", o->split,
+                       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    }
+    *split = (fv_split)parsed;
+    if (!(o->val_split >= 0.0 && o->val_split < 1.0))
+        return fv_fail(ctx, FV_ERR_VALUE, "val_split %g: expected at least 0 and below 1", o->val_split);
+    if (!(o->max_bad >= 0.0 && o->max_bad <= 1.0))
+        return fv_fail(ctx, FV_ERR_VALUE, "max_bad %g: expected 0 to 1", o->max_bad);
+    if (o->classes && o->n_classes < 1)
+        return fv_fail(ctx, FV_ERR_VALUE, "n_classes %lld: expected at least 1", (long long)o->n_classes);
+    return FV_OK;
+}
+
+static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options *options)
+{
+    fv_split split;
+    origin from = {0};
+    FV_TRY(check_options(d->ctx, options, &split));
+    FV_TRY(fv_arena_create(d->ctx, &d->arena));
+    d->path = fv_arena_strdup(d->arena, path);
+    if (!d->path)
+        return FV_ERR_NO_MEMORY;
+    if (options->quarantine_csv && !(d->quarantine_csv = fv_arena_strdup(d->arena, options->quarantine_csv)))
+        return FV_ERR_NO_MEMORY;
+    d->decode = options->decode;
+    d->max_bad = options->max_bad > 0 ? options->max_bad : 0.01;
+    FV_TRY(fv_source_find(d->ctx, path, &d->type));
+    FV_TRY(find_origin(d->ctx, d->type, path, options, split, &from));
+    FV_TRY(d->type->open(d->ctx, path, from.split, options, &d->source));
+    return take_samples(d, options, &from);
+}
+
+fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options, fv_dataset **dataset)
+{
+    *dataset = NULL;
+    fv_dataset *d = fv_new(ctx, fv_dataset);
+    if (!d)
+        return FV_ERR_NO_MEMORY;
+    d->ctx = ctx;
+    pthread_mutex_init(&d->mutex, NULL);
+    fv_status status = fill(d, path, options ? options : &(fv_dataset_options){0});
+    if (status != FV_OK) {
+        fv_dataset_destroy(&d);
+        return status;
+    }
+    *dataset = d;
+    return FV_OK;
+}
+
+void fv_dataset_destroy(fv_dataset **dataset)
+{
+    if (!dataset || !*dataset)
+        return;
+    fv_dataset *d = *dataset;
+    if (d->csv_due)
+        fv_dataset_write_quarantine(d); /* a failure is in the context; there is nobody to return it to */
+    fv_source_destroy(&d->source);
+    fv_free(d->ctx, d->index);
+    fv_free(d->ctx, d->labels);
+    fv_free(d->ctx, (void *)d->state);
+    fv_free(d->ctx, d->rows);
+    fv_arena_destroy(&d->arena);
+    pthread_mutex_destroy(&d->mutex);
+    fv_free(d->ctx, d);
+    *dataset = NULL;
+}
+
+fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has)
+{
+    const fv_source_type *type = NULL;
+    fv_split which;
+    *has = false;
+    FV_TRY(check_options(ctx, &(fv_dataset_options){.split = split}, &which));
+    FV_TRY(fv_source_find(ctx, path, &type));
+    return type->has_split(ctx, path, which, has);
+}
+
+const char *fv_dataset_format(const fv_dataset *dataset)
+{
+    return dataset->type->name;
+}
+
+int64_t fv_dataset_count(const fv_dataset *dataset)
+{
+    return dataset->count;
+}
+
+int64_t fv_dataset_classes(const fv_dataset *dataset)
+{
+    return dataset->classes.count;
+}
+
+const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i)
+{
+    return i >= 0 && i < dataset->classes.count ? dataset->classes.name[i] : "";
+}
+
+void fv_dataset_size(const fv_dataset *dataset, int64_t *h, int64_t *w, int64_t *c)
+{
+    *h = dataset->source->h;
+    *w = dataset->source->w;
+    *c = dataset->source->c;
+}
+
+int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i)
+{
+    return i >= 0 && i < dataset->count ? dataset->labels[i] : -1;
+}
+
+void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *text, size_t size)
+{
+    if (size == 0)
+        return;
+    text[0] = '\0';
+    if (i >= 0 && i < dataset->count)
+        dataset->source->ops->name(dataset->source, dataset->index[i], text, size);
+}
+
+fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes)
+{
+    fv_image_error error;
+    char name[1024];
+    *image = (fv_image){0};
+    if (i < 0 || i >= dataset->count)
+        return fv_fail(dataset->ctx, FV_ERR_ARGUMENT, "fv_dataset_image: sample %lld of %lld", (long long)i,
+                       (long long)dataset->count);
+    fv_status status = fv_dataset_fetch(dataset, i, image, notes, &error);
+    if (status == FV_OK)
+        return FV_OK;
+    fv_dataset_sample_name(dataset, i, name, sizeof name);
+    return fv_fail(dataset->ctx, status, "%s/%s: %s", dataset->path, name, error.text);
+}
+
+void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65])
+{
+    fv_sha256 hash;
+    uint8_t digest[32];
+    char line[1200], name[1024];
+    fv_sha256_init(&hash);
+    for (int64_t i = 0; i < dataset->count; i++) {
+        fv_dataset_sample_name(dataset, i, name, sizeof name);
+        int n =
+            snprintf(line, sizeof line, "%s%c%lld %d\n", name, 0,
+                     (long long)dataset->source->ops->bytes(dataset->source, dataset->index[i]), dataset->labels[i]);
+        fv_sha256_update(&hash, line, (size_t)n);
+    }
+    for (int64_t i = 0; i < dataset->classes.count; i++)
+        fv_sha256_update(&hash, dataset->classes.name[i], strlen(dataset->classes.name[i]) + 1);
+    fv_sha256_final(&hash, digest);
+    fv_sha256_hex(digest, hex);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a data set: a source, which of its samples belong, and what has been found bad. */
+#ifndef FV_DATA_DATASET_H
+#define FV_DATA_DATASET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "data/source.h"
+
+/* What is known about a sample. */
+enum { FV_SAMPLE_BAD = 1, FV_SAMPLE_WARNED = 2, FV_SAMPLE_TOLD = 4 };
+
+typedef struct fv_quarantine_row {
+    int64_t sample, byte;
+    char text[256];
+} fv_quarantine_row;
+
+struct fv_dataset {
+    fv_ctx *ctx;
+    fv_arena *arena;
+    const fv_source_type *type;
+    fv_source *source;
+    const char *path;
+    int64_t count;
+    int64_t *index;  /* sample -> sample of the source */
+    int32_t *labels; /* numbered by `classes` */
+    fv_names classes;
+    fv_decode_options decode;
+    double max_bad;
+    const char *quarantine_csv;
+    _Atomic uint8_t *state; /* per sample */
+    _Atomic uint32_t told;  /* conversions that have been logged, a bit each */
+    pthread_mutex_t mutex;  /* of what follows */
+    fv_quarantine_row *rows;
+    int64_t n_rows, rows_capacity;
+    int64_t n_told; /* quarantined samples that a consumer has met */
+    bool csv_due;
+};
+
+/* Maps a split's class names to the wanted ones: map[i] = index in want, -1 for an extra class. DATA_CLASSES naming
+ * both lists unless allow_extra; missing classes are logged. */
+fv_status fv_classes_map(fv_ctx *ctx, const char *what, const fv_names *have, const fv_names *want, bool allow_extra,
+                         int64_t *map);
+/* Chooses the held-out samples of a train split: held[i] is set for about `share` of each class, at least one where a
+ * class has two. A sample's place depends on its class mates only. */
+fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held);
+
+/* Sample i without messages in the context. Any thread. */
+fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes,
+                           fv_image_error *error);
+/* Whether an error is one file's, which can be left out, rather than a reason to stop. */
+bool fv_error_is_quarantine(const fv_image_error *error);
+/* Remembers that sample i is bad. Any thread. */
+fv_status fv_dataset_quarantine(fv_dataset *dataset, int64_t i, const fv_image_error *error);
+bool fv_dataset_is_bad(const fv_dataset *dataset, int64_t i);
+/* Logs a quarantined sample once; DATA_TOO_BAD when there are too many. */
+fv_status fv_dataset_tell_bad(fv_dataset *dataset, int64_t i, bool *first);
+/* Writes the list if it has changed. */
+fv_status fv_dataset_write_quarantine(fv_dataset *dataset);
+
+/* Calls fn(arg, i) for i in [0, count) on some threads; stops after a failure and returns it. */
+fv_status fv_data_each(fv_ctx *ctx, int64_t count, fv_status (*fn)(void *arg, int64_t i), void *arg);
+
+#endif

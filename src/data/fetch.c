@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Getting single samples, and keeping account of those that cannot be had. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "data/dataset.h"
+
+/* What is said once per data set, with the first sample it happens to. */
+static void tell_conversions(fv_dataset *d, int64_t i, const fv_image *image, const fv_decode_notes *notes)
+{
+    const struct {
+        bool happened;
+        fv_log_level level;
+        const char *text;
+    } kinds[] = {
+        {notes->cmyk, FV_LOG_WARN, "CMYK converted to RGB"},
+        {notes->sixteen_bit, FV_LOG_WARN, "16 bits per channel reduced to 8"},
+        {image->h == 1 || image->w == 1, FV_LOG_WARN, "an image one pixel high or wide"},
+        {notes->alpha, FV_LOG_INFO, "transparency, put on the background color"},
+        {notes->exif_rotated, FV_LOG_INFO, "turned upright as its EXIF orientation says"},
+    };
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (!kinds[k].happened || (atomic_load_explicit(&d->told, memory_order_relaxed) & (1u << k)) ||
+            (atomic_fetch_or(&d->told, 1u << k) & (1u << k)))
+            continue;
+        char name[1024];
+        fv_dataset_sample_name(d, i, name, sizeof name);
+        fv_log(d->ctx, kinds[k].level, "data", "%s/%s: %s (said once; `fovea data check` lists all)", d->path, name,
+               kinds[k].text);
+    }
+}
+
+static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
+{
+    if ((!notes->corrupt_markers && !notes->salvaged) ||
+        (atomic_fetch_or(&d->state[i], FV_SAMPLE_WARNED) & FV_SAMPLE_WARNED))
+        return;
+    char name[1024];
+    fv_dataset_sample_name(d, i, name, sizeof name);
+    if (notes->salvaged)
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: salvaged, damaged at byte %lld; the rest is grey", d->path, name,
+               (long long)notes->bad_byte);
+    else
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: %s; the image is used as it decodes", d->path, name,
+               notes->warning);
+}
+
+fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    fv_source *source = d->source;
+    const int64_t at = d->index[i];
+    fv_decode_notes own = {.bad_byte = -1};
+    notes = notes ? notes : &own;
+    if (source->pixels) {
+        const int64_t size = source->h * source->w * source->c;
+        *notes = own;
+        *image = (fv_image){.data = fv_malloc(d->ctx, (size_t)size), .h = source->h, .w = source->w, .c = source->c};
+        if (!image->data) {
+            *image = (fv_image){0};
+            *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for an image"};
+            return FV_ERR_NO_MEMORY;
+        }
+        memcpy(image->data, source->pixels + at * size, (size_t)size);
+        return FV_OK;
+    }
+    fv_status status = source->ops->image(source, at, &d->decode, image, notes, error);
+    if (status == FV_OK) {
+        tell_damage(d, i, notes);
+        tell_conversions(d, i, image, notes);
+    }
+    return status;
+}
+
+bool fv_error_is_quarantine(const fv_image_error *error)
+{
+    switch (error->status) {
+    case FV_ERR_DATA_TRUNCATED:
+    case FV_ERR_DATA_FORMAT:
+    case FV_ERR_NOT_FOUND:
+    case FV_ERR_PERMISSION:
+    case FV_ERR_IO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool fv_dataset_is_bad(const fv_dataset *d, int64_t i)
+{
+    return atomic_load_explicit(&d->state[i], memory_order_acquire) & FV_SAMPLE_BAD;
+}
+
+fv_status fv_dataset_quarantine(fv_dataset *d, int64_t i, const fv_image_error *error)
+{
+    fv_status status = FV_OK;
+    pthread_mutex_lock(&d->mutex);
+    if (!fv_dataset_is_bad(d, i)) {
+        if (d->n_rows == d->rows_capacity) {
+            int64_t more = d->rows_capacity ? d->rows_capacity * 2 : 16;
+            fv_quarantine_row *rows = fv_realloc(d->ctx, d->rows, (size_t)more * sizeof *rows);
+            if (rows) {
+                d->rows = rows;
+                d->rows_capacity = more;
+            } else {
+                status = FV_ERR_NO_MEMORY;
+            }
+        }
+        if (status == FV_OK) {
+            fv_quarantine_row *row = &d->rows[d->n_rows++];
+            *row = (fv_quarantine_row){.sample = i, .byte = error->byte};
+            memcpy(row->text, error->text, sizeof row->text);
+            atomic_fetch_or_explicit(&d->state[i], FV_SAMPLE_BAD, memory_order_release);
+        }
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return status;
+}
+
+/* The row of sample i, copied. */
+static fv_quarantine_row row_of(fv_dataset *d, int64_t i)
+{
+    fv_quarantine_row row = {.sample = i, .byte = -1};
+    pthread_mutex_lock(&d->mutex);
+    for (int64_t r = 0; r < d->n_rows; r++) {
+        if (d->rows[r].sample == i)
+            row = d->rows[r];
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return row;
+}
+
+fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
+{
+    *first = false;
+    if (atomic_fetch_or(&d->state[i], FV_SAMPLE_TOLD) & FV_SAMPLE_TOLD)
+        return FV_OK;
+    *first = true;
+    const fv_quarantine_row row = row_of(d, i);
+    char name[1024];
+    fv_dataset_sample_name(d, i, name, sizeof name);
+    fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: quarantined: %s", d->path, name, row.text);
+    pthread_mutex_lock(&d->mutex);
+    const int64_t n = ++d->n_told;
+    d->csv_due = d->quarantine_csv != NULL;
+    pthread_mutex_unlock(&d->mutex);
+    if ((double)n <= d->max_bad * (double)d->count)
+        return FV_OK;
+    FV_TRY(fv_dataset_write_quarantine(d));
+    return fv_fail_hint(d->ctx,
+                        fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
+                                "%s: %lld of %lld files cannot be used, more than the "
+                                "share of %g allowed; the last one is %s: %s",
+                                d->path, (long long)n, (long long)d->count, d->max_bad, name, row.text),
+                        "see %s, repair the files or raise --max-bad",
+                        d->quarantine_csv ? d->quarantine_csv : "`fovea data check`");
+}
+
+static int compare_rows(const fv_dataset *d, int64_t a, int64_t b)
+{
+    const int64_t x = d->rows[a].sample, y = d->rows[b].sample;
+    return x < y ? -1 : x > y;
+}
+
+/* Insertion sort: the rows are few, and nearly in order. */
+static void sort_rows(fv_dataset *d)
+{
+    for (int64_t i = 1; i < d->n_rows; i++) {
+        for (int64_t j = i; j > 0 && compare_rows(d, j - 1, j) > 0; j--) {
+            fv_quarantine_row swap = d->rows[j];
+            d->rows[j] = d->rows[j - 1];
+            d->rows[j - 1] = swap;
+        }
+    }
+}
+
+fv_status fv_dataset_write_quarantine(fv_dataset *d)
+{
+    if (!d->quarantine_csv)
+        return FV_OK;
+    fv_str csv = {.ctx = d->ctx};
+    fv_str_append(&csv, "path,verdict,byte\r\n");
+    pthread_mutex_lock(&d->mutex);
+    sort_rows(d);
+    for (int64_t r = 0; r < d->n_rows; r++) {
+        const fv_quarantine_row *row = &d->rows[r];
+        if (!(atomic_load(&d->state[row->sample]) & FV_SAMPLE_TOLD))
+            continue; /* decoded ahead, but no batch with it has been taken yet */
+        char name[4200];
+        fv_dataset_sample_name(d, row->sample, name, sizeof name);
+        fv_str_csv(&csv, name);
+        fv_str_append(&csv, ",");
+        fv_str_csv(&csv, row->text);
+        if (row->byte >= 0)
+            fv_str_printf(&csv, ",%lld\r\n", (long long)row->byte);
+        else
+            fv_str_append(&csv, ",\r\n");
+    }
+    d->csv_due = false;
+    pthread_mutex_unlock(&d->mutex);
+    fv_status status = fv_str_status(&csv);
+    if (status == FV_OK)
+        status = fv_file_write(d->ctx, d->quarantine_csv, csv.data, csv.size);
+    fv_str_free(&csv);
+    return status;
+}

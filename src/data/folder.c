@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folder of classes: ROOT/SPLIT/CLASS/... or ROOT/CLASS/..., images judged by content when they are decoded. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "data/folder_scan.h"
+
+typedef struct folder_source {
+    fv_source base;
+    fv_folder_scan scan;
+    const char *root;
+} folder_source;
+
+static fv_status folder_probe(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes)
+{
+    (void)names;
+    (void)count;
+    fv_arena *arena = NULL;
+    fv_names classes = {0};
+    FV_TRY(fv_arena_create(ctx, &arena));
+    fv_status status = fv_folder_classes(ctx, arena, path, "", &classes);
+    *yes = classes.count > 0;
+    fv_arena_destroy(&arena);
+    return status;
+}
+
+static fv_status folder_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
+{
+    fv_arena *arena = NULL;
+    const char *dir = NULL;
+    FV_TRY(fv_arena_create(ctx, &arena));
+    fv_status status = fv_folder_locate(ctx, arena, path, split, &dir);
+    *has = dir != NULL;
+    fv_arena_destroy(&arena);
+    return status;
+}
+
+static void folder_destroy(fv_source *base)
+{
+    folder_source *s = (folder_source *)base;
+    fv_folder_scan_free(base->ctx, &s->scan);
+    fv_free(base->ctx, base->labels);
+}
+
+static void folder_name(const fv_source *base, int64_t i, char *text, size_t size)
+{
+    snprintf(text, size, "%s", ((const folder_source *)base)->scan.files[i].path);
+}
+
+/* The path inside the split, so that a sample stays what it is when the root moves. */
+static uint64_t folder_key(const fv_source *base, int64_t i)
+{
+    const folder_source *s = (const folder_source *)base;
+    const char *path = s->scan.files[i].path;
+    size_t skip = strlen(s->scan.dir);
+    path += skip ? skip + 1 : 0;
+    fv_sha256 hash;
+    uint8_t digest[32];
+    fv_sha256_init(&hash);
+    fv_sha256_update(&hash, path, strlen(path));
+    fv_sha256_final(&hash, digest);
+    uint64_t key = 0;
+    for (int b = 0; b < 8; b++)
+        key |= (uint64_t)digest[b] << (8 * b);
+    return key;
+}
+
+static int64_t folder_bytes(const fv_source *base, int64_t i)
+{
+    return ((const folder_source *)base)->scan.files[i].bytes;
+}
+
+static fv_status folder_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image *image,
+                              fv_decode_notes *notes, fv_image_error *error)
+{
+    const folder_source *s = (const folder_source *)base;
+    char *path = fv_path_join(base->ctx, s->root, s->scan.files[i].path);
+    if (!path) {
+        *image = (fv_image){0};
+        *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for a path"};
+        return FV_ERR_NO_MEMORY;
+    }
+    fv_status status = fv_image_read_quiet(base->ctx, path, options, image, notes, error);
+    fv_free(base->ctx, path);
+    return status;
+}
+
+static const fv_source_ops folder_ops = {
+    .destroy = folder_destroy, .name = folder_name, .key = folder_key, .bytes = folder_bytes, .image = folder_image};
+
+static const char *first_of(const fv_folder_scan *scan, fv_folder_oddity kind)
+{
+    for (int64_t i = 0; i < scan->n_notes; i++) {
+        if (scan->notes[i].kind == kind)
+            return scan->notes[i].path;
+    }
+    return "";
+}
+
+static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *scan)
+{
+    static const struct {
+        fv_folder_oddity kind;
+        fv_log_level level;
+        const char *text;
+    } told[] = {
+        {FV_ODD_HIDDEN, FV_LOG_INFO, "hidden or system files skipped"},
+        {FV_ODD_STRAY, FV_LOG_WARN, "files or folders outside the class folders skipped"},
+        {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFOs, sockets, devices or dangling links skipped"},
+        {FV_ODD_LOOP, FV_LOG_WARN, "links that lead back up not followed"},
+        {FV_ODD_NESTED, FV_LOG_INFO, "folders inside class folders: their files belong to the class"},
+    };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        int64_t n = scan->odd[told[i].kind];
+        if (n > 0)
+            fv_log(ctx, told[i].level, "data", "%s: %lld %s (first: %s)", root, (long long)n, told[i].text,
+                   first_of(scan, told[i].kind));
+    }
+}
+
+static fv_status check_empty(fv_ctx *ctx, const folder_source *s, fv_split split, bool allow_empty)
+{
+    const fv_folder_scan *scan = &s->scan;
+    if (scan->classes.count == 0)
+        return fv_fail_hint(
+            ctx,
+            fv_fail(ctx, FV_ERR_DATA_EMPTY, "%s%s%s: no class folders", s->root, scan->dir[0] ? "/" : "", scan->dir),
+            "expected one folder per class with its images in it");
+    if (scan->n_files == 0)
+        return fv_fail(ctx, FV_ERR_DATA_EMPTY, "%s%s%s: %lld class folders, no file in any of them", s->root,
+                       scan->dir[0] ? "/" : "", scan->dir, (long long)scan->classes.count);
+    if (scan->odd[FV_ODD_EMPTY_CLASS] == 0)
+        return FV_OK;
+    const char *first = first_of(scan, FV_ODD_EMPTY_CLASS);
+    if (split == FV_SPLIT_TRAIN && !allow_empty)
+        return fv_fail_hint(ctx,
+                            fv_fail(ctx, FV_ERR_DATA_EMPTY,
+                                    "%s/%s: a class without images, one of %lld in the "
+                                    "train split",
+                                    s->root, first, (long long)scan->odd[FV_ODD_EMPTY_CLASS]),
+                            "add images, remove the folder, or keep the class with --allow-empty");
+    fv_log(ctx, FV_LOG_WARN, "data", "%s: %lld class folders without images (first: %s)", s->root,
+           (long long)scan->odd[FV_ODD_EMPTY_CLASS], first);
+    return FV_OK;
+}
+
+/* The names that labels are numbered by: classes.txt, else the train split's folders, else this split's own. */
+static fv_status find_train_classes(folder_source *s, fv_split split)
+{
+    fv_source *base = &s->base;
+    fv_ctx *ctx = base->ctx;
+    char *file = fv_path_join(ctx, s->root, "classes.txt");
+    if (!file)
+        return FV_ERR_NO_MEMORY;
+    const bool listed = fv_path_exists(file) && !fv_path_is_dir(file);
+    fv_status status = listed ? fv_names_read(base->arena, ctx, file, &base->train) : FV_OK;
+    fv_free(ctx, file);
+    if (status != FV_OK || listed)
+        return status;
+    base->train = base->classes;
+    if (split == FV_SPLIT_TRAIN)
+        return FV_OK;
+    const char *dir = NULL;
+    FV_TRY(fv_folder_locate(ctx, base->arena, s->root, FV_SPLIT_TRAIN, &dir));
+    return dir ? fv_folder_classes(ctx, base->arena, s->root, dir, &base->train) : FV_OK;
+}
+
+static fv_status fill(folder_source *s, const char *path, fv_split split, const fv_dataset_options *options)
+{
+    fv_source *base = &s->base;
+    fv_ctx *ctx = base->ctx;
+    const char *dir = NULL;
+    s->root = fv_arena_strdup(base->arena, path);
+    if (!s->root)
+        return FV_ERR_NO_MEMORY;
+    FV_TRY(fv_folder_locate(ctx, base->arena, path, split, &dir));
+    if (!dir)
+        return fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no folder for split '%s'", path, fv_split_name(split));
+    FV_TRY(fv_folder_scan_split(ctx, base->arena, path, dir, &s->scan));
+    FV_TRY(check_empty(ctx, s, split, options->allow_empty));
+    tell_oddities(ctx, path, &s->scan);
+    base->classes = s->scan.classes;
+    base->count = s->scan.n_files;
+    base->c = 3;
+    base->labels = fv_malloc(ctx, (size_t)base->count * sizeof *base->labels);
+    if (!base->labels)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < base->count; i++)
+        base->labels[i] = s->scan.files[i].label;
+    return find_train_classes(s, split);
+}
+
+static fv_status folder_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
+                             fv_source **source)
+{
+    folder_source *s = (folder_source *)fv_source_new(ctx, sizeof *s, &folder_ops);
+    if (!s)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fill(s, path, split, options);
+    if (status != FV_OK) {
+        fv_source_destroy((fv_source **)&s);
+        return status;
+    }
+    *source = &s->base;
+    return FV_OK;
+}
+
+const fv_source_type fv_source_folder = {
+    .name = "folder", .probe = folder_probe, .has_split = folder_has_split, .open = folder_open};

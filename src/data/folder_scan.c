@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/folder_scan.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define MAX_DEPTH 64
+
+/* A folder on the way down, to notice links that lead back to it. */
+typedef struct ancestor {
+    dev_t dev;
+    ino_t ino;
+} ancestor;
+
+/* A walk in progress. `path` is the full path of where it stands; behind `root_size` it is relative to the root. */
+typedef struct walk {
+    fv_ctx *ctx;
+    fv_arena *arena;
+    fv_folder_scan *scan;
+    fv_str path;
+    size_t root_size;
+    ancestor above[MAX_DEPTH + 1];
+    int depth;
+    int32_t label;
+} walk;
+
+static bool is_hidden(const char *name)
+{
+    static const char *const system_files[] = {"Thumbs.db", "ehthumbs.db",  "desktop.ini",
+                                               "__MACOSX",  "$RECYCLE.BIN", "System Volume Information"};
+    if (name[0] == '.')
+        return true;
+    for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++) {
+        if (strcasecmp(system_files[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Lists root/dir. */
+static fv_status list(fv_ctx *ctx, const char *root, const char *dir, char ***names, int64_t *count)
+{
+    if (dir[0] == '\0')
+        return fv_path_list(ctx, root, names, count);
+    char *path = fv_path_join(ctx, root, dir);
+    if (!path)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fv_path_list(ctx, path, names, count);
+    fv_free(ctx, path);
+    return status;
+}
+
+/* Whether root/dir/name is a folder that is not hidden. */
+static bool is_class_dir(fv_ctx *ctx, const char *root, const char *dir, const char *name, bool *failed)
+{
+    if (is_hidden(name))
+        return false;
+    fv_str path = {.ctx = ctx};
+    fv_str_printf(&path, "%s/%s%s%s", root, dir, dir[0] ? "/" : "", name);
+    bool yes = fv_str_status(&path) == FV_OK && fv_path_is_dir(fv_str_get(&path));
+    *failed |= fv_str_status(&path) != FV_OK;
+    fv_str_free(&path);
+    return yes;
+}
+
+static fv_status has_class_dir(fv_ctx *ctx, const char *root, const char *dir, bool *has)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    bool failed = false;
+    *has = false;
+    FV_TRY(list(ctx, root, dir, &names, &count));
+    for (int64_t i = 0; i < count && !*has && !failed; i++)
+        *has = is_class_dir(ctx, root, dir, names[i], &failed);
+    fv_free(ctx, names);
+    return failed ? FV_ERR_NO_MEMORY : FV_OK;
+}
+
+/*
+ * A root has splits when a folder with a split's name has folders in it: "train" may also be a class of vehicles, and
+ * then has images in it.
+ */
+fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    bool splits = false, failed = false;
+    const char *found = NULL;
+    *dir = NULL;
+    FV_TRY(list(ctx, root, "", &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        const int which = fv_split_parse(names[i]);
+        if (which < 0 || !is_class_dir(ctx, root, "", names[i], &failed))
+            continue;
+        if (!splits)
+            status = has_class_dir(ctx, root, names[i], &splits);
+        if (which != (int)split)
+            continue;
+        if (found)
+            status = fv_fail_hint(ctx,
+                                  fv_fail(ctx, FV_ERR_CONFLICT, "%s: both '%s' and '%s' would be split '%s'", root,
+                                          found, names[i], fv_split_name(split)),
+                                  "rename or remove one of them");
+        found = names[i];
+    }
+    if (failed)
+        status = FV_ERR_NO_MEMORY;
+    if (status == FV_OK && !splits && split == FV_SPLIT_TRAIN)
+        found = "";
+    if (status == FV_OK && found && (splits || found[0] == '\0')) {
+        *dir = fv_arena_strdup(arena, found);
+        status = *dir ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
+fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_names *classes)
+{
+    char **names = NULL;
+    int64_t count = 0, n = 0;
+    bool failed = false;
+    *classes = (fv_names){0};
+    FV_TRY(list(ctx, root, dir, &names, &count));
+    const char **kept = fv_arena_alloc(arena, (size_t)(count + 1) * sizeof *kept);
+    for (int64_t i = 0; kept && i < count && !failed; i++) {
+        if (!is_class_dir(ctx, root, dir, names[i], &failed))
+            continue;
+        kept[n] = fv_arena_strdup(arena, names[i]);
+        failed |= kept[n++] == NULL;
+    }
+    fv_free(ctx, names);
+    *classes = (fv_names){kept, n};
+    return kept && !failed ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* Makes room for one more item. */
+static bool grow(fv_ctx *ctx, void **items, int64_t count, int64_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    int64_t more = *capacity ? *capacity * 2 : 64;
+    void *grown = fv_realloc(ctx, *items, (size_t)more * size);
+    if (!grown)
+        return false;
+    *items = grown;
+    *capacity = more;
+    return true;
+}
+
+static fv_status note(walk *w, fv_folder_oddity kind)
+{
+    fv_folder_scan *scan = w->scan;
+    void *notes = scan->notes;
+    bool ok = grow(w->ctx, &notes, scan->n_notes, &scan->notes_capacity, sizeof *scan->notes);
+    scan->notes = notes;
+    const char *path = ok ? fv_arena_strdup(w->arena, w->path.data + w->root_size) : NULL;
+    if (!path)
+        return FV_ERR_NO_MEMORY;
+    scan->notes[scan->n_notes++] = (fv_folder_note){kind, path};
+    scan->odd[kind]++;
+    return FV_OK;
+}
+
+static fv_status add_file(walk *w, int64_t bytes)
+{
+    fv_folder_scan *scan = w->scan;
+    void *files = scan->files;
+    bool ok = grow(w->ctx, &files, scan->n_files, &scan->files_capacity, sizeof *scan->files);
+    scan->files = files;
+    const char *path = ok ? fv_arena_strdup(w->arena, w->path.data + w->root_size) : NULL;
+    if (!path)
+        return FV_ERR_NO_MEMORY;
+    scan->files[scan->n_files++] = (fv_folder_file){.path = path, .bytes = bytes, .label = w->label};
+    return FV_OK;
+}
+
+/* Goes to a child of where the walk stands; returns how to come back. */
+static size_t enter(walk *w, const char *name)
+{
+    size_t size = w->path.size;
+    fv_str_append(&w->path, "/");
+    fv_str_append(&w->path, name);
+    return size;
+}
+
+static void leave(walk *w, size_t size)
+{
+    w->path.size = size;
+    w->path.data[size] = '\0';
+}
+
+static fv_status walk_dir(walk *w);
+
+/* One entry inside a class folder. */
+static fv_status walk_entry(walk *w)
+{
+    struct stat st;
+    if (stat(w->path.data, &st) != 0)
+        return note(w, FV_ODD_SPECIAL);
+    if (S_ISREG(st.st_mode))
+        return add_file(w, (int64_t)st.st_size);
+    if (!S_ISDIR(st.st_mode))
+        return note(w, FV_ODD_SPECIAL);
+    for (int i = 0; i < w->depth; i++) {
+        if (w->above[i].dev == st.st_dev && w->above[i].ino == st.st_ino)
+            return note(w, FV_ODD_LOOP);
+    }
+    if (w->depth >= MAX_DEPTH)
+        return fv_fail(w->ctx, FV_ERR_DATA, "%s: folders nested deeper than %d", w->path.data, MAX_DEPTH);
+    if (w->depth >= 2)
+        FV_TRY(note(w, FV_ODD_NESTED));
+    w->above[w->depth++] = (ancestor){st.st_dev, st.st_ino};
+    fv_status status = walk_dir(w);
+    w->depth--;
+    return status;
+}
+
+static fv_status walk_dir(walk *w)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    FV_TRY(fv_path_list(w->ctx, w->path.data, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        size_t back = enter(w, names[i]);
+        status = fv_str_status(&w->path);
+        if (status == FV_OK)
+            status = is_hidden(names[i]) ? note(w, FV_ODD_HIDDEN) : walk_entry(w);
+        leave(w, back);
+    }
+    fv_free(w->ctx, names);
+    return status;
+}
+
+/* An entry of the split's own folder: a class, or something that does not belong there. */
+static fv_status walk_top(walk *w, const char *name)
+{
+    if (is_hidden(name))
+        return note(w, FV_ODD_HIDDEN);
+    const fv_names *classes = &w->scan->classes;
+    const bool at_root = w->scan->dir[0] == '\0';
+    if (w->label + 1 < classes->count && strcmp(classes->name[w->label + 1], name) == 0) {
+        w->label++;
+        int64_t before = w->scan->n_files;
+        FV_TRY(walk_entry(w));
+        return w->scan->n_files == before ? note(w, FV_ODD_EMPTY_CLASS) : FV_OK;
+    }
+    return at_root && strcmp(name, "classes.txt") == 0 ? FV_OK : note(w, FV_ODD_STRAY);
+}
+
+/* What lies beside the split folders. */
+static fv_status walk_root(walk *w)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    FV_TRY(fv_path_list(w->ctx, w->path.data, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        size_t back = enter(w, names[i]);
+        status = fv_str_status(&w->path);
+        bool known = fv_split_parse(names[i]) >= 0 || strcmp(names[i], "classes.txt") == 0;
+        if (status == FV_OK && !known)
+            status = note(w, is_hidden(names[i]) ? FV_ODD_HIDDEN : FV_ODD_STRAY);
+        leave(w, back);
+    }
+    fv_free(w->ctx, names);
+    return status;
+}
+
+fv_status fv_folder_scan_split(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_folder_scan *scan)
+{
+    *scan = (fv_folder_scan){.dir = dir};
+    walk w = {.ctx = ctx, .arena = arena, .scan = scan, .path = {.ctx = ctx}, .label = -1};
+    char **names = NULL;
+    int64_t count = 0;
+    fv_str_append(&w.path, root);
+    w.root_size = w.path.size + 1;
+    fv_status status = fv_str_status(&w.path);
+    /* Strays beside the splits are told once, with the train split. */
+    if (status == FV_OK && dir[0] && fv_split_parse(dir) == FV_SPLIT_TRAIN)
+        status = walk_root(&w);
+    if (status == FV_OK && dir[0]) {
+        enter(&w, dir);
+        status = fv_str_status(&w.path);
+    }
+    if (status == FV_OK)
+        status = fv_folder_classes(ctx, arena, root, dir, &scan->classes);
+    if (status == FV_OK)
+        status = fv_path_list(ctx, w.path.data, &names, &count);
+    struct stat st;
+    if (status == FV_OK && stat(w.path.data, &st) == 0)
+        w.above[w.depth++] = (ancestor){st.st_dev, st.st_ino};
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        size_t back = enter(&w, names[i]);
+        status = fv_str_status(&w.path);
+        if (status == FV_OK)
+            status = walk_top(&w, names[i]);
+        leave(&w, back);
+    }
+    fv_free(ctx, names);
+    fv_str_free(&w.path);
+    if (status != FV_OK)
+        fv_folder_scan_free(ctx, scan);
+    return status;
+}
+
+void fv_folder_scan_free(fv_ctx *ctx, fv_folder_scan *scan)
+{
+    fv_free(ctx, scan->files);
+    fv_free(ctx, scan->notes);
+    *scan = (fv_folder_scan){0};
+}

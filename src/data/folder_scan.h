@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a folder of classes holds: splits, classes, files, and what is odd about it. */
+#ifndef FV_DATA_FOLDER_SCAN_H
+#define FV_DATA_FOLDER_SCAN_H
+
+#include "data/source.h"
+
+typedef enum fv_folder_oddity {
+    FV_ODD_HIDDEN,      /* hidden or system file: skipped */
+    FV_ODD_STRAY,       /* a file or folder outside the class folders: skipped */
+    FV_ODD_SPECIAL,     /* FIFO, socket, device, dangling link: skipped */
+    FV_ODD_LOOP,        /* a link that leads back up: not followed */
+    FV_ODD_NESTED,      /* a folder inside a class folder: its files belong to the class */
+    FV_ODD_EMPTY_CLASS, /* a class folder without files */
+    FV_ODD_COUNT
+} fv_folder_oddity;
+
+typedef struct fv_folder_note {
+    fv_folder_oddity kind;
+    const char *path; /* relative to the root */
+} fv_folder_note;
+
+typedef struct fv_folder_file {
+    const char *path; /* relative to the root */
+    int64_t bytes;
+    int32_t label; /* into the split's classes */
+} fv_folder_file;
+
+/* One split. Names and paths live in the arena, the arrays are the scan's own. */
+typedef struct fv_folder_scan {
+    const char *dir; /* relative to the root, "" when the root has no splits */
+    fv_names classes;
+    fv_folder_file *files;
+    int64_t n_files, files_capacity;
+    fv_folder_note *notes;
+    int64_t n_notes, notes_capacity;
+    int64_t odd[FV_ODD_COUNT];
+} fv_folder_scan;
+
+/* Folder of a split relative to root: *dir = "" when the root has no splits (that is the train split), NULL when this
+ * split is absent. CONFLICT when two folders claim it. The text is the arena's. */
+fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir);
+/* Names of the class folders in root/dir, byte-wise sorted. */
+fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_names *classes);
+/* Everything in root/dir. */
+fv_status fv_folder_scan_split(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_folder_scan *scan);
+void fv_folder_scan_free(fv_ctx *ctx, fv_folder_scan *scan);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where samples come from. A kind of source is one file with one `fv_source_type` and one row in source.c: whether a
+ * folder is of that kind, which splits it has, and opening a split as {count, labels, names, images}.
+ */
+#ifndef FV_DATA_SOURCE_H
+#define FV_DATA_SOURCE_H
+
+#include "base/arena.h"
+#include "base/ctx.h"
+#include "io/image.h"
+
+typedef enum fv_split { FV_SPLIT_TRAIN, FV_SPLIT_VAL, FV_SPLIT_TEST, FV_SPLIT_COUNT } fv_split;
+
+/* A list of class names; the memory is an arena's or the caller's. */
+typedef struct fv_names {
+    const char *const *name;
+    int64_t count;
+} fv_names;
+
+typedef struct fv_source fv_source;
+
+typedef struct fv_source_ops {
+    /* Frees what the type allocated apart from the arena. May be NULL. */
+    void (*destroy)(fv_source *source);
+    /* Name of a sample relative to the data set's root, as it is on the disk. */
+    void (*name)(const fv_source *source, int64_t i, char *text, size_t size);
+    /* Identity of a sample, kept when others come or go; and its size in bytes. */
+    uint64_t (*key)(const fv_source *source, int64_t i);
+    int64_t (*bytes)(const fv_source *source, int64_t i);
+    /* Decodes a sample. Any thread. NULL when `pixels` has them all. */
+    fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image *image,
+                       fv_decode_notes *notes, fv_image_error *error);
+} fv_source_ops;
+
+/* One split, opened. Types put their own members behind this one. */
+struct fv_source {
+    const fv_source_ops *ops;
+    fv_ctx *ctx;
+    fv_arena *arena; /* lives as long as the source */
+    int64_t count;
+    int32_t *labels;       /* into `classes` */
+    fv_names classes;      /* of this split */
+    fv_names train;        /* of the train split: what labels are numbered by */
+    int64_t h, w, c;       /* common to all samples; h = w = 0 when sizes differ */
+    const uint8_t *pixels; /* all samples in memory, count x h x w x c; NULL: decode one by one */
+};
+
+typedef struct fv_source_type {
+    const char *name; /* "folder" */
+    /* Whether a folder with those names in it is of this kind. */
+    fv_status (*probe)(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes);
+    fv_status (*has_split)(fv_ctx *ctx, const char *path, fv_split split, bool *has);
+    /* allow_empty, allow_extra and classes are the only options a source looks at. */
+    fv_status (*open)(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
+                      fv_source **source);
+} fv_source_type;
+
+extern const fv_source_type fv_source_idx, fv_source_cifar, fv_source_folder;
+
+/* The kind of source at path: NOT_FOUND, DATA_EMPTY. */
+fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type);
+/* Allocates a source of `size` bytes that begins with an fv_source, with its arena. */
+fv_source *fv_source_new(fv_ctx *ctx, size_t size, const fv_source_ops *ops);
+void fv_source_destroy(fv_source **source);
+
+/* "train", or a synonym ("training", "validation", ...): the split, or -1. NULL: train. */
+int fv_split_parse(const char *name);
+const char *fv_split_name(fv_split split);
+
+/* Names in the arena: "0", "1", ...; the lines of a file (DATA_CLASSES when a name is empty or comes twice). */
+fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);
+fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names *names);
+fv_status fv_names_copy(fv_arena *arena, const fv_names *from, fv_names *names);
+int64_t fv_names_find(const fv_names *names, const char *name); /* -1 when absent */
+/* "daisy, roses, tulips (3)" for messages, cut off after some; the caller's (fv_free), NULL on failure. */
+char *fv_names_text(fv_ctx *ctx, const fv_names *names);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a file's bytes to an image: which format, decode, orient. */
+#include "io/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_PIXELS_DEFAULT INT64_C(178956970)
+#define MAX_FILE_BYTES     (INT64_C(1) << 30)
+
+static const fv_image_format *const formats[] = {&fv_image_jpeg, &fv_image_png};
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
+fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,
+                        ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(job->error->text, sizeof job->error->text, format, args);
+    va_end(args);
+    job->error->status = status;
+    job->error->fault = fault;
+    job->error->byte = byte;
+    job->notes.bad_byte = byte;
+    return status;
+}
+
+fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w)
+{
+    if (h <= 0 || w <= 0)
+        return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_TINY, -1,
+                             "the header says %lld x %lld pixels: there is no image", (long long)w, (long long)h);
+    int64_t pixels = 0;
+    if (!fv_size_mul(h, w, &pixels) || pixels > job->options.max_pixels)
+        return fv_image_fail(job, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1,
+                             "the header says %lld x %lld pixels, the limit is %lld pixels", (long long)w, (long long)h,
+                             (long long)job->options.max_pixels);
+    return FV_OK;
+}
+
+fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c)
+{
+    int64_t bytes = 0;
+    if (fv_size_mul(h, w, &bytes) && fv_size_mul(bytes, c, &bytes))
+        job->image.data = fv_malloc(job->ctx, (size_t)bytes);
+    if (!job->image.data)
+        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for %lld x %lld x %lld bytes",
+                             (long long)h, (long long)w, (long long)c);
+    job->image.h = h;
+    job->image.w = w;
+    job->image.c = c;
+    return FV_OK;
+}
+
+void fv_image_warn(fv_image_job *job, const char *text)
+{
+    job->notes.corrupt_markers = true;
+    if (job->notes.warnings++ == 0)
+        snprintf(job->notes.warning, sizeof job->notes.warning, "%s", text);
+}
+
+const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (formats[i]->sniff(data, size))
+            return formats[i];
+    }
+    return NULL;
+}
+
+bool fv_image_extension_fits(const fv_image_format *format, const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    const char *slash = strrchr(path, '/');
+    if (!dot || dot[1] == '\0' || (slash && slash > dot) || strlen(dot) > 8)
+        return true;
+    char word[16];
+    int n = snprintf(word, sizeof word, " %s ", dot + 1);
+    for (int i = 0; i < n; i++)
+        word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] - 'A' + 'a' : word[i]);
+    if (strstr(format->extensions, word))
+        return true;
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (strstr(formats[i]->extensions, word))
+            return false;
+    }
+    return true;
+}
+
+const char *fv_image_looks_like(const uint8_t *data, size_t size)
+{
+    static const struct {
+        const char *magic;
+        size_t offset, length;
+        const char *what;
+    } kinds[] = {
+        {"GIF8", 0, 4, "a GIF image"},
+        {"BM", 0, 2, "a BMP image"},
+        {"WEBP", 8, 4, "a WebP image"},
+        {"II*\0", 0, 4, "a TIFF image"},
+        {"MM\0*", 0, 4, "a TIFF image"},
+        {"ftypheic", 4, 8, "a HEIC image"},
+        {"ftypavif", 4, 8, "an AVIF image"},
+        {"\0\0\0\x0CjP  ", 0, 8, "a JPEG 2000 image"},
+        {"%PDF", 0, 4, "a PDF document"},
+        {"PK\3\4", 0, 4, "a ZIP archive"},
+        {"\x1F\x8B", 0, 2, "a gzip file"},
+        {"\x93NUMPY", 0, 6, "an NPY array"},
+        {"\x7F"
+         "ELF",
+         0, 4, "a program"},
+        {"version https://git-lfs", 0, 23, "a Git LFS pointer"},
+    };
+    if (size == 0)
+        return "an empty file";
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (size >= kinds[i].offset + kinds[i].length &&
+            memcmp(data + kinds[i].offset, kinds[i].magic, kinds[i].length) == 0)
+            return kinds[i].what;
+    }
+    size_t n = size < 512 ? size : 512, printable = 0;
+    char head[513];
+    for (size_t i = 0; i < n; i++) {
+        head[i] = (char)(data[i] ? data[i] : ' ');
+        printable += data[i] >= 0x20 || data[i] == '\n' || data[i] == '\r' || data[i] == '\t';
+    }
+    head[n] = '\0';
+    if (strcasestr(head, "<html") || strcasestr(head, "<!doctype html"))
+        return "HTML";
+    if (strstr(head, "<svg"))
+        return "an SVG drawing";
+    if (strstr(head, "<?xml"))
+        return "XML";
+    return printable == n ? "text" : "no known kind of file";
+}
+
+static fv_status decode(fv_image_job *job)
+{
+    if (job->size == 0)
+        return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_EMPTY, 0, "the file is empty (0 bytes)");
+    const fv_image_format *format = fv_image_sniff(job->data, job->size);
+    if (!format)
+        return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, 0,
+                             "not a JPEG or PNG image: the content looks like %s",
+                             fv_image_looks_like(job->data, job->size));
+    job->notes.format = format->name;
+    FV_TRY(format->decode(job));
+    if (job->options.ignore_exif || job->orientation <= 1)
+        return FV_OK;
+    job->notes.exif_rotated = true;
+    if (fv_image_orient(job->ctx, &job->image, job->orientation) != FV_OK)
+        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory to turn the image");
+    return FV_OK;
+}
+
+fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, const fv_decode_options *options,
+                                fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    fv_image_job job = {.ctx = ctx, .data = data, .size = size, .error = error, .orientation = 1};
+    if (options)
+        job.options = *options;
+    if (job.options.max_pixels <= 0)
+        job.options.max_pixels = MAX_PIXELS_DEFAULT;
+    job.notes.bad_byte = -1;
+    *image = (fv_image){0};
+    fv_status status = decode(&job);
+    if (notes)
+        *notes = job.notes;
+    if (status != FV_OK) {
+        fv_image_free(ctx, &job.image);
+        return status;
+    }
+    *image = job.image;
+    return FV_OK;
+}
+
+fv_status fv_image_decode(fv_ctx *ctx, const char *name, const void *data, size_t size,
+                          const fv_decode_options *options, fv_image *image, fv_decode_notes *notes)
+{
+    fv_image_error error;
+    fv_status status = fv_image_decode_quiet(ctx, data, size, options, image, notes, &error);
+    return status == FV_OK ? FV_OK : fv_fail(ctx, status, "%s: %s", name, error.text);
+}
+
+/* Reads size bytes, fewer when the file has become shorter meanwhile; -1 and errno on failure. */
+static int64_t read_all(int fd, uint8_t *data, int64_t size)
+{
+    int64_t got = 0;
+    while (got < size) {
+        ssize_t n = read(fd, data + got, (size_t)(size - got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        got += n;
+    }
+    return got;
+}
+
+static fv_status fail_errno(fv_image_job *job, const char *verb)
+{
+    int error = errno;
+    fv_status status = error == ENOENT || error == ENOTDIR ? FV_ERR_NOT_FOUND
+                       : error == EACCES || error == EPERM ? FV_ERR_PERMISSION
+                                                           : FV_ERR_IO;
+    char text[128];
+    return fv_image_fail(job, status, FV_FAULT_VANISHED, -1, "cannot %s: %s", verb,
+                         strerror_r(error, text, sizeof text));
+}
+
+/* The content of the file behind fd into *data. Only as much of a file is read as is needed to refuse it. */
+static fv_status load(fv_image_job *job, int fd, uint8_t **data)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail_errno(job, "look at the file");
+    if (!S_ISREG(st.st_mode))
+        return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, -1, "not a regular file");
+    uint8_t head[512];
+    int64_t got = read_all(fd, head, (int64_t)sizeof head < st.st_size ? (int64_t)sizeof head : (int64_t)st.st_size);
+    if (got < 0)
+        return fail_errno(job, "read");
+    bool known = fv_image_sniff(head, (size_t)got) != NULL;
+    if (known && st.st_size > MAX_FILE_BYTES)
+        return fv_image_fail(job, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1, "%lld bytes, the limit is %lld",
+                             (long long)st.st_size, (long long)MAX_FILE_BYTES);
+    int64_t size = known ? (int64_t)st.st_size : got;
+    *data = fv_malloc(job->ctx, (size_t)(size > 0 ? size : 1));
+    if (!*data)
+        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for the file's %lld bytes",
+                             (long long)size);
+    memcpy(*data, head, (size_t)got);
+    if (size > got) {
+        int64_t more = read_all(fd, *data + got, size - got);
+        if (more < 0)
+            return fail_errno(job, "read");
+        got += more;
+    }
+    job->size = (size_t)got;
+    return FV_OK;
+}
+
+fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
+                              fv_decode_notes *notes, fv_image_error *error)
+{
+    fv_image_job job = {.ctx = ctx, .error = error};
+    uint8_t *data = NULL;
+    *image = (fv_image){0};
+    if (notes)
+        *notes = (fv_decode_notes){.bad_byte = -1};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
+    fv_status status = fd < 0 ? fail_errno(&job, "open") : load(&job, fd, &data);
+    if (fd >= 0)
+        close(fd);
+    if (status == FV_OK)
+        status = fv_image_decode_quiet(ctx, data, job.size, options, image, notes, error);
+    fv_free(ctx, data);
+    return status;
+}
+
+fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
+                        fv_decode_notes *notes)
+{
+    fv_image_error error;
+    fv_decode_notes own;
+    fv_status status = fv_image_read_quiet(ctx, path, options, image, &own, &error);
+    if (notes)
+        *notes = own;
+    if (status != FV_OK)
+        return fv_fail(ctx, status, "%s: %s", path, error.text);
+    if (own.corrupt_markers)
+        fv_log(ctx, FV_LOG_WARN, "data", "%s: %s; the image is used as it decodes", path, own.warning);
+    if (own.salvaged)
+        fv_log(ctx, FV_LOG_WARN, "data", "%s: salvaged, damaged at byte %lld; the rest is grey", path,
+               (long long)own.bad_byte);
+    return FV_OK;
+}
+
+void fv_image_free(fv_ctx *ctx, fv_image *image)
+{
+    if (!image)
+        return;
+    fv_free(ctx, image->data);
+    *image = (fv_image){0};
+}

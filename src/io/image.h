@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Image decoding without messages in the context: failures are told in a struct, so that decoding threads do not
+ * overwrite each other's text. A format is one file with one `fv_image_format` and one row in image.c.
+ */
+#ifndef FV_IO_IMAGE_H
+#define FV_IO_IMAGE_H
+
+#include <fovea/data.h>
+
+#include "base/ctx.h"
+
+/* Rows of the published table of faults that decoding can find. */
+typedef enum fv_image_fault {
+    FV_FAULT_NONE = 0,
+    FV_FAULT_TRUNCATED = 1,
+    FV_FAULT_MARKERS = 2,
+    FV_FAULT_EMPTY = 3,
+    FV_FAULT_NOT_IMAGE = 4,
+    FV_FAULT_CMYK = 5,
+    FV_FAULT_CHANNELS = 6,
+    FV_FAULT_SIXTEEN_BIT = 8,
+    FV_FAULT_ORIENTATION = 9,
+    FV_FAULT_CODING = 11,
+    FV_FAULT_TOO_LARGE = 12,
+    FV_FAULT_TINY = 13,
+    FV_FAULT_CLASSES = 18,
+    FV_FAULT_EMPTY_CLASS = 19,
+    FV_FAULT_LAYOUT = 24,
+    FV_FAULT_VANISHED = 32,
+    FV_FAULT_ONE_CLASS = 34,
+} fv_image_fault;
+
+/* Why an image could not be decoded. */
+typedef struct fv_image_error {
+    fv_status status;
+    fv_image_fault fault;
+    int64_t byte; /* where in the file; -1 */
+    char text[256];
+} fv_image_error;
+
+/* One decoding: what goes in and what comes out. `image` and `notes` are zeroed, `error` is set on failure only. */
+typedef struct fv_image_job {
+    fv_ctx *ctx;
+    const uint8_t *data;
+    size_t size;
+    fv_decode_options options; /* max_pixels resolved */
+    fv_image image;
+    fv_decode_notes notes;
+    fv_image_error *error;
+    int orientation; /* EXIF, 1 to 8: how the stored rows lie; applied by the caller of decode */
+} fv_image_job;
+
+typedef struct fv_image_format {
+    const char *name;       /* "jpeg" */
+    const char *title;      /* "JPEG" */
+    const char *extensions; /* " jpg jpeg ": what such files are usually called */
+    bool (*sniff)(const uint8_t *data, size_t size);
+    /* Fills job->image (the caller frees it even on failure), notes and orientation. */
+    fv_status (*decode)(fv_image_job *job);
+} fv_image_format;
+
+extern const fv_image_format fv_image_jpeg, fv_image_png;
+
+/* Fills the job's error and returns status. */
+fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,
+                        ...) FV_PRINTF(5, 6);
+/* Refuses an empty image and one above max_pixels: to be called with the header's numbers, before any allocation. */
+fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w);
+/* Allocates job->image. */
+fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c);
+/* Remembers a decoder's warning: the first one's text is kept. */
+void fv_image_warn(fv_image_job *job, const char *text);
+
+/* Orientation (1 to 8) in a TIFF structure as EXIF has it ("II*\0..." or "MM\0*..."); 1 when absent or malformed. */
+int fv_exif_orientation(const uint8_t *data, size_t size);
+/* Turns the image so that its first row is the top and its first column the left side. */
+fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation);
+
+/* As fv_image_decode and fv_image_read, telling failures in *error instead of the context. */
+fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, const fv_decode_options *options,
+                                fv_image *image, fv_decode_notes *notes, fv_image_error *error);
+fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
+                              fv_decode_notes *notes, fv_image_error *error);
+/* The format that content belongs to, or NULL. */
+const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size);
+/* Whether a file of that name is usually of that format; true also for names without a known extension. */
+bool fv_image_extension_fits(const fv_image_format *format, const char *path);
+/* What content looks like ("HTML", "a GIF image"), for messages. Static storage. */
+const char *fv_image_looks_like(const uint8_t *data, size_t size);
+
+#endif
