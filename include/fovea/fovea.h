@@ -8,6 +8,7 @@
 #include <fovea/data.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
+#include <fovea/report.h>
 #include <fovea/status.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>

@@ -208,6 +208,8 @@ FV_API int64_t fv_model_parameters(const fv_model *model);
 FV_API int fv_model_tensor_count(const fv_model *model);
 FV_API fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trained);
 FV_API fv_tensor *fv_model_find_tensor(fv_model *model, const char *name);
+/** Whether a tensor belongs to the output layer: the part that depends on the number of classes. */
+FV_API bool fv_model_in_head(const fv_model *model, const char *name);
 /** The input's h, w, c. */
 FV_API void fv_model_input_size(const fv_model *model, int64_t *h, int64_t *w, int64_t *c);
 

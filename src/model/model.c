@@ -252,6 +252,14 @@ fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trai
     return model->slots[i].data;
 }
 
+bool fv_model_in_head(const fv_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_slots; i++)
+        if (strcmp(model->slots[i].name, name) == 0)
+            return model->slots[i].head;
+    return false;
+}
+
 fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)
 {
     fv_slot *slot = fv_model_slot(model, name);

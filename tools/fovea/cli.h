@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of the program share: options, context, messages, results. */
+#ifndef FOVEA_CLI_H
+#define FOVEA_CLI_H
+
+#include <signal.h>
+#include <stdio.h>
+
+#include <fovea/fovea.h>
+
+/* ---- options ---- */
+
+enum { MAX_CHANNELS = 16, MAX_SOURCES = 4096 };
+
+typedef struct list_option {
+    int count;
+    double value[MAX_CHANNELS];
+} list_option;
+
+/* Values of all options of all verbs; which verb takes which is in options.c. */
+typedef struct cli {
+    /* what */
+    const char *data, *model, *weights, *split, *source, *config, *name;
+    const char *positional[8];
+    int n_positional;
+    /* recipe */
+    int64_t epochs, batch_size, max_steps, seed, img_size[2], in_chans;
+    bool batch_auto;
+    int opt, sched, norm, init, resize;
+    const char *loss, *monitor;
+    double lr, momentum, eps, alpha, wd, l1, label_smoothing, huber_delta, drop;
+    list_option betas, mean, std;
+    bool nesterov, bias_decay, norm_decay, hflip, restore_best, partial, reset_head;
+    double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
+    int64_t crop_pad, patience, val_interval;
+    /* run */
+    const char *output, *experiment, *resume, *device;
+    bool force, allow_extra, allow_empty, ignore_exif, salvage;
+    int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
+    double max_bad;
+    int progress;
+    bool quiet, verbose, no_color, json, selftest, dot, graph, profile;
+    const char *trace;
+    /* predict, data */
+    int64_t topk, limit, train_count, test_count;
+    const char *sheet;
+    int out;
+    double seconds;
+} cli;
+
+enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
+enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET };
+enum { OUT_TEXT, OUT_JSON, OUT_CSV };
+
+/* A verb of the program. */
+typedef struct verb {
+    const char *name, *aliases; /* aliases separated by commas */
+    const char *summary;        /* one line */
+    const char *usage;          /* behind "fovea NAME" */
+    const char *examples;       /* lines */
+    unsigned mask;              /* bit in the option table */
+    int positionals;            /* how many bare words it takes */
+    int (*run)(cli *c);
+} verb;
+
+enum {
+    V_TRAIN = 1 << 0,
+    V_EVAL = 1 << 1,
+    V_PREDICT = 1 << 2,
+    V_INFO = 1 << 3,
+    V_DATA = 1 << 4,
+    V_RUNS = 1 << 5,
+    V_DOCTOR = 1 << 6,
+    V_VERSION = 1 << 7,
+    V_HELP = 1 << 8,
+    V_ANY = 0xffff
+};
+
+extern const verb verbs[]; /* ends with a NULL name */
+
+/*
+ * Reads the words behind the verb: --flag value, --flag=value, flag=value, -b 8; then the file of -c, whose settings
+ * count where no flag was given. Returns 0, or an exit code after a message.
+ */
+int options_read(const verb *v, int argc, char **argv, cli *c);
+/* Whether an option was given by flag or file. */
+bool option_given(const char *name);
+/* Every option that the verb takes with its value, as YAML; the caller frees. */
+char *options_yaml(const verb *v, const cli *c);
+void options_help(const verb *v, FILE *out);
+void options_free(void);
+
+/* ---- messages ---- */
+
+/* Reports a failed library call: "fovea: error[E3002]: ..." and its hint; returns the exit code. */
+int report(const fv_ctx *ctx, fv_status status);
+/* The same for the program's own findings. */
+int complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
+void warn(const char *format, ...) FV_PRINTF(1, 2);
+/* A line for the person watching (stderr), unless --quiet. */
+void note(const char *format, ...) FV_PRINTF(1, 2);
+extern bool cli_quiet;
+
+/* ---- context and signals ---- */
+
+/* Makes the context the options ask for. */
+fv_status context_open(const cli *c, fv_ctx **ctx);
+extern volatile sig_atomic_t caught_signal;
+/* From here on SIGINT, SIGTERM and SIGHUP ask the run to save and stop; a second SIGINT ends it at once. */
+void signals_catch(void);
+
+/* ---- models and data ---- */
+
+/* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
+fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_options *options, fv_model **model,
+                     bool *loaded);
+/* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
+fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
+
+/* ---- verbs ---- */
+int verb_train(cli *c);
+int verb_eval(cli *c);
+int verb_predict(cli *c);
+int verb_info(cli *c);
+int verb_data(cli *c);
+int verb_runs(cli *c);
+int verb_doctor(cli *c);
+int verb_version(cli *c);
+int verb_help(cli *c);
+
+#endif

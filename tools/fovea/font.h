@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small font for captions: printable ASCII, 5 x 7 dots. */
+#ifndef FOVEA_FONT_H
+#define FOVEA_FONT_H
+
+#include <stdint.h>
+
+enum { FONT_WIDTH = 5, FONT_HEIGHT = 7 };
+
+/* Rows of a character, most significant of the five bits on the left; a box for what is not in the font. */
+const uint8_t *font_glyph(char c);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea help and fovea version. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct {
+    const char *name, *text;
+} topics[] = {
+    {"data",
+     "What --data may be\n"
+     "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
+     "                      also training, valid, validation, evaluation; files are judged by content, not by name\n"
+     "  IDX                 PATH/train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...\n"
+     "  CIFAR binary        PATH/data_batch_*.bin[.gz], test_batch*.bin[.gz]\n"
+     "Class indices are the byte-wise sorted folder names of the training split; other splits are mapped by name.\n"},
+    {"config",
+     "Recipes (-c FILE)\n"
+     "  YAML lines `key: value`, the keys are the long flags of `fovea train`; lists in [a, b]; # begins a comment.\n"
+     "  The sections model:, data: and aug: may hold one more level. Flags on the command line win.\n"
+     "  Every run writes args.yaml, a recipe that repeats it.\n"},
+    {"environment", "Environment\n"
+                    "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
+                    "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
+                    "  FOVEA_LOG           topics to explain on standard error: plan\n"
+                    "  NO_COLOR, TERM=dumb plain progress\n"},
+};
+
+static const struct {
+    fv_status status;
+    const char *name;
+} codes[] = {
+#define ROW(name, number, text, cure) {FV_ERR_##name, #name},
+    FV_STATUS_LIST(ROW)
+#undef ROW
+};
+
+static int help_code(const char *word)
+{
+    long number = strtol(word + 1, NULL, 10);
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (-(long)codes[i].status != number)
+            continue;
+        printf("E%ld %s: %s.\nCure: %s.\nExit code: %d\n", number, codes[i].name, fv_status_text(codes[i].status),
+               fv_status_cure(codes[i].status), fv_status_exit_code(codes[i].status));
+        return 0;
+    }
+    return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help codes` lists them", "no message code %s", word);
+}
+
+static int help_all(void)
+{
+    printf("fovea %s: convolutional networks from image folder to product\n\nVerbs:\n", fv_version());
+    for (const verb *v = verbs; v->name; v++)
+        printf("  %-9s %s\n", v->name, v->summary);
+    printf("\n`fovea help VERB` shows the options. Topics: ");
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+        printf("%s, ", topics[i].name);
+    printf("codes.\n\nFirst steps:\n"
+           "  fovea data make digits --output digits\n"
+           "  fovea train --data digits --model mnist_cnn --epochs 3 --opt adam\n"
+           "  fovea predict --model runs/train/exp/weights/best.safetensors --source YOUR_IMAGE.png\n");
+    return 0;
+}
+
+static int help_verb(const verb *v)
+{
+    printf("fovea %s: %s\n\nUsage: fovea %s %s\n\n", v->name, v->summary, v->name, v->usage);
+    options_help(v, stdout);
+    printf("\nExamples:\n%s", v->examples);
+    if (v->mask == V_TRAIN || v->mask == V_INFO) {
+        const char *const *names = fv_zoo_names();
+        printf("\nArchitectures:");
+        for (int i = 0; names[i]; i++)
+            printf(" %s", names[i]);
+        printf("\n");
+    }
+    return 0;
+}
+
+int verb_help(cli *c)
+{
+    const char *word = c->positional[0];
+    if (!word)
+        return help_all();
+    if (word[0] == 'E' && isdigit((unsigned char)word[1]))
+        return help_code(word);
+    if (strcmp(word, "codes") == 0) {
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+            printf("E%-6d %s\n", -(int)codes[i].status, fv_status_text(codes[i].status));
+        return 0;
+    }
+    for (const verb *v = verbs; v->name; v++)
+        if (strcmp(v->name, word) == 0 && v->mask != V_DATA)
+            return help_verb(v);
+        else if (strcmp(v->name, word) == 0)
+            help_verb(v);
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+        if (strcmp(topics[i].name, word) == 0)
+            return printf("\n%s", topics[i].text) < 0;
+    return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists verbs and topics", "no help on '%s'", word);
+}
+
+int verb_version(cli *c)
+{
+    (void)c;
+    printf("fovea %s\n", fv_version());
+    return 0;
+}

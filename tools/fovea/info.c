@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea info: what a network is and costs. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static void count_text(double value, char text[32])
+{
+    static const char *const units[] = {"", " k", " M", " G", " T"};
+    int i = 0;
+    for (; value >= 10000 && i < 4; i++)
+        value /= 1000;
+    snprintf(text, 32, i ? "%.2f%s" : "%.0f%s", value, units[i]);
+}
+
+static void bytes_text(double bytes, char text[32])
+{
+    snprintf(text, 32,
+             bytes < 1048576      ? "%.1f kB"
+             : bytes < 1073741824 ? "%.1f MB"
+                                  : "%.2f GB",
+             bytes < 1048576      ? bytes / 1024
+             : bytes < 1073741824 ? bytes / 1048576
+                                  : bytes / 1073741824);
+}
+
+static void output_text(const fv_shape *shape, char text[96])
+{
+    fv_shape s = {.rank = shape->rank - 1};
+    for (int i = 0; i < s.rank; i++)
+        s.dim[i] = shape->dim[i + 1];
+    fv_shape_text(&s, text);
+}
+
+typedef struct totals {
+    double macs, flops;
+    int64_t activations, training, inference;
+} totals;
+
+static fv_status add_up(fv_model *model, int64_t batch, totals *t)
+{
+    *t = (totals){0};
+    for (int i = 0; i < fv_model_layer_count(model); i++) {
+        fv_layer_info l;
+        fv_model_layer(model, i, &l);
+        t->macs += l.macs;
+        t->flops += l.flops;
+        t->activations += l.activation_bytes;
+    }
+    FV_TRY(fv_model_memory(model, batch, true, &t->training));
+    return fv_model_memory(model, batch, false, &t->inference);
+}
+
+static void print_text(fv_model *model, int64_t batch, const totals *t)
+{
+    int64_t h, w, c;
+    char params[32], macs[32], flops[32], bytes[32], shape[96], field[48];
+    fv_model_input_size(model, &h, &w, &c);
+    printf("%s: input %lldx%lldx%lld, %lld classes\n\n", fv_model_name(model), (long long)h, (long long)w, (long long)c,
+           (long long)fv_model_classes(model));
+    printf("%-32s %-18s %-14s %12s %12s %11s %11s\n", "layer", "operator", "output", "parameters", "mult-adds",
+           "receptive", "activation");
+    for (int i = 0; i < fv_model_layer_count(model); i++) {
+        fv_layer_info l;
+        fv_model_layer(model, i, &l);
+        count_text(l.macs, macs);
+        bytes_text((double)l.activation_bytes, bytes);
+        output_text(&l.output, shape);
+        snprintf(field, sizeof field, l.receptive_field[0] == l.receptive_field[1] ? "%lld" : "%lldx%lld",
+                 (long long)l.receptive_field[0], (long long)l.receptive_field[1]);
+        printf("%-32.32s %-18s %-14s %12lld %12s %11s %11s\n", l.name, l.op, shape, (long long)l.parameters, macs,
+               field, bytes);
+    }
+    count_text(t->macs, macs);
+    count_text(t->flops, flops);
+    bytes_text((double)fv_model_parameters(model) * 4, params);
+    printf("\nparameters        %lld (%s)\nmultiply-adds     %s per image (%s floating-point operations)\n",
+           (long long)fv_model_parameters(model), params, macs, flops);
+    bytes_text((double)t->activations, bytes);
+    printf("activations       %s per image, all layers\n", bytes);
+    bytes_text((double)t->training, bytes);
+    printf("training memory   %s at batch size %lld\n", bytes, (long long)batch);
+    bytes_text((double)t->inference, bytes);
+    printf("inference memory  %s at batch size %lld\n", bytes, (long long)batch);
+}
+
+static void print_json(fv_model *model, int64_t batch, const totals *t)
+{
+    int64_t h, w, c;
+    fv_model_input_size(model, &h, &w, &c);
+    json_t *layers = json_array();
+    for (int i = 0; i < fv_model_layer_count(model); i++) {
+        fv_layer_info l;
+        char shape[96];
+        fv_model_layer(model, i, &l);
+        output_text(&l.output, shape);
+        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:[I,I], s:[I,I]}", "name", l.name,
+                                                "op", l.op, "output", shape, "parameters", (json_int_t)l.parameters,
+                                                "macs", (json_int_t)l.macs, "activation_bytes",
+                                                (json_int_t)l.activation_bytes, "receptive_field",
+                                                (json_int_t)l.receptive_field[0], (json_int_t)l.receptive_field[1],
+                                                "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]));
+    }
+    json_t *root = json_pack("{s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+                             fv_model_name(model), "input", (json_int_t)h, (json_int_t)w, (json_int_t)c, "classes",
+                             (json_int_t)fv_model_classes(model), "parameters", (json_int_t)fv_model_parameters(model),
+                             "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops, "activation_bytes",
+                             (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
+                             (json_int_t)t->training, "inference_bytes", (json_int_t)t->inference, "layers", layers);
+    json_dumpf(root, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(root);
+}
+
+/* Runs it on noise a few times and shows where the time goes. */
+static fv_status profile(fv_ctx *ctx, const cli *c, fv_model *model, int64_t batch)
+{
+    fv_session *s = NULL;
+    char *table = NULL, *trace = NULL;
+    int64_t h, w, channels;
+    fv_model_input_size(model, &h, &w, &channels);
+    fv_status status = fv_session_create(model, batch, &s);
+    if (status == FV_OK) {
+        float *x = fv_session_input(s);
+        for (int64_t i = 0; i < batch * h * w * channels; i++)
+            x[i] = (float)((i * 2654435761u) % 1000) / 500.0f - 1.0f;
+        status = fv_session_run(s);
+    }
+    if (status == FV_OK)
+        status = fv_session_profile(s, true, NULL, NULL);
+    for (int i = 0; status == FV_OK && i < 10; i++)
+        status = fv_session_run(s);
+    if (status == FV_OK)
+        status = fv_session_profile(s, false, &table, &trace);
+    if (status == FV_OK)
+        fputs(table, stdout);
+    if (status == FV_OK && c->trace) {
+        FILE *f = fopen(c->trace, "w");
+        if (!f || fputs(trace, f) < 0 || fclose(f) != 0)
+            status = (fv_status)-complain(FV_ERR_IO, NULL, "%s: cannot be written", c->trace);
+        else
+            note("%s: load it in chrome://tracing", c->trace);
+    }
+    fv_text_free(ctx, table);
+    fv_text_free(ctx, trace);
+    fv_session_destroy(&s);
+    return status;
+}
+
+static fv_status selftest(fv_model *model)
+{
+    double difference;
+    FV_TRY(fv_model_selftest(model, &difference));
+    printf("self-test: ok, largest difference %.3g\n", difference);
+    return FV_OK;
+}
+
+static fv_status show(fv_ctx *ctx, cli *c, const char *name, fv_model **model)
+{
+    bool loaded;
+    totals t;
+    fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                              .channels = c->in_chans,
+                              .dropout = option_given("drop") ? c->drop : -1};
+    int64_t batch = c->batch_auto ? 1 : c->batch_size;
+    FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
+    if (!loaded)
+        FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
+    if (c->weights)
+        FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));
+    if (c->selftest)
+        return selftest(*model);
+    if (c->profile)
+        return profile(ctx, c, *model, batch);
+    if (c->graph || c->dot) {
+        char *text;
+        FV_TRY(fv_model_text(*model, c->dot, &text));
+        fputs(text, stdout);
+        fv_text_free(ctx, text);
+        return FV_OK;
+    }
+    FV_TRY(add_up(*model, batch, &t));
+    c->json ? print_json(*model, batch, &t) : print_text(*model, batch, &t);
+    return FV_OK;
+}
+
+int verb_info(cli *c)
+{
+    fv_ctx *ctx;
+    fv_model *model = NULL;
+    const char *name = c->positional[0] ? c->positional[0] : option_given("model") ? c->model : NULL;
+    if (!name)
+        return complain(FV_ERR_USAGE, NULL, "fovea info: which network? give a NAME or FILE");
+    fv_status status = context_open(c, &ctx);
+    if (status != FV_OK)
+        return fv_status_exit_code(status);
+    status = show(ctx, c, name, &model);
+    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(ctx, status);
+    fv_model_destroy(&model);
+    fv_ctx_destroy(&ctx);
+    return code;
+}

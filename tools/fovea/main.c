@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea: the command line. Picks the verb; messages, context and signals of all verbs. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+const verb verbs[] = {
+    {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
+     "  fovea train --data mnist --model mnist_cnn --epochs 5 --opt adam --lr 1e-3\n"
+     "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
+     "  fovea train -c runs/train/exp/args.yaml --resume auto\n",
+     V_TRAIN, 0, verb_train},
+    {"eval", "val,test,validate", "top-1, top-5 and loss on a split",
+     "--data PATH --model FILE [--split NAME] [options]",
+     "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n", V_EVAL, 0,
+     verb_eval},
+    {"predict", NULL, "classify images", "--model FILE (--source PATH | --data PATH --split NAME) [options]",
+     "  fovea predict --model best.safetensors --source cat.jpg --topk 3\n"
+     "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n",
+     V_PREDICT, 1, verb_predict},
+    {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
+     "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
+    {"data", NULL, "make or check data", "make digits --output DIR | check PATH [options]",
+     "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
+    {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
+     "  fovea runs\n  fovea runs diff runs/train/exp runs/train/exp2\n", V_RUNS, 3, verb_runs},
+    {"doctor", "checks", "processor, threads, memory, library versions", "[--json]", "  fovea doctor\n", V_DOCTOR, 0,
+     verb_doctor},
+    {"version", NULL, "the version", "", "  fovea version\n", V_VERSION, 0, verb_version},
+    {"help", NULL, "help on a verb, a message code (E3002) or a topic", "[VERB | CODE | data | config]",
+     "  fovea help train\n  fovea help E3002\n", V_HELP, 1, verb_help},
+    {0},
+};
+
+bool cli_quiet;
+
+/* ---- messages ---- */
+
+static void print_failure(fv_status status, const char *text, const char *hint)
+{
+    fprintf(stderr, "fovea: error[E%d]: %s\n", -(int)status, *text ? text : fv_status_text(status));
+    if (!hint || !*hint)
+        hint = fv_status_cure(status);
+    if (*hint && strcmp(hint, "see the message") != 0)
+        fprintf(stderr, "hint: %s\n", hint);
+}
+
+int report(const fv_ctx *ctx, fv_status status)
+{
+    print_failure(status, ctx ? fv_ctx_error(ctx) : "", ctx ? fv_ctx_hint(ctx) : "");
+    return fv_status_exit_code(status);
+}
+
+int complain(fv_status status, const char *hint, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    print_failure(status, text, hint);
+    return fv_status_exit_code(status);
+}
+
+void warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("fovea: warning: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+void note(const char *format, ...)
+{
+    va_list args;
+    if (cli_quiet)
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+/* ---- context ---- */
+
+static void log_line(void *user, fv_log_level level, const char *topic, const char *line)
+{
+    const cli *c = user;
+    if (level == FV_LOG_WARN)
+        warn("%s", line);
+    else if (level == FV_LOG_ERROR)
+        fprintf(stderr, "fovea: %s\n", line);
+    else if (level == FV_LOG_DEBUG)
+        fprintf(stderr, "%s: %s\n", topic, line);
+    else if (!c->quiet)
+        fprintf(stderr, "%s\n", line);
+}
+
+fv_status context_open(const cli *c, fv_ctx **ctx)
+{
+    fv_ctx_options options = {.log = log_line, .log_user = (void *)c, .threads = (int)c->threads, .memory = c->memory};
+    fv_status status = fv_ctx_create(&options, ctx);
+    if (status != FV_OK) {
+        const char *isa = getenv("FOVEA_CPU");
+        if (status == FV_ERR_VALUE && isa)
+            complain(status, "unset FOVEA_CPU, or see `fovea doctor` for what this processor has",
+                     "FOVEA_CPU=%s: unknown, or not supported by this processor", isa);
+        else
+            report(NULL, status);
+    }
+    return status;
+}
+
+/* ---- signals ---- */
+
+volatile sig_atomic_t caught_signal;
+
+static void on_signal(int number)
+{
+    if (caught_signal && number == SIGINT)
+        _exit(130);
+    caught_signal = number;
+}
+
+void signals_catch(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+/* ---- models and data ---- */
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_options *options, fv_model **model,
+                     bool *loaded)
+{
+    *loaded = false;
+    (void)c;
+    if (has_suffix(name, ".yaml") || has_suffix(name, ".yml"))
+        return fv_model_read_architecture(ctx, name, options, model);
+    if (!strchr(name, '/') && !strchr(name, '.'))
+        return fv_model_zoo(ctx, name, options, model);
+    *loaded = true;
+    return fv_model_load(ctx, name, model);
+}
+
+fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
+{
+    static const char *names[100000];
+    fv_dataset_options o = {.split = split,
+                            .val_split = c->val_split,
+                            .seed = (uint64_t)c->seed,
+                            .allow_extra = c->allow_extra,
+                            .allow_empty = c->allow_empty,
+                            .max_bad = c->max_bad,
+                            .decode = {c->max_pixels, c->ignore_exif, c->salvage}};
+    if (classes_of) {
+        o.n_classes = fv_model_classes(classes_of);
+        o.n_classes = o.n_classes < 100000 ? o.n_classes : 100000;
+        for (int64_t i = 0; i < o.n_classes; i++)
+            names[i] = fv_model_class_name(classes_of, i);
+        o.classes = names;
+    }
+    return fv_dataset_open(ctx, c->data, &o, dataset);
+}
+
+/* ---- the program ---- */
+
+static const verb *find_verb(const char *name)
+{
+    for (const verb *v = verbs; v->name; v++) {
+        if (strcmp(v->name, name) == 0)
+            return v;
+        for (const char *a = v->aliases; a; a = strchr(a, ',') ? strchr(a, ',') + 1 : NULL)
+            if (strlen(name) == strcspn(a, ",") && strncmp(a, name, strlen(name)) == 0)
+                return v;
+    }
+    return NULL;
+}
+
+static int run_verb(const verb *v, int argc, char **argv)
+{
+    static cli c;
+    int code = options_read(v, argc, argv, &c);
+    if (code < 0)
+        code = verb_help(&c);
+    else if (code == 0)
+        code = v->run(&c);
+    options_free();
+    if (fflush(stdout) != 0 && code == 0 && errno != EPIPE)
+        code = complain(FV_ERR_IO, NULL, "standard output: %s", strerror(errno));
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    signal(SIGPIPE, SIG_IGN);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const verb *v = find_verb(name);
+    if (!v) {
+        const char *names[sizeof verbs / sizeof verbs[0]];
+        int n = 0;
+        for (const verb *w = verbs; w->name; w++)
+            names[n++] = w->name;
+        names[n] = NULL;
+        const char *nearest = fv_nearest(name, names);
+        return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists the verbs", "no verb '%s'%s%s%s", name,
+                        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    }
+    return run_verb(v, argc > 2 ? argc - 2 : 0, argv + 2);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea predict: images to classes. A file that cannot be read is reported in its place; the others are done; exit 3 at
+ * the end. */
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "sheet.h"
+
+typedef struct prediction {
+    cli *c;
+    fv_ctx *ctx;
+    fv_model *model;
+    fv_dataset *data;
+    float *probability;
+    int64_t *order;
+    int64_t classes, topk, done, bad;
+    sheet *sheet;
+} prediction;
+
+/* ---- output ---- */
+
+static void csv_field(const char *text)
+{
+    if (!strpbrk(text, ",\"\n\r")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (const char *p = text; *p; p++)
+        *p == '"' ? (void)fputs("\"\"", stdout) : (void)putchar(*p);
+    putchar('"');
+}
+
+/* Names that are not UTF-8 are shown with '?' for the bytes that JSON cannot carry. */
+static json_t *json_name(const char *text)
+{
+    json_t *s = json_string(text);
+    if (s)
+        return s;
+    char copy[4096];
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *p = copy; *p; p++)
+        *p = (unsigned char)*p < 0x80 ? *p : '?';
+    return json_string(copy);
+}
+
+static void print_bad(const prediction *p, const char *name, const char *error)
+{
+    if (p->c->out == OUT_JSON) {
+        json_t *line = json_pack("{s:o, s:o}", "file", json_name(name), "error", json_name(error));
+        json_dumpf(line, stdout, JSON_COMPACT);
+        json_decref(line);
+        putchar('\n');
+    } else if (p->c->out == OUT_CSV) {
+        csv_field(name);
+        printf(",,,");
+        csv_field(error);
+        putchar('\n');
+    } else {
+        fprintf(stderr, "fovea: %s\n", error);
+    }
+}
+
+static void print_good(const prediction *p, const char *name)
+{
+    if (p->c->out == OUT_JSON) {
+        json_t *list = json_array(), *line;
+        for (int64_t k = 0; k < p->topk; k++)
+            json_array_append_new(
+                list, json_pack("{s:o, s:I, s:f}", "class", json_name(fv_model_class_name(p->model, p->order[k])),
+                                "index", (json_int_t)p->order[k], "probability", (double)p->probability[p->order[k]]));
+        line = json_pack("{s:o, s:o}", "file", json_name(name), "predictions", list);
+        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        json_decref(line);
+        putchar('\n');
+        return;
+    }
+    for (int64_t k = 0; k < p->topk; k++) {
+        const char *class = fv_model_class_name(p->model, p->order[k]);
+        double probability = p->probability[p->order[k]];
+        if (p->c->out == OUT_CSV) {
+            csv_field(name);
+            putchar(',');
+            csv_field(class);
+            printf(",%.9g,\n", probability);
+        } else {
+            printf("%s%s %s %.1f%%", k ? "," : name, k ? "" : ":", class, 100 * probability);
+        }
+    }
+    if (p->c->out == OUT_TEXT)
+        putchar('\n');
+}
+
+/* ---- one image ---- */
+
+static void rank(prediction *p)
+{
+    for (int64_t k = 0; k < p->topk; k++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < p->classes; i++) {
+            bool taken = false;
+            for (int64_t q = 0; q < k; q++)
+                taken = taken || p->order[q] == i;
+            if (!taken && (best < 0 || p->probability[i] > p->probability[best]))
+                best = i;
+        }
+        p->order[k] = best;
+    }
+}
+
+static fv_status predict_one(prediction *p, const char *name, fv_image *image, fv_status status, const char *truth)
+{
+    if (status == FV_OK)
+        status = fv_predict(p->model, image, p->probability);
+    if (status != FV_OK) {
+        if (status == FV_ERR_NO_MEMORY)
+            return status;
+        p->bad++;
+        print_bad(p, name, fv_ctx_error(p->ctx));
+        return FV_OK;
+    }
+    rank(p);
+    print_good(p, name);
+    if (p->sheet)
+        status =
+            sheet_add(p->sheet, image, fv_model_class_name(p->model, p->order[0]), p->probability[p->order[0]], truth);
+    p->done++;
+    fv_image_free(p->ctx, image);
+    return status;
+}
+
+static bool enough(const prediction *p)
+{
+    return p->c->limit > 0 && p->done + p->bad >= p->c->limit;
+}
+
+static fv_status predict_file(prediction *p, const char *path)
+{
+    fv_image image = {0};
+    fv_decode_options o = {p->c->max_pixels, p->c->ignore_exif, p->c->salvage};
+    fv_status status = fv_image_read(p->ctx, path, &o, &image, NULL);
+    return predict_one(p, path, &image, status, NULL);
+}
+
+/* ---- sources ---- */
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && strcmp(entry->d_name, "Thumbs.db") != 0;
+}
+
+static fv_status predict_folder(prediction *p, const char *path)
+{
+    struct dirent **entries;
+    int n = scandir(path, &entries, visible, by_name);
+    fv_status status = FV_OK;
+    if (n < 0)
+        return (fv_status)-complain(FV_ERR_IO, NULL, "%s: %s", path, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char *name = NULL;
+        struct stat st;
+        if (status == FV_OK && !enough(p) && asprintf(&name, "%s/%s", path, entries[i]->d_name) > 0 &&
+            stat(name, &st) == 0)
+            status = S_ISDIR(st.st_mode) ? predict_folder(p, name) : predict_file(p, name);
+        free(name);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static fv_status predict_list(prediction *p, FILE *f)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t n;
+    fv_status status = FV_OK;
+    while (status == FV_OK && !enough(p) && (n = getline(&line, &capacity, f)) > 0) {
+        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+            line[--n] = 0;
+        if (n > 0)
+            status = predict_file(p, line);
+    }
+    free(line);
+    return status;
+}
+
+static fv_status predict_source(prediction *p)
+{
+    const char *source = p->c->source;
+    struct stat st;
+    if (strcmp(source, "-") == 0)
+        return predict_list(p, stdin);
+    if (stat(source, &st) != 0)
+        return (fv_status)-complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source,
+                                    strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return predict_folder(p, source);
+    size_t n = strlen(source);
+    if (n < 4 || strcmp(source + n - 4, ".txt") != 0)
+        return predict_file(p, source);
+    FILE *f = fopen(source, "r");
+    if (!f)
+        return (fv_status)-complain(FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
+    fv_status status = predict_list(p, f);
+    fclose(f);
+    return status;
+}
+
+static fv_status predict_data(prediction *p)
+{
+    fv_status status = data_open(p->ctx, p->c, p->c->split ? p->c->split : "test", p->model, &p->data);
+    for (int64_t i = 0; status == FV_OK && i < fv_dataset_count(p->data) && !enough(p); i++) {
+        char name[1024];
+        fv_image image = {0};
+        fv_dataset_sample_name(p->data, i, name, sizeof name);
+        int32_t label = fv_dataset_label(p->data, i);
+        status = fv_dataset_image(p->data, i, &image, NULL);
+        status = predict_one(p, name, &image, status, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
+    }
+    return status;
+}
+
+/* ---- the verb ---- */
+
+static fv_status predict(prediction *p)
+{
+    cli *c = p->c;
+    bool loaded;
+    FV_TRY(model_open(p->ctx, c, c->model, NULL, &p->model, &loaded));
+    if (!loaded)
+        return (fv_status)-complain(FV_ERR_MODEL, "train it first, or give a .safetensors file",
+                                    "%s is an architecture without weights", c->model);
+    p->classes = fv_model_classes(p->model);
+    p->topk = c->topk < p->classes ? c->topk : p->classes;
+    p->probability = calloc((size_t)p->classes + 1, sizeof(float));
+    p->order = calloc((size_t)p->topk + 1, sizeof(int64_t));
+    if (!p->probability || !p->order)
+        return FV_ERR_NO_MEMORY;
+    if (c->sheet && !(p->sheet = sheet_create()))
+        return FV_ERR_NO_MEMORY;
+    if (c->out == OUT_CSV)
+        puts("file,class,probability,error");
+    FV_TRY(c->source ? predict_source(p) : predict_data(p));
+    if (p->sheet && p->done) {
+        FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
+        note("%s: %lld images with predictions", c->sheet, (long long)p->done);
+    }
+    return FV_OK;
+}
+
+int verb_predict(cli *c)
+{
+    prediction p = {.c = c};
+    if (c->positional[0] && !c->source)
+        c->source = c->positional[0];
+    if (c->json)
+        c->out = OUT_JSON;
+    if (!option_given("model") || (!c->source && !c->data))
+        return complain(FV_ERR_USAGE, NULL,
+                        "fovea predict: --model FILE and one of --source PATH or --data PATH are needed");
+    if (c->source && c->data)
+        return complain(FV_ERR_CONFLICT, NULL, "fovea predict: give --source or --data, not both");
+    fv_status status = context_open(c, &p.ctx);
+    if (status != FV_OK)
+        return fv_status_exit_code(status);
+    status = predict(&p);
+    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(p.ctx, status);
+    if (code == 0 && p.bad) {
+        warn("%lld of %lld images could not be read", (long long)p.bad, (long long)(p.bad + p.done));
+        code = 3;
+    }
+    sheet_destroy(p.sheet);
+    free(p.probability);
+    free(p.order);
+    fv_dataset_destroy(&p.data);
+    fv_model_destroy(&p.model);
+    fv_ctx_destroy(&p.ctx);
+    return code;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run_dir.h"
+
+#include <string.h>
+#include <unistd.h>
+
+fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
+{
+    const char *root = c->output ? c->output : "runs/train", *name = c->experiment ? c->experiment : "exp";
+    int n;
+    (void)ctx;
+    if (c->resume && strcmp(c->resume, "auto") != 0) {
+        n = snprintf(dir, size, "%s", c->resume);
+        if (n > 0 && (size_t)n < size && access(dir, F_OK) != 0)
+            return (fv_status)-complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
+                                        "--resume %s: no such run folder", c->resume);
+    } else {
+        n = snprintf(dir, size, "%s/%s", root, name);
+        for (int i = 2; !c->resume && n > 0 && (size_t)n < size && access(dir, F_OK) == 0; i++)
+            n = snprintf(dir, size, "%s/%s%d", root, name, i);
+    }
+    if (n < 0 || (size_t)n >= size)
+        return (fv_status)-complain(FV_ERR_VALUE, NULL, "--output, --experiment: the path is too long");
+    return FV_OK;
+}
+
+fv_status run_check_head(fv_ctx *ctx, const cli *c, const fv_model *model, const fv_load_report *report)
+{
+    int bad = 0, loaded = 0;
+    const char *first = NULL;
+    (void)ctx;
+    for (int i = 0; i < fv_load_report_count(report); i++) {
+        const fv_load_row *row = fv_load_report_row(report, i);
+        loaded += row->verdict == FV_LOADED;
+        if (row->verdict == FV_LOADED || row->verdict == FV_UNUSED || fv_model_in_head(model, row->name))
+            continue;
+        first = first ? first : row->name;
+        bad++;
+    }
+    if (loaded == 0)
+        return (fv_status)-complain(FV_ERR_MODEL_MISMATCH, "choose the --model these weights belong to",
+                                    "%s: not one tensor fits %s", c->weights ? c->weights : c->model,
+                                    fv_model_name(model));
+    if (bad == 0 || c->partial)
+        return FV_OK;
+    return (fv_status)-complain(FV_ERR_MODEL_MISMATCH,
+                                "choose the --model these weights belong to, or accept the rest with --partial",
+                                "%s: %d tensors beside the output layer do not fit %s, first '%s' (table above)",
+                                c->weights ? c->weights : c->model, bad, fv_model_name(model), first);
+}
+
+fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *options, fv_model **model)
+{
+    fv_pipeline pipeline = *fv_model_pipeline(*model);
+    fv_zoo_options o = *options;
+    fv_load_report *report = NULL;
+    fv_model *fresh = NULL;
+    if (!o.img_size[0]) {
+        o.img_size[0] = pipeline.h;
+        o.img_size[1] = pipeline.w;
+    }
+    o.channels = o.channels ? o.channels : pipeline.c;
+    FV_TRY(fv_model_zoo(ctx, fv_model_name(*model), &o, &fresh));
+    fv_status status = fv_model_init(fresh, (uint64_t)c->seed, (fv_init)c->init);
+    if (status == FV_OK)
+        status = fv_model_load_weights(fresh, c->model, true, &report);
+    if (status == FV_OK)
+        status = run_check_head(ctx, c, fresh, report);
+    pipeline.h = o.img_size[0];
+    pipeline.w = o.img_size[1];
+    if (status == FV_OK)
+        status = fv_model_set_pipeline(fresh, &pipeline);
+    fv_load_report_destroy(&report);
+    if (status != FV_OK) {
+        fv_model_destroy(&fresh);
+        return status;
+    }
+    note("--reset-head: new output layer for %lld classes", (long long)o.classes);
+    fv_model_destroy(model);
+    *model = fresh;
+    return FV_OK;
+}

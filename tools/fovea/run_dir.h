@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a run goes, and how a new output layer meets old weights. */
+#ifndef FOVEA_RUN_DIR_H
+#define FOVEA_RUN_DIR_H
+
+#include "cli.h"
+
+/* runs/train/exp, exp2, ... (never an existing one), or the very folder when resuming. */
+fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size);
+/* MODEL_MISMATCH with the table unless everything but the output layer was loaded, or --partial. */
+fv_status run_check_head(fv_ctx *ctx, const cli *c, const fv_model *model, const fv_load_report *report);
+/* Replaces *model, loaded from a file, by its architecture with another output layer and the file's other weights. */
+fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *options, fv_model **model);
+
+#endif

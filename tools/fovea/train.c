@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea train: data, model, weights and recipe put together. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "progress.h"
+#include "run_dir.h"
+
+typedef struct job {
+    cli *c;
+    fv_ctx *ctx;
+    fv_model *model;
+    fv_dataset *train, *val;
+    progress progress;
+    fv_report *report;
+    char dir[4096];
+    char *arguments;
+    int interrupt;
+} job;
+
+/* ---- data ---- */
+
+static fv_status open_data(job *j)
+{
+    cli *c = j->c;
+    bool has_val = false;
+    FV_TRY(fv_dataset_has_split(j->ctx, c->data, "val", &has_val));
+    if (has_val && option_given("val-split"))
+        return (fv_status)-complain(FV_ERR_CONFLICT, NULL,
+                                    "--val-split %g: %s has a val split of its own; drop the flag", c->val_split,
+                                    c->data);
+    if (has_val)
+        c->val_split = 0;
+    return data_open(j->ctx, c, "train", NULL, &j->train);
+}
+
+static fv_status open_val(job *j)
+{
+    bool has_val = false;
+    FV_TRY(fv_dataset_has_split(j->ctx, j->c->data, "val", &has_val));
+    if (!has_val && j->c->val_split == 0)
+        return FV_OK;
+    return data_open(j->ctx, j->c, "val", j->model, &j->val);
+}
+
+/* ---- model ---- */
+
+/* The architecture for --model auto. */
+static const char *suggest_model(const fv_dataset *data)
+{
+    int64_t h, w, c;
+    fv_dataset_size(data, &h, &w, &c);
+    if (h > 0 && h <= 32 && c == 1)
+        return "mnist_cnn";
+    return h > 0 && h <= 64 ? "resnet20" : "mobilenet_v2";
+}
+
+static fv_status set_classes(job *j)
+{
+    int64_t n = fv_dataset_classes(j->train);
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    if (!names)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        names[i] = fv_dataset_class_name(j->train, i);
+    fv_status status = fv_model_set_class_names(j->model, names, n);
+    free(names);
+    return status;
+}
+
+/* Rejects, before anything is trained, a model file whose classes are not the data's; shows both lists. */
+static fv_status compare_classes(job *j)
+{
+    int64_t have = fv_model_classes(j->model), data = fv_dataset_classes(j->train);
+    bool same = have == data;
+    for (int64_t i = 0; same && i < have; i++)
+        same = strcmp(fv_model_class_name(j->model, i), fv_dataset_class_name(j->train, i)) == 0;
+    if (same)
+        return FV_OK;
+    char lists[2][512] = {"", ""};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < (k ? data : have) && i < 10; i++) {
+            const char *name = k ? fv_dataset_class_name(j->train, i) : fv_model_class_name(j->model, i);
+            size_t used = strlen(lists[k]);
+            snprintf(lists[k] + used, sizeof lists[k] - used, "%s%s%s", i ? ", " : "", name, i == 9 ? ", ..." : "");
+        }
+    return (fv_status)-complain(FV_ERR_DATA_CLASSES,
+                                "add --reset-head to train a new output layer for the data's classes",
+                                "%s knows %lld classes (%s), %s has %lld (%s)", j->c->model, (long long)have, lists[0],
+                                j->c->data, (long long)data, lists[1]);
+}
+
+static void print_load_report(const cli *c, const fv_load_report *r)
+{
+    static const char *const words[] = {"loaded", "missing, starts anew", "not used", "shape differs, starts anew"};
+    int counts[4] = {0};
+    for (int i = 0; i < fv_load_report_count(r); i++) {
+        const fv_load_row *row = fv_load_report_row(r, i);
+        char a[96], b[96];
+        counts[row->verdict]++;
+        if (row->verdict == FV_LOADED && !c->verbose)
+            continue;
+        if (row->verdict == FV_SHAPE_MISMATCH)
+            note("  %-32s %s: model %s, file %s", row->name, words[row->verdict], fv_shape_text(&row->model_shape, a),
+                 fv_shape_text(&row->file_shape, b));
+        else
+            note("  %-32s %s", row->name, words[row->verdict]);
+    }
+    note("%s: %d tensors loaded, %d missing, %d of another shape, %d not used", c->weights, counts[FV_LOADED],
+         counts[FV_MISSING], counts[FV_SHAPE_MISMATCH], counts[FV_UNUSED]);
+}
+
+/* Missing tensors must belong to the output layer, or --partial must be given. */
+static fv_status load_weights(job *j)
+{
+    fv_load_report *r = NULL;
+    bool head_differs = fv_model_classes(j->model) != 0;
+    fv_status status = fv_model_load_weights(j->model, j->c->weights, j->c->partial || head_differs, &r);
+    if (status == FV_OK && r) {
+        print_load_report(j->c, r);
+        status = run_check_head(j->ctx, j->c, j->model, r);
+    }
+    fv_load_report_destroy(&r);
+    return status;
+}
+
+static fv_status open_model(job *j)
+{
+    cli *c = j->c;
+    bool loaded;
+    fv_zoo_options options = {.classes = fv_dataset_classes(j->train),
+                              .img_size = {c->img_size[0], c->img_size[1]},
+                              .channels = c->in_chans,
+                              .dropout = option_given("drop") ? c->drop : -1};
+    if (strcmp(c->model, "auto") == 0) {
+        c->model = suggest_model(j->train);
+        note("--model auto: %s", c->model);
+    }
+    FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
+    if (loaded && !c->reset_head)
+        FV_TRY(compare_classes(j));
+    if (loaded && c->reset_head)
+        FV_TRY(run_reset_head(j->ctx, c, &options, &j->model));
+    if (!loaded) {
+        FV_TRY(fv_model_init(j->model, (uint64_t)c->seed, (fv_init)c->init));
+        if (c->weights)
+            FV_TRY(load_weights(j));
+    }
+    return set_classes(j);
+}
+
+static fv_status set_pipeline(job *j)
+{
+    cli *c = j->c;
+    fv_pipeline p = *fv_model_pipeline(j->model);
+    float mean[16], std[16];
+    int norm = c->mean.count || c->std.count ? NORM_UNIT : c->norm;
+    if (norm == NORM_DATASET) {
+        /* Channels of the data and of the network may differ; the last known one stands for the rest. */
+        int64_t h, w, channels;
+        FV_TRY(fv_dataset_statistics(j->train, 0, mean, std));
+        fv_dataset_size(j->train, &h, &w, &channels);
+        for (int i = 0; i < 16; i++) {
+            p.mean[i] = mean[channels == 1 ? 0 : i];
+            p.std[i] = std[channels == 1 ? 0 : i];
+        }
+        note("--norm dataset: mean %.4f %.4f %.4f  std %.4f %.4f %.4f", p.mean[0], p.mean[1], p.mean[2], p.std[0],
+             p.std[1], p.std[2]);
+    }
+    static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f}, imagenet_std[3] = {0.229f, 0.224f, 0.225f};
+    for (int i = 0; i < 16; i++) {
+        if (norm == NORM_UNIT || norm == NORM_MINUS1_1) {
+            p.mean[i] = norm == NORM_UNIT ? 0.0f : 0.5f;
+            p.std[i] = norm == NORM_UNIT ? 1.0f : 0.5f;
+        } else if (norm == NORM_IMAGENET) {
+            p.mean[i] = imagenet_mean[i % 3];
+            p.std[i] = imagenet_std[i % 3];
+        }
+        if (c->mean.count)
+            p.mean[i] = (float)c->mean.value[i % c->mean.count];
+        if (c->std.count)
+            p.std[i] = (float)c->std.value[i % c->std.count];
+    }
+    p.ignore_exif = c->ignore_exif;
+    if (c->resize)
+        p.resize = c->resize == 1 ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
+    if (p.resize == FV_RESIZE_SHORT_CROP && p.resize_size < (p.h > p.w ? p.h : p.w))
+        p.resize_size = (p.h > p.w ? p.h : p.w);
+    return fv_model_set_pipeline(j->model, &p);
+}
+
+/* ---- recipe ---- */
+
+/* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
+ * silent. */
+static fv_status choose_batch(job *j)
+{
+    cli *c = j->c;
+    int64_t bytes = 0, limit = fv_ctx_memory_limit(j->ctx);
+    if (c->batch_auto) {
+        for (c->batch_size = 64; c->batch_size > 8 && fv_dataset_count(j->train) / c->batch_size < 10;)
+            c->batch_size /= 2;
+        while (c->batch_size > 1) {
+            fv_status status = fv_model_memory(j->model, c->batch_size, true, &bytes);
+            if (status == FV_OK && bytes <= limit)
+                break;
+            if (status != FV_OK && status != FV_ERR_OVER_BUDGET && status != FV_ERR_NO_MEMORY)
+                return status;
+            c->batch_size /= 2;
+        }
+        note("--batch-size auto: %lld", (long long)c->batch_size);
+    }
+    FV_TRY(fv_model_memory(j->model, c->batch_size, true, &bytes));
+    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576, (double)limit / 1073741824);
+    if (bytes > limit)
+        return (fv_status)-complain(FV_ERR_OVER_BUDGET, "use a smaller --batch-size, or raise --memory",
+                                    "batch size %lld needs %.1f MB, the limit is %.1f MB", (long long)c->batch_size,
+                                    (double)bytes / 1048576, (double)limit / 1048576);
+    return FV_OK;
+}
+
+static void choose_defaults(cli *c)
+{
+    static const double from_scratch[] = {0.1, 1e-3, 1e-3, 1e-3}, fine_tuning[] = {1e-3, 1e-4, 1e-4, 1e-4};
+    bool tuning = c->weights || strchr(c->model, '/') || strstr(c->model, ".safetensors");
+    if (!option_given("epochs") && tuning)
+        c->epochs = 20;
+    if (!option_given("lr"))
+        c->lr = (tuning ? fine_tuning : from_scratch)[c->opt < 4 ? c->opt : 1];
+    if (!option_given("momentum"))
+        c->momentum = c->opt == FV_SGD ? 0.9 : 0;
+    note("recipe: %s, lr %g%s, weight decay %g, %s schedule, %lld epochs", fv_optimizer_names()[c->opt], c->lr,
+         tuning && !option_given("lr") ? " (fine-tuning)" : "", c->wd, fv_schedule_names()[c->sched],
+         (long long)c->epochs);
+}
+
+static bool on_event(void *user, const fv_fit_event *e)
+{
+    job *j = user;
+    progress_event(&j->progress, e);
+    if (j->report)
+        fv_report_event(j->report, e);
+    j->interrupt = caught_signal != 0;
+    return false;
+}
+
+static fv_fit_options fit_options(job *j)
+{
+    cli *c = j->c;
+    return (fv_fit_options){.epochs = c->epochs,
+                            .batch_size = c->batch_size,
+                            .max_steps = c->max_steps,
+                            .seed = (uint64_t)c->seed,
+                            .optimizer = (fv_optimizer_kind)c->opt,
+                            .lr = c->lr,
+                            .momentum = c->momentum > 0 ? c->momentum : -1,
+                            .nesterov = c->nesterov,
+                            .beta1 = c->betas.value[0],
+                            .beta2 = c->betas.count > 1 ? c->betas.value[1] : 0.999,
+                            .eps = c->eps,
+                            .alpha = c->alpha,
+                            .weight_decay = c->wd,
+                            .l1 = c->l1,
+                            .decay_bias = c->bias_decay,
+                            .decay_norm = c->norm_decay,
+                            .schedule = (fv_schedule_kind)c->sched,
+                            .warmup_epochs = c->warmup_epochs,
+                            .warmup_lr = c->warmup_lr,
+                            .min_lr = c->min_lr,
+                            .decay_epochs = c->decay_epochs,
+                            .decay_rate = c->decay_rate,
+                            .loss = c->loss,
+                            .label_smoothing = c->label_smoothing,
+                            .huber_delta = c->huber_delta,
+                            .hflip = c->hflip,
+                            .crop_pad = c->crop_pad,
+                            .workers = (int)c->workers,
+                            .validation = j->val,
+                            .monitor = c->monitor,
+                            .patience = c->patience,
+                            .min_delta = c->min_delta,
+                            .restore_best = c->restore_best,
+                            .output = j->dir,
+                            .arguments = j->arguments,
+                            .recovery_interval = c->recovery_interval,
+                            .resume = c->resume != NULL,
+                            .force = c->force,
+                            .val_interval = c->val_interval,
+                            .on_event = on_event,
+                            .user = j,
+                            .interrupt = &j->interrupt};
+}
+
+/* ---- the end ---- */
+
+/* The best model on the test split, where the data has one: the number people want to see. */
+static fv_status final_test(job *j)
+{
+    bool has = false;
+    fv_model *best = NULL;
+    fv_dataset *test = NULL;
+    fv_metrics m;
+    char path[4200];
+    FV_TRY(fv_dataset_has_split(j->ctx, j->c->data, "test", &has));
+    if (!has)
+        return FV_OK;
+    snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
+    fv_status status = fv_model_load(j->ctx, path, &best);
+    if (status == FV_OK)
+        status = data_open(j->ctx, j->c, "test", best, &test);
+    if (status == FV_OK)
+        status = fv_evaluate(best, test, j->c->batch_size, (int)j->c->workers, &m);
+    if (status == FV_OK)
+        printf("test: %lld samples, top1 %.2f %%, top5 %.2f %%, loss %.4f\n", (long long)m.samples, 100 * m.top1,
+               100 * m.top5, m.loss);
+    fv_dataset_destroy(&test);
+    fv_model_destroy(&best);
+    return status;
+}
+
+static fv_status finish(job *j, const fv_fit_result *r, const char *monitor)
+{
+    bool percent = strstr(monitor, "top") != NULL;
+    if (r->best_epoch)
+        printf("best: epoch %lld, %s %.4g%s\n", (long long)r->best_epoch, monitor, r->best_metric * (percent ? 100 : 1),
+               percent ? " %" : "");
+    fv_status status = final_test(j);
+    printf("run: %s\nweights: %s/weights/best.safetensors\n", j->dir, j->dir);
+    note("use it:  fovea predict --model %s/weights/best.safetensors --source YOUR_IMAGE", j->dir);
+    return status;
+}
+
+static fv_status train(job *j)
+{
+    cli *c = j->c;
+    fv_fit_result result;
+    FV_TRY(open_data(j));
+    FV_TRY(open_model(j));
+    choose_defaults(c);
+    FV_TRY(set_pipeline(j));
+    FV_TRY(open_val(j));
+    FV_TRY(choose_batch(j));
+    FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
+    j->arguments = options_yaml(&verbs[0], c);
+    if (!j->arguments)
+        return FV_ERR_NO_MEMORY;
+    note("%s: %lld training images, %lld classes%s; %s: %lld parameters; %d threads, %s", c->data,
+         (long long)fv_dataset_count(j->train), (long long)fv_dataset_classes(j->train),
+         j->val ? "" : ", no validation set", fv_model_name(j->model), (long long)fv_model_parameters(j->model),
+         fv_ctx_threads(j->ctx), fv_ctx_isa(j->ctx));
+    FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
+    fv_fit_options options = fit_options(j);
+    signals_catch();
+    FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
+    return finish(j, &result, c->monitor ? c->monitor : j->val ? "val_top1" : "train_loss");
+}
+
+int verb_train(cli *c)
+{
+    job j = {.c = c};
+    if (!c->data)
+        return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea train: --data PATH is missing");
+    fv_status status = context_open(c, &j.ctx);
+    if (status != FV_OK)
+        return fv_status_exit_code(status);
+    j.progress = progress_make(c);
+    status = train(&j);
+    /* A small negative number: complain() has spoken already, and this is minus its exit code. */
+    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(j.ctx, status);
+    fv_report_destroy(&j.report);
+    free(j.arguments);
+    fv_dataset_destroy(&j.val);
+    fv_dataset_destroy(&j.train);
+    fv_model_destroy(&j.model);
+    fv_ctx_destroy(&j.ctx);
+    return code;
+}
