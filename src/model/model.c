@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FV_MAX_CLASSES 1000000
+
 static const fv_pipeline fv_default_pipeline = {
     .resize = FV_RESIZE_STRETCH,
     .antialias = true,
@@ -144,6 +146,9 @@ static fv_status number_classes(fv_model *model)
     const fv_shape *out = &model->graph->outputs[0]->shape;
     model->has_class_names = false;
     model->n_classes = out->dim[out->rank - 1];
+    if (model->n_classes > FV_MAX_CLASSES)
+        return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "model '%s': %lld classes: at most %d are supported",
+                       model->name, (long long)model->n_classes, FV_MAX_CLASSES);
     model->class_names = fv_arena_alloc(model->arena, (size_t)model->n_classes * sizeof *model->class_names);
     if (!model->class_names)
         return FV_ERR_NO_MEMORY;
@@ -155,12 +160,17 @@ static fv_status number_classes(fv_model *model)
     return FV_OK;
 }
 
-fv_status fv_model_complete(fv_model *model)
+fv_status fv_model_check(fv_model *model)
 {
     FV_TRY(fv_graph_verify(model->graph));
     FV_TRY(check_ends(model));
     FV_TRY(number_classes(model));
-    FV_TRY(fv_model_derive_slots(model));
+    return fv_model_derive_slots(model);
+}
+
+fv_status fv_model_complete(fv_model *model)
+{
+    FV_TRY(fv_model_check(model));
     for (int i = 0; i < model->n_slots; i++)
         FV_TRY(fv_tensor_create(model->ctx, FV_F32, &model->slots[i].shape, &model->slots[i].data));
     const fv_shape *in = &model->graph->vals[model->input.id]->shape;

@@ -109,7 +109,9 @@ fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, con
 fv_status fv_model_note_init(fv_model *model, int32_t val, fv_init init, double value);
 /* Takes *graph (also on failure) as the model's graph; the model must have none but the empty one. */
 void fv_model_take_graph(fv_model *model, fv_graph **graph);
-/* Checks the graph, derives the slots and allocates their tensors (zero). What fv_model_finish and loaders end with. */
+/* Checks the graph, numbers the classes and derives the slots. */
+fv_status fv_model_check(fv_model *model);
+/* fv_model_check, and allocates the slots' tensors (zero): what fv_model_finish and loaders end with. */
 fv_status fv_model_complete(fv_model *model);
 /* Derives slots, counters and head from the graph (no tensors yet). */
 fv_status fv_model_derive_slots(fv_model *model);
@@ -128,8 +130,9 @@ void fv_model_touch(fv_model *model);
 fv_binding fv_model_binding(fv_model *model);
 /* src [outer][mid][inner] -> dst [outer][inner][mid] for rows [begin, end) of outer; dst points at row begin. */
 void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
-/* dst [outer][mid][inner] <- src [outer][inner][mid], whole tensor. */
-void fv_slot_from_file(const fv_slot *slot, const float *src, float *dst);
+/* The way back: rows [begin, end) of dst [outer][mid][inner] from src [outer][inner][mid], which points at row begin.
+ */
+void fv_slot_from_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
 
 /* Fills a slot's tensor as `init` says (see fv_init). */
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value);

@@ -223,10 +223,11 @@ void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64
     }
 }
 
-void fv_slot_from_file(const fv_slot *slot, const float *src, float *dst)
+void fv_slot_from_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst)
 {
     const int64_t mid = slot->mid, inner = slot->inner, row = mid * inner;
-    for (int64_t o = 0; o < slot->outer; o++, src += row, dst += row) {
+    dst += begin * row;
+    for (int64_t o = begin; o < end; o++, src += row, dst += row) {
         if (mid == 1 || inner == 1) {
             memcpy(dst, src, (size_t)row * sizeof *dst);
             continue;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saving and loading whole models. */
+#include "io/safetensors_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+/* ---- saving ---- */
+
+static void write_graph(const fv_model *model, fv_str *out)
+{
+    fv_json j = {.out = out};
+    fv_graph_json(model->graph, &j);
+}
+
+static bool has_labels(const fv_model *model)
+{
+    return model->has_class_names;
+}
+
+static bool has_selftest(const fv_model *model)
+{
+    return model->selftest.vectors > 0;
+}
+
+static void write_format(const fv_model *model, fv_str *out)
+{
+    (void)model;
+    fv_str_append(out, FV_MODEL_FORMAT);
+}
+
+static void write_name(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, model->name);
+}
+
+#define FV_TEXTS 7
+static const struct {
+    const char *key;
+    void (*write)(const fv_model *model, fv_str *out);
+    bool (*present)(const fv_model *model); /* NULL: always */
+} fv_texts[FV_TEXTS] = {
+    {"fovea.format", write_format, NULL},
+    {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},
+    {"fovea.pipeline", fv_meta_pipeline, NULL},
+    {"fovea.labels", fv_meta_labels, has_labels},
+    {"fovea.init", fv_meta_init, NULL},
+    {"fovea.selftest", fv_meta_selftest, has_selftest},
+};
+
+static fv_status check_weights(const fv_model *model)
+{
+    for (int i = 0; i < model->n_slots; i++) {
+        const float *data = fv_slot_data(&model->slots[i]);
+        const int64_t count = fv_tensor_count(model->slots[i].data);
+        for (int64_t k = 0; k < count; k++) {
+            if (!isfinite(data[k]))
+                return fv_fail(model->ctx, FV_ERR_MODEL_NAN, "model '%s': tensor '%s': element %lld is %s: not saved",
+                               model->name, model->slots[i].name, (long long)k, isnan(data[k]) ? "NaN" : "infinite");
+        }
+    }
+    return FV_OK;
+}
+
+static void make_items(const fv_model *model, fv_st_item *items)
+{
+    for (int i = 0; i < model->n_slots; i++) {
+        const fv_slot *slot = &model->slots[i];
+        *items++ = (fv_st_item){.name = slot->name,
+                                .dtype = FV_ST_F32,
+                                .shape = slot->file_shape,
+                                .data = fv_slot_data(slot),
+                                .outer = slot->outer,
+                                .mid = slot->mid,
+                                .inner = slot->inner};
+    }
+    for (int i = 0; i < model->n_counters; i++)
+        *items++ = (fv_st_item){.name = model->counters[i].name,
+                                .dtype = FV_ST_I64,
+                                .shape = {.rank = 0},
+                                .data = &model->counters[i].value};
+}
+
+fv_status fv_model_save(fv_model *model, const char *path)
+{
+    fv_str text[FV_TEXTS] = {{0}};
+    fv_st_text texts[FV_TEXTS];
+    int64_t n_texts = 0, n_items = model->n_slots + model->n_counters;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
+    FV_TRY(check_weights(model));
+    FV_TRY(fv_selftest_record(model));
+    fv_st_item *items = fv_calloc(model->ctx, (size_t)n_items + 1, sizeof *items);
+    if (!items)
+        return FV_ERR_NO_MEMORY;
+    make_items(model, items);
+    fv_status status = FV_OK;
+    for (int i = 0; i < FV_TEXTS; i++) {
+        text[i].ctx = model->ctx;
+        if (status != FV_OK || (fv_texts[i].present && !fv_texts[i].present(model)))
+            continue;
+        fv_texts[i].write(model, &text[i]);
+        status = fv_str_status(&text[i]);
+        texts[n_texts++] = (fv_st_text){fv_texts[i].key, fv_str_get(&text[i])};
+    }
+    if (status == FV_OK)
+        status = fv_safetensors_write(model->ctx, path, items, n_items, texts, n_texts);
+    for (int i = 0; i < FV_TEXTS; i++)
+        fv_str_free(&text[i]);
+    fv_free(model->ctx, items);
+    return status;
+}
+
+/* ---- loading ---- */
+
+/* Parses the text of a key and hands it to `read`; an absent key is fine unless `required`. */
+static fv_status read_text(fv_model *model, const fv_safetensors *file, const char *key,
+                           fv_status (*read)(fv_model *model, const fv_doc *doc), bool required)
+{
+    fv_doc *doc = NULL;
+    const char *text = fv_safetensors_metadata(file, key);
+    if (!text && !required)
+        return FV_OK;
+    if (!text)
+        return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "'%s' is missing", key);
+    fv_status status = fv_doc_parse_json(model->ctx, key, text, strlen(text), &doc);
+    if (status == FV_OK)
+        status = read(model, doc);
+    fv_doc_destroy(&doc);
+    return status;
+}
+
+static fv_status read_graph(fv_model *model, const fv_doc *doc)
+{
+    fv_graph *graph = NULL;
+    FV_TRY(fv_graph_read_json(model->ctx, fv_op_find, doc, fv_doc_root(doc), &graph));
+    fv_model_take_graph(model, &graph);
+    return FV_OK;
+}
+
+static fv_status load(fv_model *model, const fv_safetensors *file)
+{
+    FV_TRY(fv_safetensors_verify(file, NULL));
+    FV_TRY(read_text(model, file, "fovea.graph", read_graph, true));
+    FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
+    FV_TRY(fv_model_check(model));
+    /* Sizes come from an untrusted text: believe only those that the file has the bytes for. */
+    for (int i = 0; i < model->n_slots; i++) {
+        const fv_st_entry *entry = fv_safetensors_find(file, model->slots[i].name);
+        if (!entry || !fv_shape_equal(&entry->shape, &model->slots[i].file_shape))
+            return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "tensor '%s' of the graph %s", model->slots[i].name,
+                           entry ? "has another shape in the file" : "is not in the file");
+    }
+    FV_TRY(fv_model_complete(model));
+    FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, true));
+    FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
+    FV_TRY(fv_weights_load(model, file, false, NULL));
+    return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
+}
+
+/* Whether the file is a model, and of a version that this build reads. */
+static fv_status check_format(fv_ctx *ctx, const fv_safetensors *file)
+{
+    const char *format = fv_safetensors_metadata(file, "fovea.format");
+    const char *path = fv_safetensors_name(file);
+    if (!format || !fv_safetensors_metadata(file, "fovea.graph"))
+        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_MODEL, "%s: weights only: it does not say of which network", path),
+                            "name the architecture: --model NAME --weights %s", path);
+    if (strcmp(format, FV_MODEL_FORMAT) != 0)
+        return fv_fail_hint(ctx,
+                            fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: model format '%.20s': this build reads format %s",
+                                    path, format, FV_MODEL_FORMAT),
+                            "use the version of fovea that wrote it, or a newer one");
+    return FV_OK;
+}
+
+fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **out)
+{
+    fv_safetensors *file = NULL;
+    fv_model *model = NULL;
+    *out = NULL;
+    FV_TRY(fv_safetensors_open(ctx, path, &file));
+    fv_status status = check_format(ctx, file);
+    if (status == FV_OK)
+        status = fv_model_create(ctx, &model);
+    if (status == FV_OK) {
+        const char *name = fv_safetensors_metadata(file, "fovea.name");
+        snprintf(model->name, sizeof model->name, "%s", name ? name : "model");
+        status = load(model, file);
+        /* What the builder would refuse is a defect of the file here. */
+        if (status != FV_OK && fv_status_exit_code(status) <= 3)
+            status = FV_ERR_MODEL_FORMAT;
+        if (status != FV_OK && strncmp(fv_ctx_error(ctx), path, strlen(path)) != 0)
+            fv_fail_prefix(ctx, status, path);
+    }
+    if (status != FV_OK)
+        fv_model_destroy(&model);
+    fv_safetensors_close(&file);
+    *out = model;
+    return status;
+}

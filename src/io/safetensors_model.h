@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Model files: what a model is besides its weights, as texts of a safetensors file. Keys: */
+#ifndef FV_IO_SAFETENSORS_MODEL_H
+#define FV_IO_SAFETENSORS_MODEL_H
+
+#include "io/safetensors.h"
+#include "model/model.h"
+
+/*
+ * fovea.format    "1"
+ * fovea.name      the architecture's name
+ * fovea.graph     the graph at batch 1, as fv_graph_json writes it
+ * fovea.pipeline  {h, w, c, resize, resize_size, antialias, ignore_exif, mean, std, background}
+ * fovea.labels    class names, a list; absent while the model has none
+ * fovea.init      {tensor: [scheme, value]} for tensors that do not start by "default"
+ * fovea.selftest  {seed, vectors, outputs, data}: data is base64 of vectors x outputs little-endian float32; input i of
+ *                 vector v is normal number i % 4 of Philox block (i / 4, v) under the seed, h w c order
+ * fovea.sha256    checksum of the tensor section
+ */
+#define FV_MODEL_FORMAT "1"
+
+/* Writers of the JSON texts. */
+void fv_meta_pipeline(const fv_model *model, fv_str *out);
+void fv_meta_labels(const fv_model *model, fv_str *out);
+void fv_meta_init(const fv_model *model, fv_str *out);
+void fv_meta_selftest(const fv_model *model, fv_str *out);
+
+/* Readers; `doc` is the text of the key. The model's graph is there, for the first three its slots as well. */
+fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc);
+fv_status fv_meta_read_labels(fv_model *model, const fv_doc *doc);
+fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc);
+fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
+
+/* Loads tensors by name; *report (NULL: not wanted) is made whenever the file was compared, also on MODEL_MISMATCH. */
+fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool partial, fv_load_report **report);
+
+#endif

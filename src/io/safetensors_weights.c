@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights by name, with a row in the report for each. All is compared and checked before anything changes. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/safetensors_model.h"
+
+/* Numbers checked at a time. */
+#define FV_CHECK_CHUNK ((int64_t)1 << 14)
+
+/* A tensor by its name, or as a network wrapped for several devices calls it. */
+static const fv_st_entry *find(const fv_safetensors *file, const char *name)
+{
+    char wrapped[512];
+    const fv_st_entry *entry = fv_safetensors_find(file, name);
+    if (!entry && (size_t)snprintf(wrapped, sizeof wrapped, "module.%s", name) < sizeof wrapped)
+        entry = fv_safetensors_find(file, wrapped);
+    return entry;
+}
+
+static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
+{
+    fv_load_row row = {.name = slot->name, .verdict = FV_MISSING, .head = slot->head, .model_shape = slot->file_shape};
+    if (!entry)
+        return row;
+    row.file_shape = entry->shape;
+    row.verdict = fv_shape_equal(&entry->shape, &slot->file_shape) ? FV_LOADED : FV_SHAPE_MISMATCH;
+    return row;
+}
+
+/* Whether the model has a place for a tensor of the file. */
+static bool is_known(fv_model *model, const char *name)
+{
+    if (fv_model_slot(model, name) || fv_model_counter(model, name))
+        return true;
+    return strncmp(name, "module.", 7) == 0 && is_known(model, name + 7);
+}
+
+static fv_status make_report(fv_model *model, const fv_safetensors *file, fv_load_report **report)
+{
+    FV_TRY(fv_load_report_create(model->ctx, report));
+    for (int i = 0; i < model->n_slots; i++) {
+        fv_load_row row = compare(&model->slots[i], find(file, model->slots[i].name));
+        FV_TRY(fv_load_report_add(*report, &row));
+    }
+    for (int64_t i = 0; i < fv_safetensors_count(file); i++) {
+        const fv_st_entry *entry = fv_safetensors_entry(file, i);
+        if (is_known(model, entry->name))
+            continue;
+        fv_load_row row = {.name = entry->name, .verdict = FV_UNUSED, .file_shape = entry->shape};
+        FV_TRY(fv_load_report_add(*report, &row));
+    }
+    return FV_OK;
+}
+
+/* The refusal, with the first tensor that is missing and the first of another shape. */
+static fv_status mismatch(fv_model *model, const fv_safetensors *file, const fv_load_report *report, int loaded)
+{
+    const fv_load_row *missing = NULL, *other = NULL;
+    char first[320] = "", second[512] = "", a[96], b[96];
+    bool only_head = loaded > 0;
+    int n = 0;
+    for (int i = 0; i < fv_load_report_count(report); i++) {
+        const fv_load_row *row = fv_load_report_row(report, i);
+        missing = !missing && row->verdict == FV_MISSING ? row : missing;
+        other = !other && row->verdict == FV_SHAPE_MISMATCH ? row : other;
+        if (row->verdict == FV_MISSING || row->verdict == FV_SHAPE_MISMATCH) {
+            n++;
+            only_head = only_head && row->head;
+        }
+    }
+    if (missing)
+        snprintf(first, sizeof first, ": '%.200s' is missing", missing->name);
+    if (other)
+        snprintf(second, sizeof second, "%s '%.200s' is %s in the file and %s in the model", missing ? "," : ":",
+                 other->name, fv_shape_text(&other->file_shape, a), fv_shape_text(&other->model_shape, b));
+    fv_status status = fv_fail(model->ctx, FV_ERR_MODEL_MISMATCH, "%s: %d of %d tensors do not fit '%s'%s%s",
+                               fv_safetensors_name(file), n, model->n_slots, model->name, first, second);
+    if (only_head)
+        return fv_fail_hint(model->ctx, status,
+                            "only the last layer differs, which depends on the number of classes: --reset-head starts "
+                            "it anew");
+    return fv_fail_hint(model->ctx, status,
+                        "choose the architecture that the file was made for; --partial loads the %d tensors that fit",
+                        loaded);
+}
+
+static fv_status check_finite(fv_model *model, const fv_safetensors *file, const fv_st_entry *entry, float *chunk)
+{
+    const int64_t count = fv_shape_count(&entry->shape);
+    for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
+        const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
+        FV_TRY(fv_safetensors_floats(file, entry, i, n, chunk));
+        for (int64_t k = 0; k < n; k++) {
+            if (!isfinite(chunk[k]))
+                return fv_fail(model->ctx, FV_ERR_MODEL_NAN, "%s: tensor '%s': element %" PRId64 " is %s",
+                               fv_safetensors_name(file), entry->name, i + k, isnan(chunk[k]) ? "NaN" : "infinite");
+        }
+    }
+    return FV_OK;
+}
+
+/* Reads the tensor into its slot, row by row of the file's order. */
+static fv_status fill(const fv_safetensors *file, const fv_st_entry *entry, const fv_slot *slot, float *row)
+{
+    float *dst = fv_slot_data(slot);
+    const int64_t size = slot->mid * slot->inner;
+    if (slot->mid == 1 || slot->inner == 1)
+        return fv_safetensors_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
+    for (int64_t o = 0; o < slot->outer; o++) {
+        FV_TRY(fv_safetensors_floats(file, entry, o * size, size, row));
+        fv_slot_from_file(slot, row, o, o + 1, dst);
+    }
+    return FV_OK;
+}
+
+static fv_status apply(fv_model *model, const fv_safetensors *file, const fv_load_report *report)
+{
+    int64_t size = FV_CHECK_CHUNK;
+    for (int i = 0; i < model->n_slots; i++) {
+        const int64_t row = model->slots[i].mid * model->slots[i].inner;
+        size = row > size ? row : size;
+    }
+    float *chunk = fv_malloc(model->ctx, (size_t)size * sizeof *chunk);
+    if (!chunk)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = FV_OK;
+    for (int pass = 0; status == FV_OK && pass < 2; pass++) {
+        for (int i = 0; status == FV_OK && i < model->n_slots; i++) {
+            const fv_st_entry *entry = find(file, model->slots[i].name);
+            if (fv_load_report_row(report, i)->verdict != FV_LOADED)
+                continue;
+            status = pass == 0 ? check_finite(model, file, entry, chunk) : fill(file, entry, &model->slots[i], chunk);
+        }
+    }
+    fv_free(model->ctx, chunk);
+    for (int i = 0; status == FV_OK && i < model->n_counters; i++) {
+        const fv_st_entry *entry = find(file, model->counters[i].name);
+        if (entry && fv_shape_count(&entry->shape) == 1)
+            status = fv_safetensors_integers(file, entry, 0, 1, &model->counters[i].value);
+    }
+    return status;
+}
+
+fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool partial, fv_load_report **out)
+{
+    fv_load_report *report = NULL;
+    int loaded = 0;
+    fv_status status = make_report(model, file, &report);
+    for (int i = 0; status == FV_OK && i < model->n_slots; i++)
+        loaded += fv_load_report_row(report, i)->verdict == FV_LOADED;
+    if (status == FV_OK && loaded < model->n_slots && (!partial || loaded == 0))
+        status = mismatch(model, file, report, loaded);
+    if (status == FV_OK) {
+        status = apply(model, file, report);
+        fv_model_touch(model);
+    }
+    if (out && (status == FV_OK || status == FV_ERR_MODEL_MISMATCH))
+        *out = report;
+    else
+        fv_load_report_destroy(&report);
+    return status;
+}
+
+fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report)
+{
+    fv_safetensors *file = NULL;
+    if (report)
+        *report = NULL;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: call fv_model_finish first",
+                       model->name);
+    FV_TRY(fv_safetensors_open(model->ctx, path, &file));
+    fv_status status = fv_safetensors_verify(file, NULL);
+    if (status == FV_OK)
+        status = fv_weights_load(model, file, partial, report);
+    fv_safetensors_close(&file);
+    return status;
+}
