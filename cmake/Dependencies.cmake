@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-# The required libraries (DESIGN section 6) as one interface target, static where the system offers an archive.
-find_package(PkgConfig REQUIRED)
+# The required libraries (DESIGN section 6) as two interface targets: fv_deps links shared libraries, fv_deps_static archives where the
+# system offers them (for the program; a shared libfovea cannot hold archives that are not position-independent).
 find_package(Threads REQUIRED)
-add_library(fv_deps INTERFACE)
-target_link_libraries(fv_deps INTERFACE Threads::Threads m)
+foreach(target fv_deps fv_deps_static)
+  add_library(${target} INTERFACE)
+  target_link_libraries(${target} INTERFACE Threads::Threads m)
+endforeach()
 
-function(fv_require name header archive)
+function(fv_require name header library)
   find_path(${name}_INCLUDE ${header})
-  if(FOVEA_STATIC_DEPS AND NOT FOVEA_SANITIZE)
-    find_library(${name}_LIBRARY NAMES lib${archive}.a ${archive})
-  else()
-    find_library(${name}_LIBRARY NAMES ${archive})
-  endif()
+  find_library(${name}_LIBRARY NAMES ${library})
   if(NOT ${name}_INCLUDE OR NOT ${name}_LIBRARY)
-    message(FATAL_ERROR "${name} (${header}, lib${archive}) is missing; './dev build' installs it on Debian and Ubuntu")
+    message(FATAL_ERROR "${name} (${header}, lib${library}) is missing; './dev build' installs it on Debian and Ubuntu")
+  endif()
+  find_library(${name}_ARCHIVE NAMES lib${library}.a ${library})
+  if(NOT FOVEA_STATIC_DEPS)
+    set(${name}_ARCHIVE ${${name}_LIBRARY} CACHE FILEPATH "" FORCE)
   endif()
   target_include_directories(fv_deps SYSTEM INTERFACE ${${name}_INCLUDE})
+  target_include_directories(fv_deps_static SYSTEM INTERFACE ${${name}_INCLUDE})
   target_link_libraries(fv_deps INTERFACE ${${name}_LIBRARY})
+  target_link_libraries(fv_deps_static INTERFACE ${${name}_ARCHIVE})
 endfunction()
 
-# Order matters for static archives: a library before what it uses.
+# Order matters for archives: a library before what it uses.
 fv_require(libyaml yaml.h yaml)
 fv_require(jansson jansson.h jansson)
 fv_require(libjpeg jpeglib.h jpeg)

@@ -194,7 +194,7 @@ static inline void fv_test_dir_remove(const char *path)
 /* "DIR/NAME" into one of eight static buffers. */
 static inline const char *fv_test_path(const char *dir, const char *name)
 {
-    static char paths[8][512];
+    static char paths[8][1024];
     static int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", dir, name);
