@@ -86,13 +86,13 @@ static void run_finalize(fvc *t)
         fvc_near(t, "1/sqrt(var + eps)", x.rstd, rstd, x.c, 2, 0);
         for (int64_t j = 0; j < x.c; j++) {
             double unbias = count > 1 ? (double)count / (double)(count - 1) : 1.0;
-            run_mean[j] = 0.9 * (double)x.gamma[j] + momentum * (double)x.mean[j];
-            run_var[j] = 0.9 * (double)x.beta[j] + momentum * unbias * (double)x.var[j];
+            run_mean[j] = 0.9 * (double)x.gamma[j] + momentum * mean[j];
+            run_var[j] = 0.9 * (double)x.beta[j] + momentum * unbias * var[j];
         }
         float *gamma = fvc_floats(t, x.c), *beta = fvc_floats(t, x.c);
         memcpy(gamma, x.gamma, (size_t)x.c * sizeof(float));
         memcpy(beta, x.beta, (size_t)x.c * sizeof(float));
-        t->k->norm->update(x.c, count, momentum, x.mean, x.var, gamma, beta);
+        t->k->norm->update(x.c, count, momentum, x.sum, x.square, gamma, beta);
         fvc_near(t, "running mean", gamma, run_mean, x.c, 2, 1e-3);
         fvc_near(t, "running variance", beta, run_var, x.c, 2, 1e-3);
         t->k->norm->rstd(x.c, eps, x.var, scale);
@@ -100,7 +100,7 @@ static void run_finalize(fvc *t)
         t->k->norm->coefficients(x.c, x.gamma, x.beta, x.mean, x.rstd, scale, shift);
         for (int64_t j = 0; j < x.c; j++) {
             mean[j] = (double)x.gamma[j] * (double)x.rstd[j];
-            var[j] = (double)x.beta[j] - (double)x.mean[j] * mean[j];
+            var[j] = (double)x.beta[j] - (double)x.mean[j] * (double)scale[j];
         }
         fvc_near(t, "scale", scale, mean, x.c, 1, 0);
         fvc_near(t, "shift", shift, var, x.c, 1, 0);

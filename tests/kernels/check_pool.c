@@ -13,7 +13,7 @@ typedef struct pool_case {
     fv_pool_shape d;
     int64_t src_size, dst_size;
     float *src, *dst;
-    int32_t *index;
+    uint8_t *index;
 } pool_case;
 
 static void pool_make(fvc *t, pool_case *x)
@@ -55,7 +55,7 @@ static void pool_make(fvc *t, pool_case *x)
     x->dst_size = d->n * d->p * d->q * d->c;
     x->src = fvc_floats(t, x->src_size);
     x->dst = fvc_floats(t, x->dst_size);
-    x->index = fvc_buffer(t, (size_t)x->dst_size * sizeof(int32_t), sizeof(int32_t));
+    x->index = fvc_buffer(t, (size_t)x->dst_size, 1);
 }
 
 /* Window of output o on one axis: taps [0, length) at origin + tap; `inside` of the padded image. */
@@ -103,8 +103,8 @@ static void visit_taps(const fv_pool_shape *d, visit_fn visit, void *arg)
 typedef struct pool_plain {
     const float *src, *d_dst;
     float *dst, *d_src;
-    int32_t *index;
-    const int32_t *given;
+    uint8_t *index;
+    const uint8_t *given;
 } pool_plain;
 
 static void take_max(void *arg, int64_t dst, int64_t src, int32_t tap, int64_t divisor, bool first)
@@ -113,7 +113,7 @@ static void take_max(void *arg, int64_t dst, int64_t src, int32_t tap, int64_t d
     (void)divisor;
     if (first || x->src[src] > x->dst[dst] || isnan(x->src[src])) {
         x->dst[dst] = x->src[src];
-        x->index[dst] = tap;
+        x->index[dst] = (uint8_t)tap;
     }
 }
 
@@ -174,7 +174,7 @@ static void run_max(fvc *t)
         pool_make(t, &x);
         fill(t, x.src, x.src_size, round % 3);
         float *want = fvc_floats(t, x.dst_size);
-        int32_t *index = fvc_buffer(t, (size_t)x.dst_size * sizeof(int32_t), sizeof(int32_t));
+        uint8_t *index = fvc_buffer(t, (size_t)x.dst_size, 1);
         pool_plain plain = {.src = x.src, .dst = want, .index = index};
         visit_taps(&x.d, take_max, &plain);
         int64_t rows = x.d.n * x.d.p, cut = fvc_int(t, 0, rows);
@@ -185,10 +185,14 @@ static void run_max(fvc *t)
         t->k->pool->max(&x.d, act, 0.0f, x.src, x.dst, NULL, 0, cut);
         t->k->pool->max(&x.d, act, 0.0f, x.src, x.dst, NULL, cut, rows);
         fvc_equal(t, "max", x.dst, want, x.dst_size);
+        if (x.d.adaptive) {
+            fvc_reset(t);
+            continue;
+        }
         t->k->pool->max(&x.d, act, 0.0f, x.src, x.dst, x.index, 0, cut);
         t->k->pool->max(&x.d, act, 0.0f, x.src, x.dst, x.index, cut, rows);
         fvc_equal(t, "max with index", x.dst, want, x.dst_size);
-        fvc_equal_bytes(t, "index", x.index, index, (size_t)x.dst_size * sizeof(int32_t));
+        fvc_equal_bytes(t, "index", x.index, index, (size_t)x.dst_size);
         fill(t, x.dst, x.dst_size, round % 3);
         float *d_src = fvc_floats(t, x.src_size), *d_want = fvc_floats(t, x.src_size);
         memset(d_want, 0, (size_t)x.src_size * sizeof(float));
@@ -250,6 +254,20 @@ static void run_global(fvc *t)
             d_want[i] = want[i % c] / (float)rows;
         t->k->pool->global_avg_grad(rows, c, want, d_src);
         fvc_equal(t, "global average gradient", d_src, d_want, rows * c);
+        fv_pool_shape d = {.n = 1, .h = rows, .w = 1, .c = c, .p = 1, .q = 1, .adaptive = true};
+        t->k->pool->max(&d, FV_ACT_IDENTITY, 0.0f, src, dst, NULL, 0, 1);
+        for (int64_t j = 0; j < c; j++) {
+            int64_t at = 0;
+            for (int64_t i = 0; i < rows; i++)
+                if (src[i * c + j] > src[at * c + j] || (isnan(src[i * c + j]) && !isnan(src[at * c + j])))
+                    at = i;
+            if (dst[j] != src[at * c + j] && !(isnan(dst[j]) && isnan(src[at * c + j])))
+                fvc_fail(t, "global maximum of channel %d is %a", (int)j, (double)dst[j]);
+            for (int64_t i = 0; i < rows; i++)
+                d_want[i * c + j] = i == at ? want[j] : 0.0f;
+        }
+        t->k->pool->global_max_grad(rows, c, src, dst, want, d_src);
+        fvc_equal(t, "global maximum gradient", d_src, d_want, rows * c);
         fvc_reset(t);
     }
 }
@@ -312,14 +330,14 @@ static void bench_pool(fvc *t)
         int64_t n = 112 * 112 * 64, m = n / 4;
         b.x.src = calloc((size_t)n + 64, sizeof(float));
         b.x.dst = calloc((size_t)m + 64, sizeof(float));
-        b.x.index = calloc((size_t)m + 64, sizeof(int32_t));
+        b.x.index = calloc((size_t)m + 64, 1);
         if (!b.x.src || !b.x.dst || !b.x.index)
             exit(2);
         fvc_fill_real(t, b.x.src, n);
         for (int i = 0; i < 5; i++) {
             char label[64];
             snprintf(label, sizeof label, "pool %s %dx%d/2 c64 h112", names[i], size, size);
-            fvc_time(t, label, 0, 4.0 * (double)(n + m + (i == 1 || i == 2 ? m : 0)), calls[i], &b);
+            fvc_time(t, label, 0, 4.0 * (double)(n + m) + (i == 1 || i == 2 ? (double)m : 0), calls[i], &b);
         }
         free(b.x.src);
         free(b.x.dst);
@@ -346,7 +364,7 @@ static fv_pool_kernels *broken_begin(fv_kernels *k)
 }
 
 static void max_swallows_nan(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst,
-                             int32_t *index, int64_t row0, int64_t row1)
+                             uint8_t *index, int64_t row0, int64_t row1)
 {
     right->max(d, act, alpha, src, dst, index, row0, row1);
     for (int64_t i = row0 * d->q * d->c; i < row1 * d->q * d->c; i++)
@@ -354,7 +372,7 @@ static void max_swallows_nan(const fv_pool_shape *d, fv_act act, float alpha, co
 }
 
 static void max_wrong_index(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst,
-                            int32_t *index, int64_t row0, int64_t row1)
+                            uint8_t *index, int64_t row0, int64_t row1)
 {
     right->max(d, act, alpha, src, dst, index, row0, row1);
     if (index && row1 > row0)

@@ -42,13 +42,17 @@ static void norm_finalize(int64_t c, int64_t count, double eps, const double *su
     }
 }
 
-static void norm_update(int64_t c, int64_t count, double momentum, const float *mean, const float *var,
+static void norm_update(int64_t c, int64_t count, double momentum, const double *sum, const double *square,
                         float *running_mean, float *running_var)
 {
-    double unbias = count > 1 ? (double)count / (double)(count - 1) : 1.0;
+    double free = count > 1 ? (double)(count - 1) : 1.0;
     for (int64_t j = 0; j < c; j++) {
-        running_mean[j] = (float)((1.0 - momentum) * (double)running_mean[j] + momentum * (double)mean[j]);
-        running_var[j] = (float)((1.0 - momentum) * (double)running_var[j] + momentum * ((double)var[j] * unbias));
+        double mean = sum[j] / (double)count, v = square[j] / (double)count - mean * mean;
+        if (v < 0.0)
+            v = 0.0;
+        double unbiased = v * (double)count / free;
+        running_mean[j] = (float)((1.0 - momentum) * (double)running_mean[j] + momentum * mean);
+        running_var[j] = (float)((1.0 - momentum) * (double)running_var[j] + momentum * unbiased);
     }
 }
 
@@ -62,10 +66,8 @@ static void norm_coefficients(int64_t c, const float *gamma, const float *beta, 
                               float *scale, float *shift)
 {
     for (int64_t j = 0; j < c; j++) {
-        double a = (gamma ? (double)gamma[j] : 1.0) * (double)rstd[j];
-        double b = (beta ? (double)beta[j] : 0.0) - (double)mean[j] * a;
-        scale[j] = (float)a;
-        shift[j] = (float)b;
+        scale[j] = gamma ? gamma[j] * rstd[j] : rstd[j];
+        shift[j] = fmaf(-mean[j], scale[j], beta ? beta[j] : 0.0f);
     }
 }
 

@@ -16,12 +16,13 @@ typedef struct fv_norm_kernels {
     /* From sums over `count` values per channel (>= 1): mean, biased variance, 1/sqrt(variance + eps). */
     void (*finalize)(int64_t c, int64_t count, double eps, const double *sum, const double *square, float *mean,
                      float *var, float *rstd);
-    /* running = (1 - momentum)*running + momentum*batch, with the unbiased variance (var itself when count is 1). */
-    void (*update)(int64_t c, int64_t count, double momentum, const float *mean, const float *var, float *running_mean,
-                   float *running_var);
+    /* running = (1 - momentum)*running + momentum*batch, from the same sums, with the unbiased variance (the biased one
+       when count is 1). */
+    void (*update)(int64_t c, int64_t count, double momentum, const double *sum, const double *square,
+                   float *running_mean, float *running_var);
     /* rstd = 1/sqrt(var + eps), for inference. */
     void (*rstd)(int64_t c, double eps, const float *var, float *rstd);
-    /* scale = gamma*rstd, shift = beta - mean*scale. gamma or beta may be NULL (1, 0). */
+    /* scale = gamma*rstd, shift = fma(-mean, scale, beta). gamma or beta may be NULL (1, 0). */
     void (*coefficients)(int64_t c, const float *gamma, const float *beta, const float *mean, const float *rstd,
                          float *scale, float *shift);
     /* dst = act(fma(src, scale[c], shift[c])); dst may be src. */

@@ -93,7 +93,7 @@ static void max_pixel(const fv_pool_shape *d, const pool_span *y, const pool_spa
 }
 
 static void max_pixel_index(const fv_pool_shape *d, const pool_span *y, const pool_span *x, const float *plane,
-                            fv_act act, vf alpha, float *dst, int32_t *index)
+                            fv_act act, vf alpha, float *dst, uint8_t *index)
 {
     int64_t width = d->adaptive ? d->w : d->s;
     int32_t origin = (int32_t)((y->begin - y->origin) * width + x->begin - x->origin);
@@ -114,14 +114,11 @@ static void max_pixel_index(const fv_pool_shape *d, const pool_span *y, const po
         }
         int64_t left = d->c - j;
         store(dst + j, fv_vf_act(act, best, alpha), left);
-        if (left >= VF)
-            vi_store(index + j, where);
-        else
-            vi_store_n(index + j, where, (int)left);
+        vi_store_u8_n(index + j, where, left < VF ? (int)left : VF);
     }
 }
 
-static void pool_max(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int32_t *index,
+static void pool_max(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, uint8_t *index,
                      int64_t row0, int64_t row1)
 {
     pool_axis down = axis_down(d), across = axis_across(d);
@@ -152,7 +149,7 @@ typedef struct pool_list {
 typedef struct pool_grad {
     const fv_pool_shape *d;
     const float *d_dst;
-    const int32_t *index; /* NULL: average */
+    const uint8_t *index; /* NULL: average */
     float *d_src;
 } pool_grad;
 
@@ -163,7 +160,7 @@ FV_INLINE void gather_list(const pool_grad *g, const pool_list *list, const int 
         for (int64_t e = 0; e < list->count; e++) {
             vf v = vf_load(g->d_dst + list->at[e] + j);
             if (maximum) {
-                vm mine = vi_eq(vi_load(g->index + list->at[e] + j), vi_set1(list->tap[e]));
+                vm mine = vi_eq(vi_load_u8(g->index + list->at[e] + j), vi_set1(list->tap[e]));
                 acc = vf_select(mine, vf_add(acc, v), acc);
             } else {
                 acc = vf_add(acc, vf_div(v, vf_set1(list->divisor[e])));
@@ -217,7 +214,7 @@ static void grad_rows(const pool_grad *g, int64_t row0, int64_t row1)
     }
 }
 
-static void pool_max_grad(const fv_pool_shape *d, const float *d_dst, const int32_t *index, float *d_src, int64_t row0,
+static void pool_max_grad(const fv_pool_shape *d, const float *d_dst, const uint8_t *index, float *d_src, int64_t row0,
                           int64_t row1)
 {
     pool_grad g = {d, d_dst, index, d_src};
@@ -273,10 +270,27 @@ static void pool_global_avg_grad(int64_t rows, int64_t c, const float *d_dst, fl
     }
 }
 
+static void pool_global_max_grad(int64_t rows, int64_t c, const float *src, const float *dst, const float *d_dst,
+                                 float *d_src)
+{
+    for (int64_t j = 0; j < c; j += VF) {
+        vf best = vf_load(dst + j), d = vf_load(d_dst + j), open = vf_set1(1.0f);
+        vm none = vm_not(vf_eq(best, best));
+        for (int64_t i = 0; i < rows; i++) {
+            vf x = vf_load(src + i * c + j);
+            vm same = vm_or(vf_eq(x, best), vm_and(none, vm_not(vf_eq(x, x))));
+            vm wins = vm_and(same, vf_gt(open, vf_zero()));
+            open = vf_select(wins, vf_zero(), open);
+            store(d_src + i * c + j, vf_select(wins, d, vf_zero()), c - j);
+        }
+    }
+}
+
 extern const fv_pool_kernels FV_SYM(fv_pool_kernels);
 const fv_pool_kernels FV_SYM(fv_pool_kernels) = {.max = pool_max,
                                                  .max_grad = pool_max_grad,
                                                  .avg = pool_avg,
                                                  .avg_grad = pool_avg_grad,
                                                  .global_avg = pool_global_avg,
-                                                 .global_avg_grad = pool_global_avg_grad};
+                                                 .global_avg_grad = pool_global_avg_grad,
+                                                 .global_max_grad = pool_global_max_grad};

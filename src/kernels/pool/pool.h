@@ -25,12 +25,12 @@ typedef struct fv_pool_shape {
 
 typedef struct fv_pool_kernels {
     /* dst = act(largest of the window): the first of equal ones in (r, s) order; NaN wins over numbers, the last NaN
-       over others. index (may be NULL): r*S + s of that tap, before act; adaptive: (row - first row)*w + column - first
-       column. Rows [row0, row1) of the n*p rows of dst. */
-    void (*max)(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int32_t *index,
+       over others. index (may be NULL, needs windows of up to 255 taps, not adaptive): r*S + s of that tap. Rows [row0,
+       row1) of the n*p rows of dst. */
+    void (*max)(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, uint8_t *index,
                 int64_t row0, int64_t row1);
     /* Rows [row0, row1) of the n*h rows of d_src. */
-    void (*max_grad)(const fv_pool_shape *d, const float *d_dst, const int32_t *index, float *d_src, int64_t row0,
+    void (*max_grad)(const fv_pool_shape *d, const float *d_dst, const uint8_t *index, float *d_src, int64_t row0,
                      int64_t row1);
     /* dst = act(sum of the window in (r, s) order / number of elements). */
     void (*avg)(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int64_t row0,
@@ -40,6 +40,10 @@ typedef struct fv_pool_kernels {
     void (*global_avg)(int64_t rows, int64_t c, const float *src, float *dst);
     /* d_src[row][c] = d_dst[c] / rows. */
     void (*global_avg_grad)(int64_t rows, int64_t c, const float *d_dst, float *d_src);
+    /* Gradient of the maximum over all pixels of one sample: d_src = d_dst[c] at the first row where src equals dst[c]
+       (a NaN equals a NaN), else 0. The maximum itself is `max` over one adaptive window. */
+    void (*global_max_grad)(int64_t rows, int64_t c, const float *src, const float *dst, const float *d_dst,
+                            float *d_src);
 } fv_pool_kernels;
 
 #endif

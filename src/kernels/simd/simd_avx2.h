@@ -230,6 +230,25 @@ static inline vf vf_load_u8(const uint8_t *p)
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 
+/* VF unsigned bytes as int32, and the low byte of each of the first n lanes back. */
+static inline vi vi_load_u8(const uint8_t *p)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
+static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
+{
+    const __m256i low = _mm256_set1_epi32(0x0c080400);
+    const __m256i pick = _mm256_shuffle_epi8(a, low);
+    __m128i bytes = _mm_unpacklo_epi32(_mm256_castsi256_si128(pick), _mm256_extracti128_si256(pick, 1));
+    if (n == 8) {
+        _mm_storel_epi64((__m128i *)p, bytes);
+        return;
+    }
+    uint8_t t[16];
+    _mm_storeu_si128((__m128i *)t, bytes);
+    memcpy(p, t, (size_t)n);
+}
+
 static inline vd vd_zero(void)
 {
     return _mm256_setzero_pd();

@@ -231,6 +231,16 @@ static inline vf vf_load_u8(const uint8_t *p)
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 
+/* VF unsigned bytes as int32, and the low byte of each of the first n lanes back. */
+static inline vi vi_load_u8(const uint8_t *p)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
+{
+    _mm512_mask_cvtepi32_storeu_epi8(p, vm_first(n), a);
+}
+
 static inline vd vd_zero(void)
 {
     return _mm512_setzero_pd();

@@ -257,6 +257,23 @@ static inline vf vf_load_u8(const uint8_t *p)
     return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
 }
 
+/* VF unsigned bytes as int32, and the low byte of each of the first n lanes back. */
+static inline vi vi_load_u8(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    uint8x8_t bytes = vreinterpret_u8_u32(vdup_n_u32(word));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))));
+}
+static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
+{
+    uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(a));
+    uint8x8_t bytes = vmovn_u16(vcombine_u16(half, half));
+    uint8_t t[8];
+    vst1_u8(t, bytes);
+    memcpy(p, t, (size_t)n);
+}
+
 static inline vd vd_zero(void)
 {
     return vdupq_n_f64(0.0);

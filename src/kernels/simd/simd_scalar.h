@@ -234,6 +234,17 @@ static inline vf vf_load_u8(const uint8_t *p)
     return (float)*p;
 }
 
+/* VF unsigned bytes as int32, and the low byte of each lane back. */
+static inline vi vi_load_u8(const uint8_t *p)
+{
+    return *p;
+}
+static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
+{
+    if (n > 0)
+        *p = (uint8_t)a;
+}
+
 static inline vd vd_zero(void)
 {
     return 0.0;
