@@ -30,52 +30,62 @@ static wgrad_block wgrad_block_of(const fv_conv_wgrad *e, int64_t block)
     return b;
 }
 
-/* Pixels [p, p + rows) of `images` images, first of them `image`, added to the sums of a block. */
-static void wgrad_piece(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
-                        int64_t rows, bool load, float *strip, float *sums)
+/* The pixels that a block reads: src of the block's channels (itself or a padded copy) and d_dst of its filters. */
+typedef struct wgrad_pixels {
+    const float *src, *d_dst;
+    const fv_tn_run *runs;
+    int64_t n_runs;
+} wgrad_pixels;
+
+/* Pixels of rows [p, p + rows) of `images` images, first of them `image`. */
+static wgrad_pixels wgrad_read(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
+                               int64_t rows, float *strip)
 {
     const fv_conv_wgrad *e = job->e;
-    const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
     const fv_window *w = &e->geom.win;
     const int64_t image_floats = w->h * w->w * e->geom.c, y0 = fv_window_begin(w, 0, p);
-    const float *src = job->src + image * image_floats + b->group * e->depth + b->c;
-    const float *d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k;
+    wgrad_pixels x = {.src = job->src + image * image_floats + b->group * e->depth + b->c,
+                      .d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k,
+                      .runs = e->runs,
+                      .n_runs = images * rows};
     if (e->direct) {
-        src += (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
-    } else {
-        fv_strip copy = e->strip;
-        copy.depth = b->depth;
-        const int64_t reach = (rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
-        for (int64_t i = 0; i < images; i++)
-            fv_strip_copy(&copy, src + i * image_floats, y0, reach, strip + i * e->src_image);
-        src = strip;
+        x.src += (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
+        return x;
     }
-    const fv_tn_run whole = {.count = images * rows * w->q};
+    fv_strip copy = e->strip;
+    copy.depth = b->depth;
+    const int64_t reach = (rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
+    for (int64_t i = 0; i < images; i++)
+        fv_strip_copy(&copy, x.src + i * image_floats, y0, reach, strip + i * e->src_image);
+    x.src = strip;
+    return x;
+}
+
+/* Adds pixels to the sums of one unit of a block, or begins them. */
+static void wgrad_unit(const wgrad_job *job, const wgrad_block *b, const wgrad_pixels *x, int64_t unit, bool load,
+                       float *sums)
+{
+    const fv_conv_wgrad *e = job->e;
+    const fv_window *w = &e->geom.win;
     const int64_t src_step = w->stride[1] * e->strip.pitch;
-    fv_tn g = {
-        .runs = e->flat ? &whole : e->runs, .n_runs = e->flat ? 1 : images * rows, .c_step = e->row_step, .load = load};
+    fv_tn g = {.runs = x->runs, .n_runs = x->n_runs, .c = sums, .c_step = e->row_step, .load = load};
     if (e->turned) {
         g.m = w->size[0] * w->size[1] * b->depth;
         g.n = b->filters;
-        g.a = src;
+        g.a = x->src;
         g.a_col = e->a_col;
         g.a_step = src_step;
-        g.b = d_dst;
+        g.b = x->d_dst;
         g.b_step = e->geom.k;
-        g.c = sums;
-        gemm->tn(&g);
-        return;
+    } else {
+        g.m = b->filters;
+        g.n = e->merged ? w->size[1] * b->depth : b->depth;
+        g.a = x->d_dst;
+        g.a_step = e->geom.k;
+        g.b = x->src + e->unit_at[unit];
+        g.b_step = src_step;
     }
-    g.m = b->filters;
-    g.n = e->merged ? w->size[1] * b->depth : b->depth;
-    g.a = d_dst;
-    g.a_step = e->geom.k;
-    g.b_step = src_step;
-    for (int64_t u = 0; u < e->units; u++) {
-        g.b = src + e->unit_at[u];
-        g.c = sums + u * e->unit_floats;
-        gemm->tn(&g);
-    }
+    job->plan->kernels->gemm->tn(&g);
 }
 
 /* The chains of one shard. */
@@ -87,7 +97,14 @@ static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shar
         const int64_t images = end - n < e->piece_images ? end - n : e->piece_images;
         for (int64_t p = 0; p < e->geom.win.p; p += e->piece_rows) {
             const int64_t rows = e->geom.win.p - p < e->piece_rows ? e->geom.win.p - p : e->piece_rows;
-            wgrad_piece(job, b, n, images, p, rows, n > first || p > 0, strip, sums);
+            const fv_tn_run run = {.count = images * rows * e->geom.win.q};
+            wgrad_pixels x = wgrad_read(job, b, n, images, p, rows, strip);
+            if (e->flat) {
+                x.runs = &run;
+                x.n_runs = 1;
+            }
+            for (int64_t u = 0; u < e->units; u++)
+                wgrad_unit(job, b, &x, u, n > first || p > 0, sums + u * e->unit_floats);
         }
     }
 }
@@ -116,25 +133,57 @@ static void wgrad_add(const wgrad_job *job, float *left, const float *right, int
     job->plan->kernels->eltwise->binary(FV_BINARY_ADD, count, left, right, left);
 }
 
-/* A whole block: shards one after the other, neighbors of the tree summed as soon as both are there. */
+/*
+ * One more shard's sums lie on top of the stack: adds neighbors of the tree, (0+1)+(2+3) and so on, as soon as both are
+ * there; after the last shard all that is left. Returns how many sums the stack holds.
+ */
+static int64_t wgrad_climb(const wgrad_job *job, float *stack, int64_t held, int64_t shard, int64_t floats)
+{
+    const bool last = shard + 1 == job->e->shards;
+    for (int64_t rest = shard + 1; held > 1 && (last || rest % 2 == 0); rest /= 2, held--)
+        wgrad_add(job, stack + (held - 2) * floats, stack + (held - 1) * floats, floats);
+    return held;
+}
+
+/* A block, shard by shard, all units at a time. */
 static void wgrad_block_task(void *arg, int64_t task, int worker)
 {
     const wgrad_job *job = arg;
     const fv_conv_wgrad *e = job->e;
     const wgrad_block b = wgrad_block_of(e, task);
     float *strip = job->workspace + worker * e->worker_floats, *sums = strip + e->strip_floats;
-    int64_t held = 0; /* partial sums waiting on the stack */
+    int64_t held = 0;
     for (int64_t shard = 0; shard < e->shards; shard++) {
         wgrad_shard(job, &b, shard, strip, sums + held * e->block_floats);
-        held++;
-        const bool last = shard + 1 == e->shards;
-        for (int64_t rest = shard + 1; held > 1 && (last || rest % 2 == 0); rest /= 2) {
-            held--;
-            wgrad_add(job, sums + (held - 1) * e->block_floats, sums + held * e->block_floats, e->block_floats);
-        }
+        held = wgrad_climb(job, sums, held + 1, shard, e->block_floats);
     }
     for (int64_t u = 0; u < e->units; u++)
         wgrad_store(job, &b, u, sums + u * e->unit_floats);
+}
+
+/* A block, unit by unit, all pixels of all shards at hand. */
+static void wgrad_whole_task(void *arg, int64_t task, int worker)
+{
+    const wgrad_job *job = arg;
+    const fv_conv_wgrad *e = job->e;
+    const fv_window *w = &e->geom.win;
+    const wgrad_block b = wgrad_block_of(e, task);
+    float *strip = job->workspace + worker * e->worker_floats, *sums = strip + e->strip_floats;
+    const wgrad_pixels all = wgrad_read(job, &b, 0, e->geom.n, 0, w->p, strip);
+    for (int64_t u = 0; u < e->units; u++) {
+        int64_t held = 0;
+        for (int64_t shard = 0; shard < e->shards; shard++) {
+            const int64_t first = shard * e->images;
+            const fv_tn_run run = {
+                .a = first * w->p * w->q * e->geom.k, .b = first * e->src_image, .count = e->images * w->p * w->q};
+            wgrad_pixels x = all;
+            x.runs = e->flat ? &run : e->runs + first * w->p;
+            x.n_runs = e->flat ? 1 : e->images * w->p;
+            wgrad_unit(job, &b, &x, u, false, sums + held * e->unit_floats);
+            held = wgrad_climb(job, sums, held + 1, shard, e->unit_floats);
+        }
+        wgrad_store(job, &b, u, sums);
+    }
 }
 
 static float *wgrad_partial(const wgrad_job *job, int64_t block, int64_t shard)
@@ -174,7 +223,7 @@ void fv_conv_wgrad_run(const fv_plan *plan, const fv_call *call)
                      .d_wei = call->out[0],
                      .workspace = call->workspace};
     if (!e->by_shard) {
-        fv_parallel(plan->ctx, e->blocks, e->max_threads, wgrad_block_task, &job);
+        fv_parallel(plan->ctx, e->blocks, e->max_threads, e->whole ? wgrad_whole_task : wgrad_block_task, &job);
         return;
     }
     fv_parallel(plan->ctx, e->blocks * e->shards, e->max_threads, wgrad_shard_task, &job);

@@ -33,10 +33,14 @@ typedef struct fv_conv_wgrad {
     int64_t piece_images, piece_rows;
     fv_strip strip;
     int64_t src_row, src_image; /* floats from row to row and from image to image of what is read */
-    fv_tn_run *runs;            /* piece_images * piece_rows */
+    fv_tn_run *runs;            /* piece_images * piece_rows; whole: all rows of all images */
 
-    /* by_shard: a task is one shard of a block and all partial sums exist at once; else a task is a whole block. */
-    bool by_shard;
+    /*
+     * by_shard: a task is one shard of a block and all partial sums exist at once; else a task is a whole block.
+     * whole: few pixels. All of them stay in the cache at once and units are finished one by one, so that the sums
+     * of one unit, stored and added at every shard, stay in the nearest cache.
+     */
+    bool by_shard, whole;
     int64_t levels;
     int64_t strip_floats, worker_floats;
     int max_threads;

@@ -70,18 +70,41 @@ static bool all_inside(const fv_conv_geom *geom)
     return true;
 }
 
-static void choose_blocks(fv_conv_wgrad *e, int64_t floats, int threads)
+/* Pixels of a shard below which loading, storing and adding sums would show: see fv_conv_wgrad.whole. */
+#define WHOLE_SHARD_PIXELS 256
+#define WHOLE_BLOCK_K      128
+#define WHOLE_BLOCK_C      64
+
+static bool is_whole(const fv_conv_wgrad *e, int64_t floats)
+{
+    const fv_window *w = &e->geom.win;
+    const int64_t pixels = e->geom.n * w->p * w->q;
+    const int64_t reach = ((w->p - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1) *
+                          ((w->q - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1);
+    return !e->turned && e->images * w->p * w->q <= WHOLE_SHARD_PIXELS &&
+           pixels * least(e->filters, WHOLE_BLOCK_K) + e->geom.n * reach * least(e->depth, WHOLE_BLOCK_C) <= floats;
+}
+
+static void choose_blocks(fv_conv_wgrad *e, int64_t l2_floats, int threads)
 {
     const fv_window *w = &e->geom.win;
     const int64_t taps = w->size[0] * w->size[1];
     e->turned = is_turned(&e->geom);
-    e->block_c = e->turned ? e->depth : even_part(e->depth, taps == 1 ? 256 : 64, 32);
-    int64_t most = floats / (taps * e->block_c);
-    most = most < 28 ? 28 : most > 256 ? 256 : most;
+    e->whole = is_whole(e, l2_floats / 2);
+    int64_t most = WHOLE_BLOCK_K;
+    if (e->turned)
+        e->block_c = e->depth;
+    else
+        e->block_c = even_part(e->depth, taps == 1 && !e->whole ? 256 : WHOLE_BLOCK_C, 32);
+    if (!e->whole) {
+        most = l2_floats / 5 / (taps * e->block_c);
+        most = most < 28 ? 28 : most > 256 ? 256 : most;
+    }
     e->block_k = even_part(e->filters, most, 16);
     /* Where shards do not give enough tasks, smaller blocks do. */
+    const int64_t per_block = e->whole ? 1 : e->shards;
     while (threads > 1 && e->block_k > 32 &&
-           div_up(e->filters, e->block_k) * div_up(e->depth, e->block_c) * e->geom.groups * e->shards < 3 * threads)
+           div_up(e->filters, e->block_k) * div_up(e->depth, e->block_c) * e->geom.groups * per_block < 3 * threads)
         e->block_k = even_part(e->filters, e->block_k / 2, 16);
     e->blocks_k = div_up(e->filters, e->block_k);
     e->blocks_c = div_up(e->depth, e->block_c);
@@ -133,6 +156,10 @@ static void choose_pieces(fv_conv_wgrad *e, int64_t floats)
         e->piece_images = least(rows / w->p, e->images);
     else if (e->piece_rows < w->p)
         e->piece_rows = div_up(w->p, div_up(w->p, e->piece_rows));
+    if (e->whole) {
+        e->piece_images = e->geom.n;
+        e->piece_rows = w->p;
+    }
     const int64_t reach = (e->piece_rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
     e->src_image = e->direct ? w->h * w->w * e->geom.c : reach * e->src_row;
     /* Vectors may read behind the last pixel: the sums come after it in memory. */
@@ -182,14 +209,16 @@ fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom)
     e->shards = asked > 0 && asked <= FV_SHARDS_MAX && geom->n % asked == 0 ? asked : fv_shards(geom->n);
     e->images = geom->n / e->shards;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
-    choose_blocks(e, l2 / 5 / 4, plan->threads);
+    choose_blocks(e, l2 / 4, plan->threads);
     choose_layout(e);
     choose_pieces(e, l2 / 4 / 4);
-    e->by_shard = plan->threads > 1 && e->shards > 1 && e->blocks < 4 * plan->threads &&
+    e->by_shard = !e->whole && plan->threads > 1 && e->shards > 1 && e->blocks < 4 * plan->threads &&
                   e->blocks * e->shards * e->block_floats <= PARTIALS_MAX;
     for (e->levels = 1; e->levels < FV_WGRAD_LEVELS && ((int64_t)1 << (e->levels - 1)) < e->shards;)
         e->levels++;
-    e->worker_floats = e->strip_floats + (e->by_shard ? 0 : e->levels * e->block_floats);
+    e->worker_floats = e->strip_floats;
+    if (!e->by_shard)
+        e->worker_floats += e->levels * (e->whole ? e->unit_floats : e->block_floats);
     e->max_threads = fv_conv_macs(geom) < 5e5 ? 1 : 0;
     if (make_tables(plan, e) != FV_OK) {
         fv_conv_wgrad_release(plan);
