@@ -122,6 +122,30 @@ static void registers_from_outside(void **state)
     assert_int_equal(a.live_blocks, 0);
 }
 
+static void registering_survives_lack_of_memory(void **state)
+{
+    (void)state;
+    fv_op op = good_op("own");
+    for (int n = 1;; n++) {
+        fv_test_allocator a = {0};
+        fv_ctx *ctx = fv_test_ctx(1, &a, NULL);
+        a.calls = 0;
+        a.fail_at = n;
+        fv_status status = fv_op_register(ctx, &op);
+        bool failed = a.failed > 0;
+        assert_int_equal(status, failed ? FV_ERR_NO_MEMORY : FV_OK);
+        assert_ptr_equal(fv_op_find(ctx, "own"), failed ? NULL : &op);
+        assert_int_equal(fv_op_register(ctx, &op), failed ? FV_OK : FV_ERR_ARGUMENT);
+        fv_ctx_destroy(&ctx);
+        assert_int_equal(a.live_blocks, 0);
+        assert_int_equal(a.errors, 0);
+        if (!failed) {
+            assert_true(n > 3); /* registry, attachment and list were each refused once */
+            return;
+        }
+    }
+}
+
 static void refuses_unsound_rows(void **state)
 {
     (void)state;
@@ -178,8 +202,11 @@ static void refuses_unsound_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_sorted_and_found), cmocka_unit_test(every_row_is_sound),
-        cmocka_unit_test(shards_divide_the_batch),   cmocka_unit_test(registers_from_outside),
+        cmocka_unit_test(table_is_sorted_and_found),
+        cmocka_unit_test(every_row_is_sound),
+        cmocka_unit_test(shards_divide_the_batch),
+        cmocka_unit_test(registers_from_outside),
+        cmocka_unit_test(registering_survives_lack_of_memory),
         cmocka_unit_test(refuses_unsound_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
