@@ -68,7 +68,10 @@ typedef struct fv_dataset_options {
 
 /**
  * Opens a data set: IDX folder (plain or .gz), CIFAR-10/100 binary folder (plain or .gz), folder of classes with or
- * without splits. The list of files is a snapshot. `*dataset` is the caller's.
+ * without splits. The list of files is a snapshot. `*dataset` is the caller's. Labels are numbered by
+ * options->classes, else by the lines of `classes.txt` in the folder, else by the train split's classes; other splits
+ * are mapped by name. A root without splits is the train split. NOT_FOUND (path or split), DATA_EMPTY, DATA_CLASSES,
+ * DATA_TRUNCATED, DATA_FORMAT, CONFLICT (two folders for one split), VALUE.
  */
 FV_API fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
                                  fv_dataset **dataset);
@@ -97,7 +100,8 @@ typedef struct fv_loader fv_loader;
 
 typedef struct fv_loader_options {
     int64_t batch_size;
-    bool shuffle, drop_last;
+    bool shuffle;
+    bool drop_last; /* leave an incomplete last batch out, unless it is the only one */
     uint64_t seed;
     int workers;      /* decoding threads; 0: one per thread of the context, -1: decode in the caller */
     int queue;        /* batches ready ahead; 0: 2 per worker, at most 4 */
@@ -122,8 +126,9 @@ FV_API int64_t fv_loader_batches(const fv_loader *loader);
 /** Begins epoch `epoch` at batch `first` (resume). */
 FV_API fv_status fv_loader_start(fv_loader *loader, int64_t epoch, int64_t first);
 /** The next batch; n = 0 at the end of the epoch. Valid until the next call. A sample that cannot be decoded is
- * quarantined (its place is taken by the next good sample of the epoch's order, and it is counted and named once in the
- * log); too many: DATA_TOO_BAD. */
+ * quarantined: counted, and named once in the log. With `shuffle` the next good sample of the epoch's order takes its
+ * place, so that the number of steps stays; without, as for scoring, the batch is that much shorter, so that no sample
+ * counts twice. Too many: DATA_TOO_BAD. An image above max_pixels stops with DATA_TOO_LARGE. */
 FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
 /** Seconds that fv_loader_next has waited since fv_loader_start, and files quarantined so far. */
 FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *quarantined);

@@ -73,6 +73,15 @@ const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size)
     return NULL;
 }
 
+const fv_image_format *fv_image_format_find(const char *name)
+{
+    for (size_t i = 0; name && i < N_FORMATS; i++) {
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    }
+    return NULL;
+}
+
 bool fv_image_extension_fits(const fv_image_format *format, const char *path)
 {
     const char *dot = strrchr(path, '.');
@@ -139,15 +148,23 @@ const char *fv_image_looks_like(const uint8_t *data, size_t size)
     return printable == n ? "text" : "no known kind of file";
 }
 
+static fv_status fail_unknown(fv_image_job *job)
+{
+    char known[128] = "";
+    for (size_t i = 0, used = 0; i < N_FORMATS && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", formats[i]->title);
+    return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, 0,
+                         "the content looks like %s, not like an image that can be read (%s)",
+                         fv_image_looks_like(job->data, job->size), known);
+}
+
 static fv_status decode(fv_image_job *job)
 {
     if (job->size == 0)
         return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_EMPTY, 0, "the file is empty (0 bytes)");
     const fv_image_format *format = fv_image_sniff(job->data, job->size);
     if (!format)
-        return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, 0,
-                             "not a JPEG or PNG image: the content looks like %s",
-                             fv_image_looks_like(job->data, job->size));
+        return fail_unknown(job);
     job->notes.format = format->name;
     FV_TRY(format->decode(job));
     if (job->options.ignore_exif || job->orientation <= 1)

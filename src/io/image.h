@@ -82,8 +82,9 @@ fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, cons
                                 fv_image *image, fv_decode_notes *notes, fv_image_error *error);
 fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
                               fv_decode_notes *notes, fv_image_error *error);
-/* The format that content belongs to, or NULL. */
+/* The format that content belongs to, or that has a name; NULL when there is none. */
 const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size);
+const fv_image_format *fv_image_format_find(const char *name);
 /* Whether a file of that name is usually of that format; true also for names without a known extension. */
 bool fv_image_extension_fits(const fv_image_format *format, const char *path);
 /* What content looks like ("HTML", "a GIF image"), for messages. Static storage. */
