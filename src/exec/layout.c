@@ -201,10 +201,10 @@ fv_status fv_exec_check_budget(fv_exec *exec)
         fv_bytes_text(now, now_text), fv_bytes_text(limit, limit_text), top[0].what, top[0].name,
         fv_bytes_text(top[0].bytes, part[0]), top[1].what, top[1].name, fv_bytes_text(top[1].bytes, part[1]),
         top[2].what, top[2].name, fv_bytes_text(top[2].bytes, part[2]));
-    /* Activations and inputs grow with the batch; the rest stays. */
+    /* Activations and inputs grow with the batch, the rest hardly; a little room is left for what does. */
     double fixed = (double)now + (double)m->packed + (double)m->workspace;
     double each = ((double)m->activations + (double)m->inputs) / (double)exec->options.batch;
-    int64_t fits = (double)limit > fixed && each > 0.0 ? (int64_t)(((double)limit - fixed) / each) : 0;
+    int64_t fits = (double)limit > fixed && each > 0.0 ? (int64_t)(0.97 * ((double)limit - fixed) / each) : 0;
     if (fits >= 1 && fits < exec->options.batch)
         return fv_fail_hint(exec->ctx, status, "use a batch of at most about %" PRId64 " or raise --memory", fits);
     return fv_fail_hint(exec->ctx, status, "use a smaller model or smaller images, or raise --memory");

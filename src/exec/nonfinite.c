@@ -11,24 +11,36 @@
 typedef struct fv_shadow {
     const fv_exec *exec;
     fv_arena *arena;
+    void **data; /* by value id */
 } fv_shadow;
+
+static fv_status fv_shadow_make(fv_shadow *shadow)
+{
+    const fv_exec *exec = shadow->exec;
+    FV_TRY(fv_arena_create(exec->ctx, &shadow->arena));
+    shadow->data = fv_arena_alloc(shadow->arena, ((size_t)exec->graph->n_vals + 1) * sizeof *shadow->data);
+    if (!shadow->data)
+        return FV_ERR_NO_MEMORY;
+    for (int32_t i = 0; i < exec->graph->n_vals; i++) {
+        const fv_place *p = &exec->places[i];
+        shadow->data[i] = p->data;
+        if (exec->graph->vals[i]->role != FV_ROLE_STATE)
+            continue;
+        /* Kernels may read behind the end of a buffer. */
+        char *copy = fv_arena_alloc(shadow->arena, (size_t)p->bytes + FV_TAIL_PAD + FV_ALIGN);
+        if (!copy)
+            return FV_ERR_NO_MEMORY;
+        copy += (FV_ALIGN - (uintptr_t)copy % FV_ALIGN) % FV_ALIGN;
+        shadow->data[i] = memcpy(copy, p->data, (size_t)p->bytes);
+    }
+    return FV_OK;
+}
 
 static void *fv_shadow_find(void *user, const char *name, const fv_shape *shape)
 {
-    fv_shadow *shadow = user;
+    const fv_shadow *shadow = user;
     const fv_val *val = fv_graph_find(shadow->exec->graph, name);
-    (void)shape;
-    if (!val)
-        return NULL;
-    const fv_place *p = &shadow->exec->places[val->id];
-    if (val->role != FV_ROLE_STATE)
-        return p->data;
-    /* Kernels may read behind the end of a buffer. */
-    char *copy = fv_arena_alloc(shadow->arena, (size_t)p->bytes + FV_TAIL_PAD + FV_ALIGN);
-    if (!copy)
-        return NULL;
-    copy += (FV_ALIGN - (uintptr_t)copy % FV_ALIGN) % FV_ALIGN;
-    return memcpy(copy, p->data, (size_t)p->bytes);
+    return val && fv_shape_equal(&val->shape, shape) ? shadow->data[val->id] : NULL;
 }
 
 static bool fv_has_nonfinite(const fv_val *val, const void *data)
@@ -84,7 +96,7 @@ fv_status fv_exec_find_nonfinite(fv_exec *exec, uint64_t seed, uint64_t step, ch
     fv_exec *clone = NULL;
     if (size > 0)
         name[0] = '\0';
-    fv_status status = fv_arena_create(exec->ctx, &shadow.arena);
+    fv_status status = fv_shadow_make(&shadow);
     if (status == FV_OK)
         status = fv_wisdom_create(exec->ctx, &wisdom);
     if (status == FV_OK)
