@@ -12,7 +12,7 @@
 #include "ops/ops.h"
 
 #define MAX_CONTEXTS 8
-#define MAX_SOLVERS  64
+#define MAX_SOLVERS  256
 #define MAX_OPERANDS 8
 
 struct solver_check {

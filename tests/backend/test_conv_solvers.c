@@ -119,6 +119,27 @@ static void test_conv2d_bwd_weights(void **state)
     }
 }
 
+static void test_conv_transpose2d(void **state)
+{
+    (void)state;
+    for (int round = 0, tries = 0; round < ROUNDS; tries++) {
+        fv_conv_transpose2d_attr a = {.groups = pick(0, 3) ? 1 : pick(2, 3)};
+        const int64_t c = a.groups * pick(1, pick(0, 3) ? 9 : 60), k = a.groups * pick(1, pick(0, 3) ? 9 : 60);
+        fv_shape src = {4, {pick(1, 4), pick(1, 8), pick(1, 8), c}},
+                 wei = {4, {c, pick(1, 4), pick(1, 4), k / a.groups}};
+        fv_shape bia = {pick(0, 1) ? 1 : 0, {k}};
+        for (int i = 0; i < 2; i++) {
+            a.stride[i] = pick(1, 3);
+            a.dilation[i] = pick(0, 2) ? 1 : 2;
+            a.output_pad[i] = pick(0, a.stride[i] - 1);
+            a.pad[i] = pick(0, 2);
+            a.pad[i + 2] = pick(0, 2);
+        }
+        assert_true(tries < 20 * ROUNDS);
+        round += solver_check_problem(check, "conv_transpose2d", &a, (fv_shape[]){src, wei, bia}, 3) > 0;
+    }
+}
+
 /* Shapes that reach the blockings: several blocks of pixels, panels and pieces. */
 static void test_large(void **state)
 {
@@ -171,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_conv2d),
         cmocka_unit_test(test_conv2d_bwd_data),
         cmocka_unit_test(test_conv2d_bwd_weights),
+        cmocka_unit_test(test_conv_transpose2d),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_dense),
     };

@@ -27,6 +27,8 @@ static void plain_igemm(const fv_igemm *g, int nr)
                 for (int64_t c = 0; c < g->depth; c++)
                     x = fmaf(a[c], b[c * g->b_step], x);
             }
+            if (g->shift)
+                x += g->shift[j];
             if (g->add)
                 x += g->add[at + j];
             if (g->clamp) {
@@ -84,7 +86,7 @@ static void igemm_make(fvc *t, igemm_case *x, int fill)
             x->b_tap[i] = (g->taps - 1 - i) * g->depth * g->b_step;
         g->b_tap = x->b_tap;
     }
-    float *b = fvc_floats(t, b_size), *bias = fvc_floats(t, g->n);
+    float *b = fvc_floats(t, b_size), *bias = fvc_floats(t, g->n), *shift = fvc_floats(t, g->n);
     g->b = b;
     g->dst_step = g->n + fvc_int(t, 0, 5);
     x->dst_size = g->m * g->dst_step - (g->dst_step - g->n);
@@ -95,9 +97,9 @@ static void igemm_make(fvc *t, igemm_case *x, int fill)
     }
     float *dst = fvc_floats(t, x->dst_size), *add = fvc_floats(t, x->dst_size);
     g->dst = dst;
-    float *all[] = {a, b, bias, dst, add};
-    int64_t sizes[] = {g->m * a_row, b_size, g->n, x->dst_size, x->dst_size};
-    for (int i = 0; i < 5; i++) {
+    float *all[] = {a, b, bias, dst, add, shift};
+    int64_t sizes[] = {g->m * a_row, b_size, g->n, x->dst_size, x->dst_size, g->n};
+    for (int i = 0; i < 6; i++) {
         if (fill == 0)
             fvc_fill_int(t, all[i], sizes[i], 8);
         else
@@ -107,6 +109,7 @@ static void igemm_make(fvc *t, igemm_case *x, int fill)
     }
     g->bias = fvc_int(t, 0, 1) ? bias : NULL;
     g->add = fvc_int(t, 0, 2) ? NULL : add;
+    g->shift = fvc_int(t, 0, 2) ? NULL : shift;
     g->load = fvc_int(t, 0, 2) == 0;
     g->clamp = fvc_int(t, 0, 1);
     g->lo = 0.0f;
@@ -148,7 +151,7 @@ static void run_igemm_cut(fvc *t)
         head.dst = tail.dst = want;
         int64_t cut = fvc_int(t, 1, g.depth - 1);
         head.depth = cut;
-        head.add = NULL;
+        head.add = head.shift = NULL;
         head.clamp = false;
         tail.depth = g.depth - cut;
         tail.a = g.a + cut;
@@ -425,7 +428,7 @@ static void igemm_off_by_one(const fv_igemm *g)
 static void igemm_other_order(const fv_igemm *g)
 {
     fv_igemm h = *g;
-    if (h.taps != 1 || h.depth < 2 || h.add) {
+    if (h.taps != 1 || h.depth < 2 || h.add || h.shift) {
         right->igemm(g);
         return;
     }

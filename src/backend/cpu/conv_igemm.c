@@ -65,6 +65,7 @@ static void igemm_pieces(const fv_gemm_kernels *gemm, const fv_conv_phase *f, co
         g.a_tap = whole->a_tap + at;
         g.b = whole->b + at * f->run_depth * g.b_step;
         g.load = at > 0;
+        g.shift = last ? whole->shift : NULL;
         g.add = last ? whole->add : NULL;
         g.clamp = last && whole->clamp;
         gemm->igemm(&g);
@@ -83,6 +84,7 @@ static void igemm_set_panels(const igemm_job *job, const fv_conv_phase *f, const
     g->n = left < count * nr ? left : count * nr;
     g->b = run->packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
     g->bias = run->bias ? run->bias + channel : NULL;
+    g->shift = run->shift ? run->shift + channel : NULL;
     g->dst = run->dst + dst_at;
     g->add = run->add ? run->add + dst_at : NULL;
 }
@@ -95,7 +97,7 @@ static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm
     float *strip = job->run->workspace + worker * e->strip_floats;
     const bool clamp = g->clamp;
     igemm_set_panels(job, f, b, b->panel, b->panels, g);
-    const float *panels = g->b, *add = g->add;
+    const float *panels = g->b, *shift = g->shift, *add = g->add;
     for (int64_t at = 0; at < e->depth; at += f->piece) {
         const bool last = at + f->piece >= e->depth;
         fv_strip copy = f->strip;
@@ -107,6 +109,7 @@ static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm
         g->a_step = f->direct ? e->c : copy.pitch;
         g->b = panels + at * g->b_step;
         g->load = at > 0;
+        g->shift = last ? shift : NULL;
         g->add = last ? add : NULL;
         g->clamp = last && clamp;
         job->plan->kernels->gemm->igemm(g);

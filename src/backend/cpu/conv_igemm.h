@@ -43,6 +43,7 @@ typedef struct fv_conv_run {
     const float *src;    /* forward: src; gradient: d_dst */
     const float *packed; /* weights as pack left them */
     const float *bias;   /* per output channel; NULL: chains start at 0 */
+    const float *shift;  /* per output channel, added to the finished chains; NULL: nothing */
     const float *add;    /* added to the finished chains; NULL: nothing */
     int32_t activation;  /* fv_activation: none, relu, relu6 */
     float *dst;

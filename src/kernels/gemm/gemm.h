@@ -17,7 +17,7 @@
 /* Columns that a panel of B has at most, over all instruction sets. */
 #define FV_GEMM_NR_MAX 32
 
-/* dst[i][j] = act(start[j] + sum over t < taps, then c < depth, of a[t][i][c] * b[t][c][j] + add[i][j]),  i < m, j < n.
+/* dst[i][j] = act(start[j] + sum over t < taps, then c < depth, of a[t][i][c] * b[t][c][j] + shift[j] + add[i][j]),
 
    a[t][i][c]  at a + (a_row ? a_row[i] : i * a_step) + (a_tap ? a_tap[t] : t * depth) + c. A convolution needs no
    im2col buffer: rows are pixels of a zero-padded image and taps are filter positions. b[t][c][j]  at b + (j / nr) *
@@ -36,7 +36,7 @@ typedef struct fv_igemm {
     const float *b;
     const int64_t *b_tap;
     int64_t b_panel, b_step;
-    const float *bias;
+    const float *bias, *shift;
     float *dst;
     const int64_t *dst_row;
     int64_t dst_step;

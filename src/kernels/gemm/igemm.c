@@ -54,6 +54,12 @@ FV_INLINE void igemm_finish(const igemm_tile *x, vf acc[MR][NV], const int rows,
         int64_t left = x->columns - j * VF;
         if (left <= 0)
             break;
+        if (g->shift) {
+            const vf shift = load_columns(g->shift + x->col + j * VF, left);
+            FV_UNROLL
+            for (int i = 0; i < rows; i++)
+                acc[i][j] = vf_add(acc[i][j], shift);
+        }
         if (g->add) {
             FV_UNROLL
             for (int i = 0; i < rows; i++)
