@@ -36,11 +36,12 @@ typedef struct run {
 
 static void emit(run *r, fv_event_kind kind, const char *text)
 {
-    r->event.kind = kind;
-    r->event.text = text;
+    fv_fit_event event = r->event;
+    event.kind = kind;
+    event.text = text;
     if (r->journal)
-        fv_journal_event(r->journal, &r->event);
-    if (r->options.on_event && r->options.on_event(r->options.user, &r->event))
+        fv_journal_event(r->journal, &event);
+    if (r->options.on_event && r->options.on_event(r->options.user, &event))
         r->stop_asked = true;
 }
 

@@ -24,9 +24,9 @@ static double power(double beta, int64_t t)
 static void step(const fv_kernels *kernels, const fv_fit_options *options, const fv_update *u, double lr, int64_t t,
                  bool decoupled)
 {
-    fv_adam o = {.lr = (float)lr,
-                 .beta1 = (float)options->beta1,
-                 .beta2 = (float)options->beta2,
+    fv_adam o = {.lr = lr,
+                 .beta1 = options->beta1,
+                 .beta2 = options->beta2,
                  .eps = (float)options->eps,
                  .weight_decay = u->decay,
                  .grad_scale = 1,

@@ -13,7 +13,7 @@ static void rmsprop_step(const fv_kernels *kernels, const fv_fit_options *option
                          int64_t t)
 {
     fv_rmsprop o = {.lr = (float)lr,
-                    .alpha = (float)options->alpha,
+                    .alpha = options->alpha,
                     .eps = (float)options->eps,
                     .weight_decay = u->decay,
                     .momentum = options->momentum > 0 ? (float)options->momentum : 0,

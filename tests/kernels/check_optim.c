@@ -83,7 +83,7 @@ static void run_adam(fvc *t)
         optim_case x;
         optim_make(t, &x, round % 3);
         fv_adam o = {0.01f, 0.9f, 0.99f, 1e-3f, pick(t, 0.05f), 0.5f, 1, 1, fvc_int(t, 0, 1)};
-        double beta1 = (double)o.beta1, beta2 = (double)o.beta2;
+        double beta1 = o.beta1, beta2 = o.beta2;
         for (int step = 1; step <= STEPS; step++) {
             fvc_fill_kind(t, x.grad, x.n, x.kind);
             o.correction1 = 1 - pow(beta1, step);
@@ -114,7 +114,7 @@ static void run_rmsprop(fvc *t)
         optim_case x;
         optim_make(t, &x, round % 3);
         fv_rmsprop o = {0.01f, 0.9f, 0.1f, pick(t, 0.05f), pick(t, 0.9f), 0.5f, fvc_int(t, 0, 1)};
-        double alpha = (double)o.alpha;
+        double alpha = o.alpha;
         for (int step = 0; step < STEPS; step++) {
             fvc_fill_kind(t, x.grad, x.n, x.kind);
             for (int64_t i = 0; i < x.n; i++) {

@@ -69,16 +69,16 @@ FV_INLINE void adam_at(const vf *k, int64_t i, const int whole, int n, const flo
 static void optim_adam(const fv_adam *o, int64_t n, const float *grad, float *param, float *m, float *v)
 {
     float decay = o->decoupled ? 0.0f : o->weight_decay;
-    double keep = o->decoupled ? 1.0 - (double)o->lr * (double)o->weight_decay : 1.0;
+    double keep = o->decoupled ? 1.0 - o->lr * (double)o->weight_decay : 1.0;
     vf k[9] = {vf_set1(o->grad_scale),
                vf_set1(decay),
                vf_set1((float)keep),
-               vf_set1((float)(1.0 - (double)o->beta1)),
-               vf_set1(o->beta2),
-               vf_set1((float)(1.0 - (double)o->beta2)),
+               vf_set1((float)(1.0 - o->beta1)),
+               vf_set1((float)o->beta2),
+               vf_set1((float)(1.0 - o->beta2)),
                vf_set1((float)(1.0 / sqrt(o->correction2))),
                vf_set1(o->eps),
-               vf_set1((float)((double)o->lr / o->correction1))};
+               vf_set1((float)(o->lr / o->correction1))};
     int64_t i = 0;
     for (; i + VF <= n; i += VF)
         adam_at(k, i, 1, VF, grad, param, m, v);
@@ -91,7 +91,7 @@ FV_INLINE void rmsprop_at(const fv_rmsprop *o, vf rest, int64_t i, const int who
 {
     vf p = get(param, i, whole, n), g = vf_mul(get(grad, i, whole, n), vf_set1(o->grad_scale));
     g = vf_fma(vf_set1(o->weight_decay), p, g);
-    vf s = vf_fma(vf_mul(rest, g), g, vf_mul(vf_set1(o->alpha), get(square, i, whole, n)));
+    vf s = vf_fma(vf_mul(rest, g), g, vf_mul(vf_set1((float)o->alpha), get(square, i, whole, n)));
     put(square, i, s, whole, n);
     if (o->centered) {
         vf a = get(average, i, whole, n);
@@ -111,7 +111,7 @@ static void optim_rmsprop(const fv_rmsprop *o, int64_t n, const float *grad, flo
                           float *average, float *velocity)
 {
     fv_rmsprop k = *o;
-    vf rest = vf_set1((float)(1.0 - (double)o->alpha));
+    vf rest = vf_set1((float)(1.0 - o->alpha));
     int64_t i = 0;
     for (; i + VF <= n; i += VF)
         rmsprop_at(&k, rest, i, 1, VF, grad, param, square, average, velocity);

@@ -18,7 +18,8 @@ typedef struct fv_sgd {
    p -= lr/correction1 * m / (sqrt(v)/sqrt(correction2) + eps), where correction_i = 1 - beta_i^step.
    AdamW (Loshchilov and Hutter 2019): decoupled; p *= 1 - lr*weight_decay first and g stays as it is. */
 typedef struct fv_adam {
-    float lr, beta1, beta2, eps, weight_decay, grad_scale;
+    float eps, weight_decay, grad_scale;
+    double lr, beta1, beta2; /* 1 - 0.999 has only four good digits left in float32 */
     double correction1, correction2;
     bool decoupled;
 } fv_adam;
@@ -26,7 +27,8 @@ typedef struct fv_adam {
 /* g += weight_decay*p; s = alpha*s + (1 - alpha)*g^2; centered: a += (1 - alpha)*(g - a), s' = s - a^2, else s' = s;
    step = g / (sqrt(s') + eps); momentum > 0: velocity = momentum*velocity + step, step = velocity; p -= lr*step. */
 typedef struct fv_rmsprop {
-    float lr, alpha, eps, weight_decay, momentum, grad_scale;
+    float lr, eps, weight_decay, momentum, grad_scale;
+    double alpha;
     bool centered;
 } fv_rmsprop;
 
