@@ -73,10 +73,10 @@ fail:
     return status;
 }
 
-static void copy_weights(const fv_model *from, fv_model *to)
+static void copy_weights(const fv_model *from, fv_model *to, bool head)
 {
     for (int i = 0; i < to->n_slots; i++) {
-        if (fv_shape_equal(&from->slots[i].shape, &to->slots[i].shape))
+        if (head || !to->slots[i].head)
             memcpy(fv_slot_data(&to->slots[i]), fv_slot_data(&from->slots[i]),
                    (size_t)fv_tensor_count(from->slots[i].data) * sizeof(float));
     }
@@ -94,7 +94,7 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
     fv_status status = FV_OK;
     if (model->has_class_names)
         status = fv_model_set_class_names(copy, model->class_names, model->n_classes);
-    copy_weights(model, copy);
+    copy_weights(model, copy, true);
     if (status == FV_OK && model->selftest.vectors > 0) {
         copy->selftest = model->selftest;
         copy->selftest.output =
@@ -117,7 +117,7 @@ static void swap_models(fv_model *a, fv_model *b)
     a->version = b->version;
 }
 
-fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed)
+fv_status fv_model_change_head(fv_model *model, int64_t classes)
 {
     fv_model *copy = NULL;
     if (!model->finished)
@@ -147,15 +147,21 @@ fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed)
                          "model '%s': its last weighted layer has %lld outputs, but the model then gives %lld classes",
                          model->name, (long long)classes, (long long)copy->n_classes);
     if (status == FV_OK) {
-        copy_weights(model, copy);
+        copy_weights(model, copy, false);
         swap_models(model, copy);
-        for (int i = 0; i < model->n_slots; i++) {
-            if (model->slots[i].head)
-                fv_slot_start(model->ctx, &model->slots[i], seed, model->slots[i].init, model->slots[i].init_value);
-        }
         fv_model_touch(model);
     }
     fv_free(model->ctx, shapes);
     fv_model_destroy(&copy);
     return status;
+}
+
+fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed)
+{
+    FV_TRY(fv_model_change_head(model, classes));
+    for (int i = 0; i < model->n_slots; i++) {
+        if (model->slots[i].head)
+            fv_slot_start(model->ctx, &model->slots[i], seed, model->slots[i].init, model->slots[i].init_value);
+    }
+    return FV_OK;
 }

@@ -21,14 +21,14 @@ static const struct {
     [FV_INIT_HE_NORMAL_FAN_OUT] = {FV_DRAW_NORMAL, 2, 0, 1},
 };
 
-static const char *const fv_scheme_names[FV_INIT_COUNT + 1] = {
+const char *const fv_init_list[FV_INIT_COUNT + 1] = {
     "default",      "xavier_uniform", "xavier_normal", "he_uniform",        "he_normal",
     "lecun_normal", "gaussian",       "constant",      "he_normal_fan_out", NULL,
 };
 
 const char *const *fv_init_names(void)
 {
-    return fv_scheme_names;
+    return fv_init_list;
 }
 
 /* Numbers of one task: a whole number of Philox blocks. */

@@ -116,6 +116,9 @@ fv_status fv_model_complete(fv_model *model);
 /* Derives slots, counters and head from the graph (no tensors yet). */
 fv_status fv_model_derive_slots(fv_model *model);
 
+/* fv_model_reset_head without starting the new head: its weights are 0. */
+fv_status fv_model_change_head(fv_model *model, int64_t classes);
+
 /* ---- tensors ---- */
 
 fv_slot *fv_model_slot(fv_model *model, const char *name);
@@ -134,6 +137,8 @@ void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64
  */
 void fv_slot_from_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
 
+/* What fv_init_names returns. */
+extern const char *const fv_init_list[FV_INIT_COUNT + 1];
 /* Fills a slot's tensor as `init` says (see fv_init). */
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value);
 
