@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Solvers of batch normalization: sums by shards and blocks of channels, then one pass over the pixels. */
+#include "kernels/norm/norm.h"
+
+#include "backend/cpu/split.h"
+#include "kernels/reduce/reduce.h"
+#include "ops/attr.h"
+
+/* Sums lie [2][shards][c], then c * 3 floats: scale and shift, or the coefficients of the gradient. */
+typedef struct norm_job {
+    const fv_norm_kernels *k;
+    fv_act act;
+    int shards;
+    int64_t rows, c;
+    const float *src, *dst, *d_dst, *mean;
+    float *out, *factors;
+    double *sum, *square;
+} norm_job;
+
+/* Operand `src` of the node. */
+static norm_job norm_begin(const fv_plan *plan, const fv_call *call, int src)
+{
+    const fv_shape *shape = fv_in_shape(call->node, src);
+    norm_job job = {.k = plan->kernels->norm, .rows = fv_shape_rows(shape), .c = fv_shape_last(shape)};
+    job.act = (fv_act)((const fv_batch_norm_attr *)call->node->attr)->activation;
+    job.shards = fv_call_shards(call, shape->dim[0]);
+    job.src = call->in[src];
+    job.out = call->out[0];
+    job.sum = call->workspace;
+    job.square = job.sum + job.shards * job.c;
+    job.factors = (float *)(job.square + job.shards * job.c);
+    return job;
+}
+
+static size_t norm_workspace(const fv_plan *plan)
+{
+    const fv_shape *shape = fv_in_shape(plan->problem.node, 0);
+    size_t shards = (size_t)fv_plan_shards(plan, shape->dim[0]);
+    return (size_t)fv_shape_last(shape) * (2 * shards * sizeof(double) + 3 * sizeof(float)) + FV_TAIL_PAD;
+}
+
+static void clear(double *a, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        a[i] = 0.0;
+}
+
+static void apply_range(void *arg, int64_t begin, int64_t end)
+{
+    const norm_job *x = arg;
+    x->k->apply(x->act, 0.0f, end - begin, x->c, x->c, x->src + begin * x->c, x->factors, x->factors + x->c,
+                x->out + begin * x->c);
+}
+
+static void norm_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_begin(plan, call, 0);
+    const fv_batch_norm_attr *attr = call->node->attr;
+    float *rstd = job.factors + 2 * job.c;
+    job.k->rstd(job.c, attr->eps, call->in[4], rstd);
+    job.k->coefficients(job.c, call->in[1], call->in[2], call->in[3], rstd, job.factors, job.factors + job.c);
+    fv_split(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+}
+
+static void sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
+{
+    const norm_job *x = arg;
+    int64_t rows = x->rows / x->shards, at = shard * x->c + c0;
+    clear(x->sum + at, c1 - c0);
+    clear(x->square + at, c1 - c0);
+    x->k->sums(rows, c1 - c0, x->c, x->src + shard * rows * x->c + c0, x->sum + at, x->square + at);
+}
+
+static void norm_train_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_reduce_kernels *reduce = plan->kernels->reduce;
+    norm_job job = norm_begin(plan, call, 0);
+    const fv_batch_norm_attr *attr = call->node->attr;
+    float *mean = call->out[1], *rstd = call->out[2], *var = job.factors + 2 * job.c;
+    fv_split_shards(plan, job.shards, job.c, sums_shard, &job);
+    reduce->tree_f64(job.shards, job.c, job.sum);
+    reduce->tree_f64(job.shards, job.c, job.square);
+    job.k->finalize(job.c, job.rows, attr->eps, job.sum, job.square, mean, var, rstd);
+    job.k->update(job.c, job.rows, attr->momentum, job.sum, job.square, call->in[3], call->in[4]);
+    job.k->coefficients(job.c, call->in[1], call->in[2], mean, rstd, job.factors, job.factors + job.c);
+    fv_split(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+}
+
+static void grad_sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
+{
+    const norm_job *x = arg;
+    int64_t rows = x->rows / x->shards, at = shard * x->c + c0, pixel = shard * rows * x->c + c0;
+    clear(x->sum + at, c1 - c0);
+    clear(x->square + at, c1 - c0);
+    x->k->grad_sums(x->act, rows, c1 - c0, x->c, x->src + pixel, x->dst + pixel, x->d_dst + pixel, x->mean + c0,
+                    x->sum + at, x->square + at);
+}
+
+static void grad_data_range(void *arg, int64_t begin, int64_t end)
+{
+    const norm_job *x = arg;
+    int64_t at = begin * x->c;
+    x->k->grad_data(x->act, end - begin, x->c, x->c, x->src + at, x->dst + at, x->d_dst + at, x->mean, x->factors, x->c,
+                    x->out + at);
+}
+
+static void norm_bwd_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_reduce_kernels *reduce = plan->kernels->reduce;
+    norm_job job = norm_begin(plan, call, 1);
+    job.d_dst = call->in[0];
+    job.mean = call->in[3];
+    /* Without an activation the result is not read; the address only has to be valid to add to. */
+    job.dst = job.act == FV_ACT_IDENTITY ? job.d_dst : call->in[5];
+    fv_split_shards(plan, job.shards, job.c, grad_sums_shard, &job);
+    reduce->tree_f64(job.shards, job.c, job.sum);
+    reduce->tree_f64(job.shards, job.c, job.square);
+    job.k->grad_finalize(job.c, job.rows, job.sum, job.square, call->in[2], call->in[4], call->out[1], call->out[2],
+                         job.factors);
+    fv_split(plan, job.rows, 16.0 * (double)job.c, 1, grad_data_range, &job);
+}
+
+extern const fv_solver fv_cpu_norm_solvers[];
+const fv_solver fv_cpu_norm_solvers[] = {
+    {.name = "cpu.batch_norm",
+     .op = "batch_norm",
+     .version = 1,
+     .reject = fv_f32_reject,
+     .cost = fv_stream_cost,
+     .workspace_bytes = norm_workspace,
+     .run = norm_run},
+    {.name = "cpu.batch_norm_train",
+     .op = "batch_norm_train",
+     .version = 1,
+     .reject = fv_f32_reject,
+     .cost = fv_stream_cost,
+     .workspace_bytes = norm_workspace,
+     .run = norm_train_run},
+    {.name = "cpu.batch_norm_bwd",
+     .op = "batch_norm_bwd",
+     .version = 1,
+     .reject = fv_f32_reject,
+     .cost = fv_stream_cost,
+     .workspace_bytes = norm_workspace,
+     .run = norm_bwd_run},
+    {.name = NULL},
+};

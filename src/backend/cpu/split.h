@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cutting loops over rows, elements or samples among threads, and what the solvers of simple operators share. */
+#ifndef FV_BACKEND_CPU_SPLIT_H
+#define FV_BACKEND_CPU_SPLIT_H
+
+#include "backend/solver.h"
+#include "ops/ref.h"
+
+/* Works on [begin, end). Must give the same bits however the whole is cut. */
+typedef void (*fv_range_fn)(void *arg, int64_t begin, int64_t end);
+
+/*
+ * Calls fn on pieces that cover [0, count), in the caller when the work is small. `unit_bytes`: memory that one unit
+ * touches, from which the size of a piece follows; pieces begin at multiples of `multiple`.
+ */
+void fv_split(const fv_plan *plan, int64_t count, double unit_bytes, int64_t multiple, fv_range_fn fn, void *arg);
+
+/* A grid of tasks: logical shards times blocks of channels (which begin at multiples of 16). */
+typedef void (*fv_shard_fn)(void *arg, int64_t shard, int64_t c0, int64_t c1);
+void fv_split_shards(const fv_plan *plan, int shards, int64_t channels, fv_shard_fn fn, void *arg);
+
+/* Most shards that a run of this plan can be asked to sum n samples by. */
+int fv_plan_shards(const fv_plan *plan, int64_t n);
+
+/* Hooks: only float32; and the estimate for work that is bound by memory: every operand once, 10 GB/s. */
+const char *fv_f32_reject(const fv_problem *problem);
+double fv_stream_cost(const fv_problem *problem);
+
+#endif
