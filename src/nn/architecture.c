@@ -32,14 +32,19 @@ static const char *const fv_layer_keys[] = {"name", "id", "from", NULL};
 /* ---- ids ---- */
 
 /* The first id of the scope is `scope`: an id may hide one of an outer scope, not one of its own. */
-static fv_status define(fv_reader *r, const fv_doc_node *node, const char *name, fv_value value, int64_t scope)
+static fv_status check_id(const fv_reader *r, const fv_doc_node *node, const char *name, int64_t scope)
 {
     for (int64_t i = scope; i < r->n_ids; i++) {
         if (strcmp(r->ids[i].name, name) == 0)
             return fv_doc_fail(r->doc, node, FV_ERR_VALUE, "id '%s' is taken: every id names one layer", name);
     }
-    if (strcmp(name, "previous") == 0 || (scope > 0 && (strcmp(name, "input") == 0)))
+    if (strcmp(name, "previous") == 0 || strcmp(name, "input") == 0)
         return fv_doc_fail(r->doc, node, FV_ERR_VALUE, "id '%s' has a meaning of its own: choose another", name);
+    return FV_OK;
+}
+
+static fv_status define(fv_reader *r, const char *name, fv_value value)
+{
     if (r->n_ids == r->cap_ids) {
         int64_t grown = r->cap_ids ? r->cap_ids * 2 : 16;
         fv_arch_id *ids = fv_realloc(r->ctx, r->ids, (size_t)grown * sizeof *ids);
@@ -198,12 +203,14 @@ static fv_status read_layer(fv_reader *r, const fv_doc_node *node, const char *l
         FV_TRY(fv_doc_string(r->doc, named, "name", &name));
     if (id)
         FV_TRY(fv_doc_string(r->doc, id, "id", &id_text));
+    if (id)
+        FV_TRY(check_id(r, id, id_text, scope));
     FV_TRY(read_from(r, from, in, &count));
     if (++r->layers > FV_ARCH_LAYERS_MAX)
         return fv_doc_fail(r->doc, node, FV_ERR_VALUE, "more than %d layers", FV_ARCH_LAYERS_MAX);
     FV_TRY(make_layer(r, node, layer, map, name ? name : id_text, in, count, &out));
     r->previous = out;
-    return id ? define(r, id, id_text, out, scope) : FV_OK;
+    return id ? define(r, id_text, out) : FV_OK;
 }
 
 static fv_status read_list(fv_reader *r, const fv_doc_node *list, int64_t scope);
@@ -231,7 +238,7 @@ static fv_status read_repeat(fv_reader *r, const fv_doc_node *map)
         snprintf(prefix, sizeof prefix, "%s%s%.200s.%lld", outer, outer[0] ? "." : "", name, (long long)i);
         fv_prefix(r->arch.m, prefix);
         FV_TRY(place_error(r, map));
-        FV_TRY(define(r, map, "block", r->previous, scope));
+        FV_TRY(define(r, "block", r->previous));
         FV_TRY(read_list(r, list, scope));
         r->n_ids = scope;
     }
@@ -277,7 +284,7 @@ static fv_status read_input(fv_reader *r, const fv_doc_node *root, const fv_zoo_
     size[2] = o && o->channels ? o->channels : size[2];
     r->previous = fv_input(r->arch.m, size[0], size[1], size[2]);
     FV_TRY(place_error(r, node));
-    return define(r, node, "input", r->previous, 0);
+    return define(r, "input", r->previous);
 }
 
 /* "nets/small.yaml" -> "small" unless the file says `name:`. */

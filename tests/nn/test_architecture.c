@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Architecture files: what they can say, and where they are wrong. */
+#include "support/support.h"
+
+#include "model/model.h"
+
+static char dir[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_test_dir_create(dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fv_test_dir_remove(dir);
+    return 0;
+}
+
+static const char *write_yaml(const char *text)
+{
+    const char *path = fv_test_path(dir, "net.yaml");
+    fv_test_write_text(path, text);
+    return path;
+}
+
+static fv_model *read_net(fv_ctx *ctx, const char *text, const fv_zoo_options *options)
+{
+    fv_model *m = NULL;
+    if (fv_model_read_architecture(ctx, write_yaml(text), options, &m) != FV_OK)
+        fail_msg("%s (%s)", fv_ctx_error(ctx), fv_ctx_hint(ctx));
+    return m;
+}
+
+static void assert_same_graph(fv_model *a, fv_model *b)
+{
+    char *s = NULL, *t = NULL;
+    assert_int_equal(fv_model_text(a, false, &s), FV_OK);
+    assert_int_equal(fv_model_text(b, false, &t), FV_OK);
+    assert_string_equal(s, t);
+    fv_text_free(a->ctx, s);
+    fv_text_free(b->ctx, t);
+}
+
+/* A file and the C functions give the same graph. */
+static void test_same_as_zoo(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    fv_model *a = read_net(ctx,
+                           "\xEF\xBB\xBF# with a byte order mark and CRLF\r\n"
+                           "input: [28, 28, 1]\r\n"
+                           "layers:\r\n"
+                           "  - conv2d: {filters: 32, kernel: 3, activation: relu, name: conv1}\r\n"
+                           "  - max_pool2d: {size: 2}\r\n"
+                           "  - conv2d: {filters: 64, kernel: [3, 3], activation: relu, name: conv2}\r\n"
+                           "  - max_pool2d: 2\r\n"
+                           "  - flatten\r\n"
+                           "  - dense: {units: 10, name: fc}\r\n",
+                           NULL);
+    fv_model *b = NULL;
+    assert_int_equal(fv_model_zoo(ctx, "mnist_cnn", NULL, &b), FV_OK);
+    assert_same_graph(a, b);
+    assert_string_equal(fv_model_name(a), "net");
+    char x[65], y[65];
+    assert_int_equal(fv_model_init(a, 1, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_model_init(b, 1, FV_INIT_DEFAULT), FV_OK);
+    fv_model_sha256(a, x);
+    fv_model_sha256(b, y);
+    assert_string_equal(x, y);
+    fv_model_destroy(&a);
+    fv_model_destroy(&b);
+    fv_ctx_destroy(&ctx);
+}
+
+static const char residual[] =
+    "name: branches\n"
+    "input: [16, 16, 3]\n"
+    "layers:\n"
+    "  - conv2d: {filters: 8, kernel: 3, same: true, bias: false, init: he_normal, id: stem}\n"
+    "  - batch_norm: {activation: relu, eps: 1e-3}\n"
+    "  - repeat: 2\n"
+    "    name: unit\n"
+    "    layers:\n"
+    "      - conv2d: {filters: 8, kernel: 3, pad: 1, id: a}\n"
+    "      - prelu: {shared: true}\n"
+    "      - depthwise_conv2d: {kernel: 3, pad: [1, 1]}\n"
+    "      - add: [previous, block]\n"
+    "      - relu\n"
+    "  - conv2d: {filters: 4, kernel: 1, id: left}\n"
+    "  - conv_transpose2d: {filters: 6, kernel: 2, stride: 2, from: stem}\n"
+    "  - avg_pool2d: {size: 2, id: right}\n"
+    "  - concat: {from: [left, right], id: both}\n"
+    "  - hard_swish:\n"
+    "  - global_avg_pool\n"
+    "  - sigmoid\n"
+    "  - mul: {from: [both, previous], name: gate}\n"
+    "  - upsample2d: {scale: 2, mode: bilinear}\n"
+    "  - global_avg_pool\n"
+    "  - dropout: 0.3\n"
+    "  - dense: 5\n";
+
+static void test_branches(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    fv_model *m = read_net(ctx, residual, NULL);
+    assert_string_equal(fv_model_name(m), "branches");
+    assert_int_equal(fv_model_classes(m), 5);
+    /* 3x3x3x8 + 2x8 + 2 (3x3x8x8+8 + 1 + 3x3x8+8) + (8x4+4) + (8x6x4+6) + (10x5+5) */
+    assert_int_equal(fv_model_parameters(m), 216 + 16 + 2 * (584 + 1 + 80) + 36 + 198 + 55);
+    static const char *const names[] = {"stem.weight", "unit.0.a.weight", "unit.1.a.bias", "left.weight"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!fv_model_find_tensor(m, names[i]))
+            fail_msg("'%s' is missing", names[i]);
+    }
+    assert_null(fv_model_find_tensor(m, "stem.bias"));
+    assert_int_equal(fv_model_slot(m, "stem.weight")->init, FV_INIT_HE_NORMAL);
+    bool seen = false;
+    for (int i = 0; i < fv_model_layer_count(m); i++) {
+        fv_layer_info info;
+        fv_model_layer(m, i, &info);
+        if (strcmp(info.name, "gate") == 0) {
+            seen = true;
+            assert_true(info.output.dim[1] == 16 && info.output.dim[3] == 10);
+        }
+    }
+    assert_true(seen);
+    fv_model_destroy(&m);
+
+    const fv_zoo_options options = {.classes = 9, .img_size = {24, 0}, .channels = 1, .dropout = 0};
+    m = read_net(ctx, residual, &options);
+    int64_t h, w, c;
+    fv_model_input_size(m, &h, &w, &c);
+    assert_true(h == 24 && w == 24 && c == 1);
+    assert_int_equal(fv_model_classes(m), 9);
+    for (int i = 0; i < m->graph->n_nodes; i++)
+        assert_string_not_equal(m->graph->nodes[i]->op->name, "dropout");
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+/* What is wrong, where, and what would be right. */
+static void test_errors(void **state)
+{
+#define HEAD "input: [8, 8, 4]\nlayers:\n"
+    static const struct {
+        const char *text;
+        fv_status status;
+        const char *place, *words[3];
+    } rows[] = {
+        {HEAD "  - conv2d: {filters: 8, kernal: 3}\n", FV_ERR_UNKNOWN_OPTION, ":3:", {"kernal", "'kernel'"}},
+        {HEAD "  - conv2: {filters: 8}\n", FV_ERR_UNKNOWN_OPTION, ":3:", {"'conv2'", "'conv2d'"}},
+        {HEAD "  - conv2d: {filters: 8, kernel: 3}\n  - relux\n", FV_ERR_UNKNOWN_OPTION, ":4:", {"relux", "'relu"}},
+        {HEAD "  - dense_bwd_data\n", FV_ERR_UNKNOWN_OPTION, ":3:", {"dense_bwd_data"}},
+        {HEAD "  - conv2d: {filters: many, kernel: 3}\n", FV_ERR_VALUE, ":3:", {"filters", "many"}},
+        {HEAD "  - conv2d: {filters: 0, kernel: 3}\n", FV_ERR_VALUE, ":3:", {"filters"}},
+        {HEAD "  - conv2d: {kernel: 3}\n", FV_ERR_VALUE, ":3:", {"filters=0"}},
+        {HEAD "  - conv2d: {filters: 8, kernel: 3, activation: rulu}\n", FV_ERR_VALUE, ":3:", {"rulu", "relu"}},
+        {HEAD "  - conv2d: 8\n", FV_ERR_VALUE, ":3:", {"map"}},
+        {HEAD "  - conv2d: {filters: 8, kernel: 3, groups: 3}\n",
+         FV_ERR_SHAPE,
+         ":3:",
+         {"groups=3", "4 input channels"}},
+        {HEAD "  - conv2d: {filters: 6, kernel: 3, groups: 4}\n", FV_ERR_SHAPE, ":3:", {"groups=4", "6 filters"}},
+        {HEAD "  - max_pool2d: 4\n  - conv2d: {filters: 8, kernel: 3, name: late}\n",
+         FV_ERR_SHAPE,
+         ":4:",
+         {"'late'", "2x2"}},
+        {HEAD "  - conv2d: {filters: 8, kernel: 3, same: true, pad: 1}\n", FV_ERR_CONFLICT, ":3:", {"same", "pad"}},
+        {HEAD "  - dense: 10\n", FV_ERR_SHAPE, ":3:", {"1x8x8x4", "one row"}},
+        {HEAD "  - flatten\n  - conv2d: {filters: 8, kernel: 3}\n", FV_ERR_SHAPE, ":4:", {"1x256"}},
+        {HEAD "  - max_pool2d: {size: 2, id: half}\n  - concat: [half, input]\n",
+         FV_ERR_SHAPE,
+         ":4:",
+         {"1x8x8x4", "1x4x4x4"}},
+        {HEAD "  - relu: {id: one}\n  - add: [one, on]\n", FV_ERR_UNKNOWN_OPTION, ":4:", {"'on'", "'one'"}},
+        {HEAD "  - relu: {id: a}\n  - relu: {id: a}\n", FV_ERR_VALUE, ":4:", {"'a' is taken"}},
+        {HEAD "  - add: {from: []}\n", FV_ERR_VALUE, ":3:", {"0 layers"}},
+        {HEAD "  - dense: {units: 3, from: [input, input]}\n", FV_ERR_VALUE, ":3:", {"one input"}},
+        {HEAD "  - repeat: 0\n    layers: [relu]\n", FV_ERR_VALUE, ":3:", {"1 to 1000"}},
+        {HEAD "  - repeat: 2\n    layer: [relu]\n", FV_ERR_UNKNOWN_OPTION, ":4:", {"'layers'"}},
+        {HEAD "  - repeat: 1000\n    layers: [{repeat: 1000, layers: [relu]}]\n",
+         FV_ERR_VALUE,
+         ":4:",
+         {"more than 10000"}},
+        {HEAD "  - conv2d:\n    filters: 8\n", FV_ERR_VALUE, ":3:", {"indented"}},
+        {"input: [8, 8]\nlayers: [relu]\n", FV_ERR_VALUE, ":1:", {"height, width and channels"}},
+        {"input: [0, 8, 3]\nlayers: [relu]\n", FV_ERR_SHAPE, ":1:", {"sizes above 0"}},
+        {"input: [8, 8, 3]\nlayres: [relu]\n", FV_ERR_UNKNOWN_OPTION, ":2:", {"'layers'"}},
+        {"input: [8, 8, 3]\n", FV_ERR_VALUE, ":1:", {"'layers' is missing"}},
+        {"input: [8, 8, 3]\nlayers: []\n", FV_ERR_VALUE, ":2:", {"list of layers"}},
+        {"input: [8, 8, 3]\ninput: [8, 8, 3]\nlayers: [relu]\n", FV_ERR_SYNTAX, ":2:", {"input"}},
+        {"input: [8, 8, 3]\nlayers:\n\t- relu\n", FV_ERR_SYNTAX, ":3:", {"tab"}},
+    };
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fv_model *m = NULL;
+        fv_status status = fv_model_read_architecture(ctx, write_yaml(rows[i].text), NULL, &m);
+        char text[8192];
+        snprintf(text, sizeof text, "%s | %s", fv_ctx_error(ctx), fv_ctx_hint(ctx));
+        char place[32];
+        snprintf(place, sizeof place, "net.yaml%s", rows[i].place);
+        bool good = status == rows[i].status && !m && strstr(text, place);
+        for (int k = 0; k < 3 && rows[i].words[k]; k++)
+            good = good && strstr(text, rows[i].words[k]);
+        if (!good)
+            fail_msg("%s gave %s: %s", rows[i].text, fv_status_name(status), text);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+static fv_status read_once(fv_ctx *ctx, void *arg)
+{
+    fv_model *m = NULL;
+    fv_status status = fv_model_read_architecture(ctx, arg, &(fv_zoo_options){.classes = 3, .dropout = -1}, &m);
+    fv_model_destroy(&m);
+    return status;
+}
+
+static void test_allocation_failures(void **state)
+{
+    char path[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s", write_yaml(residual));
+    assert_true(fv_test_each_allocation(read_once, path) > 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_as_zoo),
+        cmocka_unit_test(test_branches),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
