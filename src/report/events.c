@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "report/crc32c.h"
+
+static const char prefix[] = "events.out.tfevents.";
+
+/* ---- protocol buffers: a key is field number * 8 + wire type ---- */
+
+enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
+
+static void put_fixed(fv_str *out, uint64_t value, int bytes)
+{
+    uint8_t b[8];
+    for (int i = 0; i < bytes; i++)
+        b[i] = (uint8_t)(value >> 8 * i);
+    fv_str_append_n(out, b, (size_t)bytes);
+}
+
+static void put_varint(fv_str *out, uint64_t value)
+{
+    uint8_t b[10];
+    size_t n = 0;
+    do {
+        b[n] = (uint8_t)((value & 0x7F) | (value > 0x7F ? 0x80 : 0));
+        value >>= 7;
+        n++;
+    } while (value);
+    fv_str_append_n(out, b, n);
+}
+
+static void put_key(fv_str *out, int field, int type)
+{
+    put_varint(out, (uint64_t)(field * 8 + type));
+}
+
+static void put_bytes(fv_str *out, int field, const void *data, size_t size)
+{
+    put_key(out, field, BYTES);
+    put_varint(out, size);
+    fv_str_append_n(out, data, size);
+}
+
+static void put_wall_time(fv_str *out)
+{
+    double now = fv_time_wall();
+    uint64_t bits;
+    memcpy(&bits, &now, sizeof bits);
+    put_key(out, 1, FIXED64);
+    put_fixed(out, bits, 8);
+}
+
+static void put_value(fv_str *summary, const fv_scalar *scalar)
+{
+    fv_str value = {.ctx = summary->ctx};
+    float simple = (float)scalar->value;
+    uint32_t bits;
+    memcpy(&bits, &simple, sizeof bits);
+    put_bytes(&value, 1, scalar->tag, strlen(scalar->tag));
+    put_key(&value, 2, FIXED32);
+    put_fixed(&value, bits, 4);
+    put_bytes(summary, 1, value.data, value.size);
+    summary->failed |= value.failed;
+    fv_str_free(&value);
+}
+
+/* ---- records ---- */
+
+static fv_status write_record(fv_events *e, const fv_str *event)
+{
+    fv_str record = {.ctx = e->ctx};
+    put_fixed(&record, event->size, 8);
+    put_fixed(&record, record.data ? fv_crc32c_masked(record.data, 8) : 0, 4);
+    fv_str_append_n(&record, event->data, event->size);
+    put_fixed(&record, fv_crc32c_masked(event->data, event->size), 4);
+    fv_status status = fv_str_status(event);
+    if (status == FV_OK)
+        status = fv_str_status(&record);
+    size_t done = 0;
+    while (status == FV_OK && done < record.size) {
+        ssize_t n = write(e->fd, record.data + done, record.size - done);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            status = fv_fail_errno(e->ctx, n == 0 ? EIO : errno, "write", e->path);
+    }
+    if (status == FV_OK)
+        e->size += (int64_t)record.size;
+    else if (ftruncate(e->fd, e->size) == 0) /* readers stop at half a record */
+        (void)lseek(e->fd, e->size, SEEK_SET);
+    fv_str_free(&record);
+    return status;
+}
+
+static fv_status write_version(fv_events *e)
+{
+    static const char version[] = "brain.Event:2";
+    fv_str event = {.ctx = e->ctx};
+    put_wall_time(&event);
+    put_bytes(&event, 3, version, sizeof version - 1);
+    fv_status status = write_record(e, &event);
+    fv_str_free(&event);
+    return status;
+}
+
+/* ---- files ---- */
+
+static fv_status open_file(fv_events *e, const char *dir)
+{
+    char host[65] = "localhost", name[160];
+    if (gethostname(host, sizeof host - 1) != 0)
+        memcpy(host, "localhost", sizeof "localhost");
+    host[sizeof host - 1] = '\0';
+    for (char *p = host; *p; p++)
+        *p = *p == '/' ? '-' : *p;
+    long long seconds = (long long)fv_time_wall();
+    for (int n = 0; e->fd < 0; n++) {
+        snprintf(name, sizeof name, "%s%lld.%s.%lld.%d", prefix, seconds, host, (long long)getpid(), n);
+        fv_free(e->ctx, e->path);
+        e->path = fv_path_join(e->ctx, dir, name);
+        if (!e->path)
+            return FV_ERR_NO_MEMORY;
+        e->fd = open(e->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (e->fd < 0 && (errno != EEXIST || n == 999))
+            return fv_fail_errno(e->ctx, errno, "create", e->path);
+    }
+    return FV_OK;
+}
+
+fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events)
+{
+    *events = NULL;
+    fv_events *e = fv_new(ctx, fv_events);
+    if (!e)
+        return FV_ERR_NO_MEMORY;
+    e->ctx = ctx;
+    e->fd = -1;
+    fv_status status = fv_path_mkdirs(ctx, dir);
+    if (status == FV_OK)
+        status = open_file(e, dir);
+    if (status == FV_OK)
+        status = write_version(e);
+    if (status != FV_OK) {
+        if (e->fd >= 0)
+            (void)unlink(e->path);
+        fv_events_close(&e);
+    }
+    *events = e;
+    return status;
+}
+
+fv_status fv_events_put(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
+{
+    fv_str event = {.ctx = e->ctx}, summary = {.ctx = e->ctx};
+    for (int i = 0; i < count; i++)
+        if (isfinite(scalars[i].value))
+            put_value(&summary, &scalars[i]);
+    put_wall_time(&event);
+    put_key(&event, 2, VARINT);
+    put_varint(&event, (uint64_t)step);
+    if (summary.size > 0)
+        put_bytes(&event, 5, summary.data, summary.size);
+    event.failed |= summary.failed;
+    fv_status status = summary.size > 0 || summary.failed ? write_record(e, &event) : FV_OK;
+    fv_str_free(&summary);
+    fv_str_free(&event);
+    return status;
+}
+
+void fv_events_close(fv_events **events)
+{
+    fv_events *e = events ? *events : NULL;
+    if (!e)
+        return;
+    if (e->fd >= 0)
+        close(e->fd);
+    fv_free(e->ctx, e->path);
+    fv_free(e->ctx, e);
+    *events = NULL;
+}
+
+fv_status fv_events_remove(fv_ctx *ctx, const char *dir, int64_t *removed)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    *removed = 0;
+    if (!fv_path_is_dir(dir))
+        return FV_OK;
+    FV_TRY(fv_path_list(ctx, dir, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        if (strncmp(names[i], prefix, sizeof prefix - 1) != 0)
+            continue;
+        char *path = fv_path_join(ctx, dir, names[i]);
+        if (!path)
+            status = FV_ERR_NO_MEMORY;
+        else if (unlink(path) != 0)
+            status = fv_fail_errno(ctx, errno, "remove", path);
+        else
+            ++*removed;
+        fv_free(ctx, path);
+    }
+    fv_free(ctx, names);
+    return status;
+}

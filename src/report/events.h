@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TensorBoard event files. A file is a row of records: u64 length, u32 masked CRC-32C of the length, the bytes, u32
+ * masked CRC-32C of the bytes; numbers are little endian. The bytes are a protocol buffer `Event` (TensorFlow,
+ * core/util/event.proto): 1 wall_time double, 2 step int64, 3 file_version string, 5 summary; a summary is a row of
+ * values: 1 tag string, 2 simple_value float. The first record holds the version "brain.Event:2".
+ */
+#ifndef FV_REPORT_EVENTS_H
+#define FV_REPORT_EVENTS_H
+
+#include "base/ctx.h"
+
+typedef struct fv_events {
+    fv_ctx *ctx;
+    char *path;
+    int fd;
+    int64_t size; /* of the whole records: what a failed write leaves behind it is cut off */
+} fv_events;
+
+typedef struct fv_scalar {
+    const char *tag;
+    double value; /* not finite: left out */
+} fv_scalar;
+
+/* Makes dir (with parents) and in it events.out.tfevents.SECONDS.HOST.PID.N with the version record; N is the first
+ * number from 0 that is free. */
+fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events);
+/* Appends one event with these scalars, in one write; nothing when none is finite. */
+fv_status fv_events_put(fv_events *events, int64_t step, const fv_scalar *scalars, int count);
+void fv_events_close(fv_events **events);
+/* Removes the event files of earlier runs from dir; *removed counts them. A folder that is not there has none. */
+fv_status fv_events_remove(fv_ctx *ctx, const char *dir, int64_t *removed);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/page.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "report/chart.h"
+
+enum { TABLE_ROWS = 500, RELOAD_SECONDS = 20 };
+
+static const char style[] =
+    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--text:#1b1f24;--muted:#626b76;--line:#e3e6ea;"
+    "--train:#2366d1;--validation:#d9660b;--value:#5b6b7f;--best:#e9f3ec;--warn:#9a5b00}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#15181c;--card:#1d2126;--text:#e6e9ed;--muted:#98a2ae;"
+    "--line:#31373e;--train:#6ea3ff;--validation:#ffa050;--value:#a9b7c8;--best:#22342a;--warn:#f0b35a}}\n"
+    "body{margin:0;background:var(--page);color:var(--text);font:15px/1.45 system-ui,-apple-system,\"Segoe UI\","
+    "Roboto,\"Helvetica Neue\",sans-serif}\n"
+    "main{max-width:75rem;margin:0 auto;padding:1.6rem 1.25rem 3rem}\n"
+    "h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:2rem 0 .6rem}\n"
+    ".sub{color:var(--muted);margin:.2rem 0 1.2rem;overflow-wrap:anywhere}\n"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin-bottom:.75rem}\n"
+    ".tile,figure,.scroll,details{background:var(--card);border:1px solid var(--line);border-radius:8px}\n"
+    ".tile{padding:.6rem .85rem}.tile small{display:block;color:var(--muted);font-size:.8rem}\n"
+    ".tile b{font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}\n"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:.75rem}\n"
+    "figure{margin:0;padding:.75rem .85rem .35rem}figcaption{display:flex;flex-wrap:wrap;gap:.1rem .4rem;"
+    "align-items:center;font-size:.87rem;color:var(--muted)}figcaption b{color:var(--text);font-size:.97rem;"
+    "margin-right:auto}\n"
+    ".key{width:.95rem;height:3px;border-radius:2px;margin-left:.6rem;background:var(--value)}"
+    ".number{color:var(--text);font-variant-numeric:tabular-nums}\n"
+    "svg{display:block;width:100%;height:auto;margin-top:.3rem;font-size:12px}svg text{fill:var(--muted);"
+    "font-variant-numeric:tabular-nums}.end{text-anchor:end}.middle{text-anchor:middle}\n"
+    ".grid{stroke:var(--line)}.axis{stroke:var(--muted)}polyline{fill:none;stroke:var(--value);stroke-width:2;"
+    "stroke-linejoin:round;stroke-linecap:round}circle{fill:var(--value);stroke:var(--card)}\n"
+    "polyline.train{stroke:var(--train)}circle.train{fill:var(--train)}.key.train{background:var(--train)}\n"
+    "polyline.validation{stroke:var(--validation)}circle.validation{fill:var(--validation)}"
+    ".key.validation{background:var(--validation)}\n"
+    ".scroll{overflow:auto;max-height:34rem}table{border-collapse:collapse;width:100%;font-size:.87rem;"
+    "font-variant-numeric:tabular-nums}th,td{padding:.3rem .75rem;text-align:right;white-space:nowrap;"
+    "border-bottom:1px solid var(--line)}th{position:sticky;top:0;background:var(--card);color:var(--muted);"
+    "font-weight:600}tr.best td{background:var(--best)}tr:last-child td{border-bottom:0}\n"
+    "ul.warn{color:var(--warn);margin:.2rem 0 1rem;padding-left:1.2rem}\n"
+    "details{padding:.55rem .85rem;margin-top:2rem}summary{cursor:pointer;font-weight:600}"
+    "pre{overflow:auto;font-size:.83rem;margin:.6rem 0 .2rem}\n";
+
+void fv_put_escaped(fv_str *out, const char *text)
+{
+    static const struct {
+        char c;
+        const char *entity;
+    } rows[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+    for (const char *p = text; *p;) {
+        size_t plain = strcspn(p, "&<>\"'");
+        fv_str_append_n(out, p, plain);
+        p += plain;
+        for (size_t i = 0; *p && i < sizeof rows / sizeof rows[0]; i++)
+            if (rows[i].c == *p) {
+                fv_str_append(out, rows[i].entity);
+                p++;
+                break;
+            }
+    }
+}
+
+static void put_duration(fv_str *out, double seconds)
+{
+    long long s = seconds >= 0 && seconds < 1e9 ? llround(seconds) : 0;
+    fv_str_printf(out, "%02lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+}
+
+/* ---- the most important numbers ---- */
+
+static void begin_tile(fv_str *out)
+{
+    fv_str_append(out, "<div class=\"tile\"><b>");
+}
+
+static void end_tile(fv_str *out, const char *label)
+{
+    fv_str_printf(out, "</b><small>%s</small></div>\n", label);
+}
+
+/* The best number of a column as a tile that also names its epoch; nothing when the column is empty. */
+static void put_best_tile(fv_str *out, const fv_results *r, fv_result_column column, int sign, double scale,
+                          const char *unit, const char *label)
+{
+    int64_t row = fv_results_best(r, column, sign);
+    if (row < 0)
+        return;
+    begin_tile(out);
+    fv_put_short(out, r->column[column][row] * scale, 4);
+    fv_str_printf(out, "%s</b><small>%s, epoch ", unit, label);
+    fv_put_fixed(out, r->column[FV_RESULT_EPOCH][row], 0);
+    fv_str_append(out, "</small></div>\n");
+}
+
+static void put_tiles(fv_str *out, const fv_page *page)
+{
+    const fv_results *r = page->results;
+    double epoch = fv_results_last(r, FV_RESULT_EPOCH);
+    bool validated = fv_results_best(r, FV_RESULT_VAL_LOSS, -1) >= 0;
+    fv_str_append(out, "<div class=\"tiles\">\n");
+    begin_tile(out);
+    fv_put_fixed(out, isfinite(epoch) ? epoch : 0, 0);
+    fv_str_printf(out, " of %lld", (long long)page->epochs);
+    end_tile(out, "epochs");
+    put_best_tile(out, r, FV_RESULT_VAL_TOP1, 1, 100, " %", "best validation top-1");
+    put_best_tile(out, r, FV_RESULT_VAL_LOSS, -1, 1, "", "lowest validation loss");
+    if (!validated) {
+        put_best_tile(out, r, FV_RESULT_TRAIN_TOP1, 1, 100, " %", "best training top-1");
+        put_best_tile(out, r, FV_RESULT_TRAIN_LOSS, -1, 1, "", "lowest training loss");
+    }
+    if (r->rows > 0) {
+        begin_tile(out);
+        fv_put_fixed(out, fv_results_last(r, FV_RESULT_SPEED), 0);
+        end_tile(out, "images/s, last epoch");
+        begin_tile(out);
+        put_duration(out, fv_results_last(r, FV_RESULT_TIME));
+        end_tile(out, "time since the last start");
+        begin_tile(out);
+        fv_put_fixed(out, fv_results_last(r, FV_RESULT_MEMORY), 0);
+        fv_str_append(out, " MB");
+        end_tile(out, "peak memory");
+    }
+    fv_str_append(out, "</div>\n");
+}
+
+/* ---- charts ---- */
+
+static void put_charts(fv_str *out, const fv_results *r)
+{
+    static const struct {
+        const char *title, *unit, *names[2];
+        double scale, limit;
+        bool from_zero;
+        fv_result_column columns[2];
+    } rows[] = {
+        {"Loss", "", {"train", "validation"}, 1, 0, true, {FV_RESULT_TRAIN_LOSS, FV_RESULT_VAL_LOSS}},
+        {"Top-1", " %", {"train", "validation"}, 100, 100, false, {FV_RESULT_TRAIN_TOP1, FV_RESULT_VAL_TOP1}},
+        {"Learning rate", "", {"rate", NULL}, 1, 0, true, {FV_RESULT_LR, FV_RESULT_LR}},
+        {"Images per second", "", {"images/s", NULL}, 1, 0, true, {FV_RESULT_SPEED, FV_RESULT_SPEED}},
+    };
+    fv_str_append(out, "<div class=\"charts\">\n");
+    for (size_t i = 0; r->rows > 0 && i < sizeof rows / sizeof rows[0]; i++) {
+        fv_chart chart = {.title = rows[i].title,
+                          .unit = rows[i].unit,
+                          .scale = rows[i].scale,
+                          .limit = rows[i].limit,
+                          .from_zero = rows[i].from_zero,
+                          .x = r->column[FV_RESULT_EPOCH],
+                          .n = r->rows};
+        for (int s = 0; s < 2 && rows[i].names[s]; s++)
+            chart.series[chart.n_series++] = (fv_series){rows[i].names[s], r->column[rows[i].columns[s]]};
+        fv_put_chart(out, &chart);
+    }
+    fv_str_append(out, "</div>\n");
+}
+
+/* ---- table ---- */
+
+static void put_cell(fv_str *out, const fv_results *r, fv_result_column column, int64_t row)
+{
+    static const struct {
+        double scale;
+        int decimals; /* -1: as short as it goes; -2: a duration */
+    } rows[FV_RESULT_COLUMNS] = {
+        [FV_RESULT_EPOCH] = {1, 0},    [FV_RESULT_STEP] = {1, 0},       [FV_RESULT_TIME] = {1, -2},
+        [FV_RESULT_LR] = {1, -1},      [FV_RESULT_TRAIN_LOSS] = {1, 4}, [FV_RESULT_TRAIN_TOP1] = {100, 2},
+        [FV_RESULT_VAL_LOSS] = {1, 4}, [FV_RESULT_VAL_TOP1] = {100, 2}, [FV_RESULT_VAL_TOP5] = {100, 2},
+        [FV_RESULT_SPEED] = {1, 0},    [FV_RESULT_DATA_WAIT] = {1, 1},  [FV_RESULT_MEMORY] = {1, 0},
+    };
+    double value = r->column[column][row] * rows[column].scale;
+    fv_str_append(out, "<td>");
+    if (rows[column].decimals == -2)
+        put_duration(out, value);
+    else if (rows[column].decimals == -1)
+        fv_put_short(out, value, 4);
+    else
+        fv_put_fixed(out, value, rows[column].decimals);
+    fv_str_append(out, "</td>");
+}
+
+static void put_table(fv_str *out, const fv_results *r)
+{
+    static const char heads[] = "<tr><th>epoch</th><th>step</th><th>time</th><th>lr</th><th>train loss</th>"
+                                "<th>train top-1 %</th><th>val loss</th><th>val top-1 %</th><th>val top-5 %</th>"
+                                "<th>img/s</th><th>data wait %</th><th>peak MB</th></tr>";
+    int64_t first = r->rows > TABLE_ROWS ? r->rows - TABLE_ROWS : 0, best = fv_results_best(r, FV_RESULT_VAL_TOP1, 1);
+    if (r->rows == 0)
+        return;
+    fv_str_append(out, "<h2>Results by epoch</h2>\n");
+    if (first > 0)
+        fv_str_printf(out, "<p class=\"sub\">The last %d of %lld epochs; results.csv has them all.</p>\n", TABLE_ROWS,
+                      (long long)r->rows);
+    fv_str_printf(out, "<div class=\"scroll\"><table>\n<thead>%s</thead>\n<tbody>\n", heads);
+    for (int64_t row = r->rows - 1; row >= first; row--) {
+        fv_str_append(out, row == best ? "<tr class=\"best\">" : "<tr>");
+        for (int c = 0; c < FV_RESULT_COLUMNS; c++)
+            put_cell(out, r, (fv_result_column)c, row);
+        fv_str_append(out, "</tr>\n");
+    }
+    fv_str_append(out, "</tbody></table></div>\n");
+}
+
+/* ---- the page ---- */
+
+static void put_head(fv_str *out, const fv_page *page)
+{
+    char when[64] = "";
+    time_t now = (time_t)fv_time_wall();
+    struct tm tm;
+    if (gmtime_r(&now, &tm))
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    fv_str_append(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    if (!page->ended)
+        fv_str_printf(out, "<meta http-equiv=\"refresh\" content=\"%d\">\n", RELOAD_SECONDS);
+    fv_str_append(out, "<title>");
+    fv_put_escaped(out, page->title);
+    fv_str_printf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
+    fv_put_escaped(out, page->title);
+    fv_str_append(out, "</h1>\n<p class=\"sub\">");
+    fv_put_escaped(out, page->run);
+    fv_str_append(out, page->ended ? " \xC2\xB7 ended: " : " \xC2\xB7 in progress");
+    fv_put_escaped(out, page->ended ? page->ended : "");
+    fv_str_printf(out, " \xC2\xB7 written %s</p>\n", when);
+}
+
+static void put_warnings(fv_str *out, const char *text)
+{
+    if (!*text)
+        return;
+    fv_str_append(out, "<ul class=\"warn\"><li>");
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+        fv_str line = {.ctx = out->ctx};
+        fv_str_append_n(&line, text, (size_t)(end - text));
+        fv_put_escaped(out, fv_str_get(&line));
+        fv_str_append(out, end[1] ? "</li><li>" : "");
+        out->failed |= line.failed;
+        fv_str_free(&line);
+    }
+    fv_str_append(out, "</li></ul>\n");
+}
+
+void fv_put_page(fv_str *out, const fv_page *page)
+{
+    put_head(out, page);
+    put_tiles(out, page);
+    put_warnings(out, page->warnings);
+    put_charts(out, page->results);
+    put_table(out, page->results);
+    if (page->recipe) {
+        fv_str_append(out, "<details><summary>Recipe (args.yaml)</summary><pre>");
+        fv_put_escaped(out, page->recipe);
+        fv_str_append(out, "</pre></details>\n");
+    }
+    fv_str_append(out, "</main>\n</body>\n</html>\n");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTML page of a run: one file without scripts, links or anything fetched. */
+#ifndef FV_REPORT_PAGE_H
+#define FV_REPORT_PAGE_H
+
+#include "base/text.h"
+#include "report/results.h"
+
+typedef struct fv_page {
+    const char *title;    /* any text */
+    const char *run;      /* the run's folder */
+    int64_t epochs;       /* asked for */
+    const char *ended;    /* why the run ended; NULL: it goes on, and the page asks to be loaded again */
+    const char *warnings; /* one a line; "" */
+    const char *recipe;   /* text of args.yaml; NULL: none */
+    const fv_results *results;
+} fv_page;
+
+/* Appends text with what HTML gives a meaning to written as entities. */
+void fv_put_escaped(fv_str *out, const char *text);
+void fv_put_page(fv_str *out, const fv_page *page);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fovea/report.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/events.h"
+#include "report/page.h"
+
+struct fv_report {
+    fv_ctx *ctx;
+    char *dir, *title, *train_dir, *validation_dir;
+    fv_events *train, *validation; /* opened at the first event they get */
+    fv_str warnings;               /* one a line */
+    bool warnings_full;
+    int64_t epochs;
+    const char *ended; /* points into why */
+    char why[256];
+};
+
+enum { WARNINGS_MAX = 8192, RECIPE_MAX = 1 << 20 };
+
+fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_report **report)
+{
+    *report = NULL;
+    if (!dir || !*dir)
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_report_create: no folder");
+    fv_report *r = fv_new(ctx, fv_report);
+    if (!r)
+        return FV_ERR_NO_MEMORY;
+    r->ctx = r->warnings.ctx = ctx;
+    r->dir = fv_strdup(ctx, dir);
+    r->title = fv_strdup(ctx, title && *title ? title : "Training run");
+    r->train_dir = fv_path_join(ctx, dir, "train");
+    r->validation_dir = fv_path_join(ctx, dir, "validation");
+    if (!r->dir || !r->title || !r->train_dir || !r->validation_dir)
+        fv_report_destroy(&r);
+    *report = r;
+    return r ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+void fv_report_destroy(fv_report **report)
+{
+    fv_report *r = report ? *report : NULL;
+    if (!r)
+        return;
+    fv_events_close(&r->train);
+    fv_events_close(&r->validation);
+    fv_str_free(&r->warnings);
+    fv_free(r->ctx, r->dir);
+    fv_free(r->ctx, r->title);
+    fv_free(r->ctx, r->train_dir);
+    fv_free(r->ctx, r->validation_dir);
+    fv_free(r->ctx, r);
+    *report = NULL;
+}
+
+/* ---- TensorBoard ---- */
+
+static fv_status put_events(fv_report *r, fv_events **events, const char *dir, int64_t step, const fv_scalar *scalars,
+                            int count)
+{
+    if (!*events)
+        FV_TRY(fv_events_open(r->ctx, dir, events));
+    return fv_events_put(*events, step, scalars, count);
+}
+
+static fv_status write_events(fv_report *r, const fv_fit_event *e)
+{
+    const fv_scalar train[] = {
+        {"epoch_loss", e->mean_loss}, {"epoch_accuracy", e->train_top1}, {"epoch_learning_rate", e->lr}};
+    const fv_scalar validation[] = {{"epoch_loss", e->val_loss}, {"epoch_accuracy", e->val_top1}};
+    FV_TRY(put_events(r, &r->train, r->train_dir, e->epoch, train, 3));
+    if (isfinite(e->val_loss) || isfinite(e->val_top1))
+        FV_TRY(put_events(r, &r->validation, r->validation_dir, e->epoch, validation, 2));
+    return FV_OK;
+}
+
+/* A fresh run empties results.csv; curves of an earlier run in the same folder would lie behind the new ones. */
+static fv_status forget_events(fv_report *r)
+{
+    int64_t removed[2] = {0, 0};
+    FV_TRY(fv_events_remove(r->ctx, r->train_dir, &removed[0]));
+    FV_TRY(fv_events_remove(r->ctx, r->validation_dir, &removed[1]));
+    if (removed[0] + removed[1] > 0)
+        fv_log(r->ctx, FV_LOG_INFO, "report", "%s: %lld event files of an earlier run removed", r->dir,
+               (long long)(removed[0] + removed[1]));
+    return FV_OK;
+}
+
+/* ---- the page ---- */
+
+/* The text of DIR/args.yaml; NULL where there is none. */
+static fv_status read_recipe(fv_report *r, char **text)
+{
+    uint8_t *data = NULL;
+    int64_t size;
+    char *path = fv_path_join(r->ctx, r->dir, "args.yaml");
+    fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
+    if (path && fv_path_exists(path))
+        status = fv_file_read(r->ctx, path, RECIPE_MAX, false, &data, &size);
+    fv_free(r->ctx, path);
+    *text = (char *)data;
+    return status;
+}
+
+static fv_status write_page(fv_report *r)
+{
+    fv_str page = {.ctx = r->ctx};
+    fv_results results = {.ctx = r->ctx};
+    char *recipe = NULL, *csv = fv_path_join(r->ctx, r->dir, "results.csv");
+    char *html = fv_path_join(r->ctx, r->dir, "report.html");
+    fv_status status = csv && html ? fv_results_read(r->ctx, csv, &results) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = read_recipe(r, &recipe);
+    if (status == FV_OK) {
+        fv_put_page(&page, &(fv_page){.title = r->title,
+                                      .run = r->dir,
+                                      .epochs = r->epochs,
+                                      .ended = r->ended,
+                                      .warnings = fv_str_get(&r->warnings),
+                                      .recipe = recipe,
+                                      .results = &results});
+        status = fv_str_status(&page);
+    }
+    if (status == FV_OK)
+        status = fv_file_write(r->ctx, html, page.data, page.size);
+    fv_str_free(&page);
+    fv_results_free(&results);
+    fv_free(r->ctx, recipe);
+    fv_free(r->ctx, csv);
+    fv_free(r->ctx, html);
+    return status;
+}
+
+/* ---- events of the run ---- */
+
+/* A report that cannot be written is no reason to stop; nor may its message stand where the run's belongs. */
+static void settle(fv_report *r, fv_status status, const char *what)
+{
+    if (status == FV_OK)
+        return;
+    const char *text = fv_ctx_error(r->ctx);
+    fv_log(r->ctx, FV_LOG_WARN, "report", "%s not written: %s", what, *text ? text : fv_status_text(status));
+    fv_fail_clear(r->ctx);
+}
+
+static void keep_warning(fv_report *r, const char *text)
+{
+    if (r->warnings_full)
+        return;
+    r->warnings_full = r->warnings.size + strlen(text) > WARNINGS_MAX;
+    fv_str_append(&r->warnings, r->warnings_full ? "further warnings are in events.jsonl" : text);
+    fv_str_append(&r->warnings, "\n");
+    settle(r, fv_str_status(&r->warnings), "a warning");
+    r->warnings.failed = false;
+}
+
+void fv_report_event(fv_report *r, const fv_fit_event *e)
+{
+    r->epochs = e->epochs > 0 ? e->epochs : r->epochs;
+    if (e->kind == FV_EVENT_START && !e->text)
+        settle(r, forget_events(r), "TensorBoard events");
+    if (e->kind == FV_EVENT_WARN && e->text)
+        keep_warning(r, e->text);
+    if (e->kind == FV_EVENT_EPOCH)
+        settle(r, write_events(r, e), "TensorBoard events");
+    if (e->kind == FV_EVENT_END) {
+        snprintf(r->why, sizeof r->why, "%s", e->text ? e->text : "done");
+        r->ended = r->why;
+    }
+    if (e->kind == FV_EVENT_EPOCH || e->kind == FV_EVENT_END)
+        settle(r, write_page(r), "report.html");
+}
