@@ -8,7 +8,7 @@
 
 #include "font.h"
 
-enum { CELL = 132, THUMB = 120, TEXT_HEIGHT = 34, GAP = 6, MAX_CELLS = 10000 };
+enum { CELL = 168, THUMB = 160, TEXT_HEIGHT = 42, GAP = 8, DOT = 2, MAX_CELLS = 10000 };
 
 typedef struct cell {
     uint8_t pixels[THUMB * THUMB * 3];
@@ -75,22 +75,21 @@ fv_status sheet_add(sheet *s, const fv_image *image, const char *class, double p
     cell *c = &s->cells[s->count++];
     bool right = truth && strcmp(truth, class) == 0;
     draw_thumbnail(c, image);
-    snprintf(c->lines[0], sizeof c->lines[0], "%.13s %.0f%%", class, 100 * probability);
-    snprintf(c->lines[1], sizeof c->lines[1], truth && !right ? "is %.16s" : "%.0s", truth ? truth : "");
+    snprintf(c->lines[0], sizeof c->lines[0], "%.13s", class);
+    snprintf(c->lines[1], sizeof c->lines[1], truth && !right ? "%.0f%% not %.5s" : "%.0f%%%.0s", 100 * probability,
+             truth ? truth : "");
     memcpy(c->color, !truth ? black : right ? green : red, 3);
     return FV_OK;
 }
 
-/* Glyphs are 5 x 7 dots; a dot is one pixel wide and two high. */
 static void draw_text(uint8_t *page, int64_t width, int64_t x, int64_t y, const char *text, const uint8_t color[3])
 {
-    for (; *text; text++, x += FONT_WIDTH + 1) {
+    for (; *text; text++, x += DOT * (FONT_WIDTH + 1)) {
         const uint8_t *glyph = font_glyph(*text);
-        for (int row = 0; row < FONT_HEIGHT; row++)
-            for (int column = 0; column < FONT_WIDTH; column++)
-                if (glyph[row] >> (FONT_WIDTH - 1 - column) & 1)
-                    for (int dy = 0; dy < 2; dy++)
-                        memcpy(page + ((y + 2 * row + dy) * width + x + column) * 3, color, 3);
+        for (int row = 0; row < DOT * FONT_HEIGHT; row++)
+            for (int column = 0; column < DOT * FONT_WIDTH; column++)
+                if (glyph[row / DOT] >> (FONT_WIDTH - 1 - column / DOT) & 1)
+                    memcpy(page + ((y + row) * width + x + column) * 3, color, 3);
     }
 }
 
