@@ -21,6 +21,7 @@ function(fv_require name header library)
   target_include_directories(fv_deps_static SYSTEM INTERFACE ${${name}_INCLUDE})
   target_link_libraries(fv_deps INTERFACE ${${name}_LIBRARY})
   target_link_libraries(fv_deps_static INTERFACE ${${name}_ARCHIVE})
+  set(FV_DEPS_NAMES ${FV_DEPS_NAMES} ${library} PARENT_SCOPE) # in linking order: what users of libfovea.a link too
 endfunction()
 
 # Order matters for archives: a library before what it uses.
@@ -30,3 +31,5 @@ fv_require(libjpeg jpeglib.h jpeg)
 fv_require(libpng png.h png)
 fv_require(zlib zlib.h z)
 fv_require(pthreadpool pthreadpool.h pthreadpool)
+# Last: static archives need the mathematics library behind them.
+target_link_libraries(fv_deps_static INTERFACE m)

@@ -32,6 +32,7 @@ typedef struct jpeg_state {
     uint8_t *row; /* one line of CMYK */
     char message[JMSG_LENGTH_MAX];
     bool eof;         /* the decoder asked for bytes behind the end */
+    bool complete;    /* all rows are there, as far as the library can tell */
     bool ended_early; /* coded data of a scan ended before its last block */
     int64_t early_byte, early_row;
 } jpeg_state;
@@ -225,6 +226,8 @@ static fv_status decode_rows(jpeg_state *s)
         if (jpeg_read_scanlines(cinfo, &line, 1) == 1 && cmyk)
             cmyk_to_rgb(s->row, dst, w, cinfo->saw_Adobe_marker);
     }
+    s->complete = true;
+    jpeg_finish_decompress(cinfo); /* goes on to the end-of-image marker */
     return FV_OK;
 }
 
@@ -329,10 +332,14 @@ static fv_status jpeg_decode(fv_image_job *job)
                                      .resync_to_restart = jpeg_resync_to_restart,
                                      .term_source = source_init};
     fv_status status = FV_OK;
-    if (!guarded(&s, &status))
-        status = judge_error(&s);
-    else if (status == FV_OK)
+    const bool returned = guarded(&s, &status);
+    if (s.complete) {
+        if (!returned)
+            fv_image_warn(job, s.message); /* what follows the picture is damaged */
         status = judge(&s);
+    } else if (!returned) {
+        status = judge_error(&s);
+    }
     jpeg_destroy_decompress(&s.cinfo);
     fv_free(job->ctx, s.row);
     return status;
