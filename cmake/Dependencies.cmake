@@ -2,10 +2,8 @@
 # The required libraries (DESIGN section 6) as two interface targets: fv_deps links shared libraries, fv_deps_static archives where the
 # system offers them (for the program; a shared libfovea cannot hold archives that are not position-independent).
 find_package(Threads REQUIRED)
-foreach(target fv_deps fv_deps_static)
-  add_library(${target} INTERFACE)
-  target_link_libraries(${target} INTERFACE Threads::Threads m)
-endforeach()
+add_library(fv_deps INTERFACE)
+add_library(fv_deps_static INTERFACE)
 
 function(fv_require name header library)
   find_path(${name}_INCLUDE ${header})
@@ -31,5 +29,6 @@ fv_require(libjpeg jpeglib.h jpeg)
 fv_require(libpng png.h png)
 fv_require(zlib zlib.h z)
 fv_require(pthreadpool pthreadpool.h pthreadpool)
-# Last: static archives need the mathematics library behind them.
-target_link_libraries(fv_deps_static INTERFACE m)
+# Last: archives need the mathematics library behind them.
+target_link_libraries(fv_deps INTERFACE Threads::Threads m)
+target_link_libraries(fv_deps_static INTERFACE Threads::Threads m)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# `cmake --install BUILD --prefix P` (DESTDIR is honored): program, headers, both libraries, pkg-config and CMake files.
+include(CMakePackageConfigHelpers)
+
+if(TARGET fovea)
+  install(TARGETS fovea RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(TARGETS fovea_static fovea_shared
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/NEWS.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# The prefix may be another one at installation time, so fovea.pc is written then.
+list(TRANSFORM FV_DEPS_NAMES PREPEND "-l" OUTPUT_VARIABLE FV_PC_PRIVATE)
+string(REPLACE ";" " " FV_PC_PRIVATE "${FV_PC_PRIVATE} -lpthread -lm")
+foreach(dir LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+    set(FV_PC_${dir} "${CMAKE_INSTALL_${dir}}")
+  else()
+    set(FV_PC_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+  endif()
+endforeach()
+set(FV_PC_IN ${PROJECT_SOURCE_DIR}/cmake/fovea.pc.in)
+foreach(name PROJECT_VERSION FV_PC_LIBDIR FV_PC_INCLUDEDIR FV_PC_PRIVATE)
+  install(CODE "set(${name} [=[${${name}}]=])")
+endforeach()
+install(CODE "configure_file([=[${FV_PC_IN}]=] [=[${PROJECT_BINARY_DIR}/fovea.pc]=] @ONLY)")
+install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(FV_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/foveaConfig.cmake.in ${PROJECT_BINARY_DIR}/foveaConfig.cmake
+                              INSTALL_DESTINATION ${FV_CMAKE_DIR}
+                              PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/foveaConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/foveaConfig.cmake ${PROJECT_BINARY_DIR}/foveaConfigVersion.cmake
+        DESTINATION ${FV_CMAKE_DIR})
