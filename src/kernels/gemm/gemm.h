@@ -17,16 +17,21 @@
 /* Columns that a panel of B has at most, over all instruction sets. */
 #define FV_GEMM_NR_MAX 32
 
-/* dst[i][j] = act(start[j] + sum over t < taps, then c < depth, of a[t][i][c] * b[t][c][j] + shift[j] + add[i][j]),
-
-   a[t][i][c]  at a + (a_row ? a_row[i] : i * a_step) + (a_tap ? a_tap[t] : t * depth) + c. A convolution needs no
-   im2col buffer: rows are pixels of a zero-padded image and taps are filter positions. b[t][c][j]  at b + (j / nr) *
-   b_panel + (b_tap ? b_tap[t] : t * depth * b_step) + c * b_step + j % nr, nr from the kernel table. Packed panels:
-   b_step = nr. A plain row-major [depth][n] matrix serves too: b_panel = nr, b_step = its row step. All nr columns of a
-   panel are readable, also those from n on; up to nr - 1 floats behind the last one are read. dst, add    row i at +
-   (dst_row ? dst_row[i] : i * dst_step). start       dst itself when load, else bias[j], else 0. add         NULL, or
-   summed to the finished chain before act: a residual connection. act         when clamp: x < lo becomes lo, then x >
-   hi becomes hi (NaN stays NaN). Relu is lo = 0, hi = infinity. */
+/*
+ * For i < m, j < n:
+ *     dst[i][j] = act(start[j] + sum over t < taps, then c < depth, of a[t][i][c] * b[t][c][j] + shift[j] + add[i][j])
+ *
+ * - a[t][i][c] at a + (a_row ? a_row[i] : i * a_step) + (a_tap ? a_tap[t] : t * depth) + c. A convolution needs no
+ *   im2col buffer: rows are pixels of a zero-padded image and taps are filter positions.
+ * - b[t][c][j] at b + (j / nr) * b_panel + (b_tap ? b_tap[t] : t * depth * b_step) + c * b_step + j % nr, nr being the
+ *   table's. Packed panels: b_step = nr. A plain row-major matrix serves too: b_panel = nr, b_step = its row step.
+ *   All nr columns of a panel are read, also those from n on: up to nr - 1 floats behind the last one.
+ * - dst, add: row i at + (dst_row ? dst_row[i] : i * dst_step).
+ * - start: dst itself when load, else bias[j], else 0.
+ * - shift: NULL, or summed to the finished chain: the bias of an operator whose chains start at 0.
+ * - add: NULL, or summed to that: a residual connection.
+ * - act: when clamp, x < lo becomes lo, then x > hi becomes hi; NaN stays NaN. Relu is lo = 0, hi = infinity.
+ */
 typedef struct fv_igemm {
     int64_t m, n;
     int64_t taps, depth;
@@ -50,11 +55,14 @@ typedef struct fv_tn_run {
     int64_t a, b, count;
 } fv_tn_run;
 
-/* c[i][j] = (load ? c[i][j] : 0) + sum over the runs in order, then k < count, of A[k][i] * B[k][j],  i < m, j < n.
-
-   A[k][i]  at a + run.a + k * a_step + (a_col ? a_col[i] : i)
-   B[k][j]  at b + run.b + k * b_step + j; up to FV_GEMM_NR_MAX - 1 floats behind the last one are read
-   c        row i at c + i * c_step */
+/*
+ * For i < m, j < n:
+ *     c[i][j] = (load ? c[i][j] : 0) + sum over the runs in order, then k < count, of A[k][i] * B[k][j]
+ *
+ * - A[k][i] at a + run.a + k * a_step + (a_col ? a_col[i] : i).
+ * - B[k][j] at b + run.b + k * b_step + j; up to FV_GEMM_NR_MAX - 1 floats behind the last one are read.
+ * - c: row i at c + i * c_step.
+ */
 typedef struct fv_tn {
     int64_t m, n;
     const float *a;

@@ -2,6 +2,9 @@
 /* The product with fixed B panels: rows of A are reached through offsets, so convolution runs on the image itself. */
 #include "kernels/gemm/tile.h"
 
+/* Floats that B is fetched ahead: one page. */
+#define PREFETCH 1024
+
 /* One register tile: where its rows are, and the panel it meets. */
 typedef struct igemm_tile {
     const fv_igemm *g;
@@ -82,10 +85,38 @@ FV_INLINE void igemm_finish(const igemm_tile *x, vf acc[MR][NV], const int rows,
     }
 }
 
+/* Steps c .. c + steps of the inner index: each chain takes them in order. */
+FV_INLINE void igemm_steps(const float *const p[MR], int64_t c, const float *b, int64_t b_step, vf acc[MR][NV],
+                           const int rows, const int vectors, const int steps)
+{
+    vf bv[4][NV];
+    FV_UNROLL
+    for (int u = 0; u < steps; u++) {
+        FV_UNROLL
+        for (int j = 0; j < vectors; j++)
+            bv[u][j] = vf_load(b + u * b_step + j * VF);
+        /* Panels from memory that meet few rows: the hardware stops at the end of a page and starts anew. */
+        FV_UNROLL
+        for (int j = 0; j < vectors * VF; j += 16)
+            __builtin_prefetch(b + u * b_step + j + PREFETCH);
+    }
+    FV_UNROLL
+    for (int i = 0; i < rows; i++) {
+        FV_UNROLL
+        for (int u = 0; u < steps; u++) {
+            const vf av = vf_set1(p[i][c + u]);
+            FV_UNROLL
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = vf_fma(av, bv[u][j], acc[i][j]);
+        }
+    }
+}
+
 FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vectors)
 {
     const fv_igemm *g = x->g;
     const int64_t b_step = g->b_step;
+    const int steps = fv_tile_steps(vectors);
     const float *p[MR];
     vf acc[MR][NV];
     igemm_start(x, acc, rows, vectors);
@@ -95,20 +126,11 @@ FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vec
     for (int64_t t = 0; t < g->taps; t++) {
         const float *b = x->b + (g->b_tap ? g->b_tap[t] : t * g->depth * b_step);
         int64_t c = g->a_tap ? g->a_tap[t] : t * g->depth;
-        for (const int64_t end = c + g->depth; c < end; c++) {
-            vf bv[NV];
-            FV_UNROLL
-            for (int j = 0; j < vectors; j++)
-                bv[j] = vf_load(b + j * VF);
-            b += b_step;
-            FV_UNROLL
-            for (int i = 0; i < rows; i++) {
-                vf av = vf_set1(p[i][c]);
-                FV_UNROLL
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = vf_fma(av, bv[j], acc[i][j]);
-            }
-        }
+        const int64_t end = c + g->depth;
+        for (; c + steps <= end; c += steps, b += steps * b_step)
+            igemm_steps(p, c, b, b_step, acc, rows, vectors, steps);
+        for (; c < end; c++, b += b_step)
+            igemm_steps(p, c, b, b_step, acc, rows, vectors, 1);
     }
     igemm_finish(x, acc, rows, vectors);
 }

@@ -31,6 +31,15 @@
 #define FV_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Steps of the inner index per turn of the loop over it: as many as have their vectors of B in registers beside the
+   sums. More than one lets several loads from a row share its address. */
+FV_INLINE int fv_tile_steps(const int vectors)
+{
+    if (VF < 16)
+        return 1;
+    return vectors == 1 ? 4 : 2;
+}
+
 /* Vectors that a panel with this many columns left needs; counts between are rounded up to one of these. */
 FV_INLINE int fv_tile_vectors(int64_t columns)
 {
