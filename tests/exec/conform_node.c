@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One node, all who can compute it. */
+#include <math.h>
+
+#include "conform.h"
+
+#include "base/ctx.h"
+#include "plan/internal.h"
+
+#define GUARD 256
+
+/* Results of one run of a node. */
+typedef struct results {
+    unsigned char *out[FV_MAX_RESULTS]; /* with GUARD bytes behind */
+    void *in[FV_MAX_OPERANDS];          /* operands; states that are updated are copies */
+    bool copied[FV_MAX_OPERANDS];
+} results;
+
+static size_t bytes_of(const fv_val *val)
+{
+    return (size_t)fv_shape_count(&val->shape) * fv_dtype_size(val->dtype);
+}
+
+static void results_free(conform *c, const fv_node *node, results *r)
+{
+    for (int i = 0; i < node->n_out; i++)
+        fv_free(c->ctx, r->out[i]);
+    for (int i = 0; i < node->n_in; i++) {
+        if (r->copied[i])
+            fv_free(c->ctx, r->in[i]);
+    }
+}
+
+static bool is_updated(const fv_node *node, int i)
+{
+    return node->in[i] && node->in[i]->role == FV_ROLE_STATE && (node->op->traits & FV_T_UPDATES_STATE);
+}
+
+/* Runs the solver with outputs, workspace and packed memory full of `poison`. */
+static results run_solver(conform *c, const char *line, const fv_node *node, const fv_solver *solver, uint32_t const_in,
+                          void *const *in, const fv_call *key, int poison)
+{
+    results r = {{NULL}, {NULL}, {false}};
+    fv_str text = {.ctx = c->ctx};
+    fv_wisdom *wisdom = NULL;
+    fv_plan *plan = NULL;
+    fv_dtype dtype = node->out[0]->dtype == FV_F64 || (node->in[0] && node->in[0]->dtype == FV_F64) ? FV_F64 : FV_F32;
+    /* The record of the choice is how a certain solver is asked for. */
+    assert_int_equal(fv_problem_text_const(node, dtype, const_in, &text), FV_OK);
+    assert_int_equal(fv_wisdom_create(c->ctx, &wisdom), FV_OK);
+    assert_int_equal(fv_wisdom_put(wisdom, text.data, solver->name, solver->version), FV_OK);
+    if (fv_plan_create(c->ctx, node, dtype, const_in, FV_PLAN_ESTIMATE, wisdom, &plan) != FV_OK)
+        fail_msg("%s: %s: %s", line, solver->name, fv_ctx_error(c->ctx));
+    assert_ptr_equal(plan->solver, solver);
+    fv_str_free(&text);
+    fv_wisdom_destroy(&wisdom);
+    for (int i = 0; i < node->n_in; i++) {
+        r.in[i] = in[i];
+        if (is_updated(node, i)) {
+            r.in[i] = fv_malloc(c->ctx, bytes_of(node->in[i]));
+            memcpy(r.in[i], in[i], bytes_of(node->in[i]));
+            r.copied[i] = true;
+        }
+    }
+    for (int i = 0; i < node->n_out; i++) {
+        r.out[i] = fv_malloc(c->ctx, bytes_of(node->out[i]) + GUARD);
+        assert_non_null(r.out[i]);
+        memset(r.out[i], poison, bytes_of(node->out[i]) + GUARD);
+    }
+    size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(plan) : 0;
+    size_t workspace_bytes = solver->workspace_bytes ? solver->workspace_bytes(plan) : 0;
+    unsigned char *packed = fv_malloc(c->ctx, packed_bytes + GUARD);
+    unsigned char *workspace = fv_malloc(c->ctx, workspace_bytes + GUARD);
+    assert_true(packed && workspace);
+    memset(packed, poison, packed_bytes + GUARD);
+    memset(workspace, poison, workspace_bytes + GUARD);
+    fv_call call = {.node = node,
+                    .in = r.in,
+                    .out = (void *const *)r.out,
+                    .workspace = workspace,
+                    .packed = packed_bytes ? packed : NULL,
+                    .seed = key->seed,
+                    .step = key->step,
+                    .shards = plan->problem.shards};
+    if (packed_bytes)
+        solver->pack(plan, &call, packed);
+    solver->run(plan, &call);
+    for (int g = 0; g < GUARD; g++) {
+        bool clean = packed[packed_bytes + (size_t)g] == poison && workspace[workspace_bytes + (size_t)g] == poison;
+        for (int i = 0; i < node->n_out; i++)
+            clean = clean && r.out[i][bytes_of(node->out[i]) + (size_t)g] == poison;
+        if (!clean)
+            fail_msg("%s: %s writes behind the end of its memory", line, solver->name);
+    }
+    fv_free(c->ctx, packed);
+    fv_free(c->ctx, workspace);
+    fv_plan_destroy(&plan);
+    return r;
+}
+
+/* Same bits in every result and updated state. */
+static void assert_same_bits(const char *line, const char *what, const fv_node *node, const results *a,
+                             const results *b)
+{
+    for (int i = 0; i < node->n_out; i++) {
+        if (memcmp(a->out[i], b->out[i], bytes_of(node->out[i])) != 0)
+            fail_msg("%s: %s: two runs differ in result %d (or leave part of it unwritten)", line, what, i);
+    }
+    for (int i = 0; i < node->n_in; i++) {
+        if (a->copied[i] && memcmp(a->in[i], b->in[i], bytes_of(node->in[i])) != 0)
+            fail_msg("%s: %s: two runs leave operand %d in different states", line, what, i);
+    }
+}
+
+/*
+ * How far the reference moves when every operand changes in its last bits: what a differently rounded computation may
+ * be off by where results are small differences of large numbers. slack[i] for result i.
+ */
+static void measure_slack(conform *c, const char *line, const fv_node *node, void *const *in, const fv_call *key,
+                          const results *ref, double *slack)
+{
+    void *moved[FV_MAX_OPERANDS] = {NULL};
+    for (int i = 0; i < node->n_in; i++) {
+        const fv_val *v = node->in[i];
+        if (!v)
+            continue;
+        moved[i] = fv_malloc(c->ctx, bytes_of(v));
+        assert_non_null(moved[i]);
+        memcpy(moved[i], in[i], bytes_of(v));
+        for (int64_t k = 0; v->dtype == FV_F32 && k < fv_shape_count(&v->shape); k++) {
+            double sign = net_random(&c->rng) & 1 ? 1.0 : -1.0;
+            fv_set(v->dtype, moved[i], k, fv_get(v->dtype, in[i], k) * (1.0 + sign * 0x1p-23));
+        }
+    }
+    results other = run_solver(c, line, node, &fv_reference_solver, 0, moved, key, 0xA5);
+    for (int i = 0; i < node->n_out; i++) {
+        fv_dtype dtype = node->out[i]->dtype;
+        slack[i] = 0.0;
+        for (int64_t k = 0; dtype == FV_F32 && k < fv_shape_count(&node->out[i]->shape); k++)
+            slack[i] = fmax(slack[i], 4.0 * fabs(fv_get(dtype, other.out[i], k) - fv_get(dtype, ref->out[i], k)));
+    }
+    results_free(c, node, &other);
+    for (int i = 0; i < node->n_in; i++)
+        fv_free(c->ctx, moved[i]);
+}
+
+static void assert_near(const char *line, const char *what, const fv_val *val, const void *found, const void *expected,
+                        double slack)
+{
+    int64_t count = fv_shape_count(&val->shape);
+    double largest = 0.0;
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(fv_get(val->dtype, expected, i)));
+    bool exact = val->dtype != FV_F32 && val->dtype != FV_F64;
+    for (int64_t i = 0; i < count; i++) {
+        double f = fv_get(val->dtype, found, i), e = fv_get(val->dtype, expected, i);
+        double bound = exact ? 0.0 : 1e-6 * fabs(e) + 1e-7 * largest + slack;
+        if (!(fabs(f - e) <= bound) && !(isnan(f) && isnan(e)))
+            fail_msg("%s: %s: element %lld is %.9g, the reference says %.9g", line, what, (long long)i, f, e);
+    }
+}
+
+static void count_node(conform *c, const fv_node *node)
+{
+    int op = conform_op(node->op->name);
+    if (op >= 0)
+        c->seen[op]++;
+    c->nodes++;
+}
+
+void conform_node(conform *c, const char *line, const fv_node *node, void *const *in, uint64_t seed, uint64_t step)
+{
+    const fv_call key = {.seed = seed, .step = step};
+    results ref = run_solver(c, line, node, &fv_reference_solver, 0, in, &key, 0xA5);
+    results again = run_solver(c, line, node, &fv_reference_solver, 0, in, &key, 0x5A);
+    assert_same_bits(line, "reference", node, &ref, &again);
+    results_free(c, node, &again);
+    count_node(c, node);
+    double slack[FV_MAX_RESULTS];
+    measure_slack(c, line, node, in, &key, &ref, slack);
+    fv_problem problem = {.node = node, .dtype = node->in[0] ? node->in[0]->dtype : FV_F32, .shards = 1, .text = line};
+    if ((node->op->traits & FV_T_SHARDED) && node->in[0])
+        problem.shards = fv_shards(node->in[0]->shape.dim[0]);
+    for (int s = 0; s < c->n_solvers; s++) {
+        const fv_solver *solver = c->solver[s];
+        if (strcmp(solver->op ? solver->op : node->op->name, node->op->name) != 0)
+            continue;
+        /* With nothing constant, then with all but the first operand constant, which lets it pack ahead. */
+        for (int pass = 0; pass < (node->n_in > 1 ? 2 : 1); pass++) {
+            problem.const_in = pass ? ~UINT32_C(1) & ((UINT32_C(1) << node->n_in) - 1) : 0;
+            if (solver->reject && solver->reject(&problem))
+                continue;
+            results a = run_solver(c, line, node, solver, problem.const_in, in, &key, 0xA5);
+            results b = run_solver(c, line, node, solver, problem.const_in, in, &key, 0x5A);
+            assert_same_bits(line, solver->name, node, &a, &b);
+            for (int i = 0; i < node->n_out; i++)
+                assert_near(line, solver->name, node->out[i], a.out[i], ref.out[i], slack[i]);
+            for (int i = 0; i < node->n_in; i++) {
+                if (a.copied[i])
+                    assert_near(line, solver->name, node->in[i], a.in[i], ref.in[i], 0.0);
+            }
+            results_free(c, node, &a);
+            results_free(c, node, &b);
+            c->compared[s]++;
+        }
+    }
+    results_free(c, node, &ref);
+}
