@@ -85,9 +85,9 @@ static void plain_forward(const dw_case *x, const float *bia, fv_act act, float 
             for (int64_t s = 0; s < d->s; s++) {
                 int64_t h = position(p, r, d->stride_h, d->dilation_h, d->pad_top, d->h);
                 int64_t w = position(q, s, d->stride_w, d->dilation_w, d->pad_left, d->w);
-                if (h >= 0 && w >= 0)
-                    sum = fmaf(x->src[((n * d->h + h) * d->w + w) * d->c + k / d->mul],
-                               x->wei[(k * d->r + r) * d->s + s], sum);
+                bool inside = h >= 0 && w >= 0;
+                float v = inside ? x->src[((n * d->h + h) * d->w + w) * d->c + k / d->mul] : 0.0f;
+                sum = fmaf(v, x->wei[(k * d->r + r) * d->s + s], sum);
             }
         if (act != FV_ACT_IDENTITY)
             sum = 0.0f > sum ? 0.0f : sum;
@@ -97,11 +97,13 @@ static void plain_forward(const dw_case *x, const float *bia, fv_act act, float 
     }
 }
 
-/* Output row for input row h and tap r, or -1. */
+/* Output row for input row h and tap r; -1 outside the output, -2 when no output row reads that row with that tap. */
 static int64_t output_of(int64_t in, int64_t tap, int64_t stride, int64_t dilation, int64_t pad, int64_t limit)
 {
     int64_t at = in + pad - tap * dilation;
-    return at >= 0 && at % stride == 0 && at / stride < limit ? at / stride : -1;
+    if (at % stride != 0)
+        return -2;
+    return at >= 0 && at / stride < limit ? at / stride : -1;
 }
 
 static void plain_backward_data(const dw_case *x, const float *d_dst, float *d_src)
@@ -114,8 +116,11 @@ static void plain_backward_data(const dw_case *x, const float *d_dst, float *d_s
             for (int64_t s = 0; s < d->s; s++) {
                 int64_t p = output_of(h, r, d->stride_h, d->dilation_h, d->pad_top, d->p);
                 int64_t q = output_of(w, s, d->stride_w, d->dilation_w, d->pad_left, d->q);
-                for (int64_t k = c * d->mul; p >= 0 && q >= 0 && k < (c + 1) * d->mul; k++)
-                    sum = fmaf(d_dst[((n * d->p + p) * d->q + q) * x->k + k], x->wei[(k * d->r + r) * d->s + s], sum);
+                for (int64_t k = c * d->mul; p > -2 && q > -2 && k < (c + 1) * d->mul; k++) {
+                    bool inside = p >= 0 && q >= 0;
+                    float v = inside ? d_dst[((n * d->p + p) * d->q + q) * x->k + k] : 0.0f;
+                    sum = fmaf(v, x->wei[(k * d->r + r) * d->s + s], sum);
+                }
             }
         d_src[i] = sum;
     }
@@ -131,9 +136,9 @@ static void plain_backward_weights(const dw_case *x, const float *d_dst, float *
                 for (int64_t q = 0; q < d->q; q++) {
                     int64_t h = position(p, r, d->stride_h, d->dilation_h, d->pad_top, d->h);
                     int64_t w = position(q, s, d->stride_w, d->dilation_w, d->pad_left, d->w);
-                    if (h >= 0 && w >= 0)
-                        d_wei[i] = fmaf(x->src[((n * d->h + h) * d->w + w) * d->c + k / d->mul],
-                                        d_dst[((n * d->p + p) * d->q + q) * x->k + k], d_wei[i]);
+                    bool inside = h >= 0 && w >= 0;
+                    float v = inside ? x->src[((n * d->h + h) * d->w + w) * d->c + k / d->mul] : 0.0f;
+                    d_wei[i] = fmaf(v, d_dst[((n * d->p + p) * d->q + q) * x->k + k], d_wei[i]);
                 }
     }
 }
@@ -284,14 +289,13 @@ static void forward_overwrites(const fv_depthwise_shape *d, fv_act act, float al
     dst[row1 * d->q * d->c * d->mul] = 0.0f;
 }
 
-/* Zeros times weights instead of skipping: seen where a weight in the padding is NaN or infinite. */
-static void forward_multiplies_padding(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src,
-                                       const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
+/* Skips the padding instead of multiplying it: seen where a weight there is NaN or infinite. */
+static void forward_swallows_nan(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src,
+                                 const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
 {
     right->forward(d, act, alpha, src, packed, bia, dst, row0, row1);
-    for (int64_t i = row0 * d->q; i < row1 * d->q; i++)
-        for (int64_t k = 0; i / d->q % d->p == 0 && d->pad_top > 0 && k < d->c * d->mul; k++)
-            dst[i * d->c * d->mul + k] += 0.0f * packed[k];
+    for (int64_t i = row0 * d->q * d->c * d->mul; i < row1 * d->q * d->c * d->mul; i++)
+        dst[i] = isnan(dst[i]) ? 0.0f : dst[i];
 }
 
 static void forward_shifted(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src, const float *packed,
@@ -321,9 +325,9 @@ static void install_overwrites(fv_kernels *k)
 {
     broken_begin(k)->forward = forward_overwrites;
 }
-static void install_padding(fv_kernels *k)
+static void install_nan(fv_kernels *k)
 {
-    broken_begin(k)->forward = forward_multiplies_padding;
+    broken_begin(k)->forward = forward_swallows_nan;
 }
 static void install_shifted(fv_kernels *k)
 {
@@ -340,7 +344,7 @@ static void install_order(fv_kernels *k)
 
 const fv_broken fv_broken_depthwise[] = {
     {"depthwise.forward: writes one element too many", "depthwise.forward", install_overwrites},
-    {"depthwise.forward: multiplies weights in the padding", "depthwise.forward", install_padding},
+    {"depthwise.forward: swallows NaN", "depthwise.forward", install_nan},
     {"depthwise.forward: shifted by one column", "depthwise.forward", install_shifted},
     {"depthwise.backward_data: drops the last filter row", "depthwise.backward_data", install_drops_tap},
     {"depthwise.backward_weights: samples in another order", "depthwise.backward_weights", install_order},

@@ -233,7 +233,7 @@ static void run_pack(fvc *t)
 {
     const int nr = t->k->gemm->nr;
     for (int round = 0; round < 300 && !t->failed; round++) {
-        int64_t k = fvc_size(t, 80), n = fvc_size(t, 100), gap = fvc_int(t, 0, 3);
+        int64_t k = fvc_size(t, 150), n = fvc_size(t, 100), gap = fvc_int(t, 0, 3);
         int64_t k_step = 1, n_step = 1;
         switch (fvc_int(t, 0, 2)) {
         case 0:

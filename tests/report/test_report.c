@@ -474,7 +474,7 @@ static void test_page(void **state)
     assert_non_null(strstr(page, "<b>81.25 %</b><small>best validation top-1, epoch 4</small>"));
     assert_non_null(strstr(page, "<b>5 of 6</b>"));
     assert_non_null(strstr(page, "<b>00:05:25</b>"));
-    assert_int_equal(count(page, "<tr class=\"best\"><td>4</td><td>40</td><td>00:04:20</td><td>2.5e-4</td>"
+    assert_int_equal(count(page, "<tr class=\"best\"><td>4</td><td>40</td><td>00:04:20</td><td>0.00025</td>"
                                  "<td>0.5000</td><td>87.50</td><td>0.6250</td><td>81.25</td><td>99.00</td>"
                                  "<td>1004</td><td>1.5</td><td>64</td></tr>"),
                      1);
@@ -554,7 +554,8 @@ static void test_numbers(void **state)
                 {99.95, 3, "100"},
                 {1234.5678, 4, "1235"},
                 {0.001, 4, "0.001"},
-                {0.00012345, 3, "1.23e-4"},
+                {0.00012345, 3, "0.000123"},
+                {0.000012345, 3, "1.23e-5"},
                 {0.000099999, 3, "1e-4"},
                 {1e-9, 4, "1e-9"},
                 {2.5e9, 4, "2.5e9"},

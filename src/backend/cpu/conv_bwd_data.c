@@ -36,8 +36,11 @@ static void bwd_data_pack(const fv_plan *plan, const fv_call *call, void *packed
 
 static void bwd_data_run(const fv_plan *plan, const fv_call *call)
 {
-    const fv_conv_run run = {
-        .src = call->in[0], .packed = call->packed, .dst = call->out[0], .workspace = call->workspace};
+    const fv_conv_run run = {.src = call->in[0],
+                             .wei = call->in[1],
+                             .packed = call->packed,
+                             .dst = call->out[0],
+                             .workspace = call->workspace};
     fv_conv_igemm_run(plan, &run);
 }
 
@@ -79,6 +82,7 @@ static fv_status transpose_prepare(fv_plan *plan)
 static void transpose_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_run run = {.src = call->in[0],
+                             .wei = call->in[1],
                              .packed = call->packed,
                              .shift = fv_call_in(call, 2),
                              .dst = call->out[0],

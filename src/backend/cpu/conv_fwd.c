@@ -48,6 +48,7 @@ static void conv_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv2d_attr *attr = call->node->attr;
     const fv_conv_run run = {.src = call->in[0],
+                             .wei = call->in[1],
                              .packed = call->packed,
                              .bias = fv_call_in(call, 2),
                              .add = fv_call_in(call, 3),

@@ -48,7 +48,7 @@ static const float *igemm_source(const igemm_job *job, const fv_conv_phase *f, c
     const float *src = job->run->src + b->image * image + b->group * e->depth;
     if (f->direct)
         return src + (y0 * e->w + f->strip.x0) * e->c;
-    float *strip = job->run->workspace + worker * e->strip_floats;
+    float *strip = job->run->workspace + worker * e->worker_floats;
     const int64_t rows = (b->rows - 1) * e->step[0] + f->span_y;
     for (int64_t i = 0; i < b->images; i++)
         fv_strip_copy(&f->strip, src + i * image, y0, rows, strip + i * f->image_step);
@@ -82,22 +82,38 @@ static void igemm_set_panels(const igemm_job *job, const fv_conv_phase *f, const
     const int64_t channel = b->group * e->cols + col;
     const int64_t dst_at = b->image * e->dst_image + f->dst_at + b->p * f->dst_row + channel;
     g->n = left < count * nr ? left : count * nr;
-    g->b = run->packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
+    if (!e->lazy)
+        g->b = run->packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
     g->bias = run->bias ? run->bias + channel : NULL;
     g->shift = run->shift ? run->shift + channel : NULL;
     g->dst = run->dst + dst_at;
     g->add = run->add ? run->add + dst_at : NULL;
 }
 
+/* Packs depth [at, at + depth) of panels [panel, panel + count) of a plain product. */
+static void igemm_pack_lazy(const igemm_job *job, int64_t group, int64_t panel, int64_t count, int64_t at,
+                            int64_t depth, float *packed)
+{
+    const fv_conv_igemm *e = job->e;
+    const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
+    const int64_t col = panel * gemm->nr, left = e->cols - col;
+    const int64_t cols = left < count * gemm->nr ? left : count * gemm->nr;
+    const float *wei = job->run->wei + group * e->cols * e->depth;
+    if (e->direction == FV_CONV_FORWARD)
+        gemm->pack(packed, depth * gemm->nr, wei + col * e->depth + at, depth, cols, 1, e->depth);
+    else
+        gemm->pack(packed, depth * gemm->nr, wei + at * e->cols + col, depth, cols, e->cols, 1);
+}
+
 /* A plain product: pieces of the depth outside, so that a piece of all the block's rows stays in the cache. */
 static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker, fv_igemm *g)
 {
     const fv_conv_igemm *e = job->e;
-    const float *src = job->run->src + b->p * e->c + b->group * e->depth;
-    float *strip = job->run->workspace + worker * e->strip_floats;
+    const fv_conv_run *run = job->run;
+    const float *src = run->src + b->p * e->c + b->group * e->depth;
+    float *strip = run->workspace + worker * e->worker_floats, *lazy = strip + e->strip_floats;
     const bool clamp = g->clamp;
-    igemm_set_panels(job, f, b, b->panel, b->panels, g);
-    const float *panels = g->b, *shift = g->shift, *add = g->add;
+    const int64_t end = b->panel + b->panels, step = e->lazy ? FV_LAZY_PANELS : b->panels;
     for (int64_t at = 0; at < e->depth; at += f->piece) {
         const bool last = at + f->piece >= e->depth;
         fv_strip copy = f->strip;
@@ -107,12 +123,22 @@ static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm
             fv_strip_copy(&copy, src + at, 0, b->rows, strip);
         g->a = f->direct ? src + at : strip;
         g->a_step = f->direct ? e->c : copy.pitch;
-        g->b = panels + at * g->b_step;
-        g->load = at > 0;
-        g->shift = last ? shift : NULL;
-        g->add = last ? add : NULL;
-        g->clamp = last && clamp;
-        job->plan->kernels->gemm->igemm(g);
+        for (int64_t panel = b->panel; panel < end; panel += step) {
+            const int64_t count = end - panel < step ? end - panel : step;
+            igemm_set_panels(job, f, b, panel, count, g);
+            if (e->lazy) {
+                igemm_pack_lazy(job, b->group, panel, count, at, g->depth, lazy);
+                g->b = lazy;
+                g->b_panel = g->depth * g->b_step;
+            } else {
+                g->b += at * g->b_step;
+            }
+            g->load = at > 0;
+            g->shift = last ? g->shift : NULL;
+            g->add = last ? g->add : NULL;
+            g->clamp = last && clamp;
+            job->plan->kernels->gemm->igemm(g);
+        }
     }
 }
 
@@ -200,6 +226,8 @@ static void pack_task(void *arg, int64_t task, int worker)
 void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed)
 {
     const fv_conv_igemm *e = plan->data;
+    if (e->lazy)
+        return;
     pack_job job = {.gemm = plan->kernels->gemm, .e = e, .wei = wei, .packed = packed};
     fv_parallel(plan->ctx, e->n_phases * e->groups * e->panels, e->packed_floats < 1 << 14, pack_task, &job);
 }

@@ -35,13 +35,14 @@ fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv
 void fv_conv_igemm_release(fv_plan *plan);
 size_t fv_conv_igemm_packed_bytes(const fv_plan *plan);
 size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan);
-/* Rearranges the weights, [k][r][s][c / groups]. */
+/* Rearranges the weights. */
 void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed);
 
 /* One run. */
 typedef struct fv_conv_run {
     const float *src;    /* forward: src; gradient: d_dst */
-    const float *packed; /* weights as pack left them */
+    const float *wei;    /* weights [k][r][s][c / groups] */
+    const float *packed; /* and as pack left them */
     const float *bias;   /* per output channel; NULL: chains start at 0 */
     const float *shift;  /* per output channel, added to the finished chains; NULL: nothing */
     const float *add;    /* added to the finished chains; NULL: nothing */

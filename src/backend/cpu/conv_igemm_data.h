@@ -7,6 +7,9 @@
 #include "backend/cpu/conv_strip.h"
 #include "kernels/gemm/gemm.h"
 
+/* Panels that a task packs at a time. */
+#define FV_LAZY_PANELS 4
+
 /* One grid of positions with its taps. */
 typedef struct fv_conv_phase {
     int64_t p, q;
@@ -44,7 +47,12 @@ typedef struct fv_conv_igemm {
     int64_t step[2];
     int64_t dst_image; /* floats of one image of dst */
     int64_t panels;    /* per group */
-    int64_t packed_floats, strip_floats;
+    /*
+     * lazy: weights change between runs and meet few pixels, so that packing them would cost as much memory traffic as
+     * the product. Each task packs what it needs, FV_LAZY_PANELS panels of one piece at a time, behind its strip.
+     */
+    bool lazy;
+    int64_t packed_floats, strip_floats, worker_floats;
     int64_t tasks;
     int max_threads; /* as fv_parallel takes it */
     int64_t n_phases;

@@ -137,14 +137,14 @@ static void phase_runs(fv_conv_igemm *e, fv_conv_phase *f, const int64_t *ty, co
 #define BLOCK_PIXELS_MIN 112
 #define TASKS_PER_THREAD 4
 
-static int64_t phase_strip_floats(const fv_conv_igemm *e, const fv_conv_phase *f, int64_t rows)
-{
-    return ((rows - 1) * e->step[0] + f->span_y) * f->row_step;
-}
-
 static int64_t at_least_1(int64_t x)
 {
     return x > 1 ? x : 1;
+}
+
+static int64_t phase_strip_floats(const fv_conv_igemm *e, const fv_conv_phase *f, int64_t rows)
+{
+    return ((rows - 1) * e->step[0] + f->span_y) * f->row_step;
 }
 
 /* Depth of a plain product that one pass takes, and the most that is not worth a cut. */
@@ -158,12 +158,15 @@ static void phase_flat_blocks(fv_conv_igemm *e, fv_conv_phase *f, int64_t floats
         f->piece = fv_div_up(e->depth, fv_div_up(e->depth, PIECE_DEPTH));
     int64_t rows = floats / f->piece;
     rows = rows < BLOCK_PIXELS ? rows : BLOCK_PIXELS;
+    /* Few panels: the threads share the rows. */
     const int64_t fair = f->p * e->groups / tasks;
-    if (rows > fair)
+    if (rows > fair && e->panels * e->groups < tasks)
         rows = fair > BLOCK_PIXELS_MIN ? fair : rows < BLOCK_PIXELS_MIN ? rows : BLOCK_PIXELS_MIN;
-    rows = rows > mr ? rows / mr * mr : rows;
+    rows = at_least_1(rows < f->p ? rows : f->p);
+    rows = fv_div_up(f->p, fv_div_up(f->p, rows));
+    rows = rows > mr && rows < f->p ? fv_div_up(rows, mr) * mr : rows;
     f->block_images = 1;
-    f->block_rows = rows < 1 ? 1 : rows < f->p ? rows : f->p;
+    f->block_rows = rows < f->p ? rows : f->p;
     f->image_step = f->direct ? 0 : f->block_rows * fv_strip_pitch(f->piece);
     f->pixel_blocks = fv_div_up(f->p, f->block_rows);
 }
@@ -263,6 +266,21 @@ static fv_status phase_prepare(fv_plan *plan, fv_conv_igemm *e, fv_conv_phase *f
     return FV_OK;
 }
 
+/* Pixels up to which packing in the task is worth more than packing once. */
+#define LAZY_PIXELS 512
+
+static void choose_lazy(fv_plan *plan, fv_conv_igemm *e)
+{
+    const fv_conv_phase *f = &e->phases[0];
+    const bool changing = !(plan->problem.const_in >> 1 & 1);
+    e->lazy = changing && e->n_phases == 1 && f->flat && f->p <= LAZY_PIXELS && f->pixel_blocks <= 2;
+    e->worker_floats = e->strip_floats;
+    if (e->lazy) {
+        e->packed_floats = 0;
+        e->worker_floats += FV_LAZY_PANELS * f->piece * plan->kernels->gemm->nr;
+    }
+}
+
 /* ---- hooks ---- */
 
 /* Everything that does not depend on a phase. */
@@ -321,6 +339,7 @@ fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv
             e->strip_floats = strip > e->strip_floats ? strip : e->strip_floats;
         }
     }
+    choose_lazy(plan, e);
     return FV_OK;
 fail:
     fv_conv_igemm_release(plan);
@@ -353,5 +372,5 @@ size_t fv_conv_igemm_packed_bytes(const fv_plan *plan)
 size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan)
 {
     const fv_conv_igemm *e = plan->data;
-    return (size_t)(e->strip_floats * plan->threads) * sizeof(float);
+    return (size_t)(e->worker_floats * plan->threads) * sizeof(float);
 }

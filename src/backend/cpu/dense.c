@@ -48,6 +48,7 @@ static void dense_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_dense_attr *attr = call->node->attr;
     const fv_conv_run run = {.src = call->in[0],
+                             .wei = call->in[1],
                              .packed = call->packed,
                              .bias = fv_call_in(call, 2),
                              .add = fv_call_in(call, 3),
@@ -59,8 +60,11 @@ static void dense_run(const fv_plan *plan, const fv_call *call)
 
 static void dense_bwd_data_run(const fv_plan *plan, const fv_call *call)
 {
-    const fv_conv_run run = {
-        .src = call->in[0], .packed = call->packed, .dst = call->out[0], .workspace = call->workspace};
+    const fv_conv_run run = {.src = call->in[0],
+                             .wei = call->in[1],
+                             .packed = call->packed,
+                             .dst = call->out[0],
+                             .workspace = call->workspace};
     fv_conv_igemm_run(plan, &run);
 }
 

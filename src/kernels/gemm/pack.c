@@ -47,16 +47,25 @@ static void pack_any(float *dst, const float *src, int64_t k, int64_t columns, i
             dst[i * NR + j] = j < columns ? src[i * k_step + j * n_step] : 0.0f;
 }
 
+/* Rows taken at a time over all panels, so that a row of a wide matrix is left only when it has been read. */
+#define PACK_ROWS 64
+
 void FV_SYM(fv_gemm_pack)(float *dst, int64_t dst_panel, const float *src, int64_t k, int64_t n, int64_t k_step,
                           int64_t n_step)
 {
-    for (int64_t col = 0; col < n; col += NR, dst += dst_panel, src += NR * n_step) {
-        const int64_t columns = n - col < NR ? n - col : NR;
-        if (n_step == 1)
-            pack_rows(dst, src, k, columns, k_step);
-        else if (k_step == 1)
-            pack_columns(dst, src, k, columns, n_step);
-        else
-            pack_any(dst, src, k, columns, k_step, n_step);
+    const int64_t rows = n_step == 1 ? PACK_ROWS : k;
+    for (int64_t row = 0; row < k; row += rows) {
+        const int64_t count = k - row < rows ? k - row : rows;
+        for (int64_t col = 0; col < n; col += NR) {
+            const int64_t columns = n - col < NR ? n - col : NR;
+            float *to = dst + col / NR * dst_panel + row * NR;
+            const float *from = src + row * k_step + col * n_step;
+            if (n_step == 1)
+                pack_rows(to, from, count, columns, k_step);
+            else if (k_step == 1)
+                pack_columns(to, from, count, columns, n_step);
+            else
+                pack_any(to, from, count, columns, k_step, n_step);
+        }
     }
 }
