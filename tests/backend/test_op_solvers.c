@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Solvers of everything but products against the operators' references on random shapes. Results have the same bits on
+   every instruction set and with one and several threads; those that are stated chains also have the reference's. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/solver.h"
+#include "ops/attr.h"
+#include "ops/ops.h"
+
+enum { CONTEXTS = 8, SOLVERS = 256, OPERANDS = 16, RESULTS = 3, GUARD = 64, ROUNDS = 20 };
+
+/* One problem. `exact`: the reference's bits; else |got - want| <= tolerance * (1 + |want|). */
+typedef struct op_case {
+    const char *op;
+    const void *attr;
+    fv_shape shape[OPERANDS]; /* rank 0: absent */
+    fv_dtype dtype[OPERANDS];
+    int n_in;
+    int64_t below; /* integer operands lie in [0, below) */
+    double tolerance;
+} op_case;
+
+typedef struct memory {
+    unsigned char *in[OPERANDS], *out[RESULTS];
+} memory;
+
+static uint64_t rng = 11;
+static fv_ctx *contexts[CONTEXTS];
+static int n_contexts;
+static const fv_solver *solvers[SOLVERS];
+static bool used[SOLVERS];
+static int n_solvers;
+
+static void add_solver(void *arg, const fv_solver *solver)
+{
+    (void)arg;
+    assert_true(n_solvers < SOLVERS);
+    solvers[n_solvers++] = solver;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_cpu cpu;
+    fv_cpu_detect(&cpu);
+    for (int isa = 0; isa < FV_ISA_COUNT; isa++)
+        for (int threads = 1; threads <= 3 && cpu.has[isa] && fv_kernels_get((fv_isa)isa); threads += 2) {
+            const fv_ctx_options options = {.isa = fv_isa_name((fv_isa)isa), .threads = threads};
+            assert_int_equal(fv_ctx_create(&options, &contexts[n_contexts]), FV_OK);
+            n_contexts++;
+        }
+    fv_cpu_solvers(add_solver, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (int i = 0; i < n_contexts; i++) {
+        int64_t now;
+        fv_ctx_memory(contexts[i], &now, NULL);
+        assert_int_equal(now, 0);
+        fv_ctx_destroy(&contexts[i]);
+    }
+    return 0;
+}
+
+static uint64_t next(void)
+{
+    uint64_t z = (rng += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+static int64_t pick(int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(next() % (uint64_t)(hi - lo + 1));
+}
+
+static size_t val_bytes(const fv_val *v)
+{
+    return (size_t)fv_shape_count(&v->shape) * fv_dtype_size(v->dtype);
+}
+
+static void *guarded(fv_ctx *ctx, size_t bytes)
+{
+    unsigned char *p = fv_malloc(ctx, bytes + GUARD);
+    assert_non_null(p);
+    memset(p, 0xff, bytes + GUARD);
+    return p;
+}
+
+static void fill(const fv_val *v, void *data, int64_t below)
+{
+    int64_t count = fv_shape_count(&v->shape);
+    for (int64_t i = 0; i < count; i++) {
+        double x = (double)(next() >> 40) / 8388608.0 - 1.0;
+        if (v->dtype == FV_I32 || v->dtype == FV_U8)
+            x = (double)pick(0, below - 1);
+        /* Variances and the like are positive; ties and exact zeros belong to the interesting values. */
+        else if (v->role == FV_ROLE_STATE)
+            x = fabs(x) + 0.01;
+        else if (i % 7 == 3)
+            x = (double)pick(-2, 2);
+        fv_set(v->dtype, data, i, x);
+    }
+}
+
+/* ---- one run ---- */
+
+static void call_solver(const fv_solver *solver, fv_ctx *ctx, const fv_problem *problem, memory *m)
+{
+    fv_plan plan = {.ctx = ctx,
+                    .solver = solver,
+                    .problem = *problem,
+                    .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                    .threads = fv_ctx_threads(ctx)};
+    if (solver->prepare)
+        assert_int_equal(solver->prepare(&plan), FV_OK);
+    size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(&plan) : 0;
+    size_t work_bytes = solver->workspace_bytes ? solver->workspace_bytes(&plan) : 0;
+    unsigned char *packed = guarded(ctx, packed_bytes), *work = guarded(ctx, work_bytes);
+    fv_call call = {.node = problem->node,
+                    .in = (void *const *)m->in,
+                    .out = (void *const *)m->out,
+                    .workspace = work,
+                    .packed = packed,
+                    .seed = 42,
+                    .step = 7,
+                    .shards = problem->shards};
+    if (solver->pack)
+        solver->pack(&plan, &call, packed);
+    solver->run(&plan, &call);
+    for (int i = 0; i < GUARD; i++)
+        if (packed[packed_bytes + (size_t)i] != 0xff || work[work_bytes + (size_t)i] != 0xff)
+            fail_msg("%s writes behind its memory", solver->name);
+    if (solver->release)
+        solver->release(&plan);
+    fv_free(ctx, packed);
+    fv_free(ctx, work);
+}
+
+static void memory_make(memory *m, const fv_node *node)
+{
+    fv_ctx *ctx = contexts[0];
+    memset(m, 0, sizeof *m);
+    for (int i = 0; i < node->n_in; i++)
+        m->in[i] = node->in[i] ? guarded(ctx, val_bytes(node->in[i])) : NULL;
+    for (int i = 0; i < node->n_out; i++)
+        m->out[i] = guarded(ctx, val_bytes(node->out[i]));
+}
+
+static void memory_free(memory *m)
+{
+    for (int i = 0; i < OPERANDS; i++)
+        fv_free(contexts[0], m->in[i]);
+    for (int i = 0; i < RESULTS; i++)
+        fv_free(contexts[0], m->out[i]);
+}
+
+static void memory_copy_inputs(memory *to, const memory *from, const fv_node *node)
+{
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i])
+            memcpy(to->in[i], from->in[i], val_bytes(node->in[i]));
+}
+
+static void describe(const fv_node *node, char *text, size_t size)
+{
+    size_t at = 0;
+    for (int i = 0; i < node->n_in + 1 && at < size; i++) {
+        char shape[96];
+        const fv_val *v = i < node->n_in ? node->in[i] : node->out[0];
+        at += (size_t)snprintf(text + at, size - at, " %s", v ? fv_shape_text(&v->shape, shape) : "-");
+    }
+}
+
+/* tolerance < 0: bits (any NaN equals any NaN). */
+static void compare(const char *what, const fv_solver *solver, fv_ctx *ctx, const fv_val *v, const fv_node *node,
+                    const void *got, const void *want, double tolerance)
+{
+    int64_t count = fv_shape_count(&v->shape);
+    for (int64_t i = 0; i < count; i++) {
+        double g = fv_get(v->dtype, got, i), w = fv_get(v->dtype, want, i);
+        bool same = g == w ? tolerance >= 0.0 || signbit(g) == signbit(w) : isnan(g) && isnan(w);
+        if (same || fabs(g - w) <= tolerance * (1.0 + fabs(w)))
+            continue;
+        char text[600];
+        describe(node, text, sizeof text);
+        fail_msg("%s on %s with %d threads, %s: element %lld of %s is %.9g, expected %.9g:%s", solver->name,
+                 fv_ctx_isa(ctx), fv_ctx_threads(ctx), what, (long long)i, v->name, g, w, text);
+    }
+    if (((const unsigned char *)got)[val_bytes(v)] != 0xff)
+        fail_msg("%s writes behind %s", solver->name, v->name);
+}
+
+/* Compares every solver of the case. `make`: changes operands before use (NULL: random ones are fine). */
+static void check_case(const op_case *x, void (*make)(const fv_node *node, memory *m))
+{
+    fv_ctx *ctx = contexts[0];
+    fv_graph *graph;
+    fv_val *in[OPERANDS] = {NULL};
+    fv_node *node;
+    const fv_op *op = fv_op_find(ctx, x->op);
+    assert_non_null(op);
+    assert_int_equal(fv_graph_create(ctx, fv_op_find, &graph), FV_OK);
+    bool state = (op->traits & FV_T_UPDATES_STATE) != 0;
+    for (int i = 0; i < x->n_in; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "in%d", i);
+        bool updated = (state && i > 2) || (strcmp(x->op, "batch_norm") == 0 && i == 4);
+        if (x->shape[i].rank > 0 && updated)
+            assert_int_equal(fv_graph_param(graph, name, FV_ROLE_STATE, x->dtype[i], &x->shape[i], &in[i]), FV_OK);
+        else if (x->shape[i].rank > 0)
+            assert_int_equal(fv_graph_input(graph, name, x->dtype[i], &x->shape[i], &in[i]), FV_OK);
+    }
+    if (fv_graph_add(graph, op, "node", x->attr, in, x->n_in, &node) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    memory given, want, first, got;
+    memory_make(&given, node);
+    memory_make(&want, node);
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i])
+            fill(node->in[i], given.in[i], x->below);
+    if (make)
+        make(node, &given);
+    const fv_problem problem = {
+        .node = node, .text = x->op, .dtype = FV_F32, .shards = fv_shards(node->in[0]->shape.dim[0])};
+    memory_copy_inputs(&want, &given, node);
+    const fv_call call = {.node = node,
+                          .in = (void *const *)want.in,
+                          .out = (void *const *)want.out,
+                          .seed = 42,
+                          .step = 7,
+                          .shards = problem.shards};
+    op->ref(&call);
+    int compared = 0;
+    for (int s = 0; s < n_solvers; s++) {
+        const fv_solver *solver = solvers[s];
+        if (!solver->op || strcmp(solver->op, x->op) != 0 || (solver->reject && solver->reject(&problem)))
+            continue;
+        assert_true(solver->cost(&problem) > 0.0);
+        memory_make(&first, node);
+        for (int c = 0; c < n_contexts; c++) {
+            memory_make(&got, node);
+            memory_copy_inputs(&got, &given, node);
+            call_solver(solver, contexts[c], &problem, &got);
+            for (int i = 0; i < node->n_out + node->n_in; i++) {
+                const fv_val *v = i < node->n_out ? node->out[i] : node->in[i - node->n_out];
+                if (!v)
+                    continue;
+                unsigned char *g = i < node->n_out ? got.out[i] : got.in[i - node->n_out];
+                unsigned char *w = i < node->n_out ? want.out[i] : want.in[i - node->n_out];
+                unsigned char *f = i < node->n_out ? first.out[i] : first.in[i - node->n_out];
+                compare("against the reference", solver, contexts[c], v, node, g, w, x->tolerance);
+                if (c == 0)
+                    memcpy(f, g, val_bytes(v));
+                else
+                    compare("against the first variant", solver, contexts[c], v, node, g, f, -1.0);
+            }
+            memory_free(&got);
+        }
+        memory_free(&first);
+        used[s] = true;
+        compared++;
+    }
+    assert_true(compared > 0);
+    memory_free(&given);
+    memory_free(&want);
+    fv_graph_destroy(&graph);
+}
+
+/* ---- shapes ---- */
+
+static fv_shape image(void)
+{
+    bool large = pick(0, 9) == 0;
+    return (fv_shape){4, {pick(1, 9), pick(1, large ? 24 : 9), pick(1, large ? 24 : 9), pick(1, large ? 70 : 40)}};
+}
+
+static fv_shape channels_of(fv_shape s)
+{
+    return (fv_shape){1, {s.dim[s.rank - 1]}};
+}
+
+/* ---- tests ---- */
+
+static void test_activations(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"relu", "relu6",        "leaky_relu", "sigmoid",
+                                        "tanh", "hard_sigmoid", "hard_swish", "silu"};
+    fv_act_attr attr = {.alpha = 0.2};
+    for (int round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            fv_shape s = image();
+            const void *a = strcmp(names[i], "leaky_relu") == 0 ? &attr : NULL;
+            op_case x = {.op = names[i], .attr = a, .shape = {s}, .n_in = 1, .tolerance = 4e-7};
+            check_case(&x, NULL);
+            char name[40];
+            snprintf(name, sizeof name, "%s_bwd", names[i]);
+            op_case y = {.op = name, .attr = a, .shape = {s, s}, .n_in = 2, .tolerance = 1e-6};
+            check_case(&y, NULL);
+        }
+}
+
+static void test_elementwise(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        fv_shape s = image(), c = channels_of(s), one = {1, {1}}, pooled = {4, {s.dim[0], 1, 1, s.dim[3]}};
+        fv_eltwise_attr add = {.activation = (int32_t)pick(0, 2)};
+        check_case(&(op_case){.op = "add", .attr = &add, .shape = {s, s}, .n_in = 2}, NULL);
+        fv_shape b = pick(0, 1) ? s : pick(0, 1) ? pooled : (fv_shape){2, {s.dim[0], s.dim[3]}};
+        check_case(&(op_case){.op = "mul", .shape = {s, b}, .n_in = 2}, NULL);
+        check_case(&(op_case){.op = "mul_reduce", .shape = {s, s}, .n_in = 2}, NULL);
+        fv_shape slopes = pick(0, 1) ? c : one;
+        check_case(&(op_case){.op = "prelu", .shape = {s, slopes}, .n_in = 2}, NULL);
+        check_case(&(op_case){.op = "prelu_bwd", .shape = {s, s, slopes}, .n_in = 3}, NULL);
+        fv_dropout_attr drop = {.rate = round % 3 ? 0.3 : 0.0, .stream = pick(0, 5)};
+        check_case(&(op_case){.op = "dropout", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "dropout_bwd", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
+        fv_lrn_attr lrn = {.size = pick(1, 9), .alpha = 0.5, .beta = pick(0, 1) ? 0.75 : 0.6, .k = 1.5};
+        check_case(&(op_case){.op = "lrn", .attr = &lrn, .shape = {s}, .n_in = 1, .tolerance = 1e-6}, NULL);
+        op_case bwd = {.op = "channel_sum", .shape = {s}, .n_in = 1};
+        check_case(&bwd, NULL);
+    }
+}
+
+/* dst must be the forward's result. */
+static void make_lrn(const fv_node *node, memory *m)
+{
+    const fv_call call = {.node = node, .in = (void *const *)&m->in[1], .out = (void *const *)&m->in[2]};
+    fv_op_find(contexts[0], "lrn")->ref(&call);
+}
+
+static void test_lrn_gradient(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        fv_shape s = image();
+        fv_lrn_attr lrn = {.size = pick(1, 9), .alpha = 0.5, .beta = pick(0, 1) ? 0.75 : 0.6, .k = 1.5};
+        op_case x = {.op = "lrn_bwd", .attr = &lrn, .shape = {s, s, s}, .n_in = 3, .tolerance = 4e-6};
+        check_case(&x, make_lrn);
+    }
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        fv_shape s = image(), t = s, u = s;
+        t.dim[3] = pick(1, 30);
+        check_case(&(op_case){.op = "concat", .shape = {s, t, s}, .n_in = 3}, NULL);
+        fv_slice_attr slice = {.begin = pick(0, s.dim[3] - 1)};
+        slice.count = pick(1, s.dim[3] - slice.begin);
+        check_case(&(op_case){.op = "slice", .attr = &slice, .shape = {s}, .n_in = 1}, NULL);
+        fv_slice_attr back = {.begin = pick(0, 5), .channels = s.dim[3] + 9};
+        check_case(&(op_case){.op = "slice_bwd", .attr = &back, .shape = {s}, .n_in = 1}, NULL);
+        bool deep = pick(0, 1);
+        fv_pad_attr pad = {.pad = {pick(0, 2), pick(0, 2), pick(0, 2), pick(0, 2)},
+                           .channels = {deep ? pick(0, 3) : 0, deep ? pick(0, 3) : 0},
+                           .value = pick(0, 1) ? 0.0 : 1.5};
+        check_case(&(op_case){.op = "pad", .attr = &pad, .shape = {s}, .n_in = 1}, NULL);
+        for (int i = 1; i < 4; i++)
+            u.dim[i] += 7;
+        pad.value = 0.0;
+        check_case(&(op_case){.op = "crop", .attr = &pad, .shape = {u}, .n_in = 1}, NULL);
+        fv_groups_attr groups = {.groups = pick(1, 5)};
+        t.dim[3] *= groups.groups;
+        check_case(&(op_case){.op = "channel_shuffle", .attr = &groups, .shape = {t}, .n_in = 1}, NULL);
+        fv_upsample_attr up = {.scale = {pick(1, 3), pick(1, 3)}, .mode = (int32_t)pick(0, 1)};
+        op_case x = {.op = "upsample2d", .attr = &up, .shape = {s}, .n_in = 1, .tolerance = 1e-6};
+        check_case(&x, NULL);
+        s.dim[1] *= up.scale[0];
+        s.dim[2] *= up.scale[1];
+        x = (op_case){.op = "upsample2d_bwd", .attr = &up, .shape = {s}, .n_in = 1, .tolerance = 2e-6};
+        check_case(&x, NULL);
+    }
+}
+
+/* arg must name taps that exist: those that win for some random src. */
+static void make_arg(const fv_node *node, memory *m)
+{
+    fv_ctx *ctx = contexts[0];
+    fv_graph *graph;
+    fv_val *src;
+    fv_node *train;
+    assert_int_equal(fv_graph_create(ctx, fv_op_find, &graph), FV_OK);
+    assert_int_equal(fv_graph_input(graph, "src", FV_F32, &node->out[0]->shape, &src), FV_OK);
+    fv_pool2d_attr attr = *(const fv_pool2d_attr *)node->attr;
+    attr.activation = 0;
+    assert_int_equal(fv_graph_add(graph, fv_op_find(ctx, "max_pool2d_train"), "n", &attr, &src, 1, &train), FV_OK);
+    memory t;
+    memory_make(&t, train);
+    fill(src, t.in[0], 1);
+    const fv_call call = {.node = train, .in = (void *const *)t.in, .out = (void *const *)t.out};
+    train->op->ref(&call);
+    memcpy(m->in[1], t.out[1], val_bytes(train->out[1]));
+    memory_free(&t);
+    fv_graph_destroy(&graph);
+}
+
+static void test_pools(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        fv_shape s = image(), dst = s, one = {4, {s.dim[0], 1, 1, s.dim[3]}};
+        fv_pool2d_attr a = {.ceil = pick(0, 1), .count_include_pad = pick(0, 1), .src_size = {s.dim[1], s.dim[2]}};
+        for (int i = 0; i < 2; i++) {
+            a.size[i] = pick(1, 3);
+            a.pad[i] = pick(0, a.size[i] - 1);
+            a.pad[i + 2] = pick(0, a.size[i] - 1);
+            if (s.dim[i + 1] + a.pad[i] + a.pad[i + 2] < a.size[i])
+                a.size[i] = 1, a.pad[i] = a.pad[i + 2] = 0;
+            a.stride[i] = pick(0, 3);
+            int64_t stride = a.stride[i] ? a.stride[i] : a.size[i];
+            int64_t room = s.dim[i + 1] + a.pad[i] + a.pad[i + 2] - a.size[i];
+            dst.dim[i + 1] = room / stride + 1;
+            if (a.ceil && room % stride != 0 && dst.dim[i + 1] * stride < s.dim[i + 1] + a.pad[i])
+                dst.dim[i + 1]++;
+        }
+        check_case(&(op_case){.op = "avg_pool2d", .attr = &a, .shape = {s}, .n_in = 1, .tolerance = 0}, NULL);
+        check_case(&(op_case){.op = "avg_pool2d_bwd", .attr = &a, .shape = {dst}, .n_in = 1}, NULL);
+        op_case bwd = {.op = "max_pool2d_bwd", .attr = &a, .shape = {dst, dst}, .dtype = {FV_F32, FV_U8}, .n_in = 2};
+        bwd.below = 1;
+        check_case(&bwd, make_arg);
+        a.activation = (int32_t)pick(0, 2);
+        check_case(&(op_case){.op = "max_pool2d", .attr = &a, .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "max_pool2d_train", .attr = &a, .shape = {s}, .n_in = 1}, NULL);
+        fv_adaptive_pool_attr ad = {.output = {pick(1, 7), pick(1, 7)}, .src_size = {s.dim[1], s.dim[2]}};
+        check_case(&(op_case){.op = "adaptive_avg_pool2d", .attr = &ad, .shape = {s}, .n_in = 1}, NULL);
+        fv_shape small = {4, {s.dim[0], ad.output[0], ad.output[1], s.dim[3]}};
+        check_case(&(op_case){.op = "adaptive_avg_pool2d_bwd", .attr = &ad, .shape = {small}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "global_avg_pool", .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "global_avg_pool_bwd", .attr = &ad, .shape = {one}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "global_max_pool", .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "global_max_pool_bwd", .shape = {one, s, one}, .n_in = 3}, NULL);
+    }
+}
+
+static void test_norm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        fv_shape s = pick(0, 3) ? image() : (fv_shape){2, {pick(2, 40), pick(1, 90)}};
+        if (s.dim[0] == 1)
+            s.dim[0] = 2;
+        fv_shape c = channels_of(s);
+        fv_batch_norm_attr a = {.activation = (int32_t)pick(0, 2), .eps = 1e-3, .momentum = 0.1};
+        op_case x = {.op = "batch_norm", .attr = &a, .shape = {s, c, c, c, c}, .n_in = 5};
+        check_case(&x, NULL);
+        x.op = "batch_norm_train";
+        x.tolerance = 1e-6;
+        check_case(&x, NULL);
+        op_case y = {.op = "batch_norm_bwd", .attr = &a, .shape = {s, s, c, c, c, s}, .n_in = 6, .tolerance = 1e-5};
+        if (a.activation == 0)
+            y.n_in = 5;
+        check_case(&y, NULL);
+    }
+}
+
+static void test_softmax_and_losses(void **state)
+{
+    (void)state;
+    static const char *const pairs[] = {"mse", "mae", "huber", "sigmoid_bce"};
+    for (int round = 0; round < ROUNDS; round++) {
+        fv_shape s = {2, {pick(1, pick(0, 4) ? 20 : 300), pick(1, pick(0, 4) ? 40 : 300)}}, n = {1, {s.dim[0]}};
+        fv_shape one = {1, {1}};
+        check_case(&(op_case){.op = "softmax", .shape = {s}, .n_in = 1, .tolerance = 1e-6}, NULL);
+        check_case(&(op_case){.op = "log_softmax", .shape = {s}, .n_in = 1, .tolerance = 1e-6}, NULL);
+        check_case(&(op_case){.op = "softmax_bwd", .shape = {s, s}, .n_in = 2, .tolerance = 1e-5}, NULL);
+        check_case(&(op_case){.op = "log_softmax_bwd", .shape = {s, s}, .n_in = 2, .tolerance = 2e-5}, NULL);
+        fv_loss_attr a = {.smoothing = pick(0, 1) ? 0.1 : 0.0, .delta = 0.5};
+        bool labels = pick(0, 1);
+        fv_shape target = labels ? n : s;
+        fv_dtype type = labels ? FV_I32 : FV_F32;
+        op_case x = {.op = "softmax_cross_entropy", .attr = &a, .shape = {s, target}, .dtype = {FV_F32, type}};
+        x.n_in = 2;
+        x.below = s.dim[1];
+        x.tolerance = 1e-5;
+        check_case(&x, NULL);
+        x = (op_case){.op = "softmax_cross_entropy_bwd", .attr = &a, .shape = {one, s, target}, .n_in = 3};
+        x.dtype[2] = type;
+        x.below = s.dim[1];
+        x.tolerance = 2e-6;
+        check_case(&x, NULL);
+        for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+            fv_shape p = pick(0, 1) ? s : image();
+            const void *attr = strcmp(pairs[i], "huber") == 0 ? &a : NULL;
+            char name[40];
+            check_case(&(op_case){.op = pairs[i], .attr = attr, .shape = {p, p}, .n_in = 2, .tolerance = 1e-6}, NULL);
+            snprintf(name, sizeof name, "%s_bwd", pairs[i]);
+            check_case(&(op_case){.op = name, .attr = attr, .shape = {one, p, p}, .n_in = 3, .tolerance = 1e-6}, NULL);
+        }
+    }
+}
+
+/* Depthwise shapes that the general convolution tests reach too seldom. */
+static void test_depthwise(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        fv_shape s = image(), dst = s;
+        int64_t mul = pick(0, 4) ? 1 : 2, c = s.dim[3];
+        fv_conv2d_attr a = {.groups = c, .activation = (int32_t)pick(0, 2)};
+        int64_t size[2];
+        for (int i = 0; i < 2; i++) {
+            static const int64_t sizes[] = {3, 3, 5, 1, 2};
+            size[i] = sizes[pick(0, 4)];
+            a.stride[i] = pick(1, 2);
+            a.dilation[i] = pick(0, 3) ? 1 : 2;
+            int64_t reach = (size[i] - 1) * a.dilation[i];
+            a.pad[i] = pick(0, reach);
+            a.pad[i + 2] = reach - a.pad[i];
+            dst.dim[i + 1] = (s.dim[i + 1] - 1) / a.stride[i] + 1;
+        }
+        dst.dim[3] = c * mul;
+        fv_shape wei = {4, {c * mul, size[0], size[1], 1}}, bia = {1, {c * mul}}, none = {0, {0}};
+        op_case x = {.op = "conv2d", .attr = &a, .shape = {s, wei, pick(0, 1) ? bia : none}, .n_in = 4};
+        x.shape[3] = pick(0, 2) ? none : dst;
+        check_case(&x, NULL);
+        a.activation = 0;
+        a.size[0] = s.dim[1];
+        a.size[1] = s.dim[2];
+        check_case(&(op_case){.op = "conv2d_bwd_data", .attr = &a, .shape = {dst, wei}, .n_in = 2}, NULL);
+        a.size[0] = size[0];
+        a.size[1] = size[1];
+        check_case(&(op_case){.op = "conv2d_bwd_weights", .attr = &a, .shape = {dst, s}, .n_in = 2}, NULL);
+    }
+}
+
+/* Every solver of the files tested here was compared at least once. */
+static void test_all_compared(void **state)
+{
+    (void)state;
+    for (int i = 0; i < n_solvers; i++) {
+        bool product = strncmp(solvers[i]->op, "conv", 4) == 0 || strncmp(solvers[i]->op, "dense", 5) == 0;
+        if (!used[i] && (!product || strstr(solvers[i]->name, "depthwise")))
+            fail_msg("%s was never compared", solvers[i]->name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_lrn_gradient),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_softmax_and_losses),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_all_compared),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
