@@ -131,30 +131,34 @@ static fv_quarantine_row row_of(fv_dataset *d, int64_t i)
     return row;
 }
 
-fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
+static fv_status fail_too_bad(fv_dataset *d, int64_t n, int64_t last)
 {
-    *first = false;
-    if (atomic_fetch_or(&d->state[i], FV_SAMPLE_TOLD) & FV_SAMPLE_TOLD)
-        return FV_OK;
-    *first = true;
-    const fv_quarantine_row row = row_of(d, i);
     char name[1024];
-    fv_dataset_sample_name(d, i, name, sizeof name);
-    fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: quarantined: %s", d->path, name, row.text);
-    pthread_mutex_lock(&d->mutex);
-    const int64_t n = ++d->n_told;
-    d->csv_due = d->quarantine_csv != NULL;
-    pthread_mutex_unlock(&d->mutex);
-    if ((double)n <= d->max_bad * (double)d->count)
-        return FV_OK;
+    fv_dataset_sample_name(d, last, name, sizeof name);
     FV_TRY(fv_dataset_write_quarantine(d));
     return fv_fail_hint(d->ctx,
                         fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
-                                "%s: %lld of %lld files cannot be used, more than the "
-                                "share of %g allowed; the last one is %s: %s",
-                                d->path, (long long)n, (long long)d->count, d->max_bad, name, row.text),
+                                "%s: %lld of %lld files cannot be used, more than the share of %g allowed; one is "
+                                "%s: %s",
+                                d->path, (long long)n, (long long)d->count, d->max_bad, name, row_of(d, last).text),
                         "see %s, repair the files or raise --max-bad",
                         d->quarantine_csv ? d->quarantine_csv : "`fovea data check`");
+}
+
+fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
+{
+    *first = !(atomic_fetch_or(&d->state[i], FV_SAMPLE_TOLD) & FV_SAMPLE_TOLD);
+    if (*first) {
+        char name[1024];
+        fv_dataset_sample_name(d, i, name, sizeof name);
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: quarantined: %s", d->path, name, row_of(d, i).text);
+    }
+    pthread_mutex_lock(&d->mutex);
+    d->n_told += *first;
+    d->csv_due |= *first && d->quarantine_csv;
+    const int64_t n = d->n_told;
+    pthread_mutex_unlock(&d->mutex);
+    return (double)n > d->max_bad * (double)d->count ? fail_too_bad(d, n, i) : FV_OK;
 }
 
 static int compare_rows(const fv_dataset *d, int64_t a, int64_t b)

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resizing and the pipeline: against Pillow's bytes, against a plain reference, against the rules. */
+#include "support/support.h"
+
+#include <fovea/data.h>
+
+#include "data/resize.h"
+
+static fv_ctx *ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    ctx = fv_test_ctx(1, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int64_t now = -1;
+    fv_ctx_memory(ctx, &now, NULL);
+    assert_int_equal(now, 0);
+    fv_ctx_destroy(&ctx);
+    return 0;
+}
+
+static fv_image make_image(int64_t h, int64_t w, int64_t c)
+{
+    fv_image image = {.data = malloc((size_t)(h * w * c)), .h = h, .w = w, .c = c};
+    assert_non_null(image.data);
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t x = 0; x < w; x++)
+            for (int64_t k = 0; k < c; k++)
+                image.data[(y * w + x) * c + k] = (uint8_t)(x * x * 7 + y * 13 * (x + 1) + k * 57 + (x * y) % 11 * 19);
+    return image;
+}
+
+/* resize_pillow.bin holds what Pillow made of the same pictures. It takes the columns first where that costs less,
+ * which rounds the other way round: one grey level. */
+static void as_pillow(void **state)
+{
+    (void)state;
+    char path[600];
+    const char *source = getenv("FOVEA_SOURCE_DIR");
+    snprintf(path, sizeof path, "%s/tests/data/resize_pillow.bin", source ? source : ".");
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    uint8_t head[10];
+    int records = 0, exact = 0;
+    while (fread(head, 1, 10, file) == 10) {
+        int v[5], largest = 0;
+        for (int i = 0; i < 5; i++)
+            v[i] = head[2 * i] | head[2 * i + 1] << 8;
+        fv_image src = make_image(v[0], v[1], v[2]), dst;
+        assert_int_equal(fv_image_resize(ctx, &src, v[3], v[4], true, &dst), FV_OK);
+        for (int i = 0; i < v[3] * v[4] * v[2]; i++) {
+            const int want = fgetc(file), d = want > dst.data[i] ? want - dst.data[i] : dst.data[i] - want;
+            largest = d > largest ? d : largest;
+        }
+        assert_true(largest <= 1);
+        records++;
+        exact += largest == 0;
+        fv_image_free(ctx, &dst);
+        free(src.data);
+    }
+    fclose(file);
+    assert_int_equal(records, 14);
+    assert_true(exact >= 12);
+}
+
+/* Triangle filter in floating point, without the rounding between the passes. */
+static double reference(const fv_image *src, int64_t h, int64_t w, bool antialias, int64_t y, int64_t x, int64_t k)
+{
+    const double sy = (double)src->h / (double)h, sx = (double)src->w / (double)w;
+    const double ry = antialias && sy > 1 ? sy : 1, rx = antialias && sx > 1 ? sx : 1;
+    double sum = 0, weights = 0;
+    for (int64_t i = 0; i < src->h; i++) {
+        for (int64_t j = 0; j < src->w; j++) {
+            double dy = ((double)i + 0.5 - ((double)y + 0.5) * sy) / ry,
+                   dx = ((double)j + 0.5 - ((double)x + 0.5) * sx) / rx;
+            dy = dy < 0 ? -dy : dy;
+            dx = dx < 0 ? -dx : dx;
+            const double weight = dy < 1 && dx < 1 ? (1 - dy) * (1 - dx) : 0;
+            sum += weight * src->data[(i * src->w + j) * src->c + k];
+            weights += weight;
+        }
+    }
+    return sum / weights;
+}
+
+static void as_the_formula(void **state)
+{
+    (void)state;
+    const int sizes[][5] = {
+        {13, 17, 3, 9, 31}, {30, 20, 1, 7, 6}, {8, 8, 4, 8, 5}, {6, 40, 3, 6, 40}, {25, 3, 2, 4, 9}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        for (int antialias = 0; antialias < 2; antialias++) {
+            fv_image src = make_image(sizes[s][0], sizes[s][1], sizes[s][2]), dst;
+            assert_int_equal(fv_image_resize(ctx, &src, sizes[s][3], sizes[s][4], antialias, &dst), FV_OK);
+            for (int64_t i = 0; i < dst.h * dst.w * dst.c; i++) {
+                const double want =
+                    reference(&src, dst.h, dst.w, antialias, i / dst.c / dst.w, i / dst.c % dst.w, i % dst.c);
+                assert_true(want - dst.data[i] < 1.02 && dst.data[i] - want < 1.02);
+            }
+            fv_image_free(ctx, &dst);
+            free(src.data);
+        }
+    }
+}
+
+/* A part of the result is the part of the result. */
+static void windows(void **state)
+{
+    (void)state;
+    fv_image src = make_image(37, 53, 3), whole;
+    fv_scratch scratch = {.ctx = ctx};
+    const int sizes[][2] = {{20, 24}, {37, 90}, {60, 53}, {37, 53}};
+    for (int s = 0; s < 4; s++) {
+        const int h = sizes[s][0], w = sizes[s][1];
+        const fv_window window = {.y = h / 3, .x = w / 4, .h = h / 2, .w = w / 2};
+        uint8_t *part = malloc((size_t)(window.h * window.w * 3));
+        assert_int_equal(fv_image_resize(ctx, &src, h, w, true, &whole), FV_OK);
+        assert_int_equal(fv_resize_window(&scratch, &src, h, w, true, &window, part), FV_OK);
+        for (int64_t y = 0; y < window.h; y++)
+            assert_memory_equal(part + y * window.w * 3, whole.data + ((window.y + y) * w + window.x) * 3,
+                                (size_t)window.w * 3);
+        if (h == 37 && w == 53)
+            assert_memory_equal(whole.data, src.data, 37 * 53 * 3);
+        fv_image_free(ctx, &whole);
+        free(part);
+    }
+    fv_scratch_free(&scratch);
+    free(src.data);
+}
+
+static void wrong_sizes(void **state)
+{
+    (void)state;
+    fv_image src = make_image(3, 3, 3), dst;
+    assert_int_equal(fv_image_resize(ctx, &src, 0, 3, true, &dst), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_image_resize(ctx, &src, 3, INT64_MAX, true, &dst), FV_ERR_ARGUMENT);
+    assert_null(dst.data);
+    free(src.data);
+}
+
+static fv_pipeline pipeline_of(int64_t h, int64_t w, int64_t c)
+{
+    fv_pipeline p = {.h = h, .w = w, .c = c, .antialias = true, .background = {10, 200, 90}};
+    for (int i = 0; i < 16; i++) {
+        p.mean[i] = 0.485f - 0.03f * (float)i;
+        p.std[i] = 0.229f - 0.005f * (float)i;
+    }
+    return p;
+}
+
+static float normalized(const fv_pipeline *p, int v, int k)
+{
+    return ((float)v / 255.0f - p->mean[k]) / p->std[k];
+}
+
+static void channels(void **state)
+{
+    (void)state;
+    uint8_t grey[2] = {7, 250}, rgb[6] = {255, 0, 0, 30, 60, 90}, rgba[8] = {100, 100, 100, 0, 200, 100, 50, 128};
+    float out[6];
+    fv_pipeline p = pipeline_of(1, 2, 3);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){grey, 1, 2, 1}, out), FV_OK);
+    for (int i = 0; i < 6; i++)
+        assert_true(out[i] == normalized(&p, grey[i / 3], i % 3));
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgb, 1, 2, 3}, out), FV_OK);
+    for (int i = 0; i < 6; i++)
+        assert_true(out[i] == normalized(&p, rgb[i], i % 3));
+    /* On the background (10, 200, 90): nothing of the first pixel, half of the second. */
+    const int over[6] = {10, 200, 90, 105, 150, 70};
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgba, 1, 2, 4}, out), FV_OK);
+    for (int i = 0; i < 6; i++)
+        assert_true(out[i] == normalized(&p, over[i], i % 3));
+    p = pipeline_of(1, 2, 1);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgb, 1, 2, 3}, out), FV_OK);
+    assert_true(out[0] == normalized(&p, 76, 0)); /* 0.299 of 255 */
+    assert_true(out[1] == normalized(&p, 54, 0)); /* 8.97 + 35.22 + 10.26 */
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgba, 1, 2, 4}, out), FV_OK);
+    assert_true(out[0] == normalized(&p, 131, 0)); /* of (10, 200, 90) */
+}
+
+/* SHORT_CROP is the short side resized, then the middle taken. */
+static void short_crop(void **state)
+{
+    (void)state;
+    const int sizes[][4] = {{50, 80, 24, 32}, {81, 50, 24, 24}, {40, 40, 24, 31}, {24, 24, 24, 24}, {10, 90, 24, 20}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const int h = sizes[s][0], w = sizes[s][1], crop = sizes[s][2];
+        fv_image src = make_image(h, w, 3), resized;
+        fv_pipeline p = pipeline_of(crop, crop, 3);
+        p.resize = FV_RESIZE_SHORT_CROP;
+        p.resize_size = sizes[s][3];
+        float *out = malloc((size_t)(crop * crop * 3) * sizeof *out);
+        assert_int_equal(fv_pipeline_apply(ctx, &p, &src, out), FV_OK);
+        const int size = sizes[s][3] < crop ? crop : sizes[s][3]; /* never smaller than the crop */
+        const int rh = h <= w ? size : h * size / w, rw = h <= w ? w * size / h : size;
+        assert_int_equal(fv_image_resize(ctx, &src, rh, rw, true, &resized), FV_OK);
+        const int top = (rh - crop + (((rh - crop) / 2) & 1)) / 2, left = (rw - crop + (((rw - crop) / 2) & 1)) / 2;
+        for (int i = 0; i < crop * crop * 3; i++) {
+            const int y = i / 3 / crop + top, x = i / 3 % crop + left;
+            assert_true(out[i] == normalized(&p, resized.data[(y * rw + x) * 3 + i % 3], i % 3));
+        }
+        fv_image_free(ctx, &resized);
+        free(out);
+        free(src.data);
+    }
+}
+
+static void wrong_pipelines(void **state)
+{
+    (void)state;
+    float out[64];
+    uint8_t grey[4] = {0};
+    const fv_image image = {grey, 2, 2, 1};
+    fv_pipeline p = pipeline_of(2, 2, 1);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){grey, 2, 1, 2}, out), FV_ERR_ARGUMENT);
+    p.c = 2;
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    p = pipeline_of(2, 2, 1);
+    p.std[0] = 0;
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    assert_non_null(strstr(fv_ctx_error(ctx), "std 0"));
+    p = pipeline_of(2, 0, 1);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    p = pipeline_of(2, 2, 1);
+    p.resize = FV_RESIZE_SHORT_CROP;
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+}
+
+static fv_status apply_once(fv_ctx *own, void *arg)
+{
+    static float out[9 * 9];
+    return fv_pipeline_apply(own, arg, &(fv_image){(uint8_t[300]){0}, 10, 10, 3}, out);
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    fv_pipeline p = pipeline_of(9, 9, 1);
+    assert_int_equal(fv_test_each_allocation(apply_once, &p), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(as_pillow, setup, teardown),
+        cmocka_unit_test_setup_teardown(as_the_formula, setup, teardown),
+        cmocka_unit_test_setup_teardown(windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(channels, setup, teardown),
+        cmocka_unit_test_setup_teardown(short_crop, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_pipelines, setup, teardown),
+        cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
