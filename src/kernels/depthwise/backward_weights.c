@@ -148,6 +148,22 @@ static void run_rectangle(const wg_job *whole, int lanes, int64_t rows, int64_t 
     }
 }
 
+/* Taps in the padding: each pixel adds 0 * d_dst to their chains. All of them add the same zeros, and a sum of zeros is
+   -0 only if every one of them is, so the chain of zeros is computed once and added: the same bits, NaN included. */
+static void add_zeros(const wg_job *job, int lanes, const fv_dw_line *down, const fv_dw_line *line)
+{
+    vf zero = vf_zero(), chain = vf_neg(zero);
+    for (int64_t i = 0; i < job->count; i++)
+        chain = vf_fma(zero, vf_load(job->d_dst + i * job->dst_step), chain);
+    for (int64_t r = 0; r < down->count; r++)
+        for (int64_t s = 0; s < line->count; s++) {
+            if (r >= down->begin && r < down->end && s >= line->begin && s < line->end)
+                continue;
+            float *to = job->sum + r * job->sum_row + s * job->sum_col;
+            vf_store_n(to, vf_add(vf_load(to), chain), lanes);
+        }
+}
+
 static void run_row(const fv_depthwise_shape *d, const float *src, const float *d_dst, float *d_packed,
                     const fv_dw_line *down, int64_t c0, int64_t c1)
 {
@@ -159,19 +175,25 @@ static void run_row(const fv_depthwise_shape *d, const float *src, const float *
                   .sum_col = d->c};
     for (int64_t q = 0; q < d->q;) {
         fv_dw_line line = fv_dw_line_forward(q, d->s, d->stride_w, d->dilation_w, d->pad_left, d->w);
+        bool whole = fv_dw_line_whole(&line);
         int64_t count = 1;
-        if (line.count == d->s) {
+        if (whole) {
             int64_t room = (d->w - 1 - (line.i0 + (line.count - 1) * d->dilation_w)) / d->stride_w + 1;
             count = room < d->q - q ? room : d->q - q;
             if (count > STRETCH)
                 count = STRETCH;
         }
         job.count = count;
-        for (int64_t j = c0; j < c1 && line.count > 0; j += VF) {
-            job.src = src + (down->i0 * d->w + line.i0) * d->c + j;
+        for (int64_t j = c0; j < c1; j += VF) {
+            int lanes = c1 - j < VF ? (int)(c1 - j) : VF;
             job.d_dst = d_dst + q * d->c + j;
-            job.sum = d_packed + (down->t0 * d->s + line.t0) * d->c + j;
-            run_rectangle(&job, c1 - j < VF ? (int)(c1 - j) : VF, down->count, line.count);
+            job.sum = d_packed + j;
+            if (!whole || !fv_dw_line_whole(down))
+                add_zeros(&job, lanes, down, &line);
+            int64_t h = down->i0 + down->begin * down->di, w = line.i0 + line.begin * line.di;
+            job.src = src + (h * d->w + w) * d->c + j;
+            job.sum += (down->begin * d->s + line.begin) * d->c;
+            run_rectangle(&job, lanes, down->end - down->begin, line.end - line.begin);
         }
         q += count;
     }
@@ -184,12 +206,13 @@ static void run_multiplied(const fv_depthwise_shape *d, const float *src, const 
     int64_t k = d->c * d->mul;
     for (int64_t q = 0; q < d->q; q++) {
         fv_dw_line line = fv_dw_line_forward(q, d->s, d->stride_w, d->dilation_w, d->pad_left, d->w);
-        for (int64_t r = 0; r < down->count; r++)
-            for (int64_t s = 0; s < line.count; s++) {
-                const float *from = src + ((down->i0 + r * down->di) * d->w + line.i0 + s * line.di) * d->c;
-                float *sum = d_packed + ((down->t0 + r) * d->s + line.t0 + s) * k;
+        for (int64_t r = 0; r < d->r; r++)
+            for (int64_t s = 0; s < d->s; s++) {
+                bool inside = r >= down->begin && r < down->end && s >= line.begin && s < line.end;
+                int64_t at = inside ? (down->i0 + r * down->di) * d->w + line.i0 + s * line.di : 0;
+                float *sum = d_packed + (r * d->s + s) * k;
                 for (int64_t j = c0 * d->mul; j < c1 * d->mul; j++)
-                    sum[j] = fmaf(from[j / d->mul], d_dst[q * k + j], sum[j]);
+                    sum[j] = fmaf(inside ? src[at * d->c + j / d->mul] : 0.0f, d_dst[q * k + j], sum[j]);
             }
     }
 }
@@ -202,8 +225,6 @@ void FV_SYM(fv_dw_backward_weights)(const fv_depthwise_shape *d, const float *sr
             fv_dw_line down = fv_dw_line_forward(p, d->r, d->stride_h, d->dilation_h, d->pad_top, d->h);
             const float *plane = src + i * d->h * d->w * d->c;
             const float *row = d_dst + (i * d->p + p) * d->q * d->c * d->mul;
-            if (down.count == 0)
-                continue;
             if (d->mul == 1)
                 run_row(d, plane, row, d_packed, &down, c0, c1);
             else

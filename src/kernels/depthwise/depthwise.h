@@ -6,10 +6,11 @@
    wei[k][r][s])
 
    Each sum is one chain of fused multiply-adds in increasing (r, s), which starts from bia[k] or +0. Taps that lie in
-   the padding are skipped, in all directions and variants (they are no operands, so a NaN weight cannot leak through
-   them). The gradient to the data is the chain over increasing (r, s), then m < mul, from +0; the gradient to the
-   weights the chain over increasing (n, p, q) from the values given. Results do not depend on how a caller splits rows,
-   samples or channels. Kernels read up to FV_TAIL_PAD bytes behind each operand. Operands may not overlap. */
+   the padding multiply by zero, in all directions and variants, so a NaN or infinite weight shows there too. The
+   gradient to the data is the chain over increasing (r, s), then m < mul, from +0, over the taps whose stride phase is
+   the pixel's; the gradient to the weights the chain over increasing (n, p, q) from the values given. Results do not
+   depend on how a caller splits rows, samples or channels. Kernels read up to FV_TAIL_PAD bytes behind each operand.
+   Operands may not overlap. */
 #ifndef FV_KERNELS_DEPTHWISE_H
 #define FV_KERNELS_DEPTHWISE_H
 
