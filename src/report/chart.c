@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The picture, in its own units. */
-enum { WIDTH = 560, HEIGHT = 260, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 30 };
+enum { WIDTH = 560, HEIGHT = 272, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 42 };
 enum { STRETCHES = 200, MARKED = 60 };
 
 /* ---- numbers ---- */
@@ -51,7 +51,7 @@ void fv_put_short(fv_str *out, double value, int digits)
         return;
     }
     int exponent = (int)floor(log10(fabs(value)) + 1e-12);
-    if (exponent >= -3 && exponent < 7) {
+    if (exponent >= -4 && exponent < 7) {
         int decimals = digits - 1 - exponent;
         fv_put_fixed(out, value, decimals < 0 ? 0 : decimals > 9 ? 9 : decimals);
         trim(out, start);
@@ -154,6 +154,7 @@ static void put_grid(fv_str *out, const axis *x, const axis *y)
         fv_put_fixed(out, value, 0);
         fv_str_append(out, "</text>");
     }
+    fv_str_printf(out, "<text class=\"middle\" x=\"%d\" y=\"%d\">epoch</text>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6);
 }
 
 /* ---- lines ---- */
