@@ -26,6 +26,7 @@ set(FV_PC_IN ${PROJECT_SOURCE_DIR}/cmake/fovea.pc.in)
 foreach(name PROJECT_VERSION FV_PC_LIBDIR FV_PC_INCLUDEDIR FV_PC_PRIVATE)
   install(CODE "set(${name} [=[${${name}}]=])")
 endforeach()
+install(CODE [=[string(REPLACE " " "\\ " FV_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")]=])
 install(CODE "configure_file([=[${FV_PC_IN}]=] [=[${PROJECT_BINARY_DIR}/fovea.pc]=] @ONLY)")
 install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
