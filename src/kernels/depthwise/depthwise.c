@@ -118,31 +118,32 @@ FV_INLINE void tile_shared(const dw_job *job, int64_t first, const int outputs, 
                            const int mirrored)
 {
     const int width = (outputs - 1) * stride + cols;
-    const int64_t step = job->src_step / stride;
-    const float *src = job->src + first * job->src_step - (mirrored ? (cols - 1) * step : 0);
+    const int64_t step = job->src_step / stride, src_row = job->src_row;
+    const int64_t wei_row = job->wei_row, wei_col = job->wei_col, rows = job->rows, row0 = job->row0, row1 = job->row1;
+    const float *wei = job->wei, *src = job->src + first * job->src_step - (mirrored ? (cols - 1) * step : 0);
     float *dst = job->dst + first * job->dst_step;
     for (int64_t j = 0; j < job->channels; j += VF) {
         vf acc[TILE];
         tile_begin(job, j, outputs, acc);
-        for (int64_t r = 0; r < job->rows; r++) {
-            const float *from = src + r * job->src_row + j, *wei = job->wei + r * job->wei_row + j;
-            if (r < job->row0 || r >= job->row1) {
-                tile_zeros(wei, job->wei_col, cols, outputs, acc);
-                continue;
-            }
+        for (int64_t r = 0; r < row0; r++)
+            tile_zeros(wei + r * wei_row + j, wei_col, cols, outputs, acc);
+        for (int64_t r = row0; r < row1; r++) {
+            const float *from = src + r * src_row + j, *at = wei + r * wei_row + j;
             vf w[8];
             for (int s = 0; s < cols; s++)
-                w[s] = vf_load(wei + s * job->wei_col);
+                w[s] = vf_load(at + s * wei_col);
             for (int k = 0; k < width; k++) {
                 int col = mirrored ? width - 1 - k : k;
                 vf v = vf_load(from + col * step);
                 for (int s = 0; s < cols; s++) {
-                    int at = mirrored ? col + s - (cols - 1) : col - s;
-                    if (at >= 0 && at % stride == 0 && at / stride < outputs)
-                        acc[at / stride] = vf_fma(v, w[s], acc[at / stride]);
+                    int to = mirrored ? col + s - (cols - 1) : col - s;
+                    if (to >= 0 && to % stride == 0 && to / stride < outputs)
+                        acc[to / stride] = vf_fma(v, w[s], acc[to / stride]);
                 }
             }
         }
+        for (int64_t r = row1; r < rows; r++)
+            tile_zeros(wei + r * wei_row + j, wei_col, cols, outputs, acc);
         tile_end(job, dst, j, outputs, acc);
     }
 }
