@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every fault planted, each found with its verdict, and none found where there is none. */
+#include "data/planted.h"
+
+#include <fovea/data.h>
+
+static char dir[256];
+static fv_ctx *ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_test_dir_create(dir);
+    ctx = fv_test_ctx(2, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int64_t now = -1;
+    fv_ctx_memory(ctx, &now, NULL);
+    assert_int_equal(now, 0);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(dir);
+    return 0;
+}
+
+typedef struct expected {
+    int fault;
+    fv_verdict verdict;
+    const char *file, *words;
+} expected;
+
+static fv_check_report *check(const fv_dataset_options *options)
+{
+    fv_check_report *report = NULL;
+    if (fv_dataset_check(ctx, dir, options, &report) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    return report;
+}
+
+/* The report has these rows, in any order, and no other. */
+static void expect(const fv_check_report *report, const expected *rows, int n)
+{
+    bool used[64] = {false};
+    for (int r = 0; r < n; r++) {
+        bool found = false;
+        for (int64_t i = 0; i < fv_check_report_count(report) && !found; i++) {
+            const fv_finding *f = fv_check_report_row(report, i);
+            found = !used[i] && f->fault == rows[r].fault && f->verdict == rows[r].verdict &&
+                    strcmp(f->file, rows[r].file) == 0 && strstr(f->detail, rows[r].words);
+            used[i] |= found;
+        }
+        if (!found)
+            print_error("missing: %d %s %s\n", rows[r].fault, rows[r].file, rows[r].words);
+    }
+    for (int64_t i = 0; i < fv_check_report_count(report); i++) {
+        const fv_finding *f = fv_check_report_row(report, i);
+        if (!used[i])
+            print_error("found: %d verdict %d %s: %s\n", f->fault, (int)f->verdict, f->file, f->detail);
+    }
+    assert_int_equal(fv_check_report_count(report), n);
+    for (int i = 0; i < n; i++)
+        assert_true(used[i]);
+}
+
+static planted changed(planted file, size_t at, int value)
+{
+    file.data[at] = (uint8_t)value;
+    return file;
+}
+
+static planted cut(planted file, size_t size)
+{
+    file.size = size;
+    return file;
+}
+
+static planted jpeg(planted_jpeg o)
+{
+    o.h = o.h ? o.h : 40;
+    o.w = o.w ? o.w : 48;
+    o.c = o.c ? o.c : 3;
+    return planted_make_jpeg(o);
+}
+
+/* Garbage between the last block and the end-of-image marker. */
+static planted with_garbage(planted file)
+{
+    file.data = realloc(file.data, file.size + 3);
+    memcpy(file.data + file.size - 2, "\1\2\3\xFF\xD9", 5);
+    file.size += 3;
+    return file;
+}
+
+static size_t height_of(const planted *file)
+{
+    for (size_t at = 2;; at += 2 + ((size_t)file->data[at + 2] << 8 | file->data[at + 3])) {
+        if (file->data[at + 1] == 0xC0)
+            return at + 5;
+    }
+}
+
+static void images(void **state)
+{
+    (void)state;
+    char base[300];
+    snprintf(base, sizeof base, "%s/train/a", dir);
+    planted file = jpeg((planted_jpeg){0});
+    const size_t height = height_of(&file), kept = file.size * 7 / 8;
+    free(file.data);
+    planted_save(fv_test_path(base, "fine.jpg"), jpeg((planted_jpeg){0}));
+    planted_save(fv_test_path(base, "progressive.jpg"), jpeg((planted_jpeg){.progressive = true}));
+    planted_save(fv_test_path(base, "cut.jpg"), cut(jpeg((planted_jpeg){0}), kept));
+    planted_save(fv_test_path(base, "garbage.jpg"), with_garbage(jpeg((planted_jpeg){0})));
+    fv_test_write(fv_test_path(base, "empty.jpg"), "", 0);
+    fv_test_write_text(fv_test_path(base, "page.jpg"), "<!doctype html><html>404</html>");
+    planted_save(fv_test_path(base, "really png.jpg"), planted_make_png(9, 9, PNG_COLOR_TYPE_RGB, 8, false, false));
+    planted_save(fv_test_path(base, "cmyk.jpg"), jpeg((planted_jpeg){.c = 4}));
+    planted_save(fv_test_path(base, "grey.jpg"), jpeg((planted_jpeg){.c = 1}));
+    planted_save(fv_test_path(base, "rgba.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_RGB_ALPHA, 8, false, false));
+    planted_save(fv_test_path(base, "la.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_GRAY_ALPHA, 8, false, false));
+    planted_save(fv_test_path(base, "palette.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_PALETTE, 8, false, false));
+    planted_save(fv_test_path(base, "clear.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_PALETTE, 8, false, true));
+    planted_save(fv_test_path(base, "deep.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_RGB, 16, false, false));
+    planted_save(fv_test_path(base, "turned.jpg"), jpeg((planted_jpeg){.orientation = 6}));
+    planted_save(fv_test_path(base, "upright.jpg"), jpeg((planted_jpeg){.orientation = 1}));
+    planted_save(fv_test_path(base, "arithmetic.jpg"), jpeg((planted_jpeg){.arithmetic = true}));
+    planted_save(fv_test_path(base, "bomb.jpg"),
+                 changed(changed(jpeg((planted_jpeg){0}), height, 0xFF), height + 2, 0xFF));
+    planted_save(fv_test_path(base, "dot.jpg"), jpeg((planted_jpeg){.h = 1, .w = 1}));
+    planted_save(fv_test_path(base, "flat.jpg"), changed(changed(jpeg((planted_jpeg){0}), height, 0), height + 1, 0));
+    planted_save(fv_test_path(base, "r\xC3\xB6t\nlich, \xF0\x9F\x8C\xB7.jpg"), jpeg((planted_jpeg){0}));
+    planted_save(fv_test_path(dir, "train/b/fine.jpeg"), jpeg((planted_jpeg){0}));
+    char where[96];
+    snprintf(where, sizeof where, "truncated JPEG at byte %zu of %zu", kept, kept);
+    char bomb[64]; /* the low bytes of the sizes are left as they were: 40 and 48 */
+    snprintf(bomb, sizeof bomb, "%d x %d", 0xFF00 + 48, 0xFF00 + 40);
+    const expected rows[] = {
+        {1, FV_VERDICT_QUARANTINE, "train/a/cut.jpg", where},
+        {2, FV_VERDICT_WARN, "train/a/garbage.jpg", "extraneous bytes"},
+        {3, FV_VERDICT_QUARANTINE, "train/a/empty.jpg", "empty"},
+        {4, FV_VERDICT_QUARANTINE, "train/a/page.jpg", "HTML"},
+        {4, FV_VERDICT_WARN, "train/a/really png.jpg", "another format"},
+        {5, FV_VERDICT_CONVERT, "train/a/cmyk.jpg", "CMYK"},
+        {6, FV_VERDICT_CONVERT, "train/a/grey.jpg", "grey"},
+        {6, FV_VERDICT_CONVERT, "train/a/rgba.png", "transparency"},
+        {6, FV_VERDICT_CONVERT, "train/a/la.png", "transparency"},
+        {6, FV_VERDICT_CONVERT, "train/a/palette.png", "palette"},
+        {6, FV_VERDICT_CONVERT, "train/a/clear.png", "transparency"},
+        {8, FV_VERDICT_CONVERT, "train/a/deep.png", "16 bits"},
+        {9, FV_VERDICT_CONVERT, "train/a/turned.jpg", "EXIF"},
+        {11, FV_VERDICT_QUARANTINE, "train/a/arithmetic.jpg", "arithmetic coding"},
+        {12, FV_VERDICT_REJECT, "train/a/bomb.jpg", bomb},
+        {13, FV_VERDICT_WARN, "train/a/dot.jpg", "1 x 1"},
+        {13, FV_VERDICT_QUARANTINE, "train/a/flat.jpg", "48 x 0"},
+    };
+    fv_check_report *report = check(NULL);
+    int64_t n = 0, classes = 0;
+    fv_check_report_totals(report, &n, &classes);
+    assert_int_equal(n, 22);
+    assert_int_equal(classes, 2);
+    expect(report, rows, sizeof rows / sizeof *rows);
+    assert_non_null(strstr(fv_check_report_text(report), "train       15  a\n"));
+    assert_non_null(strstr(fv_check_report_text(report), "train        1  b\n"));
+    assert_null(fv_check_report_row(report, 1000));
+    fv_check_report_destroy(&report);
+    assert_null(report);
+
+    report = check(&(fv_dataset_options){.decode = {.salvage = true, .ignore_exif = true}});
+    bool salvaged = false;
+    for (int64_t i = 0; i < fv_check_report_count(report); i++) {
+        const fv_finding *f = fv_check_report_row(report, i);
+        assert_int_not_equal(f->fault, 9);
+        salvaged |= f->fault == 1 && f->verdict == FV_VERDICT_WARN;
+    }
+    assert_true(salvaged);
+    fv_check_report_destroy(&report);
+}
+
+static void all_grey_is_no_fault(void **state)
+{
+    (void)state;
+    planted_save(fv_test_path(dir, "a/1.jpg"), jpeg((planted_jpeg){.c = 1}));
+    planted_save(fv_test_path(dir, "b/1.jpg"), jpeg((planted_jpeg){.c = 1}));
+    fv_check_report *report = check(NULL);
+    expect(report, NULL, 0);
+    fv_check_report_destroy(&report);
+}
+
+static void folders(void **state)
+{
+    (void)state;
+    const char *const files[] = {"train/a/1.jpg", "train/a/deep/2.jpg", "train/b/1.jpg", "val/a/1.jpg",
+                                 "val/zebra/1.jpg"};
+    for (int i = 0; i < 5; i++)
+        planted_save(fv_test_path(dir, files[i]), jpeg((planted_jpeg){0}));
+    mkdir(fv_test_path(dir, "train/void"), 0777);
+    mkdir(fv_test_path(dir, "val/void"), 0777);
+    fv_test_write_text(fv_test_path(dir, "train/a/.DS_Store"), "x");
+    fv_test_write_text(fv_test_path(dir, "train/stray.jpg"), "x");
+    fv_test_write_text(fv_test_path(dir, "list.csv"), "x");
+    assert_int_equal(symlink(".", fv_test_path(dir, "train/b/loop")), 0);
+    expected rows[] = {
+        {18, FV_VERDICT_REJECT, "val",
+         "class 'zebra' is not in the train split: found a, void, zebra (3); expected a, b, void (3)"},
+        {18, FV_VERDICT_WARN, "val", "class 'b' of the train split is missing"},
+        {19, FV_VERDICT_REJECT, "train/void", "without files"},
+        {19, FV_VERDICT_WARN, "val/void", "without files"},
+        {24, FV_VERDICT_WARN, "train/a/.DS_Store", "hidden"},
+        {24, FV_VERDICT_WARN, "train/a/deep", "inside a class folder"},
+        {24, FV_VERDICT_WARN, "train/b/loop", "back up"},
+        {24, FV_VERDICT_WARN, "train/stray.jpg", "outside"},
+        {24, FV_VERDICT_WARN, "list.csv", "outside"},
+    };
+    fv_check_report *report = check(NULL);
+    expect(report, rows, 9);
+    fv_check_report_destroy(&report);
+    rows[0].verdict = rows[2].verdict = FV_VERDICT_WARN;
+    report = check(&(fv_dataset_options){.allow_extra = true, .allow_empty = true});
+    expect(report, rows, 9);
+    fv_check_report_destroy(&report);
+}
+
+static void model_classes(void **state)
+{
+    (void)state;
+    const char *const names[] = {"a", "c"};
+    planted_save(fv_test_path(dir, "a/1.jpg"), jpeg((planted_jpeg){0}));
+    planted_save(fv_test_path(dir, "b/1.jpg"), jpeg((planted_jpeg){0}));
+    const expected rows[] = {
+        {18, FV_VERDICT_REJECT, ".", "class 'b' is not in the model: found a, b (2); expected a, c (2)"},
+        {18, FV_VERDICT_WARN, ".", "class 'c' of the model is missing"}};
+    fv_check_report *report = check(&(fv_dataset_options){.classes = names, .n_classes = 2});
+    expect(report, rows, 2);
+    fv_check_report_destroy(&report);
+}
+
+static void in_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(fv_make_digits(ctx, dir, 30, 10, 1), FV_OK);
+    fv_check_report *report = check(NULL);
+    int64_t n = 0, classes = 0;
+    fv_check_report_totals(report, &n, &classes);
+    assert_int_equal(n, 40);
+    assert_int_equal(classes, 10);
+    expect(report, NULL, 0);
+    fv_check_report_destroy(&report);
+    assert_int_equal(truncate(fv_test_path(dir, "t10k-images-idx3-ubyte"), 1000), 0);
+    report = check(NULL);
+    expect(report, &(expected){1, FV_VERDICT_REJECT, "test", "truncated at byte 1000"}, 1);
+    fv_check_report_destroy(&report);
+    assert_int_equal(fv_dataset_check(ctx, fv_test_path(dir, "absent"), NULL, &report), FV_ERR_NOT_FOUND);
+    assert_null(report);
+}
+
+static void nothing_on_real_data(void **state)
+{
+    (void)state;
+    const char *const names[] = {"mnist", "cifar10", "flowers5"};
+    const int64_t images_of[] = {70000, 21000, 500};
+    for (int i = 0; i < 3; i++) {
+        char path[512];
+        fv_check_report *report = NULL;
+        int64_t n = 0, classes = 0;
+        if (!fv_test_data(names[i], path))
+            skip();
+        assert_int_equal(fv_dataset_check(ctx, path, NULL, &report), FV_OK);
+        fv_check_report_totals(report, &n, &classes);
+        assert_int_equal(n, images_of[i]);
+        expect(report, NULL, 0);
+        fv_check_report_destroy(&report);
+    }
+}
+
+static fv_status check_once(fv_ctx *own, void *arg)
+{
+    (void)arg;
+    fv_check_report *report = NULL;
+    fv_status status = fv_dataset_check(own, dir, NULL, &report);
+    fv_check_report_destroy(&report);
+    return status;
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    planted_save(fv_test_path(dir, "train/a/1.jpg"), jpeg((planted_jpeg){.orientation = 3}));
+    planted_save(fv_test_path(dir, "train/b/1.png"), planted_make_png(9, 9, PNG_COLOR_TYPE_RGB_ALPHA, 8, false, false));
+    planted_save(fv_test_path(dir, "val/c/1.jpg"), jpeg((planted_jpeg){0}));
+    fv_test_write_text(fv_test_path(dir, "train/b/text.jpg"), "x");
+    assert_true(fv_test_each_allocation(check_once, NULL) > 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(images, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_grey_is_no_fault, setup, teardown),
+        cmocka_unit_test_setup_teardown(folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(model_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(in_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_on_real_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
