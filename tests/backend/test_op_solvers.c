@@ -216,7 +216,8 @@ static void check_case(const op_case *x, void (*make)(const fv_node *node, memor
     for (int i = 0; i < x->n_in; i++) {
         char name[16];
         snprintf(name, sizeof name, "in%d", i);
-        bool updated = (state && i > 2) || (strcmp(x->op, "batch_norm") == 0 && i == 4);
+        bool updated = (state && i > 2) || (strcmp(x->op, "batch_norm") == 0 && i == 4) ||
+                       (strcmp(x->op, "bn_fold") == 0 && i == 5);
         if (x->shape[i].rank > 0 && updated)
             assert_int_equal(fv_graph_param(graph, name, FV_ROLE_STATE, x->dtype[i], &x->shape[i], &in[i]), FV_OK);
         else if (x->shape[i].rank > 0)
@@ -465,6 +466,10 @@ static void test_norm(void **state)
         if (a.activation == 0)
             y.n_in = 5;
         check_case(&y, NULL);
+        fv_shape wei = {4, {pick(1, 40), pick(1, 3), pick(1, 3), pick(1, 40)}}, k = {1, {wei.dim[0]}}, none = {0, {0}};
+        fv_batch_norm_attr f = {.eps = 1e-3};
+        op_case z = {.op = "bn_fold", .attr = &f, .shape = {wei, pick(0, 1) ? k : none, k, k, k, k}, .n_in = 6};
+        check_case(&z, NULL);
     }
 }
 

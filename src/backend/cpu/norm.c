@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of batch normalization: sums by shards and blocks of channels, then one pass over the pixels. */
+/* Solvers of batch normalization and its folding: sums by shards and blocks of channels, then one pass over the pixels.
+ */
 #include "kernels/norm/norm.h"
 
 #include "backend/cpu/split.h"
@@ -120,6 +121,36 @@ static void norm_bwd_run(const fv_plan *plan, const fv_call *call)
     fv_split(plan, job.rows, 16.0 * (double)job.c, 1, grad_data_range, &job);
 }
 
+/* ---- bn_fold: once per weight update, in float64 as the operator says ---- */
+
+typedef struct fold_job {
+    const fv_call *call;
+    int64_t taps;
+    double eps;
+} fold_job;
+
+static void fold_range(void *arg, int64_t begin, int64_t end)
+{
+    const fold_job *x = arg;
+    const float *wei = x->call->in[0], *bia = fv_call_in(x->call, 1), *gamma = x->call->in[2], *beta = x->call->in[3];
+    const float *mean = x->call->in[4], *var = x->call->in[5];
+    float *folded_wei = x->call->out[0], *folded_bia = x->call->out[1];
+    for (int64_t k = begin; k < end; k++) {
+        double scale = (double)gamma[k] / sqrt((double)var[k] + x->eps), start = bia ? (double)bia[k] : 0.0;
+        folded_bia[k] = (float)((start - (double)mean[k]) * scale + (double)beta[k]);
+        for (int64_t i = k * x->taps; i < (k + 1) * x->taps; i++)
+            folded_wei[i] = (float)((double)wei[i] * scale);
+    }
+}
+
+static void fold_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_shape *wei = fv_in_shape(call->node, 0);
+    fold_job job = {.call = call, .eps = ((const fv_batch_norm_attr *)call->node->attr)->eps};
+    job.taps = fv_shape_count(wei) / wei->dim[0];
+    fv_split(plan, wei->dim[0], 16.0 * (double)job.taps, 1, fold_range, &job);
+}
+
 extern const fv_solver fv_cpu_norm_solvers[];
 const fv_solver fv_cpu_norm_solvers[] = {
     {.name = "cpu.batch_norm",
@@ -143,5 +174,11 @@ const fv_solver fv_cpu_norm_solvers[] = {
      .cost = fv_stream_cost,
      .workspace_bytes = norm_workspace,
      .run = norm_bwd_run},
+    {.name = "cpu.bn_fold",
+     .op = "bn_fold",
+     .version = 1,
+     .reject = fv_f32_reject,
+     .cost = fv_stream_cost,
+     .run = fold_run},
     {.name = NULL},
 };
