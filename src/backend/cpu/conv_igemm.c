@@ -207,6 +207,8 @@ static void pack_task(void *arg, int64_t task, int worker)
     const fv_conv_igemm *e = job->e;
     const int64_t nr = job->gemm->nr;
     const fv_conv_phase *f = &e->phases[task / (e->groups * e->panels)];
+    if (!f->packs)
+        return;
     task %= e->groups * e->panels;
     const int64_t group = task / e->panels, col = task % e->panels * nr;
     const int64_t cols = e->cols - col < nr ? e->cols - col : nr;

@@ -10,14 +10,15 @@
 /* Panels that a task packs at a time. */
 #define FV_LAZY_PANELS 4
 
-/* One grid of positions with its taps. */
+/* One grid of positions with its taps, or a part of one. */
 typedef struct fv_conv_phase {
     int64_t p, q;
     int64_t taps;
     int64_t *filter_tap; /* taps: r * S + s, increasing */
     int64_t dst_at;      /* offset of position (0, 0) in an image of dst */
     int64_t dst_row, dst_col;
-    int64_t packed_at; /* floats before this phase's panels */
+    int64_t packed_at; /* floats before its panels; parts of one grid share them ... */
+    bool packs;        /* ... and the first packs them */
 
     /* What is read: rows from p * step + y0, span_y of them for one position; columns as the strip says. */
     bool direct; /* from the image itself: nothing lies outside */

@@ -68,37 +68,102 @@ static bool phase_tap(const fv_conv_geom *geom, fv_conv_direction direction, int
     return reach % w->stride[axis] == 0;
 }
 
-/* Taps of a phase and the window of the image that they reach; the arrays have room for the whole filter. */
-static void phase_taps(fv_conv_igemm *e, fv_conv_phase *f, const fv_conv_geom *geom, const int64_t phase[2],
-                       int64_t *ty, int64_t *tx)
+/* The taps of a stride phase: offsets in the image that is read, and the least and largest of them. */
+typedef struct phase_taps {
+    int64_t count;
+    int64_t *index, *y, *x; /* r * S + s and the offsets; room for the whole filter */
+    int64_t y_min, y_max, x_min, x_max;
+} phase_taps;
+
+static void find_taps(const fv_conv_igemm *e, const fv_conv_geom *geom, const int64_t phase[2], phase_taps *taps)
 {
     const fv_window *w = &geom->win;
-    int64_t y_min = 0, y_max = 0, x_min = 0, x_max = 0, y, x;
+    int64_t y, x;
+    taps->count = taps->y_min = taps->y_max = taps->x_min = taps->x_max = 0;
     for (int64_t r = 0; r < w->size[0]; r++) {
         if (!phase_tap(geom, e->direction, 0, phase[0], r, &y))
             continue;
         for (int64_t s = 0; s < w->size[1]; s++) {
             if (!phase_tap(geom, e->direction, 1, phase[1], s, &x))
                 continue;
-            const int64_t t = f->taps++;
-            f->filter_tap[t] = r * w->size[1] + s;
-            ty[t] = y;
-            tx[t] = x;
-            y_min = t == 0 || y < y_min ? y : y_min;
-            y_max = t == 0 || y > y_max ? y : y_max;
-            x_min = t == 0 || x < x_min ? x : x_min;
-            x_max = t == 0 || x > x_max ? x : x_max;
+            const int64_t t = taps->count++;
+            taps->index[t] = r * w->size[1] + s;
+            taps->y[t] = y;
+            taps->x[t] = x;
+            taps->y_min = t == 0 || y < taps->y_min ? y : taps->y_min;
+            taps->y_max = t == 0 || y > taps->y_max ? y : taps->y_max;
+            taps->x_min = t == 0 || x < taps->x_min ? x : taps->x_min;
+            taps->x_max = t == 0 || x > taps->x_max ? x : taps->x_max;
         }
     }
-    const int64_t y_end = (f->p - 1) * e->step[0] + y_max, x_end = (f->q - 1) * e->step[1] + x_max;
-    f->y0 = y_min;
-    f->span_y = y_max - y_min + 1;
-    f->strip = (fv_strip){
-        .h = e->h, .w = e->w, .c = e->c, .depth = e->depth, .x0 = x_min, .cols = x_end - x_min + 1, .pitch = e->c};
-    f->direct = f->taps == 0 || (y_min >= 0 && x_min >= 0 && y_end < e->h && x_end < e->w);
-    if (f->taps == 0)
-        f->y0 = f->strip.x0 = 0;
-    f->flat = f->direct && f->taps == 1 && e->n == 1 && e->w == 1 && f->q == 1 && e->step[0] == 1 && y_min == 0;
+}
+
+/* Positions [*begin, *end) of `count` whose taps [min, max] all lie inside an axis of `size` pixels. */
+static void inside_range(int64_t count, int64_t step, int64_t min, int64_t max, int64_t size, int64_t *begin,
+                         int64_t *end)
+{
+    *begin = min < 0 ? fv_div_up(-min, step) : 0;
+    *end = size > max ? (size - 1 - max) / step + 1 : 0;
+    *end = *end < count ? *end : count;
+    *begin = *begin < *end ? *begin : *end;
+}
+
+/* A part of the grid of a stride phase. */
+typedef struct grid_part {
+    int64_t p, q, rows, cols;
+} grid_part;
+
+/* Channels with which the middle of an image is read in place, and its least share of the grid (percent). */
+#define MIDDLE_DEPTH_MIN 8
+#define MIDDLE_DEPTH_MAX 128
+#define MIDDLE_SHARE     80
+
+/*
+ * Cuts a grid into at most five parts: where copying rows would show beside the arithmetic, the middle, whose taps
+ * never leave the image, is computed without a copy. Returns their number.
+ */
+static int cut_grid(const fv_conv_igemm *e, const phase_taps *taps, int64_t rows, int64_t cols, grid_part part[5])
+{
+    int64_t p0, p1, q0, q1;
+    int n = 0;
+    inside_range(rows, e->step[0], taps->y_min, taps->y_max, e->h, &p0, &p1);
+    inside_range(cols, e->step[1], taps->x_min, taps->x_max, e->w, &q0, &q1);
+    const int64_t middle = (p1 - p0) * (q1 - q0);
+    if (taps->count == 0 || e->depth < MIDDLE_DEPTH_MIN || e->depth > MIDDLE_DEPTH_MAX || middle == rows * cols ||
+        100 * middle < MIDDLE_SHARE * rows * cols) {
+        part[n++] = (grid_part){0, 0, rows, cols};
+        return n;
+    }
+    const grid_part all[5] = {{p0, q0, p1 - p0, q1 - q0},
+                              {0, 0, p0, cols},
+                              {p1, 0, rows - p1, cols},
+                              {p0, 0, p1 - p0, q0},
+                              {p0, q1, p1 - p0, cols - q1}};
+    for (int i = 0; i < 5; i++)
+        if (all[i].rows > 0 && all[i].cols > 0)
+            part[n++] = all[i];
+    return n;
+}
+
+/* What a part of the grid reads: the image itself, or padded copies of its rows. */
+static void phase_source(fv_conv_igemm *e, fv_conv_phase *f, const phase_taps *taps, const grid_part *part)
+{
+    const int64_t y0 = part->p * e->step[0] + taps->y_min, x0 = part->q * e->step[1] + taps->x_min;
+    const int64_t y_end = (part->p + f->p - 1) * e->step[0] + taps->y_max;
+    const int64_t x_end = (part->q + f->q - 1) * e->step[1] + taps->x_max;
+    f->taps = taps->count;
+    memcpy(f->filter_tap, taps->index, (size_t)taps->count * sizeof(int64_t));
+    f->span_y = taps->y_max - taps->y_min + 1;
+    f->direct = f->taps == 0 || (y0 >= 0 && x0 >= 0 && y_end < e->h && x_end < e->w);
+    f->y0 = f->taps ? y0 : 0;
+    f->strip = (fv_strip){.h = e->h,
+                          .w = e->w,
+                          .c = e->c,
+                          .depth = e->depth,
+                          .x0 = f->taps ? x0 : 0,
+                          .cols = x_end - x0 + 1,
+                          .pitch = e->c};
+    f->flat = f->direct && f->taps == 1 && e->n == 1 && e->w == 1 && f->q == 1 && e->step[0] == 1 && y0 == 0;
     /* Pixels at a distance of a large power of two crowd into few cache sets: worth a copy where the copy is reused. */
     if (f->flat && e->c % 512 == 0 && e->cols >= 128 && f->p >= 4)
         f->direct = false;
@@ -108,11 +173,10 @@ static void phase_taps(fv_conv_igemm *e, fv_conv_phase *f, const fv_conv_geom *g
 }
 
 /* Turns taps into runs: neighbors whose floats follow each other are one run. */
-static void phase_runs(fv_conv_igemm *e, fv_conv_phase *f, const int64_t *ty, const int64_t *tx)
+static void phase_runs(fv_conv_igemm *e, fv_conv_phase *f, const phase_taps *taps)
 {
-    const fv_strip *s = &f->strip;
     for (int64_t t = 0; t < f->taps; t++)
-        f->a_tap[t] = (ty[t] - f->y0) * f->row_step + (tx[t] - s->x0) * s->pitch;
+        f->a_tap[t] = (taps->y[t] - taps->y_min) * f->row_step + (taps->x[t] - taps->x_min) * f->strip.pitch;
     f->runs = f->taps;
     f->run_depth = e->depth;
     /* All runs must have one length: that of the first. */
@@ -233,25 +297,22 @@ static void phase_offsets(const fv_conv_igemm *e, fv_conv_phase *f)
             }
 }
 
-static fv_status phase_prepare(fv_plan *plan, fv_conv_igemm *e, fv_conv_phase *f, const fv_conv_geom *geom,
-                               const int64_t phase[2])
+static fv_status phase_prepare(fv_plan *plan, fv_conv_igemm *e, fv_conv_phase *f, const phase_taps *taps,
+                               const grid_part *part)
 {
     fv_ctx *ctx = plan->ctx;
     const fv_gemm_kernels *gemm = plan->kernels->gemm;
     /* Half of the second-level cache for weights, a quarter for pixels; 1 MiB where its size is unknown. */
     const int64_t l2 = fv_ctx_cpu(ctx)->l2 > 0 ? fv_ctx_cpu(ctx)->l2 : 1 << 20;
     const int64_t tasks = plan->threads > 1 ? TASKS_PER_THREAD * plan->threads : 1;
-    const size_t taps = (size_t)e->filter_taps;
-    f->filter_tap = fv_calloc(ctx, taps, sizeof(int64_t));
-    f->a_tap = fv_calloc(ctx, taps, sizeof(int64_t));
-    int64_t *place = fv_calloc(ctx, taps, 2 * sizeof(int64_t));
-    if (!f->filter_tap || !f->a_tap || !place) {
-        fv_free(ctx, place);
+    f->filter_tap = fv_calloc(ctx, (size_t)e->filter_taps, sizeof(int64_t));
+    f->a_tap = fv_calloc(ctx, (size_t)e->filter_taps, sizeof(int64_t));
+    if (!f->filter_tap || !f->a_tap)
         return FV_ERR_NO_MEMORY;
-    }
-    phase_taps(e, f, geom, phase, place, place + taps);
-    phase_runs(e, f, place, place + taps);
-    fv_free(ctx, place);
+    f->p = part->rows;
+    f->q = part->cols;
+    phase_source(e, f, taps, part);
+    phase_runs(e, f, taps);
     if (f->flat)
         phase_flat_blocks(e, f, l2 / 4 / 4, tasks, gemm->mr);
     else
@@ -305,6 +366,29 @@ static void igemm_describe(fv_conv_igemm *e, const fv_plan *plan, const fv_conv_
     e->max_threads = fv_conv_macs(geom) < 5e5 ? 1 : 0;
 }
 
+/* One grid: the outputs forward; the pixels h = phase + stride * i backward. Its parts share their weights. */
+static fv_status stride_phase(fv_plan *plan, fv_conv_igemm *e, const phase_taps *taps, const int64_t phase[2],
+                              const int64_t stride[2], const int64_t size[2], int64_t channels)
+{
+    grid_part part[5];
+    const int parts =
+        cut_grid(e, taps, fv_div_up(size[0] - phase[0], stride[0]), fv_div_up(size[1] - phase[1], stride[1]), part);
+    for (int i = 0; i < parts; i++) {
+        fv_conv_phase *f = &e->phases[e->n_phases++];
+        f->dst_row = stride[0] * size[1] * channels;
+        f->dst_col = stride[1] * channels;
+        f->dst_at = (phase[0] * size[1] + phase[1]) * channels + part[i].p * f->dst_row + part[i].q * f->dst_col;
+        f->packed_at = e->packed_floats;
+        f->packs = i == 0;
+        FV_TRY(phase_prepare(plan, e, f, taps, &part[i]));
+        e->tasks += f->tasks;
+        const int64_t strip = f->direct ? 0 : (f->block_images * f->image_step + 127) / 64 * 64;
+        e->strip_floats = strip > e->strip_floats ? strip : e->strip_floats;
+    }
+    e->packed_floats += e->groups * e->panels * taps->count * e->depth * plan->kernels->gemm->nr;
+    return FV_OK;
+}
+
 fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv_direction direction)
 {
     const fv_window *w = &geom->win;
@@ -314,36 +398,25 @@ fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv
         return FV_ERR_NO_MEMORY;
     plan->data = e;
     igemm_describe(e, plan, geom, direction);
-    /* Grids: the outputs forward; the pixels h = phase + stride * i backward. */
+    const size_t room = (size_t)e->filter_taps;
     const int64_t stride[2] = {forward ? 1 : w->stride[0], forward ? 1 : w->stride[1]};
     const int64_t size[2] = {forward ? w->p : w->h, forward ? w->q : w->w};
-    const int64_t channels = forward ? geom->k : geom->c;
     const int64_t phases[2] = {stride[0] < size[0] ? stride[0] : size[0], stride[1] < size[1] ? stride[1] : size[1]};
-    e->phases = fv_calloc(plan->ctx, (size_t)(phases[0] * phases[1]), sizeof(fv_conv_phase));
-    if (!e->phases)
-        goto fail;
-    for (int64_t y = 0; y < phases[0]; y++) {
-        for (int64_t x = 0; x < phases[1]; x++) {
-            fv_conv_phase *f = &e->phases[e->n_phases++];
-            f->p = fv_div_up(size[0] - y, stride[0]);
-            f->q = fv_div_up(size[1] - x, stride[1]);
-            f->dst_at = (y * size[1] + x) * channels;
-            f->dst_row = stride[0] * size[1] * channels;
-            f->dst_col = stride[1] * channels;
-            f->packed_at = e->packed_floats;
-            if (phase_prepare(plan, e, f, geom, (const int64_t[]){y, x}) != FV_OK)
-                goto fail;
-            e->packed_floats += e->groups * e->panels * f->taps * e->depth * plan->kernels->gemm->nr;
-            e->tasks += f->tasks;
-            const int64_t strip = f->direct ? 0 : (f->block_images * f->image_step + 127) / 64 * 64;
-            e->strip_floats = strip > e->strip_floats ? strip : e->strip_floats;
-        }
+    e->phases = fv_calloc(plan->ctx, (size_t)(5 * phases[0] * phases[1]), sizeof(fv_conv_phase));
+    int64_t *place = fv_calloc(plan->ctx, room, 3 * sizeof(int64_t));
+    phase_taps taps = {.index = place, .y = place + room, .x = place + 2 * room};
+    fv_status status = e->phases && place ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < phases[0] * phases[1] && status == FV_OK; i++) {
+        const int64_t phase[2] = {i / phases[1], i % phases[1]};
+        find_taps(e, geom, phase, &taps);
+        status = stride_phase(plan, e, &taps, phase, stride, size, forward ? geom->k : geom->c);
     }
-    choose_lazy(plan, e);
-    return FV_OK;
-fail:
-    fv_conv_igemm_release(plan);
-    return FV_ERR_NO_MEMORY;
+    fv_free(plan->ctx, place);
+    if (status != FV_OK)
+        fv_conv_igemm_release(plan);
+    else
+        choose_lazy(plan, e);
+    return status;
 }
 
 void fv_conv_igemm_release(fv_plan *plan)
