@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The architecture reader on any text: what it accepts is a model that can be printed. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
+#include "fuzz_files.h"
 #include "model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,15 +25,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const fv_ctx_options options = {.threads = 1, .allocator = {bounded_alloc, bounded_release, NULL}};
     fv_ctx *ctx = NULL;
     fv_model *model = NULL;
-    char path[64], *text = NULL;
+    char path[128], *text = NULL;
     if (size > 4096)
         return 0;
     if (fv_ctx_create(&options, &ctx) != FV_OK)
         abort();
-    snprintf(path, sizeof path, "/tmp/fuzz-architecture-%ld.yaml", (long)getpid());
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
+    const char *dir = fuzz_dir();
+    if (!dir)
         abort();
+    fuzz_write(dir, "net.yaml", data, size);
+    snprintf(path, sizeof path, "%s/net.yaml", dir);
     if (fv_model_read_architecture(ctx, path, NULL, &model) == FV_OK) {
         if (fv_model_text(model, false, &text) != FV_OK)
             abort();
