@@ -33,6 +33,7 @@ typedef struct jpeg_state {
     char message[JMSG_LENGTH_MAX];
     bool eof;         /* the decoder asked for bytes behind the end */
     bool complete;    /* all rows are there, as far as the library can tell */
+    bool lost_scans;  /* of a file of several scans */
     bool ended_early; /* coded data of a scan ended before its last block */
     int64_t early_byte, early_row;
 } jpeg_state;
@@ -197,6 +198,20 @@ static void cmyk_to_rgb(const uint8_t *src, uint8_t *dst, int64_t w, bool invert
     }
 }
 
+/* Whether a file of several scans lost some of them. */
+static bool lacks_scans(const struct jpeg_decompress_struct *cinfo)
+{
+    if (!cinfo->progressive_mode)
+        return cinfo->comps_in_scan < cinfo->num_components && cinfo->input_scan_number < cinfo->num_components;
+    for (int i = 0; cinfo->coef_bits && i < cinfo->num_components; i++) {
+        for (int k = 0; k < DCTSIZE2; k++) {
+            if (cinfo->coef_bits[i][k] != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The library's part; it may leave by longjmp to its caller. */
 static fv_status decode_rows(jpeg_state *s)
 {
@@ -227,22 +242,9 @@ static fv_status decode_rows(jpeg_state *s)
             cmyk_to_rgb(s->row, dst, w, cinfo->saw_Adobe_marker);
     }
     s->complete = true;
-    jpeg_finish_decompress(cinfo); /* goes on to the end-of-image marker */
+    s->lost_scans = lacks_scans(cinfo); /* looks at what finishing frees */
+    jpeg_finish_decompress(cinfo);      /* goes on to the end-of-image marker */
     return FV_OK;
-}
-
-/* Whether a file of several scans lost some of them. */
-static bool lacks_scans(const struct jpeg_decompress_struct *cinfo)
-{
-    if (!cinfo->progressive_mode)
-        return cinfo->comps_in_scan < cinfo->num_components && cinfo->input_scan_number < cinfo->num_components;
-    for (int i = 0; cinfo->coef_bits && i < cinfo->num_components; i++) {
-        for (int k = 0; k < DCTSIZE2; k++) {
-            if (cinfo->coef_bits[i][k] != 0)
-                return true;
-        }
-    }
-    return false;
 }
 
 static fv_status truncated(jpeg_state *s, int64_t byte, int64_t row)
@@ -280,7 +282,7 @@ static fv_status judge(jpeg_state *s)
             return FV_OK; /* decodable up to a few blocks, and properly closed: kept with the warning */
         return truncated(s, s->early_byte, many_scans ? (int64_t)cinfo->image_height : s->early_row + mcu_rows);
     }
-    if (s->eof && many_scans && lacks_scans(cinfo))
+    if (s->eof && many_scans && s->lost_scans)
         return truncated(s, size, cinfo->image_height);
     if (s->eof)
         fv_image_warn(s->job, "the end-of-image marker is missing");
