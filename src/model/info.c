@@ -12,11 +12,6 @@ int fv_model_layer_count(const fv_model *model)
 
 /* ---- receptive field ---- */
 
-/* What one pixel of a value sees of the input and how far its neighbour's view is moved, for rows and columns. */
-typedef struct fv_view {
-    double field[2], jump[2];
-} fv_view;
-
 /* How a node's outputs look at its inputs: a window of `taps` pixels, `step` apart per output, `gap` between taps. */
 typedef struct fv_window {
     double taps, step, gap;
@@ -99,17 +94,21 @@ static fv_view look(const fv_node *node, const fv_view *views)
     return best;
 }
 
-/* Views of all values up to node `last`. */
-static void find_views(const fv_model *model, int last, fv_view *views)
+fv_status fv_model_derive_views(fv_model *model)
 {
     const fv_graph *g = model->graph;
+    fv_view *views = fv_arena_alloc(model->arena, (size_t)g->n_vals * sizeof *views);
+    if (!views)
+        return FV_ERR_NO_MEMORY;
     for (int32_t i = 0; i < g->n_vals; i++)
         views[i] = (fv_view){{1, 1}, {1, 1}};
-    for (int32_t n = 0; n <= last; n++) {
+    for (int32_t n = 0; n < g->n_nodes; n++) {
         fv_view view = look(g->nodes[n], views);
         for (int32_t k = 0; k < g->nodes[n]->n_out; k++)
             views[g->nodes[n]->out[k]->id] = view;
     }
+    model->views = views;
+    return FV_OK;
 }
 
 /* ---- rows ---- */
@@ -126,8 +125,11 @@ static bool used_before(const fv_graph *g, int n, const fv_val *val)
     return false;
 }
 
+/* Absurd networks see absurdly far: 2^53 pixels stand for all that is more. */
 static int64_t round_up(double x)
 {
+    if (!(x < 0x1p53))
+        return (int64_t)1 << 53;
     int64_t whole = (int64_t)x;
     return (double)whole < x ? whole + 1 : whole;
 }
@@ -154,15 +156,11 @@ void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
     info->flops = cost.flops;
     if (!(node->op->traits & FV_T_VIEW))
         info->activation_bytes = fv_shape_count(&info->output) * (int64_t)fv_dtype_size(node->out[0]->dtype);
-    fv_view *views = fv_malloc(model->ctx, (size_t)g->n_vals * sizeof *views);
-    if (!views)
-        return; /* the sizes stay 0: this function has no way to fail */
-    find_views(model, i, views);
+    const fv_view *view = &model->views[node->out[0]->id];
     for (int d = 0; d < 2; d++) {
-        info->receptive_field[d] = round_up(views[node->out[0]->id].field[d]);
-        info->jump[d] = round_up(views[node->out[0]->id].jump[d]);
+        info->receptive_field[d] = round_up(view->field[d]);
+        info->jump[d] = round_up(view->jump[d]);
     }
-    fv_free(model->ctx, views);
 }
 
 /* ---- text ---- */

@@ -171,6 +171,7 @@ fv_status fv_model_check(fv_model *model)
 fv_status fv_model_complete(fv_model *model)
 {
     FV_TRY(fv_model_check(model));
+    FV_TRY(fv_model_derive_views(model));
     for (int i = 0; i < model->n_slots; i++)
         FV_TRY(fv_tensor_create(model->ctx, FV_F32, &model->slots[i].shape, &model->slots[i].data));
     const fv_shape *in = &model->graph->vals[model->input.id]->shape;

@@ -58,6 +58,11 @@ typedef struct fv_name_count {
     int64_t count;
 } fv_name_count;
 
+/* What one pixel of a value sees of the input and how far its neighbour's view is moved, for rows and columns. */
+typedef struct fv_view {
+    double field[2], jump[2];
+} fv_view;
+
 /* Inputs are fv_selftest_input(seed, i); outputs the first `count` numbers of the model's output for each. */
 typedef struct fv_selftest {
     uint64_t seed;
@@ -87,6 +92,7 @@ struct fv_model {
     int n_slots;
     fv_counter *counters;
     int n_counters;
+    fv_view *views; /* by id of the value */
     fv_pipeline pipeline;
     const char **class_names; /* n_classes texts; "0", "1", ... until set */
     int64_t n_classes;
@@ -118,6 +124,9 @@ fv_status fv_model_derive_slots(fv_model *model);
 
 /* fv_model_reset_head without starting the new head: its weights are 0. */
 fv_status fv_model_change_head(fv_model *model, int64_t classes);
+
+/* Computes model->views. */
+fv_status fv_model_derive_views(fv_model *model);
 
 /* ---- tensors ---- */
 
