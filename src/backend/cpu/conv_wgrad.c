@@ -37,28 +37,49 @@ typedef struct wgrad_pixels {
     int64_t n_runs;
 } wgrad_pixels;
 
-/* Pixels of rows [p, p + rows) of `images` images, first of them `image`. */
-static wgrad_pixels wgrad_read(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
-                               int64_t rows, float *strip)
+/* What a worker has: copies of pixels, then sums. */
+typedef struct wgrad_space {
+    float *src, *d_dst, *sums;
+} wgrad_space;
+
+static wgrad_space wgrad_space_of(const wgrad_job *job, int worker)
+{
+    float *begin = job->workspace + worker * job->e->worker_floats;
+    return (wgrad_space){begin, begin + job->e->strip_floats, begin + job->e->strip_floats + job->e->dst_floats};
+}
+
+/* src of rows [p, p + rows) of `images` images, first of them `image`. */
+static const float *wgrad_src(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
+                              int64_t rows, float *copy)
 {
     const fv_conv_wgrad *e = job->e;
     const fv_window *w = &e->geom.win;
     const int64_t image_floats = w->h * w->w * e->geom.c, y0 = fv_window_begin(w, 0, p);
-    wgrad_pixels x = {.src = job->src + image * image_floats + b->group * e->depth + b->c,
-                      .d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k,
-                      .runs = e->runs,
-                      .n_runs = images * rows};
-    if (e->direct) {
-        x.src += (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
-        return x;
-    }
-    fv_strip copy = e->strip;
-    copy.depth = b->depth;
+    const float *src = job->src + image * image_floats + b->group * e->depth + b->c;
+    if (e->direct)
+        return src + (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
+    fv_strip strip = e->strip;
+    strip.depth = b->depth;
     const int64_t reach = (rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
     for (int64_t i = 0; i < images; i++)
-        fv_strip_copy(&copy, x.src + i * image_floats, y0, reach, strip + i * e->src_image);
-    x.src = strip;
-    return x;
+        fv_strip_copy(&strip, src + i * image_floats, y0, reach, copy + i * e->src_image);
+    return copy;
+}
+
+/* d_dst of the same rows. */
+static const float *wgrad_d_dst(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
+                                int64_t rows, float *copy)
+{
+    const fv_conv_wgrad *e = job->e;
+    const fv_window *w = &e->geom.win;
+    const float *d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k;
+    if (!e->copies_dst)
+        return d_dst;
+    fv_strip strip = e->dst_strip;
+    strip.w = strip.cols = images * rows * w->q;
+    strip.depth = b->filters;
+    fv_strip_copy(&strip, d_dst, 0, 1, copy);
+    return copy;
 }
 
 /* Adds pixels to the sums of one unit of a block, or begins them. */
@@ -76,12 +97,12 @@ static void wgrad_unit(const wgrad_job *job, const wgrad_block *b, const wgrad_p
         g.a_col = e->a_col;
         g.a_step = src_step;
         g.b = x->d_dst;
-        g.b_step = e->geom.k;
+        g.b_step = e->dst_strip.pitch;
     } else {
         g.m = b->filters;
         g.n = e->merged ? w->size[1] * b->depth : b->depth;
         g.a = x->d_dst;
-        g.a_step = e->geom.k;
+        g.a_step = e->dst_strip.pitch;
         g.b = x->src + e->unit_at[unit];
         g.b_step = src_step;
     }
@@ -89,7 +110,8 @@ static void wgrad_unit(const wgrad_job *job, const wgrad_block *b, const wgrad_p
 }
 
 /* The chains of one shard. */
-static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shard, float *strip, float *sums)
+static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shard, const wgrad_space *space,
+                        float *sums)
 {
     const fv_conv_wgrad *e = job->e;
     const int64_t first = shard * e->images, end = first + e->images;
@@ -98,11 +120,10 @@ static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shar
         for (int64_t p = 0; p < e->geom.win.p; p += e->piece_rows) {
             const int64_t rows = e->geom.win.p - p < e->piece_rows ? e->geom.win.p - p : e->piece_rows;
             const fv_tn_run run = {.count = images * rows * e->geom.win.q};
-            wgrad_pixels x = wgrad_read(job, b, n, images, p, rows, strip);
-            if (e->flat) {
-                x.runs = &run;
-                x.n_runs = 1;
-            }
+            const wgrad_pixels x = {.src = wgrad_src(job, b, n, images, p, rows, space->src),
+                                    .d_dst = wgrad_d_dst(job, b, n, images, p, rows, space->d_dst),
+                                    .runs = e->flat ? &run : e->runs,
+                                    .n_runs = e->flat ? 1 : images * rows};
             for (int64_t u = 0; u < e->units; u++)
                 wgrad_unit(job, b, &x, u, n > first || p > 0, sums + u * e->unit_floats);
         }
@@ -151,10 +172,11 @@ static void wgrad_block_task(void *arg, int64_t task, int worker)
     const wgrad_job *job = arg;
     const fv_conv_wgrad *e = job->e;
     const wgrad_block b = wgrad_block_of(e, task);
-    float *strip = job->workspace + worker * e->worker_floats, *sums = strip + e->strip_floats;
+    const wgrad_space space = wgrad_space_of(job, worker);
+    float *sums = space.sums;
     int64_t held = 0;
     for (int64_t shard = 0; shard < e->shards; shard++) {
-        wgrad_shard(job, &b, shard, strip, sums + held * e->block_floats);
+        wgrad_shard(job, &b, shard, &space, sums + held * e->block_floats);
         held = wgrad_climb(job, sums, held + 1, shard, e->block_floats);
     }
     for (int64_t u = 0; u < e->units; u++)
@@ -162,27 +184,40 @@ static void wgrad_block_task(void *arg, int64_t task, int worker)
 }
 
 /* A block, unit by unit, all pixels of all shards at hand. */
-static void wgrad_whole_task(void *arg, int64_t task, int worker)
+static void wgrad_whole_block(const wgrad_job *job, const wgrad_block *b, const wgrad_pixels *all, float *sums)
 {
-    const wgrad_job *job = arg;
     const fv_conv_wgrad *e = job->e;
     const fv_window *w = &e->geom.win;
-    const wgrad_block b = wgrad_block_of(e, task);
-    float *strip = job->workspace + worker * e->worker_floats, *sums = strip + e->strip_floats;
-    const wgrad_pixels all = wgrad_read(job, &b, 0, e->geom.n, 0, w->p, strip);
     for (int64_t u = 0; u < e->units; u++) {
         int64_t held = 0;
         for (int64_t shard = 0; shard < e->shards; shard++) {
             const int64_t first = shard * e->images;
             const fv_tn_run run = {
                 .a = first * w->p * w->q * e->geom.k, .b = first * e->src_image, .count = e->images * w->p * w->q};
-            wgrad_pixels x = all;
+            wgrad_pixels x = *all;
             x.runs = e->flat ? &run : e->runs + first * w->p;
             x.n_runs = e->flat ? 1 : e->images * w->p;
-            wgrad_unit(job, &b, &x, u, false, sums + held * e->unit_floats);
+            wgrad_unit(job, b, &x, u, false, sums + held * e->unit_floats);
             held = wgrad_climb(job, sums, held + 1, shard, e->unit_floats);
         }
-        wgrad_store(job, &b, u, sums);
+        wgrad_store(job, b, u, sums);
+    }
+}
+
+/* Blocks of the same channels one after the other: they read the same copy of src. */
+static void wgrad_whole_task(void *arg, int64_t task, int worker)
+{
+    const wgrad_job *job = arg;
+    const fv_conv_wgrad *e = job->e;
+    const wgrad_space space = wgrad_space_of(job, worker);
+    const int64_t first = task / e->k_tasks * e->blocks_k, part = task % e->k_tasks;
+    const int64_t begin = part * e->blocks_k / e->k_tasks, end = (part + 1) * e->blocks_k / e->k_tasks;
+    wgrad_block b = wgrad_block_of(e, first + begin);
+    wgrad_pixels x = {.src = wgrad_src(job, &b, 0, e->geom.n, 0, e->geom.win.p, space.src)};
+    for (int64_t k = begin; k < end; k++) {
+        b = wgrad_block_of(e, first + k);
+        x.d_dst = wgrad_d_dst(job, &b, 0, e->geom.n, 0, e->geom.win.p, space.d_dst);
+        wgrad_whole_block(job, &b, &x, space.sums);
     }
 }
 
@@ -197,7 +232,8 @@ static void wgrad_shard_task(void *arg, int64_t task, int worker)
     const wgrad_job *job = arg;
     const int64_t block = task % job->e->blocks, shard = task / job->e->blocks;
     const wgrad_block b = wgrad_block_of(job->e, block);
-    wgrad_shard(job, &b, shard, job->workspace + worker * job->e->worker_floats, wgrad_partial(job, block, shard));
+    const wgrad_space space = wgrad_space_of(job, worker);
+    wgrad_shard(job, &b, shard, &space, wgrad_partial(job, block, shard));
 }
 
 static void wgrad_tree_task(void *arg, int64_t task, int worker)
@@ -222,10 +258,12 @@ void fv_conv_wgrad_run(const fv_plan *plan, const fv_call *call)
                      .src = call->in[1],
                      .d_wei = call->out[0],
                      .workspace = call->workspace};
-    if (!e->by_shard) {
-        fv_parallel(plan->ctx, e->blocks, e->max_threads, e->whole ? wgrad_whole_task : wgrad_block_task, &job);
-        return;
+    if (e->whole) {
+        fv_parallel(plan->ctx, e->blocks / e->blocks_k * e->k_tasks, e->max_threads, wgrad_whole_task, &job);
+    } else if (!e->by_shard) {
+        fv_parallel(plan->ctx, e->blocks, e->max_threads, wgrad_block_task, &job);
+    } else {
+        fv_parallel(plan->ctx, e->blocks * e->shards, e->max_threads, wgrad_shard_task, &job);
+        fv_parallel(plan->ctx, e->blocks * e->units, e->max_threads, wgrad_tree_task, &job);
     }
-    fv_parallel(plan->ctx, e->blocks * e->shards, e->max_threads, wgrad_shard_task, &job);
-    fv_parallel(plan->ctx, e->blocks * e->units, e->max_threads, wgrad_tree_task, &job);
 }

@@ -27,11 +27,15 @@ typedef struct fv_conv_wgrad {
     int64_t *unit_at; /* units: offset of a unit's channels from the first tap's */
     int64_t *a_col;   /* turned: offset of every (r, s, c) */
 
-    /* Pixels: pieces of piece_images whole images, or piece_rows rows of one. */
-    bool direct; /* src is read itself, not a padded copy */
-    bool flat;   /* pixels of a piece follow each other at equal distance: one run */
+    /*
+     * Pixels: pieces of piece_images whole images, or piece_rows rows of one. src is read itself (direct) or as a copy:
+     * padded, or compact because the pixels of wide images crowd into few cache sets; d_dst is copied for that reason
+     * only.
+     */
+    bool direct, copies_dst;
+    bool flat; /* pixels of a piece follow each other at equal distance: one run */
     int64_t piece_images, piece_rows;
-    fv_strip strip;
+    fv_strip strip, dst_strip;
     int64_t src_row, src_image; /* floats from row to row and from image to image of what is read */
     fv_tn_run *runs;            /* piece_images * piece_rows; whole: all rows of all images */
 
@@ -41,8 +45,9 @@ typedef struct fv_conv_wgrad {
      * of one unit, stored and added at every shard, stay in the nearest cache.
      */
     bool by_shard, whole;
+    int64_t k_tasks; /* whole: tasks that share the blocks of the same channels */
     int64_t levels;
-    int64_t strip_floats, worker_floats;
+    int64_t strip_floats, dst_floats, worker_floats;
     int max_threads;
 } fv_conv_wgrad;
 

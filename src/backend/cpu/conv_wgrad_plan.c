@@ -72,17 +72,25 @@ static bool all_inside(const fv_conv_geom *geom)
 
 /* Pixels of a shard below which loading, storing and adding sums would show: see fv_conv_wgrad.whole. */
 #define WHOLE_SHARD_PIXELS 256
-#define WHOLE_BLOCK_K      128
-#define WHOLE_BLOCK_C      64
+
+/* Block of d_wei then: with several taps a copy of src serves each of them; with one, wide rows pay for it. */
+static void whole_block(const fv_conv_wgrad *e, int64_t block[2])
+{
+    const bool taps = e->geom.win.size[0] * e->geom.win.size[1] > 1;
+    block[0] = taps ? 128 : 64;
+    block[1] = taps ? 64 : 256;
+}
 
 static bool is_whole(const fv_conv_wgrad *e, int64_t floats)
 {
     const fv_window *w = &e->geom.win;
+    int64_t block[2];
+    whole_block(e, block);
     const int64_t pixels = e->geom.n * w->p * w->q;
     const int64_t reach = ((w->p - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1) *
                           ((w->q - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1);
     return !e->turned && e->images * w->p * w->q <= WHOLE_SHARD_PIXELS &&
-           pixels * least(e->filters, WHOLE_BLOCK_K) + e->geom.n * reach * least(e->depth, WHOLE_BLOCK_C) <= floats;
+           pixels * least(e->filters, block[0]) + e->geom.n * reach * least(e->depth, block[1]) <= floats;
 }
 
 static void choose_blocks(fv_conv_wgrad *e, int64_t l2_floats, int threads)
@@ -91,11 +99,10 @@ static void choose_blocks(fv_conv_wgrad *e, int64_t l2_floats, int threads)
     const int64_t taps = w->size[0] * w->size[1];
     e->turned = is_turned(&e->geom);
     e->whole = is_whole(e, l2_floats / 2);
-    int64_t most = WHOLE_BLOCK_K;
-    if (e->turned)
-        e->block_c = e->depth;
-    else
-        e->block_c = even_part(e->depth, taps == 1 && !e->whole ? 256 : WHOLE_BLOCK_C, 32);
+    int64_t block[2];
+    whole_block(e, block);
+    e->block_c = e->turned ? e->depth : even_part(e->depth, block[1], 32);
+    int64_t most = block[0];
     if (!e->whole) {
         most = l2_floats / 5 / (taps * e->block_c);
         most = most < 28 ? 28 : most > 256 ? 256 : most;
@@ -109,13 +116,25 @@ static void choose_blocks(fv_conv_wgrad *e, int64_t l2_floats, int threads)
     e->blocks_k = div_up(e->filters, e->block_k);
     e->blocks_c = div_up(e->depth, e->block_c);
     e->blocks = e->blocks_k * e->blocks_c * e->geom.groups;
+    const int64_t tasks = threads > 1 ? 4 * threads : 1;
+    e->k_tasks = least(div_up(tasks, e->blocks_c * e->geom.groups), e->blocks_k);
+}
+
+/* Whether `part` channels of every pixel lie at such a distance that they share few sets of a cache. */
+static bool is_crowded(int64_t channels, int64_t part)
+{
+    return channels % 256 == 0 && channels >= 2 * part;
 }
 
 /* Where src is read and how the sums of a block lie. */
 static void choose_layout(fv_conv_wgrad *e)
 {
     const fv_window *w = &e->geom.win;
-    e->direct = all_inside(&e->geom);
+    e->flat = w->stride[0] == 1 && w->stride[1] == 1 && w->size[0] == 1 && w->size[1] == 1 && w->p == w->h &&
+              w->q == w->w && all_inside(&e->geom);
+    e->direct = all_inside(&e->geom) && !(e->flat && is_crowded(e->geom.c, e->block_c));
+    e->copies_dst = is_crowded(e->geom.k, e->block_k);
+    e->dst_strip = (fv_strip){.h = 1, .c = e->geom.k, .pitch = e->copies_dst ? e->block_k : e->geom.k};
     e->strip = (fv_strip){.h = w->h,
                           .w = w->w,
                           .c = e->geom.c,
@@ -127,7 +146,6 @@ static void choose_layout(fv_conv_wgrad *e)
     e->merged = !e->turned && w->size[1] > 1 && w->dilation[1] == 1 && e->block_c % 32 != 0 &&
                 e->strip.pitch == e->block_c && e->depth % e->block_c == 0;
     e->src_row = e->direct ? w->w * e->geom.c : fv_strip_row(&e->strip);
-    e->flat = e->direct && w->stride[0] == 1 && w->stride[1] == 1 && w->p == w->h && w->q == w->w;
     if (e->turned) {
         e->units = 1;
         e->row_step = div_up(e->block_k, 16) * 16;
@@ -163,6 +181,8 @@ static void choose_pieces(fv_conv_wgrad *e, int64_t floats)
     const int64_t reach = (e->piece_rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
     e->src_image = e->direct ? w->h * w->w * e->geom.c : reach * e->src_row;
     /* Vectors may read behind the last pixel: the sums come after it in memory. */
+    e->dst_floats =
+        e->copies_dst ? div_up(e->piece_images * e->piece_rows * w->q * e->block_k + FV_GEMM_NR_MAX, 16) * 16 : 0;
     e->strip_floats = e->direct ? 0 : div_up(e->piece_images * e->src_image + FV_GEMM_NR_MAX, 16) * 16;
 }
 
@@ -186,7 +206,7 @@ static fv_status make_tables(fv_plan *plan, fv_conv_wgrad *e)
     /* The broadcast operand is d_dst, or src when turned. */
     for (int64_t i = 0; i < e->piece_images * e->piece_rows; i++) {
         const int64_t image = i / e->piece_rows, p = i % e->piece_rows;
-        const int64_t d_dst = i * w->q * e->geom.k;
+        const int64_t d_dst = i * w->q * e->dst_strip.pitch;
         const int64_t src = image * e->src_image + p * w->stride[0] * e->src_row;
         e->runs[i] = (fv_tn_run){.a = e->turned ? src : d_dst, .b = e->turned ? d_dst : src, .count = w->q};
     }
@@ -216,7 +236,7 @@ fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom)
                   e->blocks * e->shards * e->block_floats <= PARTIALS_MAX;
     for (e->levels = 1; e->levels < FV_WGRAD_LEVELS && ((int64_t)1 << (e->levels - 1)) < e->shards;)
         e->levels++;
-    e->worker_floats = e->strip_floats;
+    e->worker_floats = e->strip_floats + e->dst_floats;
     if (!e->by_shard)
         e->worker_floats += e->levels * (e->whole ? e->unit_floats : e->block_floats);
     e->max_threads = fv_conv_macs(geom) < 5e5 ? 1 : 0;
