@@ -17,6 +17,8 @@
 
 struct solver_check {
     uint64_t rng;
+    fv_ctx *failing;     /* its allocator fails when told to */
+    int64_t allocs_left; /* that many more succeed; negative: all do */
     fv_ctx *ctx[MAX_CONTEXTS];
     int n_ctx;
     const fv_solver *solver[MAX_SOLVERS];
@@ -36,6 +38,23 @@ static void add_solver(void *arg, const fv_solver *solver)
     check->solver[check->n_solvers++] = solver;
 }
 
+static void *failing_alloc(void *user, size_t size, size_t align)
+{
+    solver_check *check = user;
+    if (check->allocs_left == 0)
+        return NULL;
+    if (check->allocs_left > 0)
+        check->allocs_left--;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void failing_release(void *user, void *ptr, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(ptr);
+}
+
 solver_check *solver_check_create(void)
 {
     solver_check *check = calloc(1, sizeof *check);
@@ -53,6 +72,10 @@ solver_check *solver_check_create(void)
         }
     }
     fv_cpu_solvers(add_solver, check);
+    check->allocs_left = -1;
+    const fv_ctx_options options = {.allocator = {.alloc = failing_alloc, .release = failing_release, .user = check},
+                                    .threads = 2};
+    assert_int_equal(fv_ctx_create(&options, &check->failing), FV_OK);
     return check;
 }
 
@@ -64,6 +87,7 @@ void solver_check_destroy(solver_check *check)
         assert_int_equal(now, 0);
         fv_ctx_destroy(&check->ctx[i]);
     }
+    fv_ctx_destroy(&check->failing);
     free(check);
 }
 
@@ -134,6 +158,32 @@ static void drop_problem(solver_check *check)
     fv_free(ctx, check->want);
     fv_free(ctx, check->got);
     fv_graph_destroy(&check->graph);
+}
+
+/* Preparing a plan with every allocation failing once: the right status, and nothing left behind. */
+static void run_out_of_memory(solver_check *check, const fv_solver *solver, const fv_problem *problem)
+{
+    fv_ctx *ctx = check->failing;
+    int64_t before, now;
+    fv_ctx_memory(ctx, &before, NULL);
+    for (int64_t allocs = 0; solver->prepare; allocs++) {
+        fv_plan plan = {.ctx = ctx,
+                        .solver = solver,
+                        .problem = *problem,
+                        .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                        .threads = fv_ctx_threads(ctx)};
+        check->allocs_left = allocs;
+        const fv_status status = solver->prepare(&plan);
+        check->allocs_left = -1;
+        if (status == FV_OK && solver->release)
+            solver->release(&plan);
+        fv_ctx_memory(ctx, &now, NULL);
+        if (now != before || (status != FV_OK && status != FV_ERR_NO_MEMORY))
+            fail_msg("%s with %lld allocations: status %d, %lld bytes left: %s", solver->name, (long long)allocs,
+                     (int)status, (long long)(now - before), problem->text);
+        if (status == FV_OK)
+            return;
+    }
 }
 
 /* One solver in one context; what it writes outside its buffers is caught by canaries behind them. */
@@ -218,6 +268,7 @@ int solver_check_problem(solver_check *check, const char *op, const void *attr, 
             asked.const_in = (check->compared[s] + c) % 2 ? 2 : 0;
             run_solver(check, solver, check->ctx[c], &asked);
         }
+        run_out_of_memory(check, solver, &problem);
         check->compared[s]++;
         compared++;
     }
