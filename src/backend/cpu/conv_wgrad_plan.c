@@ -77,8 +77,8 @@ static bool all_inside(const fv_conv_geom *geom)
 static void whole_block(const fv_conv_wgrad *e, int64_t block[2])
 {
     const bool taps = e->geom.win.size[0] * e->geom.win.size[1] > 1;
-    block[0] = taps ? 128 : 64;
-    block[1] = taps ? 64 : 256;
+    block[0] = 64;
+    block[1] = taps ? 128 : 256;
 }
 
 static bool is_whole(const fv_conv_wgrad *e, int64_t floats)
