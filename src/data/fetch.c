@@ -47,7 +47,8 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
                notes->warning);
 }
 
-fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image *image,
+                           fv_decode_notes *notes, fv_image_error *error)
 {
     fv_source *source = d->source;
     const int64_t at = d->index[i];
@@ -65,7 +66,7 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, fv_image *image, fv_decode_
         memcpy(image->data, source->pixels + at * size, (size_t)size);
         return FV_OK;
     }
-    fv_status status = source->ops->image(source, at, &d->decode, image, notes, error);
+    fv_status status = source->ops->image(source, at, decode ? decode : &d->decode, image, notes, error);
     if (status == FV_OK) {
         tell_damage(d, i, notes);
         tell_conversions(d, i, image, notes);

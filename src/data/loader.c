@@ -37,6 +37,7 @@ struct fv_loader {
     fv_dataset *dataset;
     fv_ctx *ctx;
     fv_loader_options options;
+    fv_decode_options decode;
     int64_t sample_size; /* floats */
     int64_t chunk;       /* samples claimed at a time */
     int64_t n_batches;
@@ -76,7 +77,7 @@ static bool load_sample(worker *w, int64_t i, float *dst, fv_image_error *error)
         image.data = (uint8_t *)source->pixels + d->index[i] * image.h * image.w * image.c;
     } else {
         fv_image_error why = {0};
-        if (fv_dataset_fetch(d, i, &image, NULL, &why) != FV_OK) {
+        if (fv_dataset_fetch(d, i, &l->decode, &image, NULL, &why) != FV_OK) {
             if (!fv_error_is_quarantine(&why))
                 *error = why;
             else if (fv_dataset_quarantine(d, i, &why) != FV_OK)
@@ -250,6 +251,8 @@ static fv_status fill(fv_loader *l, const fv_pipeline *pipeline)
 {
     const fv_loader_options *o = &l->options;
     const bool in_memory = l->dataset->source->pixels != NULL;
+    l->decode = l->dataset->decode;
+    l->decode.ignore_exif |= pipeline->ignore_exif; /* the model's rule */
     FV_TRY(check_options(l->ctx, o));
     /* Samples in memory cost a worker a microsecond: one thread feeds any network. */
     l->threads = o->workers > 0 ? o->workers : o->workers < 0 ? 0 : in_memory ? 1 : fv_ctx_threads(l->ctx);

@@ -47,7 +47,7 @@ fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed
     return FV_OK;
 }
 
-/* "a, b and 3 more": names of `of` that are (not) in `in`. */
+/* How many names of `of` are not in `in`, and the first of them. */
 static int64_t count_missing(const fv_names *of, const fv_names *in, const char **first)
 {
     int64_t n = 0;

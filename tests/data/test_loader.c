@@ -399,6 +399,30 @@ static void conversions_are_told_once(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* Whether EXIF orientation counts is the model's rule. */
+static void orientation_as_the_pipeline_says(void **state)
+{
+    (void)state;
+    planted_save(fv_test_path(dir, "a/x.jpg"),
+                 planted_make_jpeg((planted_jpeg){.h = 16, .w = 16, .c = 1, .orientation = 3, .quality = 100}));
+    fv_dataset *d = NULL;
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
+    for (int ignore = 0; ignore < 2; ignore++) {
+        fv_loader *l = NULL;
+        fv_batch batch;
+        fv_pipeline p = pipeline_of(16, 16, 1);
+        p.ignore_exif = ignore;
+        assert_int_equal(fv_loader_create(d, &p, &(fv_loader_options){.batch_size = 1}, &l), FV_OK);
+        assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+        assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+        assert_int_equal(batch.n, 1);
+        /* planted.h's first channel grows to the right. */
+        assert_true(ignore ? batch.images[0] < batch.images[15] : batch.images[0] > batch.images[15]);
+        fv_loader_destroy(&l);
+    }
+    fv_dataset_destroy(&d);
+}
+
 /* Destroyed, or started anew, at any moment. */
 static void stops_at_any_moment(void **state)
 {
@@ -509,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(conversions_are_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(orientation_as_the_pipeline_says, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_at_any_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_options, setup, teardown),
         cmocka_unit_test_setup_teardown(steady_state, setup, teardown),
