@@ -454,6 +454,72 @@ static void test_over_budget(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* ---- an operator from outside ---- */
+
+/* dst[i] = a[i] + b[i + 1], b taken round. May overwrite a, but only if b is not the same memory. */
+static fv_status twist_infer(fv_ctx *ctx, const fv_node *node)
+{
+    if (!fv_shape_equal(&node->in[0]->shape, &node->in[1]->shape))
+        return fv_node_fail(ctx, node, "both operands must have one shape");
+    node->out[0]->dtype = node->in[0]->dtype;
+    node->out[0]->shape = node->in[0]->shape;
+    return FV_OK;
+}
+
+static void twist_ref(const fv_call *call)
+{
+    const fv_val *a = call->node->in[0];
+    int64_t count = fv_shape_count(&a->shape);
+    for (int64_t i = 0; i < count; i++)
+        fv_set(a->dtype, call->out[0], i,
+               fv_get(a->dtype, call->in[0], i) + fv_get(a->dtype, call->in[1], (i + 1) % count));
+}
+
+static const fv_op twist = {
+    .name = "twist",
+    .doc = "dst[i] = a[i] + b[i + 1].",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .traits = FV_T_INPLACE,
+    .operands = (const char *const[]){"a", "b", "dst"},
+    .letters = (const char *const[]){"nc", "nc"},
+    .infer = twist_infer,
+    .ref = twist_ref,
+};
+
+static void test_registered_operator(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    if (fv_op_register(ctx, &twist) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    net t;
+    net_init(&t, ctx, FV_F32, 3);
+    fv_val *x = net_input(&t, "x", 2, (const int64_t[]){1, 40});
+    fv_val *y = net_unary(&t, "relu", x), *flat = net_unary(&t, "flatten", y);
+    net_output(&t, net_op(&t, "twist", NULL, 2, (fv_val *[]){y, flat}));
+    fv_exec_options o = net_options(&t, 1, false);
+    fv_exec *exec = net_exec(&t, &o);
+    float *in = fv_exec_input(exec, 0);
+    for (int i = 0; i < 40; i++)
+        in[i] = (float)(40 - i);
+    assert_int_equal(fv_exec_run(exec, 0, 0), FV_OK);
+    const float *out = fv_exec_output(exec, 0, NULL);
+    for (int i = 0; i < 40; i++) {
+        float a = (float)(40 - i), b = i == 39 ? 40.0f : (float)(39 - i);
+        assert_true(out[i] == a + b);
+    }
+    fv_exec_destroy(&exec);
+    o = net_options(&t, 1, true);
+    o.loss = fv_op_find(ctx, "mse");
+    o.target_dtype = FV_F32;
+    exec = net_exec(&t, &o); /* no parameter depends on it: it needs no gradient */
+    fv_exec_destroy(&exec);
+    net_free(&t);
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- what is refused ---- */
 
 static void test_refusals(void **state)
@@ -607,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_steady_state_allocates_nothing),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_over_budget),
+        cmocka_unit_test(test_registered_operator),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_profile),
         cmocka_unit_test(test_wisdom),

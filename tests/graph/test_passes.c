@@ -226,10 +226,21 @@ static void test_fold(void **state)
     fv_val *c = scale(f, "c", k), *l = toy_node(f->g, "toy_norm", "l", 3, c, f->w, s, NULL);
     out(f, c); /* used elsewhere: stays */
     out(f, l);
+    /* what is added or cut off before the norm cannot be folded through */
+    fv_val *r = toy_node(f->g, "toy_scale", "r", 4, l, f->w, NULL, l);
+    fv_val *rn = toy_node(f->g, "toy_norm", "rn", 3, r, f->w, s, NULL);
+    toy_attr attr;
+    fv_attr_defaults(toy_find(f->ctx, "toy_scale"), &attr);
+    attr.activation = FV_RELU;
+    fv_node *cut;
+    assert_int_equal(fv_graph_add(f->g, toy_find(f->ctx, "toy_scale"), "cut", &attr, (fv_val *[]){rn, f->w}, 2, &cut),
+                     FV_OK);
+    out(f, toy_node(f->g, "toy_norm", "cn", 3, cut->out[0], f->w, s, NULL));
     check(f, fv_pass_fold,
           "a.toy_fold = toy_fold(w, s, w)\na = toy_scale(x, a.toy_fold)\nkeep = toy_scale(a, w)\n"
           "m = toy_norm(keep, w, s)\no = toy_opaque(m)\nk = toy_norm(o, w, s)\nc = toy_scale(k, w)\n"
-          "l = toy_norm(c, w, s)\noutput c\noutput l\n");
+          "l = toy_norm(c, w, s)\nr = toy_scale(l, w, -, l)\nrn = toy_norm(r, w, s)\n"
+          "cut = toy_scale(rn, w) activation=relu\ncn = toy_norm(cut, w, s)\noutput c\noutput l\noutput cn\n");
     end(f);
 }
 
@@ -346,6 +357,10 @@ static void test_gradient_same_operand_twice(void **state)
     fv_val *loss = toy_binary(f->g, "toy_loss", "loss", s, y);
     fv_graph *g = gradient(f, loss, &f->w, 1, d);
     assert_non_null(strstr(toy_text(g), "a.add = add(loss.toy_loss_bwd, loss.toy_loss_bwd)"));
+    fv_graph_destroy(&g);
+    fv_val *b = toy_binary(f->g, "toy_scale", "b", a, a), *other = toy_binary(f->g, "toy_loss", "other", b, y);
+    g = gradient(f, other, &f->w, 1, d); /* as first operand first, whatever the order the operator emits them in */
+    assert_non_null(strstr(toy_text(g), "a.add = add(b.toy_bwd_data, b.toy_bwd_weights)"));
     fv_graph_destroy(&g);
     end(f);
 }
