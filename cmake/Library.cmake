@@ -2,7 +2,11 @@
 # libfovea, static and shared, from the objects of all floors.
 add_library(fovea_static STATIC ${FV_OBJECTS})
 set_target_properties(fovea_static PROPERTIES OUTPUT_NAME fovea)
-target_link_libraries(fovea_static PUBLIC $<IF:$<BOOL:${FOVEA_SANITIZE}>,fv_deps,fv_deps_static>)
+if(FOVEA_SANITIZE)
+  target_link_libraries(fovea_static PUBLIC fv_deps)
+else()
+  target_link_libraries(fovea_static PUBLIC fv_deps_static)
+endif()
 target_include_directories(fovea_static PUBLIC ${PROJECT_SOURCE_DIR}/include)
 
 add_library(fovea_shared SHARED ${FV_OBJECTS})

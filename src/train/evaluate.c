@@ -2,10 +2,10 @@
 /* Scoring a model on a data set, and predicting one image. */
 #include "train/evaluate.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "kernels/math/math.h"
 #include "model/model.h"
 
 int fv_rank_of(const float *logits, int64_t classes, int64_t label)
@@ -16,15 +16,15 @@ int fv_rank_of(const float *logits, int64_t classes, int64_t label)
     return (int)rank;
 }
 
-/* -log softmax(logits)[label] in float64, in order: the same for any batch size. */
+/* -log softmax(logits)[label], summed in float64 in order: the same for any batch size and on any machine. */
 static double cross_entropy(const float *logits, int64_t classes, int64_t label)
 {
     double max = logits[0], sum = 0;
     for (int64_t i = 1; i < classes; i++)
         max = logits[i] > max ? logits[i] : max;
     for (int64_t i = 0; i < classes; i++)
-        sum += exp((double)logits[i] - max);
-    return log(sum) + max - (double)logits[label];
+        sum += (double)fv_expf(logits[i] - (float)max);
+    return (double)fv_logf((float)sum) + max - (double)logits[label];
 }
 
 fv_status fv_evaluate_with(fv_session *session, fv_loader *loader, int64_t batch_size, int64_t h, int64_t w, int64_t c,

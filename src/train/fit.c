@@ -389,8 +389,10 @@ static fv_status execute(run *r, fv_fit_result *result)
     result->best_metric = r->progress.best_metric;
     result->final_loss = r->event.mean_loss;
     result->stopped_early = r->why && strncmp(r->why, "early", 5) == 0;
-    if (status != FV_OK)
+    if (status != FV_OK) {
+        emit(r, FV_EVENT_END, fv_ctx_error(r->ctx));
         return status;
+    }
     if (o->restore_best && r->progress.best_epoch)
         FV_TRY(fv_checkpoints_restore(&r->checkpoints, r->model));
     emit(r, FV_EVENT_END, r->why ? r->why : "all epochs done");

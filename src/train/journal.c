@@ -137,28 +137,29 @@ void fv_journal_close(fv_journal **journal)
     *journal = NULL;
 }
 
-/* A number for CSV: empty when not measured. */
-static void csv_real(fv_str *out, double value, const char *format)
+/* A number for CSV, rounded to `digits` decimals; empty when not measured. Never in the locale's spelling. */
+static void csv_real(fv_str *out, double value, double digits)
 {
+    char text[32];
     fv_str_append(out, ",");
     if (isfinite(value))
-        fv_str_printf(out, format, value);
+        fv_str_append(out, fv_double_text(digits > 0 ? round(value * digits) / digits : value, text));
 }
 
 static void write_csv(fv_journal *j, const fv_fit_event *e)
 {
     fv_str line = {.ctx = j->ctx};
     fv_str_printf(&line, "%lld,%lld", (long long)e->epoch, (long long)e->global_step);
-    csv_real(&line, e->seconds, "%.3f");
-    csv_real(&line, e->lr, "%.9g");
-    csv_real(&line, e->mean_loss, "%.9g");
-    csv_real(&line, e->train_top1, "%.6f");
-    csv_real(&line, e->val_loss, "%.9g");
-    csv_real(&line, e->val_top1, "%.6f");
-    csv_real(&line, e->val_top5, "%.6f");
-    csv_real(&line, e->img_per_s, "%.1f");
-    csv_real(&line, e->data_wait * 100, "%.1f");
-    csv_real(&line, (double)e->memory / 1048576.0, "%.1f");
+    csv_real(&line, e->seconds, 1e3);
+    csv_real(&line, e->lr, 0);
+    csv_real(&line, e->mean_loss, 0);
+    csv_real(&line, e->train_top1, 1e6);
+    csv_real(&line, e->val_loss, 0);
+    csv_real(&line, e->val_top1, 1e6);
+    csv_real(&line, e->val_top5, 1e6);
+    csv_real(&line, e->img_per_s, 10);
+    csv_real(&line, e->data_wait * 100, 10);
+    csv_real(&line, (double)e->memory / 1048576.0, 10);
     fv_str_append(&line, "\n");
     if (fv_str_status(&line) == FV_OK)
         put(j, j->results, line.data, line.size);

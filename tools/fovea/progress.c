@@ -39,11 +39,12 @@ static int columns(void)
 }
 
 /* The parts behind the bar, in the order of importance from left to right. */
-static void describe(const fv_fit_event *e, char *text, size_t size)
+static void describe(const progress *p, const fv_fit_event *e, char *text, size_t size)
 {
     char mem[32], eta[32];
     double left = (double)((e->epochs - e->epoch) * e->steps + e->steps - e->step);
-    double batch = e->step > 0 && e->img_per_s > 0 ? e->seconds / (double)(e->global_step ? e->global_step : 1) : 0;
+    int64_t done = e->global_step - p->first_step;
+    double batch = done > 0 ? e->seconds / (double)done : 0;
     memory(e->memory, mem);
     duration(left * batch, eta);
     snprintf(text, size, "loss %.3f (%.3f)  top1 %.1f  lr %.1e  %.0f img/s  data %.0f%%  mem %s  ETA %s", e->loss,
@@ -63,7 +64,7 @@ static void draw_bar(progress *p, const fv_fit_event *e)
     if (done < WIDTH)
         bar[done] = '>';
     bar[WIDTH] = 0;
-    describe(e, rest, sizeof rest);
+    describe(p, e, rest, sizeof rest);
     snprintf(line, sizeof line, "Epoch %lld/%lld  %lld/%lld [%s] %3.0f%%  %s", (long long)e->epoch,
              (long long)e->epochs, (long long)e->step, (long long)e->steps, bar,
              100.0 * (double)e->step / (double)(e->steps ? e->steps : 1), rest);
@@ -76,7 +77,7 @@ static void plain_step(const progress *p, const fv_fit_event *e)
     char rest[256];
     if (e->step % p->interval != 0)
         return;
-    describe(e, rest, sizeof rest);
+    describe(p, e, rest, sizeof rest);
     fprintf(stderr, "Epoch %lld/%lld  %lld/%lld  %s\n", (long long)e->epoch, (long long)e->epochs, (long long)e->step,
             (long long)e->steps, rest);
 }
@@ -97,10 +98,10 @@ static void epoch_line(progress *p, const fv_fit_event *e)
 
 static void json_line(const fv_fit_event *e)
 {
-    fprintf(stderr,
-            "{\"epoch\":%lld,\"step\":%lld,\"steps\":%lld,\"loss\":%.9g,\"top1\":%.6f,\"lr\":%.9g,\"img_per_s\":%.1f",
-            (long long)e->epoch, (long long)e->step, (long long)e->steps, isfinite(e->mean_loss) ? e->mean_loss : 0,
-            isfinite(e->train_top1) ? e->train_top1 : 0, e->lr, e->img_per_s);
+    fprintf(stderr, "{\"epoch\":%lld,\"step\":%lld,\"steps\":%lld,\"lr\":%.9g,\"img_per_s\":%.1f", (long long)e->epoch,
+            (long long)e->step, (long long)e->steps, e->lr, e->img_per_s);
+    if (isfinite(e->mean_loss))
+        fprintf(stderr, ",\"loss\":%.9g,\"top1\":%.6f", e->mean_loss, e->train_top1);
     if (e->kind == FV_EVENT_EPOCH && isfinite(e->val_loss))
         fprintf(stderr, ",\"val_loss\":%.9g,\"val_top1\":%.6f,\"val_top5\":%.6f", e->val_loss, e->val_top1,
                 e->val_top5);
@@ -109,6 +110,8 @@ static void json_line(const fv_fit_event *e)
 
 void progress_event(progress *p, const fv_fit_event *e)
 {
+    if (e->kind == FV_EVENT_START)
+        p->first_step = e->global_step;
     if (e->kind == FV_EVENT_WARN) {
         if (p->drawn)
             fputs("\r\033[K", stderr);
