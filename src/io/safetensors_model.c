@@ -178,28 +178,32 @@ static fv_status check_format(fv_ctx *ctx, const fv_safetensors *file)
     return FV_OK;
 }
 
+fv_status fv_model_read(fv_ctx *ctx, const fv_safetensors *file, fv_model **out)
+{
+    const char *path = fv_safetensors_name(file), *name = fv_safetensors_metadata(file, "fovea.name");
+    fv_model *model = NULL;
+    *out = NULL;
+    FV_TRY(check_format(ctx, file));
+    FV_TRY(fv_model_create(ctx, &model));
+    snprintf(model->name, sizeof model->name, "%s", name ? name : "model");
+    fv_status status = load(model, file);
+    /* What the builder would refuse is a defect of the file here. */
+    if (status != FV_OK && fv_status_exit_code(status) <= 3)
+        status = FV_ERR_MODEL_FORMAT;
+    if (status != FV_OK && strncmp(fv_ctx_error(ctx), path, strlen(path)) != 0)
+        fv_fail_prefix(ctx, status, path);
+    if (status != FV_OK)
+        fv_model_destroy(&model);
+    *out = model;
+    return status;
+}
+
 fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **out)
 {
     fv_safetensors *file = NULL;
-    fv_model *model = NULL;
     *out = NULL;
     FV_TRY(fv_safetensors_open(ctx, path, &file));
-    fv_status status = check_format(ctx, file);
-    if (status == FV_OK)
-        status = fv_model_create(ctx, &model);
-    if (status == FV_OK) {
-        const char *name = fv_safetensors_metadata(file, "fovea.name");
-        snprintf(model->name, sizeof model->name, "%s", name ? name : "model");
-        status = load(model, file);
-        /* What the builder would refuse is a defect of the file here. */
-        if (status != FV_OK && fv_status_exit_code(status) <= 3)
-            status = FV_ERR_MODEL_FORMAT;
-        if (status != FV_OK && strncmp(fv_ctx_error(ctx), path, strlen(path)) != 0)
-            fv_fail_prefix(ctx, status, path);
-    }
-    if (status != FV_OK)
-        fv_model_destroy(&model);
+    fv_status status = fv_model_read(ctx, file, out);
     fv_safetensors_close(&file);
-    *out = model;
     return status;
 }
