@@ -336,6 +336,45 @@ static void quarantine(void **state)
     unlink(csv);
 }
 
+/* The next good sample of the epoch's order takes a bad one's place, wherever the batches are cut. */
+static void who_takes_the_place(void **state)
+{
+    (void)state;
+    enum { N = 20 };
+    char name[64];
+    bool bad[N] = {false};
+    int64_t order[N];
+    fv_permutation(8, FV_RANDOM_SHUFFLE, 1, N, order);
+    fv_dataset *d = open_images(N, &(fv_dataset_options){.max_bad = 0.5});
+    for (int place = 0; place < N; place++) {
+        if (place != 6 && place != 7 && place != N - 1) /* two in a row, and the last of the order */
+            continue;
+        bad[order[place]] = true;
+        fv_dataset_sample_name(d, order[place], name, sizeof name);
+        fv_test_write_text(fv_test_path(dir, name), "bad");
+    }
+    const fv_pipeline p = pipeline_of(8, 8, 3);
+    fv_loader *l = NULL;
+    fv_batch batch;
+    int64_t at = 0;
+    assert_int_equal(
+        fv_loader_create(d, &p, &(fv_loader_options){.batch_size = 7, .shuffle = true, .seed = 8, .workers = 2}, &l),
+        FV_OK);
+    assert_int_equal(fv_loader_start(l, 1, 0), FV_OK);
+    while (fv_loader_next(l, &batch) == FV_OK && batch.n > 0) {
+        for (int64_t i = 0; i < batch.n; i++, at++) {
+            int64_t want = at;
+            while (bad[order[want % N]])
+                want++;
+            assert_int_equal(batch.samples[i], order[want % N]);
+            assert_int_equal(batch.labels[i], fv_dataset_label(d, batch.samples[i]));
+        }
+    }
+    assert_int_equal(at, N);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
 static void too_many_bad(void **state)
 {
     (void)state;
@@ -530,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(last_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(augmentation, setup, teardown),
         cmocka_unit_test_setup_teardown(quarantine, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_takes_the_place, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(conversions_are_told_once, setup, teardown),
