@@ -76,12 +76,14 @@ static void test_fuse_activation(void **state)
     fv_val *c = scale(f, "c", s), *t = toy_unary(f->g, "toy_tanh", "t", c); /* not offered by the operator */
     fv_val *d = scale(f, "d", t), *u = toy_unary(f->g, "toy_mono", "u", d); /* not an activation that fuses */
     fv_val *e = scale(f, "e", u), *v = toy_unary(f->g, "toy_relu", "v", e), *v2 = toy_unary(f->g, "toy_relu", "v2", v);
+    fv_val *nb = toy_node(f->g, "toy_norm_bwd", "nb", 3, v2, v2, f->w, NULL); /* in backward nodes it means the mask */
+    fv_val *z = toy_unary(f->g, "toy_relu", "z", nb);
     out(f, b);
-    out(f, v2);
+    out(f, z);
     check(f, fv_pass_fuse_activation,
           "a = toy_scale(x, w) activation=relu\nb = toy_scale(a, w)\ns = toy_relu(b)\nc = toy_scale(s, w)\n"
           "t = toy_tanh(c)\nd = toy_scale(t, w)\nu = toy_mono(d)\ne = toy_scale(u, w) activation=relu\n"
-          "v2 = toy_relu(e)\noutput b\noutput v2\n");
+          "v2 = toy_relu(e)\nnb = toy_norm_bwd(v2, v2, w)\nz = toy_relu(nb)\noutput b\noutput z\n");
     assert_null(f->map[a->id]);
     assert_string_equal(f->map[r->id]->name, "a");
     end(f);
