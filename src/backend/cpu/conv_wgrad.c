@@ -130,23 +130,33 @@ static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shar
     }
 }
 
-/* Finished sums of one unit to their places in d_wei. */
-static void wgrad_store(const wgrad_job *job, const wgrad_block *b, int64_t unit, const float *sums)
+/*
+ * The sums of one unit to their places in d_wei. `right`: NULL, or the other half of the tree, whose sum with `left` is
+ * the result.
+ */
+static void wgrad_store(const wgrad_job *job, const wgrad_block *b, int64_t unit, const float *left, const float *right)
 {
     const fv_conv_wgrad *e = job->e;
     const int64_t taps = e->geom.win.size[0] * e->geom.win.size[1], filter = taps * e->depth;
     float *d_wei = job->d_wei + (b->group * e->filters + b->k) * filter + b->c;
     if (e->turned) {
         for (int64_t k = 0; k < b->filters; k++)
-            for (int64_t i = 0; i < filter; i++)
-                d_wei[k * filter + i] = sums[i * e->row_step + k];
+            for (int64_t i = 0; i < filter; i++) {
+                const int64_t at = i * e->row_step + k;
+                d_wei[k * filter + i] = right ? left[at] + right[at] : left[at];
+            }
         return;
     }
     const int64_t parts = e->merged ? e->geom.win.size[1] : 1;
     for (int64_t k = 0; k < b->filters; k++)
-        for (int64_t s = 0; s < parts; s++)
-            memcpy(d_wei + k * filter + (unit * parts + s) * e->depth, sums + k * e->row_step + s * b->depth,
-                   (size_t)b->depth * sizeof(float));
+        for (int64_t s = 0; s < parts; s++) {
+            const int64_t at = k * e->row_step + s * b->depth;
+            float *to = d_wei + k * filter + (unit * parts + s) * e->depth;
+            if (right)
+                job->plan->kernels->eltwise->binary(FV_BINARY_ADD, b->depth, left + at, right + at, to);
+            else
+                memcpy(to, left + at, (size_t)b->depth * sizeof(float));
+        }
 }
 
 static void wgrad_add(const wgrad_job *job, float *left, const float *right, int64_t count)
@@ -156,12 +166,12 @@ static void wgrad_add(const wgrad_job *job, float *left, const float *right, int
 
 /*
  * One more shard's sums lie on top of the stack: adds neighbors of the tree, (0+1)+(2+3) and so on, as soon as both are
- * there; after the last shard all that is left. Returns how many sums the stack holds.
+ * there; after the last shard all but the last two, which wgrad_store adds. Returns how many sums the stack holds.
  */
 static int64_t wgrad_climb(const wgrad_job *job, float *stack, int64_t held, int64_t shard, int64_t floats)
 {
     const bool last = shard + 1 == job->e->shards;
-    for (int64_t rest = shard + 1; held > 1 && (last || rest % 2 == 0); rest /= 2, held--)
+    for (int64_t rest = shard + 1; held > (last ? 2 : 1) && (last || rest % 2 == 0); rest /= 2, held--)
         wgrad_add(job, stack + (held - 2) * floats, stack + (held - 1) * floats, floats);
     return held;
 }
@@ -180,7 +190,8 @@ static void wgrad_block_task(void *arg, int64_t task, int worker)
         held = wgrad_climb(job, sums, held + 1, shard, e->block_floats);
     }
     for (int64_t u = 0; u < e->units; u++)
-        wgrad_store(job, &b, u, sums + u * e->unit_floats);
+        wgrad_store(job, &b, u, sums + u * e->unit_floats,
+                    held == 2 ? sums + e->block_floats + u * e->unit_floats : NULL);
 }
 
 /* A block, unit by unit, all pixels of all shards at hand. */
@@ -200,7 +211,7 @@ static void wgrad_whole_block(const wgrad_job *job, const wgrad_block *b, const 
             wgrad_unit(job, b, &x, u, false, sums + held * e->unit_floats);
             held = wgrad_climb(job, sums, held + 1, shard, e->unit_floats);
         }
-        wgrad_store(job, b, u, sums);
+        wgrad_store(job, b, u, sums, held == 2 ? sums + e->unit_floats : NULL);
     }
 }
 
@@ -246,7 +257,7 @@ static void wgrad_tree_task(void *arg, int64_t task, int worker)
     for (int64_t step = 1; step < e->shards; step *= 2)
         for (int64_t i = 0; i + step < e->shards; i += 2 * step)
             wgrad_add(job, wgrad_partial(job, block, i) + at, wgrad_partial(job, block, i + step) + at, e->unit_floats);
-    wgrad_store(job, &b, unit, wgrad_partial(job, block, 0) + at);
+    wgrad_store(job, &b, unit, wgrad_partial(job, block, 0) + at, NULL);
 }
 
 void fv_conv_wgrad_run(const fv_plan *plan, const fv_call *call)
