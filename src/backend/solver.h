@@ -34,7 +34,7 @@ typedef struct fv_solver {
      * after a `prepare` that failed, and takes plan->data NULL. */
     fv_status (*prepare)(fv_plan *plan);
     void (*release)(fv_plan *plan);
-    /* Bytes that pack writes (0 or NULL: nothing to pack). */
+    /* Bytes that pack writes (0 or NULL: nothing to pack). When there are some, run does not read in[1]. */
     size_t (*packed_bytes)(const fv_plan *plan);
     /* Rearranges operands into `packed`. Run once (and after parameters changed) when in[1] and, if present, in[2] are
      * constant (problem.const_in), in which case it reads only those; else before every run. */

@@ -137,7 +137,10 @@ static void fv_build_fill(const fv_val *val, void *data)
 static fv_status fv_build_addresses(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
-    char *const base[] = {[FV_IN_BLOCK] = exec->block, [FV_IN_INPUTS] = exec->inputs, [FV_IN_LASTING] = exec->lasting};
+    char *const base[] = {[FV_IN_BLOCK] = exec->block,
+                          [FV_IN_REFRESH] = exec->block,
+                          [FV_IN_INPUTS] = exec->inputs,
+                          [FV_IN_LASTING] = exec->lasting};
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_place *p = &exec->places[i];
         if (p->section == FV_IN_MODEL || p->root != i)

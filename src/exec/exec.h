@@ -53,7 +53,7 @@ void *fv_exec_gradient(fv_exec *exec, const char *param);
 const void *fv_exec_value(const fv_exec *exec, const char *name, fv_shape *shape);
 
 /* Packs constant operands and runs nodes that depend on parameters only. Must be called again after parameters changed
- * in an inference executable; fv_exec_run does it by itself the first time. */
+ * in an inference executable; fv_exec_run does it by itself the first time. Outputs of the last run are lost. */
 fv_status fv_exec_refresh(fv_exec *exec);
 /* One step. Allocates nothing after the first. `step` keys random numbers (dropout). */
 fv_status fv_exec_run(fv_exec *exec, uint64_t seed, uint64_t step);

@@ -11,6 +11,8 @@ typedef enum fv_section {
     FV_IN_BLOCK,   /* shared by values with other lifetimes */
     FV_IN_INPUTS,  /* filled by the caller */
     FV_IN_LASTING, /* written by refresh: constants and what depends on parameters only */
+    FV_IN_REFRESH, /* needed only while refresh runs (folded weights that are packed): in the block, before runs use it
+                    */
     FV_IN_MODEL    /* bound: belongs to the caller */
 } fv_section;
 
@@ -56,8 +58,6 @@ struct fv_exec {
     fv_step *steps;
     int32_t n_steps;
     fv_place *places; /* by value id */
-    fv_block *blocks;
-    int32_t n_blocks;
     void *block, *inputs, *lasting, *workspace;
     fv_exec_memory memory;
     bool refreshed;
@@ -68,7 +68,7 @@ struct fv_exec {
 fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g);
 /* Plans every node of exec->graph, lays out memory, allocates it and sets addresses. */
 fv_status fv_exec_build(fv_exec *exec);
-/* Lifetimes, shared places and offsets; sets exec->places, ->blocks and ->memory. */
+/* Lifetimes, shared places and offsets; sets exec->places and ->memory. */
 fv_status fv_exec_layout(fv_exec *exec);
 /* OVER_BUDGET with the largest consumers when the memory does not fit into what the context allows. */
 fv_status fv_exec_check_budget(fv_exec *exec);

@@ -56,8 +56,26 @@ static bool fv_layout_in_place(const fv_exec *exec, const fv_node *node, int32_t
     return true;
 }
 
+/* temporary[id]: a value of refresh whose readers all run or pack there. */
+static void fv_layout_temporary(const fv_exec *exec, bool *temporary)
+{
+    const fv_graph *g = exec->graph;
+    for (int32_t n = 0; n < g->n_nodes; n++) {
+        const fv_step *s = &exec->steps[n];
+        for (int32_t i = 0; i < s->node->n_out; i++)
+            temporary[s->node->out[i]->id] = s->once && s->plan && !exec->options.keep_all;
+        for (int32_t i = 0; i < s->node->n_in; i++) {
+            bool here = s->plan && (s->once || (s->pack_once && s->packed > 0 && i == 1));
+            if (s->node->in[i] && !here)
+                temporary[s->node->in[i]->id] = false;
+        }
+    }
+    for (int32_t i = 0; i < g->n_outputs; i++)
+        temporary[g->outputs[i]->id] = false;
+}
+
 /* Decides for every value in which section it lives and with whom it shares its place. */
-static void fv_layout_sections(fv_exec *exec)
+static void fv_layout_sections(fv_exec *exec, const bool *temporary)
 {
     const fv_graph *g = exec->graph;
     for (int32_t i = 0; i < g->n_vals; i++) {
@@ -68,8 +86,12 @@ static void fv_layout_sections(fv_exec *exec)
     }
     for (int32_t n = 0; n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
-        for (int32_t i = 0; i < node->n_out; i++)
-            exec->places[node->out[i]->id].section = exec->steps[n].once ? FV_IN_LASTING : FV_IN_BLOCK;
+        for (int32_t i = 0; i < node->n_out; i++) {
+            int32_t id = node->out[i]->id;
+            exec->places[id].section = temporary[id]         ? FV_IN_REFRESH
+                                       : exec->steps[n].once ? FV_IN_LASTING
+                                                             : FV_IN_BLOCK;
+        }
         if ((node->op->traits & FV_T_VIEW) || fv_layout_in_place(exec, node, n))
             fv_layout_share(exec, node->in[0], node->out[0]);
     }
@@ -84,37 +106,48 @@ static fv_status fv_layout_add(fv_exec *exec, int64_t *sum, int64_t bytes, int64
     return FV_OK;
 }
 
-/* Blocks for the memory planner, in order of value number. */
-static fv_status fv_layout_blocks(fv_exec *exec)
+/* Offsets in the block for the values of one section, in order of value number. */
+static fv_status fv_layout_blocks(fv_exec *exec, fv_section section)
 {
     const fv_graph *g = exec->graph;
-    exec->blocks = fv_arena_alloc(exec->arena, ((size_t)g->n_vals + 1) * sizeof *exec->blocks);
-    if (!exec->blocks)
+    int32_t count = 0;
+    int64_t total;
+    fv_block *blocks = fv_calloc(exec->ctx, (size_t)g->n_vals + 1, sizeof *blocks);
+    if (!blocks)
         return FV_ERR_NO_MEMORY;
     for (int32_t i = 0; i < g->n_vals; i++) {
         const fv_place *p = &exec->places[i];
-        if (p->section != FV_IN_BLOCK || p->root != i)
+        if (p->section != section || p->root != i)
             continue;
         int32_t first = g->vals[i]->def->id, last = p->last > first ? p->last : first;
         if (exec->options.keep_all)
             last = g->n_nodes;
-        exec->blocks[exec->n_blocks++] = (fv_block){.size = p->bytes, .first = first, .last = last};
+        blocks[count++] = (fv_block){.size = p->bytes, .first = first, .last = last};
     }
-    FV_TRY(fv_memory_plan(exec->ctx, exec->blocks, exec->n_blocks, &exec->memory.activations));
-    for (int32_t i = 0, b = 0; i < g->n_vals; i++) {
-        if (exec->places[i].section == FV_IN_BLOCK && exec->places[i].root == i)
-            exec->places[i].offset = exec->blocks[b++].offset;
+    fv_status status = fv_memory_plan(exec->ctx, blocks, count, &total);
+    for (int32_t i = 0, b = 0; status == FV_OK && i < g->n_vals; i++) {
+        if (exec->places[i].section == section && exec->places[i].root == i)
+            exec->places[i].offset = blocks[b++].offset;
     }
-    return FV_OK;
+    if (status == FV_OK && total > exec->memory.activations)
+        exec->memory.activations = total;
+    fv_free(exec->ctx, blocks);
+    return status;
 }
 
 fv_status fv_exec_layout(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
     fv_exec_memory *m = &exec->memory;
+    bool *temporary = fv_calloc(exec->ctx, (size_t)g->n_vals + 1, sizeof *temporary);
+    if (!temporary)
+        return FV_ERR_NO_MEMORY;
     fv_layout_last_uses(exec);
-    fv_layout_sections(exec);
-    FV_TRY(fv_layout_blocks(exec));
+    fv_layout_temporary(exec, temporary);
+    fv_layout_sections(exec, temporary);
+    fv_free(exec->ctx, temporary);
+    FV_TRY(fv_layout_blocks(exec, FV_IN_BLOCK));
+    FV_TRY(fv_layout_blocks(exec, FV_IN_REFRESH));
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_place *p = &exec->places[i];
         if (p->root == i && p->section == FV_IN_INPUTS)

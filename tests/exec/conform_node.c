@@ -82,9 +82,18 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
                     .seed = key->seed,
                     .step = key->step,
                     .shards = plan->problem.shards};
-    if (packed_bytes)
+    void *spoiled = NULL;
+    if (packed_bytes) {
+        /* What was packed is not read again: it may be gone by then. */
         solver->pack(plan, &call, packed);
+        spoiled = fv_malloc(c->ctx, bytes_of(node->in[1]));
+        assert_non_null(spoiled);
+        memset(spoiled, 0xFF, bytes_of(node->in[1]));
+        r.in[1] = spoiled;
+    }
     solver->run(plan, &call);
+    r.in[1] = packed_bytes ? in[1] : r.in[1];
+    fv_free(c->ctx, spoiled);
     for (int g = 0; g < GUARD; g++) {
         bool clean = packed[packed_bytes + (size_t)g] == poison && workspace[workspace_bytes + (size_t)g] == poison;
         for (int i = 0; i < node->n_out; i++)
