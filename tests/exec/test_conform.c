@@ -110,7 +110,8 @@ static bool random_conv(conform *c, char *line, size_t size)
     int64_t rr = net_int(r, 1, 4), ss = net_int(r, 1, 4), k = groups * out;
     char bias[24], activation[32];
     static const char *const names[] = {"", " activation=relu", " activation=relu6"};
-    snprintf(bias, sizeof bias, net_int(r, 0, 1) ? " k%lld" : "", (long long)k);
+    bool with_bias = net_int(r, 0, 1) != 0;
+    snprintf(bias, sizeof bias, with_bias ? " k%lld" : "%.0lld", with_bias ? (long long)k : 0);
     snprintf(activation, sizeof activation, "%s", names[net_int(r, 0, 2)]);
     snprintf(line, size,
              "conv2d f32 n%lldh%lldw%lldc%lld k%lldr%llds%lldc%lld%s%s stride=%lld,%lld dilation=%lld,%lld "

@@ -66,7 +66,7 @@ static inline double golden_number(const golden *g, const char *name, const char
 static inline void golden_pair(const golden *g, const char *name, const char *key, int64_t pair[2])
 {
     char text[64];
-    long long a, b;
+    long long a = 0, b = 0;
     assert_true(golden_attribute(g, name, key, text) && sscanf(text, "%lldx%lld", &a, &b) == 2);
     pair[0] = a;
     pair[1] = b;
