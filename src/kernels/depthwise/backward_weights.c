@@ -22,12 +22,18 @@ typedef struct wg_job {
     int64_t sum_row, sum_col;
 } wg_job;
 
+/* Lanes behind the last belong to the next tap, which another thread may be writing. */
+FV_INLINE vf load_lanes(const float *p, int lanes)
+{
+    return lanes == VF ? vf_load(p) : vf_load_n(p, lanes);
+}
+
 FV_INLINE void wg_block(const wg_job *job, int lanes, const int rows, const int cols)
 {
     vf acc[MAX_ROWS * MAX_COLS];
     for (int r = 0; r < rows; r++)
         for (int s = 0; s < cols; s++)
-            acc[r * cols + s] = vf_load(job->sum + r * job->sum_row + s * job->sum_col);
+            acc[r * cols + s] = load_lanes(job->sum + r * job->sum_row + s * job->sum_col, lanes);
     const float *src = job->src, *d_dst = job->d_dst;
     for (int64_t i = 0; i < job->count; i++, src += job->src_step, d_dst += job->dst_step) {
         vf g = vf_load(d_dst);
@@ -160,7 +166,7 @@ static void add_zeros(const wg_job *job, int lanes, const fv_dw_line *down, cons
             if (r >= down->begin && r < down->end && s >= line->begin && s < line->end)
                 continue;
             float *to = job->sum + r * job->sum_row + s * job->sum_col;
-            vf_store_n(to, vf_add(vf_load(to), chain), lanes);
+            vf_store_n(to, vf_add(load_lanes(to, lanes), chain), lanes);
         }
 }
 
