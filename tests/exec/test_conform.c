@@ -108,7 +108,7 @@ static bool random_conv(conform *c, char *line, size_t size)
     uint64_t *r = &c->rng;
     int64_t groups = net_int(r, 0, 2) ? net_int(r, 1, 4) : 1, per = net_int(r, 1, 3), out = net_int(r, 1, 3);
     int64_t rr = net_int(r, 1, 4), ss = net_int(r, 1, 4), k = groups * out;
-    char bias[24], activation[32];
+    char bias[24] = "", activation[32];
     static const char *const names[] = {"", " activation=relu", " activation=relu6"};
     bool with_bias = net_int(r, 0, 1) != 0;
     snprintf(bias, sizeof bias, with_bias ? " k%lld" : "%.0lld", with_bias ? (long long)k : 0);
