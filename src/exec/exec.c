@@ -20,6 +20,8 @@ fv_status fv_exec_create(fv_ctx *ctx, const fv_graph *g, const fv_exec_options *
         status = fv_exec_compile(e, g);
     if (status == FV_OK)
         status = fv_exec_build(e);
+    if (status == FV_OK && options->profile)
+        fv_exec_measure_roof(e);
     if (status != FV_OK)
         fv_exec_destroy(&e);
     *exec = e;

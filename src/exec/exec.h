@@ -27,7 +27,7 @@ typedef struct fv_exec_options {
     fv_plan_policy policy;
     fv_wisdom *wisdom; /* may be NULL */
     fv_binding binding;
-    bool profile;
+    bool profile; /* time every node; creation also measures the machine's peak, which takes milliseconds */
 } fv_exec_options;
 
 /*
@@ -47,7 +47,8 @@ const void *fv_exec_output(const fv_exec *exec, int i, fv_shape *shape);
 double fv_exec_loss(const fv_exec *exec);
 /* Per-sample losses [n], when the loss operator gives them and the executable computes in f32; else NULL. */
 const float *fv_exec_losses(const fv_exec *exec);
-/* Gradient of a PARAM by name after a training run; NULL when the loss does not depend on it. */
+/* Gradient of a PARAM by name after a training run; NULL when the loss does not depend on it. Two parameters that are
+ * added to each other have one gradient in one place. */
 void *fv_exec_gradient(fv_exec *exec, const char *param);
 /* Any value by name when keep_all; else NULL. */
 const void *fv_exec_value(const fv_exec *exec, const char *name, fv_shape *shape);
@@ -67,8 +68,8 @@ fv_exec_memory fv_exec_memory_use(const fv_exec *exec);
 /* The compiled graph (for printing). */
 const fv_graph *fv_exec_graph(const fv_exec *exec);
 
-/* Profile: per node the summed time since creation. Table as text (ms, GFLOP/s, share of time, solver) and Chrome trace
- * JSON of the last run. */
+/* Profile: per node the mean time of a run since creation. Table as text (ms, share of time, GFLOP/s, share of the peak
+ * that the threads reach on registers, GB/s, solver), slowest first, and Chrome trace JSON of the last run. */
 void fv_exec_profile_text(const fv_exec *exec, fv_str *out);
 void fv_exec_profile_trace(const fv_exec *exec, fv_str *out);
 

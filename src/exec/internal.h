@@ -61,7 +61,8 @@ struct fv_exec {
     void *block, *inputs, *lasting, *workspace;
     fv_exec_memory memory;
     bool refreshed;
-    int64_t runs; /* profiled */
+    int64_t runs;
+    double roof; /* profile: floating-point operations per second that the threads reach together on registers */
 };
 
 /* Runs the passes: sets exec->graph and what is known about its outputs. */
@@ -72,6 +73,8 @@ fv_status fv_exec_build(fv_exec *exec);
 fv_status fv_exec_layout(fv_exec *exec);
 /* OVER_BUDGET with the largest consumers when the memory does not fit into what the context allows. */
 fv_status fv_exec_check_budget(fv_exec *exec);
+/* Measures exec->roof with the kernels' own loop of fused multiply-adds; takes milliseconds. */
+void fv_exec_measure_roof(fv_exec *exec);
 /* Address of a value; NULL when it has none. */
 void *fv_exec_data(const fv_exec *exec, const fv_val *val);
 /* Value i of role INPUT, or NULL. */
