@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the cases share. The program's output goes to the files out and err of the case's folder.
+checks=0
+digits=$CLI_SHARED/digits
+photos=$CLI_SHARED/photos
+model=$CLI_SHARED/model.safetensors
+plant() { "$CLI_PLANT" "$@"; }
+drive() { "$CLI_DRIVE" "$@"; }
+
+die() {
+    echo "FAILED: $*" >&2
+    [ ! -f err ] || { echo "--- its messages:"; tail -n 20 err; } >&2
+    [ ! -f out ] || { echo "--- its output:"; tail -n 20 out; } >&2
+    exit 1
+}
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+# code N COMMAND: it must end with that exit code.
+code() {
+    expected=$1
+    shift
+    got=0
+    "$@" >out 2>err || got=$?
+    checks=$((checks + 1))
+    [ "$got" = "$expected" ] || die "exit code $got instead of $expected: $*"
+    if grep -q 'AddressSanitizer\|runtime error\|ThreadSanitizer' err; then die "a sanitizer spoke: $*"; fi
+}
+
+# says TEXT...: standard error must have each of these fixed texts; prints does the same for standard output.
+says() {
+    for text in "$@"; do
+        checks=$((checks + 1))
+        grep -qF -e "$text" err || die "the message lacks: $text"
+    done
+}
+
+prints() {
+    for text in "$@"; do
+        checks=$((checks + 1))
+        grep -qF -e "$text" out || die "the output lacks: $text"
+    done
+}
+
+silent_about() {
+    for text in "$@"; do
+        checks=$((checks + 1))
+        if grep -qF -e "$text" err out; then die "it says: $text"; fi
+    done
+}
+
+# fails N CODE TEXT... -- COMMAND: exit code N with one line "fovea: error[CODE]: ..." that has each TEXT, in the line
+# or in the hint behind it.
+fails() {
+    number=$1
+    label=$2
+    shift 2
+    rm -f wanted
+    : >wanted
+    while [ "$1" != -- ]; do
+        printf '%s\n' "$1" >>wanted
+        shift
+    done
+    shift
+    code "$number" "$@"
+    one_error "$label"
+    while IFS= read -r text; do
+        says "$text"
+    done <wanted
+    rm -f wanted
+}
+
+# One error line of that code, and nothing that only a developer could read.
+one_error() {
+    checks=$((checks + 1))
+    [ "$(grep -c '^fovea: error\[' err)" = 1 ] || die "not exactly one error line"
+    grep -q "^fovea: error\[$1\]: " err || die "the error is not $1"
+    if grep -qi 'assert\|segmentation\|\.c:[0-9]\|(null)\|%[sdl]\b' err; then die "a message for developers"; fi
+}
+
+exists() {
+    for file in "$@"; do
+        checks=$((checks + 1))
+        [ -e "$file" ] || die "$file is missing"
+    done
+}
+
+absent() {
+    for file in "$@"; do
+        checks=$((checks + 1))
+        [ ! -e "$file" ] || die "$file is there"
+    done
+}
+
+same() {
+    checks=$((checks + 1))
+    cmp -s "$1" "$2" || die "$1 and $2 differ"
+}
+
+differ() {
+    checks=$((checks + 1))
+    if cmp -s "$1" "$2"; then die "$1 and $2 are the same"; fi
+}
+
+equal() {
+    checks=$((checks + 1))
+    [ "$1" = "$2" ] || die "found '$1', expected '$2'"
+}
+
+# unchanged FOLDER COMMAND: the command must leave every file there as it is.
+unchanged() {
+    folder=$1
+    shift
+    fingerprint "$folder" >before
+    "$@"
+    fingerprint "$folder" >after
+    same before after
+}
+
+fingerprint() {
+    (cd "$1" && find . -type f -exec cksum {} + && find . -exec stat -c '%n %f' {} +) | LC_ALL=C sort
+}
+
+# No temporary file may stay behind.
+no_leftovers() {
+    checks=$((checks + 1))
+    left=$(find "$1" -name '*.tmp*' -o -name '.*.tmp*')
+    [ -z "$left" ] || die "left behind: $left"
+}
+
+# Small and quick: lenet on the shared digits, two epochs of a few steps.
+small_run() {
+    "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 "$@"
+}
+
+needs_faults() {
+    [ -n "${CLI_FAULTS:-}" ] || skip "faults cannot be preloaded into a sanitized program"
+}

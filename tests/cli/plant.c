@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the files that the tests of the program plant, sound and broken: plant KIND FILE [WORDS]. */
+#include "data/planted.h"
+
+#include <jansson.h>
+#include <zlib.h>
+
+static const char *word_after(int argc, char **argv, const char *key)
+{
+    size_t n = strlen(key);
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=')
+            return argv[i] + n + 1;
+    return NULL;
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    return false;
+}
+
+static int number(int argc, char **argv, const char *key, int otherwise)
+{
+    const char *text = word_after(argc, argv, key);
+    return text ? atoi(text) : otherwise;
+}
+
+/* ---- images ---- */
+
+static void plant_jpeg(const char *path, int argc, char **argv)
+{
+    planted_jpeg o = {.h = number(argc, argv, "h", 28),
+                      .w = number(argc, argv, "w", 28),
+                      .c = number(argc, argv, "c", 3),
+                      .quality = number(argc, argv, "quality", 90),
+                      .orientation = number(argc, argv, "orientation", 0),
+                      .progressive = has_word(argc, argv, "progressive"),
+                      .arithmetic = has_word(argc, argv, "arithmetic"),
+                      .ycck = has_word(argc, argv, "ycck")};
+    planted_save(path, planted_make_jpeg(o));
+}
+
+static void plant_png(const char *path, int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = {{"grey", PNG_COLOR_TYPE_GRAY},
+                 {"rgb", PNG_COLOR_TYPE_RGB},
+                 {"palette", PNG_COLOR_TYPE_PALETTE},
+                 {"grey-alpha", PNG_COLOR_TYPE_GRAY_ALPHA},
+                 {"rgba", PNG_COLOR_TYPE_RGB_ALPHA}};
+    int type = PNG_COLOR_TYPE_RGB;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        type = has_word(argc, argv, types[i].name) ? types[i].type : type;
+    planted_save(path, planted_make_png(number(argc, argv, "h", 28), number(argc, argv, "w", 28), type,
+                                        number(argc, argv, "depth", 8), false, has_word(argc, argv, "trns")));
+}
+
+/* Replaces the size in a PNG's header, with the checksum that belongs to it. */
+static void plant_png_claim(const char *path, int argc, char **argv)
+{
+    planted file = planted_make_png(28, 28, PNG_COLOR_TYPE_RGB, 8, false, false);
+    unsigned size[2] = {(unsigned)number(argc, argv, "w", 60000), (unsigned)number(argc, argv, "h", 60000)};
+    for (int i = 0; i < 8; i++)
+        file.data[16 + i] = (uint8_t)(size[i / 4] >> (24 - 8 * (i % 4)));
+    uLong crc = crc32(0, file.data + 12, 17);
+    for (int i = 0; i < 4; i++)
+        file.data[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+    planted_save(path, file);
+}
+
+/* plant classes DIR count=N NAME...: JPEGs for every class, each class with a picture of its own. */
+static void plant_classes(const char *dir, int argc, char **argv)
+{
+    int n = number(argc, argv, "count", 4), class = 0;
+    for (int i = 0; i < argc; i++) {
+        if (strchr(argv[i], '='))
+            continue;
+        for (int k = 0; k < n; k++) {
+            char path[1024];
+            snprintf(path, sizeof path, "%s/%s/%04d.jpg", dir, argv[i], k);
+            planted_save(path, planted_make_jpeg((planted_jpeg){.h = 28 + k % 3,
+                                                                .w = 28 + (class * 7 + k) % 5,
+                                                                .c = class % 2 ? 1 : 3,
+                                                                .quality = 70 + (class * 13 + k) % 30}));
+        }
+        class ++;
+    }
+}
+
+/* ---- weights ---- */
+
+/* A safetensors file from a header in text and so many bytes of data, 0.5 each four. */
+static void write_tensors(const char *path, const char *header, size_t length, size_t bytes)
+{
+    uint8_t *file = calloc(1, 8 + strlen(header) + bytes + 4);
+    assert_non_null(file);
+    for (int i = 0; i < 8; i++)
+        file[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    memcpy(file + 8, header, strlen(header));
+    for (size_t i = 0; i < bytes; i++)
+        file[8 + strlen(header) + i] = (uint8_t)(i % 4 == 3 ? 0x3f : 0);
+    fv_test_write(path, file, 8 + strlen(header) + bytes);
+    free(file);
+}
+
+static void plant_tensors(const char *path, int argc, char **argv)
+{
+    static const struct {
+        const char *kind, *header;
+        size_t bytes;
+    } kinds[] = {
+        {"overlap",
+         "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+         12},
+        {"hole",
+         "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+         "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+         12},
+        {"duplicate",
+         "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+         "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+         8},
+        {"past-end", "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[0,256]}}", 16},
+        {"dtype", "{\"a.weight\":{\"dtype\":\"Q99\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
+        {"shape", "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,4]}}", 4},
+        {"negative", "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4},
+        {"overflow",
+         "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,4]}}", 4},
+        {"not-json", "{\"a.weight\":{\"dtype\":", 4},
+        {"huge-header", "{}", 0},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (has_word(argc, argv, kinds[i].kind)) {
+            bool huge = strcmp(kinds[i].kind, "huge-header") == 0;
+            write_tensors(path, kinds[i].header, huge ? 200000000 : strlen(kinds[i].header), kinds[i].bytes);
+            return;
+        }
+    fail_msg("plant tensors: no such kind");
+}
+
+/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [rename=A,B] [drop=A]: a model file as plain weights, changed. */
+static void plant_edit(const char *path, int argc, char **argv)
+{
+    const char *from = word_after(argc, argv, "from"), *drop = word_after(argc, argv, "drop");
+    const char *kinds[2] = {"nan", "inf"};
+    FILE *f = fopen(from ? from : "", "rb");
+    assert_non_null(f);
+    uint8_t head[8];
+    size_t length = 0;
+    assert_int_equal(fread(head, 1, 8, f), 8);
+    for (int i = 0; i < 8; i++)
+        length |= (size_t)head[i] << (8 * i);
+    char *text = calloc(1, length + 1);
+    assert_int_equal(fread(text, 1, length, f), length);
+    json_t *root = json_loads(text, 0, NULL);
+    assert_non_null(root);
+    fseek(f, 0, SEEK_END);
+    size_t bytes = (size_t)ftell(f) - 8 - length;
+    uint8_t *data = malloc(bytes + 1);
+    fseek(f, (long)(8 + length), SEEK_SET);
+    assert_int_equal(fread(data, 1, bytes, f), bytes);
+    fclose(f);
+    for (int k = 0; k < 2; k++) {
+        const char *name = word_after(argc, argv, kinds[k]);
+        json_t *entry = name ? json_object_get(root, name) : NULL;
+        uint32_t bits = k ? 0x7f800000u : 0x7fc00000u;
+        if (name)
+            assert_non_null(entry);
+        if (entry)
+            memcpy(data + json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0)) + 8, &bits, 4);
+    }
+    if (!has_word(argc, argv, "keep-metadata"))
+        json_object_del(root, "__metadata__");
+    if (drop) {
+        /* Its bytes stay, under another name: a file may not have holes. */
+        json_object_set(root, "something.else", json_object_get(root, drop));
+        json_object_del(root, drop);
+    }
+    char *header = json_dumps(root, JSON_COMPACT);
+    size_t n = strlen(header);
+    uint8_t *file = malloc(8 + n + bytes);
+    for (int i = 0; i < 8; i++)
+        file[i] = (uint8_t)((uint64_t)n >> (8 * i));
+    memcpy(file + 8, header, n);
+    memcpy(file + 8 + n, data, bytes);
+    fv_test_write(path, file, 8 + n + bytes);
+    json_decref(root);
+    free(header);
+    free(text);
+    free(data);
+    free(file);
+}
+
+/* plant flip FILE byte=N: one byte of an existing file changed; N below 0 counts from the end. */
+static void plant_flip(const char *path, int argc, char **argv)
+{
+    FILE *f = fopen(path, "r+b");
+    long at = number(argc, argv, "byte", -1);
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, at < 0 ? SEEK_END : SEEK_SET), 0);
+    int c = fgetc(f);
+    assert_true(c != EOF);
+    assert_int_equal(fseek(f, -1, SEEK_CUR), 0);
+    fputc(c ^ 0x5a, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*plant)(const char *path, int argc, char **argv);
+    } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
+                 {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
+                 {"flip", plant_flip}};
+    for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(argv[1], kinds[i].name) == 0) {
+            kinds[i].plant(argv[2], argc - 3, argv + 3);
+            return 0;
+        }
+    fprintf(stderr, "usage: plant KIND FILE [WORDS]\n");
+    return 2;
+}

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# Data and a trained model for all cases; they read them and leave them as they are.
+setup() {
+    [ ! -e "$CLI_SHARED" ] || chmod -R u+w "$CLI_SHARED"
+    rm -rf "$CLI_SHARED"
+    mkdir -p "$CLI_SHARED"
+    code 0 "$FOVEA" data make digits --output "$digits" --train 600 --test 120 --seed 1
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 4 --batch-size 20 --opt adam --output "$CLI_SHARED/runs"
+    cp "$CLI_SHARED/runs/exp/weights/best.safetensors" "$model"
+    plant classes "$photos/train" count=12 cat dog
+    plant classes "$photos/val" count=4 cat dog
+    no_leftovers "$CLI_SHARED"
+    chmod -R a-w "$digits" "$photos" "$model"
+}
