@@ -239,6 +239,40 @@ static void test_json_refusals(void **state)
     assert_int_equal(a.live_blocks, 0);
 }
 
+/* Damaged files: whatever is read is a sound graph, and nothing is lost on the way. */
+static void test_json_damage(void **state)
+{
+    (void)state;
+    static const char bytes[] = "0123456789-\"[]{},:.etrufalsnx \\";
+    fv_test_allocator a = {0};
+    fv_ctx *ctx = fv_test_ctx(1, &a, NULL);
+    fv_graph *g = sample(ctx);
+    fv_str json = {.ctx = ctx};
+    fv_json j = {.out = &json};
+    fv_graph_json(g, &j);
+    fv_graph_destroy(&g);
+    uint64_t seed = 3;
+    int read = 0;
+    for (int i = 0; i < 4000; i++) {
+        char *text = strdup(json.data);
+        assert_non_null(text);
+        for (int k = 0; k <= i % 3; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            text[(seed >> 33) % json.size] = bytes[(seed >> 20) % (sizeof bytes - 1)];
+        }
+        if (read_text(ctx, text, &g) == FV_OK) {
+            assert_int_equal(fv_graph_verify(g), FV_OK);
+            read++;
+        }
+        fv_graph_destroy(&g);
+        free(text);
+    }
+    assert_true(read > 0 && read < 4000);
+    fv_str_free(&json);
+    fv_ctx_destroy(&ctx);
+    assert_int_equal(a.live_blocks, 0);
+}
+
 static void test_many_names(void **state)
 {
     (void)state;
@@ -284,10 +318,15 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_building),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_verify_catches),  cmocka_unit_test(test_text_and_dot),
-        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_json_refusals),
-        cmocka_unit_test(test_many_names),      cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_building),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_verify_catches),
+        cmocka_unit_test(test_text_and_dot),
+        cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_json_damage),
+        cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
