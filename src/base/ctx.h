@@ -57,8 +57,8 @@ bool fv_size_add(int64_t a, int64_t b, int64_t *out);
 
 /*
  * Objects of upper floors that live as long as the context (registries, caches). `key` is the address of any static
- * object of the owner; attach takes ownership and calls `destroy(ctx, object)` in reverse order when the context goes. On failure
- * (NO_MEMORY) the object stays the caller's. `attached` gives the object of a key, or NULL.
+ * object of the owner; attach takes ownership and calls `destroy(ctx, object)` in reverse order when the context goes.
+ * On failure (NO_MEMORY) the object stays the caller's. `attached` gives the object of a key, or NULL.
  */
 fv_status fv_ctx_attach(fv_ctx *ctx, const void *key, void *object, void (*destroy)(fv_ctx *ctx, void *object));
 void *fv_ctx_attached(const fv_ctx *ctx, const void *key);
