@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads TensorBoard event files, with other code than what wrote them. */
+#ifndef FV_TESTS_REPORT_DECODE_H
+#define FV_TESTS_REPORT_DECODE_H
+
+#include "support/support.h"
+#include <dirent.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <fovea/report.h>
+#include "base/file.h"
+#include "base/text.h"
+#include "report/chart.h"
+#include "report/crc32c.h"
+#include "report/events.h"
+#include "report/page.h"
+
+/* ---- decoding event files, with other code than what wrote them ---- */
+
+typedef struct point {
+    char tag[64];
+    int64_t step;
+    float value;
+} point;
+
+typedef struct decoded {
+    char version[32];
+    point points[256];
+    int n, records;
+} decoded;
+
+static inline uint32_t slow_masked(const uint8_t *p, size_t n)
+{
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < n * 8; i++) {
+        uint32_t bit = (crc ^ (uint32_t)(p[i / 8] >> i % 8)) & 1;
+        crc = crc >> 1 ^ (bit ? 0x82F63B78u : 0);
+    }
+    crc = ~crc;
+    return (crc >> 15 | crc << 17) + 0xA282EAD8u;
+}
+
+static inline uint64_t little(const uint8_t *p, int n)
+{
+    uint64_t v = 0;
+    for (int i = n - 1; i >= 0; i--)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* One field: its number, wire type, and value or bytes. Advances *p. */
+typedef struct field {
+    uint64_t number, type, value;
+    const uint8_t *bytes;
+} field;
+
+static inline uint64_t take_varint(const uint8_t **p, const uint8_t *end)
+{
+    uint64_t v = 0;
+    for (int shift = 0; shift < 70; shift += 7) {
+        assert_true(*p < end);
+        uint8_t b = *(*p)++;
+        v |= (uint64_t)(b & 0x7F) << shift;
+        if (b < 0x80)
+            return v;
+    }
+    fail_msg("a varint of more than ten bytes");
+    return 0;
+}
+
+static inline field take_field(const uint8_t **p, const uint8_t *end)
+{
+    uint64_t key = take_varint(p, end);
+    field f = {.number = key >> 3, .type = key & 7};
+    int fixed = f.type == 1 ? 8 : f.type == 5 ? 4 : 0;
+    if (fixed) {
+        assert_true(end - *p >= fixed);
+        f.value = little(*p, fixed);
+        *p += fixed;
+    } else {
+        assert_true(f.type == 0 || f.type == 2);
+        f.value = take_varint(p, end);
+    }
+    if (f.type == 2) {
+        assert_true((uint64_t)(end - *p) >= f.value);
+        f.bytes = *p;
+        *p += f.value;
+    }
+    return f;
+}
+
+static inline void decode_value(const uint8_t *p, const uint8_t *end, int64_t step, decoded *d)
+{
+    assert_true(d->n < 256);
+    point *out = &d->points[d->n++];
+    *out = (point){.step = step, .value = NAN};
+    while (p < end) {
+        field f = take_field(&p, end);
+        if (f.number == 1 && f.type == 2)
+            snprintf(out->tag, sizeof out->tag, "%.*s", (int)f.value, (const char *)f.bytes);
+        else if (f.number == 2 && f.type == 5) {
+            uint32_t bits = (uint32_t)f.value;
+            memcpy(&out->value, &bits, 4);
+        } else
+            fail_msg("field %d in a value", (int)f.number);
+    }
+}
+
+static inline void decode_event(const uint8_t *p, const uint8_t *end, decoded *d)
+{
+    int64_t step = 0;
+    double wall = 0;
+    d->records++;
+    while (p < end) {
+        field f = take_field(&p, end);
+        if (f.number == 1 && f.type == 1)
+            memcpy(&wall, &f.value, 8);
+        else if (f.number == 2 && f.type == 0)
+            step = (int64_t)f.value;
+        else if (f.number == 3 && f.type == 2) {
+            assert_int_equal(d->records, 1);
+            snprintf(d->version, sizeof d->version, "%.*s", (int)f.value, (const char *)f.bytes);
+        } else if (f.number == 5 && f.type == 2) {
+            const uint8_t *q = f.bytes, *summary_end = q + f.value;
+            while (q < summary_end) {
+                field v = take_field(&q, summary_end);
+                assert_int_equal(v.number, 1);
+                decode_value(v.bytes, v.bytes + v.value, step, d);
+            }
+        } else
+            fail_msg("field %d of type %d in an event", (int)f.number, (int)f.type);
+    }
+    assert_true(fabs(wall - fv_time_wall()) < 600);
+}
+
+static inline void decode_file(const char *path, decoded *d)
+{
+    static uint8_t data[1 << 16];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(data, 1, sizeof data, file);
+    fclose(file);
+    *d = (decoded){0};
+    for (size_t at = 0; at < size;) {
+        assert_true(size - at >= 16);
+        uint64_t length = little(data + at, 8);
+        assert_int_equal(little(data + at + 8, 4), slow_masked(data + at, 8));
+        assert_true(size - at - 16 >= length);
+        assert_int_equal(little(data + at + 12 + length, 4), slow_masked(data + at + 12, length));
+        decode_event(data + at + 12, data + at + 12 + length, d);
+        at += 16 + length;
+    }
+    assert_string_equal(d->version, "brain.Event:2");
+}
+
+/* Number of event files in DIR/NAME; the path of the last one in byte order. */
+static inline int find_files(const char *dir, const char *name, char path[768])
+{
+    char folder[512];
+    int n = 0;
+    snprintf(folder, sizeof folder, "%s/%s", dir, name);
+    path[0] = '\0';
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (strncmp(e->d_name, "events.out.tfevents.", 20) != 0)
+            continue;
+        char found[768];
+        snprintf(found, sizeof found, "%s/%.255s", folder, e->d_name);
+        if (strcmp(found, path) > 0)
+            memcpy(path, found, sizeof found);
+        n++;
+    }
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static inline const point *find_point(const decoded *d, const char *tag, int64_t step)
+{
+    const point *found = NULL;
+    for (int i = 0; i < d->n; i++)
+        if (d->points[i].step == step && strcmp(d->points[i].tag, tag) == 0) {
+            assert_null(found);
+            found = &d->points[i];
+        }
+    return found;
+}
+
+#endif
