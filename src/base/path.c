@@ -39,8 +39,8 @@ fv_status fv_path_mkdirs(fv_ctx *ctx, const char *path)
         char end = *p;
         *p = '\0';
         /* Another process may make the same folder at the same time. */
-        if (*part && mkdir(part, 0777) && !fv_path_is_dir(part)) {
-            int error = errno;
+        int error = *part && mkdir(part, 0777) ? errno : 0;
+        if (error && !fv_path_is_dir(part)) {
             if (error == EEXIST)
                 status = fv_fail(ctx, FV_ERR_IO, "%s: is a file, expected a folder", part);
             else

@@ -2,6 +2,7 @@
 #include "train/settings.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -127,9 +128,9 @@ fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, const fv_mon
         return FV_OK;
     }
     const char *nearest = fv_text_nearest(o->monitor, names);
-    return fv_fail(ctx, FV_ERR_VALUE, "--monitor %s: no such metric; %s%s", o->monitor,
+    return fv_fail(ctx, FV_ERR_VALUE, "--monitor %s: no such metric; %s%s%s", o->monitor,
                    nearest ? "did you mean " : "one of train_loss, train_top1, val_loss, val_top1, val_top5",
-                   nearest ? nearest : "");
+                   nearest ? nearest : "", nearest ? "?" : "");
 }
 
 fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **op)
@@ -150,8 +151,13 @@ fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **o
     if (*op)
         return FV_OK;
     const char *nearest = o->loss ? fv_text_nearest(o->loss, names) : NULL;
-    return fv_fail(ctx, FV_ERR_VALUE, "--loss %s: no such loss%s%s", o->loss ? o->loss : "(default)",
-                   nearest ? "; did you mean " : "", nearest ? nearest : "");
+    char list[1024] = "";
+    for (int i = 0, used = 0; i < n && used < (int)sizeof list; i++)
+        used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", i ? ", " : "", names[i]);
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_VALUE, "--loss %s: no such loss%s%s%s", o->loss ? o->loss : "(default)",
+                                nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : ""),
+                        "the losses are %s", list);
 }
 
 void fv_settings_loss_attr(const fv_op *op, const fv_fit_options *o, void *attr)

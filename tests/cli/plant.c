@@ -81,7 +81,7 @@ static void plant_classes(const char *dir, int argc, char **argv)
         if (strchr(argv[i], '='))
             continue;
         for (int k = 0; k < n; k++) {
-            char path[1024];
+            char path[400];
             snprintf(path, sizeof path, "%s/%s/%04d.jpg", dir, argv[i], k);
             planted_save(path, planted_make_jpeg((planted_jpeg){.h = 28 + k % 3,
                                                                 .w = 28 + (class * 7 + k) % 5,
@@ -144,7 +144,8 @@ static void plant_tensors(const char *path, int argc, char **argv)
     fail_msg("plant tensors: no such kind");
 }
 
-/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [rename=A,B] [drop=A]: a model file as plain weights, changed. */
+/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [rename=A,B] [drop=A]: a model file as plain weights, changed.
+ */
 static void plant_edit(const char *path, int argc, char **argv)
 {
     const char *from = word_after(argc, argv, "from"), *drop = word_after(argc, argv, "drop");

@@ -34,7 +34,8 @@ typedef struct cli {
     double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
     int64_t crop_pad, patience, val_interval;
     /* run */
-    const char *output, *experiment, *resume, *device;
+    const char *output, *experiment, *resume, *device, *last_run;
+    const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
     double max_bad;
@@ -83,8 +84,9 @@ extern const verb verbs[]; /* ends with a NULL name */
  * count where no flag was given. Returns 0, or an exit code after a message.
  */
 int options_read(const verb *v, int argc, char **argv, cli *c);
-/* Whether an option was given by flag or file. */
+/* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
+bool option_changed(const char *name, const cli *c);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
 char *options_yaml(const verb *v, const cli *c);
 void options_help(const verb *v, FILE *out);
@@ -94,12 +96,20 @@ void options_free(void);
 
 /* Reports a failed library call: "fovea: error[E3002]: ..." and its hint; returns the exit code. */
 int report(const fv_ctx *ctx, fv_status status);
-/* The same for the program's own findings. */
+/* The exit code for what a verb's work returned: reports it unless complain() has spoken, whose negated exit code is a
+ * status above -1000. */
+int status_code(const fv_ctx *ctx, fv_status status);
+/* Reports one of the program's own findings; returns the exit code. */
 int complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
 void warn(const char *format, ...) FV_PRINTF(1, 2);
 /* A line for the person watching (stderr), unless --quiet. */
 void note(const char *format, ...) FV_PRINTF(1, 2);
 extern bool cli_quiet;
+/* A progress bar stands on the terminal's line: the next message wipes it first. */
+extern volatile bool bar_drawn;
+void bar_wipe(void);
+/* "1 image", "2 images". `text` has room for 64 bytes and is returned. */
+const char *count_of(int64_t n, const char *one, const char *many, char *text);
 
 /* ---- context and signals ---- */
 
@@ -114,6 +124,8 @@ void signals_catch(void);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
+/* The same for a verb that needs weights: a model file, or an architecture with --weights. */
+fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
 

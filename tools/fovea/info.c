@@ -161,9 +161,8 @@ static fv_status show(fv_ctx *ctx, cli *c, const char *name, fv_model **model)
 {
     bool loaded;
     totals t;
-    fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
-                              .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
+    fv_zoo_options options = {
+        .img_size = {c->img_size[0], c->img_size[1]}, .channels = c->in_chans, .dropout = c->drop};
     int64_t batch = c->batch_auto ? 1 : c->batch_size;
     FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
     if (!loaded)
@@ -197,7 +196,7 @@ int verb_info(cli *c)
     if (status != FV_OK)
         return fv_status_exit_code(status);
     status = show(ctx, c, name, &model);
-    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(ctx, status);
+    int code = status_code(ctx, status);
     fv_model_destroy(&model);
     fv_ctx_destroy(&ctx);
     return code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea: the command line. Picks the verb; messages, context and signals of all verbs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,21 +39,58 @@ const verb verbs[] = {
 
 bool cli_quiet;
 
-/* ---- messages ---- */
+/* ---- messages: one line is one write, as several threads may have something to say ---- */
+
+volatile bool bar_drawn;
+
+void bar_wipe(void)
+{
+    if (bar_drawn)
+        fputs("\r\033[K", stderr);
+    bar_drawn = false;
+}
+
+static void say(const char *before, const char *format, va_list args) FV_PRINTF(2, 0);
+static void say(const char *before, const char *format, va_list args)
+{
+    flockfile(stderr);
+    bar_wipe();
+    fputs(before, stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    fflush(stderr);
+    funlockfile(stderr);
+}
+
+static void say_line(const char *before, const char *format, ...) FV_PRINTF(2, 3);
+static void say_line(const char *before, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(before, format, args);
+    va_end(args);
+}
 
 static void print_failure(fv_status status, const char *text, const char *hint)
 {
-    fprintf(stderr, "fovea: error[E%d]: %s\n", -(int)status, *text ? text : fv_status_text(status));
+    say_line("fovea: ", "error[E%d]: %s", -(int)status, *text ? text : fv_status_text(status));
     if (!hint || !*hint)
         hint = fv_status_cure(status);
     if (*hint && strcmp(hint, "see the message") != 0)
-        fprintf(stderr, "hint: %s\n", hint);
+        say_line("hint: ", "%s", hint);
 }
 
 int report(const fv_ctx *ctx, fv_status status)
 {
     print_failure(status, ctx ? fv_ctx_error(ctx) : "", ctx ? fv_ctx_hint(ctx) : "");
     return fv_status_exit_code(status);
+}
+
+int status_code(const fv_ctx *ctx, fv_status status)
+{
+    if ((int)status < 0 && (int)status > -1000)
+        return -(int)status;
+    return status == FV_OK ? 0 : report(ctx, status);
 }
 
 int complain(fv_status status, const char *hint, const char *format, ...)
@@ -70,9 +108,7 @@ void warn(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("fovea: warning: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    say("fovea: warning: ", format, args);
     va_end(args);
 }
 
@@ -82,9 +118,14 @@ void note(const char *format, ...)
     if (cli_quiet)
         return;
     va_start(args, format);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    say("", format, args);
     va_end(args);
+}
+
+const char *count_of(int64_t n, const char *one, const char *many, char *text)
+{
+    snprintf(text, 64, "%lld %s", (long long)n, n == 1 ? one : many);
+    return text;
 }
 
 /* ---- context ---- */
@@ -95,11 +136,11 @@ static void log_line(void *user, fv_log_level level, const char *topic, const ch
     if (level == FV_LOG_WARN)
         warn("%s", line);
     else if (level == FV_LOG_ERROR)
-        fprintf(stderr, "fovea: %s\n", line);
+        say_line("fovea: ", "%s", line);
     else if (level == FV_LOG_DEBUG)
-        fprintf(stderr, "%s: %s\n", topic, line);
+        say_line(topic, ": %s", line);
     else if (!c->quiet)
-        fprintf(stderr, "%s\n", line);
+        say_line("", "%s", line);
 }
 
 fv_status context_open(const cli *c, fv_ctx **ctx)
@@ -130,11 +171,13 @@ static void on_signal(int number)
 
 void signals_catch(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        /* What whoever started us has them ignored for stays so: nohup, or a shell's background job. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
 }
 
 /* ---- models and data ---- */
@@ -149,13 +192,28 @@ fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_o
                      bool *loaded)
 {
     *loaded = false;
-    (void)c;
     if (has_suffix(name, ".yaml") || has_suffix(name, ".yml"))
         return fv_model_read_architecture(ctx, name, options, model);
     if (!strchr(name, '/') && !strchr(name, '.'))
         return fv_model_zoo(ctx, name, options, model);
+    if (c->weights)
+        return (fv_status)-complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
+                                    "--weights %s: %s is a model file, which has weights of its own", c->weights, name);
     *loaded = true;
     return fv_model_load(ctx, name, model);
+}
+
+fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model)
+{
+    bool loaded;
+    FV_TRY(model_open(ctx, c, c->model, NULL, model, &loaded));
+    if (loaded)
+        return FV_OK;
+    if (!c->weights)
+        return (fv_status)-complain(FV_ERR_MODEL,
+                                    "give a model file (.safetensors) that was trained, or --weights FILE for it",
+                                    "%s is an architecture without weights", c->model);
+    return fv_model_load_weights(*model, c->weights, false, NULL);
 }
 
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
@@ -166,7 +224,8 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
                             .seed = (uint64_t)c->seed,
                             .allow_extra = c->allow_extra,
                             .allow_empty = c->allow_empty,
-                            .max_bad = c->max_bad,
+                            .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
+                            .quarantine_csv = c->quarantine,
                             .decode = {c->max_pixels, c->ignore_exif, c->salvage}};
     if (classes_of) {
         o.n_classes = fv_model_classes(classes_of);
@@ -201,15 +260,29 @@ static int run_verb(const verb *v, int argc, char **argv)
     else if (code == 0)
         code = v->run(&c);
     options_free();
-    if (fflush(stdout) != 0 && code == 0 && errno != EPIPE)
-        code = complain(FV_ERR_IO, NULL, "standard output: %s", strerror(errno));
+    errno = 0;
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (failed && code == 0 && errno != EPIPE)
+        code = complain(errno == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
+                        errno ? strerror(errno) : "could not be written");
     return code;
+}
+
+/* A file that is opened must not take the place of standard output or error when those were closed. */
+static void keep_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
+            _exit(9);
 }
 
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "help";
+    keep_standard_files();
+    /* A closed pipe and the limit on file sizes are errors of writing, told where they happen. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)

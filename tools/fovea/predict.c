@@ -236,11 +236,7 @@ static fv_status predict_data(prediction *p)
 static fv_status predict(prediction *p)
 {
     cli *c = p->c;
-    bool loaded;
-    FV_TRY(model_open(p->ctx, c, c->model, NULL, &p->model, &loaded));
-    if (!loaded)
-        return (fv_status)-complain(FV_ERR_MODEL, "train it first, or give a .safetensors file",
-                                    "%s is an architecture without weights", c->model);
+    FV_TRY(model_open_trained(p->ctx, c, &p->model));
     p->classes = fv_model_classes(p->model);
     p->topk = c->topk < p->classes ? c->topk : p->classes;
     p->probability = calloc((size_t)p->classes + 1, sizeof(float));
@@ -275,7 +271,7 @@ int verb_predict(cli *c)
     if (status != FV_OK)
         return fv_status_exit_code(status);
     status = predict(&p);
-    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(p.ctx, status);
+    int code = status_code(p.ctx, status);
     if (code == 0 && p.bad) {
         warn("%lld of %lld images could not be read", (long long)p.bad, (long long)(p.bad + p.done));
         code = 3;

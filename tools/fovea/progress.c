@@ -68,8 +68,11 @@ static void draw_bar(progress *p, const fv_fit_event *e)
     snprintf(line, sizeof line, "Epoch %lld/%lld  %lld/%lld [%s] %3.0f%%  %s", (long long)e->epoch,
              (long long)e->epochs, (long long)e->step, (long long)e->steps, bar,
              100.0 * (double)e->step / (double)(e->steps ? e->steps : 1), rest);
+    flockfile(stderr);
     fprintf(stderr, "\r%.*s\033[K", columns() - 1, line);
-    p->drawn = true;
+    fflush(stderr);
+    bar_drawn = true;
+    funlockfile(stderr);
 }
 
 static void plain_step(const progress *p, const fv_fit_event *e)
@@ -85,9 +88,7 @@ static void plain_step(const progress *p, const fv_fit_event *e)
 static void epoch_line(progress *p, const fv_fit_event *e)
 {
     const char *bold = p->color && e->best ? "\033[1m" : "", *reset = p->color && e->best ? "\033[0m" : "";
-    if (p->drawn)
-        fputs("\r\033[K", stderr);
-    p->drawn = false;
+    bar_wipe();
     fprintf(stderr, "%sEpoch %lld/%lld  loss %.4f  top1 %.2f", bold, (long long)e->epoch, (long long)e->epochs,
             e->mean_loss, 100 * e->train_top1);
     if (isfinite(e->val_loss))
@@ -112,12 +113,8 @@ void progress_event(progress *p, const fv_fit_event *e)
 {
     if (e->kind == FV_EVENT_START)
         p->first_step = e->global_step;
-    if (e->kind == FV_EVENT_WARN) {
-        if (p->drawn)
-            fputs("\r\033[K", stderr);
-        p->drawn = false;
+    if (e->kind == FV_EVENT_WARN)
         warn("%s", e->text);
-    }
     bool step = e->kind == FV_EVENT_STEP, epoch = e->kind == FV_EVENT_EPOCH;
     if (p->style == PROGRESS_JSON && (epoch || (step && e->step % p->interval == 0)))
         json_line(e);
@@ -127,6 +124,6 @@ void progress_event(progress *p, const fv_fit_event *e)
         plain_step(p, e);
     else if (epoch && (p->style == PROGRESS_BAR || p->style == PROGRESS_PLAIN))
         epoch_line(p, e);
-    if (e->kind == FV_EVENT_END && p->drawn)
-        fputs("\r\033[K", stderr);
+    if (e->kind == FV_EVENT_END)
+        bar_wipe();
 }

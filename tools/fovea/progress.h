@@ -11,7 +11,6 @@ typedef struct progress {
     int64_t interval;   /* steps between plain lines */
     double last;        /* seconds of the run when the bar was last drawn */
     int64_t first_step; /* steps done before this process */
-    bool drawn;         /* a bar stands on the line */
 } progress;
 
 progress progress_make(const cli *c);

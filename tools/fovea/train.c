@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "progress.h"
 #include "run_dir.h"
+#include "train_check.h"
 
 typedef struct job {
     cli *c;
@@ -18,7 +19,7 @@ typedef struct job {
     fv_dataset *train, *val;
     progress progress;
     fv_report *report;
-    char dir[4096];
+    char dir[4096], quarantine[2][4200];
     char *arguments;
     int interrupt;
 } job;
@@ -30,12 +31,11 @@ static fv_status open_data(job *j)
     cli *c = j->c;
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, c->data, "val", &has_val));
-    if (has_val && option_given("val-split"))
+    if (has_val && c->val_split > 0)
         return (fv_status)-complain(FV_ERR_CONFLICT, NULL,
                                     "--val-split %g: %s has a val split of its own; drop the flag", c->val_split,
                                     c->data);
-    if (has_val)
-        c->val_split = 0;
+    c->quarantine = j->quarantine[0];
     return data_open(j->ctx, c, "train", NULL, &j->train);
 }
 
@@ -45,6 +45,7 @@ static fv_status open_val(job *j)
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->data, "val", &has_val));
     if (!has_val && j->c->val_split == 0)
         return FV_OK;
+    j->c->quarantine = j->quarantine[1];
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
 }
 
@@ -98,12 +99,13 @@ static fv_status compare_classes(job *j)
 static void print_load_report(const cli *c, const fv_load_report *r)
 {
     static const char *const words[] = {"loaded", "missing, starts anew", "not used", "shape differs, starts anew"};
-    int counts[4] = {0};
+    enum { SHOWN = 20 };
+    int counts[4] = {0}, rows = 0;
     for (int i = 0; i < fv_load_report_count(r); i++) {
         const fv_load_row *row = fv_load_report_row(r, i);
         char a[96], b[96];
         counts[row->verdict]++;
-        if (row->verdict == FV_LOADED && !c->verbose)
+        if (!c->verbose && (row->verdict == FV_LOADED || ++rows > SHOWN))
             continue;
         if (row->verdict == FV_SHAPE_MISMATCH)
             note("  %-32s %s: model %s, file %s", row->name, words[row->verdict], fv_shape_text(&row->model_shape, a),
@@ -111,7 +113,9 @@ static void print_load_report(const cli *c, const fv_load_report *r)
         else
             note("  %-32s %s", row->name, words[row->verdict]);
     }
-    note("%s: %d tensors loaded, %d missing, %d of another shape, %d not used", c->weights, counts[FV_LOADED],
+    if (!c->verbose && rows > SHOWN)
+        note("  ... and %d more (--verbose shows all)", rows - SHOWN);
+    note("%s: tensors: %d loaded, %d missing, %d of another shape, %d not used", c->weights, counts[FV_LOADED],
          counts[FV_MISSING], counts[FV_SHAPE_MISMATCH], counts[FV_UNUSED]);
 }
 
@@ -121,10 +125,10 @@ static fv_status load_weights(job *j)
     fv_load_report *r = NULL;
     bool head_differs = fv_model_classes(j->model) != 0;
     fv_status status = fv_model_load_weights(j->model, j->c->weights, j->c->partial || head_differs, &r);
-    if (status == FV_OK && r) {
+    if (r)
         print_load_report(j->c, r);
+    if (status == FV_OK && r)
         status = run_check_head(j->ctx, j->c, j->model, r);
-    }
     fv_load_report_destroy(&r);
     return status;
 }
@@ -136,7 +140,7 @@ static fv_status open_model(job *j)
     fv_zoo_options options = {.classes = fv_dataset_classes(j->train),
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
+                              .dropout = c->drop};
     if (strcmp(c->model, "auto") == 0) {
         c->model = suggest_model(j->train);
         note("--model auto: %s", c->model);
@@ -159,6 +163,12 @@ static fv_status set_pipeline(job *j)
     cli *c = j->c;
     fv_pipeline p = *fv_model_pipeline(j->model);
     float mean[16], std[16];
+    const list_option *lists[2] = {&c->mean, &c->std};
+    for (int i = 0; i < 2; i++)
+        if (lists[i]->count > 1 && lists[i]->count != p.c)
+            return (fv_status)-complain(FV_ERR_VALUE, "give one value for all channels, or one for each",
+                                        "--%s: %d values, but the network has %lld input channels", i ? "std" : "mean",
+                                        lists[i]->count, (long long)p.c);
     int norm = c->mean.count || c->std.count ? NORM_UNIT : c->norm;
     if (norm == NORM_DATASET) {
         /* Channels of the data and of the network may differ; the last known one stands for the rest. */
@@ -196,6 +206,27 @@ static fv_status set_pipeline(job *j)
 
 /* ---- recipe ---- */
 
+/* Refuses a plan that does not fit and proposes the largest batch that does, trying halves. */
+static fv_status over_budget(job *j, int64_t bytes, int64_t limit)
+{
+    cli *c = j->c;
+    char hint[160];
+    int64_t batch = c->batch_size, need = bytes;
+    while (batch > 1 && need > limit) {
+        batch /= 2;
+        FV_TRY(fv_model_memory(j->model, batch, true, &need));
+    }
+    if (need <= limit)
+        snprintf(hint, sizeof hint, "use --batch-size %lld (%.1f MB), or raise --memory", (long long)batch,
+                 (double)need / 1048576);
+    else
+        snprintf(hint, sizeof hint, "even --batch-size 1 needs %.1f MB: raise --memory, or use a smaller --model",
+                 (double)need / 1048576);
+    return (fv_status)-complain(
+        FV_ERR_OVER_BUDGET, hint, "training %s with batch size %lld needs %.1f MB, the limit is %.1f MB",
+        fv_model_name(j->model), (long long)c->batch_size, (double)bytes / 1048576, (double)limit / 1048576);
+}
+
 /* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
  * silent. */
 static fv_status choose_batch(job *j)
@@ -216,11 +247,9 @@ static fv_status choose_batch(job *j)
         note("--batch-size auto: %lld", (long long)c->batch_size);
     }
     FV_TRY(fv_model_memory(j->model, c->batch_size, true, &bytes));
-    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576, (double)limit / 1073741824);
     if (bytes > limit)
-        return (fv_status)-complain(FV_ERR_OVER_BUDGET, "use a smaller --batch-size, or raise --memory",
-                                    "batch size %lld needs %.1f MB, the limit is %.1f MB", (long long)c->batch_size,
-                                    (double)bytes / 1048576, (double)limit / 1048576);
+        return over_budget(j, bytes, limit);
+    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576, (double)limit / 1073741824);
     return FV_OK;
 }
 
@@ -234,9 +263,10 @@ static void choose_defaults(cli *c)
         c->lr = (tuning ? fine_tuning : from_scratch)[c->opt < 4 ? c->opt : 1];
     if (!option_given("momentum"))
         c->momentum = c->opt == FV_SGD ? 0.9 : 0;
-    note("recipe: %s, lr %g%s, weight decay %g, %s schedule, %lld epochs", fv_optimizer_names()[c->opt], c->lr,
+    char text[64];
+    note("recipe: %s, lr %g%s, weight decay %g, %s schedule, %s", fv_optimizer_names()[c->opt], c->lr,
          tuning && !option_given("lr") ? " (fine-tuning)" : "", c->wd, fv_schedule_names()[c->sched],
-         (long long)c->epochs);
+         count_of(c->epochs, "epoch", "epochs", text));
 }
 
 static bool on_event(void *user, const fv_fit_event *e)
@@ -247,6 +277,12 @@ static bool on_event(void *user, const fv_fit_event *e)
         fv_report_event(j->report, e);
     j->interrupt = caught_signal != 0;
     return false;
+}
+
+/* A zero that was asked for: to the library 0 means the default. */
+static double not_default(double value)
+{
+    return value > 0 ? value : 1e-300;
 }
 
 static fv_fit_options fit_options(job *j)
@@ -260,10 +296,10 @@ static fv_fit_options fit_options(job *j)
                             .lr = c->lr,
                             .momentum = c->momentum > 0 ? c->momentum : -1,
                             .nesterov = c->nesterov,
-                            .beta1 = c->betas.value[0],
-                            .beta2 = c->betas.count > 1 ? c->betas.value[1] : 0.999,
+                            .beta1 = not_default(c->betas.value[0]),
+                            .beta2 = not_default(c->betas.value[1]),
                             .eps = c->eps,
-                            .alpha = c->alpha,
+                            .alpha = not_default(c->alpha),
                             .weight_decay = c->wd,
                             .l1 = c->l1,
                             .decay_bias = c->bias_decay,
@@ -335,25 +371,50 @@ static fv_status finish(job *j, const fv_fit_result *r, const char *monitor)
     return status;
 }
 
+static void describe_run(const job *j)
+{
+    char text[5][64] = {"no validation images"};
+    if (j->val)
+        count_of(fv_dataset_count(j->val), "validation image", "validation images", text[0]);
+    note("%s: %s, %s, %s; %s: %lld parameters; %s, %s", j->c->data,
+         count_of(fv_dataset_count(j->train), "training image", "training images", text[1]), text[0],
+         count_of(fv_dataset_classes(j->train), "class", "classes", text[2]), fv_model_name(j->model),
+         (long long)fv_model_parameters(j->model), count_of(fv_ctx_threads(j->ctx), "thread", "threads", text[3]),
+         fv_ctx_isa(j->ctx));
+}
+
+/* For scripts: where this run goes. */
+static fv_status write_last_run(const job *j)
+{
+    FILE *f = j->c->last_run ? fopen(j->c->last_run, "w") : NULL;
+    if (!j->c->last_run)
+        return FV_OK;
+    bool written = f && fprintf(f, "%s\n", j->dir) > 0;
+    if ((f && fclose(f) != 0) || !written)
+        return (fv_status)-complain(FV_ERR_IO, NULL, "--last-run %s: %s", j->c->last_run, strerror(errno));
+    return FV_OK;
+}
+
 static fv_status train(job *j)
 {
     cli *c = j->c;
     fv_fit_result result;
+    FV_TRY(train_check(c));
+    FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
+    snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
+    snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);
     FV_TRY(open_data(j));
     FV_TRY(open_model(j));
     choose_defaults(c);
     FV_TRY(set_pipeline(j));
     FV_TRY(open_val(j));
     FV_TRY(choose_batch(j));
-    FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
     j->arguments = options_yaml(&verbs[0], c);
     if (!j->arguments)
         return FV_ERR_NO_MEMORY;
-    note("%s: %lld training images, %lld classes%s; %s: %lld parameters; %d threads, %s", c->data,
-         (long long)fv_dataset_count(j->train), (long long)fv_dataset_classes(j->train),
-         j->val ? "" : ", no validation set", fv_model_name(j->model), (long long)fv_model_parameters(j->model),
-         fv_ctx_threads(j->ctx), fv_ctx_isa(j->ctx));
+    describe_run(j);
     FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
+    FV_TRY(write_last_run(j));
     fv_fit_options options = fit_options(j);
     signals_catch();
     FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
@@ -370,8 +431,7 @@ int verb_train(cli *c)
         return fv_status_exit_code(status);
     j.progress = progress_make(c);
     status = train(&j);
-    /* A small negative number: complain() has spoken already, and this is minus its exit code. */
-    int code = (int)status < 0 && (int)status > -1000 ? -(int)status : status == FV_OK ? 0 : report(j.ctx, status);
+    int code = status_code(j.ctx, status);
     fv_report_destroy(&j.report);
     free(j.arguments);
     fv_dataset_destroy(&j.val);
