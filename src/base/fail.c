@@ -78,7 +78,7 @@ fv_status fv_fail_errno(fv_ctx *ctx, int error, const char *verb, const char *pa
     } rows[] = {
         {ENOENT, FV_ERR_NOT_FOUND}, {ENOTDIR, FV_ERR_NOT_FOUND}, {EACCES, FV_ERR_PERMISSION},
         {EPERM, FV_ERR_PERMISSION}, {EROFS, FV_ERR_PERMISSION},  {ENOSPC, FV_ERR_NO_SPACE},
-        {EDQUOT, FV_ERR_NO_SPACE},
+        {EDQUOT, FV_ERR_NO_SPACE},  {ENOMEM, FV_ERR_NO_MEMORY},
     };
     fv_status status = FV_ERR_IO;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

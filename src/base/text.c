@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Makes room for `more` bytes and a NUL behind what is there. */
-static bool str_reserve(fv_str *s, size_t more)
+bool fv_str_reserve(fv_str *s, size_t more)
 {
     if (s->failed)
         return false;
@@ -31,7 +30,7 @@ static bool str_reserve(fv_str *s, size_t more)
 
 void fv_str_append_n(fv_str *s, const void *data, size_t size)
 {
-    if (!str_reserve(s, size))
+    if (!fv_str_reserve(s, size))
         return;
     if (size)
         memcpy(s->data + s->size, data, size);
@@ -51,7 +50,7 @@ void fv_str_vprintf(fv_str *s, const char *format, va_list args)
     int n = vsnprintf(NULL, 0, format, args);
     if (n < 0)
         s->failed = true;
-    else if (str_reserve(s, (size_t)n)) {
+    else if (fv_str_reserve(s, (size_t)n)) {
         vsnprintf(s->data + s->size, (size_t)n + 1, format, again);
         s->size += (size_t)n;
     }

@@ -14,6 +14,8 @@ typedef struct fv_str {
     bool failed; /* an allocation failed: check once at the end */
 } fv_str;
 
+/* Makes room for `more` bytes and a NUL behind what is there; false: no memory, `failed` is set. */
+bool fv_str_reserve(fv_str *s, size_t more);
 void fv_str_append(fv_str *s, const char *text);
 void fv_str_append_n(fv_str *s, const void *data, size_t size);
 void fv_str_printf(fv_str *s, const char *format, ...) FV_PRINTF(2, 3);

@@ -13,20 +13,31 @@
 static const char csv_header[] = "epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,"
                                  "data_wait_pct,peak_mem_mb\n";
 
-static int open_log(fv_journal *j, const char *name, int flags)
+enum { LINE_ROOM = 8192 };
+
+static fv_status open_log(fv_journal *j, const char *name, int flags, int *fd)
 {
     char *path = fv_path_join(j->ctx, j->dir, name);
     if (!path)
-        return -1;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
-    if (fd < 0)
-        fv_fail_errno(j->ctx, errno, "open", path);
+        return FV_ERR_NO_MEMORY;
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    fv_status status = *fd < 0 ? fv_fail_errno(j->ctx, errno, "open", path) : FV_OK;
     fv_free(j->ctx, path);
-    return fd;
+    return status;
 }
 
-static void put(fv_journal *j, int fd, const char *data, size_t size)
+/* Writes the line that was made, and empties it. */
+static void put_line(fv_journal *j, int fd)
 {
+    const char *data = j->line.data;
+    size_t size = j->line.size;
+    bool failed = j->line.failed;
+    j->line.size = 0;
+    j->line.failed = false;
+    if (failed) {
+        fv_log(j->ctx, FV_LOG_WARN, "train", "%s: no memory for a line of the log", j->dir);
+        return;
+    }
     while (fd >= 0 && size > 0) {
         ssize_t n = write(fd, data, size);
         if (n < 0 && errno == EINTR)
@@ -55,7 +66,8 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, i
     j->start = fv_time_monotonic();
     j->dir = fv_strdup(ctx, dir);
     j->weights = fv_path_join(ctx, dir, "weights");
-    if (!j->dir || !j->weights)
+    j->line.ctx = ctx;
+    if (!j->dir || !j->weights || !fv_str_reserve(&j->line, LINE_ROOM))
         goto fail;
     if ((status = fv_path_mkdirs(ctx, j->weights)) != FV_OK)
         goto fail;
@@ -116,9 +128,8 @@ static fv_status keep_results(fv_journal *j, int64_t epoch)
 fv_status fv_journal_begin(fv_journal *j, bool resumed, int64_t epoch)
 {
     FV_TRY(keep_results(j, resumed ? epoch : 0));
-    j->results = open_log(j, "results.csv", 0);
-    j->events = j->results < 0 ? -1 : open_log(j, "events.jsonl", resumed ? 0 : O_TRUNC);
-    return j->events < 0 ? FV_ERR_IO : FV_OK;
+    FV_TRY(open_log(j, "results.csv", 0, &j->results));
+    return open_log(j, "events.jsonl", resumed ? 0 : O_TRUNC, &j->events);
 }
 
 void fv_journal_close(fv_journal **journal)
@@ -133,6 +144,7 @@ void fv_journal_close(fv_journal **journal)
     fv_lock_release(&j->lock);
     fv_free(j->ctx, j->dir);
     fv_free(j->ctx, j->weights);
+    fv_str_free(&j->line);
     fv_free(j->ctx, j);
     *journal = NULL;
 }
@@ -148,22 +160,19 @@ static void csv_real(fv_str *out, double value, double digits)
 
 static void write_csv(fv_journal *j, const fv_fit_event *e)
 {
-    fv_str line = {.ctx = j->ctx};
-    fv_str_printf(&line, "%lld,%lld", (long long)e->epoch, (long long)e->global_step);
-    csv_real(&line, e->seconds, 1e3);
-    csv_real(&line, e->lr, 0);
-    csv_real(&line, e->mean_loss, 0);
-    csv_real(&line, e->train_top1, 1e6);
-    csv_real(&line, e->val_loss, 0);
-    csv_real(&line, e->val_top1, 1e6);
-    csv_real(&line, e->val_top5, 1e6);
-    csv_real(&line, e->img_per_s, 10);
-    csv_real(&line, e->data_wait * 100, 10);
-    csv_real(&line, (double)e->memory / 1048576.0, 10);
-    fv_str_append(&line, "\n");
-    if (fv_str_status(&line) == FV_OK)
-        put(j, j->results, line.data, line.size);
-    fv_str_free(&line);
+    fv_str_printf(&j->line, "%lld,%lld", (long long)e->epoch, (long long)e->global_step);
+    csv_real(&j->line, e->seconds, 1e3);
+    csv_real(&j->line, e->lr, 0);
+    csv_real(&j->line, e->mean_loss, 0);
+    csv_real(&j->line, e->train_top1, 1e6);
+    csv_real(&j->line, e->val_loss, 0);
+    csv_real(&j->line, e->val_top1, 1e6);
+    csv_real(&j->line, e->val_top5, 1e6);
+    csv_real(&j->line, e->img_per_s, 10);
+    csv_real(&j->line, e->data_wait * 100, 10);
+    csv_real(&j->line, (double)e->memory / 1048576.0, 10);
+    fv_str_append(&j->line, "\n");
+    put_line(j, j->results);
 }
 
 static const char *const kinds[] = {"start", "step", "epoch", "ckpt", "warn", "end"};
@@ -178,8 +187,7 @@ static void json_field(fv_json *json, const char *key, double value)
 
 void fv_journal_event(fv_journal *j, const fv_fit_event *e)
 {
-    fv_str line = {.ctx = j->ctx};
-    fv_json json = {.out = &line};
+    fv_json json = {.out = &j->line};
     fv_json_begin_object(&json);
     json_field(&json, "t", fv_time_monotonic() - j->start);
     fv_json_key(&json, "ev");
@@ -212,10 +220,8 @@ void fv_journal_event(fv_journal *j, const fv_fit_event *e)
         fv_json_string(&json, e->text);
     }
     fv_json_end_object(&json);
-    fv_str_append(&line, "\n");
-    if (fv_str_status(&line) == FV_OK)
-        put(j, j->events, line.data, line.size);
-    fv_str_free(&line);
+    fv_str_append(&j->line, "\n");
+    put_line(j, j->events);
     if (e->kind == FV_EVENT_EPOCH)
         write_csv(j, e);
 }

@@ -6,6 +6,7 @@
 #include <fovea/train.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 typedef struct fv_journal {
     fv_ctx *ctx;
@@ -13,6 +14,7 @@ typedef struct fv_journal {
     fv_lock lock;
     int results, events; /* file descriptors, -1: closed */
     double start;
+    fv_str line; /* of the logs, made in room that is there from the start: a run must not end because of a line */
 } fv_journal;
 
 /*
@@ -25,7 +27,7 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, i
 fv_status fv_journal_begin(fv_journal *journal, bool resumed, int64_t epoch);
 void fv_journal_close(fv_journal **journal);
 
-/* Appends to the logs. A full disk is reported once through the log and does not stop the run. */
+/* Appends to the logs. A line that cannot be written is reported through the log and does not stop the run. */
 void fv_journal_event(fv_journal *journal, const fv_fit_event *event);
 
 #endif

@@ -289,22 +289,22 @@ fv_status fv_state_load(fv_trainer *t, fv_progress *progress, const fv_identity 
     return status;
 }
 
-/* The global step a state file claims, or -1 when it is not whole. */
-static int64_t peek_step(fv_ctx *ctx, const char *path)
+/* The global step a state file claims. */
+static fv_status peek_step(fv_ctx *ctx, const char *path, int64_t *step)
 {
     fv_mapping m;
     fv_doc *doc = NULL;
     const char *header;
     size_t size;
-    int64_t step = -1;
-    if (fv_file_map(ctx, path, &m) != FV_OK)
-        return -1;
-    if (check_frame(ctx, path, &m, &header, &size) == FV_OK &&
-        fv_doc_parse_json(ctx, path, header, size, &doc) == FV_OK)
-        step = get_int(fv_doc_root(doc), "global_step");
+    FV_TRY(fv_file_map(ctx, path, &m));
+    fv_status status = check_frame(ctx, path, &m, &header, &size);
+    if (status == FV_OK)
+        status = fv_doc_parse_json(ctx, path, header, size, &doc);
+    if (status == FV_OK)
+        *step = get_int(fv_doc_root(doc), "global_step");
     fv_doc_destroy(&doc);
     fv_file_unmap(&m);
-    return step;
+    return status;
 }
 
 fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *dir,
@@ -326,9 +326,15 @@ fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identit
             status = FV_ERR_NO_MEMORY;
             break;
         }
-        int64_t step = peek_step(t->ctx, path);
-        if (step < 0)
+        int64_t step = -1;
+        status = peek_step(t->ctx, path, &step);
+        if (status == FV_ERR_NO_MEMORY) { /* says nothing about the file */
+            fv_free(t->ctx, path);
+            break;
+        }
+        if (status != FV_OK)
             fv_log(t->ctx, FV_LOG_WARN, "train", "%s; looking for an older state", fv_ctx_error(t->ctx));
+        status = FV_OK;
         if (step > best_step) {
             fv_free(t->ctx, best);
             best = path;
