@@ -5,6 +5,7 @@
  */
 #include "base/doc_impl.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -149,9 +150,11 @@ static fv_status parse(json_reader *r)
 {
     json_error_t error;
     FV_TRY(refuse_nul(r));
+    errno = 0;
     json_t *tree = json_loadb(r->at, (size_t)(r->end - r->at), JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!tree) {
-        if (json_error_code(&error) == json_error_out_of_memory)
+        /* Most allocations of jansson's reader that fail look like wrong syntax; malloc itself tells. */
+        if (json_error_code(&error) == json_error_out_of_memory || errno == ENOMEM)
             return fv_fail_memory(r->builder.doc->ctx, 0, "reading JSON");
         fv_doc_place place = {error.line > 0 ? error.line : 1, error.column > 0 ? error.column : 1};
         return fv_doc_fail_at(r->builder.doc, place, FV_ERR_SYNTAX, "%s", error.text);

@@ -15,7 +15,7 @@ typedef struct png_out {
     png_structp png;
     png_infop info;
     const fv_image *image;
-    fv_status status; /* of the writer */
+    fv_status status; /* of the writer, or NO_MEMORY */
     char message[96];
 } png_out;
 
@@ -35,7 +35,10 @@ static void on_warning(png_structp png, png_const_charp message)
 static png_voidp on_alloc(png_structp png, png_alloc_size_t size)
 {
     png_out *out = png_get_mem_ptr(png);
-    return fv_malloc(out->ctx, size);
+    void *ptr = fv_malloc(out->ctx, size);
+    if (!ptr)
+        out->status = FV_ERR_NO_MEMORY;
+    return ptr;
 }
 
 static void on_free(png_structp png, png_voidp ptr)
