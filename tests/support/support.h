@@ -204,7 +204,7 @@ static inline const char *fv_test_path(const char *dir, const char *name)
 /* Writes a file with plain calls, making its folders. */
 static inline void fv_test_write(const char *path, const void *data, size_t size)
 {
-    char part[512];
+    char part[1024];
     snprintf(part, sizeof part, "%s", path);
     for (char *p = strchr(part + 1, '/'); p; p = strchr(p + 1, '/')) {
         *p = '\0';
