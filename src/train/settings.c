@@ -151,13 +151,13 @@ fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **o
     if (*op)
         return FV_OK;
     const char *nearest = o->loss ? fv_text_nearest(o->loss, names) : NULL;
-    char list[1024] = "";
-    for (int i = 0, used = 0; i < n && used < (int)sizeof list; i++)
-        used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", i ? ", " : "", names[i]);
+    char known[1024] = "";
+    for (int i = 0, used = 0; i < n && used < (int)sizeof known; i++)
+        used += snprintf(known + used, sizeof known - (size_t)used, "%s%s", i ? ", " : "", names[i]);
     return fv_fail_hint(ctx,
                         fv_fail(ctx, FV_ERR_VALUE, "--loss %s: no such loss%s%s%s", o->loss ? o->loss : "(default)",
                                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : ""),
-                        "the losses are %s", list);
+                        "the losses are %s", known);
 }
 
 void fv_settings_loss_attr(const fv_op *op, const fv_fit_options *o, void *attr)
