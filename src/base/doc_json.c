@@ -4,9 +4,11 @@
  * now known to be valid, finds line and column of each value while the tree is copied.
  */
 #include "base/doc_impl.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct json_reader {
@@ -63,6 +65,56 @@ static void skip_string(json_reader *r)
     advance(r, 1);
 }
 
+/* How long the string that begins here is once decoded. */
+static size_t decoded_length(const json_reader *r)
+{
+    size_t length = 0;
+    for (const char *p = r->at + 1; p < r->end && *p != '"';) {
+        if (*p != '\\') {
+            length++;
+            p++;
+        } else if (r->end - p < 6 || p[1] != 'u') {
+            length++;
+            p += 2;
+        } else {
+            char digits[5] = {p[2], p[3], p[4], p[5], '\0'};
+            unsigned long code = strtoul(digits, NULL, 16);
+            bool pair = code >= 0xD800 && code < 0xDC00;
+            length += pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+            p += pair ? 12 : 6;
+        }
+    }
+    return length;
+}
+
+/*
+ * jansson goes on without the characters of a string or number that it found no memory for. So each is compared with
+ * the text: a string by its length, a number by its value.
+ */
+static fv_status check_string(const json_reader *r, size_t length)
+{
+    return length == decoded_length(r) ? FV_OK : fv_fail_memory(r->builder.doc->ctx, length, "reading JSON");
+}
+
+static fv_status check_number(const json_reader *r, const char *begin, const json_t *value)
+{
+    fv_ctx *ctx = r->builder.doc->ctx;
+    size_t length = (size_t)(r->at - begin);
+    int64_t integer = 0;
+    double real = 0;
+    char small[64], *text = length < sizeof small ? small : fv_malloc(ctx, length + 1);
+    if (!text)
+        return FV_ERR_NO_MEMORY;
+    memcpy(text, begin, length);
+    text[length] = '\0';
+    bool same = json_is_integer(value) ? fv_text_to_int(text, &integer) && integer == (int64_t)json_integer_value(value)
+                                       : fv_text_to_double(text, &real) &&
+                                             !(real < json_real_value(value) || real > json_real_value(value));
+    if (text != small)
+        fv_free(ctx, text);
+    return same ? FV_OK : fv_fail_memory(ctx, length, "reading JSON");
+}
+
 /* A number, true, false or null. */
 static void skip_word(json_reader *r)
 {
@@ -78,6 +130,7 @@ static fv_status put_object(json_reader *r, json_t *object)
     for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
         skip_between(r);
         const char *key = json_object_iter_key(i);
+        FV_TRY(check_string(r, strlen(key)));
         FV_TRY(fv_doc_put_key(&r->builder, place_here(r), key, strlen(key)));
         skip_string(r);
         FV_TRY(put_value(r, json_object_iter_value(i)));
@@ -111,12 +164,15 @@ static fv_status put_value(json_reader *r, const json_t *value)
         return put_container(r, (json_t *)(uintptr_t)value);
     fv_doc_place place = place_here(r);
     if (json_is_string(value)) {
+        FV_TRY(check_string(r, json_string_length(value)));
         skip_string(r);
         return fv_doc_put_scalar(&r->builder, place, (fv_doc_node){.kind = FV_DOC_STRING}, json_string_value(value),
                                  json_string_length(value));
     }
     const char *begin = r->at;
     skip_word(r);
+    if (json_is_number(value))
+        FV_TRY(check_number(r, begin, value));
     fv_doc_node node = {.kind = FV_DOC_NULL};
     if (json_is_boolean(value)) {
         node.kind = FV_DOC_BOOL;
