@@ -365,6 +365,20 @@ static fv_status run_epochs(run *r)
     return status;
 }
 
+/* Tells why the run ends. What the listeners do with it, and fail at, must not take the reason's place. */
+static fv_status end_failed(run *r, fv_status status)
+{
+    char text[1024], hint[512];
+    snprintf(text, sizeof text, "%s", fv_ctx_error(r->ctx));
+    snprintf(hint, sizeof hint, "%s", fv_ctx_hint(r->ctx));
+    if (status == FV_ERR_NO_SPACE && !hint[0] && r->journal)
+        snprintf(hint, sizeof hint, "what was saved before is whole: free space and rerun with --resume auto");
+    emit(r, FV_EVENT_END, text);
+    fv_fail_clear(r->ctx);
+    fv_fail(r->ctx, status, "%s", text);
+    return hint[0] ? fv_fail_hint(r->ctx, status, "%s", hint) : status;
+}
+
 static fv_status execute(run *r, fv_fit_result *result)
 {
     bool resumed = false;
@@ -389,10 +403,8 @@ static fv_status execute(run *r, fv_fit_result *result)
     result->best_metric = r->progress.best_metric;
     result->final_loss = r->event.mean_loss;
     result->stopped_early = r->why && strncmp(r->why, "early", 5) == 0;
-    if (status != FV_OK) {
-        emit(r, FV_EVENT_END, fv_ctx_error(r->ctx));
-        return status;
-    }
+    if (status != FV_OK)
+        return end_failed(r, status);
     if (o->restore_best && r->progress.best_epoch)
         FV_TRY(fv_checkpoints_restore(&r->checkpoints, r->model));
     emit(r, FV_EVENT_END, r->why ? r->why : "all epochs done");

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -27,6 +28,20 @@ static fv_status open_log(fv_journal *j, const char *name, int flags, int *fd)
 }
 
 /* Writes the line that was made, and empties it. */
+/* A line that could not be written leaves nothing of itself behind; said once, as a full disk refuses the next ones
+ * too.
+ */
+static void gap(fv_journal *j, int fd, size_t written, int error)
+{
+    struct stat st;
+    if (written > 0 && fstat(fd, &st) == 0 && st.st_size >= (off_t)written &&
+        ftruncate(fd, st.st_size - (off_t)written) != 0)
+        fv_log(j->ctx, FV_LOG_DEBUG, "train", "%s: half a line stays in the log", j->dir);
+    if (!j->has_gap)
+        fv_log(j->ctx, FV_LOG_WARN, "train", "%s: lines of the logs are lost: %s", j->dir, strerror(error));
+    j->has_gap = true;
+}
+
 static void put_line(fv_journal *j, int fd)
 {
     const char *data = j->line.data;
@@ -38,17 +53,16 @@ static void put_line(fv_journal *j, int fd)
         fv_log(j->ctx, FV_LOG_WARN, "train", "%s: no memory for a line of the log", j->dir);
         return;
     }
-    while (fd >= 0 && size > 0) {
-        ssize_t n = write(fd, data, size);
+    size_t done = 0;
+    while (fd >= 0 && done < size) {
+        ssize_t n = write(fd, data + done, size - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            fv_log(j->ctx, FV_LOG_WARN, "train", "%s: a line of the log could not be written: %s", j->dir,
-                   strerror(errno));
+            gap(j, fd, done, n < 0 ? errno : EIO);
             return;
         }
-        data += n;
-        size -= (size_t)n;
+        done += (size_t)n;
     }
 }
 

@@ -14,7 +14,8 @@ typedef struct fv_journal {
     fv_lock lock;
     int results, events; /* file descriptors, -1: closed */
     double start;
-    fv_str line; /* of the logs, made in room that is there from the start: a run must not end because of a line */
+    bool has_gap; /* a line was lost, and that was said */
+    fv_str line;  /* of the logs, made in room that is there from the start: a run must not end because of a line */
 } fv_journal;
 
 /*

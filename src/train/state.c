@@ -311,7 +311,7 @@ fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identit
                           bool force, bool *found)
 {
     char **names = NULL, *best = NULL;
-    int64_t count = 0, best_step = -1;
+    int64_t count = 0, best_step = -1, damaged = 0;
     fv_status status = FV_OK;
     *found = false;
     if (!fv_path_is_dir(dir))
@@ -334,6 +334,7 @@ fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identit
         }
         if (status != FV_OK)
             fv_log(t->ctx, FV_LOG_WARN, "train", "%s; looking for an older state", fv_ctx_error(t->ctx));
+        damaged += status != FV_OK;
         status = FV_OK;
         if (step > best_step) {
             fv_free(t->ctx, best);
@@ -347,6 +348,14 @@ fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identit
         fv_fail_clear(t->ctx);
         status = fv_state_load(t, progress, identity, best, force);
         *found = status == FV_OK;
+    } else if (status == FV_OK && damaged > 0) {
+        /* To start anew here would write over the weights that are left. */
+        fv_fail_clear(t->ctx);
+        status = fv_fail_hint(
+            t->ctx,
+            fv_fail(t->ctx, FV_ERR_MODEL_CORRUPT, "%s: cannot resume: no state there is whole, %lld %s damaged", dir,
+                    (long long)damaged, damaged == 1 ? "is" : "are"),
+            "start anew with another --experiment, for example with --model %s/best.safetensors", dir);
     }
     fv_free(t->ctx, best);
     fv_free(t->ctx, names);

@@ -113,6 +113,8 @@ void progress_event(progress *p, const fv_fit_event *e)
 {
     if (e->kind == FV_EVENT_START)
         p->first_step = e->global_step;
+    if (e->kind == FV_EVENT_START && e->global_step > 0)
+        note("resumed at epoch %lld, after %lld steps", (long long)e->epoch, (long long)e->global_step);
     if (e->kind == FV_EVENT_WARN)
         warn("%s", e->text);
     bool step = e->kind == FV_EVENT_STEP, epoch = e->kind == FV_EVENT_EPOCH;

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+# Run folders: never overwritten, never shared, never half-written; and what is in them.
+
+row_42_existing_run_gets_a_new_name() {
+    code 0 small_run --experiment a
+    fingerprint runs/train/a >first
+    code 0 small_run --experiment a
+    code 0 small_run --experiment a
+    fingerprint runs/train/a >second
+    same first second
+    exists runs/train/a2/weights/best.safetensors runs/train/a3/weights/best.safetensors
+    same runs/train/a/weights/last.safetensors runs/train/a3/weights/last.safetensors
+}
+
+row_42_output_cannot_be_written() {
+    echo text >file
+    fails 9 E9001 "file: is a file, expected a folder" -- small_run --output file
+    equal "$(cat file)" text
+    fails 9 E9001 "/dev/null" "expected a folder" -- small_run --output /dev/null/runs
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -m 755 locked
+        chmod 755 .
+        fails 9 E9004 "locked/exp: cannot create the folder" "permission" -- drive nobody "$FOVEA" train \
+            --data "$digits" --model lenet --epochs 1 --output "$PWD/locked"
+        absent locked/exp
+    else
+        mkdir -m 555 locked
+        fails 9 E9004 "locked/exp: cannot create the folder" "permission" -- small_run --output locked
+    fi
+}
+
+row_42_too_little_room_is_seen_at_the_start() {
+    needs_faults
+    full() { FAULT_DISK_FREE=100000 LD_PRELOAD="$CLI_FAULTS" small_run "$@"; }
+    fails 9 E9003 "runs/train/exp: 0 MB free" "three checkpoints need 3 MB" "another --output" -- full
+    silent_about "Epoch 1/2"
+    no_leftovers .
+}
+
+row_43_two_runs_in_one_folder() {
+    "$FOVEA" train --data "$digits" --model lenet --epochs 100000 --batch-size 60 --lr 1e-6 --log-interval 1 2>first.log >/dev/null &
+    pid=$!
+    while ! grep -qs 'Epoch 2/' first.log && kill -0 $pid; do sleep 0.05; done
+    second() { "$FOVEA" train --data "$digits" --model lenet --epochs 100000 --batch-size 60 --lr 1e-6 --resume auto; }
+    fails 2 E2008 "runs/train/exp" "process $pid" "another --experiment" -- second
+    kill -TERM $pid
+    got=0
+    wait $pid || got=$?
+    equal "$got" 75
+    # The lock goes with the process.
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 100000 --batch-size 60 --lr 1e-6 --resume auto --max-steps 1
+}
+
+row_44_damaged_state_falls_back() {
+    code 0 small_run --sched constant
+    cp -r runs/train/exp runs/train/sound
+    plant flip runs/train/exp/weights/last.state byte=9000
+    continue_run() { "$FOVEA" train --data "$digits" --model lenet --epochs 3 --batch-size 60 --lr 0.05 --sched constant --resume auto "$@"; }
+    code 0 continue_run
+    says "last.state: damaged: checksum" "older state" "resumed at epoch 2, after 10 steps"
+    # The same without the damage has the same end: the epoch that was lost is done again.
+    code 0 continue_run --experiment sound
+    says "resumed at epoch 3, after 20 steps"
+    same runs/train/exp/weights/last.safetensors runs/train/sound/weights/last.safetensors
+}
+
+row_44_truncated_checkpoints() {
+    code 0 small_run
+    head -c 1000 runs/train/exp/weights/last.state >cut
+    cp cut runs/train/exp/weights/last.state
+    cp cut runs/train/exp/weights/previous.state
+    fails 4 E4004 "cannot resume: no state there is whole, 2 are damaged" "start anew with another --experiment" -- small_run --resume auto
+    says "last.state: truncated" "previous.state: truncated"
+    for size in 7 300 100000; do
+        head -c $size "$model" >cut.safetensors
+        fails 4 E4002 "cut.safetensors: " -- "$FOVEA" eval --data "$digits" --model cut.safetensors
+        fails 4 E4002 "cut.safetensors: " -- "$FOVEA" predict --source "$digits" --model cut.safetensors
+        fails 4 E4002 "cut.safetensors: " -- "$FOVEA" info cut.safetensors
+    done
+    cp "$model" flip.safetensors
+    chmod u+w flip.safetensors
+    plant flip flip.safetensors byte=-200
+    fails 4 E4004 "flip.safetensors: the weights are damaged" -- "$FOVEA" eval --data "$digits" --model flip.safetensors
+}
+
+row_45_newest_valid_state() {
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --recovery-interval 3 \
+        --max-steps 8 --experiment whole
+    slow() { drive signal KILL after='1/2  8/10' "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 \
+        --lr 0.05 --recovery-interval 3 --log-interval 1; }
+    code 137 slow
+    set -- runs/train/exp/weights/recovery-*.state
+    [ $# -ge 2 ] || die "two recovery states were expected, found $*"
+    # The newest is cut off: the one before it counts.
+    newest=$(ls runs/train/exp/weights/recovery-*.state | sort | tail -n 1)
+    head -c 5000 "$newest" >cut
+    cp cut "$newest"
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --resume auto
+    says "$newest: " "older state" "resumed at epoch 1, after 3 steps"
+    code 0 small_run --experiment straight
+    same runs/train/exp/weights/last.safetensors runs/train/straight/weights/last.safetensors
+}
+
+row_59_disk_full_while_saving() {
+    needs_faults
+    FAULT_DISK_FLAG=$PWD/full
+    export FAULT_DISK_FLAG
+    many() { LD_PRELOAD="$CLI_FAULTS" "$FOVEA" train --data "$digits" --model lenet --epochs 9 --batch-size 60 --lr 0.05 "$@"; }
+    many --log-interval 1 >out 2>log.txt &
+    pid=$!
+    while ! grep -qs '^Epoch 3/9 .* 1/10' log.txt && kill -0 $pid; do :; done
+    touch full
+    got=0
+    wait $pid || got=$?
+    cp log.txt err
+    equal "$got" 9
+    one_error E9003
+    says "runs/train/exp/weights/" "disk full" "--resume auto"
+    no_leftovers runs
+    # What was saved before is whole, and the run goes on from it.
+    rm full
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp/weights/best.safetensors
+    code 0 many --resume auto
+    says "resumed at epoch"
+    code 0 many --experiment straight
+    same runs/train/exp/weights/last.safetensors runs/train/straight/weights/last.safetensors
+}
+
+row_59_limit_on_file_sizes() {
+    limited() (
+        ulimit -f 100
+        small_run
+    )
+    fails 9 E9001 "runs/train/exp/weights/best.safetensors" "File too large" -- limited
+    no_leftovers runs
+}
+
+use_run_folder() {
+    code 0 small_run --experiment a
+    cd runs/train/a
+    equal "$(head -n 1 results.csv)" \
+        epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,data_wait_pct,peak_mem_mb
+    equal "$(wc -l <results.csv | tr -d ' ')" 3
+    equal "$(sed -n 3p results.csv | cut -d, -f1,2)" 2,20
+    equal "$(awk -F, '{ print NF }' results.csv | sort -u)" 12
+    drive json ev <events.jsonl >kinds || die "events.jsonl is not JSON"
+    equal "$(sort kinds | uniq -c | awk '{ print $1 $2 }' | tr '\n' ' ')" "2ckpt 1end 2epoch 1start 20step "
+    drive json t <events.jsonl >times
+    sort -n times >sorted
+    same times sorted
+    exists args.yaml report.html weights/best.safetensors weights/last.safetensors weights/last.state
+    no_leftovers .
+}
+
+# args.yaml repeats the run to the last bit, whatever was given.
+use_args_yaml_repeats_the_run() {
+    repeat() {
+        rm -rf runs
+        code 0 "$FOVEA" train "$@" --experiment once
+        code 0 "$FOVEA" train -c runs/train/once/args.yaml --experiment again
+        same runs/train/once/weights/last.safetensors runs/train/again/weights/last.safetensors
+        grep -v '^experiment' runs/train/once/args.yaml >one
+        grep -v '^experiment' runs/train/again/args.yaml >two
+        same one two
+    }
+    repeat --data "$digits" --model lenet --epochs 1 --batch-size 60 --lr 0.012345678901234567 --wd 1e-5 --seed 7
+    repeat --data "$digits" --epochs 1 --max-steps 3 --opt rmsprop --val-split 0.25 --monitor val_loss --patience 3
+    repeat --data "$photos" --model lenet --epochs 2 --opt adamw --hflip --crop-pad 2 --mean 0.4 --std 0.3 --sched step
+    # A network whose architecture has dropout keeps it.
+    repeat --data "$photos" --model squeezenet1_1 --img-size 32 --epochs 1 --max-steps 2 --batch-size 4
+    repeat --data "$digits" --model "$model" --epochs 1 --max-steps 3
+}
+
+use_runs() {
+    code 0 small_run --val-split 0.2 --experiment "a b"
+    code 0 small_run --val-split 0.2 --experiment c --lr 0.2 --label-smoothing 0.1
+    code 0 "$FOVEA" runs
+    prints "a b" lenet c
+    code 0 "$FOVEA" runs ls --json
+    drive json 1.epochs <out >epochs
+    equal "$(cat epochs)" 2
+    code 0 "$FOVEA" runs best
+    equal "$(wc -l <out | tr -d ' ')" 2
+    code 0 "$FOVEA" runs diff "runs/train/a b" runs/train/c
+    prints lr 0.05 0.2 label-smoothing "train loss"
+    silent_about "weight-decay" "bias-"
+    fails 9 E9002 "no-such: no run folder" -- "$FOVEA" runs diff "runs/train/a b" no-such
+    fails 2 E2001 "ls, best" -- "$FOVEA" runs list
+    code 0 "$FOVEA" runs --output nowhere
+    says "nowhere: no runs"
+}
