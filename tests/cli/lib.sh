@@ -9,8 +9,8 @@ drive() { "$CLI_DRIVE" "$@"; }
 
 die() {
     echo "FAILED: $*" >&2
-    [ ! -f err ] || { echo "--- its messages:"; tail -n 20 err; } >&2
-    [ ! -f out ] || { echo "--- its output:"; tail -n 20 out; } >&2
+    [ ! -f err ] || { echo "--- its messages:"; tail -n 20 err | cut -c1-400; } >&2
+    [ ! -f out ] || { echo "--- its output:"; tail -n 20 out | cut -c1-400; } >&2
     exit 1
 }
 

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "cli.h"
+#include "show.h"
 
 static int data_make(cli *c, fv_ctx *ctx)
 {
     if (!c->positional[1] || strcmp(c->positional[1], "digits") != 0)
-        return complain(FV_ERR_USAGE, NULL, "fovea data make %s: the data set that can be drawn is `digits`",
-                        c->positional[1] ? c->positional[1] : "");
+        return complain(FV_ERR_USAGE, "write `fovea data make digits --output DIR`",
+                        "fovea data make: %s%s%s; the data set that can be drawn is digits",
+                        c->positional[1] ? "there is no '" : "make what?", c->positional[1] ? c->positional[1] : "",
+                        c->positional[1] ? "'" : "");
     if (!c->output)
         return complain(FV_ERR_USAGE, NULL, "fovea data make digits: --output DIR is missing");
     fv_status status = fv_make_digits(ctx, c->output, c->train_count, c->test_count, (uint64_t)c->seed);
@@ -29,15 +32,46 @@ static void print_json(const fv_check_report *r, int64_t images, int64_t classes
     json_t *list = json_object_get(root, "findings");
     for (int64_t i = 0; i < fv_check_report_count(r); i++) {
         const fv_finding *f = fv_check_report_row(r, i);
-        json_t *file = json_string(f->file), *detail = json_string(f->detail);
-        /* A name that is not UTF-8 still has to be reported. */
-        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:o}", "fault", f->fault, "file",
-                                              file ? file : json_string("?"), "verdict", verdicts[f->verdict], "detail",
-                                              detail ? detail : json_string("?")));
+        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:o}", "fault", f->fault, "file", show_json(f->file),
+                                              "verdict", verdicts[f->verdict], "detail", show_json(f->detail)));
     }
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(root);
+}
+
+/* How many findings of the kind of row i come before it: same fault, same words before the parenthesis. */
+static int64_t earlier_ones(const fv_check_report *r, int64_t i, int64_t limit)
+{
+    const fv_finding *f = fv_check_report_row(r, i);
+    size_t n = strcspn(f->detail, "(");
+    int64_t count = 0;
+    for (int64_t k = i - 1; k >= 0 && count < limit; k--) {
+        const fv_finding *g = fv_check_report_row(r, k);
+        count += g->fault == f->fault && g->verdict == f->verdict && strncmp(g->detail, f->detail, n) == 0;
+    }
+    return count;
+}
+
+/* The findings; of each kind the first few, unless all are asked for. */
+static void print_findings(const cli *c, const fv_check_report *r)
+{
+    enum { SHOWN = 5 };
+    int64_t more = 0;
+    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
+        const fv_finding *f = fv_check_report_row(r, i);
+        if (!c->verbose && earlier_ones(r, i, SHOWN) == SHOWN) {
+            more++;
+            continue;
+        }
+        printf("%-10s ", verdicts[f->verdict]);
+        show_text(stdout, f->file);
+        fputs(": ", stdout);
+        show_text(stdout, f->detail);
+        putchar('\n');
+    }
+    if (more)
+        printf("and %lld more like these (--verbose lists all)\n", (long long)more);
 }
 
 static int data_check(cli *c, fv_ctx *ctx)
@@ -61,15 +95,17 @@ static int data_check(cli *c, fv_ctx *ctx)
         print_json(r, images, classes);
     } else {
         fputs(fv_check_report_text(r), stdout);
-        for (int64_t i = 0; i < fv_check_report_count(r); i++) {
-            const fv_finding *f = fv_check_report_row(r, i);
-            printf("%-10s %s: %s\n", verdicts[f->verdict], f->file, f->detail);
-        }
+        print_findings(c, r);
         printf("%lld images, %lld classes; %lld to reject, %lld to quarantine, %lld warnings, %lld converted\n",
                (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
                (long long)counts[3]);
     }
     fv_check_report_destroy(&r);
+    int64_t bad = counts[FV_VERDICT_QUARANTINE];
+    if ((double)bad > c->max_bad * (double)images)
+        return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
+                        "%s: %lld of %lld files cannot be used, more than the share of %g allowed", path,
+                        (long long)bad, (long long)images, c->max_bad);
     return counts[FV_VERDICT_REJECT] ? 3 : 0;
 }
 
@@ -90,6 +126,8 @@ int verb_data(cli *c)
         fv_ctx_destroy(&ctx);
         return code;
     }
-    return complain(FV_ERR_USAGE, NULL, "fovea data %s: the actions are `make digits` and `check`",
-                    c->positional[0] ? c->positional[0] : "");
+    return complain(FV_ERR_USAGE, "see `fovea help data`",
+                    "fovea data: %s%s%s; the actions are `make digits` and `check PATH`",
+                    c->positional[0] ? "there is no '" : "do what?", c->positional[0] ? c->positional[0] : "",
+                    c->positional[0] ? "'" : "");
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "show.h"
 
 const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
@@ -53,10 +54,12 @@ void bar_wipe(void)
 static void say(const char *before, const char *format, va_list args) FV_PRINTF(2, 0);
 static void say(const char *before, const char *format, va_list args)
 {
+    char line[8192];
+    vsnprintf(line, sizeof line, format, args);
     flockfile(stderr);
     bar_wipe();
     fputs(before, stderr);
-    vfprintf(stderr, format, args);
+    show_text(stderr, line);
     fputc('\n', stderr);
     fflush(stderr);
     funlockfile(stderr);

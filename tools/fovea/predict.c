@@ -3,13 +3,13 @@
  * the end. */
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cli.h"
 #include "sheet.h"
+#include "show.h"
 
 typedef struct prediction {
     cli *c;
@@ -24,45 +24,20 @@ typedef struct prediction {
 
 /* ---- output ---- */
 
-static void csv_field(const char *text)
-{
-    if (!strpbrk(text, ",\"\n\r")) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (const char *p = text; *p; p++)
-        *p == '"' ? (void)fputs("\"\"", stdout) : (void)putchar(*p);
-    putchar('"');
-}
-
-/* Names that are not UTF-8 are shown with '?' for the bytes that JSON cannot carry. */
-static json_t *json_name(const char *text)
-{
-    json_t *s = json_string(text);
-    if (s)
-        return s;
-    char copy[4096];
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *p = copy; *p; p++)
-        *p = (unsigned char)*p < 0x80 ? *p : '?';
-    return json_string(copy);
-}
-
 static void print_bad(const prediction *p, const char *name, const char *error)
 {
     if (p->c->out == OUT_JSON) {
-        json_t *line = json_pack("{s:o, s:o}", "file", json_name(name), "error", json_name(error));
+        json_t *line = json_pack("{s:o, s:o}", "file", show_json(name), "error", show_json(error));
         json_dumpf(line, stdout, JSON_COMPACT);
         json_decref(line);
         putchar('\n');
     } else if (p->c->out == OUT_CSV) {
-        csv_field(name);
+        show_csv(stdout, name);
         printf(",,,");
-        csv_field(error);
+        show_csv(stdout, error);
         putchar('\n');
     } else {
-        fprintf(stderr, "fovea: %s\n", error);
+        warn("%s", error);
     }
 }
 
@@ -72,9 +47,9 @@ static void print_good(const prediction *p, const char *name)
         json_t *list = json_array(), *line;
         for (int64_t k = 0; k < p->topk; k++)
             json_array_append_new(
-                list, json_pack("{s:o, s:I, s:f}", "class", json_name(fv_model_class_name(p->model, p->order[k])),
+                list, json_pack("{s:o, s:I, s:f}", "class", show_json(fv_model_class_name(p->model, p->order[k])),
                                 "index", (json_int_t)p->order[k], "probability", (double)p->probability[p->order[k]]));
-        line = json_pack("{s:o, s:o}", "file", json_name(name), "predictions", list);
+        line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
         json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         json_decref(line);
         putchar('\n');
@@ -84,12 +59,16 @@ static void print_good(const prediction *p, const char *name)
         const char *class = fv_model_class_name(p->model, p->order[k]);
         double probability = p->probability[p->order[k]];
         if (p->c->out == OUT_CSV) {
-            csv_field(name);
+            show_csv(stdout, name);
             putchar(',');
-            csv_field(class);
+            show_csv(stdout, class);
             printf(",%.9g,\n", probability);
         } else {
-            printf("%s%s %s %.1f%%", k ? "," : name, k ? "" : ":", class, 100 * probability);
+            if (k == 0)
+                show_text(stdout, name);
+            fputs(k ? ", " : ": ", stdout);
+            show_text(stdout, class);
+            printf(" %.1f%%", 100 * probability);
         }
     }
     if (p->c->out == OUT_TEXT)
@@ -273,7 +252,8 @@ int verb_predict(cli *c)
     status = predict(&p);
     int code = status_code(p.ctx, status);
     if (code == 0 && p.bad) {
-        warn("%lld of %lld images could not be read", (long long)p.bad, (long long)(p.bad + p.done));
+        warn("%lld of %lld images could not be read; the others are done", (long long)p.bad,
+             (long long)(p.bad + p.done));
         code = 3;
     }
     sheet_destroy(p.sheet);

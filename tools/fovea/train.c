@@ -88,7 +88,8 @@ static fv_status compare_classes(job *j)
         for (int64_t i = 0; i < (k ? data : have) && i < 10; i++) {
             const char *name = k ? fv_dataset_class_name(j->train, i) : fv_model_class_name(j->model, i);
             size_t used = strlen(lists[k]);
-            snprintf(lists[k] + used, sizeof lists[k] - used, "%s%s%s", i ? ", " : "", name, i == 9 ? ", ..." : "");
+            snprintf(lists[k] + used, sizeof lists[k] - used, "%s%s%s", i ? ", " : "", name,
+                     i == 9 && (k ? data : have) > 10 ? ", ..." : "");
         }
     return (fv_status)-complain(FV_ERR_DATA_CLASSES,
                                 "add --reset-head to train a new output layer for the data's classes",
