@@ -165,7 +165,7 @@ static fv_status show(fv_ctx *ctx, cli *c, const char *name, fv_model **model)
         .img_size = {c->img_size[0], c->img_size[1]}, .channels = c->in_chans, .dropout = c->drop};
     int64_t batch = c->batch_auto ? 1 : c->batch_size;
     FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
-    if (!loaded)
+    if (!loaded && (c->profile || c->selftest))
         FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
     if (c->weights)
         FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));

@@ -133,11 +133,17 @@ const char *count_of(int64_t n, const char *one, const char *many, char *text)
 
 /* ---- context ---- */
 
+/* While a context is being made its error is a line of the log: kept to be told as the error it is. */
+static char opening_error[1024];
+static bool opening;
+
 static void log_line(void *user, fv_log_level level, const char *topic, const char *line)
 {
     const cli *c = user;
     if (level == FV_LOG_WARN)
         warn("%s", line);
+    else if (level == FV_LOG_ERROR && opening)
+        snprintf(opening_error, sizeof opening_error, "%s", line);
     else if (level == FV_LOG_ERROR)
         say_line("fovea: ", "%s", line);
     else if (level == FV_LOG_DEBUG)
@@ -149,15 +155,12 @@ static void log_line(void *user, fv_log_level level, const char *topic, const ch
 fv_status context_open(const cli *c, fv_ctx **ctx)
 {
     fv_ctx_options options = {.log = log_line, .log_user = (void *)c, .threads = (int)c->threads, .memory = c->memory};
+    opening = true;
     fv_status status = fv_ctx_create(&options, ctx);
-    if (status != FV_OK) {
-        const char *isa = getenv("FOVEA_CPU");
-        if (status == FV_ERR_VALUE && isa)
-            complain(status, "unset FOVEA_CPU, or see `fovea doctor` for what this processor has",
-                     "FOVEA_CPU=%s: unknown, or not supported by this processor", isa);
-        else
-            report(NULL, status);
-    }
+    opening = false;
+    if (status != FV_OK)
+        print_failure(status, opening_error,
+                      status == FV_ERR_VALUE ? "correct or unset that variable; see `fovea help environment`" : NULL);
     return status;
 }
 

@@ -240,7 +240,9 @@ row_23_odd_names() {
     drive json images <out >/dev/null
     code 0 "$FOVEA" eval --data data --model $best
     # Folders of runs too.
-    odd=$(printf 'r\351 \n"x')
+    code 0 photo_run --output "$(printf 'latin\351')"
+    drive json ev <"$(printf 'latin\351')/exp/events.jsonl" >/dev/null || die "events.jsonl is not JSON"
+    odd=$(printf 'é\n"\\x: #')
     code 0 photo_run --output "$odd"
     drive json ev <"$odd/exp/events.jsonl" >/dev/null || die "events.jsonl is not JSON"
     code 0 "$FOVEA" train -c "$odd/exp/args.yaml" --output plain
