@@ -203,8 +203,9 @@ static void wgrad_whole_block(const wgrad_job *job, const wgrad_block *b, const 
         int64_t held = 0;
         for (int64_t shard = 0; shard < e->shards; shard++) {
             const int64_t first = shard * e->images;
-            const fv_tn_run run = {
-                .a = first * w->p * w->q * e->geom.k, .b = first * e->src_image, .count = e->images * w->p * w->q};
+            const fv_tn_run run = {.a = first * w->p * w->q * e->dst_strip.pitch,
+                                   .b = first * e->src_image,
+                                   .count = e->images * w->p * w->q};
             wgrad_pixels x = *all;
             x.runs = e->flat ? &run : e->runs + first * w->p;
             x.n_runs = e->flat ? 1 : e->images * w->p;
