@@ -25,6 +25,14 @@
 
 #include <fovea/context.h>
 
+/* Cases of a test that would take long where everything is watched (sanitizers, valgrind, emulation): there `reduced`
+ * of them. */
+#ifdef FV_TEST_REDUCED
+#define FV_TEST_CASES(full, reduced) (reduced)
+#else
+#define FV_TEST_CASES(full, reduced) (full)
+#endif
+
 /* --- allocator ----------------------------------------------------------------------------------------------- */
 
 /*

@@ -44,9 +44,9 @@ static void expected(const bits_run *r, int64_t steps, char hex[65])
 static void test_run(void **state)
 {
     const bits_run *r = *state;
-    static const setting settings[] = {{1, NULL},     {2, NULL},   {4, NULL},    {2, "avx2"},
-                                       {3, "avx512"}, {2, "neon"}, {2, "scalar"}};
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    static const setting settings[] = {{2, NULL},   {2, "scalar"}, {1, NULL},  {4, NULL},
+                                       {2, "avx2"}, {3, "avx512"}, {2, "neon"}};
+    for (int i = 0; i < FV_TEST_CASES(7, 2); i++) {
         char want[65], got[65];
         fv_ctx *ctx = open_ctx(settings[i].threads, settings[i].isa);
         if (!ctx) {
