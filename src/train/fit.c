@@ -169,17 +169,25 @@ static void count_batch(run *r, const fv_batch *batch, double loss)
     r->progress.loss_sum += loss * (double)batch->n;
 }
 
+/* What the epoch has come to so far. */
+static void describe_epoch(run *r)
+{
+    const fv_progress *p = &r->progress;
+    fv_fit_event *e = &r->event;
+    e->step = p->step;
+    e->global_step = p->global_step;
+    e->mean_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
+    e->train_top1 = p->seen ? (double)p->correct / (double)p->seen : NAN;
+}
+
 static void describe_step(run *r, double loss)
 {
     fv_progress *p = &r->progress;
     fv_fit_event *e = &r->event;
     double now = fv_time_monotonic(), waited = 0, spent = now - r->epoch_start;
     fv_loader_stats(r->loader, &waited, NULL);
-    e->step = p->step;
-    e->global_step = p->global_step;
+    describe_epoch(r);
     e->loss = loss;
-    e->mean_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
-    e->train_top1 = p->seen ? (double)p->correct / (double)p->seen : NAN;
     e->seconds = now - r->start;
     e->img_per_s = spent > 0 ? (double)(p->seen - r->epoch_start_seen) / spent : 0;
     e->data_wait = spent > 0 ? waited / spent : 0;
@@ -319,6 +327,10 @@ static fv_status train_epoch(run *r, float *one_hot)
     r->event.epoch = p->epoch + 1;
     r->epoch_start = fv_time_monotonic();
     r->epoch_start_seen = p->seen;
+    if (p->step > 0) { /* resumed within the epoch, perhaps behind its last step */
+        describe_epoch(r);
+        r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)(p->step - 1) / (double)r->steps);
+    }
     FV_TRY(fv_loader_start(r->loader, p->epoch, p->step));
     while (!r->why) {
         fv_batch batch;
@@ -405,8 +417,11 @@ static fv_status execute(run *r, fv_fit_result *result)
     result->stopped_early = r->why && strncmp(r->why, "early", 5) == 0;
     if (status != FV_OK)
         return end_failed(r, status);
-    if (o->restore_best && r->progress.best_epoch)
+    if (o->restore_best && r->progress.best_epoch) {
         FV_TRY(fv_checkpoints_restore(&r->checkpoints, r->model));
+        if (r->journal)
+            FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
+    }
     emit(r, FV_EVENT_END, r->why ? r->why : "all epochs done");
     return FV_OK;
 }

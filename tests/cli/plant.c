@@ -176,7 +176,9 @@ static void plant_edit(const char *path, int argc, char **argv)
         if (entry)
             memcpy(data + json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0)) + 8, &bits, 4);
     }
-    if (!has_word(argc, argv, "keep-metadata"))
+    if (has_word(argc, argv, "unsigned"))
+        json_object_del(json_object_get(root, "__metadata__"), "fovea.sha256");
+    else
         json_object_del(root, "__metadata__");
     if (drop) {
         /* Its bytes stay, under another name: a file may not have holes. */

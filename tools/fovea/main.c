@@ -257,6 +257,12 @@ static const verb *find_verb(const char *name)
     return NULL;
 }
 
+/* A closed pipe, or a terminal that hung up: whoever left does not want the rest. */
+static bool reader_is_gone(int error)
+{
+    return error == EPIPE || (!isatty(STDOUT_FILENO) && errno == EIO);
+}
+
 static int run_verb(const verb *v, int argc, char **argv)
 {
     static cli c;
@@ -268,7 +274,7 @@ static int run_verb(const verb *v, int argc, char **argv)
     options_free();
     errno = 0;
     bool failed = fflush(stdout) != 0 || ferror(stdout);
-    if (failed && code == 0 && errno != EPIPE)
+    if (failed && code == 0 && !reader_is_gone(errno))
         code = complain(errno == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
                         errno ? strerror(errno) : "could not be written");
     return code;

@@ -113,7 +113,7 @@ void progress_event(progress *p, const fv_fit_event *e)
 {
     if (e->kind == FV_EVENT_START)
         p->first_step = e->global_step;
-    if (e->kind == FV_EVENT_START && e->global_step > 0)
+    if (e->kind == FV_EVENT_START && e->global_step > 0 && e->epoch <= e->epochs)
         note("resumed at epoch %lld, after %lld steps", (long long)e->epoch, (long long)e->global_step);
     if (e->kind == FV_EVENT_WARN)
         warn("%s", e->text);

@@ -21,6 +21,7 @@ typedef struct job {
     fv_report *report;
     char dir[4096], quarantine[2][4200];
     char *arguments;
+    char why[256]; /* why the run ended */
     int interrupt;
 } job;
 
@@ -207,25 +208,53 @@ static fv_status set_pipeline(job *j)
 
 /* ---- recipe ---- */
 
-/* Refuses a plan that does not fit and proposes the largest batch that does, trying halves. */
-static fv_status over_budget(job *j, int64_t bytes, int64_t limit)
+/* What the run holds at once at a batch size: plans for a whole batch, for the epoch's smaller last one and for
+ * validation, beside what is in use already. OVER_BUDGET, with a text, when that is more than the limit. */
+static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
 {
-    cli *c = j->c;
-    char hint[160];
-    int64_t batch = c->batch_size, need = bytes;
-    while (batch > 1 && need > limit) {
-        batch /= 2;
-        FV_TRY(fv_model_memory(j->model, batch, true, &need));
+    int64_t count = fv_dataset_count(j->train), held = j->val ? fv_dataset_count(j->val) : 0, now = 0;
+    int64_t limit = fv_ctx_memory_limit(j->ctx);
+    const struct {
+        int64_t batch;
+        bool training;
+    } plans[] = {{count >= batch ? batch : 0, true}, {count % batch, true}, {held < batch ? held : batch, false}};
+    fv_ctx_memory(j->ctx, &now, NULL);
+    *bytes = now;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        int64_t more = 0;
+        if (plans[i].batch > 0)
+            FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
+        *bytes += more;
     }
-    if (need <= limit)
-        snprintf(hint, sizeof hint, "use --batch-size %lld (%.1f MB), or raise --memory", (long long)batch,
-                 (double)need / 1048576);
+    return *bytes <= limit ? FV_OK : FV_ERR_OVER_BUDGET;
+}
+
+/* Halves the batch until it fits, which 1 need not do. */
+static fv_status fitting_batch(job *j, int64_t *batch, int64_t *bytes)
+{
+    fv_status status = planned_memory(j, *batch, bytes);
+    while (*batch > 1 && (status == FV_ERR_OVER_BUDGET || status == FV_ERR_NO_MEMORY)) {
+        *batch /= 2;
+        status = planned_memory(j, *batch, bytes);
+    }
+    return status;
+}
+
+static fv_status over_budget(job *j, int64_t bytes)
+{
+    char text[1024], hint[160];
+    int64_t batch = j->c->batch_size;
+    double limit = (double)fv_ctx_memory_limit(j->ctx) / 1048576;
+    snprintf(text, sizeof text, "%s", fv_ctx_error(j->ctx));
+    if (!text[0])
+        snprintf(text, sizeof text, "training with batch %lld needs %.2f MiB, but the limit is %.2f MiB",
+                 (long long)batch, (double)bytes / 1048576, limit);
+    if (fitting_batch(j, &batch, &bytes) == FV_OK)
+        snprintf(hint, sizeof hint, "use --batch-size %lld, or raise --memory", (long long)batch);
     else
-        snprintf(hint, sizeof hint, "even --batch-size 1 needs %.1f MB: raise --memory, or use a smaller --model",
-                 (double)need / 1048576);
-    return (fv_status)-complain(
-        FV_ERR_OVER_BUDGET, hint, "training %s with batch size %lld needs %.1f MB, the limit is %.1f MB",
-        fv_model_name(j->model), (long long)c->batch_size, (double)bytes / 1048576, (double)limit / 1048576);
+        snprintf(hint, sizeof hint,
+                 "not even --batch-size 1 fits: use a smaller model or --img-size, or raise --memory");
+    return (fv_status)-complain(FV_ERR_OVER_BUDGET, hint, "%s", text);
 }
 
 /* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
@@ -233,24 +262,21 @@ static fv_status over_budget(job *j, int64_t bytes, int64_t limit)
 static fv_status choose_batch(job *j)
 {
     cli *c = j->c;
-    int64_t bytes = 0, limit = fv_ctx_memory_limit(j->ctx);
+    int64_t bytes = 0;
+    fv_status status;
     if (c->batch_auto) {
         for (c->batch_size = 64; c->batch_size > 8 && fv_dataset_count(j->train) / c->batch_size < 10;)
             c->batch_size /= 2;
-        while (c->batch_size > 1) {
-            fv_status status = fv_model_memory(j->model, c->batch_size, true, &bytes);
-            if (status == FV_OK && bytes <= limit)
-                break;
-            if (status != FV_OK && status != FV_ERR_OVER_BUDGET && status != FV_ERR_NO_MEMORY)
-                return status;
-            c->batch_size /= 2;
-        }
+        status = fitting_batch(j, &c->batch_size, &bytes);
         note("--batch-size auto: %lld", (long long)c->batch_size);
+    } else {
+        status = planned_memory(j, c->batch_size, &bytes);
     }
-    FV_TRY(fv_model_memory(j->model, c->batch_size, true, &bytes));
-    if (bytes > limit)
-        return over_budget(j, bytes, limit);
-    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576, (double)limit / 1073741824);
+    if (status == FV_ERR_OVER_BUDGET)
+        return over_budget(j, bytes);
+    FV_TRY(status);
+    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576,
+         (double)fv_ctx_memory_limit(j->ctx) / 1073741824);
     return FV_OK;
 }
 
@@ -274,6 +300,8 @@ static bool on_event(void *user, const fv_fit_event *e)
 {
     job *j = user;
     progress_event(&j->progress, e);
+    if (e->kind == FV_EVENT_END)
+        snprintf(j->why, sizeof j->why, "%s", e->text);
     if (j->report)
         fv_report_event(j->report, e);
     j->interrupt = caught_signal != 0;
@@ -363,6 +391,8 @@ static fv_status final_test(job *j)
 static fv_status finish(job *j, const fv_fit_result *r, const char *monitor)
 {
     bool percent = strstr(monitor, "top") != NULL;
+    if (strcmp(j->why, "all epochs done") != 0)
+        note("%s", j->why);
     if (r->best_epoch)
         printf("best: epoch %lld, %s %.4g%s\n", (long long)r->best_epoch, monitor, r->best_metric * (percent ? 100 : 1),
                percent ? " %" : "");

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+# Weights and model files that do not fit, are damaged, or would be dangerous.
+
+row_46_weights_of_another_architecture() {
+    fails 4 E4003 "model.safetensors" "do not fit 'mnist_cnn'" "choose the architecture" -- \
+        "$FOVEA" train --data "$digits" --model mnist_cnn --weights "$model"
+    says "conv1.weight" "shape differs" "model 32x1x3x3, file 6x1x5x5" "missing" "not used" "tensors: 0 loaded"
+    absent runs
+    plant edit drop.safetensors from="$model" drop=conv1.weight
+    fails 4 E4003 "drop.safetensors" "conv1.weight" "--partial" -- \
+        "$FOVEA" train --data "$digits" --model lenet --weights drop.safetensors
+    says "conv1.weight" "missing, starts anew" "something.else" "not used" "tensors: 9 loaded, 1 missing, 0 of another shape, 1 not used"
+    absent runs
+    code 0 "$FOVEA" train --data "$digits" --model lenet --weights drop.safetensors --partial --epochs 1 --batch-size 300
+    says "tensors: 9 loaded, 1 missing"
+    # Evaluation takes all or nothing.
+    fails 4 E4003 "conv1.weight" -- "$FOVEA" eval --data "$digits" --model lenet --weights drop.safetensors
+    plant edit plain.safetensors from="$model"
+    code 0 "$FOVEA" eval --data "$digits" --model lenet --weights plain.safetensors --json
+    drive json top1 <out >one
+    code 0 "$FOVEA" eval --data "$digits" --model "$model" --json
+    drive json top1 <out >two
+    same one two
+    fails 4 E4001 "plain.safetensors: weights only" "--weights plain.safetensors" -- "$FOVEA" eval --data "$digits" --model plain.safetensors
+    fails 4 E4001 "lenet is an architecture without weights" "--weights" -- "$FOVEA" eval --data "$digits" --model lenet
+    # Another number of classes is a new output layer, and said.
+    code 0 "$FOVEA" train --data "$photos" --model lenet --weights plain.safetensors --epochs 1 --batch-size 12
+    says "fc3.weight" "shape differs, starts anew: model 2x84, file 10x84" "tensors: 8 loaded, 0 missing, 2 of another shape, 0 not used"
+}
+
+row_48_nan_inside_weights() {
+    for kind in nan inf; do
+        plant edit $kind.safetensors from="$model" $kind=fc1.weight
+        fails 4 E4005 "$kind.safetensors: tensor 'fc1.weight': element 2 is " -- \
+            "$FOVEA" train --data "$digits" --model lenet --weights $kind.safetensors
+        plant edit whole-$kind.safetensors from="$model" $kind=fc1.weight unsigned
+        for verb in "eval --data $digits" "predict --source $digits" info "train --data $digits"; do
+            fails 4 E4005 "whole-$kind.safetensors: tensor 'fc1.weight'" -- "$FOVEA" $verb --model whole-$kind.safetensors
+        done
+    done
+    absent runs
+}
+
+row_49_pickle() {
+    mkdir given
+    printf 'PK\003\004 archive/data.pkl' >given/model.pt
+    printf '\200\002}q\000. more of it' >given/model.pth
+    for file in given/model.pt given/model.pth; do
+        unchanged given fails 4 E4006 "$file: " "pickle" "safetensors.torch" -- "$FOVEA" eval --data "$digits" --model $file
+        fails 4 E4006 "$file: " "convert it" -- "$FOVEA" train --data "$digits" --model lenet --weights $file
+    done
+    absent runs
+}
+
+row_52_malformed_safetensors() {
+    malformed() {
+        plant tensors $1.safetensors $1
+        kind=$1
+        shift
+        for verb in "train --data $digits --model lenet --weights" "info lenet --weights" "eval --data $digits --model"; do
+            fails 4 E4002 "$kind.safetensors" "$@" -- "$FOVEA" $verb $kind.safetensors
+        done
+    }
+    malformed overlap "'a.weight' and 'b.weight' overlap"
+    malformed hole "4 bytes before tensor 'b.weight' belong to no tensor"
+    malformed duplicate '"a.weight"' duplicate
+    malformed past-end "tensor 'a.weight' ends at byte 256 of 16"
+    malformed dtype "tensor 'a.weight': unknown dtype 'Q99'"
+    malformed shape "tensor 'a.weight': 4 bytes do not fit"
+    malformed negative "tensor 'a.weight': dimension 0"
+    malformed overflow "tensor 'a.weight'"
+    malformed not-json "1:21"
+    malformed huge-header "header of 200000000 bytes" "at most 100000000"
+    : >empty.safetensors
+    fails 4 E4002 "empty.safetensors: 0 bytes" -- "$FOVEA" info empty.safetensors
+    fails 9 E9002 "none.safetensors: cannot open" -- "$FOVEA" info none.safetensors
+    mkdir folder.safetensors
+    fails 9 E9001 "folder.safetensors: is a folder" -- "$FOVEA" info folder.safetensors
+    echo '<!DOCTYPE html>' >page.safetensors
+    fails 4 E4002 "a web page" -- "$FOVEA" info page.safetensors
+}
+
+use_selftest() {
+    code 0 "$FOVEA" info --model "$model" --selftest
+    prints "self-test: ok"
+    cp "$model" moved.safetensors
+    FOVEA_CPU=scalar code 0 "$FOVEA" info moved.safetensors --selftest
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Threads, instruction sets and memory are what the process may use.
+
+doctor_says() {
+    key=$1
+    value=$2
+    shift 2
+    code 0 "$@" "$FOVEA" doctor --json
+    drive json "$key" <out >found
+    equal "$(cat found)" "$value"
+}
+
+row_64_threads() {
+    unset FOVEA_NUM_THREADS
+    doctor_says threads 3 env FOVEA_NUM_THREADS=3
+    doctor_says threads 3 env FOVEA_NUM_THREADS=3 OMP_NUM_THREADS=2
+    doctor_says threads 2 env OMP_NUM_THREADS=2
+    if command -v taskset >/dev/null; then
+        first=$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')
+        doctor_says threads 1 taskset -c "$first"
+    fi
+    code 0 "$FOVEA" doctor --json --threads 2
+    prints '"threads":2'
+    for bad in abc -3 0x2 100000; do
+        fails 2 E2003 "FOVEA_NUM_THREADS: found '$bad', expected 1 to 1024" "fovea help environment" -- \
+            env FOVEA_NUM_THREADS=$bad "$FOVEA" doctor
+    done
+    # The number does not change the bits.
+    code 0 small_run --threads 1 --experiment one
+    code 0 small_run --threads 2 --experiment two
+    same runs/train/one/weights/last.safetensors runs/train/two/weights/last.safetensors
+}
+
+row_65_instruction_sets() {
+    code 0 small_run --experiment any
+    doctor_says instruction_set scalar env FOVEA_CPU=scalar
+    code 0 env FOVEA_CPU=scalar "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --experiment scalar
+    same runs/train/any/weights/last.safetensors runs/train/scalar/weights/last.safetensors
+    for isa in avx2 avx512 neon; do
+        if env FOVEA_CPU=$isa "$FOVEA" doctor >/dev/null 2>&1; then
+            doctor_says instruction_set $isa env FOVEA_CPU=$isa
+            code 0 env FOVEA_CPU=$isa "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --experiment $isa
+            same runs/train/any/weights/last.safetensors runs/train/$isa/weights/last.safetensors
+        else
+            fails 2 E2003 "FOVEA_CPU: " "lacks '$isa'" "possible here: scalar" -- env FOVEA_CPU=$isa "$FOVEA" doctor
+        fi
+    done
+    fails 2 E2003 "FOVEA_CPU: unknown instruction set 'nonsense'" "possible here: scalar" "fovea help environment" -- \
+        env FOVEA_CPU=nonsense "$FOVEA" train --data "$digits" --model lenet
+}
+
+row_66_memory() {
+    big() { "$FOVEA" train --data "$digits" --model resnet20 --epochs 1 --batch-size 512 "$@"; }
+    fails 5 E5002 "training with batch 512 needs " "the limit is 100.00 MiB" "the largest parts: " "use --batch-size " "raise --memory" \
+        -- big --memory 100M
+    absent runs
+    proposed=$(sed -n 's/^hint: use --batch-size \([0-9]*\), .*/\1/p' err)
+    code 0 "$FOVEA" train --data "$digits" --model resnet20 --max-steps 1 --memory 100M --batch-size "$proposed" --quiet
+    fails 5 E5002 "the limit is 2.00 MiB" "not even --batch-size 1 fits" "--memory" -- big --memory 2M
+    # auto takes what fits, and says so.
+    code 0 "$FOVEA" train --data "$digits" --model resnet20 --max-steps 1 --memory 40M
+    says "--batch-size auto: "
+    doctor_says memory_limit 104857600 sh -c '"$@" --memory 100M' sh
+    if [ -z "${CLI_SANITIZE:-}" ]; then
+        limited() (
+            ulimit -v 700000
+            big --batch-size 4096
+        )
+        fails 5 E5002 "batch 600 needs " "the limit is " "use --batch-size " -- limited
+    fi
+}

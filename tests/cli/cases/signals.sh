@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# Signals, closed terminals and pipes, clocks: a run loses nothing by them.
+
+long_run() { "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 --log-interval 1 "$@"; }
+
+# The run as it is when nobody disturbs it, to compare with.
+straight_run() { code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 --quiet --experiment straight; }
+
+compare_with_straight() {
+    same runs/train/exp/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    same runs/train/exp/weights/best.safetensors runs/train/straight/weights/best.safetensors
+    cut -d, -f1,2,4-9 runs/train/exp/results.csv >one
+    cut -d, -f1,2,4-9 runs/train/straight/results.csv >two
+    same one two
+    no_leftovers runs
+}
+
+saved_by() {
+    straight_run
+    # Stopped in an epoch's middle, and again a little later.
+    for moment in '3/12  4/10' '7/12  9/10'; do
+        stopped() { drive signal "$1" after="Epoch $moment" "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 \
+            --lr 0.05 --log-interval 1 --resume auto; }
+        fails 75 E75001 "interrupted at epoch " "the state is saved" "--resume auto" -- stopped "$1"
+    done
+    code 0 long_run --resume auto
+    says "resumed at epoch 7"
+    compare_with_straight
+    code 0 long_run --resume auto
+    says "the run was already complete"
+    compare_with_straight
+}
+
+row_58_sigterm() { saved_by TERM; }
+
+row_58_sigint() { saved_by INT; }
+
+row_58_sighup() { saved_by HUP; }
+
+row_58_sigkill() {
+    straight_run
+    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 \
+        --log-interval 1 --resume auto --recovery-interval 3; }
+    for moment in '1/12  2/10' '1/12  8/10' '4/12  1/10' '4/12  10/10' '9/12  5/10'; do
+        code 137 killed "$moment"
+    done
+    code 0 long_run --resume auto
+    says "resumed at epoch 9, after 8"
+    compare_with_straight
+}
+
+# What nohup and background jobs ignore stays ignored.
+row_58_ignored_signals_stay_ignored() {
+    (
+        trap '' HUP INT
+        exec "$FOVEA" train --data "$digits" --model lenet --epochs 6 --batch-size 60 --lr 0.05 --log-interval 1 >out 2>err
+    ) &
+    pid=$!
+    while ! grep -qs 'Epoch 2/6' err && kill -0 $pid; do :; done
+    kill -HUP $pid
+    kill -INT $pid
+    got=0
+    wait $pid || got=$?
+    equal "$got" 0
+    silent_about interrupted
+}
+
+row_60_pipe_closed() {
+    straight_run
+    # Nobody reads: neither results nor progress may stop the run.
+    { long_run 2>&1 || echo $? >failed; } | head -n 3 >/dev/null
+    absent failed
+    compare_with_straight
+    { "$FOVEA" predict --model "$model" --data "$digits" --split test --json || echo $? >failed; } | head -n 1 >first
+    drive json file <first >/dev/null || die "the first line is not whole"
+    absent failed
+}
+
+row_60_standard_files_closed() {
+    straight_run
+    long_run >&- 2>&- <&- || die "exit code $?"
+    compare_with_straight
+    drive json ev <runs/train/exp/events.jsonl >/dev/null || die "something else was written into events.jsonl"
+    if [ -e /dev/full ]; then
+        full() { "$FOVEA" eval --data "$digits" --model "$model" --json 2>err >/dev/full; }
+        code_full=0
+        full || code_full=$?
+        equal "$code_full" 9
+        grep -q '^fovea: error\[E9003\]: standard output: ' err || die "the full output was not told"
+        "$FOVEA" train --data "$digits" --model lenet --epochs 1 --batch-size 60 --experiment full >out 2>/dev/full || die "exit code $?"
+        exists runs/train/full/weights/last.safetensors
+    fi
+}
+
+row_60_terminal_closed() {
+    straight_run
+    # The terminal's end is a SIGHUP: saved, and resumed from another one.
+    terminal() { drive pty 80 hangup='Epoch 3/12' "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 \
+        --progress plain --log-interval 1; }
+    code 75 terminal
+    code 0 long_run --resume auto
+    compare_with_straight
+    # Under nohup the run goes on, and so do its logs.
+    deaf() { drive pty 80 hangup='Epoch 3/12' sh -c "trap '' HUP; exec \"\$@\"" sh "$FOVEA" train --data "$digits" --model lenet \
+        --epochs 12 --batch-size 60 --lr 0.05 --progress plain --log-interval 1 --experiment deaf; }
+    code 0 deaf
+    same runs/train/deaf/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    equal "$(tail -n 1 runs/train/deaf/results.csv | cut -d, -f1)" 12
+}
+
+row_60_clock_jumps() {
+    needs_faults
+    straight_run
+    export FAULT_CLOCK=1
+    LD_PRELOAD="$CLI_FAULTS" long_run >out 2>err || die "exit code $?"
+    unset FAULT_CLOCK
+    compare_with_straight
+    drive json t <runs/train/exp/events.jsonl >times
+    sort -g times >sorted
+    same times sorted
+    awk -F, 'NR > 1 { if ($3 < last || $3 > 100) exit 1; last = $3 }' runs/train/exp/results.csv || die "times jump"
+    if grep -q 'ETA [1-9][0-9]:' err; then die "the time left jumps"; fi
+}

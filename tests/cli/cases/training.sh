@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# Faults of training itself.
+
+row_54_diverged() {
+    diverge() { small_run --lr 1e6 --momentum 0 --experiment bad; }
+    fails 7 E7001 "epoch 1 step " "is not finite" "first bad layer: " "batch: train-images-idx3-ubyte[" "--lr " -- diverge
+    grep 'first bad layer: unknown' err >/dev/null && die "the layer was not found"
+    absent runs/train/bad/weights/last.safetensors runs/train/bad/weights/last.state
+    drive json ev <runs/train/bad/events.jsonl | tail -n 1 >last
+    equal "$(cat last)" end
+    # Checkpoints of a run that went well so far stay as they were.
+    code 0 small_run --experiment good --sched constant
+    cp -r runs/train/good before
+    later() { "$FOVEA" train --data "$digits" --model lenet --epochs 9 --batch-size 60 --lr 1e6 --sched constant --resume auto --experiment good; }
+    fails 7 E7001 "epoch 3 step " "weights and checkpoints are those before this step" -- later
+    for file in best.safetensors last.safetensors last.state; do
+        same runs/train/good/weights/$file before/weights/$file
+    done
+    no_leftovers runs
+    # Images are named by their files.
+    photos_diverge() { "$FOVEA" train --data "$photos" --model lenet --epochs 9 --batch-size 6 --lr 1e6; }
+    fails 7 E7001 "batch: train/" ".jpg, train/" -- photos_diverge
+}
+
+row_61_monitor_without_val_set() {
+    for metric in val_top1 val_loss val_top5; do
+        fails 2 E2004 "--monitor $metric: there is no validation set" "--val-split 0.2" "train_loss" -- small_run --monitor $metric
+    done
+    fails 2 E2003 "--monitor val_topp" "did you mean val_top1?" -- small_run --monitor val_topp
+    fails 2 E2003 "--monitor zzz" "train_loss, train_top1, val_loss, val_top1, val_top5" -- small_run --monitor zzz
+    absent runs
+    code 0 small_run --monitor train_top1
+    code 0 small_run --monitor val_loss --val-split 0.2
+}
+
+row_62_restore_best_at_the_last_epoch() {
+    # A step schedule that ruins the end: the best epoch is not the last one, and no early stop happens.
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 6 --batch-size 20 --lr 0.3 --val-split 0.2 --sched constant \
+        --restore-best --experiment r
+    best=$(awk -F, 'NR > 1 && $8 > top { top = $8; best = $1 } END { print best }' runs/train/r/results.csv)
+    prints "best: epoch $best, val_top1"
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/r/weights/best.safetensors --val-split 0.2 --split val --json
+    drive json top1 <out >found
+    equal "$(printf '%.6g' "$(cat found)")" "$(awk -F, -v b="$best" '$1 == b { print $8 }' runs/train/r/results.csv)"
+    [ "$best" != 6 ] || die "the last epoch is the best: the test shows nothing"
+    # last.safetensors is the model the run ended with: the best one.
+    same runs/train/r/weights/best.safetensors runs/train/r/weights/last.safetensors
+}
+
+use_early_stopping() {
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 50 --batch-size 60 --lr 1e-9 --val-split 0.2 --patience 2 \
+        --monitor val_top1 --min-delta 0.5
+    equal "$(tail -n 1 runs/train/exp/results.csv | cut -d, -f1)" 3
+    says "early stopping"
+}
