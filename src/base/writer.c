@@ -71,13 +71,13 @@ static fv_status open_temp(fv_writer *w)
     for (;;) {
         w->fd = open_retry(w->temp, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
         if (w->fd < 0)
-            return fv_fail_errno(w->ctx, errno, "create", w->temp);
+            return fv_fail_errno(w->ctx, errno, "create", w->path);
         if (flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
             return fv_fail(w->ctx, FV_ERR_LOCKED, "%s: is being written by another thread or process", w->path);
         /* Whoever held the lock until now may have renamed or removed the file that we opened. */
         struct stat ours, named;
         if (fstat(w->fd, &ours))
-            return fv_fail_errno(w->ctx, errno, "create", w->temp);
+            return fv_fail_errno(w->ctx, errno, "create", w->path);
         if (!lstat(w->temp, &named) && named.st_dev == ours.st_dev && named.st_ino == ours.st_ino)
             break;
         close(w->fd);
@@ -85,7 +85,7 @@ static fv_status open_temp(fv_writer *w)
     }
     w->temp_exists = true;
     if (ftruncate(w->fd, 0))
-        return fv_fail_errno(w->ctx, errno, "create", w->temp);
+        return fv_fail_errno(w->ctx, errno, "create", w->path);
     return FV_OK;
 }
 

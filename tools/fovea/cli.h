@@ -90,6 +90,9 @@ bool option_changed(const char *name, const cli *c);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
 char *options_yaml(const verb *v, const cli *c);
 void options_help(const verb *v, FILE *out);
+/* Columns of help pages; and `text`, the cursor at column `indent`, broken between words before `width`, and ended. */
+int help_width(void);
+void help_wrap(FILE *out, const char *text, int indent, int width);
 void options_free(void);
 
 /* ---- messages ---- */

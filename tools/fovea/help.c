@@ -9,13 +9,14 @@
 static const struct {
     const char *name, *text;
 } topics[] = {
-    {"data",
-     "What --data may be\n"
-     "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
-     "                      also training, valid, validation, evaluation; files are judged by content, not by name\n"
-     "  IDX                 PATH/train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...\n"
-     "  CIFAR binary        PATH/data_batch_*.bin[.gz], test_batch*.bin[.gz]\n"
-     "Class indices are the byte-wise sorted folder names of the training split; other splits are mapped by name.\n"},
+    {"data", "What --data may be\n"
+             "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
+             "                      also training, valid, validation, evaluation\n"
+             "                      files are judged by content, not by name\n"
+             "  IDX                 PATH/train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...\n"
+             "  CIFAR binary        PATH/data_batch_*.bin[.gz], test_batch*.bin[.gz]\n"
+             "Class indices are the byte-wise sorted folder names of the training split;\n"
+             "other splits are mapped by name.\n"},
     {"config",
      "Recipes (-c FILE)\n"
      "  YAML lines `key: value`, the keys are the long flags of `fovea train`; lists in [a, b]; # begins a comment.\n"
@@ -72,10 +73,11 @@ static int help_verb(const verb *v)
     printf("\nExamples:\n%s", v->examples);
     if (v->mask == V_TRAIN || v->mask == V_INFO) {
         const char *const *names = fv_zoo_names();
-        printf("\nArchitectures:");
+        char text[1024] = "";
         for (int i = 0; names[i]; i++)
-            printf(" %s", names[i]);
-        printf("\n");
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", names[i]);
+        fputs("\nArchitectures: ", stdout);
+        help_wrap(stdout, text, (int)strlen("Architectures: "), help_width());
     }
     return 0;
 }

@@ -191,7 +191,10 @@ int verb_info(cli *c)
     fv_model *model = NULL;
     const char *name = c->positional[0] ? c->positional[0] : option_given("model") ? c->model : NULL;
     if (!name)
-        return complain(FV_ERR_USAGE, NULL, "fovea info: which network? give a NAME or FILE");
+        return complain(FV_ERR_USAGE, "`fovea help info` lists the architectures",
+                        "fovea info: which network? give a NAME or FILE");
+    if (c->trace && !c->profile)
+        return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return fv_status_exit_code(status);

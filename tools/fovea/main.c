@@ -274,9 +274,10 @@ static int run_verb(const verb *v, int argc, char **argv)
     options_free();
     errno = 0;
     bool failed = fflush(stdout) != 0 || ferror(stdout);
-    if (failed && code == 0 && !reader_is_gone(errno))
-        code = complain(errno == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
-                        errno ? strerror(errno) : "could not be written");
+    int error = errno;
+    if (failed && code == 0 && !reader_is_gone(error))
+        code = complain(error == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
+                        error ? strerror(error) : "could not be written");
     return code;
 }
 

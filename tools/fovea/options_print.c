@@ -126,15 +126,14 @@ char *options_yaml(const verb *v, const cli *c)
 
 /* ---- help ---- */
 
-static int help_width(void)
+int help_width(void)
 {
     struct winsize w;
     int width = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 100;
     return width < 60 ? 60 : width > 120 ? 120 : width;
 }
 
-/* Words of `text` from column `indent` on, broken before `width`. */
-static void wrap(FILE *out, const char *text, int indent, int width)
+void help_wrap(FILE *out, const char *text, int indent, int width)
 {
     int column = indent;
     while (*text) {
@@ -172,6 +171,6 @@ void options_help(const verb *v, FILE *out)
         fprintf(out, "  %-*s ", INDENT - 3, left);
         if (strlen(left) > INDENT - 3)
             fprintf(out, "\n%*s", INDENT, "");
-        wrap(out, text, INDENT, width);
+        help_wrap(out, text, INDENT, width);
     }
 }

@@ -38,38 +38,70 @@ static int columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 100;
 }
 
-/* The parts behind the bar, in the order of importance from left to right. */
-static void describe(const progress *p, const fv_fit_event *e, char *text, size_t size)
+/* A loss that grew out of hand keeps its column. */
+static void loss_text(double loss, int digits, char text[32])
 {
-    char mem[32], eta[32];
+    snprintf(text, 32, fabs(loss) < 1e5 ? "%.*f" : "%.*e", digits, loss);
+}
+
+/* The parts of a progress line, and in what order they go where room is short. */
+enum { P_LOSS, P_TOP1, P_LR, P_SPEED, P_DATA, P_MEMORY, P_ETA, PARTS };
+static const int by_importance[PARTS] = {P_LOSS, P_ETA, P_TOP1, P_SPEED, P_LR, P_DATA, P_MEMORY};
+
+static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS][64])
+{
+    char now[32], mean[32], mem[32], eta[32];
     double left = (double)((e->epochs - e->epoch) * e->steps + e->steps - e->step);
     int64_t done = e->global_step - p->first_step;
     double batch = done > 0 ? e->seconds / (double)done : 0;
     memory(e->memory, mem);
     duration(left * batch, eta);
-    snprintf(text, size, "loss %.3f (%.3f)  top1 %.1f  lr %.1e  %.0f img/s  data %.0f%%  mem %s  ETA %s", e->loss,
-             e->mean_loss, 100 * e->train_top1, e->lr, e->img_per_s, 100 * e->data_wait, mem, eta);
+    loss_text(e->loss, 3, now);
+    loss_text(e->mean_loss, 3, mean);
+    snprintf(part[P_LOSS], 64, "  loss %.20s (%.20s)", now, mean);
+    snprintf(part[P_TOP1], 64, "  top1 %.1f", 100 * e->train_top1);
+    snprintf(part[P_LR], 64, "  lr %.1e", e->lr);
+    snprintf(part[P_SPEED], 64, "  %.0f img/s", e->img_per_s);
+    snprintf(part[P_DATA], 64, "  data %.0f%%", 100 * e->data_wait);
+    snprintf(part[P_MEMORY], 64, "  mem %s", mem);
+    snprintf(part[P_ETA], 64, "  ETA %s", eta);
+}
+
+/* Appends the parts to a line that may grow to `width` characters. */
+static void append_parts(const progress *p, const fv_fit_event *e, size_t width, char line[512])
+{
+    char part[PARTS][64];
+    bool shown[PARTS] = {false};
+    size_t used = strlen(line);
+    make_parts(p, e, part);
+    for (int i = 0; i < PARTS; i++) {
+        size_t n = strlen(part[by_importance[i]]);
+        shown[by_importance[i]] = used + n <= width;
+        used += used + n <= width ? n : 0;
+    }
+    for (int i = 0; i < PARTS; i++)
+        if (shown[i])
+            strcat(line, part[i]);
 }
 
 static void draw_bar(progress *p, const fv_fit_event *e)
 {
-    enum { WIDTH = 10 };
-    char bar[WIDTH + 1], rest[256], line[512];
-    int done = (int)(e->step * WIDTH / (e->steps ? e->steps : 1));
+    char bar[32], line[512];
+    int width = columns() - 1, size = width >= 140 ? 20 : 10;
+    int done = (int)(e->step * size / (e->steps ? e->steps : 1));
     if (e->seconds - p->last < 0.1 && e->step < e->steps)
         return;
     p->last = e->seconds;
-    memset(bar, ' ', WIDTH);
+    memset(bar, ' ', (size_t)size);
     memset(bar, '=', (size_t)done);
-    if (done < WIDTH)
+    if (done < size)
         bar[done] = '>';
-    bar[WIDTH] = 0;
-    describe(p, e, rest, sizeof rest);
-    snprintf(line, sizeof line, "Epoch %lld/%lld  %lld/%lld [%s] %3.0f%%  %s", (long long)e->epoch,
-             (long long)e->epochs, (long long)e->step, (long long)e->steps, bar,
-             100.0 * (double)e->step / (double)(e->steps ? e->steps : 1), rest);
+    bar[size] = 0;
+    snprintf(line, 128, "Epoch %lld/%lld  %lld/%lld [%s] %3.0f%%", (long long)e->epoch, (long long)e->epochs,
+             (long long)e->step, (long long)e->steps, bar, 100.0 * (double)e->step / (double)(e->steps ? e->steps : 1));
+    append_parts(p, e, (size_t)width, line);
     flockfile(stderr);
-    fprintf(stderr, "\r%.*s\033[K", columns() - 1, line);
+    fprintf(stderr, "\r%.*s\033[K", width, line);
     fflush(stderr);
     bar_drawn = true;
     funlockfile(stderr);
@@ -77,24 +109,41 @@ static void draw_bar(progress *p, const fv_fit_event *e)
 
 static void plain_step(const progress *p, const fv_fit_event *e)
 {
-    char rest[256];
+    char line[512];
     if (e->step % p->interval != 0)
         return;
-    describe(p, e, rest, sizeof rest);
-    fprintf(stderr, "Epoch %lld/%lld  %lld/%lld  %s\n", (long long)e->epoch, (long long)e->epochs, (long long)e->step,
-            (long long)e->steps, rest);
+    snprintf(line, 128, "Epoch %lld/%lld  %lld/%lld", (long long)e->epoch, (long long)e->epochs, (long long)e->step,
+             (long long)e->steps);
+    append_parts(p, e, sizeof line - 1, line);
+    fprintf(stderr, "%s\n", line);
 }
 
-static void epoch_line(progress *p, const fv_fit_event *e)
+/* One line an epoch. On a terminal too narrow for it the less important parts go, the speed first. */
+static void epoch_line(const progress *p, const fv_fit_event *e)
 {
-    const char *bold = p->color && e->best ? "\033[1m" : "", *reset = p->color && e->best ? "\033[0m" : "";
+    char loss[32], line[256], *bold = p->color && e->best ? "\033[1m" : "", *reset = *bold ? "\033[0m" : "";
+    int width = isatty(STDERR_FILENO) ? columns() : 1000;
+    for (int level = 0; level < 3; level++) {
+        loss_text(e->mean_loss, 4, loss);
+        int n = snprintf(line, sizeof line, "Epoch %lld/%lld  loss %s  top1 %.2f", (long long)e->epoch,
+                         (long long)e->epochs, loss, 100 * e->train_top1);
+        loss_text(e->val_loss, 4, loss);
+        if (isfinite(e->val_loss))
+            n += snprintf(line + n, sizeof line - (size_t)n, "  |  val loss %s  top1 %.2f", loss, 100 * e->val_top1);
+        if (isfinite(e->val_loss) && level < 2)
+            n += snprintf(line + n, sizeof line - (size_t)n, "  top5 %.2f", 100 * e->val_top5);
+        if (level < 1)
+            n += snprintf(line + n, sizeof line - (size_t)n, "  |  %.0f img/s  data %.0f%%", e->img_per_s,
+                          100 * e->data_wait);
+        if (e->best)
+            n += snprintf(line + n, sizeof line - (size_t)n, "  best");
+        if (n <= width)
+            break;
+    }
+    flockfile(stderr);
     bar_wipe();
-    fprintf(stderr, "%sEpoch %lld/%lld  loss %.4f  top1 %.2f", bold, (long long)e->epoch, (long long)e->epochs,
-            e->mean_loss, 100 * e->train_top1);
-    if (isfinite(e->val_loss))
-        fprintf(stderr, "  |  val loss %.4f  top1 %.2f  top5 %.2f", e->val_loss, 100 * e->val_top1, 100 * e->val_top5);
-    fprintf(stderr, "  |  %.0f img/s  data %.0f%%%s%s\n", e->img_per_s, 100 * e->data_wait, e->best ? "  best" : "",
-            reset);
+    fprintf(stderr, "%s%s%s\n", bold, line, reset);
+    funlockfile(stderr);
 }
 
 static void json_line(const fv_fit_event *e)

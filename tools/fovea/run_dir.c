@@ -1,26 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_dir.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Folders made for this run, to be removed again when it does not come to be. */
+static struct {
+    char path[4096];
+    size_t length[64]; /* of the prefixes of path that were made, in order */
+    int count;
+} made;
+
+/* Makes the folders above `dir`, then dir itself. False with errno; EEXIST only when dir itself was there. */
+static bool make_folders(const char *dir)
+{
+    made.count = 0;
+    snprintf(made.path, sizeof made.path, "%s", dir);
+    for (char *p = made.path + strspn(made.path, "/");; p += strspn(p, "/")) {
+        p += strcspn(p, "/");
+        char end = *p;
+        *p = 0;
+        bool ok = mkdir(made.path, 0777) == 0;
+        int error = errno;
+        if (ok && made.count < 64)
+            made.length[made.count++] = (size_t)(p - made.path);
+        *p = end;
+        if (!ok && !(end && error == EEXIST)) {
+            errno = error;
+            return false;
+        }
+        if (!end)
+            return true;
+    }
+}
+
+void run_dir_release(void)
+{
+    while (made.count > 0) {
+        made.path[made.length[--made.count]] = 0;
+        rmdir(made.path); /* what has something in it stays */
+    }
+}
+
+static fv_status fail_folder(const char *dir, int error)
+{
+    fv_status status = error == EACCES || error == EPERM || error == EROFS ? FV_ERR_PERMISSION
+                       : error == ENOSPC || error == EDQUOT                ? FV_ERR_NO_SPACE
+                                                                           : FV_ERR_IO;
+    run_dir_release();
+    if (error == ENOTDIR)
+        return (fv_status)-complain(status, "choose another --output",
+                                    "%s: cannot be made: part of the path is a file, expected a folder", dir);
+    return (fv_status)-complain(status, "check the permissions, or choose another --output",
+                                "%s: cannot create the folder: %s", dir, strerror(error));
+}
 
 fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
 {
     const char *root = c->output ? c->output : "runs/train", *name = c->experiment ? c->experiment : "exp";
-    int n;
+    int n = 0;
     (void)ctx;
     if (c->resume && strcmp(c->resume, "auto") != 0) {
         n = snprintf(dir, size, "%s", c->resume);
-        if (n > 0 && (size_t)n < size && access(dir, F_OK) != 0)
+        if (access(c->resume, F_OK) != 0)
             return (fv_status)-complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
                                         "--resume %s: no such run folder", c->resume);
-    } else {
+    } else if (c->resume) {
         n = snprintf(dir, size, "%s/%s", root, name);
-        for (int i = 2; !c->resume && n > 0 && (size_t)n < size && access(dir, F_OK) == 0; i++)
-            n = snprintf(dir, size, "%s/%s%d", root, name, i);
+    } else {
+        /* Making the folder is what claims the name: another run may look for one at the same time. */
+        for (int i = 1; i < 1000000; i++) {
+            n = i == 1 ? snprintf(dir, size, "%s/%s", root, name) : snprintf(dir, size, "%s/%s%d", root, name, i);
+            if (n < 0 || (size_t)n >= size || make_folders(dir))
+                break;
+            if (errno != EEXIST)
+                return fail_folder(dir, errno);
+        }
     }
     if (n < 0 || (size_t)n >= size)
-        return (fv_status)-complain(FV_ERR_VALUE, NULL, "--output, --experiment: the path is too long");
+        return (fv_status)-complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
     return FV_OK;
 }
 

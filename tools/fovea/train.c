@@ -463,6 +463,8 @@ int verb_train(cli *c)
     j.progress = progress_make(c);
     status = train(&j);
     int code = status_code(j.ctx, status);
+    if (code)
+        run_dir_release();
     fv_report_destroy(&j.report);
     free(j.arguments);
     fv_dataset_destroy(&j.val);

@@ -32,21 +32,22 @@ row_64_threads() {
 }
 
 row_65_instruction_sets() {
-    code 0 small_run --experiment any
-    doctor_says instruction_set scalar env FOVEA_CPU=scalar
-    code 0 env FOVEA_CPU=scalar "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --experiment scalar
-    same runs/train/any/weights/last.safetensors runs/train/scalar/weights/last.safetensors
-    for isa in avx2 avx512 neon; do
-        if env FOVEA_CPU=$isa "$FOVEA" doctor >/dev/null 2>&1; then
-            doctor_says instruction_set $isa env FOVEA_CPU=$isa
-            code 0 env FOVEA_CPU=$isa "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --experiment $isa
+    few_steps() { "$FOVEA" train --data "$digits" --model lenet --epochs 1 --max-steps 4 --batch-size 30 "$@"; }
+    code 0 few_steps --experiment any
+    for isa in scalar avx2 avx512 neon; do
+        FOVEA_CPU=$isa
+        export FOVEA_CPU
+        if "$FOVEA" doctor >/dev/null 2>&1; then
+            doctor_says instruction_set $isa
+            code 0 few_steps --experiment $isa
             same runs/train/any/weights/last.safetensors runs/train/$isa/weights/last.safetensors
         else
-            fails 2 E2003 "FOVEA_CPU: " "lacks '$isa'" "possible here: scalar" -- env FOVEA_CPU=$isa "$FOVEA" doctor
+            fails 2 E2003 "FOVEA_CPU: " "lacks '$isa'" "possible here: scalar" -- "$FOVEA" doctor
         fi
     done
+    FOVEA_CPU=nonsense
     fails 2 E2003 "FOVEA_CPU: unknown instruction set 'nonsense'" "possible here: scalar" "fovea help environment" -- \
-        env FOVEA_CPU=nonsense "$FOVEA" train --data "$digits" --model lenet
+        "$FOVEA" train --data "$digits" --model lenet
 }
 
 row_66_memory() {

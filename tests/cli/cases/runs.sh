@@ -14,9 +14,9 @@ row_42_existing_run_gets_a_new_name() {
 
 row_42_output_cannot_be_written() {
     echo text >file
-    fails 9 E9001 "file: is a file, expected a folder" -- small_run --output file
+    fails 9 E9001 "file/exp: cannot be made: part of the path is a file" "--output" -- small_run --output file
     equal "$(cat file)" text
-    fails 9 E9001 "/dev/null" "expected a folder" -- small_run --output /dev/null/runs
+    fails 9 E9001 "/dev/null/runs/exp: cannot be made" "expected a folder" -- small_run --output /dev/null/runs
     if [ "$(id -u)" = 0 ]; then
         mkdir -m 755 locked
         chmod 755 .
@@ -49,6 +49,21 @@ row_43_two_runs_in_one_folder() {
     equal "$got" 75
     # The lock goes with the process.
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 100000 --batch-size 60 --lr 1e-6 --resume auto --max-steps 1
+}
+
+# Runs that begin at the same time find names of their own.
+row_43_two_runs_begin_together() {
+    for i in 1 2 3 4; do
+        small_run --epochs 1 --quiet >log.$i 2>&1 &
+    done
+    wait
+    for name in exp exp2 exp3 exp4; do
+        same runs/train/exp/weights/last.safetensors runs/train/$name/weights/last.safetensors
+    done
+    equal "$(ls runs/train | wc -l | tr -d ' ')" 4
+    # A run that does not come to be leaves no folder, and no folders above it.
+    code 2 small_run --output other/place --loss nonsense
+    absent other
 }
 
 row_44_damaged_state_falls_back() {
