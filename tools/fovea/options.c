@@ -48,6 +48,8 @@ static bool read_bytes(const char *text, double *value)
 {
     char *end;
     *value = strtod(text, &end);
+    if (!isfinite(*value))
+        return false;
     static const char units[] = "kMGT";
     const char *unit = *end ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
     if (end == text || (*end && !unit))
@@ -191,7 +193,7 @@ static int set_option(const option *o, const char *place, const char *text, cli 
     return 0;
 }
 
-static int unknown_option(const verb *v, const char *place, const char *word, size_t length)
+static int unknown_option(const verb *v, const char *place, const char *dashes, const char *word, size_t length)
 {
     const char *names[MAX_OPTIONS + 1];
     char name[64];
@@ -201,7 +203,7 @@ static int unknown_option(const verb *v, const char *place, const char *word, si
             names[n++] = options[i].name;
     names[n] = NULL;
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
-    const char *nearest = fv_nearest(name, names), *dashes = *place ? "" : length == 1 ? "-" : "--";
+    const char *nearest = fv_nearest(name, names);
     char hint[128];
     snprintf(hint, sizeof hint, "`fovea help %s` lists the options", v->name);
     return complain(FV_ERR_UNKNOWN_OPTION, hint, "%sfovea %s has no option %s%s%s%s%s%s", place, v->name, dashes, name,
@@ -234,9 +236,13 @@ static int read_words(const verb *v, int argc, char **argv, cli *c)
         if (word[0] == '-' && word[1] == '-') {
             name = word + 2;
         } else if (word[0] == '-' && word[1] && !isdigit((unsigned char)word[1])) {
+            if (strcmp(word, "-h") == 0) {
+                c->positional[0] = v->name;
+                return -1;
+            }
             o = find_letter(word[1]);
             if (!o || (word[2] && word[2] != '='))
-                return unknown_option(v, "", word + 1, strlen(word + 1));
+                return unknown_option(v, "", "-", word + 1, strlen(word + 1));
             name = word + 1;
         } else if (!equals || !isalpha((unsigned char)word[0])) {
             if (c->n_positional >= v->positionals)
@@ -252,7 +258,7 @@ static int read_words(const verb *v, int argc, char **argv, cli *c)
         if (!o)
             o = find_option(name, length);
         if (!o || !(o->verbs & v->mask))
-            return unknown_option(v, "", name, length);
+            return unknown_option(v, "", "--", name, length);
         const char *value = equals ? equals + 1 : NULL;
         if (!value && o->kind != FLAG) {
             bool resume_alone = o->offset == AT(resume) && (i + 1 == argc || argv[i + 1][0] == '-');
@@ -281,7 +287,7 @@ static int read_recipe(const verb *v, cli *c)
         snprintf(place, sizeof place, "%s:%d:%d: ", c->config, s->line, s->column);
         const option *o = find_option(s->key, strlen(s->key));
         if (!o || !(o->verbs & v->mask) || o->offset == AT(config)) {
-            code = unknown_option(v, place, s->key, strlen(s->key));
+            code = unknown_option(v, place, "", s->key, strlen(s->key));
             break;
         }
         if (given[o - options] || !*s->value)

@@ -87,12 +87,13 @@ const option options[] = {
     {"val-split", NULL, 0, REAL, AT(val_split), V_TRAIN | V_EVAL | V_PREDICT, "F", "0", 0, 0.95, NULL,
      "share of the training data to validate on, where there is no val split"},
     {"monitor", "eval-metric", 0, TEXT, AT(monitor), V_TRAIN, "METRIC", NULL, 0, 0, NULL,
-     "what `best` means: val_top1, val_top5, val_loss, train_loss, train_top1"},
+     "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss, train_loss (default "
+     "elsewhere), train_top1"},
     {"patience", NULL, 0, INT, AT(patience), V_TRAIN, "N", "0", 0, 1e6, NULL,
      "stop after N epochs without improvement; 0: never"},
     {"min-delta", NULL, 0, REAL, AT(min_delta), V_TRAIN, "F", "0", 0, 1e9, NULL, "what counts as improvement"},
     {"restore-best", "restore-best-weights", 0, FLAG, AT(restore_best), V_TRAIN, NULL, NULL, 0, 0, NULL,
-     "end with the best weights"},
+     "end with the best weights, in last.safetensors too"},
     {"val-interval", NULL, 0, INT, AT(val_interval), V_TRAIN, "N", "1", 1, 1e6, NULL, "epochs between validations"},
     /* run */
     {"output", "output-dir,project", 0, TEXT, AT(output), V_TRAIN | V_DATA | V_RUNS, "DIR", NULL, 0, 0, NULL,

@@ -63,10 +63,12 @@ fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
     int n = 0;
     (void)ctx;
     if (c->resume && strcmp(c->resume, "auto") != 0) {
+        char recipe[4200];
         n = snprintf(dir, size, "%s", c->resume);
-        if (access(c->resume, F_OK) != 0)
+        snprintf(recipe, sizeof recipe, "%s/args.yaml", c->resume);
+        if (access(recipe, F_OK) != 0)
             return (fv_status)-complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
-                                        "--resume %s: no such run folder", c->resume);
+                                        "--resume %s: no run folder (args.yaml is missing there)", c->resume);
     } else if (c->resume) {
         n = snprintf(dir, size, "%s/%s", root, name);
     } else {

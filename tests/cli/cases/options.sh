@@ -7,6 +7,7 @@ row_38_misspelt_flag() {
     fails 2 E2002 "no option --momentun" "did you mean --momentum?" -- "$FOVEA" train --data x momentun=0.9
     fails 2 E2002 "no option --topk" -- "$FOVEA" train --data x --topk 3
     fails 2 E2002 "no option -z" "fovea help train" -- "$FOVEA" train -z
+    fails 2 E2002 "no option -vq" -- "$FOVEA" train -vq
     fails 2 E2002 "no verb 'trian'" "did you mean 'train'?" -- "$FOVEA" trian
     fails 2 E2002 "there is no architecture 'lennet'" "did you mean 'lenet'?" -- "$FOVEA" train --data "$digits" --model lennet
     fails 2 E2001 "unexpected word '$digits'" "--data PATH" -- "$FOVEA" train "$digits"
@@ -27,6 +28,8 @@ row_38_values_of_the_wrong_kind() {
     fails 2 E2003 "--img-size: found 'axb'" "224x160" -- "$FOVEA" train --data x --img-size axb
     fails 2 E2003 "--img-size: found '0'" "16384" -- "$FOVEA" train --data x --img-size 0
     fails 2 E2003 "--memory: found 'lots'" "2G" -- "$FOVEA" train --data x --memory lots
+    fails 2 E2003 "--memory: found 'nan'" -- "$FOVEA" train --data x --memory nan
+    fails 2 E2003 "--memory: found '1e30G'" -- "$FOVEA" train --data x --memory 1e30G
     fails 2 E2003 "--mean: found '0.5,x'" "separated by commas" -- "$FOVEA" train --data x --mean 0.5,x
     fails 2 E2003 "--data: found ''" -- "$FOVEA" train --data ''
     fails 2 E2003 "--loss fooo" "softmax_cross_entropy" -- small_run --loss fooo

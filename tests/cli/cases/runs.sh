@@ -18,10 +18,12 @@ row_42_output_cannot_be_written() {
     equal "$(cat file)" text
     fails 9 E9001 "/dev/null/runs/exp: cannot be made" "expected a folder" -- small_run --output /dev/null/runs
     if [ "$(id -u)" = 0 ]; then
+        cp -r "$digits" data
+        chmod -R a+rX .
         mkdir -m 755 locked
-        chmod 755 .
+        drive nobody "$FOVEA" data check "$PWD/data" >/dev/null 2>&1 || skip "the user without rights cannot come here"
         fails 9 E9004 "locked/exp: cannot create the folder" "permission" -- drive nobody "$FOVEA" train \
-            --data "$digits" --model lenet --epochs 1 --output "$PWD/locked"
+            --data "$PWD/data" --model lenet --epochs 1 --output "$PWD/locked"
         absent locked/exp
     else
         mkdir -m 555 locked
@@ -148,6 +150,27 @@ row_59_limit_on_file_sizes() {
     )
     fails 9 E9001 "runs/train/exp/weights/best.safetensors" "File too large" -- limited
     no_leftovers runs
+}
+
+use_resume_of_a_folder() {
+    mkdir mine
+    echo text >mine/notes
+    fails 9 E9002 "--resume mine: no run folder" "--resume auto" -- small_run --resume mine
+    fails 9 E9002 "--resume none: no run folder" -- small_run --resume none
+    equal "$(ls mine)" notes
+    code 0 small_run --max-steps 4 --experiment a
+    code 0 small_run --resume runs/train/a
+    says "resumed at epoch 1, after 4 steps"
+    code 0 small_run --experiment b
+    same runs/train/a/weights/last.safetensors runs/train/b/weights/last.safetensors
+    # What makes a run another run is not silently taken.
+    again() { "$FOVEA" train --data "$digits" --model lenet --epochs 3 --batch-size 60 --lr 0.05 --resume runs/train/a "$@"; }
+    fails 2 E2004 "cannot resume: --seed was 0, now 5" -- again --seed 5
+    fails 2 E2004 "cannot resume: --batch-size was 60, now 30" -- again --batch-size 30
+    fails 2 E2004 "cannot resume: the model was lenet, now mnist_cnn" -- again --model mnist_cnn
+    fails 2 E2004 "cannot resume: the data was" "--force" -- again --data "$photos" --model lenet --in-chans 1
+    code 0 again
+    says "--epochs was 2, now 3" "schedule is rebuilt"
 }
 
 use_run_folder() {

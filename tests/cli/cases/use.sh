@@ -12,6 +12,8 @@ use_help() {
         cp out page
         code 0 "$FOVEA" $verb --help
         same out page
+        code 0 "$FOVEA" $verb -h
+        same out page
         [ "$(awk '{ if (length > n) n = length } END { print n }' page)" -le 102 ] || die "a line of help $verb is longer than 102"
     done
     for topic in data config environment codes; do
