@@ -28,7 +28,6 @@ fv_require(jansson jansson.h jansson)
 fv_require(libjpeg jpeglib.h jpeg)
 fv_require(libpng png.h png)
 fv_require(zlib zlib.h z)
-fv_require(pthreadpool pthreadpool.h pthreadpool)
 # Last: archives need the mathematics library behind them.
 target_link_libraries(fv_deps INTERFACE Threads::Threads m)
 target_link_libraries(fv_deps_static INTERFACE Threads::Threads m)

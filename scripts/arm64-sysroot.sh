@@ -5,9 +5,9 @@
 # usage: arm64-sysroot.sh DIR    exit 77: they cannot be had here (no apt, no network, sources without arm64)
 set -eu
 [ $# = 1 ] || { echo "usage: arm64-sysroot.sh DIR" >&2; exit 2; }
-packages="libyaml-dev libjansson-dev zlib1g-dev libjpeg-dev libpng-dev libpthreadpool-dev libcmocka-dev"
+packages="libyaml-dev libjansson-dev zlib1g-dev libjpeg-dev libpng-dev libcmocka-dev"
 # The packages above and those of their dependencies that are not the C library, which comes with the cross compiler.
-wanted='^(lib(yaml|jansson|jpeg|png|pthreadpool|cpuinfo|cmocka)[a-z0-9.-]*|zlib1g(-dev)?)$'
+wanted='^(lib(yaml|jansson|jpeg|png|cmocka)[a-z0-9.-]*|zlib1g(-dev)?)$'
 
 skip() { echo "skipped: arm64 libraries: $*"; exit 77; }
 for tool in apt-get apt-cache dpkg-deb; do

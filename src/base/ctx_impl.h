@@ -17,14 +17,19 @@
 typedef struct fv_task_range {
     _Alignas(64) _Atomic int64_t next;
     int64_t end;
+    pthread_t thread; /* the worker itself; unused for worker 0, the caller */
 } fv_task_range;
 
-/* The loop that runs now. `started` and `finished` carry the happens-before edges between caller and workers. */
+/* The loop that runs now, and how workers come into it and leave it (threads.c). */
 typedef struct fv_job {
     fv_task_fn fn;
     void *arg;
     int workers;
-    _Atomic uint64_t started, finished;
+    _Alignas(64) _Atomic uint64_t gate; /* number of the loop, whether it is open, workers inside */
+    _Alignas(64) _Atomic int sleepers;
+    _Atomic bool quit;
+    pthread_mutex_t mutex; /* sleeping workers wait for `bell` */
+    pthread_cond_t bell;
 } fv_job;
 
 /* An object of an upper floor that goes with the context. */
@@ -49,7 +54,7 @@ struct fv_ctx {
     pthread_mutex_t message_mutex;
     char message[FV_MESSAGE_MAX];
     char hint[FV_HINT_MAX];
-    struct pthreadpool *pool;   /* NULL with one thread */
+    bool pool_started;
     fv_attachment *attachments; /* last one first */
     fv_job job;
     fv_task_range range[]; /* one per thread */

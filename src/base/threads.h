@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parallel loops over the context's thread pool (pthreadpool). */
+/* Parallel loops over the context's threads. */
 #ifndef FV_BASE_THREADS_H
 #define FV_BASE_THREADS_H
 
@@ -11,14 +11,8 @@ typedef void (*fv_task_fn)(void *arg, int64_t task, int worker);
 /*
  * Runs fn for every task, on at most `max_threads` threads (0: all). With one thread or one task it runs in the
  * caller. Allocates nothing. Which worker runs which task must never change a result. Not reentrant per context.
+ * Workers look out for the next loop for a fraction of a millisecond, then sleep.
  */
 void fv_parallel(fv_ctx *ctx, int64_t count, int max_threads, fv_task_fn fn, void *arg);
-
-/*
- * Sends the workers to sleep until the next loop. Between two loops they otherwise spin for some ten milliseconds, so
- * that the next loop begins within microseconds. Call it where a pause is due (end of an epoch, waiting for data or for
- * a request), and nowhere inside a step: waking costs some ten microseconds.
- */
-void fv_parallel_rest(fv_ctx *ctx);
 
 #endif
