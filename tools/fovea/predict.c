@@ -115,7 +115,8 @@ static fv_status predict_one(prediction *p, const char *name, fv_image *image, f
 
 static bool enough(const prediction *p)
 {
-    return p->c->limit > 0 && p->done + p->bad >= p->c->limit;
+    /* Also when nobody can read what comes. */
+    return (p->c->limit > 0 && p->done + p->bad >= p->c->limit) || ferror(stdout);
 }
 
 static fv_status predict_file(prediction *p, const char *path)
@@ -138,19 +139,51 @@ static int visible(const struct dirent *entry)
     return entry->d_name[0] != '.' && strcmp(entry->d_name, "Thumbs.db") != 0;
 }
 
-static fv_status predict_folder(prediction *p, const char *path)
+/* A folder on the way down, to notice links that lead back to it. */
+typedef struct ancestor {
+    const struct ancestor *above;
+    dev_t dev;
+    ino_t ino;
+} ancestor;
+
+static bool leads_back(const ancestor *a, const struct stat *st)
+{
+    for (; a; a = a->above)
+        if (a->dev == st->st_dev && a->ino == st->st_ino)
+            return true;
+    return false;
+}
+
+static fv_status predict_folder(prediction *p, const char *path, const ancestor *above);
+
+static fv_status predict_entry(prediction *p, const char *path, const ancestor *here)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+        warn("%s: a FIFO, socket, device or dangling link: skipped", path);
+    else if (S_ISREG(st.st_mode))
+        return predict_file(p, path);
+    else if (leads_back(here, &st))
+        warn("%s: a link that leads back up: not followed", path);
+    else
+        return predict_folder(p, path, here);
+    return FV_OK;
+}
+
+static fv_status predict_folder(prediction *p, const char *path, const ancestor *above)
 {
     struct dirent **entries;
-    int n = scandir(path, &entries, visible, by_name);
+    struct stat st = {0};
+    int n = stat(path, &st) == 0 ? scandir(path, &entries, visible, by_name) : -1;
+    const ancestor here = {above, st.st_dev, st.st_ino};
     fv_status status = FV_OK;
     if (n < 0)
-        return (fv_status)-complain(FV_ERR_IO, NULL, "%s: %s", path, strerror(errno));
+        return (fv_status)-complain(errno == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path,
+                                    strerror(errno));
     for (int i = 0; i < n; i++) {
         char *name = NULL;
-        struct stat st;
-        if (status == FV_OK && !enough(p) && asprintf(&name, "%s/%s", path, entries[i]->d_name) > 0 &&
-            stat(name, &st) == 0)
-            status = S_ISDIR(st.st_mode) ? predict_folder(p, name) : predict_file(p, name);
+        if (status == FV_OK && !enough(p) && asprintf(&name, "%s/%s", path, entries[i]->d_name) > 0)
+            status = predict_entry(p, name, &here);
         free(name);
         free(entries[i]);
     }
@@ -184,7 +217,7 @@ static fv_status predict_source(prediction *p)
         return (fv_status)-complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source,
                                     strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return predict_folder(p, source);
+        return predict_folder(p, source, NULL);
     size_t n = strlen(source);
     if (n < 4 || strcmp(source + n - 4, ".txt") != 0)
         return predict_file(p, source);

@@ -125,6 +125,16 @@ use_predict() {
     equal "$(tr '\n' ' ' <files)" "folder/x.jpg folder/y.png folder/z.jpg "
     head -n 1 out | drive json error >/dev/null || die "no error"
     tail -n 1 out | drive json predictions.4.probability >/dev/null || die "no five predictions"
+    mkdir -p tree/odd
+    cp a.jpg tree/odd/
+    cp b.png tree/
+    ln -s .. tree/odd/up
+    ln -s . tree/odd/here
+    ln -s nowhere tree/odd/dangling.jpg
+    mkfifo tree/odd/fifo.jpg
+    code 0 "$FOVEA" predict --model "$model" --source tree/odd --topk 1
+    equal "$(cut -d: -f1 out)" "$(printf 'tree/odd/a.jpg\ntree/odd/up/b.png')"
+    says "odd/here: a link that leads back up" "odd/up/odd: a link that leads back up" "odd/fifo.jpg: " "odd/dangling.jpg: "
     printf 'a.jpg\r\n\nb.png\n' >list.txt
     code 0 "$FOVEA" predict --model "$model" --source list.txt
     cp out listed
