@@ -3,35 +3,48 @@
 # The demo: data, training, evaluation, one picture of predictions. Usage: demo.sh [FOLDER_OF_CLASSES]; FOVEA names the program.
 set -eu
 fovea=${FOVEA:-fovea}
+
+# What is shown is what is run.
+show() {
+    echo "--- $*" >&2
+    "$@"
+}
+
 if [ $# -gt 0 ]; then
     data=$1
     name=demo-$(basename "$data")
-    model=squeezenet1_1
-    set -- --img-size 128 --epochs 10 --batch-size 16 --opt adamw --lr 1e-3 --hflip
-    "$fovea" data check "$data" || true
-    [ -d "$data/val" ] || [ -d "$data/valid" ] || [ -d "$data/validation" ] || [ -d "$data/test" ] || set -- "$@" --val-split 0.2
-    split=val
+    split="val"
+    show "$fovea" data check "$data"
+    set -- --model squeezenet1_1 --img-size 128 --epochs 15 --opt adamw --lr 5e-4 --hflip --norm imagenet
+    has_val=no
+    for d in val valid validation eval evaluation; do
+        [ -d "$data/$d" ] && has_val=yes
+    done
+    [ $has_val = yes ] || set -- "$@" --val-split 0.2
 else
     data=runs/demo-data
     name=demo
-    model=mnist_cnn
-    split=test
-    echo "--- fovea data make digits --output $data"
-    "$fovea" data make digits --output "$data" --train 10000 --test 2000 --seed 0
-    set -- --epochs 3 --batch-size 64 --opt adam --lr 1e-3 --sched cosine
+    split="test"
+    show "$fovea" data make digits --output "$data" --train 20000 --test 2000 --seed 0
+    set -- --model mnist_cnn --epochs 4 --opt adam --lr 2e-3
 fi
-echo "--- fovea train --data $data --model $model $*"
-"$fovea" train --data "$data" --model "$model" --output runs/train --experiment "$name" --last-run runs/demo-run.txt "$@"
-run=$(cat runs/demo-run.txt)
-weights=$run/weights/best.safetensors
-echo "--- fovea eval --data $data --split $split --model $weights"
-"$fovea" eval --data "$data" --split "$split" --model "$weights" || [ $# -eq 0 ]
-echo "--- fovea predict --model $weights --data $data --split $split --limit 25 --sheet $run/predictions.png"
-"$fovea" predict --model "$weights" --data "$data" --split "$split" --limit 25 --sheet "$run/predictions.png" --topk 1
+mkdir -p runs
+log=runs/demo-train.txt
+show "$fovea" train --data "$data" "$@" --output runs/train --experiment "$name" >"$log"
+cat "$log"
+weights=$(sed -n 's/^weights: //p' "$log")
+run=$(sed -n 's/^run: //p' "$log")
+rm -f "$log"
+val_split=""
+[ "${has_val:-yes}" = yes ] || val_split="--val-split 0.2"
+# shellcheck disable=SC2086
+show "$fovea" eval --data "$data" --split $split $val_split --model "$weights"
+# shellcheck disable=SC2086
+show "$fovea" predict --model "$weights" --data "$data" --split $split $val_split --limit 25 --topk 1 --sheet "$run/predictions.png"
 cat <<TEXT
 
 Trained model   $weights
-Run folder      $run
+Run folder      $run  (report.html, results.csv, args.yaml)
 Predictions     $run/predictions.png
 
 Next:

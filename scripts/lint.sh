@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The rules of the house that a compiler does not check. Usage: lint.sh BUILD_DIR
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 build=$1
 bad=0
 fail() { printf 'lint: %s\n' "$*" >&2; bad=1; }
