@@ -13,7 +13,11 @@
 #define MAX_PIXELS_DEFAULT INT64_C(178956970)
 #define MAX_FILE_BYTES     (INT64_C(1) << 30)
 
-static const fv_image_format *const formats[] = {&fv_image_jpeg, &fv_image_png};
+static const fv_image_format *const formats[] = {
+#define FV_IMAGE_FORMAT(name) &fv_image_##name,
+#include "io/image_formats.def"
+#undef FV_IMAGE_FORMAT
+};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,

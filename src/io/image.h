@@ -60,7 +60,9 @@ typedef struct fv_image_format {
     fv_status (*decode)(fv_image_job *job);
 } fv_image_format;
 
-extern const fv_image_format fv_image_jpeg, fv_image_png;
+#define FV_IMAGE_FORMAT(name) extern const fv_image_format fv_image_##name;
+#include "io/image_formats.def"
+#undef FV_IMAGE_FORMAT
 
 /* Fills the job's error and returns status. */
 fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,
