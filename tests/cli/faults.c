@@ -5,7 +5,6 @@
  *   FAULT_DISK_FREE=BYTES    what statvfs says is free
  *   FAULT_CLOCK=1            the wall clock goes back an hour at every look
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
