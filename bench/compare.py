@@ -53,20 +53,20 @@ class Peer:
         self.label, self.figures = label, []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env={**os.environ, **environment})
-        self.read("ready")
+        self.read()
 
-    def read(self, key):
+    def read(self):
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{self.label}: ended with status {self.process.wait()}; its message is above")
-        return json.loads(line)[key]
+        return json.loads(line)
 
     def turn(self, key):
         before = process_seconds(self.process.pid)
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        value = self.read(key)
-        return value, process_seconds(self.process.pid) - before
+        figures = self.read()
+        return (figures[key], figures["median_" + key]), process_seconds(self.process.pid) - before
 
     def close(self):
         self.process.stdin.close()
@@ -84,10 +84,10 @@ class Fovea:
 
         before = used()
         text = subprocess.run(self.command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = re.search(rf"\b{key}=([0-9.]+)", text)
-        if not found:
-            sys.exit(f"{' '.join(self.command)}: printed no {key}=NUMBER but: {text!r}")
-        return float(found.group(1)), used() - before
+        figures = dict(re.findall(r"\b(\w+)=([0-9.]+)", text))
+        if key not in figures or "median_" + key not in figures:
+            sys.exit(f"{' '.join(self.command)}: printed no {key}=NUMBER median_{key}=NUMBER but: {text!r}")
+        return (float(figures[key]), float(figures["median_" + key])), used() - before
 
     def close(self):
         pass
@@ -116,7 +116,7 @@ def wait_for_quiet(a, until):
 
 
 def quiet_turn(a, rival, key):
-    """A turn's figure and the CPUs others used meanwhile; after --patience seconds a disturbed turn counts too, and shows it."""
+    """A turn's best and median figure and the CPUs others used meanwhile; after --patience seconds a disturbed turn counts too, and shows it."""
     until = time.perf_counter() + a.patience
     while True:
         wait_for_quiet(a, until)
@@ -136,10 +136,10 @@ def compare(a, model, batch, threads):
         for rival in rivals:
             value, others = quiet_turn(a, rival, key)
             rival.figures.append((value, others))
-            print(f"# {model} b{batch} {threads}T {rival.label}: {key}={value} others={others:.2f}", file=sys.stderr, flush=True)
+            print(f"# {model} b{batch} {threads}T {rival.label}: {key}={value[0]} median={value[1]} others={others:.2f}", file=sys.stderr, flush=True)
     for rival in rivals:
         rival.close()
-    rows = [(r.label, better(v for v, _ in r.figures), median(v for v, _ in r.figures), median(o for _, o in r.figures))
+    rows = [(r.label, better(v[0] for v, _ in r.figures), median(v[1] for v, _ in r.figures), median(o for _, o in r.figures))
             for r in rivals]
     peers = [row for row in rows if row[0] != "fovea"]
     strongest = (better(row[1] for row in peers), better(row[2] for row in peers))

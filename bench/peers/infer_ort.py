@@ -45,7 +45,7 @@ def main():
 
     def measure():
         durations = timed(run, a.seconds)
-        return {"ms": round(1e3 * min(durations), 3), "median": round(1e3 * median(durations), 3)}
+        return {"ms": round(1e3 * min(durations), 3), "median_ms": round(1e3 * median(durations), 3)}
 
     serve(measure, a.rounds, peer="onnxruntime", version=ort.__version__, model=a.model, batch_size=a.batch_size,
           threads=a.threads)
