@@ -7,7 +7,15 @@ script=$1
 case=$2
 . "$script"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fovea-cli-XXXXXX")
-trap 'chmod -R u+rwx "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
+pid=
+# A run that a failed case left behind ends with it.
+clean() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    chmod -R u+rwx "$scratch" 2>/dev/null
+    rm -rf "$scratch"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM HUP
 cd "$scratch"
 "$case"
 echo "$case: $checks checks"
