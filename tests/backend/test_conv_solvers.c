@@ -11,8 +11,9 @@
 #include "backend/solver.h"
 #include "ops/attr.h"
 #include "solver_check.h"
+#include "support/support.h"
 
-#define ROUNDS 240
+#define ROUNDS FV_TEST_CASES(240, 40)
 
 static solver_check *check;
 
@@ -176,7 +177,7 @@ static void test_large(void **state)
 static void test_dense(void **state)
 {
     (void)state;
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < FV_TEST_CASES(60, 12); round++) {
         const int64_t n = pick(1, pick(0, 2) ? 9 : 40), i = pick(1, pick(0, 2) ? 40 : 1100),
                       o = pick(1, pick(0, 2) ? 40 : 150);
         const fv_shape src = {2, {n, i}}, wei = {2, {o, i}}, bia = {1, {o}}, dst = {2, {n, o}}, none = {0, {0}};

@@ -146,7 +146,7 @@ static void each_call(void **state)
         if (run_once(j, text) != FV_OK)
             fail_msg("%s: %s", j->name, text);
     int64_t n = 1, survived = 0;
-    for (bool more = CAN_FAIL; more; n++) {
+    for (bool more = CAN_FAIL; more; n += FV_TEST_CASES(1, 7)) {
         int64_t before = live;
         calls = failed = 0;
         fail_at = n;

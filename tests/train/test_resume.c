@@ -113,7 +113,7 @@ static void test_threads_and_workers(void **state)
 {
     (void)state;
     static const int settings[][2] = {{1, 1}, {2, 0}, {2, 3}, {4, 2}};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FV_TEST_CASES(4, 3); i++) {
         char hex[65];
         fv_fit_result r;
         run_to_end(&(request){.threads = settings[i][0], .workers = settings[i][1]}, hex, &r);
@@ -125,7 +125,7 @@ static void test_interrupted(void **state)
 {
     (void)state;
     static const int64_t stops[] = {1, 2, 5, 10, 11, 19, 27};
-    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+    for (size_t i = 0; i < FV_TEST_CASES(sizeof stops / sizeof stops[0], 3); i++) {
         char dir[300], hex[65];
         fv_fit_result r;
         snprintf(dir, sizeof dir, "%s/stop-%zu", folder, i);
@@ -151,7 +151,7 @@ static void test_killed(void **state)
     char dir[300], hex[65];
     int kills = 0;
     unsigned random = 12345;
-    for (int round = 0; kills < 20; round++) {
+    for (int round = 0; kills < FV_TEST_CASES(20, 3); round++) {
         snprintf(dir, sizeof dir, "%s/kill-%d", folder, round);
         /* The pause grows, so that a slow machine gets through too. */
         int64_t longest = 150;
@@ -209,7 +209,7 @@ static void test_broken_state(void **state)
         int64_t at;
         bool cut;
     } damages[] = {{5000, false}, {30000, true}, {10, true}, {0, true}, {20, false}};
-    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
+    for (size_t i = 0; i < FV_TEST_CASES(sizeof damages / sizeof damages[0], 2); i++) {
         char dir[300], hex[65];
         fv_fit_result r;
         static fv_test_log log;
