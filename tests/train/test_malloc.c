@@ -167,7 +167,7 @@ static void each_call(void **state)
     }
     print_message("%s: %lld calls\n", j->name, (long long)n - 2);
     if (CAN_FAIL)
-        assert_true(n - 2 >= j->at_least);
+        assert_true(n - 2 >= FV_TEST_CASES(j->at_least, 0)); /* valgrind answers the libraries itself */
 }
 
 /* ---- what is run ---- */
