@@ -5,9 +5,8 @@
  * nobody.
  *
  * A loop is a gate: the caller opens it, works, closes it when no task is left, and waits only for workers that came
- * in. One that the system has not woken in time finds the gate closed and is not waited for: on a busy machine that is
- * the difference between losing a worker and losing a time slice at every loop (measured on two cores with ten other
- * busy processes: 4 to 10 times).
+ * in. One that the system has not woken in time finds the gate closed and is not waited for: on a busy machine the loop
+ * loses a worker, not a time slice.
  */
 #include "base/ctx_impl.h"
 
