@@ -24,7 +24,7 @@ static fv_status make_own(fv_ctx *ctx, const char *model_path, const char *image
     if (status == FV_OK)
         status = fv_model_save(m, model_path);
     if (status == FV_OK)
-        status = fv_image_write_png(ctx, image_path, &(fv_image){pixels, 48, 64, 3});
+        status = fv_image_write_png(ctx, image_path, &(fv_image){.data = pixels, .h = 48, .w = 64, .c = 3});
     fv_model_destroy(&m);
     return status;
 }
@@ -32,7 +32,7 @@ static fv_status make_own(fv_ctx *ctx, const char *model_path, const char *image
 static fv_status predict(fv_ctx *ctx, fv_model *m, const char *path)
 {
     const int64_t classes = fv_model_classes(m);
-    fv_image image = {NULL, 0, 0, 0};
+    fv_image image = {0};
     float *probabilities = malloc((size_t)classes * sizeof *probabilities);
     fv_status status = probabilities ? fv_image_read(ctx, path, NULL, &image, NULL) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)

@@ -11,11 +11,17 @@ extern "C" {
 
 /* ---- images ---- */
 
-/** A decoded image: 8 bits, h x w x c, c = 1 (grey), 3 (RGB) or 4 (RGBA), rows without gaps. */
+/** What a pixel's channel is: uint8_t, uint16_t (0 to 65535) or float (1 is full scale). */
+typedef enum fv_depth { FV_DEPTH_8, FV_DEPTH_16, FV_DEPTH_F32, FV_DEPTH_COUNT } fv_depth;
+
+/** A decoded image: h x w x c, rows without gaps; c = 1 (grey), 3 (RGB), 4 (RGBA) or any number of bands. */
 typedef struct fv_image {
-    uint8_t *data; /* through the context's allocator */
+    uint8_t *data; /* through the context's allocator; in the machine's byte order */
     int64_t h, w, c;
+    fv_depth depth;
 } fv_image;
+/** Bytes of one channel of one pixel: 1, 2, 4. */
+FV_API size_t fv_depth_bytes(fv_depth depth);
 
 typedef struct fv_decode_options {
     int64_t max_pixels; /* 0: 178,956,970; larger headers are DATA_TOO_LARGE before any allocation */

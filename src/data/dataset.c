@@ -239,7 +239,7 @@ fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_d
     if (i < 0 || i >= dataset->count)
         return fv_fail(dataset->ctx, FV_ERR_ARGUMENT, "fv_dataset_image: sample %lld of %lld", (long long)i,
                        (long long)dataset->count);
-    fv_status status = fv_dataset_fetch(dataset, i, NULL, image, notes, &error);
+    fv_status status = fv_dataset_fetch(dataset, i, NULL, NULL, image, notes, &error);
     if (status == FV_OK)
         return FV_OK;
     fv_dataset_sample_name(dataset, i, name, sizeof name);

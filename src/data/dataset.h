@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "data/source.h"
+#include "data/source/source.h"
 
 /* What is known about a sample. */
 enum { FV_SAMPLE_BAD = 1, FV_SAMPLE_WARNED = 2, FV_SAMPLE_TOLD = 4 };
@@ -46,9 +46,10 @@ fv_status fv_classes_map(fv_ctx *ctx, const char *what, const fv_names *have, co
  * class has two. A sample's place depends on its class mates only. */
 fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held);
 
-/* Sample i without messages in the context. `decode` NULL: the data set's own options. Any thread. */
-fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, const fv_decode_options *decode, fv_image *image,
-                           fv_decode_notes *notes, fv_image_error *error);
+/* Sample i without messages in the context. `decode` NULL: the data set's own options; `request` NULL: the whole image.
+ * Any thread. */
+fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, const fv_decode_options *decode, fv_image_request *request,
+                           fv_image *image, fv_decode_notes *notes, fv_image_error *error);
 /* Whether an error is one file's, which can be left out, rather than a reason to stop. */
 bool fv_error_is_quarantine(const fv_image_error *error);
 /* Remembers that sample i is bad. Any thread. */

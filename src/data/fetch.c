@@ -47,8 +47,20 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
                notes->warning);
 }
 
-fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image *image,
-                           fv_decode_notes *notes, fv_image_error *error)
+/* An image that is there already, whole. */
+static void answer_whole(fv_image_request *request, const fv_image *image)
+{
+    if (!request)
+        return;
+    request->full_h = image->h;
+    request->full_w = image->w;
+    request->y = request->x = 0.0;
+    request->step = 1.0;
+    request->choose(request, image->h, image->w);
+}
+
+fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
+                           fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_source *source = d->source;
     const int64_t at = d->index[i];
@@ -64,9 +76,10 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
             return FV_ERR_NO_MEMORY;
         }
         memcpy(image->data, source->pixels + at * size, (size_t)size);
+        answer_whole(request, image);
         return FV_OK;
     }
-    fv_status status = source->ops->image(source, at, decode ? decode : &d->decode, image, notes, error);
+    fv_status status = source->ops->image(source, at, decode ? decode : &d->decode, request, image, notes, error);
     if (status == FV_OK) {
         tell_damage(d, i, notes);
         tell_conversions(d, i, image, notes);

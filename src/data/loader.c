@@ -77,7 +77,7 @@ static bool load_sample(worker *w, int64_t i, float *dst, fv_image_error *error)
         image.data = (uint8_t *)source->pixels + d->index[i] * image.h * image.w * image.c;
     } else {
         fv_image_error why = {0};
-        if (fv_dataset_fetch(d, i, &l->decode, &image, NULL, &why) != FV_OK) {
+        if (fv_dataset_fetch(d, i, &l->decode, NULL, &image, NULL, &why) != FV_OK) {
             if (!fv_error_is_quarantine(&why))
                 *error = why;
             else if (fv_dataset_quarantine(d, i, &why) != FV_OK)

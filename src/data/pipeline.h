@@ -3,8 +3,8 @@
 #ifndef FV_DATA_PIPELINE_H
 #define FV_DATA_PIPELINE_H
 
-#include "data/augment.h"
-#include "data/resize.h"
+#include "data/augment/augment.h"
+#include "data/image/resize.h"
 
 typedef struct fv_applier {
     fv_pipeline pipeline;

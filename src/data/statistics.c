@@ -40,7 +40,7 @@ static fv_status add_sample(void *arg, int64_t t)
         add_pixels(&image, sum, squares);
     } else {
         fv_image_error error;
-        fv_status status = fv_dataset_fetch(s->dataset, i, NULL, &image, NULL, &error);
+        fv_status status = fv_dataset_fetch(s->dataset, i, NULL, NULL, &image, NULL, &error);
         if (status != FV_OK)
             return fv_error_is_quarantine(&error) || status == FV_ERR_DATA_TOO_LARGE ? FV_OK : status;
         add_pixels(&image, sum, squares);

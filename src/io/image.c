@@ -47,17 +47,25 @@ fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w)
     return FV_OK;
 }
 
-fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c)
+size_t fv_depth_bytes(fv_depth depth)
+{
+    static const size_t bytes[FV_DEPTH_COUNT] = {1, 2, 4};
+    return bytes[depth];
+}
+
+fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_depth depth)
 {
     int64_t bytes = 0;
-    if (fv_size_mul(h, w, &bytes) && fv_size_mul(bytes, c, &bytes))
+    if (fv_size_mul(h, w, &bytes) && fv_size_mul(bytes, c, &bytes) &&
+        fv_size_mul(bytes, (int64_t)fv_depth_bytes(depth), &bytes))
         job->image.data = fv_malloc(job->ctx, (size_t)bytes);
     if (!job->image.data)
-        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for %lld x %lld x %lld bytes",
+        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for %lld x %lld x %lld samples",
                              (long long)h, (long long)w, (long long)c);
     job->image.h = h;
     job->image.w = w;
     job->image.c = c;
+    job->image.depth = depth;
     return FV_OK;
 }
 
@@ -170,19 +178,30 @@ static fv_status decode(fv_image_job *job)
     if (!format)
         return fail_unknown(job);
     job->notes.format = format->name;
+    if (job->request)
+        job->request->full_h = 0;
     FV_TRY(format->decode(job));
-    if (job->options.ignore_exif || job->orientation <= 1)
-        return FV_OK;
-    job->notes.exif_rotated = true;
-    if (fv_image_orient(job->ctx, &job->image, job->orientation) != FV_OK)
-        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory to turn the image");
+    if (!job->options.ignore_exif && job->orientation > 1) {
+        job->notes.exif_rotated = true;
+        if (fv_image_orient(job->ctx, &job->image, job->orientation) != FV_OK)
+            return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory to turn the image");
+    }
+    fv_image_request *request = job->request;
+    if (request && request->full_h == 0) { /* the decoder did not ask: it gave everything */
+        request->full_h = job->image.h;
+        request->full_w = job->image.w;
+        request->y = request->x = 0.0;
+        request->step = 1.0;
+        request->choose(request, request->full_h, request->full_w);
+    }
     return FV_OK;
 }
 
 fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, const fv_decode_options *options,
-                                fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+                                fv_image_request *request, fv_image *image, fv_decode_notes *notes,
+                                fv_image_error *error)
 {
-    fv_image_job job = {.ctx = ctx, .data = data, .size = size, .error = error, .orientation = 1};
+    fv_image_job job = {.ctx = ctx, .data = data, .size = size, .request = request, .error = error, .orientation = 1};
     if (options)
         job.options = *options;
     if (job.options.max_pixels <= 0)
@@ -204,7 +223,7 @@ fv_status fv_image_decode(fv_ctx *ctx, const char *name, const void *data, size_
                           const fv_decode_options *options, fv_image *image, fv_decode_notes *notes)
 {
     fv_image_error error;
-    fv_status status = fv_image_decode_quiet(ctx, data, size, options, image, notes, &error);
+    fv_status status = fv_image_decode_quiet(ctx, data, size, options, NULL, image, notes, &error);
     return status == FV_OK ? FV_OK : fv_fail(ctx, status, "%s: %s", name, error.text);
 }
 
@@ -268,8 +287,8 @@ static fv_status load(fv_image_job *job, int fd, uint8_t **data)
     return FV_OK;
 }
 
-fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
-                              fv_decode_notes *notes, fv_image_error *error)
+fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options,
+                              fv_image_request *request, fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_image_job job = {.ctx = ctx, .error = error};
     uint8_t *data = NULL;
@@ -281,7 +300,7 @@ fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_opt
     if (fd >= 0)
         close(fd);
     if (status == FV_OK)
-        status = fv_image_decode_quiet(ctx, data, job.size, options, image, notes, error);
+        status = fv_image_decode_quiet(ctx, data, job.size, options, request, image, notes, error);
     fv_free(ctx, data);
     return status;
 }
@@ -291,7 +310,7 @@ fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_options *
 {
     fv_image_error error;
     fv_decode_notes own;
-    fv_status status = fv_image_read_quiet(ctx, path, options, image, &own, &error);
+    fv_status status = fv_image_read_quiet(ctx, path, options, NULL, image, &own, &error);
     if (notes)
         *notes = own;
     if (status != FV_OK)

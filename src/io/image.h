@@ -39,12 +39,28 @@ typedef struct fv_image_error {
     char text[256];
 } fv_image_error;
 
+/*
+ * A caller that needs only a part of the image, or needs it smaller, says so here: once the size is known (upright,
+ * as fv_image will have it) `choose` names the box [y0, y1) x [x0, x1) that it will use and the size h x w that it
+ * will resize the box to. The decoder may then give just that part, and at 1/2, 1/4 or 1/8 of the size where the
+ * resized result stays within one grey level; what it gave is told in the other members. A decoder that gives
+ * everything leaves them as they were set: y = x = 0, step = 1.
+ */
+typedef struct fv_image_request {
+    void (*choose)(struct fv_image_request *request, int64_t h, int64_t w);
+    double y0, x0, y1, x1; /* the box, in pixels of the whole image */
+    int64_t h, w;
+    int64_t full_h, full_w; /* size of the whole image */
+    double y, x, step;      /* the decoded image's top left corner in the whole image, and pixels per decoded pixel */
+} fv_image_request;
+
 /* One decoding: what goes in and what comes out. `image` and `notes` are zeroed, `error` is set on failure only. */
 typedef struct fv_image_job {
     fv_ctx *ctx;
     const uint8_t *data;
     size_t size;
     fv_decode_options options; /* max_pixels resolved */
+    fv_image_request *request; /* may be NULL */
     fv_image image;
     fv_decode_notes notes;
     fv_image_error *error;
@@ -70,7 +86,7 @@ fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault faul
 /* Refuses an empty image and one above max_pixels: to be called with the header's numbers, before any allocation. */
 fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w);
 /* Allocates job->image. */
-fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c);
+fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_depth depth);
 /* Remembers a decoder's warning: the first one's text is kept. */
 void fv_image_warn(fv_image_job *job, const char *text);
 
@@ -79,11 +95,13 @@ int fv_exif_orientation(const uint8_t *data, size_t size);
 /* Turns the image so that its first row is the top and its first column the left side. */
 fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation);
 
-/* As fv_image_decode and fv_image_read, telling failures in *error instead of the context. */
+/* As fv_image_decode and fv_image_read, telling failures in *error instead of the context. request may be NULL. */
 fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, const fv_decode_options *options,
-                                fv_image *image, fv_decode_notes *notes, fv_image_error *error);
-fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
-                              fv_decode_notes *notes, fv_image_error *error);
+                                fv_image_request *request, fv_image *image, fv_decode_notes *notes,
+                                fv_image_error *error);
+fv_status fv_image_read_quiet(fv_ctx *ctx, const char *path, const fv_decode_options *options,
+                              fv_image_request *request, fv_image *image, fv_decode_notes *notes,
+                              fv_image_error *error);
 /* The format that content belongs to, or that has a name; NULL when there is none. */
 const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size);
 const fv_image_format *fv_image_format_find(const char *name);

@@ -43,7 +43,7 @@ fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation)
         [6] = {true, true, false},  [7] = {true, true, true},  [8] = {true, false, true}};
     if (orientation < 2 || orientation > 8)
         return FV_OK;
-    const int64_t sh = image->h, sw = image->w, c = image->c;
+    const int64_t sh = image->h, sw = image->w, c = image->c * (int64_t)fv_depth_bytes(image->depth);
     const bool swap = how[orientation].swap;
     const int64_t h = swap ? sw : sh, w = swap ? sh : sw;
     uint8_t *data = fv_malloc(ctx, (size_t)(h * w * c));
@@ -61,6 +61,8 @@ fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation)
         }
     }
     fv_free(ctx, image->data);
-    *image = (fv_image){.data = data, .h = h, .w = w, .c = c};
+    image->data = data;
+    image->h = h;
+    image->w = w;
     return FV_OK;
 }

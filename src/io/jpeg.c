@@ -226,7 +226,7 @@ static fv_status decode_rows(jpeg_state *s)
     cinfo->out_color_space = cmyk ? JCS_CMYK : cinfo->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
     cinfo->dct_method = JDCT_ISLOW;
     const int64_t h = cinfo->image_height, w = cinfo->image_width, c = cinfo->num_components == 1 ? 1 : 3;
-    FV_TRY(fv_image_alloc(job, h, w, c));
+    FV_TRY(fv_image_alloc(job, h, w, c, FV_DEPTH_8));
     if (cmyk) {
         s->row = fv_malloc(job->ctx, (size_t)w * 4);
         if (!s->row)

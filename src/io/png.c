@@ -114,7 +114,7 @@ static fv_status decode_rows(png_state *s)
     const int64_t c = png_get_channels(s->png, s->info);
     if (png_get_rowbytes(s->png, s->info) != (size_t)(w * c))
         return fv_image_fail(job, FV_ERR_INTERNAL, FV_FAULT_NONE, -1, "PNG rows of an unexpected size");
-    FV_TRY(fv_image_alloc(job, h, w, c));
+    FV_TRY(fv_image_alloc(job, h, w, c, FV_DEPTH_8));
     memset(job->image.data, 128, (size_t)(h * w * c));
     s->rows = fv_malloc(job->ctx, (size_t)h * sizeof *s->rows);
     if (!s->rows)

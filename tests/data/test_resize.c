@@ -4,7 +4,7 @@
 
 #include <fovea/data.h>
 
-#include "data/resize.h"
+#include "data/image/resize.h"
 
 static fv_ctx *ctx;
 
@@ -165,22 +165,22 @@ static void channels(void **state)
     uint8_t grey[2] = {7, 250}, rgb[6] = {255, 0, 0, 30, 60, 90}, rgba[8] = {100, 100, 100, 0, 200, 100, 50, 128};
     float out[6];
     fv_pipeline p = pipeline_of(1, 2, 3);
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){grey, 1, 2, 1}, out), FV_OK);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = grey, .h = 1, .w = 2, .c = 1}, out), FV_OK);
     for (int i = 0; i < 6; i++)
         assert_true(out[i] == normalized(&p, grey[i / 3], i % 3));
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgb, 1, 2, 3}, out), FV_OK);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = rgb, .h = 1, .w = 2, .c = 3}, out), FV_OK);
     for (int i = 0; i < 6; i++)
         assert_true(out[i] == normalized(&p, rgb[i], i % 3));
     /* On the background (10, 200, 90): nothing of the first pixel, half of the second. */
     const int over[6] = {10, 200, 90, 105, 150, 70};
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgba, 1, 2, 4}, out), FV_OK);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = rgba, .h = 1, .w = 2, .c = 4}, out), FV_OK);
     for (int i = 0; i < 6; i++)
         assert_true(out[i] == normalized(&p, over[i], i % 3));
     p = pipeline_of(1, 2, 1);
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgb, 1, 2, 3}, out), FV_OK);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = rgb, .h = 1, .w = 2, .c = 3}, out), FV_OK);
     assert_true(out[0] == normalized(&p, 76, 0)); /* 0.299 of 255 */
     assert_true(out[1] == normalized(&p, 54, 0)); /* 8.97 + 35.22 + 10.26 */
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){rgba, 1, 2, 4}, out), FV_OK);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = rgba, .h = 1, .w = 2, .c = 4}, out), FV_OK);
     assert_true(out[0] == normalized(&p, 131, 0)); /* of (10, 200, 90) */
 }
 
@@ -216,9 +216,10 @@ static void wrong_pipelines(void **state)
     (void)state;
     float out[64];
     uint8_t grey[4] = {0};
-    const fv_image image = {grey, 2, 2, 1};
+    const fv_image image = {.data = grey, .h = 2, .w = 2, .c = 1};
     fv_pipeline p = pipeline_of(2, 2, 1);
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){grey, 2, 1, 2}, out), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = grey, .h = 2, .w = 1, .c = 2}, out),
+                     FV_ERR_ARGUMENT);
     p.c = 2;
     assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
     p = pipeline_of(2, 2, 1);
@@ -235,7 +236,8 @@ static void wrong_pipelines(void **state)
 static fv_status apply_once(fv_ctx *own, void *arg)
 {
     static float out[9 * 9];
-    return fv_pipeline_apply(own, arg, &(fv_image){(uint8_t[300]){0}, 10, 10, 3}, out);
+    static uint8_t pixels[300];
+    return fv_pipeline_apply(own, arg, &(fv_image){.data = pixels, .h = 10, .w = 10, .c = 3}, out);
 }
 
 static void allocation_failures(void **state)

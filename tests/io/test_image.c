@@ -70,7 +70,7 @@ static fv_status try_decode(planted file, const fv_decode_options *options, fv_i
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_image image;
     *error = (fv_image_error){.byte = -2};
-    fv_status status = fv_image_decode_quiet(ctx, file.data, file.size, options, &image, notes, error);
+    fv_status status = fv_image_decode_quiet(ctx, file.data, file.size, options, NULL, &image, notes, error);
     fv_image_free(ctx, &image);
     int64_t now = -1;
     fv_ctx_memory(ctx, &now, NULL);

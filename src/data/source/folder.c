@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "data/folder_scan.h"
+#include "data/source/folder_scan.h"
 
 typedef struct folder_source {
     fv_source base;
@@ -72,8 +72,8 @@ static int64_t folder_bytes(const fv_source *base, int64_t i)
     return ((const folder_source *)base)->scan.files[i].bytes;
 }
 
-static fv_status folder_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image *image,
-                              fv_decode_notes *notes, fv_image_error *error)
+static fv_status folder_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                              fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     const folder_source *s = (const folder_source *)base;
     char *path = fv_path_join(base->ctx, s->root, s->scan.files[i].path);
@@ -82,7 +82,7 @@ static fv_status folder_image(fv_source *base, int64_t i, const fv_decode_option
         *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for a path"};
         return FV_ERR_NO_MEMORY;
     }
-    fv_status status = fv_image_read_quiet(base->ctx, path, options, image, notes, error);
+    fv_status status = fv_image_read_quiet(base->ctx, path, options, request, image, notes, error);
     fv_free(base->ctx, path);
     return status;
 }

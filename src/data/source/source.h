@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where samples come from. A kind of source is one file with one `fv_source_type` and one row in source.c: whether a
+ * Where samples come from. A kind of source is one file with one `fv_source_type` and one row in sources.def: whether a
  * folder is of that kind, which splits it has, and opening a split as {count, labels, names, images}.
  */
 #ifndef FV_DATA_SOURCE_H
@@ -29,8 +29,8 @@ typedef struct fv_source_ops {
     uint64_t (*key)(const fv_source *source, int64_t i);
     int64_t (*bytes)(const fv_source *source, int64_t i);
     /* Decodes a sample. Any thread. NULL when `pixels` has them all. */
-    fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image *image,
-                       fv_decode_notes *notes, fv_image_error *error);
+    fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                       fv_image *image, fv_decode_notes *notes, fv_image_error *error);
 } fv_source_ops;
 
 /* One split, opened. Types put their own members behind this one. */
@@ -56,7 +56,9 @@ typedef struct fv_source_type {
                       fv_source **source);
 } fv_source_type;
 
-extern const fv_source_type fv_source_idx, fv_source_cifar, fv_source_folder;
+#define FV_SOURCE(name) extern const fv_source_type fv_source_##name;
+#include "data/source/sources.def"
+#undef FV_SOURCE
 
 /* The kind of source at path: NOT_FOUND, DATA_EMPTY. */
 fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type);

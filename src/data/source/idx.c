@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/source.h"
+#include "data/source/source.h"
 
 typedef struct idx_source {
     fv_source base;

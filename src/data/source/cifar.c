@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/source.h"
+#include "data/source/source.h"
 
 #define SIDE   32
 #define PIXELS (SIDE * SIDE)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/ctx.h"
-#include "data/resize.h"
+#include "data/image/resize.h"
 
 #define WEIGHT_BITS 22
 #define BLOCK       64 /* columns of a vertical pass whose sums stay in registers and L1 */

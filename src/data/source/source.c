@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of sources, and what they share. */
-#include "data/source.h"
+#include "data/source/source.h"
 
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 
-static const fv_source_type *const types[] = {&fv_source_idx, &fv_source_cifar, &fv_source_folder};
+static const fv_source_type *const types[] = {
+#define FV_SOURCE(name) &fv_source_##name,
+#include "data/source/sources.def"
+#undef FV_SOURCE
+};
 
 static const struct {
     const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/augment.h"
+#include "data/augment/augment.h"
 
 #include "base/random.h"
 

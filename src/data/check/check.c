@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/dataset.h"
-#include "data/folder_scan.h"
+#include "data/source/folder_scan.h"
 
 struct fv_check_report {
     fv_ctx *ctx;
@@ -78,7 +78,7 @@ static fv_status look_at(void *arg, int64_t i)
     char *path = fv_path_join(ctx, s->root, s->scan.files[i].path);
     if (!path)
         return FV_ERR_NO_MEMORY;
-    f->status = fv_image_read_quiet(ctx, path, &s->options->decode, &image, &f->notes, &error);
+    f->status = fv_image_read_quiet(ctx, path, &s->options->decode, NULL, &image, &f->notes, &error);
     if (f->status == FV_OK) {
         f->h = image.h;
         f->w = image.w;

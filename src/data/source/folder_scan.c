@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/folder_scan.h"
+#include "data/source/folder_scan.h"
 
 #include <string.h>
 #include <strings.h>

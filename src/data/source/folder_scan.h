@@ -3,7 +3,7 @@
 #ifndef FV_DATA_FOLDER_SCAN_H
 #define FV_DATA_FOLDER_SCAN_H
 
-#include "data/source.h"
+#include "data/source/source.h"
 
 typedef enum fv_folder_oddity {
     FV_ODD_HIDDEN,      /* hidden or system file: skipped */
