@@ -112,6 +112,22 @@ FV_INLINE void igemm_steps(const float *const p[MR], int64_t c, const float *b, 
     }
 }
 
+/* Lines of dst are far when their turn comes, and few stores can wait for them: they are fetched a tile before. */
+FV_INLINE void igemm_fetch(const igemm_tile *x, int64_t row, const int rows, const int vectors)
+{
+    const fv_igemm *g = x->g;
+    FV_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const int64_t at = igemm_dst_row(g, row + i) + x->col;
+        FV_UNROLL
+        for (int j = 0; j < vectors * VF; j += 16) {
+            __builtin_prefetch(g->dst + at + j, 1);
+            if (g->add)
+                __builtin_prefetch(g->add + at + j);
+        }
+    }
+}
+
 FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vectors)
 {
     const fv_igemm *g = x->g;
@@ -120,6 +136,9 @@ FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vec
     const float *p[MR];
     vf acc[MR][NV];
     igemm_start(x, acc, rows, vectors);
+    if (x->row == 0)
+        igemm_fetch(x, 0, rows, vectors);
+    igemm_fetch(x, x->row + 2 * rows <= g->m ? x->row + rows : g->m - rows, rows, vectors);
     FV_UNROLL
     for (int i = 0; i < rows; i++)
         p[i] = g->a + igemm_a_row(g, x->row + i);
