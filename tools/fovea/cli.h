@@ -90,6 +90,8 @@ bool option_changed(const char *name, const cli *c);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
 char *options_yaml(const verb *v, const cli *c);
 void options_help(const verb *v, FILE *out);
+/* Only those of some verbs (a mask) whose name stands in `names`, a space on both sides of each; NULL: all. */
+void options_help_some(unsigned verbs_mask, const char *names, FILE *out);
 /* Columns of help pages; and `text`, the cursor at column `indent`, broken between words before `width`, and ended. */
 int help_width(void);
 void help_wrap(FILE *out, const char *text, int indent, int width);

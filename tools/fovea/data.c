@@ -1,133 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fovea data: make and check. */
-#include <jansson.h>
+/* fovea data: the table of its actions. */
+#include "data.h"
+
 #include <string.h>
 
-#include "cli.h"
-#include "show.h"
+#include "options.h"
 
-static int data_make(cli *c, fv_ctx *ctx)
+/* What every action looks at. */
+#define COMMON " quiet verbose threads "
+/* How files are read. */
+#define DECODING " max-pixels ignore-exif salvage "
+
+const data_action data_actions[] = {
+    {"make", "draw a data set", "digits --output DIR [--train N] [--test N] [--seed N]",
+     "Draws distorted stroke digits, 28 x 28 pixels, and writes them as four IDX files. A pure function of the seed.\n",
+     COMMON " output train test seed ", "  fovea data make digits --output digits --train 500 --test 100\n", data_make},
+    {"check", "decode everything and list what is wrong", "PATH [options]",
+     "Decodes every image, looks at folders, classes and labels, and lists each finding with its verdict: reject (the "
+     "run would not start), quarantine (the file is left out), warn, convert (used, but not as it is stored).\n"
+     "Exit code 3 when something is to be rejected, or when a larger share than --max-bad cannot be used.\n",
+     COMMON DECODING " data json allow-extra allow-empty max-bad ",
+     "  fovea data check photos\n  fovea data check photos --json\n", data_check},
+    {0},
+};
+
+const data_action *data_action_find(const char *name)
 {
-    if (!c->positional[1] || strcmp(c->positional[1], "digits") != 0)
-        return complain(FV_ERR_USAGE, "write `fovea data make digits --output DIR`",
-                        "fovea data make: %s%s%s; the data set that can be drawn is digits",
-                        c->positional[1] ? "there is no '" : "make what?", c->positional[1] ? c->positional[1] : "",
-                        c->positional[1] ? "'" : "");
-    if (!c->output)
-        return complain(FV_ERR_USAGE, NULL, "fovea data make digits: --output DIR is missing");
-    fv_status status = fv_make_digits(ctx, c->output, c->train_count, c->test_count, (uint64_t)c->seed);
-    if (status != FV_OK)
-        return report(ctx, status);
-    note("%s: %lld training and %lld test digits, 28 x 28, seed %lld", c->output, (long long)c->train_count,
-         (long long)c->test_count, (long long)c->seed);
-    return 0;
+    for (const data_action *a = data_actions; name && a->name; a++)
+        if (strcmp(a->name, name) == 0)
+            return a;
+    return NULL;
 }
 
-static const char *const verdicts[] = {"reject", "quarantine", "warn", "convert"};
-
-static void print_json(const fv_check_report *r, int64_t images, int64_t classes)
+static bool takes(const data_action *a, const char *name)
 {
-    json_t *root =
-        json_pack("{s:I, s:I, s:[]}", "images", (json_int_t)images, "classes", (json_int_t)classes, "findings");
-    json_t *list = json_object_get(root, "findings");
-    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
-        const fv_finding *f = fv_check_report_row(r, i);
-        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:o}", "fault", f->fault, "file", show_json(f->file),
-                                              "verdict", verdicts[f->verdict], "detail", show_json(f->detail)));
-    }
-    json_dumpf(root, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(root);
+    char word[64];
+    snprintf(word, sizeof word, " %s ", name);
+    return strstr(a->options, word) != NULL;
 }
 
-/* How many findings of the kind of row i come before it: same fault, same words before the parenthesis. */
-static int64_t earlier_ones(const fv_check_report *r, int64_t i, int64_t limit)
+void data_action_help(const data_action *a)
 {
-    const fv_finding *f = fv_check_report_row(r, i);
-    size_t n = strcspn(f->detail, "(");
-    int64_t count = 0;
-    for (int64_t k = i - 1; k >= 0 && count < limit; k--) {
-        const fv_finding *g = fv_check_report_row(r, k);
-        count += g->fault == f->fault && g->verdict == f->verdict && strncmp(g->detail, f->detail, n) == 0;
-    }
-    return count;
-}
-
-/* The findings; of each kind the first few, unless all are asked for. */
-static void print_findings(const cli *c, const fv_check_report *r)
-{
-    enum { SHOWN = 5 };
-    int64_t more = 0;
-    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
-        const fv_finding *f = fv_check_report_row(r, i);
-        if (!c->verbose && earlier_ones(r, i, SHOWN) == SHOWN) {
-            more++;
-            continue;
-        }
-        printf("%-10s ", verdicts[f->verdict]);
-        show_text(stdout, f->file);
-        fputs(": ", stdout);
-        show_text(stdout, f->detail);
+    char text[1024];
+    printf("fovea data %s: %s\n\nUsage: fovea data %s %s\n\n", a->name, a->summary, a->name, a->usage);
+    for (const char *p = a->text; *p; p += strcspn(p, "\n") + 1) {
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(p, "\n"), p);
+        help_wrap(stdout, text, 0, help_width());
         putchar('\n');
     }
-    if (more)
-        printf("and %lld more like these (--verbose lists all)\n", (long long)more);
+    options_help_some(V_DATA, a->options, stdout);
+    printf("\nExamples:\n%s", a->examples);
 }
 
-static int data_check(cli *c, fv_ctx *ctx)
+const char *data_path(const cli *c, const char *action)
 {
     const char *path = c->data ? c->data : c->positional[1];
-    fv_check_report *r = NULL;
-    fv_dataset_options o = {.allow_extra = c->allow_extra,
-                            .allow_empty = c->allow_empty,
-                            .max_bad = c->max_bad,
-                            .decode = {c->max_pixels, c->ignore_exif, c->salvage}};
-    if (!path)
-        return complain(FV_ERR_USAGE, NULL, "fovea data check: which data? give a PATH");
-    fv_status status = fv_dataset_check(ctx, path, &o, &r);
-    if (status != FV_OK)
-        return report(ctx, status);
-    int64_t images, classes, counts[4] = {0};
-    fv_check_report_totals(r, &images, &classes);
-    for (int64_t i = 0; i < fv_check_report_count(r); i++)
-        counts[fv_check_report_row(r, i)->verdict]++;
-    if (c->json) {
-        print_json(r, images, classes);
-    } else {
-        fputs(fv_check_report_text(r), stdout);
-        print_findings(c, r);
-        printf("%lld images, %lld classes; %lld to reject, %lld to quarantine, %lld warnings, %lld converted\n",
-               (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
-               (long long)counts[3]);
+    if (c->data && c->positional[1])
+        path = complain(FV_ERR_CONFLICT, NULL, "fovea data %s: both --data %s and %s; give one", action, c->data,
+                        c->positional[1])
+                   ? NULL
+                   : path;
+    else if (!path)
+        complain(FV_ERR_USAGE, NULL, "fovea data %s: which data? give a PATH", action);
+    return path;
+}
+
+static int no_action(const char *name)
+{
+    const char *names[16];
+    char list[256] = "";
+    int n = 0;
+    for (const data_action *a = data_actions; a->name; a++) {
+        names[n++] = a->name;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", n > 1 ? ", " : "", a->name);
     }
-    fv_check_report_destroy(&r);
-    int64_t bad = counts[FV_VERDICT_QUARANTINE];
-    if ((double)bad > c->max_bad * (double)images)
-        return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
-                        "%s: %lld of %lld files cannot be used, more than the share of %g allowed", path,
-                        (long long)bad, (long long)images, c->max_bad);
-    return counts[FV_VERDICT_REJECT] ? 3 : 0;
+    names[n] = NULL;
+    const char *near = name ? fv_nearest(name, names) : NULL;
+    return complain(FV_ERR_USAGE, "see `fovea help data`", "fovea data: %s%s%s; the actions are %s%s%s%s",
+                    name ? "there is no '" : "do what?", name ? name : "", name ? "'" : "", list,
+                    near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 int verb_data(cli *c)
 {
-    static const struct {
-        const char *name;
-        int (*run)(cli *c, fv_ctx *ctx);
-    } actions[] = {{"make", data_make}, {"check", data_check}};
+    const data_action *a = data_action_find(c->positional[0]);
+    if (!a)
+        return no_action(c->positional[0]);
+    for (int i = 0; i < n_options; i++)
+        if ((options[i].verbs & V_DATA) && option_given(options[i].name) && !takes(a, options[i].name))
+            return complain(FV_ERR_CONFLICT, "drop it; `fovea help data` lists the options of each action",
+                            "fovea data %s: --%s has no effect here", a->name, options[i].name);
     fv_ctx *ctx;
-    for (size_t i = 0; i < 2; i++) {
-        if (!c->positional[0] || strcmp(actions[i].name, c->positional[0]) != 0)
-            continue;
-        fv_status status = context_open(c, &ctx);
-        if (status != FV_OK)
-            return fv_status_exit_code(status);
-        int code = actions[i].run(c, ctx);
-        fv_ctx_destroy(&ctx);
-        return code;
-    }
-    return complain(FV_ERR_USAGE, "see `fovea help data`",
-                    "fovea data: %s%s%s; the actions are `make digits` and `check PATH`",
-                    c->positional[0] ? "there is no '" : "do what?", c->positional[0] ? c->positional[0] : "",
-                    c->positional[0] ? "'" : "");
+    fv_status status = context_open(c, &ctx);
+    if (status != FV_OK)
+        return fv_status_exit_code(status);
+    int code = a->run(c, ctx);
+    fv_ctx_destroy(&ctx);
+    return code;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "data.h"
 
 static const struct {
     const char *name, *text;
@@ -69,6 +70,8 @@ static int help_all(void)
 static int help_verb(const verb *v)
 {
     printf("fovea %s: %s\n\nUsage: fovea %s %s\n\n", v->name, v->summary, v->name, v->usage);
+    for (const data_action *a = data_actions; v->mask == V_DATA && a->name; a++)
+        printf("  %-6s %s (`fovea help data %s`)\n%s", a->name, a->summary, a->name, a[1].name ? "" : "\n");
     options_help(v, stdout);
     printf("\nExamples:\n%s", v->examples);
     if (v->mask == V_TRAIN || v->mask == V_INFO) {
@@ -92,6 +95,14 @@ int verb_help(cli *c)
     if (strcmp(word, "codes") == 0) {
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
             printf("E%-6d %s\n", -(int)codes[i].status, fv_status_text(codes[i].status));
+        return 0;
+    }
+    if (c->positional[1]) {
+        const data_action *a = strcmp(word, "data") == 0 ? data_action_find(c->positional[1]) : NULL;
+        if (!a)
+            return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help data` lists its actions", "no help on '%s %s'", word,
+                            c->positional[1]);
+        data_action_help(a);
         return 0;
     }
     for (const verb *v = verbs; v->name; v++)

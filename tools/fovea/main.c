@@ -26,15 +26,15 @@ const verb verbs[] = {
      V_PREDICT, 1, verb_predict},
     {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
      "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
-    {"data", NULL, "make or check data", "make digits --output DIR | check PATH [options]",
+    {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff runs/train/exp runs/train/exp2\n", V_RUNS, 3, verb_runs},
     {"doctor", "checks", "processor, threads, memory, library versions", "[--json]", "  fovea doctor\n", V_DOCTOR, 0,
      verb_doctor},
     {"version", NULL, "the version", "", "  fovea version\n", V_VERSION, 0, verb_version},
-    {"help", NULL, "help on a verb, a message code (E3002) or a topic", "[VERB | CODE | data | config]",
-     "  fovea help train\n  fovea help E3002\n", V_HELP, 1, verb_help},
+    {"help", NULL, "help on a verb, a message code (E3002) or a topic", "[VERB | CODE | data [ACTION] | config]",
+     "  fovea help train\n  fovea help data check\n  fovea help E3002\n", V_HELP, 2, verb_help},
     {0},
 };
 

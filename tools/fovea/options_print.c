@@ -150,12 +150,18 @@ void help_wrap(FILE *out, const char *text, int indent, int width)
 
 void options_help(const verb *v, FILE *out)
 {
+    options_help_some(v->mask, NULL, out);
+}
+
+void options_help_some(unsigned verbs_mask, const char *names_wanted, FILE *out)
+{
     enum { INDENT = 34 };
     int width = help_width();
     for (int i = 0; i < n_options; i++) {
         const option *o = &options[i];
-        char left[64], letter[8] = "    ", text[1024];
-        if (!(o->verbs & v->mask))
+        char left[64], letter[8] = "    ", text[1024], word[64];
+        snprintf(word, sizeof word, " %s ", o->name);
+        if (!(o->verbs & verbs_mask) || (names_wanted && !strstr(names_wanted, word)))
             continue;
         if (o->letter)
             snprintf(letter, sizeof letter, "-%c, ", o->letter);

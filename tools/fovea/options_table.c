@@ -13,7 +13,7 @@ static const char *const init_names[] = {"default",      "xavier_uniform", "xavi
 
 const option options[] = {
     /* what */
-    {"data", "data-dir,data-path", 0, TEXT, AT(data), V_TRAIN | V_EVAL | V_PREDICT, "PATH", NULL, 0, 0, NULL,
+    {"data", "data-dir,data-path", 0, TEXT, AT(data), ALL_DATA, "PATH", NULL, 0, 0, NULL,
      "folder of classes, IDX folder or CIFAR binary folder"},
     {"model", NULL, 'm', TEXT, AT(model), V_TRAIN | V_EVAL | V_PREDICT | V_INFO, "NAME|FILE", "auto", 0, 0, NULL,
      "zoo architecture, architecture file (.yaml) or model file (.safetensors)"},

@@ -65,6 +65,14 @@ use_examples_of_the_help() {
             code 0 "$FOVEA" "$@"
         done <examples
     done
+    for action in $("$FOVEA" help data | sed -n 's/.*`fovea help data \([a-z]*\)`.*/\1/p'); do
+        "$FOVEA" help data $action | sed -n '/^Examples:/,/^$/s/^  fovea //p' >examples
+        [ -s examples ] || die "no examples for data $action"
+        while read -r line; do
+            set -- $line
+            code 0 "$FOVEA" "$@"
+        done <examples
+    done
     "$FOVEA" train --data "$photos" --model lenet --epochs 1 --quiet --experiment p >/dev/null
     code 0 "$FOVEA" predict --model runs/train/p/weights/best.safetensors --data "$photos" --split val --limit 25 --sheet sheet.png
     [ "$(head -c 4 sheet.png | tail -c 3)" = PNG ] || die "the sheet is no PNG"
@@ -189,7 +197,9 @@ use_data_make() {
     prints "80 images, 10 classes"
     fails 2 E2001 "no 'cats'" "digits" -- "$FOVEA" data make cats --output a
     fails 2 E2001 "--output DIR" -- "$FOVEA" data make digits
-    fails 2 E2001 "make digits" check -- "$FOVEA" data
+    fails 2 E2001 "the actions are make, check" -- "$FOVEA" data
+    fails 2 E2001 "did you mean check?" -- "$FOVEA" data chekc a
+    fails 2 E2004 "--seed has no effect" -- "$FOVEA" data check a --seed 1
     fails 2 E2001 "which data" -- "$FOVEA" data check
     echo text >file
     fails 9 E9001 "file" -- "$FOVEA" data make digits --output file

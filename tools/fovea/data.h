@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actions of `fovea data`: a row in data.c each, with the page that `fovea help data ACTION` shows. */
+#ifndef FOVEA_DATA_ACTIONS_H
+#define FOVEA_DATA_ACTIONS_H
+
+#include "cli.h"
+
+typedef struct data_action {
+    const char *name;
+    const char *summary;  /* one line */
+    const char *usage;    /* behind "fovea data NAME" */
+    const char *text;     /* paragraphs separated by newlines: what it does */
+    const char *options;  /* names of the options it looks at, a space on both sides of each; others are refused */
+    const char *examples; /* lines */
+    int (*run)(cli *c, fv_ctx *ctx);
+} data_action;
+
+extern const data_action data_actions[]; /* ends with a NULL name */
+const data_action *data_action_find(const char *name);
+void data_action_help(const data_action *a);
+/* The data set an action is about: its bare word or --data; NULL after a message. */
+const char *data_path(const cli *c, const char *action);
+
+int data_make(cli *c, fv_ctx *ctx);
+int data_check(cli *c, fv_ctx *ctx);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea data make: draw a data set. */
+#include <string.h>
+
+#include "data.h"
+
+int data_make(cli *c, fv_ctx *ctx)
+{
+    if (!c->positional[1] || strcmp(c->positional[1], "digits") != 0)
+        return complain(FV_ERR_USAGE, "write `fovea data make digits --output DIR`",
+                        "fovea data make: %s%s%s; the data set that can be drawn is digits",
+                        c->positional[1] ? "there is no '" : "make what?", c->positional[1] ? c->positional[1] : "",
+                        c->positional[1] ? "'" : "");
+    if (!c->output)
+        return complain(FV_ERR_USAGE, NULL, "fovea data make digits: --output DIR is missing");
+    fv_status status = fv_make_digits(ctx, c->output, c->train_count, c->test_count, (uint64_t)c->seed);
+    if (status != FV_OK)
+        return report(ctx, status);
+    note("%s: %lld training and %lld test digits, 28 x 28, seed %lld", c->output, (long long)c->train_count,
+         (long long)c->test_count, (long long)c->seed);
+    return 0;
+}
