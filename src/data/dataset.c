@@ -52,24 +52,62 @@ static fv_status find_origin(fv_ctx *ctx, const fv_source_type *type, const char
     return fail_no_split(ctx, type, path, split);
 }
 
+/* Allocates what is known of each sample. */
+static fv_status alloc_samples(fv_dataset *d)
+{
+    const fv_source *source = d->source;
+    const size_t n = (size_t)source->count;
+    int64_t numbers = 0;
+    if (source->targets && !fv_size_mul(source->count, d->classes.count, &numbers))
+        return fv_fail_memory(d->ctx, SIZE_MAX, "targets");
+    d->index = fv_malloc(d->ctx, n * sizeof *d->index);
+    d->labels = fv_malloc(d->ctx, n * sizeof *d->labels);
+    d->state = fv_calloc(d->ctx, n, sizeof *d->state);
+    d->targets = source->targets ? fv_calloc(d->ctx, (size_t)numbers, sizeof *d->targets) : NULL;
+    d->weights = source->weights ? fv_malloc(d->ctx, n * sizeof *d->weights) : NULL;
+    d->groups = source->groups ? fv_malloc(d->ctx, n * sizeof *d->groups) : NULL;
+    return d->index && d->labels && d->state && (d->targets || !source->targets) && (d->weights || !source->weights) &&
+                   (d->groups || !source->groups)
+               ? FV_OK
+               : FV_ERR_NO_MEMORY;
+}
+
+/* Sample n of the data set is sample i of the source: targets under the data set's numbering. Returns the label: MULTI
+ * the first class that it has. */
+static int64_t take_targets(fv_dataset *d, int64_t n, int64_t i, const int64_t *map)
+{
+    const fv_source *source = d->source;
+    float *to = d->targets + n * d->classes.count;
+    const float *from = source->targets + i * source->classes.count;
+    int64_t label = -1;
+    for (int64_t k = 0; k < source->classes.count; k++) {
+        if (map[k] < 0)
+            continue;
+        to[map[k]] = from[k];
+        if (from[k] != 0.0f && (label < 0 || map[k] < label))
+            label = map[k];
+    }
+    return source->kind == FV_LABEL_MULTI && label >= 0 ? label : 0;
+}
+
 /* Fills index and labels with the samples that belong. */
 static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t *map, const bool *held)
 {
     const fv_source *source = d->source;
     int64_t n = 0, dropped = 0;
-    d->index = fv_malloc(d->ctx, (size_t)source->count * sizeof *d->index);
-    d->labels = fv_malloc(d->ctx, (size_t)source->count * sizeof *d->labels);
-    d->state = fv_calloc(d->ctx, (size_t)source->count, sizeof *d->state);
-    if (!d->index || !d->labels || !d->state)
-        return FV_ERR_NO_MEMORY;
+    FV_TRY(alloc_samples(d));
     for (int64_t i = 0; i < source->count; i++) {
         if (held && held[i] != from->want_held)
             continue;
-        const int64_t label = map[source->labels[i]];
+        const int64_t label = source->targets ? take_targets(d, n, i, map) : map[source->labels[i]];
         if (label < 0) {
             dropped++;
             continue;
         }
+        if (d->weights)
+            d->weights[n] = source->weights[i];
+        if (d->groups)
+            d->groups[n] = source->groups[i];
         d->index[n] = i;
         d->labels[n++] = (int32_t)label;
     }
@@ -80,6 +118,18 @@ static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t
     if (n == 0)
         return fv_fail(d->ctx, FV_ERR_DATA_EMPTY, "%s: no samples left in split '%s'", d->path,
                        from->want_held ? "val" : fv_split_name(from->split));
+    return FV_OK;
+}
+
+/* Numbers to predict must all be there, under the names wanted. */
+static fv_status check_targets(const fv_dataset *d)
+{
+    const fv_source *source = d->source;
+    for (int64_t k = 0; source->kind == FV_LABEL_VALUES && k < d->classes.count; k++) {
+        if (fv_names_find(&source->classes, d->classes.name[k]) < 0)
+            return fv_fail(d->ctx, FV_ERR_DATA_CLASSES, "%s: no target '%s' here, one of %lld wanted", d->path,
+                           d->classes.name[k], (long long)d->classes.count);
+    }
     return FV_OK;
 }
 
@@ -95,6 +145,8 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
     fv_status status = map ? fv_str_status(&what) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = fv_classes_map(d->ctx, fv_str_get(&what), &source->classes, &d->classes, options->allow_extra, map);
+    if (status == FV_OK)
+        status = check_targets(d);
     if (status == FV_OK && from->hold_out) {
         held = fv_malloc(d->ctx, (size_t)source->count * sizeof *held);
         status = held ? fv_split_hold_out(source, options->val_split, options->seed, held) : FV_ERR_NO_MEMORY;
@@ -105,6 +157,23 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
     fv_free(d->ctx, map);
     fv_free(d->ctx, held);
     return status;
+}
+
+fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind)
+{
+    static const char *const words[FV_LABEL_COUNT + 1] = {"class", "multi-label", "regression", NULL};
+    *kind = FV_LABEL_COUNT;
+    if (!task)
+        return FV_OK;
+    for (int k = 0; k < FV_LABEL_COUNT; k++) {
+        if (strcmp(task, words[k]) == 0)
+            *kind = (fv_label_kind)k;
+    }
+    const char *near = fv_text_nearest(task, words);
+    return *kind < FV_LABEL_COUNT
+               ? FV_OK
+               : fv_fail(ctx, FV_ERR_VALUE, "task '%s': expected class, multi-label or regression%s%s%s", task,
+                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_split *split)
@@ -123,7 +192,7 @@ static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_spli
         return fv_fail(ctx, FV_ERR_VALUE, "max_bad %g: expected 0 to 1", o->max_bad);
     if (o->classes && o->n_classes < 1)
         return fv_fail(ctx, FV_ERR_VALUE, "n_classes %lld: expected at least 1", (long long)o->n_classes);
-    return FV_OK;
+    return fv_task_parse(ctx, o->task, &(fv_label_kind){0});
 }
 
 static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options *options)
@@ -172,6 +241,9 @@ void fv_dataset_destroy(fv_dataset **dataset)
     fv_source_destroy(&d->source);
     fv_free(d->ctx, d->index);
     fv_free(d->ctx, d->labels);
+    fv_free(d->ctx, d->targets);
+    fv_free(d->ctx, d->weights);
+    fv_free(d->ctx, d->groups);
     fv_free(d->ctx, (void *)d->state);
     fv_free(d->ctx, d->rows);
     fv_arena_destroy(&d->arena);
@@ -222,6 +294,28 @@ int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i)
     return i >= 0 && i < dataset->count ? dataset->labels[i] : -1;
 }
 
+fv_label_kind fv_dataset_label_kind(const fv_dataset *dataset)
+{
+    return dataset->source->kind;
+}
+
+const float *fv_dataset_targets(const fv_dataset *dataset, int64_t i)
+{
+    return dataset->targets && i >= 0 && i < dataset->count ? dataset->targets + i * dataset->classes.count : NULL;
+}
+
+float fv_dataset_weight(const fv_dataset *dataset, int64_t i)
+{
+    if (i < 0 || i >= dataset->count)
+        return 0.0f;
+    return dataset->weights ? dataset->weights[i] : 1.0f;
+}
+
+uint64_t fv_dataset_group(const fv_dataset *dataset, int64_t i)
+{
+    return dataset->groups && i >= 0 && i < dataset->count ? dataset->groups[i] : 0;
+}
+
 void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *text, size_t size)
 {
     if (size == 0)
@@ -258,6 +352,10 @@ void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65])
             snprintf(line, sizeof line, "%s%c%lld %d\n", name, 0,
                      (long long)dataset->source->ops->bytes(dataset->source, dataset->index[i]), dataset->labels[i]);
         fv_sha256_update(&hash, line, (size_t)n);
+        if (dataset->targets)
+            fv_sha256_update(&hash, fv_dataset_targets(dataset, i), (size_t)dataset->classes.count * sizeof(float));
+        if (dataset->weights)
+            fv_sha256_update(&hash, &dataset->weights[i], sizeof(float));
     }
     for (int64_t i = 0; i < dataset->classes.count; i++)
         fv_sha256_update(&hash, dataset->classes.name[i], strlen(dataset->classes.name[i]) + 1);

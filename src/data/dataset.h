@@ -23,8 +23,11 @@ struct fv_dataset {
     fv_source *source;
     const char *path;
     int64_t count;
-    int64_t *index;  /* sample -> sample of the source */
-    int32_t *labels; /* numbered by `classes` */
+    int64_t *index;   /* sample -> sample of the source */
+    int32_t *labels;  /* numbered by `classes` */
+    float *targets;   /* count x classes, NULL for labels that are classes */
+    float *weights;   /* NULL: 1 */
+    uint64_t *groups; /* NULL: none */
     fv_names classes;
     fv_decode_options decode;
     double max_bad;
@@ -50,6 +53,10 @@ fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed
  * Any thread. */
 fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error);
+/* The same without a copy, for data whose pixels lie in memory as they are: *viewed tells whether they do, and only
+ * then *image is set; its pixels are the data set's and must not be written to or freed. A record whose checksum is
+ * wrong fails like a file that cannot be decoded. Any thread. */
+fv_status fv_dataset_view(fv_dataset *dataset, int64_t i, fv_image *image, bool *viewed, fv_image_error *error);
 /* Whether an error is one file's, which can be left out, rather than a reason to stop. */
 bool fv_error_is_quarantine(const fv_image_error *error);
 /* Remembers that sample i is bad. Any thread. */

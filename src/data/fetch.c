@@ -59,27 +59,52 @@ static void answer_whole(fv_image_request *request, const fv_image *image)
     request->choose(request, image->h, image->w);
 }
 
+fv_status fv_dataset_view(fv_dataset *d, int64_t i, fv_image *image, bool *viewed, fv_image_error *error)
+{
+    fv_source *source = d->source;
+    *viewed = source->pixels || source->ops->view;
+    if (source->ops->view)
+        return source->ops->view(source, d->index[i], image, error);
+    if (source->pixels)
+        *image = (fv_image){.data = (uint8_t *)source->pixels +
+                                    d->index[i] * source->h * source->w * source->c, /* not written to */
+                            .h = source->h,
+                            .w = source->w,
+                            .c = source->c};
+    return FV_OK;
+}
+
+static fv_status copy_image(fv_ctx *ctx, const fv_image *from, fv_image *image, fv_image_error *error)
+{
+    const size_t size = (size_t)(from->h * from->w * from->c) * fv_depth_bytes(from->depth);
+    *image = *from;
+    image->data = fv_malloc(ctx, size);
+    if (!image->data) {
+        *image = (fv_image){0};
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    }
+    memcpy(image->data, from->data, size);
+    return FV_OK;
+}
+
 fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_source *source = d->source;
-    const int64_t at = d->index[i];
+    fv_image there = {0};
+    bool viewed = false;
     fv_decode_notes own = {.bad_byte = -1};
     notes = notes ? notes : &own;
-    if (source->pixels) {
-        const int64_t size = source->h * source->w * source->c;
+    *image = (fv_image){0};
+    FV_TRY(fv_dataset_view(d, i, &there, &viewed, error));
+    if (viewed) {
         *notes = own;
-        *image = (fv_image){.data = fv_malloc(d->ctx, (size_t)size), .h = source->h, .w = source->w, .c = source->c};
-        if (!image->data) {
-            *image = (fv_image){0};
-            *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for an image"};
-            return FV_ERR_NO_MEMORY;
-        }
-        memcpy(image->data, source->pixels + at * size, (size_t)size);
+        FV_TRY(copy_image(d->ctx, &there, image, error));
         answer_whole(request, image);
         return FV_OK;
     }
-    fv_status status = source->ops->image(source, at, decode ? decode : &d->decode, request, image, notes, error);
+    fv_status status =
+        source->ops->image(source, d->index[i], decode ? decode : &d->decode, request, image, notes, error);
     if (status == FV_OK) {
         tell_damage(d, i, notes);
         tell_conversions(d, i, image, notes);

@@ -234,7 +234,7 @@ static void no_data_here(void **state)
     expect("train", FV_ERR_DATA_EMPTY, "no data set here: found 0 entries");
     fv_test_write_text(fv_test_path(dir, "file"), "x");
     assert_int_equal(fv_dataset_open(ctx, fv_test_path(dir, "file"), NULL, &d), FV_ERR_DATA);
-    assert_non_null(strstr(fv_ctx_error(ctx), "a file, expected the folder"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "a file that is no data set: it looks like text"));
 }
 
 /* The part held out of a split without files of its own: by class, seeded, and disjoint. */

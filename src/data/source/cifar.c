@@ -59,11 +59,10 @@ static const cifar_kind *kind_of(const char *const *names, int64_t count)
     return NULL;
 }
 
-static fv_status cifar_probe(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes)
+static fv_status cifar_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
 {
     (void)ctx;
-    (void)path;
-    *yes = kind_of(names, count) != NULL;
+    *yes = kind_of(place->names, place->count) != NULL;
     return FV_OK;
 }
 

@@ -13,14 +13,14 @@ typedef struct folder_source {
     const char *root;
 } folder_source;
 
-static fv_status folder_probe(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes)
+static fv_status folder_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
 {
-    (void)names;
-    (void)count;
     fv_arena *arena = NULL;
     fv_names classes = {0};
+    if (place->is_file)
+        return FV_OK;
     FV_TRY(fv_arena_create(ctx, &arena));
-    fv_status status = fv_folder_classes(ctx, arena, path, "", &classes);
+    fv_status status = fv_folder_classes(ctx, arena, place->path, "", &classes);
     *yes = classes.count > 0;
     fv_arena_destroy(&arena);
     return status;
@@ -56,15 +56,7 @@ static uint64_t folder_key(const fv_source *base, int64_t i)
     const char *path = s->scan.files[i].path;
     size_t skip = strlen(s->scan.dir);
     path += skip ? skip + 1 : 0;
-    fv_sha256 hash;
-    uint8_t digest[32];
-    fv_sha256_init(&hash);
-    fv_sha256_update(&hash, path, strlen(path));
-    fv_sha256_final(&hash, digest);
-    uint64_t key = 0;
-    for (int b = 0; b < 8; b++)
-        key |= (uint64_t)digest[b] << (8 * b);
-    return key;
+    return fv_text_key(path);
 }
 
 static int64_t folder_bytes(const fv_source *base, int64_t i)
@@ -87,8 +79,18 @@ static fv_status folder_image(fv_source *base, int64_t i, const fv_decode_option
     return status;
 }
 
-static const fv_source_ops folder_ops = {
-    .destroy = folder_destroy, .name = folder_name, .key = folder_key, .bytes = folder_bytes, .image = folder_image};
+static fv_status folder_read(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
+{
+    const folder_source *s = (const folder_source *)base;
+    return fv_sample_read_file(base->ctx, s->root, s->scan.files[i].path, data, size, error);
+}
+
+static const fv_source_ops folder_ops = {.destroy = folder_destroy,
+                                         .name = folder_name,
+                                         .key = folder_key,
+                                         .bytes = folder_bytes,
+                                         .image = folder_image,
+                                         .read = folder_read};
 
 static const char *first_of(const fv_folder_scan *scan, fv_folder_oddity kind)
 {

@@ -50,12 +50,11 @@ static int split_of(const char *name, const char *const *suffixes, size_t n_suff
     return -1;
 }
 
-static fv_status idx_probe(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes)
+static fv_status idx_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
 {
     (void)ctx;
-    (void)path;
-    for (int64_t i = 0; i < count; i++)
-        *yes |= split_of(names[i], image_suffixes, COUNT(image_suffixes)) >= 0;
+    for (int64_t i = 0; i < place->count; i++)
+        *yes |= split_of(place->names[i], image_suffixes, COUNT(image_suffixes)) >= 0;
     return FV_OK;
 }
 

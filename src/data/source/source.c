@@ -2,7 +2,12 @@
 /* The table of sources, and what they share. */
 #include "data/source/source.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -39,35 +44,146 @@ const char *fv_split_name(fv_split split)
     return names[split];
 }
 
-fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type)
+/* The first bytes of a file, or the names in a folder. */
+static fv_status look(fv_ctx *ctx, const char *path, fv_place *place, char ***names)
 {
-    if (!fv_path_exists(path))
-        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no such folder", path),
-                            "check --data; the path is taken relative to the current folder");
-    if (!fv_path_is_dir(path))
-        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_DATA, "%s: a file, expected the folder of a data set", path),
-                            "give the folder that the file is in");
-    char **names = NULL;
-    int64_t count = 0;
-    FV_TRY(fv_path_list(ctx, path, &names, &count));
-    *type = NULL;
-    fv_status status = FV_OK;
-    for (size_t i = 0; i < sizeof types / sizeof *types && !*type && status == FV_OK; i++) {
-        bool yes = false;
-        status = types[i]->probe(ctx, path, (const char *const *)names, count, &yes);
-        if (yes)
-            *type = types[i];
+    *place = (fv_place){.path = path, .is_file = !fv_path_is_dir(path)};
+    if (!place->is_file) {
+        FV_TRY(fv_path_list(ctx, path, names, &place->count));
+        place->names = (const char *const *)*names;
+        return FV_OK;
     }
-    fv_free(ctx, names);
-    if (*type || status != FV_OK)
-        return status;
+    fv_mapping file;
+    FV_TRY(fv_file_map(ctx, path, &file)); /* refuses devices and pipes */
+    place->head_size = file.size < (int64_t)sizeof place->head ? (size_t)file.size : sizeof place->head;
+    memcpy(place->head, file.data, place->head_size);
+    fv_file_unmap(&file);
+    return FV_OK;
+}
+
+static fv_status fail_unknown(fv_ctx *ctx, const fv_place *place)
+{
+    const char *looks = place->head_size ? fv_image_looks_like(place->head, place->head_size) : "an empty file";
+    const fv_image_format *image = fv_image_sniff(place->head, place->head_size);
+    if (place->is_file)
+        return fv_fail_hint(
+            ctx,
+            fv_fail(ctx, FV_ERR_DATA, "%s: a file that is no data set: it looks like %s%s", place->path,
+                    image ? "an image, " : looks, image ? image->title : ""),
+            "expected a manifest (.csv, .jsonl), a packed file (.fvpack), a .tar shard (not compressed) "
+            "or images.npy; or give the folder that the file is in");
     return fv_fail_hint(ctx,
                         fv_fail(ctx, FV_ERR_DATA_EMPTY,
                                 "%s: no data set here: found %lld entries, none of them an IDX "
                                 "or CIFAR file or a folder",
-                                path, (long long)count),
-                        "expected train/CLASS/*.jpg or CLASS/*.jpg, IDX files (train-images-idx3-ubyte[.gz]) or CIFAR "
-                        "files (data_batch_1.bin[.gz])");
+                                place->path, (long long)place->count),
+                        "expected train/CLASS/*.jpg or CLASS/*.jpg, manifest.csv, IDX files "
+                        "(train-images-idx3-ubyte[.gz]), CIFAR files (data_batch_1.bin[.gz]), images.npy or *.tar");
+}
+
+fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type)
+{
+    fv_place place;
+    char **names = NULL;
+    *type = NULL;
+    if (!fv_path_exists(path))
+        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no such file or folder", path),
+                            "check --data; the path is taken relative to the current folder");
+    FV_TRY(look(ctx, path, &place, &names));
+    fv_status status = FV_OK;
+    for (size_t i = 0; i < sizeof types / sizeof *types && !*type && status == FV_OK; i++) {
+        bool yes = false;
+        status = types[i]->probe(ctx, &place, &yes);
+        if (yes)
+            *type = types[i];
+    }
+    fv_free(ctx, names);
+    return *type || status != FV_OK ? status : fail_unknown(ctx, &place);
+}
+
+uint64_t fv_text_key(const char *text)
+{
+    fv_sha256 hash;
+    uint8_t digest[32];
+    uint64_t key = 0;
+    fv_sha256_init(&hash);
+    fv_sha256_update(&hash, text, strlen(text));
+    fv_sha256_final(&hash, digest);
+    for (int b = 0; b < 8; b++)
+        key |= (uint64_t)digest[b] << (8 * b);
+    return key ? key : 1;
+}
+
+fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault fault, int64_t byte,
+                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    error->status = status;
+    error->fault = fault;
+    error->byte = byte;
+    return status;
+}
+
+static fv_status fail_file(fv_image_error *error, const char *verb)
+{
+    char text[128];
+    const fv_status status = errno == ENOENT || errno == ENOTDIR ? FV_ERR_NOT_FOUND
+                             : errno == EACCES || errno == EPERM ? FV_ERR_PERMISSION
+                                                                 : FV_ERR_IO;
+    return fv_sample_fail(error, status, FV_FAULT_VANISHED, -1, "cannot %s: %s", verb,
+                          strerror_r(errno, text, sizeof text));
+}
+
+/* The open file's bytes. */
+static fv_status read_open(fv_ctx *ctx, int fd, uint8_t **data, int64_t *size, fv_image_error *error)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail_file(error, "look at the file");
+    if (!S_ISREG(st.st_mode))
+        return fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, -1, "not a regular file");
+    if (st.st_size > (1 << 30))
+        return fv_sample_fail(error, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1, "%lld bytes, the limit is %d",
+                              (long long)st.st_size, 1 << 30);
+    *data = fv_malloc(ctx, (size_t)st.st_size + 1);
+    if (!*data)
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for the file's %lld bytes",
+                              (long long)st.st_size);
+    for (*size = 0; *size < st.st_size;) {
+        const ssize_t n = read(fd, *data + *size, (size_t)(st.st_size - *size));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_file(error, "read");
+        if (n == 0)
+            break;
+        *size += n;
+    }
+    return FV_OK;
+}
+
+fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, uint8_t **data, int64_t *size,
+                              fv_image_error *error)
+{
+    *data = NULL;
+    *size = 0;
+    char *full = fv_path_join(ctx, path[0] == '/' ? "" : root, path);
+    if (!full)
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for a path");
+    const int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
+    fv_free(ctx, full);
+    if (fd < 0)
+        return fail_file(error, "open");
+    const fv_status status = read_open(ctx, fd, data, size, error);
+    close(fd);
+    if (status != FV_OK) {
+        fv_free(ctx, *data);
+        *data = NULL;
+    }
+    return status;
 }
 
 fv_source *fv_source_new(fv_ctx *ctx, size_t size, const fv_source_ops *ops)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where samples come from. A kind of source is one file with one `fv_source_type` and one row in sources.def: whether a
- * folder is of that kind, which splits it has, and opening a split as {count, labels, names, images}.
+ * file or folder is of that kind, which splits it has, and opening a split as {count, labels, names, images}.
  */
 #ifndef FV_DATA_SOURCE_H
 #define FV_DATA_SOURCE_H
@@ -31,6 +31,11 @@ typedef struct fv_source_ops {
     /* Decodes a sample. Any thread. NULL when `pixels` has them all. */
     fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
                        fv_image *image, fv_decode_notes *notes, fv_image_error *error);
+    /* Points *image at a sample's pixels inside the source, read-only, checked before. Any thread. NULL: `image` makes
+     * them. */
+    fv_status (*view)(fv_source *source, int64_t i, fv_image *image, fv_image_error *error);
+    /* The bytes of a sample's image file, undecoded; *data is the caller's. Any thread. NULL: there is no such file. */
+    fv_status (*read)(fv_source *source, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error);
 } fv_source_ops;
 
 /* One split, opened. Types put their own members behind this one. */
@@ -39,19 +44,33 @@ struct fv_source {
     fv_ctx *ctx;
     fv_arena *arena; /* lives as long as the source */
     int64_t count;
-    int32_t *labels;       /* into `classes` */
-    fv_names classes;      /* of this split */
+    fv_label_kind kind;
+    int32_t *labels;       /* into `classes`; MULTI: a sample's first class, VALUES: 0 */
+    fv_names classes;      /* of this split; VALUES: the names of the targets */
     fv_names train;        /* of the train split: what labels are numbered by */
+    float *targets;        /* MULTI: count x classes of 0 and 1; VALUES: count x classes numbers; CLASS: NULL */
+    float *weights;        /* per sample; NULL: 1 */
+    uint64_t *groups;      /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
     int64_t h, w, c;       /* common to all samples; h = w = 0 when sizes differ */
-    const uint8_t *pixels; /* all samples in memory, count x h x w x c; NULL: decode one by one */
+    const uint8_t *pixels; /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
 };
+
+/* What is at a path: a folder with names in it, or a file with its first bytes. */
+typedef struct fv_place {
+    const char *path;
+    bool is_file;
+    const char *const *names;
+    int64_t count;
+    uint8_t head[512];
+    size_t head_size;
+} fv_place;
 
 typedef struct fv_source_type {
     const char *name; /* "folder" */
-    /* Whether a folder with those names in it is of this kind. */
-    fv_status (*probe)(fv_ctx *ctx, const char *path, const char *const *names, int64_t count, bool *yes);
+    /* Whether what is there is of this kind; *yes is false before. */
+    fv_status (*probe)(fv_ctx *ctx, const fv_place *place, bool *yes);
     fv_status (*has_split)(fv_ctx *ctx, const char *path, fv_split split, bool *has);
-    /* allow_empty, allow_extra and classes are the only options a source looks at. */
+    /* allow_empty, allow_extra, classes and task are the only options a source looks at. */
     fv_status (*open)(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
                       fv_source **source);
 } fv_source_type;
@@ -60,7 +79,7 @@ typedef struct fv_source_type {
 #include "data/source/sources.def"
 #undef FV_SOURCE
 
-/* The kind of source at path: NOT_FOUND, DATA_EMPTY. */
+/* The kind of source at path, a file or a folder: NOT_FOUND, DATA, DATA_EMPTY. */
 fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type);
 /* Allocates a source of `size` bytes that begins with an fv_source, with its arena. */
 fv_source *fv_source_new(fv_ctx *ctx, size_t size, const fv_source_ops *ops);
@@ -70,6 +89,9 @@ void fv_source_destroy(fv_source **source);
 int fv_split_parse(const char *name);
 const char *fv_split_name(fv_split split);
 
+/* A task's name as a kind of label; COUNT for NULL. VALUE. */
+fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind);
+
 /* Names in the arena: "0", "1", ...; the lines of a file (DATA_CLASSES when a name is empty or comes twice). */
 fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);
 fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names *names);
@@ -77,5 +99,14 @@ fv_status fv_names_copy(fv_arena *arena, const fv_names *from, fv_names *names);
 int64_t fv_names_find(const fv_names *names, const char *name); /* -1 when absent */
 /* "daisy, roses, tulips (3)" for messages, cut off after some; the caller's (fv_free), NULL on failure. */
 char *fv_names_text(fv_ctx *ctx, const fv_names *names);
+
+/* A sample's identity from its name: 64 bits of SHA-256. Never 0. */
+uint64_t fv_text_key(const char *text);
+/* A regular file's bytes, for `read`; at most 1 GiB. */
+fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, uint8_t **data, int64_t *size,
+                              fv_image_error *error);
+/* Fills *error and returns status. */
+fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault fault, int64_t byte,
+                         const char *format, ...) FV_PRINTF(5, 6);
 
 #endif

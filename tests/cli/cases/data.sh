@@ -268,7 +268,7 @@ row_24_layout_of_folders() {
     fails 3 E3004 -- "$FOVEA" train --data data/train/cat/more --model lenet
     mkdir empty
     fails 3 E3004 "empty: no data set here" "train/CLASS" -- "$FOVEA" train --data empty --model lenet
-    fails 9 E9002 "no-such: no such folder" "--data" -- "$FOVEA" train --data no-such --model lenet
+    fails 9 E9002 "no-such: no such file or folder" "--data" -- "$FOVEA" train --data no-such --model lenet
 }
 
 row_33_fewer_samples_than_a_batch() {
