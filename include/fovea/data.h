@@ -26,28 +26,44 @@ FV_API size_t fv_depth_bytes(fv_depth depth);
 typedef struct fv_decode_options {
     int64_t max_pixels; /* 0: 178,956,970; larger headers are DATA_TOO_LARGE before any allocation */
     bool ignore_exif;
-    bool salvage; /* decode what a truncated file has, the rest grey */
+    bool salvage;    /* decode what a truncated file has, the rest grey */
+    bool keep_depth; /* give 16 bits and floats as the file has them; else they are reduced to 8 bits */
+    bool fast;       /* JPEG: may decode at 1/2, 1/4 or 1/8 of the size where a resize follows; changes the pixels */
 } fv_decode_options;
 
 /** What decoding noticed, for counts and warnings. */
 typedef struct fv_decode_notes {
-    const char *format; /* "jpeg", "png" */
+    const char *format; /* "jpeg", "png", ... */
     bool cmyk, alpha, palette, grey, sixteen_bit, exif_rotated, corrupt_markers, salvaged;
-    int64_t bad_byte; /* where a truncated or corrupt file ends; -1 */
-    int warnings;     /* complaints of the decoder about a file that it could decode all the same */
-    char warning[96]; /* the first of them */
+    bool icc;          /* has a color profile, which is not applied */
+    bool animated;     /* has more frames or pages than the first, which is used */
+    bool float_pixels; /* the file's channels are floating-point numbers */
+    bool clipped;      /* some were outside 0 to 1 and were cut off when reduced to 8 bits */
+    int64_t bad_byte;  /* where a truncated or corrupt file ends; -1 */
+    int warnings;      /* complaints of the decoder about a file that it could decode all the same */
+    char warning[96];  /* the first of them */
 } fv_decode_notes;
 
+/** An image format that fovea knows. */
+typedef struct fv_image_format_info {
+    const char *name, *title; /* "jpeg", "JPEG" */
+    const char *library;      /* that an optional format needs ("libtiff"), NULL for the others */
+    bool available;           /* false: this build lacks the library */
+} fv_image_format_info;
+/** Format i, from 0 on; false behind the last. Static storage. */
+FV_API bool fv_image_format_at(int64_t i, fv_image_format_info *info);
+
 /**
- * Decodes a JPEG or PNG (judged by content) from memory. `name` is for messages. DATA_TRUNCATED with byte offset,
- * DATA_FORMAT, DATA_TOO_LARGE. notes may be NULL. Thread-safe. On success the caller frees with fv_image_free.
+ * Decodes an image (format judged by content) from memory. `name` is for messages. DATA_TRUNCATED with byte offset,
+ * DATA_FORMAT (also when this build lacks the format's library), DATA_TOO_LARGE. notes may be NULL. Thread-safe. On
+ * success the caller frees with fv_image_free.
  */
 FV_API fv_status fv_image_decode(fv_ctx *ctx, const char *name, const void *data, size_t size,
                                  const fv_decode_options *options, fv_image *image, fv_decode_notes *notes);
 FV_API fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
                                fv_decode_notes *notes);
 FV_API void fv_image_free(fv_ctx *ctx, fv_image *image);
-/** Writes a PNG atomically. */
+/** Writes a PNG atomically: 8 or 16 bits, 1, 3 or 4 channels. ARGUMENT for others. */
 FV_API fv_status fv_image_write_png(fv_ctx *ctx, const char *path, const fv_image *image);
 /** Bilinear resize with antialiasing (Pillow's BILINEAR: triangle filter scaled by the reduction, 8-bit, within one
  * grey level of it). */

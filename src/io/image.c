@@ -69,6 +69,48 @@ fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_
     return FV_OK;
 }
 
+bool fv_image_format_at(int64_t i, fv_image_format_info *info)
+{
+    if (i < 0 || i >= (int64_t)N_FORMATS)
+        return false;
+    const fv_image_format *f = formats[i];
+    *info = (fv_image_format_info){f->name, f->title, f->library, !f->missing};
+    return true;
+}
+
+fv_status fv_image_lacks(fv_image_job *job, const fv_image_format *format)
+{
+    return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_CODING, 0,
+                         "a %s image: this build of fovea is without %s (install it and build again)", format->title,
+                         format->library);
+}
+
+fv_status fv_image_truncated(fv_image_job *job, const char *title, int64_t byte, int64_t row)
+{
+    fv_image *image = &job->image;
+    if (job->options.salvage && image->data && row >= 0) {
+        const int64_t stride = image->w * image->c * (int64_t)fv_depth_bytes(image->depth);
+        const int64_t from = row < image->h ? row : image->h;
+        job->notes.salvaged = true;
+        job->notes.bad_byte = byte;
+        if (image->depth == FV_DEPTH_F32) {
+            float *v = (float *)image->data;
+            for (int64_t i = from * image->w * image->c; i < image->h * image->w * image->c; i++)
+                v[i] = 0.5f;
+        } else {
+            memset(image->data + from * stride, 128, (size_t)((image->h - from) * stride));
+        }
+        return FV_OK;
+    }
+    if (row < 0)
+        return fv_image_fail(job, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, byte,
+                             "truncated %s at byte %lld of %zu: the header is not complete", title, (long long)byte,
+                             job->size);
+    return fv_image_fail(job, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, byte,
+                         "truncated %s at byte %lld of %zu (row %lld of %lld)", title, (long long)byte, job->size,
+                         (long long)row, (long long)image->h);
+}
+
 void fv_image_warn(fv_image_job *job, const char *text)
 {
     job->notes.corrupt_markers = true;
@@ -121,17 +163,17 @@ const char *fv_image_looks_like(const uint8_t *data, size_t size)
         const char *what;
     } kinds[] = {
         {"GIF8", 0, 4, "a GIF image"},
-        {"BM", 0, 2, "a BMP image"},
         {"WEBP", 8, 4, "a WebP image"},
         {"II*\0", 0, 4, "a TIFF image"},
         {"MM\0*", 0, 4, "a TIFF image"},
+        {"II+\0", 0, 4, "a BigTIFF image"},
+        {"MM\0+", 0, 4, "a BigTIFF image"},
         {"ftypheic", 4, 8, "a HEIC image"},
         {"ftypavif", 4, 8, "an AVIF image"},
         {"\0\0\0\x0CjP  ", 0, 8, "a JPEG 2000 image"},
         {"%PDF", 0, 4, "a PDF document"},
         {"PK\3\4", 0, 4, "a ZIP archive"},
         {"\x1F\x8B", 0, 2, "a gzip file"},
-        {"\x93NUMPY", 0, 6, "an NPY array"},
         {"\x7F"
          "ELF",
          0, 4, "a program"},
@@ -162,7 +204,7 @@ const char *fv_image_looks_like(const uint8_t *data, size_t size)
 
 static fv_status fail_unknown(fv_image_job *job)
 {
-    char known[128] = "";
+    char known[160] = "";
     for (size_t i = 0, used = 0; i < N_FORMATS && used < sizeof known; i++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", formats[i]->title);
     return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_IMAGE, 0,
@@ -181,6 +223,7 @@ static fv_status decode(fv_image_job *job)
     if (job->request)
         job->request->full_h = 0;
     FV_TRY(format->decode(job));
+    FV_TRY(fv_image_reduce(job));
     if (!job->options.ignore_exif && job->orientation > 1) {
         job->notes.exif_rotated = true;
         if (fv_image_orient(job->ctx, &job->image, job->orientation) != FV_OK)

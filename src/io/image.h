@@ -21,9 +21,13 @@ typedef enum fv_image_fault {
     FV_FAULT_CHANNELS = 6,
     FV_FAULT_SIXTEEN_BIT = 8,
     FV_FAULT_ORIENTATION = 9,
+    FV_FAULT_ICC = 10,
     FV_FAULT_CODING = 11,
     FV_FAULT_TOO_LARGE = 12,
     FV_FAULT_TINY = 13,
+    FV_FAULT_ANIMATED = 14,
+    FV_FAULT_NOT_FINITE = 16,
+    FV_FAULT_NPY = 17,
     FV_FAULT_CLASSES = 18,
     FV_FAULT_EMPTY_CLASS = 19,
     FV_FAULT_LAYOUT = 24,
@@ -52,6 +56,9 @@ typedef struct fv_image_request {
     int64_t h, w;
     int64_t full_h, full_w; /* size of the whole image */
     double y, x, step;      /* the decoded image's top left corner in the whole image, and pixels per decoded pixel */
+    /* The caller has had this very file decoded before without a complaint. Otherwise a decoder looks through all of
+     * it, so that whether a file is damaged never depends on the box. */
+    bool verified;
 } fv_image_request;
 
 /* One decoding: what goes in and what comes out. `image` and `notes` are zeroed, `error` is set on failure only. */
@@ -71,6 +78,8 @@ typedef struct fv_image_format {
     const char *name;       /* "jpeg" */
     const char *title;      /* "JPEG" */
     const char *extensions; /* " jpg jpeg ": what such files are usually called */
+    const char *library;    /* an optional one that it needs, or NULL */
+    bool missing;           /* this build lacks it: decode only says so */
     bool (*sniff)(const uint8_t *data, size_t size);
     /* Fills job->image (the caller frees it even on failure), notes and orientation. */
     fv_status (*decode)(fv_image_job *job);
@@ -87,6 +96,15 @@ fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault faul
 fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w);
 /* Allocates job->image. */
 fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_depth depth);
+/* A file that ends too early: at `byte`, in row `row` of the image (negative: before the first). With `salvage` and an
+ * allocated image the rows from `row` on become grey and the status is OK. */
+fv_status fv_image_truncated(fv_image_job *job, const char *title, int64_t byte, int64_t row);
+/* Refuses a format whose library this build lacks. */
+fv_status fv_image_lacks(fv_image_job *job, const fv_image_format *format);
+/* Unless options.keep_depth: 16 bits to 8 as round(v 255 / 65535), floats as round(255 v) with v cut off to [0, 1]. */
+fv_status fv_image_reduce(fv_image_job *job);
+/* Refuses an image of floats that has a NaN or an infinity, naming the first by row, column and channel. */
+fv_status fv_image_check_finite(fv_image_job *job);
 /* Remembers a decoder's warning: the first one's text is kept. */
 void fv_image_warn(fv_image_job *job, const char *text);
 

@@ -67,7 +67,7 @@ static void on_read(png_structp png, png_bytep dst, size_t size)
     s->at += size;
 }
 
-/* Asks libpng for 8-bit grey, RGB or RGBA, and notes what that changes. */
+/* Asks libpng for grey, RGB or RGBA of 8 or 16 bits, and notes what that changes. */
 static int set_conversions(png_state *s)
 {
     fv_decode_notes *notes = &s->job->notes;
@@ -83,8 +83,9 @@ static int set_conversions(png_state *s)
         png_set_expand_gray_1_2_4_to_8(s->png);
     if (trns)
         png_set_tRNS_to_alpha(s->png);
-    if (depth == 16)
-        png_set_scale_16(s->png);
+    if (depth == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        png_set_swap(s->png);
+    notes->icc = png_get_valid(s->png, s->info, PNG_INFO_iCCP) != 0;
     if (notes->grey && notes->alpha)
         png_set_gray_to_rgb(s->png);
     return png_set_interlace_handling(s->png);
@@ -112,15 +113,17 @@ static fv_status decode_rows(png_state *s)
     set_conversions(s);
     png_read_update_info(s->png, s->info);
     const int64_t c = png_get_channels(s->png, s->info);
-    if (png_get_rowbytes(s->png, s->info) != (size_t)(w * c))
+    const fv_depth depth = job->notes.sixteen_bit ? FV_DEPTH_16 : FV_DEPTH_8;
+    const int64_t stride = w * c * (int64_t)fv_depth_bytes(depth);
+    if (png_get_rowbytes(s->png, s->info) != (size_t)stride)
         return fv_image_fail(job, FV_ERR_INTERNAL, FV_FAULT_NONE, -1, "PNG rows of an unexpected size");
-    FV_TRY(fv_image_alloc(job, h, w, c, FV_DEPTH_8));
-    memset(job->image.data, 128, (size_t)(h * w * c));
+    FV_TRY(fv_image_alloc(job, h, w, c, depth));
+    memset(job->image.data, 128, (size_t)(h * stride));
     s->rows = fv_malloc(job->ctx, (size_t)h * sizeof *s->rows);
     if (!s->rows)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for rows");
     for (int64_t y = 0; y < h; y++)
-        s->rows[y] = job->image.data + y * w * c;
+        s->rows[y] = job->image.data + y * stride;
     png_read_image(s->png, s->rows);
     s->complete = true;
     png_read_end(s->png, NULL);
@@ -169,9 +172,26 @@ static bool guarded(png_state *s, fv_status *status)
     return true;
 }
 
+/* An animation says so in front of its first image data; that image is the first frame, or what stands in for it. */
+static bool is_animated(const uint8_t *data, size_t size)
+{
+    size_t at = 8;
+    while (size - at >= 12) {
+        const uint8_t *p = data + at;
+        const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (memcmp(p + 4, "acTL", 4) == 0)
+            return true;
+        if (memcmp(p + 4, "IDAT", 4) == 0 || length > size - at - 12)
+            return false;
+        at += length + 12;
+    }
+    return false;
+}
+
 static fv_status png_decode(fv_image_job *job)
 {
     FV_TRY(check_header(job));
+    job->notes.animated = is_animated(job->data, job->size);
     png_state s = {.job = job};
     fv_status status = FV_OK;
     s.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning, &s, on_alloc, on_free);

@@ -71,11 +71,14 @@ static bool write_rows(png_out *out)
         return false;
     png_set_write_fn(out->png, out, on_write, on_flush);
     png_set_user_limits(out->png, 0x7FFFFFFF, 0x7FFFFFFF);
-    png_set_IHDR(out->png, out->info, (png_uint_32)image->w, (png_uint_32)image->h, 8, type, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    const int64_t bytes = (int64_t)fv_depth_bytes(image->depth);
+    png_set_IHDR(out->png, out->info, (png_uint_32)image->w, (png_uint_32)image->h, (int)bytes * 8, type,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(out->png, out->info);
+    if (bytes == 2 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        png_set_swap(out->png);
     for (int64_t y = 0; y < image->h; y++)
-        png_write_row(out->png, image->data + y * image->w * image->c);
+        png_write_row(out->png, image->data + y * image->w * image->c * bytes);
     png_write_end(out->png, out->info);
     return true;
 }
@@ -83,8 +86,10 @@ static bool write_rows(png_out *out)
 fv_status fv_image_write_png(fv_ctx *ctx, const char *path, const fv_image *image)
 {
     if (!image || !image->data || image->h < 1 || image->w < 1 || image->h > 0x7FFFFFFF || image->w > 0x7FFFFFFF ||
-        (image->c != 1 && image->c != 3 && image->c != 4))
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_image_write_png: needs an image with 1, 3 or 4 channels");
+        (image->c != 1 && image->c != 3 && image->c != 4) ||
+        (image->depth != FV_DEPTH_8 && image->depth != FV_DEPTH_16))
+        return fv_fail(ctx, FV_ERR_ARGUMENT,
+                       "fv_image_write_png: needs an image with 1, 3 or 4 channels of 8 or 16 bits");
     png_out out = {.ctx = ctx, .image = image};
     FV_TRY(fv_writer_open(ctx, path, &out.writer));
     fv_status status = FV_OK;

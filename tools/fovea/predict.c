@@ -122,7 +122,7 @@ static bool enough(const prediction *p)
 static fv_status predict_file(prediction *p, const char *path)
 {
     fv_image image = {0};
-    fv_decode_options o = {p->c->max_pixels, p->c->ignore_exif, p->c->salvage};
+    fv_decode_options o = {.max_pixels = p->c->max_pixels, .ignore_exif = p->c->ignore_exif, .salvage = p->c->salvage};
     fv_status status = fv_image_read(p->ctx, path, &o, &image, NULL);
     return predict_one(p, path, &image, status, NULL);
 }
