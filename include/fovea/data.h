@@ -130,6 +130,18 @@ FV_API void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65]);
 
 /* ---- batches ---- */
 
+/** What is done about classes of unequal size: nothing; small classes drawn more often; large ones less often; small
+ * ones counting more in the loss. */
+typedef enum fv_balance {
+    FV_BALANCE_NONE,
+    FV_BALANCE_OVERSAMPLE,
+    FV_BALANCE_UNDERSAMPLE,
+    FV_BALANCE_WEIGHTS
+} fv_balance;
+/** Reads "none", "oversample", "undersample" or "weights", the last three also as "oversample=0.5": *power in [0, 1] is
+ * how far it goes (1 when not given). VALUE. */
+FV_API fv_status fv_balance_parse(fv_ctx *ctx, const char *text, fv_balance *how, double *power);
+
 typedef struct fv_loader fv_loader;
 
 typedef struct fv_loader_options {

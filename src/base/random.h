@@ -15,6 +15,7 @@ typedef enum fv_purpose {
     FV_RANDOM_SPLIT = 5,
     FV_RANDOM_DIGITS = 6,
     FV_RANDOM_TEST = 7,
+    FV_RANDOM_BALANCE = 16,
 } fv_purpose;
 
 /*

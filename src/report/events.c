@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "report/crc32c.h"
+#include "base/crc32c.h"
 
 static const char prefix[] = "events.out.tfevents.";
 

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "report/chart.h"
-#include "report/crc32c.h"
+#include "base/crc32c.h"
 #include "report/events.h"
 #include "report/page.h"
 #include "decode.h"
