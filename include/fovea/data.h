@@ -65,8 +65,8 @@ FV_API fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_op
 FV_API void fv_image_free(fv_ctx *ctx, fv_image *image);
 /** Writes a PNG atomically: 8 or 16 bits, 1, 3 or 4 channels. ARGUMENT for others. */
 FV_API fv_status fv_image_write_png(fv_ctx *ctx, const char *path, const fv_image *image);
-/** Bilinear resize with antialiasing (Pillow's BILINEAR: triangle filter scaled by the reduction, 8-bit, within one
- * grey level of it). */
+/** Bilinear resize with or without antialiasing (Pillow's BILINEAR: triangle filter scaled by the reduction, 8-bit,
+ * within one grey level of it). */
 FV_API fv_status fv_image_resize(fv_ctx *ctx, const fv_image *src, int64_t h, int64_t w, bool antialias, fv_image *dst);
 /** Image -> network input: channels converted, resized, cropped, normalized: dst is h x w x c floats. What predict,
  * eval and train all use. */

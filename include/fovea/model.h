@@ -240,11 +240,24 @@ FV_API fv_status fv_model_selftest(fv_model *model, double *max_difference);
 /* ---- pipeline: from an image to the network's input; travels in the model file ---- */
 
 typedef enum fv_resize_mode { FV_RESIZE_STRETCH, FV_RESIZE_SHORT_CROP } fv_resize_mode;
+/** How pixels are resampled: what Pillow calls so (AREA is its BOX). */
+typedef enum fv_filter {
+    FV_FILTER_BILINEAR, /* triangle */
+    FV_FILTER_NEAREST,
+    FV_FILTER_BICUBIC, /* a = -1/2 */
+    FV_FILTER_AREA,    /* mean of the pixels covered */
+    FV_FILTER_LANCZOS, /* three lobes */
+    FV_FILTER_COUNT
+} fv_filter;
+/** "bilinear", "nearest", "bicubic", "area", "lanczos" in the order of fv_filter; ends with NULL. */
+FV_API const char *const *fv_filter_names(void);
+
 typedef struct fv_pipeline {
     int64_t h, w, c;         /* network input */
     fv_resize_mode resize;   /* STRETCH: to h x w; SHORT_CROP: short side to resize_size, then the central h x w */
     int64_t resize_size;     /* SHORT_CROP only */
-    bool antialias;          /* bilinear with antialiasing */
+    fv_filter filter;        /* of the resize */
+    bool antialias;          /* the filter is widened by the reduction, so that every pixel counts */
     bool ignore_exif;        /* keep the orientation as stored */
     float mean[16], std[16]; /* per channel, in units of pixel / 255; input = (pixel / 255 - mean) / std */
     uint8_t background[3];   /* alpha is composited on this color */

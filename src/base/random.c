@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/angle.h"
+
 void fv_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
@@ -62,28 +64,11 @@ static double own_log(double x)
     return (double)e * 0.6931471805599453 + 2.0 * f * sum;
 }
 
-/* sin and cos of 2 pi t, t in [0, 1): the nearest quarter turn is split off, the rest (at most pi/4) goes by series. */
-static void own_sincos_turns(double t, double *sin_out, double *cos_out)
-{
-    double quarters = t * 4.0;
-    int q = (int)(quarters + 0.5);
-    double x = (quarters - (double)q) * 1.5707963267948966, g = x * x;
-    double s = 1.0, c = 1.0;
-    for (int k = 18; k >= 2; k -= 2) {
-        s = 1.0 - s * g / (double)(k * (k + 1));
-        c = 1.0 - c * g / (double)(k * (k - 1));
-    }
-    s = s * x;
-    const double sines[4] = {s, c, -s, -c};
-    *sin_out = sines[q & 3];
-    *cos_out = sines[(q + 1) & 3];
-}
-
 void fv_normal2(uint32_t u, uint32_t v, float out[2])
 {
     double radius = sqrt(-2.0 * own_log(((double)u + 1.0) * 0x1p-32));
     double s, c;
-    own_sincos_turns((double)v * 0x1p-32, &s, &c);
+    fv_sincos_turns((double)v * 0x1p-32, &s, &c);
     out[0] = (float)(radius * c);
     out[1] = (float)(radius * s);
 }

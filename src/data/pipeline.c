@@ -115,7 +115,9 @@ fv_status fv_applier_pixels(fv_applier *applier, const fv_image *image, const ui
     if (!dst)
         return FV_ERR_NO_MEMORY;
     *pixels = dst;
-    return fv_resize_window(&applier->work, &src, rh, rw, p->antialias, &window, dst);
+    fv_resize_spec spec = fv_resize_whole(&src, rh, rw, p->filter, p->antialias);
+    spec.window = window;
+    return fv_resize(&applier->work, &src, &spec, dst);
 }
 
 /* n pixels of a row through the table; step is +c or, mirrored, -c. */

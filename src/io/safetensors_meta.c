@@ -68,6 +68,8 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
     fv_json_string(&j, fv_resize_names[p->resize]);
     fv_json_key(&j, "resize_size");
     fv_json_int(&j, p->resize_size);
+    fv_json_key(&j, "filter");
+    fv_json_string(&j, fv_filter_names()[p->filter]);
     fv_json_key(&j, "antialias");
     fv_json_bool(&j, p->antialias);
     fv_json_key(&j, "ignore_exif");
@@ -154,12 +156,13 @@ static fv_status get_reals(const fv_doc *doc, const char *key, int64_t count, do
 
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
 {
-    static const char *const keys[] = {"h",           "w",    "c",   "resize",     "resize_size", "antialias",
-                                       "ignore_exif", "mean", "std", "background", NULL};
+    /* The first four are looked at by themselves; files from before there was a choice have no filter. */
+    static const char *const keys[] = {"h",         "w",           "c",    "filter", "resize",     "resize_size",
+                                       "antialias", "ignore_exif", "mean", "std",    "background", NULL};
     fv_pipeline p = *fv_model_pipeline(model);
     double mean[16], std[16], background[3];
-    const char *resize = NULL;
-    int mode = 0;
+    const char *resize = NULL, *filter = fv_filter_names()[FV_FILTER_BILINEAR];
+    int mode = 0, kernel = 0;
     FV_TRY(need(doc, FV_DOC_MAP, "a map"));
     const fv_doc_node *root = fv_doc_root(doc);
     FV_TRY(fv_doc_check_keys(doc, root, keys));
@@ -167,7 +170,7 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     FV_TRY(get_int(doc, "w", &p.w));
     FV_TRY(get_int(doc, "c", &p.c));
     FV_TRY(get_int(doc, "resize_size", &p.resize_size));
-    for (size_t i = 3; keys[i]; i++) {
+    for (size_t i = 4; keys[i]; i++) {
         if (!fv_doc_get(root, keys[i]))
             return fv_doc_fail(doc, root, FV_ERR_MODEL_FORMAT, "'%s' is missing", keys[i]);
     }
@@ -177,6 +180,13 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     if (!fv_resize_names[mode])
         return fv_doc_fail(doc, fv_doc_get(root, "resize"), FV_ERR_MODEL_FORMAT, "unknown resize '%s'", resize);
     p.resize = (fv_resize_mode)mode;
+    if (fv_doc_get(root, "filter"))
+        FV_TRY(fv_doc_string(doc, fv_doc_get(root, "filter"), "filter", &filter));
+    while (kernel < FV_FILTER_COUNT && strcmp(fv_filter_names()[kernel], filter) != 0)
+        kernel++;
+    if (kernel == FV_FILTER_COUNT)
+        return fv_doc_fail(doc, fv_doc_get(root, "filter"), FV_ERR_MODEL_FORMAT, "unknown filter '%s'", filter);
+    p.filter = (fv_filter)kernel;
     FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "antialias"), "antialias", &p.antialias));
     FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "ignore_exif"), "ignore_exif", &p.ignore_exif));
     if (p.c < 1 || p.c > 16)

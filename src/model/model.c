@@ -14,6 +14,16 @@ static const fv_pipeline fv_default_pipeline = {
     .background = {255, 255, 255},
 };
 
+static const char *const fv_filter_list[FV_FILTER_COUNT + 1] = {
+    [FV_FILTER_BILINEAR] = "bilinear", [FV_FILTER_NEAREST] = "nearest", [FV_FILTER_BICUBIC] = "bicubic",
+    [FV_FILTER_AREA] = "area",         [FV_FILTER_LANCZOS] = "lanczos",
+};
+
+const char *const *fv_filter_names(void)
+{
+    return fv_filter_list;
+}
+
 fv_status fv_model_create(fv_ctx *ctx, fv_model **out)
 {
     *out = NULL;

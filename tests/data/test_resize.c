@@ -36,8 +36,8 @@ static fv_image make_image(int64_t h, int64_t w, int64_t c)
     return image;
 }
 
-/* resize_pillow.bin holds what Pillow made of the same pictures. It takes the columns first where that costs less,
- * which rounds the other way round: one grey level. */
+/* resize_pillow.bin holds what Pillow made of the same pictures. Its weights have more bits, and it takes the columns
+ * first where that costs less, which rounds the other way round: one grey level. */
 static void as_pillow(void **state)
 {
     (void)state;
@@ -47,7 +47,7 @@ static void as_pillow(void **state)
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     uint8_t head[10];
-    int records = 0, exact = 0;
+    int records = 0, total = 0, different = 0;
     while (fread(head, 1, 10, file) == 10) {
         int v[5], largest = 0;
         for (int i = 0; i < 5; i++)
@@ -57,16 +57,17 @@ static void as_pillow(void **state)
         for (int i = 0; i < v[3] * v[4] * v[2]; i++) {
             const int want = fgetc(file), d = want > dst.data[i] ? want - dst.data[i] : dst.data[i] - want;
             largest = d > largest ? d : largest;
+            different += d != 0;
+            total++;
         }
         assert_true(largest <= 1);
         records++;
-        exact += largest == 0;
         fv_image_free(ctx, &dst);
         free(src.data);
     }
     fclose(file);
     assert_int_equal(records, 14);
-    assert_true(exact >= 12);
+    assert_true(different * 7 < total);
 }
 
 /* Triangle filter in floating point, without the rounding between the passes. */
@@ -121,7 +122,9 @@ static void windows(void **state)
         const fv_window window = {.y = h / 3, .x = w / 4, .h = h / 2, .w = w / 2};
         uint8_t *part = malloc((size_t)(window.h * window.w * 3));
         assert_int_equal(fv_image_resize(ctx, &src, h, w, true, &whole), FV_OK);
-        assert_int_equal(fv_resize_window(&scratch, &src, h, w, true, &window, part), FV_OK);
+        fv_resize_spec spec = fv_resize_whole(&src, h, w, FV_FILTER_BILINEAR, true);
+        spec.window = window;
+        assert_int_equal(fv_resize(&scratch, &src, &spec, part), FV_OK);
         for (int64_t y = 0; y < window.h; y++)
             assert_memory_equal(part + y * window.w * 3, whole.data + ((window.y + y) * w + window.x) * 3,
                                 (size_t)window.w * 3);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resampling in two passes, rows first, each rounded to 8 bits, with weights of 22 fractional bits: the scheme and
- * precision that Pillow uses, so that a network fed by either sees the same pixels.
+ * Resampling in two passes, rows first, by Pillow's choice of taps and weights, so that a network fed by either sees
+ * the same pixels. 8-bit images round to 8 bits after each pass, as Pillow does; their weights have 15 significant bits
+ * (Pillow: 22 fractional ones), which is what a multiplier of 16-bit pairs takes, and the largest power of two is
+ * chosen for each output by itself, so that a part of the result has the bits of the whole.
  */
+#include "data/image/resize.h"
+
 #include <math.h>
 #include <string.h>
 
+#include "base/angle.h"
 #include "base/ctx.h"
-#include "data/image/resize.h"
+#include "kernels/image/image.h"
+#include "kernels/kernels.h"
 
-#define WEIGHT_BITS 22
-#define BLOCK       64 /* columns of a vertical pass whose sums stay in registers and L1 */
-
-/* Weights of one axis: output i is the sum over t < taps[i] of weight[i * width + t] * input[first[i] + t]. */
-typedef struct axis {
-    int64_t count, width;
-    int32_t *first, *taps, *weight;
-} axis;
+#define MOST_BITS 22  /* 8 bits of pixel, 22 of weight, one for overshoot and the sign fit in 32 */
+#define OVERREAD  256 /* what the row kernel may read behind a pixel */
 
 void *fv_scratch_get(fv_scratch *scratch, size_t size)
 {
@@ -35,145 +35,369 @@ void fv_scratch_free(fv_scratch *scratch)
     scratch->capacity = 0;
 }
 
-static double filter_scale(int64_t in, int64_t out, bool antialias)
+/* ---- filters ---- */
+
+static double triangle(double x)
 {
-    double scale = (double)in / (double)out;
-    return antialias && scale > 1.0 ? scale : 1.0;
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-static int64_t axis_width(int64_t in, int64_t out, bool antialias)
+/* Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2. */
+static double cubic(double x)
 {
-    return (int64_t)ceil(filter_scale(in, out, antialias)) * 2 + 1;
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1.0)
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+    return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
 }
 
-/* Fills a->first, taps and weight for outputs [from, from + a->count) of an axis of `in` samples resized to `out`. */
-static void axis_fill(axis *a, int64_t in, int64_t out, int64_t from, bool antialias)
+static double box(double x)
 {
-    const double scale = (double)in / (double)out, support = filter_scale(in, out, antialias);
-    for (int64_t i = 0; i < a->count; i++) {
-        int32_t *weight = a->weight + i * a->width;
-        const double center = ((double)(from + i) + 0.5) * scale;
-        int64_t lo = (int64_t)(center - support + 0.5), hi = (int64_t)(center + support + 0.5);
-        lo = center - support + 0.5 < 0 ? 0 : lo;
-        hi = hi > in ? in : hi;
-        double sum = 0.0;
-        for (int64_t t = 0; t < hi - lo; t++) {
-            double d = fabs(((double)(lo + t) - center + 0.5) / support);
-            sum += d < 1.0 ? 1.0 - d : 0.0;
-        }
-        for (int64_t t = 0; t < hi - lo; t++) {
-            double d = fabs(((double)(lo + t) - center + 0.5) / support);
-            double share = d < 1.0 ? (1.0 - d) / sum : 0.0;
-            weight[t] = (int32_t)(share * (double)(1 << WEIGHT_BITS) + 0.5);
-        }
-        a->first[i] = (int32_t)lo;
-        a->taps[i] = (int32_t)(hi - lo);
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double lanczos(double x)
+{
+    return x >= -3.0 && x < 3.0 ? fv_sinc(x) * fv_sinc(x / 3.0) : 0.0;
+}
+
+static const struct {
+    double (*kernel)(double x);
+    double support; /* half the width */
+} filters[FV_FILTER_COUNT] = {
+    [FV_FILTER_BILINEAR] = {triangle, 1.0},
+    [FV_FILTER_BICUBIC] = {cubic, 2.0},
+    [FV_FILTER_AREA] = {box, 0.5},
+    [FV_FILTER_LANCZOS] = {lanczos, 3.0},
+};
+
+/* One axis of a resize: `in` samples, of which [from, to) becomes `out`; outputs [begin, begin + count) are wanted. */
+typedef struct axis_job {
+    int64_t in, out, begin;
+    double from, to;
+    fv_filter filter;
+    bool antialias, whole; /* whole: every sample is its own output */
+    fv_resize_axis axis;
+} axis_job;
+
+static double widening(const axis_job *job)
+{
+    const double scale = (job->to - job->from) / (double)job->out;
+    return job->antialias && scale > 1.0 ? scale : 1.0;
+}
+
+/* Weights of output i, into weight[width]; returns the number of taps and the first sample. */
+static int64_t output_weights(const axis_job *job, int64_t i, double *weight, int64_t *first)
+{
+    const double scale = (job->to - job->from) / (double)job->out, wide = widening(job);
+    const double support = filters[job->filter].support * wide, narrow = 1.0 / wide;
+    const double center = job->from + ((double)i + 0.5) * scale;
+    const double begin = center - support + 0.5, end = center + support + 0.5;
+    const int64_t lo = begin < 0.0 ? 0 : (int64_t)begin;
+    const int64_t hi = end > (double)job->in ? job->in : (int64_t)end;
+    double sum = 0.0;
+    for (int64_t t = lo; t < hi; t++) {
+        weight[t - lo] = filters[job->filter].kernel(((double)t - center + 0.5) * narrow);
+        sum += weight[t - lo];
     }
+    for (int64_t t = lo; t < hi && sum != 0.0; t++)
+        weight[t - lo] /= sum;
+    *first = lo;
+    return hi - lo;
 }
 
-static uint8_t round_sum(int32_t sum)
+/* The largest power of two that keeps every weight in 16 bits. */
+static int32_t weight_bits(const double *weight, int64_t taps)
 {
-    int32_t v = sum >> WEIGHT_BITS;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    double most = 0.0;
+    for (int64_t t = 0; t < taps; t++)
+        most = fabs(weight[t]) > most ? fabs(weight[t]) : most;
+    int32_t bits = MOST_BITS;
+    while (bits > 0 && most * (double)(1 << bits) > 32766.0)
+        bits--;
+    return bits;
 }
 
-static void row_pass(const uint8_t *restrict src, uint8_t *restrict dst, const axis *a, int64_t c)
+static void axis_fill(axis_job *job, fv_depth depth, double *weight)
 {
-    const int32_t half = 1 << (WEIGHT_BITS - 1);
+    fv_resize_axis *a = &job->axis;
     for (int64_t i = 0; i < a->count; i++) {
-        const int32_t *weight = a->weight + i * a->width;
-        const uint8_t *p = src + a->first[i] * c;
-        const int32_t taps = a->taps[i];
-        if (c == 3) {
-            int32_t s0 = half, s1 = half, s2 = half;
-            for (int32_t t = 0; t < taps; t++, p += 3) {
-                s0 += weight[t] * p[0];
-                s1 += weight[t] * p[1];
-                s2 += weight[t] * p[2];
-            }
-            dst[3 * i] = round_sum(s0);
-            dst[3 * i + 1] = round_sum(s1);
-            dst[3 * i + 2] = round_sum(s2);
+        if (job->whole) {
+            a->first[i] = (int32_t)(job->begin + i);
+            a->taps[i] = 1;
             continue;
         }
-        for (int64_t k = 0; k < c; k++) {
-            int32_t sum = half;
-            for (int32_t t = 0; t < taps; t++)
-                sum += weight[t] * p[t * c + k];
-            dst[i * c + k] = round_sum(sum);
+        int64_t first = 0;
+        const int64_t taps = output_weights(job, job->begin + i, weight, &first);
+        a->first[i] = (int32_t)first;
+        a->taps[i] = (int32_t)taps;
+        if (depth != FV_DEPTH_8) {
+            for (int64_t t = 0; t < a->width; t++)
+                a->real[i * a->width + t] = t < taps ? (float)weight[t] : 0.0f;
+            continue;
+        }
+        a->bits[i] = weight_bits(weight, taps);
+        const double unit = (double)(1 << a->bits[i]);
+        for (int64_t t = 0; t < a->width; t++)
+            a->weight[i * a->width + t] = (int16_t)(t < taps ? floor(weight[t] * unit + 0.5) : 0.0);
+    }
+}
+
+/* ---- memory ---- */
+
+/* Everything a resize needs, cut out of one block. */
+typedef struct plan {
+    fv_ctx *ctx;
+    const fv_image_kernels *kernels;
+    const fv_image *src;
+    fv_window window;
+    axis_job rows, cols;
+    double *weight;   /* of one output */
+    uint8_t *middle;  /* the row pass's results, from row `top` on */
+    uint8_t *guarded; /* rows near the end of the image, copied to where they can be read over */
+    float *line;      /* a 16-bit row as floats, or the column pass's result before rounding */
+    int64_t top;
+} plan;
+
+/* Cuts `count` elements of `size` bytes from the block; at NULL base only adds up. Counts overflow in *total as -1. */
+static void *cut(uint8_t *base, int64_t *total, int64_t count, int64_t size)
+{
+    int64_t bytes = 0, padded = 0;
+    if (*total < 0 || !fv_size_mul(count, size, &bytes) || !fv_size_add(bytes, 63, &padded)) {
+        *total = -1;
+        return NULL;
+    }
+    void *place = base ? base + *total : NULL;
+    if (!fv_size_add(*total, padded & ~(int64_t)63, total))
+        *total = -1;
+    return place;
+}
+
+static void cut_axis(axis_job *job, fv_depth depth, uint8_t *base, int64_t *total)
+{
+    fv_resize_axis *a = &job->axis;
+    const double reach = ceil(filters[job->filter].support * widening(job)) * 2.0 + 1.0;
+    int64_t width = reach < (double)job->in ? (int64_t)reach : job->in, weights = 0;
+    a->width = (width + FV_RESIZE_TAPS - 1) / FV_RESIZE_TAPS * FV_RESIZE_TAPS;
+    if (!fv_size_mul(a->width, a->count, &weights))
+        *total = -1;
+    a->first = cut(base, total, a->count, (int64_t)sizeof *a->first);
+    a->taps = cut(base, total, a->count, (int64_t)sizeof *a->taps);
+    a->bits = cut(base, total, a->count, (int64_t)sizeof *a->bits);
+    if (depth == FV_DEPTH_8)
+        a->weight = cut(base, total, weights, (int64_t)sizeof *a->weight);
+    else
+        a->real = cut(base, total, weights, (int64_t)sizeof *a->real);
+}
+
+static int64_t cut_plan(plan *p, uint8_t *base)
+{
+    int64_t total = 0, row = 0, middle = 0, line = 0;
+    const fv_image *src = p->src;
+    const int64_t depth = src->depth == FV_DEPTH_8 ? 1 : (int64_t)sizeof(float);
+    cut_axis(&p->rows, src->depth, base, &total);
+    cut_axis(&p->cols, src->depth, base, &total);
+    p->weight = cut(base, &total, p->rows.axis.width + p->cols.axis.width, (int64_t)sizeof *p->weight);
+    const int64_t wide = src->w > p->window.w ? src->w : p->window.w;
+    if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, OVERREAD, &row) ||
+        !fv_size_mul(p->window.w * src->c, src->h, &middle))
+        return -1;
+    if (src->depth == FV_DEPTH_8)
+        p->guarded = cut(base, &total, row, FV_RESIZE_ROWS);
+    else
+        p->line = cut(base, &total, row, (int64_t)sizeof *p->line);
+    p->middle = cut(base, &total, middle, depth);
+    return total;
+}
+
+/* ---- 8 bits ---- */
+
+/* The row pass for rows [from, to) of the image, as many as a kernel call takes. */
+static void pass_rows(plan *p, int64_t from, int64_t to)
+{
+    const fv_image *src = p->src;
+    const int64_t bytes = src->w * src->c, n = p->window.w * src->c;
+    const uint8_t *line[FV_RESIZE_ROWS];
+    uint8_t *dst[FV_RESIZE_ROWS];
+    for (int64_t r = 0; r < FV_RESIZE_ROWS; r++) {
+        const int64_t y = from + r < to ? from + r : to - 1;
+        line[r] = src->data + y * bytes;
+        dst[r] = p->middle + (y - p->top) * n;
+        /* The image's own end is the caller's, and not padded for us. */
+        if ((src->h - y) * bytes < bytes + OVERREAD) {
+            memcpy(p->guarded + r * (bytes + OVERREAD), line[r], (size_t)bytes);
+            line[r] = p->guarded + r * (bytes + OVERREAD);
+        }
+    }
+    p->kernels->resize_rows(&p->cols.axis, src->c, line, dst);
+}
+
+static void resize_u8(plan *p, uint8_t *dst)
+{
+    const fv_image *src = p->src;
+    const fv_resize_axis *rows = &p->rows.axis;
+    const int64_t n = p->window.w * src->c;
+    /* Rows are made as the columns want them, so that they are still in the cache. */
+    int64_t done = p->top = rows->first[0];
+    const uint8_t *from = p->middle;
+    int64_t stride = n;
+    if (p->cols.whole) {
+        stride = src->w * src->c;
+        from = src->data + p->top * stride + p->window.x * src->c;
+    }
+    for (int64_t y = 0; y < rows->count; y++, dst += n) {
+        const int64_t end = rows->first[y] + rows->taps[y];
+        for (; !p->cols.whole && done < end; done += FV_RESIZE_ROWS)
+            pass_rows(p, done, src->h);
+        const uint8_t *line = from + (rows->first[y] - p->top) * stride;
+        if (p->rows.whole)
+            memcpy(dst, line, (size_t)n);
+        else
+            p->kernels->resize_column(n, rows->taps[y], rows->weight + y * rows->width, rows->bits[y], line, stride,
+                                      dst);
+    }
+}
+
+/* ---- 16 bits and floats ---- */
+
+static const float *load_row(plan *p, int64_t y)
+{
+    const fv_image *src = p->src;
+    const int64_t n = src->w * src->c;
+    if (src->depth == FV_DEPTH_F32)
+        return (const float *)(const void *)src->data + y * n;
+    const uint16_t *from = (const uint16_t *)(const void *)src->data + y * n;
+    for (int64_t i = 0; i < n; i++)
+        p->line[i] = (float)from[i];
+    return p->line;
+}
+
+static void store_row(const plan *p, const float *from, uint8_t *dst, int64_t y, int64_t n)
+{
+    if (p->src->depth == FV_DEPTH_F32) {
+        memcpy(dst + y * n * (int64_t)sizeof(float), from, (size_t)n * sizeof(float));
+        return;
+    }
+    uint16_t *to = (uint16_t *)(void *)dst + y * n;
+    for (int64_t i = 0; i < n; i++) {
+        const float v = from[i] < 0.0f ? 0.0f : from[i] > 65535.0f ? 65535.0f : from[i];
+        to[i] = (uint16_t)(v + 0.5f);
+    }
+}
+
+static void resize_f32(plan *p, uint8_t *dst)
+{
+    const fv_resize_axis *rows = &p->rows.axis;
+    const int64_t c = p->src->c, n = p->window.w * c;
+    float *middle = (float *)(void *)p->middle;
+    int64_t done = p->top = rows->first[0];
+    for (int64_t y = 0; y < rows->count; y++) {
+        for (; done < rows->first[y] + rows->taps[y]; done++) {
+            const float *line = load_row(p, done);
+            float *to = middle + (done - p->top) * n;
+            if (p->cols.whole)
+                memcpy(to, line + p->window.x * c, (size_t)n * sizeof *to);
+            else
+                p->kernels->resize_rows_f32(&p->cols.axis, c, line, to);
+        }
+        const float *from = middle + (rows->first[y] - p->top) * n;
+        if (!p->rows.whole) {
+            p->kernels->resize_column_f32(n, rows->taps[y], rows->real + y * rows->width, from, n, p->line);
+            from = p->line;
+        }
+        store_row(p, from, dst, y, n);
+    }
+}
+
+/* ---- nearest ---- */
+
+/* Sample of each output, found by adding steps as Pillow does: where a center falls on a pixel's edge, the rounding of
+ * those sums decides. */
+static void nearest_samples(axis_job *job)
+{
+    const double scale = (job->to - job->from) / (double)job->out;
+    double at = job->from + scale * 0.5;
+    for (int64_t i = 0; i < job->begin + job->axis.count; i++, at += scale) {
+        const int64_t sample = (int64_t)at < job->in ? (int64_t)at : job->in - 1;
+        if (i >= job->begin)
+            job->axis.first[i - job->begin] = (int32_t)sample;
+    }
+}
+
+static void resize_nearest(plan *p, uint8_t *dst)
+{
+    const fv_image *src = p->src;
+    const size_t pixel = (size_t)src->c * fv_depth_bytes(src->depth), row = (size_t)src->w * pixel;
+    const int32_t *col = p->cols.axis.first;
+    nearest_samples(&p->rows);
+    nearest_samples(&p->cols);
+    for (int64_t y = 0; y < p->window.h; y++) {
+        const uint8_t *line = src->data + (size_t)p->rows.axis.first[y] * row;
+        for (int64_t x = 0; x < p->window.w; x++, dst += pixel) {
+            const uint8_t *from = line + (size_t)col[x] * pixel;
+            if (pixel == 3)
+                memcpy(dst, from, 3);
+            else if (pixel == 1)
+                *dst = *from;
+            else
+                memcpy(dst, from, pixel);
         }
     }
 }
 
-/* One output row from `taps` input rows of n bytes. */
-static void column_pass(const uint8_t *restrict src, int64_t n, const int32_t *weight, int32_t taps,
-                        uint8_t *restrict dst)
+/* ---- entry ---- */
+
+static bool axis_fits(int64_t in, double from, double to, int64_t out, int64_t begin, int64_t count)
 {
-    int32_t sum[BLOCK];
-    for (int64_t at = 0; at < n; at += BLOCK) {
-        const int64_t m = n - at < BLOCK ? n - at : BLOCK;
-        for (int j = 0; j < BLOCK; j++)
-            sum[j] = 1 << (WEIGHT_BITS - 1);
-        for (int32_t t = 0; t < taps; t++) {
-            const uint8_t *p = src + t * n + at;
-            const int32_t w = weight[t];
-            if (m == BLOCK) {
-                for (int j = 0; j < BLOCK; j++)
-                    sum[j] += w * p[j];
-            } else {
-                for (int64_t j = 0; j < m; j++)
-                    sum[j] += w * p[j];
-            }
-        }
-        for (int64_t j = 0; j < m; j++)
-            dst[at + j] = round_sum(sum[j]);
-    }
+    return in >= 1 && in <= INT32_MAX && out >= 1 && out <= INT32_MAX && from >= 0.0 && from < to && to <= (double)in &&
+           begin >= 0 && count >= 1 && count <= out - begin;
 }
 
-fv_status fv_resize_window(fv_scratch *scratch, const fv_image *src, int64_t h, int64_t w, bool antialias,
-                           const fv_window *window, uint8_t *dst)
+static fv_status resize_failed(fv_ctx *ctx, const fv_image *src, const fv_resize_spec *s)
 {
-    axis rows = {.count = window->h, .width = axis_width(src->h, h, antialias)};
-    axis cols = {.count = window->w, .width = axis_width(src->w, w, antialias)};
-    const int64_t c = src->c;
-    int64_t weights = 0, part = 0, middle = 0, total = 0;
-    /* The rows that the vertical pass can touch are at most src->h. */
-    bool fits = fv_size_mul(rows.count, rows.width + 2, &weights) && fv_size_mul(cols.count, cols.width + 2, &part) &&
-                fv_size_add(weights, part, &weights) && fv_size_mul(weights, (int64_t)sizeof(int32_t), &weights) &&
-                fv_size_mul(src->h, window->w, &middle) && fv_size_mul(middle, c, &middle) &&
-                fv_size_add(middle, weights, &total);
-    if (!fits || src->h > INT32_MAX || src->w > INT32_MAX)
+    return fv_fail(ctx, FV_ERR_ARGUMENT,
+                   "resize: rows [%g, %g) and columns [%g, %g) of %lld x %lld x %lld to %lld x %lld with filter %d: "
+                   "expected a box inside the image, sizes of at least 1 and a known filter",
+                   s->y0, s->y1, s->x0, s->x1, (long long)src->h, (long long)src->w, (long long)src->c, (long long)s->h,
+                   (long long)s->w, (int)s->filter);
+}
+
+fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst)
+{
+    fv_window window = spec->window;
+    if (window.h == 0)
+        window = (fv_window){0, 0, spec->h, spec->w};
+    if (!src->data || src->c < 1 || (unsigned)spec->filter >= FV_FILTER_COUNT ||
+        !axis_fits(src->h, spec->y0, spec->y1, spec->h, window.y, window.h) ||
+        !axis_fits(src->w, spec->x0, spec->x1, spec->w, window.x, window.w))
+        return resize_failed(scratch->ctx, src, spec);
+    const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx));
+    plan p = {.ctx = scratch->ctx, .kernels = kernels->image, .src = src, .window = window};
+    p.rows = (axis_job){src->h, spec->h, window.y, spec->y0, spec->y1, spec->filter, spec->antialias, false, {0}};
+    p.cols = (axis_job){src->w, spec->w, window.x, spec->x0, spec->x1, spec->filter, spec->antialias, false, {0}};
+    p.rows.axis.count = window.h;
+    p.cols.axis.count = window.w;
+    p.rows.whole = spec->h == src->h && spec->y0 == 0.0 && spec->y1 == (double)src->h;
+    p.cols.whole = spec->w == src->w && spec->x0 == 0.0 && spec->x1 == (double)src->w;
+    const int64_t size = cut_plan(&p, NULL);
+    if (size < 0)
         return fv_fail_memory(scratch->ctx, SIZE_MAX, "resizing an image");
-    int32_t *ints = fv_scratch_get(scratch, (size_t)total);
-    if (!ints)
+    uint8_t *base = fv_scratch_get(scratch, (size_t)size);
+    if (!base)
         return FV_ERR_NO_MEMORY;
-    rows.first = ints;
-    rows.taps = rows.first + rows.count;
-    rows.weight = rows.taps + rows.count;
-    cols.first = rows.weight + rows.count * rows.width;
-    cols.taps = cols.first + cols.count;
-    cols.weight = cols.taps + cols.count;
-    uint8_t *mid = (uint8_t *)(cols.weight + cols.count * cols.width);
-    axis_fill(&rows, src->h, h, window->y, antialias);
-    axis_fill(&cols, src->w, w, window->x, antialias);
-
-    const int64_t top = rows.first[0];
-    const int64_t bottom = rows.first[rows.count - 1] + rows.taps[rows.count - 1];
-    const int64_t n = window->w * c;
-    for (int64_t y = top; y < bottom; y++) {
-        const uint8_t *line = src->data + y * src->w * c;
-        if (src->w == w)
-            memcpy(mid + (y - top) * n, line + window->x * c, (size_t)n);
-        else
-            row_pass(line, mid + (y - top) * n, &cols, c);
+    cut_plan(&p, base);
+    if (spec->filter == FV_FILTER_NEAREST) {
+        resize_nearest(&p, dst);
+        return FV_OK;
     }
-    for (int64_t y = 0; y < rows.count; y++) {
-        const uint8_t *from = mid + (rows.first[y] - top) * n;
-        if (src->h == h)
-            memcpy(dst + y * n, mid + (window->y + y - top) * n, (size_t)n);
-        else
-            column_pass(from, n, rows.weight + y * rows.width, rows.taps[y], dst + y * n);
-    }
+    axis_fill(&p.rows, src->depth, p.weight);
+    axis_fill(&p.cols, src->depth, p.weight);
+    if (src->depth == FV_DEPTH_8)
+        resize_u8(&p, dst);
+    else
+        resize_f32(&p, dst);
     return FV_OK;
 }
 
@@ -183,15 +407,16 @@ fv_status fv_image_resize(fv_ctx *ctx, const fv_image *src, int64_t h, int64_t w
     if (!src->data || src->h < 1 || src->w < 1 || src->c < 1 || h < 1 || w < 1 || h > INT32_MAX || w > INT32_MAX)
         return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_image_resize: %lld x %lld x %lld to %lld x %lld", (long long)src->h,
                        (long long)src->w, (long long)src->c, (long long)h, (long long)w);
-    fv_image image = {.h = h, .w = w, .c = src->c};
+    fv_image image = {.h = h, .w = w, .c = src->c, .depth = src->depth};
     int64_t bytes = 0;
-    if (!fv_size_mul(h, w, &bytes) || !fv_size_mul(bytes, src->c, &bytes))
+    if (!fv_size_mul(h, w, &bytes) || !fv_size_mul(bytes, src->c * (int64_t)fv_depth_bytes(src->depth), &bytes))
         return fv_fail_memory(ctx, SIZE_MAX, "an image");
     image.data = fv_malloc(ctx, (size_t)bytes);
     if (!image.data)
         return FV_ERR_NO_MEMORY;
     fv_scratch scratch = {.ctx = ctx};
-    fv_status status = fv_resize_window(&scratch, src, h, w, antialias, &(fv_window){0, 0, h, w}, image.data);
+    const fv_resize_spec spec = fv_resize_whole(src, h, w, FV_FILTER_BILINEAR, antialias);
+    fv_status status = fv_resize(&scratch, src, &spec, image.data);
     fv_scratch_free(&scratch);
     if (status != FV_OK) {
         fv_image_free(ctx, &image);

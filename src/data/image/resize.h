@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Separable resampling of 8-bit images. */
+/* Separable resampling of images of any depth and number of channels. */
 #ifndef FV_DATA_RESIZE_H
 #define FV_DATA_RESIZE_H
 
@@ -21,10 +21,36 @@ typedef struct fv_window {
 } fv_window;
 
 /*
- * The part `window` of src resized to h x w, into dst (window.h x window.w x c). Triangle filter, widened by the
- * reduction when `antialias`. Only what the window needs is computed; the bytes are those of the whole image.
+ * The box [y0, y1) x [x0, x1) of the source, in pixels and their fractions (0 <= y0 < y1 <= src->h, the same for x),
+ * is resized to h x w; of that the part `window` is computed, or all when window.h is 0.
+ *
+ * Output i of an axis is the weighted mean of the samples t near center = x0 + (i + 0.5) s, s = (x1 - x0) / w, with
+ * weight k((t + 0.5 - center) / r); r = max(s, 1) with antialias, else 1. k: triangle (BILINEAR), Keys' cubic with
+ * a = -1/2 (BICUBIC), box of width 1 (AREA), sinc windowed by sinc over 3 lobes (LANCZOS). NEAREST takes the sample
+ * that holds the center. What Pillow's resize computes.
  */
-fv_status fv_resize_window(fv_scratch *scratch, const fv_image *src, int64_t h, int64_t w, bool antialias,
-                           const fv_window *window, uint8_t *dst);
+typedef struct fv_resize_spec {
+    double y0, x0, y1, x1;
+    int64_t h, w;
+    fv_filter filter;
+    bool antialias;
+    fv_window window;
+} fv_resize_spec;
+
+/*
+ * dst: window.h x window.w x c of src's depth. 8 bits: rows first, each pass rounded to 8 bits, weights of 15
+ * significant bits: within one grey level of Pillow. 16 bits and floats: two passes in float32, one rounding at the
+ * end; floats are not clamped. The bytes are those of the whole result, whatever the window, and the same on every
+ * instruction set. ARGUMENT for a box or sizes that make no sense, NO_MEMORY. Any thread, one scratch each.
+ */
+fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst);
+
+/* The whole of src to h x w. */
+static inline fv_resize_spec fv_resize_whole(const fv_image *src, int64_t h, int64_t w, fv_filter filter,
+                                             bool antialias)
+{
+    return (fv_resize_spec){
+        .y1 = (double)src->h, .x1 = (double)src->w, .h = h, .w = w, .filter = filter, .antialias = antialias};
+}
 
 #endif
