@@ -35,6 +35,7 @@ typedef struct cli {
     int64_t crop_pad, patience, val_interval;
     /* run */
     const char *output, *experiment, *resume, *device, *last_run;
+    const char *task;
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;

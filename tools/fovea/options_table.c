@@ -14,7 +14,9 @@ static const char *const init_names[] = {"default",      "xavier_uniform", "xavi
 const option options[] = {
     /* what */
     {"data", "data-dir,data-path", 0, TEXT, AT(data), ALL_DATA, "PATH", NULL, 0, 0, NULL,
-     "folder of classes, IDX folder or CIFAR binary folder"},
+     "data set: folder of classes, manifest (.csv, .jsonl), packed file, ... (`fovea help data`)"},
+    {"task", NULL, 0, TEXT, AT(task), ALL_DATA, "KIND", NULL, 0, 0, NULL,
+     "how a manifest's labels are read: class, multi-label or regression; default: as they look"},
     {"model", NULL, 'm', TEXT, AT(model), V_TRAIN | V_EVAL | V_PREDICT | V_INFO, "NAME|FILE", "auto", 0, 0, NULL,
      "zoo architecture, architecture file (.yaml) or model file (.safetensors)"},
     {"weights", "pretrained-path,initial-checkpoint", 0, TEXT, AT(weights), V_TRAIN | V_INFO | V_EVAL | V_PREDICT,
