@@ -26,7 +26,7 @@ typedef struct cli {
     /* recipe */
     int64_t epochs, batch_size, max_steps, seed, img_size[2], in_chans;
     bool batch_auto;
-    int opt, sched, norm, init, resize;
+    int opt, sched, norm, init, resize, interpolation;
     const char *loss, *monitor;
     double lr, momentum, eps, alpha, wd, l1, label_smoothing, huber_delta, drop;
     list_option betas, mean, std;

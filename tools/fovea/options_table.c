@@ -6,6 +6,8 @@ static const char *const norm_names[] = {"auto", "unit", "minus1_1", "imagenet",
 static const char *const progress_names[] = {"auto", "bar", "plain", "json", "none", NULL};
 static const char *const out_names[] = {"text", "json", "csv", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
+/* "auto", then fv_filter's order. */
+static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
 static const char *const init_names[] = {"default",      "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
                                          "lecun_normal", "gaussian",       "constant",      NULL};
 
@@ -51,6 +53,8 @@ const option options[] = {
     {"std", NULL, 0, REALS, AT(std), V_TRAIN, "S[,S,S]", NULL, ABOVE_ZERO, 1e6, NULL, "divided by, per channel"},
     {"resize", NULL, 0, CHOICE, AT(resize), V_TRAIN, "RULE", "auto", 0, 0, resize_names,
      "stretch to the input size, or crop the center after scaling the short side; auto is the model's"},
+    {"interpolation", NULL, 0, CHOICE, AT(interpolation), V_TRAIN, "NAME", "auto", 0, 0, interpolation_names,
+     "how pixels are resampled; auto is the model's"},
     {"opt", "optimizer", 0, CHOICE, AT(opt), V_TRAIN, "NAME", "sgd", 0, 0, NULL, "optimizer"},
     {"lr", "lr0,learning-rate", 0, REAL, AT(lr), V_TRAIN, "F", NULL, ABOVE_ZERO, 1e6, NULL,
      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4"},
