@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times fv_resize for bench/peers/resize_pillow.py: one line "h w c out_h out_w filter seconds" in (filter by name), one
- * line with the fastest run in microseconds of processor time out, until the end of input. One thread.
+ * Times fv_resize for bench/peers/resize_pillow.py: one line "h w c out_h out_w filter seconds" in (filter by name),
+ * one line with the fastest run in microseconds of processor time out, until the end of input. One thread.
  */
 #include <stdio.h>
 #include <string.h>
