@@ -62,7 +62,7 @@ static fv_status run(fv_ctx *ctx, const char *data, fv_dataset **digits, fv_chec
     printf("format %s, mean %.4f, standard deviation %.4f\n", fv_dataset_format(*digits), mean[0], std[0]);
     fv_pipeline pipeline = {.h = 20, .w = 20, .c = 1, .antialias = true, .std = {1}}; /* input = pixel / 255 */
     FV_TRY(show_image(ctx, *digits, &pipeline));
-    fv_loader_options options = {.batch_size = 8, .shuffle = true, .seed = 42, .crop_pad = 2};
+    fv_loader_options options = {.batch_size = 8, .shuffle = true, .seed = 42, .augment = "crop pad=2"};
     FV_TRY(fv_loader_create(*digits, &pipeline, &options, loader));
     return show_batches(*loader);
 }

@@ -149,17 +149,21 @@ typedef struct fv_loader_options {
     bool shuffle;
     bool drop_last; /* leave an incomplete last batch out, unless it is the only one */
     uint64_t seed;
-    int workers;      /* decoding threads; 0: one per thread of the context, -1: decode in the caller */
-    int queue;        /* batches ready ahead; 0: 2 per worker, at most 4 */
-    bool hflip;       /* with probability 1/2 */
-    int64_t crop_pad; /* pad by that many zero pixels on each side, then a random crop of the original size; 0: off */
+    int workers;          /* decoding threads; 0: one per thread of the context, -1: decode in the caller */
+    int queue;            /* batches ready ahead; 0: 2 per worker, at most 4 */
+    const char *augment;  /* steps as in augment.h; NULL: none */
+    int64_t targets;      /* numbers of a sample's target; 0: the data's classes where targets are needed, else none */
+    fv_balance balance;   /* with shuffle: what an epoch is made of */
+    double balance_power; /* [1]; see fv_balance */
+    double stuck_after;   /* seconds after which a file that cannot be read is named, and left out; 0: 30 */
 } fv_loader_options;
 
 typedef struct fv_batch {
     const float *images;    /* n x h x w x c, normalized */
     const int32_t *labels;  /* n */
+    const float *targets;   /* n x n_targets; NULL unless labels are not classes or samples are mixed */
     const int64_t *samples; /* n indices into the data set */
-    int64_t n;
+    int64_t n, n_targets;
 } fv_batch;
 
 /** `pipeline` is copied; dataset must outlive the loader. Order and augmentation are pure functions of (seed, epoch,
@@ -167,6 +171,11 @@ typedef struct fv_batch {
 FV_API fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options,
                                   fv_loader **loader);
 FV_API void fv_loader_destroy(fv_loader **loader);
+/** Bytes of memory for batches: a bound that is kept, whatever the files are. Images being decoded come on top: one for
+ * each worker. */
+FV_API int64_t fv_loader_memory(const fv_loader *loader);
+/** Numbers of a sample's target; 0: batches have class labels only. */
+FV_API int64_t fv_loader_targets(const fv_loader *loader);
 /** Batches per epoch. */
 FV_API int64_t fv_loader_batches(const fv_loader *loader);
 /** Begins epoch `epoch` at batch `first` (resume). */

@@ -252,6 +252,8 @@ typedef enum fv_filter {
 /** "bilinear", "nearest", "bicubic", "area", "lanczos" in the order of fv_filter; ends with NULL. */
 FV_API const char *const *fv_filter_names(void);
 
+/** Histograms made flat: of the whole image, or CLAHE with 8 x 8 tiles and a clip limit of 2. */
+typedef enum fv_contrast { FV_CONTRAST_NONE, FV_CONTRAST_EQUALIZE, FV_CONTRAST_CLAHE } fv_contrast;
 typedef struct fv_pipeline {
     int64_t h, w, c;         /* network input */
     fv_resize_mode resize;   /* STRETCH: to h x w; SHORT_CROP: short side to resize_size, then the central h x w */
@@ -259,8 +261,12 @@ typedef struct fv_pipeline {
     fv_filter filter;        /* of the resize */
     bool antialias;          /* the filter is widened by the reduction, so that every pixel counts */
     bool ignore_exif;        /* keep the orientation as stored */
-    float mean[16], std[16]; /* per channel, in units of pixel / 255; input = (pixel / 255 - mean) / std */
+    float mean[16], std[16]; /* per channel, in units of full scale; input = (pixel / 255 - mean) / std */
     uint8_t background[3];   /* alpha is composited on this color */
+    fv_contrast contrast;    /* done after resizing */
+    bool standardize;   /* after that, each image by itself to mean 0 and deviation 1 (at least 1 / sqrt(n) levels) */
+    float pca_value[3]; /* colors of the training set: eigenvalues and axes, see fv_dataset_color_axes; 0: unknown */
+    float pca_axis[9];
 } fv_pipeline;
 FV_API const fv_pipeline *fv_model_pipeline(const fv_model *model);
 FV_API fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *pipeline);

@@ -87,9 +87,12 @@ typedef struct fv_fit_options {
     double label_smoothing; /* [0] */
     double huber_delta;     /* [1] */
 
-    bool hflip;
-    int64_t crop_pad;
-    int workers; /* as fv_loader_options */
+    const char *augment; /* of training samples: steps as in augment.h [NULL: none] */
+    bool soft_targets;   /* fv_trainer_gradient is given n x classes floats, also by a loss that takes class labels */
+    fv_balance balance;  /* as fv_loader_options */
+    double balance_power;
+    int workers;
+    double stuck_after;
 
     fv_dataset *validation; /* may be NULL */
     const char *monitor;    /* "val_loss", "val_top1", "train_loss" [val_top1, or train_loss without validation] */

@@ -112,6 +112,17 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
     return status;
 }
 
+void fv_dataset_target(const fv_dataset *d, int64_t i, float *target, int64_t n)
+{
+    const int64_t classes = fv_dataset_classes(d);
+    const float *own = fv_dataset_targets(d, i);
+    memset(target, 0, (size_t)n * sizeof *target);
+    if (own)
+        memcpy(target, own, (size_t)(classes < n ? classes : n) * sizeof *target);
+    else if (d->labels[i] < n)
+        target[d->labels[i]] = 1.0f;
+}
+
 bool fv_error_is_quarantine(const fv_image_error *error)
 {
     switch (error->status) {

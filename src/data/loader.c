@@ -1,141 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Batches from a data set. Workers fill the slots of a ring, several workers one slot where samples must be decoded;
- * the consumer takes the slots in order. What a place in a batch holds depends on (seed, epoch, place) and on which
- * files are bad, and on nothing else.
- */
-#include <pthread.h>
-#include <signal.h>
+/* Batches from a data set: the ring of slots, and its making and using. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/random.h"
-#include "data/dataset.h"
-#include "data/pipeline.h"
-
-#define MAX_WORKERS 256
-
-typedef struct slot {
-    float *images;
-    int32_t *labels;
-    int64_t *samples; /* -1: nothing could be put here */
-    int64_t *skipped; /* bad samples met on the way to the one that took the place */
-    int64_t batch, n, claimed, done;
-    fv_image_error error; /* why the run must stop; FV_OK: it need not */
-    int64_t error_sample;
-} slot;
-
-typedef struct worker {
-    fv_loader *loader;
-    fv_applier applier;
-    pthread_t thread;
-    bool running;
-} worker;
-
-struct fv_loader {
-    fv_dataset *dataset;
-    fv_ctx *ctx;
-    fv_loader_options options;
-    fv_decode_options decode;
-    int64_t sample_size; /* floats */
-    int64_t chunk;       /* samples claimed at a time */
-    int64_t n_batches;
-    int64_t *order;
-    int64_t epoch;
-    slot *slots;
-    int64_t n_slots;
-    worker *workers;
-    int n_workers; /* the last one is the caller's own when there are no threads */
-    int threads;
-    pthread_mutex_t mutex; /* of what follows, and of the slots' claimed and done */
-    pthread_cond_t work, ready;
-    int64_t released, claim, next; /* batches: [released, next) are the caller's, [next, claim) are being filled */
-    int active;
-    bool paused, quit;
-    double waited;
-    int64_t quarantined;
-};
+#include "data/balance.h"
+#include "data/loader.h"
 
 static int64_t batch_size_of(const fv_loader *l, int64_t batch)
 {
-    const int64_t rest = l->dataset->count - batch * l->options.batch_size;
+    const int64_t rest = l->count - batch * l->options.batch_size;
     return rest < l->options.batch_size ? rest : l->options.batch_size;
-}
-
-/* ---- filling: no lock is held ---- */
-
-/* Sample i into floats; false: i is bad, or *error tells why the run must stop. */
-static bool load_sample(worker *w, int64_t i, float *dst, fv_image_error *error)
-{
-    fv_loader *l = w->loader;
-    fv_dataset *d = l->dataset;
-    const fv_source *source = d->source;
-    const fv_augment augment = fv_augment_draw(&l->options, (uint64_t)l->epoch, (uint64_t)i);
-    fv_image image = {.h = source->h, .w = source->w, .c = source->c};
-    if (source->pixels) {
-        image.data = (uint8_t *)source->pixels + d->index[i] * image.h * image.w * image.c;
-    } else {
-        fv_image_error why = {0};
-        if (fv_dataset_fetch(d, i, &l->decode, NULL, &image, NULL, &why) != FV_OK) {
-            if (!fv_error_is_quarantine(&why))
-                *error = why;
-            else if (fv_dataset_quarantine(d, i, &why) != FV_OK)
-                *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .text = "no memory for the quarantine"};
-            return false;
-        }
-    }
-    const uint8_t *pixels = NULL;
-    int64_t c = 0;
-    const fv_status status = fv_applier_pixels(&w->applier, &image, &pixels, &c);
-    if (status == FV_OK)
-        fv_applier_store(&w->applier, pixels, c, &augment, dst);
-    else
-        *error = (fv_image_error){.status = status, .text = "no memory for resizing"};
-    if (!source->pixels)
-        fv_image_free(l->ctx, &image);
-    return status == FV_OK;
-}
-
-/* Place `at` of a slot. Shuffled: the next good sample of the epoch's order takes the place of a bad one. In order, as
- * for scoring, the place stays empty, so that no sample counts twice. */
-static void fill_place(worker *w, slot *s, int64_t at, fv_image_error *error, int64_t *error_sample)
-{
-    fv_loader *l = w->loader;
-    const int64_t count = l->dataset->count, tries = l->options.shuffle ? count : 1;
-    int64_t place = s->batch * l->options.batch_size + at;
-    s->samples[at] = -1;
-    for (int64_t t = 0; t < tries; t++) {
-        const int64_t i = l->order[(place + t) % count];
-        s->skipped[at] = t;
-        if (!fv_dataset_is_bad(l->dataset, i) && load_sample(w, i, s->images + at * l->sample_size, error)) {
-            s->samples[at] = i;
-            s->labels[at] = l->dataset->labels[i];
-            return;
-        }
-        if (error->status != FV_OK) {
-            *error_sample = i;
-            return;
-        }
-    }
-    s->skipped[at] = tries;
 }
 
 /* ---- the ring: the lock is held ---- */
 
 static bool can_claim(const fv_loader *l)
 {
-    return !l->paused && l->claim < l->n_batches && l->claim < l->released + l->n_slots;
+    return !l->paused && (l->n_redo > 0 || (l->claim < l->n_batches && l->claim < l->released + l->n_slots));
 }
 
 /* Claims places [*from, *to) of the batch that is being filled. */
-static slot *claim(fv_loader *l, int64_t *from, int64_t *to)
+static fv_slot *claim(fv_loader *l, int64_t *from, int64_t *to)
 {
-    slot *s = &l->slots[l->claim % l->n_slots];
+    l->active++;
+    if (l->n_redo > 0) {
+        l->n_redo--;
+        *from = l->redo[l->n_redo].at;
+        *to = *from + 1;
+        return l->redo[l->n_redo].slot;
+    }
+    fv_slot *s = &l->slots[l->claim % l->n_slots];
     if (s->batch != l->claim) {
         s->batch = l->claim;
         s->n = batch_size_of(l, l->claim);
-        s->claimed = s->done = 0;
+        s->claimed = s->filled = 0;
+        s->done = false;
         s->error.status = FV_OK;
     }
     *from = s->claimed;
@@ -143,33 +45,59 @@ static slot *claim(fv_loader *l, int64_t *from, int64_t *to)
     s->claimed = *to;
     if (s->claimed == s->n)
         l->claim++;
-    l->active++;
     return s;
 }
 
-/* Fills one claim; the lock is given up meanwhile. */
-static void work_once(fv_loader *l, worker *w)
+/* Places that have been filled; whoever fills the last one mixes, without the lock, and declares the slot done. */
+static void places_filled(fv_loader *l, fv_slot *s, int64_t n)
 {
-    int64_t from, to, sample = 0;
-    fv_image_error error = {0};
-    slot *s = claim(l, &from, &to);
-    pthread_mutex_unlock(&l->mutex);
-    for (int64_t at = from; at < to && error.status == FV_OK; at++)
-        fill_place(w, s, at, &error, &sample);
-    pthread_mutex_lock(&l->mutex);
-    if (error.status != FV_OK && (s->error.status == FV_OK || sample < s->error_sample)) {
-        s->error = error;
+    s->filled += n;
+    if (s->filled < s->n)
+        return;
+    if (fv_augment_mixes(l->augment) && s->error.status == FV_OK) {
+        pthread_mutex_unlock(&l->mutex);
+        fv_loader_mix_slot(l, s);
+        pthread_mutex_lock(&l->mutex);
+    }
+    s->done = true;
+}
+
+static void note_error(fv_slot *s, const fv_image_error *error, int64_t sample)
+{
+    if (error->status != FV_OK && (s->error.status == FV_OK || sample < s->error_sample)) {
+        s->error = *error;
         s->error_sample = sample;
     }
-    s->done += to - from;
+}
+
+/* Fills one claim; the lock is given up meanwhile. */
+static void work_once(fv_loader *l, fv_worker *w)
+{
+    int64_t from, to, sample = 0, filled = 0;
+    fv_image_error error = {0};
+    fv_slot *s = claim(l, &from, &to);
+    w->slot = s;
+    for (int64_t at = from; at < to; at++) {
+        w->at = at;
+        pthread_mutex_unlock(&l->mutex);
+        const bool own = error.status != FV_OK || fv_loader_fill_place(w, s, at, &error, &sample);
+        pthread_mutex_lock(&l->mutex);
+        filled += own;
+        l->active += w->given_up; /* it was taken off */
+        w->given_up = false;
+    }
+    if (filled > 0) {
+        note_error(s, &error, sample);
+        places_filled(l, s, filled);
+    }
     l->active--;
-    if (s->done == s->n || l->active == 0)
+    if (s->done || l->active == 0)
         pthread_cond_broadcast(&l->ready);
 }
 
 static void *work_loop(void *user)
 {
-    worker *w = user;
+    fv_worker *w = user;
     fv_loader *l = w->loader;
     pthread_mutex_lock(&l->mutex);
     while (!l->quit) {
@@ -182,9 +110,9 @@ static void *work_loop(void *user)
     return NULL;
 }
 
-static bool is_ready(const fv_loader *l, const slot *s)
+static bool is_ready(const fv_loader *l, const fv_slot *s)
 {
-    return s->batch == l->next && s->claimed == s->n && s->done == s->n;
+    return s->batch == l->next && s->claimed == s->n && s->done;
 }
 
 /* ---- making ---- */
@@ -193,18 +121,20 @@ static fv_status check_options(fv_ctx *ctx, const fv_loader_options *o)
 {
     if (o->batch_size < 1)
         return fv_fail(ctx, FV_ERR_VALUE, "batch_size %lld: expected at least 1", (long long)o->batch_size);
-    if (o->workers < -1 || o->workers > MAX_WORKERS)
-        return fv_fail(ctx, FV_ERR_VALUE, "workers %d: expected -1 to %d", o->workers, MAX_WORKERS);
+    if (o->workers < -1 || o->workers > FV_MAX_WORKERS)
+        return fv_fail(ctx, FV_ERR_VALUE, "workers %d: expected -1 to %d", o->workers, FV_MAX_WORKERS);
     if (o->queue < 0)
         return fv_fail(ctx, FV_ERR_VALUE, "queue %d: expected at least 0", o->queue);
-    if (o->crop_pad < 0 || o->crop_pad > 4096)
-        return fv_fail(ctx, FV_ERR_VALUE, "crop_pad %lld: expected 0 to 4096", (long long)o->crop_pad);
+    if (o->targets < 0)
+        return fv_fail(ctx, FV_ERR_VALUE, "targets %lld: expected at least 0", (long long)o->targets);
+    if (!(o->stuck_after >= 0))
+        return fv_fail(ctx, FV_ERR_VALUE, "stuck_after %g: expected seconds, 0 or more", o->stuck_after);
     return FV_OK;
 }
 
 static fv_status make_slots(fv_loader *l)
 {
-    const int64_t n = l->options.batch_size < l->dataset->count ? l->options.batch_size : l->dataset->count;
+    const int64_t n = l->options.batch_size < l->count ? l->options.batch_size : l->count;
     int64_t floats = 0;
     if (!fv_size_mul(n, l->sample_size, &floats) || !fv_size_mul(floats, (int64_t)sizeof(float), &floats))
         return fv_fail_memory(l->ctx, SIZE_MAX, "a batch");
@@ -212,67 +142,134 @@ static fv_status make_slots(fv_loader *l)
     if (!l->slots)
         return FV_ERR_NO_MEMORY;
     for (int64_t i = 0; i < l->n_slots; i++) {
-        slot *s = &l->slots[i];
+        fv_slot *s = &l->slots[i];
         s->batch = -1;
         s->images = fv_malloc(l->ctx, (size_t)floats);
+        if (l->n_targets > 0)
+            s->targets = fv_malloc(l->ctx, (size_t)(n * l->n_targets) * sizeof(float));
+        if (fv_augment_mixes(l->augment))
+            s->lines = fv_malloc(l->ctx, (size_t)(l->sample_size + l->n_targets) * sizeof(float));
         s->labels = fv_malloc(l->ctx, (size_t)n * sizeof *s->labels);
         s->samples = fv_malloc(l->ctx, (size_t)n * sizeof *s->samples);
         s->skipped = fv_malloc(l->ctx, (size_t)n * sizeof *s->skipped);
-        if (!s->images || !s->labels || !s->samples || !s->skipped)
+        if (!s->images || !s->labels || !s->samples || !s->skipped || (l->n_targets > 0 && !s->targets) ||
+            (fv_augment_mixes(l->augment) && !s->lines))
             return FV_ERR_NO_MEMORY;
     }
+    l->bytes = l->n_slots * (floats + n * (l->n_targets * (int64_t)sizeof(float) + 20));
     fv_log(l->ctx, FV_LOG_DEBUG, "data", "loader: %d threads, %lld batches ahead, %lld bytes", l->threads,
-           (long long)l->n_slots - 1, (long long)(l->n_slots * floats));
+           (long long)l->n_slots - 1, (long long)l->bytes);
     return FV_OK;
 }
 
-static fv_status make_workers(fv_loader *l, const fv_pipeline *pipeline)
+static fv_status make_workers(fv_loader *l)
 {
     l->workers = fv_calloc(l->ctx, (size_t)l->n_workers, sizeof *l->workers);
     if (!l->workers)
         return FV_ERR_NO_MEMORY;
     for (int i = 0; i < l->n_workers; i++) {
         l->workers[i].loader = l;
-        FV_TRY(fv_applier_init(l->ctx, pipeline, &l->workers[i].applier));
+        l->workers[i].sample = -1;
+        FV_TRY(fv_applier_init(l->ctx, &l->pipeline, l->augment, &l->workers[i].applier));
     }
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* signals belong to the caller's thread */
-    int error = 0;
-    for (int i = 0; i < l->threads && error == 0; i++) {
-        error = pthread_create(&l->workers[i].thread, NULL, work_loop, &l->workers[i]);
-        l->workers[i].running = error == 0;
+    for (int i = 0; i < l->threads; i++)
+        FV_TRY(fv_loader_start_worker(l));
+    return FV_OK;
+}
+
+static double power_of(const fv_loader_options *o)
+{
+    return o->balance_power > 0 ? o->balance_power : 1;
+}
+
+/* The step `pca` needs what has been measured of the training set. */
+static fv_status make_augment(fv_loader *l)
+{
+    FV_TRY(fv_augment_create(l->ctx, l->options.augment, &l->augment));
+    l->options.augment = NULL; /* the caller's text need not live as long */
+    if (fv_augment_has(l->augment, "pca") && !(l->pipeline.pca_value[0] > 0))
+        return fv_fail_hint(l->ctx,
+                            fv_fail(l->ctx, FV_ERR_VALUE, "augment: pca: the pipeline has no color axes of the data"),
+                            "measure them with fv_dataset_color_axes and store them in the model's pipeline");
+    return FV_OK;
+}
+
+static fv_status make_targets(fv_loader *l)
+{
+    const fv_dataset *d = l->dataset;
+    const fv_loader_options *o = &l->options;
+    const int64_t classes = fv_dataset_classes(d);
+    const bool class_labels = fv_dataset_label_kind(d) == FV_LABEL_CLASS;
+    if (o->shuffle && class_labels && o->balance == FV_BALANCE_WEIGHTS) {
+        l->class_weight = fv_malloc(l->ctx, (size_t)classes * sizeof *l->class_weight);
+        if (!l->class_weight)
+            return FV_ERR_NO_MEMORY;
+        FV_TRY(fv_balance_weights(l->ctx, d->labels, d->count, classes, o->balance, power_of(o), l->class_weight));
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return error ? fv_fail(l->ctx, FV_ERR_FAILED, "a loader thread cannot be started: %s", strerror(error)) : FV_OK;
+    l->weighted = o->shuffle && class_labels && (l->class_weight || d->source->weights);
+    if (o->targets > 0)
+        l->n_targets = o->targets;
+    else if (fv_augment_mixes(l->augment) || !class_labels || l->weighted)
+        l->n_targets = classes;
+    return FV_OK;
+}
+
+/* Which sample comes where in an epoch; at first how many there are, too. */
+static fv_status make_order(fv_loader *l, int64_t epoch)
+{
+    const fv_dataset *d = l->dataset;
+    const fv_loader_options *o = &l->options;
+    const bool balanced = o->shuffle && o->balance != FV_BALANCE_NONE && o->balance != FV_BALANCE_WEIGHTS &&
+                          fv_dataset_label_kind(d) == FV_LABEL_CLASS;
+    const double power = power_of(o);
+    if (!l->order) {
+        l->count = d->count;
+        if (balanced)
+            FV_TRY(fv_balance_order(l->ctx, d->labels, d->count, fv_dataset_classes(d), o->balance, power, o->seed,
+                                    epoch, NULL, &l->count));
+        l->order = fv_malloc(l->ctx, (size_t)l->count * sizeof *l->order);
+        return l->order ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    if (balanced)
+        return fv_balance_order(l->ctx, d->labels, d->count, fv_dataset_classes(d), o->balance, power, o->seed, epoch,
+                                l->order, &l->count);
+    if (o->shuffle)
+        fv_permutation(o->seed, FV_RANDOM_SHUFFLE, (uint64_t)epoch, l->count, l->order);
+    for (int64_t i = 0; !o->shuffle && i < l->count; i++)
+        l->order[i] = i;
+    return FV_OK;
 }
 
 static fv_status fill(fv_loader *l, const fv_pipeline *pipeline)
 {
-    const fv_loader_options *o = &l->options;
+    fv_loader_options *o = &l->options;
     const bool in_memory = l->dataset->source->pixels != NULL;
     l->decode = l->dataset->decode;
     l->decode.ignore_exif |= pipeline->ignore_exif; /* the model's rule */
+    l->decode.keep_depth = true;
+    l->pipeline = *pipeline;
     FV_TRY(check_options(l->ctx, o));
+    o->stuck_after = o->stuck_after > 0 ? o->stuck_after : 30.0;
+    FV_TRY(make_augment(l));
+    FV_TRY(make_targets(l));
     /* Samples in memory cost a worker a microsecond: one thread feeds any network. */
     l->threads = o->workers > 0 ? o->workers : o->workers < 0 ? 0 : in_memory ? 1 : fv_ctx_threads(l->ctx);
-    l->threads = l->threads > MAX_WORKERS ? MAX_WORKERS : l->threads;
-    l->n_workers = l->threads > 0 ? l->threads : 1;
+    l->threads = l->threads > FV_MAX_WORKERS ? FV_MAX_WORKERS : l->threads;
+    l->n_workers = l->threads == 0 ? 1 : in_memory ? l->threads : 2 * l->threads;
     l->chunk = in_memory ? o->batch_size : 1;
     int64_t queue = o->queue > 0 ? o->queue : l->threads > 1 ? 4 : 2;
     l->n_slots = (l->threads > 0 ? queue : 0) + 1; /* and the one that the caller holds */
-    l->n_batches = l->dataset->count / o->batch_size;
-    if (l->dataset->count % o->batch_size != 0 && (!o->drop_last || l->n_batches == 0))
+    FV_TRY(make_order(l, 0));
+    l->n_batches = l->count / o->batch_size;
+    if (l->count % o->batch_size != 0 && (!o->drop_last || l->n_batches == 0))
         l->n_batches++;
     if (!fv_size_mul(pipeline->h, pipeline->w, &l->sample_size) ||
         !fv_size_mul(l->sample_size, pipeline->c, &l->sample_size))
         return fv_fail(l->ctx, FV_ERR_VALUE, "pipeline: an input of that size cannot be");
-    l->order = fv_malloc(l->ctx, (size_t)l->dataset->count * sizeof *l->order);
-    if (!l->order)
-        return FV_ERR_NO_MEMORY;
     FV_TRY(make_slots(l));
     l->paused = true; /* until an epoch is started */
-    return make_workers(l, pipeline);
+    l->loop = work_loop;
+    return make_workers(l);
 }
 
 fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options,
@@ -287,7 +284,11 @@ fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, con
     l->options = *options;
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->work, NULL);
-    pthread_cond_init(&l->ready, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->ready, &clock);
+    pthread_condattr_destroy(&clock);
     fv_status status = fill(l, pipeline);
     if (status != FV_OK) {
         fv_loader_destroy(&l);
@@ -314,6 +315,8 @@ void fv_loader_destroy(fv_loader **loader)
         fv_applier_free(&l->workers[i].applier);
     for (int64_t i = 0; l->slots && i < l->n_slots; i++) {
         fv_free(l->ctx, l->slots[i].images);
+        fv_free(l->ctx, l->slots[i].targets);
+        fv_free(l->ctx, l->slots[i].lines);
         fv_free(l->ctx, l->slots[i].labels);
         fv_free(l->ctx, l->slots[i].samples);
         fv_free(l->ctx, l->slots[i].skipped);
@@ -321,6 +324,8 @@ void fv_loader_destroy(fv_loader **loader)
     fv_free(l->ctx, l->slots);
     fv_free(l->ctx, l->workers);
     fv_free(l->ctx, l->order);
+    fv_free(l->ctx, l->class_weight);
+    fv_augment_destroy(&l->augment);
     pthread_cond_destroy(&l->work);
     pthread_cond_destroy(&l->ready);
     pthread_mutex_destroy(&l->mutex);
@@ -329,6 +334,16 @@ void fv_loader_destroy(fv_loader **loader)
 }
 
 /* ---- using ---- */
+
+int64_t fv_loader_memory(const fv_loader *loader)
+{
+    return loader->bytes;
+}
+
+int64_t fv_loader_targets(const fv_loader *loader)
+{
+    return loader->n_targets;
+}
 
 int64_t fv_loader_batches(const fv_loader *loader)
 {
@@ -342,14 +357,19 @@ fv_status fv_loader_start(fv_loader *l, int64_t epoch, int64_t first)
                        (long long)first, (long long)l->n_batches);
     pthread_mutex_lock(&l->mutex);
     l->paused = true;
-    while (l->active > 0)
-        pthread_cond_wait(&l->ready, &l->mutex);
+    fv_status status = FV_OK;
+    while (l->active > 0 && status == FV_OK)
+        status = fv_loader_wait_ready(l);
+    if (status != FV_OK) {
+        pthread_mutex_unlock(&l->mutex);
+        return status;
+    }
+    l->n_redo = 0;
     l->epoch = epoch;
-    if (l->options.shuffle) {
-        fv_permutation(l->options.seed, FV_RANDOM_SHUFFLE, (uint64_t)epoch, l->dataset->count, l->order);
-    } else {
-        for (int64_t i = 0; i < l->dataset->count; i++)
-            l->order[i] = i;
+    status = make_order(l, epoch);
+    if (status != FV_OK) {
+        pthread_mutex_unlock(&l->mutex);
+        return status;
     }
     for (int64_t i = 0; i < l->n_slots; i++)
         l->slots[i].batch = -1;
@@ -362,39 +382,44 @@ fv_status fv_loader_start(fv_loader *l, int64_t epoch, int64_t first)
 }
 
 /* Takes the next slot, filled. NULL at the end. */
-static slot *take(fv_loader *l)
+static fv_status take(fv_loader *l, fv_slot **taken)
 {
+    fv_status status = FV_OK;
+    *taken = NULL;
     pthread_mutex_lock(&l->mutex);
     l->released = l->next;
     pthread_cond_broadcast(&l->work);
     if (l->paused || l->next >= l->n_batches) {
         pthread_mutex_unlock(&l->mutex);
-        return NULL;
+        return FV_OK;
     }
-    slot *s = &l->slots[l->next % l->n_slots];
+    fv_slot *s = &l->slots[l->next % l->n_slots];
     if (!is_ready(l, s)) {
         const double begin = fv_time_monotonic();
-        while (!is_ready(l, s)) {
+        while (!is_ready(l, s) && status == FV_OK) {
             if (l->threads == 0)
                 work_once(l, &l->workers[0]);
             else
-                pthread_cond_wait(&l->ready, &l->mutex);
+                status = fv_loader_wait_ready(l);
         }
         l->waited += fv_time_monotonic() - begin;
     }
-    l->next++;
+    if (status == FV_OK) {
+        l->next++;
+        *taken = s;
+    }
     pthread_mutex_unlock(&l->mutex);
-    return s;
+    return status;
 }
 
 /* Tells the bad samples that a slot's places met, in order. */
-static fv_status tell_skipped(fv_loader *l, const slot *s)
+static fv_status tell_skipped(fv_loader *l, const fv_slot *s)
 {
     for (int64_t at = 0; at < s->n; at++) {
         for (int64_t t = 0; t < s->skipped[at]; t++) {
             bool first = false;
             const int64_t place = s->batch * l->options.batch_size + at + t;
-            fv_status status = fv_dataset_tell_bad(l->dataset, l->order[place % l->dataset->count], &first);
+            fv_status status = fv_dataset_tell_bad(l->dataset, l->order[place % l->count], &first);
             l->quarantined += first;
             FV_TRY(status);
         }
@@ -403,7 +428,7 @@ static fv_status tell_skipped(fv_loader *l, const slot *s)
 }
 
 /* Closes the gaps of places that stayed empty. */
-static void compact(const fv_loader *l, slot *s)
+static void compact(const fv_loader *l, fv_slot *s)
 {
     int64_t kept = 0;
     for (int64_t at = 0; at < s->n; at++) {
@@ -414,13 +439,16 @@ static void compact(const fv_loader *l, slot *s)
             s->labels[kept] = s->labels[at];
             memmove(s->images + kept * l->sample_size, s->images + at * l->sample_size,
                     (size_t)l->sample_size * sizeof(float));
+            if (s->targets)
+                memmove(s->targets + kept * l->n_targets, s->targets + at * l->n_targets,
+                        (size_t)l->n_targets * sizeof(float));
         }
         kept++;
     }
     s->n = kept;
 }
 
-static fv_status stop_for(fv_loader *l, const slot *s)
+static fv_status stop_for(fv_loader *l, const fv_slot *s)
 {
     char name[1024];
     fv_dataset_sample_name(l->dataset, s->error_sample, name, sizeof name);
@@ -430,13 +458,22 @@ static fv_status stop_for(fv_loader *l, const slot *s)
 fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
 {
     *batch = (fv_batch){0};
-    for (slot *s = take(l); s; s = take(l)) {
+    for (;;) {
+        fv_slot *s = NULL;
+        FV_TRY(take(l, &s));
+        if (!s)
+            break;
         if (s->error.status != FV_OK)
             return stop_for(l, s);
         FV_TRY(tell_skipped(l, s));
         compact(l, s);
         if (s->n > 0) {
-            *batch = (fv_batch){.images = s->images, .labels = s->labels, .samples = s->samples, .n = s->n};
+            *batch = (fv_batch){.images = s->images,
+                                .labels = s->labels,
+                                .targets = s->targets,
+                                .samples = s->samples,
+                                .n = s->n,
+                                .n_targets = l->n_targets};
             return FV_OK;
         }
     }

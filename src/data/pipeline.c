@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Image -> network input, in one order of operations: alpha composited, channels converted, resized and cropped in
- * 8 bits, normalized through a table of 256 floats per channel.
- */
 #include "data/pipeline.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "base/ctx.h"
+#include "data/image/color.h"
 
-fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, fv_applier *applier)
+fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_augment *augment, fv_applier *applier)
 {
     const fv_pipeline *p = pipeline;
-    *applier = (fv_applier){.channels.ctx = ctx, .resized.ctx = ctx, .work.ctx = ctx};
+    *applier = (fv_applier){.channels.ctx = ctx};
+    for (int i = 0; i < 2; i++)
+        applier->canvas.buffer[i].ctx = applier->canvas.mask_buffer[i].ctx = ctx;
+    applier->canvas.work.ctx = ctx;
     if (p->h < 1 || p->w < 1 || p->h > INT32_MAX || p->w > INT32_MAX)
         return fv_fail(ctx, FV_ERR_VALUE, "pipeline: input of %lld x %lld pixels", (long long)p->h, (long long)p->w);
-    if (p->c != 1 && p->c != 3)
-        return fv_fail(ctx, FV_ERR_VALUE, "pipeline: images give 1 or 3 channels, the network wants %lld",
-                       (long long)p->c);
+    if (p->c < 1 || p->c > FV_MAX_CHANNELS)
+        return fv_fail(ctx, FV_ERR_VALUE, "pipeline: the network wants %lld channels, images can have 1 to %d",
+                       (long long)p->c, FV_MAX_CHANNELS);
     if (p->resize == FV_RESIZE_SHORT_CROP && (p->resize_size < 1 || p->resize_size > INT32_MAX))
         return fv_fail(ctx, FV_ERR_VALUE, "pipeline: resize_size is %lld, expected at least 1",
                        (long long)p->resize_size);
@@ -32,161 +31,321 @@ fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, fv_applier *
             applier->table[k][v] = ((float)v / 255.0f - p->mean[k]) / p->std[k];
     }
     applier->pipeline = *pipeline;
+    applier->augment = augment;
     return FV_OK;
 }
 
 void fv_applier_free(fv_applier *applier)
 {
     fv_scratch_free(&applier->channels);
-    fv_scratch_free(&applier->resized);
-    fv_scratch_free(&applier->work);
+    fv_canvas_free(&applier->canvas);
 }
 
-static uint8_t over(uint32_t value, uint32_t alpha, uint32_t background)
+/* ---- channels ---- */
+
+bool fv_pipeline_takes(const fv_pipeline *p, int64_t c)
 {
-    return (uint8_t)((value * alpha + background * (255u - alpha) + 127u) / 255u);
+    return c == p->c || c == 1 || ((c == 3 || c == 4) && (p->c == 1 || p->c == 3));
+}
+
+static uint32_t over(uint32_t value, uint32_t alpha, uint32_t background, uint32_t full)
+{
+    return (uint32_t)(((uint64_t)value * alpha + (uint64_t)background * (full - alpha) + full / 2) / full);
 }
 
 /* Luma of ITU-R 601: 0.299 R + 0.587 G + 0.114 B in 16 fractional bits, rounded. */
-static uint8_t luma(const uint8_t *rgb)
+static uint32_t luma(const uint32_t rgb[3])
 {
-    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+    return (uint32_t)(((uint64_t)rgb[0] * 19595u + (uint64_t)rgb[1] * 38470u + (uint64_t)rgb[2] * 7471u + 0x8000u) >>
+                      16);
 }
 
-/* RGBA on the background, and RGB to luma when the network wants one channel. */
-static void convert(const fv_pipeline *p, const fv_image *src, uint8_t *dst, int64_t c)
+/* One pixel of an 8- or 16-bit image: on the background, and to luma when the network wants one channel. */
+static void convert_whole(const fv_pipeline *p, uint32_t v[4], int64_t c, uint32_t full)
 {
-    const uint8_t *from = src->data;
-    for (int64_t i = 0; i < src->h * src->w; i++, from += src->c, dst += c) {
-        uint8_t rgb[3] = {from[0], from[1], from[2]};
-        if (src->c == 4) {
-            for (int k = 0; k < 3; k++)
-                rgb[k] = over(from[k], from[3], p->background[k]);
+    for (int k = 0; c == 4 && k < 3; k++)
+        v[k] = over(v[k], v[3], p->background[k] * (full / 255), full);
+    if (p->c == 1)
+        v[0] = luma(v);
+}
+
+static void convert_float(const fv_pipeline *p, float v[4], int64_t c)
+{
+    for (int k = 0; c == 4 && k < 3; k++)
+        v[k] = v[k] * v[3] + (float)p->background[k] / 255.0f * (1.0f - v[3]);
+    if (p->c == 1)
+        v[0] = 0.299f * v[0] + 0.587f * v[1] + 0.114f * v[2];
+}
+
+/* RGB or RGBA -> RGB or grey. */
+static void convert_image(const fv_pipeline *p, const fv_image *src, fv_image *dst)
+{
+    const int64_t n = src->h * src->w;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t v[4] = {0};
+        float f[4] = {0};
+        for (int64_t k = 0; k < src->c; k++) {
+            if (src->depth == FV_DEPTH_8)
+                v[k] = src->data[i * src->c + k];
+            else if (src->depth == FV_DEPTH_16)
+                v[k] = ((const uint16_t *)(const void *)src->data)[i * src->c + k];
+            else
+                f[k] = ((const float *)(const void *)src->data)[i * src->c + k];
         }
-        if (c == 1)
-            dst[0] = luma(rgb);
+        if (src->depth == FV_DEPTH_F32)
+            convert_float(p, f, src->c);
         else
-            memcpy(dst, rgb, 3);
+            convert_whole(p, v, src->c, src->depth == FV_DEPTH_8 ? 255 : 65535);
+        for (int64_t k = 0; k < dst->c; k++) {
+            if (src->depth == FV_DEPTH_8)
+                dst->data[i * dst->c + k] = (uint8_t)v[k];
+            else if (src->depth == FV_DEPTH_16)
+                ((uint16_t *)(void *)dst->data)[i * dst->c + k] = (uint16_t)v[k];
+            else
+                ((float *)(void *)dst->data)[i * dst->c + k] = f[k];
+        }
     }
 }
 
-/* To which size the whole image is resized, and which part of that is the input. */
-static fv_window place(const fv_pipeline *p, int64_t h, int64_t w, int64_t *rh, int64_t *rw)
-{
-    *rh = p->h;
-    *rw = p->w;
-    if (p->resize == FV_RESIZE_SHORT_CROP) {
-        const int64_t shorter = h < w ? h : w;
-        int64_t size = p->resize_size;
-        /* A crop larger than the resized image would have to invent pixels: resize until it covers the crop. */
-        while (h * size / shorter < p->h || w * size / shorter < p->w)
-            size++;
-        *rh = h * size / shorter;
-        *rw = w * size / shorter;
-    }
-    /* Central, the odd pixel as Python's round(x / 2.0) has it: half to even. */
-    int64_t y = (*rh - p->h) / 2, x = (*rw - p->w) / 2;
-    y += ((*rh - p->h) & 1) && (y & 1);
-    x += ((*rw - p->w) & 1) && (x & 1);
-    return (fv_window){y, x, p->h, p->w};
-}
-
-fv_status fv_applier_pixels(fv_applier *applier, const fv_image *image, const uint8_t **pixels, int64_t *c)
+/* Makes *image one of 1 or pipeline.c channels. */
+static fv_status fit_channels(fv_applier *applier, fv_image *image)
 {
     const fv_pipeline *p = &applier->pipeline;
-    fv_image src = *image;
-    if (src.c != 1 && !(src.c == 3 && p->c == 3)) {
-        const int64_t channels = p->c;
-        uint8_t *data = fv_scratch_get(&applier->channels, (size_t)(src.h * src.w * channels));
-        if (!data)
-            return FV_ERR_NO_MEMORY;
-        convert(p, image, data, channels);
-        src.data = data;
-        src.c = channels;
+    if (image->c == p->c || image->c == 1)
+        return FV_OK;
+    fv_image converted = *image;
+    converted.c = p->c;
+    converted.data =
+        fv_scratch_get(&applier->channels, (size_t)(image->h * image->w * p->c) * fv_depth_bytes(image->depth));
+    if (!converted.data)
+        return FV_ERR_NO_MEMORY;
+    convert_image(p, image, &converted);
+    *image = converted;
+    return FV_OK;
+}
+
+/* Grey -> n equal channels, on the canvas: what works on colors finds them. */
+static fv_status replicate(fv_canvas *canvas, int64_t n)
+{
+    const fv_image from = canvas->image;
+    const size_t bytes = fv_depth_bytes(from.depth);
+    fv_image old;
+    canvas->image.c = n;
+    FV_TRY(fv_canvas_turn(canvas, from.h, from.w, &old));
+    uint8_t *dst = canvas->image.data;
+    for (int64_t i = 0; i < from.h * from.w; i++) {
+        for (int64_t k = 0; k < n; k++, dst += bytes)
+            memcpy(dst, from.data + (size_t)i * bytes, bytes);
     }
-    *c = src.c;
-    int64_t rh, rw;
-    const fv_window window = place(p, src.h, src.w, &rh, &rw);
-    if (rh == src.h && rw == src.w && rh == p->h && rw == p->w) {
-        *pixels = src.data;
+    return FV_OK;
+}
+
+/* ---- frame ---- */
+
+/* Source pixels around an output that its weights can reach, in units of max(step, 1). */
+static double reach(fv_filter filter)
+{
+    static const double half_width[] = {[FV_FILTER_BILINEAR] = 1,
+                                        [FV_FILTER_NEAREST] = 1,
+                                        [FV_FILTER_BICUBIC] = 2,
+                                        [FV_FILTER_AREA] = 1,
+                                        [FV_FILTER_LANCZOS] = 3};
+    return half_width[filter];
+}
+
+/* The part of an axis of n samples that outputs [at, at + count) of [b0, b1) resized to `size` reach. */
+static void needed(double b0, double b1, int64_t size, int64_t at, int64_t count, double width, int64_t n, double *from,
+                   double *to)
+{
+    const double step = (b1 - b0) / (double)size, margin = width * (step > 1.0 ? step : 1.0) + 1.0;
+    const double low = b0 + step * (double)at - margin, high = b0 + step * (double)(at + count) + margin;
+    *from = low > 0.0 ? low : 0.0;
+    *to = high < (double)n ? high : (double)n;
+}
+
+static void choose(fv_image_request *request, int64_t h, int64_t w)
+{
+    fv_view *view = (fv_view *)request;
+    fv_applier *a = view->applier;
+    fv_resize_spec *s = &view->spec;
+    fv_augment_frame(a->augment, &a->pipeline, view->seed, view->epoch, view->sample, h, w, s, view->note,
+                     view->note_size);
+    const double width = reach(s->filter);
+    needed(s->y0, s->y1, s->h, s->window.y, s->window.h, width, h, &request->y0, &request->y1);
+    needed(s->x0, s->x1, s->w, s->window.x, s->window.w, width, w, &request->x0, &request->x1);
+    /* The size that makes the box's reduction that of the frame. */
+    request->h = (int64_t)ceil((request->y1 - request->y0) * (double)s->h / (s->y1 - s->y0));
+    request->w = (int64_t)ceil((request->x1 - request->x0) * (double)s->w / (s->x1 - s->x0));
+}
+
+void fv_view_begin(fv_view *view, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample)
+{
+    *view = (fv_view){.request.choose = choose, .applier = applier, .seed = seed, .epoch = epoch, .sample = sample};
+}
+
+void fv_view_whole(fv_view *view, int64_t h, int64_t w)
+{
+    fv_image_request *r = &view->request;
+    r->full_h = h;
+    r->full_w = w;
+    r->y = r->x = 0.0;
+    r->step = 1.0;
+    choose(r, h, w);
+}
+
+/* The frame in coordinates of a part of the image: its window alone, so that the box lies inside the part. */
+static void frame_of_part(const fv_image_request *r, fv_resize_spec *s)
+{
+    const double sy = (s->y1 - s->y0) / (double)s->h, sx = (s->x1 - s->x0) / (double)s->w;
+    const double y0 = s->y0 + sy * (double)s->window.y, x0 = s->x0 + sx * (double)s->window.x;
+    s->y1 = (y0 + sy * (double)s->window.h - r->y) / r->step;
+    s->x1 = (x0 + sx * (double)s->window.w - r->x) / r->step;
+    s->y0 = (y0 - r->y) / r->step;
+    s->x0 = (x0 - r->x) / r->step;
+    s->h = s->window.h;
+    s->w = s->window.w;
+    s->window = (fv_window){0, 0, s->h, s->w};
+}
+
+static double clamp(double v, double low, double high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+static fv_status frame_image(fv_view *view, const fv_image *image)
+{
+    fv_applier *a = view->applier;
+    fv_canvas *canvas = &a->canvas;
+    const fv_pipeline *p = &a->pipeline;
+    const fv_image_request *r = &view->request;
+    fv_resize_spec spec = view->spec;
+    canvas->image = *image;
+    canvas->borrowed = true;
+    canvas->warped = false;
+    if (r->full_h != image->h || r->full_w != image->w) {
+        frame_of_part(r, &spec);
+        spec.y0 = clamp(spec.y0, 0, (double)image->h);
+        spec.y1 = clamp(spec.y1, 0, (double)image->h);
+        spec.x0 = clamp(spec.x0, 0, (double)image->w);
+        spec.x1 = clamp(spec.x1, 0, (double)image->w);
+    } else if (image->h == p->h && image->w == p->w && spec.h == p->h && spec.w == p->w && spec.y0 <= 0.0 &&
+               spec.x0 <= 0.0 && spec.y1 >= (double)p->h && spec.x1 >= (double)p->w) {
         return FV_OK;
     }
-    uint8_t *dst = fv_scratch_get(&applier->resized, (size_t)(p->h * p->w * src.c));
-    if (!dst)
-        return FV_ERR_NO_MEMORY;
-    *pixels = dst;
-    fv_resize_spec spec = fv_resize_whole(&src, rh, rw, p->filter, p->antialias);
-    spec.window = window;
-    return fv_resize(&applier->work, &src, &spec, dst);
+    fv_image old;
+    FV_TRY(fv_canvas_turn(canvas, p->h, p->w, &old));
+    return fv_resize(&canvas->work, &old, &spec, canvas->image.data);
 }
 
-/* n pixels of a row through the table; step is +c or, mirrored, -c. */
-static void store_pixels(const float table[3][256], const uint8_t *src, int64_t n, int64_t c, int64_t step, float *dst,
-                         int64_t dst_c)
+static fv_status equalize(fv_canvas *canvas, fv_contrast contrast)
 {
+    if (contrast == FV_CONTRAST_NONE)
+        return FV_OK;
+    FV_TRY(fv_canvas_pixels(canvas));
+    if (contrast == FV_CONTRAST_CLAHE)
+        return fv_color_clahe(&canvas->work, &canvas->image, 8, 8, 2.0f);
+    fv_color_equalize(&canvas->image);
+    return FV_OK;
+}
+
+fv_status fv_view_pixels(fv_view *view, const fv_image *image)
+{
+    fv_applier *a = view->applier;
+    const fv_pipeline *p = &a->pipeline;
+    fv_image fitting = *image;
+    FV_TRY(fit_channels(a, &fitting));
+    FV_TRY(frame_image(view, &fitting));
+    FV_TRY(equalize(&a->canvas, p->contrast));
+    if (a->augment && !fv_augment_is_plain(a->augment)) {
+        if (a->canvas.image.c == 1 && p->c == 3)
+            FV_TRY(replicate(&a->canvas, p->c));
+        FV_TRY(fv_augment_run(a->augment, p, view->seed, view->epoch, view->sample, &a->canvas, view->note,
+                              view->note_size));
+    }
+    return FV_OK;
+}
+
+/* ---- normalization ---- */
+
+/* Through the table; grey is given to every channel. */
+static void store_bytes(const float table[][256], const fv_image *image, int64_t dst_c, float *dst)
+{
+    const int64_t n = image->h * image->w, step = image->c == 1 ? 0 : 1;
+    const uint8_t *src = image->data;
     if (dst_c == 1) {
         for (int64_t i = 0; i < n; i++)
-            dst[i] = table[0][src[i * step]];
+            dst[i] = table[0][src[i]];
         return;
     }
-    const int64_t g = c == 3 ? 1 : 0, b = c == 3 ? 2 : 0;
-    for (int64_t i = 0; i < n; i++, src += step, dst += 3) {
-        dst[0] = table[0][src[0]];
-        dst[1] = table[1][src[g]];
-        dst[2] = table[2][src[b]];
+    if (dst_c == 3) {
+        for (int64_t i = 0; i < n; i++, src += image->c, dst += 3) {
+            dst[0] = table[0][src[0]];
+            dst[1] = table[1][src[step]];
+            dst[2] = table[2][src[2 * step]];
+        }
+        return;
+    }
+    for (int64_t i = 0; i < n; i++, src += image->c, dst += dst_c) {
+        for (int64_t k = 0; k < dst_c; k++)
+            dst[k] = table[k][src[k * step]];
     }
 }
 
-static void store_zeros(const float table[3][256], int64_t n, float *dst, int64_t dst_c)
+static void store_wide(const fv_pipeline *p, const fv_image *image, float *dst)
 {
-    for (int64_t i = 0; i < n * dst_c; i++)
-        dst[i] = table[i % dst_c][0];
+    const int64_t n = image->h * image->w, step = image->c == 1 ? 0 : 1;
+    const uint16_t *wide = (const uint16_t *)(const void *)image->data;
+    const float *real = (const float *)(const void *)image->data;
+    for (int64_t i = 0; i < n; i++, dst += p->c) {
+        for (int64_t k = 0; k < p->c; k++) {
+            const int64_t at = i * image->c + k * step;
+            const float v = image->depth == FV_DEPTH_16 ? (float)wide[at] / 65535.0f : real[at];
+            dst[k] = (v - p->mean[k]) / p->std[k];
+        }
+    }
 }
 
-void fv_applier_store(const fv_applier *applier, const uint8_t *pixels, int64_t c, const fv_augment *augment,
-                      float *dst)
+/* Mean 0 and deviation 1 for the image as a whole; in levels of 255 the deviation is at least 1 / sqrt(n), so that a
+ * constant image becomes zeros. Sums in float64, in order. */
+static void standardize(float *dst, int64_t n)
 {
-    const fv_pipeline *p = &applier->pipeline;
-    const int64_t h = p->h, w = p->w;
-    if (!augment->hflip && augment->dy == 0 && augment->dx == 0) {
-        store_pixels(applier->table, pixels, h * w, c, c, dst, p->c);
-        return;
-    }
-    /* Output columns [lo, hi) before mirroring have a source column. */
-    int64_t lo = augment->dx < 0 ? -augment->dx : 0, hi = augment->dx > 0 ? w - augment->dx : w;
-    lo = lo > w ? w : lo;
-    hi = hi < lo ? lo : hi;
-    for (int64_t y = 0; y < h; y++, dst += w * p->c) {
-        const int64_t sy = y + augment->dy;
-        if (sy < 0 || sy >= h || hi == lo) {
-            store_zeros(applier->table, w, dst, p->c);
-            continue;
-        }
-        const uint8_t *line = pixels + sy * w * c;
-        if (augment->hflip) {
-            const int64_t first = w - hi; /* output column of source column hi - 1 + dx */
-            store_zeros(applier->table, first, dst, p->c);
-            store_pixels(applier->table, line + (hi - 1 + augment->dx) * c, hi - lo, c, -c, dst + first * p->c, p->c);
-            store_zeros(applier->table, lo, dst + (w - lo) * p->c, p->c);
-        } else {
-            store_zeros(applier->table, lo, dst, p->c);
-            store_pixels(applier->table, line + (lo + augment->dx) * c, hi - lo, c, c, dst + lo * p->c, p->c);
-            store_zeros(applier->table, w - hi, dst + hi * p->c, p->c);
-        }
-    }
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)dst[i];
+    const double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        squares += ((double)dst[i] - mean) * ((double)dst[i] - mean);
+    const double deviation = sqrt(squares / (double)n), floor_at = 1.0 / (255.0 * sqrt((double)n));
+    const double divisor = deviation > floor_at ? deviation : floor_at;
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (float)(((double)dst[i] - mean) / divisor);
+}
+
+void fv_view_store(const fv_view *view, float *dst)
+{
+    const fv_applier *a = view->applier;
+    const fv_pipeline *p = &a->pipeline;
+    if (a->canvas.image.depth == FV_DEPTH_8)
+        store_bytes(a->table, &a->canvas.image, p->c, dst);
+    else
+        store_wide(p, &a->canvas.image, dst);
+    if (p->standardize)
+        standardize(dst, p->h * p->w * p->c);
 }
 
 fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_image *image, float *dst)
 {
-    if (!image->data || image->h < 1 || image->w < 1 || (image->c != 1 && image->c != 3 && image->c != 4))
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_pipeline_apply: needs an image with 1, 3 or 4 channels");
+    if (!image->data || image->h < 1 || image->w < 1 || image->c < 1 || !fv_pipeline_takes(pipeline, image->c))
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_pipeline_apply: an image with %lld channels for a network with %lld",
+                       (long long)image->c, (long long)pipeline->c);
     fv_applier applier;
-    FV_TRY(fv_applier_init(ctx, pipeline, &applier));
-    const uint8_t *pixels = NULL;
-    int64_t c = 0;
-    fv_status status = fv_applier_pixels(&applier, image, &pixels, &c);
+    fv_view view;
+    FV_TRY(fv_applier_init(ctx, pipeline, NULL, &applier));
+    fv_view_begin(&view, &applier, 0, 0, 0);
+    fv_view_whole(&view, image->h, image->w);
+    fv_status status = fv_view_pixels(&view, image);
     if (status == FV_OK)
-        fv_applier_store(&applier, pixels, c, &(fv_augment){0}, dst);
+        fv_view_store(&view, dst);
     fv_applier_free(&applier);
     return status;
 }

@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pipeline made ready: tables computed once, memory used again. One per thread. */
+/*
+ * Image -> network input, in one order of operations: channels converted, the frame cut out and resized, contrast
+ * equalized where the model asks for it, augmented, normalized. What is computed once is kept, memory is used again:
+ * one applier per thread.
+ */
 #ifndef FV_DATA_PIPELINE_H
 #define FV_DATA_PIPELINE_H
 
 #include "data/augment/augment.h"
-#include "data/image/resize.h"
+#include "io/image.h"
+
+#define FV_MAX_CHANNELS 16
 
 typedef struct fv_applier {
     fv_pipeline pipeline;
-    float table[3][256]; /* (v / 255 - mean) / std */
-    fv_scratch channels, resized, work;
+    const fv_augment *augment;         /* NULL: none */
+    float table[FV_MAX_CHANNELS][256]; /* (v / 255 - mean) / std */
+    fv_scratch channels;
+    fv_canvas canvas;
 } fv_applier;
 
-/* Checks the pipeline: VALUE. */
-fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, fv_applier *applier);
+/* One sample on its way through an applier. `request` comes first: a decoder answers it. */
+typedef struct fv_view {
+    fv_image_request request;
+    fv_applier *applier;
+    uint64_t seed, epoch, sample;
+    fv_resize_spec spec; /* of the whole image */
+    char *note;          /* what augmentation did, for people; NULL: not wanted */
+    size_t note_size;
+} fv_view;
+
+/* Checks the pipeline: VALUE. `augment` must outlive the applier. */
+fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_augment *augment, fv_applier *applier);
 void fv_applier_free(fv_applier *applier);
-/* Image -> pipeline.h x w x *c bytes, *c = 1 or pipeline.c; points into the image or the applier. */
-fv_status fv_applier_pixels(fv_applier *applier, const fv_image *image, const uint8_t **pixels, int64_t *c);
-/* Those bytes, augmented and normalized -> floats. */
-void fv_applier_store(const fv_applier *applier, const uint8_t *pixels, int64_t c, const fv_augment *augment,
-                      float *dst);
+/* Whether images of c channels can be made the network's. */
+bool fv_pipeline_takes(const fv_pipeline *pipeline, int64_t c);
+/* A view whose request is to be given to the decoder, or answered by fv_view_whole. */
+void fv_view_begin(fv_view *view, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample);
+/* The image is there already, h x w, whole. */
+void fv_view_whole(fv_view *view, int64_t h, int64_t w);
+/* The decoded image -> the canvas: framed and augmented. DATA_FORMAT (channels), NO_MEMORY. */
+fv_status fv_view_pixels(fv_view *view, const fv_image *image);
+/* The canvas, normalized -> pipeline.h x w x c floats. */
+void fv_view_store(const fv_view *view, float *dst);
 
 #endif

@@ -49,14 +49,21 @@ static bool get_base64(const char *text, uint8_t *data, size_t size)
 
 /* ---- writing ---- */
 
+static const char *const contrast_names[] = {"none", "equalize", "clahe", NULL};
+
+static void put_reals(fv_json *j, const char *key, int64_t count, const float *value)
+{
+    fv_json_key(j, key);
+    fv_json_begin_array(j);
+    for (int64_t i = 0; i < count; i++)
+        fv_json_float(j, value[i]);
+    fv_json_end_array(j);
+}
+
 void fv_meta_pipeline(const fv_model *model, fv_str *out)
 {
     const fv_pipeline *p = fv_model_pipeline(model);
     fv_json j = {.out = out};
-    const struct {
-        const char *key;
-        const float *value;
-    } rows[] = {{"mean", p->mean}, {"std", p->std}};
     fv_json_begin_object(&j);
     fv_json_key(&j, "h");
     fv_json_int(&j, p->h);
@@ -74,13 +81,16 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
     fv_json_bool(&j, p->antialias);
     fv_json_key(&j, "ignore_exif");
     fv_json_bool(&j, p->ignore_exif);
-    for (int i = 0; i < 2; i++) {
-        fv_json_key(&j, rows[i].key);
-        fv_json_begin_array(&j);
-        for (int64_t c = 0; c < p->c; c++)
-            fv_json_float(&j, rows[i].value[c]);
-        fv_json_end_array(&j);
+    fv_json_key(&j, "contrast");
+    fv_json_string(&j, contrast_names[p->contrast]);
+    fv_json_key(&j, "standardize");
+    fv_json_bool(&j, p->standardize);
+    if (p->pca_value[0] > 0) {
+        put_reals(&j, "pca_value", 3, p->pca_value);
+        put_reals(&j, "pca_axis", 9, p->pca_axis);
     }
+    put_reals(&j, "mean", p->c, p->mean);
+    put_reals(&j, "std", p->c, p->std);
     fv_json_key(&j, "background");
     fv_json_begin_array(&j);
     for (int i = 0; i < 3; i++)
@@ -154,15 +164,32 @@ static fv_status get_reals(const fv_doc *doc, const char *key, int64_t count, do
     return FV_OK;
 }
 
+/* The place of a text in a list of names; *index stays where the key is not there. */
+static fv_status get_name(const fv_doc *doc, const char *key, const char *const *names, int *index)
+{
+    const fv_doc_node *node = fv_doc_get(fv_doc_root(doc), key);
+    const char *text = NULL;
+    if (!node)
+        return FV_OK;
+    FV_TRY(fv_doc_string(doc, node, key, &text));
+    for (*index = 0; names[*index]; ++*index) {
+        if (strcmp(names[*index], text) == 0)
+            return FV_OK;
+    }
+    return fv_doc_fail(doc, node, FV_ERR_MODEL_FORMAT, "unknown %s '%s'", key, text);
+}
+
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
 {
-    /* The first four are looked at by themselves; files from before there was a choice have no filter. */
-    static const char *const keys[] = {"h",         "w",           "c",    "filter", "resize",     "resize_size",
-                                       "antialias", "ignore_exif", "mean", "std",    "background", NULL};
+    /* The first are looked at by themselves, or need not be there: files from before there was a choice have none. */
+    enum { OPTIONAL = 8 };
+    static const char *const keys[] = {"h",         "w",        "c",          "filter",      "contrast",  "standardize",
+                                       "pca_value", "pca_axis", "resize",     "resize_size", "antialias", "ignore_exif",
+                                       "mean",      "std",      "background", NULL};
     fv_pipeline p = *fv_model_pipeline(model);
-    double mean[16], std[16], background[3];
-    const char *resize = NULL, *filter = fv_filter_names()[FV_FILTER_BILINEAR];
-    int mode = 0, kernel = 0;
+    double mean[16], std[16], background[3], pca[12];
+    const char *resize = NULL;
+    int mode = 0, kernel = FV_FILTER_BILINEAR, contrast = FV_CONTRAST_NONE;
     FV_TRY(need(doc, FV_DOC_MAP, "a map"));
     const fv_doc_node *root = fv_doc_root(doc);
     FV_TRY(fv_doc_check_keys(doc, root, keys));
@@ -170,7 +197,7 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     FV_TRY(get_int(doc, "w", &p.w));
     FV_TRY(get_int(doc, "c", &p.c));
     FV_TRY(get_int(doc, "resize_size", &p.resize_size));
-    for (size_t i = 4; keys[i]; i++) {
+    for (size_t i = OPTIONAL; keys[i]; i++) {
         if (!fv_doc_get(root, keys[i]))
             return fv_doc_fail(doc, root, FV_ERR_MODEL_FORMAT, "'%s' is missing", keys[i]);
     }
@@ -180,13 +207,18 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     if (!fv_resize_names[mode])
         return fv_doc_fail(doc, fv_doc_get(root, "resize"), FV_ERR_MODEL_FORMAT, "unknown resize '%s'", resize);
     p.resize = (fv_resize_mode)mode;
-    if (fv_doc_get(root, "filter"))
-        FV_TRY(fv_doc_string(doc, fv_doc_get(root, "filter"), "filter", &filter));
-    while (kernel < FV_FILTER_COUNT && strcmp(fv_filter_names()[kernel], filter) != 0)
-        kernel++;
-    if (kernel == FV_FILTER_COUNT)
-        return fv_doc_fail(doc, fv_doc_get(root, "filter"), FV_ERR_MODEL_FORMAT, "unknown filter '%s'", filter);
+    FV_TRY(get_name(doc, "filter", fv_filter_names(), &kernel));
+    FV_TRY(get_name(doc, "contrast", contrast_names, &contrast));
     p.filter = (fv_filter)kernel;
+    p.contrast = (fv_contrast)contrast;
+    if (fv_doc_get(root, "standardize"))
+        FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "standardize"), "standardize", &p.standardize));
+    if (fv_doc_get(root, "pca_value")) {
+        FV_TRY(get_reals(doc, "pca_value", 3, pca));
+        FV_TRY(get_reals(doc, "pca_axis", 9, pca + 3));
+        for (int i = 0; i < 12; i++)
+            (i < 3 ? p.pca_value + i : p.pca_axis + i - 3)[0] = (float)pca[i];
+    }
     FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "antialias"), "antialias", &p.antialias));
     FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "ignore_exif"), "ignore_exif", &p.ignore_exif));
     if (p.c < 1 || p.c > 16)

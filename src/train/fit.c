@@ -68,6 +68,25 @@ static fv_status open_validation(run *r)
     return fv_session_create(r->model, r->val_batch, &r->val_session);
 }
 
+/* Whether loss and labels fit, and how many numbers a target has: 0 when class labels do. */
+static fv_status check_loss(run *r, int64_t *targets)
+{
+    static const char *const kinds[] = {
+        [FV_LABEL_CLASS] = "one class each", [FV_LABEL_MULTI] = "several classes each", [FV_LABEL_VALUES] = "numbers"};
+    const fv_op *loss = NULL;
+    const fv_label_kind kind = fv_dataset_label_kind(r->data);
+    FV_TRY(fv_settings_loss(r->ctx, &r->options, &loss));
+    const bool labels = (loss->traits & FV_T_CLASS_LABELS) != 0;
+    if (labels && kind != FV_LABEL_CLASS)
+        return fv_fail_hint(r->ctx,
+                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s is for one class per sample, the data have %s",
+                                    loss->name, kinds[kind]),
+                            "choose another --loss: for several classes one on sigmoids, for numbers a squared or "
+                            "absolute error");
+    *targets = labels ? 0 : r->model->n_classes;
+    return FV_OK;
+}
+
 static fv_status open_training(run *r)
 {
     const fv_fit_options *o = &r->options;
@@ -80,11 +99,16 @@ static fv_status open_training(run *r)
                                  .shuffle = true,
                                  .seed = o->seed,
                                  .workers = o->workers,
-                                 .hflip = o->hflip,
-                                 .crop_pad = o->crop_pad};
+                                 .augment = o->augment,
+                                 .balance = o->balance,
+                                 .balance_power = o->balance_power,
+                                 .stuck_after = o->stuck_after};
+    FV_TRY(check_loss(r, &options.targets));
     FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
     r->steps = fv_loader_batches(r->loader);
-    FV_TRY(fv_trainer_create(r->model, o, &r->trainer));
+    fv_fit_options with_targets = *o;
+    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
+    FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
     if (count >= o->batch_size)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {
@@ -194,25 +218,14 @@ static void describe_step(run *r, double loss)
     fv_ctx_memory(r->ctx, NULL, &e->memory);
 }
 
-/* Class labels for losses that take them; rows of 0 and 1 for the others. */
-static const void *target_of(run *r, const fv_batch *batch, float *one_hot)
-{
-    if (r->trainer->target_dtype == FV_I32)
-        return batch->labels;
-    int64_t classes = r->model->n_classes;
-    memset(one_hot, 0, (size_t)(batch->n * classes) * sizeof(float));
-    for (int64_t i = 0; i < batch->n; i++)
-        one_hot[i * classes + batch->labels[i]] = 1;
-    return one_hot;
-}
-
-static fv_status train_step(run *r, const fv_batch *batch, float *one_hot)
+static fv_status train_step(run *r, const fv_batch *batch)
 {
     fv_progress *p = &r->progress;
     double loss;
     r->event.step = p->step + 1;
     r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)p->step / (double)r->steps);
-    FV_TRY(fv_trainer_gradient(r->trainer, batch->images, target_of(r, batch, one_hot), batch->n, &loss));
+    FV_TRY(fv_trainer_gradient(r->trainer, batch->images, batch->targets ? (const void *)batch->targets : batch->labels,
+                               batch->n, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
     count_batch(r, batch, loss);
@@ -321,7 +334,7 @@ static fv_status end_epoch(run *r)
     return save_state(r, false);
 }
 
-static fv_status train_epoch(run *r, float *one_hot)
+static fv_status train_epoch(run *r)
 {
     fv_progress *p = &r->progress;
     r->event.epoch = p->epoch + 1;
@@ -339,7 +352,7 @@ static fv_status train_epoch(run *r, float *one_hot)
             p->step = r->steps; /* quarantined samples may have left fewer batches */
             break;
         }
-        FV_TRY(train_step(r, &batch, one_hot));
+        FV_TRY(train_step(r, &batch));
         if (interrupted(r) || r->stop_asked) {
             FV_TRY(save_state(r, true));
             if (r->stop_asked) {
@@ -360,20 +373,13 @@ static fv_status train_epoch(run *r, float *one_hot)
 
 static fv_status run_epochs(run *r)
 {
-    float *one_hot = NULL;
-    if (r->trainer->target_dtype != FV_I32) {
-        one_hot = fv_calloc(r->ctx, (size_t)(r->options.batch_size * r->model->n_classes), sizeof(float));
-        if (!one_hot)
-            return FV_ERR_NO_MEMORY;
-    }
     fv_status status = FV_OK;
     if (r->progress.finished && r->progress.epoch < r->options.epochs && !r->options.max_steps)
         r->progress.finished = false; /* more epochs were asked for */
     if (r->progress.finished)
         r->why = "the run was already complete";
     while (status == FV_OK && !r->why && r->progress.epoch < r->options.epochs)
-        status = train_epoch(r, one_hot);
-    fv_free(r->ctx, one_hot);
+        status = train_epoch(r);
     return status;
 }
 

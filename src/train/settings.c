@@ -75,7 +75,6 @@ static const struct {
     {"patience", offsetof(fv_fit_options, patience), 0, 1000000},
     {"recovery-interval", offsetof(fv_fit_options, recovery_interval), 0, INT64_MAX},
     {"val-interval", offsetof(fv_fit_options, val_interval), 1, 1000000},
-    {"crop-pad", offsetof(fv_fit_options, crop_pad), 0, 4096},
 };
 
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)

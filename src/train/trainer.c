@@ -62,7 +62,7 @@ fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_t
     t->slots = t->optimizer->slots(&resolved);
     fv_status status = fv_settings_loss(ctx, &resolved, &t->loss);
     if (status == FV_OK) {
-        t->target_dtype = (t->loss->traits & FV_T_CLASS_LABELS) ? FV_I32 : FV_F32;
+        t->target_dtype = (t->loss->traits & FV_T_CLASS_LABELS) && !resolved.soft_targets ? FV_I32 : FV_F32;
         t->loss_attr = fv_calloc(ctx, 1, t->loss->attr_size + 1);
         status = t->loss_attr ? FV_OK : FV_ERR_NO_MEMORY;
     }

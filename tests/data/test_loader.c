@@ -101,7 +101,7 @@ static void hash_epoch(fv_dataset *d, const fv_pipeline *p, const fv_loader_opti
 static void same_bits(fv_dataset *d, const fv_pipeline *p)
 {
     char want[65], got[65];
-    fv_loader_options o = {.batch_size = 8, .shuffle = true, .seed = 9, .workers = -1, .hflip = true, .crop_pad = 2};
+    fv_loader_options o = {.batch_size = 8, .shuffle = true, .seed = 9, .workers = -1, .augment = "crop pad=2; hflip"};
     hash_epoch(d, p, &o, 4, 0, want);
     const struct {
         int workers, queue;
@@ -236,7 +236,7 @@ static void augmentation(void **state)
     const fv_pipeline p = pipeline_of(28, 28, 1);
     int seen[18] = {0};
     assert_int_equal(
-        fv_loader_create(d, &p, &(fv_loader_options){.batch_size = N, .hflip = true, .crop_pad = PAD, .seed = 1}, &l),
+        fv_loader_create(d, &p, &(fv_loader_options){.batch_size = N, .augment = "crop pad=1; hflip", .seed = 1}, &l),
         FV_OK);
     assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
     assert_int_equal(fv_loader_next(l, &batch), FV_OK);
@@ -494,7 +494,7 @@ static void wrong_options(void **state)
                                        {.batch_size = 2, .workers = -2},
                                        {.batch_size = 2, .workers = 1000},
                                        {.batch_size = 2, .queue = -1},
-                                       {.batch_size = 2, .crop_pad = -1}};
+                                       {.batch_size = 2, .augment = "crop pad=-1"}};
     fv_pipeline p = pipeline_of(28, 28, 1);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(fv_loader_create(d, &p, &wrong[i], &l), FV_ERR_VALUE);
@@ -517,8 +517,8 @@ static void steady_state(void **state)
     const fv_pipeline p = pipeline_of(20, 20, 3);
     fv_status status;
     assert_int_equal(fv_dataset_open(own, dir, NULL, &d), FV_OK);
-    assert_int_equal(fv_loader_create(d, &p, &(fv_loader_options){.batch_size = 8, .shuffle = true, .hflip = true}, &l),
-                     FV_OK);
+    assert_int_equal(
+        fv_loader_create(d, &p, &(fv_loader_options){.batch_size = 8, .shuffle = true, .augment = "hflip"}, &l), FV_OK);
     assert_int_equal(take_all(l, 0, &status), 64);
     a.fail_all = true;
     for (int epoch = 1; epoch < 4; epoch++)

@@ -72,7 +72,7 @@ static fv_status train(fv_ctx *ctx, const request *q, char hex[65], fv_fit_resul
                           .seed = 9,
                           .optimizer = FV_ADAM,
                           .schedule = FV_COSINE,
-                          .crop_pad = 2,
+                          .augment = "crop pad=2",
                           .validation = val,
                           .restore_best = true,
                           .workers = q->workers,

@@ -26,16 +26,18 @@ typedef struct cli {
     /* recipe */
     int64_t epochs, batch_size, max_steps, seed, img_size[2], in_chans;
     bool batch_auto;
-    int opt, sched, norm, init, resize, interpolation;
+    int opt, sched, norm, init, resize;
     const char *loss, *monitor;
     double lr, momentum, eps, alpha, wd, l1, label_smoothing, huber_delta, drop;
-    list_option betas, mean, std;
-    bool nesterov, bias_decay, norm_decay, hflip, restore_best, partial, reset_head;
+    list_option betas, mean, std, scale, ratio, color_jitter;
+    const char *augment, *aa, *balance;
+    double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;
+    int contrast;
+    bool nesterov, bias_decay, norm_decay, restore_best, partial, reset_head;
     double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
     int64_t crop_pad, patience, val_interval;
     /* run */
-    const char *output, *experiment, *resume, *device, *last_run;
-    const char *task;
+    const char *output, *experiment, *resume, *device;
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
@@ -51,7 +53,7 @@ typedef struct cli {
 } cli;
 
 enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
-enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET };
+enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PER_IMAGE };
 enum { OUT_TEXT, OUT_JSON, OUT_CSV };
 
 /* A verb of the program. */

@@ -62,9 +62,9 @@ static bool read_bytes(const char *text, double *value)
 /* What an option takes: "a whole number from 1 to 1000000". */
 static void range_text(const option *o, char text[160])
 {
-    const char *what = o->kind == REAL || o->kind == REALS ? "a number"
-                       : o->kind == BYTES                  ? "a size such as 512M or 2G"
-                                                           : "a whole number";
+    const char *what = o->kind == REAL || o->kind == REALS || o->kind == SHARE ? "a number"
+                       : o->kind == BYTES                                      ? "a size such as 512M or 2G"
+                                                                               : "a whole number";
     char low[64] = "", high[64] = "";
     bool open = o->min > 0 && o->min <= ABOVE_ZERO;
     if (o->kind == BYTES)
@@ -174,6 +174,10 @@ static int set_option(const option *o, const char *place, const char *text, cli 
         return set_size(o, place, text, member);
     case REALS:
         return set_reals(o, place, text, member);
+    case SHARE: /* was a switch once: yes is half of the samples */
+        if (!text || strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+            text = text && *text == 'f' ? "0" : "0.5";
+        break;
     case BATCH:
         c->batch_auto = strcmp(text, "auto") == 0;
         if (c->batch_auto)
@@ -186,7 +190,7 @@ static int set_option(const option *o, const char *place, const char *text, cli 
     if (!(o->kind == BYTES ? read_bytes(text, &v) : read_real(text, &v)) || (whole && v != floor(v)) || v < o->min ||
         v > o->max)
         return bad_range(o, place, text);
-    if (o->kind == REAL)
+    if (o->kind == REAL || o->kind == SHARE)
         *(double *)member = v;
     else
         *(int64_t *)member = (int64_t)v;
@@ -260,6 +264,10 @@ static int read_words(const verb *v, int argc, char **argv, cli *c)
         if (!o || !(o->verbs & v->mask))
             return unknown_option(v, "", "--", name, length);
         const char *value = equals ? equals + 1 : NULL;
+        if (!value && o->kind == SHARE) {
+            double number;
+            value = i + 1 < argc && read_real(argv[i + 1], &number) ? argv[++i] : "true";
+        }
         if (!value && o->kind != FLAG) {
             bool resume_alone = o->offset == AT(resume) && (i + 1 == argc || argv[i + 1][0] == '-');
             if (!resume_alone && i + 1 == argc)
@@ -336,9 +344,10 @@ bool option_given(const char *name)
 bool option_changed(const char *name, const cli *c)
 {
     static const size_t sizes[] = {
-        [TEXT] = sizeof(char *),       [INT] = sizeof(int64_t),   [REAL] = sizeof(double),
-        [FLAG] = sizeof(bool),         [CHOICE] = sizeof(int),    [SIZE] = 2 * sizeof(int64_t),
-        [REALS] = sizeof(list_option), [BYTES] = sizeof(int64_t), [BATCH] = sizeof(int64_t)};
+        [TEXT] = sizeof(char *),  [INT] = sizeof(int64_t),       [REAL] = sizeof(double),
+        [FLAG] = sizeof(bool),    [CHOICE] = sizeof(int),        [SIZE] = 2 * sizeof(int64_t),
+        [SHARE] = sizeof(double), [REALS] = sizeof(list_option), [BYTES] = sizeof(int64_t),
+        [BATCH] = sizeof(int64_t)};
     const option *o = find_option(name, strlen(name));
     return o && given[o - options] &&
            memcmp((const char *)c + o->offset, (const char *)&defaults + o->offset, sizes[o->kind]) != 0;

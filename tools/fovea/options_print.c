@@ -63,6 +63,7 @@ static void yaml_option(FILE *f, const option *o, const cli *c)
         fputs(option_choices(o)[*(const int *)member], f);
         break;
     case REAL:
+    case SHARE:
         yaml_real(f, *(const double *)member);
         break;
     case REALS:
@@ -86,7 +87,7 @@ static bool is_set(const option *o, const cli *c)
 {
     const void *member = (const char *)c + o->offset;
     if (o->offset == AT(config) || o->offset == AT(quiet) || o->offset == AT(verbose) || o->offset == AT(resume) ||
-        o->offset == AT(force) || o->offset == AT(last_run))
+        o->offset == AT(force))
         return false;
     switch (o->kind) {
     case TEXT:
@@ -99,6 +100,7 @@ static bool is_set(const option *o, const cli *c)
     case INT:
         return *(const int64_t *)member != 0 || o->def;
     case REAL:
+    case SHARE:
         return *(const double *)member != REAL_UNSET;
     default:
         return true;

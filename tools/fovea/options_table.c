@@ -2,12 +2,11 @@
 /* Every option of every verb: name, kind, range, default, help. */
 #include "options.h"
 
-static const char *const norm_names[] = {"auto", "unit", "minus1_1", "imagenet", "dataset", NULL};
+static const char *const norm_names[] = {"auto", "unit", "minus1_1", "imagenet", "dataset", "per-image", NULL};
+static const char *const contrast_names[] = {"none", "equalize", "clahe", NULL};
 static const char *const progress_names[] = {"auto", "bar", "plain", "json", "none", NULL};
 static const char *const out_names[] = {"text", "json", "csv", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
-/* "auto", then fv_filter's order. */
-static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
 static const char *const init_names[] = {"default",      "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
                                          "lecun_normal", "gaussian",       "constant",      NULL};
 
@@ -16,9 +15,7 @@ static const char *const init_names[] = {"default",      "xavier_uniform", "xavi
 const option options[] = {
     /* what */
     {"data", "data-dir,data-path", 0, TEXT, AT(data), ALL_DATA, "PATH", NULL, 0, 0, NULL,
-     "data set: folder of classes, manifest (.csv, .jsonl), packed file, ... (`fovea help data`)"},
-    {"task", NULL, 0, TEXT, AT(task), ALL_DATA, "KIND", NULL, 0, 0, NULL,
-     "how a manifest's labels are read: class, multi-label or regression; default: as they look"},
+     "folder of classes, IDX folder or CIFAR binary folder"},
     {"model", NULL, 'm', TEXT, AT(model), V_TRAIN | V_EVAL | V_PREDICT | V_INFO, "NAME|FILE", "auto", 0, 0, NULL,
      "zoo architecture, architecture file (.yaml) or model file (.safetensors)"},
     {"weights", "pretrained-path,initial-checkpoint", 0, TEXT, AT(weights), V_TRAIN | V_INFO | V_EVAL | V_PREDICT,
@@ -47,14 +44,14 @@ const option options[] = {
      "input channels (1: grey, 3: color); default: the architecture's"},
     {"norm", NULL, 0, CHOICE, AT(norm), V_TRAIN, "RULE", "auto", 0, 0, norm_names,
      "pixels to numbers: unit is [0, 1], minus1_1 is [-1, 1], imagenet and dataset (measured) are mean and deviation; "
-     "auto is the architecture's"},
+     "per-image standardizes each by itself; auto is the architecture's"},
+    {"contrast", NULL, 0, CHOICE, AT(contrast), V_TRAIN, "RULE", "none", 0, 0, contrast_names,
+     "equalize every image's histogram, in training and use: of the whole, or in tiles with a limit"},
     {"mean", NULL, 0, REALS, AT(mean), V_TRAIN, "M[,M,M]", NULL, -1e6, 1e6, NULL,
      "subtracted from pixel/255, per channel"},
     {"std", NULL, 0, REALS, AT(std), V_TRAIN, "S[,S,S]", NULL, ABOVE_ZERO, 1e6, NULL, "divided by, per channel"},
     {"resize", NULL, 0, CHOICE, AT(resize), V_TRAIN, "RULE", "auto", 0, 0, resize_names,
      "stretch to the input size, or crop the center after scaling the short side; auto is the model's"},
-    {"interpolation", NULL, 0, CHOICE, AT(interpolation), V_TRAIN, "NAME", "auto", 0, 0, interpolation_names,
-     "how pixels are resampled; auto is the model's"},
     {"opt", "optimizer", 0, CHOICE, AT(opt), V_TRAIN, "NAME", "sgd", 0, 0, NULL, "optimizer"},
     {"lr", "lr0,learning-rate", 0, REAL, AT(lr), V_TRAIN, "F", NULL, ABOVE_ZERO, 1e6, NULL,
      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4"},
@@ -87,9 +84,38 @@ const option options[] = {
      "dropout rate of the architecture"},
     {"init", NULL, 0, CHOICE, AT(init), V_TRAIN, "NAME", "default", 0, 0, init_names,
      "how weights start; default is each layer's own"},
-    {"hflip", "fliplr", 0, FLAG, AT(hflip), V_TRAIN, NULL, NULL, 0, 0, NULL, "mirror every other training image"},
-    {"crop-pad", NULL, 0, INT, AT(crop_pad), V_TRAIN, "N", "0", 0, 4096, NULL,
+    {"augment", NULL, 0, TEXT, AT(augment), V_TRAIN | V_DATA, "STEPS", NULL, 0, 0, NULL,
+     "what happens to training images: `rrc; hflip; rotate degrees=10 p=0.3; mixup alpha=0.2` (`fovea help augment` "
+     "lists the steps); the flags down to --cutmix add to it"},
+    {"scale", NULL, 0, REALS, AT(scale), V_TRAIN | V_DATA, "LOW,HIGH", NULL, 1e-4, 1, NULL,
+     "random resized crop: share of the image's area, 0.08,1 for photographs"},
+    {"ratio", NULL, 0, REALS, AT(ratio), V_TRAIN | V_DATA, "LOW,HIGH", NULL, 0.01, 100, NULL,
+     "random resized crop: width by height, 0.75,1.3333 by default"},
+    {"crop-pad", NULL, 0, INT, AT(crop_pad), V_TRAIN | V_DATA, "N", "0", 0, 4096, NULL,
      "pad by N pixels, then cut the original size at random"},
+    {"hflip", "fliplr", 0, SHARE, AT(hflip), V_TRAIN | V_DATA, "[P]", "0", 0, 1, NULL,
+     "mirror a share of the training images, half of them when no number is given"},
+    {"vflip", "flipud", 0, SHARE, AT(vflip), V_TRAIN | V_DATA, "[P]", "0", 0, 1, NULL, "the same, upside down"},
+    {"degrees", NULL, 0, REAL, AT(degrees), V_TRAIN | V_DATA, "D", "0", 0, 180, NULL, "rotate by up to D degrees"},
+    {"translate", NULL, 0, REAL, AT(translate), V_TRAIN | V_DATA, "F", "0", 0, 1, NULL,
+     "shift by up to F of each side"},
+    {"shear", NULL, 0, REAL, AT(shear), V_TRAIN | V_DATA, "D", "0", 0, 89, NULL, "slant by up to D degrees"},
+    {"perspective", NULL, 0, REAL, AT(perspective), V_TRAIN | V_DATA, "F", "0", 0, 0.99, NULL,
+     "move the corners of every other image by up to F of half a side"},
+    {"lens", NULL, 0, REAL, AT(lens), V_TRAIN | V_DATA, "K", "0", 0, 1, NULL, "bend as a lens does, k1 up to K"},
+    {"aa", NULL, 0, TEXT, AT(aa), V_TRAIN | V_DATA, "POLICY", NULL, 0, 0, NULL, "randaugment, or rand-m9-n2"},
+    {"color-jitter", NULL, 0, REALS, AT(color_jitter), V_TRAIN | V_DATA, "F[,F,F,F]", NULL, 0, 1, NULL,
+     "brightness, contrast, saturation (one F for these three) and hue"},
+    {"pca-jitter", NULL, 0, REAL, AT(pca_jitter), V_TRAIN | V_DATA, "F", "0", 0, 10, NULL,
+     "offset along the training set's principal colors, 0.1 is usual"},
+    {"reprob", "random-erase", 0, REAL, AT(reprob), V_TRAIN | V_DATA, "P", "0", 0, 1, NULL,
+     "wipe a rectangle out of a share of the images"},
+    {"mixup", "mixup-alpha", 0, REAL, AT(mixup), V_TRAIN, "A", "0", 0, 100, NULL,
+     "blend neighbors in the batch by a share from Beta(A, A)"},
+    {"cutmix", "cutmix-alpha", 0, REAL, AT(cutmix), V_TRAIN, "A", "0", 0, 100, NULL,
+     "paste a box of the neighbor, its area from Beta(A, A)"},
+    {"balance", NULL, 0, TEXT, AT(balance), V_TRAIN, "HOW[=F]", NULL, 0, 0, NULL,
+     "classes of unequal size: oversample, undersample or weights (of the loss); F in [0, 1] is how far"},
     {"val-split", NULL, 0, REAL, AT(val_split), V_TRAIN | V_EVAL | V_PREDICT, "F", "0", 0, 0.95, NULL,
      "share of the training data to validate on, where there is no val split"},
     {"monitor", "eval-metric", 0, TEXT, AT(monitor), V_TRAIN, "METRIC", NULL, 0, 0, NULL,
@@ -108,8 +134,6 @@ const option options[] = {
      "name of the run; never overwritten: name, name2, ..."},
     {"resume", NULL, 0, TEXT, AT(resume), V_TRAIN, "auto|DIR", NULL, 0, 0, NULL,
      "go on with the newest valid state of the run, or start it"},
-    {"last-run", NULL, 0, TEXT, AT(last_run), V_TRAIN, "FILE", NULL, 0, 0, NULL,
-     "write the path of the run folder to FILE, for scripts"},
     {"force", NULL, 0, FLAG, AT(force), V_TRAIN, NULL, NULL, 0, 0, NULL,
      "resume although data, seed or batch size differ"},
     {"recovery-interval", NULL, 0, INT, AT(recovery_interval), V_TRAIN, "N", "0", 0, 1e15, NULL,
@@ -121,6 +145,8 @@ const option options[] = {
      1024, NULL, "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)"},
     {"workers", NULL, 0, INT, AT(workers), V_TRAIN | V_EVAL, "N", "0", -1, 256, NULL,
      "decoding threads; 0: as --threads, -1: none"},
+    {"io-timeout", NULL, 0, REAL, AT(io_timeout), V_TRAIN, "S", "30", ABOVE_ZERO, 1e6, NULL,
+     "seconds after which a file that does not answer is named and left out"},
     {"memory", NULL, 0, BYTES, AT(memory), V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR, "SIZE", NULL, 1 << 20,
      1e18, NULL, "limit for plans (512M, 2G); default: 80 % of what the process may use"},
     {"progress", NULL, 0, CHOICE, AT(progress), V_TRAIN, "HOW", "auto", 0, 0, progress_names,

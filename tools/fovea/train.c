@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "augment_text.h"
 #include "cli.h"
 #include "progress.h"
 #include "run_dir.h"
@@ -20,7 +21,9 @@ typedef struct job {
     progress progress;
     fv_report *report;
     char dir[4096], quarantine[2][4200];
-    char *arguments;
+    char *arguments, *augment;
+    fv_balance balance;
+    double balance_power;
     char why[256]; /* why the run ended */
     int interrupt;
 } job;
@@ -186,9 +189,9 @@ static fv_status set_pipeline(job *j)
     }
     static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f}, imagenet_std[3] = {0.229f, 0.224f, 0.225f};
     for (int i = 0; i < 16; i++) {
-        if (norm == NORM_UNIT || norm == NORM_MINUS1_1) {
-            p.mean[i] = norm == NORM_UNIT ? 0.0f : 0.5f;
-            p.std[i] = norm == NORM_UNIT ? 1.0f : 0.5f;
+        if (norm == NORM_UNIT || norm == NORM_MINUS1_1 || norm == NORM_PER_IMAGE) {
+            p.mean[i] = norm == NORM_MINUS1_1 ? 0.5f : 0.0f;
+            p.std[i] = norm == NORM_MINUS1_1 ? 0.5f : 1.0f;
         } else if (norm == NORM_IMAGENET) {
             p.mean[i] = imagenet_mean[i % 3];
             p.std[i] = imagenet_std[i % 3];
@@ -199,12 +202,35 @@ static fv_status set_pipeline(job *j)
             p.std[i] = (float)c->std.value[i % c->std.count];
     }
     p.ignore_exif = c->ignore_exif;
+    p.standardize = norm == NORM_PER_IMAGE;
+    if (option_given("contrast"))
+        p.contrast = (fv_contrast)c->contrast;
     if (c->resize)
         p.resize = c->resize == 1 ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
-    if (c->interpolation)
-        p.filter = (fv_filter)(c->interpolation - 1);
     if (p.resize == FV_RESIZE_SHORT_CROP && p.resize_size < (p.h > p.w ? p.h : p.w))
         p.resize_size = (p.h > p.w ? p.h : p.w);
+    return fv_model_set_pipeline(j->model, &p);
+}
+
+/* The augmentation as one text, and the colors that it may need, measured once and stored in the model. */
+static fv_status set_augment(job *j)
+{
+    cli *c = j->c;
+    fv_augment *augment = NULL;
+    fv_pipeline p = *fv_model_pipeline(j->model);
+    FV_TRY(augment_text(c, &j->augment));
+    if (c->balance)
+        FV_TRY(fv_balance_parse(j->ctx, c->balance, &j->balance, &j->balance_power));
+    FV_TRY(fv_augment_create(j->ctx, j->augment, &augment));
+    const bool colors = fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0);
+    fv_augment_destroy(&augment);
+    if (j->augment[0])
+        note("augmentation: %s", j->augment);
+    if (!colors)
+        return FV_OK;
+    FV_TRY(fv_dataset_color_axes(j->train, 0, p.pca_value, p.pca_axis));
+    note("colors of the training set: eigenvalues %.4g %.4g %.4g", (double)p.pca_value[0], (double)p.pca_value[1],
+         (double)p.pca_value[2]);
     return fv_model_set_pipeline(j->model, &p);
 }
 
@@ -344,9 +370,11 @@ static fv_fit_options fit_options(job *j)
                             .loss = c->loss,
                             .label_smoothing = c->label_smoothing,
                             .huber_delta = c->huber_delta,
-                            .hflip = c->hflip,
-                            .crop_pad = c->crop_pad,
+                            .augment = j->augment,
+                            .balance = j->balance,
+                            .balance_power = j->balance_power,
                             .workers = (int)c->workers,
+                            .stuck_after = c->io_timeout,
                             .validation = j->val,
                             .monitor = c->monitor,
                             .patience = c->patience,
@@ -416,18 +444,6 @@ static void describe_run(const job *j)
          fv_ctx_isa(j->ctx));
 }
 
-/* For scripts: where this run goes. */
-static fv_status write_last_run(const job *j)
-{
-    FILE *f = j->c->last_run ? fopen(j->c->last_run, "w") : NULL;
-    if (!j->c->last_run)
-        return FV_OK;
-    bool written = f && fprintf(f, "%s\n", j->dir) > 0;
-    if ((f && fclose(f) != 0) || !written)
-        return (fv_status)-complain(FV_ERR_IO, NULL, "--last-run %s: %s", j->c->last_run, strerror(errno));
-    return FV_OK;
-}
-
 static fv_status train(job *j)
 {
     cli *c = j->c;
@@ -440,6 +456,7 @@ static fv_status train(job *j)
     FV_TRY(open_model(j));
     choose_defaults(c);
     FV_TRY(set_pipeline(j));
+    FV_TRY(set_augment(j));
     FV_TRY(open_val(j));
     FV_TRY(choose_batch(j));
     j->arguments = options_yaml(&verbs[0], c);
@@ -447,7 +464,6 @@ static fv_status train(job *j)
         return FV_ERR_NO_MEMORY;
     describe_run(j);
     FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
-    FV_TRY(write_last_run(j));
     fv_fit_options options = fit_options(j);
     signals_catch();
     FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
@@ -469,6 +485,7 @@ int verb_train(cli *c)
         run_dir_release();
     fv_report_destroy(&j.report);
     free(j.arguments);
+    free(j.augment);
     fv_dataset_destroy(&j.val);
     fv_dataset_destroy(&j.train);
     fv_model_destroy(&j.model);

@@ -1,26 +1,368 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The text of an augmentation pipeline made into steps, and the steps run. */
 #include "data/augment/augment.h"
 
-#include "base/random.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* Uniform in [-limit, limit]. */
-static int64_t shift(uint32_t word, int64_t limit)
+#include "base/text.h"
+
+#define MAX_STEPS 64
+
+typedef struct step {
+    const fv_augment_op *op;
+    double p;
+    fv_range arg[FV_AUGMENT_PARAMS];
+    uint32_t index; /* its place in the text: which random numbers are its own */
+} step;
+
+struct fv_augment {
+    fv_ctx *ctx;
+    step frame; /* op NULL: none */
+    step samples[MAX_STEPS], batches[MAX_STEPS];
+    int n_samples, n_batches;
+};
+
+static const fv_augment_op *const ops[] = {
+#define FV_AUGMENT(name) &fv_augment_##name,
+#include "data/augment/augment_ops.def"
+#undef FV_AUGMENT
+};
+#define N_OPS (sizeof ops / sizeof *ops)
+
+const fv_augment_op *fv_augment_op_find(const char *name)
 {
-    return (int64_t)((uint64_t)word * (uint64_t)(2 * limit + 1) >> 32) - limit;
+    for (size_t i = 0; i < N_OPS; i++) {
+        if (strcmp(ops[i]->name, name) == 0)
+            return ops[i];
+    }
+    return NULL;
 }
 
-fv_augment fv_augment_draw(const fv_loader_options *options, uint64_t epoch, uint64_t sample)
+/* ---- reading ---- */
+
+static const fv_augment_param probability = {
+    "p", FV_PARAM_NUMBER, {1, 1}, 0, 1, NULL, "share of the samples that the step happens to"};
+
+/* "rotate degrees=15 p=0.5" being read: `place` is what messages call it. */
+typedef struct reader {
+    fv_ctx *ctx;
+    int number;
+    char word[64];
+} reader;
+
+static void copy_word(char word[64], const char *from, size_t n)
 {
-    fv_augment augment = {0};
-    if (!options->hflip && options->crop_pad <= 0)
-        return augment;
-    /* One word per decision, at a fixed place: switching one augmentation on leaves the others' draws alone. */
-    uint32_t word[4];
-    fv_philox(options->seed, FV_RANDOM_AUGMENT, epoch, sample, word);
-    augment.hflip = options->hflip && (word[0] >> 31);
-    if (options->crop_pad > 0) {
-        augment.dy = shift(word[1], options->crop_pad);
-        augment.dx = shift(word[2], options->crop_pad);
+    n = n < 63 ? n : 63;
+    memcpy(word, from, n);
+    word[n] = '\0';
+}
+
+static fv_status fail_operator(const reader *r)
+{
+    const char *names[N_OPS + 1] = {0};
+    for (size_t i = 0; i < N_OPS; i++)
+        names[i] = ops[i]->name;
+    const char *nearest = fv_text_nearest(r->word, names);
+    return fv_fail_hint(r->ctx,
+                        fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: no operator '%s'%s%s%s", r->number, r->word,
+                                nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : ""),
+                        "`fovea help augment` lists the operators");
+}
+
+static fv_status fail_parameter(const reader *r, const fv_augment_op *op)
+{
+    char known[512] = "p";
+    for (const fv_augment_param *a = op->params; a && a->key; a++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), ", %s", a->key);
+    return fv_fail_hint(r->ctx,
+                        fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s has no '%s'", r->number, op->name, r->word),
+                        "it takes %s, written key=value", known);
+}
+
+static fv_status fail_value(const reader *r, const fv_augment_op *op, const fv_augment_param *param)
+{
+    char expected[256] = "";
+    if (param->kind == FV_PARAM_CHOICE) {
+        for (int i = 0; param->names[i]; i++)
+            snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s", i ? ", " : "one of ",
+                     param->names[i]);
+    } else {
+        snprintf(expected, sizeof expected, "%s from %g to %g%s",
+                 param->kind == FV_PARAM_WHOLE ? "a whole number" : "a number", param->min, param->max,
+                 param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_SPREAD ? ", or two as low..high" : "");
     }
-    return augment;
+    return fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s %s: found '%s', expected %s", r->number, op->name,
+                   param->key, r->word, expected);
+}
+
+/* A number at the begin of text; false: none. */
+static bool read_number(const char *text, const char **end, double *value)
+{
+    /* strtod would take the dot of ".." into "8..", which is right, but not the second one. */
+    char digits[64];
+    size_t n = 0;
+    for (; text[n] && n < 63 && !(text[n] == '.' && text[n + 1] == '.'); n++)
+        digits[n] = text[n];
+    digits[n] = '\0';
+    char *stop;
+    *value = strtod(digits, &stop);
+    *end = text + (stop - digits);
+    return stop != digits && *value == *value;
+}
+
+static bool read_range(const char *text, const fv_augment_param *param, fv_range *range)
+{
+    const char *end;
+    if (param->kind == FV_PARAM_CHOICE) {
+        for (int i = 0; param->names[i]; i++) {
+            if (strcmp(param->names[i], text) == 0) {
+                *range = (fv_range){i, i};
+                return true;
+            }
+        }
+        return false;
+    }
+    if (!read_number(text, &end, &range->low))
+        return false;
+    range->high = range->low;
+    const bool two = strncmp(end, "..", 2) == 0;
+    if (two && (param->kind == FV_PARAM_NUMBER || param->kind == FV_PARAM_WHOLE))
+        return false;
+    if (two && !read_number(end + 2, &end, &range->high))
+        return false;
+    if (!two && param->kind == FV_PARAM_SPREAD)
+        range->low = -range->high;
+    if (!two && param->kind == FV_PARAM_SPREAD && range->high < 0)
+        return false;
+    if (param->kind == FV_PARAM_WHOLE && range->low != (double)(int64_t)range->low)
+        return false;
+    return *end == '\0' && range->low <= range->high && range->low >= param->min && range->high <= param->max;
+}
+
+static fv_status read_pair(reader *r, step *s, const char *text, size_t size)
+{
+    const char *equals = memchr(text, '=', size);
+    copy_word(r->word, text, equals ? (size_t)(equals - text) : size);
+    if (!equals)
+        return fail_parameter(r, s->op);
+    const fv_augment_param *param = strcmp(r->word, "p") == 0 ? &probability : NULL;
+    fv_range p, *into = &p;
+    for (int i = 0; !param && s->op->params && s->op->params[i].key; i++) {
+        if (strcmp(s->op->params[i].key, r->word) == 0) {
+            param = &s->op->params[i];
+            into = &s->arg[i];
+        }
+    }
+    if (!param)
+        return fail_parameter(r, s->op);
+    copy_word(r->word, equals + 1, size - (size_t)(equals + 1 - text));
+    if (!read_range(r->word, param, into))
+        return fail_value(r, s->op, param);
+    if (param == &probability)
+        s->p = p.low;
+    return FV_OK;
+}
+
+static fv_status read_step(reader *r, const char *text, size_t size, step *s)
+{
+    static const char blank[] = " \t\n\r";
+    size_t at = 0, n = strcspn(text, blank);
+    copy_word(r->word, text, n < size ? n : size);
+    s->op = fv_augment_op_find(r->word);
+    if (!s->op)
+        return fail_operator(r);
+    s->p = s->op->p > 0 ? s->op->p : 1;
+    for (int i = 0; s->op->params && s->op->params[i].key; i++)
+        s->arg[i] = s->op->params[i].def;
+    for (at = n;;) {
+        at += strspn(text + at, blank);
+        if (at >= size)
+            return FV_OK;
+        n = strcspn(text + at, blank);
+        n = at + n < size ? n : size - at;
+        FV_TRY(read_pair(r, s, text + at, n));
+        at += n;
+    }
+}
+
+static fv_status add_step(reader *r, fv_augment *a, const step *s)
+{
+    if (s->op->stage == FV_STAGE_FRAME && a->frame.op)
+        return fv_fail(r->ctx, FV_ERR_CONFLICT,
+                       "augment: step %d: %s and %s both choose the part of the image that is shown; keep one",
+                       r->number, a->frame.op->name, s->op->name);
+    if (s->op->stage == FV_STAGE_FRAME)
+        a->frame = *s;
+    else if (s->op->stage == FV_STAGE_SAMPLE)
+        a->samples[a->n_samples++] = *s;
+    else
+        a->batches[a->n_batches++] = *s;
+    return FV_OK;
+}
+
+static fv_status read_text(fv_augment *a, const char *text)
+{
+    reader r = {.ctx = a->ctx};
+    while (*text) {
+        text += strspn(text, " \t\n\r;,");
+        const size_t size = strcspn(text, ";,\n");
+        if (size == 0)
+            break;
+        if (++r.number > MAX_STEPS)
+            return fv_fail(a->ctx, FV_ERR_VALUE, "augment: more than %d steps", MAX_STEPS);
+        step s = {.index = (uint32_t)r.number};
+        FV_TRY(read_step(&r, text, size, &s));
+        FV_TRY(add_step(&r, a, &s));
+        text += size;
+    }
+    return FV_OK;
+}
+
+fv_status fv_augment_create(fv_ctx *ctx, const char *text, fv_augment **augment)
+{
+    *augment = NULL;
+    fv_augment *a = fv_new(ctx, fv_augment);
+    if (!a)
+        return FV_ERR_NO_MEMORY;
+    a->ctx = ctx;
+    fv_status status = read_text(a, text ? text : "");
+    if (status != FV_OK) {
+        fv_free(ctx, a);
+        return status;
+    }
+    *augment = a;
+    return FV_OK;
+}
+
+void fv_augment_destroy(fv_augment **augment)
+{
+    if (!augment || !*augment)
+        return;
+    fv_free((*augment)->ctx, *augment);
+    *augment = NULL;
+}
+
+/* ---- running ---- */
+
+void fv_augment_note(fv_augment_call *call, const char *format, ...)
+{
+    if (!call->note)
+        return;
+    const size_t used = strlen(call->note);
+    va_list args;
+    va_start(args, format);
+    if (used + 2 < call->note_size) {
+        snprintf(call->note + used, call->note_size - used, "%s", used ? ", " : "");
+        const size_t at = strlen(call->note);
+        vsnprintf(call->note + at, call->note_size - at, format, args);
+    }
+    va_end(args);
+}
+
+/* Whether the step happens; its random numbers are ready. */
+static bool happens(const step *s, fv_draw *draw, uint64_t seed, uint64_t epoch, uint64_t sample)
+{
+    fv_draw_begin(draw, seed, epoch, sample, s->index);
+    return s->p >= 1 || fv_draw_uniform(draw, 0, 1) < s->p;
+}
+
+void fv_augment_frame(const fv_augment *a, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch, uint64_t sample,
+                      int64_t h, int64_t w, fv_resize_spec *spec, char *note, size_t note_size)
+{
+    if (note)
+        note[0] = '\0';
+    fv_frame_default(pipeline, h, w, spec);
+    if (!a || !a->frame.op)
+        return;
+    fv_augment_call call = {.arg = a->frame.arg, .pipeline = pipeline, .note = note, .note_size = note_size};
+    if (happens(&a->frame, &call.draw, seed, epoch, sample))
+        a->frame.op->frame(&call, h, w, spec);
+}
+
+fv_status fv_augment_run(const fv_augment *a, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch,
+                         uint64_t sample, fv_canvas *canvas, char *note, size_t note_size)
+{
+    fv_augment_call call = {.pipeline = pipeline, .canvas = canvas, .note = note, .note_size = note_size};
+    for (int i = 0; a && i < a->n_samples; i++) {
+        const step *s = &a->samples[i];
+        call.arg = s->arg;
+        if (happens(s, &call.draw, seed, epoch, sample))
+            FV_TRY(s->op->apply(&call));
+    }
+    return canvas->warped ? fv_canvas_pixels(canvas) : FV_OK;
+}
+
+bool fv_augment_mixes(const fv_augment *a)
+{
+    return a && a->n_batches > 0;
+}
+
+/* At most one of the mixing steps happens to a batch: each with its p, scaled down when they add up to more than 1. */
+void fv_augment_mix(const fv_augment *a, uint64_t seed, uint64_t epoch, int64_t batch, const fv_mix *mix)
+{
+    double sum = 0, at = 0;
+    for (int i = 0; i < a->n_batches; i++)
+        sum += a->batches[i].p;
+    fv_draw draw;
+    fv_draw_begin(&draw, seed, epoch, (uint64_t)batch, 0);
+    const double chosen = fv_draw_uniform(&draw, 0, sum > 1 ? sum : 1);
+    for (int i = 0; i < a->n_batches; i++) {
+        const step *s = &a->batches[i];
+        at += s->p;
+        if (chosen >= at)
+            continue;
+        fv_draw_begin(&draw, seed, epoch, (uint64_t)batch, s->index);
+        s->op->mix(&draw, s->arg, mix);
+        return;
+    }
+}
+
+bool fv_augment_is_plain(const fv_augment *a)
+{
+    return !a || (!a->frame.op && a->n_samples == 0 && a->n_batches == 0);
+}
+
+bool fv_augment_has(const fv_augment *a, const char *name)
+{
+    const fv_augment_op *op = fv_augment_op_find(name);
+    bool has = a && op && a->frame.op == op;
+    for (int i = 0; a && op && i < a->n_samples; i++)
+        has |= a->samples[i].op == op;
+    for (int i = 0; a && op && i < a->n_batches; i++)
+        has |= a->batches[i].op == op;
+    return has;
+}
+
+/* ---- for people ---- */
+
+int fv_augment_count(void)
+{
+    return (int)N_OPS;
+}
+
+static int describe_param(const fv_augment_param *p, char *text, size_t size)
+{
+    char def[64];
+    if (p->kind == FV_PARAM_CHOICE)
+        snprintf(def, sizeof def, "%s", p->names[(int)p->def.low]);
+    else if (p->def.low == p->def.high)
+        snprintf(def, sizeof def, "%g", p->def.low);
+    else
+        snprintf(def, sizeof def, "%g..%g", p->def.low, p->def.high);
+    return snprintf(text, size, "\n    %s=%s  %s", p->key, def, p->doc);
+}
+
+void fv_augment_describe(int i, char *text, size_t size)
+{
+    const fv_augment_op *op = ops[i];
+    size_t used = (size_t)snprintf(text, size, "%s: %s", op->name, op->doc);
+    for (const fv_augment_param *p = op->params; p && p->key && used < size; p++)
+        used += (size_t)describe_param(p, text + used, size - used);
+    fv_augment_param share = probability;
+    share.def.low = share.def.high = op->p > 0 ? op->p : 1;
+    if (used < size)
+        describe_param(&share, text + used, size - used);
 }

@@ -3,6 +3,8 @@
 #ifndef FV_DATA_WARP_H
 #define FV_DATA_WARP_H
 
+#include <fovea/augment.h>
+
 #include "data/image/resize.h"
 
 /* What lies outside the image. */
@@ -66,10 +68,6 @@ bool fv_warp_invert(const double a[9], double out[9]);
  */
 void fv_warp_points(const fv_warp *warp, int64_t h, int64_t w, double *xy, int64_t n);
 
-/* A box [x0, x1) x [y0, y1) in pixels. */
-typedef struct fv_box {
-    double x0, y0, x1, y1;
-} fv_box;
 /*
  * The smallest upright box around the four corners of `box` of the h x w source, clipped to the out_h x out_w output.
  * Returns the share of its area that clipping left, 0 when nothing is left (*box is then empty).

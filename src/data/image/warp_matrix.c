@@ -152,7 +152,7 @@ double fv_warp_box(const fv_warp *warp, int64_t h, int64_t w, int64_t out_h, int
 {
     double p[8] = {box->x0, box->y0, box->x1, box->y0, box->x1, box->y1, box->x0, box->y1};
     fv_warp_points(warp, h, w, p, 4);
-    fv_box hull = {INFINITY, INFINITY, -INFINITY, -INFINITY};
+    fv_box hull = {.x0 = INFINITY, .y0 = INFINITY, .x1 = -INFINITY, .y1 = -INFINITY};
     bool seen = true;
     for (int i = 0; i < 4; i++) {
         seen = seen && isfinite(p[2 * i]) && isfinite(p[2 * i + 1]);

@@ -24,7 +24,7 @@ row_38_values_of_the_wrong_kind() {
     fails 2 E2003 "--batch-size: found '3.5'" "a whole number" -- "$FOVEA" train --data x -b 3.5
     fails 2 E2003 "--batch-size: found '0'" "from 1" -- "$FOVEA" train --data x -b=0
     fails 2 E2003 "--opt: found 'adma'" "sgd, adam, adamw, rmsprop" "did you mean adam?" -- "$FOVEA" train --data x --opt adma
-    fails 2 E2003 "--hflip: found 'maybe'" "true or false" -- "$FOVEA" train --data x --hflip=maybe
+    fails 2 E2003 "--hflip: found 'maybe'" "a number from 0 to 1" -- "$FOVEA" train --data x --hflip=maybe
     fails 2 E2003 "--img-size: found 'axb'" "224x160" -- "$FOVEA" train --data x --img-size axb
     fails 2 E2003 "--img-size: found '0'" "16384" -- "$FOVEA" train --data x --img-size 0
     fails 2 E2003 "--memory: found 'lots'" "2G" -- "$FOVEA" train --data x --memory lots
@@ -120,15 +120,4 @@ row_41_architectures() {
     prints "net" "10 classes"
     code 0 small_run --model net.yaml
     code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp/weights/best.safetensors --json
-}
-
-use_interpolation() {
-    fails 2 E2003 "--interpolation: found 'bicubik'" "nearest" "did you mean bicubic?" -- "$FOVEA" train --data x --interpolation bicubik
-    code 0 small_run --epochs 1 --interpolation lanczos --experiment sharp
-    code 0 small_run --epochs 1 --experiment plain
-    grep -aq '\\"filter\\":\\"lanczos\\"' runs/train/sharp/weights/last.safetensors || die "the model file does not name the filter"
-    grep -aq '\\"filter\\":\\"bilinear\\"' runs/train/plain/weights/last.safetensors || die "the model file does not name the filter"
-    # What a model was trained with stays when it is trained further.
-    code 0 "$FOVEA" train --data "$digits" --model runs/train/sharp/weights/last.safetensors --epochs 1 --batch-size 60 --experiment more
-    grep -aq '\\"filter\\":\\"lanczos\\"' runs/train/more/weights/last.safetensors || die "the filter was forgotten"
 }

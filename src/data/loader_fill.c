@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filling the places of a slot with samples. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/loader.h"
+
+/* The worker begins (sample >= 0) or ends to read a file. False: it took so long that its place was given away. */
+static bool watch(fv_worker *w, int64_t sample)
+{
+    fv_loader *l = w->loader;
+    const double now = sample >= 0 ? fv_time_monotonic() : 0.0;
+    pthread_mutex_lock(&l->mutex);
+    const bool kept = !w->given_up;
+    w->sample = sample;
+    w->since = now;
+    pthread_mutex_unlock(&l->mutex);
+    return kept;
+}
+
+static fv_status fail_channels(const fv_loader *l, int64_t c, fv_image_error *error)
+{
+    *error = (fv_image_error){.status = FV_ERR_DATA_FORMAT, .fault = FV_FAULT_CHANNELS, .byte = -1};
+    snprintf(error->text, sizeof error->text, "%lld channels, which cannot be made the network's %lld", (long long)c,
+             (long long)l->pipeline.c);
+    return error->status;
+}
+
+/* Decodes and augments sample i onto the worker's canvas. */
+static fv_status read_sample(fv_worker *w, int64_t i, fv_view *view, fv_image *image, fv_image_error *error)
+{
+    fv_loader *l = w->loader;
+    const fv_source *source = l->dataset->source;
+    fv_view_begin(view, &w->applier, l->options.seed, (uint64_t)l->epoch, (uint64_t)i);
+    if (source->pixels) {
+        *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
+        image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
+        fv_view_whole(view, image->h, image->w);
+    } else {
+        FV_TRY(fv_dataset_fetch(l->dataset, i, &l->decode, &view->request, image, NULL, error));
+    }
+    if (!fv_pipeline_takes(&l->pipeline, image->c))
+        return fail_channels(l, image->c, error);
+    if (fv_view_pixels(view, image) == FV_OK)
+        return FV_OK;
+    *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for resizing"};
+    return FV_ERR_NO_MEMORY;
+}
+
+typedef enum outcome { LOADED, BAD, STOP, GIVEN_UP } outcome;
+
+/* The target of sample i, times its weight: the loss of a target times w is w times the loss. */
+static void store_target(const fv_loader *l, int64_t i, float *target)
+{
+    const fv_dataset *d = l->dataset;
+    fv_dataset_target(d, i, target, l->n_targets);
+    if (!l->weighted)
+        return;
+    const float weight = fv_dataset_weight(d, i) * (l->class_weight ? l->class_weight[d->labels[i]] : 1.0f);
+    for (int64_t k = 0; k < l->n_targets; k++)
+        target[k] *= weight;
+}
+
+/* Sample i into place `at` of a slot. */
+static outcome load_sample(fv_worker *w, int64_t i, fv_slot *s, int64_t at, fv_image_error *error)
+{
+    fv_loader *l = w->loader;
+    fv_dataset *d = l->dataset;
+    const bool in_memory = d->source->pixels != NULL;
+    fv_view view;
+    fv_image image = {0};
+    fv_image_error why = {0};
+    if (!in_memory)
+        watch(w, i);
+    fv_status status = read_sample(w, i, &view, &image, &why);
+    const bool kept = in_memory || watch(w, -1);
+    if (status == FV_OK && kept) {
+        fv_view_store(&view, s->images + at * l->sample_size);
+        s->samples[at] = i;
+        s->labels[at] = d->labels[i];
+        if (s->targets)
+            store_target(l, i, s->targets + at * l->n_targets);
+    }
+    if (!in_memory)
+        fv_image_free(l->ctx, &image);
+    if (!kept)
+        return GIVEN_UP;
+    if (status == FV_OK)
+        return LOADED;
+    if (!fv_error_is_quarantine(&why))
+        *error = why;
+    else if (fv_dataset_quarantine(d, i, &why) != FV_OK)
+        *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .text = "no memory for the quarantine"};
+    return error->status == FV_OK ? BAD : STOP;
+}
+
+bool fv_loader_fill_place(fv_worker *w, fv_slot *s, int64_t at, fv_image_error *error, int64_t *error_sample)
+{
+    fv_loader *l = w->loader;
+    const int64_t count = l->count, tries = l->options.shuffle ? count : 1;
+    const int64_t place = s->batch * l->options.batch_size + at;
+    s->samples[at] = -1;
+    for (int64_t t = 0; t < tries; t++) {
+        const int64_t i = l->order[(place + t) % count];
+        s->skipped[at] = t;
+        const outcome got = fv_dataset_is_bad(l->dataset, i) ? BAD : load_sample(w, i, s, at, error);
+        if (got == STOP)
+            *error_sample = i;
+        if (got != BAD)
+            return got != GIVEN_UP;
+    }
+    s->skipped[at] = tries;
+    return true;
+}
+
+/* Places that stayed empty are not mixed: there are none unless every file is bad. */
+void fv_loader_mix_slot(fv_loader *l, fv_slot *s)
+{
+    for (int64_t at = 0; at < s->n; at++) {
+        if (s->samples[at] < 0)
+            return;
+    }
+    const fv_mix mix = {.images = s->images,
+                        .targets = s->targets,
+                        .lines = s->lines,
+                        .n = s->n,
+                        .h = l->pipeline.h,
+                        .w = l->pipeline.w,
+                        .c = l->pipeline.c,
+                        .n_targets = l->n_targets};
+    fv_augment_mix(l->augment, l->options.seed, (uint64_t)l->epoch, s->batch, &mix);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads of a loader, and the watchdog that replaces those which a file keeps from going on. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "data/loader.h"
+
+fv_status fv_loader_start_worker(fv_loader *l)
+{
+    fv_worker *w = &l->workers[l->started];
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* signals belong to the caller's thread */
+    const int error = pthread_create(&w->thread, NULL, l->loop, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    w->running = error == 0;
+    l->started += error == 0;
+    return error ? fv_fail(l->ctx, FV_ERR_FAILED, "a loader thread cannot be started: %s", strerror(error)) : FV_OK;
+}
+
+/* A worker has been reading one file for too long: the file is quarantined, its place goes to others, and a fresh
+ * thread takes the worker's until the file answers. */
+static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
+{
+    const int64_t i = w->sample;
+    fv_image_error error = {.status = FV_ERR_IO, .fault = FV_FAULT_STALLED, .byte = -1};
+    snprintf(error.text, sizeof error.text, "the file has not answered for %.0f s", seconds);
+    w->given_up = true;
+    l->active--;
+    l->redo[l->n_redo].slot = w->slot;
+    l->redo[l->n_redo].at = w->at;
+    l->n_redo++;
+    FV_TRY(fv_dataset_quarantine(l->dataset, i, &error));
+    pthread_cond_broadcast(&l->work);
+    if (l->started < l->n_workers)
+        return fv_loader_start_worker(l);
+    char name[1024];
+    fv_dataset_sample_name(l->dataset, i, name, sizeof name);
+    return fv_fail_hint(l->ctx,
+                        fv_fail(l->ctx, FV_ERR_IO, "%s/%s: the file has not answered for %.0f s, like %d others before",
+                                l->dataset->path, name, seconds, l->n_workers - 1),
+                        "see whether the disk or network it is on works; --io-timeout sets the patience");
+}
+
+static fv_status look_after_workers(fv_loader *l)
+{
+    const double now = fv_time_monotonic(), limit = l->options.stuck_after;
+    for (int i = 0; i < l->started; i++) {
+        fv_worker *w = &l->workers[i];
+        if (w->sample >= 0 && !w->given_up && now - w->since > limit && l->n_redo < FV_MAX_WORKERS)
+            FV_TRY(give_up(l, w, now - w->since));
+    }
+    return FV_OK;
+}
+
+fv_status fv_loader_wait_ready(fv_loader *l)
+{
+    const double pause = l->options.stuck_after < 4.0 ? l->options.stuck_after / 4.0 : 1.0;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const double at = (double)until.tv_nsec * 1e-9 + pause;
+    until.tv_sec += (time_t)at;
+    until.tv_nsec = (long)((at - (double)(time_t)at) * 1e9);
+    pthread_cond_timedwait(&l->ready, &l->mutex, &until);
+    return look_after_workers(l);
+}

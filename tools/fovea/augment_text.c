@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The short flags of augmentation, written out as steps (fovea/augment.h). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "augment_text.h"
+#include "options.h"
+
+/* Flags of one number: "%g" in `format` takes it. In the order in which the steps run. */
+static const struct {
+    const char *name;
+    size_t offset;
+    const char *format;
+} rows[] = {
+    {"crop-pad", AT(crop_pad), "crop pad=%g"},
+    {"hflip", AT(hflip), "hflip p=%g"},
+    {"vflip", AT(vflip), "vflip p=%g"},
+    {"degrees", AT(degrees), "rotate degrees=%g"},
+    {"translate", AT(translate), "shift x=%g y=%g"},
+    {"shear", AT(shear), "shear x=%g"},
+    {"perspective", AT(perspective), "perspective amount=%g p=0.5"},
+    {"lens", AT(lens), "lens k1=%g"},
+    {"pca-jitter", AT(pca_jitter), "pca sigma=%g"},
+    {"reprob", AT(reprob), "erase p=%g"},
+    {"mixup", AT(mixup), "mixup alpha=%g"},
+    {"cutmix", AT(cutmix), "cutmix alpha=%g"},
+};
+
+static void add(FILE *f, const char *format, double value)
+{
+    /* A format may hold the number twice. */
+    fputs("; ", f);
+    for (const char *p = format; *p; p++) {
+        if (p[0] == '%' && p[1] == 'g') {
+            fprintf(f, "%.9g", value);
+            p++;
+        } else {
+            fputc(*p, f);
+        }
+    }
+}
+
+static void add_frame(FILE *f, const cli *c)
+{
+    if (c->scale.count == 0 && c->ratio.count == 0)
+        return;
+    fputs("; rrc", f);
+    if (c->scale.count)
+        fprintf(f, " scale=%.9g..%.9g", c->scale.value[0], c->scale.value[c->scale.count - 1]);
+    if (c->ratio.count)
+        fprintf(f, " ratio=%.9g..%.9g", c->ratio.value[0], c->ratio.value[c->ratio.count - 1]);
+}
+
+static void add_jitter(FILE *f, const cli *c)
+{
+    static const char *const keys[] = {"brightness", "contrast", "saturation", "hue"};
+    const list_option *j = &c->color_jitter;
+    if (j->count == 0)
+        return;
+    fputs("; jitter", f);
+    for (int i = 0; i < 4; i++)
+        fprintf(f, " %s=%.9g", keys[i], j->count == 1 ? (i < 3 ? j->value[0] : 0) : i < j->count ? j->value[i] : 0);
+}
+
+/* "randaugment", or as it is often written: "rand-m9-n2". */
+static bool add_policy(FILE *f, const char *text)
+{
+    if (!text)
+        return true;
+    fputs("; randaugment", f);
+    const char *p = strcmp(text, "randaugment") == 0 ? "" : strncmp(text, "rand", 4) == 0 ? text + 4 : "?";
+    while (*p == '-') {
+        char key = p[1], *end;
+        double value = strtod(p + 1 + (key != '\0'), &end);
+        if ((key != 'm' && key != 'n') || end == p + 2)
+            return false;
+        fprintf(f, " %c=%.9g", key, value);
+        p = end;
+    }
+    return *p == '\0';
+}
+
+fv_status augment_text(const cli *c, char **text)
+{
+    size_t size = 0;
+    bool known = true;
+    *text = NULL;
+    FILE *f = open_memstream(text, &size);
+    if (!f)
+        return FV_ERR_NO_MEMORY;
+    if (c->augment)
+        fputs(c->augment, f);
+    add_frame(f, c);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *member = (const char *)c + rows[i].offset;
+        const double value = rows[i].offset == AT(crop_pad) ? (double)*(const int64_t *)(const void *)member
+                                                            : *(const double *)(const void *)member;
+        if (rows[i].offset == AT(pca_jitter)) { /* colors come before what hides them */
+            known = add_policy(f, c->aa);
+            add_jitter(f, c);
+        }
+        if (value > 0)
+            add(f, rows[i].format, value);
+    }
+    if (fclose(f) != 0)
+        return FV_ERR_NO_MEMORY;
+    if (!known)
+        return (fv_status)-complain(FV_ERR_VALUE,
+                                    "write --aa randaugment, or --aa rand-m9-n2 for magnitude 9 and two steps",
+                                    "--aa: found '%s', which is no policy", c->aa);
+    /* Without the separator that the first flag put before its step. */
+    if (strncmp(*text, "; ", 2) == 0)
+        memmove(*text, *text + 2, strlen(*text) - 1);
+    return FV_OK;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FOVEA_AUGMENT_TEXT_H
+#define FOVEA_AUGMENT_TEXT_H
+
+#include "cli.h"
+
+/* --augment and the short flags as one text; "" when there are none. The caller frees. */
+fv_status augment_text(const cli *c, char **text);
+
+#endif
