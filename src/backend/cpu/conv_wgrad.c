@@ -48,6 +48,45 @@ static wgrad_space wgrad_space_of(const wgrad_job *job, int worker)
     return (wgrad_space){begin, begin + job->e->strip_floats, begin + job->e->strip_floats + job->e->dst_floats};
 }
 
+/* One row of an image into panels: what lies outside becomes 0. */
+static void wgrad_pack_row(const wgrad_job *job, const wgrad_block *b, const float *src, int64_t y, float *copy)
+{
+    const fv_conv_wgrad *e = job->e;
+    const fv_strip *s = &e->strip;
+    const int64_t nr = s->pitch, x_step = e->compact ? e->geom.win.stride[1] : 1;
+    int64_t begin = s->x0 < 0 ? -s->x0 : 0, end = e->compact ? s->cols : s->w - s->x0;
+    begin = begin < s->cols ? begin : s->cols;
+    end = end < begin ? begin : end < s->cols ? end : s->cols;
+    if (y < 0 || y >= s->h)
+        begin = end = s->cols;
+    for (int64_t c = 0; c < b->depth; c += nr) {
+        float *panel = copy + c / nr * e->src_panel;
+        memset(panel, 0, (size_t)(begin * nr) * sizeof(float));
+        memset(panel + end * nr, 0, (size_t)((s->cols - end) * nr) * sizeof(float));
+    }
+    if (begin < end)
+        job->plan->kernels->gemm->pack(copy + begin * nr, e->src_panel, src + (y * s->w + s->x0 + begin) * s->c,
+                                       end - begin, b->depth, x_step * s->c, 1);
+}
+
+static void wgrad_pack_src(const wgrad_job *job, const wgrad_block *b, const float *src, int64_t images, int64_t p,
+                           int64_t rows, float *copy)
+{
+    const fv_conv_wgrad *e = job->e;
+    const fv_window *w = &e->geom.win;
+    const int64_t y0 = fv_window_begin(w, 0, p), y_step = e->compact ? w->stride[0] : 1;
+    const int64_t count = e->compact ? rows : (rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
+    if (e->flat) {
+        job->plan->kernels->gemm->pack(copy, e->src_panel, src + p * w->w * e->geom.c, images * rows * w->q, b->depth,
+                                       e->geom.c, 1);
+        return;
+    }
+    for (int64_t i = 0; i < images; i++)
+        for (int64_t y = 0; y < count; y++)
+            wgrad_pack_row(job, b, src + i * w->h * w->w * e->geom.c, y0 + y * y_step,
+                           copy + i * e->src_image + y * e->src_row);
+}
+
 /* src of rows [p, p + rows) of `images` images, first of them `image`. */
 static const float *wgrad_src(const wgrad_job *job, const wgrad_block *b, int64_t image, int64_t images, int64_t p,
                               int64_t rows, float *copy)
@@ -56,6 +95,10 @@ static const float *wgrad_src(const wgrad_job *job, const wgrad_block *b, int64_
     const fv_window *w = &e->geom.win;
     const int64_t image_floats = w->h * w->w * e->geom.c, y0 = fv_window_begin(w, 0, p);
     const float *src = job->src + image * image_floats + b->group * e->depth + b->c;
+    if (e->packs) {
+        wgrad_pack_src(job, b, src, images, p, rows, copy);
+        return copy;
+    }
     if (e->direct)
         return src + (y0 * w->w + fv_window_begin(w, 1, 0)) * e->geom.c;
     fv_strip strip = e->strip;
@@ -75,6 +118,10 @@ static const float *wgrad_d_dst(const wgrad_job *job, const wgrad_block *b, int6
     const float *d_dst = job->d_dst + (image * w->p + p) * w->q * e->geom.k + b->group * e->filters + b->k;
     if (!e->copies_dst)
         return d_dst;
+    if (e->packs) {
+        job->plan->kernels->gemm->tn_pack(copy, e->dst_tile, d_dst, images * rows * w->q, b->filters, e->geom.k);
+        return copy;
+    }
     fv_strip strip = e->dst_strip;
     strip.w = strip.cols = images * rows * w->q;
     strip.depth = b->filters;
@@ -88,7 +135,7 @@ static void wgrad_unit(const wgrad_job *job, const wgrad_block *b, const wgrad_p
 {
     const fv_conv_wgrad *e = job->e;
     const fv_window *w = &e->geom.win;
-    const int64_t src_step = w->stride[1] * e->strip.pitch;
+    const int64_t src_step = (e->compact ? 1 : w->stride[1]) * e->strip.pitch;
     fv_tn g = {.runs = x->runs, .n_runs = x->n_runs, .c = sums, .c_step = e->row_step, .load = load};
     if (e->turned) {
         g.m = w->size[0] * w->size[1] * b->depth;
@@ -105,6 +152,8 @@ static void wgrad_unit(const wgrad_job *job, const wgrad_block *b, const wgrad_p
         g.a_step = e->dst_strip.pitch;
         g.b = x->src + e->unit_at[unit];
         g.b_step = src_step;
+        g.a_tile = e->packs ? e->dst_tile : 0;
+        g.b_panel = e->packs ? e->src_panel : 0;
     }
     job->plan->kernels->gemm->tn(&g);
 }
@@ -122,8 +171,8 @@ static void wgrad_shard(const wgrad_job *job, const wgrad_block *b, int64_t shar
             const fv_tn_run run = {.count = images * rows * e->geom.win.q};
             const wgrad_pixels x = {.src = wgrad_src(job, b, n, images, p, rows, space->src),
                                     .d_dst = wgrad_d_dst(job, b, n, images, p, rows, space->d_dst),
-                                    .runs = e->flat ? &run : e->runs,
-                                    .n_runs = e->flat ? 1 : images * rows};
+                                    .runs = e->one_run ? &run : e->runs,
+                                    .n_runs = e->one_run ? 1 : images * rows};
             for (int64_t u = 0; u < e->units; u++)
                 wgrad_unit(job, b, &x, u, n > first || p > 0, sums + u * e->unit_floats);
         }
@@ -207,8 +256,8 @@ static void wgrad_whole_block(const wgrad_job *job, const wgrad_block *b, const 
                                    .b = first * e->src_image,
                                    .count = e->images * w->p * w->q};
             wgrad_pixels x = *all;
-            x.runs = e->flat ? &run : e->runs + first * w->p;
-            x.n_runs = e->flat ? 1 : e->images * w->p;
+            x.runs = e->one_run ? &run : e->runs + first * w->p;
+            x.n_runs = e->one_run ? 1 : e->images * w->p;
             wgrad_unit(job, b, &x, u, false, sums + held * e->unit_floats);
             held = wgrad_climb(job, sums, held + 1, shard, e->unit_floats);
         }

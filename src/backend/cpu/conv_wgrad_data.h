@@ -28,12 +28,21 @@ typedef struct fv_conv_wgrad {
     int64_t *a_col;   /* turned: offset of every (r, s, c) */
 
     /*
+     * packs: both operands are copied into the tiles of filters and panels of channels that the kernel reads in order,
+     * so that few of them stay in the nearest cache while all others pass; neither turned nor merged. compact: only the
+     * pixels that a 1x1 filter with stride meets.
+     */
+    bool packs, compact;
+    int64_t dst_tile, src_panel; /* floats from tile to tile and from panel to panel */
+
+    /*
      * Pixels: pieces of piece_images whole images, or piece_rows rows of one. src is read itself (direct) or as a copy:
      * padded, or compact because the pixels of wide images crowd into few cache sets; d_dst is copied for that reason
      * only.
      */
     bool direct, copies_dst;
-    bool flat; /* pixels of a piece follow each other at equal distance: one run */
+    bool flat;    /* pixels of src that follow each other are those of d_dst */
+    bool one_run; /* pixels of a piece lie at equal distance */
     int64_t piece_images, piece_rows;
     fv_strip strip, dst_strip;
     int64_t src_row, src_image; /* floats from row to row and from image to image of what is read */

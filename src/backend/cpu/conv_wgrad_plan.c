@@ -87,8 +87,10 @@ static bool is_whole(const fv_conv_wgrad *e, int64_t floats)
     int64_t block[2];
     whole_block(e, block);
     const int64_t pixels = e->geom.n * w->p * w->q;
-    const int64_t reach = ((w->p - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1) *
-                          ((w->q - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1);
+    const int64_t reach = w->size[0] * w->size[1] == 1
+                              ? w->p * w->q
+                              : ((w->p - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1) *
+                                    ((w->q - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1);
     return !e->turned && e->images * w->p * w->q <= WHOLE_SHARD_PIXELS &&
            pixels * least(e->filters, block[0]) + e->geom.n * reach * least(e->depth, block[1]) <= floats;
 }
@@ -127,7 +129,7 @@ static bool is_crowded(int64_t channels, int64_t part)
 }
 
 /* Where src is read and how the sums of a block lie. */
-static void choose_layout(fv_conv_wgrad *e)
+static void choose_layout(fv_conv_wgrad *e, const fv_gemm_kernels *gemm)
 {
     const fv_window *w = &e->geom.win;
     e->flat = w->stride[0] == 1 && w->stride[1] == 1 && w->size[0] == 1 && w->size[1] == 1 && w->p == w->h &&
@@ -145,6 +147,16 @@ static void choose_layout(fv_conv_wgrad *e)
     /* Blocks of unequal width would need unequal pitches; the copy then keeps taps apart. */
     e->merged = !e->turned && w->size[1] > 1 && w->dilation[1] == 1 && e->block_c % 32 != 0 &&
                 e->strip.pitch == e->block_c && e->depth % e->block_c == 0;
+    e->packs = !e->turned && !e->merged;
+    e->compact = e->packs && w->size[0] == 1 && w->size[1] == 1 && all_inside(&e->geom);
+    e->one_run = e->flat || e->compact;
+    if (e->packs) {
+        e->direct = false;
+        e->copies_dst = true;
+        e->dst_strip.pitch = gemm->tn_step;
+        e->strip.pitch = gemm->nr;
+        e->strip.cols = e->compact ? w->q : e->strip.cols;
+    }
     e->src_row = e->direct ? w->w * e->geom.c : fv_strip_row(&e->strip);
     if (e->turned) {
         e->units = 1;
@@ -161,7 +173,7 @@ static void choose_layout(fv_conv_wgrad *e)
 /* Pixels of a piece: enough to make loading and storing the sums cheap, few enough to stay in the cache. */
 #define PIECE_PIXELS 448
 
-static void choose_pieces(fv_conv_wgrad *e, int64_t floats)
+static void choose_pieces(fv_conv_wgrad *e, const fv_gemm_kernels *gemm, int64_t floats)
 {
     const fv_window *w = &e->geom.win;
     /* Floats that one output row needs. */
@@ -178,11 +190,20 @@ static void choose_pieces(fv_conv_wgrad *e, int64_t floats)
         e->piece_images = e->geom.n;
         e->piece_rows = w->p;
     }
-    const int64_t reach = (e->piece_rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
+    const int64_t reach =
+        e->compact ? e->piece_rows : (e->piece_rows - 1) * w->stride[0] + (w->size[0] - 1) * w->dilation[0] + 1;
+    const int64_t pixels = e->piece_images * e->piece_rows * w->q;
     e->src_image = e->direct ? w->h * w->w * e->geom.c : reach * e->src_row;
     /* Vectors may read behind the last pixel: the sums come after it in memory. */
-    e->dst_floats =
-        e->copies_dst ? div_up(e->piece_images * e->piece_rows * w->q * e->block_k + FV_GEMM_NR_MAX, 16) * 16 : 0;
+    if (e->packs) {
+        /* The odd line keeps tiles and panels from crowding into the same sets of a cache. */
+        e->dst_tile = pixels * gemm->tn_step + 16;
+        e->src_panel = e->piece_images * e->src_image + 16;
+        e->dst_floats = div_up(div_up(e->block_k, gemm->tn_mr) * e->dst_tile + FV_GEMM_NR_MAX, 16) * 16;
+        e->strip_floats = div_up(div_up(e->block_c, gemm->nr) * e->src_panel + FV_GEMM_NR_MAX, 16) * 16;
+        return;
+    }
+    e->dst_floats = e->copies_dst ? div_up(pixels * e->block_k + FV_GEMM_NR_MAX, 16) * 16 : 0;
     e->strip_floats = e->direct ? 0 : div_up(e->piece_images * e->src_image + FV_GEMM_NR_MAX, 16) * 16;
 }
 
@@ -207,7 +228,7 @@ static fv_status make_tables(fv_plan *plan, fv_conv_wgrad *e)
     for (int64_t i = 0; i < e->piece_images * e->piece_rows; i++) {
         const int64_t image = i / e->piece_rows, p = i % e->piece_rows;
         const int64_t d_dst = i * w->q * e->dst_strip.pitch;
-        const int64_t src = image * e->src_image + p * w->stride[0] * e->src_row;
+        const int64_t src = image * e->src_image + p * (e->compact ? 1 : w->stride[0]) * e->src_row;
         e->runs[i] = (fv_tn_run){.a = e->turned ? src : d_dst, .b = e->turned ? d_dst : src, .count = w->q};
     }
     return FV_OK;
@@ -230,8 +251,8 @@ fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom)
     e->images = geom->n / e->shards;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
     choose_blocks(e, l2 / 4, plan->threads);
-    choose_layout(e);
-    choose_pieces(e, l2 / 4 / 4);
+    choose_layout(e, plan->kernels->gemm);
+    choose_pieces(e, plan->kernels->gemm, l2 / 4 / 4);
     e->by_shard = !e->whole && plan->threads > 1 && e->shards > 1 && e->blocks < 4 * plan->threads &&
                   e->blocks * e->shards * e->block_floats <= PARTIALS_MAX;
     for (e->levels = 1; e->levels < FV_WGRAD_LEVELS && ((int64_t)1 << (e->levels - 1)) < e->shards;)

@@ -28,8 +28,10 @@ const fv_gemm_kernels FV_SYM(fv_gemm_kernels) = {
     .mr = MR,
     .nr = NR,
     .tn_mr = MR,
+    .tn_step = MR_STEP,
     .igemm = FV_SYM(fv_gemm_igemm),
     .tn = FV_SYM(fv_gemm_tn),
+    .tn_pack = FV_SYM(fv_gemm_tn_pack),
     .pack = FV_SYM(fv_gemm_pack),
     .peak = gemm_peak,
 };

@@ -59,17 +59,19 @@ typedef struct fv_tn_run {
  * For i < m, j < n:
  *     c[i][j] = (load ? c[i][j] : 0) + sum over the runs in order, then k < count, of A[k][i] * B[k][j]
  *
- * - A[k][i] at a + run.a + k * a_step + (a_col ? a_col[i] : i).
- * - B[k][j] at b + run.b + k * b_step + j; up to FV_GEMM_NR_MAX - 1 floats behind the last one are read.
+ * - A[k][i] at a + run.a + k * a_step + (a_col ? a_col[i] : i). When a_tile > 0 as tn_pack lays it out: tiles of rows
+ *   lie a_tile floats apart, a_step is the table's tn_step, and a_col is not read.
+ * - B[k][j] at b + run.b + k * b_step + j; up to FV_GEMM_NR_MAX - 1 floats behind the last one are read. When b_panel >
+ *   0 as pack lays it out: at (j / nr) * b_panel + j % nr in the place of j.
  * - c: row i at c + i * c_step.
  */
 typedef struct fv_tn {
     int64_t m, n;
     const float *a;
     const int64_t *a_col;
-    int64_t a_step;
+    int64_t a_step, a_tile;
     const float *b;
-    int64_t b_step;
+    int64_t b_step, b_panel;
     const fv_tn_run *runs;
     int64_t n_runs;
     float *c;
@@ -78,8 +80,9 @@ typedef struct fv_tn {
 } fv_tn;
 
 typedef struct fv_gemm_kernels {
-    int mr, nr; /* rows and columns of the register tile of igemm; nr is the width of a packed panel */
-    int tn_mr;  /* rows of the register tile of tn; its columns are nr */
+    int mr, nr;  /* rows and columns of the register tile of igemm; nr is the width of a packed panel */
+    int tn_mr;   /* rows of the register tile of tn; its columns are nr */
+    int tn_step; /* floats from step to step of a packed tile of tn, at least tn_mr */
     void (*igemm)(const fv_igemm *g);
     void (*tn)(const fv_tn *g);
 
@@ -87,6 +90,12 @@ typedef struct fv_gemm_kernels {
        j) goes to dst + (j / nr) * dst_panel + i * nr + j % nr. Columns from n to the end of the last panel become 0.
        Fast when k_step or n_step is 1. */
     void (*pack)(float *dst, int64_t dst_panel, const float *src, int64_t k, int64_t n, int64_t k_step, int64_t n_step);
+
+    /* Packs the k x m matrix with element (i, j) at src + i * k_step + j for the rows j of tn: they are dealt evenly to
+       tiles = ceil(m / tn_mr) tiles, of which tile t begins with row t * m / tiles; element (i, j) of tile t goes to
+       dst + t * dst_tile + i * tn_step + (j - its first row). Whole steps are written; up to tn_step - 1 floats behind
+       the last element are read, and what the rest of a step holds is unspecified. */
+    void (*tn_pack)(float *dst, int64_t dst_tile, const float *src, int64_t k, int64_t m, int64_t k_step);
 
     /* Runs rounds of independent fused multiply-adds on registers and returns how many floating-point operations they
        were (a multiply-add is two): the roof that the products are measured against. *sink takes a value so that the

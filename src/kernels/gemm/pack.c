@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packing of B into panels. */
+/* Packing of B into panels, and of tn's rows into tiles. */
 #include "kernels/gemm/tile.h"
 
 /* Rows are contiguous in the source: copy NR floats at a time. */
@@ -66,6 +66,26 @@ void FV_SYM(fv_gemm_pack)(float *dst, int64_t dst_panel, const float *src, int64
                 pack_columns(to, from, count, columns, n_step);
             else
                 pack_any(to, from, count, columns, k_step, n_step);
+        }
+    }
+}
+
+/* Steps taken at a time over all tiles: their rows of the source stay in the nearest cache. */
+#define PACK_STEPS 16
+
+void FV_SYM(fv_gemm_tn_pack)(float *dst, int64_t dst_tile, const float *src, int64_t k, int64_t m, int64_t k_step)
+{
+    const int64_t tiles = (m + MR - 1) / MR;
+    for (int64_t begin = 0; begin < k; begin += PACK_STEPS) {
+        const int64_t end = k - begin < PACK_STEPS ? k : begin + PACK_STEPS;
+        for (int64_t t = 0; t < tiles; t++) {
+            const float *from = src + t * m / tiles;
+            float *to = dst + t * dst_tile;
+            for (int64_t i = begin; i < end; i++) {
+                FV_UNROLL
+                for (int j = 0; j < MR_STEP; j += VF)
+                    vf_store(to + i * MR_STEP + j, vf_load(from + i * k_step + j));
+            }
         }
     }
 }

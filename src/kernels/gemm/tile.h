@@ -21,6 +21,8 @@
 #define NV 4
 #endif
 #define NR (NV * VF)
+/* Floats of one step of a packed tile of rows: whole vectors. */
+#define MR_STEP ((MR + VF - 1) / VF * VF)
 
 /* Tiles are written once with the row and vector counts as parameters and become constants by inlining. */
 #define FV_INLINE static inline __attribute__((always_inline))
@@ -50,6 +52,7 @@ FV_INLINE int fv_tile_vectors(int64_t columns)
 
 void FV_SYM(fv_gemm_igemm)(const fv_igemm *g);
 void FV_SYM(fv_gemm_tn)(const fv_tn *g);
+void FV_SYM(fv_gemm_tn_pack)(float *dst, int64_t dst_tile, const float *src, int64_t k, int64_t m, int64_t k_step);
 void FV_SYM(fv_gemm_pack)(float *dst, int64_t dst_panel, const float *src, int64_t k, int64_t n, int64_t k_step,
                           int64_t n_step);
 

@@ -4,8 +4,9 @@
 
 typedef struct tn_tile {
     const fv_tn *g;
-    int64_t row, col; /* first row and column of c */
-    int64_t columns;  /* valid columns */
+    int64_t row, col;   /* first row and column of c */
+    int64_t columns;    /* valid columns */
+    const float *a, *b; /* operands of the tile's first row and column */
 } tn_tile;
 
 /* Broadcast operands: consecutive floats (gathered == 0) or one offset per row. */
@@ -30,8 +31,8 @@ FV_INLINE void tn_tile_run(const tn_tile *x, const int rows, const int vectors, 
         off[i] = gathered ? g->a_col[x->row + i] : i;
     const int64_t a_step = g->a_step, b_step = g->b_step;
     for (int64_t r = 0; r < g->n_runs; r++) {
-        const float *a = g->a + g->runs[r].a + (gathered ? 0 : x->row);
-        const float *b = g->b + g->runs[r].b + x->col;
+        const float *a = x->a + g->runs[r].a;
+        const float *b = x->b + g->runs[r].b;
         for (int64_t k = g->runs[r].count; k > 0; k--) {
             vf bv[NV];
             FV_UNROLL
@@ -144,14 +145,16 @@ void FV_SYM(fv_gemm_tn)(const fv_tn *g)
     typedef void (*tile_fn)(const tn_tile *x, int rows);
     static const tile_fn plain[] = {tn_tile_1, tn_tile_2, tn_tile_nv};
     static const tile_fn gather[] = {tn_gather_1, tn_gather_2, tn_gather_nv};
-    const int64_t tiles = (g->m + MR - 1) / MR;
+    const int64_t tiles = (g->m + MR - 1) / MR, b_panel = g->b_panel > 0 ? g->b_panel : NR;
+    const bool packed = g->a_tile > 0, gathered = !packed && g->a_col;
     for (int64_t col = 0; col < g->n; col += NR) {
-        tn_tile x = {.g = g, .col = col, .columns = g->n - col < NR ? g->n - col : NR};
+        tn_tile x = {.g = g, .col = col, .columns = g->n - col < NR ? g->n - col : NR, .b = g->b + col / NR * b_panel};
         const int vectors = fv_tile_vectors(x.columns);
         const int which = vectors == NV ? 2 : vectors - 1;
-        const tile_fn run = (g->a_col ? gather : plain)[which];
+        const tile_fn run = (gathered ? gather : plain)[which];
         for (int64_t t = 0; t < tiles; t++) {
             x.row = t * g->m / tiles;
+            x.a = g->a + (packed ? t * g->a_tile : gathered ? 0 : x.row);
             run(&x, (int)((t + 1) * g->m / tiles - x.row));
         }
     }
