@@ -8,19 +8,38 @@
 /* Rows taken together: the sums are loaded and stored once per group, and memory is read in few long streams. */
 enum { GROUP = 4 };
 
+/* One vector of columns of `rows` rows. */
+FV_INLINE void sums_column(const int64_t rows, int64_t stride, const float *src, vd2 *sum, vd2 *square)
+{
+    vd2 s = *sum, t = *square;
+    for (int64_t k = 0; k < rows; k++) {
+        __builtin_prefetch(src + k * stride + 1024);
+        vd2 x = vd2_load_f32(src + k * stride);
+        s = vd2_add(s, x);
+        t = vd2_fma(x, x, t);
+    }
+    *sum = s;
+    *square = t;
+}
+
 static void norm_sums(int64_t rows, int64_t c, int64_t stride, const float *src, double *sum, double *square)
 {
-    for (int64_t i = 0; i < rows; i += GROUP) {
-        int64_t count = rows - i < GROUP ? rows - i : GROUP;
-        const float *row = src + i * stride;
-        for (int64_t j = 0; j < c; j += VF) {
-            int m = c - j < VF ? (int)(c - j) : VF;
+    for (int64_t i = 0; i < rows; i += GROUP, src += GROUP * stride) {
+        const int64_t count = rows - i < GROUP ? rows - i : GROUP;
+        int64_t j = 0;
+        for (; j + VF <= c; j += VF) {
+            vd2 s = vd2_load(sum + j), t = vd2_load(square + j);
+            if (count == GROUP)
+                sums_column(GROUP, stride, src + j, &s, &t);
+            else
+                sums_column(count, stride, src + j, &s, &t);
+            vd2_store(sum + j, s);
+            vd2_store(square + j, t);
+        }
+        if (j < c) {
+            const int m = (int)(c - j);
             vd2 s = fv_vd2_load_n(sum + j, m), t = fv_vd2_load_n(square + j, m);
-            for (int64_t k = 0; k < count; k++) {
-                vd2 x = vf_to_vd2(vf_load(row + k * stride + j));
-                s = vd2_add(s, x);
-                t = vd2_fma(x, x, t);
-            }
+            sums_column(count, stride, src + j, &s, &t);
             fv_vd2_store_n(sum + j, s, m);
             fv_vd2_store_n(square + j, t, m);
         }
@@ -98,21 +117,45 @@ FV_INLINE vf masked(const fv_act act, const float *dst, const float *d_dst)
     return g;
 }
 
+/* One vector of columns of `rows` rows. */
+FV_INLINE void grad_sums_column(const fv_act act, const int64_t rows, int64_t stride, const float *src,
+                                const float *dst, const float *d_dst, vf mean, vd2 *sum, vd2 *dot)
+{
+    vd2 s = *sum, t = *dot;
+    for (int64_t k = 0; k < rows; k++) {
+        const int64_t at = k * stride;
+        __builtin_prefetch(src + at + 1024);
+        __builtin_prefetch(d_dst + at + 1024);
+        if (act != FV_ACT_IDENTITY)
+            __builtin_prefetch(dst + at + 1024);
+        vd2 g = vf_to_vd2(masked(act, dst + at, d_dst + at));
+        s = vd2_add(s, g);
+        t = vd2_fma(g, vf_to_vd2(vf_sub(vf_load(src + at), mean)), t);
+    }
+    *sum = s;
+    *dot = t;
+}
+
 FV_INLINE void grad_sums(const fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
                          const float *d_dst, const float *mean, double *sum, double *dot)
 {
     for (int64_t i = 0; i < rows; i += GROUP) {
-        int64_t count = rows - i < GROUP ? rows - i : GROUP;
-        for (int64_t j = 0; j < c; j += VF) {
-            int m = c - j < VF ? (int)(c - j) : VF;
-            vf mu = vf_load(mean + j);
+        const int64_t count = rows - i < GROUP ? rows - i : GROUP;
+        int64_t j = 0, at = i * stride;
+        for (; j + VF <= c; j += VF, at += VF) {
+            const vf mu = vf_load(mean + j);
+            vd2 s = vd2_load(sum + j), t = vd2_load(dot + j);
+            if (count == GROUP)
+                grad_sums_column(act, GROUP, stride, src + at, dst + at, d_dst + at, mu, &s, &t);
+            else
+                grad_sums_column(act, count, stride, src + at, dst + at, d_dst + at, mu, &s, &t);
+            vd2_store(sum + j, s);
+            vd2_store(dot + j, t);
+        }
+        if (j < c) {
+            const int m = (int)(c - j);
             vd2 s = fv_vd2_load_n(sum + j, m), t = fv_vd2_load_n(dot + j, m);
-            for (int64_t k = i; k < i + count; k++) {
-                int64_t at = k * stride + j;
-                vd2 g = vf_to_vd2(masked(act, dst + at, d_dst + at));
-                s = vd2_add(s, g);
-                t = vd2_fma(g, vf_to_vd2(vf_sub(vf_load(src + at), mu)), t);
-            }
+            grad_sums_column(act, count, stride, src + at, dst + at, d_dst + at, vf_load(mean + j), &s, &t);
             fv_vd2_store_n(sum + j, s, m);
             fv_vd2_store_n(dot + j, t, m);
         }

@@ -253,6 +253,10 @@ static inline vd vd_load(const double *p)
 {
     return _mm512_loadu_pd(p);
 }
+static inline vd vd_load_f32(const float *p)
+{
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+}
 static inline void vd_store(double *p, vd a)
 {
     _mm512_storeu_pd(p, a);

@@ -286,6 +286,10 @@ static inline vd vd_load(const double *p)
 {
     return vld1q_f64(p);
 }
+static inline vd vd_load_f32(const float *p)
+{
+    return vcvt_f64_f32(vld1_f32(p));
+}
 static inline void vd_store(double *p, vd a)
 {
     vst1q_f64(p, a);

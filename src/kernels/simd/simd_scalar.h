@@ -257,6 +257,10 @@ static inline vd vd_load(const double *p)
 {
     return *p;
 }
+static inline vd vd_load_f32(const float *p)
+{
+    return (double)*p;
+}
 static inline void vd_store(double *p, vd a)
 {
     *p = a;

@@ -27,6 +27,15 @@ static inline vd2 vd2_load(const double *p)
     return r;
 }
 
+/* Widens the VF floats at p exactly. */
+static inline vd2 vd2_load_f32(const float *p)
+{
+    vd2 r;
+    for (int i = 0; i < VD_PARTS; i++)
+        r.v[i] = vd_load_f32(p + i * VD);
+    return r;
+}
+
 static inline void vd2_store(double *p, vd2 a)
 {
     for (int i = 0; i < VD_PARTS; i++)
