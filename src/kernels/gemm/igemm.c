@@ -142,10 +142,20 @@ FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vec
     FV_UNROLL
     for (int i = 0; i < rows; i++)
         p[i] = g->a + igemm_a_row(g, x->row + i);
+    const int64_t ahead = x->col == 0 && !g->a_row && g->taps == 1 ? rows * g->a_step : 0;
     for (int64_t t = 0; t < g->taps; t++) {
         const float *b = x->b + (g->b_tap ? g->b_tap[t] : t * g->depth * b_step);
         int64_t c = g->a_tap ? g->a_tap[t] : t * g->depth;
         const int64_t end = c + g->depth;
+        if (ahead) {
+            for (; c + 16 <= end; b += 16 * b_step, c += 16) {
+                FV_UNROLL
+                for (int i = 0; i < rows; i++)
+                    __builtin_prefetch(p[i] + c + ahead);
+                for (int u = 0; u < 16; u += steps)
+                    igemm_steps(p, c + u, b + u * b_step, b_step, acc, rows, vectors, steps);
+            }
+        }
         for (; c + steps <= end; c += steps, b += steps * b_step)
             igemm_steps(p, c, b, b_step, acc, rows, vectors, steps);
         for (; c < end; c++, b += b_step)
