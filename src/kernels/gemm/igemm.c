@@ -142,6 +142,7 @@ FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vec
     FV_UNROLL
     for (int i = 0; i < rows; i++)
         p[i] = g->a + igemm_a_row(g, x->row + i);
+    /* The first panel meets rows that no one has read yet; the next tile's are fetched meanwhile, a line per row. */
     const int64_t ahead = x->col == 0 && !g->a_row && g->taps == 1 ? rows * g->a_step : 0;
     for (int64_t t = 0; t < g->taps; t++) {
         const float *b = x->b + (g->b_tap ? g->b_tap[t] : t * g->depth * b_step);

@@ -7,13 +7,15 @@
 
 /* Rows taken together: the sums are loaded and stored once per group, and memory is read in few long streams. */
 enum { GROUP = 4 };
+/* Floats that a sum's operands are fetched ahead: a core alone does not ask memory for enough at a time. */
+enum { AHEAD = 1024 };
 
 /* One vector of columns of `rows` rows. */
 FV_INLINE void sums_column(const int64_t rows, int64_t stride, const float *src, vd2 *sum, vd2 *square)
 {
     vd2 s = *sum, t = *square;
     for (int64_t k = 0; k < rows; k++) {
-        __builtin_prefetch(src + k * stride + 1024);
+        __builtin_prefetch(src + k * stride + AHEAD);
         vd2 x = vd2_load_f32(src + k * stride);
         s = vd2_add(s, x);
         t = vd2_fma(x, x, t);
@@ -124,10 +126,10 @@ FV_INLINE void grad_sums_column(const fv_act act, const int64_t rows, int64_t st
     vd2 s = *sum, t = *dot;
     for (int64_t k = 0; k < rows; k++) {
         const int64_t at = k * stride;
-        __builtin_prefetch(src + at + 1024);
-        __builtin_prefetch(d_dst + at + 1024);
+        __builtin_prefetch(src + at + AHEAD);
+        __builtin_prefetch(d_dst + at + AHEAD);
         if (act != FV_ACT_IDENTITY)
-            __builtin_prefetch(dst + at + 1024);
+            __builtin_prefetch(dst + at + AHEAD);
         vd2 g = vf_to_vd2(masked(act, dst + at, d_dst + at));
         s = vd2_add(s, g);
         t = vd2_fma(g, vf_to_vd2(vf_sub(vf_load(src + at), mean)), t);
