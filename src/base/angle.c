@@ -19,12 +19,3 @@ void fv_sincos_turns(double turns, double *sine, double *cosine)
     *sine = sines[q & 3];
     *cosine = sines[(q + 1) & 3];
 }
-
-double fv_sinc(double x)
-{
-    double sine, cosine;
-    if (x == 0.0)
-        return 1.0;
-    fv_sincos_turns(0.5 * x, &sine, &cosine);
-    return sine / (3.141592653589793 * x);
-}

@@ -5,7 +5,5 @@
 
 /* sin and cos of 2 pi turns, to 2^-52; exact at multiples of a quarter. |turns| < 2^50. */
 void fv_sincos_turns(double turns, double *sine, double *cosine);
-/* sin(pi x) / (pi x), 1 at 0. */
-double fv_sinc(double x);
 
 #endif

@@ -132,6 +132,7 @@ static void test_round_trip(void **state)
     p.mean[1] = 0.1f;
     p.std[0] = 1.0f / 3;
     p.antialias = false;
+    p.filter = FV_FILTER_LANCZOS;
     p.background[2] = 7;
     assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);
     assert_int_equal(fv_model_set_class_names(m, names, 3), FV_OK);

@@ -26,7 +26,7 @@ typedef struct cli {
     /* recipe */
     int64_t epochs, batch_size, max_steps, seed, img_size[2], in_chans;
     bool batch_auto;
-    int opt, sched, norm, init, resize;
+    int opt, sched, norm, init, resize, interpolation;
     const char *loss, *monitor;
     double lr, momentum, eps, alpha, wd, l1, label_smoothing, huber_delta, drop;
     list_option betas, mean, std, scale, ratio, color_jitter;
@@ -38,6 +38,7 @@ typedef struct cli {
     int64_t crop_pad, patience, val_interval;
     /* run */
     const char *output, *experiment, *resume, *device;
+    const char *task;
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;

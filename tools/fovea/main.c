@@ -232,7 +232,8 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
                             .allow_empty = c->allow_empty,
                             .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
                             .quarantine_csv = c->quarantine,
-                            .decode = {c->max_pixels, c->ignore_exif, c->salvage}};
+                            .decode = {c->max_pixels, c->ignore_exif, c->salvage},
+                            .task = c->task};
     if (classes_of) {
         o.n_classes = fv_model_classes(classes_of);
         o.n_classes = o.n_classes < 100000 ? o.n_classes : 100000;

@@ -7,6 +7,8 @@ static const char *const contrast_names[] = {"none", "equalize", "clahe", NULL};
 static const char *const progress_names[] = {"auto", "bar", "plain", "json", "none", NULL};
 static const char *const out_names[] = {"text", "json", "csv", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
+/* "auto", then fv_filter's order. */
+static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
 static const char *const init_names[] = {"default",      "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
                                          "lecun_normal", "gaussian",       "constant",      NULL};
 
@@ -15,7 +17,9 @@ static const char *const init_names[] = {"default",      "xavier_uniform", "xavi
 const option options[] = {
     /* what */
     {"data", "data-dir,data-path", 0, TEXT, AT(data), ALL_DATA, "PATH", NULL, 0, 0, NULL,
-     "folder of classes, IDX folder or CIFAR binary folder"},
+     "data set: folder of classes, manifest (.csv, .jsonl), packed file, ... (`fovea help data`)"},
+    {"task", NULL, 0, TEXT, AT(task), ALL_DATA, "KIND", NULL, 0, 0, NULL,
+     "how a manifest's labels are read: class, multi-label or regression; default: as they look"},
     {"model", NULL, 'm', TEXT, AT(model), V_TRAIN | V_EVAL | V_PREDICT | V_INFO, "NAME|FILE", "auto", 0, 0, NULL,
      "zoo architecture, architecture file (.yaml) or model file (.safetensors)"},
     {"weights", "pretrained-path,initial-checkpoint", 0, TEXT, AT(weights), V_TRAIN | V_INFO | V_EVAL | V_PREDICT,
@@ -52,6 +56,8 @@ const option options[] = {
     {"std", NULL, 0, REALS, AT(std), V_TRAIN, "S[,S,S]", NULL, ABOVE_ZERO, 1e6, NULL, "divided by, per channel"},
     {"resize", NULL, 0, CHOICE, AT(resize), V_TRAIN, "RULE", "auto", 0, 0, resize_names,
      "stretch to the input size, or crop the center after scaling the short side; auto is the model's"},
+    {"interpolation", NULL, 0, CHOICE, AT(interpolation), V_TRAIN, "NAME", "auto", 0, 0, interpolation_names,
+     "how pixels are resampled; auto is the model's"},
     {"opt", "optimizer", 0, CHOICE, AT(opt), V_TRAIN, "NAME", "sgd", 0, 0, NULL, "optimizer"},
     {"lr", "lr0,learning-rate", 0, REAL, AT(lr), V_TRAIN, "F", NULL, ABOVE_ZERO, 1e6, NULL,
      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4"},

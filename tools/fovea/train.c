@@ -207,6 +207,8 @@ static fv_status set_pipeline(job *j)
         p.contrast = (fv_contrast)c->contrast;
     if (c->resize)
         p.resize = c->resize == 1 ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
+    if (c->interpolation)
+        p.filter = (fv_filter)(c->interpolation - 1);
     if (p.resize == FV_RESIZE_SHORT_CROP && p.resize_size < (p.h > p.w ? p.h : p.w))
         p.resize_size = (p.h > p.w ? p.h : p.w);
     return fv_model_set_pipeline(j->model, &p);

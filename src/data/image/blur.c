@@ -9,12 +9,13 @@
 #include "kernels/kernels.h"
 #include "kernels/math/math.h"
 
-enum { BITS = 14, OVERREAD = 256 };
+enum { BITS = 14 };
 
 typedef struct blur {
     const fv_image_kernels *kernels;
     fv_image *image;
     int64_t radius, taps;
+    int64_t over; /* bytes that the row pass may read behind a row */
     fv_resize_axis axis;
     uint8_t *line;   /* FV_RESIZE_ROWS rows with `radius` pixels on each side */
     uint8_t *middle; /* h + 2 radius rows */
@@ -71,7 +72,7 @@ static void continue_row(const blur *b, int64_t y, uint8_t *to)
 static void blur_u8(const blur *b)
 {
     const fv_image *image = b->image;
-    const int64_t n = image->w * image->c, padded = n + 2 * b->radius * image->c + OVERREAD;
+    const int64_t n = image->w * image->c, padded = n + 2 * b->radius * image->c + b->over;
     for (int64_t y = 0; y < image->h; y += FV_RESIZE_ROWS) {
         const uint8_t *src[FV_RESIZE_ROWS];
         uint8_t *dst[FV_RESIZE_ROWS];
@@ -138,9 +139,11 @@ fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma)
     b.taps = 2 * b.radius + 1;
     fv_resize_axis *a = &b.axis;
     a->count = image->w;
+    a->most = (int32_t)b.taps;
     a->width = (b.taps + FV_RESIZE_TAPS - 1) / FV_RESIZE_TAPS * FV_RESIZE_TAPS;
     const int64_t size = image->depth == FV_DEPTH_8 ? 1 : (int64_t)sizeof(float), n = image->w * image->c;
-    const int64_t weights = a->count * a->width, line = (n + 2 * b.radius * image->c) * size + OVERREAD;
+    b.over = FV_RESIZE_TAPS * image->c + 64;
+    const int64_t weights = a->count * a->width, line = (n + 2 * b.radius * image->c) * size + b.over;
     const int64_t parts[] = {weights * 4, a->count * 12, weights * 2, line * FV_RESIZE_ROWS,
                              (image->h + 2 * b.radius) * n * size};
     uint8_t *at[5];

@@ -15,8 +15,7 @@
 #include "kernels/image/image.h"
 #include "kernels/kernels.h"
 
-#define MOST_BITS 22  /* 8 bits of pixel, 22 of weight, one for overshoot and the sign fit in 32 */
-#define OVERREAD  256 /* what the row kernel may read behind a pixel */
+#define MOST_BITS 22 /* 8 bits of pixel, 22 of weight, one for overshoot and the sign fit in 32 */
 
 void *fv_scratch_get(fv_scratch *scratch, size_t size)
 {
@@ -37,34 +36,85 @@ void fv_scratch_free(fv_scratch *scratch)
 
 /* ---- filters ---- */
 
-static double triangle(double x)
+/* The taps of one output: samples first to first + count around the center, distances divided by the widening. */
+typedef struct tap_run {
+    int64_t first, count;
+    double center, narrow;
+} tap_run;
+
+static double distance(const tap_run *run, int64_t t)
 {
-    x = fabs(x);
-    return x < 1.0 ? 1.0 - x : 0.0;
+    return ((double)(run->first + t) - run->center + 0.5) * run->narrow;
+}
+
+static void triangle(const tap_run *run, double *weight)
+{
+    for (int64_t t = 0; t < run->count; t++) {
+        const double x = fabs(distance(run, t));
+        weight[t] = x < 1.0 ? 1.0 - x : 0.0;
+    }
 }
 
 /* Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2. */
-static double cubic(double x)
+static void cubic(const tap_run *run, double *weight)
 {
     const double a = -0.5;
-    x = fabs(x);
-    if (x < 1.0)
-        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-    return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
+    for (int64_t t = 0; t < run->count; t++) {
+        const double x = fabs(distance(run, t));
+        if (x < 1.0)
+            weight[t] = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+        else
+            weight[t] = x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
+    }
 }
 
-static double box(double x)
+static void box(const tap_run *run, double *weight)
 {
-    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+    for (int64_t t = 0; t < run->count; t++) {
+        const double x = distance(run, t);
+        weight[t] = x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+    }
 }
 
-static double lanczos(double x)
+/* sin and cos of an angle that grows by equal steps. */
+typedef struct phase {
+    double s, c, step_s, step_c;
+} phase;
+
+static phase phase_start(double turns, double step)
 {
-    return x >= -3.0 && x < 3.0 ? fv_sinc(x) * fv_sinc(x / 3.0) : 0.0;
+    phase p;
+    fv_sincos_turns(turns, &p.s, &p.c);
+    fv_sincos_turns(step, &p.step_s, &p.step_c);
+    return p;
+}
+
+static void phase_next(phase *p)
+{
+    const double s = p->s * p->step_c + p->c * p->step_s;
+    p->c = p->c * p->step_c - p->s * p->step_s;
+    p->s = s;
+}
+
+/* sinc(x) sinc(x / 3) = 3 sin(pi x) sin(pi x / 3) / (pi x)^2, three lobes on each side. */
+static void lanczos(const tap_run *run, double *weight)
+{
+    const double x0 = distance(run, 0), scale = 3.0 / (3.141592653589793 * 3.141592653589793);
+    phase fine = phase_start(0.5 * x0, 0.5 * run->narrow), coarse = phase_start(x0 / 6.0, run->narrow / 6.0);
+    for (int64_t t = 0; t < run->count; t++) {
+        const double x = distance(run, t);
+        /* So near the middle the quotient would show the sines' rounding. */
+        if (fabs(x) < 1e-6)
+            weight[t] = 1.0;
+        else
+            weight[t] = x >= -3.0 && x < 3.0 ? scale * fine.s * coarse.s / (x * x) : 0.0;
+        phase_next(&fine);
+        phase_next(&coarse);
+    }
 }
 
 static const struct {
-    double (*kernel)(double x);
+    void (*fill)(const tap_run *run, double *weight);
     double support; /* half the width */
 } filters[FV_FILTER_COUNT] = {
     [FV_FILTER_BILINEAR] = {triangle, 1.0},
@@ -92,20 +142,20 @@ static double widening(const axis_job *job)
 static int64_t output_weights(const axis_job *job, int64_t i, double *weight, int64_t *first)
 {
     const double scale = (job->to - job->from) / (double)job->out, wide = widening(job);
-    const double support = filters[job->filter].support * wide, narrow = 1.0 / wide;
+    const double support = filters[job->filter].support * wide;
     const double center = job->from + ((double)i + 0.5) * scale;
     const double begin = center - support + 0.5, end = center + support + 0.5;
     const int64_t lo = begin < 0.0 ? 0 : (int64_t)begin;
     const int64_t hi = end > (double)job->in ? job->in : (int64_t)end;
+    const tap_run run = {lo, hi - lo, center, 1.0 / wide};
     double sum = 0.0;
-    for (int64_t t = lo; t < hi; t++) {
-        weight[t - lo] = filters[job->filter].kernel(((double)t - center + 0.5) * narrow);
-        sum += weight[t - lo];
-    }
-    for (int64_t t = lo; t < hi && sum != 0.0; t++)
-        weight[t - lo] /= sum;
+    filters[job->filter].fill(&run, weight);
+    for (int64_t t = 0; t < run.count; t++)
+        sum += weight[t];
+    for (int64_t t = 0; t < run.count && sum != 0.0; t++)
+        weight[t] /= sum;
     *first = lo;
-    return hi - lo;
+    return run.count;
 }
 
 /* The largest power of two that keeps every weight in 16 bits. */
@@ -133,6 +183,7 @@ static void axis_fill(axis_job *job, fv_depth depth, double *weight)
         const int64_t taps = output_weights(job, job->begin + i, weight, &first);
         a->first[i] = (int32_t)first;
         a->taps[i] = (int32_t)taps;
+        a->most = a->taps[i] > a->most ? a->taps[i] : a->most;
         if (depth != FV_DEPTH_8) {
             for (int64_t t = 0; t < a->width; t++)
                 a->real[i * a->width + t] = t < taps ? (float)weight[t] : 0.0f;
@@ -159,6 +210,7 @@ typedef struct plan {
     uint8_t *guarded; /* rows near the end of the image, copied to where they can be read over */
     float *line;      /* a 16-bit row as floats, or the column pass's result before rounding */
     int64_t top;
+    int64_t over; /* bytes that the row pass may read behind a row */
 } plan;
 
 /* Cuts `count` elements of `size` bytes from the block; at NULL base only adds up. Counts overflow in *total as -1. */
@@ -200,8 +252,9 @@ static int64_t cut_plan(plan *p, uint8_t *base)
     cut_axis(&p->rows, src->depth, base, &total);
     cut_axis(&p->cols, src->depth, base, &total);
     p->weight = cut(base, &total, p->rows.axis.width + p->cols.axis.width, (int64_t)sizeof *p->weight);
+    p->over = src->depth == FV_DEPTH_8 ? p->cols.axis.width * src->c + 64 : 0;
     const int64_t wide = src->w > p->window.w ? src->w : p->window.w;
-    if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, OVERREAD, &row) ||
+    if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, p->over, &row) ||
         !fv_size_mul(p->window.w * src->c, src->h, &middle))
         return -1;
     if (src->depth == FV_DEPTH_8)
@@ -226,9 +279,9 @@ static void pass_rows(plan *p, int64_t from, int64_t to)
         line[r] = src->data + y * bytes;
         dst[r] = p->middle + (y - p->top) * n;
         /* The image's own end is the caller's, and not padded for us. */
-        if ((src->h - y) * bytes < bytes + OVERREAD) {
-            memcpy(p->guarded + r * (bytes + OVERREAD), line[r], (size_t)bytes);
-            line[r] = p->guarded + r * (bytes + OVERREAD);
+        if ((src->h - y) * bytes < bytes + p->over) {
+            memcpy(p->guarded + r * (bytes + p->over), line[r], (size_t)bytes);
+            line[r] = p->guarded + r * (bytes + p->over);
         }
     }
     p->kernels->resize_rows(&p->cols.axis, src->c, line, dst);
@@ -326,24 +379,43 @@ static void nearest_samples(axis_job *job)
     }
 }
 
+/* Pixels of one row; sizes known to the compiler become single moves. */
+static inline void pick(const uint8_t *line, const int32_t *col, int64_t n, size_t pixel, uint8_t *dst)
+{
+    for (int64_t x = 0; x < n; x++)
+        memcpy(dst + (size_t)x * pixel, line + (size_t)col[x] * pixel, pixel);
+}
+
+/* Three bytes by moves of four: the last pixel goes by itself, so that nothing outside is touched. A source pixel that
+ * ends the image has no fourth byte; the callers leave its row to `pick`. */
+static void pick_rgb(const uint8_t *line, const int32_t *col, int64_t n, uint8_t *dst)
+{
+    for (int64_t x = 0; x < n - 1; x++)
+        memcpy(dst + 3 * x, line + 3 * (int64_t)col[x], 4);
+    memcpy(dst + 3 * (n - 1), line + 3 * (int64_t)col[n - 1], 3);
+}
+
 static void resize_nearest(plan *p, uint8_t *dst)
 {
     const fv_image *src = p->src;
     const size_t pixel = (size_t)src->c * fv_depth_bytes(src->depth), row = (size_t)src->w * pixel;
+    const size_t n = (size_t)p->window.w * pixel;
     const int32_t *col = p->cols.axis.first;
     nearest_samples(&p->rows);
     nearest_samples(&p->cols);
-    for (int64_t y = 0; y < p->window.h; y++) {
-        const uint8_t *line = src->data + (size_t)p->rows.axis.first[y] * row;
-        for (int64_t x = 0; x < p->window.w; x++, dst += pixel) {
-            const uint8_t *from = line + (size_t)col[x] * pixel;
-            if (pixel == 3)
-                memcpy(dst, from, 3);
-            else if (pixel == 1)
-                *dst = *from;
-            else
-                memcpy(dst, from, pixel);
-        }
+    for (int64_t y = 0; y < p->window.h; y++, dst += n) {
+        const int64_t from = p->rows.axis.first[y];
+        const uint8_t *line = src->data + (size_t)from * row;
+        if (y > 0 && from == p->rows.axis.first[y - 1])
+            memcpy(dst, dst - n, n);
+        else if (pixel == 3 && from + 1 < src->h)
+            pick_rgb(line, col, p->window.w, dst);
+        else if (pixel == 1)
+            pick(line, col, p->window.w, 1, dst);
+        else if (pixel == 4)
+            pick(line, col, p->window.w, 4, dst);
+        else
+            pick(line, col, p->window.w, pixel, dst);
     }
 }
 

@@ -121,3 +121,14 @@ row_41_architectures() {
     code 0 small_run --model net.yaml
     code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp/weights/best.safetensors --json
 }
+
+use_interpolation() {
+    fails 2 E2003 "--interpolation: found 'bicubik'" "nearest" "did you mean bicubic?" -- "$FOVEA" train --data x --interpolation bicubik
+    code 0 small_run --epochs 1 --interpolation lanczos --experiment sharp
+    code 0 small_run --epochs 1 --experiment plain
+    grep -aq '\\"filter\\":\\"lanczos\\"' runs/train/sharp/weights/last.safetensors || die "the model file does not name the filter"
+    grep -aq '\\"filter\\":\\"bilinear\\"' runs/train/plain/weights/last.safetensors || die "the model file does not name the filter"
+    # What a model was trained with stays when it is trained further.
+    code 0 "$FOVEA" train --data "$digits" --model runs/train/sharp/weights/last.safetensors --epochs 1 --batch-size 60 --experiment more
+    grep -aq '\\"filter\\":\\"lanczos\\"' runs/train/more/weights/last.safetensors || die "the filter was forgotten"
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Manifests: a list of image files with their labels, as CSV (RFC 4180, with a header) or JSON lines.
+ *
+ *     path,label[,split,weight,group]        label: a class; a|b|c: several; a number with --task regression
+ *     path,target0,target1,...               numbers to predict
+ *     {"path": "a.jpg", "label": "cat"}      label: text, a number, or a list of texts or numbers
+ *
+ * Paths are relative to the manifest's folder. What labels are follows from the task when one is given; else columns
+ * target0, ... or lists of numbers are numbers to predict, a label with | or a list of texts makes all labels sets of
+ * classes, labels that are all numbers, some with a fraction, are numbers to predict, and others are classes.
+ */
+#ifndef FV_DATA_MANIFEST_H
+#define FV_DATA_MANIFEST_H
+
+#include "data/source/source.h"
+
+typedef enum fv_manifest_field {
+    FV_FIELD_PATH,
+    FV_FIELD_LABEL,
+    FV_FIELD_SPLIT,
+    FV_FIELD_WEIGHT,
+    FV_FIELD_GROUP,
+    FV_FIELD_TARGET, /* and those behind it: FV_FIELD_TARGET + k is target k */
+    FV_FIELD_OTHER = -1
+} fv_manifest_field;
+enum { FV_MANIFEST_TARGETS_MAX = 4096 };
+
+typedef struct fv_manifest_row {
+    const char *path;
+    const char *label; /* NULL: none given */
+    int64_t line;
+    int path_column, label_column;
+    int64_t first_value; /* of its numbers in `values`; as many as n_targets */
+    uint64_t group;
+    float weight;
+    fv_split split;
+} fv_manifest_row;
+
+/* Texts are the arena's, the arrays are freed by fv_manifest_free. */
+typedef struct fv_manifest {
+    fv_ctx *ctx;
+    fv_arena *arena;
+    const char *path;
+    fv_label_kind kind;
+    fv_manifest_row *rows;
+    int64_t n_rows, rows_capacity;
+    float *values;
+    int64_t n_values, values_capacity;
+    int64_t n_targets;
+    const char *const *target_names;
+    bool has_weights, has_groups, has_lists, any_split[FV_SPLIT_COUNT];
+    bool quiet;     /* bad lines are counted, not told */
+    int64_t n_bad;  /* lines */
+    int64_t bad_at; /* the line that was bad last */
+    char first_bad[400];
+} fv_manifest;
+
+/* One row as the readers find it; texts live until it is added. */
+typedef struct fv_manifest_cells {
+    int64_t line;
+    const char *text[FV_FIELD_TARGET]; /* NULL: absent */
+    int column[FV_FIELD_TARGET];
+    const double *values; /* targets, as many as n_values */
+    int64_t n_values;
+    bool list; /* the label was a list of texts, joined by | */
+} fv_manifest_cells;
+
+/*
+ * Reads a manifest. `check` NULL: only far enough to know the splits; else the root that paths are relative to: files
+ * that are missing are bad lines too, the first 20 bad lines are told, and with any DATA_FORMAT is returned.
+ */
+fv_status fv_manifest_read(fv_ctx *ctx, fv_arena *arena, const char *path, const char *task, const char *check,
+                           fv_manifest *manifest);
+void fv_manifest_free(fv_manifest *manifest);
+/* Whether a file's name is a manifest's. */
+bool fv_manifest_name(const char *name);
+
+/* For the readers: what a column's or key's name means; a bad line; a row. */
+int fv_manifest_field_of(const char *name);
+fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *format, ...) FV_PRINTF(4, 5);
+fv_status fv_manifest_add(fv_manifest *m, const fv_manifest_cells *cells);
+fv_status fv_manifest_parse_csv(fv_manifest *m, char *text, size_t size);
+fv_status fv_manifest_parse_jsonl(fv_manifest *m, char *text, size_t size);
+
+#endif

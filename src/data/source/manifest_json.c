@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON lines: one object per line with the keys that CSV has as columns. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/doc.h"
+#include "base/text.h"
+#include "data/source/manifest.h"
+
+/* One line being read. */
+typedef struct line_reader {
+    fv_manifest *m;
+    fv_manifest_cells cells;
+    fv_str joined; /* a list of texts as a|b|c */
+    double values[FV_MANIFEST_TARGETS_MAX];
+    const char *other; /* the first key that means nothing */
+} line_reader;
+
+static bool is_number(const fv_doc_node *node)
+{
+    return node->kind == FV_DOC_INT || node->kind == FV_DOC_REAL;
+}
+
+/* A label: text, number, or a list of texts or of numbers. */
+static fv_status take_label(line_reader *r, const fv_doc_node *node)
+{
+    fv_manifest_cells *cells = &r->cells;
+    int64_t numbers = 0, texts = 0;
+    cells->column[FV_FIELD_LABEL] = node->column;
+    if (node->kind == FV_DOC_STRING || is_number(node)) {
+        cells->text[FV_FIELD_LABEL] = node->text;
+        return FV_OK;
+    }
+    for (int64_t i = 0; node->kind == FV_DOC_LIST && i < node->count; i++) {
+        numbers += is_number(&node->child[i]);
+        texts += node->child[i].kind == FV_DOC_STRING;
+    }
+    if (node->kind != FV_DOC_LIST || (numbers != node->count && texts != node->count))
+        return fv_manifest_bad(r->m, cells->line, node->column,
+                               "a label must be a text, a number, or a list of texts or of numbers");
+    if (numbers > FV_MANIFEST_TARGETS_MAX)
+        return fv_manifest_bad(r->m, cells->line, node->column, "%lld numbers, the limit is %d", (long long)numbers,
+                               FV_MANIFEST_TARGETS_MAX);
+    for (int64_t i = 0; i < numbers; i++)
+        r->values[i] = node->child[i].real;
+    cells->n_values = numbers;
+    if (numbers > 0)
+        return FV_OK;
+    r->joined.size = 0;
+    fv_str_append(&r->joined, "");
+    for (int64_t i = 0; i < node->count; i++) {
+        if (strchr(node->child[i].text, '|'))
+            return fv_manifest_bad(r->m, cells->line, node->child[i].column, "a class name with | in it");
+        fv_str_printf(&r->joined, "%s%s", i ? "|" : "", node->child[i].text);
+    }
+    cells->text[FV_FIELD_LABEL] = fv_str_get(&r->joined);
+    cells->list = true;
+    return fv_str_status(&r->joined);
+}
+
+static fv_status take_key(line_reader *r, const fv_doc_node *node)
+{
+    fv_manifest_cells *cells = &r->cells;
+    const int field = strcmp(node->key, "targets") == 0 ? FV_FIELD_LABEL : fv_manifest_field_of(node->key);
+    if (field < 0) {
+        r->other = r->other ? r->other : node->key;
+        return FV_OK;
+    }
+    if (field == FV_FIELD_LABEL)
+        return take_label(r, node);
+    if (field >= FV_FIELD_TARGET) {
+        if (!is_number(node))
+            return fv_manifest_bad(r->m, cells->line, node->column, "'%s' is not a number", node->key);
+        r->values[field - FV_FIELD_TARGET] = node->real;
+        cells->n_values++;
+        return FV_OK;
+    }
+    if (node->kind == FV_DOC_NULL)
+        return FV_OK;
+    if (node->kind != FV_DOC_STRING && !is_number(node))
+        return fv_manifest_bad(r->m, cells->line, node->column, "'%s' must be a text or a number", node->key);
+    cells->text[field] = node->text;
+    cells->column[field] = node->column;
+    return FV_OK;
+}
+
+static fv_status take_object(line_reader *r, const fv_doc_node *root)
+{
+    const int64_t bad = r->m->n_bad;
+    if (root->kind != FV_DOC_MAP)
+        return fv_manifest_bad(r->m, r->cells.line, 1, "expected an object: {\"path\": ..., \"label\": ...}");
+    for (int64_t i = 0; i < root->count; i++)
+        FV_TRY(take_key(r, &root->child[i]));
+    return r->m->n_bad == bad ? fv_manifest_add(r->m, &r->cells) : FV_OK;
+}
+
+/* "line.json:1:COLUMN: TEXT" as the parser records it -> a bad line. */
+static fv_status tell_syntax(fv_manifest *m, int64_t line)
+{
+    char copy[300], *text = copy;
+    int column = 1;
+    snprintf(copy, sizeof copy, "%s", fv_ctx_error(m->ctx));
+    for (int part = 0; part < 3 && strchr(text, ':'); part++) {
+        if (part == 2)
+            column = atoi(text);
+        text = strchr(text, ':') + 1;
+    }
+    fv_fail_clear(m->ctx);
+    return fv_manifest_bad(m, line, column, "%s", text + strspn(text, " "));
+}
+
+static fv_status parse_line(line_reader *r, const char *text, size_t size, int64_t line)
+{
+    fv_doc *doc = NULL;
+    r->cells = (fv_manifest_cells){.line = line, .values = r->values};
+    fv_status status = fv_doc_parse_json(r->m->ctx, "line", text, size, &doc);
+    if (status == FV_ERR_SYNTAX)
+        return tell_syntax(r->m, line);
+    if (status != FV_OK)
+        return status;
+    const char *before = r->other;
+    status = take_object(r, fv_doc_root(doc));
+    if (r->other != before && !r->m->quiet)
+        fv_log(r->m->ctx, FV_LOG_WARN, "data", "%s:%lld: key '%s' is not used", r->m->path, (long long)line, r->other);
+    if (r->other != before)
+        r->other = "";
+    fv_doc_destroy(&doc);
+    return status;
+}
+
+fv_status fv_manifest_parse_jsonl(fv_manifest *m, char *text, size_t size)
+{
+    line_reader *r = fv_new(m->ctx, line_reader);
+    if (!r)
+        return FV_ERR_NO_MEMORY;
+    r->m = m;
+    r->joined.ctx = m->ctx;
+    fv_status status = FV_OK;
+    const char *at = text, *end = text + size;
+    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        at += 3;
+    for (int64_t line = 1; status == FV_OK && at < end; line++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        const char *next = stop ? stop + 1 : end;
+        stop = stop ? stop : end;
+        while (stop > at && (stop[-1] == '\r' || stop[-1] == ' '))
+            stop--;
+        if (stop > at)
+            status = parse_line(r, at, (size_t)(stop - at), line);
+        at = next;
+    }
+    fv_str_free(&r->joined);
+    fv_free(m->ctx, r);
+    return status;
+}

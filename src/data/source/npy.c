@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * NumPy arrays: images.npy of (N, height, width) or (N, height, width, bands) beside labels.npy, as DIR/images.npy,
+ * DIR/SPLIT_images.npy or DIR/SPLIT/images.npy, or the path of the images' file itself. Mapped, not read. Labels:
+ * (N) integers are classes, (N) or (N, K) floats are numbers to predict, (N, K) integers or booleans of 0 and 1 are
+ * sets of classes.
+ */
+#include "io/npy.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "data/source/source.h"
+
+enum { CLASSES_MAX = 1 << 20 };
+
+typedef struct npy_file {
+    fv_mapping map;
+    fv_npy npy;
+} npy_file;
+
+typedef struct npy_source {
+    fv_source base;
+    npy_file images;
+    fv_depth depth;
+    int64_t sample; /* elements of one */
+    const char *name;
+    _Atomic uint8_t *checked; /* floats: whether a sample is known to be finite */
+} npy_source;
+
+static void close_file(npy_file *f)
+{
+    fv_file_unmap(&f->map);
+}
+
+static fv_status open_file(fv_ctx *ctx, const char *path, npy_file *f)
+{
+    fv_image_error error = {.byte = -1};
+    fv_image_job job = {.ctx = ctx, .error = &error};
+    *f = (npy_file){0};
+    FV_TRY(fv_file_map(ctx, path, &f->map));
+    fv_status status = FV_ERR_DATA_FORMAT;
+    if (!fv_npy_sniff(f->map.data, (size_t)f->map.size))
+        fv_fail(ctx, status, "%s: the content looks like %s, expected an NPY array", path,
+                fv_image_looks_like(f->map.data, (size_t)f->map.size));
+    else if ((status = fv_npy_parse(&job, f->map.data, (size_t)f->map.size, &f->npy)) != FV_OK)
+        fv_fail(ctx, status, "%s: %s", path, error.text);
+    const int64_t have = f->map.size - (int64_t)f->npy.data;
+    if (status == FV_OK && have < f->npy.data_bytes)
+        status = fv_fail(ctx, FV_ERR_DATA_TRUNCATED, "%s: truncated at byte %lld: the header promises %lld bytes", path,
+                         (long long)f->map.size, (long long)f->npy.data + (long long)f->npy.data_bytes);
+    else if (status == FV_OK && have > f->npy.data_bytes)
+        status = fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte %lld: %lld bytes more than the header's array", path,
+                         (long long)f->npy.data + (long long)f->npy.data_bytes, (long long)(have - f->npy.data_bytes));
+    if (status != FV_OK)
+        close_file(f);
+    return status;
+}
+
+/* ---- which files ---- */
+
+#define IMAGES "images.npy"
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* "train_images.npy": the split that such a name is of; "images.npy" is the train split's; -1. */
+static int split_of_name(const char *name)
+{
+    char word[32];
+    const size_t n = strlen(name), m = strlen(IMAGES);
+    if (strcmp(name, IMAGES) == 0)
+        return FV_SPLIT_TRAIN;
+    if (!ends_with(name, "_" IMAGES) || n - m - 1 >= sizeof word)
+        return -1;
+    snprintf(word, sizeof word, "%.*s", (int)(n - m - 1), name);
+    return fv_split_parse(word);
+}
+
+/* The images of a split; NULL when there are none. The caller's. */
+static fv_status find_images(fv_ctx *ctx, const char *path, fv_split split, char **file)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    *file = NULL;
+    if (!fv_path_is_dir(path)) { /* the one file, of its own split */
+        const char *slash = strrchr(path, '/');
+        const int own = split_of_name(slash ? slash + 1 : path);
+        if ((own < 0 ? FV_SPLIT_TRAIN : own) != (int)split)
+            return FV_OK;
+        *file = fv_strdup(ctx, path);
+        return *file ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    FV_TRY(fv_path_list(ctx, path, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && !*file && status == FV_OK; i++) {
+        char *try = NULL;
+        if (split_of_name(names[i]) == (int)split)
+            try = fv_path_join(ctx, path, names[i]);
+        else if (fv_split_parse(names[i]) == (int)split && strlen(names[i]) < 32) {
+            char inside[64];
+            snprintf(inside, sizeof inside, "%s/" IMAGES, names[i]);
+            try = fv_path_join(ctx, path, inside);
+        } else
+            continue;
+        status = try ? FV_OK : FV_ERR_NO_MEMORY;
+        if (try && fv_path_exists(try))
+            *file = try;
+        else
+            fv_free(ctx, try);
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
+/* labels.npy that belongs to images.npy; the caller's. */
+static char *labels_of(fv_ctx *ctx, const char *images)
+{
+    char *path = fv_malloc(ctx, strlen(images) + 1);
+    if (!path)
+        return NULL;
+    const size_t n = strlen(images) - strlen(IMAGES);
+    memcpy(path, images, n);
+    strcpy(path + n, "labels.npy"); /* as long */
+    return path;
+}
+
+static fv_status npy_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+{
+    if (place->is_file) {
+        *yes = ends_with(place->path, IMAGES) && fv_npy_sniff(place->head, place->head_size);
+        return FV_OK;
+    }
+    for (int s = 0; s < FV_SPLIT_COUNT && !*yes; s++) {
+        char *file = NULL;
+        FV_TRY(find_images(ctx, place->path, (fv_split)s, &file));
+        *yes = file != NULL;
+        fv_free(ctx, file);
+    }
+    return FV_OK;
+}
+
+static fv_status npy_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
+{
+    char *file = NULL;
+    FV_TRY(find_images(ctx, path, split, &file));
+    *has = file != NULL;
+    fv_free(ctx, file);
+    return FV_OK;
+}
+
+/* ---- samples ---- */
+
+static void npy_destroy(fv_source *base)
+{
+    npy_source *s = (npy_source *)base;
+    close_file(&s->images);
+    fv_free(base->ctx, (void *)s->checked);
+    fv_free(base->ctx, base->labels);
+    fv_free(base->ctx, base->targets);
+}
+
+static void npy_name(const fv_source *base, int64_t i, char *text, size_t size)
+{
+    snprintf(text, size, "%s[%lld]", ((const npy_source *)base)->name, (long long)i);
+}
+
+static uint64_t npy_key(const fv_source *base, int64_t i)
+{
+    (void)base;
+    return (uint64_t)i;
+}
+
+static int64_t npy_bytes(const fv_source *base, int64_t i)
+{
+    const npy_source *s = (const npy_source *)base;
+    (void)i;
+    return s->sample * s->images.npy.item_bytes;
+}
+
+static fv_status check_finite(npy_source *s, int64_t i, const float *values, fv_image_error *error)
+{
+    for (int64_t k = 0; k < s->sample; k++) {
+        if (!isfinite(values[k]))
+            return fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_FINITE, -1,
+                                  "%g at row %lld, column %lld, band %lld", (double)values[k],
+                                  (long long)(k / s->base.c / s->base.w), (long long)(k / s->base.c % s->base.w),
+                                  (long long)(k % s->base.c));
+    }
+    atomic_store_explicit(&s->checked[i], 1, memory_order_relaxed);
+    return FV_OK;
+}
+
+/* Where the pixels lie in the file as a program wants them. */
+static fv_status npy_view(fv_source *base, int64_t i, fv_image *image, fv_image_error *error)
+{
+    npy_source *s = (npy_source *)base;
+    const uint8_t *at = s->images.map.data + s->images.npy.data + i * s->sample * s->images.npy.item_bytes;
+    *image = (fv_image){.data = (uint8_t *)at, /* not written to */
+                        .h = base->h,
+                        .w = base->w,
+                        .c = base->c,
+                        .depth = s->depth};
+    if (s->checked && !atomic_load_explicit(&s->checked[i], memory_order_relaxed))
+        return check_finite(s, i, (const float *)(const void *)at, error);
+    return FV_OK;
+}
+
+/* The bytes of sample i in C order: element e of the array is at i + N e' with the indices reversed. */
+static void gather(const npy_source *s, int64_t i, uint8_t *dst)
+{
+    const fv_source *b = &s->base;
+    const size_t item = (size_t)s->images.npy.item_bytes;
+    const uint8_t *data = s->images.map.data + s->images.npy.data;
+    for (int64_t y = 0; y < b->h; y++)
+        for (int64_t x = 0; x < b->w; x++)
+            for (int64_t k = 0; k < b->c; k++, dst += item)
+                memcpy(dst, data + (size_t)(i + b->count * (y + b->h * (x + b->w * k))) * item, item);
+}
+
+/* Byte order, element type or index order must be changed. */
+static fv_status npy_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                           fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    npy_source *s = (npy_source *)base;
+    const fv_npy *npy = &s->images.npy;
+    const size_t raw = (size_t)(s->sample * npy->item_bytes);
+    uint8_t *turned = npy->fortran ? fv_malloc(base->ctx, raw) : NULL;
+    (void)options;
+    *notes = (fv_decode_notes){.format = "npy", .bad_byte = -1};
+    *image = (fv_image){.h = base->h, .w = base->w, .c = base->c, .depth = s->depth};
+    image->data = fv_malloc(base->ctx, (size_t)s->sample * fv_depth_bytes(s->depth));
+    fv_status status = FV_OK;
+    if (!image->data || (npy->fortran && !turned)) {
+        status = fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    } else {
+        if (turned)
+            gather(s, i, turned);
+        fv_npy_convert(npy, turned ? turned : s->images.map.data + npy->data + (size_t)i * raw, s->sample, image->data);
+        if (s->checked)
+            status = check_finite(s, i, (const float *)(const void *)image->data, error);
+    }
+    fv_free(base->ctx, turned);
+    if (status != FV_OK)
+        fv_image_free(base->ctx, image);
+    else if (request) {
+        request->full_h = image->h;
+        request->full_w = image->w;
+        request->y = request->x = 0.0;
+        request->step = 1.0;
+        request->choose(request, image->h, image->w);
+    }
+    return status;
+}
+
+static const fv_source_ops view_ops = {
+    .destroy = npy_destroy, .name = npy_name, .key = npy_key, .bytes = npy_bytes, .view = npy_view};
+static const fv_source_ops image_ops = {
+    .destroy = npy_destroy, .name = npy_name, .key = npy_key, .bytes = npy_bytes, .image = npy_image};
+
+static fv_status load_images(npy_source *s, const char *path)
+{
+    fv_source *base = &s->base;
+    fv_image_error error = {.byte = -1};
+    fv_image_job job = {.ctx = base->ctx, .error = &error};
+    FV_TRY(open_file(base->ctx, path, &s->images));
+    const fv_npy *npy = &s->images.npy;
+    if (fv_npy_check_pixels(&job, npy, &s->depth) != FV_OK)
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: %s", path, error.text);
+    if (npy->n_dims != 3 && npy->n_dims != 4)
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT,
+                       "%s: an array of %d dimensions, expected (images, height, width) or (images, height, width, "
+                       "bands)",
+                       path, npy->n_dims);
+    base->count = npy->dims[0];
+    base->h = npy->dims[1];
+    base->w = npy->dims[2];
+    base->c = npy->n_dims == 4 ? npy->dims[3] : 1;
+    if (base->count < 1)
+        return fv_fail(base->ctx, FV_ERR_DATA_EMPTY, "%s: the header says 0 images", path);
+    if (npy->elements < 1)
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: images of %lld x %lld x %lld", path, (long long)base->h,
+                       (long long)base->w, (long long)base->c);
+    s->sample = npy->elements / base->count;
+    const bool in_place = !npy->fortran && npy->kind != 'b' && (npy->item_bytes == 1 || !npy->big) &&
+                          npy->item_bytes == (int)fv_depth_bytes(s->depth) && npy->data % fv_depth_bytes(s->depth) == 0;
+    base->ops = in_place ? &view_ops : &image_ops;
+    if (in_place && s->depth == FV_DEPTH_8)
+        base->pixels = s->images.map.data + npy->data;
+    const char *slash = strrchr(path, '/');
+    s->name = fv_arena_strdup(base->arena, slash ? slash + 1 : path);
+    if (s->depth == FV_DEPTH_F32 && !(s->checked = fv_calloc(base->ctx, (size_t)base->count, sizeof *s->checked)))
+        return FV_ERR_NO_MEMORY;
+    return s->name ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* ---- labels ---- */
+
+/* Element e in C order of an (N) or (N, K) array. */
+static double value_at(const npy_file *f, int64_t e)
+{
+    const fv_npy *npy = &f->npy;
+    if (npy->fortran && npy->n_dims == 2)
+        e = e / npy->dims[1] + e % npy->dims[1] * npy->dims[0];
+    const uint8_t *p = f->map.data + npy->data + (size_t)e * (size_t)npy->item_bytes;
+    if (npy->kind == 'f') {
+        float value = 0.0f;
+        fv_npy_convert(npy, p, 1, &value);
+        return (double)value;
+    }
+    uint64_t v = 0;
+    for (int i = 0; i < npy->item_bytes; i++)
+        v |= (uint64_t)p[i] << (8 * (npy->big ? npy->item_bytes - 1 - i : i));
+    const int unused = 64 - 8 * npy->item_bytes;
+    return npy->kind == 'i' ? (double)((int64_t)(v << unused) >> unused) : (double)v;
+}
+
+/* What labels of that form are. */
+static fv_label_kind guess_kind(const npy_file *f)
+{
+    if (f->npy.kind == 'f')
+        return FV_LABEL_VALUES;
+    if (f->npy.n_dims == 1)
+        return FV_LABEL_CLASS;
+    for (int64_t e = 0; e < f->npy.elements; e++) {
+        const double v = value_at(f, e);
+        if (v != 0.0 && v != 1.0)
+            return FV_LABEL_VALUES;
+    }
+    return FV_LABEL_MULTI;
+}
+
+static fv_status check_labels(fv_ctx *ctx, const char *path, const npy_file *f, int64_t count, fv_label_kind kind)
+{
+    const fv_npy *npy = &f->npy;
+    const bool integer = npy->kind != 'f';
+    if (npy->n_dims < 1 || npy->n_dims > 2 || (npy->n_dims == 2 && npy->dims[1] < 1))
+        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: an array of %d dimensions, expected (images) or (images, numbers)",
+                       path, npy->n_dims);
+    if (count >= 0 && npy->dims[0] != count)
+        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: %lld labels, but there are %lld images", path,
+                       (long long)npy->dims[0], (long long)count);
+    if ((kind == FV_LABEL_CLASS && (npy->n_dims != 1 || !integer)) || (kind == FV_LABEL_MULTI && npy->n_dims != 2))
+        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: %d-dimensional %s cannot be %s", path, npy->n_dims,
+                       integer ? "integers" : "floats",
+                       kind == FV_LABEL_CLASS ? "classes: expected one integer per image"
+                                              : "sets of classes: expected 0 or 1 for every image and class");
+    for (int64_t e = 0; e < npy->elements; e++) {
+        const double v = value_at(f, e);
+        const char *want = kind == FV_LABEL_CLASS   ? v < 0 || v >= CLASSES_MAX ? "a class, 0 to 1,048,575" : NULL
+                           : kind == FV_LABEL_MULTI ? v != 0.0 && v != 1.0 ? "0 or 1" : NULL
+                           : isfinite(v)            ? NULL
+                                                    : "a finite number";
+        if (want)
+            return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: element %lld is %g, expected %s", path, (long long)e, v, want);
+    }
+    return FV_OK;
+}
+
+/* How many classes the labels of a split speak of: 0 when there is no such split. */
+static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, int64_t *classes)
+{
+    char *images = NULL, *labels = NULL;
+    npy_file f = {0};
+    *classes = 0;
+    FV_TRY(find_images(ctx, path, split, &images));
+    fv_status status = FV_OK;
+    if (images && !(labels = labels_of(ctx, images)))
+        status = FV_ERR_NO_MEMORY;
+    if (labels && fv_path_exists(labels))
+        status = open_file(ctx, labels, &f);
+    if (status == FV_OK && f.map.data && f.npy.n_dims == 1) {
+        for (int64_t e = 0; e < f.npy.elements; e++) {
+            const double v = value_at(&f, e);
+            *classes = v >= (double)*classes && v < CLASSES_MAX ? (int64_t)v + 1 : *classes;
+        }
+    } else if (status == FV_OK && f.map.data && f.npy.n_dims == 2) {
+        *classes = f.npy.dims[1];
+    }
+    close_file(&f);
+    fv_free(ctx, images);
+    fv_free(ctx, labels);
+    return status;
+}
+
+static fv_status take_labels(npy_source *s, const npy_file *f)
+{
+    fv_source *base = &s->base;
+    const int64_t k = f->npy.n_dims == 2 ? f->npy.dims[1] : 1;
+    base->labels = fv_calloc(base->ctx, (size_t)base->count, sizeof *base->labels);
+    if (!base->labels)
+        return FV_ERR_NO_MEMORY;
+    if (base->kind == FV_LABEL_CLASS) {
+        for (int64_t i = 0; i < base->count; i++)
+            base->labels[i] = (int32_t)value_at(f, i);
+        return FV_OK;
+    }
+    base->targets = fv_malloc(base->ctx, (size_t)f->npy.elements * sizeof *base->targets);
+    if (!base->targets)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t e = 0; e < f->npy.elements; e++)
+        base->targets[e] = (float)value_at(f, e);
+    for (int64_t i = 0; base->kind == FV_LABEL_MULTI && i < base->count; i++) {
+        int64_t first = 0;
+        while (first < k && base->targets[i * k + first] == 0.0f)
+            first++;
+        base->labels[i] = first < k ? (int32_t)first : 0;
+    }
+    return FV_OK;
+}
+
+static fv_status load_classes(npy_source *s, const char *path, fv_split split, const npy_file *f)
+{
+    fv_source *base = &s->base;
+    int64_t classes = 0, train = 0;
+    FV_TRY(count_classes(base->ctx, path, split, &classes));
+    FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, &train));
+    classes = train > classes && f->npy.n_dims == 1 ? train : classes;
+    if (base->kind == FV_LABEL_VALUES) {
+        const int64_t k = f->npy.n_dims == 2 ? f->npy.dims[1] : 1;
+        const char **names = fv_arena_alloc(base->arena, (size_t)(k + 1) * sizeof *names);
+        for (int64_t i = 0; names && i < k; i++) {
+            names[i] = fv_arena_printf(base->arena, "target%lld", (long long)i);
+            if (!names[i])
+                return FV_ERR_NO_MEMORY;
+        }
+        base->classes = base->train = (fv_names){names, k};
+        return names ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    char *file = fv_path_is_dir(path) ? fv_path_join(base->ctx, path, "classes.txt") : fv_strdup(base->ctx, "");
+    if (!file)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = file[0] && fv_path_exists(file) ? fv_names_read(base->arena, base->ctx, file, &base->train)
+                                                       : fv_names_numbers(base->arena, classes, &base->train);
+    const bool fits = f->npy.n_dims == 2 ? base->train.count == classes : base->train.count >= classes;
+    if (status == FV_OK && !fits)
+        status = fv_fail(base->ctx, FV_ERR_DATA_CLASSES, "%s: %lld names, but the labels have %lld classes", file,
+                         (long long)base->train.count, (long long)classes);
+    base->classes = base->train;
+    fv_free(base->ctx, file);
+    return status;
+}
+
+static fv_status load_labels(npy_source *s, const char *path, const char *images, fv_split split, const char *task)
+{
+    fv_source *base = &s->base;
+    npy_file f = {0};
+    char *labels = labels_of(base->ctx, images);
+    if (!labels)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = open_file(base->ctx, labels, &f);
+    if (status == FV_OK)
+        status = fv_task_parse(base->ctx, task, &base->kind);
+    if (status == FV_OK && base->kind == FV_LABEL_COUNT)
+        base->kind = guess_kind(&f);
+    if (status == FV_OK)
+        status = check_labels(base->ctx, labels, &f, base->count, base->kind);
+    if (status == FV_OK)
+        status = load_classes(s, path, split, &f);
+    if (status == FV_OK)
+        status = take_labels(s, &f);
+    close_file(&f);
+    fv_free(base->ctx, labels);
+    return status;
+}
+
+static fv_status npy_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
+                          fv_source **source)
+{
+    npy_source *s = (npy_source *)fv_source_new(ctx, sizeof *s, &image_ops);
+    if (!s)
+        return FV_ERR_NO_MEMORY;
+    char *images = NULL;
+    fv_status status = find_images(ctx, path, split, &images);
+    if (status == FV_OK && !images)
+        status = fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no images.npy of split '%s'", path, fv_split_name(split));
+    if (status == FV_OK)
+        status = load_images(s, images);
+    if (status == FV_OK)
+        status = load_labels(s, path, images, split, options->task);
+    fv_free(ctx, images);
+    if (status != FV_OK) {
+        fv_source_destroy((fv_source **)&s);
+        return status;
+    }
+    *source = &s->base;
+    return FV_OK;
+}
+
+const fv_source_type fv_source_npy = {.name = "npy", .probe = npy_probe, .has_split = npy_has_split, .open = npy_open};
