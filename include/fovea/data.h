@@ -171,9 +171,10 @@ typedef struct fv_batch {
 FV_API fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options,
                                   fv_loader **loader);
 FV_API void fv_loader_destroy(fv_loader **loader);
-/** Bytes of memory for batches: a bound that is kept, whatever the files are. Images being decoded come on top: one for
- * each worker. */
-FV_API int64_t fv_loader_memory(const fv_loader *loader);
+/** Bytes of memory that the batches of such a loader take: a bound that is kept, whatever the files are. Images being
+ * decoded come on top: one for each worker. */
+FV_API int64_t fv_loader_memory(const fv_dataset *dataset, const fv_pipeline *pipeline,
+                                const fv_loader_options *options);
 /** Numbers of a sample's target; 0: batches have class labels only. */
 FV_API int64_t fv_loader_targets(const fv_loader *loader);
 /** Batches per epoch. */

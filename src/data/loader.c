@@ -132,6 +132,26 @@ static fv_status check_options(fv_ctx *ctx, const fv_loader_options *o)
     return FV_OK;
 }
 
+/* Samples in memory cost a worker a microsecond: one thread feeds any network. */
+static int threads_of(const fv_dataset *d, const fv_loader_options *o)
+{
+    const int n = o->workers > 0 ? o->workers : o->workers < 0 ? 0 : d->source->pixels ? 1 : fv_ctx_threads(d->ctx);
+    return n > FV_MAX_WORKERS ? FV_MAX_WORKERS : n;
+}
+
+/* Batches ready ahead, and the one that the caller holds. */
+static int64_t slots_of(const fv_loader_options *o, int threads)
+{
+    return (threads == 0 ? 0 : o->queue > 0 ? o->queue : threads > 1 ? 4 : 2) + 1;
+}
+
+static int64_t slot_bytes(const fv_dataset *d, int64_t sample_size, const fv_loader_options *o, int64_t n_targets)
+{
+    const int64_t n = o->batch_size < d->count ? o->batch_size : d->count;
+    return n * ((sample_size + n_targets) * (int64_t)sizeof(float) + 20) +
+           (sample_size + n_targets) * (int64_t)sizeof(float);
+}
+
 static fv_status make_slots(fv_loader *l)
 {
     const int64_t n = l->options.batch_size < l->count ? l->options.batch_size : l->count;
@@ -156,9 +176,9 @@ static fv_status make_slots(fv_loader *l)
             (fv_augment_mixes(l->augment) && !s->lines))
             return FV_ERR_NO_MEMORY;
     }
-    l->bytes = l->n_slots * (floats + n * (l->n_targets * (int64_t)sizeof(float) + 20));
-    fv_log(l->ctx, FV_LOG_DEBUG, "data", "loader: %d threads, %lld batches ahead, %lld bytes", l->threads,
-           (long long)l->n_slots - 1, (long long)l->bytes);
+    const int64_t bytes = l->n_slots * slot_bytes(l->dataset, l->sample_size, &l->options, l->n_targets);
+    fv_log(l->ctx, FV_LOG_INFO, "data", "loader: %d threads, %lld batches ahead, at most %.1f MB", l->threads,
+           (long long)l->n_slots - 1, (double)bytes / 1048576);
     return FV_OK;
 }
 
@@ -252,13 +272,10 @@ static fv_status fill(fv_loader *l, const fv_pipeline *pipeline)
     o->stuck_after = o->stuck_after > 0 ? o->stuck_after : 30.0;
     FV_TRY(make_augment(l));
     FV_TRY(make_targets(l));
-    /* Samples in memory cost a worker a microsecond: one thread feeds any network. */
-    l->threads = o->workers > 0 ? o->workers : o->workers < 0 ? 0 : in_memory ? 1 : fv_ctx_threads(l->ctx);
-    l->threads = l->threads > FV_MAX_WORKERS ? FV_MAX_WORKERS : l->threads;
+    l->threads = threads_of(l->dataset, o);
     l->n_workers = l->threads == 0 ? 1 : in_memory ? l->threads : 2 * l->threads;
     l->chunk = in_memory ? o->batch_size : 1;
-    int64_t queue = o->queue > 0 ? o->queue : l->threads > 1 ? 4 : 2;
-    l->n_slots = (l->threads > 0 ? queue : 0) + 1; /* and the one that the caller holds */
+    l->n_slots = slots_of(o, l->threads);
     FV_TRY(make_order(l, 0));
     l->n_batches = l->count / o->batch_size;
     if (l->count % o->batch_size != 0 && (!o->drop_last || l->n_batches == 0))
@@ -335,9 +352,10 @@ void fv_loader_destroy(fv_loader **loader)
 
 /* ---- using ---- */
 
-int64_t fv_loader_memory(const fv_loader *loader)
+int64_t fv_loader_memory(const fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options)
 {
-    return loader->bytes;
+    return slots_of(options, threads_of(dataset, options)) *
+           slot_bytes(dataset, pipeline->h * pipeline->w * pipeline->c, options, fv_dataset_classes(dataset));
 }
 
 int64_t fv_loader_targets(const fv_loader *loader)

@@ -73,7 +73,7 @@ struct fv_loader {
     } redo[FV_MAX_WORKERS]; /* places given up by stuck workers */
     int n_redo;
     double waited;
-    int64_t quarantined, bytes;
+    int64_t quarantined;
 };
 
 /* ---- filling: the lock is not held (loader_fill.c) ---- */

@@ -90,6 +90,8 @@ static void hash_epoch(fv_dataset *d, const fv_pipeline *p, const fv_loader_opti
         fv_sha256_update(&hash, batch.images, (size_t)(batch.n * p->h * p->w * p->c) * sizeof(float));
         fv_sha256_update(&hash, batch.labels, (size_t)batch.n * sizeof *batch.labels);
         fv_sha256_update(&hash, batch.samples, (size_t)batch.n * sizeof *batch.samples);
+        if (batch.targets)
+            fv_sha256_update(&hash, batch.targets, (size_t)(batch.n * batch.n_targets) * sizeof *batch.targets);
     }
     assert_int_equal(batches + first, fv_loader_batches(l));
     fv_loader_destroy(&l);
@@ -98,10 +100,21 @@ static void hash_epoch(fv_dataset *d, const fv_pipeline *p, const fv_loader_opti
     fv_sha256_hex(digest, hex);
 }
 
-static void same_bits(fv_dataset *d, const fv_pipeline *p)
+static const char *const plain = "crop pad=2; hflip";
+static const char *const everything =
+    "rrc scale=0.3..1; hflip; vflip p=0.2; rotate degrees=20 fill=reflect p=0.5; shift; stretch p=0.3; shear y=5; "
+    "perspective p=0.5; lens k2=0.05; brightness; contrast; saturation; hue; gamma p=0.3; posterize; solarize; grey; "
+    "invert; autocontrast; equalize p=0.2; clahe tiles=4; sharpness; pca; blur; noise; salt; erase; randaugment; "
+    "mixup; cutmix";
+
+static void same_bits(fv_dataset *d, const fv_pipeline *pipeline, const char *augment)
 {
+    fv_pipeline with_colors = *pipeline;
+    with_colors.pca_value[0] = 0.1f;
+    with_colors.pca_axis[0] = 1;
+    const fv_pipeline *p = &with_colors;
     char want[65], got[65];
-    fv_loader_options o = {.batch_size = 8, .shuffle = true, .seed = 9, .workers = -1, .augment = "crop pad=2; hflip"};
+    fv_loader_options o = {.batch_size = 8, .shuffle = true, .seed = 9, .workers = -1, .augment = augment};
     hash_epoch(d, p, &o, 4, 0, want);
     const struct {
         int workers, queue;
@@ -126,9 +139,11 @@ static void bits_do_not_depend_on_workers(void **state)
     (void)state;
     fv_dataset *d = open_digits(101);
     fv_pipeline p = pipeline_of(28, 28, 1);
-    same_bits(d, &p);
+    same_bits(d, &p, plain);
+    same_bits(d, &p, everything);
     p = pipeline_of(20, 24, 3);
-    same_bits(d, &p);
+    same_bits(d, &p, plain);
+    same_bits(d, &p, everything);
     fv_dataset_destroy(&d);
 }
 
@@ -137,7 +152,8 @@ static void bits_of_decoded_images(void **state)
     (void)state;
     fv_dataset *d = open_images(40, NULL);
     fv_pipeline p = pipeline_of(16, 18, 3);
-    same_bits(d, &p);
+    same_bits(d, &p, plain);
+    same_bits(d, &p, everything);
     /* A file that goes bad: still the same on any number of workers. */
     fv_dataset_destroy(&d);
     char name[64];
@@ -146,7 +162,8 @@ static void bits_of_decoded_images(void **state)
         fv_test_write_text(fv_test_path(dir, name), "no image");
     }
     d = open_images(40, &(fv_dataset_options){.max_bad = 0.2});
-    same_bits(d, &p);
+    same_bits(d, &p, plain);
+    same_bits(d, &p, everything);
     fv_dataset_destroy(&d);
 }
 

@@ -52,6 +52,24 @@ static int help_code(const char *word)
     return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help codes` lists them", "no message code %s", word);
 }
 
+static int help_augment(void)
+{
+    puts("Augmentation (--augment, or `augment: [STEP, STEP]` in a recipe)\n"
+         "  Steps separated by ; or , with settings key=value, or key=low..high to draw from.\n"
+         "  For one value v of the settings marked -v..v the range is -v..v. One of rrc and scale_crop may take the "
+         "place\n"
+         "  of the model's own resizing; mixup and cutmix work on whole batches; the rest runs in the order written.\n"
+         "  What happens to an image is a function of seed, epoch and image alone.\n\n"
+         "  fovea train --data photos --augment 'rrc scale=0.2..1; hflip; rotate degrees=10 p=0.3; mixup alpha=0.2'\n"
+         "  fovea data show --data photos --augment 'rrc; hflip; jitter' --augmented 16 --output sheet.png\n");
+    for (int i = 0; i < fv_augment_count(); i++) {
+        char text[2048];
+        fv_augment_describe(i, text, sizeof text);
+        printf("  %s\n", text);
+    }
+    return 0;
+}
+
 static int help_all(void)
 {
     printf("fovea %s: convolutional networks from image folder to product\n\nVerbs:\n", fv_version());
@@ -60,7 +78,7 @@ static int help_all(void)
     printf("\n`fovea help VERB` shows the options. Topics: ");
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         printf("%s, ", topics[i].name);
-    printf("codes.\n\nFirst steps:\n"
+    printf("augment, codes.\n\nFirst steps:\n"
            "  fovea data make digits --output digits\n"
            "  fovea train --data digits --model mnist_cnn --epochs 3 --opt adam\n"
            "  fovea predict --model runs/train/exp/weights/best.safetensors --source YOUR_IMAGE.png\n");
@@ -92,6 +110,8 @@ int verb_help(cli *c)
         return help_all();
     if (word[0] == 'E' && isdigit((unsigned char)word[1]))
         return help_code(word);
+    if (strcmp(word, "augment") == 0)
+        return help_augment();
     if (strcmp(word, "codes") == 0) {
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
             printf("E%-6d %s\n", -(int)codes[i].status, fv_status_text(codes[i].status));

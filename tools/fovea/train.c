@@ -256,6 +256,10 @@ static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
             FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
         *bytes += more;
     }
+    const fv_loader_options o = {.batch_size = batch, .shuffle = true, .workers = (int)j->c->workers};
+    *bytes += fv_loader_memory(j->train, fv_model_pipeline(j->model), &o);
+    if (j->val)
+        *bytes += fv_loader_memory(j->val, fv_model_pipeline(j->model), &o);
     return *bytes <= limit ? FV_OK : FV_ERR_OVER_BUDGET;
 }
 

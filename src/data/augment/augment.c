@@ -348,6 +348,8 @@ static int describe_param(const fv_augment_param *p, char *text, size_t size)
     char def[64];
     if (p->kind == FV_PARAM_CHOICE)
         snprintf(def, sizeof def, "%s", p->names[(int)p->def.low]);
+    else if (p->kind == FV_PARAM_SPREAD && p->def.low == -p->def.high)
+        snprintf(def, sizeof def, "%g (-v..v)", p->def.high);
     else if (p->def.low == p->def.high)
         snprintf(def, sizeof def, "%g", p->def.low);
     else

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A loader whose files stall: named, left out, their workers replaced; and the bound on its memory. */
+#include "support/support.h"
+
+#include <fovea/data.h>
+#include <time.h>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+
+static fv_ctx *ctx;
+static fv_test_log log_lines;
+static fv_test_allocator allocator;
+static char dir[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_test_dir_create(dir);
+    log_lines = (fv_test_log){0};
+    memset(&allocator, 0, sizeof allocator);
+    ctx = fv_test_ctx(2, &allocator, &log_lines);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fv_ctx_destroy(&ctx);
+    assert_int_equal(allocator.live_blocks, 0);
+    fv_test_dir_remove(dir);
+    return 0;
+}
+
+/* Sources whose samples are made on the spot, some of them not before the gate opens. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t opened;
+    bool open;
+    int64_t stuck_from, stuck_to; /* samples that wait for the gate */
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0, 0};
+
+static void set_gate(bool open)
+{
+    pthread_mutex_lock(&gate.mutex);
+    gate.open = open;
+    pthread_cond_broadcast(&gate.opened);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static fv_status gated_image(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                             fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    (void)source, (void)options, (void)error;
+    pthread_mutex_lock(&gate.mutex);
+    while (!gate.open && i >= gate.stuck_from && i < gate.stuck_to)
+        pthread_cond_wait(&gate.opened, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+    *image = (fv_image){.h = 4, .w = 4, .c = 1, .data = fv_malloc(ctx, 16)};
+    memset(image->data, (int)i, 16);
+    if (notes)
+        *notes = (fv_decode_notes){.bad_byte = -1};
+    if (request) {
+        request->full_h = request->full_w = 4;
+        request->step = 1;
+        request->choose(request, 4, 4);
+    }
+    return FV_OK;
+}
+
+/* A drawn data set whose samples come from gated_image. */
+static fv_dataset *open_gated(int64_t n, fv_source_ops *ops)
+{
+    fv_dataset *d = NULL;
+    assert_int_equal(fv_make_digits(ctx, dir, n, 1, 1), FV_OK);
+    assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.max_bad = 0.5}, &d), FV_OK);
+    *ops = *d->source->ops;
+    ops->image = gated_image;
+    d->source->ops = ops;
+    d->source->pixels = NULL;
+    return d;
+}
+
+static fv_pipeline pipeline_4x4(void)
+{
+    fv_pipeline p = {.h = 4, .w = 4, .c = 1, .antialias = true};
+    p.std[0] = 1;
+    return p;
+}
+
+static void stalled_files_are_left_out(void **state)
+{
+    (void)state;
+    enum { COUNT = 24 };
+    fv_source_ops ops;
+    fv_dataset *d = open_gated(COUNT, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    fv_loader *l = NULL;
+    fv_batch batch;
+    gate.stuck_from = 3;
+    gate.stuck_to = 5;
+    set_gate(false);
+    const fv_loader_options o = {.batch_size = 6, .shuffle = true, .seed = 1, .workers = 2, .stuck_after = 0.1};
+    assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    int64_t n = 0;
+    for (;;) {
+        assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+        if (batch.n == 0)
+            break;
+        for (int64_t i = 0; i < batch.n; i++) {
+            assert_true(batch.samples[i] != 3 && batch.samples[i] != 4);
+            for (int e = 0; e < 16; e++)
+                assert_true(batch.images[i * 16 + e] == (float)batch.samples[i] / 255.0f);
+        }
+        n += batch.n;
+    }
+    assert_int_equal(n, COUNT); /* others took their places */
+    int64_t quarantined = 0;
+    fv_loader_stats(l, NULL, &quarantined);
+    assert_int_equal(quarantined, 2);
+    assert_non_null(
+        strstr(log_lines.text, "train-images-idx3-ubyte[3]: quarantined: the file has not answered for 0 s"));
+    /* The next epoch does not wait for them. */
+    assert_int_equal(fv_loader_start(l, 1, 0), FV_OK);
+    assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+    assert_int_equal(batch.n, 6);
+    set_gate(true);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
+/* When nothing answers any more the run ends, with the reason. */
+static void everything_stalls(void **state)
+{
+    (void)state;
+    fv_source_ops ops;
+    fv_dataset *d = open_gated(40, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    fv_loader *l = NULL;
+    fv_batch batch;
+    gate.stuck_from = 0;
+    gate.stuck_to = 40;
+    set_gate(false);
+    const fv_loader_options o = {.batch_size = 6, .shuffle = true, .seed = 1, .workers = 2, .stuck_after = 0.05};
+    assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    assert_int_equal(fv_loader_next(l, &batch), FV_ERR_IO);
+    assert_non_null(strstr(fv_ctx_error(ctx), "the file has not answered for 0 s, like 3 others before"));
+    set_gate(true);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
+/* What is said beforehand is not exceeded, whatever the workers do. */
+static void memory_is_bounded(void **state)
+{
+    (void)state;
+    fv_source_ops ops;
+    fv_dataset *d = open_gated(64, &ops);
+    const fv_pipeline p = {.h = 64, .w = 64, .c = 1, .antialias = true, .std = {1}};
+    static const int workers[] = {-1, 1, 2, 4};
+    for (size_t k = 0; k < 4; k++) {
+        for (int queue = 0; queue < 4; queue += 3) {
+            fv_loader *l = NULL;
+            fv_batch batch = {.n = 1};
+            const fv_loader_options o = {
+                .batch_size = 8, .shuffle = true, .workers = workers[k], .queue = queue, .augment = "hflip; mixup"};
+            const int64_t bound = fv_loader_memory(d, &p, &o);
+            allocator.peak_bytes = (int64_t)allocator.live_bytes;
+            const int64_t before = allocator.live_bytes;
+            assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+            assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+            while (batch.n > 0)
+                assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+            /* Beside the batches: the loader's own records, and per worker an applier with its buffers. */
+            const int64_t own = (int64_t)sizeof *l + 2 * 4 * (int64_t)(sizeof(fv_worker) + 8 * 64 * 64) + 16384;
+            assert_true(allocator.peak_bytes - before <= bound + own);
+            assert_true(allocator.peak_bytes - before >= bound);
+            fv_loader_destroy(&l);
+        }
+    }
+    fv_dataset_destroy(&d);
+}
+
+/* Classes or samples that count more do so in the target. */
+static void weights(void **state)
+{
+    (void)state;
+    fv_source_ops ops;
+    fv_dataset *d = open_gated(60, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    fv_loader *l = NULL;
+    fv_batch batch;
+    int64_t count[10] = {0};
+    for (int64_t i = 0; i < 60; i++)
+        count[fv_dataset_label(d, i)]++;
+    const fv_loader_options o = {.batch_size = 60, .shuffle = true, .workers = -1, .balance = FV_BALANCE_WEIGHTS};
+    assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+    assert_int_equal(fv_loader_targets(l), 10);
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+    double per_class[10] = {0}, total = 0;
+    for (int64_t i = 0; i < 60; i++) {
+        const int32_t label = batch.labels[i];
+        for (int k = 0; k < 10; k++)
+            assert_true(k == label ? batch.targets[i * 10 + k] > 0 : batch.targets[i * 10 + k] == 0);
+        per_class[label] += (double)batch.targets[i * 10 + label];
+        total += (double)batch.targets[i * 10 + label];
+    }
+    for (int k = 0; k < 10; k++)
+        assert_true(count[k] == 0 || (per_class[k] > 5.99 && per_class[k] < 6.01)); /* every class the same in all */
+    assert_true(total > 59.9 && total < 60.1);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(stalled_files_are_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(everything_stalls, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(weights, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
