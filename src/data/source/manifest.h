@@ -50,6 +50,7 @@ typedef struct fv_manifest {
     int64_t n_targets;
     const char *const *target_names;
     bool has_weights, has_groups, has_lists, any_split[FV_SPLIT_COUNT];
+    bool indices;   /* labels are classes given by number: for those who make rows themselves */
     bool quiet;     /* bad lines are counted, not told */
     int64_t n_bad;  /* lines */
     int64_t bad_at; /* the line that was bad last */
@@ -73,6 +74,13 @@ typedef struct fv_manifest_cells {
 fv_status fv_manifest_read(fv_ctx *ctx, fv_arena *arena, const char *path, const char *task, const char *check,
                            fv_manifest *manifest);
 void fv_manifest_free(fv_manifest *manifest);
+/* For those who make rows themselves: settles the kind of label once all are added, as fv_manifest_read does. */
+fv_status fv_manifest_settle(fv_manifest *m, const char *task);
+/* Fills a source's labels, classes, targets, weights, groups and count from the rows of a split; *taken: the number of
+ * each sample's row, the caller's. root/classes.txt numbers the classes if it is there. Texts of the manifest's arena
+ * are referred to. Unfill frees the arrays; it must follow even a failure. */
+fv_status fv_manifest_fill(fv_source *base, const fv_manifest *m, fv_split split, const char *root, int64_t **taken);
+void fv_manifest_unfill(fv_source *base);
 /* Whether a file's name is a manifest's. */
 bool fv_manifest_name(const char *name);
 
@@ -82,5 +90,9 @@ fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *
 fv_status fv_manifest_add(fv_manifest *m, const fv_manifest_cells *cells);
 fv_status fv_manifest_parse_csv(fv_manifest *m, char *text, size_t size);
 fv_status fv_manifest_parse_jsonl(fv_manifest *m, char *text, size_t size);
+/* One JSON object, with that path and, unless it is NULL, that label instead of its own. Keys without a meaning are
+ * passed over. */
+fv_status fv_manifest_parse_object(fv_manifest *m, const char *text, size_t size, int64_t line, const char *path,
+                                   const char *label);
 
 #endif

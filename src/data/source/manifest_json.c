@@ -14,7 +14,8 @@ typedef struct line_reader {
     fv_manifest_cells cells;
     fv_str joined; /* a list of texts as a|b|c */
     double values[FV_MANIFEST_TARGETS_MAX];
-    const char *other; /* the first key that means nothing */
+    const char *other;        /* the first key that means nothing */
+    const char *path, *label; /* instead of the object's own */
 } line_reader;
 
 static bool is_number(const fv_doc_node *node)
@@ -63,6 +64,8 @@ static fv_status take_key(line_reader *r, const fv_doc_node *node)
 {
     fv_manifest_cells *cells = &r->cells;
     const int field = strcmp(node->key, "targets") == 0 ? FV_FIELD_LABEL : fv_manifest_field_of(node->key);
+    if ((field == FV_FIELD_PATH && r->path) || (field == FV_FIELD_LABEL && r->label))
+        return FV_OK;
     if (field < 0) {
         r->other = r->other ? r->other : node->key;
         return FV_OK;
@@ -92,6 +95,10 @@ static fv_status take_object(line_reader *r, const fv_doc_node *root)
         return fv_manifest_bad(r->m, r->cells.line, 1, "expected an object: {\"path\": ..., \"label\": ...}");
     for (int64_t i = 0; i < root->count; i++)
         FV_TRY(take_key(r, &root->child[i]));
+    if (r->path)
+        r->cells.text[FV_FIELD_PATH] = r->path;
+    if (r->label)
+        r->cells.text[FV_FIELD_LABEL] = r->label;
     return r->m->n_bad == bad ? fv_manifest_add(r->m, &r->cells) : FV_OK;
 }
 
@@ -121,7 +128,7 @@ static fv_status parse_line(line_reader *r, const char *text, size_t size, int64
         return status;
     const char *before = r->other;
     status = take_object(r, fv_doc_root(doc));
-    if (r->other != before && !r->m->quiet)
+    if (r->other != before && !r->m->quiet && !r->path)
         fv_log(r->m->ctx, FV_LOG_WARN, "data", "%s:%lld: key '%s' is not used", r->m->path, (long long)line, r->other);
     if (r->other != before)
         r->other = "";
@@ -150,6 +157,22 @@ fv_status fv_manifest_parse_jsonl(fv_manifest *m, char *text, size_t size)
             status = parse_line(r, at, (size_t)(stop - at), line);
         at = next;
     }
+    fv_str_free(&r->joined);
+    fv_free(m->ctx, r);
+    return status;
+}
+
+fv_status fv_manifest_parse_object(fv_manifest *m, const char *text, size_t size, int64_t line, const char *path,
+                                   const char *label)
+{
+    line_reader *r = fv_new(m->ctx, line_reader);
+    if (!r)
+        return FV_ERR_NO_MEMORY;
+    r->m = m;
+    r->joined.ctx = m->ctx;
+    r->path = path;
+    r->label = label;
+    const fv_status status = parse_line(r, text, size, line);
     fv_str_free(&r->joined);
     fv_free(m->ctx, r);
     return status;

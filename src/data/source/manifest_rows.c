@@ -228,7 +228,7 @@ static fv_status name_targets(fv_manifest *m)
     return names ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-static fv_status settle_kind(fv_manifest *m, const char *task)
+fv_status fv_manifest_settle(fv_manifest *m, const char *task)
 {
     FV_TRY(fv_task_parse(m->ctx, task, &m->kind));
     if (m->kind == FV_LABEL_COUNT) {
@@ -325,7 +325,7 @@ static fv_status parse(fv_manifest *m, const char *task, const char *check)
     fv_free(m->ctx, data);
     if (status != FV_OK || !check)
         return status;
-    FV_TRY(settle_kind(m, task));
+    FV_TRY(fv_manifest_settle(m, task));
     FV_TRY(check_files(m, check));
     FV_TRY(check_twice(m));
     if (m->n_bad > 0)

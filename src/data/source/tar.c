@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * WebDataset shards: tar archives whose members KEY.jpg, KEY.cls, KEY.json, ... belong together by their key, the name
+ * up to the first dot behind the last slash. One FILE.tar, or a folder of *.tar, whose names begin with a split's
+ * (train-000000.tar) or which lie in a folder named so; others are the train split's. The label is KEY.cls, a class
+ * index or name, else what KEY.json says under the keys of a manifest. The table of each shard is read once; images are
+ * read from their place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "data/source/manifest.h"
+#include "data/source/tar_scan.h"
+
+#define TEXT_MAX (1 << 20) /* bytes of a label or JSON member */
+
+/* An image in a shard. */
+typedef struct place {
+    const char *shard; /* path relative to the root */
+    int64_t offset, size;
+} location;
+
+typedef struct tar_source {
+    fv_source base;
+    const char *root;
+    const char **name; /* SHARD:MEMBER */
+    location *places;
+} tar_source;
+
+/* The sample that is being put together. */
+typedef struct sample {
+    fv_str key, image, label, json;
+    location where;
+    bool has_image, has_label, has_json;
+} sample;
+
+/* Shards on their way into rows. */
+typedef struct reader {
+    fv_ctx *ctx;
+    fv_arena *arena;
+    fv_manifest m;
+    location *places; /* of the manifest's rows */
+    int64_t places_capacity;
+    const char *shard, *shard_path;
+    fv_split split;
+    sample now;
+    int64_t samples, no_image, no_label, twice, bad_json;
+    const char **keys; /* of the shard, to find those that come again */
+    int64_t n_keys, keys_capacity;
+    bool names; /* a label that is no index */
+} reader;
+
+/* ---- which shards ---- */
+
+static bool is_shard(const char *name)
+{
+    const size_t n = strlen(name);
+    return n > 4 && strcasecmp(name + n - 4, ".tar") == 0;
+}
+
+static bool is_packed_shard(const char *name)
+{
+    static const char *const endings[] = {".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2"};
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t m = strlen(endings[i]);
+        if (n > m && strcasecmp(name + n - m, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "val-000001.tar": by the letters it begins with. */
+static fv_split split_of(const char *name)
+{
+    char word[16];
+    size_t n = 0;
+    while ((name[n] >= 'a' && name[n] <= 'z') && n < sizeof word - 1) {
+        word[n] = name[n];
+        n++;
+    }
+    word[n] = '\0';
+    const int split = fv_split_parse(word);
+    return split < 0 ? FV_SPLIT_TRAIN : (fv_split)split;
+}
+
+/* Calls fn for the shards of the folder root/dir (dir "": root itself), relative to root. */
+static fv_status each_in(fv_ctx *ctx, const char *root, const char *dir,
+                         fv_status (*fn)(void *arg, const char *shard, fv_split split), void *arg)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    char *path = fv_path_join(ctx, root, dir);
+    if (!path)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fv_path_list(ctx, path, &names, &count);
+    fv_free(ctx, path);
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        if ((!is_shard(names[i]) && !is_packed_shard(names[i])) || names[i][0] == '.')
+            continue;
+        char *shard = dir[0] ? fv_path_join(ctx, dir, names[i]) : fv_strdup(ctx, names[i]);
+        const fv_split split = dir[0] ? (fv_split)fv_split_parse(dir) : split_of(names[i]);
+        status = shard ? fn(arg, shard, split) : FV_ERR_NO_MEMORY;
+        fv_free(ctx, shard);
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* All shards at path, with their splits. */
+static fv_status each_shard(fv_ctx *ctx, const char *path,
+                            fv_status (*fn)(void *arg, const char *shard, fv_split split), void *arg)
+{
+    if (!fv_path_is_dir(path))
+        return fn(arg, last_part(path), split_of(last_part(path)));
+    char **names = NULL;
+    int64_t count = 0;
+    FV_TRY(each_in(ctx, path, "", fn, arg));
+    FV_TRY(fv_path_list(ctx, path, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        if (fv_split_parse(names[i]) < 0)
+            continue;
+        char *dir = fv_path_join(ctx, path, names[i]);
+        if (!dir)
+            status = FV_ERR_NO_MEMORY;
+        else if (fv_path_is_dir(dir))
+            status = each_in(ctx, path, names[i], fn, arg);
+        fv_free(ctx, dir);
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
+static fv_status note_split(void *arg, const char *shard, fv_split split)
+{
+    (void)shard;
+    ((bool *)arg)[split] = true;
+    return FV_OK;
+}
+
+static fv_status tar_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
+{
+    bool any[FV_SPLIT_COUNT] = {false};
+    FV_TRY(each_shard(ctx, path, note_split, any));
+    *has = any[split];
+    return FV_OK;
+}
+
+static fv_status tar_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+{
+    if (place->is_file) {
+        *yes = is_shard(place->path) || is_packed_shard(place->path) || fv_tar_sniff(place->head, place->head_size);
+        return FV_OK;
+    }
+    bool any[FV_SPLIT_COUNT] = {false};
+    for (int64_t i = 0; i < place->count && !*yes; i++)
+        *yes = is_shard(place->names[i]) || is_packed_shard(place->names[i]);
+    if (!*yes)
+        FV_TRY(each_shard(ctx, place->path, note_split, any));
+    *yes |= any[0] || any[1] || any[2];
+    return FV_OK;
+}
+
+/* ---- samples ---- */
+
+static bool is_image(const char *extension)
+{
+    static const char *const extensions[] = {"jpg", "jpeg", "png", "ppm", "pgm", "bmp", "webp", "tif", "tiff", "npy"};
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+        if (strcasecmp(extensions[i], extension) == 0)
+            return true;
+    }
+    return false;
+}
+
+static fv_status read_text(reader *r, const fv_tar_member *member, fv_str *text)
+{
+    text->size = 0;
+    if (member->size > TEXT_MAX)
+        return fv_fail(r->ctx, FV_ERR_DATA_FORMAT, "%s: member %s has %lld bytes, a label or its JSON at most %d",
+                       r->shard_path, member->name, (long long)member->size, TEXT_MAX);
+    if (!fv_str_reserve(text, (size_t)member->size))
+        return FV_ERR_NO_MEMORY;
+    for (int64_t got = 0; got < member->size;) {
+        const ssize_t n = pread(member->fd, text->data + got, (size_t)(member->size - got), member->offset + got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fv_fail_errno(r->ctx, n < 0 ? errno : EIO, "read", r->shard_path);
+        got += n;
+        text->size = (size_t)got;
+    }
+    text->data[text->size] = '\0';
+    return FV_OK;
+}
+
+static bool is_index(const char *text)
+{
+    const size_t n = strspn(text, "0123456789");
+    return n > 0 && n < 8 && text[n] == '\0';
+}
+
+static fv_status keep_key(reader *r)
+{
+    if (r->n_keys == r->keys_capacity) {
+        const int64_t more = r->keys_capacity ? 2 * r->keys_capacity : 1024;
+        const char **keys = fv_realloc(r->ctx, (void *)r->keys, (size_t)more * sizeof *keys);
+        if (!keys)
+            return FV_ERR_NO_MEMORY;
+        r->keys = keys;
+        r->keys_capacity = more;
+    }
+    const char *key = fv_arena_strdup(r->arena, fv_str_get(&r->now.key));
+    if (!key)
+        return FV_ERR_NO_MEMORY;
+    r->keys[r->n_keys++] = key;
+    return FV_OK;
+}
+
+static fv_status keep_place(reader *r)
+{
+    if (r->m.n_rows > r->places_capacity) {
+        const int64_t more = r->places_capacity ? 2 * r->places_capacity : 1024;
+        location *places = fv_realloc(r->ctx, r->places, (size_t)more * sizeof *places);
+        if (!places)
+            return FV_ERR_NO_MEMORY;
+        r->places = places;
+        r->places_capacity = more;
+    }
+    r->places[r->m.n_rows - 1] = r->now.where;
+    return FV_OK;
+}
+
+/* The members seen since the key changed are a sample. */
+static fv_status end_sample(reader *r)
+{
+    sample *s = &r->now;
+    const int64_t rows = r->m.n_rows;
+    fv_status status = FV_OK;
+    if (s->key.size == 0)
+        return FV_OK;
+    r->samples++;
+    FV_TRY(keep_key(r));
+    char *label = s->label.data;
+    if (s->has_label) { /* blanks and the line's end do not count */
+        label += strspn(label, " \t\r\n");
+        for (size_t n = strlen(label); n > 0 && strchr(" \t\r\n", label[n - 1]); n--)
+            label[n - 1] = '\0';
+    }
+    if (!s->has_image) {
+        r->no_image++;
+    } else if (s->has_json) {
+        const int64_t bad = r->m.n_bad;
+        status = fv_manifest_parse_object(&r->m, s->json.data, s->json.size, r->samples, fv_str_get(&s->image),
+                                          s->has_label ? label : NULL);
+        r->bad_json += r->m.n_bad > bad;
+    } else if (s->has_label) {
+        fv_manifest_cells cells = {.line = r->samples};
+        cells.text[FV_FIELD_PATH] = fv_str_get(&s->image);
+        cells.text[FV_FIELD_LABEL] = label;
+        status = fv_manifest_add(&r->m, &cells);
+    } else {
+        r->no_label++;
+    }
+    if (status == FV_OK && r->m.n_rows > rows) {
+        fv_manifest_row *row = &r->m.rows[rows];
+        row->split = r->split;
+        r->m.any_split[r->split] = true;
+        r->names |= !s->has_label || !is_index(label);
+        status = keep_place(r);
+    }
+    s->key.size = 0;
+    s->has_image = s->has_label = s->has_json = false;
+    return status;
+}
+
+static fv_status take_member(void *arg, const fv_tar_member *member)
+{
+    reader *r = arg;
+    sample *s = &r->now;
+    const char *base = last_part(member->name), *dot = strchr(base, '.');
+    if (base[0] == '.' || !dot || dot[1] == '\0')
+        return FV_OK; /* hidden, or no part of a sample */
+    const size_t key = (size_t)(dot - member->name);
+    const char *extension = dot + 1;
+    if (s->key.size != key || memcmp(s->key.data, member->name, key) != 0) {
+        FV_TRY(end_sample(r));
+        fv_str_append_n(&s->key, member->name, key);
+        FV_TRY(fv_str_status(&s->key));
+    }
+    if (strcmp(extension, "cls") == 0) {
+        r->twice += s->has_label;
+        s->has_label = true;
+        return read_text(r, member, &s->label);
+    }
+    if (strcmp(extension, "json") == 0) {
+        r->twice += s->has_json;
+        s->has_json = true;
+        return read_text(r, member, &s->json);
+    }
+    if (!is_image(extension))
+        return FV_OK;
+    r->twice += s->has_image;
+    if (s->has_image)
+        return FV_OK; /* the first one counts */
+    s->has_image = true;
+    s->where = (location){r->shard, member->offset, member->size};
+    s->image.size = 0;
+    fv_str_printf(&s->image, "%s:%s", r->shard, member->name);
+    return fv_str_status(&s->image);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void tell_shard(reader *r, const fv_tar_end *end)
+{
+    qsort((void *)r->keys, (size_t)r->n_keys, sizeof *r->keys, by_text);
+    const char *again = NULL;
+    int64_t n = r->twice;
+    for (int64_t i = 1; i < r->n_keys; i++) {
+        if (strcmp(r->keys[i - 1], r->keys[i]) == 0) {
+            n++;
+            again = again ? again : r->keys[i];
+        }
+    }
+    r->n_keys = 0;
+    if (end->byte >= 0)
+        fv_log(r->ctx, FV_LOG_WARN, "data", "%s: byte %lld: %s; the %lld members before it are used", r->shard_path,
+               (long long)end->byte, end->what, (long long)end->members);
+    if (n > 0)
+        fv_log(r->ctx, FV_LOG_WARN, "data",
+               "%s: %lld member names collide%s%s; of one name in one place the first image counts", r->shard_path,
+               (long long)n, again ? ", first key " : "", again ? again : "");
+    r->twice = 0;
+}
+
+static fv_status read_shard(reader *r, const char *root, const char *shard, fv_split split)
+{
+    fv_tar_end end;
+    char *path = fv_path_join(r->ctx, root, shard);
+    r->shard = fv_arena_strdup(r->arena, shard);
+    r->shard_path = path;
+    r->m.path = path;
+    r->split = split;
+    fv_status status = path && r->shard ? fv_tar_scan(r->ctx, path, take_member, r, &end) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = end_sample(r);
+    if (status == FV_OK)
+        tell_shard(r, &end);
+    fv_free(r->ctx, path);
+    r->m.path = root;
+    return status;
+}
+
+/* ---- the source ---- */
+
+static void tar_destroy(fv_source *base)
+{
+    tar_source *s = (tar_source *)base;
+    fv_manifest_unfill(base);
+    fv_free(base->ctx, (void *)s->name);
+    fv_free(base->ctx, s->places);
+}
+
+static void tar_name(const fv_source *base, int64_t i, char *text, size_t size)
+{
+    snprintf(text, size, "%s", ((const tar_source *)base)->name[i]);
+}
+
+static uint64_t tar_key(const fv_source *base, int64_t i)
+{
+    return fv_text_key(((const tar_source *)base)->name[i]);
+}
+
+static int64_t tar_bytes(const fv_source *base, int64_t i)
+{
+    return ((const tar_source *)base)->places[i].size;
+}
+
+static fv_status fail_read(fv_image_error *error, const char *verb)
+{
+    char text[128];
+    return fv_sample_fail(error, errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, FV_FAULT_VANISHED, -1,
+                          "the shard cannot be %s: %s", verb, strerror_r(errno, text, sizeof text));
+}
+
+static fv_status tar_read(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
+{
+    const tar_source *s = (const tar_source *)base;
+    const location *at = &s->places[i];
+    *size = 0;
+    *data = at->size <= 1 << 30 ? fv_malloc(base->ctx, (size_t)at->size + 1) : NULL;
+    char *path = fv_path_join(base->ctx, s->root, at->shard);
+    if (!*data || !path) {
+        fv_free(base->ctx, *data);
+        fv_free(base->ctx, path);
+        *data = NULL;
+        if (at->size > 1 << 30)
+            return fv_sample_fail(error, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1, "%lld bytes, the limit is %d",
+                                  (long long)at->size, 1 << 30);
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for the member's %lld bytes",
+                              (long long)at->size);
+    }
+    fv_status status = FV_OK;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    fv_free(base->ctx, path);
+    if (fd < 0)
+        status = fail_read(error, "opened");
+    while (status == FV_OK && *size < at->size) {
+        const ssize_t n = pread(fd, *data + *size, (size_t)(at->size - *size), at->offset + *size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = fail_read(error, "read");
+        else if (n == 0)
+            status =
+                fv_sample_fail(error, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, at->offset + *size,
+                               "the shard has become shorter: it ends at byte %lld", (long long)(at->offset + *size));
+        else
+            *size += n;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (status != FV_OK) {
+        fv_free(base->ctx, *data);
+        *data = NULL;
+    }
+    return status;
+}
+
+static fv_status tar_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                           fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    uint8_t *data = NULL;
+    int64_t size = 0;
+    *image = (fv_image){0};
+    FV_TRY(tar_read(base, i, &data, &size, error));
+    const fv_status status =
+        fv_image_decode_quiet(base->ctx, data, (size_t)size, options, request, image, notes, error);
+    fv_free(base->ctx, data);
+    return status;
+}
+
+static const fv_source_ops tar_ops = {
+    .destroy = tar_destroy, .name = tar_name, .key = tar_key, .bytes = tar_bytes, .image = tar_image, .read = tar_read};
+
+/* Shards of the split wanted; and of the train split, whose classes number the labels. */
+typedef struct opening {
+    reader *r;
+    const char *root;
+    fv_split split;
+} opening;
+
+static fv_status open_shard(void *arg, const char *shard, fv_split split)
+{
+    opening *o = arg;
+    if (is_packed_shard(shard))
+        return fv_fail_hint(o->r->ctx,
+                            fv_fail(o->r->ctx, FV_ERR_UNSUPPORTED,
+                                    "%s: a compressed archive: its members cannot be read one by one", shard),
+                            "decompress it (gunzip), images hardly get smaller by that");
+    return split == o->split || split == FV_SPLIT_TRAIN ? read_shard(o->r, o->root, shard, split) : FV_OK;
+}
+
+static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task)
+{
+    fv_source *base = &s->base;
+    int64_t *rows = NULL;
+    const struct {
+        int64_t n;
+        const char *text;
+    } told[] = {{r->no_image, "samples without an image left out"},
+                {r->no_label, "samples without .cls or .json left out"},
+                {r->bad_json, "samples with unusable JSON left out"}};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        if (told[i].n > 0)
+            fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld %s", s->root, (long long)told[i].n, told[i].text);
+    }
+    if (r->m.n_rows == 0)
+        return fv_fail_hint(base->ctx,
+                            fv_fail(base->ctx, FV_ERR_DATA_EMPTY,
+                                    "%s: %lld keys, none of them with an image and a label", s->root,
+                                    (long long)r->samples),
+                            "expected members KEY.jpg and KEY.cls or KEY.json");
+    const int64_t bad = r->m.n_bad;
+    FV_TRY(fv_manifest_settle(&r->m, task));
+    if (r->m.n_bad > bad)
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: sample %s", s->root,
+                       r->m.first_bad);
+    r->m.indices = r->m.kind == FV_LABEL_CLASS && !r->names;
+    FV_TRY(fv_manifest_fill(base, &r->m, split, s->root, &rows));
+    s->name = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->name);
+    s->places = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->places);
+    for (int64_t i = 0; s->name && s->places && i < base->count; i++) {
+        s->name[i] = r->m.rows[rows[i]].path;
+        s->places[i] = r->places[rows[i]];
+    }
+    fv_free(base->ctx, rows);
+    return s->name && s->places ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
+                          fv_source **source)
+{
+    tar_source *s = (tar_source *)fv_source_new(ctx, sizeof *s, &tar_ops);
+    if (!s)
+        return FV_ERR_NO_MEMORY;
+    reader *r = fv_new(ctx, reader);
+    fv_status status = r ? FV_OK : FV_ERR_NO_MEMORY;
+    const char *slash = strrchr(path, '/');
+    s->root = fv_path_is_dir(path) ? fv_arena_strdup(s->base.arena, path)
+              : !slash             ? fv_arena_strdup(s->base.arena, ".")
+                       : fv_arena_printf(s->base.arena, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    if (status == FV_OK && s->root) {
+        r->ctx = ctx;
+        r->arena = r->m.arena = s->base.arena;
+        r->m.ctx = ctx;
+        r->m.path = s->root;
+        r->now = (sample){.key = {.ctx = ctx}, .image = {.ctx = ctx}, .label = {.ctx = ctx}, .json = {.ctx = ctx}};
+        opening o = {r, s->root, split};
+        status = each_shard(ctx, path, open_shard, &o);
+        if (status == FV_OK)
+            status = fill(s, r, split, options->task);
+        fv_manifest_free(&r->m);
+        fv_free(ctx, r->places);
+        fv_free(ctx, (void *)r->keys);
+        fv_str_free(&r->now.key);
+        fv_str_free(&r->now.image);
+        fv_str_free(&r->now.label);
+        fv_str_free(&r->now.json);
+    } else {
+        status = FV_ERR_NO_MEMORY;
+    }
+    fv_free(ctx, r);
+    if (status != FV_OK) {
+        fv_source_destroy((fv_source **)&s);
+        return status;
+    }
+    *source = &s->base;
+    return FV_OK;
+}
+
+const fv_source_type fv_source_tar = {.name = "tar", .probe = tar_probe, .has_split = tar_has_split, .open = tar_open};

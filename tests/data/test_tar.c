@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* WebDataset shards: as others write them, cut off, damaged, with colliding names. */
+#include "data/planted.h"
+
+#include <fovea/data.h>
+
+#include "data/source/tar_scan.h"
+
+static char dir[256];
+static fv_ctx *ctx;
+static fv_test_log messages;
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_test_dir_create(dir);
+    messages = (fv_test_log){0};
+    ctx = fv_test_ctx(1, NULL, &messages);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int64_t now = -1;
+    fv_ctx_memory(ctx, &now, NULL);
+    assert_int_equal(now, 0);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(dir);
+    return 0;
+}
+
+/* An archive being written. */
+static uint8_t archive[1 << 20];
+static size_t used;
+
+static void put(const char *name, char type, const void *data, size_t size)
+{
+    assert_true(fv_tar_header(archive + used, name, (int64_t)size, type));
+    memcpy(archive + used + 512, data, size);
+    memset(archive + used + 512 + size, 0, (512 - size % 512) % 512);
+    used += 512 + (size + 511) / 512 * 512;
+}
+
+static void put_text(const char *name, const char *text)
+{
+    put(name, '0', text, strlen(text));
+}
+
+static void put_jpeg(const char *name, int number)
+{
+    planted jpeg = planted_make_jpeg((planted_jpeg){.h = 20 + number % 7, .w = 24 + number % 5, .c = 3});
+    put(name, '0', jpeg.data, jpeg.size);
+    free(jpeg.data);
+}
+
+/* `cut`: without that many bytes of what there is, and no end mark; 0: whole. */
+static void finish(const char *name, size_t cut)
+{
+    if (cut == 0) {
+        memset(archive + used, 0, 1024);
+        used += 1024;
+    }
+    fv_test_write(fv_test_path(dir, name), archive, used - cut);
+    used = 0;
+}
+
+static fv_dataset *open_shards(const char *name, const char *split)
+{
+    fv_dataset *d = NULL;
+    const fv_status status =
+        fv_dataset_open(ctx, name ? fv_test_path(dir, name) : dir, &(fv_dataset_options){.split = split}, &d);
+    if (status != FV_OK)
+        fail_msg("%s: %s", fv_status_name(status), fv_ctx_error(ctx));
+    return d;
+}
+
+static void check_image(fv_dataset *d, int64_t i, int number)
+{
+    fv_image image;
+    if (fv_dataset_image(d, i, &image, NULL) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(image.h, 20 + number % 7);
+    assert_int_equal(image.w, 24 + number % 5);
+    fv_image_free(ctx, &image);
+}
+
+static void class_indices(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int i = 0; i < 12; i++) {
+        char member[64], label[16];
+        snprintf(member, sizeof member, "a/%03d.jpg", i);
+        put_jpeg(member, i);
+        snprintf(member, sizeof member, "a/%03d.cls", i);
+        snprintf(label, sizeof label, "%d\n", i);
+        put_text(member, label);
+        snprintf(member, sizeof member, "a/%03d.txt", i);
+        put_text(member, "a caption");
+    }
+    finish("shard.tar", 0);
+    fv_dataset *d = open_shards("shard.tar", NULL);
+    assert_string_equal(fv_dataset_format(d), "tar");
+    assert_int_equal(fv_dataset_count(d), 12);
+    assert_int_equal(fv_dataset_classes(d), 12);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(fv_dataset_label(d, i), i); /* by number: 10 is not between 1 and 2 */
+        check_image(d, i, i);
+    }
+    fv_dataset_sample_name(d, 3, name, sizeof name);
+    assert_string_equal(name, "shard.tar:a/003.jpg");
+    assert_string_equal(fv_dataset_class_name(d, 11), "11");
+    fv_dataset_destroy(&d);
+    assert_int_equal(messages.size, 0);
+}
+
+static void splits_names_and_json(void **state)
+{
+    (void)state;
+    put_jpeg("x.jpg", 1);
+    put_text("x.cls", "tulip");
+    put_jpeg("y.jpg", 2);
+    put_text("y.cls", "rose");
+    put_text("y.json", "{\"weight\": 0.5, \"group\": \"p1\", \"caption\": {\"a\": [1]}}");
+    finish("train-000000.tar", 0);
+    put_jpeg("x.jpg", 3);
+    put_text("x.json", "{\"label\": \"tulip\", \"path\": 7}");
+    finish("train-000001.tar", 0);
+    put_jpeg("z.jpg", 4);
+    put_text("z.cls", "tulip");
+    finish("val-000000.tar", 0);
+    fv_dataset *d = open_shards(NULL, NULL);
+    assert_int_equal(fv_dataset_count(d), 3);
+    assert_string_equal(fv_dataset_class_name(d, 0), "rose");
+    assert_int_equal(fv_dataset_label(d, 0), 1);
+    assert_int_equal(fv_dataset_label(d, 1), 0);
+    assert_true(fv_dataset_weight(d, 1) == 0.5f && fv_dataset_weight(d, 2) == 1.0f);
+    assert_true(fv_dataset_group(d, 1) != 0);
+    check_image(d, 2, 3);
+    fv_dataset_destroy(&d);
+    d = open_shards(NULL, "val");
+    assert_int_equal(fv_dataset_count(d), 1);
+    assert_int_equal(fv_dataset_classes(d), 2);
+    assert_int_equal(fv_dataset_label(d, 0), 1);
+    fv_dataset_destroy(&d);
+    assert_null(strstr(messages.text, "collide"));
+}
+
+static void sets_and_numbers(void **state)
+{
+    (void)state;
+    put_jpeg("0.jpg", 1);
+    put_text("0.json", "{\"label\": [\"sky\", \"cat\"]}");
+    put_jpeg("1.jpg", 2);
+    put_text("1.json", "{\"label\": []}");
+    finish("sets.tar", 0);
+    put_jpeg("0.jpg", 1);
+    put_text("0.json", "{\"label\": [1.5, 2]}");
+    finish("numbers.tar", 0);
+    fv_dataset *d = open_shards("sets.tar", NULL);
+    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_MULTI);
+    assert_true(fv_dataset_targets(d, 0)[0] == 1.0f && fv_dataset_targets(d, 1)[1] == 0.0f);
+    fv_dataset_destroy(&d);
+    d = open_shards("numbers.tar", NULL);
+    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    assert_true(fv_dataset_targets(d, 0)[0] == 1.5f);
+    fv_dataset_destroy(&d);
+}
+
+static void long_names(void **state)
+{
+    (void)state;
+    char deep[220] = "", longest[400], pax[500];
+    for (int i = 0; i < 20; i++)
+        strcat(deep, "folder/");
+    strcat(deep, "key.jpg"); /* 147 bytes: fits into prefix and name */
+    put_jpeg(deep, 1);
+    memcpy(deep + strlen(deep) - 3, "cls", 3);
+    put_text(deep, "one");
+    memset(longest, 'k', 300);
+    strcpy(longest + 300, ".jpg");
+    uint8_t header[512];
+    assert_false(fv_tar_header(header, longest, 1, '0'));
+    put("././@LongLink", 'L', longest, 305);
+    put_jpeg("kkk.jpg", 2);
+    memcpy(longest + 301, "cls", 3);
+    int n = snprintf(pax, sizeof pax, "319 path=%s\n12 mtime=1.\n", longest); /* 4 + 5 + 304 + 1 */
+    memcpy(pax, "314", 3);
+    put("PaxHeaders/kkk", 'x', pax, (size_t)n);
+    put_text("kkk.cls", "two");
+    put("folder", '5', "", 0);
+    put("link.jpg", '2', "", 0);
+    finish("long.tar", 0);
+    fv_dataset *d = open_shards("long.tar", NULL);
+    assert_int_equal(fv_dataset_count(d), 2);
+    check_image(d, 1, 2);
+    assert_string_equal(fv_dataset_class_name(d, 1), "two");
+    assert_int_equal(fv_dataset_label(d, 1), 1);
+    fv_dataset_destroy(&d);
+}
+
+static void five(size_t cut)
+{
+    for (int i = 0; i < 5; i++) {
+        char member[64];
+        snprintf(member, sizeof member, "%d.cls", i);
+        put_text(member, i % 2 ? "a" : "b");
+        snprintf(member, sizeof member, "%d.jpg", i);
+        put_jpeg(member, i);
+    }
+    finish("five.tar", cut);
+}
+
+/* What is before the cut is used, and the cut is told. */
+static void cut_off(void **state)
+{
+    (void)state;
+    five(700); /* in the last image */
+    fv_dataset *d = open_shards("five.tar", NULL);
+    assert_int_equal(fv_dataset_count(d), 4);
+    check_image(d, 3, 3);
+    fv_dataset_destroy(&d);
+    assert_non_null(strstr(messages.text, "cut off inside of a member; the 9 members before it are used"));
+    assert_non_null(strstr(messages.text, "1 samples without an image left out"));
+    /* Damage in a header. */
+    five(0);
+    FILE *file = fopen(fv_test_path(dir, "five.tar"), "r+b");
+    uint8_t first[512];
+    assert_int_equal(fread(first, 1, 512, file), 512);
+    fseek(file, 1024, SEEK_SET); /* the header of 0.jpg */
+    fputc('X', file);
+    fclose(file);
+    fv_dataset *none = NULL;
+    assert_int_equal(fv_dataset_open(ctx, fv_test_path(dir, "five.tar"), NULL, &none), FV_ERR_DATA_EMPTY);
+    assert_non_null(strstr(messages.text, "five.tar: byte 1024: a damaged header; the 1 members before it are used"));
+    fv_test_write(fv_test_path(dir, "five.tar"), "", 0);
+    assert_int_equal(fv_dataset_open(ctx, fv_test_path(dir, "five.tar"), NULL, &none), FV_ERR_DATA_EMPTY);
+}
+
+static void collisions(void **state)
+{
+    (void)state;
+    put_jpeg("a.jpg", 1);
+    put_jpeg("a.jpg", 2);
+    put_text("a.cls", "x");
+    put_jpeg("b.jpg", 3);
+    put_text("b.cls", "x");
+    put_jpeg("a.jpg", 4);
+    put_text("a.cls", "x");
+    finish("twice.tar", 0);
+    fv_dataset *d = open_shards("twice.tar", NULL);
+    assert_int_equal(fv_dataset_count(d), 3);
+    check_image(d, 0, 1);
+    check_image(d, 2, 4);
+    fv_dataset_destroy(&d);
+    assert_non_null(strstr(messages.text, "2 member names collide, first key a;"));
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    fv_test_write(fv_test_path(dir, "s.tar.gz"), "\x1F\x8B\x08", 3);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_UNSUPPORTED);
+    assert_non_null(strstr(fv_ctx_error(ctx), "s.tar.gz: a compressed archive"));
+    assert_int_equal(fv_dataset_open(ctx, fv_test_path(dir, "s.tar.gz"), NULL, &d), FV_ERR_UNSUPPORTED);
+    put_text("readme.md", "no image here");
+    finish("none.tar", 0);
+    assert_int_equal(fv_dataset_open(ctx, fv_test_path(dir, "none.tar"), NULL, &d), FV_ERR_DATA_EMPTY);
+    /* A shard that vanishes or shrinks meanwhile: the sample cannot be had, the program goes on. */
+    five(0);
+    d = open_shards("five.tar", NULL);
+    fv_image image;
+    assert_int_equal(truncate(fv_test_path(dir, "five.tar"), 3000), 0);
+    assert_int_equal(fv_dataset_image(d, 4, &image, NULL), FV_ERR_DATA_TRUNCATED);
+    assert_non_null(strstr(fv_ctx_error(ctx), "five.tar:4.jpg: the shard has become shorter"));
+    unlink(fv_test_path(dir, "five.tar"));
+    assert_int_equal(fv_dataset_image(d, 4, &image, NULL), FV_ERR_NOT_FOUND);
+    fv_dataset_destroy(&d);
+}
+
+static fv_status open_once(fv_ctx *own, void *arg)
+{
+    fv_dataset *d = NULL;
+    fv_image image = {0};
+    fv_status status = fv_dataset_open(own, arg, NULL, &d);
+    if (status == FV_OK)
+        status = fv_dataset_image(d, 0, &image, NULL);
+    fv_image_free(own, &image);
+    fv_dataset_destroy(&d);
+    return status;
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/train-1.tar", dir);
+    put_jpeg("a.jpg", 1);
+    put_text("a.json", "{\"label\": [\"x\", \"y\"], \"weight\": 2}");
+    put("././@LongLink", 'L', "b.jpg", 6);
+    put_jpeg("b", 2);
+    put_text("b.cls", "x|y");
+    finish("train-1.tar", 0);
+    assert_true(fv_test_each_allocation(open_once, path) > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(class_indices, setup, teardown),
+        cmocka_unit_test_setup_teardown(splits_names_and_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(sets_and_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(cut_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(collisions, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
