@@ -201,17 +201,66 @@ typedef struct fv_finding {
     fv_verdict verdict;
     const char *file; /* relative to the data set; valid until the report is destroyed */
     const char *detail;
+    int64_t sample; /* for fv_check_report_sample; -1: not about one image */
+    int64_t byte;   /* where in the file; -1: not about a place in it */
 } fv_finding;
+
+typedef struct fv_check_options {
+    fv_dataset_options data; /* val_split, classes (a model's), allow_extra, allow_empty, decode are looked at */
+    bool near_duplicates;    /* also look for pictures that are alike: takes 300 bytes per image */
+    bool strict;             /* duplicates across splits and classes: reject instead of warn */
+    int64_t batch_size;      /* of the run this is for; 0: not known */
+} fv_check_options;
+
 typedef struct fv_check_report fv_check_report;
-/** Decodes everything and lists what is wrong or unusual. */
-FV_API fv_status fv_dataset_check(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
+/**
+ * Decodes everything once and lists what is wrong or unusual: the worst first. Besides what fv_dataset_open takes it
+ * knows folders of images with boxes (images/ and labels/ as YOLO has them, COCO's JSON) and with masks (images/ and
+ * masks/). `options` may be NULL. Rows of the table of faults are numbers 1 to 37. The report is the caller's, whatever
+ * was found; failures are those of reading the data set at all: NOT_FOUND, DATA_EMPTY, NO_MEMORY.
+ */
+FV_API fv_status fv_dataset_check(fv_ctx *ctx, const char *path, const fv_check_options *options,
                                   fv_check_report **report);
 FV_API int64_t fv_check_report_count(const fv_check_report *report);
 FV_API const fv_finding *fv_check_report_row(const fv_check_report *report, int64_t i);
-/** Images seen, classes, and samples per class and split as text lines. */
+/** Images seen, and classes. */
 FV_API void fv_check_report_totals(const fv_check_report *report, int64_t *images, int64_t *classes);
+/** A table of samples per class and split, sizes and formats, as lines of text. */
 FV_API const char *fv_check_report_text(const fv_check_report *report);
 FV_API void fv_check_report_destroy(fv_check_report **report);
+
+/** What is known of one image after a check; texts are the report's. */
+typedef struct fv_check_file {
+    const char *name, *split, *class_name; /* "train"; class_name is NULL where there is none */
+    const char *format;                    /* "jpeg"; "" for raw pixels; NULL where the content is unknown */
+    int64_t bytes, h, w, c;                /* h = w = c = 0 where it cannot be decoded */
+    fv_depth depth;
+    bool usable;
+} fv_check_file;
+/** Image i of fv_check_report_totals' images. */
+FV_API void fv_check_report_sample(const fv_check_report *report, int64_t i, fv_check_file *file);
+/** Decodes it again, what is left of it where it is damaged; the caller frees it. */
+FV_API fv_status fv_check_report_image(const fv_check_report *report, int64_t i, fv_image *image);
+/** "folder", "idx", "yolo", ...: what the data set was taken for. */
+FV_API const char *fv_check_report_format(const fv_check_report *report);
+/** Name of class i, and how many usable images a split ("train", "val", "test") has of it; -1: there is no such split.
+ */
+FV_API const char *fv_check_report_class(const fv_check_report *report, int64_t i);
+FV_API int64_t fv_check_report_class_count(const fv_check_report *report, int64_t i, const char *split);
+
+/** Numbers about a data set. Pixels are those of the train split, as shares of full scale. */
+typedef struct fv_data_summary {
+    int64_t images, usable, bytes, classes;
+    int64_t train, val, test;  /* images, -1: there is no such split */
+    int64_t smallest, largest; /* usable images of the smallest and largest class of the train split */
+    double imbalance;          /* largest / smallest; 0: a class is empty, or there are no classes */
+    int64_t h_min, h_median, h_max, w_min, w_median, w_max;
+    int64_t sizes; /* how many different ones */
+    int channels;  /* of the statistics: 0 where nothing can be decoded */
+    double mean[16], std[16];
+    const char *strategy[4]; /* advice by samples per class, a sentence each; static; NULL at the end */
+} fv_data_summary;
+FV_API fv_status fv_check_report_summary(const fv_check_report *report, fv_data_summary *summary);
 
 #ifdef __cplusplus
 }

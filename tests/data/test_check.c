@@ -35,7 +35,8 @@ typedef struct expected {
 static fv_check_report *check(const fv_dataset_options *options)
 {
     fv_check_report *report = NULL;
-    if (fv_dataset_check(ctx, dir, options, &report) != FV_OK)
+    const fv_check_options all = {.data = options ? *options : (fv_dataset_options){0}};
+    if (fv_dataset_check(ctx, dir, &all, &report) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
     return report;
 }
@@ -132,7 +133,7 @@ static void images(void **state)
     planted_save(fv_test_path(base, "dot.jpg"), jpeg((planted_jpeg){.h = 1, .w = 1}));
     planted_save(fv_test_path(base, "flat.jpg"), changed(changed(jpeg((planted_jpeg){0}), height, 0), height + 1, 0));
     planted_save(fv_test_path(base, "r\xC3\xB6t\nlich, \xF0\x9F\x8C\xB7.jpg"), jpeg((planted_jpeg){0}));
-    planted_save(fv_test_path(dir, "train/b/fine.jpeg"), jpeg((planted_jpeg){0}));
+    planted_save(fv_test_path(dir, "train/b/fine.jpeg"), jpeg((planted_jpeg){.h = 41}));
     char where[96];
     snprintf(where, sizeof where, "truncated JPEG at byte %zu of %zu", kept, kept);
     char bomb[64]; /* the low bytes of the sizes are left as they were: 40 and 48 */
@@ -155,6 +156,10 @@ static void images(void **state)
         {12, FV_VERDICT_REJECT, "train/a/bomb.jpg", bomb},
         {13, FV_VERDICT_WARN, "train/a/dot.jpg", "1 x 1"},
         {13, FV_VERDICT_QUARANTINE, "train/a/flat.jpg", "48 x 0"},
+        {23, FV_VERDICT_WARN, "train/a/r\xC3\xB6t\nlich, \xF0\x9F\x8C\xB7.jpg", "control character"},
+        {27, FV_VERDICT_WARN, "train", "fewer than 5 usable images: 'b' (1)"},
+        {27, FV_VERDICT_WARN, "train",
+         "uneven classes, 15 : 1: 'a' has 15 usable images, 'b' 1; try --balance weights"},
     };
     fv_check_report *report = check(NULL);
     int64_t n = 0, classes = 0;
@@ -162,8 +167,8 @@ static void images(void **state)
     assert_int_equal(n, 22);
     assert_int_equal(classes, 2);
     expect(report, rows, sizeof rows / sizeof *rows);
-    assert_non_null(strstr(fv_check_report_text(report), "train       15  a\n"));
-    assert_non_null(strstr(fv_check_report_text(report), "train        1  b\n"));
+    assert_non_null(strstr(fv_check_report_text(report), "      15  a\n"));
+    assert_non_null(strstr(fv_check_report_text(report), "       1  b\n"));
     assert_null(fv_check_report_row(report, 1000));
     fv_check_report_destroy(&report);
     assert_null(report);
@@ -182,8 +187,11 @@ static void images(void **state)
 static void all_grey_is_no_fault(void **state)
 {
     (void)state;
-    planted_save(fv_test_path(dir, "a/1.jpg"), jpeg((planted_jpeg){.c = 1}));
-    planted_save(fv_test_path(dir, "b/1.jpg"), jpeg((planted_jpeg){.c = 1}));
+    for (int i = 0; i < 10; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%c/%d.jpg", "ab"[i % 2], i);
+        planted_save(fv_test_path(dir, name), jpeg((planted_jpeg){.c = 1, .h = 30 + i}));
+    }
     fv_check_report *report = check(NULL);
     expect(report, NULL, 0);
     fv_check_report_destroy(&report);
@@ -195,7 +203,7 @@ static void folders(void **state)
     const char *const files[] = {"train/a/1.jpg", "train/a/deep/2.jpg", "train/b/1.jpg", "val/a/1.jpg",
                                  "val/zebra/1.jpg"};
     for (int i = 0; i < 5; i++)
-        planted_save(fv_test_path(dir, files[i]), jpeg((planted_jpeg){0}));
+        planted_save(fv_test_path(dir, files[i]), jpeg((planted_jpeg){.h = 30 + i}));
     mkdir(fv_test_path(dir, "train/void"), 0777);
     mkdir(fv_test_path(dir, "val/void"), 0777);
     fv_test_write_text(fv_test_path(dir, "train/a/.DS_Store"), "x");
@@ -213,13 +221,14 @@ static void folders(void **state)
         {24, FV_VERDICT_WARN, "train/b/loop", "back up"},
         {24, FV_VERDICT_WARN, "train/stray.jpg", "outside"},
         {24, FV_VERDICT_WARN, "list.csv", "outside"},
+        {27, FV_VERDICT_WARN, "train", "2 of 3 classes have fewer than 5 usable images: 'a' (2), 'b' (1)"},
     };
     fv_check_report *report = check(NULL);
-    expect(report, rows, 9);
+    expect(report, rows, 10);
     fv_check_report_destroy(&report);
     rows[0].verdict = rows[2].verdict = FV_VERDICT_WARN;
     report = check(&(fv_dataset_options){.allow_extra = true, .allow_empty = true});
-    expect(report, rows, 9);
+    expect(report, rows, 10);
     fv_check_report_destroy(&report);
 }
 
@@ -230,21 +239,23 @@ static void model_classes(void **state)
     planted_save(fv_test_path(dir, "a/1.jpg"), jpeg((planted_jpeg){0}));
     planted_save(fv_test_path(dir, "b/1.jpg"), jpeg((planted_jpeg){0}));
     const expected rows[] = {
-        {18, FV_VERDICT_REJECT, ".", "class 'b' is not in the model: found a, b (2); expected a, c (2)"},
-        {18, FV_VERDICT_WARN, ".", "class 'c' of the model is missing"}};
+        {20, FV_VERDICT_REJECT, ".", "class 'b' is not in the model: found a, b (2); expected a, c (2)"},
+        {20, FV_VERDICT_WARN, ".", "class 'c' of the model is missing"},
+        {26, FV_VERDICT_WARN, "b/1.jpg", "the same pixels as a/1.jpg, but of another class: 'b' and 'a'"},
+        {27, FV_VERDICT_WARN, ".", "2 of 2 classes have fewer than 5 usable images: 'a' (1), 'b' (1)"}};
     fv_check_report *report = check(&(fv_dataset_options){.classes = names, .n_classes = 2});
-    expect(report, rows, 2);
+    expect(report, rows, 4);
     fv_check_report_destroy(&report);
 }
 
 static void in_memory(void **state)
 {
     (void)state;
-    assert_int_equal(fv_make_digits(ctx, dir, 30, 10, 1), FV_OK);
+    assert_int_equal(fv_make_digits(ctx, dir, 200, 10, 1), FV_OK);
     fv_check_report *report = check(NULL);
     int64_t n = 0, classes = 0;
     fv_check_report_totals(report, &n, &classes);
-    assert_int_equal(n, 40);
+    assert_int_equal(n, 210);
     assert_int_equal(classes, 10);
     expect(report, NULL, 0);
     fv_check_report_destroy(&report);

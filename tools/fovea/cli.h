@@ -51,6 +51,7 @@ typedef struct cli {
     const char *sheet;
     int out;
     double seconds;
+    bool dups, strict;
 } cli;
 
 enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };

@@ -19,7 +19,8 @@ const data_action data_actions[] = {
      "Decodes every image, looks at folders, classes and labels, and lists each finding with its verdict: reject (the "
      "run would not start), quarantine (the file is left out), warn, convert (used, but not as it is stored).\n"
      "Exit code 3 when something is to be rejected, or when a larger share than --max-bad cannot be used.\n",
-     COMMON DECODING " data json allow-extra allow-empty max-bad ",
+     COMMON DECODING
+     " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine ",
      "  fovea data check photos\n  fovea data check photos --json\n", data_check},
     {0},
 };

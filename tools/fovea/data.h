@@ -21,6 +21,9 @@ void data_action_help(const data_action *a);
 /* The data set an action is about: its bare word or --data; NULL after a message. */
 const char *data_path(const cli *c, const char *action);
 
+/* Looks the data over with the options of the command line. */
+fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r);
+
 int data_make(cli *c, fv_ctx *ctx);
 int data_check(cli *c, fv_ctx *ctx);
 

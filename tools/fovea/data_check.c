@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea data check: what is wrong with a data set. */
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -57,19 +58,65 @@ static void print_findings(const cli *c, const fv_check_report *r)
         printf("and %lld more like these (--verbose lists all)\n", (long long)more);
 }
 
+/* The files that cannot be used, as RFC 4180 has it. */
+static int write_quarantine(const fv_check_report *r, const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    if (f) {
+        fputs("path,verdict,byte\r\n", f);
+        for (int64_t i = 0; i < fv_check_report_count(r); i++) {
+            const fv_finding *row = fv_check_report_row(r, i);
+            if (row->verdict != FV_VERDICT_QUARANTINE && (row->verdict != FV_VERDICT_REJECT || row->sample < 0))
+                continue;
+            show_csv(f, row->file);
+            fputc(',', f);
+            show_csv(f, row->detail);
+            if (row->byte >= 0)
+                fprintf(f, ",%lld\r\n", (long long)row->byte);
+            else
+                fputs(",\r\n", f);
+        }
+    }
+    if (f && fclose(f) == 0)
+        return 0;
+    return complain(errno == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "%s: cannot be written: %s", path,
+                    strerror(errno));
+}
+
+fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
+{
+    static const char *names[100000];
+    fv_check_options o = {.data = {.val_split = c->val_split,
+                                   .task = c->task,
+                                   .allow_extra = c->allow_extra,
+                                   .allow_empty = c->allow_empty,
+                                   .decode = {c->max_pixels, c->ignore_exif, c->salvage}},
+                          .near_duplicates = c->dups,
+                          .strict = c->strict,
+                          .batch_size = option_given("batch-size") ? c->batch_size : 0};
+    fv_model *model = NULL;
+    if (option_given("model")) {
+        bool loaded;
+        FV_TRY(model_open(ctx, c, c->model, NULL, &model, &loaded));
+        o.data.n_classes = fv_model_classes(model) < 100000 ? fv_model_classes(model) : 100000;
+        for (int64_t i = 0; i < o.data.n_classes; i++)
+            names[i] = fv_model_class_name(model, i);
+        o.data.classes = names;
+    }
+    fv_status status = fv_dataset_check(ctx, path, &o, r);
+    fv_model_destroy(&model);
+    return status;
+}
+
 int data_check(cli *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "check");
     fv_check_report *r = NULL;
-    fv_dataset_options o = {.allow_extra = c->allow_extra,
-                            .allow_empty = c->allow_empty,
-                            .max_bad = c->max_bad,
-                            .decode = {c->max_pixels, c->ignore_exif, c->salvage}};
     if (!path)
         return fv_status_exit_code(FV_ERR_USAGE);
-    fv_status status = fv_dataset_check(ctx, path, &o, &r);
+    fv_status status = data_look(c, ctx, path, &r);
     if (status != FV_OK)
-        return report(ctx, status);
+        return status_code(ctx, status);
     int64_t images, classes, counts[4] = {0};
     fv_check_report_totals(r, &images, &classes);
     for (int64_t i = 0; i < fv_check_report_count(r); i++)
@@ -83,11 +130,12 @@ int data_check(cli *c, fv_ctx *ctx)
                (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
                (long long)counts[3]);
     }
+    int code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
     fv_check_report_destroy(&r);
-    int64_t bad = counts[FV_VERDICT_QUARANTINE];
-    if ((double)bad > c->max_bad * (double)images)
+    const int64_t bad = counts[FV_VERDICT_QUARANTINE];
+    if (code == 0 && (double)bad > c->max_bad * (double)images)
         return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
                         "%s: %lld of %lld files cannot be used, more than the share of %g allowed", path,
                         (long long)bad, (long long)images, c->max_bad);
-    return counts[FV_VERDICT_REJECT] ? 3 : 0;
+    return code ? code : counts[FV_VERDICT_REJECT] ? 3 : 0;
 }

@@ -110,7 +110,8 @@ static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *s
     } told[] = {
         {FV_ODD_HIDDEN, FV_LOG_INFO, "hidden or system files skipped"},
         {FV_ODD_STRAY, FV_LOG_WARN, "files or folders outside the class folders skipped"},
-        {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFOs, sockets, devices or dangling links skipped"},
+        {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFOs, sockets or devices skipped"},
+        {FV_ODD_DANGLING, FV_LOG_WARN, "links to something that is not there skipped"},
         {FV_ODD_LOOP, FV_LOG_WARN, "links that lead back up not followed"},
         {FV_ODD_NESTED, FV_LOG_INFO, "folders inside class folders: their files belong to the class"},
     };

@@ -202,7 +202,7 @@ static fv_status walk_entry(walk *w)
 {
     struct stat st;
     if (stat(w->path.data, &st) != 0)
-        return note(w, FV_ODD_SPECIAL);
+        return note(w, FV_ODD_DANGLING);
     if (S_ISREG(st.st_mode))
         return add_file(w, (int64_t)st.st_size);
     if (!S_ISDIR(st.st_mode))

@@ -8,7 +8,8 @@
 typedef enum fv_folder_oddity {
     FV_ODD_HIDDEN,      /* hidden or system file: skipped */
     FV_ODD_STRAY,       /* a file or folder outside the class folders: skipped */
-    FV_ODD_SPECIAL,     /* FIFO, socket, device, dangling link: skipped */
+    FV_ODD_SPECIAL,     /* FIFO, socket, device: skipped */
+    FV_ODD_DANGLING,    /* a link to something that is not there: skipped */
     FV_ODD_LOOP,        /* a link that leads back up: not followed */
     FV_ODD_NESTED,      /* a folder inside a class folder: its files belong to the class */
     FV_ODD_EMPTY_CLASS, /* a class folder without files */

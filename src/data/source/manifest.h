@@ -55,6 +55,9 @@ typedef struct fv_manifest {
     int64_t n_bad;  /* lines */
     int64_t bad_at; /* the line that was bad last */
     char first_bad[400];
+    /* Set by the caller of fv_manifest_read: takes the place of telling bad lines, which are then told without end. */
+    fv_status (*on_bad)(void *arg, int64_t line, int column, const char *text);
+    void *on_bad_arg;
 } fv_manifest;
 
 /* One row as the readers find it; texts live until it is added. */
@@ -69,7 +72,8 @@ typedef struct fv_manifest_cells {
 
 /*
  * Reads a manifest. `check` NULL: only far enough to know the splits; else the root that paths are relative to: files
- * that are missing are bad lines too, the first 20 bad lines are told, and with any DATA_FORMAT is returned.
+ * that are missing are bad lines too, the first 20 bad lines are told, and with any DATA_FORMAT is returned. The
+ * manifest is zeroed before, but for on_bad and its argument.
  */
 fv_status fv_manifest_read(fv_ctx *ctx, fv_arena *arena, const char *path, const char *task, const char *check,
                            fv_manifest *manifest);

@@ -62,7 +62,9 @@ fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *
     m->any_split[FV_SPLIT_TRAIN] |= m->quiet; /* opening it will tell what is wrong */
     if (m->n_bad == 0)
         snprintf(m->first_bad, sizeof m->first_bad, "%lld:%d: %s", (long long)line, column, text);
-    if (!m->quiet && m->n_bad < BAD_SHOWN)
+    if (m->on_bad)
+        FV_TRY(m->on_bad(m->on_bad_arg, line, column, text));
+    else if (!m->quiet && m->n_bad < BAD_SHOWN)
         fv_log(m->ctx, FV_LOG_ERROR, "data", "%s:%lld:%d: %s", m->path, (long long)line, column, text);
     m->n_bad += m->n_bad == 0 || line != m->bad_at;
     m->bad_at = line;
@@ -342,7 +344,12 @@ static fv_status parse(fv_manifest *m, const char *task, const char *check)
 fv_status fv_manifest_read(fv_ctx *ctx, fv_arena *arena, const char *path, const char *task, const char *check,
                            fv_manifest *manifest)
 {
-    *manifest = (fv_manifest){.ctx = ctx, .arena = arena, .path = path, .quiet = check == NULL};
+    *manifest = (fv_manifest){.ctx = ctx,
+                              .arena = arena,
+                              .path = path,
+                              .quiet = check == NULL,
+                              .on_bad = manifest->on_bad,
+                              .on_bad_arg = manifest->on_bad_arg};
     fv_status status = parse(manifest, task, check);
     if (status != FV_OK)
         fv_manifest_free(manifest);

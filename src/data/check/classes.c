@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the splits have the same classes, and a model's. */
+#include "data/check/check.h"
+
+static fv_status tell_split(fv_check_report *r, const fv_check_split *s, const fv_names *want, const char *whose,
+                            int fault)
+{
+    const fv_names *have = &s->classes;
+    const bool model = fault == FV_FAULT_MODEL_CLASSES;
+    char *found = fv_names_text(r->ctx, have), *expected = fv_names_text(r->ctx, want);
+    fv_status status = found && expected ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; status == FV_OK && i < have->count; i++) {
+        if (fv_names_find(want, have->name[i]) < 0)
+            status =
+                fv_check_add(r, fault, r->options.data.allow_extra ? FV_VERDICT_WARN : FV_VERDICT_REJECT, s->where, -1,
+                             -1, "class '%s' is not in %s: found %s; expected %s%s", have->name[i], whose, found,
+                             expected, model ? "; --reset-head would train a new output layer for them" : "");
+    }
+    for (int64_t i = 0; status == FV_OK && i < want->count; i++) {
+        if (fv_names_find(have, want->name[i]) < 0)
+            status = fv_check_add(r, fault, FV_VERDICT_WARN, s->where, -1, -1, "class '%s' of %s is missing",
+                                  want->name[i], whose);
+    }
+    fv_free(r->ctx, found);
+    fv_free(r->ctx, expected);
+    return status;
+}
+
+fv_status fv_check_classes(fv_check_report *r)
+{
+    const fv_names model = {r->options.data.classes, r->options.data.n_classes};
+    for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+        const fv_check_split *s = &r->splits[k];
+        if (!s->present || s->classes.count == 0)
+            continue;
+        if (model.name)
+            FV_TRY(tell_split(r, s, &model, "the model", FV_FAULT_MODEL_CLASSES));
+        else if (s->classes.name != r->classes.name && r->classes.count > 0)
+            FV_TRY(tell_split(r, s, &r->classes,
+                              r->splits[FV_SPLIT_TRAIN].classes.name == r->classes.name ? "the train split"
+                                                                                        : "classes.txt",
+                              FV_FAULT_CLASSES));
+    }
+    return FV_OK;
+}

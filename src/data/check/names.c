@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names that other systems or tools would take for each other, put in another order, or fail on. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/check/check.h"
+
+enum { LONG_PATH = 260 };
+
+/* ---- classes that are one folder elsewhere ---- */
+
+typedef struct folded {
+    const char *name, *where;
+    char *key;
+} folded;
+
+static int by_key(const void *a, const void *b)
+{
+    const folded *x = a, *y = b;
+    const int keys = strcmp(x->key, y->key);
+    return keys ? keys : strcmp(x->name, y->name);
+}
+
+static bool is_ascii(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* What two names of one key differ in. */
+static const char *difference(const char *a, const char *b)
+{
+    size_t m = strlen(a), n = strlen(b);
+    while (m > 0 && (a[m - 1] == ' ' || a[m - 1] == '.'))
+        m--;
+    while (n > 0 && (b[n - 1] == ' ' || b[n - 1] == '.'))
+        n--;
+    if (m == n && memcmp(a, b, n) == 0)
+        return "spaces or dots at the end";
+    return is_ascii(a) && is_ascii(b) ? "case" : "case or in how accents are encoded (Unicode NFC and NFD)";
+}
+
+static fv_status tell_clashes(fv_check_report *r, folded *all, int64_t n)
+{
+    qsort(all, (size_t)n, sizeof *all, by_key);
+    for (int64_t i = 1; i < n; i++) {
+        if (strcmp(all[i - 1].key, all[i].key) != 0 || strcmp(all[i - 1].name, all[i].name) == 0)
+            continue;
+        FV_TRY(fv_check_add(r, FV_FAULT_NAME_CLASH, FV_VERDICT_REJECT, all[i].where, -1, -1,
+                            "classes '%s' and '%s' differ only in %s: two classes here, one on other systems; rename "
+                            "or merge them",
+                            all[i - 1].name, all[i].name, difference(all[i - 1].name, all[i].name)));
+    }
+    return FV_OK;
+}
+
+static fv_status check_clashes(fv_check_report *r)
+{
+    int64_t n = 0, filled = 0;
+    for (int k = 0; k < FV_SPLIT_COUNT; k++)
+        n += r->splits[k].classes.count;
+    folded *all = fv_calloc(r->ctx, (size_t)n + 1, sizeof *all);
+    fv_status status = all ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int k = 0; k < FV_SPLIT_COUNT && status == FV_OK; k++) {
+        const fv_check_split *s = &r->splits[k];
+        for (int64_t i = 0; i < s->classes.count && status == FV_OK; i++) {
+            all[filled] = (folded){s->classes.name[i], s->where, fv_check_fold(r->ctx, s->classes.name[i])};
+            status = all[filled++].key ? FV_OK : FV_ERR_NO_MEMORY;
+        }
+    }
+    if (status == FV_OK)
+        status = tell_clashes(r, all, n);
+    for (int64_t i = 0; i < filled; i++)
+        fv_free(r->ctx, all[i].key);
+    fv_free(r->ctx, all);
+    return status;
+}
+
+/* ---- 2 and 10 ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Order as people count: stretches of digits are compared as numbers. */
+static int natural(const char *a, const char *b)
+{
+    while (*a && *b) {
+        if (is_digit(*a) && is_digit(*b)) {
+            while (*a == '0' && is_digit(a[1]))
+                a++;
+            while (*b == '0' && is_digit(b[1]))
+                b++;
+            const size_t m = strspn(a, "0123456789"), n = strspn(b, "0123456789");
+            const int order = m != n ? (m < n ? -1 : 1) : strncmp(a, b, n);
+            if (order)
+                return order;
+            a += m;
+            b += n;
+        } else if (*a != *b) {
+            return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+        } else {
+            a++;
+            b++;
+        }
+    }
+    return *a ? 1 : *b ? -1 : 0;
+}
+
+static fv_status check_order(fv_check_report *r)
+{
+    const fv_check_split *s = &r->splits[FV_SPLIT_TRAIN];
+    if (s->source || s->classes.name != r->classes.name)
+        return FV_OK; /* the data or a list say the order */
+    for (int64_t i = 1; i < s->classes.count; i++) {
+        if (natural(s->classes.name[i - 1], s->classes.name[i]) > 0)
+            return fv_check_add(
+                r, FV_FAULT_NAME_ORDER, FV_VERDICT_WARN, s->where, -1, -1,
+                "byte order puts class '%s' before '%s', counting order after it: tools differ in which "
+                "index a class gets; the model stores the names, and classes.txt would set the order",
+                s->classes.name[i - 1], s->classes.name[i]);
+    }
+    return FV_OK;
+}
+
+/* ---- names of files ---- */
+
+/* Length of the UTF-8 sequence at p; 0: not valid. */
+static size_t sequence(const unsigned char *p)
+{
+    const size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+static const char *oddity(const char *name)
+{
+    const size_t size = strlen(name);
+    for (const unsigned char *p = (const unsigned char *)name; *p;) {
+        const size_t n = sequence(p);
+        if (n == 0)
+            return "a name that is not UTF-8";
+        if (*p < 0x20 || *p == 0x7F)
+            return "a control character in the name";
+        p += n;
+    }
+    if (name[size - 1] == ' ' || strstr(name, " /"))
+        return "a space at the end of a name";
+    return size >= LONG_PATH ? "a path of 260 bytes or more" : NULL;
+}
+
+static fv_status check_files(fv_check_report *r)
+{
+    for (int64_t i = 0; i < r->n_samples; i++) {
+        const fv_check_sample *s = &r->samples[i];
+        const char *what = r->splits[s->split].source ? NULL : oddity(s->name);
+        if (what)
+            FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->name, i, -1,
+                                "%s: it works here, other systems and tools may fail on it", what));
+    }
+    return FV_OK;
+}
+
+fv_status fv_check_names(fv_check_report *r)
+{
+    FV_TRY(check_clashes(r));
+    FV_TRY(check_order(r));
+    return check_files(r);
+}

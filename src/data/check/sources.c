@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data sets that a source opens by itself: IDX, CIFAR, and whatever has a row in sources.def. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/check/check.h"
+#include "data/source/manifest.h"
+
+static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
+{
+    (void)names;
+    (void)count;
+    const fv_source_type *type = NULL;
+    FV_TRY(fv_source_find(r->ctx, r->path, &type)); /* tells what is there when it is no data set */
+    *yes = true;
+    r->source_name = type->name;
+    return FV_OK;
+}
+
+/* What a failure to open means, by the kind of source. */
+static int fault_of(const char *source, fv_status status)
+{
+    static const struct {
+        const char *source;
+        int fault;
+    } own[] = {{"manifest", FV_FAULT_MANIFEST}, {"pack", FV_FAULT_PACK}, {"tar", FV_FAULT_TAR}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (strcmp(own[i].source, source) == 0)
+            return own[i].fault;
+    }
+    return status == FV_ERR_DATA_TRUNCATED ? FV_FAULT_TRUNCATED
+           : status == FV_ERR_DATA_CLASSES ? FV_FAULT_CLASSES
+                                           : FV_FAULT_NOT_IMAGE;
+}
+
+/* ---- manifests: every bad line is a finding ---- */
+
+typedef struct bad_lines {
+    fv_check_report *r;
+    const char *name;
+} bad_lines;
+
+static fv_status tell_line(void *arg, int64_t line, int column, const char *text)
+{
+    const bad_lines *b = arg;
+    return fv_check_add(b->r, FV_FAULT_MANIFEST, FV_VERDICT_REJECT, b->name, -1, -1, "line %lld, column %d: %s",
+                        (long long)line, column, text);
+}
+
+/* *bad: there are such lines, so that opening it would fail. */
+static fv_status check_manifest(fv_check_report *r, bool *bad)
+{
+    static const char *const names[] = {"manifest.csv", "manifest.jsonl"};
+    const int64_t before = r->n_rows;
+    bad_lines b = {r, r->file ? r->file : names[0]};
+    char *path = fv_path_join(r->ctx, r->root, b.name);
+    if (path && !r->file && !fv_path_exists(path)) {
+        fv_free(r->ctx, path);
+        b.name = names[1];
+        path = fv_path_join(r->ctx, r->root, b.name);
+    }
+    if (!path)
+        return FV_ERR_NO_MEMORY;
+    fv_manifest m = {.on_bad = tell_line, .on_bad_arg = &b};
+    fv_status status = fv_manifest_read(r->ctx, r->arena, path, r->options.data.task, r->root, &m);
+    fv_manifest_free(&m);
+    fv_free(r->ctx, path);
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
+    *bad = status != FV_OK;
+    if (*bad && r->n_rows == before)
+        FV_TRY(fv_check_add(r, FV_FAULT_MANIFEST, FV_VERDICT_REJECT, b.name, -1, -1, "%s", fv_ctx_error(r->ctx)));
+    return FV_OK;
+}
+
+/* ---- splits ---- */
+
+static fv_status add_samples(fv_check_report *r, fv_split split)
+{
+    fv_check_split *s = &r->splits[split];
+    const fv_source *source = s->source;
+    char name[4200];
+    for (int64_t i = 0; i < source->count; i++) {
+        fv_check_sample *sample = NULL;
+        source->ops->name(source, i, name, sizeof name);
+        FV_TRY(fv_check_add_sample(r, split, name, &sample));
+        sample->label = source->kind == FV_LABEL_CLASS ? source->labels[i] : -1;
+        sample->bytes = source->ops->bytes(source, i);
+        sample->format = source->pixels ? "" : NULL;
+    }
+    return FV_OK;
+}
+
+/* A file of many samples that cannot be read is not one file less: the run cannot start. */
+static fv_status tell_failure(fv_check_report *r, const fv_source_type *type, fv_split split, fv_status status)
+{
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
+    FV_TRY(fv_check_add(r, fault_of(type->name, status), FV_VERDICT_REJECT, fv_split_name(split), -1, -1, "%s",
+                        fv_ctx_error(r->ctx)));
+    fv_fail_clear(r->ctx);
+    return FV_OK;
+}
+
+static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_split split)
+{
+    fv_check_split *s = &r->splits[split];
+    fv_dataset_options options = r->options.data;
+    bool has = false;
+    options.allow_empty = options.allow_extra = true; /* told as findings */
+    fv_status status = type->has_split(r->ctx, r->path, split, &has);
+    if (status == FV_OK && !has)
+        return FV_OK;
+    if (status == FV_OK)
+        status = type->open(r->ctx, r->path, split, &options, &s->source);
+    if (status != FV_OK)
+        return tell_failure(r, type, split, status);
+    fv_check_begin_split(r, split, fv_split_name(split));
+    if (s->source->kind != FV_LABEL_VALUES) {
+        s->classes = s->source->classes;
+        if (r->classes.count == 0)
+            r->classes = s->source->train;
+    }
+    FV_TRY(add_samples(r, split));
+    fv_check_end_split(r, split);
+    return FV_OK;
+}
+
+static fv_status list(fv_check_report *r)
+{
+    const fv_source_type *type = NULL;
+    bool bad = false;
+    FV_TRY(fv_source_find(r->ctx, r->path, &type));
+    if (type == &fv_source_manifest)
+        FV_TRY(check_manifest(r, &bad));
+    for (int k = 0; k < FV_SPLIT_COUNT && !bad; k++)
+        FV_TRY(list_split(r, type, (fv_split)k));
+    return FV_OK;
+}
+
+const fv_check_layout fv_check_sources = {.name = "source", .probe = probe, .list = list};
