@@ -9,8 +9,6 @@
 #include "kernels/kernels.h"
 #include "kernels/math/math.h"
 
-enum { BITS = 14 };
-
 typedef struct blur {
     const fv_image_kernels *kernels;
     fv_image *image;
@@ -31,18 +29,22 @@ static void fill_axis(blur *b, double sigma)
         a->real[t] = t < b->taps ? fv_expf(-0.5f * d * d) : 0.0f;
         sum += a->real[t];
     }
-    int32_t rest = 1 << BITS;
+    int32_t rest = 1 << FV_RESIZE_BITS;
     for (int64_t t = 0; t < a->width; t++) {
         a->real[t] /= sum;
-        a->weight[t] = (int16_t)(a->real[t] * (float)(1 << BITS) + 0.5f);
-        rest -= a->weight[t];
+        rest -= (int32_t)(a->real[t] * (float)(1 << FV_RESIZE_BITS));
     }
-    a->weight[b->radius] = (int16_t)(a->weight[b->radius] + rest); /* a flat picture stays flat */
+    for (int64_t t = 0; t < a->width; t++) {
+        /* What rounding left over goes to the middle: a flat picture stays flat. */
+        const int32_t w = (int32_t)(a->real[t] * (float)(1 << FV_RESIZE_BITS)) + (t == b->radius ? rest : 0);
+        a->high[t] = (int16_t)(w >> FV_RESIZE_LOW);
+        a->low[t] = (int16_t)(w & ((1 << FV_RESIZE_LOW) - 1));
+    }
     for (int64_t i = 0; i < a->count; i++) {
         a->first[i] = (int32_t)i;
         a->taps[i] = (int32_t)b->taps;
-        a->bits[i] = BITS;
-        memcpy(a->weight + i * a->width, a->weight, (size_t)a->width * sizeof *a->weight);
+        memcpy(a->high + i * a->width, a->high, (size_t)a->width * sizeof *a->high);
+        memcpy(a->low + i * a->width, a->low, (size_t)a->width * sizeof *a->low);
         memcpy(a->real + i * a->width, a->real, (size_t)a->width * sizeof *a->real);
     }
 }
@@ -110,7 +112,7 @@ static void columns(const blur *b)
     }
     for (int64_t y = 0; y < image->h; y++) {
         if (image->depth == FV_DEPTH_8) {
-            b->kernels->resize_column(n, (int32_t)b->taps, b->axis.weight, BITS, b->middle + y * n, n,
+            b->kernels->resize_column(n, (int32_t)b->taps, b->axis.high, b->axis.low, b->middle + y * n, n,
                                       image->data + y * n);
             continue;
         }
@@ -144,7 +146,7 @@ fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma)
     const int64_t size = image->depth == FV_DEPTH_8 ? 1 : (int64_t)sizeof(float), n = image->w * image->c;
     b.over = FV_RESIZE_TAPS * image->c + 64;
     const int64_t weights = a->count * a->width, line = (n + 2 * b.radius * image->c) * size + b.over;
-    const int64_t parts[] = {weights * 4, a->count * 12, weights * 2, line * FV_RESIZE_ROWS,
+    const int64_t parts[] = {weights * 4, a->count * 8, weights * 4, line * FV_RESIZE_ROWS,
                              (image->h + 2 * b.radius) * n * size};
     uint8_t *at[5];
     int64_t total = 0;
@@ -158,8 +160,8 @@ fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma)
     a->real = (float *)(void *)at[0];
     a->first = (int32_t *)(void *)at[1];
     a->taps = a->first + a->count;
-    a->bits = a->taps + a->count;
-    a->weight = (int16_t *)(void *)at[2];
+    a->high = (int16_t *)(void *)at[2];
+    a->low = a->high + weights;
     b.line = at[3];
     b.middle = at[4];
     fill_axis(&b, sigma);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resampling in two passes, rows first, by Pillow's choice of taps and weights, so that a network fed by either sees
- * the same pixels. 8-bit images round to 8 bits after each pass, as Pillow does; their weights have 15 significant bits
- * (Pillow: 22 fractional ones), which is what a multiplier of 16-bit pairs takes, and the largest power of two is
- * chosen for each output by itself, so that a part of the result has the bits of the whole.
+ * Resampling in two passes by Pillow's choice of taps, weights (22 fractional bits for 8-bit images), rounding and
+ * order of passes, so that a network fed by either sees the same pixels.
  */
 #include "data/image/resize.h"
 
@@ -158,18 +156,6 @@ static int64_t output_weights(const axis_job *job, int64_t i, double *weight, in
     return run.count;
 }
 
-/* The largest power of two that keeps every weight in 16 bits. */
-static int32_t weight_bits(const double *weight, int64_t taps)
-{
-    double most = 0.0;
-    for (int64_t t = 0; t < taps; t++)
-        most = fabs(weight[t]) > most ? fabs(weight[t]) : most;
-    int32_t bits = MOST_BITS;
-    while (bits > 0 && most * (double)(1 << bits) > 32766.0)
-        bits--;
-    return bits;
-}
-
 static void axis_fill(axis_job *job, fv_depth depth, double *weight)
 {
     fv_resize_axis *a = &job->axis;
@@ -189,10 +175,12 @@ static void axis_fill(axis_job *job, fv_depth depth, double *weight)
                 a->real[i * a->width + t] = t < taps ? (float)weight[t] : 0.0f;
             continue;
         }
-        a->bits[i] = weight_bits(weight, taps);
-        const double unit = (double)(1 << a->bits[i]);
-        for (int64_t t = 0; t < a->width; t++)
-            a->weight[i * a->width + t] = (int16_t)(t < taps ? floor(weight[t] * unit + 0.5) : 0.0);
+        for (int64_t t = 0; t < a->width; t++) {
+            const double v = t < taps ? weight[t] * (double)(1 << FV_RESIZE_BITS) : 0.0;
+            const int32_t w = (int32_t)(v < 0.0 ? v - 0.5 : v + 0.5);
+            a->high[i * a->width + t] = (int16_t)(w >> FV_RESIZE_LOW);
+            a->low[i * a->width + t] = (int16_t)(w & ((1 << FV_RESIZE_LOW) - 1));
+        }
     }
 }
 
@@ -237,11 +225,12 @@ static void cut_axis(axis_job *job, fv_depth depth, uint8_t *base, int64_t *tota
         *total = -1;
     a->first = cut(base, total, a->count, (int64_t)sizeof *a->first);
     a->taps = cut(base, total, a->count, (int64_t)sizeof *a->taps);
-    a->bits = cut(base, total, a->count, (int64_t)sizeof *a->bits);
-    if (depth == FV_DEPTH_8)
-        a->weight = cut(base, total, weights, (int64_t)sizeof *a->weight);
-    else
+    if (depth == FV_DEPTH_8) {
+        a->high = cut(base, total, weights, (int64_t)sizeof *a->high);
+        a->low = cut(base, total, weights, (int64_t)sizeof *a->low);
+    } else {
         a->real = cut(base, total, weights, (int64_t)sizeof *a->real);
+    }
 }
 
 static int64_t cut_plan(plan *p, uint8_t *base)
@@ -308,8 +297,37 @@ static void resize_u8(plan *p, uint8_t *dst)
         if (p->rows.whole)
             memcpy(dst, line, (size_t)n);
         else
-            p->kernels->resize_column(n, rows->taps[y], rows->weight + y * rows->width, rows->bits[y], line, stride,
-                                      dst);
+            p->kernels->resize_column(n, rows->taps[y], rows->high + y * rows->width, rows->low + y * rows->width, line,
+                                      stride, dst);
+    }
+}
+
+/* Which pass goes first is seen in the result, since each clamps. This is when Pillow 13 takes the columns first, found
+ * by trying sizes; the box plays no part. */
+static bool columns_first(const fv_image *src, const fv_resize_spec *spec)
+{
+    return spec->h < src->h && src->h - spec->h > 2 * (src->w - spec->w);
+}
+
+static void resize_u8_columns_first(plan *p, uint8_t *dst)
+{
+    const fv_image *src = p->src;
+    const fv_resize_axis *rows = &p->rows.axis, *cols = &p->cols.axis;
+    const int64_t stride = src->w * src->c, n = p->window.w * src->c, last = cols->count - 1;
+    const int64_t begin = cols->first[0] * src->c, end = (cols->first[last] + cols->taps[last]) * src->c;
+    for (int64_t y = 0; y < rows->count; y += FV_RESIZE_ROWS) {
+        const uint8_t *line[FV_RESIZE_ROWS];
+        uint8_t *to[FV_RESIZE_ROWS];
+        for (int64_t r = 0; r < FV_RESIZE_ROWS; r++) {
+            const int64_t at = y + r < rows->count ? y + r : rows->count - 1;
+            uint8_t *middle = p->guarded + r * (stride + p->over);
+            p->kernels->resize_column(end - begin, rows->taps[at], rows->high + at * rows->width,
+                                      rows->low + at * rows->width, src->data + rows->first[at] * stride + begin,
+                                      stride, middle + begin);
+            line[r] = middle;
+            to[r] = dst + at * n;
+        }
+        p->kernels->resize_rows(cols, src->c, line, to);
     }
 }
 
@@ -466,10 +484,12 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
     }
     axis_fill(&p.rows, src->depth, p.weight);
     axis_fill(&p.cols, src->depth, p.weight);
-    if (src->depth == FV_DEPTH_8)
-        resize_u8(&p, dst);
-    else
+    if (src->depth != FV_DEPTH_8)
         resize_f32(&p, dst);
+    else if (columns_first(src, spec))
+        resize_u8_columns_first(&p, dst);
+    else
+        resize_u8(&p, dst);
     return FV_OK;
 }
 

@@ -38,10 +38,11 @@ typedef struct fv_resize_spec {
 } fv_resize_spec;
 
 /*
- * dst: window.h x window.w x c of src's depth. 8 bits: rows first, each pass rounded to 8 bits, weights of 15
- * significant bits: within one grey level of Pillow. 16 bits and floats: two passes in float32, one rounding at the
- * end; floats are not clamped. The bytes are those of the whole result, whatever the window, and the same on every
- * instruction set. ARGUMENT for a box or sizes that make no sense, NO_MEMORY. Any thread, one scratch each.
+ * dst: window.h x window.w x c of src's depth. 8 bits: weights of 22 fractional bits, each pass rounded to 8 bits, rows
+ * first unless the height shrinks by more than twice what the width does: Pillow's very bytes (13.0). 16 bits and
+ * floats: two passes in float32, one rounding at the end; floats are not clamped. The bytes are those of the whole
+ * result, whatever the window, and the same on every instruction set. ARGUMENT for a box or sizes that make no sense,
+ * NO_MEMORY. Any thread, one scratch each.
  */
 fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst);
 

@@ -8,10 +8,17 @@
 
 enum { BLOCK = 64 }; /* bytes of a plain loop whose sums stay in registers and L1 */
 
-static inline uint8_t round_sum(int32_t sum, int32_t bits)
+static const int32_t half = 1 << (FV_RESIZE_BITS - 1);
+
+static inline uint8_t round_sum(int32_t sum)
 {
-    int32_t v = sum >> bits;
+    int32_t v = sum >> FV_RESIZE_BITS;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static inline int32_t whole_weight(int16_t high, int16_t low)
+{
+    return high * (1 << FV_RESIZE_LOW) + low;
 }
 
 /* ---- rows ---- */
@@ -20,17 +27,17 @@ static inline uint8_t round_sum(int32_t sum, int32_t bits)
 static void rows_any(const fv_resize_axis *a, int64_t c, const uint8_t *const src[FV_RESIZE_ROWS],
                      uint8_t *const dst[FV_RESIZE_ROWS])
 {
-    const vi low = vi_set1(0), high = vi_set1(255);
+    const vi least = vi_set1(0), most = vi_set1(255);
     for (int r = 0; r < FV_RESIZE_ROWS; r++) {
         for (int64_t i = 0; i < a->count; i++) {
-            const int16_t *weight = a->weight + i * a->width;
+            const int16_t *high = a->high + i * a->width, *low = a->low + i * a->width;
             const uint8_t *p = src[r] + a->first[i] * c;
             for (int64_t k = 0; k < c; k += VF) {
-                vi sum = vi_set1(1 << (a->bits[i] - 1));
+                vi sum = vi_set1(half);
                 for (int32_t t = 0; t < a->taps[i]; t++)
-                    sum = vi_add(sum, vi_mul(vi_set1(weight[t]), vi_load_u8(p + t * c + k)));
-                sum = vi_sar(sum, a->bits[i]);
-                sum = vi_select(vi_gt(sum, high), high, vi_select(vi_gt(low, sum), low, sum));
+                    sum = vi_add(sum, vi_mul(vi_set1(whole_weight(high[t], low[t])), vi_load_u8(p + t * c + k)));
+                sum = vi_sar(sum, FV_RESIZE_BITS);
+                sum = vi_select(vi_gt(sum, most), most, vi_select(vi_gt(least, sum), least, sum));
                 vi_store_u8_n(dst[r] + i * c + k, sum, c - k < VF ? (int)(c - k) : VF);
             }
         }
@@ -48,18 +55,18 @@ static void rows(const fv_resize_axis *a, int64_t c, const uint8_t *const src[FV
     }
     for (int r = 0; r < FV_RESIZE_ROWS; r++) {
         for (int64_t i = 0; i < a->count; i++) {
-            const int16_t *weight = a->weight + i * a->width;
+            const int16_t *high = a->high + i * a->width, *low = a->low + i * a->width;
             const uint8_t *p = src[r] + a->first[i] * 3;
-            const int32_t bits = a->bits[i];
-            int32_t s0 = 1 << (bits - 1), s1 = s0, s2 = s0;
+            int32_t s0 = half, s1 = half, s2 = half;
             for (int32_t t = 0; t < a->taps[i]; t++, p += 3) {
-                s0 += weight[t] * p[0];
-                s1 += weight[t] * p[1];
-                s2 += weight[t] * p[2];
+                const int32_t w = whole_weight(high[t], low[t]);
+                s0 += w * p[0];
+                s1 += w * p[1];
+                s2 += w * p[2];
             }
-            dst[r][3 * i] = round_sum(s0, bits);
-            dst[r][3 * i + 1] = round_sum(s1, bits);
-            dst[r][3 * i + 2] = round_sum(s2, bits);
+            dst[r][3 * i] = round_sum(s0);
+            dst[r][3 * i + 1] = round_sum(s1);
+            dst[r][3 * i + 2] = round_sum(s2);
         }
     }
 }
@@ -78,39 +85,45 @@ static const uint8_t pairs[2][2][16] = {
 /* Four pixels of four bytes to pixels of three. */
 static const uint8_t dense[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, Z, Z, Z, Z};
 
+/* Both parts of a sum, put together and rounded. */
+FV_INLINE vi finish(vi high, vi low)
+{
+    return vi_sar(vi_add(vi_add(vi_shl(high, FV_RESIZE_LOW), low), vi_set1(half)), FV_RESIZE_BITS);
+}
+
 /* Sums of output i: channels 0 to 3 of each group. */
-FV_INLINE void color_sums(const fv_resize_axis *a, int64_t i, int c, const uint8_t *const *src, vb lo, vb hi,
+FV_INLINE void color_sums(const fv_resize_axis *a, int64_t i, int c, const uint8_t *const *src, vb first, vb second,
                           vi sum[GROUPED])
 {
-    const int16_t *weight = a->weight + i * a->width;
+    const int16_t *high = a->high + i * a->width, *low = a->low + i * a->width;
     const int64_t at = (int64_t)a->first[i] * c;
-    const int32_t bits = a->bits[i];
     const uint8_t *p[FV_RESIZE_ROWS];
-    vi more[GROUPED];
+    vi upper[GROUPED], lower[GROUPED];
     for (int r = 0; r < FV_RESIZE_ROWS; r++)
         p[r] = src[r] + at;
-    for (int g = 0; g < GROUPED; g++) {
-        sum[g] = vi_set1(1 << (bits - 1));
-        more[g] = vi_set1(0);
-    }
+    for (int g = 0; g < GROUPED; g++)
+        upper[g] = lower[g] = vi_set1(0);
     int32_t t = 0;
     for (; t + 2 < a->most; t += 4) {
-        const vb first = vb_pair(weight + t), second = vb_pair(weight + t + 2);
+        const vb high0 = vb_pair(high + t), high1 = vb_pair(high + t + 2);
+        const vb low0 = vb_pair(low + t), low1 = vb_pair(low + t + 2);
         for (int g = 0; g < GROUPED; g++) {
-            const vb x = vb_gather(p + g * VB);
-            sum[g] = vi_add(sum[g], vb_madd(vb_shuffle(x, lo), first));
-            more[g] = vi_add(more[g], vb_madd(vb_shuffle(x, hi), second));
+            const vb x = vb_gather(p + g * VB), x0 = vb_shuffle(x, first), x1 = vb_shuffle(x, second);
+            upper[g] = vi_add(upper[g], vi_add(vb_madd(x0, high0), vb_madd(x1, high1)));
+            lower[g] = vi_add(lower[g], vi_add(vb_madd(x0, low0), vb_madd(x1, low1)));
         }
         for (int r = 0; r < FV_RESIZE_ROWS; r++)
             p[r] += 4 * c;
     }
     if (t < a->most) {
-        const vb first = vb_pair(weight + t);
-        for (int g = 0; g < GROUPED; g++)
-            sum[g] = vi_add(sum[g], vb_madd(vb_shuffle(vb_gather(p + g * VB), lo), first));
+        for (int g = 0; g < GROUPED; g++) {
+            const vb x0 = vb_shuffle(vb_gather(p + g * VB), first);
+            upper[g] = vi_add(upper[g], vb_madd(x0, vb_pair(high + t)));
+            lower[g] = vi_add(lower[g], vb_madd(x0, vb_pair(low + t)));
+        }
     }
     for (int g = 0; g < GROUPED; g++)
-        sum[g] = vi_sar(vi_add(sum[g], more[g]), bits);
+        sum[g] = finish(upper[g], lower[g]);
 }
 
 /* The first n bytes of each group; all 16 where there is room. */
@@ -126,12 +139,12 @@ FV_INLINE void put(uint8_t *const dst[FV_RESIZE_ROWS], int64_t at, int g, vb a, 
 
 FV_INLINE void rows_color(const fv_resize_axis *a, int c, const uint8_t *const *src, uint8_t *const *dst)
 {
-    const vb lo = vb_repeat(pairs[c - 3][0]), hi = vb_repeat(pairs[c - 3][1]), close = vb_repeat(dense);
+    const vb first = vb_repeat(pairs[c - 3][0]), second = vb_repeat(pairs[c - 3][1]), close = vb_repeat(dense);
     for (int64_t i = 0; i < a->count; i += 4) {
         const int64_t n = a->count - i < 4 ? a->count - i : 4;
         vi sum[4][GROUPED];
         for (int64_t j = 0; j < 4; j++)
-            color_sums(a, i + (j < n ? j : n - 1), c, src, lo, hi, sum[j]);
+            color_sums(a, i + (j < n ? j : n - 1), c, src, first, second, sum[j]);
         for (int g = 0; g < GROUPED; g++) {
             vb pixels = vb_narrow(sum[0][g], sum[1][g], sum[2][g], sum[3][g]);
             if (c == 3)
@@ -141,34 +154,39 @@ FV_INLINE void rows_color(const fv_resize_axis *a, int c, const uint8_t *const *
     }
 }
 
+/* Eight taps of one channel fill a group; its four sums are added at the end, for four outputs together. */
+FV_INLINE void grey_sums(const fv_resize_axis *a, int64_t i, const uint8_t *const *src, vi upper[GROUPED],
+                         vi lower[GROUPED])
+{
+    const int16_t *high = a->high + i * a->width, *low = a->low + i * a->width;
+    const int64_t at = a->first[i];
+    for (int g = 0; g < GROUPED; g++)
+        upper[g] = lower[g] = vi_set1(0);
+    for (int32_t t = 0; t < a->most; t += 8) {
+        const vb high0 = vb_repeat(high + t), low0 = vb_repeat(low + t);
+        const uint8_t *p[FV_RESIZE_ROWS];
+        for (int r = 0; r < FV_RESIZE_ROWS; r++)
+            p[r] = src[r] + at + t;
+        for (int g = 0; g < GROUPED; g++) {
+            const vb x = vb_zip_lo(vb_gather(p + g * VB), vb_zero());
+            upper[g] = vi_add(upper[g], vb_madd(x, high0));
+            lower[g] = vi_add(lower[g], vb_madd(x, low0));
+        }
+    }
+}
+
 static void rows_grey(const fv_resize_axis *a, const uint8_t *const *src, uint8_t *const *dst)
 {
     for (int64_t i = 0; i < a->count; i += 4) {
         const int64_t n = a->count - i < 4 ? a->count - i : 4;
-        vi sum[4][GROUPED];
-        int32_t bits[4];
-        for (int64_t j = 0; j < 4; j++) {
-            const int64_t out = i + (j < n ? j : n - 1);
-            const int16_t *weight = a->weight + out * a->width;
-            bits[j] = a->bits[out];
-            for (int g = 0; g < GROUPED; g++)
-                sum[j][g] = vi_set1(0);
-            for (int32_t t = 0; t < a->most; t += 8) {
-                const vb w = vb_repeat(weight + t);
-                const uint8_t *p[FV_RESIZE_ROWS];
-                for (int r = 0; r < FV_RESIZE_ROWS; r++)
-                    p[r] = src[r] + a->first[out] + t;
-                for (int g = 0; g < GROUPED; g++)
-                    sum[j][g] = vi_add(sum[j][g], vb_madd(vb_zip_lo(vb_gather(p + g * VB), vb_zero()), w));
-            }
-        }
+        vi upper[4][GROUPED], lower[4][GROUPED];
+        for (int64_t j = 0; j < 4; j++)
+            grey_sums(a, i + (j < n ? j : n - 1), src, upper[j], lower[j]);
         for (int g = 0; g < GROUPED; g++) {
-            const vi all = vb_hadd(vb_hadd(sum[0][g], sum[1][g]), vb_hadd(sum[2][g], sum[3][g]));
-            int32_t part[VF];
-            vi_store(part, all);
-            for (int r = 0; r < VB; r++)
-                for (int64_t j = 0; j < n; j++)
-                    dst[g * VB + r][i + j] = round_sum(part[4 * r + j] + (1 << (bits[j] - 1)), bits[j]);
+            const vi up = vb_hadd(vb_hadd(upper[0][g], upper[1][g]), vb_hadd(upper[2][g], upper[3][g]));
+            const vi down = vb_hadd(vb_hadd(lower[0][g], lower[1][g]), vb_hadd(lower[2][g], lower[3][g]));
+            const vi sum = finish(up, down);
+            put(dst, i, g, vb_narrow(sum, sum, sum, sum), (int)n, a->count - i >= 16);
         }
     }
 }
@@ -190,67 +208,70 @@ static void rows(const fv_resize_axis *a, int64_t c, const uint8_t *const src[FV
 
 /* ---- columns ---- */
 
-static void column_plain(int64_t n, int32_t taps, const int16_t *weight, int32_t bits, const uint8_t *src,
+static void column_plain(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src,
                          int64_t stride, uint8_t *dst)
 {
     int32_t sum[BLOCK];
     for (int64_t at = 0; at < n; at += BLOCK) {
         const int64_t m = n - at < BLOCK ? n - at : BLOCK;
         for (int j = 0; j < BLOCK; j++)
-            sum[j] = 1 << (bits - 1);
+            sum[j] = half;
         for (int32_t t = 0; t < taps; t++) {
             const uint8_t *p = src + t * stride + at;
-            const int32_t w = weight[t];
+            const int32_t w = whole_weight(high[t], low[t]);
             for (int64_t j = 0; j < m; j++)
                 sum[j] += w * p[j];
         }
         for (int64_t j = 0; j < m; j++)
-            dst[at + j] = round_sum(sum[j], bits);
+            dst[at + j] = round_sum(sum[j]);
     }
 }
 
 #if VF == 1
 
-static void column(int64_t n, int32_t taps, const int16_t *weight, int32_t bits, const uint8_t *src, int64_t stride,
+static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
                    uint8_t *dst)
 {
-    column_plain(n, taps, weight, bits, src, stride, dst);
+    column_plain(n, taps, high, low, src, stride, dst);
 }
 
 #else
 
-FV_INLINE void column_block(int32_t taps, const int16_t *weight, int32_t bits, const uint8_t *src, int64_t stride,
+FV_INLINE void column_block(int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
                             uint8_t *dst)
 {
-    vi sum[4];
+    vi upper[4], lower[4];
     for (int j = 0; j < 4; j++)
-        sum[j] = vi_set1(1 << (bits - 1));
+        upper[j] = lower[j] = vi_set1(0);
     for (int32_t t = 0; t < taps; t += 2, src += 2 * stride) {
         /* The last weight of an odd number of taps has a zero beside it. */
-        const vb w = vb_pair(weight + t), x = vb_load(src), y = t + 1 < taps ? vb_load(src + stride) : x;
-        const vb lo = vb_zip_lo(x, y), hi = vb_zip_hi(x, y);
-        sum[0] = vi_add(sum[0], vb_madd(vb_zip_lo(lo, vb_zero()), w));
-        sum[1] = vi_add(sum[1], vb_madd(vb_zip_hi(lo, vb_zero()), w));
-        sum[2] = vi_add(sum[2], vb_madd(vb_zip_lo(hi, vb_zero()), w));
-        sum[3] = vi_add(sum[3], vb_madd(vb_zip_hi(hi, vb_zero()), w));
+        const vb h = vb_pair(high + t), l = vb_pair(low + t);
+        const vb x = vb_load(src), y = t + 1 < taps ? vb_load(src + stride) : x;
+        const vb left = vb_zip_lo(x, y), right = vb_zip_hi(x, y);
+        const vb part[4] = {vb_zip_lo(left, vb_zero()), vb_zip_hi(left, vb_zero()), vb_zip_lo(right, vb_zero()),
+                            vb_zip_hi(right, vb_zero())};
+        for (int j = 0; j < 4; j++) {
+            upper[j] = vi_add(upper[j], vb_madd(part[j], h));
+            lower[j] = vi_add(lower[j], vb_madd(part[j], l));
+        }
     }
     for (int j = 0; j < 4; j++)
-        sum[j] = vi_sar(sum[j], bits);
-    vb_store(dst, vb_narrow(sum[0], sum[1], sum[2], sum[3]));
+        upper[j] = finish(upper[j], lower[j]);
+    vb_store(dst, vb_narrow(upper[0], upper[1], upper[2], upper[3]));
 }
 
-static void column(int64_t n, int32_t taps, const int16_t *weight, int32_t bits, const uint8_t *src, int64_t stride,
+static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
                    uint8_t *dst)
 {
     const int64_t block = 16 * VB;
     if (n < block) {
-        column_plain(n, taps, weight, bits, src, stride, dst);
+        column_plain(n, taps, high, low, src, stride, dst);
         return;
     }
     /* The last block may lie over the one before: it writes the same bytes again. */
     for (int64_t at = 0; at < n; at += block) {
         const int64_t from = at + block <= n ? at : n - block;
-        column_block(taps, weight, bits, src + from, stride, dst + from);
+        column_block(taps, high, low, src + from, stride, dst + from);
     }
 }
 
