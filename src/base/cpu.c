@@ -89,9 +89,9 @@ static void detect_isa(fv_cpu *cpu)
     uint64_t states = enabled_states();
     if ((states & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return;
-    const uint32_t avx2 = 1u << 5, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
+    const uint32_t avx2 = 1u << 5 | 1u << 8 /* BMI2 */, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
     const uint32_t want512 = f | dq | bw | vl;
-    cpu->has[FV_ISA_AVX2] = b & avx2;
+    cpu->has[FV_ISA_AVX2] = (b & avx2) == avx2;
     cpu->has[FV_ISA_AVX512] = cpu->has[FV_ISA_AVX2] && (states & 0xE0) == 0xE0 && (b & want512) == want512;
 }
 

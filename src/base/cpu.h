@@ -10,7 +10,7 @@
 typedef enum fv_isa {
     FV_ISA_SCALAR = 0,
     FV_ISA_NEON,
-    FV_ISA_AVX2,   /* AVX2 + FMA + F16C */
+    FV_ISA_AVX2,   /* AVX2 + FMA + F16C + BMI2 */
     FV_ISA_AVX512, /* F, VL, BW, DQ */
     FV_ISA_COUNT
 } fv_isa;

@@ -47,9 +47,10 @@ typedef struct fv_image_error {
 /*
  * A caller that needs only a part of the image, or needs it smaller, says so here: once the size is known (upright,
  * as fv_image will have it) `choose` names the box [y0, y1) x [x0, x1) that it will use and the size h x w that it
- * will resize the box to. The decoder may then give just that part, and at 1/2, 1/4 or 1/8 of the size where the
- * resized result stays within one grey level; what it gave is told in the other members. A decoder that gives
- * everything leaves them as they were set: y = x = 0, step = 1.
+ * will resize the box to. The decoder may then give just that part, whose pixels are those of the whole image; and,
+ * with options.fast only, the whole at 1/2, 1/4 or 1/8 of the size. What it gave is told in the other members. A
+ * decoder that gives everything leaves them as they were set: y = x = 0, step = 1. Whether a file is found to be
+ * damaged does not depend on the box.
  */
 typedef struct fv_image_request {
     void (*choose)(struct fv_image_request *request, int64_t h, int64_t w);
@@ -57,9 +58,6 @@ typedef struct fv_image_request {
     int64_t h, w;
     int64_t full_h, full_w; /* size of the whole image */
     double y, x, step;      /* the decoded image's top left corner in the whole image, and pixels per decoded pixel */
-    /* The caller has had this very file decoded before without a complaint. Otherwise a decoder looks through all of
-     * it, so that whether a file is damaged never depends on the box. */
-    bool verified;
 } fv_image_request;
 
 /* One decoding: what goes in and what comes out. `image` and `notes` are zeroed, `error` is set on failure only. */
@@ -109,6 +107,21 @@ fv_status fv_image_check_finite(fv_image_job *job);
 /* Remembers a decoder's warning: the first one's text is kept. */
 void fv_image_warn(fv_image_job *job, const char *text);
 
+/* Rows [y0, y1) and columns [x0, x1) as the file stores them. */
+typedef struct fv_image_part {
+    int64_t y0, x0, y1, x1;
+} fv_image_part;
+/* For decoders that can give a part: with the size h x w as stored and job->orientation known, has the request choose
+ * (at most once per decoding) and returns the smallest part that holds the box; without a request the whole. */
+fv_image_part fv_image_ask(fv_image_job *job, int64_t h, int64_t w);
+/* job->image is that part: tells the request, in upright coordinates. */
+void fv_image_gave(fv_image_job *job, int64_t h, int64_t w, const fv_image_part *part);
+
+/* How the stored row and column of an upright pixel (y, x) are found: swapped first, then counted from the end. */
+typedef struct fv_orientation {
+    bool swap, flip_row, flip_col;
+} fv_orientation;
+fv_orientation fv_orientation_get(int orientation);
 /* Orientation (1 to 8) in a TIFF structure as EXIF has it ("II*\0..." or "MM\0*..."); 1 when absent or malformed. */
 int fv_exif_orientation(const uint8_t *data, size_t size);
 /* Turns the image so that its first row is the top and its first column the left side. */

@@ -33,18 +33,21 @@ int fv_exif_orientation(const uint8_t *data, size_t size)
     return 1;
 }
 
-fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation)
+fv_orientation fv_orientation_get(int orientation)
 {
-    /* Stored row and column of the upright pixel (y, x): swapped first, then mirrored. */
-    static const struct {
-        bool swap, flip_row, flip_col;
-    } how[9] = {
+    static const fv_orientation how[9] = {
         [2] = {false, false, true}, [3] = {false, true, true}, [4] = {false, true, false}, [5] = {true, false, false},
         [6] = {true, true, false},  [7] = {true, true, true},  [8] = {true, false, true}};
+    return how[orientation < 1 || orientation > 8 ? 1 : orientation];
+}
+
+fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation)
+{
     if (orientation < 2 || orientation > 8)
         return FV_OK;
     const int64_t sh = image->h, sw = image->w, c = image->c * (int64_t)fv_depth_bytes(image->depth);
-    const bool swap = how[orientation].swap;
+    const fv_orientation how = fv_orientation_get(orientation);
+    const bool swap = how.swap;
     const int64_t h = swap ? sw : sh, w = swap ? sh : sw;
     uint8_t *data = fv_malloc(ctx, (size_t)(h * w * c));
     if (!data)
@@ -53,8 +56,8 @@ fv_status fv_image_orient(fv_ctx *ctx, fv_image *image, int orientation)
     for (int64_t y = 0; y < h; y++) {
         for (int64_t x = 0; x < w; x++, dst += c) {
             int64_t row = swap ? x : y, col = swap ? y : x;
-            row = how[orientation].flip_row ? sh - 1 - row : row;
-            col = how[orientation].flip_col ? sw - 1 - col : col;
+            row = how.flip_row ? sh - 1 - row : row;
+            col = how.flip_col ? sw - 1 - col : col;
             const uint8_t *src = image->data + (row * sw + col) * c;
             for (int64_t k = 0; k < c; k++)
                 dst[k] = src[k];

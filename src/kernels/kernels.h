@@ -18,7 +18,8 @@
     X(softmax, isa)                                                                                                    \
     X(reduce, isa)                                                                                                     \
     X(optim, isa)                                                                                                      \
-    X(image, isa)
+    X(image, isa)                                                                                                      \
+    X(jpeg, isa)
 
 #define FV_KERNEL_TYPE(family, isa) typedef struct fv_##family##_kernels fv_##family##_kernels;
 FV_KERNEL_FAMILIES(FV_KERNEL_TYPE, )

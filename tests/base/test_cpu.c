@@ -229,8 +229,8 @@ static void test_this_machine(void **state)
 #if defined(__x86_64__)
     assert_false(cpu.has[FV_ISA_NEON]);
     /* The compiler's own detection knows no F16C. */
-    assert_int_equal(cpu.has[FV_ISA_AVX2],
-                     __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && kernel_lists("f16c"));
+    assert_int_equal(cpu.has[FV_ISA_AVX2], __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                                               __builtin_cpu_supports("bmi2") && kernel_lists("f16c"));
     assert_int_equal(cpu.has[FV_ISA_AVX512],
                      cpu.has[FV_ISA_AVX2] && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"));

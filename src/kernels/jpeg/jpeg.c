@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/jpeg/jpeg.h"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "kernels/simd/simd.h"
+
+#define FV_INLINE static inline __attribute__((always_inline))
+
+/* Eight columns or rows at once; unsigned, so that what a broken file overflows is defined. */
+typedef uint32_t u8x __attribute__((vector_size(32)));
+typedef int32_t i8x __attribute__((vector_size(32)));
+typedef int16_t h8x __attribute__((vector_size(16)));
+typedef uint16_t g8x __attribute__((vector_size(16)));
+typedef uint8_t b8x __attribute__((vector_size(8)));
+
+enum { CONST_BITS = 13, PASS1_BITS = 2 };
+
+/* cos and sin sums of the LLM flow graph times 2^13. */
+#define C_0_298 2446u
+#define C_0_390 3196u
+#define C_0_541 4433u
+#define C_0_765 6270u
+#define C_0_899 7373u
+#define C_1_175 9633u
+#define C_1_501 12299u
+#define C_1_847 15137u
+#define C_1_961 16069u
+#define C_2_053 16819u
+#define C_2_562 20995u
+#define C_3_072 25172u
+
+/* One pass over v[0..7], lane by lane, rounded and shifted down. */
+FV_INLINE void idct_pass(u8x v[8], const int shift)
+{
+    const u8x half = (u8x){0} + (1u << (shift - 1));
+    /* Even part. */
+    const u8x z1 = (v[2] + v[6]) * C_0_541;
+    const u8x t2 = z1 - v[6] * C_1_847, t3 = z1 + v[2] * C_0_765;
+    const u8x t0 = ((v[0] + v[4]) << CONST_BITS) + half, t1 = ((v[0] - v[4]) << CONST_BITS) + half;
+    const u8x e0 = t0 + t3, e3 = t0 - t3, e1 = t1 + t2, e2 = t1 - t2;
+    /* Odd part. */
+    const u8x z5 = (v[7] + v[3] + v[5] + v[1]) * C_1_175;
+    const u8x a = (v[7] + v[1]) * C_0_899, b = (v[5] + v[3]) * C_2_562;
+    const u8x c = z5 - (v[7] + v[3]) * C_1_961, d = z5 - (v[5] + v[1]) * C_0_390;
+    const u8x o0 = v[7] * C_0_298 - a + c, o1 = v[5] * C_2_053 - b + d;
+    const u8x o2 = v[3] * C_3_072 - b + c, o3 = v[1] * C_1_501 - a + d;
+    v[0] = (u8x)((i8x)(e0 + o3) >> shift);
+    v[7] = (u8x)((i8x)(e0 - o3) >> shift);
+    v[1] = (u8x)((i8x)(e1 + o2) >> shift);
+    v[6] = (u8x)((i8x)(e1 - o2) >> shift);
+    v[2] = (u8x)((i8x)(e2 + o1) >> shift);
+    v[5] = (u8x)((i8x)(e2 - o1) >> shift);
+    v[3] = (u8x)((i8x)(e3 + o0) >> shift);
+    v[4] = (u8x)((i8x)(e3 - o0) >> shift);
+}
+
+/* The same where v[4] to v[7] are zero. */
+FV_INLINE void idct_pass_low(u8x v[8], const int shift)
+{
+    const u8x half = (u8x){0} + (1u << (shift - 1));
+    const u8x t2 = v[2] * C_0_541, t3 = v[2] * (C_0_541 + C_0_765), t0 = (v[0] << CONST_BITS) + half;
+    const u8x e0 = t0 + t3, e3 = t0 - t3, e1 = t0 + t2, e2 = t0 - t2;
+    const u8x o0 = v[1] * (C_1_175 - C_0_899) + v[3] * (C_1_175 - C_1_961);
+    const u8x o1 = v[1] * (C_1_175 - C_0_390) + v[3] * (C_1_175 - C_2_562);
+    const u8x o2 = v[1] * C_1_175 + v[3] * (C_3_072 - C_2_562 + C_1_175 - C_1_961);
+    const u8x o3 = v[1] * (C_1_501 - C_0_899 + C_1_175 - C_0_390) + v[3] * C_1_175;
+    v[0] = (u8x)((i8x)(e0 + o3) >> shift);
+    v[7] = (u8x)((i8x)(e0 - o3) >> shift);
+    v[1] = (u8x)((i8x)(e1 + o2) >> shift);
+    v[6] = (u8x)((i8x)(e1 - o2) >> shift);
+    v[2] = (u8x)((i8x)(e2 + o1) >> shift);
+    v[5] = (u8x)((i8x)(e2 - o1) >> shift);
+    v[3] = (u8x)((i8x)(e3 + o0) >> shift);
+    v[4] = (u8x)((i8x)(e3 - o0) >> shift);
+}
+
+/* Interleaves the lower, or the upper, halves of each 128 bits of a and b by units of 4 or 8 bytes, or takes 128 bits
+ * of each: the three steps of an 8 x 8 transpose. */
+#define LOW4(a, b)  __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HIGH4(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define LOW8(a, b)  __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HIGH8(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define FIRST(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define LAST(a, b)  __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+
+FV_INLINE void transpose(u8x v[8])
+{
+    const u8x a0 = LOW4(v[0], v[1]), a1 = HIGH4(v[0], v[1]), a2 = LOW4(v[2], v[3]), a3 = HIGH4(v[2], v[3]);
+    const u8x a4 = LOW4(v[4], v[5]), a5 = HIGH4(v[4], v[5]), a6 = LOW4(v[6], v[7]), a7 = HIGH4(v[6], v[7]);
+    const u8x b0 = LOW8(a0, a2), b1 = HIGH8(a0, a2), b2 = LOW8(a1, a3), b3 = HIGH8(a1, a3);
+    const u8x b4 = LOW8(a4, a6), b5 = HIGH8(a4, a6), b6 = LOW8(a5, a7), b7 = HIGH8(a5, a7);
+    v[0] = FIRST(b0, b4);
+    v[1] = FIRST(b1, b5);
+    v[2] = FIRST(b2, b6);
+    v[3] = FIRST(b3, b7);
+    v[4] = LAST(b0, b4);
+    v[5] = LAST(b1, b5);
+    v[6] = LAST(b2, b6);
+    v[7] = LAST(b3, b7);
+}
+
+/* Eight columns of eight values, 128 added and cut off to bytes, as rows. */
+#ifdef __AVX2__
+FV_INLINE void store_columns(const u8x v[8], uint8_t *dst, ptrdiff_t stride)
+{
+    const __m256i middle = _mm256_set1_epi16(128);
+    const __m256i order = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9,
+                                           13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m256i pair[4], quad[2];
+    for (int i = 0; i < 4; i++)
+        pair[i] = _mm256_adds_epi16(_mm256_packs_epi32((__m256i)v[2 * i], (__m256i)v[2 * i + 1]), middle);
+    /* Each half: 4 columns of 4 rows -> 4 rows of 4 columns. */
+    for (int i = 0; i < 2; i++)
+        quad[i] = _mm256_shuffle_epi8(_mm256_packus_epi16(pair[2 * i], pair[2 * i + 1]), order);
+    const __m256i even = _mm256_unpacklo_epi32(quad[0], quad[1]), odd = _mm256_unpackhi_epi32(quad[0], quad[1]);
+    const __m128i rows[4] = {_mm256_castsi256_si128(even), _mm256_castsi256_si128(odd),
+                             _mm256_extracti128_si256(even, 1), _mm256_extracti128_si256(odd, 1)};
+    for (int i = 0; i < 4; i++) {
+        _mm_storel_epi64((__m128i *)(dst + 2 * i * stride), rows[i]);
+        _mm_storeh_pd((double *)(dst + (2 * i + 1) * stride), _mm_castsi128_pd(rows[i]));
+    }
+}
+#else
+FV_INLINE void store_columns(const u8x v[8], uint8_t *dst, ptrdiff_t stride)
+{
+    for (int i = 0; i < 8; i++) {
+        const i8x p = (i8x)v[i] + 128;
+        const i8x low = p & ~(p >> 31), over = low > 255;
+        const b8x column = __builtin_convertvector((low & ~over) | (over & 255), b8x);
+        for (int y = 0; y < 8; y++)
+            dst[y * stride + i] = column[y];
+    }
+}
+#endif
+
+FV_INLINE void dequantize(const int16_t *coef, const uint16_t *quant, u8x *v)
+{
+    h8x c;
+    g8x q;
+    memcpy(&c, coef, sizeof c);
+    memcpy(&q, quant, sizeof q);
+    *v = (u8x) __builtin_convertvector(c, i8x) * __builtin_convertvector(q, u8x);
+}
+
+static void idct(const int16_t coef[64], const uint16_t quant[64], int last, uint8_t *dst, ptrdiff_t stride)
+{
+    u8x v[8];
+    if (last < 10) { /* the triangle of rows and columns 0 to 3 */
+        for (int i = 0; i < 4; i++)
+            dequantize(coef + 8 * i, quant + 8 * i, &v[i]);
+        idct_pass_low(v, CONST_BITS - PASS1_BITS);
+        transpose(v);
+        idct_pass_low(v, CONST_BITS + PASS1_BITS + 3);
+    } else {
+        for (int i = 0; i < 8; i++)
+            dequantize(coef + 8 * i, quant + 8 * i, &v[i]);
+        idct_pass(v, CONST_BITS - PASS1_BITS);
+        transpose(v);
+        idct_pass(v, CONST_BITS + PASS1_BITS + 3);
+    }
+    store_columns(v, dst, stride);
+}
+
+FV_INLINE uint8_t cut(int32_t v)
+{
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+#ifdef __AVX2__
+/* (a c0 + b c1 + 2^15) >> 16 of 8 values, as 16 bits; ab are pairs, c0 and c1 constants. */
+FV_INLINE __m128i rotate(__m128i a, __m128i b, int c0, int c1, int round)
+{
+    const __m128i c = _mm_set1_epi32((int)((uint32_t)c1 << 16 | ((uint32_t)c0 & 0xFFFF)));
+    const __m128i half = _mm_set1_epi32(round);
+    const __m128i low = _mm_add_epi32(_mm_madd_epi16(_mm_unpacklo_epi16(a, b), c), half);
+    const __m128i high = _mm_add_epi32(_mm_madd_epi16(_mm_unpackhi_epi16(a, b), c), half);
+    return _mm_packs_epi32(_mm_srai_epi32(low, 16), _mm_srai_epi32(high, 16));
+}
+
+/* 16 pixels; multiples of 65536 in the factors are taken out, as they do not fit 16 bits. */
+FV_INLINE void rgb16(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, uint8_t *dst)
+{
+    const __m128i center = _mm_set1_epi16(128), none = _mm_setzero_si128();
+    __m128i out[3][2];
+    for (int i = 0; i < 2; i++) {
+        const __m128i l = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(y + 8 * i)));
+        const __m128i b = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(cb + 8 * i))), center);
+        const __m128i r = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(cr + 8 * i))), center);
+        out[0][i] = _mm_add_epi16(_mm_add_epi16(l, r), rotate(r, none, 91881 - 65536, 0, 32768));
+        out[1][i] = _mm_sub_epi16(_mm_add_epi16(l, rotate(b, r, -22554, 65536 - 46802, 32768)), r);
+        out[2][i] = _mm_add_epi16(_mm_add_epi16(l, _mm_add_epi16(b, b)), rotate(b, none, 116130 - 131072, 0, 32768));
+    }
+    const __m128i r = _mm_packus_epi16(out[0][0], out[0][1]), g = _mm_packus_epi16(out[1][0], out[1][1]),
+                  b = _mm_packus_epi16(out[2][0], out[2][1]);
+    /* Byte 3 i + k of the result is byte i of plane k. */
+#define PICK(plane, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15)                              \
+    _mm_shuffle_epi8(plane, _mm_setr_epi8(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15))
+    const __m128i first = _mm_or_si128(_mm_or_si128(PICK(r, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5),
+                                                    PICK(g, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1)),
+                                       PICK(b, -1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1));
+    const __m128i second =
+        _mm_or_si128(_mm_or_si128(PICK(r, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1),
+                                  PICK(g, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10)),
+                     PICK(b, -1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1));
+    const __m128i third =
+        _mm_or_si128(_mm_or_si128(PICK(r, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1),
+                                  PICK(g, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1)),
+                     PICK(b, 10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15));
+    _mm_storeu_si128((__m128i *)dst, first);
+    _mm_storeu_si128((__m128i *)(dst + 16), second);
+    _mm_storeu_si128((__m128i *)(dst + 32), third);
+}
+#endif
+
+static void rgb(const uint8_t *restrict y, const uint8_t *restrict cb, const uint8_t *restrict cr, int64_t n,
+                uint8_t *restrict dst)
+{
+    int64_t i = 0;
+#ifdef __AVX2__
+    for (; i + 16 <= n; i += 16)
+        rgb16(y + i, cb + i, cr + i, dst + 3 * i);
+#endif
+    for (; i < n; i++) {
+        const int32_t l = y[i], b = cb[i] - 128, r = cr[i] - 128;
+        dst[3 * i] = cut(l + ((91881 * r + 32768) >> 16));
+        dst[3 * i + 1] = cut(l + ((-22554 * b - 46802 * r + 32768) >> 16));
+        dst[3 * i + 2] = cut(l + ((116130 * b + 32768) >> 16));
+    }
+}
+
+static void up_across(const uint8_t *restrict src, int64_t n, uint8_t *restrict dst)
+{
+    for (int64_t i = 0; i < n; i++) {
+        dst[2 * i] = (uint8_t)((3 * src[i] + src[i - 1] + 1) >> 2);
+        dst[2 * i + 1] = (uint8_t)((3 * src[i] + src[i + 1] + 2) >> 2);
+    }
+}
+
+static void up_both(const uint8_t *restrict near_row, const uint8_t *restrict far_row, int64_t n, uint8_t *restrict dst)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t before = 3 * near_row[i - 1] + far_row[i - 1], here = 3 * near_row[i] + far_row[i],
+                      after = 3 * near_row[i + 1] + far_row[i + 1];
+        dst[2 * i] = (uint8_t)((3 * here + before + 8) >> 4);
+        dst[2 * i + 1] = (uint8_t)((3 * here + after + 7) >> 4);
+    }
+}
+
+extern const fv_jpeg_kernels FV_SYM(fv_jpeg_kernels);
+const fv_jpeg_kernels FV_SYM(fv_jpeg_kernels) = {idct, rgb, up_across, up_both};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kernels of JPEG decoding in integers, the same on every instruction set and the same as libjpeg's defaults: accurate
+ * integer inverse DCT, triangle ("fancy") upsampling, YCbCr to RGB.
+ */
+#ifndef FV_KERNELS_JPEG_H
+#define FV_KERNELS_JPEG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fv_jpeg_kernels {
+    /*
+     * 8 x 8 inverse DCT after Loeffler, Ligtenberg and Moschytz (1989) in 13 fractional bits, with 2 of them kept
+     * between the passes; coefficients in natural order times quant, 128 added, cut off to [0, 255]. 8 rows of 8 bytes.
+     * `last` is the last coefficient in zigzag order that may be other than zero.
+     */
+    void (*idct)(const int16_t coef[64], const uint16_t quant[64], int last, uint8_t *dst, ptrdiff_t stride);
+    /* n pixels of three planes -> 3n bytes, ITU-R 601 in 16 fractional bits. */
+    void (*rgb)(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int64_t n, uint8_t *dst);
+    /*
+     * n samples -> 2n: (3 near + far + 1 or 2) / 4 across. src[-1] and src[n] are read too; at the image's edges they
+     * must repeat their neighbors.
+     */
+    void (*up_across)(const uint8_t *src, int64_t n, uint8_t *dst);
+    /* The same of 3 near + far of two rows: (... + 8 or 7) / 16. */
+    void (*up_both)(const uint8_t *near_row, const uint8_t *far_row, int64_t n, uint8_t *dst);
+};
+
+#endif
