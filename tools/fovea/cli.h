@@ -33,6 +33,7 @@ typedef struct cli {
     const char *augment, *aa, *balance;
     double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;
     int contrast;
+    bool no_prefetch;
     bool nesterov, bias_decay, norm_decay, restore_best, partial, reset_head;
     double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
     int64_t crop_pad, patience, val_interval;

@@ -151,6 +151,8 @@ const option options[] = {
      1024, NULL, "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)"},
     {"workers", NULL, 0, INT, AT(workers), V_TRAIN | V_EVAL, "N", "0", -1, 256, NULL,
      "decoding threads; 0: as --threads, -1: none"},
+    {"no-prefetch", NULL, 0, FLAG, AT(no_prefetch), V_TRAIN, NULL, NULL, 0, 0, NULL,
+     "decode between steps instead of beside them: shows what the data cost"},
     {"io-timeout", NULL, 0, REAL, AT(io_timeout), V_TRAIN, "S", "30", ABOVE_ZERO, 1e6, NULL,
      "seconds after which a file that does not answer is named and left out"},
     {"memory", NULL, 0, BYTES, AT(memory), V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR, "SIZE", NULL, 1 << 20,

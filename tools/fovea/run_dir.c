@@ -117,6 +117,12 @@ fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *option
     fv_zoo_options o = *options;
     fv_load_report *report = NULL;
     fv_model *fresh = NULL;
+    if (!o.img_size[0] && !o.channels && !option_given("drop") && !option_given("init")) {
+        FV_TRY(fv_model_reset_head(*model, o.classes, (uint64_t)c->seed));
+        note("--reset-head: new output layer for %lld classes", (long long)o.classes);
+        return FV_OK;
+    }
+    /* Other sizes, channels, dropout or initialization: the architecture is built anew. */
     if (!o.img_size[0]) {
         o.img_size[0] = pipeline.h;
         o.img_size[1] = pipeline.w;

@@ -256,7 +256,10 @@ static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
             FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
         *bytes += more;
     }
-    const fv_loader_options o = {.batch_size = batch, .shuffle = true, .workers = (int)j->c->workers};
+    if (j->c->opt == FV_ADAM || j->c->opt == FV_ADAMW) /* two numbers per parameter; one is counted above */
+        *bytes += fv_model_parameters(j->model) * (int64_t)sizeof(float);
+    const fv_loader_options o = {
+        .batch_size = batch, .shuffle = true, .workers = j->c->no_prefetch ? -1 : (int)j->c->workers};
     *bytes += fv_loader_memory(j->train, fv_model_pipeline(j->model), &o);
     if (j->val)
         *bytes += fv_loader_memory(j->val, fv_model_pipeline(j->model), &o);
@@ -379,7 +382,7 @@ static fv_fit_options fit_options(job *j)
                             .augment = j->augment,
                             .balance = j->balance,
                             .balance_power = j->balance_power,
-                            .workers = (int)c->workers,
+                            .workers = c->no_prefetch ? -1 : (int)c->workers,
                             .stuck_after = c->io_timeout,
                             .validation = j->val,
                             .monitor = c->monitor,

@@ -208,6 +208,11 @@ row_20_classes_of_the_model() {
     code 0 photo_run --model "$model" --reset-head
     says "--reset-head: new output layer for 2 classes"
     code 0 "$FOVEA" eval --data data --model runs/train/exp/weights/best.safetensors
+    # A network from an architecture file knows its head too.
+    printf 'input: [16, 16, 1]\nlayers:\n  - conv2d: {filters: 4, kernel: 3, activation: relu}\n  - global_avg_pool\n  - flatten\n  - dense: 10\n' >net.yaml
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --epochs 1 --batch-size 8 --experiment own
+    code 0 photo_run --model runs/train/own/weights/last.safetensors --reset-head
+    says "--reset-head: new output layer for 2 classes"
 }
 
 row_23_odd_names() {
