@@ -189,6 +189,36 @@ FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
 /** Seconds that fv_loader_next has waited since fv_loader_start, and files quarantined so far. */
 FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *quarantined);
 
+/* ---- packing ---- */
+
+/** How a data set is packed. */
+typedef struct fv_pack_options {
+    bool shards;         /* WebDataset tar shards in a folder; else one packed file */
+    bool raw;            /* pixels; else image files as they are, where the data set has files */
+    int64_t h, w;        /* raw: every image is brought to that size; 0: as it is */
+    bool crop;           /* the short side is scaled to cover h x w and the middle kept; else stretched */
+    int64_t shard_bytes; /* a shard is ended once it is that long; 0: 1e9 */
+} fv_pack_options;
+
+typedef struct fv_pack_report {
+    int64_t samples[3]; /* train, val, test */
+    int64_t left_out;   /* that cannot be read */
+    int64_t bytes, files;
+} fv_pack_report;
+
+typedef struct fv_packer fv_packer;
+/** Opens all splits of the data at path (options->split is not looked at; with val_split a val split is held out).
+ * `*packer` is the caller's. Fails as fv_dataset_open does. */
+FV_API fv_status fv_packer_create(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
+                                  const fv_pack_options *pack, fv_packer **packer);
+FV_API void fv_packer_destroy(fv_packer **packer);
+/** How many samples, and how many bytes the output will have; *exact: not estimated from some of the samples. */
+FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes, bool *exact);
+/** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, each atomically, and
+ * classes.txt. Samples that cannot be read are left out, logged and counted. NO_SPACE before anything is written when
+ * the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already. */
+FV_API fv_status fv_packer_write(fv_packer *packer, const char *output, fv_pack_report *report);
+
 /* ---- making and checking ---- */
 
 /** Draws distorted stroke digits, 28 x 28, as four IDX files in `dir` (train-images-idx3-ubyte, ...). Pure function of

@@ -47,18 +47,6 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
                notes->warning);
 }
 
-/* An image that is there already, whole. */
-static void answer_whole(fv_image_request *request, const fv_image *image)
-{
-    if (!request)
-        return;
-    request->full_h = image->h;
-    request->full_w = image->w;
-    request->y = request->x = 0.0;
-    request->step = 1.0;
-    request->choose(request, image->h, image->w);
-}
-
 fv_status fv_dataset_view(fv_dataset *d, int64_t i, fv_image *image, bool *viewed, fv_image_error *error)
 {
     fv_source *source = d->source;
@@ -100,7 +88,7 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
     if (viewed) {
         *notes = own;
         FV_TRY(copy_image(d->ctx, &there, image, error));
-        answer_whole(request, image);
+        fv_image_answer_whole(request, image);
         return FV_OK;
     }
     fv_status status =

@@ -33,6 +33,7 @@ typedef enum fv_image_fault {
     FV_FAULT_LAYOUT = 24,
     FV_FAULT_VANISHED = 32,
     FV_FAULT_ONE_CLASS = 34,
+    FV_FAULT_PACK = 35,
     FV_FAULT_STALLED = 37,
 } fv_image_fault;
 

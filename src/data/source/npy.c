@@ -250,13 +250,8 @@ static fv_status npy_image(fv_source *base, int64_t i, const fv_decode_options *
     fv_free(base->ctx, turned);
     if (status != FV_OK)
         fv_image_free(base->ctx, image);
-    else if (request) {
-        request->full_h = image->h;
-        request->full_w = image->w;
-        request->y = request->x = 0.0;
-        request->step = 1.0;
-        request->choose(request, image->h, image->w);
-    }
+    else
+        fv_image_answer_whole(request, image);
     return status;
 }
 

@@ -114,6 +114,17 @@ uint64_t fv_text_key(const char *text)
     return key ? key : 1;
 }
 
+void fv_image_answer_whole(fv_image_request *request, const fv_image *image)
+{
+    if (!request)
+        return;
+    request->full_h = image->h;
+    request->full_w = image->w;
+    request->y = request->x = 0.0;
+    request->step = 1.0;
+    request->choose(request, image->h, image->w);
+}
+
 fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault fault, int64_t byte,
                          const char *format, ...)
 {

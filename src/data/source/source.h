@@ -102,6 +102,8 @@ char *fv_names_text(fv_ctx *ctx, const fv_names *names);
 
 /* A sample's identity from its name: 64 bits of SHA-256. Never 0. */
 uint64_t fv_text_key(const char *text);
+/* Answers a request (may be NULL) with an image that is there already, whole. */
+void fv_image_answer_whole(fv_image_request *request, const fv_image *image);
 /* A regular file's bytes, for `read`; at most 1 GiB. */
 fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, uint8_t **data, int64_t *size,
                               fv_image_error *error);

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packed file (data/pack/format.h), mapped: pixels are used where they lie, each record checked when first used. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/file.h"
+#include "data/pack/format.h"
+
+/* What is known of a record. */
+enum { UNKNOWN, GOOD, BAD };
+
+/* An open file, its outer parts checked. */
+typedef struct pack_file {
+    fv_mapping map;
+    const uint8_t *index, *names, *classes, *targets;
+    int64_t count, index_at, names_size, classes_size, n_classes;
+    int64_t split_first[FV_SPLIT_COUNT + 1];
+    fv_label_kind kind;
+    uint32_t flags;
+    int64_t h, w, c;
+    fv_depth depth;
+} pack_file;
+
+typedef struct pack_source {
+    fv_source base;
+    pack_file file;
+    int64_t first; /* record of sample 0 */
+    _Atomic uint8_t *known;
+} pack_source;
+
+/* ---- opening ---- */
+
+static fv_status fail_cut(fv_ctx *ctx, const char *path, int64_t size)
+{
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_DATA_TRUNCATED,
+                                "%s: truncated at byte %lld: the end of a packed file is not there", path,
+                                (long long)size),
+                        "copy the file again, or pack the data again");
+}
+
+static fv_status check_header(fv_ctx *ctx, const char *path, pack_file *f)
+{
+    const uint8_t *p = f->map.data;
+    const int64_t size = f->map.size;
+    if (size < 12 || memcmp(p, FV_PACK_MAGIC, 8) != 0)
+        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte 0: no packed file: its first bytes are others", path);
+    const uint32_t version = (uint32_t)fv_pack_get(p + FV_PACK_H_VERSION, 4);
+    if (version != FV_PACK_VERSION)
+        return fv_fail_hint(ctx,
+                            fv_fail(ctx, FV_ERR_DATA_FORMAT,
+                                    "%s: byte 8: a packed file of version %u, this program reads version %u", path,
+                                    version, FV_PACK_VERSION),
+                            "pack the data again with this program, or use the one that wrote it");
+    if (size < FV_PACK_HEADER + FV_PACK_FOOTER)
+        return fail_cut(ctx, path, size);
+    if (fv_pack_get(p + FV_PACK_H_CRC, 4) != fv_crc32c(p, FV_PACK_H_CRC))
+        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte 0: the header's checksum is wrong", path);
+    return FV_OK;
+}
+
+static fv_status fail_tables(fv_ctx *ctx, const char *path, int64_t byte, const char *what)
+{
+    return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte %lld: %s", path, (long long)byte, what);
+}
+
+static fv_status check_footer(fv_ctx *ctx, const char *path, pack_file *f)
+{
+    const int64_t size = f->map.size, at = size - FV_PACK_FOOTER;
+    const uint8_t *p = f->map.data + at;
+    if (memcmp(p, FV_PACK_END, 8) != 0 || (int64_t)fv_pack_get(p + FV_PACK_F_FILE_SIZE, 8) != size)
+        return fail_cut(ctx, path, size);
+    if (fv_pack_get(p + FV_PACK_F_CRC, 4) != fv_crc32c(p, FV_PACK_F_CRC))
+        return fail_tables(ctx, path, at, "the footer's checksum is wrong");
+    const uint64_t count = fv_pack_get(p + FV_PACK_F_COUNT, 8), index = fv_pack_get(p + FV_PACK_F_INDEX, 8),
+                   names = fv_pack_get(p + FV_PACK_F_NAMES, 8), classes = fv_pack_get(p + FV_PACK_F_CLASSES, 8),
+                   targets = fv_pack_get(p + FV_PACK_F_TARGETS, 8);
+    f->n_classes = (int64_t)fv_pack_get(p + FV_PACK_F_N_CLASSES, 4);
+    f->kind = (fv_label_kind)fv_pack_get(p + FV_PACK_F_KIND, 4);
+    const uint64_t numbers = f->kind == FV_LABEL_CLASS ? 0 : count * (uint64_t)f->n_classes;
+    if (count < 1 || count > (uint64_t)size / FV_PACK_ENTRY || index < (uint64_t)FV_PACK_HEADER || index > names ||
+        names - index != count * FV_PACK_ENTRY || names > classes || classes > targets || targets > (uint64_t)at ||
+        (uint64_t)at - targets != numbers * 4 || f->kind >= FV_LABEL_COUNT || f->n_classes < 1)
+        return fail_tables(ctx, path, at, "the footer contradicts itself");
+    if (fv_pack_get(p + FV_PACK_F_TABLES_CRC, 4) != fv_crc32c(f->map.data + index, (size_t)((uint64_t)at - index)))
+        return fail_tables(ctx, path, (int64_t)index, "the checksum of the tables is wrong");
+    f->flags = (uint32_t)fv_pack_get(p + FV_PACK_F_FLAGS, 4);
+    f->h = (int64_t)fv_pack_get(p + FV_PACK_F_H, 4);
+    f->w = (int64_t)fv_pack_get(p + FV_PACK_F_W, 4);
+    f->c = (int64_t)fv_pack_get(p + FV_PACK_F_C, 4);
+    f->depth = (fv_depth)fv_pack_get(p + FV_PACK_F_DEPTH, 4);
+    f->count = (int64_t)count;
+    f->index_at = (int64_t)index;
+    f->index = f->map.data + index;
+    f->names = f->map.data + names;
+    f->names_size = (int64_t)(classes - names);
+    f->classes = f->map.data + classes;
+    f->classes_size = (int64_t)(targets - classes);
+    f->targets = f->map.data + targets;
+    for (int s = 0; s < FV_SPLIT_COUNT; s++) {
+        const uint64_t n = fv_pack_get(p + FV_PACK_F_SPLITS + 8 * s, 8);
+        if (n > count)
+            return fail_tables(ctx, path, at, "more records in a split than in all");
+        f->split_first[s + 1] = f->split_first[s] + (int64_t)n;
+    }
+    return f->split_first[FV_SPLIT_COUNT] == f->count ? FV_OK
+                                                      : fail_tables(ctx, path, at, "the splits are not all records");
+}
+
+static const uint8_t *entry_of(const pack_file *f, int64_t record)
+{
+    return f->index + record * FV_PACK_ENTRY;
+}
+
+/* Every entry speaks of bytes that are there, so that nothing needs to be checked later. */
+static fv_status check_entries(fv_ctx *ctx, const char *path, const pack_file *f)
+{
+    if (f->names_size < 1 || f->names[f->names_size - 1] != 0)
+        return fail_tables(ctx, path, f->index_at, "the names do not end");
+    for (int64_t i = 0; i < f->count; i++) {
+        const uint8_t *e = entry_of(f, i);
+        const uint64_t offset = fv_pack_get(e + FV_PACK_E_OFFSET, 8), size = fv_pack_get(e + FV_PACK_E_SIZE, 8);
+        const int64_t h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4), w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
+                      c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2);
+        const int kind = e[FV_PACK_E_KIND], depth = e[FV_PACK_E_DEPTH];
+        int64_t bytes = 0;
+        bool good = offset >= (uint64_t)FV_PACK_HEADER && offset <= (uint64_t)f->index_at &&
+                    size <= (uint64_t)f->index_at - offset && kind <= FV_PACK_FILE &&
+                    fv_pack_get(e + FV_PACK_E_LABEL, 4) < (uint64_t)f->n_classes &&
+                    fv_pack_get(e + FV_PACK_E_NAME, 8) < (uint64_t)f->names_size;
+        if (good && kind == FV_PACK_PIXELS)
+            good = h > 0 && w > 0 && c > 0 && depth < FV_DEPTH_COUNT && fv_size_mul(h, w, &bytes) &&
+                   fv_size_mul(bytes, c * (int64_t)fv_depth_bytes((fv_depth)depth), &bytes) &&
+                   (uint64_t)bytes == size && offset % fv_depth_bytes((fv_depth)depth) == 0;
+        if (good && (f->flags & FV_PACK_UNIFORM))
+            good = kind == FV_PACK_PIXELS && h == f->h && w == f->w && c == f->c && depth == (int)f->depth;
+        if (!good)
+            return fail_tables(ctx, path, f->index_at + i * FV_PACK_ENTRY,
+                               "an entry of the index contradicts the file");
+    }
+    return FV_OK;
+}
+
+static fv_status open_file(fv_ctx *ctx, const char *path, pack_file *f)
+{
+    *f = (pack_file){0};
+    FV_TRY(fv_file_map(ctx, path, &f->map));
+    fv_status status = check_header(ctx, path, f);
+    if (status == FV_OK)
+        status = check_footer(ctx, path, f);
+    if (status != FV_OK)
+        fv_file_unmap(&f->map);
+    return status;
+}
+
+static fv_status pack_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+{
+    (void)ctx;
+    *yes = place->is_file && place->head_size >= 8 && memcmp(place->head, FV_PACK_MAGIC, 8) == 0;
+    return FV_OK;
+}
+
+static fv_status pack_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
+{
+    pack_file f;
+    FV_TRY(open_file(ctx, path, &f));
+    *has = f.split_first[split + 1] > f.split_first[split];
+    fv_file_unmap(&f.map);
+    return FV_OK;
+}
+
+/* ---- samples ---- */
+
+static void pack_destroy(fv_source *base)
+{
+    pack_source *s = (pack_source *)base;
+    fv_file_unmap(&s->file.map);
+    fv_free(base->ctx, (void *)s->known);
+    fv_free(base->ctx, base->labels);
+    fv_free(base->ctx, base->targets);
+    fv_free(base->ctx, base->weights);
+    fv_free(base->ctx, base->groups);
+}
+
+static const uint8_t *entry(const fv_source *base, int64_t i)
+{
+    const pack_source *s = (const pack_source *)base;
+    return entry_of(&s->file, s->first + i);
+}
+
+static void pack_name(const fv_source *base, int64_t i, char *text, size_t size)
+{
+    const pack_source *s = (const pack_source *)base;
+    snprintf(text, size, "%s", (const char *)s->file.names + fv_pack_get(entry(base, i) + FV_PACK_E_NAME, 8));
+}
+
+static uint64_t pack_key(const fv_source *base, int64_t i)
+{
+    return fv_pack_get(entry(base, i) + FV_PACK_E_KEY, 8);
+}
+
+static int64_t pack_bytes(const fv_source *base, int64_t i)
+{
+    return (int64_t)fv_pack_get(entry(base, i) + FV_PACK_E_SIZE, 8);
+}
+
+/* Checks a record's sum the first time; its bytes. */
+static fv_status record_of(pack_source *s, int64_t i, const uint8_t **data, int64_t *size, fv_image_error *error)
+{
+    const uint8_t *e = entry(&s->base, i);
+    const int64_t offset = (int64_t)fv_pack_get(e + FV_PACK_E_OFFSET, 8);
+    *data = s->file.map.data + offset;
+    *size = (int64_t)fv_pack_get(e + FV_PACK_E_SIZE, 8);
+    uint8_t known = atomic_load_explicit(&s->known[i], memory_order_relaxed);
+    if (known == UNKNOWN) {
+        known = fv_crc32c(*data, (size_t)*size) == fv_pack_get(e + FV_PACK_E_CRC, 4) ? GOOD : BAD;
+        atomic_store_explicit(&s->known[i], known, memory_order_relaxed);
+    }
+    return known == GOOD ? FV_OK
+                         : fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_PACK, offset,
+                                          "record %lld at byte %lld of the packed file: its checksum is wrong",
+                                          (long long)(s->first + i), (long long)offset);
+}
+
+static fv_status pack_view(fv_source *base, int64_t i, fv_image *image, fv_image_error *error)
+{
+    pack_source *s = (pack_source *)base;
+    const uint8_t *e = entry(base, i), *data = NULL;
+    int64_t size = 0;
+    *image = (fv_image){0};
+    FV_TRY(record_of(s, i, &data, &size, error));
+    *image = (fv_image){.data = (uint8_t *)data, /* not written to */
+                        .h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4),
+                        .w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
+                        .c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2),
+                        .depth = (fv_depth)e[FV_PACK_E_DEPTH]};
+    return FV_OK;
+}
+
+/* Pixels among files: copied. */
+static fv_status copy_pixels(fv_source *base, int64_t i, fv_image_request *request, fv_image *image,
+                             fv_decode_notes *notes, fv_image_error *error)
+{
+    fv_image view;
+    FV_TRY(pack_view(base, i, &view, error));
+    const size_t size = (size_t)pack_bytes(base, i);
+    *notes = (fv_decode_notes){.bad_byte = -1};
+    *image = view;
+    image->data = fv_malloc(base->ctx, size);
+    if (!image->data) {
+        *image = (fv_image){0};
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    }
+    memcpy(image->data, view.data, size);
+    fv_image_answer_whole(request, image);
+    return FV_OK;
+}
+
+static fv_status pack_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
+                            fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    const uint8_t *data = NULL;
+    int64_t size = 0;
+    *image = (fv_image){0};
+    if (entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS)
+        return copy_pixels(base, i, request, image, notes, error);
+    FV_TRY(record_of((pack_source *)base, i, &data, &size, error));
+    return fv_image_decode_quiet(base->ctx, data, (size_t)size, options, request, image, notes, error);
+}
+
+static fv_status pack_read(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
+{
+    const uint8_t *bytes = NULL;
+    *data = NULL;
+    *size = 0;
+    if (entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS)
+        return fv_sample_fail(error, FV_ERR_UNSUPPORTED, FV_FAULT_NONE, -1, "pixels, not an image file");
+    FV_TRY(record_of((pack_source *)base, i, &bytes, size, error));
+    *data = fv_malloc(base->ctx, (size_t)*size + 1);
+    if (!*data)
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for a record");
+    memcpy(*data, bytes, (size_t)*size);
+    return FV_OK;
+}
+
+static const fv_source_ops pixel_ops = {
+    .destroy = pack_destroy, .name = pack_name, .key = pack_key, .bytes = pack_bytes, .view = pack_view};
+static const fv_source_ops file_ops = {.destroy = pack_destroy,
+                                       .name = pack_name,
+                                       .key = pack_key,
+                                       .bytes = pack_bytes,
+                                       .image = pack_image,
+                                       .read = pack_read};
+
+/* ---- the source ---- */
+
+static fv_status load_classes(pack_source *s, const char *path)
+{
+    const pack_file *f = &s->file;
+    fv_source *base = &s->base;
+    const char **names = f->n_classes <= f->classes_size
+                             ? fv_arena_alloc(base->arena, (size_t)(f->n_classes + 1) * sizeof *names)
+                             : NULL;
+    int64_t at = 0;
+    if (f->n_classes > f->classes_size || f->classes[f->classes_size - 1] != 0)
+        return fail_tables(base->ctx, path, f->index_at, "the class names do not end");
+    if (!names)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; k < f->n_classes; k++) {
+        if (at >= f->classes_size)
+            return fail_tables(base->ctx, path, f->index_at, "fewer class names than classes");
+        names[k] = (const char *)f->classes + at;
+        at += (int64_t)strlen(names[k]) + 1;
+    }
+    base->classes = base->train = (fv_names){names, f->n_classes};
+    return FV_OK;
+}
+
+static fv_status load_labels(pack_source *s)
+{
+    const pack_file *f = &s->file;
+    fv_source *base = &s->base;
+    fv_ctx *ctx = base->ctx;
+    const size_t n = (size_t)base->count;
+    const int64_t numbers = f->kind == FV_LABEL_CLASS ? 0 : base->count * f->n_classes; /* are in the file */
+    s->known = fv_calloc(ctx, n, sizeof *s->known);
+    base->labels = fv_malloc(ctx, n * sizeof *base->labels);
+    base->targets = numbers ? fv_malloc(ctx, (size_t)numbers * sizeof *base->targets) : NULL;
+    base->weights = f->flags & FV_PACK_WEIGHTS ? fv_malloc(ctx, n * sizeof *base->weights) : NULL;
+    base->groups = f->flags & FV_PACK_GROUPS ? fv_malloc(ctx, n * sizeof *base->groups) : NULL;
+    if (!s->known || !base->labels || (numbers && !base->targets) || (f->flags & FV_PACK_WEIGHTS && !base->weights) ||
+        (f->flags & FV_PACK_GROUPS && !base->groups))
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < base->count; i++) {
+        const uint8_t *e = entry(base, i);
+        base->labels[i] = (int32_t)fv_pack_get(e + FV_PACK_E_LABEL, 4);
+        if (base->weights)
+            base->weights[i] = fv_pack_float(e + FV_PACK_E_WEIGHT);
+        if (base->groups)
+            base->groups[i] = fv_pack_get(e + FV_PACK_E_GROUP, 8);
+    }
+    for (int64_t k = 0; k < numbers; k++)
+        base->targets[k] = fv_pack_float(f->targets + (s->first * f->n_classes + k) * 4);
+    return FV_OK;
+}
+
+static fv_status check_numbers(const pack_source *s, const char *path)
+{
+    const fv_source *base = &s->base;
+    bool good = true;
+    for (int64_t k = 0; base->targets && k < base->count * base->classes.count; k++)
+        good = good && isfinite(base->targets[k]);
+    for (int64_t i = 0; base->weights && i < base->count; i++)
+        good = good && base->weights[i] >= 0.0f && isfinite(base->weights[i]);
+    return good ? FV_OK : fail_tables(base->ctx, path, s->file.index_at, "a weight or target is no finite number");
+}
+
+static fv_status fill(pack_source *s, const char *path, fv_split split)
+{
+    fv_source *base = &s->base;
+    pack_file *f = &s->file;
+    FV_TRY(open_file(base->ctx, path, f));
+    FV_TRY(check_entries(base->ctx, path, f));
+    s->first = f->split_first[split];
+    base->count = f->split_first[split + 1] - s->first;
+    if (base->count == 0)
+        return fv_fail(base->ctx, FV_ERR_NOT_FOUND, "%s: no records of split '%s'", path, fv_split_name(split));
+    base->kind = f->kind;
+    bool pixels = true;
+    for (int64_t i = 0; i < base->count; i++)
+        pixels = pixels && entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS;
+    base->ops = pixels ? &pixel_ops : &file_ops;
+    base->c = f->flags & FV_PACK_UNIFORM ? f->c : 3;
+    if (f->flags & FV_PACK_UNIFORM) {
+        base->h = f->h;
+        base->w = f->w;
+    }
+    FV_TRY(load_classes(s, path));
+    FV_TRY(load_labels(s));
+    return check_numbers(s, path);
+}
+
+static fv_status pack_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
+                           fv_source **source)
+{
+    (void)options;
+    pack_source *s = (pack_source *)fv_source_new(ctx, sizeof *s, &file_ops);
+    if (!s)
+        return FV_ERR_NO_MEMORY;
+    const fv_status status = fill(s, path, split);
+    if (status != FV_OK) {
+        fv_source_destroy((fv_source **)&s);
+        return status;
+    }
+    *source = &s->base;
+    return FV_OK;
+}
+
+const fv_source_type fv_source_pack = {
+    .name = "pack", .probe = pack_probe, .has_split = pack_has_split, .open = pack_open};
