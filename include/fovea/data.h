@@ -189,6 +189,22 @@ FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
 /** Seconds that fv_loader_next has waited since fv_loader_start, and files quarantined so far. */
 FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *quarantined);
 
+/* ---- dividing ---- */
+
+typedef struct fv_split_report {
+    int64_t samples[3];   /* train, val, test */
+    int64_t same_content; /* files with the content of another one, put on its side */
+} fv_split_report;
+/**
+ * Divides the train split of a data set of files (folders or a manifest) and writes it, with the splits that there are,
+ * as a manifest with a split column; paths are relative to the manifest's folder. About a share `val` and `test` of
+ * each class, by options->seed; samples of one group and files with the same content stay on one side; files added to
+ * other classes change nothing. DATA when a class has too few samples, CONFLICT when a split asked for is there,
+ * UNSUPPORTED when samples are no files, VALUE. Nothing but `output` is written.
+ */
+FV_API fv_status fv_dataset_split(fv_ctx *ctx, const char *path, const fv_dataset_options *options, double val,
+                                  double test, const char *output, fv_split_report *report);
+
 /* ---- packing ---- */
 
 /** How a data set is packed. */
@@ -212,8 +228,9 @@ typedef struct fv_packer fv_packer;
 FV_API fv_status fv_packer_create(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
                                   const fv_pack_options *pack, fv_packer **packer);
 FV_API void fv_packer_destroy(fv_packer **packer);
-/** How many samples, and how many bytes the output will have; *exact: not estimated from some of the samples. */
-FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes, bool *exact);
+/** How many samples, and about how many bytes the output will have: file sizes are added up, pixels estimated from some
+ * of the samples. */
+FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes);
 /** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, each atomically, and
  * classes.txt. Samples that cannot be read are left out, logged and counted. NO_SPACE before anything is written when
  * the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already. */

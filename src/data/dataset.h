@@ -45,8 +45,19 @@ struct fv_dataset {
  * both lists unless allow_extra; missing classes are logged. */
 fv_status fv_classes_map(fv_ctx *ctx, const char *what, const fv_names *have, const fv_names *want, bool allow_extra,
                          int64_t *map);
-/* Chooses the held-out samples of a train split: held[i] is set for about `share` of each class, at least one where a
- * class has two. A sample's place depends on its class mates only. */
+/* What is divided: samples of one unit stay together. */
+typedef struct fv_split_input {
+    const int32_t *labels;
+    const uint64_t *unit;
+    int64_t count;
+    const fv_names *classes;
+    bool strict; /* a class with fewer units than parts is DATA; else it stays as whole as it must */
+} fv_split_input;
+/* side[i] = 1 or 2 for about share[0] and share[1] of each class, 0 for the rest; at least one unit of each class on
+ * each side that is asked for. Where a unit goes depends on the seed and on its class mates only: by the rank that its
+ * key draws. */
+fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double share[2], uint64_t seed, uint8_t *side);
+/* Chooses the held-out samples of a train split; groups stay together. */
 fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held);
 
 /* Sample i without messages in the context. `decode` NULL: the data set's own options; `request` NULL: the whole image.

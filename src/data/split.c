@@ -1,50 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which classes a data set has, and which samples are held out. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "data/dataset.h"
 
-typedef struct ranked {
+/* Samples that stay together. */
+typedef struct unit {
+    uint64_t key, rank;
+    int64_t first, size; /* members: places in the list sorted by key */
+    int32_t label;       /* the most frequent one */
+} unit;
+
+typedef struct member {
+    uint64_t key;
     int32_t label;
-    uint64_t rank;
     int64_t sample;
-} ranked;
+} member;
+
+static int by_key_and_label(const void *a, const void *b)
+{
+    const member *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->label != y->label)
+        return x->label < y->label ? -1 : 1;
+    return x->sample < y->sample ? -1 : 1;
+}
 
 static int by_label_and_rank(const void *a, const void *b)
 {
-    const ranked *x = a, *y = b;
+    const unit *x = a, *y = b;
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
     if (x->rank != y->rank)
         return x->rank < y->rank ? -1 : 1;
-    return x->sample < y->sample ? -1 : 1;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* The most frequent label of members in order of label; of equally frequent ones the smallest. */
+static int32_t main_label(const member *m, int64_t n)
+{
+    int32_t best = m[0].label;
+    int64_t most = 0;
+    for (int64_t from = 0, to; from < n; from = to) {
+        for (to = from; to < n && m[to].label == m[from].label;)
+            to++;
+        if (to - from > most) {
+            most = to - from;
+            best = m[from].label;
+        }
+    }
+    return best;
+}
+
+static int64_t make_units(const fv_split_input *in, uint64_t seed, member *members, unit *units)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < in->count; i++)
+        members[i] = (member){in->unit[i], in->labels[i], i};
+    qsort(members, (size_t)in->count, sizeof *members, by_key_and_label);
+    for (int64_t from = 0, to; from < in->count; from = to) {
+        for (to = from; to < in->count && members[to].key == members[from].key;)
+            to++;
+        uint32_t word[4];
+        fv_philox(seed, FV_RANDOM_SPLIT, members[from].key, 0, word);
+        units[n++] = (unit){members[from].key, (uint64_t)word[0] << 32 | word[1], from, to - from,
+                            main_label(members + from, to - from)};
+    }
+    qsort(units, (size_t)n, sizeof *units, by_label_and_rank);
+    return n;
+}
+
+/*
+ * The units of one class, in order of rank: as many for side 1 and then for side 2 as come nearest to their shares, at
+ * least one unit each where a share is asked for and one is left for side 0.
+ */
+static void divide_class(const unit *units, int64_t n, const member *members, const double share[2], uint8_t *side)
+{
+    int64_t samples = 0, at = 0;
+    for (int64_t u = 0; u < n; u++)
+        samples += units[u].size;
+    for (int s = 0; s < 2; s++) {
+        const int64_t later = 1 + (s == 0 && share[1] > 0); /* units that must be left */
+        const int64_t want = (int64_t)((double)samples * share[s] + 0.5);
+        int64_t taken = 0;
+        while (share[s] > 0 && n - at > later) {
+            const int64_t size = units[at].size;
+            if (taken > 0 && (taken >= want || taken + size - want > want - taken))
+                break;
+            for (int64_t m = 0; m < size; m++)
+                side[members[units[at].first + m].sample] = (uint8_t)(s + 1);
+            taken += size;
+            at++;
+        }
+    }
+}
+
+static fv_status fail_few(fv_ctx *ctx, const fv_split_input *in, int32_t label, int64_t units, int64_t samples,
+                          int parts)
+{
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_DATA,
+                                "class '%s' has %lld sample%s%s: too few to divide into %d parts with one of each "
+                                "class",
+                                in->classes->name[label], (long long)samples, samples == 1 ? "" : "s",
+                                units < samples ? " that must stay together" : "", parts),
+                        "add images, remove the class, or give a split of your own (a folder or a split column)");
+}
+
+fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double share[2], uint64_t seed, uint8_t *side)
+{
+    member *members = fv_malloc(ctx, (size_t)in->count * sizeof *members);
+    unit *units = fv_malloc(ctx, (size_t)in->count * sizeof *units);
+    fv_status status = members && units ? FV_OK : FV_ERR_NO_MEMORY;
+    const int parts = 1 + (share[0] > 0) + (share[1] > 0);
+    const int64_t n = status == FV_OK ? make_units(in, seed, members, units) : 0;
+    memset(side, 0, (size_t)in->count);
+    for (int64_t from = 0, to; from < n && status == FV_OK; from = to) {
+        int64_t samples = 0;
+        for (to = from; to < n && units[to].label == units[from].label; to++)
+            samples += units[to].size;
+        if (to - from < parts && in->strict)
+            status = fail_few(ctx, in, units[from].label, to - from, samples, parts);
+        else
+            divide_class(units + from, to - from, members, share, side);
+    }
+    fv_free(ctx, members);
+    fv_free(ctx, units);
+    return status;
 }
 
 fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held)
 {
-    ranked *all = fv_malloc(source->ctx, (size_t)source->count * sizeof *all);
-    if (!all)
-        return FV_ERR_NO_MEMORY;
-    for (int64_t i = 0; i < source->count; i++) {
-        uint32_t word[4];
-        fv_philox(seed, FV_RANDOM_SPLIT, source->ops->key(source, i), 0, word);
-        all[i] = (ranked){source->labels[i], (uint64_t)word[0] << 32 | word[1], i};
-        held[i] = false;
-    }
-    qsort(all, (size_t)source->count, sizeof *all, by_label_and_rank);
-    for (int64_t from = 0, to; from < source->count; from = to) {
-        for (to = from; to < source->count && all[to].label == all[from].label;)
-            to++;
-        const int64_t n = to - from;
-        int64_t hold = (int64_t)((double)n * share + 0.5);
-        hold = hold < 1 ? 1 : hold;
-        hold = hold > n - 1 ? n - 1 : hold;
-        for (int64_t i = 0; i < hold; i++)
-            held[all[from + i].sample] = true;
-    }
-    fv_free(source->ctx, all);
-    return FV_OK;
+    fv_ctx *ctx = source->ctx;
+    uint64_t *units = fv_malloc(ctx, (size_t)source->count * sizeof *units);
+    uint8_t *side = fv_malloc(ctx, (size_t)source->count);
+    fv_status status = units && side ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; status == FV_OK && i < source->count; i++)
+        units[i] = source->groups && source->groups[i] ? source->groups[i] : source->ops->key(source, i);
+    const fv_split_input in = {source->labels, units, source->count, &source->classes, source->kind == FV_LABEL_CLASS};
+    const double shares[2] = {share, 0.0};
+    if (status == FV_OK)
+        status = fv_split_assign(ctx, &in, shares, seed, side);
+    for (int64_t i = 0; status == FV_OK && i < source->count; i++)
+        held[i] = side[i] == 1;
+    fv_free(ctx, units);
+    fv_free(ctx, side);
+    return status;
 }
 
 /* How many names of `of` are not in `in`, and the first of them. */

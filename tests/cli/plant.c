@@ -92,6 +92,40 @@ static void plant_classes(const char *dir, int argc, char **argv)
     }
 }
 
+/* plant bands DIR count=N: images.npy of N images of 8 x 8 with 12 bands, and labels.npy; the class is told by band 7.
+ */
+static void plant_bands(const char *dir, int argc, char **argv)
+{
+    enum { SIDE = 8, BANDS = 12, HEADER = 128 };
+    const int n = number(argc, argv, "count", 20);
+    const size_t image = SIDE * SIDE * BANDS;
+    uint8_t *images = calloc(1, HEADER + (size_t)n * image), *labels = calloc(1, HEADER + (size_t)n);
+    uint8_t *files[2] = {images, labels};
+    assert_true(images && labels);
+    for (int f = 0; f < 2; f++) {
+        char text[HEADER], path[400];
+        memset(files[f], ' ', HEADER);
+        memcpy(files[f], "\x93NUMPY\x01\x00\x76\x00", 10);
+        int length =
+            f == 0
+                ? snprintf(text, sizeof text, "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 8, 8, 12), }", n)
+                : snprintf(text, sizeof text, "{'descr': '|u1', 'fortran_order': False, 'shape': (%d,), }", n);
+        memcpy(files[f] + 10, text, (size_t)length);
+        files[f][HEADER - 1] = '\n';
+        for (int i = 0; i < n; i++) {
+            for (size_t e = 0; f == 0 && e < image; e++)
+                images[HEADER + (size_t)i * image + e] =
+                    (uint8_t)(e % BANDS == 7 ? (i % 2 ? 200 : 50) : (e * 31 + (size_t)i * 17) % 256);
+            if (f == 1)
+                labels[HEADER + i] = (uint8_t)(i % 2);
+        }
+        snprintf(path, sizeof path, "%s/%s", dir, f == 0 ? "images.npy" : "labels.npy");
+        fv_test_write(path, files[f], HEADER + (size_t)n * (f == 0 ? image : 1));
+    }
+    free(images);
+    free(labels);
+}
+
 /* ---- weights ---- */
 
 /* A safetensors file from a header in text and so many bytes of data, 0.5 each four. */
@@ -221,7 +255,7 @@ int main(int argc, char **argv)
         void (*plant)(const char *path, int argc, char **argv);
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
-                 {"flip", plant_flip}};
+                 {"flip", plant_flip},       {"bands", plant_bands}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -48,8 +48,13 @@ typedef struct cli {
     bool quiet, verbose, no_color, json, selftest, dot, graph, profile;
     const char *trace;
     /* predict, data */
-    int64_t topk, limit, train_count, test_count;
+    int64_t topk, limit, train_count;
     const char *sheet;
+    int format; /* of data pack */
+    bool raw_pixels, original;
+    const char *raw; /* form of frames on standard input */
+    int64_t shard_size;
+    double val_share, test_amount; /* data make: images; data split: a share */
     int out;
     double seconds;
     bool dups, strict;

@@ -22,6 +22,25 @@ const data_action data_actions[] = {
      COMMON DECODING
      " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine ",
      "  fovea data check photos\n  fovea data check photos --json\n", data_check},
+    {"pack", "write a data set as one file or as shards", "PATH --output FILE.fvpack|DIR [options]",
+     "Writes all splits of a data set into one checksummed file that is mapped and read in any order, with classes, "
+     "weights, groups and targets: image files as they are, or with --raw their pixels, decoded once and for all. With "
+     "--format tar it writes WebDataset shards into the folder DIR instead.\n"
+     "The size is printed beforehand. Files that cannot be read are left out and counted, up to --max-bad.\n",
+     COMMON DECODING " data output format raw original img-size resize shard-size val-split seed task allow-extra "
+                     "allow-empty max-bad json force ",
+     "  fovea data pack photos --output photos.fvpack\n"
+     "  fovea data pack photos --output pixels.fvpack --raw --img-size 224 --resize crop\n"
+     "  fovea data pack photos --output shards --format tar --shard-size 500M\n",
+     data_pack},
+    {"split", "divide a data set", "PATH --val F [--test F] --output FILE.csv",
+     "Writes a manifest of the training split with a column that says train, val or test. Each class is divided alike; "
+     "samples of one group, and files with the same content, stay on one side. What a sample becomes depends on the "
+     "seed and on its class alone, so that files added to other classes change nothing. No file of yours is touched.\n",
+     COMMON " data output val test seed task allow-empty json force ",
+     "  fovea data split photos --val 0.2 --output photos.csv\n"
+     "  fovea data split photos --val 0.2 --test 0.1 --seed 7 --output parts.csv\n",
+     data_split},
     {0},
 };
 

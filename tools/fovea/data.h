@@ -26,5 +26,7 @@ fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r);
 
 int data_make(cli *c, fv_ctx *ctx);
 int data_check(cli *c, fv_ctx *ctx);
+int data_pack(cli *c, fv_ctx *ctx);
+int data_split(cli *c, fv_ctx *ctx);
 
 #endif

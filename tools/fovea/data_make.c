@@ -13,10 +13,14 @@ int data_make(cli *c, fv_ctx *ctx)
                         c->positional[1] ? "'" : "");
     if (!c->output)
         return complain(FV_ERR_USAGE, NULL, "fovea data make digits: --output DIR is missing");
-    fv_status status = fv_make_digits(ctx, c->output, c->train_count, c->test_count, (uint64_t)c->seed);
+    const int64_t test = option_given("test") ? (int64_t)c->test_amount : 2000;
+    if (test < 1 || (option_given("test") && (double)test != c->test_amount))
+        return complain(FV_ERR_VALUE, NULL, "fovea data make: --test %g: expected a whole number, at least 1",
+                        c->test_amount);
+    fv_status status = fv_make_digits(ctx, c->output, c->train_count, test, (uint64_t)c->seed);
     if (status != FV_OK)
         return report(ctx, status);
     note("%s: %lld training and %lld test digits, 28 x 28, seed %lld", c->output, (long long)c->train_count,
-         (long long)c->test_count, (long long)c->seed);
+         (long long)test, (long long)c->seed);
     return 0;
 }

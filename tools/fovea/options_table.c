@@ -9,6 +9,7 @@ static const char *const out_names[] = {"text", "json", "csv", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
 /* "auto", then fv_filter's order. */
 static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
+static const char *const pack_names[] = {"fvpack", "tar", NULL};
 static const char *const init_names[] = {"default",      "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
                                          "lecun_normal", "gaussian",       "constant",      NULL};
 
@@ -42,8 +43,8 @@ const option options[] = {
      "stop after so many steps; 0: no limit"},
     {"seed", NULL, 0, INT, AT(seed), V_TRAIN | V_DATA | V_EVAL | V_PREDICT, "N", "0", 0, 9e15, NULL,
      "of weights, order, augmentation, splits"},
-    {"img-size", "imgsz,train-crop-size", 0, SIZE, AT(img_size), V_TRAIN | V_INFO, "N|HxW", NULL, 1, 16384, NULL,
-     "network input; default: the architecture's"},
+    {"img-size", "imgsz,train-crop-size", 0, SIZE, AT(img_size), V_TRAIN | V_INFO | V_DATA, "N|HxW", NULL, 1, 16384,
+     NULL, "network input; default: the architecture's; data pack: size of the pixels written"},
     {"in-chans", NULL, 0, INT, AT(in_chans), V_TRAIN | V_INFO, "N", NULL, 1, 16, NULL,
      "input channels (1: grey, 3: color); default: the architecture's"},
     {"norm", NULL, 0, CHOICE, AT(norm), V_TRAIN, "RULE", "auto", 0, 0, norm_names,
@@ -54,7 +55,7 @@ const option options[] = {
     {"mean", NULL, 0, REALS, AT(mean), V_TRAIN, "M[,M,M]", NULL, -1e6, 1e6, NULL,
      "subtracted from pixel/255, per channel"},
     {"std", NULL, 0, REALS, AT(std), V_TRAIN, "S[,S,S]", NULL, ABOVE_ZERO, 1e6, NULL, "divided by, per channel"},
-    {"resize", NULL, 0, CHOICE, AT(resize), V_TRAIN, "RULE", "auto", 0, 0, resize_names,
+    {"resize", NULL, 0, CHOICE, AT(resize), V_TRAIN | V_DATA, "RULE", "auto", 0, 0, resize_names,
      "stretch to the input size, or crop the center after scaling the short side; auto is the model's"},
     {"interpolation", NULL, 0, CHOICE, AT(interpolation), V_TRAIN, "NAME", "auto", 0, 0, interpolation_names,
      "how pixels are resampled; auto is the model's"},
@@ -140,8 +141,8 @@ const option options[] = {
      "name of the run; never overwritten: name, name2, ..."},
     {"resume", NULL, 0, TEXT, AT(resume), V_TRAIN, "auto|DIR", NULL, 0, 0, NULL,
      "go on with the newest valid state of the run, or start it"},
-    {"force", NULL, 0, FLAG, AT(force), V_TRAIN, NULL, NULL, 0, 0, NULL,
-     "resume although data, seed or batch size differ"},
+    {"force", NULL, 0, FLAG, AT(force), V_TRAIN | V_DATA, NULL, NULL, 0, 0, NULL,
+     "train: resume although data, seed or batch size differ; data pack, split: replace the file"},
     {"recovery-interval", NULL, 0, INT, AT(recovery_interval), V_TRAIN, "N", "0", 0, 1e15, NULL,
      "steps between recovery states; 0: at epochs only"},
     {"log-interval", "print-freq", 0, INT, AT(log_interval), V_TRAIN, "N", "50", 1, 1e9, NULL,
@@ -194,8 +195,17 @@ const option options[] = {
      "data check: duplicates across splits or classes are rejected"},
     {"quarantine", NULL, 0, TEXT, AT(quarantine), V_DATA, "FILE.csv", NULL, 0, 0, NULL,
      "data check: list of the files that cannot be used: path, verdict, byte"},
+    {"format", NULL, 0, CHOICE, AT(format), V_DATA, "FORM", "fvpack", 0, 0, pack_names,
+     "data pack: one packed file, or WebDataset tar shards"},
+    {"raw", NULL, 0, FLAG, AT(raw_pixels), V_DATA, NULL, NULL, 0, 0, NULL, "data pack: pixels instead of image files"},
+    {"original", NULL, 0, FLAG, AT(original), V_DATA, NULL, NULL, 0, 0, NULL,
+     "data pack: image files as they are (this is what it does without --raw)"},
+    {"shard-size", NULL, 0, BYTES, AT(shard_size), V_DATA, "SIZE", "1000000000", 1 << 10, 1e15, NULL,
+     "data pack --format tar: begin another shard behind so many bytes"},
+    {"val", NULL, 0, REAL, AT(val_share), V_DATA, "F", "0.2", 0, 0.95, NULL, "data split: share of the val split"},
     {"train", NULL, 0, INT, AT(train_count), V_DATA, "N", "10000", 1, 1e7, NULL, "data make: training images"},
-    {"test", NULL, 0, INT, AT(test_count), V_DATA, "N", "2000", 1, 1e7, NULL, "data make: test images"},
+    {"test", NULL, 0, REAL, AT(test_amount), V_DATA, "N|F", NULL, 0, 1e7, NULL,
+     "data make: test images (2000); data split: share of the test split (0)"},
 };
 const int n_options = sizeof options / sizeof options[0];
 _Static_assert(sizeof options / sizeof options[0] <= MAX_OPTIONS, "room for what is known of each option");

@@ -27,7 +27,6 @@ enum {
     FV_FAULT_COCO = 30,
     FV_FAULT_MASK = 31,
     FV_FAULT_BATCH = 33,
-    FV_FAULT_PACK = 35,
     FV_FAULT_TAR = 36,
     FV_FAULT_STALL = 37,
 };

@@ -211,7 +211,7 @@ void fv_packer_destroy(fv_packer **packer)
 }
 
 /* Bytes of the samples of a split: the sum of the files' where they are kept, else estimated from some. */
-static fv_status size_of_split(const fv_packer *p, const fv_dataset *d, int64_t *bytes, bool *exact)
+static fv_status size_of_split(const fv_packer *p, const fv_dataset *d, int64_t *bytes)
 {
     const fv_source *source = d->source;
     *bytes = 0;
@@ -221,7 +221,7 @@ static fv_status size_of_split(const fv_packer *p, const fv_dataset *d, int64_t 
         return FV_OK;
     }
     const int64_t looked_at = d->count < LOOKED_AT ? d->count : LOOKED_AT;
-    int64_t sum = 0, n = 0, least = INT64_MAX, most = 0;
+    int64_t sum = 0, n = 0;
     for (int64_t t = 0; t < looked_at; t++) {
         fv_pack_item item = {.dataset = d, .sample = t * d->count / looked_at};
         const fv_status status = decode(p, &item);
@@ -232,39 +232,33 @@ static fv_status size_of_split(const fv_packer *p, const fv_dataset *d, int64_t 
             continue;
         sum += item.size;
         n++;
-        least = item.size < least ? item.size : least;
-        most = item.size > most ? item.size : most;
     }
     *bytes = n ? (int64_t)((double)sum / (double)n * (double)d->count) : 0;
-    *exact = *exact && (n == d->count || (least == most && source->h > 0));
     return FV_OK;
 }
 
-fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes, bool *exact)
+fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes)
 {
     *samples = *bytes = 0;
-    *exact = true;
     for (int s = 0; s < FV_SPLIT_COUNT; s++) {
         int64_t some = 0;
         const fv_dataset *d = packer->splits[s];
         if (!d)
             continue;
-        FV_TRY(size_of_split(packer, d, &some, exact));
+        FV_TRY(size_of_split(packer, d, &some));
         *samples += d->count;
         *bytes += some;
     }
     /* Entries and names of a packed file; headers of two members, padded, of shards. */
     *bytes += packer->options.shards ? *samples * 2048 : FV_PACK_HEADER + FV_PACK_FOOTER + *samples * 100;
-    *exact = false;
     return FV_OK;
 }
 
 fv_status fv_packer_write(fv_packer *packer, const char *output, fv_pack_report *report)
 {
     int64_t samples = 0, bytes = 0;
-    bool exact = false;
     *report = (fv_pack_report){0};
-    FV_TRY(fv_packer_size(packer, &samples, &bytes, &exact));
+    FV_TRY(fv_packer_size(packer, &samples, &bytes));
     char *folder = fv_strdup(packer->ctx, output);
     if (!folder)
         return FV_ERR_NO_MEMORY;

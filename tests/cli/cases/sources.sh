@@ -55,3 +55,118 @@ row_28_manifest() {
     fails 3 E3005 "class 'dgo' is unknown" "expected cat, dog" -- source_run --data typo.csv
     fails 2 E2003 "task 'regresion'" "regression" -- source_run --data list.csv --task regresion
 }
+
+# Frames of 12 bands in NumPy arrays.
+use_bands() {
+    plant bands bands/train count=40
+    plant bands bands/val count=10
+    code 0 source_run --data bands --in-chans 12 --epochs 3 --lr 0.02
+    code 0 "$FOVEA" eval --model runs/train/exp/weights/best.safetensors --data bands --split val --json
+    truncate -s -5 bands/val/images.npy
+    fails 3 E3002 "bands/val/images.npy: truncated at byte" "the header promises" -- source_run --data bands --in-chans 12
+}
+
+use_data_pack() {
+    sound_manifest
+    code 0 "$FOVEA" data pack list.csv --output set.fvpack
+    says "set.fvpack: 48 images, about"
+    prints "set.fvpack: 40 training, 8 val, 0 test images in 1 file"
+    fails 2 E2004 "set.fvpack: exists already" "--force" -- "$FOVEA" data pack list.csv --output set.fvpack
+    code 0 "$FOVEA" data pack list.csv --output set.fvpack --force --json
+    equal "$(drive json train <out),$(drive json val <out),$(drive json left_out <out)" 40,8,0
+    no_leftovers .
+    # Training on the packed file, on pixels and on shards is training on the files.
+    code 0 source_run --data list.csv
+    code 0 "$FOVEA" data pack list.csv --output pixels.fvpack --raw
+    code 0 "$FOVEA" data pack list.csv --output shards --format tar --shard-size 20k
+    [ "$(ls shards | wc -l)" -gt 3 ] || die "not several shards"
+    for form in set.fvpack pixels.fvpack shards; do
+        code 0 source_run --data $form --experiment $form
+        same runs/train/exp/weights/last.safetensors runs/train/$form/weights/last.safetensors
+        code 0 "$FOVEA" data check $form
+    done
+    code 0 "$FOVEA" data pack list.csv --output small.fvpack --raw --img-size 20x24 --resize crop
+    code 0 source_run --data small.fvpack --img-size 28
+    fails 2 E2004 "--img-size is for --raw" -- "$FOVEA" data pack list.csv --output x.fvpack --img-size 20
+    fails 2 E2004 "shards: has shards already" -- "$FOVEA" data pack list.csv --output shards --format tar
+    fails 2 E2001 "--output is missing" -- "$FOVEA" data pack list.csv
+    # What was drawn as IDX has a test split.
+    code 0 "$FOVEA" data pack "$digits" --output digits.fvpack --val-split 0.1
+    prints "120 test images in 1 file"
+    code 0 "$FOVEA" eval --model "$model" --data digits.fvpack --split test --json
+}
+
+use_data_split() {
+    plant classes photos count=20 cat dog
+    cp photos/cat/0003.jpg photos/cat/again.jpg
+    unchanged photos code 0 "$FOVEA" data split photos --val 0.2 --test 0.1 --output lists.csv
+    prints "lists.csv: 29 training, 8 val, 4 test images; 1 files have the content of another one"
+    equal "$(grep -c '^photos/.*,cat,' lists.csv)" 21
+    equal "$(grep '/0003.jpg\|/again.jpg' lists.csv | grep cat | cut -d, -f3 | sort -u | wc -l | tr -d ' ')" 1
+    cp lists.csv first.csv
+    fails 2 E2004 "lists.csv: exists already" -- "$FOVEA" data split photos --output lists.csv
+    # Files added to one class leave the others where they are.
+    for i in 1 2 3 4 5 6 7 8 9; do plant jpeg photos/dog/more$i.jpg h=4$i w=30; done
+    code 0 "$FOVEA" data split photos --val 0.2 --test 0.1 --output lists.csv --force
+    grep ',cat,' first.csv >one
+    grep ',cat,' lists.csv >two
+    same one two
+    code 0 source_run --data lists.csv
+    code 0 "$FOVEA" data split photos --val 0.2 --seed 1 --output other.csv --json
+    differ lists.csv other.csv
+    equal "$(drive json test <out)" 0
+    fails 1 E1002 "are no files" "--val-split" -- "$FOVEA" data split "$digits" --output no.csv
+}
+
+row_27_few_samples() {
+    plant classes photos count=10 cat
+    plant jpeg photos/dog/0.jpg h=40
+    fails 3 E3001 "class 'dog' has 1 sample: too few to divide into 2 parts" "add images" -- \
+        source_run --data photos --val-split 0.2
+    fails 3 E3001 "class 'dog' has 1 sample" -- "$FOVEA" data split photos --output s.csv
+    absent s.csv
+    code 0 source_run --data photos
+    plant jpeg photos/dog/1.jpg h=41
+    code 0 source_run --data photos --val-split 0.2
+    fails 3 E3001 "too few to divide into 3 parts" -- "$FOVEA" data split photos --test 0.1 --output s.csv
+}
+
+row_35_packed_file() {
+    sound_manifest
+    code 0 "$FOVEA" data pack list.csv --output set.fvpack --raw
+    cp set.fvpack good.fvpack
+    # Cut off.
+    truncate -s -100 set.fvpack
+    fails 3 E3002 "set.fvpack: truncated at byte" "pack the data again" -- source_run --data set.fvpack
+    # Another version.
+    cp good.fvpack set.fvpack
+    plant flip set.fvpack byte=8
+    fails 3 E3003 "set.fvpack: byte 8: a packed file of version 91, this program reads version 1" "pack the data again" \
+        -- source_run --data set.fvpack
+    # One bit in a record costs that sample.
+    cp good.fvpack set.fvpack
+    plant flip set.fvpack byte=5000
+    fails 3 E3007 "its checksum is wrong" -- source_run --data set.fvpack
+    code 0 source_run --data set.fvpack --max-bad 0.1
+    says "set.fvpack/pictures/train/cat/0000.jpg: quarantined: record 0 at byte 4096 of the packed file: its checksum is wrong"
+    # In the tables it costs the file.
+    cp good.fvpack set.fvpack
+    plant flip set.fvpack byte=-300
+    fails 3 E3003 "the checksum of the tables is wrong" -- source_run --data set.fvpack
+}
+
+row_36_shards() {
+    sound_manifest
+    code 0 "$FOVEA" data pack list.csv --output shards --format tar
+    cp shards/train-000000.tar whole.tar
+    truncate -s -3400 shards/train-000000.tar
+    code 0 source_run --data shards
+    says "shards/train-000000.tar: byte" "cut off inside of a member; the" "members before it are used" "39 training images"
+    # Two archives in one: every name is there twice, the second one's behind the first one's end mark.
+    mkdir twice
+    { head -c -1024 whole.tar && cat whole.tar; } >twice/train.tar
+    code 0 source_run --data twice
+    says "twice/train.tar: 40 member names collide, first key 000000000" "80 training images"
+    gzip -c whole.tar >packed.tar.gz
+    fails 1 E1002 "packed.tar.gz: a compressed archive" "decompress it" -- source_run --data packed.tar.gz
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dividing a data set of files, and writing that down as a manifest. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "data/dataset.h"
+
+typedef struct divider {
+    fv_ctx *ctx;
+    fv_dataset *splits[FV_SPLIT_COUNT]; /* as they are in the data */
+    uint64_t *unit, *content;           /* of the train split's samples */
+    int64_t *parent;                    /* union-find over them */
+    uint8_t *side;
+    char *root, *folder; /* real paths: what names are relative to, and the manifest's folder */
+    fv_str text;
+    fv_split_report *report;
+} divider;
+
+/* ---- what must stay together ---- */
+
+static fv_status hash_content(void *arg, int64_t i)
+{
+    divider *v = arg;
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    fv_image_error error = {0};
+    uint8_t *data = NULL, digest[32];
+    int64_t size = 0;
+    fv_sha256 hash;
+    v->content[i] = 0; /* what cannot be read equals nothing */
+    if (d->source->ops->read(d->source, d->index[i], &data, &size, &error) != FV_OK)
+        return error.status == FV_ERR_NO_MEMORY ? FV_ERR_NO_MEMORY : FV_OK;
+    fv_sha256_init(&hash);
+    fv_sha256_update(&hash, data, (size_t)size);
+    fv_sha256_final(&hash, digest);
+    for (int b = 0; b < 8; b++)
+        v->content[i] |= (uint64_t)digest[b] << (8 * b);
+    fv_free(v->ctx, data);
+    return FV_OK;
+}
+
+static int64_t find(int64_t *parent, int64_t i)
+{
+    while (parent[i] != i)
+        i = parent[i] = parent[parent[i]];
+    return i;
+}
+
+typedef struct keyed {
+    uint64_t key;
+    int64_t sample;
+} keyed;
+
+static int by_key(const void *a, const void *b)
+{
+    const keyed *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->sample < y->sample ? -1 : 1;
+}
+
+/* Joins samples with the same key (0: none); how many joined another one. */
+static int64_t join(divider *v, const uint64_t *keys, keyed *sorted, int64_t n)
+{
+    int64_t joined = 0;
+    for (int64_t i = 0; i < n; i++)
+        sorted[i] = (keyed){keys[i], i};
+    qsort(sorted, (size_t)n, sizeof *sorted, by_key);
+    for (int64_t i = 1; i < n; i++) {
+        if (sorted[i].key == 0 || sorted[i].key != sorted[i - 1].key)
+            continue;
+        v->parent[find(v->parent, sorted[i].sample)] = find(v->parent, sorted[i - 1].sample);
+        joined++;
+    }
+    return joined;
+}
+
+/* A unit's key is the least of its members' groups or names, so that a unit keeps it when others come. */
+static fv_status make_units(divider *v)
+{
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    const int64_t n = d->count;
+    keyed *sorted = fv_malloc(v->ctx, (size_t)n * sizeof *sorted);
+    v->unit = fv_malloc(v->ctx, (size_t)n * sizeof *v->unit);
+    v->content = fv_malloc(v->ctx, (size_t)n * sizeof *v->content);
+    v->parent = fv_malloc(v->ctx, (size_t)n * sizeof *v->parent);
+    v->side = fv_malloc(v->ctx, (size_t)n);
+    fv_status status = sorted && v->unit && v->content && v->parent && v->side ? FV_OK : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_data_each(v->ctx, n, hash_content, v);
+    if (status == FV_OK) {
+        for (int64_t i = 0; i < n; i++)
+            v->parent[i] = i;
+        v->report->same_content = join(v, v->content, sorted, n);
+        if (d->groups)
+            join(v, d->groups, sorted, n);
+        for (int64_t i = 0; i < n; i++)
+            v->unit[i] = UINT64_MAX;
+        for (int64_t i = 0; i < n; i++) {
+            const uint64_t group = fv_dataset_group(d, i);
+            const uint64_t key = group ? group : d->source->ops->key(d->source, d->index[i]);
+            uint64_t *least = &v->unit[find(v->parent, i)];
+            *least = key < *least ? key : *least;
+        }
+        for (int64_t i = 0; i < n; i++)
+            v->unit[i] = v->unit[find(v->parent, i)];
+    }
+    fv_free(v->ctx, sorted);
+    return status;
+}
+
+/* ---- the manifest ---- */
+
+/* The path from the manifest's folder to root/name. */
+static void put_path(divider *v, const char *name, fv_str *path)
+{
+    const char *a = v->folder, *b = v->root;
+    path->size = 0;
+    if (name[0] == '/') {
+        fv_str_append(path, name);
+        return;
+    }
+    size_t same = 0; /* up to a slash that both have */
+    for (size_t i = 0;; i++) {
+        const bool end_a = a[i] == '/' || a[i] == '\0', end_b = b[i] == '/' || b[i] == '\0';
+        if (end_a && end_b)
+            same = i;
+        if (a[i] != b[i] || a[i] == '\0')
+            break;
+    }
+    for (const char *p = a + same; *p; p++) {
+        if (*p == '/' && p[1] != '\0')
+            fv_str_append(path, "../");
+    }
+    b += same;
+    while (*b == '/')
+        b++;
+    fv_str_printf(path, "%s%s%s", b, *b ? "/" : "", name);
+}
+
+static void put_label(divider *v, const fv_dataset *d, int64_t i)
+{
+    char number[32];
+    const float *targets = fv_dataset_targets(d, i);
+    fv_str names = {.ctx = v->ctx};
+    if (!targets) {
+        fv_str_csv(&v->text, fv_dataset_class_name(d, fv_dataset_label(d, i)));
+        return;
+    }
+    for (int64_t k = 0; k < d->classes.count; k++) {
+        if (d->source->kind == FV_LABEL_VALUES)
+            fv_str_printf(&v->text, "%s%s", k ? "," : "", fv_float_text(targets[k], number));
+        else if (targets[k] != 0.0f)
+            fv_str_printf(&names, "%s%s", names.size ? "|" : "", d->classes.name[k]);
+    }
+    if (d->source->kind == FV_LABEL_MULTI)
+        fv_str_csv(&v->text, fv_str_get(&names));
+    v->text.failed |= names.failed;
+    fv_str_free(&names);
+}
+
+static void put_header(divider *v, const fv_dataset *d)
+{
+    fv_str_append(&v->text, "path,");
+    if (d->source->kind != FV_LABEL_VALUES)
+        fv_str_append(&v->text, "label");
+    for (int64_t k = 0; d->source->kind == FV_LABEL_VALUES && k < d->classes.count; k++)
+        fv_str_printf(&v->text, "%starget%lld", k ? "," : "", (long long)k);
+    fv_str_append(&v->text, ",split");
+    fv_str_append(&v->text, d->weights ? ",weight" : "");
+    fv_str_append(&v->text, d->groups ? ",group" : "");
+    fv_str_append(&v->text, "\r\n");
+}
+
+static void put_samples(divider *v, fv_split split)
+{
+    const fv_dataset *d = v->splits[split], *train = v->splits[FV_SPLIT_TRAIN];
+    fv_str path = {.ctx = v->ctx};
+    char name[4200], number[32];
+    for (int64_t i = 0; d && i < d->count; i++) {
+        static const fv_split sides[] = {FV_SPLIT_TRAIN, FV_SPLIT_VAL, FV_SPLIT_TEST};
+        const fv_split to = split == FV_SPLIT_TRAIN ? sides[v->side[i]] : split;
+        fv_dataset_sample_name(d, i, name, sizeof name);
+        put_path(v, name, &path);
+        fv_str_csv(&v->text, fv_str_get(&path));
+        fv_str_append(&v->text, ",");
+        put_label(v, d, i);
+        fv_str_printf(&v->text, ",%s", fv_split_name(to));
+        if (train->weights)
+            fv_str_printf(&v->text, ",%s", fv_float_text(fv_dataset_weight(d, i), number));
+        if (train->groups && fv_dataset_group(d, i))
+            fv_str_printf(&v->text, ",%016" PRIx64, fv_dataset_group(d, i));
+        else if (train->groups)
+            fv_str_append(&v->text, ",");
+        fv_str_append(&v->text, "\r\n");
+        v->report->samples[to]++;
+    }
+    v->text.failed |= path.failed;
+    fv_str_free(&path);
+}
+
+/* ---- all of it ---- */
+
+/* The real path of a folder, or of the folder that a file is in. */
+static fv_status real_folder(fv_ctx *ctx, const char *path, bool of_file, char **real)
+{
+    char *copy = fv_strdup(ctx, path);
+    if (!copy)
+        return FV_ERR_NO_MEMORY;
+    if (of_file) {
+        char *slash = strrchr(copy, '/');
+        if (slash)
+            slash[slash == copy] = '\0';
+    }
+    char *found = realpath(of_file && !strchr(path, '/') ? "." : copy, NULL);
+    fv_free(ctx, copy);
+    *real = found ? fv_strdup(ctx, found) : NULL;
+    const bool gone = !found;
+    free(found);
+    if (gone)
+        return fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: the folder does not exist", path);
+    return *real ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+static fv_status check(const divider *v, const char *path, const double share[2])
+{
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    static const char *const files[] = {"folder", "manifest"};
+    bool has_files = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        has_files |= strcmp(d->type->name, files[i]) == 0;
+    if (!has_files)
+        return fv_fail_hint(v->ctx,
+                            fv_fail(v->ctx, FV_ERR_UNSUPPORTED,
+                                    "%s: samples of this kind of data (%s) are no files that a manifest could name",
+                                    path, d->type->name),
+                            "hold samples out with --val-split, also when packing");
+    for (int s = FV_SPLIT_VAL; s <= FV_SPLIT_TEST; s++) {
+        if (share[s - 1] > 0 && v->splits[s])
+            return fv_fail_hint(
+                v->ctx,
+                fv_fail(v->ctx, FV_ERR_CONFLICT, "%s: has a %s split already", path, fv_split_name((fv_split)s)),
+                "ask for a share of 0 of it");
+    }
+    if (!(share[0] >= 0 && share[1] >= 0 && share[0] + share[1] < 1))
+        return fv_fail(v->ctx, FV_ERR_VALUE, "shares %g and %g: expected numbers whose sum is below 1", share[0],
+                       share[1]);
+    for (int64_t k = 0; k < d->classes.count; k++) {
+        if (strchr(d->classes.name[k], '|'))
+            return fv_fail_hint(v->ctx,
+                                fv_fail(v->ctx, FV_ERR_DATA_CLASSES,
+                                        "%s: class '%s': a manifest would read | as two classes", path,
+                                        d->classes.name[k]),
+                                "rename the class");
+    }
+    return FV_OK;
+}
+
+static fv_status divide(divider *v, const char *path, const fv_dataset_options *options, const double share[2],
+                        const char *output)
+{
+    for (int s = 0; s < FV_SPLIT_COUNT; s++) {
+        bool has = false;
+        fv_dataset_options o = *options;
+        o.split = fv_split_name((fv_split)s);
+        o.val_split = 0;
+        FV_TRY(fv_dataset_has_split(v->ctx, path, o.split, &has));
+        if (has || s == FV_SPLIT_TRAIN)
+            FV_TRY(fv_dataset_open(v->ctx, path, &o, &v->splits[s]));
+    }
+    FV_TRY(check(v, path, share));
+    FV_TRY(real_folder(v->ctx, path, !fv_path_is_dir(path), &v->root));
+    FV_TRY(real_folder(v->ctx, output, true, &v->folder));
+    FV_TRY(make_units(v));
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    const fv_split_input in = {d->labels, v->unit, d->count, &d->classes, d->source->kind == FV_LABEL_CLASS};
+    FV_TRY(fv_split_assign(v->ctx, &in, share, options->seed, v->side));
+    put_header(v, d);
+    for (int s = 0; s < FV_SPLIT_COUNT; s++)
+        put_samples(v, (fv_split)s);
+    FV_TRY(fv_str_status(&v->text));
+    return fv_file_write(v->ctx, output, v->text.data, v->text.size);
+}
+
+fv_status fv_dataset_split(fv_ctx *ctx, const char *path, const fv_dataset_options *options, double val, double test,
+                           const char *output, fv_split_report *report)
+{
+    divider v = {.ctx = ctx, .text = {.ctx = ctx}, .report = report};
+    const double share[2] = {val, test};
+    *report = (fv_split_report){0};
+    const fv_status status = divide(&v, path, options ? options : &(fv_dataset_options){0}, share, output);
+    for (int s = 0; s < FV_SPLIT_COUNT; s++)
+        fv_dataset_destroy(&v.splits[s]);
+    fv_free(ctx, v.unit);
+    fv_free(ctx, v.content);
+    fv_free(ctx, v.parent);
+    fv_free(ctx, v.side);
+    fv_free(ctx, v.root);
+    fv_free(ctx, v.folder);
+    fv_str_free(&v.text);
+    return status;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dividing data: stratified, by seed, stable, groups and equal files together, written as a manifest. */
+#include "data/planted.h"
+
+#include <fovea/data.h>
+
+#include "data/dataset.h"
+
+static char dir[256];
+static fv_ctx *ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    fv_test_dir_create(dir);
+    ctx = fv_test_ctx(2, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int64_t now = -1;
+    fv_ctx_memory(ctx, &now, NULL);
+    assert_int_equal(now, 0);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(dir);
+    return 0;
+}
+
+enum { N = 600 };
+static int32_t labels[N];
+static uint64_t units[N];
+static uint8_t side[N];
+
+static void assign(int64_t n, double val, double test, uint64_t seed)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    const fv_names classes = {names, 3};
+    const fv_split_input in = {labels, units, n, &classes, true};
+    assert_int_equal(fv_split_assign(ctx, &in, (double[]){val, test}, seed, side), FV_OK);
+}
+
+static void shares_of_each_class(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        labels[i] = i < 20 ? 0 : i < 200 ? 1 : 2;
+        units[i] = (uint64_t)i * 7919 + 1;
+    }
+    assign(N, 0.2, 0.1, 3);
+    int64_t counts[3][3] = {{0}};
+    for (int i = 0; i < N; i++)
+        counts[labels[i]][side[i]]++;
+    const int64_t expected[3][3] = {{14, 4, 2}, {126, 36, 18}, {280, 80, 40}};
+    assert_memory_equal(counts, expected, sizeof counts);
+    /* Files added to class c leave a and b as they are; the val part does not change with a test part. */
+    uint8_t before[N];
+    memcpy(before, side, sizeof before);
+    assign(400, 0.2, 0.1, 3);
+    assert_memory_equal(before, side, 200);
+    assign(N, 0.2, 0.0, 3);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(side[i] == 1, before[i] == 1);
+    assign(N, 0.2, 0.1, 4);
+    int64_t same = 0;
+    for (int i = 0; i < N; i++)
+        same += before[i] == 1 && side[i] == 1;
+    assert_true(same < 60); /* of 120, 24 by chance */
+}
+
+static void units_stay_together(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        labels[i] = i % 3;
+        units[i] = (uint64_t)(i / 12) + 100; /* 50 units with 4 of each class */
+    }
+    assign(N, 0.25, 0.25, 1);
+    int64_t counts[3] = {0};
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(side[i], side[i / 12 * 12]);
+        counts[side[i]]++;
+    }
+    assert_true(counts[1] >= 138 && counts[1] <= 162 && counts[2] >= 138 && counts[2] <= 162);
+    /* Too few units for the parts. */
+    static const char *const names[] = {"a", "b", "c"};
+    const fv_names classes = {names, 3};
+    const fv_split_input in = {labels, units, 20, &classes, true};
+    for (int i = 0; i < 20; i++) {
+        labels[i] = i / 10;
+        units[i] = i < 10 ? (uint64_t)i : 50;
+    }
+    assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0}, 1, side), FV_ERR_DATA);
+    assert_non_null(strstr(fv_ctx_error(ctx), "class 'b' has 10 samples that must stay together: too few"));
+    units[10] = 51;
+    assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0}, 1, side), FV_OK);
+    assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0.2}, 1, side), FV_ERR_DATA);
+}
+
+/* As a folder: two classes of 10 files, two of them with the same content. */
+static void a_folder(void **state)
+{
+    (void)state;
+    char name[64], out[300], sub[300];
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "data/%s/%d.jpg", i < 10 ? "a, \"x\"" : "b", i);
+        planted_save(fv_test_path(dir, name), planted_make_jpeg((planted_jpeg){.h = 8 + i, .w = 9, .c = 3}));
+    }
+    planted_save(fv_test_path(dir, "data/b/copy.jpg"), planted_make_jpeg((planted_jpeg){.h = 18, .w = 9, .c = 3}));
+    snprintf(out, sizeof out, "%s/lists/split.csv", dir);
+    fv_test_write(out, "", 0); /* makes the folder */
+    snprintf(sub, sizeof sub, "%s/data", dir);
+    fv_split_report r;
+    int together = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        const fv_dataset_options o = {.seed = seed};
+        if (fv_dataset_split(ctx, sub, &o, 0.3, 0.2, out, &r) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(r.same_content, 1);
+        assert_int_equal(r.samples[0] + r.samples[1] + r.samples[2], 21);
+        bool seen[3][21] = {{false}};
+        int64_t total = 0;
+        static const char *const splits[] = {"train", "val", "test"};
+        for (int s = 0; s < 3; s++) {
+            fv_dataset *d = NULL;
+            assert_int_equal(fv_dataset_open(ctx, out, &(fv_dataset_options){.split = splits[s]}, &d), FV_OK);
+            assert_int_equal(fv_dataset_count(d), r.samples[s]);
+            assert_int_equal(fv_dataset_classes(d), 2);
+            assert_string_equal(fv_dataset_class_name(d, 0), "a, \"x\"");
+            for (int64_t i = 0; i < fv_dataset_count(d); i++) {
+                fv_image image;
+                fv_dataset_sample_name(d, i, name, sizeof name);
+                assert_memory_equal(name, "../data/", 8);
+                const int number = strstr(name, "copy") ? 20 : atoi(strrchr(name, '/') + 1);
+                assert_int_equal(fv_dataset_label(d, i), number >= 10);
+                assert_int_equal(fv_dataset_image(d, i, &image, NULL), FV_OK);
+                assert_int_equal(image.h, number == 20 ? 18 : 8 + number);
+                fv_image_free(ctx, &image);
+                seen[s][number] = true;
+                total++;
+            }
+            fv_dataset_destroy(&d);
+        }
+        assert_int_equal(total, 21);
+        for (int s = 0; s < 3; s++)
+            together += seen[s][10] && seen[s][20];
+    }
+    assert_int_equal(together, 8);
+    /* --val-split of the folder holds the same files out. */
+    unlink(fv_test_path(dir, "data/b/copy.jpg"));
+    assert_int_equal(fv_dataset_split(ctx, sub, &(fv_dataset_options){.seed = 5}, 0.3, 0, out, &r), FV_OK);
+    fv_dataset *x = NULL, *y = NULL;
+    assert_int_equal(fv_dataset_open(ctx, sub, &(fv_dataset_options){.split = "val", .val_split = 0.3, .seed = 5}, &x),
+                     FV_OK);
+    assert_int_equal(fv_dataset_open(ctx, out, &(fv_dataset_options){.split = "val"}, &y), FV_OK);
+    assert_int_equal(fv_dataset_count(x), fv_dataset_count(y));
+    for (int64_t i = 0; i < fv_dataset_count(x); i++) {
+        char other[64];
+        fv_dataset_sample_name(x, i, name, sizeof name);
+        fv_dataset_sample_name(y, i, other, sizeof other);
+        assert_string_equal(name, other + 8);
+    }
+    fv_dataset_destroy(&x);
+    fv_dataset_destroy(&y);
+    /* What is divided already stays so. */
+    assert_int_equal(fv_dataset_split(ctx, out, NULL, 0.3, 0, fv_test_path(dir, "2.csv"), &r), FV_ERR_CONFLICT);
+    assert_int_equal(fv_dataset_split(ctx, out, NULL, 0, 0.2, fv_test_path(dir, "2.csv"), &r), FV_OK);
+    assert_true(r.samples[1] == 6 && r.samples[2] == 2);
+    assert_int_equal(fv_dataset_split(ctx, sub, NULL, 0.6, 0.5, out, &r), FV_ERR_VALUE);
+    assert_int_equal(fv_dataset_split(ctx, sub, NULL, 0.2, 0, fv_test_path(dir, "no/2.csv"), &r), FV_ERR_NOT_FOUND);
+}
+
+/* Groups of a manifest stay together, with val_split too. */
+static void groups(void **state)
+{
+    (void)state;
+    char text[4096] = "path,label,group\n", out[300], in[300];
+    for (int i = 0; i < 40; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%d.jpg", i);
+        planted_save(fv_test_path(dir, name), planted_make_jpeg((planted_jpeg){.h = 8 + i, .w = 9, .c = 1}));
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d.jpg,%s,patient %d\n", i, i % 2 ? "x" : "y",
+                 i / 5);
+    }
+    snprintf(in, sizeof in, "%s/in.csv", dir);
+    snprintf(out, sizeof out, "%s/out.csv", dir);
+    fv_test_write_text(in, text);
+    fv_split_report r;
+    assert_int_equal(fv_dataset_split(ctx, in, &(fv_dataset_options){.seed = 2}, 0.25, 0, out, &r), FV_OK);
+    int8_t of_group[2][8];
+    memset(of_group, -1, sizeof of_group);
+    for (int form = 0; form < 2; form++) {
+        int64_t total = 0;
+        for (int s = 0; s < 2; s++) {
+            fv_dataset *d = NULL;
+            const fv_dataset_options o = {.split = s ? "val" : "train", .val_split = form ? 0.25 : 0.0, .seed = 2};
+            assert_int_equal(fv_dataset_open(ctx, form ? in : out, &o, &d), FV_OK);
+            for (int64_t i = 0; i < fv_dataset_count(d); i++) {
+                char name[64];
+                fv_dataset_sample_name(d, i, name, sizeof name);
+                const int group = atoi(name) / 5;
+                assert_true(of_group[form][group] == -1 || of_group[form][group] == s);
+                of_group[form][group] = (int8_t)s;
+            }
+            total += fv_dataset_count(d);
+            fv_dataset_destroy(&d);
+        }
+        assert_int_equal(total, 40);
+    }
+    assert_memory_equal(of_group[0], of_group[1], 8);
+    assert_int_equal(r.samples[1] % 5, 0);
+    assert_true(r.samples[1] > 0);
+}
+
+static fv_status split_once(fv_ctx *own, void *arg)
+{
+    fv_split_report r;
+    (void)arg;
+    return fv_dataset_split(own, fv_test_path(dir, "in.csv"), NULL, 0.5, 0, fv_test_path(dir, "out.csv"), &r);
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    planted_jpeg_file(fv_test_path(dir, "0.jpg"), 0);
+    planted_jpeg_file(fv_test_path(dir, "1.jpg"), 1);
+    fv_test_write_text(fv_test_path(dir, "in.csv"), "path,target0,group,weight\n0.jpg,1,a,1\n1.jpg,2,,3\n");
+    assert_true(fv_test_each_allocation(split_once, NULL) > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(shares_of_each_class, setup, teardown),
+        cmocka_unit_test_setup_teardown(units_stay_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder, setup, teardown),
+        cmocka_unit_test_setup_teardown(groups, setup, teardown),
+        cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
