@@ -203,6 +203,13 @@ FV_API int64_t fv_model_classes(const fv_model *model);
 /** Name of class i ("7" when the model has no names). */
 FV_API const char *fv_model_class_name(const fv_model *model, int64_t i);
 FV_API fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count);
+/** What a model's numbers mean: one class (softmax over the logits gives probabilities), several classes (a sigmoid for
+ * each), values as they are. In the order of fv_label_kind; travels in the model file. fv_fit sets it by the data. */
+typedef enum fv_task { FV_TASK_CLASSIFY, FV_TASK_MULTILABEL, FV_TASK_REGRESS, FV_TASK_COUNT } fv_task;
+/** "classify", "multilabel", "regress"; ends with NULL. */
+FV_API const char *const *fv_task_names(void);
+FV_API fv_task fv_model_task(const fv_model *model);
+FV_API fv_status fv_model_set_task(fv_model *model, fv_task task);
 /** Name of the architecture ("resnet20", or the file it came from). */
 FV_API const char *fv_model_name(const fv_model *model);
 /** Number of trained parameters (elements). */

@@ -77,9 +77,13 @@ fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, cons
 /* ---- passes: each makes *out from g; *out is NULL on failure; g stays as it is. `map` (n_vals of g entries or NULL)
  * receives for every value of g its counterpart in *out, or NULL when it is gone. ---- */
 
+/* What a graph is compiled for. SAMPLING is inference in which operators with the trait STOCHASTIC do what they do in
+ * training: dropout drops, normalization uses its running statistics. */
+typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING } fv_lowering;
 /* A copy with another batch size, float dtype and the operators' `lower` hooks applied. dim 0 of every INPUT becomes n.
  */
-fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, bool training, fv_graph **out, fv_val **map);
+fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowering lowering, fv_graph **out,
+                        fv_val **map);
 /*
  * Appends the gradient of the scalar `loss` to a copy of g. `wanted` lists values of g; d_wanted[i] receives the
  * gradient value in *out (NULL when loss does not depend on it). Gradients of a value with several uses are added in

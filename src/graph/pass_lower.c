@@ -14,9 +14,11 @@ static fv_status fv_lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_
     return fv_graph_copy_leaf(rw->out, &like, &rw->map[val->id]);
 }
 
-static fv_status fv_lower_node(fv_rewrite *rw, const fv_node *node, bool training)
+static fv_status fv_lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL}, *out[FV_MAX_RESULTS] = {NULL};
+    const bool training = lowering == FV_LOWER_TRAINING ||
+                          (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
     fv_graph *g = rw->out;
     int32_t before = g->n_nodes;
     for (int32_t i = 0; i < node->n_in; i++)
@@ -34,7 +36,8 @@ static fv_status fv_lower_node(fv_rewrite *rw, const fv_node *node, bool trainin
     return def && def->id >= before ? fv_graph_rename(g, def, node->name) : FV_OK;
 }
 
-fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, bool training, fv_graph **out, fv_val **map)
+fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowering lowering, fv_graph **out,
+                        fv_val **map)
 {
     fv_rewrite rw;
     *out = NULL;
@@ -48,7 +51,7 @@ fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, bool train
     }
     for (int32_t i = 0; status == FV_OK && i < g->n_nodes; i++) {
         const fv_node *node = g->nodes[i];
-        status = node->op->lower ? fv_lower_node(&rw, node, training) : fv_rewrite_copy(&rw, node, NULL, NULL);
+        status = node->op->lower ? fv_lower_node(&rw, node, lowering) : fv_rewrite_copy(&rw, node, NULL, NULL);
     }
     return fv_rewrite_end(&rw, status, out, map);
 }

@@ -37,7 +37,17 @@ static void write_name(const fv_model *model, fv_str *out)
     fv_str_append(out, model->name);
 }
 
-#define FV_TEXTS 7
+static void write_task(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, fv_task_names()[model->task]);
+}
+
+static bool has_task(const fv_model *model)
+{
+    return model->task != FV_TASK_CLASSIFY;
+}
+
+#define FV_TEXTS 8
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
@@ -48,6 +58,7 @@ static const struct {
     {"fovea.graph", write_graph, NULL},
     {"fovea.pipeline", fv_meta_pipeline, NULL},
     {"fovea.labels", fv_meta_labels, has_labels},
+    {"fovea.task", write_task, has_task},
     {"fovea.init", fv_meta_init, NULL},
     {"fovea.selftest", fv_meta_selftest, has_selftest},
 };
@@ -142,6 +153,19 @@ static fv_status read_graph(fv_model *model, const fv_doc *doc)
     return FV_OK;
 }
 
+/* Bare text. Files from before there was a choice classify. */
+static fv_status read_task(fv_model *model, const fv_safetensors *file)
+{
+    const char *text = fv_safetensors_metadata(file, "fovea.task");
+    for (int i = 0; text && i < FV_TASK_COUNT; i++) {
+        if (strcmp(text, fv_task_names()[i]) == 0)
+            return fv_model_set_task(model, (fv_task)i);
+    }
+    return text ? fv_fail(model->ctx, FV_ERR_MODEL_FORMAT,
+                          "'fovea.task' is '%.20s': expected classify, multilabel or regress", text)
+                : FV_OK;
+}
+
 static fv_status load(fv_model *model, const fv_safetensors *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
@@ -158,6 +182,7 @@ static fv_status load(fv_model *model, const fv_safetensors *file)
     FV_TRY(fv_model_complete(model));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, true));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
+    FV_TRY(read_task(model, file));
     FV_TRY(fv_weights_load(model, file, false, NULL));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }

@@ -65,6 +65,7 @@ static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **
     if (status != FV_OK)
         goto fail;
     copy->pipeline = model->pipeline;
+    copy->task = model->task;
     *out = copy;
     return FV_OK;
 fail:

@@ -344,6 +344,27 @@ fv_status fv_model_set_class_names(fv_model *model, const char *const *names, in
     return FV_OK;
 }
 
+static const char *const fv_task_list[FV_TASK_COUNT + 1] = {
+    [FV_TASK_CLASSIFY] = "classify", [FV_TASK_MULTILABEL] = "multilabel", [FV_TASK_REGRESS] = "regress"};
+
+const char *const *fv_task_names(void)
+{
+    return fv_task_list;
+}
+
+fv_task fv_model_task(const fv_model *model)
+{
+    return model->task;
+}
+
+fv_status fv_model_set_task(fv_model *model, fv_task task)
+{
+    if ((unsigned)task >= FV_TASK_COUNT)
+        return fv_fail(model->ctx, FV_ERR_VALUE, "model '%s': task %d does not exist", model->name, (int)task);
+    model->task = task;
+    return FV_OK;
+}
+
 const fv_pipeline *fv_model_pipeline(const fv_model *model)
 {
     return &model->pipeline;

@@ -94,6 +94,7 @@ struct fv_model {
     int n_counters;
     fv_view *views; /* by id of the value */
     fv_pipeline pipeline;
+    fv_task task;
     const char **class_names; /* n_classes texts; "0", "1", ... until set */
     int64_t n_classes;
     bool has_class_names;
@@ -159,6 +160,13 @@ fv_status fv_load_report_add(fv_load_report *report, const fv_load_row *row);
 
 /* ---- running ---- */
 
+/* A session in which dropout is at work as in training, and everything else as in inference. */
+fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **session);
+/* Whether anything in it is drawn at random: false when the model has no dropout. */
+bool fv_session_is_random(const fv_session *session);
+/* fv_session_run with the key of what is drawn; step < 2^40. A row's numbers depend on its place in the batch, and not
+ * on how large the batch is. */
+fv_status fv_session_sample(fv_session *session, uint64_t seed, uint64_t step);
 /* The model's own session (batch 1), compiled on first use and refreshed when weights changed. Borrowed. */
 fv_status fv_model_session(fv_model *model, fv_session **session);
 

@@ -9,7 +9,7 @@ struct fv_session {
     fv_model *model;
     fv_exec *exec;
     int64_t batch;
-    bool profile;
+    bool profile, sampling;
 };
 
 static fv_status compile(fv_session *session, bool profile, fv_exec **exec)
@@ -19,11 +19,12 @@ static fv_status compile(fv_session *session, bool profile, fv_exec **exec)
                                      .optimize = true,
                                      .policy = FV_PLAN_ESTIMATE,
                                      .binding = fv_model_binding(session->model),
+                                     .sampling = session->sampling,
                                      .profile = profile};
     return fv_exec_create(session->model->ctx, session->model->graph, &options, exec);
 }
 
-fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)
+static fv_status create(fv_model *model, int64_t batch, bool sampling, fv_session **out)
 {
     *out = NULL;
     if (!model->finished || batch < 1)
@@ -34,11 +35,31 @@ fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)
         return FV_ERR_NO_MEMORY;
     session->model = model;
     session->batch = batch;
+    session->sampling = sampling;
     fv_status status = compile(session, false, &session->exec);
     if (status != FV_OK)
         fv_session_destroy(&session);
     *out = session;
     return status;
+}
+
+fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)
+{
+    return create(model, batch, false, out);
+}
+
+fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **out)
+{
+    return create(model, batch, true, out);
+}
+
+bool fv_session_is_random(const fv_session *session)
+{
+    const fv_graph *g = fv_exec_graph(session->exec);
+    for (int32_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i]->op->traits & FV_T_STOCHASTIC)
+            return true;
+    return false;
 }
 
 void fv_session_destroy(fv_session **ptr)
@@ -59,6 +80,11 @@ float *fv_session_input(fv_session *session)
 fv_status fv_session_run(fv_session *session)
 {
     return fv_exec_run(session->exec, 0, 0);
+}
+
+fv_status fv_session_sample(fv_session *session, uint64_t seed, uint64_t step)
+{
+    return fv_exec_run(session->exec, seed, step);
 }
 
 const float *fv_session_output(const fv_session *session, fv_shape *shape)
