@@ -55,6 +55,7 @@ typedef struct fv_fit_event {
     double loss, mean_loss;                   /* of this step; running mean of the epoch */
     double train_top1;                        /* running, in [0, 1] */
     double val_loss, val_top1, val_top5;      /* EPOCH; NaN when not measured */
+    double val_mae, val_mean_ap;              /* as fv_metrics has them */
     double lr, img_per_s, data_wait, seconds; /* data_wait in [0, 1] */
     int64_t memory;                           /* peak bytes */
     bool best;                                /* this epoch improved the monitor */
@@ -82,8 +83,8 @@ typedef struct fv_fit_options {
     double warmup_epochs, warmup_lr, min_lr;
     double decay_epochs, decay_rate; /* step [30, 0.1] */
 
-    const char
-        *loss; /* a loss operator: "softmax_cross_entropy", "sigmoid_bce", "mse", "mae", "huber" [NULL: the first] */
+    const char *loss; /* a loss operator: "softmax_cross_entropy", "sigmoid_bce", "mse", "mae", "huber" [NULL: the first
+                         for labels that are a class, the second for several classes, the third for values] */
     double label_smoothing; /* [0] */
     double huber_delta;     /* [1] */
 
@@ -95,7 +96,8 @@ typedef struct fv_fit_options {
     double stuck_after;
 
     fv_dataset *validation; /* may be NULL */
-    const char *monitor;    /* "val_loss", "val_top1", "train_loss" [val_top1, or train_loss without validation] */
+    const char *monitor;    /* "val_loss", "val_top1", "val_mae", "train_loss", ... [val_top1, val_loss where labels are
+                               not a class, or train_loss without validation] */
     int64_t patience;       /* epochs without improvement before stopping; [0: never] */
     double min_delta;
     bool restore_best; /* at the end the model holds the best weights, also when the last epoch was not an early stop */
@@ -129,18 +131,26 @@ typedef struct fv_fit_result {
 FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
 #define fv_fit(m, train, ...) fv_fit_with((m), (train), &(fv_fit_options){__VA_ARGS__}, NULL)
 
+/** Measured on a data set; NaN where a number means nothing for the task. */
 typedef struct fv_metrics {
     int64_t samples;
-    double top1, top5, loss; /* shares in [0, 1]; mean loss */
+    double top1;    /* share in [0, 1] of samples whose best class is right; MULTILABEL: that have every class right */
+    double top5;    /* CLASSIFY: share whose class is among the five best */
+    double loss;    /* mean over samples: cross-entropy; MULTILABEL sigmoid cross-entropy, mean over classes; REGRESS
+                       squared error, mean over targets */
+    double mae;     /* REGRESS: mean absolute error, over samples and targets */
+    double mean_ap; /* MULTILABEL: average precision, mean over the classes that occur; in [0, 1] */
     double img_per_s;
     int64_t quarantined;
+    fv_task task;
 } fv_metrics;
-/** Top-1, top-5 and cross-entropy of a model on a data set. The bits do not depend on batch_size. */
+/** Scores a model on a data set. The bits do not depend on batch_size. CONFLICT: the labels are not what the model's
+ * task asks for. */
 FV_API fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers,
                              fv_metrics *metrics);
 
-/** Class probabilities for one image: `probabilities` has fv_model_classes elements. Keeps a compiled session in the
- * model. */
+/** The answer for one image: class probabilities, one probability for each class of a multi-label model, or the values;
+ * `probabilities` has fv_model_classes elements. Keeps a compiled session in the model. */
 FV_API fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilities);
 
 /* ---- one floor lower: one step at a time ---- */

@@ -16,6 +16,7 @@ typedef enum fv_purpose {
     FV_RANDOM_DIGITS = 6,
     FV_RANDOM_TEST = 7,
     FV_RANDOM_BALANCE = 16,
+    FV_RANDOM_PASSES = 17,
 } fv_purpose;
 
 /*

@@ -5,64 +5,44 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "kernels/math/math.h"
 #include "model/model.h"
 
-int fv_rank_of(const float *logits, int64_t classes, int64_t label)
+static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *loader, fv_tally *tally)
 {
-    int64_t rank = 0;
-    for (int64_t i = 0; i < classes; i++)
-        rank += logits[i] > logits[label] || (logits[i] == logits[label] && i < label);
-    return (int)rank;
+    const fv_pipeline *p = &model->pipeline;
+    const int64_t classes = model->n_classes;
+    for (;;) {
+        fv_batch batch;
+        FV_TRY(fv_loader_next(loader, &batch));
+        if (batch.n == 0)
+            return FV_OK;
+        /* A short last batch leaves old rows behind the new ones; every sample's result is its own. */
+        memcpy(fv_session_input(session), batch.images, (size_t)(batch.n * p->h * p->w * p->c) * sizeof(float));
+        FV_TRY(fv_session_run(session));
+        const float *logits = fv_session_output(session, NULL);
+        for (int64_t i = 0; i < batch.n; i++)
+            FV_TRY(fv_tally_add(tally, logits + i * classes, true, batch.labels[i],
+                                batch.targets ? batch.targets + i * batch.n_targets : NULL));
+    }
 }
 
-/* -log softmax(logits)[label], summed in float64 in order: the same for any batch size and on any machine. */
-static double cross_entropy(const float *logits, int64_t classes, int64_t label)
+fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics)
 {
-    double max = logits[0], sum = 0;
-    for (int64_t i = 1; i < classes; i++)
-        max = logits[i] > max ? logits[i] : max;
-    for (int64_t i = 0; i < classes; i++)
-        sum += (double)fv_expf(logits[i] - (float)max);
-    return (double)fv_logf((float)sum) + max - (double)logits[label];
-}
-
-fv_status fv_evaluate_with(fv_session *session, fv_loader *loader, int64_t batch_size, int64_t h, int64_t w, int64_t c,
-                           fv_metrics *metrics)
-{
-    double start = fv_time_monotonic(), loss = 0;
-    int64_t top1 = 0, top5 = 0, samples = 0;
+    const double start = fv_time_monotonic();
+    fv_tally tally;
     *metrics = (fv_metrics){0};
     FV_TRY(fv_session_refresh(session));
     FV_TRY(fv_loader_start(loader, 0, 0));
-    for (;;) {
-        fv_batch batch;
-        fv_shape shape;
-        FV_TRY(fv_loader_next(loader, &batch));
-        if (batch.n == 0)
-            break;
-        /* A short last batch leaves old rows behind the new ones; every sample's result is its own. */
-        memcpy(fv_session_input(session), batch.images, (size_t)(batch.n * h * w * c) * sizeof(float));
-        FV_TRY(fv_session_run(session));
-        const float *logits = fv_session_output(session, &shape);
-        int64_t classes = fv_shape_count(&shape) / batch_size;
-        for (int64_t i = 0; i < batch.n; i++) {
-            int rank = fv_rank_of(logits + i * classes, classes, batch.labels[i]);
-            top1 += rank == 0;
-            top5 += rank < 5;
-            loss += cross_entropy(logits + i * classes, classes, batch.labels[i]);
-        }
-        samples += batch.n;
+    fv_tally_begin(model->ctx, model->task, model->n_classes, &tally);
+    fv_status status = score_batches(model, session, loader, &tally);
+    const double seconds = fv_time_monotonic() - start;
+    if (status != FV_OK) {
+        (void)fv_tally_end(&tally, NULL);
+        return status;
     }
-    double seconds = fv_time_monotonic() - start;
-    *metrics = (fv_metrics){.samples = samples};
+    FV_TRY(fv_tally_end(&tally, metrics));
     fv_loader_stats(loader, NULL, &metrics->quarantined);
-    if (samples > 0) {
-        metrics->top1 = (double)top1 / (double)samples;
-        metrics->top5 = (double)top5 / (double)samples;
-        metrics->loss = loss / (double)samples;
-        metrics->img_per_s = (double)samples / seconds;
-    }
+    metrics->img_per_s = (double)metrics->samples / seconds;
     return FV_OK;
 }
 
@@ -74,6 +54,7 @@ fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, 
     *metrics = (fv_metrics){0};
     if (fv_dataset_classes(dataset) > model->n_classes)
         return fv_fail_classes(model, dataset);
+    FV_TRY(fv_task_check(model, dataset));
     if (batch_size <= 0)
         batch_size = 64;
     if (batch_size > fv_dataset_count(dataset))
@@ -81,12 +62,14 @@ fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, 
     if (batch_size == 0)
         return fv_fail(ctx, FV_ERR_DATA_EMPTY, "no samples to evaluate on");
     fv_loader_options options = {.batch_size = batch_size, .workers = workers};
+    if (model->task != FV_TASK_CLASSIFY)
+        options.targets = model->n_classes;
     const fv_pipeline *p = &model->pipeline;
     fv_status status = fv_session_create(model, batch_size, &session);
     if (status == FV_OK)
         status = fv_loader_create(dataset, p, &options, &loader);
     if (status == FV_OK)
-        status = fv_evaluate_with(session, loader, batch_size, p->h, p->w, p->c, metrics);
+        status = fv_evaluate_with(model, session, loader, metrics);
     fv_loader_destroy(&loader);
     fv_session_destroy(&session);
     return status;
@@ -119,6 +102,6 @@ fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilitie
     FV_TRY(fv_pipeline_apply(model->ctx, &model->pipeline, image, fv_session_input(session)));
     FV_TRY(fv_session_run(session));
     const float *logits = fv_session_output(session, &shape);
-    fv_softmax(logits, fv_shape_count(&shape), probabilities);
+    fv_task_answer(model->task, logits, fv_shape_count(&shape), probabilities);
     return FV_OK;
 }

@@ -64,6 +64,9 @@ static fv_status open_validation(run *r)
     if (r->val_batch == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the validation set is empty");
     fv_loader_options options = {.batch_size = r->val_batch, .workers = r->options.workers};
+    FV_TRY(fv_task_check(r->model, data));
+    if (r->model->task != FV_TASK_CLASSIFY)
+        options.targets = r->model->n_classes;
     FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->val_loader));
     return fv_session_create(r->model, r->val_batch, &r->val_session);
 }
@@ -187,8 +190,12 @@ static void count_batch(run *r, const fv_batch *batch, double loss)
     fv_shape shape;
     const float *logits = fv_trainer_logits(r->trainer, &shape);
     int64_t classes = fv_shape_count(&shape) / batch->n;
-    for (int64_t i = 0; i < batch->n; i++)
-        r->progress.correct += fv_rank_of(logits + i * classes, classes, batch->labels[i]) == 0;
+    for (int64_t i = 0; i < batch->n && r->model->task != FV_TASK_REGRESS; i++) {
+        const float *row = logits + i * classes;
+        r->progress.correct += r->model->task == FV_TASK_CLASSIFY
+                                   ? fv_rank_of(row, classes, batch->labels[i]) == 0
+                                   : fv_all_right(row, batch->targets + i * batch->n_targets, classes, 0.0f);
+    }
     r->progress.seen += batch->n;
     r->progress.loss_sum += loss * (double)batch->n;
 }
@@ -201,7 +208,7 @@ static void describe_epoch(run *r)
     e->step = p->step;
     e->global_step = p->global_step;
     e->mean_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
-    e->train_top1 = p->seen ? (double)p->correct / (double)p->seen : NAN;
+    e->train_top1 = p->seen && r->model->task != FV_TASK_REGRESS ? (double)p->correct / (double)p->seen : NAN;
 }
 
 static void describe_step(run *r, double loss)
@@ -249,11 +256,9 @@ static double monitored(const run *r)
     const struct {
         const char *name;
         double value;
-    } values[] = {{"train_loss", e->mean_loss},
-                  {"train_top1", e->train_top1},
-                  {"val_loss", e->val_loss},
-                  {"val_top1", e->val_top1},
-                  {"val_top5", e->val_top5}};
+    } values[] = {{"train_loss", e->mean_loss},   {"train_top1", e->train_top1}, {"val_loss", e->val_loss},
+                  {"val_top1", e->val_top1},      {"val_top5", e->val_top5},     {"val_mae", e->val_mae},
+                  {"val_mean_ap", e->val_mean_ap}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (strcmp(values[i].name, r->monitor->name) == 0)
             return values[i].value;
@@ -263,14 +268,15 @@ static double monitored(const run *r)
 static fv_status validate(run *r, bool last)
 {
     fv_metrics m;
-    r->event.val_loss = r->event.val_top1 = r->event.val_top5 = NAN;
+    r->event.val_loss = r->event.val_top1 = r->event.val_top5 = r->event.val_mae = r->event.val_mean_ap = NAN;
     if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
-    const fv_pipeline *p = &r->model->pipeline;
-    FV_TRY(fv_evaluate_with(r->val_session, r->val_loader, r->val_batch, p->h, p->w, p->c, &m));
+    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m));
     r->event.val_loss = m.loss;
     r->event.val_top1 = m.top1;
     r->event.val_top5 = m.top5;
+    r->event.val_mae = m.mae;
+    r->event.val_mean_ap = m.mean_ap;
     return FV_OK;
 }
 
@@ -402,7 +408,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     bool resumed = false;
     fv_fit_options *o = &r->options;
     FV_TRY(fv_settings_check(r->ctx, o));
-    FV_TRY(fv_settings_monitor(r->ctx, o, &r->monitor));
+    FV_TRY(fv_settings_monitor(r->ctx, o, r->model->task, &r->monitor));
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
     identify(r);
@@ -438,9 +444,17 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     result = result ? result : &unused;
     *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
     run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
+    model->task = (fv_task)fv_dataset_label_kind(train);
+    fv_settings_task(&r.options, model->task);
     fv_settings_defaults(&r.options);
-    r.event = (fv_fit_event){
-        .val_loss = NAN, .val_top1 = NAN, .val_top5 = NAN, .loss = NAN, .mean_loss = NAN, .train_top1 = NAN};
+    r.event = (fv_fit_event){.val_loss = NAN,
+                             .val_top1 = NAN,
+                             .val_top5 = NAN,
+                             .val_mae = NAN,
+                             .val_mean_ap = NAN,
+                             .loss = NAN,
+                             .mean_loss = NAN,
+                             .train_top1 = NAN};
     r.progress.best_metric = NAN;
     fv_status status = execute(&r, result);
     fv_checkpoints_close(&r.checkpoints);

@@ -226,6 +226,8 @@ void fv_journal_event(fv_journal *j, const fv_fit_event *e)
         json_field(&json, "val_loss", e->val_loss);
         json_field(&json, "val_top1", e->val_top1);
         json_field(&json, "val_top5", e->val_top5);
+        json_field(&json, "val_mae", e->val_mae);
+        json_field(&json, "val_mean_ap", e->val_mean_ap);
         fv_json_key(&json, "best");
         fv_json_bool(&json, e->best);
     }

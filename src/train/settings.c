@@ -39,6 +39,17 @@ void fv_settings_defaults(fv_fit_options *o)
         o->monitor = o->validation ? "val_top1" : "train_loss";
 }
 
+void fv_settings_task(fv_fit_options *o, fv_task task)
+{
+    static const char *const losses[] = {[FV_TASK_MULTILABEL] = "sigmoid_bce", [FV_TASK_REGRESS] = "mse"};
+    if (task == FV_TASK_CLASSIFY)
+        return;
+    if (!o->loss)
+        o->loss = losses[task];
+    if (!o->monitor)
+        o->monitor = o->validation ? "val_loss" : "train_loss";
+}
+
 /* Allowed ranges; names are the flags'. */
 static const struct {
     const char *name;
@@ -106,12 +117,18 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
     return FV_OK;
 }
 
+enum { ONE = 1 << FV_TASK_CLASSIFY, SEVERAL = 1 << FV_TASK_MULTILABEL, NUMBERS = 1 << FV_TASK_REGRESS };
 static const fv_monitor monitors[] = {
-    {"train_loss", false, false}, {"train_top1", false, true}, {"val_loss", true, false},
-    {"val_top1", true, true},     {"val_top5", true, true},
+    {"train_loss", false, false, ONE | SEVERAL | NUMBERS},
+    {"train_top1", false, true, ONE | SEVERAL},
+    {"val_loss", true, false, ONE | SEVERAL | NUMBERS},
+    {"val_top1", true, true, ONE | SEVERAL},
+    {"val_top5", true, true, ONE},
+    {"val_mae", true, false, NUMBERS},
+    {"val_mean_ap", true, true, SEVERAL},
 };
 
-fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, const fv_monitor **monitor)
+fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, fv_task task, const fv_monitor **monitor)
 {
     const char *names[sizeof monitors / sizeof monitors[0] + 1] = {0};
     for (size_t i = 0; i < sizeof monitors / sizeof monitors[0]; i++) {
@@ -123,12 +140,18 @@ fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, const fv_mon
                 ctx,
                 fv_fail(ctx, FV_ERR_CONFLICT, "--monitor %s: there is no validation set to measure it on", o->monitor),
                 "add --val-split 0.2, a val folder, or use --monitor train_loss");
+        if (!(monitors[i].tasks & 1u << task))
+            return fv_fail_hint(ctx,
+                                fv_fail(ctx, FV_ERR_CONFLICT, "--monitor %s is not measured where the task is %s",
+                                        o->monitor, fv_task_names()[task]),
+                                "use --monitor %s", o->validation ? "val_loss" : "train_loss");
         *monitor = &monitors[i];
         return FV_OK;
     }
     const char *nearest = fv_text_nearest(o->monitor, names);
     return fv_fail(ctx, FV_ERR_VALUE, "--monitor %s: no such metric; %s%s%s", o->monitor,
-                   nearest ? "did you mean " : "one of train_loss, train_top1, val_loss, val_top1, val_top5",
+                   nearest ? "did you mean "
+                           : "one of train_loss, train_top1, val_loss, val_top1, val_top5, val_mae, val_mean_ap",
                    nearest ? nearest : "", nearest ? "?" : "");
 }
 

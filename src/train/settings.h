@@ -9,6 +9,8 @@
 
 /* Puts defaults where members are zero. Idempotent. */
 void fv_settings_defaults(fv_fit_options *options);
+/* Loss and monitor for data that ask for a task, where none are given; before fv_settings_defaults. */
+void fv_settings_task(fv_fit_options *options, fv_task task);
 /* VALUE or CONFLICT, naming the option and its range. `options` have their defaults. */
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
 
@@ -16,9 +18,11 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
 typedef struct fv_monitor {
     const char *name;
     bool needs_validation, higher_is_better;
+    unsigned tasks; /* a bit for each that it is measured for */
 } fv_monitor;
-/* The monitor of a run; VALUE when unknown or when it needs a validation set that is not there. */
-fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *options, const fv_monitor **monitor);
+/* The monitor of a run; VALUE when unknown, CONFLICT when it needs a validation set that is not there or means nothing
+ * for the task. */
+fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *options, fv_task task, const fv_monitor **monitor);
 
 /* The loss operator of a run. */
 fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *options, const fv_op **op);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Predicting with more than one look: several views of an image, passes with dropout, several models. */
+#ifndef FOVEA_PREDICT_H
+#define FOVEA_PREDICT_H
+
+#include <fovea/train.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * For an image, members m of weight w_m (they sum to 1), views v and passes t, a predictor gives
+ *
+ *     mean = 1/T sum_t y_t,  y_t = sum_m w_m 1/V sum_v f(z_mvt),  std = sqrt(sum_t (y_t - mean)^2 / (T - 1))
+ *
+ * z are the model's outputs and f makes answers of them: softmax for a model that classifies, a sigmoid for each class
+ * of a multi-label one, nothing for values. With `mean_logits` f is applied to the means of z instead. Sums are float64
+ * in the order of members, views. Without dropout there is one pass and std is 0.
+ */
+typedef struct fv_predictor fv_predictor;
+
+typedef struct fv_predictor_options {
+    const char *tta;       /* views: "none" [NULL], "flip" (mirrored too), "5crop" (corners and center), "10crop" */
+    const char *scales;    /* short sides to resize to before cropping, "224,256,384"; [NULL: the model's own] */
+    const double *weights; /* of the members, any sum; [NULL: equal] */
+    bool mean_logits;      /* average outputs instead of answers */
+    int64_t mc_dropout;    /* passes with dropout at work (Gal and Ghahramani, 2016); [0: dropout is off] */
+    uint64_t seed;      /* of these passes: what is dropped is a pure function of (seed, sample, member, view, pass) */
+    int64_t batch_size; /* forwards at a time; changes no result [0: up to 32] */
+} fv_predictor_options;
+
+/**
+ * Compiles `count` models to be asked together; they must outlive the predictor and keep their weights meanwhile. Each
+ * keeps its own pipeline; classes are numbered as the first model does and matched by name. options may be NULL.
+ * DATA_CLASSES: the models know other classes, both lists are shown. CONFLICT: they do different tasks; mc_dropout of a
+ * model without dropout. VALUE: the views, weights below 0 or all 0.
+ */
+FV_API fv_status fv_predictor_create(fv_model *const *models, int count, const fv_predictor_options *options,
+                                     fv_predictor **predictor);
+FV_API void fv_predictor_destroy(fv_predictor **predictor);
+/** Numbers of an answer: the classes or targets of the first model. */
+FV_API int64_t fv_predictor_classes(const fv_predictor *predictor);
+/** Runs of a network for one image: views times passes, summed over the models. */
+FV_API int64_t fv_predictor_forwards(const fv_predictor *predictor);
+/** The answer for one image: `mean` and `std` (may be NULL) have fv_predictor_classes elements. `sample` keys dropout.
+ * One thread at a time. NO_MEMORY, DATA_FORMAT (channels). */
+FV_API fv_status fv_predictor_run(fv_predictor *predictor, const fv_image *image, uint64_t sample, float *mean,
+                                  float *std);
+/** fv_evaluate with the predictor's answers; the data's classes must be numbered as the first model's. Losses of
+ * classes are those of the mean probabilities, each at most 88. */
+FV_API fv_status fv_predictor_evaluate(fv_predictor *predictor, fv_dataset *dataset, fv_metrics *metrics);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

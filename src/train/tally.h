@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics, sample by sample. Sums are float64 in the order of the samples. */
+#ifndef FV_TRAIN_TALLY_H
+#define FV_TRAIN_TALLY_H
+
+#include <fovea/train.h>
+
+/* Number of classes that score above `label` (ties: the smaller index scores above): 0 = top-1 correct. */
+int fv_rank_of(const float *scores, int64_t classes, int64_t label);
+/* Whether every class is on the right side: of 0 for logits, of 1/2 for probabilities. */
+bool fv_all_right(const float *scores, const float *target, int64_t classes, float threshold);
+/* Outputs of a model -> answers: softmax, sigmoids, or as they are; in place allowed. */
+void fv_task_answer(fv_task task, const float *output, int64_t count, float *answer);
+/* CONFLICT unless the data's labels are what the task asks for. */
+fv_status fv_task_check(fv_model *model, const fv_dataset *dataset);
+
+typedef struct fv_tally {
+    fv_ctx *ctx;
+    fv_task task;
+    int64_t classes, samples, top1, top5;
+    double loss, absolute;
+    float *rows;      /* MULTILABEL: scores and targets, 2 x classes a sample */
+    int64_t capacity; /* samples */
+} fv_tally;
+
+void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally);
+/* One sample: its class, or its targets (classes floats). `scores` are logits, or answers (fv_task_answer). NO_MEMORY.
+ */
+fv_status fv_tally_add(fv_tally *tally, const float *scores, bool logits, int32_t label, const float *target);
+/* The metrics, but for img_per_s and quarantined; frees what the tally holds, which may also be done with NULL. */
+fv_status fv_tally_end(fv_tally *tally, fv_metrics *metrics);
+
+#endif
