@@ -56,6 +56,11 @@ typedef struct cli {
     int64_t shard_size;
     double val_share, test_amount; /* data make: images; data split: a share */
     int out;
+    /* looking more than once */
+    const char *tta_scales;
+    int tta, ensemble;
+    int64_t mc_dropout;
+    list_option ensemble_weights;
     double seconds;
     bool dups, strict;
 } cli;
@@ -144,6 +149,11 @@ fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_o
 fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
+
+/* The names of --tta, in its order. */
+extern const char *const tta_names[];
+/* "top1 90.00 %, top5 ...", whatever is measured for the task. */
+void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */
 int verb_train(cli *c);

@@ -1,37 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fovea eval: score a model on a split. */
+/* fovea eval: score a model, or several together, on a split. */
 #include <math.h>
 
-#include "cli.h"
+#include "test_time.h"
 
-static fv_status evaluate(fv_ctx *ctx, cli *c, fv_model **model, fv_dataset **data, fv_metrics *m)
+static fv_status evaluate(fv_ctx *ctx, cli *c, ensemble *e, fv_dataset **data, fv_metrics *m)
 {
     bool has = false;
-    FV_TRY(model_open_trained(ctx, c, model));
+    FV_TRY(ensemble_open(ctx, c, e));
     if (!c->split) {
         FV_TRY(fv_dataset_has_split(ctx, c->data, "val", &has));
         c->split = has || c->val_split > 0 ? "val" : "test";
     }
-    FV_TRY(data_open(ctx, c, c->split, *model, data));
-    return fv_evaluate(*model, *data, c->batch_auto ? 0 : c->batch_size, (int)c->workers, m);
+    FV_TRY(data_open(ctx, c, c->split, e->model[0], data));
+    if (ensemble_is_plain(c, e))
+        return fv_evaluate(e->model[0], *data, c->batch_auto ? 0 : c->batch_size, (int)c->workers, m);
+    FV_TRY(ensemble_predictor(c, e));
+    return fv_predictor_evaluate(e->predictor, *data, m);
 }
 
-static void print_metrics(const cli *c, const fv_metrics *m)
+/* A member of an object, null for what was not measured. */
+static void put_json(const char *key, double value)
 {
-    char loss[32];
-    snprintf(loss, sizeof loss, isfinite(m->loss) ? "%.10g" : "null", m->loss);
-    if (c->json)
-        printf("{\"samples\":%lld,\"top1\":%.10g,\"top5\":%.10g,\"loss\":%s,\"img_per_s\":%.1f}\n",
-               (long long)m->samples, m->top1, m->top5, loss, m->img_per_s);
+    printf(isfinite(value) ? ",\"%s\":%.10g" : ",\"%s\":null", key, value);
+}
+
+static void print_json(const ensemble *e, const fv_metrics *m)
+{
+    printf("{\"samples\":%lld", (long long)m->samples);
+    put_json("top1", m->top1);
+    put_json("top5", m->top5);
+    put_json("loss", m->loss);
+    if (m->task == FV_TASK_REGRESS)
+        put_json("mae", m->mae);
+    if (m->task == FV_TASK_MULTILABEL)
+        put_json("mean_ap", m->mean_ap);
+    printf(",\"img_per_s\":%.1f", m->img_per_s);
+    if (m->task != FV_TASK_CLASSIFY)
+        printf(",\"task\":\"%s\"", fv_task_names()[m->task]);
+    if (e->predictor)
+        printf(",\"forwards\":%lld", (long long)fv_predictor_forwards(e->predictor));
+    puts("}");
+}
+
+void metrics_text(const fv_metrics *m, const char *between, FILE *out)
+{
+    if (m->task == FV_TASK_CLASSIFY)
+        fprintf(out, "top1 %.2f %%%stop5 %.2f %%%sloss %.4f", 100 * m->top1, between, 100 * m->top5, between, m->loss);
+    else if (m->task == FV_TASK_MULTILABEL)
+        fprintf(out, "all classes right %.2f %%%smean AP %.4f%sloss %.4f", 100 * m->top1, between, m->mean_ap, between,
+                m->loss);
     else
-        printf("%s on %s (%s): %lld samples  top1 %.2f %%  top5 %.2f %%  loss %.4f  (%.0f img/s)\n", c->model, c->data,
-               c->split, (long long)m->samples, 100 * m->top1, 100 * m->top5, m->loss, m->img_per_s);
+        fprintf(out, "mean absolute error %.6g%smean squared error %.6g", m->mae, between, m->loss);
 }
 
 int verb_eval(cli *c)
 {
     fv_ctx *ctx;
-    fv_model *model = NULL;
+    ensemble e = {.count = 0};
     fv_dataset *data = NULL;
     fv_metrics m = {0};
     char text[64];
@@ -40,14 +66,19 @@ int verb_eval(cli *c)
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return fv_status_exit_code(status);
-    status = evaluate(ctx, c, &model, &data, &m);
+    status = evaluate(ctx, c, &e, &data, &m);
     int code = status_code(ctx, status);
-    if (code == 0)
-        print_metrics(c, &m);
+    if (code == 0 && c->json) {
+        print_json(&e, &m);
+    } else if (code == 0) {
+        printf("%s on %s (%s): %lld samples  ", c->model, c->data, c->split, (long long)m.samples);
+        metrics_text(&m, "  ", stdout);
+        printf("  (%.0f img/s)\n", m.img_per_s);
+    }
     if (m.quarantined)
         warn("%s could not be read; the score is without them", count_of(m.quarantined, "file", "files", text));
     fv_dataset_destroy(&data);
-    fv_model_destroy(&model);
+    ensemble_close(&e);
     fv_ctx_destroy(&ctx);
     return code;
 }

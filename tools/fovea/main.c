@@ -16,13 +16,17 @@ const verb verbs[] = {
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
      "  fovea train -c runs/train/exp/args.yaml --resume auto\n",
      V_TRAIN, 0, verb_train},
-    {"eval", "val,test,validate", "top-1, top-5 and loss on a split",
+    {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
-     "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n", V_EVAL, 0,
-     verb_eval},
+     "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
+     "  fovea eval --data mnist --model best.safetensors --tta 10crop --tta-scales 32,36,40\n"
+     "  fovea eval --data mnist --model best.safetensors,runs/train/exp/weights/last.safetensors "
+     "--ensemble-weights 2,1\n",
+     V_EVAL, 0, verb_eval},
     {"predict", NULL, "classify images", "--model FILE (--source PATH | --data PATH --split NAME) [options]",
      "  fovea predict --model best.safetensors --source cat.jpg --topk 3\n"
-     "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n",
+     "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n"
+     "  fovea predict --model best.safetensors --source cat.jpg --tta flip --json\n",
      V_PREDICT, 1, verb_predict},
     {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
      "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
@@ -225,6 +229,7 @@ fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model)
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
 {
     static const char *names[100000];
+    static const char *const task_words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
     fv_dataset_options o = {.split = split,
                             .val_split = c->val_split,
                             .seed = (uint64_t)c->seed,
@@ -240,6 +245,8 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
         for (int64_t i = 0; i < o.n_classes; i++)
             names[i] = fv_model_class_name(classes_of, i);
         o.classes = names;
+        if (!c->task)
+            o.task = task_words[fv_model_task(classes_of)];
     }
     return fv_dataset_open(ctx, c->data, &o, dataset);
 }

@@ -6,6 +6,8 @@ static const char *const norm_names[] = {"auto", "unit", "minus1_1", "imagenet",
 static const char *const contrast_names[] = {"none", "equalize", "clahe", NULL};
 static const char *const progress_names[] = {"auto", "bar", "plain", "json", "none", NULL};
 static const char *const out_names[] = {"text", "json", "csv", NULL};
+const char *const tta_names[] = {"none", "flip", "5crop", "10crop", NULL};
+static const char *const ensemble_names[] = {"probabilities", "logits", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
 /* "auto", then fv_filter's order. */
 static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
@@ -22,7 +24,9 @@ const option options[] = {
     {"task", NULL, 0, TEXT, AT(task), ALL_DATA, "KIND", NULL, 0, 0, NULL,
      "how a manifest's labels are read: class, multi-label or regression; default: as they look"},
     {"model", NULL, 'm', TEXT, AT(model), V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, "NAME|FILE", "auto", 0, 0,
-     NULL, "zoo architecture, architecture file (.yaml) or model file (.safetensors)"},
+     NULL,
+     "zoo architecture, architecture file (.yaml) or model file (.safetensors); eval and predict: several, "
+     "separated by commas, answer together"},
     {"weights", "pretrained-path,initial-checkpoint", 0, TEXT, AT(weights), V_TRAIN | V_INFO | V_EVAL | V_PREDICT,
      "FILE", NULL, 0, 0, NULL, "safetensors to start from, tensors matched by name"},
     {"partial", NULL, 0, FLAG, AT(partial), V_TRAIN, NULL, NULL, 0, 0, NULL,
@@ -83,7 +87,7 @@ const option options[] = {
      "step: epochs between decays"},
     {"decay-rate", "lr-gamma", 0, REAL, AT(decay_rate), V_TRAIN, "F", "0.1", ABOVE_ZERO, 1, NULL, "step: factor"},
     {"loss", NULL, 0, TEXT, AT(loss), V_TRAIN, "NAME", NULL, 0, 0, NULL,
-     "softmax_cross_entropy (default), sigmoid_bce, mse, mae, huber"},
+     "softmax_cross_entropy (default for one class each), sigmoid_bce (for several), mse (for numbers), mae, huber"},
     {"label-smoothing", "smoothing", 0, REAL, AT(label_smoothing), V_TRAIN, "F", "0", 0, 0.999, NULL,
      "of cross-entropy"},
     {"huber-delta", NULL, 0, REAL, AT(huber_delta), V_TRAIN, "F", "1", ABOVE_ZERO, 1e9, NULL, "of --loss huber"},
@@ -126,8 +130,9 @@ const option options[] = {
     {"val-split", NULL, 0, REAL, AT(val_split), ALL_DATA, "F", "0", 0, 0.95, NULL,
      "share of the training data to validate on, where there is no val split"},
     {"monitor", "eval-metric", 0, TEXT, AT(monitor), V_TRAIN, "METRIC", NULL, 0, 0, NULL,
-     "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss, train_loss (default "
-     "elsewhere), train_top1"},
+     "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss (default for labels that "
+     "are "
+     "not one class), val_mean_ap, val_mae, train_loss (default without one), train_top1"},
     {"patience", NULL, 0, INT, AT(patience), V_TRAIN, "N", "0", 0, 1e6, NULL,
      "stop after N epochs without improvement; 0: never"},
     {"min-delta", NULL, 0, REAL, AT(min_delta), V_TRAIN, "F", "0", 0, 1e9, NULL, "what counts as improvement"},
@@ -182,6 +187,18 @@ const option options[] = {
     {"out", NULL, 0, CHOICE, AT(out), V_PREDICT, "FORM", "text", 0, 0, out_names, "text, json or csv"},
     {"sheet", NULL, 0, TEXT, AT(sheet), V_PREDICT, "FILE.png", NULL, 0, 0, NULL,
      "one picture of images and predictions"},
+    /* looking more than once */
+    {"tta", "test-time-augmentation", 0, CHOICE, AT(tta), V_EVAL | V_PREDICT, "VIEWS", "none", 0, 0, tta_names,
+     "average over views of each image: flip is the image and its mirror image, 5crop the corners and the center, "
+     "10crop these mirrored too"},
+    {"tta-scales", NULL, 0, TEXT, AT(tta_scales), V_EVAL | V_PREDICT, "S[,S...]", NULL, 0, 0, NULL,
+     "short sides to resize to before cropping, 224,256,384,480,640 for an input of 224; default: the model's own"},
+    {"mc-dropout", NULL, 0, INT, AT(mc_dropout), V_EVAL | V_PREDICT, "N", "0", 0, 1e6, NULL,
+     "average over N passes with dropout at work, drawn by --seed; predict shows the deviation of a pass"},
+    {"ensemble", NULL, 0, CHOICE, AT(ensemble), V_EVAL | V_PREDICT, "WHAT", "probabilities", 0, 0, ensemble_names,
+     "what is averaged over models and views"},
+    {"ensemble-weights", NULL, 0, REALS, AT(ensemble_weights), V_EVAL | V_PREDICT, "W,W...", NULL, 0, 1e9, NULL,
+     "how much each model of --model counts; default: all the same"},
     {"selftest", NULL, 0, FLAG, AT(selftest), V_INFO, NULL, NULL, 0, 0, NULL,
      "recompute the self-test vectors of the file"},
     {"graph", NULL, 0, FLAG, AT(graph), V_INFO, NULL, NULL, 0, 0, NULL, "print the graph as text"},

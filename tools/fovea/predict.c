@@ -7,16 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli.h"
 #include "sheet.h"
 #include "show.h"
+#include "test_time.h"
 
 typedef struct prediction {
     cli *c;
     fv_ctx *ctx;
-    fv_model *model;
+    ensemble models;
+    fv_model *model; /* the first of them */
+    fv_task task;
     fv_dataset *data;
-    float *probability;
+    float *probability, *deviation; /* or values; the deviation of a pass with dropout */
     int64_t *order;
     int64_t classes, topk, done, bad;
     sheet *sheet;
@@ -33,7 +35,7 @@ static void print_bad(const prediction *p, const char *name, const char *error)
         putchar('\n');
     } else if (p->c->out == OUT_CSV) {
         show_csv(stdout, name);
-        printf(",,,");
+        fputs(p->c->mc_dropout ? ",,,," : ",,,", stdout);
         show_csv(stdout, error);
         putchar('\n');
     } else {
@@ -41,34 +43,57 @@ static void print_bad(const prediction *p, const char *name, const char *error)
     }
 }
 
+static void print_json(const prediction *p, const char *name)
+{
+    const bool values = p->task == FV_TASK_REGRESS;
+    json_t *list = json_array(), *line;
+    for (int64_t k = 0; k < p->topk; k++) {
+        const int64_t i = p->order[k];
+        json_t *item =
+            json_pack("{s:o, s:I, s:f}", values ? "target" : "class", show_json(fv_model_class_name(p->model, i)),
+                      "index", (json_int_t)i, values ? "value" : "probability", (double)p->probability[i]);
+        if (p->c->mc_dropout)
+            json_object_set_new(item, "std", json_real((double)p->deviation[i]));
+        json_array_append_new(list, item);
+    }
+    line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(line);
+    putchar('\n');
+}
+
+/* "cat 93.1%", "cat 93.1% +- 2.0%", "age 41.5". */
+static void print_text(const prediction *p, int64_t i)
+{
+    const bool values = p->task == FV_TASK_REGRESS;
+    const double factor = values ? 1 : 100;
+    show_text(stdout, fv_model_class_name(p->model, i));
+    printf(values ? " %.6g" : " %.1f%%", factor * (double)p->probability[i]);
+    if (p->c->mc_dropout)
+        printf(values ? " +- %.3g" : " +- %.1f%%", factor * (double)p->deviation[i]);
+}
+
 static void print_good(const prediction *p, const char *name)
 {
     if (p->c->out == OUT_JSON) {
-        json_t *list = json_array(), *line;
-        for (int64_t k = 0; k < p->topk; k++)
-            json_array_append_new(
-                list, json_pack("{s:o, s:I, s:f}", "class", show_json(fv_model_class_name(p->model, p->order[k])),
-                                "index", (json_int_t)p->order[k], "probability", (double)p->probability[p->order[k]]));
-        line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        json_decref(line);
-        putchar('\n');
+        print_json(p, name);
         return;
     }
     for (int64_t k = 0; k < p->topk; k++) {
-        const char *class = fv_model_class_name(p->model, p->order[k]);
-        double probability = p->probability[p->order[k]];
+        const int64_t i = p->order[k];
         if (p->c->out == OUT_CSV) {
             show_csv(stdout, name);
             putchar(',');
-            show_csv(stdout, class);
-            printf(",%.9g,\n", probability);
+            show_csv(stdout, fv_model_class_name(p->model, i));
+            printf(",%.9g,", (double)p->probability[i]);
+            if (p->c->mc_dropout)
+                printf("%.9g,", (double)p->deviation[i]);
+            putchar('\n');
         } else {
             if (k == 0)
                 show_text(stdout, name);
             fputs(k ? ", " : ": ", stdout);
-            show_text(stdout, class);
-            printf(" %.1f%%", 100 * probability);
+            print_text(p, i);
         }
     }
     if (p->c->out == OUT_TEXT)
@@ -77,8 +102,13 @@ static void print_good(const prediction *p, const char *name)
 
 /* ---- one image ---- */
 
+/* The best first; values in their own order. */
 static void rank(prediction *p)
 {
+    for (int64_t k = 0; p->task == FV_TASK_REGRESS && k < p->topk; k++)
+        p->order[k] = k;
+    if (p->task == FV_TASK_REGRESS)
+        return;
     for (int64_t k = 0; k < p->topk; k++) {
         int64_t best = -1;
         for (int64_t i = 0; i < p->classes; i++) {
@@ -95,7 +125,8 @@ static void rank(prediction *p)
 static fv_status predict_one(prediction *p, const char *name, fv_image *image, fv_status status, const char *truth)
 {
     if (status == FV_OK)
-        status = fv_predict(p->model, image, p->probability);
+        status =
+            fv_predictor_run(p->models.predictor, image, (uint64_t)(p->done + p->bad), p->probability, p->deviation);
     if (status != FV_OK) {
         if (status == FV_ERR_NO_MEMORY)
             return status;
@@ -236,7 +267,7 @@ static fv_status predict_data(prediction *p)
         char name[1024];
         fv_image image = {0};
         fv_dataset_sample_name(p->data, i, name, sizeof name);
-        int32_t label = fv_dataset_label(p->data, i);
+        int32_t label = p->task == FV_TASK_CLASSIFY ? fv_dataset_label(p->data, i) : -1;
         status = fv_dataset_image(p->data, i, &image, NULL);
         status = predict_one(p, name, &image, status, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
     }
@@ -248,17 +279,27 @@ static fv_status predict_data(prediction *p)
 static fv_status predict(prediction *p)
 {
     cli *c = p->c;
-    FV_TRY(model_open_trained(p->ctx, c, &p->model));
-    p->classes = fv_model_classes(p->model);
+    FV_TRY(ensemble_open(p->ctx, c, &p->models));
+    FV_TRY(ensemble_predictor(c, &p->models));
+    p->model = p->models.model[0];
+    p->task = fv_model_task(p->model);
+    if (c->sheet && p->task == FV_TASK_REGRESS)
+        return (fv_status)-complain(FV_ERR_CONFLICT, "use --out csv", "--sheet shows classes, %s predicts numbers",
+                                    c->model);
+    p->classes = fv_predictor_classes(p->models.predictor);
     p->topk = c->topk < p->classes ? c->topk : p->classes;
+    if (p->task == FV_TASK_REGRESS && !option_given("topk"))
+        p->topk = p->classes;
     p->probability = calloc((size_t)p->classes + 1, sizeof(float));
+    p->deviation = calloc((size_t)p->classes + 1, sizeof(float));
     p->order = calloc((size_t)p->topk + 1, sizeof(int64_t));
-    if (!p->probability || !p->order)
+    if (!p->probability || !p->deviation || !p->order)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create()))
         return FV_ERR_NO_MEMORY;
     if (c->out == OUT_CSV)
-        puts("file,class,probability,error");
+        printf("file,%s,%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
+               c->mc_dropout ? "std," : "");
     FV_TRY(c->source ? predict_source(p) : predict_data(p));
     if (p->sheet && p->done) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
@@ -291,9 +332,10 @@ int verb_predict(cli *c)
     }
     sheet_destroy(p.sheet);
     free(p.probability);
+    free(p.deviation);
     free(p.order);
     fv_dataset_destroy(&p.data);
-    fv_model_destroy(&p.model);
+    ensemble_close(&p.models);
     fv_ctx_destroy(&p.ctx);
     return code;
 }

@@ -59,7 +59,9 @@ static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS
     loss_text(e->loss, 3, now);
     loss_text(e->mean_loss, 3, mean);
     snprintf(part[P_LOSS], 64, "  loss %.20s (%.20s)", now, mean);
-    snprintf(part[P_TOP1], 64, "  top1 %.1f", 100 * e->train_top1);
+    part[P_TOP1][0] = 0;
+    if (isfinite(e->train_top1))
+        snprintf(part[P_TOP1], 64, "  top1 %.1f", 100 * e->train_top1);
     snprintf(part[P_LR], 64, "  lr %.1e", e->lr);
     snprintf(part[P_SPEED], 64, "  %.0f img/s", e->img_per_s);
     snprintf(part[P_DATA], 64, "  data %.0f%%", 100 * e->data_wait);
@@ -118,6 +120,17 @@ static void plain_step(const progress *p, const fv_fit_event *e)
     fprintf(stderr, "%s\n", line);
 }
 
+/* A metric of the epoch's line; nothing where it was not measured. */
+static int metric_text(char *line, size_t room, const char *format, double value) __attribute__((format(printf, 3, 0)));
+static int metric_text(char *line, size_t room, const char *format, double value)
+{
+    char text[64];
+    if (!isfinite(value))
+        return 0;
+    snprintf(text, sizeof text, format, value);
+    return snprintf(line, room, "  %s", text);
+}
+
 /* One line an epoch. On a terminal too narrow for it the less important parts go, the speed first. */
 static void epoch_line(const progress *p, const fv_fit_event *e)
 {
@@ -125,13 +138,17 @@ static void epoch_line(const progress *p, const fv_fit_event *e)
     int width = isatty(STDERR_FILENO) ? columns() : 1000;
     for (int level = 0; level < 3; level++) {
         loss_text(e->mean_loss, 4, loss);
-        int n = snprintf(line, sizeof line, "Epoch %lld/%lld  loss %s  top1 %.2f", (long long)e->epoch,
-                         (long long)e->epochs, loss, 100 * e->train_top1);
+        int n =
+            snprintf(line, sizeof line, "Epoch %lld/%lld  loss %s", (long long)e->epoch, (long long)e->epochs, loss);
+        n += metric_text(line + n, sizeof line - (size_t)n, "top1 %.2f", 100 * e->train_top1);
         loss_text(e->val_loss, 4, loss);
         if (isfinite(e->val_loss))
-            n += snprintf(line + n, sizeof line - (size_t)n, "  |  val loss %s  top1 %.2f", loss, 100 * e->val_top1);
-        if (isfinite(e->val_loss) && level < 2)
-            n += snprintf(line + n, sizeof line - (size_t)n, "  top5 %.2f", 100 * e->val_top5);
+            n += snprintf(line + n, sizeof line - (size_t)n, "  |  val loss %s", loss);
+        n += metric_text(line + n, sizeof line - (size_t)n, "top1 %.2f", 100 * e->val_top1);
+        n += metric_text(line + n, sizeof line - (size_t)n, "mean AP %.4f", e->val_mean_ap);
+        n += metric_text(line + n, sizeof line - (size_t)n, "mean abs. error %.6g", e->val_mae);
+        if (level < 2)
+            n += metric_text(line + n, sizeof line - (size_t)n, "top5 %.2f", 100 * e->val_top5);
         if (level < 1)
             n += snprintf(line + n, sizeof line - (size_t)n, "  |  %.0f img/s  data %.0f%%", e->img_per_s,
                           100 * e->data_wait);
@@ -150,11 +167,20 @@ static void json_line(const fv_fit_event *e)
 {
     fprintf(stderr, "{\"epoch\":%lld,\"step\":%lld,\"steps\":%lld,\"lr\":%.9g,\"img_per_s\":%.1f", (long long)e->epoch,
             (long long)e->step, (long long)e->steps, e->lr, e->img_per_s);
-    if (isfinite(e->mean_loss))
-        fprintf(stderr, ",\"loss\":%.9g,\"top1\":%.6f", e->mean_loss, e->train_top1);
-    if (e->kind == FV_EVENT_EPOCH && isfinite(e->val_loss))
-        fprintf(stderr, ",\"val_loss\":%.9g,\"val_top1\":%.6f,\"val_top5\":%.6f", e->val_loss, e->val_top1,
-                e->val_top5);
+    const bool epoch = e->kind == FV_EVENT_EPOCH;
+    const struct {
+        const char *format;
+        double value;
+    } members[] = {{",\"loss\":%.9g", e->mean_loss},
+                   {",\"top1\":%.6f", e->train_top1},
+                   {",\"val_loss\":%.9g", epoch ? e->val_loss : NAN},
+                   {",\"val_top1\":%.6f", epoch ? e->val_top1 : NAN},
+                   {",\"val_top5\":%.6f", epoch ? e->val_top5 : NAN},
+                   {",\"val_mean_ap\":%.6f", epoch ? e->val_mean_ap : NAN},
+                   {",\"val_mae\":%.9g", epoch ? e->val_mae : NAN}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (isfinite(members[i].value))
+            fprintf(stderr, members[i].format, members[i].value);
     fputs("}\n", stderr);
 }
 

@@ -53,6 +53,32 @@ static fv_status open_val(job *j)
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
 }
 
+/* What follows from the data where nothing else is asked for: the loss from the labels, the network's channels from
+ * images that no usual network takes. Said, never silent. */
+static fv_status choose_task(job *j)
+{
+    static const struct {
+        const char *loss, *labels;
+    } tasks[FV_LABEL_COUNT] = {{NULL, NULL},
+                               {"sigmoid_bce", "several classes each: a sigmoid for every class"},
+                               {"mse", "numbers: the network's outputs are the values"}};
+    cli *c = j->c;
+    int64_t h, w, channels;
+    const fv_label_kind kind = fv_dataset_label_kind(j->train);
+    if (kind != FV_LABEL_CLASS) {
+        if (!c->loss)
+            c->loss = tasks[kind].loss;
+        note("labels: %s, --loss %s", tasks[kind].labels, c->loss);
+        FV_TRY(train_check(c)); /* what belongs to another loss */
+    }
+    fv_dataset_size(j->train, &h, &w, &channels);
+    if (option_given("in-chans") || train_takes_model_file(c) || (channels != 2 && channels <= 4))
+        return FV_OK;
+    c->in_chans = channels;
+    note("--in-chans %lld: the images have so many channels", (long long)channels);
+    return FV_OK;
+}
+
 /* ---- model ---- */
 
 /* The architecture for --model auto. */
@@ -160,6 +186,7 @@ static fv_status open_model(job *j)
         if (c->weights)
             FV_TRY(load_weights(j));
     }
+    FV_TRY(fv_model_set_task(j->model, (fv_task)fv_dataset_label_kind(j->train)));
     return set_classes(j);
 }
 
@@ -317,8 +344,10 @@ static fv_status choose_batch(job *j)
     return FV_OK;
 }
 
-static void choose_defaults(cli *c)
+static void choose_defaults(job *j)
 {
+    cli *c = j->c;
+    const fv_label_kind kind = fv_dataset_label_kind(j->train);
     static const double from_scratch[] = {0.1, 1e-3, 1e-3, 1e-3}, fine_tuning[] = {1e-3, 1e-4, 1e-4, 1e-4};
     bool tuning = c->weights || strchr(c->model, '/') || strstr(c->model, ".safetensors");
     if (!option_given("epochs") && tuning)
@@ -328,7 +357,8 @@ static void choose_defaults(cli *c)
     if (!option_given("momentum"))
         c->momentum = c->opt == FV_SGD ? 0.9 : 0;
     char text[64];
-    note("recipe: %s, lr %g%s, weight decay %g, %s schedule, %s", fv_optimizer_names()[c->opt], c->lr,
+    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_LABEL_CLASS ? "" : c->loss,
+         kind == FV_LABEL_CLASS ? "" : ", ", fv_optimizer_names()[c->opt], c->lr,
          tuning && !option_given("lr") ? " (fine-tuning)" : "", c->wd, fv_schedule_names()[c->sched],
          count_of(c->epochs, "epoch", "epochs", text));
 }
@@ -419,9 +449,11 @@ static fv_status final_test(job *j)
         status = data_open(j->ctx, j->c, "test", best, &test);
     if (status == FV_OK)
         status = fv_evaluate(best, test, j->c->batch_size, (int)j->c->workers, &m);
-    if (status == FV_OK)
-        printf("test: %lld samples, top1 %.2f %%, top5 %.2f %%, loss %.4f\n", (long long)m.samples, 100 * m.top1,
-               100 * m.top5, m.loss);
+    if (status == FV_OK) {
+        printf("test: %lld samples, ", (long long)m.samples);
+        metrics_text(&m, ", ", stdout);
+        putchar('\n');
+    }
     fv_dataset_destroy(&test);
     fv_model_destroy(&best);
     return status;
@@ -462,8 +494,9 @@ static fv_status train(job *j)
     snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
     snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);
     FV_TRY(open_data(j));
+    FV_TRY(choose_task(j));
     FV_TRY(open_model(j));
-    choose_defaults(c);
+    choose_defaults(j);
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
     FV_TRY(open_val(j));
@@ -476,7 +509,8 @@ static fv_status train(job *j)
     fv_fit_options options = fit_options(j);
     signals_catch();
     FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
-    return finish(j, &result, c->monitor ? c->monitor : j->val ? "val_top1" : "train_loss");
+    const char *watched = fv_dataset_label_kind(j->train) == FV_LABEL_CLASS ? "val_top1" : "val_loss";
+    return finish(j, &result, c->monitor ? c->monitor : j->val ? watched : "train_loss");
 }
 
 int verb_train(cli *c)

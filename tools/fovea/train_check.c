@@ -16,6 +16,11 @@ static bool is_new_network(const cli *c)
     return !is_model_file(c) || c->reset_head;
 }
 
+bool train_takes_model_file(const cli *c)
+{
+    return is_model_file(c);
+}
+
 static bool has_weights(const cli *c)
 {
     return c->weights || (is_model_file(c) && c->reset_head);

@@ -6,5 +6,7 @@
 
 /* CONFLICT, having said why, when an option was given that contradicts another one or that nothing would look at. */
 fv_status train_check(const cli *c);
+/* Whether --model is a model file, which has an input of its own. */
+bool train_takes_model_file(const cli *c);
 
 #endif
