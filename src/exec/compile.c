@@ -111,9 +111,7 @@ fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g)
     static const fv_pass inference[] = {fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first,
                                         fv_pass_fuse_activation, NULL};
     const fv_exec_options *o = &exec->options;
-    const fv_lowering lowering = o->training   ? FV_LOWER_TRAINING
-                                 : o->sampling ? FV_LOWER_SAMPLING
-                                               : FV_LOWER_INFERENCE;
+    const fv_lowering lowering = o->training ? FV_LOWER_TRAINING : o->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE;
     for (int32_t i = 0; i < g->n_vals; i++)
         exec->n_model_inputs += g->vals[i]->role == FV_ROLE_INPUT;
     exec->n_model_outputs = g->n_outputs;

@@ -17,8 +17,8 @@ static fv_status fv_lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_
 static fv_status fv_lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL}, *out[FV_MAX_RESULTS] = {NULL};
-    const bool training = lowering == FV_LOWER_TRAINING ||
-                          (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
+    const bool training =
+        lowering == FV_LOWER_TRAINING || (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
     fv_graph *g = rw->out;
     int32_t before = g->n_nodes;
     for (int32_t i = 0; i < node->n_in; i++)

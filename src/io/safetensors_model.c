@@ -53,14 +53,10 @@ static const struct {
     void (*write)(const fv_model *model, fv_str *out);
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
-    {"fovea.format", write_format, NULL},
-    {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},
-    {"fovea.pipeline", fv_meta_pipeline, NULL},
-    {"fovea.labels", fv_meta_labels, has_labels},
-    {"fovea.task", write_task, has_task},
-    {"fovea.init", fv_meta_init, NULL},
-    {"fovea.selftest", fv_meta_selftest, has_selftest},
+    {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, NULL},
+    {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
+    {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
 };
 
 static fv_status check_weights(const fv_model *model)

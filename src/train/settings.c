@@ -41,11 +41,14 @@ void fv_settings_defaults(fv_fit_options *o)
 
 void fv_settings_task(fv_fit_options *o, fv_task task)
 {
-    static const char *const losses[] = {[FV_TASK_MULTILABEL] = "sigmoid_bce", [FV_TASK_REGRESS] = "mse"};
+    static const uint32_t traits[] = {[FV_TASK_MULTILABEL] = FV_T_SET_LABELS, [FV_TASK_REGRESS] = FV_T_VALUE_LABELS};
+    int count;
+    const fv_op *const *list = fv_op_list(&count);
     if (task == FV_TASK_CLASSIFY)
         return;
-    if (!o->loss)
-        o->loss = losses[task];
+    for (int i = 0; i < count && !o->loss; i++)
+        if (list[i]->traits & traits[task])
+            o->loss = list[i]->name;
     if (!o->monitor)
         o->monitor = o->validation ? "val_loss" : "train_loss";
 }
