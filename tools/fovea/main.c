@@ -20,8 +20,7 @@ const verb verbs[] = {
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
      "  fovea eval --data mnist --model best.safetensors --tta 10crop --tta-scales 32,36,40\n"
-     "  fovea eval --data mnist --model best.safetensors,runs/train/exp/weights/last.safetensors "
-     "--ensemble-weights 2,1\n",
+     "  fovea eval --data mnist --model best.safetensors,runs/train/exp/weights/last.safetensors\n",
      V_EVAL, 0, verb_eval},
     {"predict", NULL, "classify images", "--model FILE (--source PATH | --data PATH --split NAME) [options]",
      "  fovea predict --model best.safetensors --source cat.jpg --topk 3\n"
