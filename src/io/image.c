@@ -162,12 +162,6 @@ const char *fv_image_looks_like(const uint8_t *data, size_t size)
         size_t offset, length;
         const char *what;
     } kinds[] = {
-        {"GIF8", 0, 4, "a GIF image"},
-        {"WEBP", 8, 4, "a WebP image"},
-        {"II*\0", 0, 4, "a TIFF image"},
-        {"MM\0*", 0, 4, "a TIFF image"},
-        {"II+\0", 0, 4, "a BigTIFF image"},
-        {"MM\0+", 0, 4, "a BigTIFF image"},
         {"ftypheic", 4, 8, "a HEIC image"},
         {"ftypavif", 4, 8, "an AVIF image"},
         {"\0\0\0\x0CjP  ", 0, 8, "a JPEG 2000 image"},

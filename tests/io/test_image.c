@@ -405,8 +405,10 @@ static void not_images(void **state)
                  {"<!DOCTYPE html><html><body>404", 30, FV_FAULT_NOT_IMAGE, "looks like HTML"},
                  {"\n  <html lang=en>", 17, FV_FAULT_NOT_IMAGE, "looks like HTML"},
                  {"just words\n", 11, FV_FAULT_NOT_IMAGE, "looks like text"},
-                 {"GIF89a\1\0\1\0", 10, FV_FAULT_NOT_IMAGE, "a GIF image"},
-                 {"RIFF\0\0\0\0WEBPVP8 ", 16, FV_FAULT_NOT_IMAGE, "a WebP image"},
+                 {"%PDF-1.7\n", 9, FV_FAULT_NOT_IMAGE, "a PDF document"},
+                 {"\0\0\0\x18"
+                  "ftypavif",
+                  12, FV_FAULT_NOT_IMAGE, "an AVIF image"},
                  {"\0\1\2\3\4\5\6\7", 8, FV_FAULT_NOT_IMAGE, "no known kind of file"}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         fv_image_error error;
