@@ -35,6 +35,14 @@ void fv_fail_clear(fv_ctx *ctx);
 
 /* Sends one line to the log callback. DEBUG lines go out only for topics asked for. Any thread. */
 void fv_log(fv_ctx *ctx, fv_log_level level, const char *topic, const char *format, ...) FV_PRINTF(4, 5);
+/* Who receives log lines. */
+typedef struct fv_log_sink {
+    fv_log_fn fn; /* NULL: lines are dropped */
+    void *user;
+} fv_log_sink;
+/* Sends log lines elsewhere from here on and returns where they went before, for callers who make something else of
+ * them. Not while other threads of the context log. */
+fv_log_sink fv_log_redirect(fv_ctx *ctx, fv_log_sink sink);
 /* Whether debug lines of a topic would go out (to skip costly formatting). */
 bool fv_log_wants(const fv_ctx *ctx, const char *topic);
 

@@ -111,6 +111,14 @@ const char *fv_ctx_hint(const fv_ctx *ctx)
     return ctx->hint;
 }
 
+fv_log_sink fv_log_redirect(fv_ctx *ctx, fv_log_sink sink)
+{
+    const fv_log_sink before = {ctx->log, ctx->log_user};
+    ctx->log = sink.fn;
+    ctx->log_user = sink.user;
+    return before;
+}
+
 bool fv_log_wants(const fv_ctx *ctx, const char *topic)
 {
     if (!ctx->log)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the files that the tests of the program plant, sound and broken: plant KIND FILE [WORDS]. */
-#include "data/planted.h"
+#include "data/corpus.h"
 
 #include <jansson.h>
 #include <zlib.h>
@@ -248,6 +248,18 @@ static void plant_flip(const char *path, int argc, char **argv)
     assert_int_equal(fclose(f), 0);
 }
 
+/* plant corpus DIR: every set of the planted corpus in a folder of its name. */
+static void plant_corpus(const char *path, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    for (int i = 0; i < CORPUS_SETS; i++) {
+        char dir[400];
+        snprintf(dir, sizeof dir, "%s/%s", path, corpus_sets[i].name);
+        corpus_make(dir, i);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -255,7 +267,7 @@ int main(int argc, char **argv)
         void (*plant)(const char *path, int argc, char **argv);
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
-                 {"flip", plant_flip},       {"bands", plant_bands}};
+                 {"flip", plant_flip},       {"bands", plant_bands},     {"corpus", plant_corpus}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -54,24 +54,24 @@ static fv_status find_mask(const fv_check_report *r, const fv_check_sample *imag
 }
 
 /* The index of each color in a PNG's palette: a mask with a palette is one of indices, whatever colors show them. */
-static int64_t read_palette(const char *path, fv_ctx *ctx, uint8_t palette[256][3])
+static fv_status read_palette(const char *path, fv_ctx *ctx, uint8_t palette[256][3], int64_t *n)
 {
     uint8_t *data = NULL;
-    int64_t size = 0, n = 0;
-    if (fv_file_read(ctx, path, 0, false, &data, &size) != FV_OK)
-        return 0;
-    for (int64_t at = 8; at + 12 <= size && n == 0;) {
+    int64_t size = 0;
+    *n = 0;
+    FV_TRY(fv_file_read(ctx, path, 0, false, &data, &size));
+    for (int64_t at = 8; at + 12 <= size && *n == 0;) {
         const int64_t length = (int64_t)data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3];
         if (length > size - at - 12)
             break;
         if (memcmp(data + at + 4, "PLTE", 4) == 0) {
-            n = length / 3 < 256 ? length / 3 : 256;
-            memcpy(palette, data + at + 8, (size_t)n * 3);
+            *n = length / 3 < 256 ? length / 3 : 256;
+            memcpy(palette, data + at + 8, (size_t)*n * 3);
         }
         at += length + 12;
     }
     fv_free(ctx, data);
-    return n;
+    return FV_OK;
 }
 
 static int index_of(const uint8_t *pixel, uint8_t palette[256][3], int64_t n)
@@ -126,7 +126,9 @@ static fv_status look_at_mask(void *arg, int64_t i)
         f->h = mask.h;
         f->w = mask.w;
         const bool depth = mask.depth == FV_DEPTH_8;
-        const int64_t n = notes.palette && !notes.alpha && depth ? read_palette(path, r->ctx, palette) : 0;
+        int64_t n = 0;
+        if (notes.palette && !notes.alpha && depth)
+            status = read_palette(path, r->ctx, palette, &n);
         if (strcmp(notes.format, "jpeg") == 0)
             f->problem = "a JPEG: its compression changes class indices; save masks as PNG";
         else if (mask.c != 1 && n == 0)

@@ -140,7 +140,7 @@ static size_t sequence(const unsigned char *p)
     return n;
 }
 
-static const char *oddity(const char *name)
+static const char *oddity(const char *path, const char *name)
 {
     const size_t size = strlen(name);
     for (const unsigned char *p = (const unsigned char *)name; *p;) {
@@ -151,19 +151,36 @@ static const char *oddity(const char *name)
             return "a control character in the name";
         p += n;
     }
-    if (name[size - 1] == ' ' || strstr(name, " /"))
-        return "a space at the end of a name";
-    return size >= LONG_PATH ? "a path of 260 bytes or more" : NULL;
+    if (size > 0 && name[size - 1] == ' ')
+        return "a space at the end of the name";
+    return strlen(path) >= LONG_PATH ? "a path of 260 bytes or more" : NULL;
 }
+
+static const char after[] = "it works here, other systems and tools may fail on it";
 
 static fv_status check_files(fv_check_report *r)
 {
     for (int64_t i = 0; i < r->n_samples; i++) {
         const fv_check_sample *s = &r->samples[i];
-        const char *what = r->splits[s->split].source ? NULL : oddity(s->name);
+        const char *slash = strrchr(s->name, '/');
+        const char *what = r->splits[s->split].source ? NULL : oddity(s->name, slash ? slash + 1 : s->name);
         if (what)
-            FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->name, i, -1,
-                                "%s: it works here, other systems and tools may fail on it", what));
+            FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->name, i, -1, "%s: %s", what, after));
+    }
+    return FV_OK;
+}
+
+/* Told once for a class, not for each of its files. */
+static fv_status check_folders(fv_check_report *r)
+{
+    for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+        const fv_check_split *s = &r->splits[k];
+        for (int64_t i = 0; i < s->classes.count && !s->source; i++) {
+            const char *what = oddity("", s->classes.name[i]);
+            if (what)
+                FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->where, -1, -1, "class '%s': %s: %s",
+                                    s->classes.name[i], what, after));
+        }
     }
     return FV_OK;
 }
@@ -172,5 +189,6 @@ fv_status fv_check_names(fv_check_report *r)
 {
     FV_TRY(check_clashes(r));
     FV_TRY(check_order(r));
+    FV_TRY(check_folders(r));
     return check_files(r);
 }

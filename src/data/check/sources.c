@@ -34,6 +34,60 @@ static int fault_of(const char *source, fv_status status)
                                            : FV_FAULT_NOT_IMAGE;
 }
 
+/* ---- what a source says while it opens ---- */
+
+typedef struct listener {
+    fv_check_report *r;
+    const char *source;
+    fv_log_sink before;
+    fv_status status;
+} listener;
+
+/* A warning "PATH/FILE: byte N: text" as a finding; other lines go where they would have gone. */
+static void hear(void *user, fv_log_level level, const char *topic, const char *line)
+{
+    listener *l = user;
+    if (level > FV_LOG_WARN || l->status != FV_OK) {
+        if (l->before.fn)
+            l->before.fn(l->before.user, level, topic, line);
+        return;
+    }
+    const size_t skip = strlen(l->r->path);
+    char file[512] = ".";
+    long long byte = -1;
+    if (strncmp(line, l->r->path, skip) == 0)
+        line += skip + (line[skip] == '/');
+    const char *colon = strstr(line, ": ");
+    if (colon && colon > line)
+        snprintf(file, sizeof file, "%.*s", (int)(colon - line), line);
+    if (colon)
+        line = colon + 2;
+    if (sscanf(line, "byte %lld", &byte) != 1)
+        byte = -1;
+    l->status = fv_check_add(l->r, fault_of(l->source, FV_OK), FV_VERDICT_WARN, file, -1, byte, "%s", line);
+}
+
+static fv_status open_split(fv_check_report *r, const fv_source_type *type, fv_split split,
+                            const fv_dataset_options *options, fv_source **source)
+{
+    listener l = {.r = r, .source = type->name};
+    l.before = fv_log_redirect(r->ctx, (fv_log_sink){hear, &l});
+    fv_status status = type->open(r->ctx, r->path, split, options, source);
+    fv_log_redirect(r->ctx, l.before);
+    if (status == FV_OK && l.status != FV_OK)
+        fv_source_destroy(source);
+    return l.status != FV_OK ? l.status : status;
+}
+
+/* Looking for splits reads what opening will read again, with the same warnings. */
+static fv_status find_split(fv_check_report *r, const fv_source_type *type, fv_split split, bool *has)
+{
+    const fv_log_sink before = fv_log_redirect(r->ctx, (fv_log_sink){NULL, NULL});
+    fv_status status = type->has_split(r->ctx, r->path, split, has);
+    fv_log_redirect(r->ctx, before);
+    return status;
+}
+
 /* ---- manifests: every bad line is a finding ---- */
 
 typedef struct bad_lines {
@@ -63,7 +117,9 @@ static fv_status check_manifest(fv_check_report *r, bool *bad)
     if (!path)
         return FV_ERR_NO_MEMORY;
     fv_manifest m = {.on_bad = tell_line, .on_bad_arg = &b};
+    const fv_log_sink heard = fv_log_redirect(r->ctx, (fv_log_sink){NULL, NULL}); /* opening it says the same again */
     fv_status status = fv_manifest_read(r->ctx, r->arena, path, r->options.data.task, r->root, &m);
+    fv_log_redirect(r->ctx, heard);
     fv_manifest_free(&m);
     fv_free(r->ctx, path);
     if (status == FV_ERR_NO_MEMORY)
@@ -109,11 +165,11 @@ static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_s
     fv_dataset_options options = r->options.data;
     bool has = false;
     options.allow_empty = options.allow_extra = true; /* told as findings */
-    fv_status status = type->has_split(r->ctx, r->path, split, &has);
+    fv_status status = find_split(r, type, split, &has);
     if (status == FV_OK && !has)
         return FV_OK;
     if (status == FV_OK)
-        status = type->open(r->ctx, r->path, split, &options, &s->source);
+        status = open_split(r, type, split, &options, &s->source);
     if (status != FV_OK)
         return tell_failure(r, type, split, status);
     fv_check_begin_split(r, split, fv_split_name(split));
