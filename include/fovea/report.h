@@ -3,6 +3,7 @@
 #ifndef FOVEA_REPORT_H
 #define FOVEA_REPORT_H
 
+#include <fovea/data.h>
 #include <fovea/train.h>
 
 #ifdef __cplusplus
@@ -20,6 +21,13 @@ FV_API fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *titl
 /** Adds an event of the run. Failures to write are logged as warnings and do not stop the run. */
 FV_API void fv_report_event(fv_report *report, const fv_fit_event *event);
 FV_API void fv_report_destroy(fv_report **report);
+
+/**
+ * What a check of a data set found, as one HTML page that needs nothing else: images per class, a scatter of sizes, the
+ * findings with small pictures of up to 200 images. Written atomically. Use the context of the report.
+ */
+FV_API fv_status fv_check_report_write_html(fv_ctx *ctx, const fv_check_report *report, const char *title,
+                                            const char *path);
 
 #ifdef __cplusplus
 }

@@ -206,6 +206,22 @@ static void put_table(fv_str *out, const fv_results *r)
 
 /* ---- the page ---- */
 
+static void put_top(fv_str *out, const char *title, const char *more, int reload)
+{
+    fv_str_append(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    if (reload > 0)
+        fv_str_printf(out, "<meta http-equiv=\"refresh\" content=\"%d\">\n", reload);
+    fv_str_append(out, "<title>");
+    fv_put_escaped(out, title);
+    fv_str_printf(out, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<main>\n", style, more);
+}
+
+void fv_put_page_head(fv_str *out, const char *title, const char *more)
+{
+    put_top(out, title, more, 0);
+}
+
 static void put_head(fv_str *out, const fv_page *page)
 {
     char when[64] = "";
@@ -213,13 +229,8 @@ static void put_head(fv_str *out, const fv_page *page)
     struct tm tm;
     if (gmtime_r(&now, &tm))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    fv_str_append(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
-    if (!page->ended)
-        fv_str_printf(out, "<meta http-equiv=\"refresh\" content=\"%d\">\n", RELOAD_SECONDS);
-    fv_str_append(out, "<title>");
-    fv_put_escaped(out, page->title);
-    fv_str_printf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
+    put_top(out, page->title, "", page->ended ? 0 : RELOAD_SECONDS);
+    fv_str_append(out, "<h1>");
     fv_put_escaped(out, page->title);
     fv_str_append(out, "</h1>\n<p class=\"sub\">");
     fv_put_escaped(out, page->run);

@@ -122,6 +122,10 @@ static const struct {
     {"tar", 36, W, "train-000.tar", "cut off inside of a member; the 22 members before it are used", 44380},
     {"tar", 36, W, "train-000.tar", "2 member names collide", -1},
     {"tar", 27, W, "train", "1 of 2 classes have fewer than 5 usable images: '1' (4)", -1},
+
+    {"pack", 35, Q, "train/cat/02.jpg", "", -2}, /* one bit of its record */
+    {"pack_cut", 35, R, "cut.fvpack", "truncated at byte ", -2},
+    {"pack_new", 35, R, "new.fvpack", "a packed file of version 99, this program reads version", 8},
 #undef R
 #undef Q
 #undef W
@@ -208,6 +212,55 @@ static void every_fault_and_nothing_else(void **state)
         fv_check_report_destroy(&report);
     }
     assert_int_equal(wrong, 0);
+}
+
+/* A packed file of the set "model", a copy of it cut off, and one of another version: each a data set by itself. */
+static void packed_files(void **state)
+{
+    (void)state;
+    char from[300], path[300];
+    fv_packer *packer = NULL;
+    fv_pack_report packed;
+    snprintf(from, sizeof from, "%s/model", dir);
+    snprintf(path, sizeof path, "%s/data.fvpack", dir);
+    for (int k = 0; k < CORPUS_SETS; k++) {
+        if (strcmp(corpus_sets[k].name, "model") == 0)
+            corpus_make(from, k);
+    }
+    assert_int_equal(fv_packer_create(ctx, from, NULL, NULL, &packer), FV_OK);
+    if (fv_packer_write(packer, path, &packed) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    fv_packer_destroy(&packer);
+
+    /* Where 02.jpg lies in it. */
+    static uint8_t file[1 << 20], member[1 << 16];
+    FILE *f = fopen(path, "rb");
+    const size_t size = fread(file, 1, sizeof file, f);
+    fclose(f);
+    f = fopen(fv_test_path(from, "train/cat/02.jpg"), "rb");
+    const size_t length = fread(member, 1, sizeof member, f);
+    fclose(f);
+    uint8_t *at = memmem(file, size, member, length);
+    assert_non_null(at);
+
+    const struct {
+        const char *set, *name;
+        size_t kept, changed;
+        int mask;
+    } kinds[] = {{"pack", "flip.fvpack", size, (size_t)(at - file) + length / 2, 0x10},
+                 {"pack_cut", "cut.fvpack", size - 100, 0, 0},
+                 {"pack_new", "new.fvpack", size, 8, file[8] ^ 99}};
+    for (size_t k = 0; k < 3; k++) {
+        fv_check_report *report = NULL;
+        snprintf(path, sizeof path, "%s/%s", dir, kinds[k].name);
+        file[kinds[k].changed] ^= (uint8_t)kinds[k].mask;
+        fv_test_write(path, file, kinds[k].kept);
+        file[kinds[k].changed] ^= (uint8_t)kinds[k].mask;
+        if (fv_dataset_check(ctx, path, NULL, &report) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(compare(kinds[k].set, report), 0);
+        fv_check_report_destroy(&report);
+    }
 }
 
 /* Findings, their order, and the numbers of the summary do not depend on threads. */
@@ -319,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_fault_and_nothing_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(packed_files, setup, teardown),
         cmocka_unit_test_setup_teardown(any_number_of_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(strict_rejects_duplicates, setup, teardown),
         cmocka_unit_test_setup_teardown(images_of_findings, setup, teardown),

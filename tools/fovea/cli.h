@@ -62,7 +62,9 @@ typedef struct cli {
     int64_t mc_dropout;
     list_option ensemble_weights;
     double seconds;
-    bool dups, strict;
+    bool dups, strict, suspicious;
+    int64_t augmented, per_class;
+    const char *report;
 } cli;
 
 enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };

@@ -20,7 +20,7 @@ const data_action data_actions[] = {
      "run would not start), quarantine (the file is left out), warn, convert (used, but not as it is stored).\n"
      "Exit code 3 when something is to be rejected, or when a larger share than --max-bad cannot be used.\n",
      COMMON DECODING
-     " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine ",
+     " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine report ",
      "  fovea data check photos\n  fovea data check photos --json\n", data_check},
     {"pack", "write a data set as one file or as shards", "PATH --output FILE.fvpack|DIR [options]",
      "Writes all splits of a data set into one checksummed file that is mapped and read in any order, with classes, "
@@ -41,6 +41,22 @@ const data_action data_actions[] = {
      "  fovea data split photos --val 0.2 --output photos.csv\n"
      "  fovea data split photos --val 0.2 --test 0.1 --seed 7 --output parts.csv\n",
      data_split},
+    {"stats", "numbers about a data set, and what they mean for training", "PATH [options]",
+     "Decodes every image and prints how many there are of each split, class, size and kind, mean and standard "
+     "deviation of the training pixels (shares of full scale, as --mean and --std take them), how uneven the classes "
+     "are, and advice by the number of images per class. The numbers do not depend on --threads.\n",
+     COMMON DECODING " data task json report ", "  fovea data stats photos\n  fovea data stats photos --json\n",
+     data_stats},
+    {"show", "contact sheets as PNG", "PATH --output FILE.png [--augmented N | --suspicious] [options]",
+     "Writes a picture of samples, a band for each class. With --augmented N each sample is followed by what N epochs "
+     "of training would see of it, the steps that were drawn written below (`fovea help augment` has the steps). With "
+     "--suspicious it shows the images that `fovea data check` finds something about, with the finding.\n",
+     COMMON DECODING " data task output split seed per-class augmented suspicious dups val-split allow-extra "
+                     "allow-empty max-bad model augment scale ratio crop-pad hflip vflip degrees translate shear "
+                     "perspective lens aa color-jitter pca-jitter reprob ",
+     "  fovea data show photos --per-class 5 --output samples.png\n"
+     "  fovea data show photos --augmented 8 --per-class 3 --hflip --degrees 15 --output augmented.png\n",
+     data_show},
     {0},
 };
 

@@ -28,5 +28,7 @@ int data_make(cli *c, fv_ctx *ctx);
 int data_check(cli *c, fv_ctx *ctx);
 int data_pack(cli *c, fv_ctx *ctx);
 int data_split(cli *c, fv_ctx *ctx);
+int data_stats(cli *c, fv_ctx *ctx);
+int data_show(cli *c, fv_ctx *ctx);
 
 #endif

@@ -130,6 +130,12 @@ int data_check(cli *c, fv_ctx *ctx)
                (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
                (long long)counts[3]);
     }
+    if (c->report)
+        status = fv_check_report_write_html(ctx, r, path, c->report);
+    if (status != FV_OK) {
+        fv_check_report_destroy(&r);
+        return report(ctx, status);
+    }
     int code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
     fv_check_report_destroy(&r);
     const int64_t bad = counts[FV_VERDICT_QUARANTINE];

@@ -137,8 +137,8 @@ static fv_status predict_one(prediction *p, const char *name, fv_image *image, f
     rank(p);
     print_good(p, name);
     if (p->sheet)
-        status =
-            sheet_add(p->sheet, image, fv_model_class_name(p->model, p->order[0]), p->probability[p->order[0]], truth);
+        status = sheet_add_prediction(p->sheet, image, fv_model_class_name(p->model, p->order[0]),
+                                      p->probability[p->order[0]], truth);
     p->done++;
     fv_image_free(p->ctx, image);
     return status;
@@ -295,7 +295,7 @@ static fv_status predict(prediction *p)
     p->order = calloc((size_t)p->topk + 1, sizeof(int64_t));
     if (!p->probability || !p->deviation || !p->order)
         return FV_ERR_NO_MEMORY;
-    if (c->sheet && !(p->sheet = sheet_create()))
+    if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
     if (c->out == OUT_CSV)
         printf("file,%s,%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",

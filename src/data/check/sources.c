@@ -153,13 +153,18 @@ static fv_status tell_failure(fv_check_report *r, const fv_source_type *type, fv
 {
     if (status == FV_ERR_NO_MEMORY)
         return status;
-    FV_TRY(fv_check_add(r, fault_of(type->name, status), FV_VERDICT_REJECT, fv_split_name(split), -1, -1, "%s",
-                        fv_ctx_error(r->ctx)));
+    const char *text = fv_ctx_error(r->ctx), *place = strstr(text, "byte ");
+    long long byte = -1;
+    if (!place || sscanf(place, "byte %lld", &byte) != 1)
+        byte = -1;
+    FV_TRY(fv_check_add(r, fault_of(type->name, status), FV_VERDICT_REJECT, r->file ? r->file : fv_split_name(split),
+                        -1, byte, "%s", text));
     fv_fail_clear(r->ctx);
     return FV_OK;
 }
 
-static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_split split)
+/* *broken: not even the splits can be told. */
+static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_split split, bool *broken)
 {
     fv_check_split *s = &r->splits[split];
     fv_dataset_options options = r->options.data;
@@ -168,6 +173,7 @@ static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_s
     fv_status status = find_split(r, type, split, &has);
     if (status == FV_OK && !has)
         return FV_OK;
+    *broken = status != FV_OK;
     if (status == FV_OK)
         status = open_split(r, type, split, &options, &s->source);
     if (status != FV_OK)
@@ -191,7 +197,7 @@ static fv_status list(fv_check_report *r)
     if (type == &fv_source_manifest)
         FV_TRY(check_manifest(r, &bad));
     for (int k = 0; k < FV_SPLIT_COUNT && !bad; k++)
-        FV_TRY(list_split(r, type, (fv_split)k));
+        FV_TRY(list_split(r, type, (fv_split)k, &bad));
     return FV_OK;
 }
 

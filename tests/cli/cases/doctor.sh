@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+# fovea data check, stats and show, on the planted corpus and on sound data.
+
+use_data_check_corpus() {
+    plant corpus corpus
+    fingerprint corpus >before
+    for set in corpus/*; do
+        got=0
+        "$FOVEA" data check "$set" --dups --json --max-bad 1 >out 2>err || got=$?
+        checks=$((checks + 1))
+        case $set in # what is to be rejected makes exit 3
+        */copies | */model | */one | */tar | */uneven | */yolo) [ $got = 0 ] || die "exit $got: $set" ;;
+        *) [ $got = 3 ] || die "exit $got: $set" ;;
+        esac
+        drive json <out || die "not JSON: $set"
+        grep -q '^{"images":[0-9]*,"classes":[0-9]*,"findings":\[' out || die "other keys: $set"
+        if grep -q 'AddressSanitizer\|runtime error' err; then die "a sanitizer spoke: $set"; fi
+    done
+    fingerprint corpus >after
+    same before after
+    # The file of a data set may be given as well as its folder.
+    code 3 "$FOVEA" data check --data corpus/coco/annotations/instances_train2017.json --max-bad 1 --json
+    prints '"fault":30,"file":"instances_train2017.json","verdict":"reject"'
+    code 3 "$FOVEA" data check corpus/manifest/manifest.csv --json
+    prints '"fault":28,"file":"manifest.csv","verdict":"reject","detail":"line 3, column 1: '
+}
+
+use_data_check_options() {
+    plant corpus corpus
+    # Too many that cannot be used; a list of them.
+    fails 3 E3007 "12 of 57 files cannot be used" "--max-bad" -- "$FOVEA" data check corpus/images --quarantine bad.csv
+    equal "$(head -n 1 bad.csv | tr -d '\r')" "path,verdict,byte"
+    equal "$(grep -c '' bad.csv)" 14
+    grep -q '^train/a/cut.jpg,truncated JPEG at byte [0-9]* of [0-9]* (row [0-9]* of 64),[0-9]*.$' bad.csv || die "no row of cut.jpg"
+    code 0 "$FOVEA" data check corpus/copies
+    prints "2 warnings"
+    silent_about alike.jpg
+    code 3 "$FOVEA" data check corpus/copies --strict
+    prints "reject     val/a/same.jpg: the same pixels as train/a/00.jpg"
+    code 0 "$FOVEA" data check corpus/copies --dups
+    prints "val/b/alike.jpg: nearly the same picture as train/b/01.jpg"
+    code 0 "$FOVEA" data check corpus/uneven
+    code 3 "$FOVEA" data check corpus/uneven --val-split 0.2
+    prints "a stratified split needs 2 of each"
+    code 0 "$FOVEA" data check corpus/uneven --batch-size 64
+    prints "44 usable images are fewer than a batch of 64"
+    code 3 "$FOVEA" data check corpus/model --model "$model"
+    prints "class 'cat' is not in the model: found cat, dog (2); expected 0, 1, 2" "--reset-head"
+    fails 9 E9001 "cannot be written" -- "$FOVEA" data check corpus/model --quarantine corpus
+    fails 2 E2004 "--augmented has no effect here" -- "$FOVEA" data check corpus/model --augmented 3
+    fails 9 E9002 "no such" -- "$FOVEA" data check nowhere
+}
+
+use_data_report() {
+    plant corpus corpus
+    code 3 "$FOVEA" data check corpus/images --max-bad 1 --report page.html
+    code 0 "$FOVEA" data stats corpus/copies --report copies.html
+    for text in '<svg' 'Usable images per class' 'Sizes in pixels' 'data:image/png;base64,iVBOR' 'truncated JPEG' \
+        'class="reject"' '</html>'; do
+        grep -qF "$text" page.html || die "the page lacks $text"
+    done
+    # Names are text, not markup, and nothing is fetched.
+    if grep -q 'src="http\|href=\|<script' page.html copies.html; then die "the page is not self-contained"; fi
+    fails 9 E9002 "nowhere" -- "$FOVEA" data stats corpus/copies --report nowhere/page.html
+}
+
+use_data_stats() {
+    for threads in 1 3; do
+        code 0 "$FOVEA" data stats "$photos" --json --threads $threads
+        mv out stats.$threads
+    done
+    same stats.1 stats.3
+    equal "$(drive json images <stats.1)" 32
+    equal "$(drive json classes.0.name <stats.1)" cat
+    equal "$(drive json classes.1.train <stats.1)" 12
+    equal "$(drive json kinds.jpeg <stats.1)" 32
+    code 0 "$FOVEA" data stats "$photos"
+    prints "images    32 (train 24, val 8), 32 usable" "classes   2, 12 to 12 training images each, imbalance 1.00 : 1" \
+        "mean  " "std  " "advice    start from a pretrained network"
+    # What training measures is the same number.
+    code 0 "$FOVEA" data stats "$digits" --json
+    equal "$(drive json mean.0 <out | cut -c1-6)" "$(mean_of_training | cut -c1-6)"
+}
+
+mean_of_training() {
+    "$FOVEA" train --data "$digits" --model lenet --epochs 1 --max-steps 1 -b 60 --norm dataset --experiment m --quiet >/dev/null 2>&1
+    grep -ao 'mean[\\": ]*\[[0-9.]*' runs/train/m/weights/last.safetensors | head -n 1 | sed 's/.*\[//'
+}
+
+use_data_show() {
+    plant corpus corpus
+    code 0 "$FOVEA" data show corpus/copies --per-class 3 --output a.png
+    code 0 "$FOVEA" data show corpus/copies --per-class 3 --output b.png
+    same a.png b.png
+    code 0 "$FOVEA" data show corpus/copies --per-class 3 --seed 1 --output b.png
+    differ a.png b.png
+    code 0 "$FOVEA" data show --data "$digits" --split test --per-class 2 --output c.png
+    says "c.png: 20 pictures"
+    code 0 "$FOVEA" data show corpus/copies --augmented 4 --per-class 2 --hflip --degrees 20 --output d.png
+    says "d.png: 10 pictures"
+    code 0 "$FOVEA" data show corpus/images --suspicious --output e.png
+    says "e.png: 3"
+    for file in a b c d e; do
+        equal "$(head -c 4 $file.png | tail -c 3)" PNG
+    done
+    fails 3 E3004 "there is nothing to show" -- "$FOVEA" data show corpus/model --suspicious --output f.png
+    fails 2 E2001 "--output FILE.png is missing" -- "$FOVEA" data show corpus/model
+    fails 2 E2004 "--suspicious and --augmented" -- "$FOVEA" data show corpus/model --suspicious --augmented 2 --output f.png
+    fails 2 E2003 "rotat" -- "$FOVEA" data show corpus/model --augmented 2 --augment rotat --output f.png
+    absent f.png
+}
+
+# Every command of the page about data runs as it stands there; "# exit 3" behind it is what it must end with.
+use_docs_data() {
+    plant corpus corpus
+    cp -r "$photos" photos
+    cp -r "$digits" digits
+    chmod -R u+w photos digits
+    sed -n 's/^    fovea \(.*\)/\1/p' "$FOVEA_SOURCE_DIR/docs/data.md" >commands
+    [ "$(grep -c '' commands)" -ge 10 ] || die "where are the commands?"
+    while read -r line; do
+        wanted=0
+        case $line in *'# exit 3') wanted=3 ;; esac
+        eval "set -- $line"
+        code $wanted "$FOVEA" "$@"
+    done <commands
+    # Each picture on the page is there.
+    sed -n 's/.*(images\/\([a-z_]*\.png\)).*/\1/p' "$FOVEA_SOURCE_DIR/docs/data.md" >pictures
+    [ -s pictures ] || die "where are the pictures?"
+    while read -r name; do
+        exists "$FOVEA_SOURCE_DIR/docs/images/$name"
+    done <pictures
+}
