@@ -3,6 +3,7 @@
  * fvbench: times what fovea does, for the scripts beside it.
  *   fvbench train --model resnet20 --batch-size 128 --threads 2 --seconds 5      img_per_s=...
  *   fvbench infer --model resnet50 --batch-size 1 --threads 1 --seconds 5        ms=... median_ms=...
+ *   fvbench data digits.fvpack --seconds 3                                       read_gb_per_s=... img_per_s=...
  *   fvbench problem "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" [--threads 1]      ms=... gflops=... solver=...
  */
 #include <stdio.h>
@@ -12,16 +13,11 @@
 #include <fovea/fovea.h>
 
 #include "base/file.h"
+#include "fvbench.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
 
-typedef struct settings {
-    const char *model, *problem;
-    int64_t batch, img_size;
-    int threads;
-    double seconds;
-    bool profile;
-} settings;
+typedef fvbench_settings settings;
 
 static int by_value(const void *a, const void *b)
 {
@@ -241,6 +237,8 @@ int main(int argc, char **argv)
             s.img_size = atoll(argv[++i]);
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             s.threads = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--augment") == 0 && i + 1 < argc)
+            s.augment = argv[++i];
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
             s.seconds = atof(argv[++i]);
         else
@@ -254,9 +252,11 @@ int main(int argc, char **argv)
         status = bench_infer(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "problem") == 0 && s.problem)
         status = bench_problem(ctx, &s);
+    else if (status == FV_OK && strcmp(mode, "data") == 0 && s.problem)
+        status = fvbench_data(ctx, &s);
     else if (status == FV_OK) {
         fputs("usage: fvbench train|infer --model NAME [--batch-size N] [--threads N] [--seconds S] [--profile] | "
-              "problem \"TEXT\"\n",
+              "problem \"TEXT\" | data PATH [--augment STEPS]\n",
               stderr);
         fv_ctx_destroy(&ctx);
         return 2;

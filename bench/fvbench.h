@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of fvbench share. */
+#ifndef FV_BENCH_FVBENCH_H
+#define FV_BENCH_FVBENCH_H
+
+#include <fovea/fovea.h>
+
+typedef struct fvbench_settings {
+    const char *model, *problem; /* the bare word: a problem, or a path */
+    const char *augment;
+    int64_t batch, img_size;
+    int threads;
+    double seconds;
+    bool profile;
+} fvbench_settings;
+
+fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fvbench data: how fast samples come.
+ *   fvbench data PATH [--seconds 3] [--batch-size 128] [--augment "crop pad=4; hflip"] [--img-size N]
+ *     read_gb_per_s    every record's bytes, looked at in random order, the file mapped and its checksums verified
+ *                      anew in every round; one thread
+ *     img_per_s        through the loader, decoded and augmented in the calling thread, random order
+ * Both by processor time of this thread, so that other programs on the machine count little.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <fovea/fovea.h>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "data/dataset.h"
+#include "fvbench.h"
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static uint64_t sum_of(const uint8_t *p, size_t n)
+{
+    uint64_t sum[4] = {0}, v[4];
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        memcpy(v, p + i, 32);
+        for (int k = 0; k < 4; k++)
+            sum[k] += v[k];
+    }
+    for (; i < n; i++)
+        sum[0] += p[i];
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* One pass over a freshly opened data set, so that every checksum is verified again. */
+static fv_status read_once(fv_ctx *ctx, const char *path, uint64_t round, double *gigabytes, double *seconds,
+                           uint64_t *sum)
+{
+    fv_dataset *d = NULL;
+    FV_TRY(fv_dataset_open(ctx, path, NULL, &d));
+    int64_t bytes = 0;
+    int64_t *order = malloc((size_t)d->count * sizeof *order);
+    fv_status status = order ? FV_OK : FV_ERR_NO_MEMORY;
+    if (order)
+        fv_permutation(round, FV_RANDOM_TEST, 0, d->count, order);
+    const double begin = cpu_seconds();
+    for (int64_t i = 0; status == FV_OK && i < d->count; i++) {
+        fv_image image = {0};
+        fv_image_error error;
+        bool viewed = false;
+        status = fv_dataset_view(d, order[i], &image, &viewed, &error);
+        if (status == FV_OK && !viewed)
+            status = fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s: pixels must be decoded; pack it with --raw", path);
+        if (status != FV_OK)
+            break;
+        const size_t size = (size_t)(image.h * image.w * image.c) * fv_depth_bytes(image.depth);
+        *sum += sum_of(image.data, size);
+        bytes += (int64_t)size;
+    }
+    *seconds = cpu_seconds() - begin;
+    *gigabytes = (double)bytes * 1e-9;
+    free(order);
+    fv_dataset_destroy(&d);
+    return status;
+}
+
+static fv_status bench_reading(fv_ctx *ctx, const fvbench_settings *s)
+{
+    double best = 0.0;
+    uint64_t sum = 0;
+    const double begin = fv_time_monotonic();
+    for (uint64_t round = 0; round < 3 || fv_time_monotonic() - begin < s->seconds; round++) {
+        double gigabytes, seconds;
+        FV_TRY(read_once(ctx, s->problem, round, &gigabytes, &seconds, &sum));
+        best = gigabytes / seconds > best ? gigabytes / seconds : best;
+    }
+    printf("read_gb_per_s=%.2f sum=%016llx\n", best, (unsigned long long)sum);
+    return FV_OK;
+}
+
+/* Batches of one epoch after another for a while; the best rate of any stretch of 20 batches. */
+static fv_status take_batches(fv_loader *loader, double seconds, double *best)
+{
+    const double begin = fv_time_monotonic();
+    for (int64_t epoch = 0; epoch == 0 || fv_time_monotonic() - begin < seconds; epoch++) {
+        fv_batch batch;
+        FV_TRY(fv_loader_start(loader, epoch, 0));
+        do {
+            const double from = cpu_seconds();
+            int64_t images = 0;
+            for (int b = 0; b < 20; b++) {
+                FV_TRY(fv_loader_next(loader, &batch));
+                images += batch.n;
+                if (batch.n == 0)
+                    break;
+            }
+            const double rate = (double)images / (cpu_seconds() - from);
+            *best = images > 0 && rate > *best ? rate : *best;
+        } while (batch.n > 0 && fv_time_monotonic() - begin < seconds);
+    }
+    return FV_OK;
+}
+
+static fv_status bench_loading(fv_ctx *ctx, const fvbench_settings *s)
+{
+    fv_dataset *d = NULL;
+    fv_loader *loader = NULL;
+    int64_t h = 0, w = 0, c = 0;
+    double best = 0.0;
+    FV_TRY(fv_dataset_open(ctx, s->problem, NULL, &d));
+    fv_dataset_size(d, &h, &w, &c);
+    fv_pipeline p = {.h = h, .w = w, .c = c};
+    if (s->img_size > 0 || h == 0)
+        p.h = p.w = s->img_size > 0 ? s->img_size : 224;
+    for (int k = 0; k < 16; k++) {
+        p.mean[k] = 0.5f;
+        p.std[k] = 0.25f;
+    }
+    const fv_loader_options o = {.batch_size = s->batch > 1 ? s->batch : 128,
+                                 .shuffle = true,
+                                 .workers = -1,
+                                 .augment = s->augment ? s->augment : "crop pad=4; hflip"};
+    fv_status status = fv_loader_create(d, &p, &o, &loader);
+    if (status == FV_OK)
+        status = take_batches(loader, s->seconds, &best);
+    if (status == FV_OK)
+        printf("img_per_s=%.0f\n", best);
+    fv_loader_destroy(&loader);
+    fv_dataset_destroy(&d);
+    return status;
+}
+
+fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s)
+{
+    fv_status status = bench_reading(ctx, s);
+    if (status == FV_ERR_UNSUPPORTED)
+        status = FV_OK; /* files: only the loader can be measured */
+    return status == FV_OK ? bench_loading(ctx, s) : status;
+}
