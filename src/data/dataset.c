@@ -238,6 +238,7 @@ void fv_dataset_destroy(fv_dataset **dataset)
     fv_dataset *d = *dataset;
     if (d->csv_due)
         fv_dataset_write_quarantine(d); /* a failure is in the context; there is nobody to return it to */
+    fv_cache_destroy(&d->cache);
     fv_source_destroy(&d->source);
     fv_free(d->ctx, d->index);
     fv_free(d->ctx, d->labels);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "data/cache.h"
 #include "data/source/source.h"
 
 /* What is known about a sample. */
@@ -30,6 +31,7 @@ struct fv_dataset {
     uint64_t *groups; /* NULL: none */
     fv_names classes;
     fv_decode_options decode;
+    fv_cache *cache; /* NULL: none */
     double max_bad;
     const char *quarantine_csv;
     _Atomic uint8_t *state; /* per sample */

@@ -91,13 +91,21 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
         fv_image_answer_whole(request, image);
         return FV_OK;
     }
-    fv_status status =
-        source->ops->image(source, d->index[i], decode ? decode : &d->decode, request, image, notes, error);
-    if (status == FV_OK) {
-        tell_damage(d, i, notes);
-        tell_conversions(d, i, image, notes);
-    }
-    return status;
+    decode = decode ? decode : &d->decode;
+    const bool cached = d->cache && fv_cache_serves(d->cache, decode);
+    bool hit = false;
+    if (cached)
+        fv_cache_get(d->cache, i, image, notes, &hit);
+    /* With a cache images are whole, those that are not in it too: what a batch holds must not depend on what fits. */
+    if (!hit)
+        FV_TRY(source->ops->image(source, d->index[i], decode, cached ? NULL : request, image, notes, error));
+    tell_damage(d, i, notes);
+    tell_conversions(d, i, image, notes);
+    if (cached && !hit)
+        fv_cache_put(d->cache, i, image, notes);
+    if (cached)
+        fv_image_answer_whole(request, image);
+    return FV_OK;
 }
 
 void fv_dataset_target(const fv_dataset *d, int64_t i, float *target, int64_t n)

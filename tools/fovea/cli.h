@@ -40,6 +40,8 @@ typedef struct cli {
     /* run */
     const char *output, *experiment, *resume, *device;
     const char *task;
+    int cache;              /* of train */
+    const char *packed;     /* what data_open opens instead of data: the cache on disk */
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
@@ -69,6 +71,7 @@ typedef struct cli {
 
 enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PER_IMAGE };
+enum { CACHE_NONE, CACHE_RAM, CACHE_DISK };
 enum { OUT_TEXT, OUT_JSON, OUT_CSV };
 
 /* A verb of the program. */

@@ -247,7 +247,7 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
         if (!c->task)
             o.task = task_words[fv_model_task(classes_of)];
     }
-    return fv_dataset_open(ctx, c->data, &o, dataset);
+    return fv_dataset_open(ctx, c->packed ? c->packed : c->data, &o, dataset);
 }
 
 /* ---- the program ---- */

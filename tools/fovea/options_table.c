@@ -11,6 +11,7 @@ static const char *const ensemble_names[] = {"probabilities", "logits", NULL};
 static const char *const resize_names[] = {"auto", "stretch", "crop", NULL};
 /* "auto", then fv_filter's order. */
 static const char *const interpolation_names[] = {"auto", "bilinear", "nearest", "bicubic", "area", "lanczos", NULL};
+static const char *const cache_names[] = {"none", "ram", "disk", NULL};
 static const char *const pack_names[] = {"fvpack", "tar", NULL};
 static const char *const init_names[] = {"default",      "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
                                          "lecun_normal", "gaussian",       "constant",      NULL};
@@ -127,6 +128,8 @@ const option options[] = {
      "paste a box of the neighbor, its area from Beta(A, A)"},
     {"balance", NULL, 0, TEXT, AT(balance), V_TRAIN, "HOW[=F]", NULL, 0, 0, NULL,
      "classes of unequal size: oversample, undersample or weights (of the loss); F in [0, 1] is how far"},
+    {"cache", NULL, 0, CHOICE, AT(cache), V_TRAIN, "WHERE", "none", 0, 0, cache_names,
+     "keep decoded images: in what --memory leaves, or as pixels in a packed file in the run folder"},
     {"val-split", NULL, 0, REAL, AT(val_split), ALL_DATA, "F", "0", 0, 0.95, NULL,
      "share of the training data to validate on, where there is no val split"},
     {"monitor", "eval-metric", 0, TEXT, AT(monitor), V_TRAIN, "METRIC", NULL, 0, 0, NULL,

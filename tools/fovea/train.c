@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "augment_text.h"
+#include "cache.h"
 #include "cli.h"
 #include "progress.h"
 #include "run_dir.h"
@@ -46,7 +47,7 @@ static fv_status open_data(job *j)
 static fv_status open_val(job *j)
 {
     bool has_val = false;
-    FV_TRY(fv_dataset_has_split(j->ctx, j->c->data, "val", &has_val));
+    FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "val", &has_val));
     if (!has_val && j->c->val_split == 0)
         return FV_OK;
     j->c->quarantine = j->quarantine[1];
@@ -341,7 +342,7 @@ static fv_status choose_batch(job *j)
     FV_TRY(status);
     note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576,
          (double)fv_ctx_memory_limit(j->ctx) / 1073741824);
-    return FV_OK;
+    return cache_in_memory(j->ctx, c, j->model, bytes, j->train, j->val);
 }
 
 static void choose_defaults(job *j)
@@ -493,6 +494,8 @@ static fv_status train(job *j)
     FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
     snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
     snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);
+    c->quarantine = j->quarantine[0];
+    FV_TRY(cache_on_disk(j->ctx, c, j->dir));
     FV_TRY(open_data(j));
     FV_TRY(choose_task(j));
     FV_TRY(open_model(j));

@@ -46,7 +46,9 @@ static fv_status fit(const fv_packer *p, fv_image *image)
 static fv_status decode(const fv_packer *p, fv_pack_item *item)
 {
     fv_image image = {0};
-    FV_TRY(fv_dataset_fetch((fv_dataset *)item->dataset, item->sample, NULL, NULL, &image, NULL, &item->error));
+    fv_decode_options options = item->dataset->decode;
+    options.keep_depth = true;
+    FV_TRY(fv_dataset_fetch((fv_dataset *)item->dataset, item->sample, &options, NULL, &image, NULL, &item->error));
     if (fit(p, &image) != FV_OK) {
         fv_image_free(p->ctx, &image);
         return fv_sample_fail(&item->error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for resizing");

@@ -170,3 +170,21 @@ row_36_shards() {
     gzip -c whole.tar >packed.tar.gz
     fails 1 E1002 "packed.tar.gz: a compressed archive" "decompress it" -- source_run --data packed.tar.gz
 }
+
+use_cache() {
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 2 --batch-size 8
+    for where in ram disk; do
+        code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 2 --batch-size 8 --cache $where --experiment $where
+        says "cache: "
+        same runs/train/exp/weights/last.safetensors runs/train/$where/weights/last.safetensors
+    done
+    exists runs/train/disk/cache.fvpack
+    absent runs/train/ram/cache.fvpack
+    says "24 training images, 8 validation images"
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 3 --batch-size 8 --cache disk --resume runs/train/disk
+    silent_about "cache: "
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
+    says "cache: training images need about" "MB, which fit into"
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
+    says "the training images are in memory or mapped already"
+}

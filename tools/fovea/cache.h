@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `fovea train --cache`: decoded images kept in memory or in a packed file. */
+#ifndef FOVEA_CACHE_H
+#define FOVEA_CACHE_H
+
+#include "cli.h"
+
+/* --cache disk: packs the data as pixels into DIR/cache.fvpack, unless it is there from before (resume), and has
+ * data_open open that. */
+fv_status cache_on_disk(fv_ctx *ctx, cli *c, const char *dir);
+/* --cache ram: `planned` bytes are needed for the rest; what --memory leaves is for the images. `val` may be NULL. */
+fv_status cache_in_memory(fv_ctx *ctx, const cli *c, const fv_model *model, int64_t planned, fv_dataset *train,
+                          fv_dataset *val);
+
+#endif
