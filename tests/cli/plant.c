@@ -126,6 +126,59 @@ static void plant_bands(const char *dir, int argc, char **argv)
     free(labels);
 }
 
+/* Scene i: three upright stripes, each lit when its bit of the set is, and a white square somewhere on them. */
+static int scene_set(int i)
+{
+    return 1 + i % 7;
+}
+
+static int scene_at(int i, int axis)
+{
+    return (int)(((unsigned)i * 2654435761u + 12345u) >> (axis ? 20 : 8) & 0xff) % 22;
+}
+
+static void draw_scene(int i, uint8_t *pixels)
+{
+    const int left = scene_at(i, 0), top = scene_at(i, 1);
+    for (int e = 0; e < 28 * 28 * 3; e++) {
+        const int y = e / 3 / 28, x = e / 3 % 28, stripe = x * 3 / 28;
+        const bool lit = (scene_set(i) >> stripe & 1) && e % 3 == stripe;
+        const bool square = y >= top && y < top + 6 && x >= left && x < left + 6;
+        pixels[e] = square ? 255 : (uint8_t)((lit ? 150 : 20) + (i * 7 + x * y) % 30);
+    }
+}
+
+/* plant scenes DIR count=N: scenes as PNGs, sets.csv that says which stripes are lit, values.csv that says where the
+ * square is; every fifth to validate on. */
+static void plant_scenes(const char *dir, int argc, char **argv)
+{
+    static const char *const stripes[3] = {"left", "middle", "right"};
+    char path[400];
+    snprintf(path, sizeof path, "%s/sets.csv", dir);
+    fv_test_write(path, "", 0); /* makes the folder */
+    FILE *sets = fopen(path, "w");
+    snprintf(path, sizeof path, "%s/values.csv", dir);
+    FILE *values = fopen(path, "w");
+    assert_true(sets && values);
+    fputs("path,label,split\n", sets);
+    fputs("path,split,target0,target1\n", values);
+    for (int i = 0; i < number(argc, argv, "count", 20); i++) {
+        const char *split = i % 5 == 4 ? "val" : "train";
+        png_image png = {.version = PNG_IMAGE_VERSION, .width = 28, .height = 28, .format = PNG_FORMAT_RGB};
+        uint8_t pixels[28 * 28 * 3];
+        char label[64] = "";
+        for (int k = 0; k < 3; k++)
+            if (scene_set(i) >> k & 1)
+                snprintf(label + strlen(label), sizeof label - strlen(label), "%s%s", *label ? "|" : "", stripes[k]);
+        snprintf(path, sizeof path, "%s/%04d.png", dir, i);
+        draw_scene(i, pixels);
+        assert_true(png_image_write_to_file(&png, path, 0, pixels, 0, NULL));
+        fprintf(sets, "%04d.png,%s,%s\n", i, label, split);
+        fprintf(values, "%04d.png,%s,%.6f,%.6f\n", i, split, (scene_at(i, 0) + 3) / 28.0, (scene_at(i, 1) + 3) / 28.0);
+    }
+    assert_int_equal(fclose(sets) | fclose(values), 0);
+}
+
 /* ---- weights ---- */
 
 /* A safetensors file from a header in text and so many bytes of data, 0.5 each four. */
@@ -267,7 +320,8 @@ int main(int argc, char **argv)
         void (*plant)(const char *path, int argc, char **argv);
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
-                 {"flip", plant_flip},       {"bands", plant_bands},     {"corpus", plant_corpus}};
+                 {"flip", plant_flip},       {"bands", plant_bands},     {"corpus", plant_corpus},
+                 {"scenes", plant_scenes}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);
