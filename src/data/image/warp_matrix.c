@@ -167,7 +167,7 @@ double fv_warp_box(const fv_warp *warp, int64_t h, int64_t w, int64_t out_h, int
     box->x1 = hull.x1 < (double)out_w ? hull.x1 : (double)out_w;
     box->y1 = hull.y1 < (double)out_h ? hull.y1 : (double)out_h;
     if (!seen || !(area > 0.0) || !(box->x0 < box->x1) || !(box->y0 < box->y1)) {
-        *box = (fv_box){0};
+        box->x0 = box->y0 = box->x1 = box->y1 = 0.0;
         return 0.0;
     }
     return (box->x1 - box->x0) * (box->y1 - box->y0) / area;
