@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of image resampling: integers and chains of fused multiply-adds, so everything must be equal. */
-#include "fvcheck.h"
+#include "check_image.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -211,6 +211,10 @@ static void bench_rows(fvc *t)
 const fv_check fv_check_image[] = {{"image.rows", run_rows, bench_rows},
                                    {"image.column", run_column, NULL},
                                    {"image.real", run_real, NULL},
+                                   {"image.positions", image_run_positions, NULL},
+                                   {"image.bilinear", image_run_bilinear, image_bench_more},
+                                   {"image.sharpen", image_run_sharpen, NULL},
+                                   {"image.noise", image_run_noise, NULL},
                                    {NULL, NULL, NULL}};
 
 /* ---- broken on purpose ---- */
@@ -273,6 +277,61 @@ static void column_two_roundings(int64_t n, int32_t taps, const float *weight, c
     }
 }
 
+static void positions_round_down(const fv_warp_map *map, int64_t y, int64_t x, int64_t n, int32_t *qx, int32_t *qy)
+{
+    fv_warp_map other = *map;
+    other.shift += 0.5 / FV_WARP_ONE;
+    right->warp_positions(&other, y, x, n, qx, qy);
+}
+
+static void bilinear_write_over(const uint8_t *src, int64_t stride, int64_t c, int64_t n, const int32_t *qx,
+                                const int32_t *qy, uint8_t *dst)
+{
+    right->warp_bilinear(src, stride, c, n, qx, qy, dst);
+    dst[n * c] = 0;
+}
+
+static void sharpen_ties(int64_t n, int64_t c, int64_t stride, float factor, const uint8_t *src, uint8_t *dst)
+{
+    right->sharpen(n, c, stride, factor, src, dst);
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (uint8_t)(dst[i] + (dst[i] > 0 && dst[i] < 255 && factor < 0));
+}
+
+static void normals_restart(const uint32_t word[4], uint64_t first, int64_t n, float *dst)
+{
+    (void)first;
+    right->normals(word, 0, n, dst);
+}
+
+static void noise_drops_fraction(int64_t n, float scale, const float *normal, uint8_t *v)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float y = (float)v[i] + scale * normal[i];
+        v[i] = (uint8_t)(y < 0 ? 0 : y > 255 ? 255 : y);
+    }
+}
+
+static void install_positions(fv_kernels *k)
+{
+    broken_begin(k)->warp_positions = positions_round_down;
+}
+static void install_bilinear(fv_kernels *k)
+{
+    broken_begin(k)->warp_bilinear = bilinear_write_over;
+}
+static void install_sharpen(fv_kernels *k)
+{
+    broken_begin(k)->sharpen = sharpen_ties;
+}
+static void install_restart(fv_kernels *k)
+{
+    broken_begin(k)->normals = normals_restart;
+}
+static void install_fraction(fv_kernels *k)
+{
+    broken_begin(k)->add_noise = noise_drops_fraction;
+}
 static void install_write_over(fv_kernels *k)
 {
     broken_begin(k)->resize_rows = rows_write_over;
@@ -304,4 +363,9 @@ const fv_broken fv_broken_image[] = {{"image.rows: writes one byte too many", "i
                                      {"image.column: reads behind the last row", "image.column", install_read_over},
                                      {"image.column: drops the odd tap", "image.column", install_odd},
                                      {"image.real: rounds twice", "image.real", install_roundings},
+                                     {"image.positions: rounds down", "image.positions", install_positions},
+                                     {"image.bilinear: writes one byte too many", "image.bilinear", install_bilinear},
+                                     {"image.sharpen: off by one", "image.sharpen", install_sharpen},
+                                     {"image.normals: always from the beginning", "image.noise", install_restart},
+                                     {"image.add_noise: drops the fraction", "image.noise", install_fraction},
                                      {NULL, NULL, NULL}};

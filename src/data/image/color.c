@@ -169,12 +169,29 @@ void fv_color_grey(fv_image *image)
     fv_color_saturation(image, 0.0f);
 }
 
+static void saturate_u8(fv_image *image, float factor)
+{
+    uint8_t *p = image->data;
+    for (int64_t i = 0; i < image->h * image->w; i++, p += image->c) {
+        const float grey = (float)((int)(p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
+        for (int k = 0; k < 3; k++) {
+            float v = grey + factor * ((float)p[k] - grey);
+            v = v > 0.0f ? v : 0.0f;
+            p[k] = (uint8_t)(int)(v < 255.0f ? v : 255.0f);
+        }
+    }
+}
+
 void fv_color_saturation(fv_image *image, float factor)
 {
     const int64_t n = image->h * image->w * image->c;
     if (!fv_has_colors(image) || factor == 1.0f)
         return;
     const point p = {.full = fv_full_scale(image->depth), .drop = true};
+    if (image->depth == FV_DEPTH_8) {
+        saturate_u8(image, factor);
+        return;
+    }
     for (int64_t i = 0; i < n; i += image->c) {
         point pixel = p;
         pixel.apply = blend;
@@ -226,11 +243,15 @@ void fv_color_hue(fv_image *image, float turns)
     float plane[3][BLOCK] = {{0}};
     for (int64_t at = 0; at < pixels; at += BLOCK) {
         const int n = pixels - at < BLOCK ? (int)(pixels - at) : BLOCK;
+        const uint8_t *bytes = image->depth == FV_DEPTH_8 ? image->data + at * c : NULL;
         for (int i = 0; i < n; i++)
             for (int k = 0; k < 3; k++)
-                plane[k][i] = fv_element(image, (at + i) * c + k) * part;
+                plane[k][i] = (bytes ? (float)bytes[i * c + k] : fv_element(image, (at + i) * c + k)) * part;
         turn_hue(sixths, plane[0], plane[1], plane[2]);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; bytes && i < n; i++)
+            for (int k = 0; k < 3; k++)
+                image->data[(at + i) * c + k] = (uint8_t)(int)(plane[k][i] * grow);
+        for (int i = 0; !bytes && i < n; i++)
             for (int k = 0; k < 3; k++)
                 fv_put_element(image->depth, image->data, (at + i) * c + k, plane[k][i] * grow + half);
     }

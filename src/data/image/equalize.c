@@ -7,6 +7,8 @@
 #include "data/image/color.h"
 #include "data/image/pixels.h"
 #include "data/image/warp.h"
+#include "kernels/image/image.h"
+#include "kernels/kernels.h"
 
 /* ---- histogram equalization ---- */
 
@@ -85,7 +87,13 @@ fv_status fv_color_sharpness(fv_scratch *scratch, fv_image *image, float factor)
         return FV_ERR_NO_MEMORY;
     memcpy(from.data, image->data, bytes);
     const float full = fv_full_scale(image->depth);
+    const fv_image_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx))->image;
     for (int64_t y = 1; y + 1 < image->h; y++) {
+        if (image->depth == FV_DEPTH_8 && c != 4) {
+            const int64_t begin = y * stride + c;
+            kernels->sharpen(stride - 2 * c, c, stride, factor, from.data + begin, image->data + begin);
+            continue;
+        }
         for (int64_t i = y * stride + c; i < (y + 1) * stride - c; i++) {
             if (c == 4 && i % 4 == 3)
                 continue;

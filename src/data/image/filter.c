@@ -4,8 +4,11 @@
 
 #include <string.h>
 
+#include "base/ctx.h"
 #include "base/random.h"
 #include "data/image/pixels.h"
+#include "kernels/image/image.h"
+#include "kernels/kernels.h"
 
 static void noise_block(const fv_noise_key *key, int64_t block, uint32_t out[4])
 {
@@ -13,20 +16,26 @@ static void noise_block(const fv_noise_key *key, int64_t block, uint32_t out[4])
     fv_philox4x32(counter, key->word, out);
 }
 
+enum { NORMALS = 1024 }; /* drawn at once */
+
 void fv_filter_noise(fv_ctx *ctx, fv_image *image, float sigma, const fv_noise_key *key)
 {
+    const fv_image_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(ctx))->image;
     const int64_t n = image->h * image->w * image->c;
     const float scale = fv_from_level(image->depth, sigma);
-    (void)ctx;
-    for (int64_t at = 0; at < n; at += 4) {
-        uint32_t word[4];
-        float normal[4];
-        noise_block(key, at / 4, word);
-        fv_normal2(word[0], word[1], normal);
-        fv_normal2(word[2], word[3], normal + 2);
-        for (int64_t i = at; i < n && i < at + 4; i++)
-            if (image->c != 4 || i % 4 != 3)
-                fv_round_element(image->depth, image->data, i, fv_element(image, i) + scale * normal[i - at]);
+    float normal[NORMALS];
+    for (int64_t at = 0; at < n; at += NORMALS) {
+        const int64_t count = n - at < NORMALS ? n - at : NORMALS;
+        kernels->normals(key->word, (uint64_t)at, (count + 63) / 64 * 64, normal);
+        for (int64_t i = 3; image->c == 4 && i < count; i += 4)
+            normal[i] = 0.0f;
+        if (image->depth == FV_DEPTH_8) {
+            kernels->add_noise(count, scale, normal, image->data + at);
+            continue;
+        }
+        for (int64_t i = 0; i < count; i++)
+            if (normal[i] != 0.0f)
+                fv_round_element(image->depth, image->data, at + i, fv_element(image, at + i) + scale * normal[i]);
     }
 }
 

@@ -11,13 +11,13 @@
  */
 fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma);
 
-/* Four random words, drawn by the caller, that noise is a pure function of: element i of the image takes words of
- * Philox 4x32-10 under the key word[0], word[1] at counter (i / 4 and its place, word[2], word[3]). */
+/* Four random words, drawn by the caller, that noise is a pure function of: the key word[0], word[1] and the upper half
+ * word[2], word[3] of the counters of Philox 4x32-10; the lower half counts along the image. */
 typedef struct fv_noise_key {
     uint32_t word[4];
 } fv_noise_key;
 
-/* Adds normal noise of `sigma` levels to every channel of every pixel by itself. */
+/* Adds normal noise of `sigma` levels to every channel of every pixel by itself (fv_image_kernels.normals). */
 void fv_filter_noise(fv_ctx *ctx, fv_image *image, float sigma, const fv_noise_key *key);
 /* A share `amount` of the pixels becomes black or full (as likely) in all channels. */
 void fv_filter_salt_pepper(fv_image *image, float amount, const fv_noise_key *key);

@@ -7,65 +7,17 @@
 
 #include "base/ctx.h"
 #include "data/image/pixels.h"
+#include "kernels/image/image.h"
+#include "kernels/kernels.h"
 
 enum {
-    FRACTION = 10,       /* bits of a position behind the point */
-    ONE = 1 << FRACTION, /* one pixel */
-    CUBIC_BITS = 13,     /* of a cubic weight */
-    CUBIC_DROP = 5,      /* of the sum along a row: leaves 16 bits and a sign */
-    MOST_SIDE = 1 << 20, /* pixels: positions fit in 31 bits */
-    NOWHERE = INT32_MIN, /* a position behind the horizon */
-    BLOCK = 256          /* output pixels whose positions are found at once */
+    FRACTION = FV_WARP_FRACTION,
+    ONE = FV_WARP_ONE,
+    CUBIC_BITS = 13,               /* of a cubic weight */
+    CUBIC_DROP = 5,                /* of the sum along a row: leaves 16 bits and a sign */
+    MOST_SIDE = FV_WARP_LIMIT / 2, /* pixels: positions fit in 31 bits */
+    BLOCK = 256                    /* output pixels whose positions are found at once */
 };
-
-/* ---- positions ---- */
-
-typedef struct lens {
-    double cx, cy, scale; /* center; 1 / (half the diagonal)^2 */
-    double k1, k2;
-} lens;
-
-static lens lens_of(const fv_warp *warp, int64_t h, int64_t w)
-{
-    const double fh = (double)h, fw = (double)w;
-    return (lens){0.5 * fw, 0.5 * fh, 4.0 / (fh * fh + fw * fw), warp->k1, warp->k2};
-}
-
-static int32_t fixed(double v)
-{
-    const double limit = (double)MOST_SIDE * 1024.0 - 1.0;
-    v = floor(v * (double)ONE + 0.5);
-    return (int32_t)(v > limit ? limit : v < -limit ? -limit : v);
-}
-
-/* Positions of output pixels [x, x + n) of row y. */
-static void positions(const fv_warp *warp, const lens *bend, int64_t y, int64_t x, int n, int32_t *qx, int32_t *qy)
-{
-    const double *m = warp->m, fy = (double)y + 0.5;
-    const bool flat = m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0, bent = bend->k1 != 0.0 || bend->k2 != 0.0;
-    const double row_x = m[1] * fy + m[2], row_y = m[4] * fy + m[5], row_w = m[7] * fy + m[8];
-    for (int i = 0; i < n; i++) {
-        const double fx = (double)(x + i) + 0.5;
-        double px = m[0] * fx + row_x, py = m[3] * fx + row_y;
-        if (!flat) {
-            const double w = m[6] * fx + row_w;
-            px /= w;
-            py /= w;
-            if (!(w > 0.0) || !isfinite(px) || !isfinite(py)) {
-                qx[i] = qy[i] = NOWHERE;
-                continue;
-            }
-        }
-        if (bent) {
-            const double dx = px - bend->cx, dy = py - bend->cy, r2 = (dx * dx + dy * dy) * bend->scale;
-            const double grow = 1.0 + r2 * (bend->k1 + r2 * bend->k2);
-            px = bend->cx + dx * grow;
-            py = bend->cy + dy * grow;
-        }
-        qx[i] = fixed(px);
-        qy[i] = fixed(py);
-    }
-}
 
 /* ---- samples ---- */
 
@@ -86,6 +38,7 @@ int64_t fv_fill_index(int64_t i, int64_t n, fv_fill fill)
 typedef struct sampler {
     const fv_image *src;
     const fv_warp *warp;
+    const fv_image_kernels *kernels;
     const int16_t *cubic; /* ONE x 4 weights in units of 2^-CUBIC_BITS */
     int taps;             /* per axis: 1, 2, 4 */
 } sampler;
@@ -146,47 +99,108 @@ static void put_real(fv_depth depth, uint8_t *data, int64_t i, float v)
         fv_round_element(depth, data, i, v);
 }
 
-/* Any depth, any place: the neighborhood is copied channel by channel. */
-static void sample_anywhere(const sampler *s, int32_t qx, int32_t qy, uint8_t *dst, int64_t at)
+/* The samples around a position, along each axis: -1 is the constant. */
+typedef struct around {
+    int64_t x[4], y[4];
+    bool seen; /* whether any of them belongs to the image */
+} around;
+
+static around neighbors(const sampler *s, int32_t qx, int32_t qy)
 {
     const fv_image *src = s->src;
-    const int back = s->taps == 4, fx = qx & (ONE - 1), fy = qy & (ONE - 1);
-    int64_t xs[4], ys[4];
+    const int back = s->taps == 4;
+    bool any_x = false, any_y = false;
+    around a = {.seen = false};
     for (int t = 0; t < s->taps; t++) {
-        xs[t] = qx == NOWHERE ? -1 : fv_fill_index((qx >> FRACTION) - back + t, src->w, s->warp->fill);
-        ys[t] = qx == NOWHERE ? -1 : fv_fill_index((qy >> FRACTION) - back + t, src->h, s->warp->fill);
+        const bool nowhere = qx == FV_WARP_NOWHERE;
+        a.x[t] = nowhere ? -1 : fv_fill_index((qx >> FRACTION) - back + t, src->w, s->warp->fill);
+        a.y[t] = nowhere ? -1 : fv_fill_index((qy >> FRACTION) - back + t, src->h, s->warp->fill);
+        any_x = any_x || a.x[t] >= 0;
+        any_y = any_y || a.y[t] >= 0;
     }
+    a.seen = any_x && any_y;
+    return a;
+}
+
+/* Any place: the neighborhood is copied channel by channel. */
+static void sample_anywhere_u8(const sampler *s, int32_t qx, int32_t qy, uint8_t *dst)
+{
+    const fv_image *src = s->src;
+    const around a = neighbors(s, qx, qy);
+    const int taps = s->taps;
     for (int64_t k = 0; k < src->c; k++) {
-        float patch[16];
-        uint8_t bytes[16];
-        for (int i = 0; i < s->taps * s->taps; i++) {
-            const int64_t y = ys[i / s->taps], x = xs[i % s->taps];
-            patch[i] = y < 0 || x < 0 ? fv_from_level(src->depth, (float)s->warp->value[k < 16 ? k : 15])
-                                      : fv_element(src, (y * src->w + x) * src->c + k);
-            bytes[i] = src->depth == FV_DEPTH_8 ? (uint8_t)patch[i] : 0;
+        const uint8_t constant = s->warp->value[k < 16 ? k : 15];
+        uint8_t patch[16];
+        if (!a.seen) {
+            dst[k] = constant;
+            continue;
         }
-        if (src->depth == FV_DEPTH_8)
-            dst[at + k] = mix_u8(s, bytes, s->taps, 1, fx, fy);
-        else
-            put_real(src->depth, dst, at + k, mix_real(s, patch, fx, fy));
+        for (int i = 0; i < taps; i++)
+            for (int j = 0; j < taps; j++)
+                patch[i * taps + j] =
+                    a.y[i] < 0 || a.x[j] < 0 ? constant : src->data[(a.y[i] * src->w + a.x[j]) * src->c + k];
+        dst[k] = mix_u8(s, patch, taps, 1, qx & (ONE - 1), qy & (ONE - 1));
     }
+}
+
+static void sample_real(const sampler *s, int32_t qx, int32_t qy, uint8_t *dst, int64_t at)
+{
+    const fv_image *src = s->src;
+    const around a = neighbors(s, qx, qy);
+    const int taps = s->taps;
+    for (int64_t k = 0; k < src->c; k++) {
+        const float constant = fv_from_level(src->depth, (float)s->warp->value[k < 16 ? k : 15]);
+        float patch[16];
+        for (int i = 0; i < taps; i++)
+            for (int j = 0; j < taps; j++)
+                patch[i * taps + j] =
+                    a.y[i] < 0 || a.x[j] < 0 ? constant : fv_element(src, (a.y[i] * src->w + a.x[j]) * src->c + k);
+        put_real(src->depth, dst, at + k, mix_real(s, patch, qx & (ONE - 1), qy & (ONE - 1)));
+    }
+}
+
+/* Whether all neighbors of a position lie within the image. */
+static inline bool inside(const sampler *s, int32_t qx, int32_t qy)
+{
+    const int64_t back = s->taps == 4, x = (qx >> FRACTION) - back, y = (qy >> FRACTION) - back;
+    return x >= 0 && y >= 0 && x <= s->src->w - s->taps && y <= s->src->h - s->taps;
+}
+
+/* Whether the bilinear kernel may read on behind the neighbors: the lower one is not in the last row. */
+static inline bool readable(const sampler *s, int32_t qy)
+{
+    return (qy >> FRACTION) + 2 < s->src->h && s->src->w * s->src->c >= FV_WARP_OVERREAD;
+}
+
+/* One 8-bit pixel of which all neighbors lie within the image. */
+static inline void sample_inside(const sampler *s, int64_t c, int32_t qx, int32_t qy, uint8_t *dst)
+{
+    const int64_t back = s->taps == 4, stride = s->src->w * c;
+    const uint8_t *p = s->src->data + ((qy >> FRACTION) - back) * stride + ((qx >> FRACTION) - back) * c;
+    for (int64_t k = 0; k < c; k++)
+        dst[k] = mix_u8(s, p + k, stride, c, qx & (ONE - 1), qy & (ONE - 1));
 }
 
 static void sample_row(const sampler *s, const int32_t *qx, const int32_t *qy, int n, uint8_t *dst, int64_t at)
 {
     const fv_image *src = s->src;
-    const int64_t c = src->c, stride = src->w * c;
-    const int back = s->taps == 4;
-    const int64_t last_x = src->w - s->taps, last_y = src->h - s->taps;
-    for (int i = 0; i < n; i++, at += c) {
-        const int64_t x = (qx[i] >> FRACTION) - back, y = (qy[i] >> FRACTION) - back;
-        if (src->depth != FV_DEPTH_8 || x < 0 || y < 0 || x > last_x || y > last_y) {
-            sample_anywhere(s, qx[i], qy[i], dst, at);
-            continue;
+    const int64_t c = src->c;
+    for (int i = 0; i < n; i++) {
+        if (src->depth != FV_DEPTH_8) {
+            sample_real(s, qx[i], qy[i], dst, at + i * c);
+        } else if (!inside(s, qx[i], qy[i])) {
+            sample_anywhere_u8(s, qx[i], qy[i], dst + at + i * c);
+        } else if (s->taps == 2 && readable(s, qy[i])) {
+            int run = 1;
+            while (i + run < n && inside(s, qx[i + run], qy[i + run]) && readable(s, qy[i + run]))
+                run++;
+            s->kernels->warp_bilinear(src->data, src->w * c, c, run, qx + i, qy + i, dst + at + i * c);
+            i += run - 1;
+        } else if (c == 3) {
+            sample_inside(s, 3, qx[i], qy[i], dst + at + i * 3);
+        } else {
+            sample_inside(s, c, qx[i], qy[i], dst + at + i * c);
         }
-        const uint8_t *p = src->data + y * stride + x * c;
-        for (int64_t k = 0; k < c; k++)
-            dst[at + k] = mix_u8(s, p + k, stride, c, qx[i] & (ONE - 1), qy[i] & (ONE - 1));
     }
 }
 
@@ -211,13 +225,13 @@ fv_status fv_warp_image(fv_scratch *scratch, const fv_image *src, const fv_warp 
         [FV_FILTER_NEAREST] = 1, [FV_FILTER_BILINEAR] = 2, [FV_FILTER_BICUBIC] = 4};
     sampler s = {.src = src, .warp = warp};
     s.taps = (unsigned)warp->filter < FV_FILTER_COUNT ? taps[warp->filter] : 0;
-    if (!src->data || src->h < 1 || src->w < 1 || src->c < 1 || dst->h < 1 || dst->w < 1 || src->h > MOST_SIDE / 2 ||
-        src->w > MOST_SIDE / 2 || s.taps == 0)
+    if (!src->data || src->h < 1 || src->w < 1 || src->c < 1 || dst->h < 1 || dst->w < 1 || src->h > MOST_SIDE ||
+        src->w > MOST_SIDE || s.taps == 0)
         return fv_fail(scratch->ctx, FV_ERR_ARGUMENT,
                        "warp: %lld x %lld x %lld to %lld x %lld with filter %d: expected sides of 1 to %d and nearest, "
                        "bilinear or bicubic",
                        (long long)src->h, (long long)src->w, (long long)src->c, (long long)dst->h, (long long)dst->w,
-                       (int)warp->filter, MOST_SIDE / 2);
+                       (int)warp->filter, MOST_SIDE);
     int16_t *cubic = fv_scratch_get(scratch, s.taps == 4 ? (size_t)ONE * 4 * sizeof *cubic : 64);
     if (!cubic)
         return FV_ERR_NO_MEMORY;
@@ -226,18 +240,17 @@ fv_status fv_warp_image(fv_scratch *scratch, const fv_image *src, const fv_warp 
     s.cubic = cubic;
     dst->c = src->c;
     dst->depth = src->depth;
-    const lens bend = lens_of(warp, src->h, src->w);
-    int32_t qx[BLOCK], qy[BLOCK];
+    s.kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx))->image;
+    const double h = (double)src->h, w = (double)src->w;
+    fv_warp_map map = {.cx = 0.5 * w, .cy = 0.5 * h, .scale = 4.0 / (h * h + w * w), .k1 = warp->k1, .k2 = warp->k2};
+    memcpy(map.m, warp->m, sizeof map.m);
     /* A nearest pixel is where the center falls; the others' weights are counted from the center of the first pixel. */
-    const int32_t half = s.taps == 1 ? 0 : ONE / 2;
+    map.shift = s.taps == 1 ? 0.0 : 0.5;
+    int32_t qx[BLOCK + FV_WARP_OVERREAD / 4] = {0}, qy[BLOCK + FV_WARP_OVERREAD / 4] = {0};
     for (int64_t y = 0; y < dst->h; y++) {
         for (int64_t x = 0; x < dst->w; x += BLOCK) {
             const int n = dst->w - x < BLOCK ? (int)(dst->w - x) : BLOCK;
-            positions(warp, &bend, y, x, n, qx, qy);
-            for (int i = 0; i < n; i++) {
-                qx[i] -= qx[i] == NOWHERE ? 0 : half;
-                qy[i] -= qy[i] == NOWHERE ? 0 : half;
-            }
+            s.kernels->warp_positions(&map, y, x, n, qx, qy);
             sample_row(&s, qx, qy, n, dst->data, (y * dst->w + x) * src->c);
         }
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resampling of image rows and columns, the same bits on every instruction set. */
+/* Resampling, warping, sharpening and noise of image rows: the same bits on every instruction set. */
 #ifndef FV_KERNELS_IMAGE_H
 #define FV_KERNELS_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Rows that one call of a row pass takes. */
@@ -24,6 +25,20 @@ typedef struct fv_resize_axis {
     float *real;         /* other depths */
 } fv_resize_axis;
 
+/* Positions of a warp are whole numbers of 1/1024 pixel. */
+#define FV_WARP_FRACTION 10
+#define FV_WARP_ONE      (1 << FV_WARP_FRACTION)
+#define FV_WARP_NOWHERE  INT32_MIN /* of a pixel behind the horizon */
+#define FV_WARP_OVERREAD 16        /* bytes that a bilinear sample may read behind its last neighbor */
+#define FV_WARP_LIMIT    (1 << 20) /* pixels: positions beyond are clamped */
+
+/* Output pixel to source pixel: p = m (x, y, 1) / its third number, then center + d (1 + k1 r2 + k2 r2^2) with
+   d = p - center, r2 = |d|^2 * scale; float64, each operation rounded by itself. */
+typedef struct fv_warp_map {
+    double m[9], cx, cy, scale, k1, k2;
+    double shift; /* pixels taken off the result: 0.5 where positions are counted from the center of the first pixel */
+} fv_warp_map;
+
 typedef struct fv_image_kernels {
     /* One pass along rows of c-channel pixels, for four rows at once (the same row may be given twice):
        (sum + 2^21) >> 22, clamped to 8 bits. May read 8-bit pixels
@@ -38,6 +53,23 @@ typedef struct fv_image_kernels {
     void (*resize_rows_f32)(const fv_resize_axis *axis, int64_t c, const float *src, float *dst);
     void (*resize_column_f32)(int64_t n, int32_t taps, const float *weight, const float *src, int64_t stride,
                               float *dst);
+    /* Positions of output pixels [x, x + n) of row y, rounded to 1/1024 (halves up). */
+    void (*warp_positions)(const fv_warp_map *map, int64_t y, int64_t x, int64_t n, int32_t *qx, int32_t *qy);
+    /* n pixels of c 8-bit channels, each the bilinear mean of four neighbors that all lie within the source:
+       (sum + 2^19) >> 20 with weights in units of 2^-20. May read FV_WARP_OVERREAD bytes behind the neighbors and
+       behind qx and qy. */
+    void (*warp_bilinear)(const uint8_t *src, int64_t stride, int64_t c, int64_t n, const int32_t *qx,
+                          const int32_t *qy, uint8_t *dst);
+    /* n 8-bit values of a row: smooth + factor * (v - smooth), clamped, the fraction dropped; smooth is the mean of
+       3 x 3 pixels (weight 5 in the middle) of c channels, rounded. src is where dst is, in a
+       copy of the image with `stride` values a row. */
+    void (*sharpen)(int64_t n, int64_t c, int64_t stride, float factor, const uint8_t *src, uint8_t *dst);
+    /* Standard normal numbers, n = a multiple of 64, by Box and Muller from Philox 4x32-10 under the key word[0],
+       word[1]: number i takes word i / 16 % 4 of the block at counter (i / 64 * 16 + i % 16, word[2], word[3]), words 0
+       and 1 making a pair of numbers and 2 and 3 another. i counts from `first`, a multiple of 64. */
+    void (*normals)(const uint32_t word[4], uint64_t first, int64_t n, float *dst);
+    /* v[i] = v[i] + scale * normal[i], clamped to 0..255, rounded to nearest (halves up). */
+    void (*add_noise)(int64_t n, float scale, const float *normal, uint8_t *v);
 } fv_image_kernels;
 
 #endif

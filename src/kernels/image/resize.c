@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of 8-bit pixels times 16-bit weights go by pairs of taps, as the multipliers of 16-bit pairs want them. */
-#include "kernels/image/image.h"
+#include "kernels/image/internal.h"
 
 #include <stdbool.h>
-
-#include "kernels/simd/simd_bytes.h"
 
 enum { BLOCK = 64 }; /* bytes of a plain loop whose sums stay in registers and L1 */
 
@@ -306,5 +304,12 @@ static void column_f32(int64_t n, int32_t taps, const float *weight, const float
 }
 
 extern const fv_image_kernels FV_SYM(fv_image_kernels);
-const fv_image_kernels FV_SYM(fv_image_kernels) = {
-    .resize_rows = rows, .resize_column = column, .resize_rows_f32 = rows_f32, .resize_column_f32 = column_f32};
+const fv_image_kernels FV_SYM(fv_image_kernels) = {.resize_rows = rows,
+                                                   .resize_column = column,
+                                                   .resize_rows_f32 = rows_f32,
+                                                   .resize_column_f32 = column_f32,
+                                                   .warp_positions = FV_SYM(fv_image_positions),
+                                                   .warp_bilinear = FV_SYM(fv_image_bilinear),
+                                                   .sharpen = FV_SYM(fv_image_sharpen),
+                                                   .normals = FV_SYM(fv_image_normals),
+                                                   .add_noise = FV_SYM(fv_image_add_noise)};

@@ -20,6 +20,14 @@
 
 typedef __m512i vb;
 
+static inline vi vb_as_vi(vb a)
+{
+    return a;
+}
+static inline vb vi_as_vb(vi a)
+{
+    return a;
+}
 static inline vb vb_zero(void)
 {
     return _mm512_setzero_si512();
@@ -89,6 +97,14 @@ static inline vb vb_narrow(vi a, vi b, vi c, vi d)
 
 typedef __m256i vb;
 
+static inline vi vb_as_vi(vb a)
+{
+    return a;
+}
+static inline vb vi_as_vb(vi a)
+{
+    return a;
+}
 static inline vb vb_zero(void)
 {
     return _mm256_setzero_si256();
@@ -152,6 +168,14 @@ static inline vb vb_narrow(vi a, vi b, vi c, vi d)
 
 typedef uint8x16_t vb;
 
+static inline vi vb_as_vi(vb a)
+{
+    return vreinterpretq_s32_u8(a);
+}
+static inline vb vi_as_vb(vi a)
+{
+    return vreinterpretq_u8_s32(a);
+}
 static inline vb vb_zero(void)
 {
     return vdupq_n_u8(0);
