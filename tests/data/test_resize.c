@@ -138,8 +138,8 @@ static double reference(const fv_image *src, int64_t h, int64_t w, bool antialia
 static void as_the_formula(void **state)
 {
     (void)state;
-    const int sizes[][5] = {
-        {13, 17, 3, 9, 31}, {30, 20, 1, 7, 6}, {8, 8, 4, 8, 5}, {6, 40, 3, 6, 40}, {25, 3, 2, 4, 9}};
+    const int sizes[][5] = {{13, 17, 3, 9, 31}, {30, 20, 1, 7, 6}, {8, 8, 4, 8, 5},    {6, 40, 3, 6, 40},
+                            {25, 3, 2, 4, 9},   {25, 7, 3, 4, 7},  {9, 30, 3, 20, 30}, {9, 30, 3, 9, 55}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         for (int antialias = 0; antialias < 2; antialias++) {
             fv_image src = make_image(sizes[s][0], sizes[s][1], sizes[s][2]), dst;
@@ -161,8 +161,8 @@ static void windows(void **state)
     (void)state;
     fv_image src = make_image(37, 53, 3), whole;
     fv_scratch scratch = {.ctx = ctx};
-    const int sizes[][2] = {{20, 24}, {37, 90}, {60, 53}, {37, 53}};
-    for (int s = 0; s < 4; s++) {
+    const int sizes[][2] = {{20, 24}, {37, 90}, {60, 53}, {37, 53}, {10, 53}, {12, 70}, {9, 50}, {37, 20}};
+    for (int s = 0; s < 8; s++) {
         const int h = sizes[s][0], w = sizes[s][1];
         const fv_window window = {.y = h / 3, .x = w / 4, .h = h / 2, .w = w / 2};
         uint8_t *part = malloc((size_t)(window.h * window.w * 3));

@@ -164,6 +164,7 @@ fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma)
     a->low = a->high + weights;
     b.line = at[3];
     b.middle = at[4];
+    memset(b.line, 0, (size_t)(line * FV_RESIZE_ROWS)); /* behind rows too, where the kernel reads without weight */
     fill_axis(&b, sigma);
     if (image->depth == FV_DEPTH_8)
         blur_u8(&b);

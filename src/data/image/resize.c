@@ -482,11 +482,14 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
         resize_nearest(&p, dst);
         return FV_OK;
     }
+    /* What the kernel reads behind a row has no weight, but should be a number all the same. */
+    if (p.guarded)
+        memset(p.guarded, 0, (size_t)(src->w * src->c + p.over) * FV_RESIZE_ROWS);
     axis_fill(&p.rows, src->depth, p.weight);
     axis_fill(&p.cols, src->depth, p.weight);
     if (src->depth != FV_DEPTH_8)
         resize_f32(&p, dst);
-    else if (columns_first(src, spec))
+    else if (!p.cols.whole && columns_first(src, spec))
         resize_u8_columns_first(&p, dst);
     else
         resize_u8(&p, dst);
