@@ -281,7 +281,11 @@ static void nothing_on_real_data(void **state)
         assert_int_equal(fv_dataset_check(ctx, path, NULL, &report), FV_OK);
         fv_check_report_totals(report, &n, &classes);
         assert_int_equal(n, images_of[i]);
-        expect(report, NULL, 0);
+        for (int64_t k = 0; k < fv_check_report_count(report); k++) {
+            const fv_finding *f = fv_check_report_row(report, k);
+            if (f->verdict != FV_VERDICT_CONVERT)
+                fail_msg("a false alarm: %d %s: %s", f->fault, f->file, f->detail);
+        }
         fv_check_report_destroy(&report);
     }
 }

@@ -86,14 +86,15 @@ static int write_quarantine(const fv_check_report *r, const char *path)
 fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
 {
     static const char *names[100000];
-    fv_check_options o = {.data = {.val_split = c->val_split,
-                                   .task = c->task,
-                                   .allow_extra = c->allow_extra,
-                                   .allow_empty = c->allow_empty,
-                                   .decode = {c->max_pixels, c->ignore_exif, c->salvage}},
-                          .near_duplicates = c->dups,
-                          .strict = c->strict,
-                          .batch_size = option_given("batch-size") ? c->batch_size : 0};
+    fv_check_options o = {
+        .data = {.val_split = c->val_split,
+                 .task = c->task,
+                 .allow_extra = c->allow_extra,
+                 .allow_empty = c->allow_empty,
+                 .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage}},
+        .near_duplicates = c->dups,
+        .strict = c->strict,
+        .batch_size = option_given("batch-size") ? c->batch_size : 0};
     fv_model *model = NULL;
     if (option_given("model")) {
         bool loaded;

@@ -34,7 +34,6 @@ static fv_status tell_notes(fv_check_report *r, int64_t i, bool odd_grey)
          "16 bits per channel: reduced to 8 unless the pipeline keeps them"},
         {n->float_pixels && n->clipped, FV_FAULT_NOT_FINITE, FV_VERDICT_WARN,
          "floating-point numbers outside 0 to 1 are cut off"},
-        {n->icc, FV_FAULT_ICC, FV_VERDICT_CONVERT, "its color profile is not applied"},
         {n->animated, FV_FAULT_ANIMATED, FV_VERDICT_CONVERT, "more frames or pages than one: the first is used"},
         {n->exif_rotated, FV_FAULT_ORIENTATION, FV_VERDICT_CONVERT, "turned upright as EXIF says"},
     };
@@ -59,6 +58,24 @@ static fv_status tell_pixels(fv_check_report *r, int64_t i)
     return FV_OK;
 }
 
+/* Color profiles are told once for a split: most cameras' files have one. */
+static fv_status tell_profiles(fv_check_report *r, const fv_check_split *split)
+{
+    int64_t n = 0, first = -1;
+    for (int64_t i = split->first; i < split->first + split->count; i++) {
+        const fv_decode_notes *notes = r->samples[i].notes;
+        if (r->samples[i].error || !notes || !notes->icc)
+            continue;
+        first = first < 0 ? i : first;
+        n++;
+    }
+    if (n == 0)
+        return FV_OK;
+    return fv_check_add(r, FV_FAULT_ICC, FV_VERDICT_CONVERT, r->samples[first].name, first, -1,
+                        "its color profile is not applied (%lld of %lld images have one)", (long long)n,
+                        (long long)split->count);
+}
+
 fv_status fv_check_files(fv_check_report *r)
 {
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
@@ -75,6 +92,7 @@ fv_status fv_check_files(fv_check_report *r)
             FV_TRY(tell_notes(r, i, color > 0 && s->c == 1));
             FV_TRY(tell_pixels(r, i));
         }
+        FV_TRY(tell_profiles(r, split));
     }
     return FV_OK;
 }
