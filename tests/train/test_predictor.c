@@ -71,27 +71,30 @@ static fv_image part_of(const fv_image *from, int64_t y0, int64_t x0, int64_t h,
 }
 
 /* The mean of the predictions for 5 scales x 10 crops, each crop cut out by hand and predicted by itself. */
-static void predict_50(fv_ctx *ctx, fv_model *m, const fv_image *image, const int64_t scales[5], double mean[CLASSES])
+static void predict_50(fv_ctx *ctx, fv_model *m, const fv_image *image, const int64_t scales[5], double *mean)
 {
-    const int64_t shorter = image->h < image->w ? image->h : image->w;
-    memset(mean, 0, CLASSES * sizeof *mean);
+    const int64_t shorter = image->h < image->w ? image->h : image->w, classes = fv_model_classes(m);
+    int64_t size, unused;
+    float *p = malloc((size_t)classes * sizeof *p);
+    assert_non_null(p);
+    fv_model_input_size(m, &size, &unused, &unused);
+    memset(mean, 0, (size_t)classes * sizeof *mean);
     for (int s = 0; s < 5; s++) {
         fv_image resized = {0};
         const int64_t h = image->h * scales[s] / shorter, w = image->w * scales[s] / shorter;
         assert_int_equal(fv_image_resize(ctx, image, h, w, true, &resized), FV_OK);
-        const int64_t middle[2] = {(int64_t)nearbyint((double)(h - SIZE) / 2),
-                                   (int64_t)nearbyint((double)(w - SIZE) / 2)};
-        const int64_t at[5][2] = {{0, 0}, {0, w - SIZE}, {h - SIZE, 0}, {h - SIZE, w - SIZE}, {middle[0], middle[1]}};
+        const int64_t y = (int64_t)nearbyint((double)(h - size) / 2), x = (int64_t)nearbyint((double)(w - size) / 2);
+        const int64_t at[5][2] = {{0, 0}, {0, w - size}, {h - size, 0}, {h - size, w - size}, {y, x}};
         for (int v = 0; v < 10; v++) {
-            float p[CLASSES];
-            fv_image crop = part_of(&resized, at[v / 2][0], at[v / 2][1], SIZE, SIZE, v % 2);
+            fv_image crop = part_of(&resized, at[v / 2][0], at[v / 2][1], size, size, v % 2);
             assert_int_equal(fv_predict(m, &crop, p), FV_OK);
-            for (int k = 0; k < CLASSES; k++)
+            for (int64_t k = 0; k < classes; k++)
                 mean[k] += (double)p[k] / 50;
             free(crop.data);
         }
         fv_image_free(ctx, &resized);
     }
+    free(p);
 }
 
 static void assert_near(const float *got, const double *want, double bound)
@@ -137,6 +140,50 @@ static void fifty_views(void **state)
         assert_near(first, want, 1e-6);
         free(image.data);
     }
+    fv_model_destroy(&m);
+    fv_model_destroy(&by_hand);
+    fv_ctx_destroy(&ctx);
+}
+
+/* The same with a network that people use, on photographs. */
+static void fifty_views_of_photographs(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"flowers5/val/daisy/10172379554_b296050f82_n.jpg",
+                                        "flowers5/val/daisy/10437929963_bc13eebe0c.jpg"};
+    enum { FILES = FV_TEST_CASES(2, 1) };
+    const int64_t scales[5] = {224, 256, 384, 480, 640};
+    char weights[512], path[512];
+    if (!fv_test_data("models/squeezenet1_1.safetensors", weights))
+        skip();
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    fv_model *m = NULL, *by_hand = NULL;
+    float got[1000];
+    double want[1000], sum = 0;
+    assert_int_equal(fv_model_zoo(ctx, "squeezenet1_1", NULL, &m), FV_OK);
+    assert_int_equal(fv_model_load_weights(m, weights, false, NULL), FV_OK);
+    assert_int_equal(fv_model_clone(m, &by_hand), FV_OK);
+    fv_pipeline pipeline = *fv_model_pipeline(m);
+    assert_int_equal(pipeline.resize, FV_RESIZE_SHORT_CROP);
+    pipeline.resize = FV_RESIZE_STRETCH;
+    assert_int_equal(fv_model_set_pipeline(by_hand, &pipeline), FV_OK);
+    fv_predictor *p = make_predictor(m, &(fv_predictor_options){.tta = "10crop", .scales = "224,256,384,480,640"});
+    for (int i = 0; i < FILES; i++) {
+        fv_image image = {0};
+        if (!fv_test_data(files[i], path))
+            break;
+        assert_int_equal(fv_image_read(ctx, path, NULL, &image, NULL), FV_OK);
+        assert_int_equal(fv_predictor_run(p, &image, 0, got, NULL), FV_OK);
+        predict_50(ctx, by_hand, &image, scales, want);
+        sum = 0;
+        for (int k = 0; k < 1000; k++) {
+            assert_true(fabs((double)got[k] - want[k]) <= 1e-6);
+            sum += (double)got[k];
+        }
+        assert_true(fabs(sum - 1) < 1e-5);
+        fv_image_free(ctx, &image);
+    }
+    fv_predictor_destroy(&p);
     fv_model_destroy(&m);
     fv_model_destroy(&by_hand);
     fv_ctx_destroy(&ctx);
@@ -309,6 +356,40 @@ static void error_falls_as_root(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Dropout stands before a linear layer here, so the mean of the outputs comes to what they are without it: then
+ * everything else works as in inference, and states stay. */
+static void only_dropout_is_at_work(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    fv_model *m = make_model(ctx, SIZE, SIZE, 2, 0.3, 0);
+    fv_image image = make_image(16, 16, 3, 6);
+    float want[CLASSES], got[CLASSES];
+    double plain[CLASSES];
+    char before[65], after[65];
+    for (int i = 0; i < fv_model_tensor_count(m); i++) {
+        bool trained = true;
+        fv_tensor *t = fv_model_tensor(m, i, NULL, &trained);
+        for (int64_t k = 0; !trained && k < fv_tensor_count(t); k++)
+            ((float *)fv_tensor_data(t))[k] = 0.3f + 0.1f * (float)k; /* statistics unlike the image's */
+    }
+    fv_model_sha256(m, before);
+    fv_predictor *p = make_predictor(m, &(fv_predictor_options){.mc_dropout = 20000, .mean_logits = true});
+    assert_int_equal(fv_predictor_run(p, &image, 0, got, NULL), FV_OK);
+    fv_predictor_destroy(&p);
+    p = make_predictor(m, NULL);
+    assert_int_equal(fv_predictor_run(p, &image, 0, want, NULL), FV_OK);
+    fv_predictor_destroy(&p);
+    fv_model_sha256(m, after);
+    assert_string_equal(before, after);
+    for (int k = 0; k < CLASSES; k++)
+        plain[k] = (double)want[k];
+    assert_near(got, plain, 0.02);
+    free(image.data);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- several models ---- */
 
 static void models_together(void **state)
@@ -465,10 +546,16 @@ static void every_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fifty_views),         cmocka_unit_test(few_views),
-        cmocka_unit_test(views_refused),       cmocka_unit_test(passes_are_functions),
-        cmocka_unit_test(error_falls_as_root), cmocka_unit_test(models_together),
-        cmocka_unit_test(data_sets),           cmocka_unit_test(every_allocation),
+        cmocka_unit_test(fifty_views),
+        cmocka_unit_test(fifty_views_of_photographs),
+        cmocka_unit_test(few_views),
+        cmocka_unit_test(views_refused),
+        cmocka_unit_test(passes_are_functions),
+        cmocka_unit_test(error_falls_as_root),
+        cmocka_unit_test(models_together),
+        cmocka_unit_test(only_dropout_is_at_work),
+        cmocka_unit_test(data_sets),
+        cmocka_unit_test(every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
