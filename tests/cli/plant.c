@@ -92,6 +92,24 @@ static void plant_classes(const char *dir, int argc, char **argv)
     }
 }
 
+/* plant pixels FILE h= w= count= [depth=8|16|32]: raw frames of the grey picture that plant png draws. */
+static void plant_pixels(const char *path, int argc, char **argv)
+{
+    const int h = number(argc, argv, "h", 28), w = number(argc, argv, "w", 28), n = number(argc, argv, "count", 1),
+              depth = number(argc, argv, "depth", 8), item = depth / 8;
+    uint8_t *data = calloc((size_t)n, (size_t)(h * w * item));
+    assert_non_null(data);
+    uint8_t *p = data;
+    for (int i = 0; i < n * h * w; i++, p += item) {
+        const uint8_t v = planted_pixel(i / w % h, i % w, 0, h, w);
+        memset(p, v, (size_t)item);
+        if (depth == 32)
+            memcpy(p, &(float){(float)v / 255.0f}, 4);
+    }
+    fv_test_write(path, data, (size_t)(p - data));
+    free(data);
+}
+
 /* plant bands DIR count=N: images.npy of N images of 8 x 8 with 12 bands, and labels.npy; the class is told by band 7.
  */
 static void plant_bands(const char *dir, int argc, char **argv)
@@ -320,8 +338,8 @@ int main(int argc, char **argv)
         void (*plant)(const char *path, int argc, char **argv);
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
-                 {"flip", plant_flip},       {"bands", plant_bands},     {"corpus", plant_corpus},
-                 {"scenes", plant_scenes}};
+                 {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
+                 {"corpus", plant_corpus},   {"scenes", plant_scenes}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -33,18 +33,29 @@ static inline void fuzz_write(const char *dir, const char *name, const uint8_t *
     fclose(file);
 }
 
-/* Opens the folder as a data set and looks at its first sample. */
-static inline void fuzz_open(const char *dir)
+/* Opens DIR/NAME (NULL: the folder) as a data set and looks at its first samples. */
+static inline void fuzz_open_file(const char *dir, const char *name, const char *task)
 {
     static fv_ctx *ctx;
+    char path[256];
     /* The memory limit bounds what a file may inflate to. */
     if (!ctx && fv_ctx_create(&(fv_ctx_options){.threads = 1, .memory = 1 << 24}, &ctx) != FV_OK)
         return;
     fv_dataset *dataset = NULL;
     fv_image image;
-    if (fv_dataset_open(ctx, dir, NULL, &dataset) == FV_OK && fv_dataset_image(dataset, 0, &image, NULL) == FV_OK)
-        fv_image_free(ctx, &image);
+    snprintf(path, sizeof path, "%s%s%s", dir, name ? "/" : "", name ? name : "");
+    if (fv_dataset_open(ctx, path, &(fv_dataset_options){.task = task}, &dataset) == FV_OK) {
+        for (int64_t i = 0; i < fv_dataset_count(dataset) && i < 4; i++) {
+            if (fv_dataset_image(dataset, i, &image, NULL) == FV_OK)
+                fv_image_free(ctx, &image);
+        }
+    }
     fv_dataset_destroy(&dataset);
+}
+
+static inline void fuzz_open(const char *dir)
+{
+    fuzz_open_file(dir, NULL, NULL);
 }
 
 #endif

@@ -22,18 +22,30 @@ static bool same_name(const char *a, const char *b, size_t n)
     return true;
 }
 
+static bool has_name(const option *o, const char *name, size_t length)
+{
+    if (strlen(o->name) == length && same_name(name, o->name, length))
+        return true;
+    for (const char *a = o->aliases; a; a = strchr(a, ',') ? strchr(a, ',') + 1 : NULL) {
+        size_t n = strcspn(a, ",");
+        if (n == length && same_name(name, a, length))
+            return true;
+    }
+    return false;
+}
+
+/* The verb's own option of that name, else another verb's. */
 static const option *find_option(const char *name, size_t length)
 {
+    const option *others = NULL;
     for (int i = 0; i < n_options; i++) {
-        if (strlen(options[i].name) == length && same_name(name, options[i].name, length))
+        if (!has_name(&options[i], name, length))
+            continue;
+        if (reading && (options[i].verbs & reading->mask))
             return &options[i];
-        for (const char *a = options[i].aliases; a; a = strchr(a, ',') ? strchr(a, ',') + 1 : NULL) {
-            size_t n = strcspn(a, ",");
-            if (n == length && same_name(name, a, length))
-                return &options[i];
-        }
+        others = others ? others : &options[i];
     }
-    return NULL;
+    return others;
 }
 
 static bool read_real(const char *text, double *value)

@@ -36,7 +36,7 @@ const option options[] = {
      "start the output layer anew when the classes differ"},
     {"split", NULL, 0, TEXT, AT(split), V_EVAL | V_PREDICT | V_DATA, "NAME", NULL, 0, 0, NULL, "train, val or test"},
     {"source", NULL, 0, TEXT, AT(source), V_PREDICT, "PATH", NULL, 0, 0, NULL,
-     "image, folder of images, text file of paths, or - for paths on standard input"},
+     "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard input"},
     {"config", "cfg", 'c', TEXT, AT(config), V_TRAIN, "FILE", NULL, 0, 0, NULL,
      "recipe (YAML, same keys as the flags); flags win"},
     /* recipe */
@@ -225,6 +225,8 @@ const option options[] = {
      "data check: list of the files that cannot be used: path, verdict, byte"},
     {"format", NULL, 0, CHOICE, AT(format), V_DATA, "FORM", "fvpack", 0, 0, pack_names,
      "data pack: one packed file, or WebDataset tar shards"},
+    {"raw", NULL, 0, TEXT, AT(raw), V_PREDICT, "HxWxC[:u8|u16|f32]", NULL, 0, 0, NULL,
+     "with --source -: raw frames of that form on standard input, one after another"},
     {"raw", NULL, 0, FLAG, AT(raw_pixels), V_DATA, NULL, NULL, 0, 0, NULL, "data pack: pixels instead of image files"},
     {"original", NULL, 0, FLAG, AT(original), V_DATA, NULL, NULL, 0, 0, NULL,
      "data pack: image files as they are (this is what it does without --raw)"},

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "frames.h"
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
@@ -140,7 +141,6 @@ static fv_status predict_one(prediction *p, const char *name, fv_image *image, f
         status = sheet_add_prediction(p->sheet, image, fv_model_class_name(p->model, p->order[0]),
                                       p->probability[p->order[0]], truth);
     p->done++;
-    fv_image_free(p->ctx, image);
     return status;
 }
 
@@ -155,14 +155,17 @@ static fv_status predict_file(prediction *p, const char *path)
     fv_image image = {0};
     fv_decode_options o = {.max_pixels = p->c->max_pixels, .ignore_exif = p->c->ignore_exif, .salvage = p->c->salvage};
     fv_status status = fv_image_read(p->ctx, path, &o, &image, NULL);
-    return predict_one(p, path, &image, status, NULL);
+    status = predict_one(p, path, &image, status, NULL);
+    fv_image_free(p->ctx, &image);
+    return status;
 }
 
 /* ---- sources ---- */
 
+/* Frames in their order, whether or not their numbers have leading zeros. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return natural_compare((*a)->d_name, (*b)->d_name);
 }
 
 static int visible(const struct dirent *entry)
@@ -238,12 +241,58 @@ static fv_status predict_list(prediction *p, FILE *f)
     return status;
 }
 
+static fv_status predict_frame(prediction *p, const frame_form *form, uint8_t *data, int64_t number)
+{
+    char name[32];
+    fv_image image = {.data = data, .h = form->h, .w = form->w, .c = form->c, .depth = form->depth};
+    const int64_t bad = frame_not_finite(form, data);
+    snprintf(name, sizeof name, "-[%lld]", (long long)number);
+    if (bad < 0)
+        return predict_one(p, name, &image, FV_OK, NULL);
+    char text[128];
+    snprintf(text, sizeof text, "%s: number %lld of the frame is not finite", name, (long long)bad);
+    p->bad++;
+    print_bad(p, name, text);
+    return FV_OK;
+}
+
+/* Raw frames from standard input. */
+static fv_status predict_frames(prediction *p)
+{
+    frame_form form;
+    size_t got = 0;
+    const int code = frame_form_parse(p->c->raw, &form);
+    if (code)
+        return (fv_status)-code;
+    uint8_t *data = malloc(form.bytes + 256); /* kernels may read a little beyond */
+    if (!data)
+        return FV_ERR_NO_MEMORY;
+    memset(data + form.bytes, 0, 256);
+    fv_status status = FV_OK;
+    int more = 1;
+    for (int64_t number = 0; status == FV_OK && more == 1 && !enough(p); number++) {
+        more = frame_read(&form, stdin, data, &got);
+        if (more == 1)
+            status = predict_frame(p, &form, data, number);
+        fflush(stdout); /* whoever sends frames waits for answers */
+    }
+    free(data);
+    if (status == FV_OK && more == -1) {
+        warn("standard input ends inside of frame %lld: %zu of %zu bytes", (long long)(p->done + p->bad), got,
+             form.bytes);
+        p->bad++;
+    }
+    if (status == FV_OK && more == -2)
+        return (fv_status)-complain(FV_ERR_IO, NULL, "standard input: %s", strerror(errno));
+    return status;
+}
+
 static fv_status predict_source(prediction *p)
 {
     const char *source = p->c->source;
     struct stat st;
     if (strcmp(source, "-") == 0)
-        return predict_list(p, stdin);
+        return p->c->raw ? predict_frames(p) : predict_list(p, stdin);
     if (stat(source, &st) != 0)
         return (fv_status)-complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source,
                                     strerror(errno));
@@ -270,6 +319,7 @@ static fv_status predict_data(prediction *p)
         int32_t label = p->task == FV_TASK_CLASSIFY ? fv_dataset_label(p->data, i) : -1;
         status = fv_dataset_image(p->data, i, &image, NULL);
         status = predict_one(p, name, &image, status, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
+        fv_image_free(p->ctx, &image);
     }
     return status;
 }
@@ -320,6 +370,9 @@ int verb_predict(cli *c)
                         "fovea predict: --model FILE and one of --source PATH or --data PATH are needed");
     if (c->source && c->data)
         return complain(FV_ERR_CONFLICT, NULL, "fovea predict: give --source or --data, not both");
+    if (c->raw && (!c->source || strcmp(c->source, "-") != 0))
+        return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
+                        c->raw);
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
         return fv_status_exit_code(status);

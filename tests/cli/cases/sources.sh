@@ -188,3 +188,38 @@ use_cache() {
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
     says "the training images are in memory or mapped already"
 }
+
+use_frames() {
+    mkdir frames
+    for i in 1 2 9 10 11 100; do plant png frames/f$i.png h=28 w=28 grey; done
+    plant png frames/f03.png h=28 w=28 grey
+    code 0 "$FOVEA" predict --model "$model" --source frames --topk 1
+    equal "$(sed 's/.*frames.\([^:]*\):.*/\1/' out | tr '\n' ' ')" "f1.png f2.png f03.png f9.png f10.png f11.png f100.png "
+    # The same frames through a pipe, as bytes, as 16 bits and as floats, give what the files give.
+    code 0 "$FOVEA" predict --model "$model" --source frames/f1.png --json
+    drive json predictions.0.probability <out >expected
+    plant pixels pixels.u8 h=28 w=28 count=3
+    plant pixels pixels.u16 h=28 w=28 count=3 depth=16
+    plant pixels pixels.f32 h=28 w=28 count=3 depth=32
+    for type in u8 u16 f32; do
+        code 0 sh -c "\"\$FOVEA\" predict --model '$model' --source - --raw 28x28x1:$type --json <pixels.$type"
+        equal "$(wc -l <out | tr -d ' ')" 3
+        drive json file <out >names
+        equal "$(tr '\n' ' ' <names)" "-[0] -[1] -[2] "
+        head -n 1 out | drive json predictions.0.probability >got
+        near "$(cat expected)" "$(cat got)" 1e-5
+    done
+    code 3 sh -c "head -c 2000 pixels.u8 | \"\$FOVEA\" predict --model '$model' --source - --raw 28x28x1 --topk 1"
+    says "standard input ends inside of frame 2: 432 of 784 bytes"
+    code 0 sh -c "\"\$FOVEA\" predict --model '$model' --source - --raw 28x28x1 --limit 2 <pixels.u8"
+    equal "$(wc -l <out | tr -d ' ')" 2
+    for form in 28x28 28x28x1:u9 0x28x1 28x28x1x1 9999999x9999999x9; do
+        fails 2 E2003 "--raw $form: expected HEIGHTxWIDTHxCHANNELS" -- "$FOVEA" predict --model "$model" --source - --raw $form
+    done
+    fails 2 E2004 "standard input only" -- "$FOVEA" predict --model "$model" --source frames --raw 28x28x1
+}
+
+near() {
+    checks=$((checks + 1))
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit d < 0 ? -d > t : d > t }' || die "$1 and $2 differ by more than $3"
+}
