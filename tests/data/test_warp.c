@@ -270,7 +270,7 @@ static void matrices(void **state)
     const double c = 0.93969262078590843, s = 0.34202014332566871;
     const double turn[9] = {c, -s, 10 - 10 * c + 20 * s, s, c, 20 - 10 * s - 20 * c, 0, 0, 1};
     const double lean[9] = {1, -0.3, 6, 0, 1, 0, 0, 0, 1}; /* x' = x + 0.3 (y - 20) */
-    fv_warp warp;
+    fv_warp warp = {0};
     fv_warp_identity(&warp);
     fv_warp_rotate(&warp, 20, 10, 20);
     for (int i = 0; i < 9; i++)

@@ -204,30 +204,33 @@ void fv_color_saturation(fv_image *image, float factor)
 
 enum { BLOCK = 64 };
 
-/* Hue of HSV turned by `sixths` of a turn, for a block of pixels in planes, full scale 1; branch-free. */
+/* high - chroma * clamp(min(at, 4 - at), 0, 1) with at = hue and more, modulo 6. */
+static inline float channel(float high, float chroma, float hue, float more)
+{
+    float at = hue + more;
+    at -= 6.0f * (float)(int32_t)(at * (1.0f / 6.0f));
+    float share = at < 4.0f - at ? at : 4.0f - at;
+    share = share > 0.0f ? share : 0.0f;
+    share = share < 1.0f ? share : 1.0f;
+    return high - chroma * share;
+}
+
+/* Hue of HSV turned by `sixths` of a turn, for a block of pixels in planes, full scale 1; branch-free, so that the
+ * compiler can make vectors of it. */
 static void turn_hue(float sixths, float *restrict r, float *restrict g, float *restrict b)
 {
     for (int i = 0; i < BLOCK; i++) {
         const float red = r[i], green = g[i], blue = b[i];
         const float rg = red > green ? red : green, rg_low = red < green ? red : green;
         const float high = rg > blue ? rg : blue, low = rg_low < blue ? rg_low : blue, chroma = high - low;
-        const float scale = chroma > 0.0f ? 1.0f / chroma : 0.0f;
+        const float scale = 1.0f / (chroma > 0.0f ? chroma : 1.0f);
         const float from_red = (green - blue) * scale, from_green = 2.0f + (blue - red) * scale;
         const float from_blue = 4.0f + (red - green) * scale;
-        float hue = high == red ? from_red : high == green ? from_green : from_blue;
-        hue += sixths + 6.0f;
-        /* Back to RGB: high - chroma * clamp(min(k, 4 - k), 0, 1) with k = (5, 3, 1) + hue, modulo 6. */
-        float out[3];
-        for (int k = 0; k < 3; k++) {
-            float at = hue + (float)(5 - 2 * k);
-            at -= 6.0f * (float)(int)(at * (1.0f / 6.0f));
-            float share = at < 4.0f - at ? at : 4.0f - at;
-            share = share < 0.0f ? 0.0f : share > 1.0f ? 1.0f : share;
-            out[k] = high - chroma * share;
-        }
-        r[i] = out[0];
-        g[i] = out[1];
-        b[i] = out[2];
+        const float others = high == green ? from_green : from_blue;
+        const float hue = (high == red ? from_red : others) + (sixths + 6.0f);
+        r[i] = channel(high, chroma, hue, 5.0f);
+        g[i] = channel(high, chroma, hue, 3.0f);
+        b[i] = channel(high, chroma, hue, 1.0f);
     }
 }
 
