@@ -38,7 +38,7 @@ typedef struct fv_decode_notes {
     bool icc;          /* has a color profile, which is not applied */
     bool animated;     /* has more frames or pages than the first, which is used */
     bool float_pixels; /* the file's channels are floating-point numbers */
-    bool clipped;      /* some were outside 0 to 1 and were cut off when reduced to 8 bits */
+    bool clipped;      /* some are outside 0 to 1; reduced to 8 bits they are cut off */
     int64_t bad_byte;  /* where a truncated or corrupt file ends; -1 */
     int warnings;      /* complaints of the decoder about a file that it could decode all the same */
     char warning[96];  /* the first of them */

@@ -103,7 +103,8 @@ fv_status fv_image_truncated(fv_image_job *job, const char *title, int64_t byte,
 fv_status fv_image_lacks(fv_image_job *job, const fv_image_format *format);
 /* Unless options.keep_depth: 16 bits to 8 as round(v 255 / 65535), floats as round(255 v) with v cut off to [0, 1]. */
 fv_status fv_image_reduce(fv_image_job *job);
-/* Refuses an image of floats that has a NaN or an infinity, naming the first by row, column and channel. */
+/* Refuses an image of floats that has a NaN or an infinity, naming the first by row, column and channel; notes what is
+ * outside 0 to 1. */
 fv_status fv_image_check_finite(fv_image_job *job);
 /* Remembers a decoder's warning: the first one's text is kept. */
 void fv_image_warn(fv_image_job *job, const char *text);

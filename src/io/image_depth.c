@@ -26,7 +26,6 @@ fv_status fv_image_reduce(fv_image_job *job)
     } else {
         const float *v = (const float *)image->data;
         for (int64_t i = 0; i < n; i++) {
-            job->notes.clipped |= v[i] < 0.0f || v[i] > 1.0f;
             const float in = v[i] > 0.0f ? (v[i] < 1.0f ? v[i] : 1.0f) : 0.0f;
             data[i] = (uint8_t)(in * 255.0f + 0.5f);
         }
@@ -45,8 +44,10 @@ fv_status fv_image_check_finite(fv_image_job *job)
     const float *v = (const float *)image->data;
     const int64_t n = samples(image);
     for (int64_t i = 0; i < n; i++) {
-        if (isfinite(v[i]))
+        if (isfinite(v[i])) {
+            job->notes.clipped |= v[i] < 0.0f || v[i] > 1.0f;
             continue;
+        }
         const int64_t pixel = i / image->c;
         return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_NOT_FINITE, -1,
                              "%s at row %lld, column %lld, channel %lld (value %lld of %lld): pixels must be finite",

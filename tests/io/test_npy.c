@@ -105,6 +105,7 @@ static void npy_halves_and_bools(void **state)
     decoded d = decode_sound(b.data, b.size, keep);
     for (int i = 0; i < 6; i++)
         assert_true(((float *)d.image.data)[i] == floats[i]);
+    assert_true(d.notes.clipped);
     decoded_free(&d);
     d = decode_sound(b.data, b.size, (fv_decode_options){0});
     assert_true(d.notes.clipped);
