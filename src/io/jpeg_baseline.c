@@ -14,7 +14,7 @@ typedef struct plane {
     int id, h_samp, v_samp, quant, dc, ac;
     int64_t w, h;               /* in samples */
     int64_t bx0, bx1, by0, by1; /* blocks wanted */
-    uint8_t *data;              /* of block (by0, bx0); rows of `stride` bytes, with room for one sample on each side */
+    uint8_t *data; /* the rows of two rows of MCUs, in turns, from column 8 bx0 on; room for a sample on each side */
     int64_t stride;
     int32_t last_dc;
 } plane;
@@ -36,6 +36,8 @@ typedef struct baseline {
     size_t *ends;  /* of its intervals */
     int64_t n_ends, ends_room;
     uint8_t *samples;
+    uint8_t *wide;   /* two rows of chroma at full width */
+    int64_t written; /* rows of the image up to here are done */
     const fv_jpeg_kernels *kernels;
     const fv_huffman_decoder *huffman;
 } baseline;
@@ -233,6 +235,19 @@ static void wanted(int64_t lo, int64_t hi, int64_t samples, int64_t *b0, int64_t
     *b1 = hi / 8 + 1;
 }
 
+/* Rows of samples that are kept: those of the row of MCUs being decoded and of the one before. */
+static int64_t ring(const plane *c)
+{
+    return (int64_t)c->v_samp * 16;
+}
+
+/* Sample x of row y of a plane; rows are repeated beyond the image's edges. */
+static uint8_t *sample(const plane *c, int64_t y, int64_t x)
+{
+    y = y < 0 ? 0 : y >= c->h ? c->h - 1 : y;
+    return c->data + y % ring(c) * c->stride + (x - c->bx0 * 8);
+}
+
 static bool place_planes(fv_image_job *job, baseline *b, const fv_image_part *part)
 {
     int64_t total = 0, at[3];
@@ -246,11 +261,12 @@ static bool place_planes(fv_image_job *job, baseline *b, const fv_image_part *pa
         wanted(part->y0 / sy - (sy > 1), (part->y1 - 1) / sy + (sy > 1), c->h, &c->by0, &c->by1);
         c->stride = (c->bx1 - c->bx0) * 8 + 2 * PAD;
         at[i] = total + PAD;
-        total += c->stride * (c->by1 - c->by0) * 8;
+        total += c->stride * ring(c);
     }
-    b->samples = fv_malloc(job->ctx, (size_t)total);
+    b->samples = fv_malloc(job->ctx, (size_t)(total + 2 * (part->x1 - part->x0 + 4)));
     for (int i = 0; i < b->n_planes && b->samples; i++)
         b->planes[i].data = b->samples + at[i];
+    b->wide = b->samples ? b->samples + total : NULL;
     return b->samples != NULL;
 }
 
@@ -264,7 +280,7 @@ static bool read_block(const baseline *b, plane *c, fv_bits *bits, int64_t y, in
     const int last = b->huffman->block(bits, dc, ac, &c->last_dc, coef);
     if (last < 0)
         return false;
-    uint8_t *dst = c->data + (y - c->by0) * 8 * c->stride + (x - c->bx0) * 8;
+    uint8_t *dst = c->data + y * 8 % ring(c) * c->stride + (x - c->bx0) * 8;
     const uint16_t *quant = b->quant[c->quant];
     if (last > 0) {
         b->kernels->idct(coef, quant, last, dst, c->stride);
@@ -277,7 +293,59 @@ static bool read_block(const baseline *b, plane *c, fv_bits *bits, int64_t y, in
     return true;
 }
 
-static bool read_blocks(baseline *b)
+/* ---- from planes to pixels ---- */
+
+/* At the image's edges interpolation takes the outermost sample twice. */
+static void repeat_edges(const plane *c, int64_t y0, int64_t y1)
+{
+    for (int64_t y = y0; y < y1 && y < c->h; y++) {
+        if (c->bx0 == 0)
+            *sample(c, y, -1) = *sample(c, y, 0);
+        if (c->bx1 * 8 >= c->w)
+            *sample(c, y, c->w) = *sample(c, y, c->w - 1);
+    }
+}
+
+/* The part's columns of row `row` of the image. */
+static void write_row(const baseline *b, const fv_image_part *part, int64_t row, uint8_t *dst)
+{
+    const int64_t w = part->x1 - part->x0, first = part->x0 / 2, n = (part->x1 - 1) / 2 - first + 1;
+    const bool across = b->h_max == 2, down = b->v_max == 2;
+    const uint8_t *line[3] = {sample(b->planes, row, part->x0)};
+    if (b->n_planes == 1) {
+        memcpy(dst, line[0], (size_t)w);
+        return;
+    }
+    for (int i = 1; i < 3; i++) {
+        const plane *c = &b->planes[i];
+        if (!across) {
+            line[i] = sample(c, row, part->x0);
+            continue;
+        }
+        uint8_t *wide = b->wide + (i - 1) * (w + 4);
+        const uint8_t *near_row = sample(c, down ? row / 2 : row, first);
+        if (down)
+            b->kernels->up_both(near_row, sample(c, row / 2 + (row % 2 ? 1 : -1), first), n, wide);
+        else
+            b->kernels->up_across(near_row, n, wide);
+        line[i] = wide + part->x0 % 2;
+    }
+    b->kernels->rgb(line[0], line[1], line[2], w, dst);
+}
+
+/* A row of MCUs is decoded: writes the rows that it completes, while they are in the processor's cache. */
+static void finish_mcu_row(baseline *b, const fv_image_part *part, fv_image *image, int64_t my)
+{
+    const int64_t end = (my + 1) * b->v_max * 8;
+    for (int i = 1; b->h_max == 2 && i < b->n_planes; i++)
+        repeat_edges(&b->planes[i], my * 8, (my + 1) * 8);
+    /* Where chroma rows are interpolated, the last row waits for the next row of MCUs, unless there is none. */
+    const int64_t ready = end >= b->h ? b->h : end - (b->v_max == 2 ? 1 : 0);
+    for (; b->written < ready && b->written < part->y1; b->written++)
+        write_row(b, part, b->written, image->data + (b->written - part->y0) * image->w * image->c);
+}
+
+static bool read_blocks(baseline *b, const fv_image_part *part, fv_image *image)
 {
     const int64_t mcus_x = (b->w + b->h_max * 8 - 1) / (b->h_max * 8),
                   mcus_y = (b->h + b->v_max * 8 - 1) / (b->v_max * 8);
@@ -298,72 +366,13 @@ static bool read_blocks(baseline *b)
                         return false;
                 }
             }
+            if (mx == mcus_x - 1)
+                finish_mcu_row(b, part, image, my);
         }
         if (!fv_bits_finished(&bits))
             return false;
     }
     return true;
-}
-
-/* ---- from planes to pixels ---- */
-
-/* Sample (y, x) of a plane, in its decoded blocks. */
-static uint8_t *sample(const plane *c, int64_t y, int64_t x)
-{
-    y = y < 0 ? 0 : y >= c->h ? c->h - 1 : y;
-    return c->data + (y - c->by0 * 8) * c->stride + (x - c->bx0 * 8);
-}
-
-/* At the image's edges interpolation takes the outermost sample twice. */
-static void repeat_edges(const plane *c)
-{
-    for (int64_t y = c->by0 * 8; y < c->by1 * 8 && y < c->h; y++) {
-        if (c->bx0 == 0)
-            *sample(c, y, -1) = *sample(c, y, 0);
-        if (c->bx1 * 8 >= c->w)
-            *sample(c, y, c->w) = *sample(c, y, c->w - 1);
-    }
-}
-
-static fv_status write_pixels(fv_image_job *job, const baseline *b, const fv_image_part *part)
-{
-    const int64_t h = part->y1 - part->y0, w = part->x1 - part->x0;
-    const fv_jpeg_kernels *k = b->kernels;
-    const bool across = b->h_max == 2, down = b->v_max == 2;
-    FV_TRY(fv_image_alloc(job, h, w, b->n_planes, FV_DEPTH_8));
-    uint8_t *rows = across ? fv_malloc(job->ctx, (size_t)(2 * (w + 4))) : NULL;
-    if (across && !rows)
-        return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for rows");
-    for (int i = 1; across && i < 3; i++)
-        repeat_edges(&b->planes[i]);
-    const int64_t first = part->x0 / 2, n = (part->x1 - 1) / 2 - first + 1;
-    for (int64_t y = 0; y < h; y++) {
-        const int64_t row = part->y0 + y;
-        uint8_t *dst = job->image.data + y * w * b->n_planes;
-        const uint8_t *line[3];
-        line[0] = sample(b->planes, row, part->x0);
-        if (b->n_planes == 1) {
-            memcpy(dst, line[0], (size_t)w);
-            continue;
-        }
-        for (int i = 1; i < 3; i++) {
-            const plane *c = &b->planes[i];
-            uint8_t *wide = across ? rows + (i - 1) * (w + 4) : NULL;
-            if (!across) {
-                line[i] = sample(c, row, part->x0);
-                continue;
-            }
-            const uint8_t *near_row = sample(c, down ? row / 2 : row, first);
-            if (down)
-                k->up_both(near_row, sample(c, row / 2 + (row % 2 ? 1 : -1), first), n, wide);
-            else
-                k->up_across(near_row, n, wide);
-            line[i] = wide + part->x0 % 2;
-        }
-        k->rgb(line[0], line[1], line[2], w, dst);
-    }
-    fv_free(job->ctx, rows);
-    return FV_OK;
 }
 
 static const fv_jpeg_kernels *kernels_of(const fv_ctx *ctx)
@@ -392,9 +401,12 @@ static fv_status run(fv_image_job *job, baseline *b, const fv_image_part *part, 
         return FV_OK;
     if (!place_planes(job, b, part))
         return FV_ERR_NO_MEMORY;
-    if (!read_blocks(b))
+    FV_TRY(fv_image_alloc(job, part->y1 - part->y0, part->x1 - part->x0, b->n_planes, FV_DEPTH_8));
+    b->written = part->y0;
+    if (!read_blocks(b, part, &job->image)) {
+        fv_image_free(job->ctx, &job->image);
         return FV_OK;
-    FV_TRY(write_pixels(job, b, part));
+    }
     job->notes.grey = b->n_planes == 1;
     *done = true;
     return FV_OK;
