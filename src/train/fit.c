@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/dataset.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
@@ -71,6 +72,29 @@ static fv_status open_validation(run *r)
     return fv_session_create(r->model, r->val_batch, &r->val_session);
 }
 
+/* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss
+ * of class labels follows. */
+static fv_status check_balance(run *r, fv_label_kind kind, const fv_op *loss)
+{
+    const fv_balance how = r->options.balance;
+    const bool scales = (loss->traits & FV_T_CLASS_LABELS) != 0;
+    if (how != FV_BALANCE_NONE && kind != FV_LABEL_CLASS)
+        return fv_fail_hint(r->ctx,
+                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--balance is for one class per sample, the data have %s",
+                                    kind == FV_LABEL_MULTI ? "several classes each" : "numbers"),
+                            "leave --balance out");
+    if (!scales && kind == FV_LABEL_CLASS && (how == FV_BALANCE_WEIGHTS || r->data->weights))
+        return fv_fail_hint(r->ctx,
+                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s cannot weigh samples, as %s", loss->name,
+                                    r->data->weights ? "the data ask for" : "--balance weights does"),
+                            "%s",
+                            r->data->weights ? "leave --loss or the data's weights out"
+                                             : "leave --loss out, or use --balance oversample");
+    if (r->data->weights && kind != FV_LABEL_CLASS)
+        emit(r, FV_EVENT_WARN, "the data's weights are not used: only samples of one class each can be weighed");
+    return FV_OK;
+}
+
 /* Whether loss and labels fit, and how many numbers a target has: 0 when class labels do. */
 static fv_status check_loss(run *r, int64_t *targets)
 {
@@ -87,7 +111,7 @@ static fv_status check_loss(run *r, int64_t *targets)
                             "choose another --loss: for several classes one on sigmoids, for numbers a squared or "
                             "absolute error");
     *targets = labels ? 0 : r->model->n_classes;
-    return FV_OK;
+    return check_balance(r, kind, loss);
 }
 
 static fv_status open_training(run *r)

@@ -240,10 +240,37 @@ static void labels_choose(void **state)
     }
 }
 
+static fv_status score_sets(fv_ctx *ctx, void *dir)
+{
+    fv_dataset *data = NULL;
+    fv_model *m = NULL;
+    fv_metrics metrics;
+    fv_status status = fv_dataset_open(ctx, dir, &(fv_dataset_options){.split = "val"}, &data);
+    if (status == FV_OK)
+        status = fv_model_zoo(ctx, "lenet", &(fv_zoo_options){.classes = 4, .channels = 3}, &m);
+    if (status == FV_OK)
+        status = fv_model_set_task(m, FV_TASK_MULTILABEL);
+    if (status == FV_OK)
+        status = fv_evaluate(m, data, 4, -1, &metrics);
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    return status;
+}
+
+static void every_allocation(void **state)
+{
+    (void)state;
+    char dir[256];
+    fv_test_dir_create(dir);
+    write_colors(dir, true);
+    assert_true(fv_test_each_allocation(score_sets, dir) > 50);
+    fv_test_dir_remove(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_class), cmocka_unit_test(several_classes),
-                                       cmocka_unit_test(numbers), cmocka_unit_test(task_travels),
-                                       cmocka_unit_test(labels_choose)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_class),     cmocka_unit_test(several_classes),
+                                       cmocka_unit_test(numbers),       cmocka_unit_test(task_travels),
+                                       cmocka_unit_test(labels_choose), cmocka_unit_test(every_allocation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,8 +58,9 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
     int64_t h, w, c;
     char params[32], macs[32], flops[32], bytes[32], shape[96], field[48];
     fv_model_input_size(model, &h, &w, &c);
-    printf("%s: input %lldx%lldx%lld, %lld classes\n\n", fv_model_name(model), (long long)h, (long long)w, (long long)c,
-           (long long)fv_model_classes(model));
+    static const char *const outputs[FV_TASK_COUNT] = {"classes", "classes, each with a sigmoid", "values"};
+    printf("%s: input %lldx%lldx%lld, %lld %s\n\n", fv_model_name(model), (long long)h, (long long)w, (long long)c,
+           (long long)fv_model_classes(model), outputs[fv_model_task(model)]);
     printf("%-32s %-18s %-14s %12s %12s %11s %11s\n", "layer", "operator", "output", "parameters", "mult-adds",
            "receptive", "activation");
     for (int i = 0; i < fv_model_layer_count(model); i++) {
@@ -103,12 +104,13 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
                                                 (json_int_t)l.receptive_field[0], (json_int_t)l.receptive_field[1],
                                                 "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]));
     }
-    json_t *root = json_pack("{s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-                             fv_model_name(model), "input", (json_int_t)h, (json_int_t)w, (json_int_t)c, "classes",
-                             (json_int_t)fv_model_classes(model), "parameters", (json_int_t)fv_model_parameters(model),
-                             "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops, "activation_bytes",
-                             (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
-                             (json_int_t)t->training, "inference_bytes", (json_int_t)t->inference, "layers", layers);
+    json_t *root =
+        json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name", fv_model_name(model),
+                  "task", fv_task_names()[fv_model_task(model)], "input", (json_int_t)h, (json_int_t)w, (json_int_t)c,
+                  "classes", (json_int_t)fv_model_classes(model), "parameters", (json_int_t)fv_model_parameters(model),
+                  "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops, "activation_bytes",
+                  (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
+                  (json_int_t)t->training, "inference_bytes", (json_int_t)t->inference, "layers", layers);
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(root);

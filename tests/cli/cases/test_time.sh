@@ -126,8 +126,14 @@ use_labels_of_several_classes() {
         "$FOVEA" train "$@" --epochs 1 --monitor val_top5
     fails 2 E2004 "--label-smoothing has no effect here" -- "$FOVEA" train "$@" --epochs 1 --label-smoothing 0.1
     fails 2 E2004 "one class per sample" -- "$FOVEA" train "$@" --epochs 1 --loss softmax_cross_entropy
+    fails 2 E2004 "--balance is for one class per sample" -- "$FOVEA" train "$@" --epochs 1 --balance oversample
+    sed 's/^path,label,split/path,label,split,weight/; 2,$s/$/,3/' scenes/sets.csv >scenes/weights.csv
+    code 0 "$FOVEA" train "$@" --data scenes/weights.csv --epochs 1 --experiment weights
+    says "the data's weights are not used"
     # A model of one class each is not scored on them, nor asked together with one of several.
     plant classes photos/train count=8 left middle right
+    fails 2 E2004 "--loss mse cannot weigh samples, as --balance weights does" -- \
+        "$FOVEA" train --data photos --model lenet --loss mse --balance weights
     "$FOVEA" train --data photos --model lenet --epochs 1 --quiet --experiment one >/dev/null
     fails 2 E2004 "knows several classes at once" -- "$FOVEA" eval --data photos --split train --model $best
     fails 2 E2004 "must have one task" -- \
@@ -163,6 +169,10 @@ use_labels_of_numbers() {
     # Fine-tuning a model of the kind; the kind stays with the file.
     code 0 "$FOVEA" train --data scenes/values.csv --model $best --epochs 1 -b 20 --experiment more
     code 0 "$FOVEA" eval --data scenes/values.csv --model runs/train/more/weights/last.safetensors --json
+    equal "$(drive json task <out)" regress
+    code 0 "$FOVEA" info $best
+    prints "lenet: input 28x28x1, 2 values"
+    code 0 "$FOVEA" info $best --json
     equal "$(drive json task <out)" regress
     fails 2 E2004 "--monitor val_top1 is not measured where the task is regress" -- \
         "$FOVEA" train "$@" --epochs 1 --monitor val_top1
