@@ -10,22 +10,22 @@
 static const struct {
     const char *name, *text;
 } topics[] = {
-    {"data",
-     "What --data may be\n"
-     "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
-     "                      also training, valid, validation, evaluation\n"
-     "                      files are judged by content, not by name\n"
-     "  manifest            FILE.csv with the header path,label[,split,weight,group], FILE.jsonl with the same keys,\n"
-     "                      or a folder with manifest.csv or manifest.jsonl in it; paths are relative to its folder\n"
-     "                      label a|b|c: several classes; --task regression, or columns target0, target1: numbers\n"
-     "  NumPy arrays        PATH/[SPLIT_|SPLIT/]images.npy (N, height, width[, bands]) and labels.npy beside it:\n"
-     "                      (N) integers: classes; floats: numbers; (N, K) of 0 and 1: several classes\n"
-     "  WebDataset shards   FILE.tar, or a folder of train-*.tar, val-*.tar with KEY.jpg and KEY.cls or KEY.json\n"
-     "  packed file         FILE.fvpack (`fovea data pack`)\n"
-     "  IDX                 PATH/train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...\n"
-     "  CIFAR binary        PATH/data_batch_*.bin[.gz], test_batch*.bin[.gz]\n"
-     "Class indices are the byte-wise sorted class names of the training split, or the lines of classes.txt;\n"
-     "other splits are mapped by name.\n"},
+    {"data", "What --data may be\n"
+             "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
+             "                      also training, valid, validation, evaluation\n"
+             "                      files are judged by content, not by name\n"
+             "  manifest            FILE.csv with the header path,label[,split,weight,group], FILE.jsonl with\n"
+             "                      the same keys, or a folder with manifest.csv or manifest.jsonl in it;\n"
+             "                      paths are relative to its folder; label a|b|c: several classes;\n"
+             "                      --task regression, or columns target0, target1: numbers\n"
+             "  NumPy arrays        PATH/[SPLIT_|SPLIT/]images.npy (N, height, width[, bands]) and labels.npy:\n"
+             "                      (N) integers: classes; floats: numbers; (N, K) of 0 and 1: several classes\n"
+             "  WebDataset shards   FILE.tar, or a folder of train-*.tar, val-*.tar: KEY.jpg and KEY.cls or KEY.json\n"
+             "  packed file         FILE.fvpack (`fovea data pack`)\n"
+             "  IDX                 PATH/train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...\n"
+             "  CIFAR binary        PATH/data_batch_*.bin[.gz], test_batch*.bin[.gz]\n"
+             "Class indices are the byte-wise sorted class names of the training split, or the lines of classes.txt;\n"
+             "other splits are mapped by name.\n"},
     {"config",
      "Recipes (-c FILE)\n"
      "  YAML lines `key: value`, the keys are the long flags of `fovea train`; lists in [a, b]; # begins a comment.\n"
