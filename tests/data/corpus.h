@@ -225,6 +225,60 @@ static inline planted corpus_npy(const char *descr, const char *order, const cha
     return file;
 }
 
+/* GIF of two frames of 4 x 4 pixels: codes of 3 bits, the table cleared before it grows. */
+static inline planted corpus_gif(void)
+{
+    static const uint8_t head[] = {'G', 'I', 'F', '8', '9', 'a', 4, 0,   4,    0,    0x81, 0, 0, 0, 0, 0, 255,
+                                   0,   0,   0,   255, 0,   0,   0, 255, 0x21, 0xF9, 4,    0, 9, 0, 0, 0};
+    static const uint8_t frame[] = {0x2C, 0, 0, 0, 0, 4, 0, 4, 0, 0, 2, 10};
+    planted file = {calloc(1, 128), 0};
+    assert_non_null(file.data);
+    memcpy(file.data, head, sizeof head);
+    file.size = sizeof head;
+    for (int k = 0; k < 2; k++) {
+        memcpy(file.data + file.size, frame, sizeof frame);
+        file.size += sizeof frame;
+        uint8_t *codes = file.data + file.size;
+        int bit = 0;
+        for (int i = 0; i <= 24; i++) { /* clear and two pixels, eight times; the end */
+            const int code = i == 24 ? 5 : i % 3 == 0 ? 4 : (i + k) % 4;
+            for (int b = 0; b < 3; b++, bit++)
+                codes[bit / 8] |= (uint8_t)((code >> b & 1) << bit % 8);
+        }
+        file.size += 11; /* and the block that ends the frame */
+    }
+    file.data[file.size++] = 0x3B;
+    return file;
+}
+
+/* Uncompressed grey TIFF, 4 x 4: 16 bits, or floats of which one is no number. */
+static inline planted corpus_tiff(bool floats)
+{
+    const uint32_t bytes = floats ? 4 : 2;
+    const uint32_t rows[10][3] = {
+        {256, 3, 4}, {257, 3, 4}, {258, 3, bytes * 8}, {259, 3, 1},          {262, 3, 1},
+        {273, 4, 8}, {277, 3, 1}, {278, 3, 4},         {279, 4, 16 * bytes}, {339, 3, floats ? 3 : 1},
+    };
+    planted file = {calloc(1, 256), 8 + 16 * bytes};
+    uint8_t *p = file.data;
+    assert_non_null(p);
+    memcpy(p, "II*\0", 4);
+    p[4] = (uint8_t)file.size;
+    for (uint32_t i = 0; i < 16; i++) {
+        const float value = i == 9 ? NAN : (float)i / 16.0f;
+        const uint16_t deep = (uint16_t)(i * 4096);
+        memcpy(p + 8 + i * bytes, floats ? (const void *)&value : (const void *)&deep, bytes);
+    }
+    p[file.size] = 10;
+    p += file.size + 2;
+    for (int i = 0; i < 10; i++, p += 12) {
+        memcpy(p, (uint16_t[]){(uint16_t)rows[i][0], (uint16_t)rows[i][1]}, 4);
+        memcpy(p + 4, (uint32_t[]){1, rows[i][2]}, 8);
+    }
+    file.size += 2 + 120 + 4;
+    return file;
+}
+
 /* ---- tar ---- */
 
 static inline void corpus_tar_member(planted *tar, const char *name, const void *data, size_t size)
@@ -306,6 +360,20 @@ static inline void corpus_images(void)
     fv_test_write_text(corpus_path("train/stray.jpg"), "x");
     assert_int_equal(symlink("gone.jpg", corpus_path("train/a/vanished.jpg")), 0);
     assert_int_equal(mkfifo(corpus_path("train/a/pipe.jpg"), 0666), 0);
+}
+
+/* Formats whose libraries a build may lack stand apart. */
+static inline void corpus_formats(void)
+{
+    static const uint8_t deep[] = "P5 2 2 65535\n\0\1\x40\2\x80\3\xFF\xFF";
+    corpus_fill("train/a", 0, 8);
+    corpus_fill("train/b", 10, 8);
+    planted_save(corpus_path("train/a/moving.gif"), corpus_gif());
+    planted_save(corpus_path("train/a/deep.tif"), corpus_tiff(false));
+    planted_save(corpus_path("train/a/nan.tif"), corpus_tiff(true));
+    fv_test_write(corpus_path("train/a/deep.pgm"), deep, sizeof deep - 1);
+    planted_save(corpus_path("train/a/arithmetic.jpg"),
+                 planted_make_jpeg((planted_jpeg){.h = 37, .w = 30, .c = 3, .arithmetic = true}));
 }
 
 static inline void corpus_classes(void)
@@ -465,10 +533,11 @@ static const struct {
     const char *name;
     void (*make)(void);
 } corpus_sets[] = {
-    {"images", corpus_images}, {"classes", corpus_classes},   {"model", corpus_model},       {"names", corpus_names},
-    {"copies", corpus_copies}, {"uneven", corpus_uneven},     {"manifest", corpus_manifest}, {"yolo", corpus_yolo},
-    {"coco", corpus_coco},     {"coco_cut", corpus_coco_cut}, {"masks", corpus_masks},       {"one", corpus_one},
-    {"tar", corpus_tar},
+    {"images", corpus_images}, {"formats", corpus_formats},   {"classes", corpus_classes},
+    {"model", corpus_model},   {"names", corpus_names},       {"copies", corpus_copies},
+    {"uneven", corpus_uneven}, {"manifest", corpus_manifest}, {"yolo", corpus_yolo},
+    {"coco", corpus_coco},     {"coco_cut", corpus_coco_cut}, {"masks", corpus_masks},
+    {"one", corpus_one},       {"tar", corpus_tar},
 };
 enum { CORPUS_SETS = sizeof corpus_sets / sizeof *corpus_sets };
 

@@ -24,27 +24,35 @@ static void print_json(const fv_check_report *r, int64_t images, int64_t classes
     json_decref(root);
 }
 
-/* How many findings of the kind of row i come before it: same fault, same words before the parenthesis. */
-static int64_t earlier_ones(const fv_check_report *r, int64_t i, int64_t limit)
+/* A kind of finding: same fault, same words up to what differs from file to file. */
+typedef struct kind {
+    const fv_finding *first;
+    int64_t count;
+} kind;
+
+static int64_t count_kind(kind *kinds, int room, const fv_finding *f)
 {
-    const fv_finding *f = fv_check_report_row(r, i);
-    size_t n = strcspn(f->detail, "(");
-    int64_t count = 0;
-    for (int64_t k = i - 1; k >= 0 && count < limit; k--) {
-        const fv_finding *g = fv_check_report_row(r, k);
-        count += g->fault == f->fault && g->verdict == f->verdict && strncmp(g->detail, f->detail, n) == 0;
+    const size_t n = strcspn(f->detail, "(0123456789'");
+    int k = 0;
+    for (; k < room - 1 && kinds[k].first; k++) {
+        const fv_finding *g = kinds[k].first;
+        if (g->fault == f->fault && g->verdict == f->verdict && strncmp(g->detail, f->detail, n) == 0)
+            break;
     }
-    return count;
+    if (!kinds[k].first)
+        kinds[k].first = f;
+    return kinds[k].count++;
 }
 
 /* The findings; of each kind the first few, unless all are asked for. */
 static void print_findings(const cli *c, const fv_check_report *r)
 {
-    enum { SHOWN = 5 };
+    enum { SHOWN = 5, KINDS = 256 };
+    kind kinds[KINDS] = {{0}};
     int64_t more = 0;
     for (int64_t i = 0; i < fv_check_report_count(r); i++) {
         const fv_finding *f = fv_check_report_row(r, i);
-        if (!c->verbose && earlier_ones(r, i, SHOWN) == SHOWN) {
+        if (count_kind(kinds, KINDS, f) >= SHOWN && !c->verbose) {
             more++;
             continue;
         }

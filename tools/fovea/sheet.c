@@ -10,11 +10,11 @@
 
 enum {
     THUMB = 192,
-    GAP = 8,
+    GAP = 16,
     CELL = THUMB + GAP,
     DOT = 2,
     LETTER = DOT * (FONT_WIDTH + 1),
-    LINE = DOT * FONT_HEIGHT + 6,
+    LINE = DOT * FONT_HEIGHT + 2,
     LINE_CHARS = THUMB / LETTER,
     LINES = 12,
     HEADING = 34,
@@ -231,13 +231,11 @@ int sheet_count(const sheet *s)
 static void draw_text(fv_image *page, int64_t x, int64_t y, const char *text, const uint8_t color[3])
 {
     while (*text && x + LETTER <= page->w) {
-        const char c = next_char(&text);
-        const uint8_t *glyph = font_glyph(c);
-        const int64_t top = y + (strchr("gjpqy", c) ? 2 * DOT : 0); /* the font draws them on the line */
+        const uint8_t *glyph = font_glyph(next_char(&text));
         for (int row = 0; row < DOT * FONT_HEIGHT; row++)
             for (int column = 0; column < DOT * FONT_WIDTH; column++)
                 if (glyph[row / DOT] >> (FONT_WIDTH - 1 - column / DOT) & 1)
-                    memcpy(page->data + ((top + row) * page->w + x + column) * 3, color, 3);
+                    memcpy(page->data + ((y + row) * page->w + x + column) * 3, color, 3);
         x += LETTER;
     }
 }

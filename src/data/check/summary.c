@@ -66,7 +66,7 @@ static void advise(const fv_check_report *r, fv_data_summary *s)
         int64_t below;
         const char *start, *augment;
     } rows[] = {
-        {20, "start from a pretrained network, freeze it and train the last layer only (--weights FILE --freeze)",
+        {20, "start from a pretrained network (--weights FILE) and train little more than its last layer",
          "strong augmentation: flips, crops, rotation, color; expect the score to vary by several points between "
          "seeds"},
         {200, "start from a pretrained network and fine-tune the last stages at a tenth of the learning rate",
