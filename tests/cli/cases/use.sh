@@ -16,6 +16,12 @@ use_help() {
         same out page
         [ "$(awk '{ if (length > n) n = length } END { print n }' page)" -le 102 ] || die "a line of help $verb is longer than 102"
     done
+    for action in make check stats show pack split; do
+        code 0 "$FOVEA" help data $action
+        prints "fovea data $action: " "Usage: fovea data $action " "Examples:"
+        [ "$(awk '{ if (length > n) n = length } END { print n }' out)" -le 102 ] || die "a line of help data $action is longer than 102"
+    done
+    fails 2 E2002 "no help on 'data chek'" -- "$FOVEA" help data chek
     for topic in data config environment codes; do
         code 0 "$FOVEA" help $topic
         [ "$(wc -l <out)" -ge 4 ] || die "no help on $topic"
