@@ -60,7 +60,7 @@ static void make_packs(void)
     static uint8_t data[1 << 17];
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     char manifest[300], output[300];
-    static const char *const texts[] = {"path,label,split,weight\na.jpg,x,train,1\nb.jpg,y,val,2\n",
+    static const char *const texts[] = {"path,label,split,weight\na.jpg,x,train,1\nb.jpg,x,val,2\n",
                                         "path,target0\na.jpg,1\nb.jpg,2\n", "path,label\na.jpg,x|y\nb.jpg,\n"};
     snprintf(manifest, sizeof manifest, "%s/m.csv", scratch);
     snprintf(output, sizeof output, "%s/out.fvpack", scratch);

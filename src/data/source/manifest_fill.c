@@ -41,7 +41,8 @@ typedef struct collector {
 static void sort_unique(collector *c)
 {
     int64_t kept = 0;
-    qsort(c->list, (size_t)c->count, sizeof *c->list, by_text);
+    if (c->count > 0)
+        qsort(c->list, (size_t)c->count, sizeof *c->list, by_text);
     for (int64_t i = 0; i < c->count; i++) {
         if (i == 0 || strcmp(c->list[kept - 1], c->list[i]) != 0)
             c->list[kept++] = c->list[i];
@@ -65,7 +66,7 @@ static void collect(void *arg, const char *name)
             c->capacity = more;
         }
     }
-    if (bsearch(&name, c->list, (size_t)c->sorted, sizeof *c->list, by_text))
+    if (c->sorted > 0 && bsearch(&name, c->list, (size_t)c->sorted, sizeof *c->list, by_text))
         return;
     const char *copy = fv_arena_strdup(c->arena, name);
     c->failed |= copy == NULL;

@@ -331,7 +331,8 @@ static int by_text(const void *a, const void *b)
 
 static void tell_shard(reader *r, const fv_tar_end *end)
 {
-    qsort((void *)r->keys, (size_t)r->n_keys, sizeof *r->keys, by_text);
+    if (r->n_keys > 0)
+        qsort((void *)r->keys, (size_t)r->n_keys, sizeof *r->keys, by_text);
     const char *again = NULL;
     int64_t n = r->twice;
     for (int64_t i = 1; i < r->n_keys; i++) {
