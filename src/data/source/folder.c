@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folder of classes: ROOT/SPLIT/CLASS/... or ROOT/CLASS/..., images judged by content when they are decoded. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/check/check.h"
 #include "data/source/folder_scan.h"
 
 typedef struct folder_source {
@@ -123,6 +125,42 @@ static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *s
     }
 }
 
+typedef struct folded {
+    const char *name;
+    char *key; /* without case, accents' encoding, and blanks at the end */
+} folded;
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const folded *)a)->key, ((const folded *)b)->key);
+}
+
+/* Class folders that are two here and would be one on another system. */
+static fv_status check_alike(fv_ctx *ctx, const char *root, const fv_names *classes)
+{
+    folded *all = fv_calloc(ctx, (size_t)classes->count + 1, sizeof *all);
+    fv_status status = all ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; status == FV_OK && k < classes->count; k++) {
+        all[k] = (folded){classes->name[k], fv_check_fold(ctx, classes->name[k])};
+        status = all[k].key ? FV_OK : FV_ERR_NO_MEMORY;
+    }
+    if (status == FV_OK)
+        qsort(all, (size_t)classes->count, sizeof *all, by_key);
+    for (int64_t k = 1; status == FV_OK && k < classes->count; k++) {
+        if (by_key(&all[k - 1], &all[k]) == 0)
+            status = fv_fail_hint(ctx,
+                                  fv_fail(ctx, FV_ERR_DATA_CLASSES,
+                                          "%s: class folders '%s' and '%s' differ only by letter case, the encoding of "
+                                          "accents or blanks at the end: one class on other systems",
+                                          root, all[k - 1].name, all[k].name),
+                                  "rename or merge them");
+    }
+    for (int64_t k = 0; all && k < classes->count; k++)
+        fv_free(ctx, all[k].key);
+    fv_free(ctx, all);
+    return status;
+}
+
 static fv_status check_empty(fv_ctx *ctx, const folder_source *s, fv_split split, bool allow_empty)
 {
     const fv_folder_scan *scan = &s->scan;
@@ -183,6 +221,7 @@ static fv_status fill(folder_source *s, const char *path, fv_split split, const 
         return fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no folder for split '%s'", path, fv_split_name(split));
     FV_TRY(fv_folder_scan_split(ctx, base->arena, path, dir, &s->scan));
     FV_TRY(check_empty(ctx, s, split, options->allow_empty));
+    FV_TRY(check_alike(ctx, path, &s->scan.classes));
     tell_oddities(ctx, path, &s->scan);
     base->classes = s->scan.classes;
     base->count = s->scan.n_files;

@@ -223,3 +223,40 @@ near() {
     checks=$((checks + 1))
     awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit d < 0 ? -d > t : d > t }' || die "$1 and $2 differ by more than $3"
 }
+
+row_21_names_alike() {
+    plant classes data/train count=4 rose Rose tulip
+    fails 3 E3005 "class folders 'Rose' and 'rose' differ only by letter case" "rename or merge" -- source_run --data data
+    mv data/train/Rose "data/train/tulip "
+    fails 3 E3005 "'tulip'" "'tulip '" -- source_run --data data
+    mv "data/train/tulip " "data/train/caf$(printf '\303\251')"
+    plant classes data/train count=4 "cafe$(printf '\314\201')"
+    fails 3 E3005 "the encoding of accents" -- source_run --data data
+    rm -r "data/train/cafe$(printf '\314\201')"
+    code 0 source_run --data data
+}
+
+# The list of files is made at the start; one that vanishes later is quarantined when its turn comes.
+row_32_files_vanish() {
+    plant classes data/train count=40 cat dog
+    (
+        exec "$FOVEA" train --data data --model lenet --epochs 100000 --batch-size 20 --max-bad 0.1 --progress plain \
+            >out 2>err
+    ) &
+    pid=$!
+    while ! grep -qs 'Epoch 2/' err && kill -0 $pid; do sleep 0.05; done
+    rm data/train/cat/0003.jpg
+    : >data/train/dog/0004.jpg
+    plant jpeg data/train/dog/later.jpg
+    tries=0
+    while ! { grep -qs '0003.jpg: quarantined' err && grep -qs '0004.jpg: quarantined' err; } && [ $tries -lt 600 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    kill -TERM $pid
+    wait $pid || true
+    pid=
+    says "data/train/cat/0003.jpg: quarantined: cannot open: No such file" "data/train/dog/0004.jpg: quarantined: the file is empty"
+    silent_about later.jpg
+    exists runs/train/exp/weights/last.safetensors
+}
