@@ -244,7 +244,7 @@ static void put_samples(const tiff_state *s, const uint8_t *row, int64_t pixels,
                         uint8_t *dst)
 {
     const int64_t c = s->job->image.c;
-    const uint32_t full = (1u << s->bits) - 1;
+    const uint32_t full = (uint32_t)((UINT64_C(1) << s->bits) - 1);
     const bool negative = s->photometric == PHOTOMETRIC_MINISWHITE;
     for (int64_t x = 0; x < pixels; x++) {
         for (int64_t k = 0; k < bands; k++) {

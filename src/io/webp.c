@@ -47,7 +47,7 @@ static fv_status read_container(fv_image_job *job, webp_file *f)
     *f = (webp_file){.data = data, .size = job->size};
     const size_t riff = (size_t)u32(data + 4) + 8, end = riff < job->size ? riff : job->size;
     bool frame = false;
-    for (size_t at = 12; end - at >= 8;) {
+    for (size_t at = 12; at < end && end - at >= 8;) {
         const uint8_t *chunk = data + at;
         const size_t n = u32(chunk + 4), left = end - at - 8;
         if (n > left)

@@ -138,6 +138,8 @@ static void webp_broken(void **state)
     for (size_t i = 20; i < 25; i++)
         b.data[i] ^= 0x5A;
     expect_refused(b.data, b.size, FV_ERR_DATA_FORMAT, FV_FAULT_TRUNCATED, "corrupt WebP");
+    memset(b.data + 4, 0, 4);
+    expect_refused(b.data, b.size, FV_ERR_DATA_FORMAT, FV_FAULT_TRUNCATED, "corrupt WebP");
     b = encode(true, false);
     decoded d = decode_bytes(b.data, b.size, (fv_decode_options){.max_pixels = height * width - 1});
     assert_int_equal(d.status, FV_ERR_DATA_TOO_LARGE);
