@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Image decoding without messages in the context: failures are told in a struct, so that decoding threads do not
- * overwrite each other's text. A format is one file with one `fv_image_format` and one row in image.c.
+ * overwrite each other's text. A format is one file with one `fv_image_format` and one row in
+ * image_formats.def.
  */
 #ifndef FV_IO_IMAGE_H
 #define FV_IO_IMAGE_H
