@@ -269,7 +269,7 @@ static int setup(void **state)
     snprintf(images, sizeof images, "%s/images", folder);
     snprintf(model_file, sizeof model_file, "%s/model.safetensors", folder);
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    assert_int_equal(fv_make_digits(ctx, digits, 12, 4, 5), FV_OK);
+    assert_int_equal(fv_make_digits(ctx, digits, 24, 4, 33), FV_OK); /* at least two of each class */
     for (int i = 0; i < 8; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s/%d.png", i % 2 ? "a" : "b", i);
