@@ -193,7 +193,7 @@ void fv_view_whole(fv_view *view, int64_t h, int64_t w)
     choose(r, h, w);
 }
 
-/* The frame in coordinates of a part of the image: its window alone, so that the box lies inside the part. */
+/* The frame in coordinates of a part of the image that came reduced: its window alone, so that the box lies inside. */
 static void frame_of_part(const fv_image_request *r, fv_resize_spec *s)
 {
     const double sy = (s->y1 - s->y0) / (double)s->h, sx = (s->x1 - s->x0) / (double)s->w;
@@ -222,12 +222,17 @@ static fv_status frame_image(fv_view *view, const fv_image *image)
     canvas->image = *image;
     canvas->borrowed = true;
     canvas->warped = false;
-    if (r->full_h != image->h || r->full_w != image->w) {
+    if (r->step > 1.0) {
         frame_of_part(r, &spec);
         spec.y0 = clamp(spec.y0, 0, (double)image->h);
         spec.y1 = clamp(spec.y1, 0, (double)image->h);
         spec.x0 = clamp(spec.x0, 0, (double)image->w);
         spec.x1 = clamp(spec.x1, 0, (double)image->w);
+    } else if (r->full_h != image->h || r->full_w != image->w) {
+        spec.full_h = r->full_h;
+        spec.full_w = r->full_w;
+        spec.top = (int64_t)r->y;
+        spec.left = (int64_t)r->x;
     } else if (image->h == p->h && image->w == p->w && spec.h == p->h && spec.w == p->w && spec.y0 <= 0.0 &&
                spec.x0 <= 0.0 && spec.y1 >= (double)p->h && spec.x1 >= (double)p->w) {
         return FV_OK;

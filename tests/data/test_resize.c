@@ -101,8 +101,14 @@ static void as_pillow(void **state)
             v[i] = head[2 * i] | head[2 * i + 1] << 8;
         fv_image src = golden_image(v);
         for (int f = 0; f < 5; f++) {
-            const fv_resize_spec spec = {v[6] / 8.0, v[7] / 8.0, v[8] / 8.0, v[9] / 8.0, v[4],
-                                         v[5],       filters[f], true,       {0}};
+            const fv_resize_spec spec = {.y0 = v[6] / 8.0,
+                                         .x0 = v[7] / 8.0,
+                                         .y1 = v[8] / 8.0,
+                                         .x1 = v[9] / 8.0,
+                                         .h = v[4],
+                                         .w = v[5],
+                                         .filter = filters[f],
+                                         .antialias = true};
             different[f] += golden_result(file, &src, &spec, (uint64_t)(5 * records + f));
         }
         free(src.data);
@@ -180,6 +186,55 @@ static void windows(void **state)
     }
     fv_scratch_free(&scratch);
     free(src.data);
+}
+
+/* A part of the image that has what the window needs gives the bytes of the whole. */
+static void parts(void **state)
+{
+    (void)state;
+    fv_scratch scratch = {.ctx = ctx};
+    for (int n = 0; n < 400; n++) {
+        const int h = 20 + n * 7 % 90, w = 15 + n * 13 % 70, c = 1 + n % 4;
+        fv_resize_spec spec = {.y0 = n % 5,
+                               .x0 = n % 7 * 0.5,
+                               .y1 = h - n % 3,
+                               .x1 = w - n % 4 * 0.25,
+                               .h = 9 + n % 40,
+                               .w = 8 + n * 5 % 50,
+                               .filter = (fv_filter)(n % FV_FILTER_COUNT),
+                               .antialias = n % 6 != 5};
+        spec.window = (fv_window){spec.h / 4, spec.w / 3, spec.h / 2, spec.w / 2};
+        fv_image src = make_image(h, w, c);
+        const size_t size = (size_t)(spec.window.h * spec.window.w * c);
+        uint8_t *whole = malloc(size), *from_part = malloc(size);
+        assert_int_equal(fv_resize(&scratch, &src, &spec, whole), FV_OK);
+        /* What three lobes can reach around the window. */
+        const double sy = (spec.y1 - spec.y0) / (double)spec.h, sx = (spec.x1 - spec.x0) / (double)spec.w;
+        const double ry = 3 * (sy > 1 ? sy : 1) + 1, rx = 3 * (sx > 1 ? sx : 1) + 1;
+        const double top = spec.y0 + sy * (double)spec.window.y - ry, left = spec.x0 + sx * (double)spec.window.x - rx;
+        const double bottom = spec.y0 + sy * (double)(spec.window.y + spec.window.h) + ry;
+        const double right = spec.x0 + sx * (double)(spec.window.x + spec.window.w) + rx;
+        const int y0 = top > 0 ? (int)top : 0, x0 = left > 0 ? (int)left : 0;
+        const int y1 = bottom + 1 < h ? (int)bottom + 1 : h, x1 = right + 1 < w ? (int)right + 1 : w;
+        fv_image part = {.h = y1 - y0, .w = x1 - x0, .c = c};
+        part.data = malloc((size_t)(part.h * part.w * c));
+        for (int y = 0; y < part.h; y++)
+            memcpy(part.data + y * part.w * c, src.data + ((y + y0) * w + x0) * c, (size_t)(part.w * c));
+        spec.full_h = h;
+        spec.full_w = w;
+        spec.top = y0;
+        spec.left = x0;
+        assert_int_equal(fv_resize(&scratch, &part, &spec, from_part), FV_OK);
+        assert_memory_equal(from_part, whole, size);
+        /* One that lacks rows is refused. */
+        part.h = part.h / 3;
+        assert_int_equal(fv_resize(&scratch, &part, &spec, from_part), FV_ERR_ARGUMENT);
+        free(part.data);
+        free(whole);
+        free(from_part);
+        free(src.data);
+    }
+    fv_scratch_free(&scratch);
 }
 
 static void wrong_sizes(void **state)
@@ -301,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(as_pillow, setup, teardown),
         cmocka_unit_test_setup_teardown(as_the_formula, setup, teardown),
         cmocka_unit_test_setup_teardown(windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(channels, setup, teardown),
         cmocka_unit_test_setup_teardown(short_crop, setup, teardown),

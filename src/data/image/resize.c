@@ -124,6 +124,7 @@ static const struct {
 /* One axis of a resize: `in` samples, of which [from, to) becomes `out`; outputs [begin, begin + count) are wanted. */
 typedef struct axis_job {
     int64_t in, out, begin;
+    int64_t have_from, have; /* samples that are there: a part of `in` */
     double from, to;
     fv_filter filter;
     bool antialias, whole; /* whole: every sample is its own output */
@@ -304,9 +305,10 @@ static void resize_u8(plan *p, uint8_t *dst)
 
 /* Which pass goes first is seen in the result, since each clamps. This is when Pillow 13 takes the columns first, found
  * by trying sizes; the box plays no part. */
-static bool columns_first(const fv_image *src, const fv_resize_spec *spec)
+static bool columns_first(const plan *p)
 {
-    return spec->h < src->h && src->h - spec->h > 2 * (src->w - spec->w);
+    const int64_t h = p->rows.in, w = p->cols.in;
+    return p->rows.out < h && h - p->rows.out > 2 * (w - p->cols.out);
 }
 
 static void resize_u8_columns_first(plan *p, uint8_t *dst)
@@ -419,8 +421,6 @@ static void resize_nearest(plan *p, uint8_t *dst)
     const size_t pixel = (size_t)src->c * fv_depth_bytes(src->depth), row = (size_t)src->w * pixel;
     const size_t n = (size_t)p->window.w * pixel;
     const int32_t *col = p->cols.axis.first;
-    nearest_samples(&p->rows);
-    nearest_samples(&p->cols);
     for (int64_t y = 0; y < p->window.h; y++, dst += n) {
         const int64_t from = p->rows.axis.first[y];
         const uint8_t *line = src->data + (size_t)from * row;
@@ -445,6 +445,29 @@ static bool axis_fits(int64_t in, double from, double to, int64_t out, int64_t b
            begin >= 0 && count >= 1 && count <= out - begin;
 }
 
+static axis_job axis_of(int64_t in, int64_t have_from, int64_t have, const fv_resize_spec *s, bool columns)
+{
+    axis_job job = {.in = in, .have_from = have_from, .have = have, .filter = s->filter, .antialias = s->antialias};
+    job.out = columns ? s->w : s->h;
+    job.from = columns ? s->x0 : s->y0;
+    job.to = columns ? s->x1 : s->y1;
+    job.whole = job.out == in && job.from == 0.0 && job.to == (double)in;
+    return job;
+}
+
+/* Counts the samples from where the part begins. False: it lacks some. */
+static bool part_suffices(axis_job *job)
+{
+    fv_resize_axis *a = &job->axis;
+    for (int64_t i = 0; i < a->count; i++) {
+        const int64_t taps = job->filter == FV_FILTER_NEAREST ? 1 : a->taps[i];
+        a->first[i] -= (int32_t)job->have_from;
+        if (a->first[i] < 0 || a->first[i] + taps > job->have)
+            return false;
+    }
+    return true;
+}
+
 static fv_status resize_failed(fv_ctx *ctx, const fv_image *src, const fv_resize_spec *s)
 {
     return fv_fail(ctx, FV_ERR_ARGUMENT,
@@ -456,21 +479,22 @@ static fv_status resize_failed(fv_ctx *ctx, const fv_image *src, const fv_resize
 
 fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst)
 {
+    const int64_t full_h = spec->full_h ? spec->full_h : src->h, full_w = spec->full_w ? spec->full_w : src->w;
     fv_window window = spec->window;
     if (window.h == 0)
         window = (fv_window){0, 0, spec->h, spec->w};
     if (!src->data || src->c < 1 || (unsigned)spec->filter >= FV_FILTER_COUNT ||
-        !axis_fits(src->h, spec->y0, spec->y1, spec->h, window.y, window.h) ||
-        !axis_fits(src->w, spec->x0, spec->x1, spec->w, window.x, window.w))
+        !axis_fits(full_h, spec->y0, spec->y1, spec->h, window.y, window.h) ||
+        !axis_fits(full_w, spec->x0, spec->x1, spec->w, window.x, window.w))
         return resize_failed(scratch->ctx, src, spec);
     const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx));
     plan p = {.ctx = scratch->ctx, .kernels = kernels->image, .src = src, .window = window};
-    p.rows = (axis_job){src->h, spec->h, window.y, spec->y0, spec->y1, spec->filter, spec->antialias, false, {0}};
-    p.cols = (axis_job){src->w, spec->w, window.x, spec->x0, spec->x1, spec->filter, spec->antialias, false, {0}};
+    p.rows = axis_of(full_h, spec->top, src->h, spec, false);
+    p.cols = axis_of(full_w, spec->left, src->w, spec, true);
+    p.rows.begin = window.y;
+    p.cols.begin = window.x;
     p.rows.axis.count = window.h;
     p.cols.axis.count = window.w;
-    p.rows.whole = spec->h == src->h && spec->y0 == 0.0 && spec->y1 == (double)src->h;
-    p.cols.whole = spec->w == src->w && spec->x0 == 0.0 && spec->x1 == (double)src->w;
     const int64_t size = cut_plan(&p, NULL);
     if (size < 0)
         return fv_fail_memory(scratch->ctx, SIZE_MAX, "resizing an image");
@@ -479,6 +503,10 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
         return FV_ERR_NO_MEMORY;
     cut_plan(&p, base);
     if (spec->filter == FV_FILTER_NEAREST) {
+        nearest_samples(&p.rows);
+        nearest_samples(&p.cols);
+        if (!part_suffices(&p.rows) || !part_suffices(&p.cols))
+            return resize_failed(scratch->ctx, src, spec);
         resize_nearest(&p, dst);
         return FV_OK;
     }
@@ -487,9 +515,11 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
         memset(p.guarded, 0, (size_t)(src->w * src->c + p.over) * FV_RESIZE_ROWS);
     axis_fill(&p.rows, src->depth, p.weight);
     axis_fill(&p.cols, src->depth, p.weight);
+    if (!part_suffices(&p.rows) || !part_suffices(&p.cols))
+        return resize_failed(scratch->ctx, src, spec);
     if (src->depth != FV_DEPTH_8)
         resize_f32(&p, dst);
-    else if (!p.cols.whole && columns_first(src, spec))
+    else if (!p.cols.whole && columns_first(&p))
         resize_u8_columns_first(&p, dst);
     else
         resize_u8(&p, dst);

@@ -35,6 +35,10 @@ typedef struct fv_resize_spec {
     fv_filter filter;
     bool antialias;
     fv_window window;
+    /* Where only a part of an image was decoded: src is the rows from `top` and the columns from `left` of full_h x
+     * full_w, which the box refers to, and has all that the window needs. The result is that of the whole image, to the
+     * byte. full_h 0: src is all of it. */
+    int64_t full_h, full_w, top, left;
 } fv_resize_spec;
 
 /*
