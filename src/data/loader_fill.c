@@ -28,21 +28,21 @@ static fv_status fail_channels(const fv_loader *l, int64_t c, fv_image_error *er
 }
 
 /* Decodes and augments sample i onto the worker's canvas. */
-static fv_status read_sample(fv_worker *w, int64_t i, fv_view *view, fv_image *image, fv_image_error *error)
+static fv_status read_sample(fv_worker *w, int64_t i, fv_shot *shot, fv_image *image, fv_image_error *error)
 {
     fv_loader *l = w->loader;
     const fv_source *source = l->dataset->source;
-    fv_view_begin(view, &w->applier, l->options.seed, (uint64_t)l->epoch, (uint64_t)i);
+    fv_shot_begin(shot, &w->applier, l->options.seed, (uint64_t)l->epoch, (uint64_t)i);
     if (source->pixels) {
         *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
         image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
-        fv_view_whole(view, image->h, image->w);
+        fv_shot_whole(shot, image->h, image->w);
     } else {
-        FV_TRY(fv_dataset_fetch(l->dataset, i, &l->decode, &view->request, image, NULL, error));
+        FV_TRY(fv_dataset_fetch(l->dataset, i, &l->decode, &shot->request, image, NULL, error));
     }
     if (!fv_pipeline_takes(&l->pipeline, image->c))
         return fail_channels(l, image->c, error);
-    if (fv_view_pixels(view, image) == FV_OK)
+    if (fv_shot_pixels(shot, image) == FV_OK)
         return FV_OK;
     *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for resizing"};
     return FV_ERR_NO_MEMORY;
@@ -68,15 +68,15 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_slot *s, int64_t at, fv_i
     fv_loader *l = w->loader;
     fv_dataset *d = l->dataset;
     const bool in_memory = d->source->pixels != NULL;
-    fv_view view;
+    fv_shot shot;
     fv_image image = {0};
     fv_image_error why = {0};
     if (!in_memory)
         watch(w, i);
-    fv_status status = read_sample(w, i, &view, &image, &why);
+    fv_status status = read_sample(w, i, &shot, &image, &why);
     const bool kept = in_memory || watch(w, -1);
     if (status == FV_OK && kept) {
-        fv_view_store(&view, s->images + at * l->sample_size);
+        fv_shot_store(&shot, s->images + at * l->sample_size);
         s->samples[at] = i;
         s->labels[at] = d->labels[i];
         if (s->targets)

@@ -165,11 +165,11 @@ static void needed(double b0, double b1, int64_t size, int64_t at, int64_t count
 
 static void choose(fv_image_request *request, int64_t h, int64_t w)
 {
-    fv_view *view = (fv_view *)request;
-    fv_applier *a = view->applier;
-    fv_resize_spec *s = &view->spec;
-    fv_augment_frame(a->augment, &a->pipeline, view->seed, view->epoch, view->sample, h, w, s, view->note,
-                     view->note_size);
+    fv_shot *shot = (fv_shot *)request;
+    fv_applier *a = shot->applier;
+    fv_resize_spec *s = &shot->spec;
+    fv_augment_frame(a->augment, &a->pipeline, shot->seed, shot->epoch, shot->sample, h, w, s, shot->note,
+                     shot->note_size);
     const double width = reach(s->filter);
     needed(s->y0, s->y1, s->h, s->window.y, s->window.h, width, h, &request->y0, &request->y1);
     needed(s->x0, s->x1, s->w, s->window.x, s->window.w, width, w, &request->x0, &request->x1);
@@ -178,14 +178,14 @@ static void choose(fv_image_request *request, int64_t h, int64_t w)
     request->w = (int64_t)ceil((request->x1 - request->x0) * (double)s->w / (s->x1 - s->x0));
 }
 
-void fv_view_begin(fv_view *view, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample)
+void fv_shot_begin(fv_shot *shot, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample)
 {
-    *view = (fv_view){.request.choose = choose, .applier = applier, .seed = seed, .epoch = epoch, .sample = sample};
+    *shot = (fv_shot){.request.choose = choose, .applier = applier, .seed = seed, .epoch = epoch, .sample = sample};
 }
 
-void fv_view_whole(fv_view *view, int64_t h, int64_t w)
+void fv_shot_whole(fv_shot *shot, int64_t h, int64_t w)
 {
-    fv_image_request *r = &view->request;
+    fv_image_request *r = &shot->request;
     r->full_h = h;
     r->full_w = w;
     r->y = r->x = 0.0;
@@ -212,13 +212,13 @@ static double clamp(double v, double low, double high)
     return v < low ? low : v > high ? high : v;
 }
 
-static fv_status frame_image(fv_view *view, const fv_image *image)
+static fv_status frame_image(fv_shot *shot, const fv_image *image)
 {
-    fv_applier *a = view->applier;
+    fv_applier *a = shot->applier;
     fv_canvas *canvas = &a->canvas;
     const fv_pipeline *p = &a->pipeline;
-    const fv_image_request *r = &view->request;
-    fv_resize_spec spec = view->spec;
+    const fv_image_request *r = &shot->request;
+    fv_resize_spec spec = shot->spec;
     canvas->image = *image;
     canvas->borrowed = true;
     canvas->warped = false;
@@ -253,19 +253,19 @@ static fv_status equalize(fv_canvas *canvas, fv_contrast contrast)
     return FV_OK;
 }
 
-fv_status fv_view_pixels(fv_view *view, const fv_image *image)
+fv_status fv_shot_pixels(fv_shot *shot, const fv_image *image)
 {
-    fv_applier *a = view->applier;
+    fv_applier *a = shot->applier;
     const fv_pipeline *p = &a->pipeline;
     fv_image fitting = *image;
     FV_TRY(fit_channels(a, &fitting));
-    FV_TRY(frame_image(view, &fitting));
+    FV_TRY(frame_image(shot, &fitting));
     FV_TRY(equalize(&a->canvas, p->contrast));
     if (a->augment && !fv_augment_is_plain(a->augment)) {
         if (a->canvas.image.c == 1 && p->c == 3)
             FV_TRY(replicate(&a->canvas, p->c));
-        FV_TRY(fv_augment_run(a->augment, p, view->seed, view->epoch, view->sample, &a->canvas, view->note,
-                              view->note_size));
+        FV_TRY(fv_augment_run(a->augment, p, shot->seed, shot->epoch, shot->sample, &a->canvas, shot->note,
+                              shot->note_size));
     }
     return FV_OK;
 }
@@ -326,9 +326,9 @@ static void standardize(float *dst, int64_t n)
         dst[i] = (float)(((double)dst[i] - mean) / divisor);
 }
 
-void fv_view_store(const fv_view *view, float *dst)
+void fv_shot_store(const fv_shot *shot, float *dst)
 {
-    const fv_applier *a = view->applier;
+    const fv_applier *a = shot->applier;
     const fv_pipeline *p = &a->pipeline;
     if (a->canvas.image.depth == FV_DEPTH_8)
         store_bytes(a->table, &a->canvas.image, p->c, dst);
@@ -344,13 +344,13 @@ fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_i
         return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_pipeline_apply: an image with %lld channels for a network with %lld",
                        (long long)image->c, (long long)pipeline->c);
     fv_applier applier;
-    fv_view view;
+    fv_shot shot;
     FV_TRY(fv_applier_init(ctx, pipeline, NULL, &applier));
-    fv_view_begin(&view, &applier, 0, 0, 0);
-    fv_view_whole(&view, image->h, image->w);
-    fv_status status = fv_view_pixels(&view, image);
+    fv_shot_begin(&shot, &applier, 0, 0, 0);
+    fv_shot_whole(&shot, image->h, image->w);
+    fv_status status = fv_shot_pixels(&shot, image);
     if (status == FV_OK)
-        fv_view_store(&view, dst);
+        fv_shot_store(&shot, dst);
     fv_applier_free(&applier);
     return status;
 }

@@ -21,27 +21,27 @@ typedef struct fv_applier {
 } fv_applier;
 
 /* One sample on its way through an applier. `request` comes first: a decoder answers it. */
-typedef struct fv_view {
+typedef struct fv_shot {
     fv_image_request request;
     fv_applier *applier;
     uint64_t seed, epoch, sample;
     fv_resize_spec spec; /* of the whole image */
     char *note;          /* what augmentation did, for people; NULL: not wanted */
     size_t note_size;
-} fv_view;
+} fv_shot;
 
 /* Checks the pipeline: VALUE. `augment` must outlive the applier. */
 fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_augment *augment, fv_applier *applier);
 void fv_applier_free(fv_applier *applier);
 /* Whether images of c channels can be made the network's. */
 bool fv_pipeline_takes(const fv_pipeline *pipeline, int64_t c);
-/* A view whose request is to be given to the decoder, or answered by fv_view_whole. */
-void fv_view_begin(fv_view *view, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample);
+/* A shot whose request is to be given to the decoder, or answered by fv_shot_whole. */
+void fv_shot_begin(fv_shot *shot, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample);
 /* The image is there already, h x w, whole. */
-void fv_view_whole(fv_view *view, int64_t h, int64_t w);
+void fv_shot_whole(fv_shot *shot, int64_t h, int64_t w);
 /* The decoded image -> the canvas: framed and augmented. DATA_FORMAT (channels), NO_MEMORY. */
-fv_status fv_view_pixels(fv_view *view, const fv_image *image);
+fv_status fv_shot_pixels(fv_shot *shot, const fv_image *image);
 /* The canvas, normalized -> pipeline.h x w x c floats. */
-void fv_view_store(const fv_view *view, float *dst);
+void fv_shot_store(const fv_shot *shot, float *dst);
 
 #endif

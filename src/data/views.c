@@ -124,18 +124,18 @@ fv_status fv_views_store(fv_ctx *ctx, const fv_views *v, const fv_image *image, 
 {
     const fv_pipeline *p = &v->pipeline;
     fv_applier applier;
-    fv_view view;
+    fv_shot view;
     if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(p, image->c))
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "an image with %lld channels, which cannot be made the network's %lld",
                        (long long)image->c, (long long)p->c);
     FV_TRY(fv_applier_init(ctx, p, NULL, &applier));
-    fv_view_begin(&view, &applier, 0, 0, 0);
-    fv_view_whole(&view, image->h, image->w);
+    fv_shot_begin(&view, &applier, 0, 0, 0);
+    fv_shot_whole(&view, image->h, image->w);
     if (v->n_scales)
         frame_crop(v, image->h, image->w, frame, &view.spec);
-    fv_status status = fv_view_pixels(&view, image);
+    fv_status status = fv_shot_pixels(&view, image);
     if (status == FV_OK)
-        fv_view_store(&view, dst);
+        fv_shot_store(&view, dst);
     if (status == FV_OK && v->mirrored)
         mirror(p, dst, dst + p->h * p->w * p->c);
     fv_applier_free(&applier);

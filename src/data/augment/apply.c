@@ -57,16 +57,16 @@ static fv_status hand_out(fv_ctx *ctx, const fv_image *from, fv_image *to)
     return FV_OK;
 }
 
-static fv_status apply(fv_applier *a, fv_view *view, fv_sample *sample)
+static fv_status apply(fv_applier *a, fv_shot *shot, fv_sample *sample)
 {
     fv_canvas *canvas = &a->canvas;
-    fv_view_whole(view, sample->image.h, sample->image.w);
-    frame_boxes(a, &view->spec, sample);
+    fv_shot_whole(shot, sample->image.h, sample->image.w);
+    frame_boxes(a, &shot->spec, sample);
     canvas->boxes = sample->boxes;
     canvas->n_boxes = sample->n_boxes;
     if (sample->mask.data)
-        FV_TRY(frame_mask(a, &view->spec, &sample->mask));
-    FV_TRY(fv_view_pixels(view, &sample->image));
+        FV_TRY(frame_mask(a, &shot->spec, &sample->mask));
+    FV_TRY(fv_shot_pixels(shot, &sample->image));
     sample->n_boxes = canvas->n_boxes;
     if (sample->mask.data)
         FV_TRY(hand_out(canvas->work.ctx, &canvas->mask, &sample->mask));
@@ -85,12 +85,12 @@ fv_status fv_augment_apply(fv_ctx *ctx, const fv_augment *augment, const fv_pipe
                        "fv_augment_apply: a mask of %lld x %lld x %lld for an image of %lld x %lld", (long long)mask->h,
                        (long long)mask->w, (long long)mask->c, (long long)image->h, (long long)image->w);
     fv_applier applier;
-    fv_view view;
+    fv_shot shot;
     FV_TRY(fv_applier_init(ctx, pipeline, augment, &applier));
-    fv_view_begin(&view, &applier, seed, epoch, index);
-    view.note = note;
-    view.note_size = note_size;
-    fv_status status = apply(&applier, &view, sample);
+    fv_shot_begin(&shot, &applier, seed, epoch, index);
+    shot.note = note;
+    shot.note_size = note_size;
+    fv_status status = apply(&applier, &shot, sample);
     fv_applier_free(&applier);
     return status;
 }
