@@ -49,11 +49,14 @@ void FV_SYM(fv_elt_dropout)(const fv_dropout *d, int64_t first, int64_t n, const
         philox_group(d, (uint64_t)(e / GROUP), word);
         for (int64_t j = 0; j < count; j += VF) {
             vm dropped = vi_gt(limit, vi_shr(vi_load(word + at + j), 8));
-            vf y = vf_select(dropped, vf_zero(), vf_mul(vf_load(src + i + j), scale));
-            if (count - j >= VF)
+            /* What lies behind the range may be another thread's, which writes it in place. */
+            const int m = count - j < VF ? (int)(count - j) : VF;
+            vf x = m == VF ? vf_load(src + i + j) : vf_load_n(src + i + j, m);
+            vf y = vf_select(dropped, vf_zero(), vf_mul(x, scale));
+            if (m == VF)
                 vf_store(dst + i + j, y);
             else
-                vf_store_n(dst + i + j, y, (int)(count - j));
+                vf_store_n(dst + i + j, y, m);
         }
         i += count;
     }

@@ -103,20 +103,26 @@ static void norm_apply(fv_act act, float alpha, int64_t rows, int64_t c, int64_t
             vf_store(dst + j, fv_vf_act(act, y, slope));
         }
         if (j < c) {
-            vf y = vf_fma(vf_load(src + j), vf_load(scale + j), vf_load(shift + j));
-            vf_store_n(dst + j, fv_vf_act(act, y, slope), (int)(c - j));
+            const int m = (int)(c - j);
+            vf y = vf_fma(vf_load_n(src + j, m), vf_load(scale + j), vf_load(shift + j));
+            vf_store_n(dst + j, fv_vf_act(act, y, slope), m);
         }
     }
 }
 
+FV_INLINE vf mask(const fv_act act, vf dst, vf g)
+{
+    return act == FV_ACT_RELU ? fv_vf_relu_grad(dst, g) : act == FV_ACT_RELU6 ? fv_vf_relu6_grad(dst, g) : g;
+}
+
 FV_INLINE vf masked(const fv_act act, const float *dst, const float *d_dst)
 {
-    vf g = vf_load(d_dst);
-    if (act == FV_ACT_RELU)
-        return fv_vf_relu_grad(vf_load(dst), g);
-    if (act == FV_ACT_RELU6)
-        return fv_vf_relu6_grad(vf_load(dst), g);
-    return g;
+    return mask(act, vf_load(dst), vf_load(d_dst));
+}
+
+FV_INLINE vf masked_n(const fv_act act, const float *dst, const float *d_dst, int n)
+{
+    return mask(act, vf_load_n(dst, n), vf_load_n(d_dst, n));
 }
 
 /* One vector of columns of `rows` rows. */
@@ -192,17 +198,20 @@ FV_INLINE void grad_data(const fv_act act, int64_t rows, int64_t c, int64_t stri
                          const float *d_dst, const float *mean, const float *coefficients, int64_t total, float *d_src)
 {
     const float *a = coefficients, *b = coefficients + total, *e = coefficients + 2 * total;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < c; j += VF) {
-            int64_t at = i * stride + j;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t j = 0, at = i * stride;
+        for (; j + VF <= c; j += VF, at += VF) {
             vf g = masked(act, dst + at, d_dst + at);
             vf x = vf_sub(vf_load(src + at), vf_load(mean + j));
-            vf y = vf_fma(vf_load(a + j), g, vf_fma(vf_load(b + j), x, vf_load(e + j)));
-            if (c - j >= VF)
-                vf_store(d_src + at, y);
-            else
-                vf_store_n(d_src + at, y, (int)(c - j));
+            vf_store(d_src + at, vf_fma(vf_load(a + j), g, vf_fma(vf_load(b + j), x, vf_load(e + j))));
         }
+        if (j < c) { /* the row behind may be another thread's, which writes it in place */
+            const int m = (int)(c - j);
+            vf g = masked_n(act, dst + at, d_dst + at, m);
+            vf x = vf_sub(vf_load_n(src + at, m), vf_load(mean + j));
+            vf_store_n(d_src + at, vf_fma(vf_load(a + j), g, vf_fma(vf_load(b + j), x, vf_load(e + j))), m);
+        }
+    }
 }
 
 static void norm_grad_data(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
