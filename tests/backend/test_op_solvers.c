@@ -183,6 +183,12 @@ static void describe(const fv_node *node, char *text, size_t size)
     }
 }
 
+#ifdef FV_TEST_ANY_ZERO
+#define SAME_ZERO(a, b) true
+#else
+#define SAME_ZERO(a, b) (signbit(a) == signbit(b))
+#endif
+
 /* tolerance < 0: bits (any NaN equals any NaN). */
 static void compare(const char *what, const fv_solver *solver, fv_ctx *ctx, const fv_val *v, const fv_node *node,
                     const void *got, const void *want, double tolerance)
@@ -190,7 +196,7 @@ static void compare(const char *what, const fv_solver *solver, fv_ctx *ctx, cons
     int64_t count = fv_shape_count(&v->shape);
     for (int64_t i = 0; i < count; i++) {
         double g = fv_get(v->dtype, got, i), w = fv_get(v->dtype, want, i);
-        bool same = g == w ? tolerance >= 0.0 || signbit(g) == signbit(w) : isnan(g) && isnan(w);
+        bool same = g == w ? tolerance >= 0.0 || SAME_ZERO(g, w) : isnan(g) && isnan(w);
         if (same || fabs(g - w) <= tolerance * (1.0 + fabs(w)))
             continue;
         char text[600];

@@ -81,10 +81,19 @@ void FV_SYM(fv_gemm_tn_pack)(float *dst, int64_t dst_tile, const float *src, int
         for (int64_t t = 0; t < tiles; t++) {
             const float *from = src + t * m / tiles;
             float *to = dst + t * dst_tile;
-            for (int64_t i = begin; i < end; i++) {
+            /* A short tile reads on into the next row; behind the last one there may be what another thread writes. */
+            const int64_t there = src + m - from, whole = there < MR_STEP && end == k ? end - 1 : end;
+            for (int64_t i = begin; i < whole; i++) {
                 FV_UNROLL
                 for (int j = 0; j < MR_STEP; j += VF)
                     vf_store(to + i * MR_STEP + j, vf_load(from + i * k_step + j));
+            }
+            for (int j = 0; whole < end && j < MR_STEP; j += VF) {
+                const int64_t n = there - j;
+                vf v = n >= VF ? vf_load(from + whole * k_step + j)
+                       : n > 0 ? vf_load_n(from + whole * k_step + j, (int)n)
+                               : vf_zero();
+                vf_store(to + whole * MR_STEP + j, v);
             }
         }
     }
