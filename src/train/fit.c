@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "data/dataset.h"
+#include "io/safetensors_model.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
@@ -149,14 +151,34 @@ static fv_status open_training(run *r)
     return FV_OK;
 }
 
-static void identify(run *r)
+/* SHA-256 of how images become the network's input. */
+static fv_status pipeline_digest(fv_model *model, char hex[65])
 {
+    fv_str text = {.ctx = model->ctx};
+    fv_sha256 hash;
+    uint8_t digest[32];
+    fv_meta_pipeline(model, &text);
+    fv_status status = fv_str_status(&text);
+    fv_sha256_init(&hash);
+    fv_sha256_update(&hash, fv_str_get(&text), strlen(fv_str_get(&text)));
+    fv_sha256_final(&hash, digest);
+    fv_sha256_hex(digest, hex);
+    fv_str_free(&text);
+    return status;
+}
+
+static fv_status identify(run *r)
+{
+    static const char *const balances[] = {"none", "oversample", "undersample", "weights"};
     fv_dataset_fingerprint(r->data, r->identity.data);
     r->identity.model = fv_model_name(r->model);
     r->identity.optimizer = r->trainer->optimizer->name;
+    r->identity.augment = r->options.augment ? r->options.augment : "";
+    r->identity.balance = balances[r->options.balance];
     r->identity.seed = r->options.seed;
     r->identity.batch_size = r->options.batch_size;
     r->identity.epochs = r->options.epochs;
+    return pipeline_digest(r->model, r->identity.pipeline);
 }
 
 static fv_status open_folder(run *r, bool *resumed)
@@ -435,7 +457,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     FV_TRY(fv_settings_monitor(r->ctx, o, r->model->task, &r->monitor));
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
-    identify(r);
+    FV_TRY(identify(r));
     FV_TRY(open_folder(r, &resumed));
     r->event.epochs = o->epochs;
     r->event.steps = r->steps;

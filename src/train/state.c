@@ -48,6 +48,12 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
     fv_json_string(&j, identity->model);
     fv_json_key(&j, "optimizer");
     fv_json_string(&j, identity->optimizer);
+    fv_json_key(&j, "augment");
+    fv_json_string(&j, identity->augment);
+    fv_json_key(&j, "balance");
+    fv_json_string(&j, identity->balance);
+    fv_json_key(&j, "pipeline");
+    fv_json_string(&j, identity->pipeline);
     fv_json_key(&j, "seed");
     fv_json_int(&j, (int64_t)identity->seed);
     fv_json_key(&j, "batch_size");
@@ -195,23 +201,34 @@ static fv_status check_identity(fv_ctx *ctx, const char *path, const fv_doc_node
 {
     const struct {
         const char *what, *before, *after;
+        bool forceable;
+        int shown; /* characters of it; 0: it says nothing to people */
     } texts[] = {
-        {"the model", get_text(root, "model"), now->model},
-        {"the optimizer", get_text(root, "optimizer"), now->optimizer},
-        {"the data", get_text(root, "data"), now->data},
+        {"the model", get_text(root, "model"), now->model, false, 64},
+        {"the optimizer", get_text(root, "optimizer"), now->optimizer, false, 64},
+        {"the data", get_text(root, "data"), now->data, true, 16},
+        {"the augmentation", get_text(root, "augment"), now->augment, true, 200},
+        {"--balance", get_text(root, "balance"), now->balance, true, 64},
+        {"the images' way into the network (size, resizing, normalization, contrast)", get_text(root, "pipeline"),
+         now->pipeline, true, 0},
     };
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(texts[i].before, texts[i].after) == 0)
             continue;
-        if (i == 2 && force) {
-            fv_log(ctx, FV_LOG_WARN, "train", "%s: the data differ from those of the run; going on because of --force",
-                   path);
+        if (texts[i].forceable && force) {
+            fv_log(ctx, FV_LOG_WARN, "train", "%s: %s differs from the run's; going on because of --force", path,
+                   texts[i].what);
             continue;
         }
+        const char *hint = texts[i].forceable ? ", or --force to go on all the same" : "";
+        if (texts[i].shown == 0)
+            return fv_fail_hint(
+                ctx, fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s is not what it was", path, texts[i].what),
+                "see args.yaml of the run; use another --experiment%s", hint);
         return fv_fail_hint(ctx,
-                            fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was %.16s, now %.16s", path,
-                                    texts[i].what, texts[i].before, texts[i].after),
-                            "use another --experiment%s", i == 2 ? ", or --force to go on with the new data" : "");
+                            fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was '%.*s', now '%.*s'", path,
+                                    texts[i].what, texts[i].shown, texts[i].before, texts[i].shown, texts[i].after),
+                            "use another --experiment%s", hint);
     }
     const struct {
         const char *what, *key;

@@ -24,6 +24,9 @@ typedef struct fv_identity {
     char data[65];     /* fingerprint of the data set */
     const char *model; /* architecture's name */
     const char *optimizer;
+    const char *augment; /* steps; "": none */
+    const char *balance;
+    char pipeline[65]; /* SHA-256 of the model's pipeline as text */
     uint64_t seed;
     int64_t batch_size, epochs;
 } fv_identity;

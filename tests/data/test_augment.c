@@ -74,7 +74,11 @@ static void texts(void **state)
     } wrong[] = {
         {"rotat degrees=3", "no operator 'rotat'; did you mean rotate?"},
         {"hflip; rotate angle=3", "step 2: rotate has no 'angle'"},
-        {"rotate degrees=ten", "found 'ten', expected a number from -360 to 360, or two as low..high"},
+        {"rotate degrees=ten",
+         "found 'ten', expected a number from -360 to 360 (v stands for -v..v), or two as low..high"},
+        {"hflip p=0.1 p=0.9", "hflip has 'p' twice"},
+        {"crop pad=1e300", "a whole number from 0 to 4096"},
+        {"hflip p=0.50000000000000000000000000000000000000000000000000000000000000000junk", "found '0.5"},
         {"rotate degrees=5..1", "found '5..1'"},
         {"hflip p=1.5", "hflip p: found '1.5', expected a number from 0 to 1"},
         {"crop pad=2.5", "a whole number"},

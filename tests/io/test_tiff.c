@@ -18,7 +18,7 @@ typedef struct kind {
 static uint32_t value_at(const kind *o, int y, int x, int k)
 {
     const uint32_t v = (uint32_t)(y * 53 + x * 7 + k * 31 + 1) * 40503u;
-    return o->real ? v & 0xFFFF : v >> 7 & ((1u << o->bits) - 1);
+    return o->real ? v & 0xFFFF : v >> 7 & (uint32_t)((UINT64_C(1) << o->bits) - 1);
 }
 
 /* One sample into a zeroed row, in the machine's byte order. */

@@ -229,7 +229,8 @@ static fv_status set_pipeline(job *j)
         if (c->std.count)
             p.std[i] = (float)c->std.value[i % c->std.count];
     }
-    p.ignore_exif = c->ignore_exif;
+    if (option_given("ignore-exif"))
+        p.ignore_exif = c->ignore_exif;
     p.standardize = norm == NORM_PER_IMAGE;
     if (option_given("contrast"))
         p.contrast = (fv_contrast)c->contrast;

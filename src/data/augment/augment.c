@@ -2,6 +2,7 @@
 /* The text of an augmentation pipeline made into steps, and the steps run. */
 #include "data/augment/augment.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ static const fv_augment_param probability = {
 typedef struct reader {
     fv_ctx *ctx;
     int number;
+    uint32_t given; /* parameters of the step so far */
     char word[64];
 } reader;
 
@@ -92,25 +94,24 @@ static fv_status fail_value(const reader *r, const fv_augment_op *op, const fv_a
     } else {
         snprintf(expected, sizeof expected, "%s from %g to %g%s",
                  param->kind == FV_PARAM_WHOLE ? "a whole number" : "a number", param->min, param->max,
-                 param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_SPREAD ? ", or two as low..high" : "");
+                 param->kind == FV_PARAM_RANGE    ? ", or two as low..high"
+                 : param->kind == FV_PARAM_SPREAD ? " (v stands for -v..v), or two as low..high"
+                                                  : "");
     }
     return fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s %s: found '%s', expected %s", r->number, op->name,
                    param->key, r->word, expected);
 }
 
-/* A number at the begin of text; false: none. */
+/* The number up to ".." or the end of text; false: none. */
 static bool read_number(const char *text, const char **end, double *value)
 {
-    /* strtod would take the dot of ".." into "8..", which is right, but not the second one. */
     char digits[64];
     size_t n = 0;
     for (; text[n] && n < 63 && !(text[n] == '.' && text[n + 1] == '.'); n++)
         digits[n] = text[n];
     digits[n] = '\0';
-    char *stop;
-    *value = strtod(digits, &stop);
-    *end = text + (stop - digits);
-    return stop != digits && *value == *value;
+    *end = text + n;
+    return n > 0 && fv_text_to_double(digits, value) && *value == *value;
 }
 
 static bool read_range(const char *text, const fv_augment_param *param, fv_range *range)
@@ -137,9 +138,10 @@ static bool read_range(const char *text, const fv_augment_param *param, fv_range
         range->low = -range->high;
     if (!two && param->kind == FV_PARAM_SPREAD && range->high < 0)
         return false;
-    if (param->kind == FV_PARAM_WHOLE && range->low != (double)(int64_t)range->low)
+    const bool inside = range->low <= range->high && range->low >= param->min && range->high <= param->max;
+    if (param->kind == FV_PARAM_WHOLE && inside && range->low != floor(range->low))
         return false;
-    return *end == '\0' && range->low <= range->high && range->low >= param->min && range->high <= param->max;
+    return *end == '\0' && inside;
 }
 
 static fv_status read_pair(reader *r, step *s, const char *text, size_t size)
@@ -158,9 +160,14 @@ static fv_status read_pair(reader *r, step *s, const char *text, size_t size)
     }
     if (!param)
         return fail_parameter(r, s->op);
-    copy_word(r->word, equals + 1, size - (size_t)(equals + 1 - text));
-    if (!read_range(r->word, param, into))
+    const size_t length = size - (size_t)(equals + 1 - text);
+    copy_word(r->word, equals + 1, length);
+    if (length >= sizeof r->word || !read_range(r->word, param, into))
         return fail_value(r, s->op, param);
+    const uint32_t bit = param == &probability ? 1u << 31 : 1u << (into - s->arg);
+    if (r->given & bit)
+        return fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s has '%s' twice", r->number, s->op->name, param->key);
+    r->given |= bit;
     if (param == &probability)
         s->p = p.low;
     return FV_OK;
@@ -171,6 +178,7 @@ static fv_status read_step(reader *r, const char *text, size_t size, step *s)
     static const char blank[] = " \t\n\r";
     size_t at = 0, n = strcspn(text, blank);
     copy_word(r->word, text, n < size ? n : size);
+    r->given = 0;
     s->op = fv_augment_op_find(r->word);
     if (!s->op)
         return fail_operator(r);

@@ -167,8 +167,11 @@ use_resume_of_a_folder() {
     again() { "$FOVEA" train --data "$digits" --model lenet --epochs 3 --batch-size 60 --lr 0.05 --resume runs/train/a "$@"; }
     fails 2 E2004 "cannot resume: --seed was 0, now 5" -- again --seed 5
     fails 2 E2004 "cannot resume: --batch-size was 60, now 30" -- again --batch-size 30
-    fails 2 E2004 "cannot resume: the model was lenet, now mnist_cnn" -- again --model mnist_cnn
+    fails 2 E2004 "cannot resume: the model was 'lenet', now 'mnist_cnn'" -- again --model mnist_cnn
     fails 2 E2004 "cannot resume: the data was" "--force" -- again --data "$photos" --model lenet --in-chans 1
+    fails 2 E2004 "cannot resume: the augmentation was '', now 'hflip p=0.5'" "--force" -- again --hflip
+    fails 2 E2004 "cannot resume: --balance was 'none', now 'oversample'" -- again --balance oversample
+    fails 2 E2004 "cannot resume: the images' way into the network" "--force" -- again --contrast clahe
     code 0 again
     says "--epochs was 2, now 3" "schedule is rebuilt"
 }
