@@ -249,11 +249,40 @@ static void broken(void **state)
         {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":[1,\"a\"]}\n", NULL, FV_ERR_DATA_FORMAT, "a label must be"},
         {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":[1]}\n{\"path\":\"img/1.jpg\",\"label\":[1,2]}\n", NULL,
          FV_ERR_DATA_FORMAT, "2 numbers, the lines before have 1"},
+        {"m.jsonl", "{\"path\":\"img/0.jpg\",\"target1\":1}\n", NULL, FV_ERR_DATA_FORMAT,
+         "m.jsonl:1:31: target0 is missing: found 1 such keys, up to target1"},
+        {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":[1,2],\"target0\":1}\n", NULL, FV_ERR_DATA_FORMAT,
+         "m.jsonl:1:29: a list of labels beside target0"},
+        {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":\"a\",\"class\":\"b\"}\n", NULL, FV_ERR_DATA_FORMAT,
+         "'class': given a second time"},
+        {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":[1]}\n{\"path\":\"img/1.jpg\",\"label\":2}\n", NULL,
+         FV_ERR_DATA_FORMAT, "m.jsonl:2:29: 0 numbers, the lines before have 1"},
+        {"m.jsonl", "{\"path\":\"img/0.jpg\",\"target0\":1e300}\n", NULL, FV_ERR_DATA_FORMAT, "at most 3e38"},
+        {"m.csv", "path,label\nimg/0.jpg,1\nimg/1.jpg,1e300\n", "regression", FV_ERR_DATA_FORMAT,
+         "m.csv:3:11: '1e300' is not a finite number, at most 3e38"},
         {"m.jsonl", "{\"path\":[1],\"label\":\"a\"}\n", NULL, FV_ERR_DATA_FORMAT, "must be a text or a number"},
         {"m.jsonl", "{\"path\":\"img/0.jpg\",\"label\":\"a\"}\n[1]\n", NULL, FV_ERR_DATA_FORMAT, "expected an object"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         refuse(rows[i].file, rows[i].text, &(fv_dataset_options){.task = rows[i].task}, rows[i].status, rows[i].words);
+}
+
+/* A list of as many numbers as there may be, and keys target0, ... beside it: more than one line's buffer. */
+static void a_list_beside_targets(void **state)
+{
+    (void)state;
+    const size_t size = 1 << 17;
+    char *text = malloc(size);
+    assert_non_null(text);
+    size_t n = (size_t)snprintf(text, size, "{\"path\":\"img/0.jpg\",\"label\":[0");
+    for (int k = 1; k < 4096; k++)
+        n += (size_t)snprintf(text + n, size - n, ",%d", k);
+    n += (size_t)snprintf(text + n, size - n, "]");
+    for (int k = 0; k < 4000; k++)
+        n += (size_t)snprintf(text + n, size - n, ",\"target%d\":1", k);
+    snprintf(text + n, size - n, "}\n");
+    refuse("m.jsonl", text, NULL, FV_ERR_DATA_FORMAT, "m.jsonl:1:29: a list of labels beside target");
+    free(text);
 }
 
 /* All bad lines in one pass, the first 20 of them told. */
@@ -317,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_to_predict, setup, teardown),
         cmocka_unit_test_setup_teardown(broken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_list_beside_targets, setup, teardown),
         cmocka_unit_test_setup_teardown(all_bad_lines_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_typo_in_a_class, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),

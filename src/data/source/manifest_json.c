@@ -12,10 +12,14 @@
 typedef struct line_reader {
     fv_manifest *m;
     fv_manifest_cells cells;
-    fv_str joined; /* a list of texts as a|b|c */
-    double values[FV_MANIFEST_TARGETS_MAX];
-    const char *other;        /* the first key that means nothing */
-    const char *path, *label; /* instead of the object's own */
+    fv_str joined;                                        /* a list of texts as a|b|c */
+    double values[FV_MANIFEST_TARGETS_MAX];               /* of a list */
+    double targets[FV_MANIFEST_TARGETS_MAX];              /* of target0, target1, ... */
+    bool seen[FV_FIELD_TARGET + FV_MANIFEST_TARGETS_MAX]; /* the fields of this line */
+    int64_t n_targets;                                    /* target0, target1, ...: how many */
+    int last_target, target_column;                       /* the highest of them, and the first one's place */
+    const char *other;                                    /* the first key that means nothing */
+    const char *path, *label;                             /* instead of the object's own */
 } line_reader;
 
 static bool is_number(const fv_doc_node *node)
@@ -60,6 +64,40 @@ static fv_status take_label(line_reader *r, const fv_doc_node *node)
     return fv_str_status(&r->joined);
 }
 
+static fv_status take_target(line_reader *r, const fv_doc_node *node, int k)
+{
+    if (!is_number(node))
+        return fv_manifest_bad(r->m, r->cells.line, node->column, "'%s' is not a number", node->key);
+    if (r->n_targets++ == 0)
+        r->target_column = node->column;
+    r->last_target = k > r->last_target ? k : r->last_target;
+    r->targets[k] = node->real;
+    return FV_OK;
+}
+
+/* target0, target1, ... without a gap and without a list beside them are the line's numbers. */
+static fv_status settle_targets(line_reader *r)
+{
+    fv_manifest_cells *cells = &r->cells;
+    if (r->n_targets == 0)
+        return FV_OK;
+    if (cells->n_values > 0 || cells->list)
+        return fv_manifest_bad(r->m, cells->line, cells->column[FV_FIELD_LABEL],
+                               "a list of labels beside target%d: expected one of the two", r->last_target);
+    if (r->last_target >= r->n_targets) {
+        int k = 0;
+        while (r->seen[FV_FIELD_TARGET + k])
+            k++;
+        return fv_manifest_bad(r->m, cells->line, r->target_column,
+                               "target%d is missing: found %lld such keys, up to "
+                               "target%d",
+                               k, (long long)r->n_targets, r->last_target);
+    }
+    cells->values = r->targets;
+    cells->n_values = r->n_targets;
+    return FV_OK;
+}
+
 static fv_status take_key(line_reader *r, const fv_doc_node *node)
 {
     fv_manifest_cells *cells = &r->cells;
@@ -70,15 +108,13 @@ static fv_status take_key(line_reader *r, const fv_doc_node *node)
         r->other = r->other ? r->other : node->key;
         return FV_OK;
     }
+    if (r->seen[field])
+        return fv_manifest_bad(r->m, cells->line, node->column, "'%s': given a second time", node->key);
+    r->seen[field] = true;
     if (field == FV_FIELD_LABEL)
         return take_label(r, node);
-    if (field >= FV_FIELD_TARGET) {
-        if (!is_number(node))
-            return fv_manifest_bad(r->m, cells->line, node->column, "'%s' is not a number", node->key);
-        r->values[field - FV_FIELD_TARGET] = node->real;
-        cells->n_values++;
-        return FV_OK;
-    }
+    if (field >= FV_FIELD_TARGET)
+        return take_target(r, node, field - FV_FIELD_TARGET);
     if (node->kind == FV_DOC_NULL)
         return FV_OK;
     if (node->kind != FV_DOC_STRING && !is_number(node))
@@ -95,6 +131,7 @@ static fv_status take_object(line_reader *r, const fv_doc_node *root)
         return fv_manifest_bad(r->m, r->cells.line, 1, "expected an object: {\"path\": ..., \"label\": ...}");
     for (int64_t i = 0; i < root->count; i++)
         FV_TRY(take_key(r, &root->child[i]));
+    FV_TRY(settle_targets(r));
     if (r->path)
         r->cells.text[FV_FIELD_PATH] = r->path;
     if (r->label)
@@ -121,6 +158,8 @@ static fv_status parse_line(line_reader *r, const char *text, size_t size, int64
 {
     fv_doc *doc = NULL;
     r->cells = (fv_manifest_cells){.line = line, .values = r->values};
+    memset(r->seen, 0, sizeof r->seen);
+    r->n_targets = r->last_target = 0;
     fv_status status = fv_doc_parse_json(r->m->ctx, "line", text, size, &doc);
     if (status == FV_ERR_SYNTAX)
         return tell_syntax(r->m, line);

@@ -13,6 +13,7 @@
 #include "data/source/manifest.h"
 
 enum { BAD_SHOWN = 20 };
+static const double VALUE_MAX = 3e38; /* a float's */
 
 int fv_manifest_field_of(const char *name)
 {
@@ -130,11 +131,12 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
         row->group = fv_text_key(text[FV_FIELD_GROUP]);
     }
     for (int64_t k = 0; k < cells->n_values; k++) {
-        if (!isfinite(cells->values[k]) || fabs(cells->values[k]) > 3e38)
+        if (!(fabs(cells->values[k]) <= VALUE_MAX))
             *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_LABEL] ? column[FV_FIELD_LABEL] : 1,
-                                      "target %lld is %g, expected a finite number", (long long)k, cells->values[k]);
+                                      "target %lld is %g, expected a finite number, at most 3e38", (long long)k,
+                                      cells->values[k]);
     }
-    if (cells->n_values && m->n_rows && cells->n_values != m->n_targets)
+    if (m->n_rows && cells->n_values != m->n_targets)
         *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_LABEL] ? column[FV_FIELD_LABEL] : 1,
                                   "%lld numbers, the lines before have %lld", (long long)cells->n_values,
                                   (long long)m->n_targets);
@@ -200,13 +202,13 @@ static fv_status values_from_labels(fv_manifest *m)
             const size_t n = strcspn(at, "|");
             snprintf(word, sizeof word, "%.*s", (int)(n < 63 ? n : 63), at);
             good = cells.n_values < 64 && fv_text_to_double(word, &values[cells.n_values]) &&
-                   isfinite(values[cells.n_values++]);
+                   fabs(values[cells.n_values++]) <= VALUE_MAX;
             more = at[n] == '|';
             at += n + more;
         }
         if (!good)
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column ? row->label_column : 1,
-                                   "'%.40s' is not a finite number", row->label ? row->label : ""));
+                                   "'%.40s' is not a finite number, at most 3e38", row->label ? row->label : ""));
         else if (m->n_targets && cells.n_values != m->n_targets)
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column, "%lld numbers, the lines before have %lld",
                                    (long long)cells.n_values, (long long)m->n_targets));
