@@ -125,12 +125,17 @@ static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t
 static fv_status check_targets(const fv_dataset *d)
 {
     const fv_source *source = d->source;
-    for (int64_t k = 0; source->kind == FV_LABEL_VALUES && k < d->classes.count; k++) {
-        if (fv_names_find(&source->classes, d->classes.name[k]) < 0)
-            return fv_fail(d->ctx, FV_ERR_DATA_CLASSES, "%s: no target '%s' here, one of %lld wanted", d->path,
-                           d->classes.name[k], (long long)d->classes.count);
+    if (source->kind != FV_LABEL_VALUES)
+        return FV_OK;
+    int64_t *map = fv_malloc(d->ctx, (size_t)(d->classes.count + 1) * sizeof *map);
+    fv_status status = map ? fv_names_map(d->ctx, &d->classes, &source->classes, map) : FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; status == FV_OK && k < d->classes.count; k++) {
+        if (map[k] < 0)
+            status = fv_fail(d->ctx, FV_ERR_DATA_CLASSES, "%s: no target '%s' here, one of %lld wanted", d->path,
+                             d->classes.name[k], (long long)d->classes.count);
     }
-    return FV_OK;
+    fv_free(d->ctx, map);
+    return status;
 }
 
 static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, const origin *from)

@@ -151,14 +151,12 @@ fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed
     return status;
 }
 
-/* How many names of `of` are not in `in`, and the first of them. */
-static int64_t count_missing(const fv_names *of, const fv_names *in, const char **first)
+/* How many names of `of` have no place in the map, and the first of them. */
+static int64_t count_missing(const fv_names *of, const int64_t *map, const char **first)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < of->count; i++) {
-        if (fv_names_find(in, of->name[i]) >= 0)
-            continue;
-        if (n++ == 0)
+        if (map[i] < 0 && n++ == 0)
             *first = of->name[i];
     }
     return n;
@@ -168,9 +166,16 @@ fv_status fv_classes_map(fv_ctx *ctx, const char *what, const fv_names *have, co
                          int64_t *map)
 {
     const char *extra = NULL, *missing = NULL;
-    const int64_t n_extra = count_missing(have, want, &extra), n_missing = count_missing(want, have, &missing);
-    for (int64_t i = 0; i < have->count; i++)
-        map[i] = fv_names_find(want, have->name[i]);
+    int64_t *back = fv_malloc(ctx, (size_t)(want->count + 1) * sizeof *back), n_missing = 0;
+    fv_status mapped = back ? fv_names_map(ctx, want, have, back) : FV_ERR_NO_MEMORY;
+    if (mapped == FV_OK) {
+        n_missing = count_missing(want, back, &missing);
+        mapped = fv_names_map(ctx, have, want, map);
+    }
+    fv_free(ctx, back);
+    if (mapped != FV_OK)
+        return mapped;
+    const int64_t n_extra = count_missing(have, map, &extra);
     if (n_extra > 0 && !allow_extra) {
         char *found = fv_names_text(ctx, have), *expected = fv_names_text(ctx, want);
         fv_status status = FV_ERR_NO_MEMORY;

@@ -5,6 +5,7 @@
 #include <fovea/data.h>
 
 #include <math.h>
+#include <time.h>
 
 #include "data/dataset.h"
 
@@ -205,12 +206,42 @@ static void expect(const char *task, fv_status status, const char *words)
         fail_msg("%s: %s", fv_status_name(got), fv_ctx_error(ctx));
 }
 
+/* As many classes as there may be cost about as much as their names. */
+static void many_classes(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    write_images("images.npy", "|u1", false);
+    write_images("val_images.npy", "|u1", false);
+    write_npy("labels.npy", "<i8", false, "5,", (int64_t[]){0, 1048575, 1, 0, 99}, 40, 0);
+    write_npy("val_labels.npy", "<i8", false, "5,", (int64_t[]){7, 1, 2, 1048575, 0}, 40, 0);
+    const clock_t from = clock();
+    if (fv_dataset_open(ctx, dir, &(fv_dataset_options){.split = "val"}, &d) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_dataset_classes(d), 1 << 20);
+    assert_int_equal(fv_dataset_label(d, 3), 1048575);
+    fv_dataset_destroy(&d);
+    const char *const names[] = {"99", "0", "1048575", "1"}; /* a list in another order, not all of them */
+    const fv_dataset_options options = {.classes = names, .n_classes = 4, .allow_extra = true};
+    if (fv_dataset_open(ctx, dir, &options, &d) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    const int32_t want[] = {1, 2, 3, 1, 0};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fv_dataset_label(d, i), want[i]);
+    fv_dataset_destroy(&d);
+    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 30.0);
+    write_npy("labels.npy", "<i8", false, "5,", (int64_t[]){0, 1048576, 1, 0, 99}, 40, 0);
+    expect(NULL, FV_ERR_DATA_FORMAT, "element 1 is 1.04858e+06, expected a class, 0 to 1,048,575");
+}
+
 static void broken(void **state)
 {
     (void)state;
     static uint8_t zeros[4096];
     write_images("images.npy", "|u1", false);
-    expect(NULL, FV_ERR_NOT_FOUND, "labels.npy");
+    expect(NULL, FV_ERR_DATA, "no labels.npy beside it");
+    fv_test_write(fv_test_path(dir, "labels.npy"), "\x93NUMPY\x01\x00\x76\x00{", 11);
+    expect(NULL, FV_ERR_DATA_TRUNCATED, "at byte 11 of 11");
     write_labels("labels.npy", N - 1);
     expect(NULL, FV_ERR_DATA_FORMAT, "4 labels, but there are 5 images");
     write_npy("labels.npy", "<i8", false, "5,", (int64_t[]){0, 1, -2, 0, 0}, 40, 0);
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(twelve_bands, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_in_names_and_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_each_kind, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(broken, setup, teardown),
         cmocka_unit_test_setup_teardown(not_finite, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),

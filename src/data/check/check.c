@@ -128,8 +128,10 @@ static fv_status count_usable(fv_check_report *r)
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         fv_check_split *s = &r->splits[k];
         s->per_class = fv_calloc(r->ctx, (size_t)s->classes.count + 1, sizeof *s->per_class);
-        if (!s->per_class)
+        s->own = fv_malloc(r->ctx, (size_t)(r->classes.count + 1) * sizeof *s->own);
+        if (!s->per_class || !s->own)
             return FV_ERR_NO_MEMORY;
+        FV_TRY(fv_names_map(r->ctx, &r->classes, &s->classes, s->own));
         for (int64_t i = s->first; i < s->first + s->count; i++) {
             const fv_check_sample *sample = &r->samples[i];
             if (sample->error)
@@ -220,6 +222,7 @@ void fv_check_report_destroy(fv_check_report **report)
         fv_source_destroy(&r->splits[k].source);
         fv_folder_scan_free(r->ctx, &r->splits[k].scan);
         fv_free(r->ctx, r->splits[k].per_class);
+        fv_free(r->ctx, r->splits[k].own);
     }
     for (int64_t i = 0; i < r->n_samples; i++)
         fv_free(r->ctx, r->samples[i].thumb);
@@ -305,6 +308,6 @@ int64_t fv_check_report_class_count(const fv_check_report *report, int64_t i, co
     if (which < 0 || i < 0 || i >= report->classes.count || !report->splits[which].present)
         return -1;
     const fv_check_split *s = &report->splits[which];
-    const int64_t own = fv_names_find(&s->classes, report->classes.name[i]);
+    const int64_t own = s->own[i];
     return own < 0 ? 0 : s->per_class[own];
 }

@@ -64,6 +64,7 @@ typedef struct fv_check_split {
     int64_t first, count; /* samples */
     int64_t usable;
     int64_t *per_class; /* usable ones */
+    int64_t *own;       /* where each of the report's classes is among the split's, -1: nowhere */
     fv_source *source;  /* NULL: the samples are files below the root */
     fv_folder_scan scan;
 } fv_check_split;

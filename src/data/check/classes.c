@@ -8,21 +8,26 @@ static fv_status tell_split(fv_check_report *r, const fv_check_split *s, const f
     const fv_names *have = &s->classes;
     const bool model = fault == FV_FAULT_MODEL_CLASSES;
     char *found = fv_names_text(r->ctx, have), *expected = fv_names_text(r->ctx, want);
-    fv_status status = found && expected ? FV_OK : FV_ERR_NO_MEMORY;
+    const int64_t most = have->count > want->count ? have->count : want->count;
+    int64_t *map = fv_malloc(r->ctx, (size_t)(most + 1) * sizeof *map);
+    fv_status status = found && expected && map ? fv_names_map(r->ctx, have, want, map) : FV_ERR_NO_MEMORY;
     for (int64_t i = 0; status == FV_OK && i < have->count; i++) {
-        if (fv_names_find(want, have->name[i]) < 0)
+        if (map[i] < 0)
             status =
                 fv_check_add(r, fault, r->options.data.allow_extra ? FV_VERDICT_WARN : FV_VERDICT_REJECT, s->where, -1,
                              -1, "class '%s' is not in %s: found %s; expected %s%s", have->name[i], whose, found,
                              expected, model ? "; --reset-head would train a new output layer for them" : "");
     }
+    if (status == FV_OK)
+        status = fv_names_map(r->ctx, want, have, map);
     for (int64_t i = 0; status == FV_OK && i < want->count; i++) {
-        if (fv_names_find(have, want->name[i]) < 0)
+        if (map[i] < 0)
             status = fv_check_add(r, fault, FV_VERDICT_WARN, s->where, -1, -1, "class '%s' of %s is missing",
                                   want->name[i], whose);
     }
     fv_free(r->ctx, found);
     fv_free(r->ctx, expected);
+    fv_free(r->ctx, map);
     return status;
 }
 

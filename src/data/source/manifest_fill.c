@@ -250,6 +250,11 @@ static fv_status number_classes(fv_source *base, const fv_manifest *m, const fv_
         const int64_t label = strtol(m->rows[i].label, NULL, 10);
         classes = label >= classes ? label + 1 : classes;
     }
+    if (classes > FV_CLASSES_MAX)
+        return fv_fail_hint(base->ctx,
+                            fv_fail(base->ctx, FV_ERR_DATA_CLASSES, "%s: a label is %lld, expected a class below %d",
+                                    m->path, (long long)classes - 1, FV_CLASSES_MAX),
+                            "number the classes 0, 1, 2, ..., or give their names as labels");
     if (listed->count > 0 && listed->count < classes)
         return fv_fail(base->ctx, FV_ERR_DATA_CLASSES, "%s: classes.txt has %lld names, but the labels go up to %lld",
                        m->path, (long long)listed->count, (long long)classes - 1);

@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "data/source/source.h"
 
-enum { CLASSES_MAX = 1 << 20 };
-
 typedef struct npy_file {
     fv_mapping map;
     fv_npy npy;
@@ -43,6 +41,8 @@ static fv_status open_file(fv_ctx *ctx, const char *path, npy_file *f)
     fv_image_job job = {.ctx = ctx, .error = &error};
     *f = (npy_file){0};
     FV_TRY(fv_file_map(ctx, path, &f->map));
+    job.data = f->map.data;
+    job.size = (size_t)f->map.size;
     fv_status status = FV_ERR_DATA_FORMAT;
     if (!fv_npy_sniff(f->map.data, (size_t)f->map.size))
         fv_fail(ctx, status, "%s: the content looks like %s, expected an NPY array", path,
@@ -349,7 +349,7 @@ static fv_status check_labels(fv_ctx *ctx, const char *path, const npy_file *f, 
                                               : "sets of classes: expected 0 or 1 for every image and class");
     for (int64_t e = 0; e < npy->elements; e++) {
         const double v = value_at(f, e);
-        const char *want = kind == FV_LABEL_CLASS   ? v < 0 || v >= CLASSES_MAX ? "a class, 0 to 1,048,575" : NULL
+        const char *want = kind == FV_LABEL_CLASS   ? v < 0 || v >= FV_CLASSES_MAX ? "a class, 0 to 1,048,575" : NULL
                            : kind == FV_LABEL_MULTI ? v != 0.0 && v != 1.0 ? "0 or 1" : NULL
                            : isfinite(v)            ? NULL
                                                     : "a finite number";
@@ -374,7 +374,7 @@ static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, in
     if (status == FV_OK && f.map.data && f.npy.n_dims == 1) {
         for (int64_t e = 0; e < f.npy.elements; e++) {
             const double v = value_at(&f, e);
-            *classes = v >= (double)*classes && v < CLASSES_MAX ? (int64_t)v + 1 : *classes;
+            *classes = v >= (double)*classes && v < FV_CLASSES_MAX ? (int64_t)v + 1 : *classes;
         }
     } else if (status == FV_OK && f.map.data && f.npy.n_dims == 2) {
         *classes = f.npy.dims[1];
@@ -450,7 +450,13 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
     char *labels = labels_of(base->ctx, images);
     if (!labels)
         return FV_ERR_NO_MEMORY;
-    fv_status status = open_file(base->ctx, labels, &f);
+    fv_status status = FV_OK;
+    if (!fv_path_exists(labels))
+        status =
+            fv_fail_hint(base->ctx, fv_fail(base->ctx, FV_ERR_DATA, "%s: no labels.npy beside it (%s)", images, labels),
+                         "expected an array of one label per image, or of one row per image");
+    if (status == FV_OK)
+        status = open_file(base->ctx, labels, &f);
     if (status == FV_OK)
         status = fv_task_parse(base->ctx, task, &base->kind);
     if (status == FV_OK && base->kind == FV_LABEL_COUNT)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -250,6 +251,68 @@ fv_status fv_names_copy(fv_arena *arena, const fv_names *from, fv_names *names)
     return list ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+/* A name and its place in a list. */
+typedef struct named {
+    const char *name;
+    int64_t at;
+} named;
+
+static int by_name_and_place(const void *a, const void *b)
+{
+    const named *x = a, *y = b;
+    const int order = strcmp(x->name, y->name);
+    return order ? order : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The names in byte-wise order, the caller's. */
+static named *sort_names(fv_ctx *ctx, const fv_names *names)
+{
+    named *sorted = fv_malloc(ctx, (size_t)(names->count + 1) * sizeof *sorted);
+    for (int64_t i = 0; sorted && i < names->count; i++)
+        sorted[i] = (named){names->name[i], i};
+    if (sorted)
+        qsort(sorted, (size_t)names->count, sizeof *sorted, by_name_and_place);
+    return sorted;
+}
+
+/* The first name that is there before, or -1. */
+static fv_status find_twice(fv_ctx *ctx, const fv_names *names, int64_t *twice)
+{
+    named *sorted = sort_names(ctx, names);
+    *twice = -1;
+    for (int64_t i = 1; sorted && i < names->count; i++) {
+        if (strcmp(sorted[i - 1].name, sorted[i].name) == 0 && (*twice < 0 || sorted[i].at < *twice))
+            *twice = sorted[i].at;
+    }
+    fv_free(ctx, sorted);
+    return sorted ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* The lines of `data` that are not empty, each with its number; the lines' ends are overwritten. */
+static fv_status take_lines(fv_arena *arena, char *data, int64_t size, const char **list, int64_t *lines,
+                            int64_t *count)
+{
+    char *at = data, *const stop = data + size;
+    if (size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+        at += 3;
+    for (int64_t line = 1; at < stop; line++) {
+        char *end = memchr(at, '\n', (size_t)(stop - at));
+        char *next = end ? end + 1 : stop;
+        end = end ? end : next;
+        while (end > at && end[-1] == '\r')
+            end--;
+        *end = '\0';
+        if (*at != '\0') { /* blank lines end many such files */
+            lines[*count] = line;
+            if (!(list[*count] = fv_arena_strdup(arena, at)))
+                return FV_ERR_NO_MEMORY;
+            ++*count;
+        }
+        at = next;
+    }
+    return FV_OK;
+}
+
 fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names *names)
 {
     uint8_t *data = NULL;
@@ -259,45 +322,51 @@ fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names
     for (int64_t i = 0; i < size; i++)
         lines += data[i] == '\n';
     const char **list = names_new(arena, lines);
-    fv_status status = list ? FV_OK : FV_ERR_NO_MEMORY;
-    int64_t count = 0, line = 0;
-    char *at = (char *)data;
-    if (size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
-        at += 3;
-    while (status == FV_OK && at < (char *)data + size) {
-        char *end = memchr(at, '\n', (size_t)((char *)data + size - at));
-        char *next = end ? end + 1 : (char *)data + size;
-        end = end ? end : next;
-        line++;
-        while (end > at && end[-1] == '\r')
-            end--;
-        *end = '\0';
-        const fv_names so_far = {list, count};
-        if (*at == '\0') {
-            at = next; /* blank lines end many such files */
-            continue;
-        }
-        if (fv_names_find(&so_far, at) >= 0)
-            status =
-                fv_fail(ctx, FV_ERR_DATA_CLASSES, "%s:%lld: class '%s' is listed twice", path, (long long)line, at);
-        else if (!(list[count++] = fv_arena_strdup(arena, at)))
-            status = FV_ERR_NO_MEMORY;
-        at = next;
-    }
-    fv_free(ctx, data);
+    int64_t *line = fv_malloc(ctx, (size_t)lines * sizeof *line), count = 0, twice = -1;
+    fv_status status = list && line ? take_lines(arena, (char *)data, size, list, line, &count) : FV_ERR_NO_MEMORY;
     *names = (fv_names){list, count};
+    if (status == FV_OK)
+        status = find_twice(ctx, names, &twice);
+    if (status == FV_OK && twice >= 0)
+        status = fv_fail(ctx, FV_ERR_DATA_CLASSES, "%s:%lld: class '%s' is listed twice", path, (long long)line[twice],
+                         list[twice]);
     if (status == FV_OK && count == 0)
         status = fv_fail(ctx, FV_ERR_DATA_CLASSES, "%s: no class name in it", path);
+    fv_free(ctx, data);
+    fv_free(ctx, line);
     return status;
 }
 
-int64_t fv_names_find(const fv_names *names, const char *name)
+/* Where the name is first, or -1. */
+static int64_t find_sorted(const named *sorted, int64_t count, const char *name)
 {
-    for (int64_t i = 0; i < names->count; i++) {
-        if (strcmp(names->name[i], name) == 0)
-            return i;
+    int64_t low = 0, high = count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (strcmp(sorted[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return -1;
+    return low < count && strcmp(sorted[low].name, name) == 0 ? sorted[low].at : -1;
+}
+
+fv_status fv_names_map(fv_ctx *ctx, const fv_names *from, const fv_names *to, int64_t *map)
+{
+    int64_t same = 0;
+    while (same < from->count && same < to->count && strcmp(from->name[same], to->name[same]) == 0) {
+        map[same] = same;
+        same++;
+    }
+    if (same == from->count) /* mostly the lists are equal */
+        return FV_OK;
+    named *sorted = sort_names(ctx, to);
+    if (!sorted)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < from->count; i++)
+        map[i] = find_sorted(sorted, to->count, from->name[i]);
+    fv_free(ctx, sorted);
+    return FV_OK;
 }
 
 char *fv_names_text(fv_ctx *ctx, const fv_names *names)

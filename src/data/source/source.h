@@ -75,6 +75,9 @@ typedef struct fv_source_type {
                       fv_source **source);
 } fv_source_type;
 
+/* Labels that are indices are below it: a number far off would become as many classes. */
+enum { FV_CLASSES_MAX = 1 << 20 };
+
 #define FV_SOURCE(name) extern const fv_source_type fv_source_##name;
 #include "data/source/sources.def"
 #undef FV_SOURCE
@@ -96,7 +99,8 @@ fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind);
 fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);
 fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names *names);
 fv_status fv_names_copy(fv_arena *arena, const fv_names *from, fv_names *names);
-int64_t fv_names_find(const fv_names *names, const char *name); /* -1 when absent */
+/* map[i]: where the name from->name[i] is in `to` (the first place), -1 when it is absent. NO_MEMORY. */
+fv_status fv_names_map(fv_ctx *ctx, const fv_names *from, const fv_names *to, int64_t *map);
 /* "daisy, roses, tulips (3)" for messages, cut off after some; the caller's (fv_free), NULL on failure. */
 char *fv_names_text(fv_ctx *ctx, const fv_names *names);
 
