@@ -177,8 +177,8 @@ static fv_status make_slots(fv_loader *l)
             return FV_ERR_NO_MEMORY;
     }
     const int64_t bytes = l->n_slots * slot_bytes(l->dataset, l->sample_size, &l->options, l->n_targets);
-    fv_log(l->ctx, FV_LOG_INFO, "data", "loader: %d threads, %lld batches ahead, at most %.1f MB", l->threads,
-           (long long)l->n_slots - 1, (double)bytes / 1048576);
+    fv_log(l->ctx, FV_LOG_INFO, "data", "loader of %lld samples: %d decoding, %lld batches ahead, at most %.1f MB",
+           (long long)l->dataset->count, l->threads, (long long)l->n_slots - 1, (double)bytes / 1048576);
     return FV_OK;
 }
 
@@ -321,6 +321,12 @@ void fv_loader_destroy(fv_loader **loader)
         return;
     fv_loader *l = *loader;
     pthread_mutex_lock(&l->mutex);
+    for (int i = 0; i < l->started; i++) {
+        if (l->workers[i].given_up) {
+            fv_log(l->ctx, FV_LOG_WARN, "data", "%s: waiting for a file that does not answer", l->dataset->path);
+            break;
+        }
+    }
     l->quit = true;
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->mutex);
