@@ -2,7 +2,7 @@
 /*
  * fvbench data: how fast samples come.
  *   fvbench data PATH [--seconds 3] [--batch-size 128] [--augment "crop pad=4; hflip"] [--img-size N]
- *     read_gb_per_s    every record's bytes, looked at in random order, the file mapped and its checksums verified
+ *     read_gb_per_s    every record's bytes, fetched into memory and looked at in random order, checksums verified
  *                      anew in every round; one thread
  *     img_per_s        through the loader, decoded and augmented in the calling thread, random order
  * Both by processor time of this thread, so that other programs on the machine count little.
@@ -46,6 +46,10 @@ static fv_status read_once(fv_ctx *ctx, const char *path, uint64_t round, double
 {
     fv_dataset *d = NULL;
     FV_TRY(fv_dataset_open(ctx, path, NULL, &d));
+    if (!d->source->pixels && !d->source->stored) {
+        fv_dataset_destroy(&d);
+        return fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s: pixels must be decoded; pack it with --raw", path);
+    }
     int64_t bytes = 0;
     int64_t *order = malloc((size_t)d->count * sizeof *order);
     fv_status status = order ? FV_OK : FV_ERR_NO_MEMORY;
@@ -55,15 +59,13 @@ static fv_status read_once(fv_ctx *ctx, const char *path, uint64_t round, double
     for (int64_t i = 0; status == FV_OK && i < d->count; i++) {
         fv_image image = {0};
         fv_image_error error;
-        bool viewed = false;
-        status = fv_dataset_view(d, order[i], &image, &viewed, &error);
-        if (status == FV_OK && !viewed)
-            status = fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s: pixels must be decoded; pack it with --raw", path);
+        status = fv_dataset_fetch(d, order[i], NULL, NULL, &image, NULL, &error);
         if (status != FV_OK)
             break;
         const size_t size = (size_t)(image.h * image.w * image.c) * fv_depth_bytes(image.depth);
         *sum += sum_of(image.data, size);
         bytes += (int64_t)size;
+        fv_image_free(ctx, &image);
     }
     *seconds = cpu_seconds() - begin;
     *gigabytes = (double)bytes * 1e-9;

@@ -131,7 +131,7 @@ FV_API void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65]);
 /**
  * From now on keeps decoded images in memory, each from when it is first decoded, at most `limit` bytes of them; with a
  * pipeline's rule for decoding. *bytes: what all of them will take, estimated from some; 0 when pixels lie in memory or
- * in a mapped file anyway and nothing is kept. All images are then decoded whole: a batch is the same whatever fits.
+ * in a file as they are, and nothing is kept. All images are then decoded whole: a batch is the same whatever fits.
  * Before any loader is made. OVER_BUDGET when the limit is too small for anything.
  */
 FV_API fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int64_t limit, int64_t *bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading whole files, plain and gzip; mapping. */
+/* Reading whole files, plain and gzip; mapping; reading at places. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -174,28 +174,42 @@ fv_status fv_file_read(fv_ctx *ctx, const char *path, int64_t max, bool gunzip, 
     return FV_OK;
 }
 
+/* Opens a regular file and asks for its size. */
+static fv_status open_regular(fv_ctx *ctx, const char *path, int *fd, int64_t *size)
+{
+    struct stat st;
+    fv_status status = FV_OK;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return fv_fail_errno(ctx, errno, "open", path);
+    if (fstat(*fd, &st))
+        status = fv_fail_errno(ctx, errno, "read", path);
+    else if (!S_ISREG(st.st_mode))
+        status = fv_fail(ctx, FV_ERR_IO, "%s: is %s, expected a regular file", path,
+                         S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
+    if (status != FV_OK)
+        close(*fd);
+    else
+        *size = st.st_size;
+    return status;
+}
+
 fv_status fv_file_map(fv_ctx *ctx, const char *path, fv_mapping *mapping)
 {
     static const uint8_t nothing[1] = {0};
+    int fd = -1;
+    int64_t size = 0;
     *mapping = (fv_mapping){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fv_fail_errno(ctx, errno, "open", path);
+    FV_TRY(open_regular(ctx, path, &fd, &size));
     fv_status status = FV_OK;
-    struct stat st;
-    if (fstat(fd, &st)) {
-        status = fv_fail_errno(ctx, errno, "read", path);
-    } else if (!S_ISREG(st.st_mode)) {
-        status = fv_fail(ctx, FV_ERR_IO, "%s: is %s, expected a regular file", path,
-                         S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
-    } else if (st.st_size == 0) {
+    if (size == 0) {
         mapping->data = nothing; /* an empty range cannot be mapped */
     } else {
-        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
             status = fv_fail_errno(ctx, errno, "map", path);
         else
-            *mapping = (fv_mapping){data, st.st_size};
+            *mapping = (fv_mapping){data, size};
     }
     close(fd);
     return status;
@@ -206,4 +220,46 @@ void fv_file_unmap(fv_mapping *mapping)
     if (mapping->size)
         munmap((void *)(uintptr_t)mapping->data, (size_t)mapping->size);
     *mapping = (fv_mapping){0};
+}
+
+fv_status fv_reader_open(fv_ctx *ctx, const char *path, fv_reader *reader)
+{
+    *reader = (fv_reader){0};
+    FV_TRY(open_regular(ctx, path, &reader->fd, &reader->size));
+    reader->open = true;
+    return FV_OK;
+}
+
+int fv_reader_get(const fv_reader *reader, int64_t at, void *dst, size_t size, size_t *got)
+{
+    for (*got = 0; *got < size;) {
+        const ssize_t n = pread(reader->fd, (uint8_t *)dst + *got, size - *got, (off_t)(at + (int64_t)*got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        if (n == 0)
+            return 0;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+fv_status fv_reader_get_all(fv_ctx *ctx, const char *path, const fv_reader *reader, int64_t at, void *dst, size_t size)
+{
+    size_t got = 0;
+    const int error = fv_reader_get(reader, at, dst, size, &got);
+    if (error)
+        return fv_fail_errno(ctx, error, "read", path);
+    if (got < size)
+        return fv_fail(ctx, FV_ERR_DATA_TRUNCATED, "%s: truncated at byte %lld: it had %lld bytes when it was opened",
+                       path, (long long)at + (long long)got, (long long)reader->size);
+    return FV_OK;
+}
+
+void fv_reader_close(fv_reader *reader)
+{
+    if (reader->open)
+        close(reader->fd);
+    *reader = (fv_reader){0};
 }

@@ -18,6 +18,20 @@ typedef struct fv_mapping {
 fv_status fv_file_map(fv_ctx *ctx, const char *path, fv_mapping *mapping);
 void fv_file_unmap(fv_mapping *mapping);
 
+/* A regular file that stays open and is read at places by any thread. Bytes that were cut off since are told, where a
+ * mapping would end the process. */
+typedef struct fv_reader {
+    bool open;
+    int fd;
+    int64_t size; /* when it was opened */
+} fv_reader;
+fv_status fv_reader_open(fv_ctx *ctx, const char *path, fv_reader *reader);
+/* Reads `size` bytes from `at` on; *got < size when the file ends before. 0 or an errno: nothing is recorded. */
+int fv_reader_get(const fv_reader *reader, int64_t at, void *dst, size_t size, size_t *got);
+/* The same for what must be there: DATA_TRUNCATED, IO. */
+fv_status fv_reader_get_all(fv_ctx *ctx, const char *path, const fv_reader *reader, int64_t at, void *dst, size_t size);
+void fv_reader_close(fv_reader *reader);
+
 /*
  * Atomic writing: bytes go to a temporary file in the same folder; `commit` does fsync, rename, fsync of the folder, so
  * that a reader sees the old file or the whole new one. `abort` (or a failed write) removes the temporary file. Full

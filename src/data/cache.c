@@ -143,7 +143,7 @@ fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int
     decode.ignore_exif |= pipeline->ignore_exif;
     decode.keep_depth = true; /* as the loader decodes */
     *bytes = 0;
-    if (d->source->pixels || d->source->ops->view)
+    if (d->source->pixels || d->source->stored)
         return FV_OK;
     FV_TRY(estimate(d, &decode, bytes));
     fv_cache_destroy(&d->cache);

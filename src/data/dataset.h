@@ -66,10 +66,6 @@ fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed
  * Any thread. */
 fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error);
-/* The same without a copy, for data whose pixels lie in memory as they are: *viewed tells whether they do, and only
- * then *image is set; its pixels are the data set's and must not be written to or freed. A record whose checksum is
- * wrong fails like a file that cannot be decoded. Any thread. */
-fv_status fv_dataset_view(fv_dataset *dataset, int64_t i, fv_image *image, bool *viewed, fv_image_error *error);
 /* The target of sample i: its numbers, or 1 at its class; zeros up to n elements. */
 void fv_dataset_target(const fv_dataset *dataset, int64_t i, float *target, int64_t n);
 /* Whether an error is one file's, which can be left out, rather than a reason to stop. */

@@ -47,31 +47,17 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
                notes->warning);
 }
 
-fv_status fv_dataset_view(fv_dataset *d, int64_t i, fv_image *image, bool *viewed, fv_image_error *error)
+/* A sample of those that are all in memory. */
+static fv_status copy_pixels(const fv_dataset *d, int64_t i, fv_image *image, fv_image_error *error)
 {
-    fv_source *source = d->source;
-    *viewed = source->pixels || source->ops->view;
-    if (source->ops->view)
-        return source->ops->view(source, d->index[i], image, error);
-    if (source->pixels)
-        *image = (fv_image){.data = (uint8_t *)source->pixels +
-                                    d->index[i] * source->h * source->w * source->c, /* not written to */
-                            .h = source->h,
-                            .w = source->w,
-                            .c = source->c};
-    return FV_OK;
-}
-
-static fv_status copy_image(fv_ctx *ctx, const fv_image *from, fv_image *image, fv_image_error *error)
-{
-    const size_t size = (size_t)(from->h * from->w * from->c) * fv_depth_bytes(from->depth);
-    *image = *from;
-    image->data = fv_malloc(ctx, size);
+    const fv_source *source = d->source;
+    const size_t size = (size_t)(source->h * source->w * source->c);
+    *image = (fv_image){.data = fv_malloc(d->ctx, size), .h = source->h, .w = source->w, .c = source->c};
     if (!image->data) {
         *image = (fv_image){0};
         return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
     }
-    memcpy(image->data, from->data, size);
+    memcpy(image->data, source->pixels + (size_t)d->index[i] * size, size);
     return FV_OK;
 }
 
@@ -79,15 +65,12 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_source *source = d->source;
-    fv_image there = {0};
-    bool viewed = false;
     fv_decode_notes own = {.bad_byte = -1};
     notes = notes ? notes : &own;
     *image = (fv_image){0};
-    FV_TRY(fv_dataset_view(d, i, &there, &viewed, error));
-    if (viewed) {
+    if (source->pixels) {
         *notes = own;
-        FV_TRY(copy_image(d->ctx, &there, image, error));
+        FV_TRY(copy_pixels(d, i, image, error));
         fv_image_answer_whole(request, image);
         return FV_OK;
     }

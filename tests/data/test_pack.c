@@ -153,16 +153,15 @@ static void sizes(void **state)
 {
     (void)state;
     int64_t h, w, c;
-    bool viewed;
-    fv_image view;
-    fv_image_error error;
+    fv_image image;
     pack("m.csv", &(fv_pack_options){.raw = true, .h = 10, .w = 12}, "stretched.fvpack");
     pack("m.csv", &(fv_pack_options){.raw = true, .h = 6, .w = 14, .crop = true}, "cropped.fvpack");
     same_data("m.csv", "stretched.fvpack", true, true);
     fv_dataset *d = open_split("cropped.fvpack", "train");
     for (int64_t i = 0; i < fv_dataset_count(d); i++) {
-        assert_int_equal(fv_dataset_view(d, i, &view, &viewed, &error), FV_OK);
-        assert_true(viewed && view.h == 6 && view.w == 14);
+        assert_int_equal(fv_dataset_image(d, i, &image, NULL), FV_OK);
+        assert_true(image.h == 6 && image.w == 14);
+        fv_image_free(ctx, &image);
     }
     fv_dataset_destroy(&d);
     /* All of one size and kind: told for the whole set. */
@@ -178,6 +177,27 @@ static void sizes(void **state)
     assert_int_equal(
         fv_packer_create(ctx, fv_test_path(dir, "m.csv"), NULL, &(fv_pack_options){.raw = true, .h = 3}, &p),
         FV_ERR_VALUE);
+}
+
+/* A file that gets shorter while it is in use: what is gone is told, and nothing ends the program. */
+static void cut_while_open(void **state)
+{
+    (void)state;
+    for (int raw = 0; raw < 2; raw++) {
+        fv_image image;
+        pack("m.csv", &(fv_pack_options){.raw = raw}, "cut.fvpack");
+        fv_dataset *d = open_split("cut.fvpack", "train");
+        const int64_t n = fv_dataset_count(d);
+        assert_int_equal(truncate(fv_test_path(dir, "cut.fvpack"), FV_PACK_HEADER + 10), 0);
+        for (int64_t i = 0; i < n; i++) {
+            char name[64];
+            assert_int_equal(fv_dataset_image(d, i, &image, NULL), FV_ERR_DATA_TRUNCATED);
+            assert_non_null(strstr(fv_ctx_error(ctx), "became shorter"));
+            fv_dataset_sample_name(d, i, name, sizeof name);
+            assert_non_null(strstr(fv_ctx_error(ctx), name));
+        }
+        fv_dataset_destroy(&d);
+    }
 }
 
 static void labels_of_each_kind(void **state)
@@ -388,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trips, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(cut_while_open, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_each_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(unreadable, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged, setup, teardown),

@@ -49,7 +49,7 @@ fv_status cache_in_memory(fv_ctx *ctx, const cli *c, const fv_model *model, int6
             continue;
         FV_TRY(fv_dataset_cache(sets[i], fv_model_pipeline(model), left, &bytes));
         if (bytes == 0) {
-            note("cache: the %s images are in memory or mapped already", names[i]);
+            note("cache: the %s images are in memory or stored as pixels already", names[i]);
             continue;
         }
         note("cache: %s images need about %.1f MB, %s %.1f MB", names[i], (double)bytes / 1048576,

@@ -23,7 +23,7 @@ const data_action data_actions[] = {
      " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine report ",
      "  fovea data check photos\n  fovea data check photos --json\n", data_check},
     {"pack", "write a data set as one file or as shards", "PATH --output FILE.fvpack|DIR [options]",
-     "Writes all splits of a data set into one checksummed file that is mapped and read in any order, with classes, "
+     "Writes all splits of a data set into one checksummed file that is read in any order, with classes, "
      "weights, groups and targets: image files as they are, or with --raw their pixels, decoded once and for all. With "
      "--format tar it writes WebDataset shards into the folder DIR instead.\n"
      "The size is printed beforehand. Files that cannot be read are left out and counted, up to --max-bad.\n",

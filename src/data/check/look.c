@@ -22,21 +22,15 @@ fv_status fv_check_image(const fv_check_report *r, int64_t i, const fv_decode_op
         fv_free(r->ctx, path);
         return status;
     }
-    if (source->ops->image && !source->pixels)
+    if (!source->pixels)
         return source->ops->image(source, s->index, decode, NULL, image, notes, error);
-    fv_image there = {.h = source->h, .w = source->w, .c = source->c};
-    if (source->ops->view)
-        FV_TRY(source->ops->view(source, s->index, &there, error));
-    else
-        there.data = (uint8_t *)source->pixels + s->index * source->h * source->w * source->c; /* only read */
-    const size_t size = (size_t)(there.h * there.w * there.c) * fv_depth_bytes(there.depth);
-    *image = there;
-    image->data = fv_malloc(r->ctx, size);
+    const size_t size = (size_t)(source->h * source->w * source->c);
+    *image = (fv_image){.data = fv_malloc(r->ctx, size), .h = source->h, .w = source->w, .c = source->c};
     if (!image->data) {
         *image = (fv_image){0};
         return FV_ERR_NO_MEMORY;
     }
-    memcpy(image->data, there.data, size);
+    memcpy(image->data, source->pixels + (size_t)s->index * size, size);
     return FV_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packed file, .fvpack: a whole data set in one file that is mapped and read in any order. Little-endian.
+ * The packed file, .fvpack: a whole data set in one file that is read in any order. Little-endian.
  *
  *     header      4,096 bytes; magic, version, checksum
  *     records     pixels (rows without gaps), or an image file's bytes; of the train split first, then val, then test

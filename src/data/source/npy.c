@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * NumPy arrays: images.npy of (N, height, width) or (N, height, width, bands) beside labels.npy, as DIR/images.npy,
- * DIR/SPLIT_images.npy or DIR/SPLIT/images.npy, or the path of the images' file itself. Mapped, not read. Labels:
+ * DIR/SPLIT_images.npy or DIR/SPLIT/images.npy, or the path of the images' file itself. Images are read one by one (not
+ * mapped: a file that is cut short while it is in use must not end the program); those of an array whose first index is
+ * fastest lie scattered over all of the file, which is therefore turned in memory when it is opened. Labels:
  * (N) integers are classes, (N) or (N, K) floats are numbers to predict, (N, K) integers or booleans of 0 and 1 are
  * sets of classes.
  */
@@ -16,8 +18,10 @@
 #include "base/text.h"
 #include "data/source/source.h"
 
+enum { HEAD_MAX = 1 << 17 };
+
 typedef struct npy_file {
-    fv_mapping map;
+    fv_reader reader;
     fv_npy npy;
 } npy_file;
 
@@ -25,34 +29,47 @@ typedef struct npy_source {
     fv_source base;
     npy_file images;
     fv_depth depth;
-    int64_t sample; /* elements of one */
+    int64_t sample;  /* elements of one */
+    uint8_t *turned; /* all elements in C order, as they are in the file; NULL: read one by one */
     const char *name;
     _Atomic uint8_t *checked; /* floats: whether a sample is known to be finite */
 } npy_source;
 
 static void close_file(npy_file *f)
 {
-    fv_file_unmap(&f->map);
+    fv_reader_close(&f->reader);
+}
+
+/* The header, from as much of the file as the longest one takes. */
+static fv_status read_header(fv_ctx *ctx, const char *path, npy_file *f)
+{
+    fv_image_error error = {.byte = -1};
+    fv_image_job job = {.ctx = ctx, .error = &error};
+    const size_t size = f->reader.size < HEAD_MAX ? (size_t)f->reader.size : (size_t)HEAD_MAX;
+    uint8_t *head = fv_malloc(ctx, size + 1);
+    if (!head)
+        return FV_ERR_NO_MEMORY;
+    job.data = head;
+    job.size = size;
+    fv_status status = fv_reader_get_all(ctx, path, &f->reader, 0, head, size);
+    if (status == FV_OK && !fv_npy_sniff(head, size))
+        status = fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: the content looks like %s, expected an NPY array", path,
+                         fv_image_looks_like(head, size));
+    else if (status == FV_OK && (status = fv_npy_parse(&job, head, size, &f->npy)) != FV_OK)
+        fv_fail(ctx, status, "%s: %s", path, error.text);
+    fv_free(ctx, head);
+    return status;
 }
 
 static fv_status open_file(fv_ctx *ctx, const char *path, npy_file *f)
 {
-    fv_image_error error = {.byte = -1};
-    fv_image_job job = {.ctx = ctx, .error = &error};
     *f = (npy_file){0};
-    FV_TRY(fv_file_map(ctx, path, &f->map));
-    job.data = f->map.data;
-    job.size = (size_t)f->map.size;
-    fv_status status = FV_ERR_DATA_FORMAT;
-    if (!fv_npy_sniff(f->map.data, (size_t)f->map.size))
-        fv_fail(ctx, status, "%s: the content looks like %s, expected an NPY array", path,
-                fv_image_looks_like(f->map.data, (size_t)f->map.size));
-    else if ((status = fv_npy_parse(&job, f->map.data, (size_t)f->map.size, &f->npy)) != FV_OK)
-        fv_fail(ctx, status, "%s: %s", path, error.text);
-    const int64_t have = f->map.size - (int64_t)f->npy.data;
+    FV_TRY(fv_reader_open(ctx, path, &f->reader));
+    fv_status status = read_header(ctx, path, f);
+    const int64_t have = f->reader.size - (int64_t)f->npy.data;
     if (status == FV_OK && have < f->npy.data_bytes)
         status = fv_fail(ctx, FV_ERR_DATA_TRUNCATED, "%s: truncated at byte %lld: the header promises %lld bytes", path,
-                         (long long)f->map.size, (long long)f->npy.data + (long long)f->npy.data_bytes);
+                         (long long)f->reader.size, (long long)f->npy.data + (long long)f->npy.data_bytes);
     else if (status == FV_OK && have > f->npy.data_bytes)
         status = fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte %lld: %lld bytes more than the header's array", path,
                          (long long)f->npy.data + (long long)f->npy.data_bytes, (long long)(have - f->npy.data_bytes));
@@ -162,6 +179,7 @@ static void npy_destroy(fv_source *base)
 {
     npy_source *s = (npy_source *)base;
     close_file(&s->images);
+    fv_free(base->ctx, s->turned);
     fv_free(base->ctx, (void *)s->checked);
     fv_free(base->ctx, base->labels);
     fv_free(base->ctx, base->targets);
@@ -198,56 +216,72 @@ static fv_status check_finite(npy_source *s, int64_t i, const float *values, fv_
     return FV_OK;
 }
 
-/* Where the pixels lie in the file as a program wants them. */
-static fv_status npy_view(fv_source *base, int64_t i, fv_image *image, fv_image_error *error)
-{
-    npy_source *s = (npy_source *)base;
-    const uint8_t *at = s->images.map.data + s->images.npy.data + i * s->sample * s->images.npy.item_bytes;
-    *image = (fv_image){.data = (uint8_t *)at, /* not written to */
-                        .h = base->h,
-                        .w = base->w,
-                        .c = base->c,
-                        .depth = s->depth};
-    if (s->checked && !atomic_load_explicit(&s->checked[i], memory_order_relaxed))
-        return check_finite(s, i, (const float *)(const void *)at, error);
-    return FV_OK;
-}
-
-/* The bytes of sample i in C order: element e of the array is at i + N e' with the indices reversed. */
-static void gather(const npy_source *s, int64_t i, uint8_t *dst)
+/* Brings an array whose first index is fastest into C order: element e of image i is at i + N e', where e' is e with
+ * its indices reversed. */
+static fv_status turn(npy_source *s, const char *path)
 {
     const fv_source *b = &s->base;
-    const size_t item = (size_t)s->images.npy.item_bytes;
-    const uint8_t *data = s->images.map.data + s->images.npy.data;
-    for (int64_t y = 0; y < b->h; y++)
-        for (int64_t x = 0; x < b->w; x++)
-            for (int64_t k = 0; k < b->c; k++, dst += item)
-                memcpy(dst, data + (size_t)(i + b->count * (y + b->h * (x + b->w * k))) * item, item);
+    const fv_npy *npy = &s->images.npy;
+    const size_t item = (size_t)npy->item_bytes, run = (size_t)b->count * item;
+    uint8_t *column = fv_malloc(b->ctx, run);
+    s->turned = fv_malloc(b->ctx, (size_t)npy->data_bytes);
+    fv_status status = column && s->turned ? FV_OK : FV_ERR_NO_MEMORY;
+    int64_t at = (int64_t)npy->data;
+    for (int64_t t = 0; t < s->sample && status == FV_OK; t++, at += (int64_t)run) {
+        const int64_t y = t % b->h, x = t / b->h % b->w, k = t / b->h / b->w;
+        uint8_t *dst = s->turned + (size_t)((y * b->w + x) * b->c + k) * item;
+        status = fv_reader_get_all(b->ctx, path, &s->images.reader, at, column, run);
+        for (int64_t i = 0; i < b->count && status == FV_OK; i++, dst += (size_t)s->sample * item)
+            memcpy(dst, column + (size_t)i * item, item);
+    }
+    fv_free(b->ctx, column);
+    return status;
 }
 
-/* Byte order, element type or index order must be changed. */
+/* Whether elements become pixels as they are. */
+static bool is_plain(const npy_source *s)
+{
+    const fv_npy *npy = &s->images.npy;
+    return npy->kind != 'b' && (npy->item_bytes == 1 || !npy->big) && npy->item_bytes == (int)fv_depth_bytes(s->depth);
+}
+
+/* Fills image->data, which has room for the pixels. */
+static fv_status fill_image(npy_source *s, int64_t i, fv_image *image, fv_image_error *error)
+{
+    const fv_npy *npy = &s->images.npy;
+    fv_ctx *ctx = s->base.ctx;
+    const size_t raw = (size_t)(s->sample * npy->item_bytes);
+    const int64_t at = (int64_t)npy->data + i * (int64_t)raw;
+    if (s->turned) {
+        fv_npy_convert(npy, s->turned + (size_t)i * raw, s->sample, image->data);
+        return FV_OK;
+    }
+    if (is_plain(s))
+        return fv_sample_get(&s->images.reader, at, image->data, raw, error);
+    uint8_t *bytes = fv_malloc(ctx, raw);
+    if (!bytes)
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    const fv_status status = fv_sample_get(&s->images.reader, at, bytes, raw, error);
+    if (status == FV_OK)
+        fv_npy_convert(npy, bytes, s->sample, image->data);
+    fv_free(ctx, bytes);
+    return status;
+}
+
 static fv_status npy_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     npy_source *s = (npy_source *)base;
-    const fv_npy *npy = &s->images.npy;
-    const size_t raw = (size_t)(s->sample * npy->item_bytes);
-    uint8_t *turned = npy->fortran ? fv_malloc(base->ctx, raw) : NULL;
     (void)options;
     *notes = (fv_decode_notes){.format = "npy", .bad_byte = -1};
     *image = (fv_image){.h = base->h, .w = base->w, .c = base->c, .depth = s->depth};
     image->data = fv_malloc(base->ctx, (size_t)s->sample * fv_depth_bytes(s->depth));
-    fv_status status = FV_OK;
-    if (!image->data || (npy->fortran && !turned)) {
-        status = fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
-    } else {
-        if (turned)
-            gather(s, i, turned);
-        fv_npy_convert(npy, turned ? turned : s->images.map.data + npy->data + (size_t)i * raw, s->sample, image->data);
-        if (s->checked)
-            status = check_finite(s, i, (const float *)(const void *)image->data, error);
-    }
-    fv_free(base->ctx, turned);
+    fv_status status = image->data ? fill_image(s, i, image, error)
+                                   : fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1,
+                                                    "no memory for an "
+                                                    "image");
+    if (status == FV_OK && s->checked && !atomic_load_explicit(&s->checked[i], memory_order_relaxed))
+        status = check_finite(s, i, (const float *)(const void *)image->data, error);
     if (status != FV_OK)
         fv_image_free(base->ctx, image);
     else
@@ -255,9 +289,7 @@ static fv_status npy_image(fv_source *base, int64_t i, const fv_decode_options *
     return status;
 }
 
-static const fv_source_ops view_ops = {
-    .destroy = npy_destroy, .name = npy_name, .key = npy_key, .bytes = npy_bytes, .view = npy_view};
-static const fv_source_ops image_ops = {
+static const fv_source_ops npy_ops = {
     .destroy = npy_destroy, .name = npy_name, .key = npy_key, .bytes = npy_bytes, .image = npy_image};
 
 static fv_status load_images(npy_source *s, const char *path)
@@ -284,11 +316,9 @@ static fv_status load_images(npy_source *s, const char *path)
         return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: images of %lld x %lld x %lld", path, (long long)base->h,
                        (long long)base->w, (long long)base->c);
     s->sample = npy->elements / base->count;
-    const bool in_place = !npy->fortran && npy->kind != 'b' && (npy->item_bytes == 1 || !npy->big) &&
-                          npy->item_bytes == (int)fv_depth_bytes(s->depth) && npy->data % fv_depth_bytes(s->depth) == 0;
-    base->ops = in_place ? &view_ops : &image_ops;
-    if (in_place && s->depth == FV_DEPTH_8)
-        base->pixels = s->images.map.data + npy->data;
+    base->stored = true;
+    if (npy->fortran)
+        FV_TRY(turn(s, path));
     const char *slash = strrchr(path, '/');
     s->name = fv_arena_strdup(base->arena, slash ? slash + 1 : path);
     if (s->depth == FV_DEPTH_F32 && !(s->checked = fv_calloc(base->ctx, (size_t)base->count, sizeof *s->checked)))
@@ -298,13 +328,40 @@ static fv_status load_images(npy_source *s, const char *path)
 
 /* ---- labels ---- */
 
-/* Element e in C order of an (N) or (N, K) array. */
-static double value_at(const npy_file *f, int64_t e)
+/* The array of labels, its elements in memory. */
+typedef struct label_file {
+    npy_file file;
+    uint8_t *data;
+} label_file;
+
+static void close_labels(fv_ctx *ctx, label_file *f)
 {
-    const fv_npy *npy = &f->npy;
+    close_file(&f->file);
+    fv_free(ctx, f->data);
+    f->data = NULL;
+}
+
+static fv_status open_labels(fv_ctx *ctx, const char *path, label_file *f)
+{
+    *f = (label_file){0};
+    FV_TRY(open_file(ctx, path, &f->file));
+    const fv_npy *npy = &f->file.npy;
+    f->data = fv_malloc(ctx, (size_t)npy->data_bytes + 1);
+    const fv_status status =
+        f->data ? fv_reader_get_all(ctx, path, &f->file.reader, (int64_t)npy->data, f->data, (size_t)npy->data_bytes)
+                : FV_ERR_NO_MEMORY;
+    if (status != FV_OK)
+        close_labels(ctx, f);
+    return status;
+}
+
+/* Element e in C order of an (N) or (N, K) array. */
+static double value_at(const label_file *f, int64_t e)
+{
+    const fv_npy *npy = &f->file.npy;
     if (npy->fortran && npy->n_dims == 2)
         e = e / npy->dims[1] + e % npy->dims[1] * npy->dims[0];
-    const uint8_t *p = f->map.data + npy->data + (size_t)e * (size_t)npy->item_bytes;
+    const uint8_t *p = f->data + (size_t)e * (size_t)npy->item_bytes;
     if (npy->kind == 'f') {
         float value = 0.0f;
         fv_npy_convert(npy, p, 1, &value);
@@ -318,13 +375,13 @@ static double value_at(const npy_file *f, int64_t e)
 }
 
 /* What labels of that form are. */
-static fv_label_kind guess_kind(const npy_file *f)
+static fv_label_kind guess_kind(const label_file *f)
 {
-    if (f->npy.kind == 'f')
+    if (f->file.npy.kind == 'f')
         return FV_LABEL_VALUES;
-    if (f->npy.n_dims == 1)
+    if (f->file.npy.n_dims == 1)
         return FV_LABEL_CLASS;
-    for (int64_t e = 0; e < f->npy.elements; e++) {
+    for (int64_t e = 0; e < f->file.npy.elements; e++) {
         const double v = value_at(f, e);
         if (v != 0.0 && v != 1.0)
             return FV_LABEL_VALUES;
@@ -332,9 +389,9 @@ static fv_label_kind guess_kind(const npy_file *f)
     return FV_LABEL_MULTI;
 }
 
-static fv_status check_labels(fv_ctx *ctx, const char *path, const npy_file *f, int64_t count, fv_label_kind kind)
+static fv_status check_labels(fv_ctx *ctx, const char *path, const label_file *f, int64_t count, fv_label_kind kind)
 {
-    const fv_npy *npy = &f->npy;
+    const fv_npy *npy = &f->file.npy;
     const bool integer = npy->kind != 'f';
     if (npy->n_dims < 1 || npy->n_dims > 2 || (npy->n_dims == 2 && npy->dims[1] < 1))
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: an array of %d dimensions, expected (images) or (images, numbers)",
@@ -363,32 +420,32 @@ static fv_status check_labels(fv_ctx *ctx, const char *path, const npy_file *f, 
 static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, int64_t *classes)
 {
     char *images = NULL, *labels = NULL;
-    npy_file f = {0};
+    label_file f = {0};
     *classes = 0;
     FV_TRY(find_images(ctx, path, split, &images));
     fv_status status = FV_OK;
     if (images && !(labels = labels_of(ctx, images)))
         status = FV_ERR_NO_MEMORY;
     if (labels && fv_path_exists(labels))
-        status = open_file(ctx, labels, &f);
-    if (status == FV_OK && f.map.data && f.npy.n_dims == 1) {
-        for (int64_t e = 0; e < f.npy.elements; e++) {
+        status = open_labels(ctx, labels, &f);
+    if (status == FV_OK && f.data && f.file.npy.n_dims == 1) {
+        for (int64_t e = 0; e < f.file.npy.elements; e++) {
             const double v = value_at(&f, e);
             *classes = v >= (double)*classes && v < FV_CLASSES_MAX ? (int64_t)v + 1 : *classes;
         }
-    } else if (status == FV_OK && f.map.data && f.npy.n_dims == 2) {
-        *classes = f.npy.dims[1];
+    } else if (status == FV_OK && f.data && f.file.npy.n_dims == 2) {
+        *classes = f.file.npy.dims[1];
     }
-    close_file(&f);
+    close_labels(ctx, &f);
     fv_free(ctx, images);
     fv_free(ctx, labels);
     return status;
 }
 
-static fv_status take_labels(npy_source *s, const npy_file *f)
+static fv_status take_labels(npy_source *s, const label_file *f)
 {
     fv_source *base = &s->base;
-    const int64_t k = f->npy.n_dims == 2 ? f->npy.dims[1] : 1;
+    const int64_t k = f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 1;
     base->labels = fv_calloc(base->ctx, (size_t)base->count, sizeof *base->labels);
     if (!base->labels)
         return FV_ERR_NO_MEMORY;
@@ -397,10 +454,10 @@ static fv_status take_labels(npy_source *s, const npy_file *f)
             base->labels[i] = (int32_t)value_at(f, i);
         return FV_OK;
     }
-    base->targets = fv_malloc(base->ctx, (size_t)f->npy.elements * sizeof *base->targets);
+    base->targets = fv_malloc(base->ctx, (size_t)f->file.npy.elements * sizeof *base->targets);
     if (!base->targets)
         return FV_ERR_NO_MEMORY;
-    for (int64_t e = 0; e < f->npy.elements; e++)
+    for (int64_t e = 0; e < f->file.npy.elements; e++)
         base->targets[e] = (float)value_at(f, e);
     for (int64_t i = 0; base->kind == FV_LABEL_MULTI && i < base->count; i++) {
         int64_t first = 0;
@@ -411,15 +468,15 @@ static fv_status take_labels(npy_source *s, const npy_file *f)
     return FV_OK;
 }
 
-static fv_status load_classes(npy_source *s, const char *path, fv_split split, const npy_file *f)
+static fv_status load_classes(npy_source *s, const char *path, fv_split split, const label_file *f)
 {
     fv_source *base = &s->base;
     int64_t classes = 0, train = 0;
     FV_TRY(count_classes(base->ctx, path, split, &classes));
     FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, &train));
-    classes = train > classes && f->npy.n_dims == 1 ? train : classes;
+    classes = train > classes && f->file.npy.n_dims == 1 ? train : classes;
     if (base->kind == FV_LABEL_VALUES) {
-        const int64_t k = f->npy.n_dims == 2 ? f->npy.dims[1] : 1;
+        const int64_t k = f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 1;
         const char **names = fv_arena_alloc(base->arena, (size_t)(k + 1) * sizeof *names);
         for (int64_t i = 0; names && i < k; i++) {
             names[i] = fv_arena_printf(base->arena, "target%lld", (long long)i);
@@ -434,7 +491,7 @@ static fv_status load_classes(npy_source *s, const char *path, fv_split split, c
         return FV_ERR_NO_MEMORY;
     fv_status status = file[0] && fv_path_exists(file) ? fv_names_read(base->arena, base->ctx, file, &base->train)
                                                        : fv_names_numbers(base->arena, classes, &base->train);
-    const bool fits = f->npy.n_dims == 2 ? base->train.count == classes : base->train.count >= classes;
+    const bool fits = f->file.npy.n_dims == 2 ? base->train.count == classes : base->train.count >= classes;
     if (status == FV_OK && !fits)
         status = fv_fail(base->ctx, FV_ERR_DATA_CLASSES, "%s: %lld names, but the labels have %lld classes", file,
                          (long long)base->train.count, (long long)classes);
@@ -446,7 +503,7 @@ static fv_status load_classes(npy_source *s, const char *path, fv_split split, c
 static fv_status load_labels(npy_source *s, const char *path, const char *images, fv_split split, const char *task)
 {
     fv_source *base = &s->base;
-    npy_file f = {0};
+    label_file f = {0};
     char *labels = labels_of(base->ctx, images);
     if (!labels)
         return FV_ERR_NO_MEMORY;
@@ -456,7 +513,7 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
             fv_fail_hint(base->ctx, fv_fail(base->ctx, FV_ERR_DATA, "%s: no labels.npy beside it (%s)", images, labels),
                          "expected an array of one label per image, or of one row per image");
     if (status == FV_OK)
-        status = open_file(base->ctx, labels, &f);
+        status = open_labels(base->ctx, labels, &f);
     if (status == FV_OK)
         status = fv_task_parse(base->ctx, task, &base->kind);
     if (status == FV_OK && base->kind == FV_LABEL_COUNT)
@@ -467,7 +524,7 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
         status = load_classes(s, path, split, &f);
     if (status == FV_OK)
         status = take_labels(s, &f);
-    close_file(&f);
+    close_labels(base->ctx, &f);
     fv_free(base->ctx, labels);
     return status;
 }
@@ -475,7 +532,7 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
 static fv_status npy_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
                           fv_source **source)
 {
-    npy_source *s = (npy_source *)fv_source_new(ctx, sizeof *s, &image_ops);
+    npy_source *s = (npy_source *)fv_source_new(ctx, sizeof *s, &npy_ops);
     if (!s)
         return FV_ERR_NO_MEMORY;
     char *images = NULL;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packed file (data/pack/format.h), mapped: pixels are used where they lie, each record checked when first used. */
+/* The packed file (data/pack/format.h): the tables in memory, records read when they are asked for, each checked when
+ * first used. Not mapped: a file that is cut short while it is in use must not end the program. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "base/file.h"
 #include "data/pack/format.h"
 
 /* What is known of a record. */
@@ -14,7 +14,8 @@ enum { UNKNOWN, GOOD, BAD };
 
 /* An open file, its outer parts checked. */
 typedef struct pack_file {
-    fv_mapping map;
+    fv_reader reader;
+    uint8_t *tables; /* from the index to the footer */
     const uint8_t *index, *names, *classes, *targets;
     int64_t count, index_at, names_size, classes_size, n_classes;
     int64_t split_first[FV_SPLIT_COUNT + 1];
@@ -44,8 +45,9 @@ static fv_status fail_cut(fv_ctx *ctx, const char *path, int64_t size)
 
 static fv_status check_header(fv_ctx *ctx, const char *path, pack_file *f)
 {
-    const uint8_t *p = f->map.data;
-    const int64_t size = f->map.size;
+    const int64_t size = f->reader.size;
+    uint8_t p[FV_PACK_HEADER] = {0};
+    FV_TRY(fv_reader_get_all(ctx, path, &f->reader, 0, p, size < FV_PACK_HEADER ? (size_t)size : sizeof p));
     if (size < 12 || memcmp(p, FV_PACK_MAGIC, 8) != 0)
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: byte 0: no packed file: its first bytes are others", path);
     const uint32_t version = (uint32_t)fv_pack_get(p + FV_PACK_H_VERSION, 4);
@@ -69,8 +71,9 @@ static fv_status fail_tables(fv_ctx *ctx, const char *path, int64_t byte, const 
 
 static fv_status check_footer(fv_ctx *ctx, const char *path, pack_file *f)
 {
-    const int64_t size = f->map.size, at = size - FV_PACK_FOOTER;
-    const uint8_t *p = f->map.data + at;
+    const int64_t size = f->reader.size, at = size - FV_PACK_FOOTER;
+    uint8_t p[FV_PACK_FOOTER];
+    FV_TRY(fv_reader_get_all(ctx, path, &f->reader, at, p, sizeof p));
     if (memcmp(p, FV_PACK_END, 8) != 0 || (int64_t)fv_pack_get(p + FV_PACK_F_FILE_SIZE, 8) != size)
         return fail_cut(ctx, path, size);
     if (fv_pack_get(p + FV_PACK_F_CRC, 4) != fv_crc32c(p, FV_PACK_F_CRC))
@@ -85,7 +88,11 @@ static fv_status check_footer(fv_ctx *ctx, const char *path, pack_file *f)
         names - index != count * FV_PACK_ENTRY || names > classes || classes > targets || targets > (uint64_t)at ||
         (uint64_t)at - targets != numbers * 4 || f->kind >= FV_LABEL_COUNT || f->n_classes < 1)
         return fail_tables(ctx, path, at, "the footer contradicts itself");
-    if (fv_pack_get(p + FV_PACK_F_TABLES_CRC, 4) != fv_crc32c(f->map.data + index, (size_t)((uint64_t)at - index)))
+    const size_t tables = (size_t)((uint64_t)at - index);
+    if (!(f->tables = fv_malloc(ctx, tables)))
+        return FV_ERR_NO_MEMORY;
+    FV_TRY(fv_reader_get_all(ctx, path, &f->reader, (int64_t)index, f->tables, tables));
+    if (fv_pack_get(p + FV_PACK_F_TABLES_CRC, 4) != fv_crc32c(f->tables, tables))
         return fail_tables(ctx, path, (int64_t)index, "the checksum of the tables is wrong");
     f->flags = (uint32_t)fv_pack_get(p + FV_PACK_F_FLAGS, 4);
     f->h = (int64_t)fv_pack_get(p + FV_PACK_F_H, 4);
@@ -94,12 +101,12 @@ static fv_status check_footer(fv_ctx *ctx, const char *path, pack_file *f)
     f->depth = (fv_depth)fv_pack_get(p + FV_PACK_F_DEPTH, 4);
     f->count = (int64_t)count;
     f->index_at = (int64_t)index;
-    f->index = f->map.data + index;
-    f->names = f->map.data + names;
+    f->index = f->tables;
+    f->names = f->tables + (names - index);
     f->names_size = (int64_t)(classes - names);
-    f->classes = f->map.data + classes;
+    f->classes = f->tables + (classes - index);
     f->classes_size = (int64_t)(targets - classes);
-    f->targets = f->map.data + targets;
+    f->targets = f->tables + (targets - index);
     for (int s = 0; s < FV_SPLIT_COUNT; s++) {
         const uint64_t n = fv_pack_get(p + FV_PACK_F_SPLITS + 8 * s, 8);
         if (n > count)
@@ -144,15 +151,22 @@ static fv_status check_entries(fv_ctx *ctx, const char *path, const pack_file *f
     return FV_OK;
 }
 
+static void close_file(fv_ctx *ctx, pack_file *f)
+{
+    fv_reader_close(&f->reader);
+    fv_free(ctx, f->tables);
+    f->tables = NULL;
+}
+
 static fv_status open_file(fv_ctx *ctx, const char *path, pack_file *f)
 {
     *f = (pack_file){0};
-    FV_TRY(fv_file_map(ctx, path, &f->map));
+    FV_TRY(fv_reader_open(ctx, path, &f->reader));
     fv_status status = check_header(ctx, path, f);
     if (status == FV_OK)
         status = check_footer(ctx, path, f);
     if (status != FV_OK)
-        fv_file_unmap(&f->map);
+        close_file(ctx, f);
     return status;
 }
 
@@ -168,7 +182,7 @@ static fv_status pack_has_split(fv_ctx *ctx, const char *path, fv_split split, b
     pack_file f;
     FV_TRY(open_file(ctx, path, &f));
     *has = f.split_first[split + 1] > f.split_first[split];
-    fv_file_unmap(&f.map);
+    close_file(ctx, &f);
     return FV_OK;
 }
 
@@ -177,7 +191,7 @@ static fv_status pack_has_split(fv_ctx *ctx, const char *path, fv_split split, b
 static void pack_destroy(fv_source *base)
 {
     pack_source *s = (pack_source *)base;
-    fv_file_unmap(&s->file.map);
+    close_file(base->ctx, &s->file);
     fv_free(base->ctx, (void *)s->known);
     fv_free(base->ctx, base->labels);
     fv_free(base->ctx, base->targets);
@@ -207,87 +221,71 @@ static int64_t pack_bytes(const fv_source *base, int64_t i)
     return (int64_t)fv_pack_get(entry(base, i) + FV_PACK_E_SIZE, 8);
 }
 
-/* Checks a record's sum the first time; its bytes. */
-static fv_status record_of(pack_source *s, int64_t i, const uint8_t **data, int64_t *size, fv_image_error *error)
+/* Reads a record, and checks its sum the first time; *data is the caller's. */
+static fv_status pack_record(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
 {
-    const uint8_t *e = entry(&s->base, i);
+    pack_source *s = (pack_source *)base;
+    const uint8_t *e = entry(base, i);
     const int64_t offset = (int64_t)fv_pack_get(e + FV_PACK_E_OFFSET, 8);
-    *data = s->file.map.data + offset;
-    *size = (int64_t)fv_pack_get(e + FV_PACK_E_SIZE, 8);
     uint8_t known = atomic_load_explicit(&s->known[i], memory_order_relaxed);
-    if (known == UNKNOWN) {
+    fv_status status = FV_OK;
+    *size = pack_bytes(base, i);
+    *data = known == BAD ? NULL : fv_malloc(base->ctx, (size_t)*size + 1);
+    if (known != BAD && !*data)
+        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for a record");
+    if (*data)
+        status = fv_sample_get(&s->file.reader, offset, *data, (size_t)*size, error);
+    if (status == FV_OK && known == UNKNOWN) {
         known = fv_crc32c(*data, (size_t)*size) == fv_pack_get(e + FV_PACK_E_CRC, 4) ? GOOD : BAD;
         atomic_store_explicit(&s->known[i], known, memory_order_relaxed);
     }
-    return known == GOOD ? FV_OK
-                         : fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_PACK, offset,
-                                          "record %lld at byte %lld of the packed file: its checksum is wrong",
-                                          (long long)(s->first + i), (long long)offset);
-}
-
-static fv_status pack_view(fv_source *base, int64_t i, fv_image *image, fv_image_error *error)
-{
-    pack_source *s = (pack_source *)base;
-    const uint8_t *e = entry(base, i), *data = NULL;
-    int64_t size = 0;
-    *image = (fv_image){0};
-    FV_TRY(record_of(s, i, &data, &size, error));
-    *image = (fv_image){.data = (uint8_t *)data, /* not written to */
-                        .h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4),
-                        .w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
-                        .c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2),
-                        .depth = (fv_depth)e[FV_PACK_E_DEPTH]};
-    return FV_OK;
-}
-
-/* Pixels among files: copied. */
-static fv_status copy_pixels(fv_source *base, int64_t i, fv_image_request *request, fv_image *image,
-                             fv_decode_notes *notes, fv_image_error *error)
-{
-    fv_image view;
-    FV_TRY(pack_view(base, i, &view, error));
-    const size_t size = (size_t)pack_bytes(base, i);
-    *notes = (fv_decode_notes){.bad_byte = -1};
-    *image = view;
-    image->data = fv_malloc(base->ctx, size);
-    if (!image->data) {
-        *image = (fv_image){0};
-        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    if (status == FV_OK && known == BAD)
+        status = fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_PACK, offset,
+                                "record %lld at byte %lld of the packed file: its checksum is wrong",
+                                (long long)(s->first + i), (long long)offset);
+    if (status != FV_OK) {
+        fv_free(base->ctx, *data);
+        *data = NULL;
+        *size = 0;
     }
-    memcpy(image->data, view.data, size);
-    fv_image_answer_whole(request, image);
-    return FV_OK;
+    return status;
 }
 
 static fv_status pack_image(fv_source *base, int64_t i, const fv_decode_options *options, fv_image_request *request,
                             fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
-    const uint8_t *data = NULL;
+    const uint8_t *e = entry(base, i);
+    uint8_t *data = NULL;
     int64_t size = 0;
     *image = (fv_image){0};
-    if (entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS)
-        return copy_pixels(base, i, request, image, notes, error);
-    FV_TRY(record_of((pack_source *)base, i, &data, &size, error));
-    return fv_image_decode_quiet(base->ctx, data, (size_t)size, options, request, image, notes, error);
+    FV_TRY(pack_record(base, i, &data, &size, error));
+    if (e[FV_PACK_E_KIND] != FV_PACK_PIXELS) {
+        const fv_status status =
+            fv_image_decode_quiet(base->ctx, data, (size_t)size, options, request, image, notes, error);
+        fv_free(base->ctx, data);
+        return status;
+    }
+    *notes = (fv_decode_notes){.bad_byte = -1};
+    *image = (fv_image){.data = data,
+                        .h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4),
+                        .w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
+                        .c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2),
+                        .depth = (fv_depth)e[FV_PACK_E_DEPTH]};
+    fv_image_answer_whole(request, image);
+    return FV_OK;
 }
 
 static fv_status pack_read(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
 {
-    const uint8_t *bytes = NULL;
     *data = NULL;
     *size = 0;
     if (entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS)
         return fv_sample_fail(error, FV_ERR_UNSUPPORTED, FV_FAULT_NONE, -1, "pixels, not an image file");
-    FV_TRY(record_of((pack_source *)base, i, &bytes, size, error));
-    *data = fv_malloc(base->ctx, (size_t)*size + 1);
-    if (!*data)
-        return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for a record");
-    memcpy(*data, bytes, (size_t)*size);
-    return FV_OK;
+    return pack_record(base, i, data, size, error);
 }
 
 static const fv_source_ops pixel_ops = {
-    .destroy = pack_destroy, .name = pack_name, .key = pack_key, .bytes = pack_bytes, .view = pack_view};
+    .destroy = pack_destroy, .name = pack_name, .key = pack_key, .bytes = pack_bytes, .image = pack_image};
 static const fv_source_ops file_ops = {.destroy = pack_destroy,
                                        .name = pack_name,
                                        .key = pack_key,
@@ -373,6 +371,7 @@ static fv_status fill(pack_source *s, const char *path, fv_split split)
     for (int64_t i = 0; i < base->count; i++)
         pixels = pixels && entry(base, i)[FV_PACK_E_KIND] == FV_PACK_PIXELS;
     base->ops = pixels ? &pixel_ops : &file_ops;
+    base->stored = pixels;
     base->c = f->flags & FV_PACK_UNIFORM ? f->c : 3;
     if (f->flags & FV_PACK_UNIFORM) {
         base->h = f->h;

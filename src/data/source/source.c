@@ -382,3 +382,18 @@ char *fv_names_text(fv_ctx *ctx, const fv_names *names)
     }
     return text.data;
 }
+
+fv_status fv_sample_get(const fv_reader *file, int64_t at, void *dst, size_t size, fv_image_error *error)
+{
+    size_t got = 0;
+    const int failed = fv_reader_get(file, at, dst, size, &got);
+    if (failed)
+        return fv_sample_fail(error, FV_ERR_IO, FV_FAULT_NONE, at, "cannot be read at byte %lld: %s", (long long)at,
+                              strerror(failed));
+    if (got < size)
+        return fv_sample_fail(error, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, at + (int64_t)got,
+                              "the file became shorter while it was used: it ends at byte %lld, inside or before the "
+                              "sample at byte %lld",
+                              (long long)at + (long long)got, (long long)at);
+    return FV_OK;
+}

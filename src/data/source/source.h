@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/ctx.h"
+#include "base/file.h"
 #include "io/image.h"
 
 typedef enum fv_split { FV_SPLIT_TRAIN, FV_SPLIT_VAL, FV_SPLIT_TEST, FV_SPLIT_COUNT } fv_split;
@@ -31,9 +32,6 @@ typedef struct fv_source_ops {
     /* Decodes a sample. Any thread. NULL when `pixels` has them all. */
     fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
                        fv_image *image, fv_decode_notes *notes, fv_image_error *error);
-    /* Points *image at a sample's pixels inside the source, read-only, checked before. Any thread. NULL: `image` makes
-     * them. */
-    fv_status (*view)(fv_source *source, int64_t i, fv_image *image, fv_image_error *error);
     /* The bytes of a sample's image file, undecoded; *data is the caller's. Any thread. NULL: there is no such file. */
     fv_status (*read)(fv_source *source, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error);
 } fv_source_ops;
@@ -53,6 +51,7 @@ struct fv_source {
     uint64_t *groups;      /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
     int64_t h, w, c;       /* common to all samples; h = w = 0 when sizes differ */
     const uint8_t *pixels; /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
+    bool stored;           /* samples are pixels in a file, so that keeping them in memory too gains little */
 };
 
 /* What is at a path: a folder with names in it, or a file with its first bytes. */
@@ -111,6 +110,8 @@ void fv_image_answer_whole(fv_image_request *request, const fv_image *image);
 /* A regular file's bytes, for `read`; at most 1 GiB. */
 fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, uint8_t **data, int64_t *size,
                               fv_image_error *error);
+/* A sample's bytes from a file that may be cut short at any time. Any thread. */
+fv_status fv_sample_get(const fv_reader *file, int64_t at, void *dst, size_t size, fv_image_error *error);
 /* Fills *error and returns status. */
 fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault fault, int64_t byte,
                          const char *format, ...) FV_PRINTF(5, 6);

@@ -186,7 +186,7 @@ use_cache() {
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
     says "cache: training images need about" "MB, which fit into"
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
-    says "the training images are in memory or mapped already"
+    says "the training images are in memory or stored as pixels already"
 }
 
 use_frames() {
