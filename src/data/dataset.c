@@ -200,6 +200,21 @@ static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_spli
     return fv_task_parse(ctx, o->task, &(fv_label_kind){0});
 }
 
+/* Samples lost while the source was opened count like files that cannot be decoded. */
+static fv_status check_lost(const fv_dataset *d)
+{
+    const fv_source *s = d->source;
+    const int64_t all = s->count + s->n_bad;
+    if ((double)s->n_bad <= d->max_bad * (double)all)
+        return FV_OK;
+    return fv_fail_hint(d->ctx,
+                        fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
+                                "%s: %lld of %lld samples cannot be used, more than the share of %g allowed; the first "
+                                "is %s",
+                                d->path, (long long)s->n_bad, (long long)all, d->max_bad, s->bad),
+                        "repair the samples or raise --max-bad");
+}
+
 static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options *options)
 {
     fv_split split;
@@ -216,6 +231,7 @@ static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options 
     FV_TRY(fv_source_find(d->ctx, path, &d->type));
     FV_TRY(find_origin(d->ctx, d->type, path, options, split, &from));
     FV_TRY(d->type->open(d->ctx, path, from.split, options, &d->source));
+    FV_TRY(check_lost(d));
     return take_samples(d, options, &from);
 }
 

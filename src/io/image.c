@@ -155,6 +155,18 @@ bool fv_image_extension_fits(const fv_image_format *format, const char *path)
     return true;
 }
 
+bool fv_image_extension_known(const char *extension)
+{
+    char word[16];
+    const int n = snprintf(word, sizeof word, " %s ", extension);
+    bool known = false;
+    for (int i = 0; i < n && n < (int)sizeof word; i++)
+        word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] - 'A' + 'a' : word[i]);
+    for (size_t i = 0; i < N_FORMATS && n > 2 && n < (int)sizeof word; i++)
+        known |= strstr(formats[i]->extensions, word) != NULL;
+    return known;
+}
+
 const char *fv_image_looks_like(const uint8_t *data, size_t size)
 {
     static const struct {

@@ -78,7 +78,7 @@ typedef struct fv_image_job {
 typedef struct fv_image_format {
     const char *name;       /* "jpeg" */
     const char *title;      /* "JPEG" */
-    const char *extensions; /* " jpg jpeg ": what such files are usually called */
+    const char *extensions; /* " jpg jpeg ": what such files are usually called, the most usual first */
     const char *library;    /* an optional one that it needs, or NULL */
     bool missing;           /* this build lacks it: decode only says so */
     bool (*sniff)(const uint8_t *data, size_t size);
@@ -142,6 +142,8 @@ const fv_image_format *fv_image_sniff(const uint8_t *data, size_t size);
 const fv_image_format *fv_image_format_find(const char *name);
 /* Whether a file of that name is usually of that format; true also for names without a known extension. */
 bool fv_image_extension_fits(const fv_image_format *format, const char *path);
+/* Whether files of some format are called so ("jpg"), in any case of letters. */
+bool fv_image_extension_known(const char *extension);
 /* What content looks like ("HTML", "a GIF image"), for messages. Static storage. */
 const char *fv_image_looks_like(const uint8_t *data, size_t size);
 

@@ -184,4 +184,4 @@ static fv_status pnm_decode(fv_image_job *job)
 }
 
 const fv_image_format fv_image_pnm = {
-    .name = "pnm", .title = "PNM", .extensions = " pgm ppm pbm pnm ", .sniff = pnm_sniff, .decode = pnm_decode};
+    .name = "pnm", .title = "PNM", .extensions = " ppm pgm pbm pnm ", .sniff = pnm_sniff, .decode = pnm_decode};

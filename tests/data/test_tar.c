@@ -4,6 +4,7 @@
 
 #include <fovea/data.h>
 
+#include "data/dataset.h"
 #include "data/source/tar_scan.h"
 
 static char dir[256];
@@ -280,6 +281,72 @@ static void refused(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* A GIF of one black pixel. */
+static void put_gif(const char *name)
+{
+    static const uint8_t gif[] = "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;";
+    put(name, '0', gif, sizeof gif - 1);
+}
+
+/* A sample's own split comes before its shard's; its own path and key are its identity. */
+static void what_json_says(void **state)
+{
+    (void)state;
+    put_gif("a.gif");
+    put_text("a.json", "{\"label\": \"x\", \"path\": \"img/a.gif\", \"group\": \"00000000000000ff\"}");
+    put_jpeg("b.jpg", 1);
+    put_text("b.json", "{\"label\": \"x\", \"split\": \"val\", \"path\": \"b\", \"key\": \"0000000000000007\"}");
+    finish("shard.tar", 0);
+    fv_dataset *d = open_shards(NULL, NULL);
+    assert_int_equal(fv_dataset_count(d), 1);
+    assert_true(d->source->ops->key(d->source, 0) == fv_text_key("img/a.gif"));
+    assert_true(fv_dataset_group(d, 0) == 0xff);
+    fv_image image;
+    assert_int_equal(fv_dataset_image(d, 0, &image, NULL), FV_OK);
+    assert_int_equal(image.h, 1);
+    fv_image_free(ctx, &image);
+    fv_dataset_destroy(&d);
+    d = open_shards(NULL, "val");
+    assert_int_equal(fv_dataset_count(d), 1);
+    assert_true(d->source->ops->key(d->source, 0) == 7);
+    check_image(d, 0, 1);
+    fv_dataset_destroy(&d);
+    assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.split = "test"}, &d), FV_ERR_NOT_FOUND);
+}
+
+/* Samples with labels that cannot be read are named, and count as bad. */
+static void bad_samples(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    for (int i = 0; i < 10; i++) {
+        char member[64];
+        snprintf(member, sizeof member, "%d.jpg", i);
+        put_jpeg(member, i);
+        snprintf(member, sizeof member, "%d.json", i);
+        put_text(member, i == 7 ? "{\"label\": tru" : "{\"label\": \"x\"}");
+    }
+    finish("s.tar", 0);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_TOO_BAD);
+    assert_non_null(strstr(fv_ctx_error(ctx), "1 of 10 samples cannot be used"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "s.tar:7.jpg: "));
+    assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.max_bad = 0.1}, &d), FV_OK);
+    assert_int_equal(fv_dataset_count(d), 9);
+    fv_dataset_destroy(&d);
+    put_jpeg("a.jpg", 1);
+    put_text("a.cls", "1");
+    put_jpeg("b.jpg", 2);
+    put_text("b.json", "{\"weight\": 2}");
+    finish("s.tar", 0);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_FORMAT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "the first: s.tar:b.jpg: no label"));
+    put_jpeg("a.jpg", 1);
+    put_text("a.cls", "9999999");
+    finish("s.tar", 0);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_CLASSES);
+    assert_non_null(strstr(fv_ctx_error(ctx), "a label is 9999999, expected a class below 1048576"));
+}
+
 static fv_status open_once(fv_ctx *own, void *arg)
 {
     fv_dataset *d = NULL;
@@ -316,6 +383,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(cut_off, setup, teardown),
         cmocka_unit_test_setup_teardown(collisions, setup, teardown),
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_json_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_samples, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing WebDataset shards: OUTPUT/SPLIT-000000.tar with NNNNNNNNN.jpg (whatever the file is), NNNNNNNNN.cls (the
- * class index) and NNNNNNNNN.json (where the sample came from, weight, group, and labels that are not one class);
- * pixels as NNNNNNNNN.npy. OUTPUT/classes.txt names the classes.
+ * class index) and NNNNNNNNN.json (where the sample came from, its key, weight, group, and labels that are not one
+ * class); pixels as NNNNNNNNN.npy. OUTPUT/classes.txt names the classes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,33 +84,34 @@ static void npy_header(const fv_pack_item *item, char header[128])
     header[127] = '\n';
 }
 
+enum { EXTENSION = 16 };
+
 /* What the image's member is called behind the dot. */
-static const char *extension_of(const fv_pack_item *item)
+static const char *extension_of(const fv_pack_item *item, char word[EXTENSION])
 {
     if (item->kind == FV_PACK_PIXELS)
         return "npy";
     const fv_image_format *format = fv_image_sniff(item->data, (size_t)item->size);
-    static const struct {
-        const char *format, *extension;
-    } names[] = {{"jpeg", "jpg"},  {"png", "png"},  {"pnm", "ppm"}, {"bmp", "bmp"},
-                 {"webp", "webp"}, {"tiff", "tif"}, {"npy", "npy"}};
-    for (size_t i = 0; format && i < sizeof names / sizeof *names; i++) {
-        if (strcmp(format->name, names[i].format) == 0)
-            return names[i].extension;
-    }
-    return "jpg"; /* content that no decoder knows: it will be told when it is read */
+    if (!format)
+        snprintf(word, EXTENSION, "jpg"); /* content that no decoder knows: it will be told when it is read */
+    else
+        snprintf(word, EXTENSION, "%.*s", (int)strcspn(format->extensions + 1, " "), format->extensions + 1);
+    return word;
 }
 
 static void describe(const fv_pack_item *item, fv_str *text)
 {
     const fv_dataset *d = item->dataset;
     const float *targets = fv_dataset_targets(d, item->sample);
-    char name[4200], group[32];
+    char name[4200], group[32], key[32];
     fv_json j = {.out = text};
     fv_dataset_sample_name(d, item->sample, name, sizeof name);
     fv_json_begin_object(&j);
     fv_json_key(&j, "path");
     fv_json_string(&j, name);
+    snprintf(key, sizeof key, "%016" PRIx64, d->source->ops->key(d->source, d->index[item->sample]));
+    fv_json_key(&j, "key");
+    fv_json_string(&j, key);
     if (!targets) {
         fv_json_key(&j, "label");
         fv_json_string(&j, fv_dataset_class_name(d, fv_dataset_label(d, item->sample)));
@@ -162,12 +163,12 @@ static fv_status put_sample(void *state, const fv_pack_item *item)
 {
     shard_sink *s = state;
     const int64_t limit = s->packer->options.shard_bytes ? s->packer->options.shard_bytes : 1000000000;
-    char name[64], header[128];
+    char name[64], header[128], word[EXTENSION];
     if (s->writer && (s->split != item->split || s->shard_bytes >= limit))
         FV_TRY(end_shard(s));
     if (!s->writer)
         FV_TRY(begin_shard(s, item->split));
-    snprintf(name, sizeof name, "%09" PRId64 ".%s", item->number, extension_of(item));
+    snprintf(name, sizeof name, "%09" PRId64 ".%s", item->number, extension_of(item, word));
     if (item->kind == FV_PACK_PIXELS) {
         npy_header(item, header);
         FV_TRY(put_member(s, name, header, sizeof header, item->data, (size_t)item->size));

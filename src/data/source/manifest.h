@@ -33,6 +33,7 @@ typedef struct fv_manifest_row {
     int path_column, label_column;
     int64_t first_value; /* of its numbers in `values`; as many as n_targets */
     uint64_t group;
+    uint64_t key; /* of an object: the sample's identity, by its "key" or its own path, else by the path given */
     float weight;
     fv_split split;
 } fv_manifest_row;
@@ -51,6 +52,8 @@ typedef struct fv_manifest {
     const char *const *target_names;
     bool has_weights, has_groups, has_lists, any_split[FV_SPLIT_COUNT];
     bool indices;   /* labels are classes given by number: for those who make rows themselves */
+    bool keys;      /* a group of 16 hexadecimal digits is a key, not a name: in what a pack wrote */
+    fv_split split; /* of rows that do not say theirs */
     bool quiet;     /* bad lines are counted, not told */
     int64_t n_bad;  /* lines */
     int64_t bad_at; /* the line that was bad last */
@@ -67,6 +70,7 @@ typedef struct fv_manifest_cells {
     int column[FV_FIELD_TARGET];
     const double *values; /* targets, as many as n_values */
     int64_t n_values;
+    uint64_t key;
     bool list; /* the label was a list of texts, joined by | */
 } fv_manifest_cells;
 
@@ -90,6 +94,8 @@ bool fv_manifest_name(const char *name);
 
 /* For the readers: what a column's or key's name means; a bad line; a row. */
 int fv_manifest_field_of(const char *name);
+/* 16 hexadecimal digits, as a pack writes keys. */
+bool fv_manifest_key(const char *text, uint64_t *key);
 fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *format, ...) FV_PRINTF(4, 5);
 fv_status fv_manifest_add(fv_manifest *m, const fv_manifest_cells *cells);
 fv_status fv_manifest_parse_csv(fv_manifest *m, char *text, size_t size);

@@ -17,9 +17,10 @@ typedef struct line_reader {
     double targets[FV_MANIFEST_TARGETS_MAX];              /* of target0, target1, ... */
     bool seen[FV_FIELD_TARGET + FV_MANIFEST_TARGETS_MAX]; /* the fields of this line */
     int64_t n_targets;                                    /* target0, target1, ...: how many */
-    int last_target, target_column;                       /* the highest of them, and the first one's place */
-    const char *other;                                    /* the first key that means nothing */
-    const char *path, *label;                             /* instead of the object's own */
+    bool has_key;
+    int last_target, target_column; /* the highest of them, and the first one's place */
+    const char *other;              /* the first key that means nothing */
+    const char *path, *label;       /* instead of the object's own */
 } line_reader;
 
 static bool is_number(const fv_doc_node *node)
@@ -98,10 +99,23 @@ static fv_status settle_targets(line_reader *r)
     return FV_OK;
 }
 
+/* What a pack wrote about where an object's sample came from. */
+static void note_key(line_reader *r, const fv_doc_node *node)
+{
+    if (node->kind != FV_DOC_STRING)
+        return;
+    if (strcmp(node->key, "key") == 0)
+        r->has_key = fv_manifest_key(node->text, &r->cells.key);
+    else if (strcmp(node->key, "path") == 0 && !r->has_key)
+        r->cells.key = fv_text_key(node->text);
+}
+
 static fv_status take_key(line_reader *r, const fv_doc_node *node)
 {
     fv_manifest_cells *cells = &r->cells;
     const int field = strcmp(node->key, "targets") == 0 ? FV_FIELD_LABEL : fv_manifest_field_of(node->key);
+    if (r->path)
+        note_key(r, node);
     if ((field == FV_FIELD_PATH && r->path) || (field == FV_FIELD_LABEL && r->label))
         return FV_OK;
     if (field < 0) {
@@ -160,6 +174,9 @@ static fv_status parse_line(line_reader *r, const char *text, size_t size, int64
     r->cells = (fv_manifest_cells){.line = line, .values = r->values};
     memset(r->seen, 0, sizeof r->seen);
     r->n_targets = r->last_target = 0;
+    r->has_key = false;
+    if (r->path)
+        r->cells.key = fv_text_key(r->path);
     fv_status status = fv_doc_parse_json(r->m->ctx, "line", text, size, &doc);
     if (status == FV_ERR_SYNTAX)
         return tell_syntax(r->m, line);

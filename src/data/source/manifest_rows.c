@@ -41,6 +41,14 @@ int fv_manifest_field_of(const char *name)
     return FV_FIELD_OTHER;
 }
 
+bool fv_manifest_key(const char *text, uint64_t *key)
+{
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return false;
+    *key = strtoull(text, NULL, 16);
+    return true;
+}
+
 bool fv_manifest_name(const char *name)
 {
     static const char *const endings[] = {".csv", ".jsonl", ".ndjson"};
@@ -109,6 +117,8 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
     *row = (fv_manifest_row){.line = cells->line,
                              .path_column = column[FV_FIELD_PATH],
                              .label_column = column[FV_FIELD_LABEL],
+                             .split = m->split,
+                             .key = cells->key,
                              .weight = 1.0f};
     if (!text[FV_FIELD_PATH] || text[FV_FIELD_PATH][0] == '\0')
         *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_PATH] ? column[FV_FIELD_PATH] : 1, "no path");
@@ -128,7 +138,8 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
     }
     if (text[FV_FIELD_GROUP] && text[FV_FIELD_GROUP][0]) {
         m->has_groups = true;
-        row->group = fv_text_key(text[FV_FIELD_GROUP]);
+        if (!m->keys || !fv_manifest_key(text[FV_FIELD_GROUP], &row->group))
+            row->group = fv_text_key(text[FV_FIELD_GROUP]);
     }
     for (int64_t k = 0; k < cells->n_values; k++) {
         if (!(fabs(cells->values[k]) <= VALUE_MAX))

@@ -49,6 +49,8 @@ struct fv_source {
     float *targets;        /* MULTI: count x classes of 0 and 1; VALUES: count x classes numbers; CLASS: NULL */
     float *weights;        /* per sample; NULL: 1 */
     uint64_t *groups;      /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
+    int64_t n_bad;         /* samples that there are, but without a label that can be read */
+    const char *bad;       /* the first of them, and why; NULL: none */
     int64_t h, w, c;       /* common to all samples; h = w = 0 when sizes differ */
     const uint8_t *pixels; /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
     bool stored;           /* samples are pixels in a file, so that keeping them in memory too gains little */

@@ -3,23 +3,24 @@
  * WebDataset shards: tar archives whose members KEY.jpg, KEY.cls, KEY.json, ... belong together by their key, the name
  * up to the first dot behind the last slash. One FILE.tar, or a folder of *.tar, whose names begin with a split's
  * (train-000000.tar) or which lie in a folder named so; others are the train split's. The label is KEY.cls, a class
- * index or name, else what KEY.json says under the keys of a manifest. The table of each shard is read once; images are
- * read from their place.
+ * index or name, else what KEY.json says under the keys of a manifest; `split` there comes before the shard's. The
+ * table of each shard is read once; images are read from their place.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "data/source/manifest.h"
 #include "data/source/tar_scan.h"
+#include "data/source/tar_shards.h"
 
 #define TEXT_MAX (1 << 20) /* bytes of a label or JSON member */
+enum { BAD_SHOWN = 20 };
 
 /* An image in a shard. */
 typedef struct place {
@@ -32,6 +33,7 @@ typedef struct tar_source {
     const char *root;
     const char **name; /* SHARD:MEMBER */
     location *places;
+    uint64_t *keys;
 } tar_source;
 
 /* The sample that is being put together. */
@@ -48,101 +50,23 @@ typedef struct reader {
     fv_manifest m;
     location *places; /* of the manifest's rows */
     int64_t places_capacity;
-    const char *shard, *shard_path;
+    const char *root, *shard, *shard_path;
     fv_split split;
     sample now;
-    int64_t samples, no_image, no_label, twice, bad_json;
+    int64_t samples, no_image, no_label, twice;
+    int64_t bad[FV_SPLIT_COUNT]; /* samples whose label or JSON cannot be used, by the shard's split */
+    char first_bad[FV_SPLIT_COUNT][400];
+    int64_t shown;
     const char **keys; /* of the shard, to find those that come again */
     int64_t n_keys, keys_capacity;
-    bool names; /* a label that is no index */
+    bool settling; /* all are read */
+    bool names;    /* a label that is no index */
 } reader;
-
-/* ---- which shards ---- */
-
-static bool is_shard(const char *name)
-{
-    const size_t n = strlen(name);
-    return n > 4 && strcasecmp(name + n - 4, ".tar") == 0;
-}
-
-static bool is_packed_shard(const char *name)
-{
-    static const char *const endings[] = {".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2"};
-    const size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t m = strlen(endings[i]);
-        if (n > m && strcasecmp(name + n - m, endings[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* "val-000001.tar": by the letters it begins with. */
-static fv_split split_of(const char *name)
-{
-    char word[16];
-    size_t n = 0;
-    while ((name[n] >= 'a' && name[n] <= 'z') && n < sizeof word - 1) {
-        word[n] = name[n];
-        n++;
-    }
-    word[n] = '\0';
-    const int split = fv_split_parse(word);
-    return split < 0 ? FV_SPLIT_TRAIN : (fv_split)split;
-}
-
-/* Calls fn for the shards of the folder root/dir (dir "": root itself), relative to root. */
-static fv_status each_in(fv_ctx *ctx, const char *root, const char *dir,
-                         fv_status (*fn)(void *arg, const char *shard, fv_split split), void *arg)
-{
-    char **names = NULL;
-    int64_t count = 0;
-    char *path = fv_path_join(ctx, root, dir);
-    if (!path)
-        return FV_ERR_NO_MEMORY;
-    fv_status status = fv_path_list(ctx, path, &names, &count);
-    fv_free(ctx, path);
-    for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        if ((!is_shard(names[i]) && !is_packed_shard(names[i])) || names[i][0] == '.')
-            continue;
-        char *shard = dir[0] ? fv_path_join(ctx, dir, names[i]) : fv_strdup(ctx, names[i]);
-        const fv_split split = dir[0] ? (fv_split)fv_split_parse(dir) : split_of(names[i]);
-        status = shard ? fn(arg, shard, split) : FV_ERR_NO_MEMORY;
-        fv_free(ctx, shard);
-    }
-    fv_free(ctx, names);
-    return status;
-}
 
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-/* All shards at path, with their splits. */
-static fv_status each_shard(fv_ctx *ctx, const char *path,
-                            fv_status (*fn)(void *arg, const char *shard, fv_split split), void *arg)
-{
-    if (!fv_path_is_dir(path))
-        return fn(arg, last_part(path), split_of(last_part(path)));
-    char **names = NULL;
-    int64_t count = 0;
-    FV_TRY(each_in(ctx, path, "", fn, arg));
-    FV_TRY(fv_path_list(ctx, path, &names, &count));
-    fv_status status = FV_OK;
-    for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        if (fv_split_parse(names[i]) < 0)
-            continue;
-        char *dir = fv_path_join(ctx, path, names[i]);
-        if (!dir)
-            status = FV_ERR_NO_MEMORY;
-        else if (fv_path_is_dir(dir))
-            status = each_in(ctx, path, names[i], fn, arg);
-        fv_free(ctx, dir);
-    }
-    fv_free(ctx, names);
-    return status;
 }
 
 static fv_status note_split(void *arg, const char *shard, fv_split split)
@@ -152,40 +76,23 @@ static fv_status note_split(void *arg, const char *shard, fv_split split)
     return FV_OK;
 }
 
-static fv_status tar_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
-{
-    bool any[FV_SPLIT_COUNT] = {false};
-    FV_TRY(each_shard(ctx, path, note_split, any));
-    *has = any[split];
-    return FV_OK;
-}
-
 static fv_status tar_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
 {
     if (place->is_file) {
-        *yes = is_shard(place->path) || is_packed_shard(place->path) || fv_tar_sniff(place->head, place->head_size);
+        *yes = fv_tar_is_shard(place->path) || fv_tar_is_packed(place->path) ||
+               fv_tar_sniff(place->head, place->head_size);
         return FV_OK;
     }
     bool any[FV_SPLIT_COUNT] = {false};
     for (int64_t i = 0; i < place->count && !*yes; i++)
-        *yes = is_shard(place->names[i]) || is_packed_shard(place->names[i]);
+        *yes = fv_tar_is_shard(place->names[i]) || fv_tar_is_packed(place->names[i]);
     if (!*yes)
-        FV_TRY(each_shard(ctx, place->path, note_split, any));
+        FV_TRY(fv_tar_each_shard(ctx, place->path, note_split, any));
     *yes |= any[0] || any[1] || any[2];
     return FV_OK;
 }
 
 /* ---- samples ---- */
-
-static bool is_image(const char *extension)
-{
-    static const char *const extensions[] = {"jpg", "jpeg", "png", "ppm", "pgm", "bmp", "webp", "tif", "tiff", "npy"};
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
-        if (strcasecmp(extensions[i], extension) == 0)
-            return true;
-    }
-    return false;
-}
 
 static fv_status read_text(reader *r, const fv_tar_member *member, fv_str *text)
 {
@@ -245,11 +152,29 @@ static fv_status keep_place(reader *r)
     return FV_OK;
 }
 
+/* Told as SHARD:MEMBER: a line's number says nothing here. */
+static fv_status tell_bad(void *arg, int64_t line, int column, const char *text)
+{
+    reader *r = arg;
+    const char *name = fv_str_get(&r->now.image);
+    char *first = r->first_bad[r->split];
+    for (int64_t i = 0; r->settling && i < r->m.n_rows; i++) {
+        if (r->m.rows[i].line == line)
+            name = r->m.rows[i].path;
+    }
+    (void)column;
+    if (first[0] == '\0')
+        snprintf(first, sizeof r->first_bad[0], "%.200s: %s", name, text);
+    if (r->shown++ < BAD_SHOWN)
+        fv_log(r->ctx, FV_LOG_ERROR, "data", "%s/%s: %s", r->root, name, text);
+    return FV_OK;
+}
+
 /* The members seen since the key changed are a sample. */
 static fv_status end_sample(reader *r)
 {
     sample *s = &r->now;
-    const int64_t rows = r->m.n_rows;
+    const int64_t rows = r->m.n_rows, bad = r->m.n_bad;
     fv_status status = FV_OK;
     if (s->key.size == 0)
         return FV_OK;
@@ -264,22 +189,18 @@ static fv_status end_sample(reader *r)
     if (!s->has_image) {
         r->no_image++;
     } else if (s->has_json) {
-        const int64_t bad = r->m.n_bad;
         status = fv_manifest_parse_object(&r->m, s->json.data, s->json.size, r->samples, fv_str_get(&s->image),
                                           s->has_label ? label : NULL);
-        r->bad_json += r->m.n_bad > bad;
     } else if (s->has_label) {
-        fv_manifest_cells cells = {.line = r->samples};
+        fv_manifest_cells cells = {.line = r->samples, .key = fv_text_key(fv_str_get(&s->image))};
         cells.text[FV_FIELD_PATH] = fv_str_get(&s->image);
         cells.text[FV_FIELD_LABEL] = label;
         status = fv_manifest_add(&r->m, &cells);
     } else {
         r->no_label++;
     }
+    r->bad[r->split] += r->m.n_bad > bad;
     if (status == FV_OK && r->m.n_rows > rows) {
-        fv_manifest_row *row = &r->m.rows[rows];
-        row->split = r->split;
-        r->m.any_split[r->split] = true;
         r->names |= !s->has_label || !is_index(label);
         status = keep_place(r);
     }
@@ -312,7 +233,7 @@ static fv_status take_member(void *arg, const fv_tar_member *member)
         s->has_json = true;
         return read_text(r, member, &s->json);
     }
-    if (!is_image(extension))
+    if (!fv_image_extension_known(extension))
         return FV_OK;
     r->twice += s->has_image;
     if (s->has_image)
@@ -359,7 +280,7 @@ static fv_status read_shard(reader *r, const char *root, const char *shard, fv_s
     r->shard = fv_arena_strdup(r->arena, shard);
     r->shard_path = path;
     r->m.path = path;
-    r->split = split;
+    r->split = r->m.split = split;
     fv_status status = path && r->shard ? fv_tar_scan(r->ctx, path, take_member, r, &end) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = end_sample(r);
@@ -367,6 +288,69 @@ static fv_status read_shard(reader *r, const char *root, const char *shard, fv_s
         tell_shard(r, &end);
     fv_free(r->ctx, path);
     r->m.path = root;
+    return status;
+}
+
+/* ---- which splits ---- */
+
+/* A search for samples whose JSON says a split. */
+typedef struct split_search {
+    reader r;
+    fv_split split;
+} split_search;
+
+static fv_status look_at_member(void *arg, const fv_tar_member *member)
+{
+    split_search *find = arg;
+    const char *dot = strchr(last_part(member->name), '.');
+    if (find->r.m.any_split[find->split] || !dot || strcmp(dot, ".json") != 0 || member->size > TEXT_MAX)
+        return FV_OK;
+    fv_str *json = &find->r.now.json;
+    FV_TRY(read_text(&find->r, member, json));
+    if (!strstr(json->data, "\"split\""))
+        return FV_OK;
+    return fv_manifest_parse_object(&find->r.m, json->data, json->size, 1, member->name, "");
+}
+
+static fv_status look_at_shard(void *arg, const char *shard, fv_split split)
+{
+    split_search *find = arg;
+    fv_tar_end end;
+    if (fv_tar_is_packed(shard) || find->r.m.any_split[find->split])
+        return FV_OK;
+    char *path = fv_path_join(find->r.ctx, find->r.root, shard);
+    find->r.shard_path = path;
+    find->r.m.split = split;
+    const fv_status status = path ? fv_tar_scan(find->r.ctx, path, look_at_member, find, &end) : FV_ERR_NO_MEMORY;
+    fv_free(find->r.ctx, path);
+    return status;
+}
+
+/* By the shards' names, else by what the samples say. */
+static fv_status tar_has_split(fv_ctx *ctx, const char *path, fv_split split, bool *has)
+{
+    bool any[FV_SPLIT_COUNT] = {false};
+    FV_TRY(fv_tar_each_shard(ctx, path, note_split, any));
+    *has = any[split];
+    if (*has)
+        return FV_OK;
+    split_search *find = fv_new(ctx, split_search);
+    if (!find)
+        return FV_ERR_NO_MEMORY;
+    find->split = split;
+    find->r.ctx = find->r.m.ctx = find->r.now.json.ctx = ctx;
+    find->r.m.quiet = true;
+    fv_status status = fv_arena_create(ctx, &find->r.arena);
+    if (status == FV_OK && !(find->r.root = fv_tar_root(find->r.arena, path)))
+        status = FV_ERR_NO_MEMORY;
+    find->r.m.path = find->r.root;
+    if (status == FV_OK)
+        status = fv_tar_each_shard(ctx, path, look_at_shard, find);
+    *has = find->r.m.any_split[split];
+    fv_manifest_free(&find->r.m);
+    fv_str_free(&find->r.now.json);
+    fv_arena_destroy(&find->r.arena);
+    fv_free(ctx, find);
     return status;
 }
 
@@ -378,6 +362,7 @@ static void tar_destroy(fv_source *base)
     fv_manifest_unfill(base);
     fv_free(base->ctx, (void *)s->name);
     fv_free(base->ctx, s->places);
+    fv_free(base->ctx, s->keys);
 }
 
 static void tar_name(const fv_source *base, int64_t i, char *text, size_t size)
@@ -387,7 +372,7 @@ static void tar_name(const fv_source *base, int64_t i, char *text, size_t size)
 
 static uint64_t tar_key(const fv_source *base, int64_t i)
 {
-    return fv_text_key(((const tar_source *)base)->name[i]);
+    return ((const tar_source *)base)->keys[i];
 }
 
 static int64_t tar_bytes(const fv_source *base, int64_t i)
@@ -462,22 +447,21 @@ static fv_status tar_image(fv_source *base, int64_t i, const fv_decode_options *
 static const fv_source_ops tar_ops = {
     .destroy = tar_destroy, .name = tar_name, .key = tar_key, .bytes = tar_bytes, .image = tar_image, .read = tar_read};
 
-/* Shards of the split wanted; and of the train split, whose classes number the labels. */
+/* All shards: samples of the split wanted, and of the train split, whose classes number the labels, may be in any. */
 typedef struct opening {
     reader *r;
     const char *root;
-    fv_split split;
 } opening;
 
 static fv_status open_shard(void *arg, const char *shard, fv_split split)
 {
     opening *o = arg;
-    if (is_packed_shard(shard))
+    if (fv_tar_is_packed(shard))
         return fv_fail_hint(o->r->ctx,
                             fv_fail(o->r->ctx, FV_ERR_UNSUPPORTED,
                                     "%s: a compressed archive: its members cannot be read one by one", shard),
                             "decompress it (gunzip), images hardly get smaller by that");
-    return split == o->split || split == FV_SPLIT_TRAIN ? read_shard(o->r, o->root, shard, split) : FV_OK;
+    return read_shard(o->r, o->root, shard, split);
 }
 
 static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task)
@@ -489,11 +473,14 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
         const char *text;
     } told[] = {{r->no_image, "samples without an image left out"},
                 {r->no_label, "samples without .cls or .json left out"},
-                {r->bad_json, "samples with unusable JSON left out"}};
+                {r->bad[split], "samples whose label or JSON cannot be used left out"}};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         if (told[i].n > 0)
             fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld %s", s->root, (long long)told[i].n, told[i].text);
     }
+    base->n_bad = r->bad[split];
+    if (base->n_bad > 0 && !(base->bad = fv_arena_strdup(base->arena, r->first_bad[split])))
+        return FV_ERR_NO_MEMORY;
     if (r->m.n_rows == 0)
         return fv_fail_hint(base->ctx,
                             fv_fail(base->ctx, FV_ERR_DATA_EMPTY,
@@ -501,20 +488,25 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
                                     (long long)r->samples),
                             "expected members KEY.jpg and KEY.cls or KEY.json");
     const int64_t bad = r->m.n_bad;
+    r->settling = true;
+    r->split = split;
+    r->first_bad[split][0] = '\0';
     FV_TRY(fv_manifest_settle(&r->m, task));
     if (r->m.n_bad > bad)
-        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: sample %s", s->root,
-                       r->m.first_bad);
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: %s", s->root,
+                       r->first_bad[split]);
     r->m.indices = r->m.kind == FV_LABEL_CLASS && !r->names;
     FV_TRY(fv_manifest_fill(base, &r->m, split, s->root, &rows));
     s->name = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->name);
     s->places = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->places);
-    for (int64_t i = 0; s->name && s->places && i < base->count; i++) {
+    s->keys = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->keys);
+    for (int64_t i = 0; s->name && s->places && s->keys && i < base->count; i++) {
         s->name[i] = r->m.rows[rows[i]].path;
         s->places[i] = r->places[rows[i]];
+        s->keys[i] = r->m.rows[rows[i]].key;
     }
     fv_free(base->ctx, rows);
-    return s->name && s->places ? FV_OK : FV_ERR_NO_MEMORY;
+    return s->name && s->places && s->keys ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
 static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
@@ -525,18 +517,18 @@ static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const f
         return FV_ERR_NO_MEMORY;
     reader *r = fv_new(ctx, reader);
     fv_status status = r ? FV_OK : FV_ERR_NO_MEMORY;
-    const char *slash = strrchr(path, '/');
-    s->root = fv_path_is_dir(path) ? fv_arena_strdup(s->base.arena, path)
-              : !slash             ? fv_arena_strdup(s->base.arena, ".")
-                       : fv_arena_printf(s->base.arena, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    s->root = fv_tar_root(s->base.arena, path);
     if (status == FV_OK && s->root) {
         r->ctx = ctx;
         r->arena = r->m.arena = s->base.arena;
         r->m.ctx = ctx;
-        r->m.path = s->root;
+        r->m.path = r->root = s->root;
+        r->m.keys = true;
+        r->m.on_bad = tell_bad;
+        r->m.on_bad_arg = r;
         r->now = (sample){.key = {.ctx = ctx}, .image = {.ctx = ctx}, .label = {.ctx = ctx}, .json = {.ctx = ctx}};
-        opening o = {r, s->root, split};
-        status = each_shard(ctx, path, open_shard, &o);
+        opening o = {r, s->root};
+        status = fv_tar_each_shard(ctx, path, open_shard, &o);
         if (status == FV_OK)
             status = fill(s, r, split, options->task);
         fv_manifest_free(&r->m);
