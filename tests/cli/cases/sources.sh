@@ -178,11 +178,21 @@ use_cache() {
         says "cache: "
         same runs/train/exp/weights/last.safetensors runs/train/$where/weights/last.safetensors
     done
-    exists runs/train/disk/cache.fvpack
-    absent runs/train/ram/cache.fvpack
+    exists runs/train/disk/cache-*.fvpack
+    absent runs/train/ram/cache-*.fvpack
     says "24 training images, 8 validation images"
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 3 --batch-size 8 --cache disk --resume runs/train/disk
     silent_about "cache: "
+    # A damaged cache, and one of other data or decoding options, is made anew.
+    cache=$(ls runs/train/disk/cache-*.fvpack)
+    cp "$cache" sound.fvpack
+    printf 'X' | dd of="$cache" bs=1 seek=5000 conv=notrunc 2>dd.txt
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 4 --batch-size 8 --cache disk --resume runs/train/disk
+    says "$cache: damaged, and made anew: " "checksum is wrong" "cache: 32 images"
+    same sound.fvpack "$cache"
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 5 --batch-size 8 --cache disk --ignore-exif --force --resume runs/train/disk
+    says "$cache is of other data or other decoding options: removed" "cache: 32 images"
+    absent "$cache"
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
     says "cache: training images need about" "MB, which fit into"
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
