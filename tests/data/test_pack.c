@@ -201,6 +201,24 @@ static void cut_while_open(void **state)
     }
 }
 
+/* A strip is cropped without being resized as a whole, which would be gigabytes. */
+static void strip(void **state)
+{
+    (void)state;
+    int64_t peak = 0;
+    fv_image image;
+    planted_save(fv_test_path(dir, "img/strip.png"), planted_make_png(1, 60000, PNG_COLOR_TYPE_RGB, 8, false, false));
+    fv_test_write_text(fv_test_path(dir, "s.csv"), "path,label\nimg/strip.png,a\nimg/0.jpg,b\n");
+    pack("s.csv", &(fv_pack_options){.raw = true, .h = 224, .w = 224, .crop = true}, "strip.fvpack");
+    fv_ctx_memory(ctx, NULL, &peak);
+    assert_true(peak < 64 << 20);
+    fv_dataset *d = open_split("strip.fvpack", "train");
+    assert_int_equal(fv_dataset_image(d, 0, &image, NULL), FV_OK);
+    assert_true(image.h == 224 && image.w == 224);
+    fv_image_free(ctx, &image);
+    fv_dataset_destroy(&d);
+}
+
 static void labels_of_each_kind(void **state)
 {
     (void)state;
@@ -409,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trips, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(strip, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_while_open, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_each_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(unreadable, setup, teardown),

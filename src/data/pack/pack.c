@@ -3,43 +3,46 @@
 
 #include <string.h>
 
+#include "data/image/resize.h"
 #include "data/pack/format.h"
 
 enum { CHUNK = 64, LOOKED_AT = 24 };
 
 /* ---- one sample ---- */
 
-/* The middle h x w of an image that covers it, in place. */
-static void crop_middle(fv_image *image, int64_t h, int64_t w)
-{
-    const size_t pixel = (size_t)image->c * fv_depth_bytes(image->depth);
-    const int64_t y = (image->h - h) / 2, x = (image->w - w) / 2;
-    for (int64_t r = 0; r < h; r++)
-        memmove(image->data + (size_t)(r * w) * pixel, image->data + (size_t)((y + r) * image->w + x) * pixel,
-                (size_t)w * pixel);
-    image->h = h;
-    image->w = w;
-}
-
-/* Brings the image to the size asked for. */
-static fv_status fit(const fv_packer *p, fv_image *image)
+/* Brings the image to the size asked for. Only the part that is kept is computed: a strip of 1 x 100,000 pixels would
+ * be terabytes when resized as a whole. */
+static fv_status fit(const fv_packer *p, fv_image *image, fv_image_error *error)
 {
     const int64_t h = p->options.h, w = p->options.w;
-    fv_image resized = {0};
     if (!p->options.raw || h == 0)
         return FV_OK;
-    int64_t rh = h, rw = w;
-    if (p->options.crop) { /* the smaller scale that covers both sides, rounded up */
+    fv_resize_spec spec = fv_resize_whole(image, h, w, FV_FILTER_BILINEAR, true);
+    if (p->options.crop) { /* the smaller scale that covers both sides, rounded up; the middle of that */
         const bool tall = image->h * w >= image->w * h;
-        rh = tall ? (image->h * w + image->w - 1) / image->w : h;
-        rw = tall ? w : (image->w * h + image->h - 1) / image->h;
+        spec.h = tall ? (image->h * w + image->w - 1) / image->w : h;
+        spec.w = tall ? w : (image->w * h + image->h - 1) / image->h;
+        spec.window = (fv_window){(spec.h - h) / 2, (spec.w - w) / 2, h, w};
     }
-    if (rh != image->h || rw != image->w) {
-        FV_TRY(fv_image_resize(p->ctx, image, rh, rw, true, &resized));
-        fv_image_free(p->ctx, image);
-        *image = resized;
+    if (image->h == h && image->w == w)
+        return FV_OK;
+    const int64_t room = h * w * image->c * (int64_t)fv_depth_bytes(image->depth);
+    fv_image fitted = {.h = h, .w = w, .c = image->c, .depth = image->depth};
+    fv_scratch scratch = {.ctx = p->ctx};
+    fitted.data = fv_malloc(p->ctx, (size_t)room);
+    const fv_status status = fitted.data ? fv_resize(&scratch, image, &spec, fitted.data) : FV_ERR_NO_MEMORY;
+    fv_scratch_free(&scratch);
+    if (status != FV_OK) {
+        fv_image_free(p->ctx, &fitted);
+        return status == FV_ERR_NO_MEMORY
+                   ? fv_sample_fail(error, status, FV_FAULT_NONE, -1, "no memory for resizing %lld x %lld pixels",
+                                    (long long)image->h, (long long)image->w)
+                   : fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_NONE, -1,
+                                    "%lld x %lld pixels cannot be resized to %lld x %lld", (long long)image->h,
+                                    (long long)image->w, (long long)h, (long long)w);
     }
-    crop_middle(image, h, w);
+    fv_image_free(p->ctx, image);
+    *image = fitted;
     return FV_OK;
 }
 
@@ -49,9 +52,10 @@ static fv_status decode(const fv_packer *p, fv_pack_item *item)
     fv_decode_options options = item->dataset->decode;
     options.keep_depth = true;
     FV_TRY(fv_dataset_fetch((fv_dataset *)item->dataset, item->sample, &options, NULL, &image, NULL, &item->error));
-    if (fit(p, &image) != FV_OK) {
+    const fv_status status = fit(p, &image, &item->error);
+    if (status != FV_OK) {
         fv_image_free(p->ctx, &image);
-        return fv_sample_fail(&item->error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for resizing");
+        return status;
     }
     item->kind = FV_PACK_PIXELS;
     item->data = image.data;
