@@ -20,7 +20,8 @@ const data_action data_actions[] = {
      "run would not start), quarantine (the file is left out), warn, convert (used, but not as it is stored).\n"
      "Exit code 3 when something is to be rejected, or when a larger share than --max-bad cannot be used.\n",
      COMMON DECODING
-     " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine report ",
+     " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine report "
+     "force ",
      "  fovea data check photos\n  fovea data check photos --json\n", data_check},
     {"pack", "write a data set as one file or as shards", "PATH --output FILE.fvpack|DIR [options]",
      "Writes all splits of a data set into one checksummed file that is read in any order, with classes, "
@@ -45,7 +46,7 @@ const data_action data_actions[] = {
      "Decodes every image and prints how many there are of each split, class, size and kind, mean and standard "
      "deviation of the training pixels (shares of full scale, as --mean and --std take them), how uneven the classes "
      "are, and advice by the number of images per class. The numbers do not depend on --threads.\n",
-     COMMON DECODING " data task json report ", "  fovea data stats photos\n  fovea data stats photos --json\n",
+     COMMON DECODING " data task json report force ", "  fovea data stats photos\n  fovea data stats photos --json\n",
      data_stats},
     {"show", "contact sheets as PNG", "PATH --output FILE.png [--augmented N | --suspicious] [options]",
      "Writes a picture of samples, a band for each class. With --augmented N each sample is followed by what N epochs "
@@ -53,7 +54,7 @@ const data_action data_actions[] = {
      "--suspicious it shows the images that `fovea data check` finds something about, with the finding.\n",
      COMMON DECODING " data task output split seed per-class augmented suspicious dups val-split allow-extra "
                      "allow-empty max-bad model augment scale ratio crop-pad hflip vflip degrees translate shear "
-                     "perspective lens aa color-jitter pca-jitter reprob ",
+                     "perspective lens aa color-jitter pca-jitter reprob force ",
      "  fovea data show photos --per-class 5 --output samples.png\n"
      "  fovea data show photos --augmented 8 --per-class 3 --hflip --degrees 15 --output augmented.png\n",
      data_show},

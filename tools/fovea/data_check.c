@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "output.h"
 #include "show.h"
 
 static const char *const verdicts[] = {"reject", "quarantine", "warn", "convert"};
@@ -123,6 +124,11 @@ int data_check(cli *c, fv_ctx *ctx)
     fv_check_report *r = NULL;
     if (!path)
         return fv_status_exit_code(FV_ERR_USAGE);
+    int code = output_check(c, "report", c->report, OUTPUT_PAGE);
+    if (code == 0)
+        code = output_check(c, "quarantine", c->quarantine, OUTPUT_QUARANTINE);
+    if (code)
+        return code;
     fv_status status = data_look(c, ctx, path, &r);
     if (status != FV_OK)
         return status_code(ctx, status);
@@ -145,7 +151,7 @@ int data_check(cli *c, fv_ctx *ctx)
         fv_check_report_destroy(&r);
         return report(ctx, status);
     }
-    int code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
+    code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
     fv_check_report_destroy(&r);
     const int64_t bad = counts[FV_VERDICT_QUARANTINE];
     if (code == 0 && (double)bad > c->max_bad * (double)images)

@@ -5,6 +5,7 @@
 
 #include "augment_text.h"
 #include "data.h"
+#include "output.h"
 #include "sheet.h"
 
 enum { SUSPICIOUS_MAX = 400, SIDE = 224 };
@@ -214,6 +215,9 @@ int data_show(cli *c, fv_ctx *ctx)
         return complain(FV_ERR_USAGE, NULL, "fovea data show: --output FILE.png is missing");
     if (c->suspicious && c->augmented > 0)
         return complain(FV_ERR_CONFLICT, "give one of them", "fovea data show: --suspicious and --augmented");
+    const int code = output_check(c, "output", c->output, OUTPUT_SHEET);
+    if (code)
+        return code;
     sheet *s = sheet_create(c->suspicious ? 6 : c->augmented > 0 ? 9 : 0);
     fv_status status = s ? show(c, ctx, s, path) : FV_ERR_NO_MEMORY;
     sheet_destroy(s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "output.h"
 #include "show.h"
 
 enum { KINDS = 16, BUCKETS = 20 };
@@ -211,6 +212,9 @@ int data_stats(cli *c, fv_ctx *ctx)
     counts n;
     if (!path)
         return fv_status_exit_code(FV_ERR_USAGE);
+    const int code = output_check(c, "report", c->report, OUTPUT_PAGE);
+    if (code)
+        return code;
     fv_status status = data_look(c, ctx, path, &r);
     if (status == FV_OK)
         status = fv_check_report_summary(r, &s);

@@ -149,8 +149,9 @@ const option options[] = {
      "name of the run; never overwritten: name, name2, ..."},
     {"resume", NULL, 0, TEXT, AT(resume), V_TRAIN, "auto|DIR", NULL, 0, 0, NULL,
      "go on with the newest valid state of the run, or start it"},
-    {"force", NULL, 0, FLAG, AT(force), V_TRAIN | V_DATA, NULL, NULL, 0, 0, NULL,
-     "train: resume although data, seed or batch size differ; data pack, split: replace the file"},
+    {"force", NULL, 0, FLAG, AT(force), V_TRAIN | V_PREDICT | V_DATA, NULL, NULL, 0, 0, NULL,
+     "train: resume although data, seed or batch size differ; predict, data: replace a file that is "
+     "not an earlier output"},
     {"recovery-interval", NULL, 0, INT, AT(recovery_interval), V_TRAIN, "N", "0", 0, 1e15, NULL,
      "steps between recovery states; 0: at epochs only"},
     {"log-interval", "print-freq", 0, INT, AT(log_interval), V_TRAIN, "N", "50", 1, 1e9, NULL,

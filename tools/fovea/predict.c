@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "frames.h"
+#include "output.h"
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
@@ -125,14 +126,17 @@ static void rank(prediction *p)
 
 static fv_status predict_one(prediction *p, const char *name, fv_image *image, fv_status status, const char *truth)
 {
-    if (status == FV_OK)
+    const bool read = status == FV_OK;
+    if (read)
         status =
             fv_predictor_run(p->models.predictor, image, (uint64_t)(p->done + p->bad), p->probability, p->deviation);
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
     if (status != FV_OK) {
-        if (status == FV_ERR_NO_MEMORY)
-            return status;
+        char text[4096];
+        snprintf(text, sizeof text, "%s%s%s", read ? name : "", read ? ": " : "", fv_ctx_error(p->ctx));
         p->bad++;
-        print_bad(p, name, fv_ctx_error(p->ctx));
+        print_bad(p, name, text);
         return FV_OK;
     }
     rank(p);
@@ -326,6 +330,16 @@ static fv_status predict_data(prediction *p)
 
 /* ---- the verb ---- */
 
+/* There was not one image to look at. */
+static fv_status fail_nothing(const prediction *p)
+{
+    const cli *c = p->c;
+    if (c->source && strcmp(c->source, "-") == 0)
+        return (fv_status)-complain(FV_ERR_DATA_EMPTY, NULL, "standard input: no %s came",
+                                    c->raw ? "frame" : "name of an image file");
+    return (fv_status)-complain(FV_ERR_DATA_EMPTY, NULL, "%s: no image in it", c->source ? c->source : c->data);
+}
+
 static fv_status predict(prediction *p)
 {
     cli *c = p->c;
@@ -351,6 +365,8 @@ static fv_status predict(prediction *p)
         printf("file,%s,%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
                c->mc_dropout ? "std," : "");
     FV_TRY(c->source ? predict_source(p) : predict_data(p));
+    if (p->done + p->bad == 0 && !ferror(stdout))
+        return fail_nothing(p);
     if (p->sheet && p->done) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
         note("%s: %lld images with predictions", c->sheet, (long long)p->done);
@@ -373,11 +389,14 @@ int verb_predict(cli *c)
     if (c->raw && (!c->source || strcmp(c->source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
+    int code = output_check(c, "sheet", c->sheet, OUTPUT_SHEET);
+    if (code)
+        return code;
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
         return fv_status_exit_code(status);
     status = predict(&p);
-    int code = status_code(p.ctx, status);
+    code = status_code(p.ctx, status);
     if (code == 0 && p.bad) {
         warn("%lld of %lld images could not be read; the others are done", (long long)p.bad,
              (long long)(p.bad + p.done));

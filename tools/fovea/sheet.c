@@ -290,3 +290,11 @@ fv_status sheet_write(const sheet *s, fv_ctx *ctx, const char *path)
     free(page.data);
     return status;
 }
+
+bool sheet_is(const uint8_t *head, size_t size)
+{
+    if (size < 29 || memcmp(head, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0)
+        return false;
+    const uint32_t w = (uint32_t)head[16] << 24 | (uint32_t)head[17] << 16 | (uint32_t)head[18] << 8 | head[19];
+    return w > GAP && (w - GAP) % CELL == 0 && head[24] == 8 && head[25] == 2;
+}

@@ -19,6 +19,8 @@ fv_status sheet_add_prediction(sheet *s, const fv_image *image, const char *clas
                                const char *truth);
 /* Pictures on it. */
 int sheet_count(const sheet *s);
+/* Whether a file that begins so may be a sheet: a PNG of 8-bit RGB, as wide as whole columns are. */
+bool sheet_is(const uint8_t *head, size_t size);
 fv_status sheet_write(const sheet *s, fv_ctx *ctx, const char *path);
 
 #endif

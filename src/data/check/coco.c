@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/doc.h"
 #include "base/file.h"
 #include "data/check/check.h"
 #include "data/check/coco_json.h"
@@ -17,7 +18,30 @@ static bool ends_with(const char *text, const char *suffix)
     return n >= m && strcasecmp(text + n - m, suffix) == 0;
 }
 
-/* Whether a file is JSON with a list of annotations in it. */
+static bool has_word(const fv_mapping *file, const char *word)
+{
+    return memmem(file->data, (size_t)file->size, word, strlen(word)) != NULL;
+}
+
+/* Whether text is no JSON at all. */
+static fv_status is_broken(const fv_check_report *r, const fv_mapping *file, bool *yes)
+{
+    fv_coco coco = {0};
+    fv_doc *doc = NULL;
+    fv_status status = fv_coco_parse(r->ctx, r->arena, (const char *)file->data, file->size, &coco);
+    *yes = status == FV_OK && coco.bad_line > 0;
+    fv_coco_free(r->ctx, &coco);
+    if (!*yes)
+        return status;
+    /* What is no COCO file may be JSON of another kind. */
+    status = fv_doc_parse_json(r->ctx, "annotations", (const char *)file->data, (size_t)file->size, &doc);
+    *yes = status != FV_OK;
+    fv_doc_destroy(&doc);
+    return status == FV_ERR_NO_MEMORY ? status : FV_OK;
+}
+
+/* Whether a file is JSON with a list of annotations in it, or was meant to be: text that breaks off may have lost one
+ * of the lists, and would let the folder pass for something else. */
 static fv_status is_coco(const fv_check_report *r, const char *name, bool *yes)
 {
     fv_mapping file = {0};
@@ -29,12 +53,16 @@ static fv_status is_coco(const fv_check_report *r, const char *name, bool *yes)
     fv_free(r->ctx, path);
     if (status == FV_ERR_NO_MEMORY)
         return status;
-    *yes = file.size > 0 && memchr(file.data, '{', file.size < 16 ? (size_t)file.size : 16) &&
-           memmem(file.data, (size_t)file.size, "\"annotations\"", 13) &&
-           memmem(file.data, (size_t)file.size, "\"images\"", 8);
+    status = FV_OK;
+    if (file.size > 0 && memchr(file.data, '{', file.size < 16 ? (size_t)file.size : 16)) {
+        const bool boxes = has_word(&file, "\"annotations\""), images = has_word(&file, "\"images\"");
+        *yes = boxes && images;
+        if (!*yes && (boxes || images || has_word(&file, "\"categories\"")))
+            status = is_broken(r, &file, yes);
+    }
     if (file.data)
         fv_file_unmap(&file);
-    return FV_OK;
+    return status;
 }
 
 /* Calls fn for each annotation file. */

@@ -21,6 +21,14 @@ use_data_check_corpus() {
     # The file of a data set may be given as well as its folder.
     code 3 "$FOVEA" data check --data corpus/coco/annotations/instances_train2017.json --max-bad 1 --json
     prints '"fault":30,"file":"instances_train2017.json","verdict":"reject"'
+    # Annotations that break off, wherever: not a folder of classes.
+    for bytes in 30 200; do
+        head -c $bytes corpus/coco/annotations/instances_train2017.json >part.json
+        cp -r corpus/coco part-$bytes
+        mv part.json part-$bytes/annotations/instances_train2017.json
+        code 3 "$FOVEA" data check part-$bytes --json
+        prints '"fault":30,"file":"annotations/instances_train2017.json","verdict":"reject","detail":"line '
+    done
     code 3 "$FOVEA" data check corpus/manifest/manifest.csv --json
     prints '"fault":28,"file":"manifest.csv","verdict":"reject","detail":"line 3, column 1: '
 }
@@ -104,6 +112,24 @@ use_data_show() {
         equal "$(head -c 4 $file.png | tail -c 3)" PNG
     done
     fails 3 E3004 "there is nothing to show" -- "$FOVEA" data show corpus/model --suspicious --output f.png
+    # Only an earlier sheet, report or list is replaced.
+    code 0 "$FOVEA" data show corpus/copies --per-class 2 --output a.png
+    plant png photo.png h=20 w=30
+    for file in photo.png corpus/copies/train/a/00.jpg; do
+        cp $file kept
+        fails 2 E2004 "--output $file: exists already, and is not a contact sheet" "--force" -- \
+            "$FOVEA" data show corpus/copies --output $file
+        fails 2 E2004 "--sheet $file: exists already" -- "$FOVEA" predict --model "$model" kept --sheet $file
+        fails 2 E2004 "--report $file: exists already, and is not a report" -- "$FOVEA" data check corpus/copies --report $file
+        fails 2 E2004 "--report $file: exists already" -- "$FOVEA" data stats corpus/copies --report $file
+        fails 2 E2004 "--quarantine $file: exists already" -- "$FOVEA" data check corpus/copies --quarantine $file
+        same $file kept
+    done
+    for round in 1 2; do
+        code 0 "$FOVEA" data check corpus/copies --report r.html --quarantine q.csv
+    done
+    code 0 "$FOVEA" data show corpus/copies --output photo.png --force
+    differ photo.png kept
     fails 2 E2001 "--output FILE.png is missing" -- "$FOVEA" data show corpus/model
     fails 2 E2004 "--suspicious and --augmented" -- "$FOVEA" data show corpus/model --suspicious --augmented 2 --output f.png
     fails 2 E2003 "rotat" -- "$FOVEA" data show corpus/model --augmented 2 --augment rotat --output f.png

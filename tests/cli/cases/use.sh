@@ -158,6 +158,9 @@ use_predict() {
     fails 2 E2001 "--source PATH or --data PATH" -- "$FOVEA" predict --model "$model"
     code 0 "$FOVEA" predict --model "$model" --data "$digits" --limit 7 --topk 1 --json
     equal "$(wc -l <out | tr -d ' ')" 7
+    mkdir nothing
+    fails 3 E3004 "nothing: no image in it" -- "$FOVEA" predict --model "$model" --source nothing
+    fails 3 E3004 "standard input: no name of an image file came" -- "$FOVEA" predict --model "$model" --source - </dev/null
     fails 9 E9002 "no-folder/sheet.png" -- "$FOVEA" predict --model "$model" --source a.jpg --sheet no-folder/sheet.png
 }
 

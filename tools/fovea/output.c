@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sheet.h"
+
+static bool begins_with(const uint8_t *head, size_t size, const char *text)
+{
+    return size >= strlen(text) && memcmp(head, text, strlen(text)) == 0;
+}
+
+static bool is_page(const uint8_t *head, size_t size)
+{
+    return begins_with(head, size, "<!DOCTYPE html>\n");
+}
+
+static bool is_quarantine(const uint8_t *head, size_t size)
+{
+    return begins_with(head, size, "path,verdict,byte");
+}
+
+static const struct {
+    const char *what;
+    bool (*is)(const uint8_t *head, size_t size);
+} kinds[] = {
+    [OUTPUT_SHEET] = {"a contact sheet (PNG)", sheet_is},
+    [OUTPUT_PAGE] = {"a report (HTML)", is_page},
+    [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine},
+};
+
+int output_check(const cli *c, const char *option, const char *path, output_kind kind)
+{
+    struct stat st;
+    uint8_t head[64];
+    if (!path || c->force || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return 0;
+    FILE *f = fopen(path, "rb");
+    const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f)
+        fclose(f);
+    if (kinds[kind].is(head, size))
+        return 0;
+    return complain(FV_ERR_CONFLICT, "choose another file, or replace this one with --force",
+                    "--%s %s: exists already, and is not %s of fovea", option, path, kinds[kind].what);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files that the program writes where the user says: never over somebody else's. */
+#ifndef FOVEA_OUTPUT_H
+#define FOVEA_OUTPUT_H
+
+#include "cli.h"
+
+typedef enum output_kind { OUTPUT_SHEET, OUTPUT_PAGE, OUTPUT_QUARANTINE } output_kind;
+/* 0 when `path` (NULL: nothing is written) is free, empty, no regular file, or a file that an earlier run of the
+ * program wrote as output of that kind; or with --force. Else the exit code, after a message. */
+int output_check(const cli *c, const char *option, const char *path, output_kind kind);
+
+#endif
