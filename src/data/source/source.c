@@ -391,9 +391,10 @@ fv_status fv_sample_get(const fv_reader *file, int64_t at, void *dst, size_t siz
         return fv_sample_fail(error, FV_ERR_IO, FV_FAULT_NONE, at, "cannot be read at byte %lld: %s", (long long)at,
                               strerror(failed));
     if (got < size)
-        return fv_sample_fail(error, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, at + (int64_t)got,
-                              "the file became shorter while it was used: it ends at byte %lld, inside or before the "
-                              "sample at byte %lld",
-                              (long long)at + (long long)got, (long long)at);
+        return fv_sample_fail(
+            error, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, at + (int64_t)got,
+            "the file became shorter while it was used: nothing from byte %lld on, the sample begins at byte "
+            "%lld",
+            (long long)at + (long long)got, (long long)at);
     return FV_OK;
 }
