@@ -20,7 +20,7 @@
 /* Buffers alive now: kept outside fvc so that they are found again after a crash in the middle of a check. */
 static struct {
     unsigned char *map, *data;
-    size_t mapped, bytes, page;
+    size_t mapped, bytes, guard;
 } live[MAX_LIVE];
 static int n_live;
 
@@ -62,26 +62,27 @@ int64_t fvc_size(fvc *t, int64_t max)
 void *fvc_buffer(fvc *t, size_t bytes, size_t align)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t guard = 16 * page; /* wide, so that a wild read does not fly over it */
     const size_t shift = (size_t)fvc_int(t, 0, 15) * align;
     const size_t inside = (FRONT + bytes + shift + FVC_TAIL + page - 1) / page * page;
     if (n_live == MAX_LIVE) {
         fprintf(stderr, "fvcheck: more than %d buffers alive; a check forgot fvc_reset\n", MAX_LIVE);
         exit(2);
     }
-    unsigned char *map = mmap(NULL, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED || mprotect(map + page, inside, PROT_READ | PROT_WRITE) != 0) {
+    unsigned char *map = mmap(NULL, inside + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED || mprotect(map + guard, inside, PROT_READ | PROT_WRITE) != 0) {
         perror("fvcheck: mmap");
         exit(2);
     }
-    memset(map + page, CANARY, inside);
+    memset(map + guard, CANARY, inside);
     /* The tail ends at the unreadable page; with a shift the readable rest behind it is only larger. */
     size_t end = inside - FVC_TAIL - shift;
-    unsigned char *data = map + page + (end - bytes) / align * align;
+    unsigned char *data = map + guard + (end - bytes) / align * align;
     live[n_live].map = map;
-    live[n_live].mapped = inside + 2 * page;
+    live[n_live].mapped = inside + 2 * guard;
     live[n_live].data = data;
     live[n_live].bytes = bytes;
-    live[n_live].page = page;
+    live[n_live].guard = guard;
     n_live++;
     return data;
 }
@@ -89,7 +90,7 @@ void *fvc_buffer(fvc *t, size_t bytes, size_t align)
 void fvc_reset(fvc *t)
 {
     for (int i = 0; i < n_live; i++) {
-        const unsigned char *begin = live[i].map + live[i].page, *end = live[i].map + live[i].mapped - live[i].page;
+        const unsigned char *begin = live[i].map + live[i].guard, *end = live[i].map + live[i].mapped - live[i].guard;
         for (const unsigned char *p = begin; p < end && !t->failed; p++) {
             if (p == live[i].data)
                 p += live[i].bytes;

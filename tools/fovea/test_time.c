@@ -11,9 +11,10 @@ static fv_status open_one(fv_ctx *ctx, const cli *c, const char *name, ensemble 
 {
     cli one = *c;
     one.model = name;
-    FV_TRY(model_open_trained(ctx, &one, &e->model[e->count]));
-    e->count++;
-    return FV_OK;
+    fv_model **model = &e->model[e->count];
+    fv_status status = model_open_trained(ctx, &one, model);
+    e->count += *model != NULL; /* one whose weights do not fit is there, too, and is to be closed */
+    return status;
 }
 
 static fv_status open_list(fv_ctx *ctx, const cli *c, char *names, ensemble *e)

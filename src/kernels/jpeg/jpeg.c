@@ -123,7 +123,7 @@ FV_INLINE void store_columns(const u8x v[8], uint8_t *dst, ptrdiff_t stride)
                              _mm256_extracti128_si256(even, 1), _mm256_extracti128_si256(odd, 1)};
     for (int i = 0; i < 4; i++) {
         _mm_storel_epi64((__m128i *)(dst + 2 * i * stride), rows[i]);
-        _mm_storeh_pd((double *)(dst + (2 * i + 1) * stride), _mm_castsi128_pd(rows[i]));
+        _mm_storel_epi64((__m128i *)(dst + (2 * i + 1) * stride), _mm_unpackhi_epi64(rows[i], rows[i]));
     }
 }
 #else
