@@ -252,8 +252,13 @@ static void write_state(fv_ctx *ctx)
     snprintf(run, sizeof run, "%s/first", folder);
     assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
     assert_int_equal(open_split(ctx, digits, "train", &data), FV_OK);
-    fv_fit_options o = {
-        .epochs = 1, .batch_size = 4, .optimizer = FV_ADAM, .output = run, .on_event = stop_at_first, .workers = -1};
+    fv_fit_options o = {.augment = "crop pad=1; hflip",
+                        .epochs = 1,
+                        .batch_size = 4,
+                        .optimizer = FV_ADAM,
+                        .output = run,
+                        .on_event = stop_at_first,
+                        .workers = -1};
     assert_int_equal(fv_fit_with(m, data, &o, NULL), FV_OK);
     snprintf(state_file, sizeof state_file, "%s/weights/recovery-0000-000001.state", run);
     assert_int_equal(access(state_file, R_OK), 0);
