@@ -30,7 +30,7 @@ static void set_sample(const kind *o, uint8_t *row, int i, uint32_t v)
         memcpy(row + 4 * i, &f, 4);
     else if (o->bits == 16)
         memcpy(row + 2 * i, &wide, 2);
-    else
+    else if (o->bits <= 8) /* wider ones are only refused */
         row[i * o->bits / 8] |= (uint8_t)(v << (8 - o->bits - i * o->bits % 8));
 }
 
