@@ -130,7 +130,7 @@ static fv_status open_file(fv_events *e, const char *dir)
         if (!e->path)
             return FV_ERR_NO_MEMORY;
         e->fd = open(e->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (e->fd < 0 && (errno != EEXIST || n == 999))
+        if (e->fd < 0 && (errno != EEXIST || n == 99999))
             return fv_fail_errno(e->ctx, errno, "create", e->path);
     }
     return FV_OK;
