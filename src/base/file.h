@@ -43,6 +43,9 @@ fv_status fv_writer_open(fv_ctx *ctx, const char *path, fv_writer **writer);
 fv_status fv_writer_put(fv_writer *writer, const void *data, size_t size);
 fv_status fv_writer_commit(fv_writer **writer); /* destroys the writer either way */
 void fv_writer_abort(fv_writer **writer);
+/* Removes the temporary files in a folder whose writers were killed; one in use stays. What cannot be removed does no
+ * harm: only a lack of memory and a folder that cannot be read are told. */
+fv_status fv_writer_sweep(fv_ctx *ctx, const char *folder);
 /* All three in one. */
 fv_status fv_file_write(fv_ctx *ctx, const char *path, const void *data, size_t size);
 

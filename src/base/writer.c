@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define WRITER_BUFFER ((size_t)64 << 10)
+#define TEMP_MARK     ".tmp-"
 
 struct fv_writer {
     fv_ctx *ctx;
@@ -26,6 +27,15 @@ struct fv_writer {
     fv_status failed; /* the first failure; sticks */
     uint8_t buffer[WRITER_BUFFER];
 };
+
+/* Whether a file's name is one of ours: `.NAME.tmp-PID`. */
+static bool is_temp_name(const char *name)
+{
+    const char *mark = NULL;
+    for (const char *p = name; (p = strstr(p, TEMP_MARK)); p++)
+        mark = p + strlen(TEMP_MARK);
+    return *name == '.' && mark && *mark && !mark[strspn(mark, "0123456789")];
+}
 
 /* Records the failure of writing and removes the temporary file at once. */
 static fv_status writer_fail(fv_writer *w, int error, const char *verb)
@@ -125,7 +135,7 @@ fv_status fv_writer_open(fv_ctx *ctx, const char *path, fv_writer **writer)
         goto fail;
     if (slash)
         w->folder[folder_length] = '\0';
-    snprintf(w->temp, temp_size, "%.*s.%s.tmp-%ld", (int)folder_length, path, name, (long)getpid());
+    snprintf(w->temp, temp_size, "%.*s.%s" TEMP_MARK "%ld", (int)folder_length, path, name, (long)getpid());
     if (!*name) {
         status = fv_fail(ctx, FV_ERR_ARGUMENT, "'%s': expected a file name", path);
         goto fail;
@@ -222,6 +232,28 @@ void fv_writer_abort(fv_writer **writer)
 {
     if (writer && *writer)
         writer_destroy(writer);
+}
+
+fv_status fv_writer_sweep(fv_ctx *ctx, const char *folder)
+{
+    char **names;
+    int64_t count;
+    FV_TRY(fv_path_list(ctx, folder, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        if (!is_temp_name(names[i]))
+            continue;
+        char *path = fv_path_join(ctx, folder, names[i]);
+        int fd = path ? open_retry(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0) : -1;
+        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+            unlink(path);
+        if (fd >= 0)
+            close(fd);
+        status = path ? FV_OK : FV_ERR_NO_MEMORY;
+        fv_free(ctx, path);
+    }
+    fv_free(ctx, names);
+    return status;
 }
 
 fv_status fv_file_write(fv_ctx *ctx, const char *path, const void *data, size_t size)

@@ -89,6 +89,9 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, i
     status = path ? fv_lock_take(ctx, path, &j->lock) : FV_ERR_NO_MEMORY;
     if (status != FV_OK)
         goto fail;
+    /* The folder is ours now: whoever wrote a temporary file here was killed. */
+    if ((status = fv_writer_sweep(ctx, dir)) != FV_OK || (status = fv_writer_sweep(ctx, j->weights)) != FV_OK)
+        goto fail;
     int64_t room = fv_path_free_bytes(dir);
     if (room >= 0 && room < 3 * checkpoint_bytes) {
         status = fv_fail_hint(ctx,

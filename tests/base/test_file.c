@@ -265,6 +265,27 @@ static void test_writer_and_stale_or_busy_temporaries(void **state)
     expect_content(in_dir("stale"), false, "first", 5);
 }
 
+static void test_writer_sweep_removes_what_the_killed_left(void **state)
+{
+    (void)state;
+    static const char *const others[] = {".a.tmp-", "a.tmp-12", ".a.tmp-12x", ".tmp-", ".a"};
+    char path[512];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, others[i]);
+        fv_test_write_text(path, "a user's");
+    }
+    fv_writer *w;
+    assert_int_equal(fv_writer_open(ctx, in_dir("busy"), &w), FV_OK);
+    int64_t before = entries();
+    snprintf(path, sizeof path, "%s/.a.tmp-9.tmp-4194999", dir);
+    fv_test_write_text(path, "left");
+    assert_int_equal(fv_writer_sweep(ctx, dir), FV_OK);
+    assert_false(fv_path_exists(path));
+    assert_int_equal(entries(), before);
+    assert_int_equal(fv_writer_commit(&w), FV_OK);
+    assert_int_equal(fv_writer_sweep(ctx, in_dir("absent")), FV_ERR_NOT_FOUND);
+}
+
 static void test_writer_failures(void **state)
 {
     (void)state;
@@ -574,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_writer_replaces_whole_files),
         cmocka_unit_test(test_writer_and_stale_or_busy_temporaries),
+        cmocka_unit_test(test_writer_sweep_removes_what_the_killed_left),
         cmocka_unit_test(test_writer_failures),
         cmocka_unit_test(test_writer_on_a_full_disk),
         cmocka_unit_test(test_writer_on_a_tiny_disk),

@@ -44,6 +44,9 @@ row_58_sigkill() {
     for moment in '1/12  2/10' '1/12  8/10' '4/12  1/10' '4/12  10/10' '9/12  5/10'; do
         code 137 killed "$moment"
     done
+    # As a kill in the middle of writing leaves them.
+    echo part >runs/train/exp/weights/.recovery-0008-000003.state.tmp-4194999
+    echo part >runs/train/exp/.args.yaml.tmp-4194999
     code 0 long_run --resume auto
     says "resumed at epoch 9, after 8"
     compare_with_straight
