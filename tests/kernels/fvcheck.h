@@ -77,7 +77,9 @@ void fvc_fill_int(fvc *t, float *p, int64_t n, int range);
 void fvc_fill_real(fvc *t, float *p, int64_t n);
 void fvc_fill_special(fvc *t, float *p, int64_t n);
 
-/* Same bits (any NaN equals any NaN); false and fvc_fail naming the first difference otherwise. */
+/* Whether two numbers with other bits count as equal: both NaN, and any two zeros where an emulator has its own. */
+bool fvc_same_value(double a, double b);
+/* Same bits (or fvc_same_value); false and fvc_fail naming the first difference otherwise. */
 bool fvc_equal(fvc *t, const char *what, const float *got, const float *want, int64_t n);
 /* The same for any type. */
 bool fvc_equal_bytes(fvc *t, const char *what, const void *got, const void *want, size_t bytes);

@@ -26,7 +26,7 @@ bool fvc_near(fvc *t, const char *what, const float *got, const double *want, in
 bool fvc_equal_f64(fvc *t, const char *what, const double *got, const double *want, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        if (memcmp(&got[i], &want[i], sizeof(double)) != 0 && !(isnan(got[i]) && isnan(want[i]))) {
+        if (memcmp(&got[i], &want[i], sizeof(double)) != 0 && !fvc_same_value(got[i], want[i])) {
             fvc_fail(t, "%s: element %lld of %lld is %a, expected %a", what, (long long)i, (long long)n, got[i],
                      want[i]);
             return false;
