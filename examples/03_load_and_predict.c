@@ -32,9 +32,10 @@ static fv_status make_own(fv_ctx *ctx, const char *model_path, const char *image
 static fv_status predict(fv_ctx *ctx, fv_model *m, const char *path)
 {
     const int64_t classes = fv_model_classes(m);
+    const fv_decode_options decoding = fv_pipeline_decoding(fv_model_pipeline(m), NULL); /* the model's own rule */
     fv_image image = {0};
     float *probabilities = malloc((size_t)classes * sizeof *probabilities);
-    fv_status status = probabilities ? fv_image_read(ctx, path, NULL, &image, NULL) : FV_ERR_NO_MEMORY;
+    fv_status status = probabilities ? fv_image_read(ctx, path, &decoding, &image, NULL) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = fv_predict(m, &image, probabilities);
     if (status == FV_OK) {

@@ -63,6 +63,9 @@ FV_API fv_status fv_image_decode(fv_ctx *ctx, const char *name, const void *data
 FV_API fv_status fv_image_read(fv_ctx *ctx, const char *path, const fv_decode_options *options, fv_image *image,
                                fv_decode_notes *notes);
 FV_API void fv_image_free(fv_ctx *ctx, fv_image *image);
+/** `options` (NULL: the defaults) as a model's images are to be decoded: at the depth that files have, and with the
+ * pipeline's rule about orientation. Training, scoring and `fovea predict` decode so. */
+FV_API fv_decode_options fv_pipeline_decoding(const fv_pipeline *pipeline, const fv_decode_options *options);
 /** Writes a PNG atomically: 8 or 16 bits, 1, 3 or 4 channels. ARGUMENT for others. */
 FV_API fv_status fv_image_write_png(fv_ctx *ctx, const char *path, const fv_image *image);
 /** Bilinear resize with or without antialiasing (Pillow's BILINEAR: triangle filter scaled by the reduction, 8-bit,

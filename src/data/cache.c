@@ -139,9 +139,7 @@ static fv_status estimate(fv_dataset *d, const fv_decode_options *decode, int64_
 fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int64_t limit, int64_t *bytes)
 {
     fv_dataset *d = dataset;
-    fv_decode_options decode = d->decode;
-    decode.ignore_exif |= pipeline->ignore_exif;
-    decode.keep_depth = true; /* as the loader decodes */
+    const fv_decode_options decode = fv_pipeline_decoding(pipeline, &d->decode);
     *bytes = 0;
     if (d->source->pixels || d->source->stored)
         return FV_OK;

@@ -16,7 +16,7 @@ static void tell_conversions(fv_dataset *d, int64_t i, const fv_image *image, co
         const char *text;
     } kinds[] = {
         {notes->cmyk, FV_LOG_WARN, "CMYK converted to RGB"},
-        {notes->sixteen_bit, FV_LOG_WARN, "16 bits per channel reduced to 8"},
+        {notes->sixteen_bit && image->depth == FV_DEPTH_8, FV_LOG_WARN, "16 bits per channel reduced to 8"},
         {image->h == 1 || image->w == 1, FV_LOG_WARN, "an image one pixel high or wide"},
         {notes->alpha, FV_LOG_INFO, "transparency, put on the background color"},
         {notes->exif_rotated, FV_LOG_INFO, "turned upright as its EXIF orientation says"},

@@ -264,9 +264,7 @@ static fv_status fill(fv_loader *l, const fv_pipeline *pipeline)
 {
     fv_loader_options *o = &l->options;
     const bool in_memory = l->dataset->source->pixels != NULL;
-    l->decode = l->dataset->decode;
-    l->decode.ignore_exif |= pipeline->ignore_exif; /* the model's rule */
-    l->decode.keep_depth = true;
+    l->decode = fv_pipeline_decoding(pipeline, &l->dataset->decode);
     l->pipeline = *pipeline;
     FV_TRY(check_options(l->ctx, o));
     o->stuck_after = o->stuck_after > 0 ? o->stuck_after : 30.0;

@@ -338,6 +338,14 @@ void fv_shot_store(const fv_shot *shot, float *dst)
         standardize(dst, p->h * p->w * p->c);
 }
 
+fv_decode_options fv_pipeline_decoding(const fv_pipeline *pipeline, const fv_decode_options *options)
+{
+    fv_decode_options decoding = options ? *options : (fv_decode_options){0};
+    decoding.keep_depth = true;
+    decoding.ignore_exif |= pipeline->ignore_exif;
+    return decoding;
+}
+
 fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_image *image, float *dst)
 {
     if (!image->data || image->h < 1 || image->w < 1 || image->c < 1 || !fv_pipeline_takes(pipeline, image->c))

@@ -8,6 +8,7 @@ typedef struct job {
     int64_t taken; /* samples looked at, spread evenly */
     pthread_mutex_t mutex;
     fv_pixel_sums sums;
+    bool deep; /* there are images of more than 8 bits */
 } job;
 
 static fv_status add_sample(void *arg, int64_t t)
@@ -19,12 +20,16 @@ static fv_status add_sample(void *arg, int64_t t)
     fv_pixel_sums sums;
     const int64_t i =
         (int64_t)((__extension__(unsigned __int128) t * (uint64_t)j->dataset->count) / (uint64_t)j->taken);
-    fv_status status = fv_dataset_fetch(j->dataset, i, NULL, NULL, &image, &notes, &error);
+    fv_decode_options decode = j->dataset->decode;
+    decode.keep_depth = true; /* as training sees them */
+    fv_status status = fv_dataset_fetch(j->dataset, i, &decode, NULL, &image, &notes, &error);
     if (status != FV_OK)
         return fv_error_is_quarantine(&error) || status == FV_ERR_DATA_TOO_LARGE ? FV_OK : status;
     fv_pixel_sums_image(&image, notes.alpha, &sums);
+    const bool deep = image.depth != FV_DEPTH_8;
     fv_image_free(j->dataset->ctx, &image);
     pthread_mutex_lock(&j->mutex);
+    j->deep |= deep;
     fv_pixel_sums_add(&j->sums, &sums);
     pthread_mutex_unlock(&j->mutex);
     return FV_OK;
@@ -50,7 +55,8 @@ fv_status fv_dataset_statistics(fv_dataset *dataset, int64_t limit, float mean[1
             continue; /* grey pictures for a network of three channels: each is the grey one */
         const int from = channels == 1 ? 0 : k;
         mean[k] = (float)means[from];
-        std[k] = (float)(deviations[from] > 1.0 / 255.0 ? deviations[from] : 1.0 / 255.0); /* never divide by zero */
+        const double least = j.deep ? 1.0 / 65535.0 : 1.0 / 255.0; /* never divide by zero */
+        std[k] = (float)(deviations[from] > least ? deviations[from] : least);
     }
     return FV_OK;
 }

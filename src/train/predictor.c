@@ -105,6 +105,14 @@ static fv_status open_member(fv_predictor *p, const fv_predictor_options *o, mem
     if (m->model->task != first->task)
         return fv_fail(p->ctx, FV_ERR_CONFLICT, "models that answer together must have one task: '%s' has %s, '%s' %s",
                        first->name, fv_task_names()[first->task], m->model->name, fv_task_names()[m->model->task]);
+    if (m->model->pipeline.ignore_exif != first->pipeline.ignore_exif)
+        return fv_fail_hint(p->ctx,
+                            fv_fail(p->ctx, FV_ERR_CONFLICT,
+                                    "models that answer together must decode alike: '%s' turns images as their EXIF "
+                                    "orientation says, '%s' does not",
+                                    first->pipeline.ignore_exif ? m->model->name : first->name,
+                                    first->pipeline.ignore_exif ? first->name : m->model->name),
+                            "use models trained with the same --ignore-exif");
     FV_TRY(match_classes(first, m));
     FV_TRY(fv_views_parse(p->ctx, &m->model->pipeline, o->tta, o->scales, &m->views));
     const fv_pipeline *pipeline = &m->model->pipeline;
@@ -408,7 +416,8 @@ static fv_status decode(void *arg, int64_t i)
         r->error.status = FV_ERR_DATA_FORMAT;
         return FV_OK;
     }
-    if (fv_dataset_fetch(job->dataset, r->sample, NULL, NULL, &r->image, NULL, &r->error) == FV_OK &&
+    const fv_decode_options decoding = fv_pipeline_decoding(&job->p->members[0].model->pipeline, &job->dataset->decode);
+    if (fv_dataset_fetch(job->dataset, r->sample, &decoding, NULL, &r->image, NULL, &r->error) == FV_OK &&
         check_channels(job->p, r))
         return FV_OK;
     return fv_error_is_quarantine(&r->error) ? fv_dataset_quarantine(job->dataset, r->sample, &r->error) : FV_OK;

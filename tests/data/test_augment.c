@@ -161,6 +161,21 @@ static void every_operator(void **state)
 
 /* ---- exactness ---- */
 
+/* Floats beyond full scale, as a bicubic filter leaves them, are cut off before their bits are. */
+static void posterized_floats(void **state)
+{
+    (void)state;
+    fv_augment *a = augment_of("posterize bits=1 p=1");
+    const fv_pipeline p = pipeline_of(1, 4, 1);
+    float pixels[4] = {-0.5f, 0.4f, 0.6f, 1.5f};
+    const fv_image image = {.data = (uint8_t *)pixels, .h = 1, .w = 4, .c = 1, .depth = FV_DEPTH_F32};
+    fv_image out = applied(a, &p, 0, &image, NULL);
+    const float *v = (const float *)(const void *)out.data;
+    assert_true(v[0] == 0.0f && v[1] == 0.0f && v[2] == 128.0f / 255.0f && v[3] == 1.0f);
+    fv_image_free(ctx, &out);
+    fv_augment_destroy(&a);
+}
+
 static void mirrors(void **state)
 {
     (void)state;
@@ -569,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),
         cmocka_unit_test(every_operator),
+        cmocka_unit_test(posterized_floats),
         cmocka_unit_test(mirrors),
         cmocka_unit_test(share_of_flips),
         cmocka_unit_test(shifts),

@@ -214,6 +214,33 @@ static void colors(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* Mean and deviation of 16-bit files are those of their 65,536 levels, and the model's rule counts for decoding. */
+static void statistics_of_16_bits(void **state)
+{
+    (void)state;
+    char path[300];
+    fv_dataset *d = NULL;
+    for (int k = 0; k < 2; k++) {
+        uint16_t pixels[4] = {20, 30, 20, 30}; /* nothing on a scale of 8 bits */
+        snprintf(path, sizeof path, "%s/%c", dir, 'a' + k);
+        mkdir(path, 0777);
+        snprintf(path, sizeof path, "%s/%c/x.png", dir, 'a' + k);
+        const fv_image image = {.data = (uint8_t *)pixels, .h = 2, .w = 2, .c = 1, .depth = FV_DEPTH_16};
+        assert_int_equal(fv_image_write_png(ctx, path, &image), FV_OK);
+    }
+    float mean[16], std[16];
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
+    assert_int_equal(fv_dataset_statistics(d, 0, mean, std), FV_OK);
+    assert_true(fabs((double)mean[0] * 65535.0 - 25.0) < 1e-2 && fabs((double)std[0] * 65535.0 - 5.0) < 1e-2);
+    fv_dataset_destroy(&d);
+    fv_pipeline p = pipeline_of(2, 2, 1);
+    assert_true(fv_pipeline_decoding(&p, NULL).keep_depth && !fv_pipeline_decoding(&p, NULL).ignore_exif);
+    p.ignore_exif = true;
+    const fv_decode_options more = {.max_pixels = 7, .salvage = true};
+    const fv_decode_options o = fv_pipeline_decoding(&p, &more);
+    assert_true(o.keep_depth && o.ignore_exif && o.salvage && o.max_pixels == 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(contrasts, setup, teardown),
         cmocka_unit_test_setup_teardown(no_batch_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(colors, setup, teardown),
+        cmocka_unit_test_setup_teardown(statistics_of_16_bits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

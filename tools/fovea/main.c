@@ -229,17 +229,20 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
 {
     static const char *names[100000];
     static const char *const task_words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
-    fv_dataset_options o = {
-        .split = split,
-        .val_split = c->val_split,
-        .seed = (uint64_t)c->seed,
-        .allow_extra = c->allow_extra,
-        .allow_empty = c->allow_empty,
-        .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
-        .quarantine_csv = c->quarantine,
-        .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage},
-        .task = c->task};
+    fv_dataset_options o = {.split = split,
+                            .val_split = c->val_split,
+                            .seed = (uint64_t)c->seed,
+                            .allow_extra = c->allow_extra,
+                            .allow_empty = c->allow_empty,
+                            .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
+                            .quarantine_csv = c->quarantine,
+                            .decode = {.max_pixels = c->max_pixels,
+                                       .ignore_exif = c->ignore_exif,
+                                       .salvage = c->salvage,
+                                       .keep_depth = true},
+                            .task = c->task};
     if (classes_of) {
+        o.decode = fv_pipeline_decoding(fv_model_pipeline(classes_of), &o.decode);
         o.n_classes = fv_model_classes(classes_of);
         o.n_classes = o.n_classes < 100000 ? o.n_classes : 100000;
         for (int64_t i = 0; i < o.n_classes; i++)

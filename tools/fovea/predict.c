@@ -158,6 +158,7 @@ static fv_status predict_file(prediction *p, const char *path)
 {
     fv_image image = {0};
     fv_decode_options o = {.max_pixels = p->c->max_pixels, .ignore_exif = p->c->ignore_exif, .salvage = p->c->salvage};
+    o = fv_pipeline_decoding(fv_model_pipeline(p->model), &o);
     fv_status status = fv_image_read(p->ctx, path, &o, &image, NULL);
     status = predict_one(p, path, &image, status, NULL);
     fv_image_free(p->ctx, &image);

@@ -109,7 +109,9 @@ static fv_status add_colors(void *arg, int64_t i)
     fv_image image = {0};
     fv_image_error error;
     fv_color_sums sums = {.c = 3};
-    if (fv_dataset_fetch(job->dataset, i, NULL, NULL, &image, NULL, &error) != FV_OK)
+    fv_decode_options decode = job->dataset->decode;
+    decode.keep_depth = true; /* as training sees them */
+    if (fv_dataset_fetch(job->dataset, i, &decode, NULL, &image, NULL, &error) != FV_OK)
         return fv_error_is_quarantine(&error) ? FV_OK : fv_fail(job->dataset->ctx, error.status, "%s", error.text);
     fv_color_sums_add(&sums, &image);
     pthread_mutex_lock(&job->mutex);

@@ -81,9 +81,9 @@ static float power(const point *p, float v)
 static float fewer_bits(const point *p, float v)
 {
     const int levels = p->full == 65535.0f ? 16 : 8, shift = levels - p->bits;
-    if (p->full == 1.0f)
-        return (float)((int)(v * 255.0f) >> shift << shift) / 255.0f;
-    return (float)((int)v >> shift << shift);
+    const int level = (int)(p->full == 1.0f ? v * 255.0f : v);
+    const float kept = level > 0 ? (float)(level >> shift << shift) : 0.0f; /* floats may lie outside full scale */
+    return p->full == 1.0f ? kept / 255.0f : kept;
 }
 
 void fv_color_brightness(fv_image *image, float factor)

@@ -190,3 +190,40 @@ use_channels_that_follow_the_data() {
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --experiment photos
     silent_about "--in-chans"
 }
+
+# What training decodes is what scoring and predicting decode: 16 bits whole, orientation by the model's rule.
+use_decoding_of_the_model() {
+    for class in dark light; do
+        mkdir -p deep/train/$class deep/val/$class
+        for i in 1 2 3 4 5 6 7 8; do
+            [ $class = dark ] && pixel="\\000\\02$((i - 1))" || pixel="\\000\\17$((i - 1))"
+            for split in train val; do
+                { printf 'P5\n4 4\n65535\n'; for k in 1 2 3 4 5 6 7 8 9 a b c d e f g; do printf "$pixel"; done; } \
+                    >deep/$split/$class/$i.pgm
+            done
+        done
+    done
+    code 0 "$FOVEA" train --data deep --model lenet --img-size 16 --norm dataset --opt adam --epochs 8 -b 4
+    if grep -q "reduced to 8" err; then die "16 bits reduced"; fi
+    set -- --model runs/train/exp/weights/best.safetensors
+    code 0 "$FOVEA" eval --data deep "$@" --json
+    equal "$(drive json top1 <out)" 1
+    code 0 "$FOVEA" eval --data deep "$@" --tta flip --json
+    equal "$(drive json top1 <out)" 1
+    for class in dark light; do
+        code 0 "$FOVEA" predict "$@" deep/val/$class --topk 1
+        equal "$(grep -c ": $class " out)" 8
+    done
+    code 0 "$FOVEA" predict "$@" --data deep --split val --topk 1
+    equal "$(grep -cE '(dark/.*: dark|light/.*: light) ' out)" 16
+    # Trained on pictures as they lie: a turned picture is predicted as it lies, too.
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --ignore-exif --experiment lying
+    plant jpeg turned.jpg h=40 w=60 orientation=6
+    code 0 "$FOVEA" predict --model runs/train/lying/weights/best.safetensors turned.jpg --json
+    cp out lying
+    code 0 "$FOVEA" predict --model runs/train/lying/weights/best.safetensors turned.jpg --json --ignore-exif
+    same out lying
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --experiment turned
+    fails 2 E2004 "must decode alike" "--ignore-exif" -- "$FOVEA" predict turned.jpg \
+        --model runs/train/lying/weights/best.safetensors,runs/train/turned/weights/best.safetensors
+}
