@@ -12,7 +12,7 @@ extern "C" {
 /**
  * An augmentation pipeline is text: steps separated by `;`, `,` or line ends, each an operator's name and settings, a
  * number as `key=value` or as `key=low..high` to be drawn from; `p` is the share of the samples that the step happens
- * to.
+ * to. `none` stands for no step.
  *
  *     rrc scale=0.08..1; hflip p=0.5; rotate degrees=15 fill=reflect p=0.3; jitter hue=0.1; mixup alpha=0.2
  *

@@ -178,7 +178,7 @@ static void erase(void **state)
 {
     (void)state;
     const fv_noise_key key = {{5, 6, 7, 8}};
-    const uint8_t value[3] = {10, 20, 30};
+    const float value[3] = {10, 20, 30};
     const fv_window windows[] = {{2, 3, 4, 5}, {-3, -2, 6, 6}, {8, 10, 50, 50}, {30, 30, 4, 4}};
     for (int n = 0; n < 4 * 3 * 2; n++) {
         const fv_window *w = &windows[n % 4];
@@ -193,7 +193,7 @@ static void erase(void **state)
                 continue;
             }
             if (n / 4 % 2 == 0)
-                assert_true(fabs(get(&image, i) - value[i % 3]) < 1e-3);
+                assert_true(fabs(get(&image, i) - (double)value[i % 3]) < 1e-3);
             sum += get(&image, i);
             squares += get(&image, i) * get(&image, i);
             count++;

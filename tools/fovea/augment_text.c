@@ -40,6 +40,29 @@ static void add(FILE *f, const char *format, double value)
     }
 }
 
+/* How many numbers a flag has, so that none of them is without effect. */
+static fv_status check_lists(const cli *c)
+{
+    const struct {
+        const char *name;
+        const list_option *list;
+        int least, most;
+        const char *expected, *hint;
+    } lists[] = {
+        {"scale", &c->scale, 2, 2, "the smallest and the largest share of the image's area", "write --scale 0.08,1"},
+        {"ratio", &c->ratio, 1, 2, "the smallest and the largest width by height", "write --ratio 0.75,1.3333"},
+        {"color-jitter", &c->color_jitter, 1, 4, "one number for brightness, contrast and saturation, or up to four",
+         "write --color-jitter 0.4, or 0.4,0.4,0.4,0.1 with hue"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const list_option *l = lists[i].list;
+        if (l->count > 0 && (l->count < lists[i].least || l->count > lists[i].most))
+            return (fv_status)-complain(FV_ERR_VALUE, lists[i].hint, "--%s: found %d number%s, expected %s",
+                                        lists[i].name, l->count, l->count == 1 ? "" : "s", lists[i].expected);
+    }
+    return FV_OK;
+}
+
 static void add_frame(FILE *f, const cli *c)
 {
     if (c->scale.count == 0 && c->ratio.count == 0)
@@ -85,6 +108,7 @@ fv_status augment_text(const cli *c, char **text)
     size_t size = 0;
     bool known = true;
     *text = NULL;
+    FV_TRY(check_lists(c));
     FILE *f = open_memstream(text, &size);
     if (!f)
         return FV_ERR_NO_MEMORY;

@@ -145,6 +145,8 @@ static fv_status show_augmented(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset 
         status = fv_augment_create(ctx, text, &augment);
     if (status == FV_OK && fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0))
         status = fv_dataset_color_axes(data, 1000, p.pca_value, p.pca_axis);
+    if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))
+        warn("mixup and cutmix mix the images of a batch, which this sheet does not show");
     for (int64_t i = 0; i < n && status == FV_OK; i++)
         status = show_epochs(c, ctx, s, data, &p, augment, chosen[i]);
     fv_augment_destroy(&augment);

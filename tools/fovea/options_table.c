@@ -98,7 +98,7 @@ const option options[] = {
      "how weights start; default is each layer's own"},
     {"augment", NULL, 0, TEXT, AT(augment), V_TRAIN | V_DATA, "STEPS", NULL, 0, 0, NULL,
      "what happens to training images: `rrc; hflip; rotate degrees=10 p=0.3; mixup alpha=0.2` (`fovea help augment` "
-     "lists the steps); the flags down to --cutmix add to it"},
+     "lists the steps), or none; the flags down to --cutmix add to it"},
     {"scale", NULL, 0, REALS, AT(scale), V_TRAIN | V_DATA, "LOW,HIGH", NULL, 1e-4, 1, NULL,
      "random resized crop: share of the image's area, 0.08,1 for photographs"},
     {"ratio", NULL, 0, REALS, AT(ratio), V_TRAIN | V_DATA, "LOW,HIGH", NULL, 0.01, 100, NULL,

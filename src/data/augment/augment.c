@@ -93,13 +93,27 @@ static fv_status fail_value(const reader *r, const fv_augment_op *op, const fv_a
                      param->names[i]);
     } else {
         snprintf(expected, sizeof expected, "%s from %g to %g%s",
-                 param->kind == FV_PARAM_WHOLE ? "a whole number" : "a number", param->min, param->max,
-                 param->kind == FV_PARAM_RANGE    ? ", or two as low..high"
+                 param->kind == FV_PARAM_WHOLE || param->kind == FV_PARAM_WHOLES ? "a whole number" : "a number",
+                 param->min, param->max,
+                 param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_WHOLES ? ", or two as low..high"
                  : param->kind == FV_PARAM_SPREAD ? " (v stands for -v..v), or two as low..high"
                                                   : "");
     }
     return fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s %s: found '%s', expected %s", r->number, op->name,
                    param->key, r->word, expected);
+}
+
+/* A setting without its "=VALUE"; the word may be one of a known setting, or a stray one. */
+static fv_status fail_bare_word(const reader *r, const fv_augment_op *op)
+{
+    const fv_augment_param *a = op->params;
+    while (a && a->key && strcmp(a->key, r->word) != 0)
+        a++;
+    if (strcmp(r->word, "p") != 0 && !(a && a->key))
+        return fail_parameter(r, op);
+    return fv_fail_hint(
+        r->ctx, fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s: '%s' has no value", r->number, op->name, r->word),
+        "write %s=VALUE", r->word);
 }
 
 /* The number up to ".." or the end of text; false: none. */
@@ -139,7 +153,8 @@ static bool read_range(const char *text, const fv_augment_param *param, fv_range
     if (!two && param->kind == FV_PARAM_SPREAD && range->high < 0)
         return false;
     const bool inside = range->low <= range->high && range->low >= param->min && range->high <= param->max;
-    if (param->kind == FV_PARAM_WHOLE && inside && range->low != floor(range->low))
+    if ((param->kind == FV_PARAM_WHOLE || param->kind == FV_PARAM_WHOLES) && inside &&
+        (range->low != floor(range->low) || range->high != floor(range->high)))
         return false;
     return *end == '\0' && inside;
 }
@@ -149,7 +164,7 @@ static fv_status read_pair(reader *r, step *s, const char *text, size_t size)
     const char *equals = memchr(text, '=', size);
     copy_word(r->word, text, equals ? (size_t)(equals - text) : size);
     if (!equals)
-        return fail_parameter(r, s->op);
+        return fail_bare_word(r, s->op);
     const fv_augment_param *param = strcmp(r->word, "p") == 0 ? &probability : NULL;
     fv_range p, *into = &p;
     for (int i = 0; !param && s->op->params && s->op->params[i].key; i++) {
@@ -219,6 +234,10 @@ static fv_status read_text(fv_augment *a, const char *text)
         const size_t size = strcspn(text, ";,\n");
         if (size == 0)
             break;
+        if (size >= 4 && strncmp(text, "none", 4) == 0 && 4 + strspn(text + 4, " \t\r") == size) {
+            text += size; /* how a flag takes the steps of a recipe away */
+            continue;
+        }
         if (++r.number > MAX_STEPS)
             return fv_fail(a->ctx, FV_ERR_VALUE, "augment: more than %d steps", MAX_STEPS);
         step s = {.index = (uint32_t)r.number};
@@ -362,7 +381,10 @@ static int describe_param(const fv_augment_param *p, char *text, size_t size)
         snprintf(def, sizeof def, "%g", p->def.low);
     else
         snprintf(def, sizeof def, "%g..%g", p->def.low, p->def.high);
-    return snprintf(text, size, "\n    %s=%s  %s", p->key, def, p->doc);
+    int used = snprintf(text, size, "\n    %s=%s  %s", p->key, def, p->doc);
+    for (int i = 0; p->kind == FV_PARAM_CHOICE && p->names[i] && (size_t)used < size; i++)
+        used += snprintf(text + used, size - (size_t)used, "%s%s", i ? ", " : ": ", p->names[i]);
+    return used;
 }
 
 void fv_augment_describe(int i, char *text, size_t size)

@@ -31,6 +31,7 @@ typedef enum fv_param_kind {
     FV_PARAM_RANGE,  /* low..high; one value v stands for v..v */
     FV_PARAM_SPREAD, /* low..high; one value v stands for -v..v */
     FV_PARAM_WHOLE,  /* one whole number */
+    FV_PARAM_WHOLES, /* low..high, whole numbers; one value v stands for v..v */
     FV_PARAM_CHOICE, /* one of `names`; the value is the index */
 } fv_param_kind;
 
@@ -54,9 +55,10 @@ void fv_draw_begin(fv_draw *draw, uint64_t seed, uint64_t epoch, uint64_t sample
 uint32_t fv_draw_word(fv_draw *draw);
 double fv_draw_uniform(fv_draw *draw, double low, double high); /* in [low, high); low when they are equal */
 double fv_draw_range(fv_draw *draw, fv_range range);
-int64_t fv_draw_below(fv_draw *draw, int64_t n); /* in [0, n) */
-double fv_draw_normal(fv_draw *draw);            /* mean 0, deviation 1 */
-double fv_draw_beta(fv_draw *draw, double a);    /* Beta(a, a) */
+int64_t fv_draw_whole(fv_draw *draw, fv_range range); /* each of low..high alike */
+int64_t fv_draw_below(fv_draw *draw, int64_t n);      /* in [0, n) */
+double fv_draw_normal(fv_draw *draw);                 /* mean 0, deviation 1 */
+double fv_draw_beta(fv_draw *draw, double a);         /* Beta(a, a) */
 
 /* A sample on its way through the steps. */
 typedef struct fv_canvas {

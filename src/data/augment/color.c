@@ -34,7 +34,7 @@ static const fv_augment_param gamma_params[] = {
     {0},
 };
 static const fv_augment_param posterize_params[] = {
-    {"bits", FV_PARAM_RANGE, {4, 8}, 1, 8, NULL, "kept of 8"},
+    {"bits", FV_PARAM_WHOLES, {4, 8}, 1, 8, NULL, "kept of 8"},
     {0},
 };
 static const fv_augment_param solarize_params[] = {
@@ -72,14 +72,13 @@ static fv_status solarize_apply(fv_augment_call *call)
     return with_number(call, "solarize", fv_color_solarize);
 }
 
-static void posterize_image(fv_image *image, float bits)
-{
-    fv_color_posterize(image, (int)(bits + 0.5f));
-}
-
 static fv_status posterize_apply(fv_augment_call *call)
 {
-    return with_number(call, "posterize", posterize_image);
+    const int bits = (int)fv_draw_whole(&call->draw, call->arg[0]);
+    FV_TRY(fv_canvas_pixels(call->canvas));
+    fv_augment_note(call, "posterize %d", bits);
+    fv_color_posterize(&call->canvas->image, bits);
+    return FV_OK;
 }
 
 static fv_status grey_apply(fv_augment_call *call)

@@ -101,11 +101,10 @@ static fv_status erase_apply(fv_augment_call *call)
         const int64_t y = (int64_t)((uint64_t)down * (uint64_t)(image->h - h + 1) >> 32);
         const int64_t x = (int64_t)((uint64_t)right * (uint64_t)(image->w - w + 1) >> 32);
         const fv_noise_key key = draw_key(call);
-        uint8_t value[16];
+        float level[16];
         for (int k = 0; k < 16; k++)
-            value[k] =
-                call->arg[2].low == 1 ? (uint8_t)call->arg[3].low : (uint8_t)(call->pipeline->mean[k] * 255.0f + 0.5f);
-        fv_filter_erase(image, &(fv_window){y, x, h, w}, value, call->arg[2].low == 2 ? &key : NULL);
+            level[k] = call->arg[2].low == 1 ? (float)call->arg[3].low : call->pipeline->mean[k] * 255.0f;
+        fv_filter_erase(image, &(fv_window){y, x, h, w}, level, call->arg[2].low == 2 ? &key : NULL);
         fv_augment_note(call, "erase %lldx%lld", (long long)w, (long long)h);
         return FV_OK;
     }

@@ -38,6 +38,12 @@ int64_t fv_draw_below(fv_draw *draw, int64_t n)
     return (int64_t)((uint64_t)fv_draw_word(draw) * (uint64_t)n >> 32);
 }
 
+int64_t fv_draw_whole(fv_draw *draw, fv_range range)
+{
+    const int64_t low = (int64_t)floor(range.low + 0.5), high = (int64_t)floor(range.high + 0.5);
+    return low + fv_draw_below(draw, high - low + 1);
+}
+
 double fv_draw_normal(fv_draw *draw)
 {
     float pair[2];

@@ -86,7 +86,7 @@ const fv_augment_op fv_augment_rrc = {
 };
 
 static const fv_augment_param scale_crop_params[] = {
-    {"short", FV_PARAM_RANGE, {256, 480}, 1, 16384, NULL, "pixels of the short side after resizing, whole numbers"},
+    {"short", FV_PARAM_WHOLES, {256, 480}, 1, 16384, NULL, "pixels of the short side after resizing"},
     {0},
 };
 
@@ -94,9 +94,8 @@ static const fv_augment_param scale_crop_params[] = {
 static void scale_crop_frame(fv_augment_call *call, int64_t h, int64_t w, fv_resize_spec *spec)
 {
     const fv_pipeline *p = call->pipeline;
-    const int64_t low = (int64_t)call->arg[0].low, high = (int64_t)call->arg[0].high;
     const int64_t shorter = h < w ? h : w;
-    int64_t size = low + fv_draw_below(&call->draw, high - low + 1);
+    int64_t size = fv_draw_whole(&call->draw, call->arg[0]);
     while (h * size / shorter < p->h || w * size / shorter < p->w)
         size++;
     spec->h = h * size / shorter;

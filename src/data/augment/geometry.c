@@ -220,8 +220,10 @@ static fv_status shear_apply(fv_augment_call *call)
     fv_sincos_turns(x / 360, &sx, &cx);
     fv_sincos_turns(y / 360, &sy, &cy);
     const double kx = sx / cx, ky = sy / cy;
-    if (kx * ky > 0.99)
-        return FV_OK; /* the image would become a line */
+    if (kx * ky > 0.99) { /* the image would become a line, or be mirrored */
+        fv_augment_note(call, "shear %.1f,%.1f left out", x, y);
+        return FV_OK;
+    }
     fv_warp_shear(&warp, ky, kx, w / 2, h / 2);
     fv_augment_note(call, "shear %.1f,%.1f", x, y);
     return fv_canvas_warp(call->canvas, &warp);
@@ -269,7 +271,7 @@ const fv_augment_op fv_augment_perspective = {
 };
 
 static const fv_augment_param lens_params[] = {
-    {"k1", FV_PARAM_SPREAD, {-0.2, 0.2}, -1, 1, NULL, "of r^2; above 0 straight lines bend inward"},
+    {"k1", FV_PARAM_SPREAD, {-0.2, 0.2}, -1, 1, NULL, "of r^2; above 0 barrel, below 0 pincushion"},
     {"k2", FV_PARAM_SPREAD, {0, 0}, -1, 1, NULL, "of r^4"},
     FILL_PARAM,
     VALUE_PARAM,

@@ -55,7 +55,7 @@ void fv_filter_salt_pepper(fv_image *image, float amount, const fv_noise_key *ke
     }
 }
 
-void fv_filter_erase(fv_image *image, const fv_window *window, const uint8_t *value, const fv_noise_key *key)
+void fv_filter_erase(fv_image *image, const fv_window *window, const float *value, const fv_noise_key *key)
 {
     const int64_t c = image->c, y0 = window->y > 0 ? window->y : 0, x0 = window->x > 0 ? window->x : 0;
     const int64_t y1 = window->y + window->h < image->h ? window->y + window->h : image->h;
@@ -64,15 +64,20 @@ void fv_filter_erase(fv_image *image, const fv_window *window, const uint8_t *va
     uint32_t word[4];
     for (int64_t y = y0; y < y1; y++) {
         for (int64_t i = (y * image->w + x0) * c; i < (y * image->w + x1) * c; i++) {
-            uint32_t level = value ? value[i % c < 16 ? i % c : 15] : 0;
+            float level = value ? value[i % c < 16 ? i % c : 15] : 0.0f;
             if (key) {
                 if (drawn % 16 == 0)
                     noise_block(key, drawn / 16, word);
-                level = word[drawn / 4 % 4] >> 8 * (drawn % 4) & 255u;
+                level = (float)(word[drawn / 4 % 4] >> 8 * (drawn % 4) & 255u);
                 drawn++;
             }
-            if (c != 4 || i % 4 != 3)
-                fv_put_element(image->depth, image->data, i, fv_from_level(image->depth, (float)level));
+            if (c == 4 && i % 4 == 3)
+                continue;
+            const float v = fv_from_level(image->depth, level);
+            if (image->depth == FV_DEPTH_F32)
+                fv_put_element(image->depth, image->data, i, v);
+            else
+                fv_round_element(image->depth, image->data, i, v);
         }
     }
 }

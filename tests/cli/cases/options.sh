@@ -132,3 +132,23 @@ use_interpolation() {
     code 0 "$FOVEA" train --data "$digits" --model runs/train/sharp/weights/last.safetensors --epochs 1 --batch-size 60 --experiment more
     grep -aq '\\"filter\\":\\"lanczos\\"' runs/train/more/weights/last.safetensors || die "the filter was forgotten"
 }
+
+use_augmentation_flags() {
+    set -- data show --data "$photos" --per-class 1 --augmented 1 --output s.png
+    fails 2 E2003 "--scale: found 1 number, expected the smallest and the largest share" "write --scale 0.08,1" -- "$FOVEA" "$@" --scale 0.5
+    fails 2 E2003 "--scale: found 3 numbers" -- "$FOVEA" "$@" --scale 0.1,0.5,1
+    fails 2 E2003 "--ratio: found 3 numbers" -- "$FOVEA" "$@" --ratio 0.5,1,2
+    fails 2 E2003 "--color-jitter: found 5 numbers" -- "$FOVEA" "$@" --color-jitter 0.1,0.1,0.1,0.1,0.1
+    fails 2 E2003 "rotate: 'degrees' has no value" "write degrees=VALUE" -- "$FOVEA" "$@" --augment "rotate degrees"
+    code 0 "$FOVEA" "$@" --augment "hflip p=1; mixup"
+    says "mixup and cutmix mix the images of a batch, which this sheet does not show"
+    # `none` takes a recipe's steps away.
+    printf 'data: %s\nmodel: lenet\nepochs: 1\naugment: [hflip, noise]\n' "$photos" >r.yaml
+    code 0 "$FOVEA" train -c r.yaml
+    says "augmentation: hflip,noise"
+    code 0 "$FOVEA" train -c r.yaml --augment none --experiment plain
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --experiment without
+    same runs/train/plain/weights/best.safetensors runs/train/without/weights/best.safetensors
+    code 0 "$FOVEA" help augment
+    prints "outside the image: constant, edge, reflect, wrap"
+}

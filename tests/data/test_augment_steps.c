@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Single steps of augmentation at the edges of what they take. */
+#include "support/support.h"
+
+#include <fovea/augment.h>
+#include <math.h>
+
+#include "data/augment/augment.h"
+
+static fv_ctx *ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    ctx = fv_test_ctx(1, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int64_t now = -1;
+    fv_ctx_memory(ctx, &now, NULL);
+    assert_int_equal(now, 0);
+    fv_ctx_destroy(&ctx);
+    return 0;
+}
+
+static fv_augment *augment_of(const char *text)
+{
+    fv_augment *a = NULL;
+    assert_int_equal(fv_augment_create(ctx, text, &a), FV_OK);
+    return a;
+}
+
+static fv_pipeline pipeline_of(int64_t h, int64_t w, int64_t c)
+{
+    fv_pipeline p = {.h = h, .w = w, .c = c, .antialias = true};
+    for (int k = 0; k < 16; k++)
+        p.std[k] = 1;
+    return p;
+}
+
+static fv_image applied(const fv_augment *a, const fv_pipeline *p, uint64_t index, const fv_image *image, char *note)
+{
+    fv_sample s = {.image = *image};
+    const size_t size = (size_t)(image->h * image->w * image->c) * fv_depth_bytes(image->depth);
+    s.image.data = fv_malloc(ctx, size);
+    memcpy(s.image.data, image->data, size);
+    assert_int_equal(fv_augment_apply(ctx, a, p, 7, 3, index, &s, note, 256), FV_OK);
+    assert_int_equal(s.image.h, p->h);
+    assert_int_equal(s.image.w, p->w);
+    return s.image;
+}
+
+/* Whole numbers are drawn alike, both ends too; 9,000 draws of three, within four deviations. */
+static void whole_numbers(void **state)
+{
+    (void)state;
+    fv_augment *a = augment_of("posterize bits=2..4 p=1");
+    const fv_pipeline p = pipeline_of(1, 1, 1);
+    uint8_t pixel = 255;
+    int seen[256] = {0};
+    for (uint64_t i = 0; i < 9000; i++) {
+        const fv_image image = {.data = &pixel, .h = 1, .w = 1, .c = 1};
+        fv_image out = applied(a, &p, i, &image, NULL);
+        seen[out.data[0]]++;
+        fv_image_free(ctx, &out);
+    }
+    for (int bits = 2; bits <= 4; bits++)
+        assert_in_range(seen[256 - (256 >> bits)], 2820, 3180);
+    fv_augment_destroy(&a);
+}
+
+/* A hole takes the model's mean, also where floats have one beyond full scale and integers do not. */
+static void erased_to_the_mean(void **state)
+{
+    (void)state;
+    fv_augment *a = augment_of("erase area=0.3 ratio=1 p=1");
+    fv_pipeline p = pipeline_of(8, 8, 1);
+    const float means[] = {0.25f, 12.5f, -3.0f};
+    for (int k = 0; k < 3; k++) {
+        p.mean[0] = means[k];
+        float reals[64] = {0};
+        uint8_t bytes[64];
+        memset(bytes, 100, sizeof bytes);
+        fv_image deep = applied(
+            a, &p, 0, &(fv_image){.data = (uint8_t *)reals, .h = 8, .w = 8, .c = 1, .depth = FV_DEPTH_F32}, NULL);
+        fv_image flat = applied(a, &p, 0, &(fv_image){.data = bytes, .h = 8, .w = 8, .c = 1}, NULL);
+        const int level = k == 0 ? 64 : k == 1 ? 255 : 0;
+        int holes = 0;
+        for (int i = 0; i < 64; i++) {
+            const float v = ((const float *)(const void *)deep.data)[i];
+            assert_true(v == 0.0f || fabsf(v - means[k]) < 1e-5f);
+            assert_int_equal(flat.data[i], v == 0.0f ? 100 : level);
+            holes += v != 0.0f;
+        }
+        assert_int_equal(holes, 16); /* the root of 0.3 * 64, rounded, squared */
+        fv_image_free(ctx, &deep);
+        fv_image_free(ctx, &flat);
+    }
+    fv_augment_destroy(&a);
+}
+
+/* Floats beyond full scale, as a bicubic filter leaves them, are cut off before their bits are. */
+static void posterized_floats(void **state)
+{
+    (void)state;
+    fv_augment *a = augment_of("posterize bits=1 p=1");
+    const fv_pipeline p = pipeline_of(1, 4, 1);
+    float pixels[4] = {-0.5f, 0.4f, 0.6f, 1.5f};
+    const fv_image image = {.data = (uint8_t *)pixels, .h = 1, .w = 4, .c = 1, .depth = FV_DEPTH_F32};
+    fv_image out = applied(a, &p, 0, &image, NULL);
+    const float *v = (const float *)(const void *)out.data;
+    assert_true(v[0] == 0.0f && v[1] == 0.0f && v[2] == 128.0f / 255.0f && v[3] == 1.0f);
+    fv_image_free(ctx, &out);
+    fv_augment_destroy(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(erased_to_the_mean),
+        cmocka_unit_test(posterized_floats),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
