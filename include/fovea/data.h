@@ -183,6 +183,9 @@ typedef struct fv_batch {
  * sample). */
 FV_API fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options,
                                   fv_loader **loader);
+/** Ends the threads. One that a file keeps, as on a dead network disk, is waited for at most 5 seconds and then left
+ * behind with the memory it uses, the data set and the context among it: once the file answers the thread frees what
+ * was destroyed meanwhile, so that until then the context's allocator must stay usable. It is logged. */
 FV_API void fv_loader_destroy(fv_loader **loader);
 /** Bytes of memory that the batches of such a loader take: a bound that is kept, whatever the files are. Images being
  * decoded come on top: one for each worker. */

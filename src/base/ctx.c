@@ -157,6 +157,7 @@ fv_status fv_ctx_create(const fv_ctx_options *options, fv_ctx **out)
     ctx->threads = s.threads;
     ctx->memory_limit = s.memory_limit;
     snprintf(ctx->topics, sizeof ctx->topics, "%s", s.topics ? s.topics : "");
+    atomic_init(&ctx->pins, 1);
     pthread_mutex_init(&ctx->message_mutex, NULL);
     fv_status status = fv_pool_start(ctx);
     if (status != FV_OK) {
@@ -177,9 +178,21 @@ void fv_ctx_destroy(fv_ctx **ptr)
     fv_ctx_detach_all(ctx);
     int64_t now = 0;
     fv_ctx_memory(ctx, &now, NULL);
-    if (now)
+    if (now && atomic_load(&ctx->pins) == 1)
         fv_log(ctx, FV_LOG_WARN, "context", "%lld bytes are still in use as the context is destroyed", (long long)now);
     fv_pool_stop(ctx);
+    fv_ctx_unpin(ctx);
+}
+
+void fv_ctx_pin(fv_ctx *ctx)
+{
+    atomic_fetch_add(&ctx->pins, 1);
+}
+
+void fv_ctx_unpin(fv_ctx *ctx)
+{
+    if (atomic_fetch_sub(&ctx->pins, 1) > 1)
+        return;
     pthread_mutex_destroy(&ctx->message_mutex);
     ctx->allocator.release(ctx->allocator.user, ctx, ctx->block_size);
 }

@@ -71,6 +71,11 @@ bool fv_size_add(int64_t a, int64_t b, int64_t *out);
 fv_status fv_ctx_attach(fv_ctx *ctx, const void *key, void *object, void (*destroy)(fv_ctx *ctx, void *object));
 void *fv_ctx_attached(const fv_ctx *ctx, const void *key);
 
+/* The context's memory and its allocator stay usable until unpinned, beyond fv_ctx_destroy if need be: for a thread
+ * that cannot be made to end. Any thread. */
+void fv_ctx_pin(fv_ctx *ctx);
+void fv_ctx_unpin(fv_ctx *ctx);
+
 /* The processor's facts, and the instruction set in use. */
 const fv_cpu *fv_ctx_cpu(const fv_ctx *ctx);
 fv_isa fv_ctx_isa_id(const fv_ctx *ctx);

@@ -51,6 +51,7 @@ struct fv_ctx {
     int threads;
     int64_t memory_limit;
     _Atomic int64_t bytes_now, bytes_peak;
+    _Atomic int pins; /* the owner's, and fv_ctx_pin's */
     pthread_mutex_t message_mutex;
     char message[FV_MESSAGE_MAX];
     char hint[FV_HINT_MAX];

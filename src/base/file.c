@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading whole files, plain and gzip; mapping; reading at places. */
+/* Reading whole files, plain and gzip; reading at places. */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #define FIRST_SIZE ((size_t)64 << 10)
+/* Seconds without a byte after which a pipe counts as dead. */
+#define PIPE_PATIENCE 30
 
 /* Bytes that grow; the buffer always has room for a NUL behind `size`. */
 typedef struct bytes {
@@ -42,6 +44,23 @@ static fv_status too_large(fv_ctx *ctx, const char *path, int64_t max, const cha
     return fv_fail(ctx, FV_ERR_DATA_TOO_LARGE, "%s: %s than the %lld bytes allowed", path, what, (long long)max);
 }
 
+/* Waits until a pipe has bytes or has ended; without, a pipe that nobody writes to would keep its reader for ever. */
+static fv_status wait_for_bytes(fv_ctx *ctx, const char *path, int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int ready;
+    do {
+        ready = poll(&p, 1, PIPE_PATIENCE * 1000);
+    } while (ready < 0 && errno == EINTR);
+    if (ready < 0)
+        return fv_fail_errno(ctx, errno, "read", path);
+    return ready > 0
+               ? FV_OK
+               : fv_fail_hint(ctx,
+                              fv_fail(ctx, FV_ERR_IO, "%s: this pipe has not answered for %d s", path, PIPE_PATIENCE),
+                              "see whether the program that should write to it runs; or give a file");
+}
+
 /* Reads to the end of the file; what fstat says is only the first guess (a pipe or /proc says 0). */
 static fv_status read_all(fv_ctx *ctx, const char *path, int fd, int64_t max, bytes *b)
 {
@@ -58,8 +77,10 @@ static fv_status read_all(fv_ctx *ctx, const char *path, int fd, int64_t max, by
     for (;;) {
         if (b->size == b->capacity)
             FV_TRY(bytes_grow(ctx, b));
+        if (!S_ISREG(st.st_mode))
+            FV_TRY(wait_for_bytes(ctx, path, fd));
         ssize_t got = read(fd, b->data + b->size, b->capacity - b->size);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
             return fv_fail_errno(ctx, errno, "read", path);
@@ -149,7 +170,7 @@ fv_status fv_file_read(fv_ctx *ctx, const char *path, int64_t max, bool gunzip, 
 {
     *data = NULL;
     *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not keep it */
     if (fd < 0)
         return fv_fail_errno(ctx, errno, "open", path);
     /* What is compressed is hardly longer than what comes out; members and headers get some room. */
@@ -179,7 +200,7 @@ static fv_status open_regular(fv_ctx *ctx, const char *path, int *fd, int64_t *s
 {
     struct stat st;
     fv_status status = FV_OK;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
     if (*fd < 0)
         return fv_fail_errno(ctx, errno, "open", path);
     if (fstat(*fd, &st))
@@ -194,32 +215,26 @@ static fv_status open_regular(fv_ctx *ctx, const char *path, int *fd, int64_t *s
     return status;
 }
 
-fv_status fv_file_map(fv_ctx *ctx, const char *path, fv_mapping *mapping)
+fv_status fv_blob_read(fv_ctx *ctx, const char *path, fv_blob *blob)
 {
-    static const uint8_t nothing[1] = {0};
     int fd = -1;
     int64_t size = 0;
-    *mapping = (fv_mapping){0};
+    bytes b = {0};
+    *blob = (fv_blob){0};
     FV_TRY(open_regular(ctx, path, &fd, &size));
-    fv_status status = FV_OK;
-    if (size == 0) {
-        mapping->data = nothing; /* an empty range cannot be mapped */
-    } else {
-        void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-            status = fv_fail_errno(ctx, errno, "map", path);
-        else
-            *mapping = (fv_mapping){data, size};
-    }
+    const fv_status status = read_all(ctx, path, fd, 0, &b);
     close(fd);
+    if (status == FV_OK)
+        *blob = (fv_blob){b.data, (int64_t)b.size};
+    else
+        fv_free(ctx, b.data);
     return status;
 }
 
-void fv_file_unmap(fv_mapping *mapping)
+void fv_blob_free(fv_ctx *ctx, fv_blob *blob)
 {
-    if (mapping->size)
-        munmap((void *)(uintptr_t)mapping->data, (size_t)mapping->size);
-    *mapping = (fv_mapping){0};
+    fv_free(ctx, blob->data);
+    *blob = (fv_blob){0};
 }
 
 fv_status fv_reader_open(fv_ctx *ctx, const char *path, fv_reader *reader)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files: read whole, map, write atomically, checksums, folders, locks. */
+/* Files: read whole or at places, write atomically, checksums, folders, locks. */
 #ifndef FV_BASE_FILE_H
 #define FV_BASE_FILE_H
 
@@ -7,16 +7,17 @@
 
 /* Reads a whole file; *data is the caller's (fv_free), NUL-terminated behind *size. `max` > 0 limits the size
  * (DATA_TOO_LARGE). A file that begins with the gzip magic is inflated when `gunzip` is set (max limits the inflated
- * size). */
+ * size). A pipe is read to its end; one that gives nothing for half a minute is IO. */
 fv_status fv_file_read(fv_ctx *ctx, const char *path, int64_t max, bool gunzip, uint8_t **data, int64_t *size);
 
-/* A read-only mapping. */
-typedef struct fv_mapping {
-    const uint8_t *data;
+/* A regular file's bytes, free with fv_blob_free. Read, not mapped: a file that is cut short meanwhile must not end the
+ * process. Pipes, devices and folders: IO. */
+typedef struct fv_blob {
+    uint8_t *data;
     int64_t size;
-} fv_mapping;
-fv_status fv_file_map(fv_ctx *ctx, const char *path, fv_mapping *mapping);
-void fv_file_unmap(fv_mapping *mapping);
+} fv_blob;
+fv_status fv_blob_read(fv_ctx *ctx, const char *path, fv_blob *blob);
+void fv_blob_free(fv_ctx *ctx, fv_blob *blob);
 
 /* A regular file that stays open and is read at places by any thread. Bytes that were cut off since are told, where a
  * mapping would end the process. */

@@ -242,6 +242,7 @@ fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_option
     if (!d)
         return FV_ERR_NO_MEMORY;
     d->ctx = ctx;
+    atomic_init(&d->pins, 1);
     pthread_mutex_init(&d->mutex, NULL);
     fv_status status = fill(d, path, options ? options : &(fv_dataset_options){0});
     if (status != FV_OK) {
@@ -252,13 +253,10 @@ fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_option
     return FV_OK;
 }
 
-void fv_dataset_destroy(fv_dataset **dataset)
+static void free_if_last(fv_dataset *d)
 {
-    if (!dataset || !*dataset)
+    if (atomic_fetch_sub(&d->pins, 1) > 1)
         return;
-    fv_dataset *d = *dataset;
-    if (d->csv_due)
-        fv_dataset_write_quarantine(d); /* a failure is in the context; there is nobody to return it to */
     fv_cache_destroy(&d->cache);
     fv_source_destroy(&d->source);
     fv_free(d->ctx, d->index);
@@ -271,9 +269,31 @@ void fv_dataset_destroy(fv_dataset **dataset)
     fv_arena_destroy(&d->arena);
     pthread_mutex_destroy(&d->mutex);
     fv_free(d->ctx, d);
-    *dataset = NULL;
 }
 
+void fv_dataset_destroy(fv_dataset **dataset)
+{
+    if (!dataset || !*dataset)
+        return;
+    fv_dataset *d = *dataset;
+    *dataset = NULL;
+    if (d->csv_due)
+        fv_dataset_write_quarantine(d); /* a failure is in the context; there is nobody to return it to */
+    free_if_last(d);
+}
+
+void fv_dataset_pin(fv_dataset *d)
+{
+    atomic_fetch_add(&d->pins, 1);
+    fv_ctx_pin(d->ctx);
+}
+
+void fv_dataset_unpin(fv_dataset *d)
+{
+    fv_ctx *ctx = d->ctx;
+    free_if_last(d);
+    fv_ctx_unpin(ctx);
+}
 fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has)
 {
     const fv_source_type *type = NULL;

@@ -19,6 +19,7 @@ typedef struct fv_quarantine_row {
 
 struct fv_dataset {
     fv_ctx *ctx;
+    _Atomic int pins; /* the owner's, and fv_dataset_pin's */
     fv_arena *arena;
     const fv_source_type *type;
     fv_source *source;
@@ -62,10 +63,19 @@ fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double sh
 /* Chooses the held-out samples of a train split; groups stay together. */
 fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held);
 
+/* The data set and its context stay until unpinned, even if they are destroyed meanwhile. Any thread. */
+void fv_dataset_pin(fv_dataset *dataset);
+void fv_dataset_unpin(fv_dataset *dataset);
+
 /* Sample i without messages in the context. `decode` NULL: the data set's own options; `request` NULL: the whole image.
  * Any thread. */
 fv_status fv_dataset_fetch(fv_dataset *dataset, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                            fv_image *image, fv_decode_notes *notes, fv_image_error *error);
+/* The same without the log: what decoding noticed is in *notes, for fv_dataset_tell. */
+fv_status fv_dataset_fetch_quiet(fv_dataset *dataset, int64_t i, const fv_decode_options *decode,
+                                 fv_image_request *request, fv_image *image, fv_decode_notes *notes,
+                                 fv_image_error *error);
+void fv_dataset_tell(fv_dataset *dataset, int64_t i, const fv_image *image, const fv_decode_notes *notes);
 /* The target of sample i: its numbers, or 1 at its class; zeros up to n elements. */
 void fv_dataset_target(const fv_dataset *dataset, int64_t i, float *target, int64_t n);
 /* Whether an error is one file's, which can be left out, rather than a reason to stop. */

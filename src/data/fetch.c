@@ -61,15 +61,13 @@ static fv_status copy_pixels(const fv_dataset *d, int64_t i, fv_image *image, fv
     return FV_OK;
 }
 
-fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
-                           fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+fv_status fv_dataset_fetch_quiet(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
+                                 fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_source *source = d->source;
-    fv_decode_notes own = {.bad_byte = -1};
-    notes = notes ? notes : &own;
     *image = (fv_image){0};
+    *notes = (fv_decode_notes){.bad_byte = -1};
     if (source->pixels) {
-        *notes = own;
         FV_TRY(copy_pixels(d, i, image, error));
         fv_image_answer_whole(request, image);
         return FV_OK;
@@ -82,12 +80,27 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
     /* With a cache images are whole, those that are not in it too: what a batch holds must not depend on what fits. */
     if (!hit)
         FV_TRY(source->ops->image(source, d->index[i], decode, cached ? NULL : request, image, notes, error));
-    tell_damage(d, i, notes);
-    tell_conversions(d, i, image, notes);
     if (cached && !hit)
         fv_cache_put(d->cache, i, image, notes);
     if (cached)
         fv_image_answer_whole(request, image);
+    return FV_OK;
+}
+
+void fv_dataset_tell(fv_dataset *d, int64_t i, const fv_image *image, const fv_decode_notes *notes)
+{
+    tell_damage(d, i, notes);
+    tell_conversions(d, i, image, notes);
+}
+
+fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
+                           fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    fv_decode_notes own;
+    notes = notes ? notes : &own;
+    FV_TRY(fv_dataset_fetch_quiet(d, i, decode, request, image, notes, error));
+    if (!d->source->pixels)
+        fv_dataset_tell(d, i, image, notes);
     return FV_OK;
 }
 

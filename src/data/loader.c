@@ -106,7 +106,17 @@ static void *work_loop(void *user)
         else
             pthread_cond_wait(&l->work, &l->mutex);
     }
+    w->running = false;
+    bool last = l->abandoned;
+    for (int i = 0; i < l->started; i++)
+        last &= !l->workers[i].running;
+    pthread_cond_broadcast(&l->ready);
     pthread_mutex_unlock(&l->mutex);
+    if (last) {
+        fv_dataset *dataset = l->dataset;
+        fv_loader_free(l);
+        fv_dataset_unpin(dataset);
+    }
     return NULL;
 }
 
@@ -313,35 +323,25 @@ fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, con
     return FV_OK;
 }
 
-void fv_loader_destroy(fv_loader **loader)
+static void free_batches(fv_loader *l)
 {
-    if (!loader || !*loader)
-        return;
-    fv_loader *l = *loader;
-    pthread_mutex_lock(&l->mutex);
-    for (int i = 0; i < l->started; i++) {
-        if (l->workers[i].given_up) {
-            fv_log(l->ctx, FV_LOG_WARN, "data", "%s: waiting for a file that does not answer", l->dataset->path);
-            break;
-        }
+    for (int64_t i = 0; l->slots && i < l->n_slots; i++) {
+        fv_slot *s = &l->slots[i];
+        fv_free(l->ctx, s->images);
+        fv_free(l->ctx, s->targets);
+        fv_free(l->ctx, s->lines);
+        fv_free(l->ctx, s->labels);
+        fv_free(l->ctx, s->samples);
+        fv_free(l->ctx, s->skipped);
+        *s = (fv_slot){.batch = -1};
     }
-    l->quit = true;
-    pthread_cond_broadcast(&l->work);
-    pthread_mutex_unlock(&l->mutex);
-    for (int i = 0; l->workers && i < l->n_workers; i++) {
-        if (l->workers[i].running)
-            pthread_join(l->workers[i].thread, NULL);
-    }
+}
+
+void fv_loader_free(fv_loader *l)
+{
     for (int i = 0; l->workers && i < l->n_workers; i++)
         fv_applier_free(&l->workers[i].applier);
-    for (int64_t i = 0; l->slots && i < l->n_slots; i++) {
-        fv_free(l->ctx, l->slots[i].images);
-        fv_free(l->ctx, l->slots[i].targets);
-        fv_free(l->ctx, l->slots[i].lines);
-        fv_free(l->ctx, l->slots[i].labels);
-        fv_free(l->ctx, l->slots[i].samples);
-        fv_free(l->ctx, l->slots[i].skipped);
-    }
+    free_batches(l);
     fv_free(l->ctx, l->slots);
     fv_free(l->ctx, l->workers);
     fv_free(l->ctx, l->order);
@@ -351,7 +351,24 @@ void fv_loader_destroy(fv_loader **loader)
     pthread_cond_destroy(&l->ready);
     pthread_mutex_destroy(&l->mutex);
     fv_free(l->ctx, l);
+}
+
+void fv_loader_destroy(fv_loader **loader)
+{
+    if (!loader || !*loader)
+        return;
+    fv_loader *l = *loader;
     *loader = NULL;
+    pthread_mutex_lock(&l->mutex);
+    const bool left = fv_loader_stop_workers(l);
+    if (left) {
+        l->abandoned = true;
+        fv_dataset_pin(l->dataset);
+        free_batches(l); /* the large part; who was given up does not touch it */
+    }
+    pthread_mutex_unlock(&l->mutex);
+    if (!left)
+        fv_loader_free(l);
 }
 
 /* ---- using ---- */

@@ -31,7 +31,7 @@ typedef struct fv_worker {
     fv_loader *loader;
     fv_applier applier;
     pthread_t thread;
-    bool running;
+    bool running; /* has a thread that has not left; under the loader's lock */
     /* For the watchdog, under the loader's lock: what is being read, and for which place. */
     int64_t sample; /* -1: nothing */
     double since;
@@ -67,6 +67,7 @@ struct fv_loader {
     int64_t released, claim, next; /* batches: [released, next) are the caller's, [next, claim) are being filled */
     int active, started;
     bool paused, quit;
+    bool abandoned; /* by the caller: whoever leaves last frees it */
     struct {
         fv_slot *slot;
         int64_t at;
@@ -84,8 +85,13 @@ bool fv_loader_fill_place(fv_worker *worker, fv_slot *slot, int64_t at, fv_image
 /* When all places are filled: mixes, where the augmentation says so. */
 void fv_loader_mix_slot(fv_loader *loader, fv_slot *slot);
 
+/* Frees what there is; no worker is left. (loader.c) */
+void fv_loader_free(fv_loader *loader);
+
 /* ---- workers: the lock is held (loader_watch.c) ---- */
 
+/* Tells the workers to leave and waits until they have. True: those that a file keeps too long are left behind. */
+bool fv_loader_stop_workers(fv_loader *loader);
 /* Starts the next worker's thread, which runs `loop`. */
 fv_status fv_loader_start_worker(fv_loader *loader);
 /* Waits for news of a slot, at most a second; quarantines files that do not answer and replaces their workers. */

@@ -28,7 +28,8 @@ static fv_status fail_channels(const fv_loader *l, int64_t c, fv_image_error *er
 }
 
 /* Decodes and augments sample i onto the worker's canvas. */
-static fv_status read_sample(fv_worker *w, int64_t i, fv_shot *shot, fv_image *image, fv_image_error *error)
+static fv_status read_sample(fv_worker *w, int64_t i, fv_shot *shot, fv_image *image, fv_decode_notes *notes,
+                             fv_image_error *error)
 {
     fv_loader *l = w->loader;
     const fv_source *source = l->dataset->source;
@@ -38,7 +39,7 @@ static fv_status read_sample(fv_worker *w, int64_t i, fv_shot *shot, fv_image *i
         image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
         fv_shot_whole(shot, image->h, image->w);
     } else {
-        FV_TRY(fv_dataset_fetch(l->dataset, i, &l->decode, &shot->request, image, NULL, error));
+        FV_TRY(fv_dataset_fetch_quiet(l->dataset, i, &l->decode, &shot->request, image, notes, error));
     }
     if (!fv_pipeline_takes(&l->pipeline, image->c))
         return fail_channels(l, image->c, error);
@@ -70,12 +71,15 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_slot *s, int64_t at, fv_i
     const bool in_memory = d->source->pixels != NULL;
     fv_shot shot;
     fv_image image = {0};
+    fv_decode_notes notes;
     fv_image_error why = {0};
     if (!in_memory)
         watch(w, i);
-    fv_status status = read_sample(w, i, &shot, &image, &why);
+    fv_status status = read_sample(w, i, &shot, &image, &notes, &why);
     const bool kept = in_memory || watch(w, -1);
     if (status == FV_OK && kept) {
+        if (!in_memory)
+            fv_dataset_tell(d, i, &image, &notes);
         fv_shot_store(&shot, s->images + at * l->sample_size);
         s->samples[at] = i;
         s->labels[at] = d->labels[i];

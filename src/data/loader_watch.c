@@ -8,6 +8,9 @@
 #include "base/file.h"
 #include "data/loader.h"
 
+/* A file that has not answered for that long is not waited for when the loader goes. */
+#define LAST_PATIENCE 5.0
+
 fv_status fv_loader_start_worker(fv_loader *l)
 {
     fv_worker *w = &l->workers[l->started];
@@ -56,7 +59,7 @@ static fv_status look_after_workers(fv_loader *l)
     return FV_OK;
 }
 
-fv_status fv_loader_wait_ready(fv_loader *l)
+static void wait_for_news(fv_loader *l)
 {
     const double pause = l->options.stuck_after < 4.0 ? l->options.stuck_after / 4.0 : 1.0;
     struct timespec until;
@@ -65,5 +68,50 @@ fv_status fv_loader_wait_ready(fv_loader *l)
     until.tv_sec += (time_t)at;
     until.tv_nsec = (long)((at - (double)(time_t)at) * 1e9);
     pthread_cond_timedwait(&l->ready, &l->mutex, &until);
+}
+
+fv_status fv_loader_wait_ready(fv_loader *l)
+{
+    wait_for_news(l);
     return look_after_workers(l);
+}
+
+static void leave_behind(fv_loader *l, fv_worker *w)
+{
+    char name[1024];
+    fv_dataset_sample_name(l->dataset, w->sample, name, sizeof name);
+    fv_log(l->ctx, FV_LOG_WARN, "data", "%s/%s: still does not answer; a thread stays behind until it does",
+           l->dataset->path, name);
+    w->given_up = true;
+    pthread_detach(w->thread);
+}
+
+bool fv_loader_stop_workers(fv_loader *l)
+{
+    const double patience = l->options.stuck_after < LAST_PATIENCE ? l->options.stuck_after : LAST_PATIENCE;
+    l->quit = true;
+    pthread_cond_broadcast(&l->work);
+    for (;;) {
+        const double now = fv_time_monotonic();
+        int busy = 0, stuck = 0;
+        for (int i = 0; i < l->started; i++) {
+            const fv_worker *w = &l->workers[i];
+            const bool keeps = w->running && w->sample >= 0 && (w->given_up || now - w->since > patience);
+            stuck += keeps;
+            busy += w->running && !keeps;
+        }
+        if (busy > 0) {
+            wait_for_news(l);
+            continue;
+        }
+        for (int i = 0; i < l->started; i++) {
+            fv_worker *w = &l->workers[i];
+            if (w->running) {
+                leave_behind(l, w);
+            } else {
+                pthread_join(w->thread, NULL); /* it has given its lock back, or is about to */
+            }
+        }
+        return stuck > 0;
+    }
 }

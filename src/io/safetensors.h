@@ -41,7 +41,7 @@ typedef struct fv_st_entry {
 typedef struct fv_safetensors fv_safetensors;
 
 /*
- * Maps and checks a file. MODEL_FORMAT names the tensor at fault: overlap, hole, duplicate key, header above 100 MB,
+ * Reads and checks a file. MODEL_FORMAT names the tensor at fault: overlap, hole, duplicate key, header above 100 MB,
  * offsets past the end, size that does not follow from dtype and shape, unknown dtype. MODEL_PICKLE for PyTorch's
  * pickle and zip files. *file is the caller's.
  */

@@ -16,7 +16,7 @@ struct fv_safetensors {
     fv_ctx *ctx;
     fv_arena *arena;
     const char *name;
-    fv_mapping mapping; /* data NULL: from memory */
+    fv_blob own; /* data NULL: the caller's memory */
     fv_doc *doc;
     const fv_doc_node *metadata; /* NULL: none */
     const uint8_t *tensors;
@@ -254,14 +254,14 @@ fv_status fv_safetensors_parse(fv_ctx *ctx, const char *name, const uint8_t *dat
 
 fv_status fv_safetensors_open(fv_ctx *ctx, const char *path, fv_safetensors **out)
 {
-    fv_mapping mapping = {NULL, 0};
+    fv_blob own;
     *out = NULL;
-    FV_TRY(fv_file_map(ctx, path, &mapping));
-    fv_status status = fv_safetensors_parse(ctx, path, mapping.data, mapping.size, out);
+    FV_TRY(fv_blob_read(ctx, path, &own));
+    fv_status status = fv_safetensors_parse(ctx, path, own.data, own.size, out);
     if (status != FV_OK)
-        fv_file_unmap(&mapping);
+        fv_blob_free(ctx, &own);
     else
-        (*out)->mapping = mapping;
+        (*out)->own = own;
     return status;
 }
 
@@ -273,8 +273,7 @@ void fv_safetensors_close(fv_safetensors **ptr)
     *ptr = NULL;
     fv_doc_destroy(&file->doc);
     fv_arena_destroy(&file->arena);
-    if (file->mapping.data)
-        fv_file_unmap(&file->mapping);
+    fv_blob_free(file->ctx, &file->own);
     fv_free(file->ctx, file);
 }
 

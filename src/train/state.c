@@ -139,8 +139,7 @@ fv_status fv_state_save(fv_trainer *t, const fv_progress *progress, const fv_ide
 /* ---- reading ---- */
 
 /* Checks frame and checksum; sets where header and tensors are. */
-static fv_status check_frame(fv_ctx *ctx, const char *path, const fv_mapping *m, const char **header,
-                             size_t *header_size)
+static fv_status check_frame(fv_ctx *ctx, const char *path, const fv_blob *m, const char **header, size_t *header_size)
 {
     uint64_t size;
     uint32_t crc;
@@ -269,7 +268,7 @@ static fv_status get_tensor(void *arg, float *data, int64_t count)
 
 /* Everything is checked before the first tensor is overwritten. */
 static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *path,
-                            const fv_mapping *m, const fv_doc *doc, size_t header_size, bool force)
+                            const fv_blob *m, const fv_doc *doc, size_t header_size, bool force)
 {
     const fv_doc_node *root = fv_doc_root(doc);
     FV_TRY(check_identity(t->ctx, path, root, identity, force));
@@ -291,36 +290,36 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
 
 fv_status fv_state_load(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *path, bool force)
 {
-    fv_mapping m;
+    fv_blob m;
     fv_doc *doc = NULL;
     const char *header = NULL;
     size_t size = 0;
-    FV_TRY(fv_file_map(t->ctx, path, &m));
+    FV_TRY(fv_blob_read(t->ctx, path, &m));
     fv_status status = check_frame(t->ctx, path, &m, &header, &size);
     if (status == FV_OK)
         status = fv_doc_parse_json(t->ctx, path, header, size, &doc);
     if (status == FV_OK)
         status = take_state(t, progress, identity, path, &m, doc, size, force);
     fv_doc_destroy(&doc);
-    fv_file_unmap(&m);
+    fv_blob_free(t->ctx, &m);
     return status;
 }
 
 /* The global step a state file claims. */
 static fv_status peek_step(fv_ctx *ctx, const char *path, int64_t *step)
 {
-    fv_mapping m;
+    fv_blob m;
     fv_doc *doc = NULL;
     const char *header;
     size_t size;
-    FV_TRY(fv_file_map(ctx, path, &m));
+    FV_TRY(fv_blob_read(ctx, path, &m));
     fv_status status = check_frame(ctx, path, &m, &header, &size);
     if (status == FV_OK)
         status = fv_doc_parse_json(ctx, path, header, size, &doc);
     if (status == FV_OK)
         *step = get_int(fv_doc_root(doc), "global_step");
     fv_doc_destroy(&doc);
-    fv_file_unmap(&m);
+    fv_blob_free(ctx, &m);
     return status;
 }
 

@@ -51,12 +51,12 @@ static void set_gate(bool open)
 static fv_status gated_image(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
                              fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
-    (void)source, (void)options, (void)error;
+    (void)options, (void)error;
     pthread_mutex_lock(&gate.mutex);
     while (!gate.open && i >= gate.stuck_from && i < gate.stuck_to)
         pthread_cond_wait(&gate.opened, &gate.mutex);
     pthread_mutex_unlock(&gate.mutex);
-    *image = (fv_image){.h = 4, .w = 4, .c = 1, .data = fv_malloc(ctx, 16)};
+    *image = (fv_image){.h = 4, .w = 4, .c = 1, .data = fv_malloc(source->ctx, 16)};
     memset(image->data, (int)i, 16);
     if (notes)
         *notes = (fv_decode_notes){.bad_byte = -1};
@@ -152,6 +152,41 @@ static void everything_stalls(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* What a file keeps for ever is left behind, with all that it still needs, and gone once it answers. */
+static void nobody_waits_at_the_end(void **state)
+{
+    (void)state;
+    static fv_source_ops ops; /* outlives the data set */
+    fv_dataset *d = open_gated(40, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    fv_loader *l = NULL;
+    fv_batch batch;
+    gate.stuck_from = 7;
+    gate.stuck_to = 8;
+    set_gate(false);
+    const fv_loader_options o = {
+        .batch_size = 6, .shuffle = true, .seed = 1, .workers = 2, .stuck_after = 0.05, .augment = "hflip; mixup"};
+    assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    do
+        assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+    while (batch.n > 0);
+    fv_loader_destroy(&l);
+    assert_null(l);
+    assert_non_null(
+        strstr(log_lines.text, "train-images-idx3-ubyte[7]: still does not answer; a thread stays behind until"));
+    fv_dataset_destroy(&d);
+    fv_ctx_destroy(&ctx);
+    assert_true(allocator.live_blocks > 0);
+    const int lines = log_lines.lines;
+    set_gate(true);
+    for (int i = 0; i < 1000 && allocator.live_blocks > 0; i++)
+        usleep(10000);
+    assert_int_equal(allocator.live_blocks, 0);
+    assert_int_equal(allocator.errors, 0);
+    assert_int_equal(log_lines.lines, lines); /* who left does not speak */
+}
+
 /* What is said beforehand is not exceeded, whatever the workers do. */
 static void memory_is_bounded(void **state)
 {
@@ -220,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stalled_files_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(everything_stalls, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_waits_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(weights, setup, teardown),
     };

@@ -18,13 +18,13 @@ static bool ends_with(const char *text, const char *suffix)
     return n >= m && strcasecmp(text + n - m, suffix) == 0;
 }
 
-static bool has_word(const fv_mapping *file, const char *word)
+static bool has_word(const fv_blob *file, const char *word)
 {
     return memmem(file->data, (size_t)file->size, word, strlen(word)) != NULL;
 }
 
 /* Whether text is no JSON at all. */
-static fv_status is_broken(const fv_check_report *r, const fv_mapping *file, bool *yes)
+static fv_status is_broken(const fv_check_report *r, const fv_blob *file, bool *yes)
 {
     fv_coco coco = {0};
     fv_doc *doc = NULL;
@@ -44,12 +44,12 @@ static fv_status is_broken(const fv_check_report *r, const fv_mapping *file, boo
  * of the lists, and would let the folder pass for something else. */
 static fv_status is_coco(const fv_check_report *r, const char *name, bool *yes)
 {
-    fv_mapping file = {0};
+    fv_blob file = {0};
     char *path = fv_path_join(r->ctx, r->root, name);
     *yes = false;
     if (!path)
         return FV_ERR_NO_MEMORY;
-    fv_status status = ends_with(name, ".json") && !fv_path_is_dir(path) ? fv_file_map(r->ctx, path, &file) : FV_OK;
+    fv_status status = ends_with(name, ".json") && !fv_path_is_dir(path) ? fv_blob_read(r->ctx, path, &file) : FV_OK;
     fv_free(r->ctx, path);
     if (status == FV_ERR_NO_MEMORY)
         return status;
@@ -60,8 +60,7 @@ static fv_status is_coco(const fv_check_report *r, const char *name, bool *yes)
         if (!*yes && (boxes || images || has_word(&file, "\"categories\"")))
             status = is_broken(r, &file, yes);
     }
-    if (file.data)
-        fv_file_unmap(&file);
+    fv_blob_free(r->ctx, &file);
     return status;
 }
 
@@ -319,10 +318,10 @@ static fv_status take(fv_check_report *r, const char *name, fv_coco *c)
 static fv_status read_file(fv_check_report *r, const char *name, void *arg)
 {
     (void)arg;
-    fv_mapping file = {0};
+    fv_blob file = {0};
     fv_coco coco = {0};
     char *path = fv_path_join(r->ctx, r->root, name);
-    fv_status status = path ? fv_file_map(r->ctx, path, &file) : FV_ERR_NO_MEMORY;
+    fv_status status = path ? fv_blob_read(r->ctx, path, &file) : FV_ERR_NO_MEMORY;
     fv_free(r->ctx, path);
     FV_TRY(status);
     status = fv_coco_parse(r->ctx, r->arena, (const char *)file.data, file.size, &coco);
@@ -333,7 +332,7 @@ static fv_status read_file(fv_check_report *r, const char *name, void *arg)
     else if (status == FV_OK)
         status = take(r, name, &coco);
     fv_coco_free(r->ctx, &coco);
-    fv_file_unmap(&file);
+    fv_blob_free(r->ctx, &file);
     return status;
 }
 

@@ -277,13 +277,15 @@ static fv_status check_files(fv_manifest *m, const char *root)
     for (int64_t i = 0; i < m->n_rows; i++) {
         const fv_manifest_row *row = &m->rows[i];
         struct stat st;
+        char why[128];
         path.size = 0;
         fv_str_printf(&path, "%s%s%s", row->path[0] == '/' ? "" : root, row->path[0] == '/' ? "" : "/", row->path);
         if (fv_str_status(&path) != FV_OK)
             break;
         if (stat(fv_str_get(&path), &st) != 0)
-            fv_manifest_bad(m, row->line, row->path_column, "%.200s: %s", row->path,
-                            errno == ENOENT || errno == ENOTDIR ? "no such file" : "cannot be looked at");
+            fv_manifest_bad(m, row->line, row->path_column, "%.200s: %s%s", row->path,
+                            errno == ENOENT || errno == ENOTDIR ? "no such file" : "cannot be looked at: ",
+                            errno == ENOENT || errno == ENOTDIR ? "" : strerror_r(errno, why, sizeof why));
         else if (!S_ISREG(st.st_mode))
             fv_manifest_bad(m, row->line, row->path_column, "%.200s: not a regular file", row->path);
     }

@@ -54,12 +54,11 @@ static fv_status look(fv_ctx *ctx, const char *path, fv_place *place, char ***na
         place->names = (const char *const *)*names;
         return FV_OK;
     }
-    fv_mapping file;
-    FV_TRY(fv_file_map(ctx, path, &file)); /* refuses devices and pipes */
-    place->head_size = file.size < (int64_t)sizeof place->head ? (size_t)file.size : sizeof place->head;
-    memcpy(place->head, file.data, place->head_size);
-    fv_file_unmap(&file);
-    return FV_OK;
+    fv_reader file;
+    FV_TRY(fv_reader_open(ctx, path, &file)); /* refuses devices and pipes */
+    const int error = fv_reader_get(&file, 0, place->head, sizeof place->head, &place->head_size);
+    fv_reader_close(&file);
+    return error ? fv_fail_errno(ctx, error, "read", path) : FV_OK;
 }
 
 static fv_status fail_unknown(fv_ctx *ctx, const fv_place *place)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -407,8 +408,12 @@ static fv_status tar_read(fv_source *base, int64_t i, uint8_t **data, int64_t *s
     fv_status status = FV_OK;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     fv_free(base->ctx, path);
-    if (fd < 0)
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0)
         status = fail_read(error, "opened");
+    else if (!S_ISREG(st.st_mode))
+        status = fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_VANISHED, -1,
+                                "the shard is no regular file any more");
     while (status == FV_OK && *size < at->size) {
         const ssize_t n = pread(fd, *data + *size, (size_t)(at->size - *size), at->offset + *size);
         if (n < 0 && errno == EINTR)
