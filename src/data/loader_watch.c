@@ -10,6 +10,8 @@
 
 /* A file that has not answered for that long is not waited for when the loader goes. */
 #define LAST_PATIENCE 5.0
+/* One that has been given up before gets that long, in case it has just answered. */
+#define LAST_GRACE 1.0
 
 fv_status fv_loader_start_worker(fv_loader *l)
 {
@@ -89,6 +91,7 @@ static void leave_behind(fv_loader *l, fv_worker *w)
 bool fv_loader_stop_workers(fv_loader *l)
 {
     const double patience = l->options.stuck_after < LAST_PATIENCE ? l->options.stuck_after : LAST_PATIENCE;
+    const double begin = fv_time_monotonic();
     l->quit = true;
     pthread_cond_broadcast(&l->work);
     for (;;) {
@@ -96,7 +99,7 @@ bool fv_loader_stop_workers(fv_loader *l)
         int busy = 0, stuck = 0;
         for (int i = 0; i < l->started; i++) {
             const fv_worker *w = &l->workers[i];
-            const bool keeps = w->running && w->sample >= 0 && (w->given_up || now - w->since > patience);
+            const bool keeps = w->running && w->sample >= 0 && now - w->since > patience && now - begin > LAST_GRACE;
             stuck += keeps;
             busy += w->running && !keeps;
         }

@@ -189,56 +189,6 @@ static void test_gzip_cut_anywhere(void **state)
     free(data);
 }
 
-static void test_blob(void **state)
-{
-    (void)state;
-    fv_blob b;
-    fv_test_write_text(in_dir("blob"), "content");
-    assert_int_equal(fv_blob_read(ctx, in_dir("blob"), &b), FV_OK);
-    assert_int_equal(truncate(in_dir("blob"), 0), 0); /* what is read does not go away with the file */
-    assert_int_equal(b.size, 7);
-    assert_memory_equal(b.data, "content", 7);
-    fv_blob_free(ctx, &b);
-    assert_null(b.data);
-    fv_blob_free(ctx, &b);
-    assert_int_equal(fv_blob_read(ctx, in_dir("blob"), &b), FV_OK);
-    assert_int_equal(b.size, 0);
-    assert_non_null(b.data);
-    fv_blob_free(ctx, &b);
-    assert_int_equal(fv_blob_read(ctx, in_dir("absent"), &b), FV_ERR_NOT_FOUND);
-    assert_int_equal(fv_blob_read(ctx, dir, &b), FV_ERR_IO);
-    assert_int_equal(fv_blob_read(ctx, "/dev/null", &b), FV_ERR_IO);
-    assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
-    assert_int_equal(fv_blob_read(ctx, in_dir("pipe"), &b), FV_ERR_IO); /* at once: nobody writes to it */
-    expect_error("is a device or pipe");
-}
-
-static void *feed_pipe(void *path)
-{
-    const int fd = open(path, O_WRONLY);
-    usleep(20000);
-    if (fd >= 0 && write(fd, "first", 5) == 5) {
-        usleep(20000);
-        if (write(fd, " second", 7) != 7)
-            unlink(path);
-        close(fd);
-    }
-    return NULL;
-}
-
-/* A pipe is read to its end, however slowly it is written to. */
-static void test_read_pipe(void **state)
-{
-    (void)state;
-    pthread_t writer;
-    char path[300];
-    snprintf(path, sizeof path, "%s", in_dir("slow-pipe"));
-    assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(pthread_create(&writer, NULL, feed_pipe, path), 0);
-    expect_content(path, false, "first second", 12);
-    pthread_join(writer, NULL);
-}
-
 static void test_writer_replaces_whole_files(void **state)
 {
     (void)state;
@@ -621,8 +571,6 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_gzip_cut_anywhere),
-        cmocka_unit_test(test_blob),
-        cmocka_unit_test(test_read_pipe),
         cmocka_unit_test(test_writer_replaces_whole_files),
         cmocka_unit_test(test_writer_and_stale_or_busy_temporaries),
         cmocka_unit_test(test_writer_sweep_removes_what_the_killed_left),

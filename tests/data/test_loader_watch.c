@@ -27,6 +27,8 @@ static int teardown(void **state)
 {
     (void)state;
     fv_ctx_destroy(&ctx);
+    for (int i = 0; i < 3000 && allocator.live_blocks > 0; i++) /* a thread may have been left behind */
+        usleep(10000);
     assert_int_equal(allocator.live_blocks, 0);
     fv_test_dir_remove(dir);
     return 0;
@@ -92,7 +94,7 @@ static void stalled_files_are_left_out(void **state)
 {
     (void)state;
     enum { COUNT = 24 };
-    fv_source_ops ops;
+    static fv_source_ops ops; /* outlives threads that are left behind */
     fv_dataset *d = open_gated(COUNT, &ops);
     const fv_pipeline p = pipeline_4x4();
     fv_loader *l = NULL;
@@ -134,7 +136,7 @@ static void stalled_files_are_left_out(void **state)
 static void everything_stalls(void **state)
 {
     (void)state;
-    fv_source_ops ops;
+    static fv_source_ops ops; /* outlives threads that are left behind */
     fv_dataset *d = open_gated(40, &ops);
     const fv_pipeline p = pipeline_4x4();
     fv_loader *l = NULL;
@@ -156,7 +158,7 @@ static void everything_stalls(void **state)
 static void nobody_waits_at_the_end(void **state)
 {
     (void)state;
-    static fv_source_ops ops; /* outlives the data set */
+    static fv_source_ops ops; /* outlives threads that are left behind */
     fv_dataset *d = open_gated(40, &ops);
     const fv_pipeline p = pipeline_4x4();
     fv_loader *l = NULL;
@@ -191,7 +193,7 @@ static void nobody_waits_at_the_end(void **state)
 static void memory_is_bounded(void **state)
 {
     (void)state;
-    fv_source_ops ops;
+    static fv_source_ops ops; /* outlives threads that are left behind */
     fv_dataset *d = open_gated(64, &ops);
     const fv_pipeline p = {.h = 64, .w = 64, .c = 1, .antialias = true, .std = {1}};
     static const int workers[] = {-1, 1, 2, 4};
@@ -222,7 +224,7 @@ static void memory_is_bounded(void **state)
 static void weights(void **state)
 {
     (void)state;
-    fv_source_ops ops;
+    static fv_source_ops ops; /* outlives threads that are left behind */
     fv_dataset *d = open_gated(60, &ops);
     const fv_pipeline p = pipeline_4x4();
     fv_loader *l = NULL;

@@ -120,7 +120,9 @@ static void compare_with_beginning(const fv_dataset *d, int set, const uint64_t 
         seen++;
     }
     if (seen != n_safe[set])
-        soak_fail("%s: %d of %d safe samples", world.set[set], seen, n_safe[set]);
+        soak_fail("%s: %d of %d safe samples; opened as %s, %lld samples of %lld classes, the first %s", world.set[set],
+                  seen, n_safe[set], fv_dataset_format(d), (long long)fv_dataset_count(d),
+                  (long long)fv_dataset_classes(d), fv_dataset_class_name(d, 0));
 }
 
 static void remember(const fv_dataset *d, int set, const uint64_t *hash)

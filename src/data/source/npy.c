@@ -416,7 +416,18 @@ static fv_status check_labels(fv_ctx *ctx, const char *path, const label_file *f
     return FV_OK;
 }
 
-/* How many classes the labels of a split speak of: 0 when there is no such split. */
+/* How many classes the labels speak of. */
+static int64_t classes_in(const label_file *f)
+{
+    int64_t classes = f->data && f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 0;
+    for (int64_t e = 0; f->data && f->file.npy.n_dims == 1 && e < f->file.npy.elements; e++) {
+        const double v = value_at(f, e);
+        classes = v >= (double)classes && v < FV_CLASSES_MAX ? (int64_t)v + 1 : classes;
+    }
+    return classes;
+}
+
+/* The same of a split's: 0 when there is no such split. */
 static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, int64_t *classes)
 {
     char *images = NULL, *labels = NULL;
@@ -428,14 +439,8 @@ static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, in
         status = FV_ERR_NO_MEMORY;
     if (labels && fv_path_exists(labels))
         status = open_labels(ctx, labels, &f);
-    if (status == FV_OK && f.data && f.file.npy.n_dims == 1) {
-        for (int64_t e = 0; e < f.file.npy.elements; e++) {
-            const double v = value_at(&f, e);
-            *classes = v >= (double)*classes && v < FV_CLASSES_MAX ? (int64_t)v + 1 : *classes;
-        }
-    } else if (status == FV_OK && f.data && f.file.npy.n_dims == 2) {
-        *classes = f.file.npy.dims[1];
-    }
+    if (status == FV_OK)
+        *classes = classes_in(&f);
     close_labels(ctx, &f);
     fv_free(ctx, images);
     fv_free(ctx, labels);
@@ -471,9 +476,9 @@ static fv_status take_labels(npy_source *s, const label_file *f)
 static fv_status load_classes(npy_source *s, const char *path, fv_split split, const label_file *f)
 {
     fv_source *base = &s->base;
-    int64_t classes = 0, train = 0;
-    FV_TRY(count_classes(base->ctx, path, split, &classes));
-    FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, &train));
+    int64_t classes = classes_in(f), train = 0; /* of what is at hand: the files may be others by now */
+    if (split != FV_SPLIT_TRAIN)
+        FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, &train));
     classes = train > classes && f->file.npy.n_dims == 1 ? train : classes;
     if (base->kind == FV_LABEL_VALUES) {
         const int64_t k = f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 1;

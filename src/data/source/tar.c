@@ -412,8 +412,8 @@ static fv_status tar_read(fv_source *base, int64_t i, uint8_t **data, int64_t *s
     if (fd < 0 || fstat(fd, &st) != 0)
         status = fail_read(error, "opened");
     else if (!S_ISREG(st.st_mode))
-        status = fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_VANISHED, -1,
-                                "the shard is no regular file any more");
+        status =
+            fv_sample_fail(error, FV_ERR_DATA_FORMAT, FV_FAULT_VANISHED, -1, "the shard is no regular file any more");
     while (status == FV_OK && *size < at->size) {
         const ssize_t n = pread(fd, *data + *size, (size_t)(at->size - *size), at->offset + *size);
         if (n < 0 && errno == EINTR)
