@@ -268,6 +268,8 @@ typedef struct fv_pipeline {
     fv_filter filter;        /* of the resize */
     bool antialias;          /* the filter is widened by the reduction, so that every pixel counts */
     bool ignore_exif;        /* keep the orientation as stored */
+    bool fast_decode;        /* JPEG files at 1/2, 1/4 or 1/8 of the size where that leaves enough pixels, by the
+                                loader: quicker, other pixels (fv_decode_options.fast) */
     float mean[16], std[16]; /* per channel, in units of full scale; input = (pixel / 255 - mean) / std */
     uint8_t background[3];   /* alpha is composited on this color */
     fv_contrast contrast;    /* done after resizing */

@@ -141,6 +141,12 @@ fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int
     fv_dataset *d = dataset;
     const fv_decode_options decode = fv_pipeline_decoding(pipeline, &d->decode);
     *bytes = 0;
+    if (pipeline->fast_decode)
+        return fv_fail_hint(d->ctx,
+                            fv_fail(d->ctx, FV_ERR_CONFLICT,
+                                    "%s: a cache holds whole images, and this model's come reduced (fast_decode)",
+                                    d->path),
+                            "leave the cache out");
     if (d->source->pixels || d->source->stored)
         return FV_OK;
     FV_TRY(estimate(d, &decode, bytes));

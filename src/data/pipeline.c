@@ -343,6 +343,7 @@ fv_decode_options fv_pipeline_decoding(const fv_pipeline *pipeline, const fv_dec
     fv_decode_options decoding = options ? *options : (fv_decode_options){0};
     decoding.keep_depth = true;
     decoding.ignore_exif |= pipeline->ignore_exif;
+    decoding.fast |= pipeline->fast_decode;
     return decoding;
 }
 

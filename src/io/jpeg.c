@@ -16,9 +16,9 @@
  * With fv_decode_options.fast: by how much the reduced image must still exceed what it will be resized to. Photographs
  * reduced to half while decoded and then bilinearly to 1/m, against resizing the whole: at m = 1.5 they differ by 1.3
  * grey levels in the mean, at 2 by 0.9 (at most 16), at 3 by 0.5 (at most 6), at 6 by 0.2 (at most 3). Nowhere are they
- * equal within one level, and so this is not done unless it is asked for.
+ * equal within one level, and so this is not done unless it is asked for; then for speed.
  */
-#define FAST_MARGIN 2.0
+#define FAST_MARGIN 1.25
 #define MAX_SCANS   500 /* of a progressive file; each costs a pass over the whole image */
 
 /* What the markers before the first scan say. */
@@ -235,13 +235,13 @@ static int reduction(const fv_image_job *job)
     return denom;
 }
 
-/* The whole image came reduced: pixels of `step`, the last of which may reach beyond its edge. */
-static void gave_reduced(fv_image_job *job, int64_t h, int64_t w, int step)
+/* A part of the image came reduced: pixels of `step`, the last of which may reach beyond the edge. */
+static void gave_reduced(fv_image_job *job, int64_t h, int64_t w, const fv_image_part *reduced, int step)
 {
-    fv_image_request *r = job->request;
-    const fv_image_part part = {0, 0, job->image.h * step, job->image.w * step};
+    const fv_image_part part = {reduced->y0 * step, reduced->x0 * step, reduced->y1 * step, reduced->x1 * step};
     fv_image_gave(job, h, w, &part);
-    r->step = step;
+    if (job->request)
+        job->request->step = step;
 }
 
 /* The library's part; it may leave by longjmp to its caller. */
@@ -277,7 +277,8 @@ static fv_status decode_rows(jpeg_state *s)
             cmyk_to_rgb(s->row, dst, w, cinfo->saw_Adobe_marker);
     }
     if (cinfo->scale_denom > 1)
-        gave_reduced(job, cinfo->image_height, cinfo->image_width, (int)cinfo->scale_denom);
+        gave_reduced(job, cinfo->image_height, cinfo->image_width, &(fv_image_part){0, 0, h, w},
+                     (int)cinfo->scale_denom);
     s->complete = true;
     s->lost_scans = lacks_scans(cinfo); /* looks at what finishing frees */
     jpeg_finish_decompress(cinfo);      /* goes on to the end-of-image marker */
@@ -357,12 +358,15 @@ static fv_status jpeg_decode(fv_image_job *job)
     job->orientation = header.orientation;
     job->notes.icc = header.icc;
     if (header.sof == 0xC0 || header.sof == 0xC1) {
-        const fv_image_part part = fv_image_ask(job, header.h, header.w);
+        const fv_image_part asked = fv_image_ask(job, header.h, header.w);
+        const int step = reduction(job);
+        const fv_image_part part = {asked.y0 / step, asked.x0 / step, (asked.y1 + step - 1) / step,
+                                    (asked.x1 + step - 1) / step};
         bool done = false;
-        if (reduction(job) == 1 && !job->options.salvage)
-            FV_TRY(fv_jpeg_baseline(job, &part, &done));
+        if (!job->options.salvage)
+            FV_TRY(fv_jpeg_baseline(job, &part, step, &done));
         if (done) {
-            fv_image_gave(job, header.h, header.w, &part);
+            gave_reduced(job, header.h, header.w, &part, step);
             return FV_OK;
         }
     } else if (header.sof) {

@@ -13,8 +13,9 @@ enum { PAD = 16 }; /* bytes behind the scan that the bit reader may read */
 typedef struct plane {
     int id, h_samp, v_samp, quant, dc, ac;
     int64_t w, h;               /* in samples */
+    int bw, bh;                 /* a block's size in samples: 8 unless the image is reduced */
     int64_t bx0, bx1, by0, by1; /* blocks wanted */
-    uint8_t *data; /* the rows of two rows of MCUs, in turns, from column 8 bx0 on; room for a sample on each side */
+    uint8_t *data; /* the rows of two rows of MCUs, in turns, from column bw bx0 on; room for a sample on each side */
     int64_t stride;
     int32_t last_dc;
 } plane;
@@ -25,6 +26,8 @@ typedef struct baseline {
     size_t size, at;
     int64_t h, w;
     int n_planes, h_max, v_max;
+    int denom;         /* the image comes at 1 / denom of its size */
+    bool across, down; /* chroma has half as many columns or rows, which are interpolated */
     plane planes[3];
     uint16_t quant[4][64];
     bool have_quant[4], have_frame, jfif, adobe;
@@ -226,26 +229,43 @@ static bool unstuff(baseline *b)
 
 /* ---- the part ---- */
 
-/* Which blocks of a plane hold samples [lo, hi]. */
-static void wanted(int64_t lo, int64_t hi, int64_t samples, int64_t *b0, int64_t *b1)
+/* Which blocks of `size` samples hold samples [lo, hi] of a plane. */
+static void wanted(int64_t lo, int64_t hi, int64_t samples, int size, int64_t *b0, int64_t *b1)
 {
     lo = lo < 0 ? 0 : lo;
     hi = hi > samples - 1 ? samples - 1 : hi;
-    *b0 = lo / 8;
-    *b1 = hi / 8 + 1;
+    *b0 = lo / size;
+    *b1 = hi / size + 1;
 }
 
 /* Rows of samples that are kept: those of the row of MCUs being decoded and of the one before. */
 static int64_t ring(const plane *c)
 {
-    return (int64_t)c->v_samp * 16;
+    return (int64_t)c->v_samp * 2 * c->bh;
 }
 
 /* Sample x of row y of a plane; rows are repeated beyond the image's edges. */
 static uint8_t *sample(const plane *c, int64_t y, int64_t x)
 {
     y = y < 0 ? 0 : y >= c->h ? c->h - 1 : y;
-    return c->data + y % ring(c) * c->stride + (x - c->bx0 * 8);
+    return c->data + y % ring(c) * c->stride + (x - c->bx0 * c->bw);
+}
+
+/* Sizes of the planes' blocks. Where the image is reduced, chroma's are larger instead of being interpolated. False: a
+ * size that there is no transform for. */
+static bool size_blocks(baseline *b)
+{
+    const int n = 8 / b->denom;
+    b->across = b->denom == 1 && b->h_max == 2;
+    b->down = b->denom == 1 && b->v_max == 2;
+    for (int i = 0; i < b->n_planes; i++) {
+        plane *c = &b->planes[i];
+        c->bw = b->denom == 1 ? n : n * b->h_max / c->h_samp;
+        c->bh = b->denom == 1 ? n : n * b->v_max / c->v_samp;
+        if (c->bw != c->bh && (c->bw == 8 || c->bh == 8))
+            return false;
+    }
+    return true;
 }
 
 static bool place_planes(fv_image_job *job, baseline *b, const fv_image_part *part)
@@ -253,13 +273,13 @@ static bool place_planes(fv_image_job *job, baseline *b, const fv_image_part *pa
     int64_t total = 0, at[3];
     for (int i = 0; i < b->n_planes; i++) {
         plane *c = &b->planes[i];
-        const int64_t sx = b->h_max / c->h_samp, sy = b->v_max / c->v_samp;
-        c->w = (b->w + sx - 1) / sx;
-        c->h = (b->h + sy - 1) / sy;
+        const int64_t sx = b->across ? b->h_max / c->h_samp : 1, sy = b->down ? b->v_max / c->v_samp : 1;
+        c->w = (b->w + sx * b->denom - 1) / (sx * b->denom);
+        c->h = (b->h + sy * b->denom - 1) / (sy * b->denom);
         /* Halved planes are interpolated: one sample more on each side. */
-        wanted(part->x0 / sx - (sx > 1), (part->x1 - 1) / sx + (sx > 1), c->w, &c->bx0, &c->bx1);
-        wanted(part->y0 / sy - (sy > 1), (part->y1 - 1) / sy + (sy > 1), c->h, &c->by0, &c->by1);
-        c->stride = (c->bx1 - c->bx0) * 8 + 2 * PAD;
+        wanted(part->x0 / sx - (sx > 1), (part->x1 - 1) / sx + (sx > 1), c->w, c->bw, &c->bx0, &c->bx1);
+        wanted(part->y0 / sy - (sy > 1), (part->y1 - 1) / sy + (sy > 1), c->h, c->bh, &c->by0, &c->by1);
+        c->stride = (c->bx1 - c->bx0) * c->bw + 2 * PAD;
         at[i] = total + PAD;
         total += c->stride * ring(c);
     }
@@ -270,26 +290,35 @@ static bool place_planes(fv_image_job *job, baseline *b, const fv_image_part *pa
     return b->samples != NULL;
 }
 
+/* A block of one color, which its mean is: of that alone both passes of the transform leave (4 dc + 16) / 32. */
+static void fill_block(const plane *c, int32_t dc, uint16_t quant, uint8_t *dst)
+{
+    const int32_t mean = ((int32_t)((uint32_t)(int16_t)dc * quant * 4u + 16u) >> 5) + 128;
+    for (int row = 0; row < c->bh; row++)
+        memset(dst + row * c->stride, mean < 0 ? 0 : mean > 255 ? 255 : mean, (size_t)c->bw);
+}
+
 /* One block of plane c at block row and column (y, x). False: broken code. */
 static bool read_block(const baseline *b, plane *c, fv_bits *bits, int64_t y, int64_t x)
 {
     const fv_huffman *dc = b->tables[c->dc], *ac = b->tables[c->ac];
-    if (y < c->by0 || y >= c->by1 || x < c->bx0 || x >= c->bx1)
-        return b->huffman->skip(bits, dc, ac, &c->last_dc);
+    const bool inside = y >= c->by0 && y < c->by1 && x >= c->bx0 && x < c->bx1, mean_only = c->bw == 1 && c->bh == 1;
+    if ((!inside || mean_only) && !b->huffman->skip(bits, dc, ac, &c->last_dc))
+        return false;
+    if (!inside)
+        return true;
     int16_t coef[64];
-    const int last = b->huffman->block(bits, dc, ac, &c->last_dc, coef);
+    const uint16_t *quant = b->quant[c->quant];
+    uint8_t *dst = c->data + y * c->bh % ring(c) * c->stride + (x - c->bx0) * c->bw;
+    const int last = mean_only ? 0 : b->huffman->block(bits, dc, ac, &c->last_dc, coef);
     if (last < 0)
         return false;
-    uint8_t *dst = c->data + y * 8 % ring(c) * c->stride + (x - c->bx0) * 8;
-    const uint16_t *quant = b->quant[c->quant];
-    if (last > 0) {
+    if (last == 0)
+        fill_block(c, c->last_dc, quant[0], dst);
+    else if (c->bw == 8)
         b->kernels->idct(coef, quant, last, dst, c->stride);
-        return true;
-    }
-    /* Of the mean alone both passes of the transform leave (4 dc + 16) / 32. */
-    const int32_t flat = ((int32_t)((uint32_t)coef[0] * quant[0] * 4u + 16u) >> 5) + 128;
-    for (int row = 0; row < 8; row++)
-        memset(dst + row * c->stride, flat < 0 ? 0 : flat > 255 ? 255 : flat, 8);
+    else
+        b->kernels->reduce(coef, quant, last, c->bw, c->bh, dst, c->stride);
     return true;
 }
 
@@ -301,7 +330,7 @@ static void repeat_edges(const plane *c, int64_t y0, int64_t y1)
     for (int64_t y = y0; y < y1 && y < c->h; y++) {
         if (c->bx0 == 0)
             *sample(c, y, -1) = *sample(c, y, 0);
-        if (c->bx1 * 8 >= c->w)
+        if (c->bx1 * c->bw >= c->w)
             *sample(c, y, c->w) = *sample(c, y, c->w - 1);
     }
 }
@@ -310,7 +339,6 @@ static void repeat_edges(const plane *c, int64_t y0, int64_t y1)
 static void write_row(const baseline *b, const fv_image_part *part, int64_t row, uint8_t *dst)
 {
     const int64_t w = part->x1 - part->x0, first = part->x0 / 2, n = (part->x1 - 1) / 2 - first + 1;
-    const bool across = b->h_max == 2, down = b->v_max == 2;
     const uint8_t *line[3] = {sample(b->planes, row, part->x0)};
     if (b->n_planes == 1) {
         memcpy(dst, line[0], (size_t)w);
@@ -318,13 +346,13 @@ static void write_row(const baseline *b, const fv_image_part *part, int64_t row,
     }
     for (int i = 1; i < 3; i++) {
         const plane *c = &b->planes[i];
-        if (!across) {
+        if (!b->across) {
             line[i] = sample(c, row, part->x0);
             continue;
         }
         uint8_t *wide = b->wide + (i - 1) * (w + 4);
-        const uint8_t *near_row = sample(c, down ? row / 2 : row, first);
-        if (down)
+        const uint8_t *near_row = sample(c, b->down ? row / 2 : row, first);
+        if (b->down)
             b->kernels->up_both(near_row, sample(c, row / 2 + (row % 2 ? 1 : -1), first), n, wide);
         else
             b->kernels->up_across(near_row, n, wide);
@@ -336,11 +364,11 @@ static void write_row(const baseline *b, const fv_image_part *part, int64_t row,
 /* A row of MCUs is decoded: writes the rows that it completes, while they are in the processor's cache. */
 static void finish_mcu_row(baseline *b, const fv_image_part *part, fv_image *image, int64_t my)
 {
-    const int64_t end = (my + 1) * b->v_max * 8;
-    for (int i = 1; b->h_max == 2 && i < b->n_planes; i++)
+    const int64_t end = (my + 1) * b->v_max * 8 / b->denom, h = (b->h + b->denom - 1) / b->denom;
+    for (int i = 1; b->across && i < b->n_planes; i++)
         repeat_edges(&b->planes[i], my * 8, (my + 1) * 8);
     /* Where chroma rows are interpolated, the last row waits for the next row of MCUs, unless there is none. */
-    const int64_t ready = end >= b->h ? b->h : end - (b->v_max == 2 ? 1 : 0);
+    const int64_t ready = end >= h ? h : end - (b->down ? 1 : 0);
     for (; b->written < ready && b->written < part->y1; b->written++)
         write_row(b, part, b->written, image->data + (b->written - part->y0) * image->w * image->c);
 }
@@ -389,7 +417,9 @@ static fv_status run(fv_image_job *job, baseline *b, const fv_image_part *part, 
     if (!b->memory)
         return FV_ERR_NO_MEMORY;
     /* Planes of two columns are too narrow for interpolation. */
-    if (!read_markers(b) || part->y1 > b->h || part->x1 > b->w || (b->h_max == 2 && b->w <= 4))
+    if (!read_markers(b) || !size_blocks(b) || (b->across && b->w <= 4))
+        return FV_OK;
+    if (part->y1 > (b->h + b->denom - 1) / b->denom || part->x1 > (b->w + b->denom - 1) / b->denom)
         return FV_OK;
     const int64_t least = b->restart ? (b->h + 7) / 8 * ((b->w + 7) / 8) / b->restart + 2 : 1;
     b->ends_room = least < (int64_t)b->size ? least : (int64_t)b->size;
@@ -412,9 +442,9 @@ static fv_status run(fv_image_job *job, baseline *b, const fv_image_part *part, 
     return FV_OK;
 }
 
-fv_status fv_jpeg_baseline(fv_image_job *job, const fv_image_part *part, bool *done)
+fv_status fv_jpeg_baseline(fv_image_job *job, const fv_image_part *part, int denom, bool *done)
 {
-    baseline b = {.data = job->data, .size = job->size};
+    baseline b = {.data = job->data, .size = job->size, .denom = denom};
     *done = false;
     fv_status status = run(job, &b, part, done);
     fv_free(job->ctx, b.memory);

@@ -81,6 +81,10 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
     fv_json_bool(&j, p->antialias);
     fv_json_key(&j, "ignore_exif");
     fv_json_bool(&j, p->ignore_exif);
+    if (p->fast_decode) {
+        fv_json_key(&j, "fast_decode");
+        fv_json_bool(&j, true);
+    }
     fv_json_key(&j, "contrast");
     fv_json_string(&j, contrast_names[p->contrast]);
     fv_json_key(&j, "standardize");
@@ -182,10 +186,11 @@ static fv_status get_name(const fv_doc *doc, const char *key, const char *const 
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
 {
     /* The first are looked at by themselves, or need not be there: files from before there was a choice have none. */
-    enum { OPTIONAL = 8 };
-    static const char *const keys[] = {"h",         "w",        "c",          "filter",      "contrast",  "standardize",
-                                       "pca_value", "pca_axis", "resize",     "resize_size", "antialias", "ignore_exif",
-                                       "mean",      "std",      "background", NULL};
+    enum { OPTIONAL = 9 };
+    static const char *const keys[] = {"h",           "w",         "c",           "filter",      "contrast",
+                                       "standardize", "pca_value", "pca_axis",    "fast_decode", "resize",
+                                       "resize_size", "antialias", "ignore_exif", "mean",        "std",
+                                       "background",  NULL};
     fv_pipeline p = *fv_model_pipeline(model);
     double mean[16], std[16], background[3], pca[12];
     const char *resize = NULL;
@@ -213,6 +218,8 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     p.contrast = (fv_contrast)contrast;
     if (fv_doc_get(root, "standardize"))
         FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "standardize"), "standardize", &p.standardize));
+    if (fv_doc_get(root, "fast_decode"))
+        FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "fast_decode"), "fast_decode", &p.fast_decode));
     if (fv_doc_get(root, "pca_value")) {
         FV_TRY(get_reals(doc, "pca_value", 3, pca));
         FV_TRY(get_reals(doc, "pca_axis", 9, pca + 3));

@@ -3,6 +3,7 @@
 #include "io/formats.h"
 
 #include <glob.h>
+#include <math.h>
 
 #include "io/jpeg_baseline.h"
 
@@ -60,8 +61,8 @@ static planted make(int h, int w, sampling o, int orientation)
     return (planted){mem, size};
 }
 
-/* What libjpeg's defaults make of it. */
-static uint8_t *reference(planted file, int *h, int *w, int *c)
+/* What libjpeg's defaults make of it; without `fancy` chroma is repeated instead of interpolated. */
+static uint8_t *reference(planted file, bool fancy, int *h, int *w, int *c)
 {
     struct jpeg_decompress_struct cinfo;
     struct jpeg_error_mgr err;
@@ -69,6 +70,7 @@ static uint8_t *reference(planted file, int *h, int *w, int *c)
     jpeg_create_decompress(&cinfo);
     jpeg_mem_src(&cinfo, file.data, file.size);
     jpeg_read_header(&cinfo, TRUE);
+    cinfo.do_fancy_upsampling = fancy;
     jpeg_start_decompress(&cinfo);
     *h = (int)cinfo.output_height;
     *w = (int)cinfo.output_width;
@@ -99,7 +101,7 @@ static void choose(fv_image_request *base, int64_t h, int64_t w)
     base->x0 = r->x0;
     base->y1 = r->y1;
     base->x1 = r->x1;
-    base->h = base->w = 8;
+    base->h = base->w = 12;
     r->asked++;
 }
 
@@ -117,7 +119,7 @@ static bool own_part(fv_ctx *ctx, planted file, const uint8_t *whole, int w, int
     fv_image_job job = {.ctx = ctx, .data = file.data, .size = file.size, .error = &error};
     job.options.max_pixels = 1 << 26;
     bool done = false;
-    if (fv_jpeg_baseline(&job, &part, &done) != FV_OK)
+    if (fv_jpeg_baseline(&job, &part, 1, &done) != FV_OK)
         fail_msg("%s", error.text);
     if (done) {
         assert_int_equal(job.image.h, part.y1 - part.y0);
@@ -166,7 +168,7 @@ static void parts_are_the_whole(void **state)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             int h, w, c;
             planted file = make(sizes[s][0], sizes[s][1], kinds[k].o, 0);
-            uint8_t *whole = reference(file, &h, &w, &c);
+            uint8_t *whole = reference(file, true, &h, &w, &c);
             for (int i = 0; i < 2; i++) {
                 fv_ctx *ctx = ctx_of(isas[i]);
                 const bool own = kinds[k].own && !(kinds[k].o.h == 2 && w <= 4 && c == 3);
@@ -185,6 +187,81 @@ static void parts_are_the_whole(void **state)
             free(file.data);
         }
     }
+}
+
+/* The part at 1 / denom of the size, or NULL where our own decoder does not take that. */
+static uint8_t *own_reduced(fv_ctx *ctx, planted file, fv_image_part part, int denom)
+{
+    fv_image_error error = {0};
+    fv_image_job job = {.ctx = ctx, .data = file.data, .size = file.size, .error = &error};
+    job.options.max_pixels = 1 << 26;
+    bool done = false;
+    if (fv_jpeg_baseline(&job, &part, denom, &done) != FV_OK)
+        fail_msg("%s", error.text);
+    assert_true(!done || (job.image.h == part.y1 - part.y0 && job.image.w == part.x1 - part.x0));
+    return job.image.data;
+}
+
+/* How far the reduced image is in the mean from the means of the whole's pixels, where those lie inside. */
+static double from_means(const uint8_t *reduced, const uint8_t *whole, int h, int w, int c, int denom)
+{
+    const int rw = (w + denom - 1) / denom;
+    double sum = 0;
+    int64_t count = 0;
+    for (int y = 0; y < h / denom; y++) {
+        for (int x = 0; x < w / denom * c; x++, count++) {
+            double mean = 0;
+            for (int i = 0; i < denom * denom; i++)
+                mean += whole[((y * denom + i / denom) * w + x / c * denom + i % denom) * c + x % c];
+            sum += fabs(reduced[y * rw * c + x] - mean / (denom * denom));
+        }
+    }
+    return count ? sum / (double)count : 0.0;
+}
+
+/* Reduced, pixels are means of the whole's, but for what is cut off in those. Parts are parts of the whole, and every
+ * instruction set has the same. */
+static void reduced_parts(void **state)
+{
+    (void)state;
+    static const sampling kinds[] = {{.c = 3, .h = 1, .v = 1, .quality = 90},
+                                     {.c = 3, .h = 2, .v = 1, .quality = 85},
+                                     {.c = 3, .h = 2, .v = 2, .quality = 75, .restart = 2},
+                                     {.c = 1, .h = 1, .v = 1, .quality = 30}};
+    static const int sizes[][2] = {{1, 1}, {17, 16}, {33, 47}, {131, 75}};
+    uint32_t random = 1;
+    fv_ctx *ctx = ctx_of(NULL), *scalar = ctx_of("scalar");
+    for (size_t k = 0; k < 4 * sizeof kinds / sizeof *kinds; k++) {
+        const sampling kind = kinds[k / 4];
+        planted file = make(sizes[k % 4][0], sizes[k % 4][1], kind, 0);
+        int h, w, c;
+        uint8_t *pixels = reference(file, false, &h, &w, &c);
+        for (int denom = 2; denom <= 8; denom *= 2) {
+            const int rh = (h + denom - 1) / denom, rw = (w + denom - 1) / denom;
+            uint8_t *whole = own_reduced(ctx, file, (fv_image_part){0, 0, rh, rw}, denom);
+            assert_int_equal(whole != NULL, kind.h == kind.v || denom > 2);
+            if (whole && from_means(whole, pixels, h, w, c, denom) > 2.5)
+                fail_msg("sampling %d x %d, 1/%d of %d x %d: %g from the means", kind.h, kind.v, denom, h, w,
+                         from_means(whole, pixels, h, w, c, denom));
+            for (int n = 0; whole && n < 20; n++) {
+                random = random * 1664525u + 1013904223u;
+                const int64_t y0 = (random >> 8) % (uint32_t)rh, x0 = (random >> 16) % (uint32_t)rw;
+                random = random * 1664525u + 1013904223u;
+                const fv_image_part part = {y0, x0, y0 + 1 + (random >> 8) % (uint32_t)(rh - y0),
+                                            x0 + 1 + (random >> 16) % (uint32_t)(rw - x0)};
+                uint8_t *got = own_reduced(n % 2 ? ctx : scalar, file, part, denom);
+                const int64_t row = (part.x1 - x0) * c;
+                for (int64_t y = y0; y < part.y1; y++)
+                    assert_memory_equal(got + (y - y0) * row, whole + (y * rw + x0) * c, (size_t)row);
+                fv_free(n % 2 ? ctx : scalar, got);
+            }
+            fv_free(ctx, whole);
+        }
+        free(pixels);
+        free(file.data);
+    }
+    fv_ctx_destroy(&ctx);
+    fv_ctx_destroy(&scalar);
 }
 
 /* Asked for a box, a decoder gives at least that, tells where it lies, and turns it as EXIF says. */
@@ -247,7 +324,7 @@ static void fast_reduces(void **state)
         if (fast) {
             /* Upright, the first column is the stored last row, and half of its last pixel lies outside. */
             assert_true(r.base.step == 2.0 && r.base.y == 0.0 && r.base.x == -1.0);
-            assert_true(image.h == 125 && image.w == 166);
+            assert_true(image.h == 20 && image.w == 26);
         } else {
             assert_true(r.base.step == 1.0 && image.h == 40 && image.w == 50);
         }
@@ -317,10 +394,10 @@ static void corrupt_files_agree(void **state)
         fv_image_job job = {.ctx = ctx, .data = file.data, .size = file.size, .error = &error};
         bool done = false;
         job.options.max_pixels = 1 << 20;
-        assert_int_equal(fv_jpeg_baseline(&job, &(fv_image_part){0, 0, 72, 90}, &done), FV_OK);
+        assert_int_equal(fv_jpeg_baseline(&job, &(fv_image_part){0, 0, 72, 90}, 1, &done), FV_OK);
         if (done) {
             int h, w, c;
-            uint8_t *whole = reference(file, &h, &w, &c);
+            uint8_t *whole = reference(file, true, &h, &w, &c);
             int64_t different = 0;
             for (int i = 0; i < h * w * c; i++)
                 different += job.image.data[i] != whole[i];
@@ -357,7 +434,7 @@ static void photographs(void **state)
         file.size = fread(file.data, 1, 1 << 22, f);
         fclose(f);
         int h, w, c;
-        uint8_t *whole = reference(file, &h, &w, &c);
+        uint8_t *whole = reference(file, true, &h, &w, &c);
         own += own_part(ctx, file, whole, w, c, (fv_image_part){0, 0, h, w});
         own_part(ctx, file, whole, w, c, (fv_image_part){h / 3, w / 4, h - 7, w - 5});
         free(whole);
@@ -391,9 +468,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_the_whole), cmocka_unit_test(requests),
-        cmocka_unit_test(fast_reduces),        cmocka_unit_test(damage_is_found),
-        cmocka_unit_test(corrupt_files_agree), cmocka_unit_test(photographs),
-        cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(fast_reduces),        cmocka_unit_test(reduced_parts),
+        cmocka_unit_test(damage_is_found),     cmocka_unit_test(corrupt_files_agree),
+        cmocka_unit_test(photographs),         cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

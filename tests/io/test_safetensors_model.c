@@ -136,6 +136,7 @@ static void test_round_trip(void **state)
     p.background[2] = 7;
     p.contrast = FV_CONTRAST_CLAHE;
     p.standardize = true;
+    p.fast_decode = true;
     for (int i = 0; i < 12; i++)
         (i < 3 ? p.pca_value + i : p.pca_axis + i - 3)[0] = 0.5f / (float)(i + 1);
     assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);

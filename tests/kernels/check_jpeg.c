@@ -61,6 +61,43 @@ static void run_idct(fvc *t)
     }
 }
 
+/* Against the scalar variant exactly, and against means of cosines within one level. */
+static void run_reduce(fvc *t)
+{
+    for (int round = 0; round < 2000 && !t->failed; round++) {
+        const int bw = 1 << fvc_int(t, 0, 2), bh = 1 << fvc_int(t, 0, 2), range = (int)fvc_int(t, 1, 60);
+        const int64_t stride = bw + fvc_int(t, 0, 9), size = (bh - 1) * stride + bw;
+        int16_t *coef = fvc_buffer(t, 64 * sizeof *coef, 2);
+        uint16_t *quant = fvc_buffer(t, 64 * sizeof *quant, 2);
+        uint8_t *got = bytes(t, size), *want = bytes(t, size);
+        memcpy(want, got, (size_t)size);
+        const int last = (int)fvc_int(t, 0, 63);
+        memset(coef, 0, 64 * sizeof *coef);
+        for (int i = 0; i < 64; i++) {
+            quant[i] = (uint16_t)fvc_int(t, 1, 12);
+            if (i <= last)
+                coef[zigzag[i]] = (int16_t)fvc_int(t, -range, range);
+        }
+        t->k->jpeg->reduce(coef, quant, last, bw, bh, got, stride);
+        t->scalar->jpeg->reduce(coef, quant, 63, bw, bh, want, stride);
+        equal_bytes(t, "reduce", got, want, size);
+        for (int i = 0; i < bw * bh && round % 20 == 0 && !t->failed; i++) {
+            double sum = 0;
+            for (int p = 0; p < 64; p++) {
+                const int y = p / 8, x = p % 8;
+                for (int j = 0; j < 64 && y * bh / 8 == i / bw && x * bw / 8 == i % bw; j++)
+                    sum += (j / 8 ? 1.0 : sqrt(0.5)) * (j % 8 ? 1.0 : sqrt(0.5)) * coef[j] * quant[j] *
+                           cos((2 * y + 1) * (j / 8) * acos(-1.0) / 16) * cos((2 * x + 1) * (j % 8) * acos(-1.0) / 16);
+            }
+            sum = fmin(fmax(sum / 4 * bw * bh / 64 + 128, 0), 255);
+            if (fabs(sum - got[i / bw * stride + i % bw]) > 1.0)
+                fvc_fail(t, "reduce to %d x %d: mean %d is %d, cosines give %g", bh, bw, i,
+                         got[i / bw * stride + i % bw], sum);
+        }
+        fvc_reset(t);
+    }
+}
+
 static uint8_t cut(int64_t v)
 {
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
@@ -106,8 +143,11 @@ static void run_up(fvc *t)
     }
 }
 
-const fv_check fv_check_jpeg[] = {
-    {"jpeg.idct", run_idct, NULL}, {"jpeg.rgb", run_rgb, NULL}, {"jpeg.up", run_up, NULL}, {NULL, NULL, NULL}};
+const fv_check fv_check_jpeg[] = {{"jpeg.idct", run_idct, NULL},
+                                  {"jpeg.reduce", run_reduce, NULL},
+                                  {"jpeg.rgb", run_rgb, NULL},
+                                  {"jpeg.up", run_up, NULL},
+                                  {NULL, NULL, NULL}};
 
 /* ---- broken on purpose ---- */
 
@@ -125,6 +165,12 @@ static fv_jpeg_kernels *broken_begin(fv_kernels *k)
 static void idct_sparse(const int16_t *coef, const uint16_t *quant, int last, uint8_t *dst, ptrdiff_t stride)
 {
     sound->idct(coef, quant, last < 12 ? 9 : last, dst, stride);
+}
+
+static void reduce_turned(const int16_t *coef, const uint16_t *quant, int last, int bw, int bh, uint8_t *dst,
+                          ptrdiff_t stride)
+{
+    sound->reduce(coef, quant, last, bw == 2 ? bh : bw, bw == 2 ? bw : bh, dst, stride);
 }
 
 static void rgb_short(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int64_t n, uint8_t *dst)
@@ -146,6 +192,10 @@ static void install_sparse(fv_kernels *k)
 {
     broken_begin(k)->idct = idct_sparse;
 }
+static void install_turned(fv_kernels *k)
+{
+    broken_begin(k)->reduce = reduce_turned;
+}
 static void install_short(fv_kernels *k)
 {
     broken_begin(k)->rgb = rgb_short;
@@ -156,6 +206,7 @@ static void install_rounded(fv_kernels *k)
 }
 
 const fv_broken fv_broken_jpeg[] = {{"jpeg.idct: drops coefficients", "jpeg.idct", install_sparse},
+                                    {"jpeg.reduce: takes width for height", "jpeg.reduce", install_turned},
                                     {"jpeg.rgb: leaves the last pixel", "jpeg.rgb", install_short},
                                     {"jpeg.up_both: always rounds up", "jpeg.up", install_rounded},
                                     {NULL, NULL, NULL}};

@@ -143,6 +143,9 @@ fv_status cache_in_memory(fv_ctx *ctx, const cli *c, const fv_model *model, int6
     int64_t left = fv_ctx_memory_limit(ctx) - planned;
     fv_dataset *sets[] = {train, val};
     static const char *const names[] = {"training", "validation"};
+    if (c->cache != CACHE_NONE && fv_model_pipeline(model)->fast_decode)
+        return (fv_status)-complain(FV_ERR_CONFLICT, "leave --cache out",
+                                    "--cache holds whole images, and this model was trained with --fast-decode");
     for (int i = 0; i < 2 && c->cache == CACHE_RAM; i++) {
         int64_t bytes = 0;
         if (!sets[i])

@@ -43,7 +43,7 @@ typedef struct cli {
     int cache;              /* of train */
     const char *packed;     /* what data_open opens instead of data: the cache on disk */
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
-    bool force, allow_extra, allow_empty, ignore_exif, salvage;
+    bool force, allow_extra, allow_empty, ignore_exif, salvage, fast_decode;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
     double max_bad;
     int progress;

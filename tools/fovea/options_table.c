@@ -184,6 +184,8 @@ const option options[] = {
      "larger images are rejected"},
     {"ignore-exif", NULL, 0, FLAG, AT(ignore_exif), ALL_DATA, NULL, NULL, 0, 0, NULL,
      "do not apply the EXIF orientation"},
+    {"fast-decode", NULL, 0, FLAG, AT(fast_decode), V_TRAIN, NULL, NULL, 0, 0, NULL,
+     "decode large JPEG files at 1/2, 1/4 or 1/8 of the size, in training and eval; changes pixels a little"},
     {"salvage", NULL, 0, FLAG, AT(salvage), ALL_DATA, NULL, NULL, 0, 0, NULL, "decode what truncated files have"},
     /* predict, info, data */
     {"topk", NULL, 0, INT, AT(topk), V_PREDICT, "N", "5", 1, 1000, NULL, "classes shown per image"},

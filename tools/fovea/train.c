@@ -231,6 +231,8 @@ static fv_status set_pipeline(job *j)
     }
     if (option_given("ignore-exif"))
         p.ignore_exif = c->ignore_exif;
+    if (option_given("fast-decode"))
+        p.fast_decode = c->fast_decode;
     p.standardize = norm == NORM_PER_IMAGE;
     if (option_given("contrast"))
         p.contrast = (fv_contrast)c->contrast;

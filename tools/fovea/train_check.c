@@ -86,6 +86,11 @@ static bool has_no_norm(const cli *c)
     return c->norm == NORM_AUTO;
 }
 
+static bool has_no_cache(const cli *c)
+{
+    return c->cache == CACHE_NONE;
+}
+
 static const struct {
     const char *option;
     bool (*used)(const cli *c);
@@ -111,6 +116,7 @@ static const struct {
     {"force", is_resumed, "it needs --resume"},
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
+    {"fast-decode", has_no_cache, "--cache holds whole images"},
 };
 
 fv_status train_check(const cli *c)

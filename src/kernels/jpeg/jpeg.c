@@ -167,6 +167,75 @@ static void idct(const int16_t coef[64], const uint16_t quant[64], int last, uin
     store_columns(v, dst, stride);
 }
 
+/* sqrt 2 x mean of cos((2 y + 1) u pi / 16) over the rows y of a part, in REDUCE_BITS: in two parts for u = 1, 3, 5, 7
+ * of the first; in four for u = 2, 6, and u = 1, 3, 5, 7 of the first two. The others follow by symmetry. */
+enum { REDUCE_BITS = 11, REDUCE_KEPT = 3 };
+#define FACTOR(x) ((uint32_t)(int32_t)((x) * (1 << REDUCE_BITS) + ((x) < 0 ? -0.5 : 0.5)))
+static const uint32_t of_two[4] = {FACTOR(0.90612745), FACTOR(-0.31818965), FACTOR(0.21260752), FACTOR(-0.18023996)};
+static const uint32_t of_four[2][4] = {
+    {FACTOR(1.28145772), FACTOR(0.44998811), FACTOR(-0.30067244), FACTOR(-0.25489779)},
+    {FACTOR(0.53079717), FACTOR(-1.0863674), FACTOR(0.72588749), FACTOR(-0.10558212)}};
+
+/* `low`: v[4] to v[7] are zero. */
+#define ODD_SUM(v, f) ((v)[1] * (f)[0] + (v)[3] * (f)[1] + (low ? (u8x){0} : (v)[5] * (f)[2] + (v)[7] * (f)[3]))
+
+FV_INLINE void reduce_pass(u8x v[8], int n, const int shift, const bool low)
+{
+    const u8x base = (v[0] << REDUCE_BITS) + (1u << (shift - 1));
+    u8x out[4] = {base};
+    if (n == 2) {
+        const u8x o = ODD_SUM(v, of_two);
+        out[0] = base + o;
+        out[1] = base - o;
+    } else if (n == 4) {
+        const u8x e = v[2] * FACTOR(0.92387953) + (low ? (u8x){0} : v[6] * FACTOR(-0.38268343));
+        const u8x o0 = ODD_SUM(v, of_four[0]), o1 = ODD_SUM(v, of_four[1]);
+        out[0] = base + e + o0;
+        out[1] = base - e + o1;
+        out[2] = base - e - o1;
+        out[3] = base + e - o0;
+    }
+    for (int i = 0; i < 8; i++)
+        v[i] = i < n ? (u8x)((i8x)out[i] >> shift) : (u8x){0};
+}
+
+FV_INLINE void reduce_to(const int16_t coef[64], const uint16_t quant[64], int bw, int bh, const bool low, uint8_t *dst,
+                         ptrdiff_t stride)
+{
+    u8x v[8];
+    for (int i = 0; i < 8; i++) {
+        if (i < 4 || !low)
+            dequantize(coef + 8 * i, quant + 8 * i, &v[i]);
+        else
+            v[i] = (u8x){0};
+    }
+    reduce_pass(v, bh, REDUCE_BITS - REDUCE_KEPT, low);
+    transpose(v);
+    reduce_pass(v, bw, REDUCE_BITS + REDUCE_KEPT + 3, low);
+    for (int j = 0; j < bw; j++) {
+        const i8x p = (i8x)v[j] + 128;
+        const i8x under = p & ~(p >> 31), over = under > 255;
+        const i8x column = (under & ~over) | (over & 255);
+        for (int i = 0; i < bh; i++)
+            dst[i * stride + j] = (uint8_t)column[i];
+    }
+}
+
+static void reduce(const int16_t coef[64], const uint16_t quant[64], int last, int bw, int bh, uint8_t *dst,
+                   ptrdiff_t stride)
+{
+    if (bw == 2 && bh == 2 && last < 10)
+        reduce_to(coef, quant, 2, 2, true, dst, stride);
+    else if (bw == 2 && bh == 2)
+        reduce_to(coef, quant, 2, 2, false, dst, stride);
+    else if (bw == 4 && bh == 4 && last < 10)
+        reduce_to(coef, quant, 4, 4, true, dst, stride);
+    else if (bw == 4 && bh == 4)
+        reduce_to(coef, quant, 4, 4, false, dst, stride);
+    else
+        reduce_to(coef, quant, bw, bh, false, dst, stride);
+}
+
 FV_INLINE uint8_t cut(int32_t v)
 {
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
@@ -253,4 +322,4 @@ static void up_both(const uint8_t *restrict near_row, const uint8_t *restrict fa
 }
 
 extern const fv_jpeg_kernels FV_SYM(fv_jpeg_kernels);
-const fv_jpeg_kernels FV_SYM(fv_jpeg_kernels) = {idct, rgb, up_across, up_both};
+const fv_jpeg_kernels FV_SYM(fv_jpeg_kernels) = {idct, reduce, rgb, up_across, up_both};

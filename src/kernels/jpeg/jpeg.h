@@ -16,6 +16,14 @@ struct fv_jpeg_kernels {
      * `last` is the last coefficient in zigzag order that may be other than zero.
      */
     void (*idct)(const int16_t coef[64], const uint16_t quant[64], int last, uint8_t *dst, ptrdiff_t stride);
+    /*
+     * The means that a block of 8 x 8 pixels has in bw x bh (1, 2 or 4) equal parts; `last` as above. The mean of a
+     * cosine over such a part is a number, so that this is an inverse DCT with other factors: dst[i][j] = 128 + 1/8 sum
+     * over u, v of k(u, i) k(v, j) coef[u][v] quant[u][v], cut off to [0, 255], k(0, i) = 1, k(u, i) = sqrt 2 x mean
+     * over the part's rows y of cos((2 y + 1) u pi / 16) with factors of 11 bits, and 3 kept between the passes.
+     */
+    void (*reduce)(const int16_t coef[64], const uint16_t quant[64], int last, int bw, int bh, uint8_t *dst,
+                   ptrdiff_t stride);
     /* n pixels of three planes -> 3n bytes, ITU-R 601 in 16 fractional bits. */
     void (*rgb)(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int64_t n, uint8_t *dst);
     /*

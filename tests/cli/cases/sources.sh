@@ -171,6 +171,16 @@ row_36_shards() {
     fails 1 E1002 "packed.tar.gz: a compressed archive" "decompress it" -- source_run --data packed.tar.gz
 }
 
+use_fast_decode() {
+    fast() { "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --fast-decode "$@"; }
+    code 0 fast
+    model=runs/train/exp/weights/last.safetensors
+    code 0 "$FOVEA" eval --data "$photos" --model $model
+    fails 2 E2004 "--fast-decode has no effect here: --cache holds whole images" -- fast --cache ram
+    fails 2 E2004 "this model was trained with --fast-decode" "leave --cache out" -- "$FOVEA" train --data "$photos" \
+        --model $model --epochs 1 --batch-size 8 --cache ram --experiment again
+}
+
 use_cache() {
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 2 --batch-size 8
     for where in ram disk; do
