@@ -117,12 +117,56 @@ static void posterized_floats(void **state)
     fv_augment_destroy(&a);
 }
 
+/* A box follows a lens: what the mask shows lies in it, and it goes only where little is shown. */
+static void boxes_behind_a_lens(void **state)
+{
+    (void)state;
+    static const char *const texts_of[] = {"lens k1=-0.3..-0.3", "lens k1=-0.2..-0.2 k2=-0.1..-0.1", "lens k1=0.4..0.4",
+                                           "lens k1=0.2..0.2 k2=0.3..0.3"};
+    static const fv_box places[] = {
+        {0, 0, 60, 40, 0}, {100, 70, 160, 120, 0}, {0, 0, 160, 120, 0}, {20, 10, 140, 110, 0}, {70, 0, 90, 120, 0}};
+    const int64_t h = 120, w = 160;
+    const fv_pipeline p = pipeline_of(h, w, 1);
+    for (size_t t = 0; t < 4 * 5; t++) {
+        fv_augment *a = augment_of(texts_of[t / 5]);
+        fv_box box = places[t % 5];
+        fv_sample s = {
+            .image = {.h = h, .w = w, .c = 1}, .mask = {.h = h, .w = w, .c = 1}, .boxes = &box, .n_boxes = 1};
+        s.image.data = fv_calloc(ctx, (size_t)h, (size_t)w);
+        s.mask.data = fv_malloc(ctx, (size_t)(h * w));
+        for (int64_t i = 0; i < h * w; i++) {
+            const double x = (double)(i % w), y = (double)(i / w);
+            s.mask.data[i] = x >= box.x0 && x < box.x1 && y >= box.y0 && y < box.y1;
+        }
+        assert_int_equal(fv_augment_apply(ctx, a, &p, 1, 0, 0, &s, NULL, 0), FV_OK);
+        int outside = 0;
+        double low = 1e9, high = -1e9;
+        for (int64_t i = 0; i < h * w; i++) {
+            const double x = (double)(i % w), y = (double)(i / w);
+            if (s.mask.data[i] != 1)
+                continue;
+            outside += x + 1 < box.x0 - 1 || x > box.x1 + 1 || y + 1 < box.y0 - 1 || y > box.y1 + 1;
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+        }
+        if (s.n_boxes != 1 || outside > 0)
+            fail_msg("%s, box %d: %s, %d pixels outside", texts_of[t / 5], (int)(t % 5), s.n_boxes ? "kept" : "dropped",
+                     outside);
+        if (t % 5 >= 2) /* those in the middle are tight */
+            assert_true(fabs(low - box.x0) < 2 && fabs(high + 1 - box.x1) < 2);
+        fv_image_free(ctx, &s.image);
+        fv_image_free(ctx, &s.mask);
+        fv_augment_destroy(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(erased_to_the_mean),
         cmocka_unit_test(posterized_floats),
+        cmocka_unit_test(boxes_behind_a_lens),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -69,8 +69,9 @@ bool fv_warp_invert(const double a[9], double out[9]);
 void fv_warp_points(const fv_warp *warp, int64_t h, int64_t w, double *xy, int64_t n);
 
 /*
- * The smallest upright box around the four corners of `box` of the h x w source, clipped to the out_h x out_w output.
- * Returns the share of its area that clipping left, 0 when nothing is left (*box is then empty).
+ * The smallest upright box around the four corners of `box` of the h x w source, with a lens around 64 points of its
+ * outline (those beyond the lens count as where it folds over), clipped to the out_h x out_w output. Returns the share
+ * of its area that clipping left, 0 when nothing is left (*box is then empty).
  */
 double fv_warp_box(const fv_warp *warp, int64_t h, int64_t w, int64_t out_h, int64_t out_w, fv_box *box);
 

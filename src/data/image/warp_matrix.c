@@ -110,51 +110,95 @@ bool fv_warp_perspective(fv_warp *warp, int64_t h, int64_t w, const double displ
     return true;
 }
 
-/* r of r (1 + k1 r^2 + k2 r^4) = bent; NaN when the lens shows no such radius before it folds over. */
-static double unbend(double k1, double k2, double bent)
+/* The radius at which the lens folds over: the least r > 0 at which d/dr r (1 + k1 r^2 + k2 r^4) is 0. */
+static double fold_of(double k1, double k2)
 {
-    double r = bent;
-    for (int i = 0; i < 60; i++) {
-        const double r2 = r * r, slope = 1.0 + r2 * (3.0 * k1 + 5.0 * k2 * r2);
-        if (!(slope > 0.0)) {
-            r *= 0.5; /* beyond the fold: start nearer to the center */
-            continue;
-        }
-        const double miss = r * (1.0 + r2 * (k1 + k2 * r2)) - bent, step = miss / slope;
-        r = r - step < 0.0 ? 0.5 * r : r - step;
-        if (fabs(miss) < 1e-13 * (1.0 + bent))
-            return r;
-    }
-    return NAN;
+    if (k2 == 0.0)
+        return k1 < 0.0 ? sqrt(-1.0 / (3.0 * k1)) : INFINITY;
+    const double within = 9.0 * k1 * k1 - 20.0 * k2, root = sqrt(within > 0.0 ? within : 0.0);
+    const double a = (-3.0 * k1 - root) / (10.0 * k2), b = (-3.0 * k1 + root) / (10.0 * k2);
+    const double low = a < b ? a : b, high = a < b ? b : a;
+    return within < 0.0 || high <= 0.0 ? INFINITY : sqrt(low > 0.0 ? low : high);
 }
 
-void fv_warp_points(const fv_warp *warp, int64_t h, int64_t w, double *xy, int64_t n)
+static double bend(double k1, double k2, double r)
+{
+    const double r2 = r * r;
+    return r * (1.0 + r2 * (k1 + k2 * r2));
+}
+
+/* r up to the fold of r (1 + k1 r^2 + k2 r^4) = bent, by Newton's method between bounds. */
+static double unbend(double k1, double k2, double fold, double bent)
+{
+    double low = 0.0, high = fold, r = bent;
+    if (isinf(fold))
+        for (high = bent; bend(k1, k2, high) < bent;)
+            high *= 2.0;
+    for (int i = 0; i < 100; i++) {
+        if (!(r >= low && r <= high))
+            r = 0.5 * (low + high);
+        const double r2 = r * r, slope = 1.0 + r2 * (3.0 * k1 + 5.0 * k2 * r2), miss = bend(k1, k2, r) - bent;
+        if (fabs(miss) < 1e-13 * (1.0 + bent))
+            break;
+        if (miss > 0.0)
+            high = r;
+        else
+            low = r;
+        r = slope > 0.0 ? r - miss / slope : -1.0;
+    }
+    return r;
+}
+
+/* Where points go; how many of them an output point shows. What lies beyond the lens goes to its fold, or is NaN. */
+static int64_t map_points(const fv_warp *warp, int64_t h, int64_t w, bool to_fold, double *xy, int64_t n)
 {
     const double cx = 0.5 * (double)w, cy = 0.5 * (double)h, radius = sqrt(cx * cx + cy * cy);
+    const bool lens = warp->k1 != 0.0 || warp->k2 != 0.0;
+    const double fold = fold_of(warp->k1, warp->k2), farthest = bend(warp->k1, warp->k2, lens ? fold : 0.0);
     double back[9];
     const bool known = fv_warp_invert(warp->m, back);
+    int64_t shown = 0;
     for (int64_t i = 0; i < n; i++, xy += 2) {
         double dx = xy[0] - cx, dy = xy[1] - cy;
         const double bent = sqrt(dx * dx + dy * dy) / radius;
-        if ((warp->k1 != 0.0 || warp->k2 != 0.0) && bent > 0.0) {
-            const double shrink = unbend(warp->k1, warp->k2, bent) / bent;
-            dx *= shrink;
-            dy *= shrink;
+        const bool beyond = lens && !isinf(fold) && bent > farthest;
+        if (lens && bent > 0.0) {
+            const double r = !beyond ? unbend(warp->k1, warp->k2, fold, bent) : to_fold ? fold : NAN;
+            dx *= r / bent;
+            dy *= r / bent;
         }
         const double x = cx + dx, y = cy + dy;
         const double z = known ? back[6] * x + back[7] * y + back[8] : 0.0;
         xy[0] = z > 0.0 ? (back[0] * x + back[1] * y + back[2]) / z : NAN;
         xy[1] = z > 0.0 ? (back[3] * x + back[4] * y + back[5]) / z : NAN;
+        shown += !beyond;
     }
+    return shown;
+}
+
+void fv_warp_points(const fv_warp *warp, int64_t h, int64_t w, double *xy, int64_t n)
+{
+    map_points(warp, h, w, false, xy, n);
 }
 
 double fv_warp_box(const fv_warp *warp, int64_t h, int64_t w, int64_t out_h, int64_t out_w, fv_box *box)
 {
-    double p[8] = {box->x0, box->y0, box->x1, box->y0, box->x1, box->y1, box->x0, box->y1};
-    fv_warp_points(warp, h, w, p, 4);
+    enum { SIDE = 16 };
+    /* A lens bends the sides, a matrix does not. */
+    const int side = warp->k1 != 0.0 || warp->k2 != 0.0 ? SIDE : 1, n = 4 * side;
+    double p[8 * SIDE];
+    for (int i = 0; i < side; i++) {
+        const double x = box->x0 + (box->x1 - box->x0) * i / side, y = box->y0 + (box->y1 - box->y0) * i / side;
+        const double outline[8] = {
+            x, box->y0, box->x1, y, box->x1 - (x - box->x0), box->y1, box->x0, box->y1 - (y - box->y0)};
+        memcpy(p + 8 * i, outline, sizeof outline);
+    }
+    /* One with no part of its outline in sight fills the sight or is out of it. */
+    const double cx = 0.5 * (double)w, cy = 0.5 * (double)h;
+    bool seen =
+        map_points(warp, h, w, true, p, n) > 0 || (box->x0 < cx && cx < box->x1 && box->y0 < cy && cy < box->y1);
     fv_box hull = {.x0 = INFINITY, .y0 = INFINITY, .x1 = -INFINITY, .y1 = -INFINITY};
-    bool seen = true;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < n; i++) {
         seen = seen && isfinite(p[2 * i]) && isfinite(p[2 * i + 1]);
         hull.x0 = p[2 * i] < hull.x0 ? p[2 * i] : hull.x0;
         hull.y0 = p[2 * i + 1] < hull.y0 ? p[2 * i + 1] : hull.y0;
