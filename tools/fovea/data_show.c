@@ -98,9 +98,12 @@ static fv_status find_pipeline(const cli *c, fv_ctx *ctx, fv_dataset *data, fv_p
     }
     int64_t h, w, channels;
     fv_dataset_size(data, &h, &w, &channels);
+    const bool bands = channels == 2 || channels > 4; /* neither grey nor color */
     *p = (fv_pipeline){.h = h ? h : SIDE,
                        .w = w ? w : SIDE,
-                       .c = channels == 1 ? 1 : 3,
+                       .c = bands           ? channels
+                            : channels == 1 ? 1
+                                            : 3,
                        .resize = FV_RESIZE_SHORT_CROP,
                        .antialias = true,
                        .ignore_exif = c->ignore_exif};

@@ -215,13 +215,14 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
     struct stat st = {0};
     int n = stat(path, &st) == 0 ? scandir(path, &entries, visible, by_name) : -1;
     const ancestor here = {above, st.st_dev, st.st_ino};
+    const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
     fv_status status = FV_OK;
     if (n < 0)
         return (fv_status)-complain(errno == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path,
                                     strerror(errno));
     for (int i = 0; i < n; i++) {
         char *name = NULL;
-        if (status == FV_OK && !enough(p) && asprintf(&name, "%s/%s", path, entries[i]->d_name) > 0)
+        if (status == FV_OK && !enough(p) && asprintf(&name, "%s%s%s", path, slash, entries[i]->d_name) > 0)
             status = predict_entry(p, name, &here);
         free(name);
         free(entries[i]);

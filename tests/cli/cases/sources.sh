@@ -62,6 +62,9 @@ use_bands() {
     plant bands bands/val count=10
     code 0 source_run --data bands --in-chans 12 --epochs 3 --lr 0.02
     code 0 "$FOVEA" eval --model runs/train/exp/weights/best.safetensors --data bands --split val --json
+    # Bands are neither grey nor color, and are shown with no model to say how many there are.
+    code 0 "$FOVEA" data show bands --per-class 1 --augmented 2 --augment "hflip p=1; rotate" --output bands.png
+    exists bands.png
     truncate -s -5 bands/val/images.npy
     fails 3 E3002 "bands/val/images.npy: truncated at byte" "the header promises" -- source_run --data bands --in-chans 12
 }
@@ -214,6 +217,9 @@ use_frames() {
     for i in 1 2 9 10 11 100; do plant png frames/f$i.png h=28 w=28 grey; done
     plant png frames/f03.png h=28 w=28 grey
     code 0 "$FOVEA" predict --model "$model" --source frames --topk 1
+    cp out plain
+    code 0 "$FOVEA" predict --model "$model" --source frames/ --topk 1
+    same out plain
     equal "$(sed 's/.*frames.\([^:]*\):.*/\1/' out | tr '\n' ' ')" "f1.png f2.png f03.png f9.png f10.png f11.png f100.png "
     # The same frames through a pipe, as bytes, as 16 bits and as floats, give what the files give.
     code 0 "$FOVEA" predict --model "$model" --source frames/f1.png --json
