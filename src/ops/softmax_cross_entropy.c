@@ -3,7 +3,7 @@
 
 static const fv_attr fv_softmax_cross_entropy_attrs[] = {
     {"smoothing", FV_ATTR_REAL, offsetof(fv_loss_attr, smoothing), 0, 0, 0.999, NULL,
-     "Label smoothing: the target becomes (1 - smoothing) * target + smoothing / k."},
+     "Label smoothing: the target becomes (1 - smoothing) * target + smoothing / k * (sum of the target)."},
     {0},
 };
 
@@ -48,6 +48,7 @@ typedef struct fv_row {
     bool labels; /* target holds class numbers */
     int64_t n, k;
     double smoothing;
+    double sum;              /* of the target: 1, or the weight of a sample whose target is multiplied by it */
     double largest, log_sum; /* log of the sum of e^logit = largest + log_sum */
 } fv_row;
 
@@ -68,6 +69,9 @@ static fv_row fv_row_begin(const fv_call *call, int i, int64_t n)
     for (int64_t j = 0; j < row.k; j++)
         sum += exp(fv_get(row.dtype, row.logits, n * row.k + j) - row.largest);
     row.log_sum = log(sum);
+    row.sum = row.labels ? 1.0 : 0.0;
+    for (int64_t j = 0; !row.labels && j < row.k; j++)
+        row.sum += fv_get(row.dtype, row.target, n * row.k + j);
     return row;
 }
 
@@ -87,7 +91,7 @@ static double fv_row_target(const fv_row *row, int64_t j)
     } else {
         t = fv_get(row->dtype, row->target, row->n * row->k + j);
     }
-    return (1.0 - row->smoothing) * t + row->smoothing / (double)row->k;
+    return (1.0 - row->smoothing) * t + row->smoothing * row->sum / (double)row->k;
 }
 
 static void fv_softmax_cross_entropy_ref(const fv_call *call)

@@ -85,8 +85,10 @@ static void run_softmax(fvc *t)
 
 static double target_of(const fv_targets *t, int64_t row, int64_t j, int64_t c)
 {
-    double given = t->labels ? (t->labels[row] == j ? 1.0 : 0.0) : (double)t->soft[row * c + j];
-    return (1.0 - (double)t->smoothing) * given + (double)t->smoothing / (double)c;
+    double given = t->labels ? (t->labels[row] == j ? 1.0 : 0.0) : (double)t->soft[row * c + j], all = 0;
+    for (int64_t i = 0; i < c; i++)
+        all += t->labels ? (t->labels[row] == i ? 1.0 : 0.0) : (double)t->soft[row * c + i];
+    return (1.0 - (double)t->smoothing) * given + (double)t->smoothing * all / (double)c;
 }
 
 static void run_cross_entropy(fvc *t)

@@ -160,10 +160,10 @@ static void sm_log_softmax_grad(int64_t rows, int64_t c, const float *dst, const
 }
 
 /* With d = x - max and L = log(sum e^d), -log_softmax = L - d, so a row's loss is
-   (1 - e) * sum t*(L - d) + e/c * sum (L - d). */
+   (1 - e) * sum t*(L - d) + e/c * sum t * sum (L - d): a target times w is w times the loss, smoothed or not. */
 static float row_cross_entropy(int64_t c, const float *x, const fv_targets *t, int64_t row)
 {
-    float max = row_max(c, x), log_sum = log_of(row_exp_sum(c, x, max, NULL)), loss;
+    float max = row_max(c, x), log_sum = log_of(row_exp_sum(c, x, max, NULL)), loss, all = 1.0f;
     if (t->labels) {
         int32_t label = t->labels[row];
         if (label < 0 || label >= c)
@@ -171,12 +171,13 @@ static float row_cross_entropy(int64_t c, const float *x, const fv_targets *t, i
         loss = log_sum - (x[label] - max);
     } else {
         const float *soft = t->soft + row * c;
-        loss = fmaf(row_sum(c, soft), log_sum, -row_offset_sum(c, x, max, soft));
+        all = row_sum(c, soft);
+        loss = fmaf(all, log_sum, -row_offset_sum(c, x, max, soft));
     }
     if (t->smoothing == 0.0f)
         return loss;
     float even = log_sum - row_offset_sum(c, x, max, NULL) / (float)c;
-    return fmaf(t->smoothing, even, (1.0f - t->smoothing) * loss);
+    return fmaf(t->smoothing * all, even, (1.0f - t->smoothing) * loss);
 }
 
 static void sm_cross_entropy(int64_t rows, int64_t c, const float *src, const fv_targets *t, float *losses)
@@ -210,7 +211,9 @@ static void sm_cross_entropy_grad(int64_t rows, int64_t c, const float *src, con
         float own = valid ? x[label] : 0.0f, max = row_max(c, x), sum = row_exp_sum(c, x, max, d);
         vf k[5] = {vf_set1(sum), vf_set1(1.0f), vf_set1(keep), vf_set1(even), vf_set1(valid ? scale : NAN)};
         if (!t->labels) {
-            k[1] = vf_set1(fmaf(row_sum(c, t->soft + i * c), keep, t->smoothing));
+            const float all = row_sum(c, t->soft + i * c);
+            k[1] = vf_set1(all);
+            k[3] = vf_set1(even * all);
             fv_map2(c, d, t->soft + i * c, d, map_soft_grad, k);
             continue;
         }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Targets of a classification loss: class indices, or a distribution per row. With smoothing e the target of class j is
-   (1 - e)*t[j] + e/c, t being the distribution or 1 at the label. */
+   (1 - e)*t[j] + e/c * sum of t, t being the distribution, which may be multiplied by a weight, or 1 at the label. */
 typedef struct fv_targets {
     const int32_t *labels; /* [rows]; one outside [0, c) makes that row's loss and gradient NaN */
     const float *soft;     /* [rows][c], used when labels is NULL */
