@@ -62,6 +62,7 @@ static const char *const reasons[] = {
     "byte *: *; the * members before it are used",
     "* samples without .cls or .json left out",
     "* samples whose label or JSON cannot be used left out",
+    "labels that cannot be used, the first: *",
     "no data set here: found * entries, none of them an IDX or CIFAR file or a folder",
     "* FIFOs, sockets or devices skipped (first: *)",
     "* links to something that is not there skipped (first: *)",
