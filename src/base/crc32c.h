@@ -12,6 +12,8 @@
 uint32_t fv_crc32c(const void *data, size_t size);
 /* Goes on: fv_crc32c_more(fv_crc32c(a), b) is that of a and b in one piece; fv_crc32c of nothing is 0. */
 uint32_t fv_crc32c_more(uint32_t crc, const void *data, size_t size);
+/* Those of `count` pieces of `size` bytes each that follow each other: faster than one by one. */
+void fv_crc32c_each(const void *data, size_t size, size_t count, uint32_t *crc);
 /* The same without the instruction, for processors that lack it and for tests. */
 uint32_t fv_crc32c_plain(uint32_t crc, const void *data, size_t size);
 /* Rotated right by 15 and added to 0xA282EAD8, so that a checksum over bytes that hold checksums stays a good one. */

@@ -39,8 +39,27 @@ static void all_lengths(void **state)
     }
 }
 
+static void pieces(void **state)
+{
+    (void)state;
+    static uint8_t data[9000];
+    uint32_t crc[9];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)((uint32_t)i * 2654435761u >> 23);
+    for (size_t size = 0; size < 900; size += size < 40 ? 1 : 53) {
+        for (size_t count = 0; count < 9; count++) {
+            memset(crc, 0xEE, sizeof crc);
+            fv_crc32c_each(data + size % 5, size, count, crc);
+            for (size_t i = 0; i < count; i++)
+                assert_int_equal(crc[i], bit_by_bit(data + size % 5 + i * size, size));
+            assert_int_equal(crc[count], 0xEEEEEEEEu); /* no more than asked for */
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(all_lengths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(all_lengths),
+                                       cmocka_unit_test(pieces)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,6 +282,48 @@ static void expect(const char *name, fv_status status, const char *words)
         fail_msg("%s: %s", fv_status_name(got), fv_ctx_error(ctx));
 }
 
+/* Small pixels lie in memory, unless they are too many for it or one is damaged; they are the same in any case. */
+static void small_pixels(void **state)
+{
+    (void)state;
+    enum { COUNT = 70, SIZE = 28 * 28 };
+    static uint8_t pixels[COUNT][SIZE];
+    fv_image image;
+    fv_dataset *d = NULL;
+    assert_int_equal(fv_make_digits(ctx, fv_test_path(dir, "digits"), COUNT, 1, 1), FV_OK);
+    pack("digits", &(fv_pack_options){.raw = true}, "small.fvpack");
+    const char *path = fv_test_path(dir, "small.fvpack");
+    fv_ctx *poor = NULL;
+    assert_int_equal(fv_ctx_create(&(fv_ctx_options){.threads = 1, .memory = 8 * COUNT * SIZE - 8}, &poor), FV_OK);
+    assert_int_equal(fv_dataset_open(poor, path, NULL, &d), FV_OK);
+    assert_null(d->source->pixels);
+    for (int64_t i = 0; i < COUNT; i++) {
+        assert_int_equal(fv_dataset_image(d, i, &image, NULL), FV_OK);
+        memcpy(pixels[i], image.data, SIZE);
+        fv_image_free(poor, &image);
+    }
+    fv_dataset_destroy(&d);
+    fv_ctx_destroy(&poor);
+    size_t size = 0;
+    uint8_t *data = load("small.fvpack", &size);
+    for (int damage = 0; damage < 2; damage++) {
+        data[FV_PACK_HEADER + 33 * SIZE + 5] ^= (uint8_t)damage;
+        fv_test_write(path, data, size);
+        d = open_split("small.fvpack", "train");
+        assert_true((d->source->pixels != NULL) == (damage == 0));
+        if (damage == 0)
+            assert_int_equal(truncate(path, FV_PACK_HEADER), 0); /* nothing is read any more */
+        for (int64_t i = 0; i < COUNT; i++) {
+            const bool bad = damage && i == 33;
+            assert_int_equal(fv_dataset_image(d, i, &image, NULL), bad ? FV_ERR_DATA_FORMAT : FV_OK);
+            if (!bad)
+                assert_memory_equal(image.data, pixels[i], SIZE);
+            fv_image_free(ctx, &image);
+        }
+        fv_dataset_destroy(&d);
+    }
+}
+
 static void damaged(void **state)
 {
     (void)state;
@@ -428,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(round_trips, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(strip, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_pixels, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_while_open, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_each_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(unreadable, setup, teardown),

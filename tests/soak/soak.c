@@ -186,7 +186,7 @@ static void begin_stall(fv_dataset *d)
     stall.ops = *stall.real;
     stall.ops.image = stalled_image;
     stall.over = false;
-    stall.patience = 0.001 * soak_random(&state, 900);
+    stall.patience = 0.001 * soak_random(&state, 3000);
     snprintf(stall.pipe, sizeof stall.pipe, "%s/stall", world.dir);
     unlink(stall.pipe);
     if (mkfifo(stall.pipe, 0600) != 0 || pthread_create(&stall.writer, NULL, write_late, NULL) != 0)

@@ -63,6 +63,8 @@ static const char *const reasons[] = {
     "* samples without .cls or .json left out",
     "* samples whose label or JSON cannot be used left out",
     "labels that cannot be used, the first: *",
+    "* paths are listed more than once*",
+    "this pipe has not answered for * s",
     "no data set here: found * entries, none of them an IDX or CIFAR file or a folder",
     "* FIFOs, sockets or devices skipped (first: *)",
     "* links to something that is not there skipped (first: *)",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The packed file (data/pack/format.h): the tables in memory, records read when they are asked for, each checked when
- * first used. Not mapped: a file that is cut short while it is in use must not end the program. */
+ * first used. Not mapped: a file that is cut short while it is in use must not end the program. Small pixels are all
+ * read at once. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,14 @@
 
 #include "base/crc32c.h"
 #include "data/pack/format.h"
+
+/* Where records are that small a system call for each costs more than its bytes; they are kept in memory then, as long
+ * as all of them take but a part of what the process may use. */
+#define SMALL_RECORD ((int64_t)4096)
+#define KEPT_BYTES   ((int64_t)1 << 30)
+#define KEPT_PART    8
+/* Bytes that are read and checked at a time, while they are in the cache. */
+#define RUN_BYTES ((int64_t)256 << 10)
 
 /* What is known of a record. */
 enum { UNKNOWN, GOOD, BAD };
@@ -30,6 +39,7 @@ typedef struct pack_source {
     pack_file file;
     int64_t first; /* record of sample 0 */
     _Atomic uint8_t *known;
+    uint8_t *pixels; /* of all records, where they are small and sound; else NULL */
 } pack_source;
 
 /* ---- opening ---- */
@@ -192,6 +202,7 @@ static void pack_destroy(fv_source *base)
 {
     pack_source *s = (pack_source *)base;
     close_file(base->ctx, &s->file);
+    fv_free(base->ctx, s->pixels);
     fv_free(base->ctx, (void *)s->known);
     fv_free(base->ctx, base->labels);
     fv_free(base->ctx, base->targets);
@@ -356,6 +367,54 @@ static fv_status check_numbers(const pack_source *s, const char *path)
     return good ? FV_OK : fail_tables(base->ctx, path, s->file.index_at, "a weight or target is no finite number");
 }
 
+/* Whether the records are small pixels of one size that follow each other. */
+static bool can_be_kept(const pack_source *s)
+{
+    const fv_source *base = &s->base;
+    const pack_file *f = &s->file;
+    const int64_t size = pack_bytes(base, 0), first = (int64_t)fv_pack_get(entry(base, 0) + FV_PACK_E_OFFSET, 8);
+    const int64_t part = fv_ctx_memory_limit(base->ctx) / KEPT_PART, most = part < KEPT_BYTES ? part : KEPT_BYTES;
+    if (!(f->flags & FV_PACK_UNIFORM) || f->depth != FV_DEPTH_8 || size > SMALL_RECORD || base->count > most / size)
+        return false;
+    for (int64_t i = 1; i < base->count; i++) {
+        if ((int64_t)fv_pack_get(entry(base, i) + FV_PACK_E_OFFSET, 8) != first + i * size)
+            return false;
+    }
+    return true;
+}
+
+/* Reads and checks the records; with one that is damaged, none is kept: each is then judged when it is asked for. */
+static fv_status keep_pixels(pack_source *s)
+{
+    fv_source *base = &s->base;
+    const int64_t size = pack_bytes(base, 0), first = (int64_t)fv_pack_get(entry(base, 0) + FV_PACK_E_OFFSET, 8);
+    const int64_t run = RUN_BYTES / size;
+    uint32_t *crc = fv_malloc(base->ctx, (size_t)run * sizeof *crc);
+    bool good = true;
+    s->pixels = fv_malloc(base->ctx, (size_t)(base->count * size));
+    if (!crc || !s->pixels) {
+        fv_free(base->ctx, crc);
+        return FV_ERR_NO_MEMORY;
+    }
+    for (int64_t i = 0; i < base->count && good; i += run) {
+        const int64_t n = base->count - i < run ? base->count - i : run;
+        size_t got = 0;
+        good = fv_reader_get(&s->file.reader, first + i * size, s->pixels + i * size, (size_t)(n * size), &got) == 0 &&
+               got == (size_t)(n * size);
+        if (good)
+            fv_crc32c_each(s->pixels + i * size, (size_t)size, (size_t)n, crc);
+        for (int64_t k = 0; k < n && good; k++)
+            good = crc[k] == fv_pack_get(entry(base, i + k) + FV_PACK_E_CRC, 4);
+    }
+    fv_free(base->ctx, crc);
+    if (!good) {
+        fv_free(base->ctx, s->pixels);
+        s->pixels = NULL;
+    }
+    base->pixels = s->pixels;
+    return FV_OK;
+}
+
 static fv_status fill(pack_source *s, const char *path, fv_split split)
 {
     fv_source *base = &s->base;
@@ -379,7 +438,8 @@ static fv_status fill(pack_source *s, const char *path, fv_split split)
     }
     FV_TRY(load_classes(s, path));
     FV_TRY(load_labels(s));
-    return check_numbers(s, path);
+    FV_TRY(check_numbers(s, path));
+    return can_be_kept(s) ? keep_pixels(s) : FV_OK;
 }
 
 static fv_status pack_open(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
