@@ -8,7 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/angle.h"
 #include "base/ctx.h"
 #include "kernels/image/image.h"
 #include "kernels/kernels.h"
@@ -34,91 +33,14 @@ void fv_scratch_free(fv_scratch *scratch)
 
 /* ---- filters ---- */
 
-/* The taps of one output: samples first to first + count around the center, distances divided by the widening. */
-typedef struct tap_run {
-    int64_t first, count;
-    double center, narrow;
-} tap_run;
-
-static double distance(const tap_run *run, int64_t t)
-{
-    return ((double)(run->first + t) - run->center + 0.5) * run->narrow;
-}
-
-static void triangle(const tap_run *run, double *weight)
-{
-    for (int64_t t = 0; t < run->count; t++) {
-        const double x = fabs(distance(run, t));
-        weight[t] = x < 1.0 ? 1.0 - x : 0.0;
-    }
-}
-
-/* Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2. */
-static void cubic(const tap_run *run, double *weight)
-{
-    const double a = -0.5;
-    for (int64_t t = 0; t < run->count; t++) {
-        const double x = fabs(distance(run, t));
-        if (x < 1.0)
-            weight[t] = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-        else
-            weight[t] = x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
-    }
-}
-
-static void box(const tap_run *run, double *weight)
-{
-    for (int64_t t = 0; t < run->count; t++) {
-        const double x = distance(run, t);
-        weight[t] = x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
-    }
-}
-
-/* sin and cos of an angle that grows by equal steps. */
-typedef struct phase {
-    double s, c, step_s, step_c;
-} phase;
-
-static phase phase_start(double turns, double step)
-{
-    phase p;
-    fv_sincos_turns(turns, &p.s, &p.c);
-    fv_sincos_turns(step, &p.step_s, &p.step_c);
-    return p;
-}
-
-static void phase_next(phase *p)
-{
-    const double s = p->s * p->step_c + p->c * p->step_s;
-    p->c = p->c * p->step_c - p->s * p->step_s;
-    p->s = s;
-}
-
-/* sinc(x) sinc(x / 3) = 3 sin(pi x) sin(pi x / 3) / (pi x)^2, three lobes on each side. */
-static void lanczos(const tap_run *run, double *weight)
-{
-    const double x0 = distance(run, 0), scale = 3.0 / (3.141592653589793 * 3.141592653589793);
-    phase fine = phase_start(0.5 * x0, 0.5 * run->narrow), coarse = phase_start(x0 / 6.0, run->narrow / 6.0);
-    for (int64_t t = 0; t < run->count; t++) {
-        const double x = distance(run, t);
-        /* So near the middle the quotient would show the sines' rounding. */
-        if (fabs(x) < 1e-6)
-            weight[t] = 1.0;
-        else
-            weight[t] = x >= -3.0 && x < 3.0 ? scale * fine.s * coarse.s / (x * x) : 0.0;
-        phase_next(&fine);
-        phase_next(&coarse);
-    }
-}
-
 static const struct {
-    void (*fill)(const tap_run *run, double *weight);
+    fv_resize_shape shape;
     double support; /* half the width */
 } filters[FV_FILTER_COUNT] = {
-    [FV_FILTER_BILINEAR] = {triangle, 1.0},
-    [FV_FILTER_BICUBIC] = {cubic, 2.0},
-    [FV_FILTER_AREA] = {box, 0.5},
-    [FV_FILTER_LANCZOS] = {lanczos, 3.0},
+    [FV_FILTER_BILINEAR] = {FV_SHAPE_TRIANGLE, 1.0},
+    [FV_FILTER_BICUBIC] = {FV_SHAPE_CUBIC, 2.0},
+    [FV_FILTER_AREA] = {FV_SHAPE_BOX, 0.5},
+    [FV_FILTER_LANCZOS] = {FV_SHAPE_LANCZOS, 3.0},
 };
 
 /* One axis of a resize: `in` samples, of which [from, to) becomes `out`; outputs [begin, begin + count) are wanted. */
@@ -137,52 +59,26 @@ static double widening(const axis_job *job)
     return job->antialias && scale > 1.0 ? scale : 1.0;
 }
 
-/* Weights of output i, into weight[width]; returns the number of taps and the first sample. */
-static int64_t output_weights(const axis_job *job, int64_t i, double *weight, int64_t *first)
-{
-    const double scale = (job->to - job->from) / (double)job->out, wide = widening(job);
-    const double support = filters[job->filter].support * wide;
-    const double center = job->from + ((double)i + 0.5) * scale;
-    const double begin = center - support + 0.5, end = center + support + 0.5;
-    const int64_t lo = begin < 0.0 ? 0 : (int64_t)begin;
-    const int64_t hi = end > (double)job->in ? job->in : (int64_t)end;
-    const tap_run run = {lo, hi - lo, center, 1.0 / wide};
-    double sum = 0.0;
-    filters[job->filter].fill(&run, weight);
-    for (int64_t t = 0; t < run.count; t++)
-        sum += weight[t];
-    for (int64_t t = 0; t < run.count && sum != 0.0; t++)
-        weight[t] /= sum;
-    *first = lo;
-    return run.count;
-}
-
-static void axis_fill(axis_job *job, fv_depth depth, double *weight)
+static void axis_fill(const fv_image_kernels *kernels, axis_job *job, double *line)
 {
     fv_resize_axis *a = &job->axis;
-    for (int64_t i = 0; i < a->count; i++) {
-        if (job->whole) {
+    if (job->whole) {
+        for (int64_t i = 0; i < a->count; i++) {
             a->first[i] = (int32_t)(job->begin + i);
             a->taps[i] = 1;
-            continue;
         }
-        int64_t first = 0;
-        const int64_t taps = output_weights(job, job->begin + i, weight, &first);
-        a->first[i] = (int32_t)first;
-        a->taps[i] = (int32_t)taps;
-        a->most = a->taps[i] > a->most ? a->taps[i] : a->most;
-        if (depth != FV_DEPTH_8) {
-            for (int64_t t = 0; t < a->width; t++)
-                a->real[i * a->width + t] = t < taps ? (float)weight[t] : 0.0f;
-            continue;
-        }
-        for (int64_t t = 0; t < a->width; t++) {
-            const double v = t < taps ? weight[t] * (double)(1 << FV_RESIZE_BITS) : 0.0;
-            const int32_t w = (int32_t)(v < 0.0 ? v - 0.5 : v + 0.5);
-            a->high[i * a->width + t] = (int16_t)(w >> FV_RESIZE_LOW);
-            a->low[i * a->width + t] = (int16_t)(w & ((1 << FV_RESIZE_LOW) - 1));
-        }
+        return;
     }
+    const double wide = widening(job);
+    const fv_resize_curve curve = {.shape = filters[job->filter].shape,
+                                   .from = job->from,
+                                   .scale = (job->to - job->from) / (double)job->out,
+                                   .support = filters[job->filter].support * wide,
+                                   .narrow = 1.0 / wide,
+                                   .in = job->in,
+                                   .begin = job->begin,
+                                   .line = line};
+    kernels->resize_weights(&curve, a);
 }
 
 /* ---- memory ---- */
@@ -194,7 +90,7 @@ typedef struct plan {
     const fv_image *src;
     fv_window window;
     axis_job rows, cols;
-    double *weight;   /* of one output */
+    double *weight;   /* of some outputs, as doubles */
     uint8_t *middle;  /* the row pass's results, from row `top` on */
     uint8_t *guarded; /* rows near the end of the image, copied to where they can be read over */
     float *line;      /* a 16-bit row as floats, or the column pass's result before rounding */
@@ -234,6 +130,17 @@ static void cut_axis(axis_job *job, fv_depth depth, uint8_t *base, int64_t *tota
     }
 }
 
+static void cut_quads(fv_resize_axis *a, uint8_t *base, int64_t *total)
+{
+    const int64_t outputs = a->count + FV_RESIZE_QUADS - 1;
+    int64_t weights = 0;
+    if (!fv_size_mul(a->width, outputs, &weights))
+        *total = -1;
+    a->quad_pick = cut(base, total, outputs, 4);
+    a->quad_high = cut(base, total, weights, (int64_t)sizeof *a->quad_high);
+    a->quad_low = cut(base, total, weights, (int64_t)sizeof *a->quad_low);
+}
+
 static int64_t cut_plan(plan *p, uint8_t *base)
 {
     int64_t total = 0, row = 0, middle = 0, line = 0;
@@ -241,7 +148,10 @@ static int64_t cut_plan(plan *p, uint8_t *base)
     const int64_t depth = src->depth == FV_DEPTH_8 ? 1 : (int64_t)sizeof(float);
     cut_axis(&p->rows, src->depth, base, &total);
     cut_axis(&p->cols, src->depth, base, &total);
-    p->weight = cut(base, &total, p->rows.axis.width + p->cols.axis.width, (int64_t)sizeof *p->weight);
+    if (src->c == 1 && src->depth == FV_DEPTH_8)
+        cut_quads(&p->cols.axis, base, &total);
+    const int64_t most = p->rows.axis.width > p->cols.axis.width ? p->rows.axis.width : p->cols.axis.width;
+    p->weight = cut(base, &total, most + 1, FV_RESIZE_BLOCK * (int64_t)sizeof *p->weight);
     p->over = src->depth == FV_DEPTH_8 ? p->cols.axis.width * src->c + 64 : 0;
     const int64_t wide = src->w > p->window.w ? src->w : p->window.w;
     if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, p->over, &row) ||
@@ -513,10 +423,12 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
     /* What the kernel reads behind a row has no weight, but should be a number all the same. */
     if (p.guarded)
         memset(p.guarded, 0, (size_t)(src->w * src->c + p.over) * FV_RESIZE_ROWS);
-    axis_fill(&p.rows, src->depth, p.weight);
-    axis_fill(&p.cols, src->depth, p.weight);
+    axis_fill(p.kernels, &p.rows, p.weight);
+    axis_fill(p.kernels, &p.cols, p.weight);
     if (!part_suffices(&p.rows) || !part_suffices(&p.cols))
         return resize_failed(scratch->ctx, src, spec);
+    if (p.cols.axis.quad_pick && !p.cols.whole)
+        p.kernels->resize_quads(&p.cols.axis);
     if (src->depth != FV_DEPTH_8)
         resize_f32(&p, dst);
     else if (!p.cols.whole && columns_first(&p))

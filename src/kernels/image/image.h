@@ -10,6 +10,10 @@
 #define FV_RESIZE_ROWS 4
 /* Weights of an output are stored in multiples of so many, zeros behind the last. */
 #define FV_RESIZE_TAPS 8
+/* Outputs whose weights are computed at once. */
+#define FV_RESIZE_BLOCK 16
+/* Tables of four outputs each are stored in multiples of so many outputs. */
+#define FV_RESIZE_QUADS 16
 
 /* Weights of 8-bit images are whole numbers in units of 2^-22, of at most 27 bits and the sign, stored in two parts
    that multipliers of 16-bit numbers take: weight = high * 2^12 + low, 0 <= low < 2^12. */
@@ -23,7 +27,26 @@ typedef struct fv_resize_axis {
     int32_t *first, *taps;
     int16_t *high, *low; /* 8 bits: both parts, count x width; 255 |weights| add up to less than 2^31 - 2^21 */
     float *real;         /* other depths */
+    /* For rows of one channel, with `quads`: the weights of each four outputs, two taps of each side by side, and from
+       which of the 16 pixels at the first one's they come (0x80: a zero in between). Behind the
+       last output it is repeated. quads is false where four outputs lie too far apart. */
+    bool quads;
+    uint8_t *quad_pick;            /* count rounded up x 4 */
+    int16_t *quad_high, *quad_low; /* count rounded up x width */
 } fv_resize_axis;
+
+/* Curves that weights are samples of. */
+typedef enum fv_resize_shape { FV_SHAPE_TRIANGLE, FV_SHAPE_CUBIC, FV_SHAPE_BOX, FV_SHAPE_LANCZOS } fv_resize_shape;
+
+/* Where the weights of an axis come from: output i, with its center at from + (begin + i + 0.5) * scale, takes the
+   samples t of [0, in) whose middle lies within support + 0.5 of it (both ends rounded down), with the weight
+   shape((t + 0.5 - center) * narrow) over the sum of these. */
+typedef struct fv_resize_curve {
+    fv_resize_shape shape;
+    double from, scale, support, narrow;
+    int64_t in, begin;
+    double *line; /* room for (axis.width + 1) x FV_RESIZE_BLOCK numbers */
+} fv_resize_curve;
 
 /* Positions of a warp are whole numbers of 1/1024 pixel. */
 #define FV_WARP_FRACTION 10
@@ -40,6 +63,10 @@ typedef struct fv_warp_map {
 } fv_warp_map;
 
 typedef struct fv_image_kernels {
+    /* Fills first, taps and most of the axis, and real where it has room for that, else high and low. */
+    void (*resize_weights)(const fv_resize_curve *curve, fv_resize_axis *axis);
+    /* Fills the tables of four outputs from the others, and quads. */
+    void (*resize_quads)(fv_resize_axis *axis);
     /* One pass along rows of c-channel pixels, for four rows at once (the same row may be given twice):
        (sum + 2^21) >> 22, clamped to 8 bits. May read 8-bit pixels
        first[i] to first[i] + width of an output, and 64 bytes behind these. */

@@ -6,6 +6,8 @@
 #include "kernels/image/image.h"
 #include "kernels/simd/simd_bytes.h"
 
+void FV_SYM(fv_image_weights)(const fv_resize_curve *curve, fv_resize_axis *axis);
+void FV_SYM(fv_image_quads)(fv_resize_axis *axis);
 void FV_SYM(fv_image_positions)(const fv_warp_map *map, int64_t y, int64_t x, int64_t n, int32_t *qx, int32_t *qy);
 void FV_SYM(fv_image_bilinear)(const uint8_t *src, int64_t stride, int64_t c, int64_t n, const int32_t *qx,
                                const int32_t *qy, uint8_t *dst);

@@ -124,15 +124,36 @@ FV_INLINE void color_sums(const fv_resize_axis *a, int64_t i, int c, const uint8
         sum[g] = finish(upper[g], lower[g]);
 }
 
+/* n < 16 bytes, by moves that may overlap: a call of memcpy would take longer. */
+FV_INLINE void copy_few(uint8_t *dst, const uint8_t *src, int64_t n)
+{
+    if (n >= 8) {
+        uint64_t head, tail;
+        memcpy(&head, src, 8);
+        memcpy(&tail, src + n - 8, 8);
+        memcpy(dst, &head, 8);
+        memcpy(dst + n - 8, &tail, 8);
+    } else if (n >= 4) {
+        uint32_t head, tail;
+        memcpy(&head, src, 4);
+        memcpy(&tail, src + n - 4, 4);
+        memcpy(dst, &head, 4);
+        memcpy(dst + n - 4, &tail, 4);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            dst[i] = src[i];
+    }
+}
+
 /* The first n bytes of each group; all 16 where there is room. */
-FV_INLINE void put(uint8_t *const dst[FV_RESIZE_ROWS], int64_t at, int g, vb a, int n, bool room)
+FV_INLINE void put(uint8_t *const dst[FV_RESIZE_ROWS], int64_t at, int g, vb a, int64_t n, bool room)
 {
     uint8_t *p[VB], part[VB][16];
     for (int r = 0; r < VB; r++)
         p[r] = room ? dst[g * VB + r] + at : part[r];
     vb_scatter(p, a);
     for (int r = 0; r < VB && !room; r++)
-        memcpy(dst[g * VB + r] + at, part[r], (size_t)n);
+        copy_few(dst[g * VB + r] + at, part[r], n);
 }
 
 FV_INLINE void rows_color(const fv_resize_axis *a, int c, const uint8_t *const *src, uint8_t *const *dst)
@@ -147,7 +168,7 @@ FV_INLINE void rows_color(const fv_resize_axis *a, int c, const uint8_t *const *
             vb pixels = vb_narrow(sum[0][g], sum[1][g], sum[2][g], sum[3][g]);
             if (c == 3)
                 pixels = vb_shuffle(pixels, close);
-            put(dst, i * c, g, pixels, (int)n * c, (a->count - i) * c >= 16);
+            put(dst, i * c, g, pixels, n * c, (a->count - i) * c >= 16);
         }
     }
 }
@@ -184,8 +205,43 @@ static void rows_grey(const fv_resize_axis *a, const uint8_t *const *src, uint8_
             const vi up = vb_hadd(vb_hadd(upper[0][g], upper[1][g]), vb_hadd(upper[2][g], upper[3][g]));
             const vi down = vb_hadd(vb_hadd(lower[0][g], lower[1][g]), vb_hadd(lower[2][g], lower[3][g]));
             const vi sum = finish(up, down);
-            put(dst, i, g, vb_narrow(sum, sum, sum, sum), (int)n, a->count - i >= 16);
+            put(dst, i, g, vb_narrow(sum, sum, sum, sum), n, a->count - i >= 16);
         }
+    }
+}
+
+/* Four outputs that lie close together fill a group with two taps of each. */
+static void rows_grey_quads(const fv_resize_axis *a, const uint8_t *const *src, uint8_t *const *dst)
+{
+    for (int64_t i = 0; i < a->count; i += 16) {
+        vi sum[4][GROUPED];
+        for (int64_t j = 0; j < 4; j++) {
+            const int64_t quad = i + 4 * j;
+            const int16_t *high = a->quad_high + quad * a->width, *low = a->quad_low + quad * a->width;
+            const vb pick = vb_repeat(a->quad_pick + quad * 4);
+            const int64_t at = a->first[quad < a->count ? quad : a->count - 1];
+            const uint8_t *p[FV_RESIZE_ROWS];
+            vi upper[GROUPED], lower[GROUPED];
+            for (int r = 0; r < FV_RESIZE_ROWS; r++)
+                p[r] = src[r] + at;
+            for (int g = 0; g < GROUPED; g++)
+                upper[g] = lower[g] = vi_set1(0);
+            for (int32_t t = 0; t < a->most; t += 2, high += 8, low += 8) {
+                const vb high0 = vb_repeat(high), low0 = vb_repeat(low);
+                for (int g = 0; g < GROUPED; g++) {
+                    const vb x = vb_shuffle(vb_gather(p + g * VB), pick);
+                    upper[g] = vi_add(upper[g], vb_madd(x, high0));
+                    lower[g] = vi_add(lower[g], vb_madd(x, low0));
+                }
+                for (int r = 0; r < FV_RESIZE_ROWS; r++)
+                    p[r] += 2;
+            }
+            for (int g = 0; g < GROUPED; g++)
+                sum[j][g] = finish(upper[g], lower[g]);
+        }
+        const int64_t n = a->count - i < 16 ? a->count - i : 16;
+        for (int g = 0; g < GROUPED; g++)
+            put(dst, i, g, vb_narrow(sum[0][g], sum[1][g], sum[2][g], sum[3][g]), n, n == 16);
     }
 }
 
@@ -196,6 +252,8 @@ static void rows(const fv_resize_axis *a, int64_t c, const uint8_t *const src[FV
         rows_color(a, 3, src, dst);
     else if (c == 4)
         rows_color(a, 4, src, dst);
+    else if (c == 1 && a->quads)
+        rows_grey_quads(a, src, dst);
     else if (c == 1)
         rows_grey(a, src, dst);
     else
@@ -235,8 +293,19 @@ static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *
 
 #else
 
+/* Bytes src[at[g]] to src[at[g] + 15] of each group g; `parts` is false where they lie side by side. */
+FV_INLINE vb load_groups(const uint8_t *src, const int64_t at[VB], bool parts)
+{
+    if (!parts)
+        return vb_load(src + at[0]);
+    const uint8_t *p[VB];
+    for (int g = 0; g < VB; g++)
+        p[g] = src + at[g];
+    return vb_gather(p);
+}
+
 FV_INLINE void column_block(int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
-                            uint8_t *dst)
+                            uint8_t *dst, const int64_t at[VB], bool parts)
 {
     vi upper[4], lower[4];
     for (int j = 0; j < 4; j++)
@@ -244,7 +313,7 @@ FV_INLINE void column_block(int32_t taps, const int16_t *high, const int16_t *lo
     for (int32_t t = 0; t < taps; t += 2, src += 2 * stride) {
         /* The last weight of an odd number of taps has a zero beside it. */
         const vb h = vb_pair(high + t), l = vb_pair(low + t);
-        const vb x = vb_load(src), y = t + 1 < taps ? vb_load(src + stride) : x;
+        const vb x = load_groups(src, at, parts), y = t + 1 < taps ? load_groups(src + stride, at, parts) : x;
         const vb left = vb_zip_lo(x, y), right = vb_zip_hi(x, y);
         const vb part[4] = {vb_zip_lo(left, vb_zero()), vb_zip_hi(left, vb_zero()), vb_zip_lo(right, vb_zero()),
                             vb_zip_hi(right, vb_zero())};
@@ -255,21 +324,53 @@ FV_INLINE void column_block(int32_t taps, const int16_t *high, const int16_t *lo
     }
     for (int j = 0; j < 4; j++)
         upper[j] = finish(upper[j], lower[j]);
-    vb_store(dst, vb_narrow(upper[0], upper[1], upper[2], upper[3]));
+    const vb bytes = vb_narrow(upper[0], upper[1], upper[2], upper[3]);
+    if (!parts) {
+        vb_store(dst + at[0], bytes);
+        return;
+    }
+    uint8_t *p[VB];
+    for (int g = 0; g < VB; g++)
+        p[g] = dst + at[g];
+    vb_scatter(p, bytes);
+}
+
+/* Fewer than 16 bytes: each row copied to where 16 can be read. */
+static void column_narrow(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src,
+                          int64_t stride, uint8_t *dst)
+{
+    enum { AT_ONCE = 32 }; /* taps, an even number */
+    uint8_t line[AT_ONCE + 1][16 * VB];
+    const int64_t at[VB] = {0};
+    if (taps > AT_ONCE) {
+        column_plain(n, taps, high, low, src, stride, dst);
+        return;
+    }
+    for (int32_t t = 0; t < taps; t++)
+        copy_few(line[t], src + t * stride, n);
+    column_block(taps, high, low, line[0], 16 * VB, line[AT_ONCE], at, false);
+    copy_few(dst, line[AT_ONCE], n);
 }
 
 static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
                    uint8_t *dst)
 {
-    const int64_t block = 16 * VB;
-    if (n < block) {
-        column_plain(n, taps, high, low, src, stride, dst);
+    enum { WIDTH = 16 * VB };
+    int64_t at[VB];
+    if (n < 16) {
+        column_narrow(n, taps, high, low, src, stride, dst);
         return;
     }
-    /* The last block may lie over the one before: it writes the same bytes again. */
-    for (int64_t at = 0; at < n; at += block) {
-        const int64_t from = at + block <= n ? at : n - block;
-        column_block(taps, high, low, src + from, stride, dst + from);
+    /* The last group, or block, may lie over the one before: it writes the same bytes again. */
+    if (n < WIDTH) {
+        for (int64_t g = 0; g < VB; g++)
+            at[g] = 16 * g < n - 16 ? 16 * g : n - 16;
+        column_block(taps, high, low, src, stride, dst, at, true);
+        return;
+    }
+    for (int64_t from = 0; from < n; from += WIDTH) {
+        at[0] = from + WIDTH <= n ? from : n - WIDTH;
+        column_block(taps, high, low, src, stride, dst, at, false);
     }
 }
 
@@ -304,7 +405,9 @@ static void column_f32(int64_t n, int32_t taps, const float *weight, const float
 }
 
 extern const fv_image_kernels FV_SYM(fv_image_kernels);
-const fv_image_kernels FV_SYM(fv_image_kernels) = {.resize_rows = rows,
+const fv_image_kernels FV_SYM(fv_image_kernels) = {.resize_weights = FV_SYM(fv_image_weights),
+                                                   .resize_quads = FV_SYM(fv_image_quads),
+                                                   .resize_rows = rows,
                                                    .resize_column = column,
                                                    .resize_rows_f32 = rows_f32,
                                                    .resize_column_f32 = column_f32,
