@@ -50,6 +50,7 @@ typedef struct axis_job {
     double from, to;
     fv_filter filter;
     bool antialias, whole; /* whole: every sample is its own output */
+    bool copies;           /* every output is a sample */
     fv_resize_axis axis;
 } axis_job;
 
@@ -90,10 +91,12 @@ typedef struct plan {
     const fv_image *src;
     fv_window window;
     axis_job rows, cols;
-    double *weight;   /* of some outputs, as doubles */
-    uint8_t *middle;  /* the row pass's results, from row `top` on */
-    uint8_t *guarded; /* rows near the end of the image, copied to where they can be read over */
-    float *line;      /* a 16-bit row as floats, or the column pass's result before rounding */
+    double *weight;              /* of some outputs, as doubles */
+    uint8_t *middle;             /* the row pass's results, from row `top` on */
+    uint8_t *guarded;            /* rows near the end of the image, copied to where they can be read over */
+    float *line;                 /* a 16-bit row as floats, or the column pass's result before rounding */
+    fv_image_pick pick;          /* of a row, where its outputs are copies */
+    uint8_t *last_in, *last_out; /* a row at the end of the image and of the result, with room behind it */
     int64_t top;
     int64_t over; /* bytes that the row pass may read behind a row */
 } plan;
@@ -141,6 +144,23 @@ static void cut_quads(fv_resize_axis *a, uint8_t *base, int64_t *total)
     a->quad_low = cut(base, total, weights, (int64_t)sizeof *a->quad_low);
 }
 
+static void cut_pick(plan *p, uint8_t *base, int64_t *total)
+{
+    fv_image_pick *pick = &p->pick;
+    int64_t bytes = 0, row = 0;
+    pick->count = p->window.w;
+    pick->pixel = p->src->c * (int64_t)fv_depth_bytes(p->src->depth);
+    pick->first = p->cols.axis.first;
+    if (!fv_size_mul(pick->count, pick->pixel, &bytes) || !fv_size_add(bytes, 64, &bytes) ||
+        !fv_size_mul(p->src->w, pick->pixel, &row) || !fv_size_add(row, FV_PICK_OVER, &row))
+        *total = -1;
+    pick->at = cut(base, total, bytes, (int64_t)sizeof *pick->at);
+    pick->base = cut(base, total, bytes / 16 + 1, (int64_t)sizeof *pick->base);
+    pick->pick = cut(base, total, bytes, FV_PICK_WINDOWS);
+    p->last_in = cut(base, total, row, 1);
+    p->last_out = cut(base, total, bytes + FV_PICK_OVER, 1);
+}
+
 static int64_t cut_plan(plan *p, uint8_t *base)
 {
     int64_t total = 0, row = 0, middle = 0, line = 0;
@@ -153,6 +173,7 @@ static int64_t cut_plan(plan *p, uint8_t *base)
     const int64_t most = p->rows.axis.width > p->cols.axis.width ? p->rows.axis.width : p->cols.axis.width;
     p->weight = cut(base, &total, most + 1, FV_RESIZE_BLOCK * (int64_t)sizeof *p->weight);
     p->over = src->depth == FV_DEPTH_8 ? p->cols.axis.width * src->c + 64 : 0;
+    cut_pick(p, base, &total);
     const int64_t wide = src->w > p->window.w ? src->w : p->window.w;
     if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, p->over, &row) ||
         !fv_size_mul(p->window.w * src->c, src->h, &middle))
@@ -161,8 +182,72 @@ static int64_t cut_plan(plan *p, uint8_t *base)
         p->guarded = cut(base, &total, row, FV_RESIZE_ROWS);
     else
         p->line = cut(base, &total, row, (int64_t)sizeof *p->line);
+    if (!fv_size_add(middle, FV_PICK_OVER, &middle))
+        return -1;
     p->middle = cut(base, &total, middle, depth);
     return total;
+}
+
+/* ---- copies of pixels ---- */
+
+/* Whether every output has one tap of weight 1. */
+static bool all_copies(const fv_resize_axis *a)
+{
+    bool copies = a->most == 1;
+    for (int64_t i = 0; i < a->count && copies; i++)
+        copies = a->high[i * a->width] == 1 << (FV_RESIZE_BITS - FV_RESIZE_LOW) && a->low[i * a->width] == 0;
+    return copies;
+}
+
+/* Tables are worth their while for a few rows. */
+static void prepare_pick(plan *p, int64_t rows)
+{
+    if (rows > 2)
+        p->kernels->pick_table(&p->pick);
+}
+
+/* `times` rows of copies from row y of the image; `room` bytes behind them may be written over. */
+static void pick_rows(plan *p, int64_t y, int64_t times, uint8_t *dst, int64_t room)
+{
+    const fv_image_pick *pick = &p->pick;
+    const int64_t row = p->src->w * pick->pixel, n = pick->count * pick->pixel;
+    const uint8_t *from = p->src->data + y * row;
+    /* The image's own end is the caller's, and not padded for us. */
+    if ((p->src->h - 1 - y) * row < FV_PICK_OVER) {
+        memcpy(p->last_in, from, (size_t)row);
+        memset(p->last_in + row, 0, FV_PICK_OVER);
+        from = p->last_in;
+    }
+    if (room >= FV_PICK_OVER) {
+        p->kernels->pick_rows(pick, from, times, dst);
+        return;
+    }
+    p->kernels->pick_rows(pick, from, 1, p->last_out);
+    for (int64_t r = 0; r < times; r++)
+        memcpy(dst + r * n, p->last_out, (size_t)n);
+}
+
+static void nearest_samples(const fv_image_kernels *kernels, axis_job *job)
+{
+    const fv_resize_curve curve = {
+        .from = job->from, .scale = (job->to - job->from) / (double)job->out, .in = job->in, .begin = job->begin};
+    kernels->nearest_samples(&curve, job->axis.count, job->axis.first);
+}
+
+/* Both axes are copies. */
+static void resize_copies(plan *p, uint8_t *dst)
+{
+    const int32_t *row = p->rows.axis.first;
+    const int64_t n = p->window.w * p->pick.pixel, h = p->window.h;
+    int64_t different = 1;
+    for (int64_t y = 1; y < h; y++)
+        different += row[y] != row[y - 1];
+    prepare_pick(p, different);
+    for (int64_t y = 0, end; y < h; y = end) {
+        for (end = y + 1; end < h && row[end] == row[y];)
+            end++;
+        pick_rows(p, row[y], end - y, dst + y * n, (h - end) * n);
+    }
 }
 
 /* ---- 8 bits ---- */
@@ -174,6 +259,11 @@ static void pass_rows(plan *p, int64_t from, int64_t to)
     const int64_t bytes = src->w * src->c, n = p->window.w * src->c;
     const uint8_t *line[FV_RESIZE_ROWS];
     uint8_t *dst[FV_RESIZE_ROWS];
+    if (p->cols.copies) {
+        for (int64_t y = from; y < from + FV_RESIZE_ROWS && y < to; y++)
+            pick_rows(p, y, 1, p->middle + (y - p->top) * n, FV_PICK_OVER);
+        return;
+    }
     for (int64_t r = 0; r < FV_RESIZE_ROWS; r++) {
         const int64_t y = from + r < to ? from + r : to - 1;
         line[r] = src->data + y * bytes;
@@ -187,7 +277,7 @@ static void pass_rows(plan *p, int64_t from, int64_t to)
     p->kernels->resize_rows(&p->cols.axis, src->c, line, dst);
 }
 
-static void resize_u8(plan *p, uint8_t *dst)
+static void resize_u8_rows_first(plan *p, uint8_t *dst)
 {
     const fv_image *src = p->src;
     const fv_resize_axis *rows = &p->rows.axis;
@@ -205,7 +295,7 @@ static void resize_u8(plan *p, uint8_t *dst)
         for (; !p->cols.whole && done < end; done += FV_RESIZE_ROWS)
             pass_rows(p, done, src->h);
         const uint8_t *line = from + (rows->first[y] - p->top) * stride;
-        if (p->rows.whole)
+        if (p->rows.copies)
             memcpy(dst, line, (size_t)n);
         else
             p->kernels->resize_column(n, rows->taps[y], rows->high + y * rows->width, rows->low + y * rows->width, line,
@@ -241,6 +331,25 @@ static void resize_u8_columns_first(plan *p, uint8_t *dst)
         }
         p->kernels->resize_rows(cols, src->c, line, to);
     }
+}
+
+static void resize_u8(plan *p, uint8_t *dst)
+{
+    p->rows.copies = p->rows.whole || all_copies(&p->rows.axis);
+    p->cols.copies = p->cols.whole || all_copies(&p->cols.axis);
+    if (p->rows.copies && p->cols.copies) {
+        resize_copies(p, dst);
+        return;
+    }
+    if (p->cols.copies && !p->cols.whole)
+        prepare_pick(p, p->src->h);
+    else if (p->cols.axis.quad_pick && !p->cols.whole)
+        p->kernels->resize_quads(&p->cols.axis);
+    /* The order of the passes does not show where a pass copies. */
+    if (!p->cols.copies && columns_first(p))
+        resize_u8_columns_first(p, dst);
+    else
+        resize_u8_rows_first(p, dst);
 }
 
 /* ---- 16 bits and floats ---- */
@@ -291,59 +400,6 @@ static void resize_f32(plan *p, uint8_t *dst)
             from = p->line;
         }
         store_row(p, from, dst, y, n);
-    }
-}
-
-/* ---- nearest ---- */
-
-/* Sample of each output, found by adding steps as Pillow does: where a center falls on a pixel's edge, the rounding of
- * those sums decides. */
-static void nearest_samples(axis_job *job)
-{
-    const double scale = (job->to - job->from) / (double)job->out;
-    double at = job->from + scale * 0.5;
-    for (int64_t i = 0; i < job->begin + job->axis.count; i++, at += scale) {
-        const int64_t sample = (int64_t)at < job->in ? (int64_t)at : job->in - 1;
-        if (i >= job->begin)
-            job->axis.first[i - job->begin] = (int32_t)sample;
-    }
-}
-
-/* Pixels of one row; sizes known to the compiler become single moves. */
-static inline void pick(const uint8_t *line, const int32_t *col, int64_t n, size_t pixel, uint8_t *dst)
-{
-    for (int64_t x = 0; x < n; x++)
-        memcpy(dst + (size_t)x * pixel, line + (size_t)col[x] * pixel, pixel);
-}
-
-/* Three bytes by moves of four: the last pixel goes by itself, so that nothing outside is touched. A source pixel that
- * ends the image has no fourth byte; the callers leave its row to `pick`. */
-static void pick_rgb(const uint8_t *line, const int32_t *col, int64_t n, uint8_t *dst)
-{
-    for (int64_t x = 0; x < n - 1; x++)
-        memcpy(dst + 3 * x, line + 3 * (int64_t)col[x], 4);
-    memcpy(dst + 3 * (n - 1), line + 3 * (int64_t)col[n - 1], 3);
-}
-
-static void resize_nearest(plan *p, uint8_t *dst)
-{
-    const fv_image *src = p->src;
-    const size_t pixel = (size_t)src->c * fv_depth_bytes(src->depth), row = (size_t)src->w * pixel;
-    const size_t n = (size_t)p->window.w * pixel;
-    const int32_t *col = p->cols.axis.first;
-    for (int64_t y = 0; y < p->window.h; y++, dst += n) {
-        const int64_t from = p->rows.axis.first[y];
-        const uint8_t *line = src->data + (size_t)from * row;
-        if (y > 0 && from == p->rows.axis.first[y - 1])
-            memcpy(dst, dst - n, n);
-        else if (pixel == 3 && from + 1 < src->h)
-            pick_rgb(line, col, p->window.w, dst);
-        else if (pixel == 1)
-            pick(line, col, p->window.w, 1, dst);
-        else if (pixel == 4)
-            pick(line, col, p->window.w, 4, dst);
-        else
-            pick(line, col, p->window.w, pixel, dst);
     }
 }
 
@@ -413,11 +469,11 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
         return FV_ERR_NO_MEMORY;
     cut_plan(&p, base);
     if (spec->filter == FV_FILTER_NEAREST) {
-        nearest_samples(&p.rows);
-        nearest_samples(&p.cols);
+        nearest_samples(p.kernels, &p.rows);
+        nearest_samples(p.kernels, &p.cols);
         if (!part_suffices(&p.rows) || !part_suffices(&p.cols))
             return resize_failed(scratch->ctx, src, spec);
-        resize_nearest(&p, dst);
+        resize_copies(&p, dst);
         return FV_OK;
     }
     /* What the kernel reads behind a row has no weight, but should be a number all the same. */
@@ -427,14 +483,10 @@ fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_sp
     axis_fill(p.kernels, &p.cols, p.weight);
     if (!part_suffices(&p.rows) || !part_suffices(&p.cols))
         return resize_failed(scratch->ctx, src, spec);
-    if (p.cols.axis.quad_pick && !p.cols.whole)
-        p.kernels->resize_quads(&p.cols.axis);
-    if (src->depth != FV_DEPTH_8)
-        resize_f32(&p, dst);
-    else if (!p.cols.whole && columns_first(&p))
-        resize_u8_columns_first(&p, dst);
-    else
+    if (src->depth == FV_DEPTH_8)
         resize_u8(&p, dst);
+    else
+        resize_f32(&p, dst);
     return FV_OK;
 }
 

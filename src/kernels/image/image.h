@@ -48,6 +48,21 @@ typedef struct fv_resize_curve {
     double *line; /* room for (axis.width + 1) x FV_RESIZE_BLOCK numbers */
 } fv_resize_curve;
 
+/* A row of pixels each of which is one of another row. */
+#define FV_PICK_WINDOWS 4
+#define FV_PICK_OVER    80 /* bytes that may be read, and written, behind the rows */
+typedef struct fv_image_pick {
+    int64_t count, pixel; /* pixels, bytes of each */
+    const int32_t *first; /* which pixel each is: none before that of the one before */
+    /* Tables, made by pick_table: for each 16 bytes of the result those they come from, within `windows` times 16 from
+       byte `base` on; without tables windows is 0. Room for 16, 16, 64 and 4 x FV_PICK_WINDOWS more than there are. */
+    int32_t windows;
+    int64_t groups;
+    int32_t *at;   /* count x pixel */
+    int32_t *base; /* an element for each 16 bytes */
+    uint8_t *pick; /* 16 x FV_PICK_WINDOWS for each 16 bytes */
+} fv_image_pick;
+
 /* Positions of a warp are whole numbers of 1/1024 pixel. */
 #define FV_WARP_FRACTION 10
 #define FV_WARP_ONE      (1 << FV_WARP_FRACTION)
@@ -67,6 +82,14 @@ typedef struct fv_image_kernels {
     void (*resize_weights)(const fv_resize_curve *curve, fv_resize_axis *axis);
     /* Fills the tables of four outputs from the others, and quads. */
     void (*resize_quads)(fv_resize_axis *axis);
+    /* The sample that holds the center of each output, in doubles the centers being found by adding up steps, as Pillow
+       does: where one falls on a pixel's edge, the rounding of those sums decides. Of the curve it takes from, scale,
+       in and begin. */
+    void (*nearest_samples)(const fv_resize_curve *curve, int64_t count, int32_t *first);
+    /* Fills the tables of a pick, where that is of use. */
+    void (*pick_table)(fv_image_pick *pick);
+    /* dst[i] = src[first[i]], in pixels, and the same in the rows behind: `times` rows in all. */
+    void (*pick_rows)(const fv_image_pick *pick, const uint8_t *src, int64_t times, uint8_t *dst);
     /* One pass along rows of c-channel pixels, for four rows at once (the same row may be given twice):
        (sum + 2^21) >> 22, clamped to 8 bits. May read 8-bit pixels
        first[i] to first[i] + width of an output, and 64 bytes behind these. */

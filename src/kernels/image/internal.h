@@ -8,6 +8,9 @@
 
 void FV_SYM(fv_image_weights)(const fv_resize_curve *curve, fv_resize_axis *axis);
 void FV_SYM(fv_image_quads)(fv_resize_axis *axis);
+void FV_SYM(fv_image_nearest)(const fv_resize_curve *curve, int64_t count, int32_t *to);
+void FV_SYM(fv_image_pick_table)(fv_image_pick *pick);
+void FV_SYM(fv_image_pick_rows)(const fv_image_pick *p, const uint8_t *src, int64_t times, uint8_t *dst);
 void FV_SYM(fv_image_positions)(const fv_warp_map *map, int64_t y, int64_t x, int64_t n, int32_t *qx, int32_t *qy);
 void FV_SYM(fv_image_bilinear)(const uint8_t *src, int64_t stride, int64_t c, int64_t n, const int32_t *qx,
                                const int32_t *qy, uint8_t *dst);

@@ -407,6 +407,9 @@ static void column_f32(int64_t n, int32_t taps, const float *weight, const float
 extern const fv_image_kernels FV_SYM(fv_image_kernels);
 const fv_image_kernels FV_SYM(fv_image_kernels) = {.resize_weights = FV_SYM(fv_image_weights),
                                                    .resize_quads = FV_SYM(fv_image_quads),
+                                                   .nearest_samples = FV_SYM(fv_image_nearest),
+                                                   .pick_table = FV_SYM(fv_image_pick_table),
+                                                   .pick_rows = FV_SYM(fv_image_pick_rows),
                                                    .resize_rows = rows,
                                                    .resize_column = column,
                                                    .resize_rows_f32 = rows_f32,

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows whose pixels are copies of a row's: nearest neighbors, and what other filters do where each output has one tap.
+ */
+#include "kernels/image/internal.h"
+
+static void samples_by_steps(const fv_resize_curve *curve, int64_t count, int32_t *first)
+{
+    double at = curve->from + curve->scale * 0.5;
+    for (int64_t i = 0; i < curve->begin + count; i++, at += curve->scale) {
+        if (i >= curve->begin)
+            first[i - curve->begin] = (int32_t)((int64_t)at < curve->in ? (int64_t)at : curve->in - 1);
+    }
+}
+
+void FV_SYM(fv_image_nearest)(const fv_resize_curve *curve, int64_t count, int32_t *to)
+{
+    const double scale = curve->scale, from = curve->from;
+    /* Each of the additions is off by at most 2^-53 of `in`. Without waiting for one after the other, they can only
+       give another sample where a center is so near an edge. */
+    const double doubt = (double)(curve->begin + count + 4) * (double)curve->in * 0x1p-52;
+    const int32_t begin = (int32_t)curve->begin, n = (int32_t)count;
+    int32_t *restrict first = to, near_edge = doubt >= 0.25;
+    for (int32_t i = 0; i < n; i++) {
+        const double at = from + ((double)(begin + i) + 0.5) * scale;
+        const int32_t sample = (int32_t)at;
+        const double part = at - (double)sample;
+        first[i] = sample;
+        near_edge |= (part < doubt) | (part > 1.0 - doubt);
+    }
+    if (near_edge)
+        samples_by_steps(curve, count, first);
+}
+
+/* Where each byte of the row comes from. */
+FV_INLINE void positions(const int32_t *restrict first, int64_t n, int32_t pixel, int32_t *restrict at)
+{
+    for (int64_t x = 0; x < n; x++)
+        for (int32_t k = 0; k < pixel; k++)
+            at[x * pixel + k] = first[x] * pixel + k;
+}
+
+/* The group's bytes of window k, counted from the window's beginning; 0x80 for those of others. */
+FV_INLINE void pick_window(const int32_t *restrict at, int32_t base, uint8_t *restrict pick)
+{
+    for (int b = 0; b < 16; b++) {
+        const uint32_t from = (uint32_t)(at[b] - base);
+        pick[b] = (uint8_t)(from < 16 ? from : 0x80);
+    }
+}
+
+void FV_SYM(fv_image_pick_table)(fv_image_pick *p)
+{
+    const int64_t bytes = p->count * p->pixel, groups = (bytes + 15) / 16, padded = (groups + 3) / 4 * 4;
+    p->groups = padded;
+    p->windows = 0;
+    if (VF == 1 || bytes < 16 || p->pixel > 16)
+        return;
+    if (p->pixel == 1)
+        positions(p->first, p->count, 1, p->at);
+    else if (p->pixel == 3)
+        positions(p->first, p->count, 3, p->at);
+    else if (p->pixel == 4)
+        positions(p->first, p->count, 4, p->at);
+    else
+        positions(p->first, p->count, (int32_t)p->pixel, p->at);
+    for (int64_t b = bytes; b < padded * 16; b++)
+        p->at[b] = p->at[bytes - 1];
+    int32_t widest = 0;
+    for (int64_t g = 0; g < padded; g++) {
+        /* The beginning of a pixel: the next one may be the same. */
+        p->base[g] = p->at[16 * g] - p->at[16 * g] % (int32_t)p->pixel;
+        const int32_t span = p->at[16 * g + 15] - p->base[g];
+        widest = span > widest ? span : widest;
+    }
+    const int32_t windows = widest / 16 + 1;
+    if (windows > FV_PICK_WINDOWS)
+        return;
+    p->windows = windows;
+    for (int32_t k = 0; k < windows; k++)
+        for (int64_t g = 0; g < padded; g++)
+            pick_window(p->at + 16 * g, p->base[g] + 16 * k, p->pick + (k * padded + g) * 16);
+}
+
+/* Pixels one by one; sizes known to the compiler become single moves. */
+FV_INLINE void one_by_one(const int32_t *first, int64_t n, size_t pixel, const uint8_t *src, uint8_t *dst)
+{
+    int64_t x = 0;
+    for (; x + 4 <= n; x += 4)
+        for (int64_t k = 0; k < 4; k++)
+            memcpy(dst + (size_t)(x + k) * pixel, src + (size_t)first[x + k] * pixel, pixel);
+    for (; x < n; x++)
+        memcpy(dst + (size_t)x * pixel, src + (size_t)first[x] * pixel, pixel);
+}
+
+/* Three bytes by moves of four; the last pixel goes by itself, so that nothing is written behind it. */
+static void three_bytes(const int32_t *first, int64_t n, const uint8_t *src, uint8_t *dst)
+{
+    int64_t x = 0;
+    for (; x + 4 < n; x += 4)
+        for (int64_t k = 0; k < 4; k++)
+            memcpy(dst + 3 * (x + k), src + 3 * (int64_t)first[x + k], 4);
+    for (; x < n - 1; x++)
+        memcpy(dst + 3 * x, src + 3 * (int64_t)first[x], 4);
+    memcpy(dst + 3 * (n - 1), src + 3 * (int64_t)first[n - 1], 3);
+}
+
+/* The row at dst again, `times` - 1 times behind it. */
+static void repeat(int64_t n, int64_t times, uint8_t *dst)
+{
+#if VF > 1
+    /* By blocks that begin where they were written: else the processor would have to wait until they are in memory. */
+    for (int64_t at = 0; n >= 16 * VB && times > 1 && at < n; at += 16 * VB) {
+        const int64_t from = at + 16 * VB <= n ? at : n - 16 * VB;
+        const vb block = vb_load(dst + from);
+        for (int64_t r = 1; r < times; r++)
+            vb_store(dst + r * n + from, block);
+    }
+    if (n >= 16 * VB)
+        return;
+#endif
+    for (int64_t r = 1; r < times; r++)
+        memcpy(dst + r * n, dst, (size_t)n);
+}
+
+#if VF > 1
+
+FV_INLINE vb block_by_windows(const fv_image_pick *p, int windows, int64_t g, const uint8_t *src)
+{
+    const uint8_t *from[VB];
+    vi all = vi_set1(0);
+    for (int j = 0; j < VB; j++)
+        from[j] = src + p->base[g + j];
+    for (int k = 0; k < windows; k++) {
+        const vb pick = vb_load(p->pick + (k * p->groups + g) * 16);
+        all = vi_or(all, vb_as_vi(vb_shuffle(vb_gather(from), pick)));
+        for (int j = 0; j < VB; j++)
+            from[j] += 16;
+    }
+    return vi_as_vb(all);
+}
+
+FV_INLINE void by_windows(const fv_image_pick *p, int windows, const uint8_t *src, int64_t times, uint8_t *dst)
+{
+    const int64_t n = p->count * p->pixel;
+    if (n <= 16 * VB) {
+        const vb row = block_by_windows(p, windows, 0, src);
+        for (int64_t r = 0; r < times; r++)
+            vb_store(dst + r * n, row);
+        return;
+    }
+    for (int64_t g = 0; g < p->groups; g += VB)
+        vb_store(dst + 16 * g, block_by_windows(p, windows, g, src));
+    repeat(n, times, dst);
+}
+
+#endif
+
+void FV_SYM(fv_image_pick_rows)(const fv_image_pick *p, const uint8_t *src, int64_t times, uint8_t *dst)
+{
+#if VF > 1
+    if (p->windows == 1) {
+        by_windows(p, 1, src, times, dst);
+        return;
+    }
+    if (p->windows > 1) {
+        by_windows(p, p->windows, src, times, dst);
+        return;
+    }
+#endif
+    if (p->pixel == 3)
+        three_bytes(p->first, p->count, src, dst);
+    else if (p->pixel == 1)
+        one_by_one(p->first, p->count, 1, src, dst);
+    else if (p->pixel == 4)
+        one_by_one(p->first, p->count, 4, src, dst);
+    else
+        one_by_one(p->first, p->count, (size_t)p->pixel, src, dst);
+    repeat(p->count * p->pixel, times, dst);
+}
