@@ -91,12 +91,13 @@ typedef struct plan {
     const fv_image *src;
     fv_window window;
     axis_job rows, cols;
-    double *weight;              /* of some outputs, as doubles */
-    uint8_t *middle;             /* the row pass's results, from row `top` on */
-    uint8_t *guarded;            /* rows near the end of the image, copied to where they can be read over */
-    float *line;                 /* a 16-bit row as floats, or the column pass's result before rounding */
-    fv_image_pick pick;          /* of a row, where its outputs are copies */
-    uint8_t *last_in, *last_out; /* a row at the end of the image and of the result, with room behind it */
+    double *weight;                  /* of some outputs, as doubles */
+    uint8_t *middle;                 /* the row pass's results, from row `top` on */
+    uint8_t *guarded;                /* rows near the end of the image, copied to where they can be read over */
+    float *line;                     /* a 16-bit row as floats, or the column pass's result before rounding */
+    fv_image_pick pick;              /* of a row, where its outputs are copies */
+    uint8_t *narrow_in, *narrow_out; /* the column pass's, where rows are narrow */
+    uint8_t *last_in, *last_out;     /* a row at the end of the image and of the result, with room behind it */
     int64_t top;
     int64_t over; /* bytes that the row pass may read behind a row */
 } plan;
@@ -172,7 +173,10 @@ static int64_t cut_plan(plan *p, uint8_t *base)
         cut_quads(&p->cols.axis, base, &total);
     const int64_t most = p->rows.axis.width > p->cols.axis.width ? p->rows.axis.width : p->cols.axis.width;
     p->weight = cut(base, &total, most + 1, FV_RESIZE_BLOCK * (int64_t)sizeof *p->weight);
-    p->over = src->depth == FV_DEPTH_8 ? p->cols.axis.width * src->c + 64 : 0;
+    p->over = src->depth == FV_DEPTH_8 ? p->cols.axis.width * src->c + FV_PICK_OVER : 0;
+    /* A narrow row has room for another behind it. */
+    p->narrow_in = cut(base, &total, src->h + 1, FV_RESIZE_NARROW);
+    p->narrow_out = cut(base, &total, p->window.h + 4, FV_RESIZE_NARROW);
     cut_pick(p, base, &total);
     const int64_t wide = src->w > p->window.w ? src->w : p->window.w;
     if (!fv_size_mul(wide, src->c, &line) || !fv_size_add(line, p->over, &row) ||
@@ -206,18 +210,11 @@ static void prepare_pick(plan *p, int64_t rows)
         p->kernels->pick_table(&p->pick);
 }
 
-/* `times` rows of copies from row y of the image; `room` bytes behind them may be written over. */
-static void pick_rows(plan *p, int64_t y, int64_t times, uint8_t *dst, int64_t room)
+/* `times` rows of copies from a row that may be read over; `room` bytes behind them may be written over. */
+static void pick_rows(plan *p, const uint8_t *from, int64_t times, uint8_t *dst, int64_t room)
 {
     const fv_image_pick *pick = &p->pick;
-    const int64_t row = p->src->w * pick->pixel, n = pick->count * pick->pixel;
-    const uint8_t *from = p->src->data + y * row;
-    /* The image's own end is the caller's, and not padded for us. */
-    if ((p->src->h - 1 - y) * row < FV_PICK_OVER) {
-        memcpy(p->last_in, from, (size_t)row);
-        memset(p->last_in + row, 0, FV_PICK_OVER);
-        from = p->last_in;
-    }
+    const int64_t n = pick->count * pick->pixel;
     if (room >= FV_PICK_OVER) {
         p->kernels->pick_rows(pick, from, times, dst);
         return;
@@ -225,6 +222,18 @@ static void pick_rows(plan *p, int64_t y, int64_t times, uint8_t *dst, int64_t r
     p->kernels->pick_rows(pick, from, 1, p->last_out);
     for (int64_t r = 0; r < times; r++)
         memcpy(dst + r * n, p->last_out, (size_t)n);
+}
+
+/* Row y of the image, to be read over: its own end is the caller's, and not padded for us. */
+static const uint8_t *padded_row(plan *p, int64_t y)
+{
+    const int64_t row = p->src->w * p->pick.pixel;
+    const uint8_t *from = p->src->data + y * row;
+    if ((p->src->h - 1 - y) * row >= FV_PICK_OVER)
+        return from;
+    memcpy(p->last_in, from, (size_t)row);
+    memset(p->last_in + row, 0, FV_PICK_OVER);
+    return p->last_in;
 }
 
 static void nearest_samples(const fv_image_kernels *kernels, axis_job *job)
@@ -246,7 +255,7 @@ static void resize_copies(plan *p, uint8_t *dst)
     for (int64_t y = 0, end; y < h; y = end) {
         for (end = y + 1; end < h && row[end] == row[y];)
             end++;
-        pick_rows(p, row[y], end - y, dst + y * n, (h - end) * n);
+        pick_rows(p, padded_row(p, row[y]), end - y, dst + y * n, (h - end) * n);
     }
 }
 
@@ -261,7 +270,7 @@ static void pass_rows(plan *p, int64_t from, int64_t to)
     uint8_t *dst[FV_RESIZE_ROWS];
     if (p->cols.copies) {
         for (int64_t y = from; y < from + FV_RESIZE_ROWS && y < to; y++)
-            pick_rows(p, y, 1, p->middle + (y - p->top) * n, FV_PICK_OVER);
+            pick_rows(p, padded_row(p, y), 1, p->middle + (y - p->top) * n, FV_PICK_OVER);
         return;
     }
     for (int64_t r = 0; r < FV_RESIZE_ROWS; r++) {
@@ -277,6 +286,17 @@ static void pass_rows(plan *p, int64_t from, int64_t to)
     p->kernels->resize_rows(&p->cols.axis, src->c, line, dst);
 }
 
+/* The column pass over rows of n < FV_RESIZE_NARROW bytes, all at once, into narrow_out; src is where row 0 is or would
+ * be. */
+static void narrow_columns(plan *p, const uint8_t *src, int64_t n, int64_t stride)
+{
+    const fv_resize_axis *rows = &p->rows.axis;
+    const int64_t first = rows->first[0], last = rows->first[rows->count - 1] + rows->taps[rows->count - 1];
+    for (int64_t y = first; y < last; y++)
+        memcpy(p->narrow_in + y * n, src + y * stride, (size_t)n);
+    p->kernels->resize_narrow(rows, n, p->narrow_in, n, p->narrow_out);
+}
+
 static void resize_u8_rows_first(plan *p, uint8_t *dst)
 {
     const fv_image *src = p->src;
@@ -289,6 +309,13 @@ static void resize_u8_rows_first(plan *p, uint8_t *dst)
     if (p->cols.whole) {
         stride = src->w * src->c;
         from = src->data + p->top * stride + p->window.x * src->c;
+    }
+    if (n < FV_RESIZE_NARROW && !p->rows.copies) {
+        for (; !p->cols.whole && done < src->h; done += FV_RESIZE_ROWS)
+            pass_rows(p, done, src->h);
+        narrow_columns(p, from - p->top * stride, n, stride);
+        memcpy(dst, p->narrow_out, (size_t)(rows->count * n));
+        return;
     }
     for (int64_t y = 0; y < rows->count; y++, dst += n) {
         const int64_t end = rows->first[y] + rows->taps[y];
@@ -317,19 +344,30 @@ static void resize_u8_columns_first(plan *p, uint8_t *dst)
     const fv_resize_axis *rows = &p->rows.axis, *cols = &p->cols.axis;
     const int64_t stride = src->w * src->c, n = p->window.w * src->c, last = cols->count - 1;
     const int64_t begin = cols->first[0] * src->c, end = (cols->first[last] + cols->taps[last]) * src->c;
+    const bool narrow = end - begin < FV_RESIZE_NARROW;
+    if (narrow)
+        narrow_columns(p, src->data + begin, end - begin, stride);
     for (int64_t y = 0; y < rows->count; y += FV_RESIZE_ROWS) {
         const uint8_t *line[FV_RESIZE_ROWS];
         uint8_t *to[FV_RESIZE_ROWS];
         for (int64_t r = 0; r < FV_RESIZE_ROWS; r++) {
             const int64_t at = y + r < rows->count ? y + r : rows->count - 1;
             uint8_t *middle = p->guarded + r * (stride + p->over);
-            p->kernels->resize_column(end - begin, rows->taps[at], rows->high + at * rows->width,
-                                      rows->low + at * rows->width, src->data + rows->first[at] * stride + begin,
-                                      stride, middle + begin);
+            if (narrow)
+                memcpy(middle + begin, p->narrow_out + at * (end - begin), (size_t)(end - begin));
+            else
+                p->kernels->resize_column(end - begin, rows->taps[at], rows->high + at * rows->width,
+                                          rows->low + at * rows->width, src->data + rows->first[at] * stride + begin,
+                                          stride, middle + begin);
             line[r] = middle;
             to[r] = dst + at * n;
         }
-        p->kernels->resize_rows(cols, src->c, line, to);
+        if (!p->cols.copies) {
+            p->kernels->resize_rows(cols, src->c, line, to);
+            continue;
+        }
+        for (int64_t r = 0; r < FV_RESIZE_ROWS && y + r < rows->count; r++)
+            pick_rows(p, line[r], 1, to[r], (rows->count - 1 - y - r) * n);
     }
 }
 
@@ -343,10 +381,10 @@ static void resize_u8(plan *p, uint8_t *dst)
     }
     if (p->cols.copies && !p->cols.whole)
         prepare_pick(p, p->src->h);
-    else if (p->cols.axis.quad_pick && !p->cols.whole)
+    else if (p->cols.axis.quad_pick && !p->cols.whole && p->window.w >= 4)
         p->kernels->resize_quads(&p->cols.axis);
-    /* The order of the passes does not show where a pass copies. */
-    if (!p->cols.copies && columns_first(p))
+    /* The order of the passes does not show where one copies: the other takes the fewer columns. */
+    if (p->cols.copies ? !p->cols.whole && p->src->w < p->window.w : columns_first(p))
         resize_u8_columns_first(p, dst);
     else
         resize_u8_rows_first(p, dst);

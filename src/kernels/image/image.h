@@ -10,6 +10,8 @@
 #define FV_RESIZE_ROWS 4
 /* Weights of an output are stored in multiples of so many, zeros behind the last. */
 #define FV_RESIZE_TAPS 8
+/* Rows of fewer bytes are narrow. */
+#define FV_RESIZE_NARROW 16
 /* Outputs whose weights are computed at once. */
 #define FV_RESIZE_BLOCK 16
 /* Tables of four outputs each are stored in multiples of so many outputs. */
@@ -99,6 +101,9 @@ typedef struct fv_image_kernels {
        writes no other pixels. */
     void (*resize_column)(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src,
                           int64_t stride, uint8_t *dst);
+    /* All outputs of the axis along columns where rows have n < FV_RESIZE_NARROW values: row y at dst + y * n. May read
+       and write FV_RESIZE_NARROW bytes behind a row, and write three rows more. */
+    void (*resize_narrow)(const fv_resize_axis *axis, int64_t n, const uint8_t *src, int64_t stride, uint8_t *dst);
     /* In float32: one chain of fused multiply-adds in the order of the taps, from 0. One row. */
     void (*resize_rows_f32)(const fv_resize_axis *axis, int64_t c, const float *src, float *dst);
     void (*resize_column_f32)(int64_t n, int32_t taps, const float *weight, const float *src, int64_t stride,

@@ -67,9 +67,10 @@ void FV_SYM(fv_image_pick_table)(fv_image_pick *p)
         p->at[b] = p->at[bytes - 1];
     int32_t widest = 0;
     for (int64_t g = 0; g < padded; g++) {
-        /* The beginning of a pixel: the next one may be the same. */
-        p->base[g] = p->at[16 * g] - p->at[16 * g] % (int32_t)p->pixel;
-        const int32_t span = p->at[16 * g + 15] - p->base[g];
+        /* From the beginning of a pixel to the end of one: the next may be the same. */
+        const int32_t pixel = (int32_t)p->pixel, last = p->at[16 * g + 15];
+        p->base[g] = p->at[16 * g] - p->at[16 * g] % pixel;
+        const int32_t span = last - last % pixel + pixel - 1 - p->base[g];
         widest = span > widest ? span : widest;
     }
     const int32_t windows = widest / 16 + 1;

@@ -162,8 +162,12 @@ FV_INLINE void rows_color(const fv_resize_axis *a, int c, const uint8_t *const *
     for (int64_t i = 0; i < a->count; i += 4) {
         const int64_t n = a->count - i < 4 ? a->count - i : 4;
         vi sum[4][GROUPED];
-        for (int64_t j = 0; j < 4; j++)
-            color_sums(a, i + (j < n ? j : n - 1), c, src, first, second, sum[j]);
+        for (int64_t j = 0; j < 4; j++) {
+            if (j < n)
+                color_sums(a, i + j, c, src, first, second, sum[j]);
+            else
+                memcpy(sum[j], sum[0], sizeof sum[j]); /* to be cut off */
+        }
         for (int g = 0; g < GROUPED; g++) {
             vb pixels = vb_narrow(sum[0][g], sum[1][g], sum[2][g], sum[3][g]);
             if (c == 3)
@@ -199,8 +203,14 @@ static void rows_grey(const fv_resize_axis *a, const uint8_t *const *src, uint8_
     for (int64_t i = 0; i < a->count; i += 4) {
         const int64_t n = a->count - i < 4 ? a->count - i : 4;
         vi upper[4][GROUPED], lower[4][GROUPED];
-        for (int64_t j = 0; j < 4; j++)
-            grey_sums(a, i + (j < n ? j : n - 1), src, upper[j], lower[j]);
+        for (int64_t j = 0; j < 4; j++) {
+            if (j < n) {
+                grey_sums(a, i + j, src, upper[j], lower[j]);
+                continue;
+            }
+            memcpy(upper[j], upper[0], sizeof upper[j]); /* to be cut off */
+            memcpy(lower[j], lower[0], sizeof lower[j]);
+        }
         for (int g = 0; g < GROUPED; g++) {
             const vi up = vb_hadd(vb_hadd(upper[0][g], upper[1][g]), vb_hadd(upper[2][g], upper[3][g]));
             const vi down = vb_hadd(vb_hadd(lower[0][g], lower[1][g]), vb_hadd(lower[2][g], lower[3][g]));
@@ -291,6 +301,13 @@ static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *
     column_plain(n, taps, high, low, src, stride, dst);
 }
 
+static void narrow(const fv_resize_axis *a, int64_t n, const uint8_t *src, int64_t stride, uint8_t *dst)
+{
+    for (int64_t y = 0; y < a->count; y++)
+        column_plain(n, a->taps[y], a->high + y * a->width, a->low + y * a->width, src + a->first[y] * stride, stride,
+                     dst + y * n);
+}
+
 #else
 
 /* Bytes src[at[g]] to src[at[g] + 15] of each group g; `parts` is false where they lie side by side. */
@@ -335,21 +352,69 @@ FV_INLINE void column_block(int32_t taps, const int16_t *high, const int16_t *lo
     vb_scatter(p, bytes);
 }
 
-/* Fewer than 16 bytes: each row copied to where 16 can be read. */
-static void column_narrow(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src,
-                          int64_t stride, uint8_t *dst)
+/* Rows of fewer than 16 bytes: a group is an output. */
+FV_INLINE void narrow_block(const fv_resize_axis *a, int64_t y, int parts, const uint8_t *src, int64_t stride,
+                            uint8_t *const *dst)
 {
-    enum { AT_ONCE = 32 }; /* taps, an even number */
-    uint8_t line[AT_ONCE + 1][16 * VB];
-    const int64_t at[VB] = {0};
-    if (taps > AT_ONCE) {
-        column_plain(n, taps, high, low, src, stride, dst);
-        return;
+    static const uint8_t pair_of[4][16] = {{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3},
+                                           {4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7},
+                                           {8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11},
+                                           {12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15}};
+    const uint8_t *even[VB], *odd[VB], *high[VB], *low[VB], *end[VB];
+    vi upper[4], lower[4];
+    int32_t taps = 0;
+    for (int g = 0; g < VB; g++) {
+        const int64_t at = y + g < a->count ? y + g : a->count - 1;
+        even[g] = src + a->first[at] * stride;
+        end[g] = even[g] + (a->taps[at] - 1) * stride;
+        high[g] = (const uint8_t *)(a->high + at * a->width);
+        low[g] = (const uint8_t *)(a->low + at * a->width);
+        taps = a->taps[at] > taps ? a->taps[at] : taps;
     }
-    for (int32_t t = 0; t < taps; t++)
-        copy_few(line[t], src + t * stride, n);
-    column_block(taps, high, low, line[0], 16 * VB, line[AT_ONCE], at, false);
-    copy_few(dst, line[AT_ONCE], n);
+    for (int j = 0; j < 4; j++)
+        upper[j] = lower[j] = vi_set1(0);
+    for (int32_t t = 0; t < taps; t += FV_RESIZE_TAPS) {
+        const vb all_high = vb_gather(high), all_low = vb_gather(low);
+        for (int k = 0; k < 4 && t + 2 * k < taps; k++) {
+            for (int g = 0; g < VB; g++) {
+                /* Where a group has fewer taps, its last row is read again, without weight. */
+                even[g] = even[g] < end[g] ? even[g] : end[g];
+                odd[g] = even[g] < end[g] ? even[g] + stride : end[g];
+            }
+            const vb pair = vb_repeat(pair_of[k]), h = vb_shuffle(all_high, pair), l = vb_shuffle(all_low, pair);
+            const vb x = vb_gather(even), z = vb_gather(odd), left = vb_zip_lo(x, z), right = vb_zip_hi(x, z);
+            const vb part[4] = {vb_zip_lo(left, vb_zero()), vb_zip_hi(left, vb_zero()), vb_zip_lo(right, vb_zero()),
+                                vb_zip_hi(right, vb_zero())};
+            for (int j = 0; j < parts; j++) {
+                upper[j] = vi_add(upper[j], vb_madd(part[j], h));
+                lower[j] = vi_add(lower[j], vb_madd(part[j], l));
+            }
+            for (int g = 0; g < VB; g++)
+                even[g] += 2 * stride;
+        }
+        for (int g = 0; g < VB; g++) {
+            high[g] += FV_RESIZE_TAPS * sizeof *a->high;
+            low[g] += FV_RESIZE_TAPS * sizeof *a->low;
+        }
+    }
+    for (int j = 0; j < 4; j++)
+        upper[j] = finish(upper[j], lower[j]);
+    vb_scatter(dst, vb_narrow(upper[0], upper[1], upper[2], upper[3]));
+}
+
+static void narrow(const fv_resize_axis *a, int64_t n, const uint8_t *src, int64_t stride, uint8_t *dst)
+{
+    for (int64_t y = 0; y < a->count; y += VB) {
+        uint8_t *to[VB];
+        for (int64_t g = 0; g < VB; g++)
+            to[g] = dst + (y + g) * n;
+        if (n <= 4)
+            narrow_block(a, y, 1, src, stride, to);
+        else if (n <= 8)
+            narrow_block(a, y, 2, src, stride, to);
+        else
+            narrow_block(a, y, 4, src, stride, to);
+    }
 }
 
 static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *low, const uint8_t *src, int64_t stride,
@@ -358,7 +423,7 @@ static void column(int64_t n, int32_t taps, const int16_t *high, const int16_t *
     enum { WIDTH = 16 * VB };
     int64_t at[VB];
     if (n < 16) {
-        column_narrow(n, taps, high, low, src, stride, dst);
+        column_plain(n, taps, high, low, src, stride, dst);
         return;
     }
     /* The last group, or block, may lie over the one before: it writes the same bytes again. */
@@ -412,6 +477,7 @@ const fv_image_kernels FV_SYM(fv_image_kernels) = {.resize_weights = FV_SYM(fv_i
                                                    .pick_rows = FV_SYM(fv_image_pick_rows),
                                                    .resize_rows = rows,
                                                    .resize_column = column,
+                                                   .resize_narrow = narrow,
                                                    .resize_rows_f32 = rows_f32,
                                                    .resize_column_f32 = column_f32,
                                                    .warp_positions = FV_SYM(fv_image_positions),

@@ -3,7 +3,7 @@
    without fused multiply-adds: the same bits everywhere, and but for Lanczos' sines those of Pillow. */
 #include "kernels/image/internal.h"
 
-enum { BLOCK = FV_RESIZE_BLOCK };
+enum { BLOCK = FV_RESIZE_BLOCK, FEW = 4 };
 
 /* sinc(x) sinc(x / 3) for |x| <= 3 as a polynomial in s = x^2 / 4.5 - 1, which is between -1 and 1: its Chebyshev
    series to degree 18, good to 2e-15. Terms of even and odd powers. */
@@ -39,18 +39,18 @@ FV_INLINE double shape_at(fv_resize_shape shape, double x)
     return m < 3.0 ? even + odd * s : 0.0;
 }
 
-/* A block of outputs, as many as BLOCK: the last ones may be repeated. */
+/* A block of outputs, as many as BLOCK or FEW: the last ones may be repeated. */
 typedef struct block {
     double center[BLOCK], sum[BLOCK];
     int32_t first[BLOCK], taps[BLOCK];
 } block;
 
 /* First samples and numbers of taps of outputs i on. */
-static void block_spans(const fv_resize_curve *curve, int64_t i, int64_t last, block *restrict b)
+FV_INLINE void block_spans(const fv_resize_curve *curve, int lanes, int64_t i, int64_t last, block *restrict b)
 {
     const double most = (double)curve->in, from = curve->from, scale = curve->scale, support = curve->support;
     const int32_t begin = (int32_t)(curve->begin + i), end = (int32_t)(curve->begin + last);
-    for (int32_t j = 0; j < BLOCK; j++) {
+    for (int32_t j = 0; j < lanes; j++) {
         const int32_t at = begin + j < end ? begin + j : end;
         const double center = from + ((double)at + 0.5) * scale;
         const double lo = center - support + 0.5, hi = center + support + 0.5;
@@ -61,19 +61,19 @@ static void block_spans(const fv_resize_curve *curve, int64_t i, int64_t last, b
     }
 }
 
-FV_INLINE void block_weights(const fv_resize_curve *curve, fv_resize_shape shape, int32_t most, block *restrict b,
-                             double *restrict weight)
+FV_INLINE void block_weights(const fv_resize_curve *curve, fv_resize_shape shape, int lanes, int32_t most,
+                             block *restrict b, double *restrict weight)
 {
     const double narrow = curve->narrow;
-    for (int32_t t = 0; t < most; t++, weight += BLOCK) {
-        for (int32_t j = 0; j < BLOCK; j++) {
+    for (int32_t t = 0; t < most; t++, weight += lanes) {
+        for (int32_t j = 0; j < lanes; j++) {
             const double x = ((double)(b->first[j] + t) - b->center[j] + 0.5) * narrow;
             const double v = shape_at(shape, x);
             weight[j] = t < b->taps[j] ? v : 0.0;
             b->sum[j] += weight[j];
         }
     }
-    for (int32_t j = 0; j < BLOCK; j++)
+    for (int32_t j = 0; j < lanes; j++)
         b->sum[j] = b->sum[j] != 0.0 ? b->sum[j] : 1.0;
 }
 
@@ -85,13 +85,13 @@ FV_INLINE int32_t in_units(double weight)
 }
 
 /* Two taps side by side, into the table of outputs i to i + n - 1. */
-static void store_pairs(fv_resize_axis *a, int64_t i, int64_t n, int32_t most, const block *restrict b,
-                        const double *restrict weight)
+FV_INLINE void store_pairs(fv_resize_axis *a, int lanes, int64_t i, int64_t n, int32_t most, const block *restrict b,
+                           const double *restrict weight)
 {
     int16_t high[2 * BLOCK], low[2 * BLOCK];
-    for (int32_t t = 0; t < most; t += 2, weight += 2 * BLOCK) {
-        for (int32_t j = 0; j < BLOCK; j++) {
-            const int32_t w0 = in_units(weight[j] / b->sum[j]), w1 = in_units(weight[BLOCK + j] / b->sum[j]);
+    for (int32_t t = 0; t < most; t += 2, weight += 2 * lanes) {
+        for (int32_t j = 0; j < lanes; j++) {
+            const int32_t w0 = in_units(weight[j] / b->sum[j]), w1 = in_units(weight[lanes + j] / b->sum[j]);
             high[2 * j] = (int16_t)(w0 >> FV_RESIZE_LOW);
             high[2 * j + 1] = (int16_t)(w1 >> FV_RESIZE_LOW);
             low[2 * j] = (int16_t)(w0 & ((1 << FV_RESIZE_LOW) - 1));
@@ -104,28 +104,38 @@ static void store_pairs(fv_resize_axis *a, int64_t i, int64_t n, int32_t most, c
     }
 }
 
-FV_INLINE void fill(const fv_resize_curve *curve, fv_resize_shape shape, fv_resize_axis *a)
+/* Outputs i to i + n - 1, n <= lanes. */
+FV_INLINE void fill_block(const fv_resize_curve *curve, fv_resize_shape shape, int lanes, int64_t i, int64_t n,
+                          fv_resize_axis *a)
 {
     block b;
+    int32_t most = 0;
+    block_spans(curve, lanes, i, a->count - 1, &b);
+    for (int32_t j = 0; j < lanes; j++)
+        most = b.taps[j] > most ? b.taps[j] : most;
+    memcpy(a->first + i, b.first, (size_t)n * sizeof *a->first);
+    memcpy(a->taps + i, b.taps, (size_t)n * sizeof *a->taps);
+    block_weights(curve, shape, lanes, most, &b, curve->line);
+    if (a->real) {
+        for (int64_t t = 0; t < most; t++)
+            for (int64_t j = 0; j < n; j++)
+                a->real[(i + j) * a->width + t] = (float)(curve->line[t * lanes + j] / b.sum[j]);
+    } else {
+        memset(curve->line + most * lanes, 0, (size_t)lanes * sizeof *curve->line); /* beside an odd last tap */
+        store_pairs(a, lanes, i, n, most, &b, curve->line);
+    }
+    a->most = most > a->most ? most : a->most;
+}
+
+FV_INLINE void fill(const fv_resize_curve *curve, fv_resize_shape shape, fv_resize_axis *a)
+{
     a->most = 0;
     for (int64_t i = 0; i < a->count; i += BLOCK) {
-        const int64_t n = a->count - i < BLOCK ? a->count - i : BLOCK;
-        int32_t most = 0;
-        block_spans(curve, i, a->count - 1, &b);
-        for (int32_t j = 0; j < BLOCK; j++)
-            most = b.taps[j] > most ? b.taps[j] : most;
-        memcpy(a->first + i, b.first, (size_t)n * sizeof *a->first);
-        memcpy(a->taps + i, b.taps, (size_t)n * sizeof *a->taps);
-        block_weights(curve, shape, most, &b, curve->line);
-        if (a->real) {
-            for (int64_t t = 0; t < most; t++)
-                for (int64_t j = 0; j < n; j++)
-                    a->real[(i + j) * a->width + t] = (float)(curve->line[t * BLOCK + j] / b.sum[j]);
-        } else {
-            memset(curve->line + most * BLOCK, 0, BLOCK * sizeof *curve->line); /* beside an odd last tap */
-            store_pairs(a, i, n, most, &b, curve->line);
-        }
-        a->most = most > a->most ? most : a->most;
+        const int64_t n = a->count - i;
+        if (n <= FEW)
+            fill_block(curve, shape, FEW, i, n, a);
+        else
+            fill_block(curve, shape, BLOCK, i, n < BLOCK ? n : BLOCK, a);
     }
 }
 
