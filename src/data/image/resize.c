@@ -210,18 +210,39 @@ static void prepare_pick(plan *p, int64_t rows)
         p->kernels->pick_table(&p->pick);
 }
 
+/* Pixels of one row; sizes known to the compiler become single moves. */
+static inline void one_by_one(const int32_t *first, int64_t n, size_t pixel, const uint8_t *src, uint8_t *dst)
+{
+    for (int64_t x = 0; x < n; x++)
+        memcpy(dst + (size_t)x * pixel, src + (size_t)first[x] * pixel, pixel);
+}
+
+/* Three bytes by moves of four, over what is written next. */
+static void three_bytes(const int32_t *first, int64_t n, const uint8_t *src, uint8_t *dst)
+{
+    for (int64_t x = 0; x < n; x++)
+        memcpy(dst + 3 * x, src + 3 * (int64_t)first[x], 4);
+}
+
 /* `times` rows of copies from a row that may be read over; `room` bytes behind them may be written over. */
 static void pick_rows(plan *p, const uint8_t *from, int64_t times, uint8_t *dst, int64_t room)
 {
     const fv_image_pick *pick = &p->pick;
     const int64_t n = pick->count * pick->pixel;
-    if (room >= FV_PICK_OVER) {
-        p->kernels->pick_rows(pick, from, times, dst);
-        return;
-    }
-    p->kernels->pick_rows(pick, from, 1, p->last_out);
-    for (int64_t r = 0; r < times; r++)
-        memcpy(dst + r * n, p->last_out, (size_t)n);
+    uint8_t *to = room >= FV_PICK_OVER ? dst : p->last_out;
+    int64_t made = 1;
+    if (pick->windows > 0)
+        p->kernels->pick_rows(pick, from, to == dst ? made = times : 1, to);
+    else if (pick->pixel == 3)
+        three_bytes(pick->first, pick->count, from, to);
+    else if (pick->pixel == 1)
+        one_by_one(pick->first, pick->count, 1, from, to);
+    else if (pick->pixel == 4)
+        one_by_one(pick->first, pick->count, 4, from, to);
+    else
+        one_by_one(pick->first, pick->count, (size_t)pick->pixel, from, to);
+    for (int64_t r = to == dst ? made : 0; r < times; r++)
+        memcpy(dst + r * n, to, (size_t)n);
 }
 
 /* Row y of the image, to be read over: its own end is the caller's, and not padded for us. */

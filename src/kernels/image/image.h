@@ -88,9 +88,9 @@ typedef struct fv_image_kernels {
        does: where one falls on a pixel's edge, the rounding of those sums decides. Of the curve it takes from, scale,
        in and begin. */
     void (*nearest_samples)(const fv_resize_curve *curve, int64_t count, int32_t *first);
-    /* Fills the tables of a pick, where that is of use. */
+    /* Fills the tables of a pick, where they are of use. */
     void (*pick_table)(fv_image_pick *pick);
-    /* dst[i] = src[first[i]], in pixels, and the same in the rows behind: `times` rows in all. */
+    /* dst[i] = src[first[i]], in pixels, and the same in the rows behind: `times` rows in all. Only with tables. */
     void (*pick_rows)(const fv_image_pick *pick, const uint8_t *src, int64_t times, uint8_t *dst);
     /* One pass along rows of c-channel pixels, for four rows at once (the same row may be given twice):
        (sum + 2^21) >> 22, clamped to 8 bits. May read 8-bit pixels

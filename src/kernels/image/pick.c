@@ -82,60 +82,29 @@ void FV_SYM(fv_image_pick_table)(fv_image_pick *p)
             pick_window(p->at + 16 * g, p->base[g] + 16 * k, p->pick + (k * padded + g) * 16);
 }
 
-/* Pixels one by one; sizes known to the compiler become single moves. */
-FV_INLINE void one_by_one(const int32_t *first, int64_t n, size_t pixel, const uint8_t *src, uint8_t *dst)
-{
-    int64_t x = 0;
-    for (; x + 4 <= n; x += 4)
-        for (int64_t k = 0; k < 4; k++)
-            memcpy(dst + (size_t)(x + k) * pixel, src + (size_t)first[x + k] * pixel, pixel);
-    for (; x < n; x++)
-        memcpy(dst + (size_t)x * pixel, src + (size_t)first[x] * pixel, pixel);
-}
+#if VF > 1
 
-/* Three bytes by moves of four; the last pixel goes by itself, so that nothing is written behind it. */
-static void three_bytes(const int32_t *first, int64_t n, const uint8_t *src, uint8_t *dst)
-{
-    int64_t x = 0;
-    for (; x + 4 < n; x += 4)
-        for (int64_t k = 0; k < 4; k++)
-            memcpy(dst + 3 * (x + k), src + 3 * (int64_t)first[x + k], 4);
-    for (; x < n - 1; x++)
-        memcpy(dst + 3 * x, src + 3 * (int64_t)first[x], 4);
-    memcpy(dst + 3 * (n - 1), src + 3 * (int64_t)first[n - 1], 3);
-}
-
-/* The row at dst again, `times` - 1 times behind it. */
+/* The row at dst, of at least a block, again and again: `times` in all. By blocks that begin where they were written:
+   else the processor would have to wait until they are in memory. */
 static void repeat(int64_t n, int64_t times, uint8_t *dst)
 {
-#if VF > 1
-    /* By blocks that begin where they were written: else the processor would have to wait until they are in memory. */
-    for (int64_t at = 0; n >= 16 * VB && times > 1 && at < n; at += 16 * VB) {
+    for (int64_t at = 0; times > 1 && at < n; at += 16 * VB) {
         const int64_t from = at + 16 * VB <= n ? at : n - 16 * VB;
         const vb block = vb_load(dst + from);
         for (int64_t r = 1; r < times; r++)
             vb_store(dst + r * n + from, block);
     }
-    if (n >= 16 * VB)
-        return;
-#endif
-    for (int64_t r = 1; r < times; r++)
-        memcpy(dst + r * n, dst, (size_t)n);
 }
 
-#if VF > 1
-
-FV_INLINE vb block_by_windows(const fv_image_pick *p, int windows, int64_t g, const uint8_t *src)
+FV_INLINE vb pick_block(const fv_image_pick *p, int windows, int64_t g, const uint8_t *src)
 {
-    const uint8_t *from[VB];
     vi all = vi_set1(0);
-    for (int j = 0; j < VB; j++)
-        from[j] = src + p->base[g + j];
     for (int k = 0; k < windows; k++) {
+        const uint8_t *from[VB];
+        for (int j = 0; j < VB; j++)
+            from[j] = src + p->base[g + j] + 16 * k;
         const vb pick = vb_load(p->pick + (k * p->groups + g) * 16);
         all = vi_or(all, vb_as_vi(vb_shuffle(vb_gather(from), pick)));
-        for (int j = 0; j < VB; j++)
-            from[j] += 16;
     }
     return vi_as_vb(all);
 }
@@ -144,13 +113,13 @@ FV_INLINE void by_windows(const fv_image_pick *p, int windows, const uint8_t *sr
 {
     const int64_t n = p->count * p->pixel;
     if (n <= 16 * VB) {
-        const vb row = block_by_windows(p, windows, 0, src);
+        const vb row = pick_block(p, windows, 0, src);
         for (int64_t r = 0; r < times; r++)
             vb_store(dst + r * n, row);
         return;
     }
     for (int64_t g = 0; g < p->groups; g += VB)
-        vb_store(dst + 16 * g, block_by_windows(p, windows, g, src));
+        vb_store(dst + 16 * g, pick_block(p, windows, g, src));
     repeat(n, times, dst);
 }
 
@@ -159,22 +128,15 @@ FV_INLINE void by_windows(const fv_image_pick *p, int windows, const uint8_t *sr
 void FV_SYM(fv_image_pick_rows)(const fv_image_pick *p, const uint8_t *src, int64_t times, uint8_t *dst)
 {
 #if VF > 1
-    if (p->windows == 1) {
+    if (p->windows == 1)
         by_windows(p, 1, src, times, dst);
-        return;
-    }
-    if (p->windows > 1) {
-        by_windows(p, p->windows, src, times, dst);
-        return;
-    }
-#endif
-    if (p->pixel == 3)
-        three_bytes(p->first, p->count, src, dst);
-    else if (p->pixel == 1)
-        one_by_one(p->first, p->count, 1, src, dst);
-    else if (p->pixel == 4)
-        one_by_one(p->first, p->count, 4, src, dst);
+    else if (p->windows == 2)
+        by_windows(p, 2, src, times, dst);
+    else if (p->windows == 3)
+        by_windows(p, 3, src, times, dst);
     else
-        one_by_one(p->first, p->count, (size_t)p->pixel, src, dst);
-    repeat(p->count * p->pixel, times, dst);
+        by_windows(p, 4, src, times, dst);
+#else
+    (void)p, (void)src, (void)times, (void)dst; /* there never are tables */
+#endif
 }
