@@ -122,9 +122,12 @@ static fv_status open_file(fv_events *e, const char *dir)
     host[sizeof host - 1] = '\0';
     for (char *p = host; *p; p++)
         *p = *p == '/' ? '-' : *p;
-    long long seconds = (long long)fv_time_wall();
+    /* The number counts microseconds of the second: in the order of their names files are in that of their making, and
+     * one that is taken is rare. */
+    const double now = fv_time_wall();
+    const long long seconds = (long long)now, micros = (long long)((now - (double)seconds) * 1e6);
     for (int n = 0; e->fd < 0; n++) {
-        snprintf(name, sizeof name, "%s%lld.%s.%lld.%d", prefix, seconds, host, (long long)getpid(), n);
+        snprintf(name, sizeof name, "%s%lld.%s.%lld.%06lld", prefix, seconds, host, (long long)getpid(), micros + n);
         fv_free(e->ctx, e->path);
         e->path = fv_path_join(e->ctx, dir, name);
         if (!e->path)
