@@ -175,6 +175,19 @@ static void put_header(divider *v, const fv_dataset *d)
     fv_str_append(&v->text, "\r\n");
 }
 
+/* Its own name, so that the manifest says what it was made from; what is known by number alone as that. */
+static void put_group(divider *v, const fv_dataset *d, int64_t i)
+{
+    const char *const *names = d->source->group_names;
+    if (!v->splits[FV_SPLIT_TRAIN]->groups)
+        return;
+    fv_str_append(&v->text, ",");
+    if (fv_dataset_group(d, i) && names)
+        fv_str_csv(&v->text, names[d->index[i]]);
+    else if (fv_dataset_group(d, i))
+        fv_str_printf(&v->text, "%016" PRIx64, fv_dataset_group(d, i));
+}
+
 static void put_samples(divider *v, fv_split split)
 {
     const fv_dataset *d = v->splits[split], *train = v->splits[FV_SPLIT_TRAIN];
@@ -191,10 +204,7 @@ static void put_samples(divider *v, fv_split split)
         fv_str_printf(&v->text, ",%s", fv_split_name(to));
         if (train->weights)
             fv_str_printf(&v->text, ",%s", fv_float_text(fv_dataset_weight(d, i), number));
-        if (train->groups && fv_dataset_group(d, i))
-            fv_str_printf(&v->text, ",%016" PRIx64, fv_dataset_group(d, i));
-        else if (train->groups)
-            fv_str_append(&v->text, ",");
+        put_group(v, d, i);
         fv_str_append(&v->text, "\r\n");
         v->report->samples[to]++;
     }

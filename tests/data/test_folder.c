@@ -241,10 +241,10 @@ static void oddities(void **state)
     fv_dataset_destroy(&d);
     expect_log(" 4 hidden or system files skipped");
     expect_log(" 3 files or folders outside the class folders skipped (first: elsewhere)");
-    expect_log(" 1 FIFOs, sockets or devices skipped");
-    expect_log(" 1 links to something that is not there skipped");
-    expect_log(" 1 links that lead back up not followed (first: train/a/loop)");
-    expect_log(" 3 folders inside class folders");
+    expect_log(" 1 FIFO, socket or device skipped");
+    expect_log(" 1 link to something that is not there skipped");
+    expect_log(" 1 link leading back up not followed (first: train/a/loop)");
+    expect_log(" 3 folders inside class folders, whose files belong to the class");
 }
 
 static void any_name(void **state)

@@ -64,7 +64,9 @@ static void hear(void *user, fv_log_level level, const char *topic, const char *
         line = colon + 2;
     if (sscanf(line, "byte %lld", &byte) != 1)
         byte = -1;
-    l->status = fv_check_add(l->r, fault_of(l->source, FV_OK), FV_VERDICT_WARN, file, -1, byte, "%s", line);
+    /* What opening calls an error is a sample that is left out. */
+    const fv_verdict verdict = level == FV_LOG_ERROR ? FV_VERDICT_QUARANTINE : FV_VERDICT_WARN;
+    l->status = fv_check_add(l->r, fault_of(l->source, FV_OK), verdict, file, -1, byte, "%s", line);
 }
 
 static fv_status open_split(fv_check_report *r, const fv_source_type *type, fv_split split,
@@ -102,6 +104,14 @@ static fv_status tell_line(void *arg, int64_t line, int column, const char *text
                         (long long)line, column, text);
 }
 
+/* The context's error as a finding, with what to do about it. */
+static fv_status tell_error(fv_check_report *r, int fault, const char *file, int64_t byte)
+{
+    const char *hint = fv_ctx_hint(r->ctx);
+    return fv_check_add(r, fault, FV_VERDICT_REJECT, file, -1, byte, "%s%s%s", fv_ctx_error(r->ctx),
+                        hint && *hint ? "; " : "", hint ? hint : "");
+}
+
 /* *bad: there are such lines, so that opening it would fail. */
 static fv_status check_manifest(fv_check_report *r, bool *bad)
 {
@@ -126,7 +136,7 @@ static fv_status check_manifest(fv_check_report *r, bool *bad)
         return status;
     *bad = status != FV_OK;
     if (*bad && r->n_rows == before)
-        FV_TRY(fv_check_add(r, FV_FAULT_MANIFEST, FV_VERDICT_REJECT, b.name, -1, -1, "%s", fv_ctx_error(r->ctx)));
+        FV_TRY(tell_error(r, FV_FAULT_MANIFEST, b.name, -1));
     return FV_OK;
 }
 
@@ -157,8 +167,7 @@ static fv_status tell_failure(fv_check_report *r, const fv_source_type *type, fv
     long long byte = -1;
     if (!place || sscanf(place, "byte %lld", &byte) != 1)
         byte = -1;
-    FV_TRY(fv_check_add(r, fault_of(type->name, status), FV_VERDICT_REJECT, r->file ? r->file : fv_split_name(split),
-                        -1, byte, "%s", text));
+    FV_TRY(tell_error(r, fault_of(type->name, status), r->file ? r->file : fv_split_name(split), byte));
     fv_fail_clear(r->ctx);
     return FV_OK;
 }

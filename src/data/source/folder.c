@@ -108,20 +108,21 @@ static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *s
     static const struct {
         fv_folder_oddity kind;
         fv_log_level level;
-        const char *text;
+        const char *one, *many, *text;
     } told[] = {
-        {FV_ODD_HIDDEN, FV_LOG_INFO, "hidden or system files skipped"},
-        {FV_ODD_STRAY, FV_LOG_WARN, "files or folders outside the class folders skipped"},
-        {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFOs, sockets or devices skipped"},
-        {FV_ODD_DANGLING, FV_LOG_WARN, "links to something that is not there skipped"},
-        {FV_ODD_LOOP, FV_LOG_WARN, "links that lead back up not followed"},
-        {FV_ODD_NESTED, FV_LOG_INFO, "folders inside class folders: their files belong to the class"},
+        {FV_ODD_HIDDEN, FV_LOG_INFO, "hidden or system file", "hidden or system files", " skipped"},
+        {FV_ODD_STRAY, FV_LOG_WARN, "file or folder", "files or folders", " outside the class folders skipped"},
+        {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFO, socket or device", "FIFOs, sockets or devices", " skipped"},
+        {FV_ODD_DANGLING, FV_LOG_WARN, "link", "links", " to something that is not there skipped"},
+        {FV_ODD_LOOP, FV_LOG_WARN, "link", "links", " leading back up not followed"},
+        {FV_ODD_NESTED, FV_LOG_INFO, "folder inside class folders, whose files",
+         "folders inside class folders, whose files", " belong to the class"},
     };
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         int64_t n = scan->odd[told[i].kind];
         if (n > 0)
-            fv_log(ctx, told[i].level, "data", "%s: %lld %s (first: %s)", root, (long long)n, told[i].text,
-                   first_of(scan, told[i].kind));
+            fv_log(ctx, told[i].level, "data", "%s: %lld %s%s (first: %s)", root, (long long)n,
+                   n == 1 ? told[i].one : told[i].many, told[i].text, first_of(scan, told[i].kind));
     }
 }
 

@@ -31,8 +31,10 @@ typedef struct fv_manifest_row {
     const char *label; /* NULL: none given */
     int64_t line;
     int path_column, label_column;
+    int label_row;       /* of an object: the line of its text that the label is on; 0: it is no object's */
     int64_t first_value; /* of its numbers in `values`; as many as n_targets */
     uint64_t group;
+    const char *group_name; /* NULL: none */
     uint64_t key; /* of an object: the sample's identity, by its "key" or its own path, else by the path given */
     float weight;
     fv_split split;
@@ -51,12 +53,13 @@ typedef struct fv_manifest {
     int64_t n_targets;
     const char *const *target_names;
     bool has_weights, has_groups, has_lists, any_split[FV_SPLIT_COUNT];
-    bool indices;   /* labels are classes given by number: for those who make rows themselves */
-    bool keys;      /* a group of 16 hexadecimal digits is a key, not a name: in what a pack wrote */
-    fv_split split; /* of rows that do not say theirs */
-    bool quiet;     /* bad lines are counted, not told */
-    int64_t n_bad;  /* lines */
-    int64_t bad_at; /* the line that was bad last */
+    bool indices;    /* labels are classes given by number: for those who make rows themselves */
+    bool keys;       /* a group of 16 hexadecimal digits is a key, not a name: in what a pack wrote */
+    fv_split split;  /* of rows that do not say theirs */
+    bool quiet;      /* bad lines are counted, not told */
+    int64_t n_bad;   /* lines */
+    int64_t bad_at;  /* the line that was bad last */
+    int object_line; /* of an object that is being read: the line of its text that a bad thing is on; 0: none */
     char first_bad[400];
     /* Set by the caller of fv_manifest_read: takes the place of telling bad lines, which are then told without end. */
     fv_status (*on_bad)(void *arg, int64_t line, int column, const char *text);
@@ -68,7 +71,8 @@ typedef struct fv_manifest_cells {
     int64_t line;
     const char *text[FV_FIELD_TARGET]; /* NULL: absent */
     int column[FV_FIELD_TARGET];
-    const double *values; /* targets, as many as n_values */
+    int row[FV_FIELD_TARGET]; /* of an object: lines of its text; else 0 */
+    const double *values;     /* targets, as many as n_values */
     int64_t n_values;
     uint64_t key;
     bool list; /* the label was a list of texts, joined by | */

@@ -203,6 +203,8 @@ static void take_rows(fv_source *base, const fv_manifest *m, fv_split split, cha
             base->weights[n] = row->weight;
         if (base->groups)
             base->groups[n] = row->group;
+        if (base->group_names)
+            base->group_names[n] = row->group_name;
         taken[n++] = i;
     }
     base->count = n;
@@ -223,8 +225,9 @@ static fv_status alloc_rows(fv_source *base, const fv_manifest *m, fv_split spli
     base->targets = m->kind == FV_LABEL_CLASS ? NULL : fv_calloc(ctx, (size_t)numbers, sizeof *base->targets);
     base->weights = m->has_weights ? fv_malloc(ctx, (size_t)n * sizeof *base->weights) : NULL;
     base->groups = m->has_groups ? fv_malloc(ctx, (size_t)n * sizeof *base->groups) : NULL;
+    base->group_names = m->has_groups ? fv_malloc(ctx, (size_t)n * sizeof *base->group_names) : NULL;
     return *taken && base->labels && (base->targets || m->kind == FV_LABEL_CLASS) &&
-                   (base->weights || !m->has_weights) && (base->groups || !m->has_groups)
+                   (base->weights || !m->has_weights) && ((base->groups && base->group_names) || !m->has_groups)
                ? FV_OK
                : FV_ERR_NO_MEMORY;
 }
@@ -319,4 +322,5 @@ void fv_manifest_unfill(fv_source *base)
     fv_free(base->ctx, base->targets);
     fv_free(base->ctx, base->weights);
     fv_free(base->ctx, base->groups);
+    fv_free(base->ctx, (void *)base->group_names);
 }

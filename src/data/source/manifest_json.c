@@ -18,10 +18,17 @@ typedef struct line_reader {
     bool seen[FV_FIELD_TARGET + FV_MANIFEST_TARGETS_MAX]; /* the fields of this line */
     int64_t n_targets;                                    /* target0, target1, ...: how many */
     bool has_key;
-    int last_target, target_column; /* the highest of them, and the first one's place */
-    const char *other;              /* the first key that means nothing */
-    const char *path, *label;       /* instead of the object's own */
+    int last_target;               /* the highest of them */
+    int target_column, target_row; /* the first one's place */
+    const char *other;             /* the first key that means nothing */
+    const char *path, *label;      /* instead of the object's own */
 } line_reader;
+
+/* Where a node is in the text of an object that is no line of a manifest; 0: it is one. */
+static int object_line(const line_reader *r, const fv_doc_node *node)
+{
+    return r->path ? node->line : 0;
+}
 
 static bool is_number(const fv_doc_node *node)
 {
@@ -34,6 +41,7 @@ static fv_status take_label(line_reader *r, const fv_doc_node *node)
     fv_manifest_cells *cells = &r->cells;
     int64_t numbers = 0, texts = 0;
     cells->column[FV_FIELD_LABEL] = node->column;
+    cells->row[FV_FIELD_LABEL] = object_line(r, node);
     if (node->kind == FV_DOC_STRING || is_number(node)) {
         cells->text[FV_FIELD_LABEL] = node->text;
         return FV_OK;
@@ -56,6 +64,7 @@ static fv_status take_label(line_reader *r, const fv_doc_node *node)
     r->joined.size = 0;
     fv_str_append(&r->joined, "");
     for (int64_t i = 0; i < node->count; i++) {
+        r->m->object_line = object_line(r, &node->child[i]);
         if (strchr(node->child[i].text, '|'))
             return fv_manifest_bad(r->m, cells->line, node->child[i].column, "a class name with | in it");
         fv_str_printf(&r->joined, "%s%s", i ? "|" : "", node->child[i].text);
@@ -69,8 +78,10 @@ static fv_status take_target(line_reader *r, const fv_doc_node *node, int k)
 {
     if (!is_number(node))
         return fv_manifest_bad(r->m, r->cells.line, node->column, "'%s' is not a number", node->key);
-    if (r->n_targets++ == 0)
+    if (r->n_targets++ == 0) {
         r->target_column = node->column;
+        r->target_row = object_line(r, node);
+    }
     r->last_target = k > r->last_target ? k : r->last_target;
     r->targets[k] = node->real;
     return FV_OK;
@@ -82,6 +93,7 @@ static fv_status settle_targets(line_reader *r)
     fv_manifest_cells *cells = &r->cells;
     if (r->n_targets == 0)
         return FV_OK;
+    r->m->object_line = r->target_row;
     if (cells->n_values > 0 || cells->list)
         return fv_manifest_bad(r->m, cells->line, cells->column[FV_FIELD_LABEL],
                                "a list of labels beside target%d: expected one of the two", r->last_target);
@@ -118,6 +130,7 @@ static fv_status take_key(line_reader *r, const fv_doc_node *node)
         note_key(r, node);
     if ((field == FV_FIELD_PATH && r->path) || (field == FV_FIELD_LABEL && r->label))
         return FV_OK;
+    r->m->object_line = object_line(r, node);
     if (field < 0) {
         r->other = r->other ? r->other : node->key;
         return FV_OK;
@@ -135,12 +148,14 @@ static fv_status take_key(line_reader *r, const fv_doc_node *node)
         return fv_manifest_bad(r->m, cells->line, node->column, "'%s' must be a text or a number", node->key);
     cells->text[field] = node->text;
     cells->column[field] = node->column;
+    cells->row[field] = object_line(r, node);
     return FV_OK;
 }
 
 static fv_status take_object(line_reader *r, const fv_doc_node *root)
 {
     const int64_t bad = r->m->n_bad;
+    r->m->object_line = object_line(r, root);
     if (root->kind != FV_DOC_MAP)
         return fv_manifest_bad(r->m, r->cells.line, 1, "expected an object: {\"path\": ..., \"label\": ...}");
     for (int64_t i = 0; i < root->count; i++)
@@ -153,18 +168,21 @@ static fv_status take_object(line_reader *r, const fv_doc_node *root)
     return r->m->n_bad == bad ? fv_manifest_add(r->m, &r->cells) : FV_OK;
 }
 
-/* "line.json:1:COLUMN: TEXT" as the parser records it -> a bad line. */
-static fv_status tell_syntax(fv_manifest *m, int64_t line)
+/* "line:LINE:COLUMN: TEXT" as the parser records it -> a bad line. */
+static fv_status tell_syntax(fv_manifest *m, int64_t line, bool object)
 {
     char copy[300], *text = copy;
-    int column = 1;
+    int column = 1, row = 1;
     snprintf(copy, sizeof copy, "%s", fv_ctx_error(m->ctx));
     for (int part = 0; part < 3 && strchr(text, ':'); part++) {
+        if (part == 1)
+            row = atoi(text);
         if (part == 2)
             column = atoi(text);
         text = strchr(text, ':') + 1;
     }
     fv_fail_clear(m->ctx);
+    m->object_line = object ? row : 0;
     return fv_manifest_bad(m, line, column, "%s", text + strspn(text, " "));
 }
 
@@ -179,7 +197,7 @@ static fv_status parse_line(line_reader *r, const char *text, size_t size, int64
         r->cells.key = fv_text_key(r->path);
     fv_status status = fv_doc_parse_json(r->m->ctx, "line", text, size, &doc);
     if (status == FV_ERR_SYNTAX)
-        return tell_syntax(r->m, line);
+        return tell_syntax(r->m, line, r->path != NULL);
     if (status != FV_OK)
         return status;
     const char *before = r->other;

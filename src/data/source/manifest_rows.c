@@ -117,12 +117,14 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
     *row = (fv_manifest_row){.line = cells->line,
                              .path_column = column[FV_FIELD_PATH],
                              .label_column = column[FV_FIELD_LABEL],
+                             .label_row = cells->row[FV_FIELD_LABEL],
                              .split = m->split,
                              .key = cells->key,
                              .weight = 1.0f};
     if (!text[FV_FIELD_PATH] || text[FV_FIELD_PATH][0] == '\0')
         *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_PATH] ? column[FV_FIELD_PATH] : 1, "no path");
     if (text[FV_FIELD_SPLIT] && text[FV_FIELD_SPLIT][0]) {
+        m->object_line = cells->row[FV_FIELD_SPLIT];
         const int split = fv_split_parse(text[FV_FIELD_SPLIT]);
         row->split = split < 0 ? FV_SPLIT_TRAIN : (fv_split)split;
         if (split < 0)
@@ -131,6 +133,7 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
     }
     if (text[FV_FIELD_WEIGHT] && text[FV_FIELD_WEIGHT][0]) {
         m->has_weights = true;
+        m->object_line = cells->row[FV_FIELD_WEIGHT];
         if (!fv_text_to_double(text[FV_FIELD_WEIGHT], &weight) || !(weight >= 0.0 && weight <= 1e30))
             *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_WEIGHT],
                                       "weight '%.40s': expected a number, at least 0", text[FV_FIELD_WEIGHT]);
@@ -141,6 +144,7 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
         if (!m->keys || !fv_manifest_key(text[FV_FIELD_GROUP], &row->group))
             row->group = fv_text_key(text[FV_FIELD_GROUP]);
     }
+    m->object_line = cells->row[FV_FIELD_LABEL];
     for (int64_t k = 0; k < cells->n_values; k++) {
         if (!(fabs(cells->values[k]) <= VALUE_MAX))
             *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_LABEL] ? column[FV_FIELD_LABEL] : 1,
@@ -173,7 +177,8 @@ fv_status fv_manifest_add(fv_manifest *m, const fv_manifest_cells *cells)
     }
     row.path = fv_arena_strdup(m->arena, cells->text[FV_FIELD_PATH]);
     row.label = cells->text[FV_FIELD_LABEL] ? fv_arena_strdup(m->arena, cells->text[FV_FIELD_LABEL]) : NULL;
-    if (!row.path || (cells->text[FV_FIELD_LABEL] && !row.label))
+    row.group_name = row.group ? fv_arena_strdup(m->arena, cells->text[FV_FIELD_GROUP]) : NULL;
+    if (!row.path || (cells->text[FV_FIELD_LABEL] && !row.label) || (row.group && !row.group_name))
         return FV_ERR_NO_MEMORY;
     FV_TRY(add_values(m, cells, &row));
     m->rows[m->n_rows++] = row;
@@ -199,6 +204,52 @@ static fv_label_kind guess_kind(const fv_manifest *m)
     return m->has_lists ? FV_LABEL_MULTI : numbers && fraction ? FV_LABEL_VALUES : FV_LABEL_CLASS;
 }
 
+/* Whether a label is a number, or several separated by |. */
+static bool is_numbers(const char *label)
+{
+    double value = 0.0;
+    for (const char *at = label; at;) {
+        char word[64];
+        const size_t n = strcspn(at, "|");
+        snprintf(word, sizeof word, "%.*s", (int)(n < 63 ? n : 63), at);
+        if (!fv_text_to_double(word, &value))
+            return false;
+        at = at[n] ? at + n + 1 : NULL;
+    }
+    return label != NULL;
+}
+
+/* Labels of another kind than is wanted throughout are one mistake, not one per line. */
+static fv_status check_kind(fv_manifest *m)
+{
+    bool numbers = m->n_targets > 0;
+    const char *first = NULL;
+    int64_t line = 0;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        if (m->kind == FV_LABEL_VALUES)
+            numbers |= is_numbers(m->rows[i].label);
+        if (!first && m->rows[i].label && m->rows[i].label[0]) {
+            first = m->rows[i].label;
+            line = m->rows[i].line;
+        }
+    }
+    if (m->kind == FV_LABEL_VALUES && !numbers && first)
+        return fv_fail_hint(m->ctx,
+                            fv_fail(m->ctx, FV_ERR_CONFLICT,
+                                    "%s: numbers to predict are wanted (regression), but the labels are names of "
+                                    "classes, such as '%.40s' on line %lld",
+                                    m->path, first, (long long)line),
+                            "give a model or --task for classes (class, multi-label), or data with numbers as labels");
+    if (m->kind != FV_LABEL_VALUES && m->n_targets > 0 && !first)
+        return fv_fail_hint(
+            m->ctx,
+            fv_fail(m->ctx, FV_ERR_CONFLICT,
+                    "%s: %s is wanted, but the samples have numbers to predict (%lld each) and no label", m->path,
+                    m->kind == FV_LABEL_CLASS ? "one class each" : "a set of classes", (long long)m->n_targets),
+            "give a model or --task for numbers (regression), or data with labels");
+    return FV_OK;
+}
+
 /* Labels as numbers, several separated by |. */
 static fv_status values_from_labels(fv_manifest *m)
 {
@@ -217,6 +268,7 @@ static fv_status values_from_labels(fv_manifest *m)
             more = at[n] == '|';
             at += n + more;
         }
+        m->object_line = row->label_row;
         if (!good)
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column ? row->label_column : 1,
                                    "'%.40s' is not a finite number, at most 3e38", row->label ? row->label : ""));
@@ -253,6 +305,7 @@ fv_status fv_manifest_settle(fv_manifest *m, const char *task)
                    "%s: the labels are numbers with fractions: values to predict (--task class reads them as names)",
                    m->path);
     }
+    FV_TRY(check_kind(m));
     if (m->kind == FV_LABEL_VALUES) {
         if (m->n_targets == 0)
             FV_TRY(values_from_labels(m));
@@ -261,6 +314,7 @@ fv_status fv_manifest_settle(fv_manifest *m, const char *task)
     m->n_targets = 0;
     for (int64_t i = 0; i < m->n_rows; i++) {
         const fv_manifest_row *row = &m->rows[i];
+        m->object_line = row->label_row;
         if (!row->label || (row->label[0] == '\0' && m->kind == FV_LABEL_CLASS))
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column ? row->label_column : 1, "no label"));
         else if (m->kind == FV_LABEL_CLASS && strcasecmp(row->label, "nan") == 0)

@@ -153,21 +153,28 @@ static fv_status keep_place(reader *r)
     return FV_OK;
 }
 
-/* Told as SHARD:MEMBER: a line's number says nothing here. */
+/* Told as SHARD:MEMBER, with the place in the member where that is JSON: which line of the rows it is says nothing. */
 static fv_status tell_bad(void *arg, int64_t line, int column, const char *text)
 {
     reader *r = arg;
-    const char *name = fv_str_get(&r->now.image);
-    char *first = r->first_bad[r->split];
+    const char *name = fv_str_get(&r->now.image), *shard = r->shard;
+    char *first = r->first_bad[r->split], place[400];
     for (int64_t i = 0; r->settling && i < r->m.n_rows; i++) {
-        if (r->m.rows[i].line == line)
+        if (r->m.rows[i].line == line) {
             name = r->m.rows[i].path;
+            shard = r->places[i].shard;
+        }
     }
-    (void)column;
+    const char *member = name + strlen(shard) + 1, *dot = strchr(last_part(member), '.');
+    if (r->m.object_line > 0) /* KEY.json beside the image */
+        snprintf(place, sizeof place, "%.*s.json: line %d, column %d", (int)(dot - name < 300 ? dot - name : 300), name,
+                 r->m.object_line, column);
+    else
+        snprintf(place, sizeof place, "%.300s", name);
     if (first[0] == '\0')
-        snprintf(first, sizeof r->first_bad[0], "%.200s: %s", name, text);
+        snprintf(first, sizeof r->first_bad[0], "%.240s: %.150s", place, text);
     if (r->shown++ < BAD_SHOWN)
-        fv_log(r->ctx, FV_LOG_ERROR, "data", "%s/%s: %s", r->root, name, text);
+        fv_log(r->ctx, FV_LOG_ERROR, "data", "%s/%s: %s", r->root, place, text);
     return FV_OK;
 }
 
@@ -476,12 +483,13 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
     const struct {
         int64_t n;
         const char *text;
-    } told[] = {{r->no_image, "samples without an image left out"},
-                {r->no_label, "samples without .cls or .json left out"},
-                {r->bad[split], "samples whose label or JSON cannot be used left out"}};
+    } told[] = {{r->no_image, "without an image left out"},
+                {r->no_label, "without .cls or .json left out"},
+                {r->bad[split], "whose label or JSON cannot be used left out"}};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         if (told[i].n > 0)
-            fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld %s", s->root, (long long)told[i].n, told[i].text);
+            fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld sample%s %s", s->root, (long long)told[i].n,
+                   told[i].n == 1 ? "" : "s", told[i].text);
     }
     base->n_bad = r->bad[split];
     if (base->n_bad > 0 && !(base->bad = fv_arena_strdup(base->arena, r->first_bad[split])))
