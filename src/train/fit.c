@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
+#include "data/float_range.h"
 #include "io/safetensors_model.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -116,6 +117,34 @@ static fv_status check_loss(run *r, int64_t *targets)
     return check_balance(r, kind, loss);
 }
 
+/* With nothing but zeros the loss is 0 whatever the network answers. */
+static fv_status check_weights(const run *r)
+{
+    const fv_dataset *d = r->data;
+    for (int64_t i = 0; i < d->count; i++) {
+        if (!d->weights || d->weights[i] > 0.0f)
+            return FV_OK;
+    }
+    return fv_fail_hint(r->ctx,
+                        fv_fail(r->ctx, FV_ERR_DATA,
+                                "%s: the weights of all %lld training samples are 0, so that nothing would be learned",
+                                d->path, (long long)d->count),
+                        "give the samples that count a weight above 0, or leave the weights out (then each counts 1)");
+}
+
+/* Numbers on another scale train, but badly. */
+static fv_status check_scale(run *r)
+{
+    fv_float_range range;
+    char text[300], line[800];
+    FV_TRY(fv_dataset_float_range(r->data, &range));
+    if (!fv_float_range_odd(&range, text, sizeof text))
+        return FV_OK;
+    snprintf(line, sizeof line, "%.480s: %s", r->data->path, text);
+    emit(r, FV_EVENT_WARN, line);
+    return FV_OK;
+}
+
 static fv_status open_training(run *r)
 {
     const fv_fit_options *o = &r->options;
@@ -124,6 +153,8 @@ static fv_status open_training(run *r)
     int64_t count = fv_dataset_count(r->data);
     if (count == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
+    FV_TRY(check_weights(r));
+    FV_TRY(check_scale(r));
     fv_loader_options options = {.batch_size = o->batch_size,
                                  .shuffle = true,
                                  .seed = o->seed,

@@ -70,8 +70,23 @@ static fv_status tell_one_class(fv_check_report *r, const fv_check_split *s)
     return FV_OK;
 }
 
+static fv_status tell_weights(fv_check_report *r, const fv_check_split *s)
+{
+    const fv_source *source = s->source;
+    bool all = s->present && source && source->weights && source->count > 0;
+    for (int64_t i = 0; all && i < source->count; i++)
+        all = !(source->weights[i] > 0.0f);
+    if (!all)
+        return FV_OK;
+    return fv_check_add(r, FV_FAULT_MANIFEST, FV_VERDICT_REJECT, r->file ? r->file : s->where, -1, -1,
+                        "the weights of all %lld training samples are 0, so that nothing would be learned: give those "
+                        "that count a weight above 0, or leave the weights out",
+                        (long long)source->count);
+}
+
 fv_status fv_check_balance(fv_check_report *r)
 {
+    FV_TRY(tell_weights(r, &r->splits[FV_SPLIT_TRAIN]));
     const fv_check_split *s = train_split(r);
     if (s && s->usable > 0) {
         FV_TRY(tell_one_class(r, s));

@@ -32,8 +32,6 @@ static fv_status tell_notes(fv_check_report *r, int64_t i, bool odd_grey)
         {odd_grey, FV_FAULT_CHANNELS, FV_VERDICT_CONVERT, "grey among color images: replicated to three channels"},
         {n->sixteen_bit, FV_FAULT_SIXTEEN_BIT, FV_VERDICT_CONVERT,
          "16 bits per channel: reduced to 8 unless the pipeline keeps them"},
-        {n->float_pixels && n->clipped, FV_FAULT_NOT_FINITE, FV_VERDICT_WARN,
-         "floating-point numbers outside 0 to 1 are cut off"},
         {n->animated, FV_FAULT_ANIMATED, FV_VERDICT_CONVERT, "more frames or pages than one: the first is used"},
         {n->exif_rotated, FV_FAULT_ORIENTATION, FV_VERDICT_CONVERT, "turned upright as EXIF says"},
     };
@@ -76,6 +74,16 @@ static fv_status tell_profiles(fv_check_report *r, const fv_check_split *split)
                         (long long)split->count);
 }
 
+/* Told once for a split: it is a habit of whoever wrote the files. */
+static fv_status tell_floats(fv_check_report *r, const fv_check_split *split)
+{
+    char text[300];
+    if (!fv_float_range_odd(&split->floats, text, sizeof text))
+        return FV_OK;
+    return fv_check_add(r, FV_FAULT_NOT_FINITE, FV_VERDICT_WARN, split->where, -1, -1, "%s (%lld images)", text,
+                        (long long)split->floats.images);
+}
+
 fv_status fv_check_files(fv_check_report *r)
 {
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
@@ -93,6 +101,7 @@ fv_status fv_check_files(fv_check_report *r)
             FV_TRY(tell_pixels(r, i));
         }
         FV_TRY(tell_profiles(r, split));
+        FV_TRY(tell_floats(r, split));
     }
     return FV_OK;
 }
