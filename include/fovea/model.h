@@ -259,7 +259,7 @@ typedef enum fv_filter {
 /** "bilinear", "nearest", "bicubic", "area", "lanczos" in the order of fv_filter; ends with NULL. */
 FV_API const char *const *fv_filter_names(void);
 
-/** Histograms made flat: of the whole image, or CLAHE with 8 x 8 tiles and a clip limit of 2. */
+/** Histograms made flat: of the whole image, or in tiles with a limit (CLAHE). */
 typedef enum fv_contrast { FV_CONTRAST_NONE, FV_CONTRAST_EQUALIZE, FV_CONTRAST_CLAHE } fv_contrast;
 typedef struct fv_pipeline {
     int64_t h, w, c;         /* network input */
@@ -276,6 +276,8 @@ typedef struct fv_pipeline {
     bool standardize;   /* after that, each image by itself to mean 0 and deviation 1 (at least 1 / sqrt(n) levels) */
     float pca_value[3]; /* colors of the training set: eigenvalues and axes, see fv_dataset_color_axes; 0: unknown */
     float pca_axis[9];
+    int clahe_tiles[2]; /* CLAHE: rows and columns of tiles, 1 to 64; 0: 8 */
+    float clahe_clip;   /* CLAHE: the limit of a histogram's bar, in means of them, above 0; 0: 2 */
 } fv_pipeline;
 FV_API const fv_pipeline *fv_model_pipeline(const fv_model *model);
 FV_API fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *pipeline);

@@ -21,6 +21,13 @@ fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_aug
     if (p->resize == FV_RESIZE_SHORT_CROP && (p->resize_size < 1 || p->resize_size > INT32_MAX))
         return fv_fail(ctx, FV_ERR_VALUE, "pipeline: resize_size is %lld, expected at least 1",
                        (long long)p->resize_size);
+    for (int i = 0; i < 2; i++) {
+        if (p->clahe_tiles[i] < 0 || p->clahe_tiles[i] > 64 || !(p->clahe_clip >= 0.0f))
+            return fv_fail(ctx, FV_ERR_VALUE,
+                           "pipeline: CLAHE of %d x %d tiles, limit %g: expected 1 to 64 tiles, a "
+                           "limit above 0",
+                           p->clahe_tiles[0], p->clahe_tiles[1], (double)p->clahe_clip);
+    }
     for (int64_t k = 0; k < p->c; k++) {
         if (!isfinite(p->mean[k]) || !isfinite(p->std[k]) || p->std[k] <= 0.0f)
             return fv_fail(ctx, FV_ERR_VALUE,
@@ -242,13 +249,14 @@ static fv_status frame_image(fv_shot *shot, const fv_image *image)
     return fv_resize(&canvas->work, &old, &spec, canvas->image.data);
 }
 
-static fv_status equalize(fv_canvas *canvas, fv_contrast contrast)
+static fv_status equalize(fv_canvas *canvas, const fv_pipeline *p)
 {
-    if (contrast == FV_CONTRAST_NONE)
+    if (p->contrast == FV_CONTRAST_NONE)
         return FV_OK;
     FV_TRY(fv_canvas_pixels(canvas));
-    if (contrast == FV_CONTRAST_CLAHE)
-        return fv_color_clahe(&canvas->work, &canvas->image, 8, 8, 2.0f);
+    if (p->contrast == FV_CONTRAST_CLAHE)
+        return fv_color_clahe(&canvas->work, &canvas->image, p->clahe_tiles[0] ? p->clahe_tiles[0] : 8,
+                              p->clahe_tiles[1] ? p->clahe_tiles[1] : 8, p->clahe_clip > 0 ? p->clahe_clip : 2.0f);
     fv_color_equalize(&canvas->image);
     return FV_OK;
 }
@@ -260,7 +268,7 @@ fv_status fv_shot_pixels(fv_shot *shot, const fv_image *image)
     fv_image fitting = *image;
     FV_TRY(fit_channels(a, &fitting));
     FV_TRY(frame_image(shot, &fitting));
-    FV_TRY(equalize(&a->canvas, p->contrast));
+    FV_TRY(equalize(&a->canvas, p));
     if (a->augment && !fv_augment_is_plain(a->augment)) {
         if (a->canvas.image.c == 1 && p->c == 3)
             FV_TRY(replicate(&a->canvas, p->c));

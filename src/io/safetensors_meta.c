@@ -87,6 +87,10 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
     }
     fv_json_key(&j, "contrast");
     fv_json_string(&j, contrast_names[p->contrast]);
+    if (p->contrast == FV_CONTRAST_CLAHE && (p->clahe_tiles[0] || p->clahe_tiles[1] || p->clahe_clip > 0)) {
+        const float clahe[3] = {(float)p->clahe_tiles[0], (float)p->clahe_tiles[1], p->clahe_clip};
+        put_reals(&j, "clahe", 3, clahe);
+    }
     fv_json_key(&j, "standardize");
     fv_json_bool(&j, p->standardize);
     if (p->pca_value[0] > 0) {
@@ -183,14 +187,32 @@ static fv_status get_name(const fv_doc *doc, const char *key, const char *const 
     return fv_doc_fail(doc, node, FV_ERR_MODEL_FORMAT, "unknown %s '%s'", key, text);
 }
 
+/* Rows and columns of tiles, and the limit; 0 stands for the usual. */
+static fv_status get_clahe(const fv_doc *doc, fv_pipeline *p)
+{
+    double v[3];
+    FV_TRY(get_reals(doc, "clahe", 3, v));
+    for (int i = 0; i < 2; i++) {
+        if (!(v[i] >= 0 && v[i] <= 64) || v[i] != (int)v[i])
+            return fv_doc_fail(doc, fv_doc_get(fv_doc_root(doc), "clahe"), FV_ERR_MODEL_FORMAT,
+                               "'clahe': expected whole numbers of tiles up to 64, and a limit");
+        p->clahe_tiles[i] = (int)v[i];
+    }
+    if (!(v[2] >= 0 && v[2] <= 1e6))
+        return fv_doc_fail(doc, fv_doc_get(fv_doc_root(doc), "clahe"), FV_ERR_MODEL_FORMAT,
+                           "'clahe': a limit of %g, expected 0 to 1e6", v[2]);
+    p->clahe_clip = (float)v[2];
+    return FV_OK;
+}
+
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
 {
     /* The first are looked at by themselves, or need not be there: files from before there was a choice have none. */
-    enum { OPTIONAL = 9 };
-    static const char *const keys[] = {"h",           "w",         "c",           "filter",      "contrast",
-                                       "standardize", "pca_value", "pca_axis",    "fast_decode", "resize",
-                                       "resize_size", "antialias", "ignore_exif", "mean",        "std",
-                                       "background",  NULL};
+    enum { OPTIONAL = 10 };
+    static const char *const keys[] = {"h",      "w",           "c",         "filter",      "contrast",
+                                       "clahe",  "standardize", "pca_value", "pca_axis",    "fast_decode",
+                                       "resize", "resize_size", "antialias", "ignore_exif", "mean",
+                                       "std",    "background",  NULL};
     fv_pipeline p = *fv_model_pipeline(model);
     double mean[16], std[16], background[3], pca[12];
     const char *resize = NULL;
@@ -216,6 +238,8 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
     FV_TRY(get_name(doc, "contrast", contrast_names, &contrast));
     p.filter = (fv_filter)kernel;
     p.contrast = (fv_contrast)contrast;
+    if (fv_doc_get(root, "clahe"))
+        FV_TRY(get_clahe(doc, &p));
     if (fv_doc_get(root, "standardize"))
         FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "standardize"), "standardize", &p.standardize));
     if (fv_doc_get(root, "fast_decode"))
