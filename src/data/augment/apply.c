@@ -100,6 +100,7 @@ fv_status fv_augment_apply(fv_ctx *ctx, const fv_augment *augment, const fv_pipe
 typedef struct color_job {
     fv_dataset *dataset;
     fv_color_sums sums;
+    int64_t other; /* channels of an image that are not three; -1: there is none */
     pthread_mutex_t mutex;
 } color_job;
 
@@ -116,6 +117,7 @@ static fv_status add_colors(void *arg, int64_t i)
     fv_color_sums_add(&sums, &image);
     pthread_mutex_lock(&job->mutex);
     fv_color_sums_merge(&job->sums, &sums);
+    job->other = image.c != 3 && image.c > job->other ? image.c : job->other;
     pthread_mutex_unlock(&job->mutex);
     fv_image_free(job->dataset->ctx, &image);
     return FV_OK;
@@ -123,12 +125,19 @@ static fv_status add_colors(void *arg, int64_t i)
 
 fv_status fv_dataset_color_axes(fv_dataset *dataset, int64_t limit, float value[3], float axis[9])
 {
-    color_job job = {.dataset = dataset, .sums.c = 3};
+    color_job job = {.dataset = dataset, .sums.c = 3, .other = -1};
     const int64_t n = limit > 0 && limit < dataset->count ? limit : dataset->count;
     pthread_mutex_init(&job.mutex, NULL);
     fv_status status = fv_data_each(dataset->ctx, n, add_colors, &job);
     pthread_mutex_destroy(&job.mutex);
     FV_TRY(status);
+    if (job.sums.n < 2 && job.other >= 0)
+        return fv_fail_hint(dataset->ctx,
+                            fv_fail(dataset->ctx, FV_ERR_CONFLICT,
+                                    "%s: the step pca (--pca-jitter) shifts the colors of images with three channels, "
+                                    "but these have %lld",
+                                    dataset->path, (long long)job.other),
+                            "leave it out; `brightness` and `contrast` work on images without colors");
     if (job.sums.n < 2)
         return fv_fail(dataset->ctx, FV_ERR_DATA_EMPTY, "%s: no color images, so no color axes", dataset->path);
     fv_pca pca;
