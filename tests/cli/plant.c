@@ -144,6 +144,36 @@ static void plant_bands(const char *dir, int argc, char **argv)
     free(labels);
 }
 
+/* plant floats DIR count=N [scale=S] [from=F]: images.npy of N grey images of 8 x 8 floats from F on, S wide, and
+ * labels.npy of two classes. */
+static void plant_floats(const char *dir, int argc, char **argv)
+{
+    enum { SIDE = 8, HEADER = 128, MOST = 100 };
+    const int n = number(argc, argv, "count", 20), scale = number(argc, argv, "scale", 1);
+    const int from = number(argc, argv, "from", 0);
+    static uint8_t images[HEADER + MOST * SIDE * SIDE * 4], labels[HEADER + MOST];
+    assert_in_range(n, 1, MOST);
+    for (int f = 0; f < 2; f++) {
+        uint8_t *file = f ? labels : images;
+        char text[HEADER], path[400];
+        memset(file, ' ', HEADER);
+        memcpy(file, "\x93NUMPY\x01\x00\x76\x00", 10);
+        snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%d,%s), }", f ? "|u1" : "<f4", n,
+                 f ? "" : " 8, 8");
+        memcpy(file + 10, text, strlen(text));
+        file[HEADER - 1] = '\n';
+        for (int i = 0; i < n * (f ? 1 : SIDE * SIDE); i++) {
+            const float value = (float)from + (float)scale * (float)(i * 7 % 101) / 100.0f;
+            if (f)
+                labels[HEADER + i] = (uint8_t)(i % 2);
+            else
+                memcpy(images + HEADER + (size_t)i * 4, &value, 4);
+        }
+        snprintf(path, sizeof path, "%s/%s", dir, f ? "labels.npy" : "images.npy");
+        fv_test_write(path, file, HEADER + (size_t)n * (f ? 1 : SIDE * SIDE * 4));
+    }
+}
+
 /* Scene i: three upright stripes, each lit when its bit of the set is, and a white square somewhere on them. */
 static int scene_set(int i)
 {
@@ -339,7 +369,7 @@ int main(int argc, char **argv)
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
-                 {"corpus", plant_corpus},   {"scenes", plant_scenes}};
+                 {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -26,6 +26,17 @@ static const struct {
     {"cutmix", AT(cutmix), "cutmix alpha=%g"},
 };
 
+const char *augment_given(const cli *c)
+{
+    static const char *const texts[] = {"augment", "scale", "ratio", "aa", "color-jitter"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && !found; i++)
+        found = option_changed(texts[i], c) ? texts[i] : NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !found; i++)
+        found = option_changed(rows[i].name, c) ? rows[i].name : NULL;
+    return found;
+}
+
 static void add(FILE *f, const char *format, double value)
 {
     /* A format may hold the number twice. */

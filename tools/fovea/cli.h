@@ -13,6 +13,7 @@
 enum { MAX_CHANNELS = 16, MAX_SOURCES = 4096 };
 
 typedef struct list_option {
+    bool measured; /* "auto": to be found from the data */
     int count;
     double value[MAX_CHANNELS];
 } list_option;
@@ -33,6 +34,8 @@ typedef struct cli {
     const char *augment, *aa, *balance;
     double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;
     int contrast;
+    int64_t clahe_tiles[2];
+    double clahe_clip;
     bool no_prefetch;
     bool nesterov, bias_decay, norm_decay, restore_best, partial, reset_head;
     double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
@@ -152,6 +155,8 @@ fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_o
                      bool *loaded);
 /* The same for a verb that needs weights: a model file, or an architecture with --weights. */
 fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
+/* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */
+const char **model_class_names(const fv_model *model);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
 

@@ -50,8 +50,9 @@ const data_action data_actions[] = {
      data_stats},
     {"show", "contact sheets as PNG", "PATH --output FILE.png [--augmented N | --suspicious] [options]",
      "Writes a picture of samples, a band for each class. With --augmented N each sample is followed by what N epochs "
-     "of training would see of it, the steps that were drawn written below (`fovea help augment` has the steps). With "
-     "--suspicious it shows the images that `fovea data check` finds something about, with the finding.\n",
+     "of training would see of it, the steps that were drawn written below (`fovea help augment` has the steps); "
+     "--augment and its shorthands alone mean --augmented 4. With --suspicious it shows the images that `fovea data "
+     "check` finds something about, with the finding.\n",
      COMMON DECODING " data task output split seed per-class augmented suspicious dups val-split allow-extra "
                      "allow-empty max-bad model augment scale ratio crop-pad hflip vflip degrees translate shear "
                      "perspective lens aa color-jitter pca-jitter reprob force ",

@@ -2,6 +2,7 @@
 /* fovea data check: what is wrong with a data set. */
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "data.h"
@@ -92,9 +93,48 @@ static int write_quarantine(const fv_check_report *r, const char *path)
                     strerror(errno));
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Files that cannot be used, each once however much is wrong with it; *all: those and all others, also what never
+ * became an image, as FIFOs. */
+static fv_status count_bad(const fv_check_report *r, int64_t *bad, int64_t *all)
+{
+    int64_t images, classes, n = 0, others = 0;
+    fv_check_report_totals(r, &images, &classes);
+    bool *told = calloc((size_t)images + 1, sizeof *told);
+    const char **names = calloc((size_t)fv_check_report_count(r) + 1, sizeof *names);
+    for (int64_t i = 0; told && names && i < fv_check_report_count(r); i++) {
+        const fv_finding *f = fv_check_report_row(r, i);
+        if (f->verdict != FV_VERDICT_QUARANTINE)
+            continue;
+        if (f->sample < 0)
+            names[others++] = f->file;
+        else
+            n += !told[f->sample];
+        if (f->sample >= 0)
+            told[f->sample] = true;
+    }
+    if (names && others > 0)
+        qsort(names, (size_t)others, sizeof *names, by_text);
+    *all = images;
+    for (int64_t i = 0; i < others; i++) {
+        const bool first = i == 0 || strcmp(names[i - 1], names[i]) != 0;
+        *all += first;
+        n += first;
+    }
+    *bad = n;
+    const bool ready = told && names;
+    free(told);
+    free(names);
+    return ready ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
 {
-    static const char *names[100000];
+    const char **names = NULL;
     fv_check_options o = {
         .data = {.val_split = c->val_split,
                  .task = c->task,
@@ -108,12 +148,11 @@ fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
     if (option_given("model")) {
         bool loaded;
         FV_TRY(model_open(ctx, c, c->model, NULL, &model, &loaded));
-        o.data.n_classes = fv_model_classes(model) < 100000 ? fv_model_classes(model) : 100000;
-        for (int64_t i = 0; i < o.data.n_classes; i++)
-            names[i] = fv_model_class_name(model, i);
-        o.data.classes = names;
+        o.data.n_classes = fv_model_classes(model);
+        o.data.classes = names = model_class_names(model);
     }
-    fv_status status = fv_dataset_check(ctx, path, &o, r);
+    fv_status status = model && !names ? FV_ERR_NO_MEMORY : fv_dataset_check(ctx, path, &o, r);
+    free(names);
     fv_model_destroy(&model);
     return status;
 }
@@ -145,7 +184,9 @@ int data_check(cli *c, fv_ctx *ctx)
                (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
                (long long)counts[3]);
     }
-    if (c->report)
+    int64_t bad = 0, all = 0;
+    status = count_bad(r, &bad, &all);
+    if (status == FV_OK && c->report)
         status = fv_check_report_write_html(ctx, r, path, c->report);
     if (status != FV_OK) {
         fv_check_report_destroy(&r);
@@ -153,10 +194,9 @@ int data_check(cli *c, fv_ctx *ctx)
     }
     code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
     fv_check_report_destroy(&r);
-    const int64_t bad = counts[FV_VERDICT_QUARANTINE];
-    if (code == 0 && (double)bad > c->max_bad * (double)images)
+    if (code == 0 && (double)bad > c->max_bad * (double)all)
         return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
                         "%s: %lld of %lld files cannot be used, more than the share of %g allowed", path,
-                        (long long)bad, (long long)images, c->max_bad);
+                        (long long)bad, (long long)all, c->max_bad);
     return code ? code : counts[FV_VERDICT_REJECT] ? 3 : 0;
 }

@@ -8,7 +8,7 @@
 #include "output.h"
 #include "sheet.h"
 
-enum { SUSPICIOUS_MAX = 400, SIDE = 224 };
+enum { SUSPICIOUS_MAX = 400, SIDE = 224, EPOCHS = 4 /* shown where only steps are given */ };
 
 static uint32_t mix(uint32_t x)
 {
@@ -146,6 +146,8 @@ static fv_status show_augmented(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset 
     fv_status status = augment_text(c, &text);
     if (status == FV_OK)
         status = fv_augment_create(ctx, text, &augment);
+    if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))
+        note("mixup and cutmix mix whole batches: they are not shown here");
     if (status == FV_OK && fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0))
         status = fv_dataset_color_axes(data, 1000, p.pca_value, p.pca_axis);
     if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))
@@ -211,16 +213,41 @@ static fv_status show(cli *c, fv_ctx *ctx, sheet *s, const char *path)
     return FV_OK;
 }
 
+/* Refuses what nothing would look at; steps of augmentation ask to be shown. */
+static int check_flags(cli *c)
+{
+    static const char *const of_samples[] = {"split", "seed", "per-class", "augmented"};
+    const char *steps = augment_given(c);
+    if (!c->output)
+        return complain(FV_ERR_USAGE, NULL, "fovea data show: --output FILE.png is missing");
+    for (size_t i = 0; c->suspicious && i < sizeof of_samples / sizeof *of_samples; i++)
+        if (option_given(of_samples[i]))
+            return complain(FV_ERR_CONFLICT, "give one of them", "fovea data show: --suspicious and --%s",
+                            of_samples[i]);
+    if (c->suspicious && steps)
+        return complain(FV_ERR_CONFLICT, "give one of them", "fovea data show: --suspicious and --%s", steps);
+    if (!c->suspicious && c->dups)
+        return complain(FV_ERR_CONFLICT, "add --suspicious, or drop it", "fovea data show: --dups has no effect here");
+    if (steps && option_given("augmented") && c->augmented == 0)
+        return complain(FV_ERR_CONFLICT, "drop one of the two", "fovea data show: --%s and --augmented 0", steps);
+    if (steps && c->augmented == 0) {
+        c->augmented = EPOCHS;
+        note("--augmented %d: each sample as so many epochs would see it", EPOCHS);
+    }
+    if (!c->suspicious && c->augmented == 0 && option_given("model"))
+        return complain(FV_ERR_CONFLICT, "add --augmented N or --suspicious, or drop it",
+                        "fovea data show: --model has no effect on samples as they are");
+    return 0;
+}
+
 int data_show(cli *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "show");
     if (!path)
         return fv_status_exit_code(FV_ERR_USAGE);
-    if (!c->output)
-        return complain(FV_ERR_USAGE, NULL, "fovea data show: --output FILE.png is missing");
-    if (c->suspicious && c->augmented > 0)
-        return complain(FV_ERR_CONFLICT, "give one of them", "fovea data show: --suspicious and --augmented");
-    const int code = output_check(c, "output", c->output, OUTPUT_SHEET);
+    int code = check_flags(c);
+    if (code == 0)
+        code = output_check(c, "output", c->output, OUTPUT_SHEET);
     if (code)
         return code;
     sheet *s = sheet_create(c->suspicious ? 6 : c->augmented > 0 ? 9 : 0);

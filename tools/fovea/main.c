@@ -225,9 +225,18 @@ fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model)
     return fv_model_load_weights(*model, c->weights, false, NULL);
 }
 
+const char **model_class_names(const fv_model *model)
+{
+    const int64_t n = fv_model_classes(model);
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    for (int64_t i = 0; names && i < n; i++)
+        names[i] = fv_model_class_name(model, i);
+    return names;
+}
+
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
 {
-    static const char *names[100000];
+    const char **names = NULL;
     static const char *const task_words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
     fv_dataset_options o = {.split = split,
                             .val_split = c->val_split,
@@ -244,14 +253,15 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
     if (classes_of) {
         o.decode = fv_pipeline_decoding(fv_model_pipeline(classes_of), &o.decode);
         o.n_classes = fv_model_classes(classes_of);
-        o.n_classes = o.n_classes < 100000 ? o.n_classes : 100000;
-        for (int64_t i = 0; i < o.n_classes; i++)
-            names[i] = fv_model_class_name(classes_of, i);
+        if (!(names = model_class_names(classes_of)))
+            return FV_ERR_NO_MEMORY;
         o.classes = names;
         if (!c->task)
             o.task = task_words[fv_model_task(classes_of)];
     }
-    return fv_dataset_open(ctx, c->packed ? c->packed : c->data, &o, dataset);
+    fv_status status = fv_dataset_open(ctx, c->packed ? c->packed : c->data, &o, dataset);
+    free(names);
+    return status;
 }
 
 /* ---- the program ---- */

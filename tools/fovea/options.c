@@ -74,9 +74,10 @@ static bool read_bytes(const char *text, double *value)
 /* What an option takes: "a whole number from 1 to 1000000". */
 static void range_text(const option *o, char text[160])
 {
-    const char *what = o->kind == REAL || o->kind == REALS || o->kind == SHARE ? "a number"
-                       : o->kind == BYTES                                      ? "a size such as 512M or 2G"
-                                                                               : "a whole number";
+    const bool list = o->kind == REALS || o->kind == MEASURE;
+    const char *what = o->kind == REAL || list || o->kind == SHARE ? "a number"
+                       : o->kind == BYTES                          ? "a size such as 512M or 2G"
+                                                                   : "a whole number";
     char low[64] = "", high[64] = "";
     bool open = o->min > 0 && o->min <= ABOVE_ZERO;
     if (o->kind == BYTES)
@@ -87,8 +88,8 @@ static void range_text(const option *o, char text[160])
         snprintf(low, sizeof low, o->max < 1e9 ? " from %.10g" : ", %.10g or more", o->min);
     if (o->kind != BYTES && o->max < 1e9)
         snprintf(high, sizeof high, open ? ", at most %.10g" : " to %.10g", o->max);
-    snprintf(text, 160, "%s%s%s%s%s", what, low, high, o->kind == REALS ? ", or several separated by commas" : "",
-             o->kind == BATCH ? ", or auto" : "");
+    snprintf(text, 160, "%s%s%s%s%s", what, low, high, list ? ", or several separated by commas" : "",
+             o->kind == BATCH || o->kind == MEASURE ? ", or auto" : "");
 }
 
 static int bad_value(const option *o, const char *place, const char *text, const char *expected)
@@ -131,6 +132,9 @@ static int set_reals(const option *o, const char *place, const char *text, list_
 {
     char item[64];
     list->count = 0;
+    list->measured = o->kind == MEASURE && strcmp(text, "auto") == 0;
+    if (list->measured)
+        return 0;
     for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
         size_t n = strcspn(p, ",");
         double v;
@@ -149,10 +153,13 @@ static int set_size(const option *o, const char *place, const char *text, int64_
     if (*end == 'x' || *end == 'X' || *end == ',')
         size[1] = strtoll(end + 1, &end, 10);
     if (*end || end == text)
-        return bad_value(o, place, text, "a size such as 224 or 224x160");
+        return bad_value(o, place, text, "N or HxW (rows x columns, as 224x160)");
     for (int i = 0; i < 2; i++)
-        if ((double)size[i] < o->min || (double)size[i] > o->max)
-            return bad_value(o, place, text, "a size such as 224 or 224x160, sides from 1 to 16384");
+        if ((double)size[i] < o->min || (double)size[i] > o->max) {
+            char expected[96];
+            snprintf(expected, sizeof expected, "N or HxW (rows x columns), each from %g to %g", o->min, o->max);
+            return bad_value(o, place, text, expected);
+        }
     return 0;
 }
 
@@ -184,6 +191,7 @@ static int set_option(const option *o, const char *place, const char *text, cli 
         return set_choice(o, place, text, member);
     case SIZE:
         return set_size(o, place, text, member);
+    case MEASURE:
     case REALS:
         return set_reals(o, place, text, member);
     case SHARE: /* was a switch once: yes is half of the samples */
@@ -356,10 +364,10 @@ bool option_given(const char *name)
 bool option_changed(const char *name, const cli *c)
 {
     static const size_t sizes[] = {
-        [TEXT] = sizeof(char *),  [INT] = sizeof(int64_t),       [REAL] = sizeof(double),
-        [FLAG] = sizeof(bool),    [CHOICE] = sizeof(int),        [SIZE] = 2 * sizeof(int64_t),
-        [SHARE] = sizeof(double), [REALS] = sizeof(list_option), [BYTES] = sizeof(int64_t),
-        [BATCH] = sizeof(int64_t)};
+        [TEXT] = sizeof(char *),   [INT] = sizeof(int64_t),       [REAL] = sizeof(double),
+        [FLAG] = sizeof(bool),     [CHOICE] = sizeof(int),        [SIZE] = 2 * sizeof(int64_t),
+        [SHARE] = sizeof(double),  [REALS] = sizeof(list_option), [MEASURE] = sizeof(list_option),
+        [BYTES] = sizeof(int64_t), [BATCH] = sizeof(int64_t)};
     const option *o = find_option(name, strlen(name));
     return o && given[o - options] &&
            memcmp((const char *)c + o->offset, (const char *)&defaults + o->offset, sizes[o->kind]) != 0;

@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-typedef enum kind { TEXT, INT, REAL, FLAG, CHOICE, SIZE, REALS, BYTES, BATCH, SHARE } kind;
+typedef enum kind { TEXT, INT, REAL, FLAG, CHOICE, SIZE, REALS, MEASURE, BYTES, BATCH, SHARE } kind;
 
 /* One row of the table. */
 typedef struct option {

@@ -66,12 +66,15 @@ static void yaml_option(FILE *f, const option *o, const cli *c)
     case SHARE:
         yaml_real(f, *(const double *)member);
         break;
+    case MEASURE:
     case REALS:
+        if (list->measured)
+            fputs("auto", f);
         for (int i = 0; i < list->count; i++) {
             fputs(i ? ", " : "[", f);
             yaml_real(f, list->value[i]);
         }
-        fputs("]", f);
+        fputs(list->measured ? "" : "]", f);
         break;
     case SIZE:
         fprintf(f, "%lldx%lld", (long long)size[0], (long long)size[1]);
@@ -92,8 +95,9 @@ static bool is_set(const option *o, const cli *c)
     switch (o->kind) {
     case TEXT:
         return *(const char *const *)member != NULL;
+    case MEASURE:
     case REALS:
-        return ((const list_option *)member)->count > 0;
+        return ((const list_option *)member)->count > 0 || ((const list_option *)member)->measured;
     case SIZE:
     case BYTES:
         return *(const int64_t *)member != 0;

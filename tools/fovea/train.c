@@ -105,9 +105,19 @@ static fv_status set_classes(job *j)
     return status;
 }
 
-/* Rejects, before anything is trained, a model file whose classes are not the data's; shows both lists. */
+/* Rejects, before anything is trained, a model file whose task or classes are not the data's; shows both lists. */
 static fv_status compare_classes(job *j)
 {
+    static const char *const tasks[] = {"tells one class", "tells several classes at once", "predicts numbers"},
+                             *const kinds[] = {"one class", "several classes", "numbers to predict"};
+    const fv_label_kind kind = fv_dataset_label_kind(j->train);
+    const fv_task task = fv_model_task(j->model);
+    if ((int)task != (int)kind)
+        return (fv_status)-complain(FV_ERR_CONFLICT,
+                                    "add --reset-head to train a new output layer for such labels, or say with --task "
+                                    "how labels are read",
+                                    "%s %s, but the samples of %s have %s each", j->c->model, tasks[task], j->c->data,
+                                    kinds[kind]);
     int64_t have = fv_model_classes(j->model), data = fv_dataset_classes(j->train);
     bool same = have == data;
     for (int64_t i = 0; same && i < have; i++)
@@ -191,6 +201,21 @@ static fv_status open_model(job *j)
     return set_classes(j);
 }
 
+/* Mean and deviation of the training set's pixels. */
+static fv_status measure(job *j, float mean[16], float std[16])
+{
+    int64_t h, w, channels;
+    FV_TRY(fv_dataset_statistics(j->train, 0, mean, std));
+    fv_dataset_size(j->train, &h, &w, &channels);
+    for (int i = 1; i < 16 && channels == 1; i++) { /* the network may have more channels than the data */
+        mean[i] = mean[0];
+        std[i] = std[0];
+    }
+    note("%s: mean %.4f %.4f %.4f  std %.4f %.4f %.4f", j->c->norm == NORM_DATASET ? "--norm dataset" : "measured",
+         mean[0], mean[1], mean[2], std[0], std[1], std[2]);
+    return FV_OK;
+}
+
 static fv_status set_pipeline(job *j)
 {
     cli *c = j->c;
@@ -202,19 +227,11 @@ static fv_status set_pipeline(job *j)
             return (fv_status)-complain(FV_ERR_VALUE, "give one value for all channels, or one for each",
                                         "--%s: %d values, but the network has %lld input channels", i ? "std" : "mean",
                                         lists[i]->count, (long long)p.c);
-    int norm = c->mean.count || c->std.count ? NORM_UNIT : c->norm;
-    if (norm == NORM_DATASET) {
-        /* Channels of the data and of the network may differ; the last known one stands for the rest. */
-        int64_t h, w, channels;
-        FV_TRY(fv_dataset_statistics(j->train, 0, mean, std));
-        fv_dataset_size(j->train, &h, &w, &channels);
-        for (int i = 0; i < 16; i++) {
-            p.mean[i] = mean[channels == 1 ? 0 : i];
-            p.std[i] = std[channels == 1 ? 0 : i];
-        }
-        note("--norm dataset: mean %.4f %.4f %.4f  std %.4f %.4f %.4f", p.mean[0], p.mean[1], p.mean[2], p.std[0],
-             p.std[1], p.std[2]);
-    }
+    const bool own = c->mean.count || c->std.count || c->mean.measured || c->std.measured;
+    const int norm = own ? NORM_UNIT : c->norm;
+    const bool measured[2] = {c->mean.measured || norm == NORM_DATASET, c->std.measured || norm == NORM_DATASET};
+    if (measured[0] || measured[1])
+        FV_TRY(measure(j, mean, std));
     static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f}, imagenet_std[3] = {0.229f, 0.224f, 0.225f};
     for (int i = 0; i < 16; i++) {
         if (norm == NORM_UNIT || norm == NORM_MINUS1_1 || norm == NORM_PER_IMAGE) {
@@ -228,6 +245,10 @@ static fv_status set_pipeline(job *j)
             p.mean[i] = (float)c->mean.value[i % c->mean.count];
         if (c->std.count)
             p.std[i] = (float)c->std.value[i % c->std.count];
+        if (measured[0])
+            p.mean[i] = mean[i];
+        if (measured[1])
+            p.std[i] = std[i];
     }
     if (option_given("ignore-exif"))
         p.ignore_exif = c->ignore_exif;
@@ -236,6 +257,10 @@ static fv_status set_pipeline(job *j)
     p.standardize = norm == NORM_PER_IMAGE;
     if (option_given("contrast"))
         p.contrast = (fv_contrast)c->contrast;
+    for (int i = 0; i < 2 && option_given("clahe-tiles"); i++)
+        p.clahe_tiles[i] = (int)c->clahe_tiles[i];
+    if (option_given("clahe-clip"))
+        p.clahe_clip = (float)c->clahe_clip;
     if (c->resize)
         p.resize = c->resize == 1 ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
     if (c->interpolation)
@@ -243,6 +268,18 @@ static fv_status set_pipeline(job *j)
     if (p.resize == FV_RESIZE_SHORT_CROP && p.resize_size < (p.h > p.w ? p.h : p.w))
         p.resize_size = (p.h > p.w ? p.h : p.w);
     return fv_model_set_pipeline(j->model, &p);
+}
+
+/* What is done to training images, also when that is nothing: photographs gain by it, and mirrored digits are none. */
+static void tell_augment(const job *j)
+{
+    int64_t h, w, channels;
+    fv_dataset_size(j->train, &h, &w, &channels);
+    const bool photographs = channels == 3 && (h == 0 || (h >= 64 && w >= 64));
+    if (j->augment[0])
+        note("augmentation: %s", j->augment);
+    else
+        note("augmentation: none%s", photographs ? "; photographs gain from --augment 'rrc; hflip'" : "");
 }
 
 /* The augmentation as one text, and the colors that it may need, measured once and stored in the model. */
@@ -257,8 +294,7 @@ static fv_status set_augment(job *j)
     FV_TRY(fv_augment_create(j->ctx, j->augment, &augment));
     const bool colors = fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0);
     fv_augment_destroy(&augment);
-    if (j->augment[0])
-        note("augmentation: %s", j->augment);
+    tell_augment(j);
     if (!colors)
         return FV_OK;
     FV_TRY(fv_dataset_color_axes(j->train, 0, p.pca_value, p.pca_axis));

@@ -91,6 +91,11 @@ static bool has_no_cache(const cli *c)
     return c->cache == CACHE_NONE;
 }
 
+static bool has_clahe(const cli *c)
+{
+    return c->contrast == FV_CONTRAST_CLAHE;
+}
+
 static const struct {
     const char *option;
     bool (*used)(const cli *c);
@@ -117,6 +122,8 @@ static const struct {
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
     {"fast-decode", has_no_cache, "--cache holds whole images"},
+    {"clahe-tiles", has_clahe, "it needs --contrast clahe"},
+    {"clahe-clip", has_clahe, "it needs --contrast clahe"},
 };
 
 fv_status train_check(const cli *c)

@@ -267,7 +267,7 @@ row_24_layout_of_folders() {
     ln -s nowhere data/train/dog/dangling.jpg
     mkfifo data/train/dog/fifo.jpg
     code 0 photo_run
-    says "81 training images" "2 classes" "2 files or folders outside the class folders skipped (first: notes.txt)" "FIFOs" "hidden or system files skipped"
+    says "81 training images" "2 classes" "2 files or folders outside the class folders skipped (first: notes.txt)" "FIFO" "hidden or system file"
     finds 24 warn train/stray.jpg "outside the class folders: skipped"
     finds 24 warn train/cat/more "a folder inside a class folder: its files belong to the class"
     fails 3 E3004 -- "$FOVEA" train --data data/train/cat/more --model lenet

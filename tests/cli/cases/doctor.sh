@@ -36,7 +36,7 @@ use_data_check_corpus() {
 use_data_check_options() {
     plant corpus corpus
     # Too many that cannot be used; a list of them.
-    fails 3 E3007 "12 of 57 files cannot be used" "--max-bad" -- "$FOVEA" data check corpus/images --quarantine bad.csv
+    fails 3 E3007 "12 of 59 files cannot be used" "--max-bad" -- "$FOVEA" data check corpus/images --quarantine bad.csv
     equal "$(head -n 1 bad.csv | tr -d '\r')" "path,verdict,byte"
     equal "$(grep -c '' bad.csv)" 14
     grep -q '^train/a/cut.jpg,truncated JPEG at byte [0-9]* of [0-9]* (row [0-9]* of 64),[0-9]*.$' bad.csv || die "no row of cut.jpg"
@@ -54,6 +54,11 @@ use_data_check_options() {
     prints "44 usable images are fewer than a batch of 64"
     code 3 "$FOVEA" data check corpus/model --model "$model"
     prints "class 'cat' is not in the model: found cat, dog (2); expected 0, 1, 2" "--reset-head"
+    # What never became an image counts among the files as well as among the bad ones.
+    plant classes pipes count=10 cat dog
+    for i in 1 2; do mkfifo pipes/cat/pipe$i.jpg; done
+    code 0 "$FOVEA" data check pipes --max-bad 0.095
+    fails 3 E3007 "2 of 22 files cannot be used" -- "$FOVEA" data check pipes --max-bad 0.09
     fails 9 E9001 "cannot be written" -- "$FOVEA" data check corpus/model --quarantine corpus
     fails 2 E2004 "--augmented has no effect here" -- "$FOVEA" data check corpus/model --augmented 3
     fails 9 E9002 "no such" -- "$FOVEA" data check nowhere
@@ -132,6 +137,21 @@ use_data_show() {
     differ photo.png kept
     fails 2 E2001 "--output FILE.png is missing" -- "$FOVEA" data show corpus/model
     fails 2 E2004 "--suspicious and --augmented" -- "$FOVEA" data show corpus/model --suspicious --augmented 2 --output f.png
+    # Steps alone are shown too, and nothing is looked past.
+    code 0 "$FOVEA" data show corpus/copies --per-class 2 --augment 'hflip; mixup' --output g.png
+    says "--augmented 4" "g.png: 10 pictures" "mixup and cutmix mix whole batches"
+    code 0 "$FOVEA" data show corpus/copies --per-class 2 --augment 'hflip; mixup' --augmented 4 --output h.png
+    same g.png h.png
+    code 0 "$FOVEA" data show corpus/copies --per-class 2 --hflip --output h.png
+    same g.png h.png
+    fails 2 E2004 "--vflip and --augmented 0" -- "$FOVEA" data show corpus/copies --vflip --augmented 0 --output f.png
+    for words in "--hflip" "--augment hflip" "--split train" "--seed 3" "--per-class 3"; do
+        fails 2 E2004 "--suspicious and ${words%% *}" -- "$FOVEA" data show corpus/copies --suspicious $words --output f.png
+    done
+    fails 2 E2004 "--dups has no effect here" "--suspicious" -- "$FOVEA" data show corpus/copies --dups --output f.png
+    fails 2 E2004 "--model has no effect" "--augmented N" -- "$FOVEA" data show corpus/copies --model lenet --output f.png
+    fails 2 E2004 "the step pca (--pca-jitter) shifts the colors" "these have 1" "leave it out" -- \
+        "$FOVEA" data show "$digits" --pca-jitter 0.1 --output f.png
     fails 2 E2003 "rotat" -- "$FOVEA" data show corpus/model --augmented 2 --augment rotat --output f.png
     absent f.png
 }

@@ -31,6 +31,8 @@ row_38_values_of_the_wrong_kind() {
     fails 2 E2003 "--memory: found 'nan'" -- "$FOVEA" train --data x --memory nan
     fails 2 E2003 "--memory: found '1e30G'" -- "$FOVEA" train --data x --memory 1e30G
     fails 2 E2003 "--mean: found '0.5,x'" "separated by commas" -- "$FOVEA" train --data x --mean 0.5,x
+    fails 2 E2003 "--mean: found 'auto,1'" "or auto" -- "$FOVEA" train --data x --mean auto,1
+    fails 2 E2003 "--clahe-tiles: found '65'" "from 1 to 64" -- "$FOVEA" train --data x --clahe-tiles 65
     fails 2 E2003 "--data: found ''" -- "$FOVEA" train --data ''
     fails 2 E2003 "--loss fooo" "softmax_cross_entropy" -- small_run --loss fooo
     fails 2 E2003 "--std: 2 values" "1 input channels" -- small_run --std 0.5,0.5
@@ -38,6 +40,10 @@ row_38_values_of_the_wrong_kind() {
 }
 
 row_39_contradictions() {
+    fails 2 E2004 "--clahe-tiles" "--contrast clahe" -- small_run --clahe-tiles 4
+    fails 2 E2004 "--clahe-clip" "--contrast clahe" -- small_run --clahe-clip 4 --contrast equalize
+    fails 2 E2004 "--mean" "--norm" -- small_run --norm dataset --mean auto
+    fails 2 E2004 "the step pca (--pca-jitter)" "these have 1" -- small_run --pca-jitter 0.1
     fails 2 E2004 "--warmup-epochs 5" "--epochs 2" -- small_run --warmup-epochs 5
     fails 2 E2004 "--nesterov" "--opt sgd" -- small_run --nesterov --opt adam
     fails 2 E2004 "--momentum" "sgd and rmsprop" -- small_run --momentum 0.9 --opt adam

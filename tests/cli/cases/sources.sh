@@ -56,6 +56,70 @@ row_28_manifest() {
     fails 2 E2003 "task 'regresion'" "regression" -- source_run --data list.csv --task regresion
 }
 
+# Weights that are all zero would make every loss zero.
+use_weights_of_zero() {
+    sound_manifest
+    sed '1s/$/,weight/; 2,$s/$/,0/' list.csv >zero.csv
+    fails 3 E3001 "zero.csv: the weights of all 40 training samples are 0" "a weight above 0" -- source_run --data zero.csv
+    absent runs
+    code 3 "$FOVEA" data check zero.csv --json
+    prints '"fault":28,"file":"zero.csv","verdict":"reject","detail":"the weights of all 40 training samples are 0'
+    # In a packed file too; one sample that counts is enough, and validation has no use for weights.
+    code 0 "$FOVEA" data pack zero.csv --output zero.fvpack
+    fails 3 E3001 "zero.fvpack: the weights of all 40" -- source_run --data zero.fvpack
+    sed '2s/0$/2/' zero.csv >one.csv
+    code 0 source_run --data one.csv
+    code 0 "$FOVEA" eval --model runs/train/exp/weights/best.safetensors --data zero.csv --split val
+}
+
+# Floats mean 1 as full scale. Others train badly without an error.
+use_floats_on_another_scale() {
+    plant floats bytes scale=255
+    plant floats twelve scale=4095
+    plant floats words scale=65535
+    plant floats standard scale=4 from=-2
+    plant floats sound
+    for set in "bytes 0 to 255 255" "twelve 0 to 4095 12 bits" "words 0 to 65535 65535" "standard -2 to 2 standardizing"; do
+        name=${set%% *}
+        cure=${set##* }
+        range=$(echo "$set" | cut -d' ' -f2-4)
+        code 0 source_run --data "$name"
+        says "warning: $name: floating-point pixels from $range, expected 0 to 1 (1 is full scale): " "$cure"
+        equal "$(grep -c 'floating-point' err)" 1
+        code 0 "$FOVEA" data check "$name" --json
+        prints "\"fault\":16,\"file\":\"train\",\"verdict\":\"warn\",\"detail\":\"floating-point pixels from $range"
+    done
+    code 0 source_run --data sound
+    silent_about floating-point
+    code 0 "$FOVEA" data check sound
+    silent_about floating-point
+}
+
+# Labels of another kind than the model's are one mistake, not one per line.
+use_labels_of_another_kind() {
+    plant scenes scenes count=20
+    code 0 source_run --data scenes/values.csv --experiment values
+    code 0 source_run --data scenes/sets.csv --experiment sets
+    values=runs/train/values/weights/best.safetensors
+    sets=runs/train/sets/weights/best.safetensors
+    fails 2 E2004 "scenes/sets.csv: numbers to predict are wanted" "such as 'left' on line 2" -- \
+        "$FOVEA" eval --data scenes/sets.csv --model $values
+    equal "$(grep -c '' err)" 2
+    fails 2 E2004 "$values predicts numbers, but the samples of scenes/sets.csv have several classes" "--reset-head" -- \
+        "$FOVEA" train --data scenes/sets.csv --model $values
+    fails 2 E2004 "numbers to predict are wanted" -- source_run --data scenes/sets.csv --task regression
+    equal "$(grep -c 'left' err)" 1
+    fails 2 E2004 "a set of classes is wanted, but the samples have numbers to predict (2 each)" -- \
+        "$FOVEA" eval --data scenes/values.csv --model $sets
+    fails 2 E2004 "one class each is wanted" -- source_run --data scenes/values.csv --task class
+    code 3 "$FOVEA" data check scenes/sets.csv --task regression --json
+    prints '"fault":28' 'numbers to predict are wanted' 'give a model or --task for classes'
+    # Some that are no numbers are told line by line.
+    sed '2s/[0-9.]*$/left/' scenes/values.csv | sed '1s/target0/label/; s/,[^,]*$//' >some.csv
+    sed -i 's/,\([a-z]*\),\(.*\)/,\2,\1/; 1s/.*/path,label,split/; s/^\(0\)/scenes\/\1/; 2s/,[^,]*,/,left,/' some.csv
+    fails 3 E3003 "some.csv: 1 bad line, the first some.csv:2:" "'left' is not a finite number" -- source_run --data some.csv --task regression
+}
+
 # Frames of 12 bands in NumPy arrays.
 use_bands() {
     plant bands bands/train count=40
@@ -119,6 +183,13 @@ use_data_split() {
     differ lists.csv other.csv
     equal "$(drive json test <out)" 0
     fails 1 E1002 "are no files" "--val-split" -- "$FOVEA" data split "$digits" --output no.csv
+    # Groups keep their own names, and so what they are when the list is divided again.
+    { echo path,label,group && ls photos/*/0*.jpg | awk -F/ '{ printf "%s,%s,\"patient %d, \"\"%s\"\"\"\n", $0, $2, NR / 4, $2 }'; } >groups.csv
+    code 0 "$FOVEA" data split groups.csv --val 0.3 --output grouped.csv
+    grep -q '^photos/cat/0004.jpg,cat,[a-z]*,"patient 1, ""cat""".$' grouped.csv || die "no row of patient 1"
+    code 0 "$FOVEA" data split groups.csv --val 0 --test 0 --output undivided.csv
+    code 0 "$FOVEA" data split undivided.csv --val 0.3 --output again.csv
+    same grouped.csv again.csv
 }
 
 row_27_few_samples() {
@@ -170,6 +241,17 @@ row_36_shards() {
     { head -c -1024 whole.tar && cat whole.tar; } >twice/train.tar
     code 0 source_run --data twice
     says "twice/train.tar: 40 member names collide, first key 000000000" "80 training images"
+    # JSON that cannot be read: shard, member, line and column; it counts for --max-bad.
+    mkdir members bad
+    tar -xf whole.tar -C members
+    printf '{"label": "cat",\n "split": "trian"}\n' >members/000000003.json
+    rm -f members/000000003.cls
+    (cd members && tar -cf ../bad/train.tar $(ls))
+    fails 3 E3007 "1 of 40 samples cannot be used" "train.tar:000000003.json: line 2, column 11: split 'trian': expected train" -- \
+        source_run --data bad
+    code 3 "$FOVEA" data check bad --json
+    prints '"fault":36,"file":"train.tar:000000003.json","verdict":"quarantine","detail":"line 2, column 11: split '
+    code 0 source_run --data bad --max-bad 0.1
     gzip -c whole.tar >packed.tar.gz
     fails 1 E1002 "packed.tar.gz: a compressed archive" "decompress it" -- source_run --data packed.tar.gz
 }

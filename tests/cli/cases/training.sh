@@ -53,3 +53,36 @@ use_early_stopping() {
     equal "$(tail -n 1 runs/train/exp/results.csv | cut -d, -f1)" 3
     says "early stopping"
 }
+
+# Measured mean and deviation, under either name, and again from the recipe that was written.
+use_measured_mean() {
+    code 0 small_run --norm dataset --experiment norm
+    code 0 small_run --mean auto --std auto --experiment auto
+    says "measured: mean 0."
+    same runs/train/norm/weights/last.safetensors runs/train/auto/weights/last.safetensors
+    grep -q '^mean: auto$' runs/train/auto/args.yaml || die "the recipe does not say auto"
+    code 0 "$FOVEA" train -c runs/train/auto/args.yaml --experiment again
+    same runs/train/auto/weights/last.safetensors runs/train/again/weights/last.safetensors
+    code 0 small_run --mean auto --std 0.25 --experiment half
+    differ runs/train/half/weights/last.safetensors runs/train/auto/weights/last.safetensors
+    code 0 small_run --mean 0.1,0.1,0.1 --std auto --in-chans 3 --experiment three
+}
+
+# The tiles and the limit of CLAHE belong to the model, so that use does what training did.
+use_clahe_of_the_pipeline() {
+    code 0 small_run --contrast clahe --experiment usual
+    code 0 small_run --contrast clahe --clahe-tiles 8 --clahe-clip 2 --experiment same
+    code 0 small_run --contrast clahe --clahe-tiles 4x2 --clahe-clip 3.5 --experiment other
+    grep -aq 'clahe.":.4,2,3.5.' runs/train/other/weights/last.safetensors || die "the model does not have them"
+    for run in usual same other; do
+        code 0 "$FOVEA" eval --data "$digits" --split test --model runs/train/$run/weights/last.safetensors --json
+        drive json loss <out >loss.$run
+    done
+    same loss.usual loss.same
+    differ loss.usual loss.other
+    code 0 "$FOVEA" train -c runs/train/other/args.yaml --experiment again
+    same runs/train/other/weights/last.safetensors runs/train/again/weights/last.safetensors
+    # A network that goes on from the file keeps them.
+    code 0 "$FOVEA" train --data "$digits" --model runs/train/other/weights/last.safetensors --epochs 1 --max-steps 1 -b 60 --experiment on
+    grep -aq 'clahe.":.4,2,3.5.' runs/train/on/weights/last.safetensors || die "they are lost"
+}
