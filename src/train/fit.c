@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/augment/augment.h"
 #include "data/dataset.h"
 #include "data/float_range.h"
 #include "io/safetensors_model.h"
@@ -136,11 +137,16 @@ static fv_status check_weights(const run *r)
 static fv_status check_scale(run *r)
 {
     fv_float_range range;
-    char text[300], line[800];
+    char text[300], line[960];
+    fv_augment *augment = NULL;
     FV_TRY(fv_dataset_float_range(r->data, &range));
     if (!fv_float_range_odd(&range, text, sizeof text))
         return FV_OK;
-    snprintf(line, sizeof line, "%.480s: %s", r->data->path, text);
+    FV_TRY(fv_augment_create(r->ctx, r->options.augment, &augment));
+    const char *step = fv_augment_cuts(augment);
+    snprintf(line, sizeof line, "%.480s: %s%s%s%s", r->data->path, text, step ? "; the step '" : "", step ? step : "",
+             step ? "' cuts off what is beyond, so that training sees other pixels than scoring" : "");
+    fv_augment_destroy(&augment);
     emit(r, FV_EVENT_WARN, line);
     return FV_OK;
 }

@@ -352,6 +352,15 @@ bool fv_augment_is_plain(const fv_augment *a)
     return !a || (!a->frame.op && a->n_samples == 0 && a->n_batches == 0);
 }
 
+const char *fv_augment_cuts(const fv_augment *a)
+{
+    for (int i = 0; a && i < a->n_samples; i++) {
+        if (a->samples[i].op->cuts)
+            return a->samples[i].op->name;
+    }
+    return NULL;
+}
+
 bool fv_augment_has(const fv_augment *a, const char *name)
 {
     const fv_augment_op *op = fv_augment_op_find(name);

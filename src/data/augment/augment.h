@@ -95,7 +95,8 @@ typedef struct fv_mix {
 typedef struct fv_augment_op {
     const char *name, *doc;
     fv_augment_stage stage;
-    double p;                       /* default of `p`, the share of the samples it happens to; 0: 1 */
+    bool cuts; /* SAMPLE: works on the scale from 0 to full, and cuts off what floats have beyond */
+    double p;  /* default of `p`, the share of the samples it happens to; 0: 1 */
     const fv_augment_param *params; /* ended by a NULL key; NULL: none */
     /* FRAME: which box of an image of h x w becomes the network's input. */
     void (*frame)(fv_augment_call *call, int64_t h, int64_t w, fv_resize_spec *spec);
@@ -122,6 +123,9 @@ bool fv_augment_mixes(const fv_augment *augment);
 void fv_augment_mix(const fv_augment *augment, uint64_t seed, uint64_t epoch, int64_t batch, const fv_mix *mix);
 /* Whether there is nothing but the model's own frame. augment may be NULL. */
 bool fv_augment_is_plain(const fv_augment *augment);
+
+/* The name of the first step that cuts off floats beyond full scale; NULL: there is none. augment may be NULL. */
+const char *fv_augment_cuts(const fv_augment *augment);
 
 /* The model's own frame: STRETCH, or the central h x w of the image with its short side at resize_size. */
 void fv_frame_default(const fv_pipeline *pipeline, int64_t h, int64_t w, fv_resize_spec *spec);

@@ -102,8 +102,13 @@ static fv_status equalize_apply(fv_augment_call *call)
 }
 
 #define STEP(word, text, share, list)                                                                                  \
-    const fv_augment_op fv_augment_##word = {                                                                          \
-        .name = #word, .doc = text, .stage = FV_STAGE_SAMPLE, .p = share, .params = list, .apply = word##_apply};
+    const fv_augment_op fv_augment_##word = {.name = #word,                                                            \
+                                             .doc = text,                                                              \
+                                             .stage = FV_STAGE_SAMPLE,                                                 \
+                                             .cuts = true,                                                             \
+                                             .p = share,                                                               \
+                                             .params = list,                                                           \
+                                             .apply = word##_apply};
 
 STEP(brightness, "all channels multiplied", 1, factor_params)
 STEP(contrast, "distance from the mean grey multiplied", 1, factor_params)

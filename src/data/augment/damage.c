@@ -52,6 +52,7 @@ static fv_status noise_apply(fv_augment_call *call)
 const fv_augment_op fv_augment_noise = {.name = "noise",
                                         .doc = "Gaussian noise, of its own for every channel of every pixel",
                                         .stage = FV_STAGE_SAMPLE,
+                                        .cuts = true,
                                         .params = noise_params,
                                         .apply = noise_apply};
 
@@ -73,6 +74,7 @@ static fv_status salt_apply(fv_augment_call *call)
 const fv_augment_op fv_augment_salt = {.name = "salt",
                                        .doc = "salt-and-pepper noise",
                                        .stage = FV_STAGE_SAMPLE,
+                                       .cuts = true,
                                        .params = salt_params,
                                        .apply = salt_apply};
 

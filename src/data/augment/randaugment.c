@@ -74,6 +74,7 @@ const fv_augment_op fv_augment_randaugment = {
     .name = "randaugment",
     .doc = "some operators out of a list of fourteen, all at one magnitude",
     .stage = FV_STAGE_SAMPLE,
+    .cuts = true,
     .params = randaugment_params,
     .apply = randaugment_apply,
 };

@@ -89,6 +89,13 @@ use_floats_on_another_scale() {
         code 0 "$FOVEA" data check "$name" --json
         prints "\"fault\":16,\"file\":\"train\",\"verdict\":\"warn\",\"detail\":\"floating-point pixels from $range"
     done
+    # Steps that know a full scale cut off the rest; geometry does not.
+    code 0 source_run --data bytes --augment "hflip; rotate; noise sigma=2"
+    says "the step 'noise' cuts off what is beyond, so that training sees other pixels than scoring"
+    code 0 source_run --data bytes --augment "hflip; rotate; blur; erase"
+    silent_about "cuts off"
+    code 0 source_run --data sound --augment noise
+    silent_about "cuts off"
     code 0 source_run --data sound
     silent_about floating-point
     code 0 "$FOVEA" data check sound
