@@ -4,6 +4,7 @@
  *   fvbench train --model resnet20 --batch-size 128 --threads 2 --seconds 5      img_per_s=...
  *   fvbench infer --model resnet50 --batch-size 1 --threads 1 --seconds 5        ms=... median_ms=...
  *   fvbench data digits.fvpack --seconds 3                                       read_gb_per_s=... img_per_s=...
+ *   fvbench overlap flowers5 --model mobilenet_v2 --batch-size 16 --seconds 60   alone step_ms=... loader ...
  *   fvbench problem "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" [--threads 1]      ms=... gflops=... solver=...
  */
 #include <stdio.h>
@@ -229,6 +230,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--profile") == 0)
             s.profile = true;
+        else if (strcmp(argv[i], "--cold") == 0)
+            s.cold = true;
         else if (strcmp(argv[i], "--model") == 0 && i + 1 < argc)
             s.model = argv[++i];
         else if (strcmp(argv[i], "--batch-size") == 0 && i + 1 < argc)
@@ -254,9 +257,11 @@ int main(int argc, char **argv)
         status = bench_problem(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "data") == 0 && s.problem)
         status = fvbench_data(ctx, &s);
+    else if (status == FV_OK && strcmp(mode, "overlap") == 0 && s.problem && s.model)
+        status = fvbench_overlap(ctx, &s);
     else if (status == FV_OK) {
         fputs("usage: fvbench train|infer --model NAME [--batch-size N] [--threads N] [--seconds S] [--profile] | "
-              "problem \"TEXT\" | data PATH [--augment STEPS]\n",
+              "problem \"TEXT\" | data PATH [--augment STEPS] [--cold] | overlap PATH --model NAME\n",
               stderr);
         fv_ctx_destroy(&ctx);
         return 2;

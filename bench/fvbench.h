@@ -11,9 +11,10 @@ typedef struct fvbench_settings {
     int64_t batch, img_size;
     int threads;
     double seconds;
-    bool profile;
+    bool profile, cold;
 } fvbench_settings;
 
 fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s);
+fv_status fvbench_overlap(fv_ctx *ctx, const fvbench_settings *s);
 
 #endif

@@ -2,16 +2,23 @@
 /*
  * fvbench data: how fast samples come.
  *   fvbench data PATH [--seconds 3] [--batch-size 128] [--augment "crop pad=4; hflip"] [--img-size N]
- *     read_gb_per_s    every record's bytes, fetched and looked at in random order, as a first epoch does it: the file
- * is opened anew, checksums are verified; one thread. in_order_gb_per_s: one after another. first_gb_per_s: in random
- * order, with the time that opening takes img_per_s        through the loader, decoded and augmented in the calling
- * thread, random order Both by processor time of this thread, so that other programs on the machine count little.
+ * - read_gb_per_s: every record's bytes, fetched and looked at in random order, as a first epoch does it: the file is
+ *   opened anew, checksums are verified; one thread. in_order_gb_per_s: one after another. first_gb_per_s: in random
+ *   order, with the time that opening takes
+ * - img_per_s: through the loader, decoded and augmented in the calling thread, random order
+ *
+ * Both by processor time of this thread, so that other programs on the machine count little.
+ *   fvbench data FILE.fvpack --cold
+ * - plain, in_order, random: in turns, by the clock, the file driven out of the page cache before each: read in pieces
+ *   of 1 MB as dd does it; its records one after another; and in random order. Best and median
  */
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <fovea/fovea.h>
 
@@ -101,6 +108,73 @@ static fv_status bench_reading(fv_ctx *ctx, const fvbench_settings *s)
     return FV_OK;
 }
 
+/* ---- cold ---- */
+
+static fv_status drive_out(fv_ctx *ctx, const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fdatasync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good ? FV_OK : fv_fail(ctx, FV_ERR_IO, "%s: cannot be driven out of the page cache", path);
+}
+
+static fv_status read_plain(fv_ctx *ctx, const char *path, double *gigabytes)
+{
+    enum { PIECE = 1 << 20 };
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *piece = malloc(PIECE);
+    int64_t bytes = 0;
+    ssize_t n = fd >= 0 && piece ? 1 : -1;
+    while (n > 0) {
+        n = read(fd, piece, PIECE);
+        bytes += n > 0 ? n : 0;
+    }
+    free(piece);
+    if (fd >= 0)
+        close(fd);
+    *gigabytes = (double)bytes * 1e-9;
+    return n == 0 ? FV_OK : fv_fail(ctx, FV_ERR_IO, "%s: cannot be read", path);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static fv_status bench_cold(fv_ctx *ctx, const fvbench_settings *s)
+{
+    enum { WAYS = 3, TURNS = 100 };
+    static const char *const names[WAYS] = {"plain", "in_order", "random"};
+    double rate[WAYS][TURNS];
+    const double begin = fv_time_monotonic();
+    int turns = 0;
+    while (turns < TURNS && (turns < 3 || fv_time_monotonic() - begin < s->seconds)) {
+        for (int w = 0; w < WAYS; w++) {
+            const int k = (w + turns) % WAYS; /* the disk may have a memory of its own */
+            double gigabytes = 0.0, unused;
+            uint64_t sum = 0;
+            FV_TRY(drive_out(ctx, s->problem));
+            const double from = fv_time_monotonic();
+            if (k == 0)
+                FV_TRY(read_plain(ctx, s->problem, &gigabytes));
+            else
+                FV_TRY(read_once(ctx, s->problem, (uint64_t)turns, k == 1, &gigabytes, &unused, &unused, &sum));
+            rate[k][turns] = gigabytes / (fv_time_monotonic() - from);
+        }
+        turns++;
+    }
+    for (int k = 0; k < WAYS; k++) {
+        qsort(rate[k], (size_t)turns, sizeof rate[k][0], by_value);
+        printf("%s_gb_per_s=%.3f (median %.3f) ", names[k], rate[k][turns - 1], rate[k][turns / 2]);
+    }
+    printf("turns=%d\n", turns);
+    return FV_OK;
+}
+
+/* ---- through the loader ---- */
+
 /* Batches of one epoch after another for a while; the best rate of any stretch of 20 batches. */
 static fv_status take_batches(fv_loader *loader, double seconds, double *best)
 {
@@ -155,6 +229,8 @@ static fv_status bench_loading(fv_ctx *ctx, const fvbench_settings *s)
 
 fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s)
 {
+    if (s->cold)
+        return bench_cold(ctx, s);
     fv_status status = bench_reading(ctx, s);
     if (status == FV_ERR_UNSUPPORTED)
         status = FV_OK; /* files: only the loader can be measured */

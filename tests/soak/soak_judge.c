@@ -49,6 +49,7 @@ static const char *const reasons[] = {
     "still does not answer; a thread stays behind until it does",
     "quarantined: * not supported*",
     "*; the image is used as it decodes",
+    "quarantined: the header says * x * pixels: there is no image",
     "the header says * x * pixels, the limit is * pixels",
     /* a data set */
     "no such file or folder",
