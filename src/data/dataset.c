@@ -113,8 +113,8 @@ static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t
     }
     d->count = n;
     if (dropped > 0)
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: %lld samples of unknown classes left out", d->path,
-               (long long)dropped);
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: %lld sample%s of unknown classes left out", d->path,
+               (long long)dropped, dropped == 1 ? "" : "s");
     if (n == 0)
         return fv_fail(d->ctx, FV_ERR_DATA_EMPTY, "%s: no samples left in split '%s'", d->path,
                        from->want_held ? "val" : fv_split_name(from->split));

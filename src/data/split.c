@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "data/dataset.h"
 
+#include <stdio.h>
+
 /* Samples that stay together. */
 typedef struct unit {
     uint64_t key, rank;
@@ -178,21 +180,23 @@ fv_status fv_classes_map(fv_ctx *ctx, const char *what, const fv_names *have, co
     const int64_t n_extra = count_missing(have, map, &extra);
     if (n_extra > 0 && !allow_extra) {
         char *found = fv_names_text(ctx, have), *expected = fv_names_text(ctx, want);
+        char more[64] = "";
         fv_status status = FV_ERR_NO_MEMORY;
+        if (n_extra > 1)
+            snprintf(more, sizeof more, ", as are %lld more", (long long)n_extra - 1);
         if (found && expected)
-            status = fv_fail_hint(ctx,
-                                  fv_fail(ctx, FV_ERR_DATA_CLASSES,
-                                          "%s: class '%s' is unknown, one of %lld: found %s; "
-                                          "expected %s",
-                                          what, extra, (long long)n_extra, found, expected),
-                                  "rename the folders, or leave them out with --allow-extra");
+            status =
+                fv_fail_hint(ctx,
+                             fv_fail(ctx, FV_ERR_DATA_CLASSES, "%s: class '%s' is unknown%s: found %s; expected %s",
+                                     what, extra, more, found, expected),
+                             "rename the folders, or leave them out with --allow-extra");
         fv_free(ctx, found);
         fv_free(ctx, expected);
         return status;
     }
     if (n_extra > 0)
-        fv_log(ctx, FV_LOG_WARN, "data", "%s: %lld unknown classes left out (first: '%s')", what, (long long)n_extra,
-               extra);
+        fv_log(ctx, FV_LOG_WARN, "data", "%s: %lld unknown class%s left out (first: '%s')", what, (long long)n_extra,
+               n_extra == 1 ? "" : "es", extra);
     if (n_missing > 0)
         fv_log(ctx, FV_LOG_WARN, "data", "%s: no samples of %lld of the %lld classes (first: '%s')", what,
                (long long)n_missing, (long long)want->count, missing);

@@ -133,6 +133,23 @@ static fv_status check_weights(const run *r)
                         "give the samples that count a weight above 0, or leave the weights out (then each counts 1)");
 }
 
+/* A run on one class ends with a perfect score that means nothing. */
+static void check_one_class(run *r)
+{
+    const fv_dataset *d = r->data;
+    char line[800];
+    for (int64_t i = 0; i < d->count; i++) {
+        if (d->labels[i] != d->labels[0])
+            return;
+    }
+    if (fv_dataset_label_kind(d) != FV_LABEL_CLASS)
+        return;
+    snprintf(line, sizeof line,
+             "%.480s: all %lld training samples are of class '%.200s': there is nothing to tell apart", d->path,
+             (long long)d->count, fv_dataset_class_name(d, d->labels[0]));
+    emit(r, FV_EVENT_WARN, line);
+}
+
 /* Numbers on another scale train, but badly. */
 static fv_status check_scale(run *r)
 {
@@ -161,6 +178,7 @@ static fv_status open_training(run *r)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     FV_TRY(check_weights(r));
     FV_TRY(check_scale(r));
+    check_one_class(r);
     fv_loader_options options = {.batch_size = o->batch_size,
                                  .shuffle = true,
                                  .seed = o->seed,

@@ -217,7 +217,7 @@ static void broken(void **state)
         {"m.csv", "img/0.jpg,cat\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:1:1: no header: found 'img/0.jpg,cat'"},
         {"m.csv", "path;label\nimg/0.jpg;cat\n", NULL, FV_ERR_DATA_FORMAT, "no header"},
         {"m.csv", "", NULL, FV_ERR_DATA_EMPTY, "an empty file"},
-        {"m.csv", "path,label\n", NULL, FV_ERR_NOT_FOUND, "no 'train' split"},
+        {"m.csv", "path,label\n", NULL, FV_ERR_DATA_EMPTY, "a header and no line behind it"},
         {"m.csv", "path,label,path\nx,y,z\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:1:12: a second column 'path'"},
         {"m.csv", "path,target1\nimg/0.jpg,1\n", NULL, FV_ERR_DATA_FORMAT, "column target0 is missing"},
         {"m.csv", "path,label\nimg/0.jpg\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:2:1: 1 fields, the header has 2"},

@@ -8,8 +8,8 @@ static fv_status tell_failure(fv_check_report *r, int64_t i)
 {
     const fv_check_sample *s = &r->samples[i];
     const bool reject = s->status == FV_ERR_DATA_TOO_LARGE;
-    return fv_check_add(r, s->fault, reject ? FV_VERDICT_REJECT : FV_VERDICT_QUARANTINE, s->name, i, s->bad_byte, "%s",
-                        s->error);
+    return fv_check_add(r, s->fault, reject ? FV_VERDICT_REJECT : FV_VERDICT_QUARANTINE, s->name, i, s->bad_byte,
+                        "%s%s", s->error, reject ? "; raise --max-pixels if you trust the file" : "");
 }
 
 static fv_status tell_notes(fv_check_report *r, int64_t i, bool odd_grey)
@@ -30,8 +30,7 @@ static fv_status tell_notes(fv_check_report *r, int64_t i, bool odd_grey)
         {n->alpha, FV_FAULT_CHANNELS, FV_VERDICT_CONVERT, "transparency put on the background color"},
         {n->palette && !n->alpha, FV_FAULT_CHANNELS, FV_VERDICT_CONVERT, "palette expanded to RGB"},
         {odd_grey, FV_FAULT_CHANNELS, FV_VERDICT_CONVERT, "grey among color images: replicated to three channels"},
-        {n->sixteen_bit, FV_FAULT_SIXTEEN_BIT, FV_VERDICT_CONVERT,
-         "16 bits per channel: reduced to 8 unless the pipeline keeps them"},
+        {n->sixteen_bit, FV_FAULT_SIXTEEN_BIT, FV_VERDICT_CONVERT, "16 bits per channel, which are kept"},
         {n->animated, FV_FAULT_ANIMATED, FV_VERDICT_CONVERT, "more frames or pages than one: the first is used"},
         {n->exif_rotated, FV_FAULT_ORIENTATION, FV_VERDICT_CONVERT, "turned upright as EXIF says"},
     };
@@ -47,7 +46,8 @@ static fv_status tell_pixels(fv_check_report *r, int64_t i)
 {
     const fv_check_sample *s = &r->samples[i];
     if (s->h == 1 || s->w == 1)
-        return fv_check_add(r, FV_FAULT_TINY, FV_VERDICT_WARN, s->name, i, -1, "%lld x %lld pixels", (long long)s->w,
+        return fv_check_add(r, FV_FAULT_TINY, FV_VERDICT_WARN, s->name, i, -1,
+                            "%lld x %lld pixels: used, but hardly a picture of anything", (long long)s->w,
                             (long long)s->h);
     if (s->constant)
         return fv_check_add(r, FV_FAULT_CONSTANT, FV_VERDICT_WARN, s->name, i, -1,

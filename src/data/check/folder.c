@@ -35,7 +35,8 @@ static fv_status tell_layout(fv_check_report *r, fv_split split)
         const fv_folder_note *note = &scan->notes[i];
         const bool reject = note->kind == FV_ODD_EMPTY_CLASS && split == FV_SPLIT_TRAIN && !r->options.data.allow_empty;
         FV_TRY(fv_check_add(r, kinds[note->kind].fault, reject ? FV_VERDICT_REJECT : kinds[note->kind].verdict,
-                            note->path, -1, -1, "%s", kinds[note->kind].text));
+                            note->path, -1, -1, "%s%s", kinds[note->kind].text,
+                            reject ? ": add images, remove the folder, or keep the class with --allow-empty" : ""));
     }
     return FV_OK;
 }

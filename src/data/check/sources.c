@@ -62,6 +62,9 @@ static void hear(void *user, fv_log_level level, const char *topic, const char *
         snprintf(file, sizeof file, "%.*s", (int)(colon - line), line);
     if (colon)
         line = colon + 2;
+    const char *slash = strrchr(file, '/');
+    if (l->r->file && (strcmp(file, ".") == 0 || strcmp(slash ? slash + 1 : file, l->r->file) == 0))
+        snprintf(file, sizeof file, "%s", l->r->file); /* the one that was given */
     if (sscanf(line, "byte %lld", &byte) != 1)
         byte = -1;
     /* What opening calls an error is a sample that is left out. */

@@ -179,12 +179,11 @@ static fv_status check_empty(fv_ctx *ctx, const folder_source *s, fv_split split
     if (split == FV_SPLIT_TRAIN && !allow_empty)
         return fv_fail_hint(ctx,
                             fv_fail(ctx, FV_ERR_DATA_EMPTY,
-                                    "%s/%s: a class without images, one of %lld in the "
-                                    "train split",
-                                    s->root, first, (long long)scan->odd[FV_ODD_EMPTY_CLASS]),
+                                    "%s/%s: a class without images (empty classes in the train split: %lld)", s->root,
+                                    first, (long long)scan->odd[FV_ODD_EMPTY_CLASS]),
                             "add images, remove the folder, or keep the class with --allow-empty");
-    fv_log(ctx, FV_LOG_WARN, "data", "%s: %lld class folders without images (first: %s)", s->root,
-           (long long)scan->odd[FV_ODD_EMPTY_CLASS], first);
+    fv_log(ctx, FV_LOG_WARN, "data", "%s: %lld class folder%s without images (first: %s)", s->root,
+           (long long)scan->odd[FV_ODD_EMPTY_CLASS], scan->odd[FV_ODD_EMPTY_CLASS] == 1 ? "" : "s", first);
     return FV_OK;
 }
 

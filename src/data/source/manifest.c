@@ -59,7 +59,8 @@ static fv_status manifest_has_split(fv_ctx *ctx, const char *path, fv_split spli
     if (status == FV_OK)
         status = fv_manifest_read(ctx, arena, file, NULL, NULL, &m);
     if (status == FV_OK) {
-        *has = m.any_split[split];
+        /* Where there are no samples at all opening will say so. */
+        *has = m.any_split[split] || (m.n_rows == 0 && split == FV_SPLIT_TRAIN);
         fv_manifest_free(&m);
     }
     fv_free(ctx, file);

@@ -390,9 +390,12 @@ static fv_status parse(fv_manifest *m, const char *task, const char *check)
     FV_TRY(fv_file_read(m->ctx, m->path, fv_ctx_memory_limit(m->ctx), false, &data, &size));
     const char *text = (const char *)data;
     const bool json = text[strspn(text, "\xEF\xBB\xBF \t\r\n")] == '{';
-    fv_status status = size == 0 ? fv_fail(m->ctx, FV_ERR_DATA_EMPTY, "%s: an empty file, expected a manifest", m->path)
-                       : json    ? fv_manifest_parse_jsonl(m, (char *)data, (size_t)size)
-                                 : fv_manifest_parse_csv(m, (char *)data, (size_t)size);
+    fv_status status =
+        size == 0 ? fv_fail_hint(m->ctx,
+                                 fv_fail(m->ctx, FV_ERR_DATA_EMPTY, "%s: an empty file, expected a manifest", m->path),
+                                 "write a header (path,label) and a line for each image")
+        : json    ? fv_manifest_parse_jsonl(m, (char *)data, (size_t)size)
+                  : fv_manifest_parse_csv(m, (char *)data, (size_t)size);
     fv_free(m->ctx, data);
     if (status != FV_OK || !check)
         return status;
@@ -406,7 +409,8 @@ static fv_status parse(fv_manifest *m, const char *task, const char *check)
                             "correct the lines listed above%s",
                             m->n_bad > BAD_SHOWN ? " (the first 20 are); nothing was read" : "; nothing was read");
     if (m->n_rows == 0)
-        return fv_fail(m->ctx, FV_ERR_DATA_EMPTY, "%s: a header and no line behind it", m->path);
+        return fv_fail_hint(m->ctx, fv_fail(m->ctx, FV_ERR_DATA_EMPTY, "%s: a header and no line behind it", m->path),
+                            "write a line for each image");
     return FV_OK;
 }
 

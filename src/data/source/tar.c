@@ -51,7 +51,7 @@ typedef struct reader {
     fv_manifest m;
     location *places; /* of the manifest's rows */
     int64_t places_capacity;
-    const char *root, *shard, *shard_path;
+    const char *given, *root, *shard, *shard_path;
     fv_split split;
     sample now;
     int64_t samples, no_image, no_label, twice;
@@ -488,7 +488,7 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
                 {r->bad[split], "whose label or JSON cannot be used left out"}};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         if (told[i].n > 0)
-            fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld sample%s %s", s->root, (long long)told[i].n,
+            fv_log(base->ctx, FV_LOG_WARN, "data", "%s: %lld sample%s %s", r->given, (long long)told[i].n,
                    told[i].n == 1 ? "" : "s", told[i].text);
     }
     base->n_bad = r->bad[split];
@@ -496,9 +496,8 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
         return FV_ERR_NO_MEMORY;
     if (r->m.n_rows == 0)
         return fv_fail_hint(base->ctx,
-                            fv_fail(base->ctx, FV_ERR_DATA_EMPTY,
-                                    "%s: %lld keys, none of them with an image and a label", s->root,
-                                    (long long)r->samples),
+                            fv_fail(base->ctx, FV_ERR_DATA_EMPTY, "%s: %lld key%s, and none with an image and a label",
+                                    r->given, (long long)r->samples, r->samples == 1 ? "" : "s"),
                             "expected members KEY.jpg and KEY.cls or KEY.json");
     const int64_t bad = r->m.n_bad;
     r->settling = true;
@@ -506,7 +505,7 @@ static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task
     r->first_bad[split][0] = '\0';
     FV_TRY(fv_manifest_settle(&r->m, task));
     if (r->m.n_bad > bad)
-        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: %s", s->root,
+        return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: %s", r->given,
                        r->first_bad[split]);
     r->m.indices = r->m.kind == FV_LABEL_CLASS && !r->names;
     FV_TRY(fv_manifest_fill(base, &r->m, split, s->root, &rows));
@@ -535,6 +534,7 @@ static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const f
         r->ctx = ctx;
         r->arena = r->m.arena = s->base.arena;
         r->m.ctx = ctx;
+        r->given = path;
         r->m.path = r->root = s->root;
         r->m.keys = true;
         r->m.on_bad = tell_bad;

@@ -52,8 +52,18 @@ use_data_check_options() {
     prints "a stratified split needs 2 of each"
     code 0 "$FOVEA" data check corpus/uneven --batch-size 64
     prints "44 usable images are fewer than a batch of 64"
+    # One finding for all the classes that another list lacks; what to do about it is said.
+    code 3 "$FOVEA" data check corpus/model --model "$model" --json
+    equal "$(grep -o '"fault":20' out | grep -c '')" 2
+    prints "class '0' of the model is missing, and"
+    plant classes gaps/train count=5 cat dog
+    plant classes gaps/val count=5 cat bird owl
+    mkdir gaps/train/void
+    code 3 "$FOVEA" data check gaps
+    prints "class 'bird' is not in the train split, and 1 more: found bird, cat, owl (3); expected cat, dog, void (3); rename" \
+        "class 'dog' of the train split is missing, and 1 more" "void: a class folder without files: add images" "--allow-empty"
     code 3 "$FOVEA" data check corpus/model --model "$model"
-    prints "class 'cat' is not in the model: found cat, dog (2); expected 0, 1, 2" "--reset-head"
+    prints "class 'cat' is not in the model, and 1 more: found cat, dog (2); expected 0, 1, 2" "--reset-head"
     # What never became an image counts among the files as well as among the bad ones.
     plant classes pipes count=10 cat dog
     for i in 1 2; do mkfifo pipes/cat/pipe$i.jpg; done

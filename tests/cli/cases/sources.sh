@@ -50,6 +50,11 @@ row_28_manifest() {
     equal "$(grep -c '^fovea: error: bad.csv' err)" 0
     fails 3 E3003 "list2.csv:1:1: no header: found 'pictures/train/cat/0000.jpg,cat'" "path,label[,split" -- sh -c \
         'sed 1d list.csv >list2.csv; "$FOVEA" train --model lenet --data list2.csv'
+    # Without a sample.
+    echo 'path,label' >header.csv
+    fails 3 E3004 "header.csv: a header and no line behind it" "a line for each image" -- source_run --data header.csv
+    : >nothing.csv
+    fails 3 E3004 "nothing.csv: an empty file, expected a manifest" "write a header" -- source_run --data nothing.csv
     # A class that only the validation split has.
     sed 's/dog,val/dgo,val/' list.csv >typo.csv
     fails 3 E3005 "class 'dgo' is unknown" "expected cat, dog" -- source_run --data typo.csv
@@ -259,6 +264,12 @@ row_36_shards() {
     code 3 "$FOVEA" data check bad --json
     prints '"fault":36,"file":"train.tar:000000003.json","verdict":"quarantine","detail":"line 2, column 11: split '
     code 0 source_run --data bad --max-bad 0.1
+    # The file that was given is named, also where nothing in it can be used.
+    tar -cf lone.tar -C members 000000001.jpg
+    fails 3 E3004 "lone.tar: 1 key, and none with an image and a label" "KEY.cls or KEY.json" -- source_run --data lone.tar
+    says "warning: lone.tar: 1 sample without .cls or .json left out"
+    code 3 "$FOVEA" data check lone.tar --json
+    prints '"file":"lone.tar","verdict":"reject"' '"file":"lone.tar","verdict":"warn","detail":"1 sample without'
     gzip -c whole.tar >packed.tar.gz
     fails 1 E1002 "packed.tar.gz: a compressed archive" "decompress it" -- source_run --data packed.tar.gz
 }

@@ -86,3 +86,12 @@ use_clahe_of_the_pipeline() {
     code 0 "$FOVEA" train --data "$digits" --model runs/train/other/weights/last.safetensors --epochs 1 --max-steps 1 -b 60 --experiment on
     grep -aq 'clahe.":.4,2,3.5.' runs/train/on/weights/last.safetensors || die "they are lost"
 }
+
+row_34_one_class() {
+    plant classes data count=10 cat
+    code 0 "$FOVEA" train --data data --model lenet --epochs 1 -b 5
+    says "warning: data: all 10 training samples are of class 'cat': there is nothing to tell apart"
+    plant classes data count=10 dog
+    code 0 "$FOVEA" train --data data --model lenet --epochs 1 -b 5
+    silent_about "nothing to tell apart"
+}
