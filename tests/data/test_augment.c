@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Augmentation: the text, what each operator promises, distributions, and what must follow the pixels. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fovea/augment.h>
 #include <math.h>
 
 #include "data/augment/augment.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
-}
 
 static fv_augment *augment_of(const char *text)
 {

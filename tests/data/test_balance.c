@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Balanced orders and class weights. */
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <math.h>
 
@@ -9,13 +9,12 @@
 
 enum { CLASSES = 5, N = 1 + 7 + 40 + 300 + 2000 };
 static const int64_t sizes[CLASSES] = {300, 1, 2000, 7, 40};
-static fv_ctx *ctx;
 static int32_t labels[N];
 
 static int setup(void **state)
 {
     (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
+    fv_test_begin(1);
     int64_t at = 0;
     for (int k = 0; k < CLASSES; k++)
         for (int64_t i = 0; i < sizes[k]; i++)
@@ -34,11 +33,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
+    return fv_test_end();
 }
 
 static int64_t *order_of(fv_balance how, double power, uint64_t seed, int64_t epoch, int64_t *count)

@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every fault planted, each found with its verdict, and none found where there is none. */
+#define FV_TEST_THREADS 2
+#include "support/fixture.h"
+
 #include "data/planted.h"
 
 #include <fovea/data.h>
-
-static char dir[256];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(2, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 typedef struct expected {
     int fault;

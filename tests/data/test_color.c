@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Colors, blur and principal components: against Pillow, torchvision, OpenCV and NumPy; and other depths against 8
  * bits. */
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 #include <math.h>
@@ -12,13 +12,12 @@
 
 enum { H = 17, W = 23, GREY_H = 40, GREY_W = 48 };
 
-static fv_ctx *ctx;
 static fv_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
+    fv_test_begin(1);
     scratch = (fv_scratch){.ctx = ctx};
     return 0;
 }
@@ -26,12 +25,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
     fv_scratch_free(&scratch);
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
+    return fv_test_end();
 }
 
 /* ---- operations with their arguments, as tests/golden/make_color.py lists them ---- */

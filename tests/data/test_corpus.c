@@ -2,6 +2,9 @@
 /* The planted corpus: every fault found with its verdict and place, and nothing found that was not planted. */
 #include "data/corpus.h"
 
+#define FV_TEST_THREADS 2
+#include "support/fixture.h"
+
 #include <fovea/data.h>
 
 /* What must be found; byte -2: any. */
@@ -140,28 +143,6 @@ static const struct {
 #undef C
 };
 enum { ROWS = sizeof rows / sizeof *rows };
-
-static char dir[256];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(2, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static fv_check_options options_of(const char *set)
 {

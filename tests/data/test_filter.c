@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blur, noise, erasing, mirrors and crops; resizes of 16 bits and floats. */
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 #include <math.h>
 
 #include "data/image/filter.h"
 
-static fv_ctx *ctx;
 static fv_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
+    fv_test_begin(1);
     scratch = (fv_scratch){.ctx = ctx};
     return 0;
 }
@@ -21,12 +20,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
     fv_scratch_free(&scratch);
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
+    return fv_test_end();
 }
 
 static double get(const fv_image *image, int64_t i)

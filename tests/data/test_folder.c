@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folders of classes: layouts, names, splits, and what must be refused or skipped. */
+#define FV_TEST_THREADS 2
+#include "support/fixture.h"
+
 #include "data/planted.h"
 
 #include <fovea/data.h>
-
-static char dir[256];
-static fv_ctx *ctx;
-static fv_test_log log_lines;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    memset(&log_lines, 0, sizeof log_lines);
-    ctx = fv_test_ctx(2, NULL, &log_lines);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* n images in dir/folder. */
 static void plant(const char *folder, int n)
@@ -57,8 +36,8 @@ static void expect(const fv_dataset_options *options, fv_status status, const ch
 
 static void expect_log(const char *words)
 {
-    if (!strstr(log_lines.text, words))
-        fail_msg("not in the log: %s\n%s", words, log_lines.text);
+    if (!strstr(messages.text, words))
+        fail_msg("not in the log: %s\n%s", words, messages.text);
 }
 
 static void with_splits(void **state)
@@ -308,7 +287,7 @@ static void real_flowers(void **state)
     fv_dataset_fingerprint(d, again);
     assert_string_not_equal(hex, again);
     fv_dataset_destroy(&d);
-    assert_int_equal(log_lines.lines, 0);
+    assert_int_equal(messages.lines, 0);
 }
 
 static fv_status open_once(fv_ctx *own, void *arg)

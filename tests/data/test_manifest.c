@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests: CSV and JSON lines, sound and broken. */
+#include "support/fixture.h"
+
 #include "data/planted.h"
 
 #include <fovea/data.h>
 
-static char dir[256];
-static fv_ctx *ctx;
-static fv_test_log messages;
-
 static int setup(void **state)
 {
     (void)state;
-    fv_test_dir_create(dir);
-    messages = (fv_test_log){0};
-    ctx = fv_test_ctx(1, NULL, &messages);
+    fv_test_begin(1);
     for (int i = 0; i < 6; i++) {
         char name[64];
         snprintf(name, sizeof name, "img/%d.jpg", i);
@@ -26,12 +22,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
+    return fv_test_end();
 }
 
 /* Writes FILE with that text and opens a split of it. */

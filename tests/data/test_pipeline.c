@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From an image of any depth and number of channels to the network's numbers; and the order of epochs. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fovea/augment.h>
 #include <math.h>
 
 #include "base/ctx.h"
-
-static fv_ctx *ctx;
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(1, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static fv_pipeline pipeline_of(int64_t h, int64_t w, int64_t c)
 {

@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resizing and the pipeline: against Pillow's bytes, against a plain reference, against the rules. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 
 #include "data/image/resize.h"
-
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
-}
 
 static fv_image make_image(int64_t h, int64_t w, int64_t c)
 {

@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IDX and CIFAR files, sound and broken. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 #include <zlib.h>
 
 #include "base/file.h"
-
-static char dir[256];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(1, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static void put_u32(uint8_t *p, uint32_t v)
 {

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dividing data: stratified, by seed, stable, groups and equal files together, written as a manifest. */
+#define FV_TEST_THREADS 2
+#include "support/fixture.h"
+
 #include "data/planted.h"
 
 #include <fovea/data.h>
 
 #include "data/dataset.h"
-
-static char dir[256];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(2, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 enum { N = 600 };
 static int32_t labels[N];

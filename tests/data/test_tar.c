@@ -1,35 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WebDataset shards: as others write them, cut off, damaged, with colliding names. */
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
+
 #include "data/planted.h"
 
 #include <fovea/data.h>
 
 #include "data/dataset.h"
 #include "data/source/tar_scan.h"
-
-static char dir[256];
-static fv_ctx *ctx;
-static fv_test_log messages;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    messages = (fv_test_log){0};
-    ctx = fv_test_ctx(1, NULL, &messages);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* An archive being written. */
 static uint8_t archive[1 << 20];

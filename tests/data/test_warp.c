@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Warps: what must be exact, what must follow a plain reference in float64, and where points and boxes go. */
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 #include <math.h>
@@ -8,13 +8,12 @@
 #include "data/image/filter.h"
 #include "data/image/warp.h"
 
-static fv_ctx *ctx;
 static fv_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
+    fv_test_begin(1);
     scratch = (fv_scratch){.ctx = ctx};
     return 0;
 }
@@ -22,12 +21,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
     fv_scratch_free(&scratch);
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    return 0;
+    return fv_test_end();
 }
 
 static const fv_filter filters[3] = {FV_FILTER_NEAREST, FV_FILTER_BILINEAR, FV_FILTER_BICUBIC};
