@@ -298,18 +298,19 @@ static void fill_block(const plane *c, int32_t dc, uint16_t quant, uint8_t *dst)
         memset(dst + row * c->stride, mean < 0 ? 0 : mean > 255 ? 255 : mean, (size_t)c->bw);
 }
 
-/* One block of plane c at block row and column (y, x). False: broken code. */
-static bool read_block(const baseline *b, plane *c, fv_bits *bits, int64_t y, int64_t x)
+/* One block of plane c at block column x of the row whose first block's place is `row`, if that is wanted. False:
+ * broken code. */
+static bool read_block(const baseline *b, plane *c, fv_bits *bits, uint8_t *row, bool row_wanted, int64_t x)
 {
     const fv_huffman *dc = b->tables[c->dc], *ac = b->tables[c->ac];
-    const bool inside = y >= c->by0 && y < c->by1 && x >= c->bx0 && x < c->bx1, mean_only = c->bw == 1 && c->bh == 1;
+    const bool inside = row_wanted && x >= c->bx0 && x < c->bx1, mean_only = c->bw == 1 && c->bh == 1;
     if ((!inside || mean_only) && !b->huffman->skip(bits, dc, ac, &c->last_dc))
         return false;
     if (!inside)
         return true;
     int16_t coef[64];
     const uint16_t *quant = b->quant[c->quant];
-    uint8_t *dst = c->data + y * c->bh % ring(c) * c->stride + (x - c->bx0) * c->bw;
+    uint8_t *dst = row + (x - c->bx0) * c->bw;
     const int last = mean_only ? 0 : b->huffman->block(bits, dc, ac, &c->last_dc, coef);
     if (last < 0)
         return false;
@@ -320,6 +321,66 @@ static bool read_block(const baseline *b, plane *c, fv_bits *bits, int64_t y, in
     else
         b->kernels->reduce(coef, quant, last, c->bw, c->bh, dst, c->stride);
     return true;
+}
+
+/* MCUs from to end - 1 of row my, some of whose blocks are wanted. */
+static bool read_mcus(baseline *b, fv_bits *bits, int64_t my, int64_t from, int64_t end)
+{
+    uint8_t *row[3][2];
+    bool row_wanted[3][2];
+    for (int i = 0; i < b->n_planes; i++) {
+        const plane *c = &b->planes[i];
+        for (int v = 0; v < c->v_samp; v++) {
+            const int64_t y = my * c->v_samp + v;
+            row[i][v] = c->data + y * c->bh % ring(c) * c->stride;
+            row_wanted[i][v] = y >= c->by0 && y < c->by1;
+        }
+    }
+    for (int64_t mx = from; mx < end; mx++) {
+        for (int i = 0; i < b->n_planes; i++) {
+            plane *c = &b->planes[i];
+            for (int v = 0; v < c->v_samp; v++) {
+                for (int h = 0; h < c->h_samp; h++) {
+                    if (!read_block(b, c, bits, row[i][v], row_wanted[i][v], mx * c->h_samp + h))
+                        return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+/* `count` MCUs of which nothing is wanted. */
+static bool skip_mcus(baseline *b, fv_bits *bits, int64_t count)
+{
+    fv_huffman_unit units[12];
+    int n = 0;
+    for (int i = 0; i < b->n_planes; i++) {
+        plane *c = &b->planes[i];
+        for (int j = 0; j < c->h_samp * c->v_samp; j++)
+            units[n++] = (fv_huffman_unit){b->tables[c->dc], b->tables[c->ac], &c->last_dc};
+    }
+    return b->huffman->skip_units(bits, units, n, count);
+}
+
+/* The MCUs [x0, x1) x [y0, y1) that have blocks which are wanted. */
+typedef struct mcu_range {
+    int64_t x0, x1, y0, y1;
+} mcu_range;
+
+static mcu_range wanted_mcus(const baseline *b)
+{
+    mcu_range r = {INT64_MAX, 0, INT64_MAX, 0};
+    for (int i = 0; i < b->n_planes; i++) {
+        const plane *c = &b->planes[i];
+        const int64_t x0 = c->bx0 / c->h_samp, x1 = (c->bx1 - 1) / c->h_samp + 1;
+        const int64_t y0 = c->by0 / c->v_samp, y1 = (c->by1 - 1) / c->v_samp + 1;
+        r.x0 = x0 < r.x0 ? x0 : r.x0;
+        r.x1 = x1 > r.x1 ? x1 : r.x1;
+        r.y0 = y0 < r.y0 ? y0 : r.y0;
+        r.y1 = y1 > r.y1 ? y1 : r.y1;
+    }
+    return r;
 }
 
 /* ---- from planes to pixels ---- */
@@ -373,11 +434,22 @@ static void finish_mcu_row(baseline *b, const fv_image_part *part, fv_image *ima
         write_row(b, part, b->written, image->data + (b->written - part->y0) * image->w * image->c);
 }
 
+/* MCUs from to end - 1 of row my. */
+static bool read_row_part(baseline *b, fv_bits *bits, const mcu_range *r, int64_t my, int64_t from, int64_t end)
+{
+    if (my < r->y0 || my >= r->y1)
+        return skip_mcus(b, bits, end - from);
+    const int64_t x0 = r->x0 < from ? from : r->x0 < end ? r->x0 : end;
+    const int64_t x1 = r->x1 < x0 ? x0 : r->x1 < end ? r->x1 : end;
+    return skip_mcus(b, bits, x0 - from) && read_mcus(b, bits, my, x0, x1) && skip_mcus(b, bits, end - x1);
+}
+
 static bool read_blocks(baseline *b, const fv_image_part *part, fv_image *image)
 {
     const int64_t mcus_x = (b->w + b->h_max * 8 - 1) / (b->h_max * 8),
                   mcus_y = (b->h + b->v_max * 8 - 1) / (b->v_max * 8);
     const int64_t n = mcus_x * mcus_y, interval = b->restart ? b->restart : n;
+    const mcu_range range = wanted_mcus(b);
     if (b->n_ends != (n + interval - 1) / interval)
         return false;
     for (int64_t s = 0; s < b->n_ends; s++) {
@@ -385,16 +457,13 @@ static bool read_blocks(baseline *b, const fv_image_part *part, fv_image *image)
         fv_bits_init(&bits, b->scan + (s ? b->ends[s - 1] : 0), b->scan + b->ends[s]);
         for (int i = 0; i < b->n_planes; i++)
             b->planes[i].last_dc = 0;
-        for (int64_t m = s * interval; m < n && m < (s + 1) * interval; m++) {
-            const int64_t my = m / mcus_x, mx = m % mcus_x;
-            for (int i = 0; i < b->n_planes; i++) {
-                plane *c = &b->planes[i];
-                for (int j = 0; j < c->h_samp * c->v_samp; j++) {
-                    if (!read_block(b, c, &bits, my * c->v_samp + j / c->h_samp, mx * c->h_samp + j % c->h_samp))
-                        return false;
-                }
-            }
-            if (mx == mcus_x - 1)
+        const int64_t last = (s + 1) * interval < n ? (s + 1) * interval : n;
+        for (int64_t m = s * interval, end; m < last; m = end) {
+            const int64_t my = m / mcus_x;
+            end = (my + 1) * mcus_x < last ? (my + 1) * mcus_x : last;
+            if (!read_row_part(b, &bits, &range, my, m - my * mcus_x, end - my * mcus_x))
+                return false;
+            if (end == (my + 1) * mcus_x)
                 finish_mcu_row(b, part, image, my);
         }
         if (!fv_bits_finished(&bits))

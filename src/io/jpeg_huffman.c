@@ -245,6 +245,19 @@ INLINE bool skip_block(fv_bits *bits, const fv_huffman *dc_table, const fv_huffm
     return k == 63 || k >= END;
 }
 
+INLINE bool skip_all(fv_bits *bits, const fv_huffman_unit *units, int n, int64_t count)
+{
+    fv_bits b = *bits;
+    for (; count > 0; count--) {
+        for (int i = 0; i < n; i++) {
+            if (!skip_block(&b, units[i].dc, units[i].ac, units[i].last_dc))
+                return false;
+        }
+    }
+    *bits = b;
+    return true;
+}
+
 static int block_plain(fv_bits *b, const fv_huffman *dc_table, const fv_huffman *ac_table, int32_t *dc,
                        int16_t coef[64])
 {
@@ -256,7 +269,12 @@ static bool skip_plain(fv_bits *b, const fv_huffman *dc_table, const fv_huffman 
     return skip_block(b, dc_table, ac_table, dc);
 }
 
-static const fv_huffman_decoder plain = {block_plain, skip_plain};
+static bool skip_units_plain(fv_bits *b, const fv_huffman_unit *units, int n, int64_t count)
+{
+    return skip_all(b, units, n, count);
+}
+
+static const fv_huffman_decoder plain = {block_plain, skip_plain, skip_units_plain};
 
 #ifdef __x86_64__
 /* Shifts by a register are what this spends its time on; BMI2, which goes with AVX2, has better ones. */
@@ -273,7 +291,12 @@ BMI2 static bool skip_bmi2(fv_bits *b, const fv_huffman *dc_table, const fv_huff
     return skip_block(b, dc_table, ac_table, dc);
 }
 
-static const fv_huffman_decoder bmi2 = {block_bmi2, skip_bmi2};
+BMI2 static bool skip_units_bmi2(fv_bits *b, const fv_huffman_unit *units, int n, int64_t count)
+{
+    return skip_all(b, units, n, count);
+}
+
+static const fv_huffman_decoder bmi2 = {block_bmi2, skip_bmi2, skip_units_bmi2};
 #endif
 
 const fv_huffman_decoder *fv_huffman_decoder_get(fv_isa isa)

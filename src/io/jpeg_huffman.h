@@ -49,12 +49,20 @@ void fv_bits_init(fv_bits *b, const uint8_t *at, const uint8_t *end);
 /* Whether exactly all bytes were used, up to the padding of the last one; false also when more were. */
 bool fv_bits_finished(const fv_bits *b);
 
+/* What a block of a plane is coded by. */
+typedef struct fv_huffman_unit {
+    const fv_huffman *dc, *ac;
+    int32_t *last_dc;
+} fv_huffman_unit;
+
 typedef struct fv_huffman_decoder {
     /* A block into coef (zeroed here; natural order); *dc is the running DC value.
      * Returns the last index in zigzag order, -1 for a broken code. */
     int (*block)(fv_bits *b, const fv_huffman *dc_table, const fv_huffman *ac_table, int32_t *dc, int16_t coef[64]);
     /* The same without the coefficients. */
     bool (*skip)(fv_bits *b, const fv_huffman *dc_table, const fv_huffman *ac_table, int32_t *dc);
+    /* Over `count` times n blocks. */
+    bool (*skip_units)(fv_bits *b, const fv_huffman_unit *units, int n, int64_t count);
 } fv_huffman_decoder;
 /* The fastest for an instruction set; all give the same. */
 const fv_huffman_decoder *fv_huffman_decoder_get(fv_isa isa);

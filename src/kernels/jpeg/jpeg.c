@@ -22,62 +22,68 @@ typedef uint8_t b8x __attribute__((vector_size(8)));
 enum { CONST_BITS = 13, PASS1_BITS = 2 };
 
 /* cos and sin sums of the LLM flow graph times 2^13. */
-#define C_0_298 2446u
-#define C_0_390 3196u
-#define C_0_541 4433u
-#define C_0_765 6270u
-#define C_0_899 7373u
-#define C_1_175 9633u
-#define C_1_501 12299u
-#define C_1_847 15137u
-#define C_1_961 16069u
-#define C_2_053 16819u
-#define C_2_562 20995u
-#define C_3_072 25172u
+#define C_0_298 2446
+#define C_0_390 3196
+#define C_0_541 4433
+#define C_0_765 6270
+#define C_0_899 7373
+#define C_1_175 9633
+#define C_1_501 12299
+#define C_1_847 15137
+#define C_1_961 16069
+#define C_2_053 16819
+#define C_2_562 20995
+#define C_3_072 25172
 
-/* One pass over v[0..7], lane by lane, rounded and shifted down. */
+/* Two numbers of 16 bits in each lane, and the sum of their products a ca + b cb, for which processors have one
+ * instruction. */
+#ifdef __AVX2__
+#define JOIN(a, b) ((u8x)_mm256_blend_epi16((__m256i)(a), (__m256i)((b) << 16), 0xAA))
+#define DOT(joined, ca, cb)                                                                                            \
+    ((u8x)_mm256_madd_epi16((__m256i)(joined), _mm256_set1_epi32((int)((uint32_t)(cb) << 16 | ((ca)&0xFFFF)))))
+#else
+#define JOIN(a, b) (((a)&0xFFFF) | ((b) << 16))
+#define DOT(joined, ca, cb)                                                                                            \
+    ((u8x)((i8x)((joined) << 16) >> 16) * (uint32_t)(ca) + (u8x)((i8x)(joined) >> 16) * (uint32_t)(cb))
+#endif
+
+/* Sums and differences of the even part's four and the odd part's, rounded and shifted down. */
+FV_INLINE void butterfly(const u8x e[4], const u8x o[4], const int shift, u8x v[8])
+{
+    for (int i = 0; i < 4; i++) {
+        v[i] = (u8x)((i8x)(e[i] + o[3 - i]) >> shift);
+        v[7 - i] = (u8x)((i8x)(e[i] - o[3 - i]) >> shift);
+    }
+}
+
+/* One pass over v[0..7], lane by lane, of whose numbers the lower 16 bits count: in sound files they have no more. The
+ * flow graph's sums of products are written out with the factors multiplied through. */
 FV_INLINE void idct_pass(u8x v[8], const int shift)
 {
+    enum { ONE = 1 << CONST_BITS, K = C_1_175 };
     const u8x half = (u8x){0} + (1u << (shift - 1));
-    /* Even part. */
-    const u8x z1 = (v[2] + v[6]) * C_0_541;
-    const u8x t2 = z1 - v[6] * C_1_847, t3 = z1 + v[2] * C_0_765;
-    const u8x t0 = ((v[0] + v[4]) << CONST_BITS) + half, t1 = ((v[0] - v[4]) << CONST_BITS) + half;
-    const u8x e0 = t0 + t3, e3 = t0 - t3, e1 = t1 + t2, e2 = t1 - t2;
-    /* Odd part. */
-    const u8x z5 = (v[7] + v[3] + v[5] + v[1]) * C_1_175;
-    const u8x a = (v[7] + v[1]) * C_0_899, b = (v[5] + v[3]) * C_2_562;
-    const u8x c = z5 - (v[7] + v[3]) * C_1_961, d = z5 - (v[5] + v[1]) * C_0_390;
-    const u8x o0 = v[7] * C_0_298 - a + c, o1 = v[5] * C_2_053 - b + d;
-    const u8x o2 = v[3] * C_3_072 - b + c, o3 = v[1] * C_1_501 - a + d;
-    v[0] = (u8x)((i8x)(e0 + o3) >> shift);
-    v[7] = (u8x)((i8x)(e0 - o3) >> shift);
-    v[1] = (u8x)((i8x)(e1 + o2) >> shift);
-    v[6] = (u8x)((i8x)(e1 - o2) >> shift);
-    v[2] = (u8x)((i8x)(e2 + o1) >> shift);
-    v[5] = (u8x)((i8x)(e2 - o1) >> shift);
-    v[3] = (u8x)((i8x)(e3 + o0) >> shift);
-    v[4] = (u8x)((i8x)(e3 - o0) >> shift);
+    const u8x p04 = JOIN(v[0], v[4]), p26 = JOIN(v[2], v[6]), p71 = JOIN(v[7], v[1]), p53 = JOIN(v[5], v[3]);
+    const u8x t0 = DOT(p04, ONE, ONE) + half, t1 = DOT(p04, ONE, -ONE) + half;
+    const u8x t2 = DOT(p26, C_0_541, C_0_541 - C_1_847), t3 = DOT(p26, C_0_541 + C_0_765, C_0_541);
+    const u8x e[4] = {t0 + t3, t1 + t2, t1 - t2, t0 - t3};
+    const u8x o[4] = {DOT(p71, C_0_298 - C_0_899 + K - C_1_961, K - C_0_899) + DOT(p53, K, K - C_1_961),
+                      DOT(p71, K, K - C_0_390) + DOT(p53, C_2_053 - C_2_562 + K - C_0_390, K - C_2_562),
+                      DOT(p71, K - C_1_961, K) + DOT(p53, K - C_2_562, C_3_072 - C_2_562 + K - C_1_961),
+                      DOT(p71, K - C_0_899, C_1_501 - C_0_899 + K - C_0_390) + DOT(p53, K - C_0_390, K)};
+    butterfly(e, o, shift, v);
 }
 
 /* The same where v[4] to v[7] are zero. */
 FV_INLINE void idct_pass_low(u8x v[8], const int shift)
 {
+    enum { ONE = 1 << CONST_BITS, K = C_1_175 };
     const u8x half = (u8x){0} + (1u << (shift - 1));
-    const u8x t2 = v[2] * C_0_541, t3 = v[2] * (C_0_541 + C_0_765), t0 = (v[0] << CONST_BITS) + half;
-    const u8x e0 = t0 + t3, e3 = t0 - t3, e1 = t0 + t2, e2 = t0 - t2;
-    const u8x o0 = v[1] * (C_1_175 - C_0_899) + v[3] * (C_1_175 - C_1_961);
-    const u8x o1 = v[1] * (C_1_175 - C_0_390) + v[3] * (C_1_175 - C_2_562);
-    const u8x o2 = v[1] * C_1_175 + v[3] * (C_3_072 - C_2_562 + C_1_175 - C_1_961);
-    const u8x o3 = v[1] * (C_1_501 - C_0_899 + C_1_175 - C_0_390) + v[3] * C_1_175;
-    v[0] = (u8x)((i8x)(e0 + o3) >> shift);
-    v[7] = (u8x)((i8x)(e0 - o3) >> shift);
-    v[1] = (u8x)((i8x)(e1 + o2) >> shift);
-    v[6] = (u8x)((i8x)(e1 - o2) >> shift);
-    v[2] = (u8x)((i8x)(e2 + o1) >> shift);
-    v[5] = (u8x)((i8x)(e2 - o1) >> shift);
-    v[3] = (u8x)((i8x)(e3 + o0) >> shift);
-    v[4] = (u8x)((i8x)(e3 - o0) >> shift);
+    const u8x p02 = JOIN(v[0], v[2]), p13 = JOIN(v[1], v[3]);
+    const u8x e[4] = {DOT(p02, ONE, C_0_541 + C_0_765) + half, DOT(p02, ONE, C_0_541) + half,
+                      DOT(p02, ONE, -C_0_541) + half, DOT(p02, ONE, -C_0_541 - C_0_765) + half};
+    const u8x o[4] = {DOT(p13, K - C_0_899, K - C_1_961), DOT(p13, K - C_0_390, K - C_2_562),
+                      DOT(p13, K, C_3_072 - C_2_562 + K - C_1_961), DOT(p13, C_1_501 - C_0_899 + K - C_0_390, K)};
+    butterfly(e, o, shift, v);
 }
 
 /* Interleaves the lower, or the upper, halves of each 128 bits of a and b by units of 4 or 8 bytes, or takes 128 bits
@@ -145,7 +151,7 @@ FV_INLINE void dequantize(const int16_t *coef, const uint16_t *quant, u8x *v)
     g8x q;
     memcpy(&c, coef, sizeof c);
     memcpy(&q, quant, sizeof q);
-    *v = (u8x) __builtin_convertvector(c, i8x) * __builtin_convertvector(q, u8x);
+    *v = (u8x) __builtin_convertvector((h8x)((g8x)c * q), i8x);
 }
 
 static void idct(const int16_t coef[64], const uint16_t quant[64], int last, uint8_t *dst, ptrdiff_t stride)

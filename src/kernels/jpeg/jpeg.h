@@ -13,6 +13,7 @@ struct fv_jpeg_kernels {
     /*
      * 8 x 8 inverse DCT after Loeffler, Ligtenberg and Moschytz (1989) in 13 fractional bits, with 2 of them kept
      * between the passes; coefficients in natural order times quant, 128 added, cut off to [0, 255]. 8 rows of 8 bytes.
+     * Products with quant and what is kept between the passes are taken modulo 2^16, which only broken files exceed.
      * `last` is the last coefficient in zigzag order that may be other than zero.
      */
     void (*idct)(const int16_t coef[64], const uint16_t quant[64], int last, uint8_t *dst, ptrdiff_t stride);
