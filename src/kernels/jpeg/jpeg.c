@@ -248,31 +248,32 @@ FV_INLINE uint8_t cut(int32_t v)
 }
 
 #ifdef __AVX2__
-/* (a c0 + b c1 + 2^15) >> 16 of 8 values, as 16 bits; ab are pairs, c0 and c1 constants. */
-FV_INLINE __m128i rotate(__m128i a, __m128i b, int c0, int c1, int round)
+/* (a c0 + b c1 + 2^15) >> 16 of 16 values, as 16 bits; c0 and c1 constants. */
+FV_INLINE __m256i rotate(__m256i a, __m256i b, int c0, int c1)
 {
-    const __m128i c = _mm_set1_epi32((int)((uint32_t)c1 << 16 | ((uint32_t)c0 & 0xFFFF)));
-    const __m128i half = _mm_set1_epi32(round);
-    const __m128i low = _mm_add_epi32(_mm_madd_epi16(_mm_unpacklo_epi16(a, b), c), half);
-    const __m128i high = _mm_add_epi32(_mm_madd_epi16(_mm_unpackhi_epi16(a, b), c), half);
-    return _mm_packs_epi32(_mm_srai_epi32(low, 16), _mm_srai_epi32(high, 16));
+    const __m256i c = _mm256_set1_epi32((int)((uint32_t)c1 << 16 | ((uint32_t)c0 & 0xFFFF)));
+    const __m256i half = _mm256_set1_epi32(32768);
+    const __m256i low = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), c), half);
+    const __m256i high = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), c), half);
+    return _mm256_packs_epi32(_mm256_srai_epi32(low, 16), _mm256_srai_epi32(high, 16));
+}
+
+FV_INLINE __m128i cut16(__m256i v)
+{
+    return _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
 /* 16 pixels; multiples of 65536 in the factors are taken out, as they do not fit 16 bits. */
 FV_INLINE void rgb16(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, uint8_t *dst)
 {
-    const __m128i center = _mm_set1_epi16(128), none = _mm_setzero_si128();
-    __m128i out[3][2];
-    for (int i = 0; i < 2; i++) {
-        const __m128i l = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(y + 8 * i)));
-        const __m128i b = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(cb + 8 * i))), center);
-        const __m128i r = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(cr + 8 * i))), center);
-        out[0][i] = _mm_add_epi16(_mm_add_epi16(l, r), rotate(r, none, 91881 - 65536, 0, 32768));
-        out[1][i] = _mm_sub_epi16(_mm_add_epi16(l, rotate(b, r, -22554, 65536 - 46802, 32768)), r);
-        out[2][i] = _mm_add_epi16(_mm_add_epi16(l, _mm_add_epi16(b, b)), rotate(b, none, 116130 - 131072, 0, 32768));
-    }
-    const __m128i r = _mm_packus_epi16(out[0][0], out[0][1]), g = _mm_packus_epi16(out[1][0], out[1][1]),
-                  b = _mm_packus_epi16(out[2][0], out[2][1]);
+    const __m256i center = _mm256_set1_epi16(128), none = _mm256_setzero_si256();
+    const __m256i l16 = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)y));
+    const __m256i b16 = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)cb)), center);
+    const __m256i r16 = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)cr)), center);
+    const __m128i r = cut16(_mm256_add_epi16(_mm256_add_epi16(l16, r16), rotate(r16, none, 91881 - 65536, 0)));
+    const __m128i g = cut16(_mm256_sub_epi16(_mm256_add_epi16(l16, rotate(b16, r16, -22554, 65536 - 46802)), r16));
+    const __m128i b = cut16(
+        _mm256_add_epi16(_mm256_add_epi16(l16, _mm256_add_epi16(b16, b16)), rotate(b16, none, 116130 - 131072, 0)));
     /* Byte 3 i + k of the result is byte i of plane k. */
 #define PICK(plane, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15)                              \
     _mm_shuffle_epi8(plane, _mm_setr_epi8(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15))
