@@ -142,13 +142,28 @@ static void boxes_behind_a_lens(void **state)
     }
 }
 
+/* What encloses nothing, or is turned inside out, is no box. */
+static void boxes_that_are_none(void **state)
+{
+    (void)state;
+    fv_augment *a = augment_of("hflip p=1");
+    const fv_pipeline p = pipeline_of(20, 20, 1);
+    fv_box boxes[] = {{12, 14, 4, 6, 1}, {4, 6, 12, 14, 2}, {5, 5, 5, 9, 3}, {NAN, 1, 5, 5, 4}, {14, 6, 4, 12, 5}};
+    fv_sample s = {.image = {.h = 20, .w = 20, .c = 1}, .boxes = boxes, .n_boxes = 5};
+    s.image.data = fv_calloc(ctx, 20, 20);
+    assert_int_equal(fv_augment_apply(ctx, a, &p, 0, 0, 0, &s, NULL, 0), FV_OK);
+    assert_int_equal(s.n_boxes, 1);
+    assert_true(boxes[0].label == 2 && boxes[0].x0 == 8 && boxes[0].x1 == 16 && boxes[0].y0 == 6 && boxes[0].y1 == 14);
+    fv_image_free(ctx, &s.image);
+    fv_augment_destroy(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers),
-        cmocka_unit_test(erased_to_the_mean),
-        cmocka_unit_test(posterized_floats),
-        cmocka_unit_test(boxes_behind_a_lens),
+        cmocka_unit_test(whole_numbers),       cmocka_unit_test(erased_to_the_mean),
+        cmocka_unit_test(posterized_floats),   cmocka_unit_test(boxes_behind_a_lens),
+        cmocka_unit_test(boxes_that_are_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

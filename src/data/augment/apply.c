@@ -37,7 +37,7 @@ static void frame_boxes(const fv_applier *a, const fv_resize_spec *s, fv_sample 
         b.y1 = inside(y1, h);
         b.x0 = inside(x0, w);
         b.x1 = inside(x1, w);
-        if (area > 0 && (b.y1 - b.y0) * (b.x1 - b.x0) >= 0.1 * area)
+        if (y1 > y0 && x1 > x0 && (b.y1 - b.y0) * (b.x1 - b.x0) >= 0.1 * area)
             sample->boxes[kept++] = b;
     }
     sample->n_boxes = kept;
