@@ -21,7 +21,7 @@ typedef struct list_option {
 /* Values of all options of all verbs; which verb takes which is in options.c. */
 typedef struct cli {
     /* what */
-    const char *data, *model, *weights, *split, *source, *config, *name;
+    const char *data, *model, *weights, *split, *source, *config;
     const char *positional[8];
     int n_positional;
     /* recipe */
@@ -66,7 +66,6 @@ typedef struct cli {
     int tta, ensemble;
     int64_t mc_dropout;
     list_option ensemble_weights;
-    double seconds;
     bool dups, strict, suspicious;
     int64_t augmented, per_class;
     const char *report;
@@ -114,8 +113,13 @@ bool option_changed(const char *name, const cli *c);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
 char *options_yaml(const verb *v, const cli *c);
 void options_help(const verb *v, FILE *out);
-/* Only those of some verbs (a mask) whose name stands in `names`, a space on both sides of each; NULL: all. */
-void options_help_some(unsigned verbs_mask, const char *names, FILE *out);
+/* What an option is to one action, where the table speaks for several. */
+typedef struct option_words {
+    const char *name, *value, *help; /* value NULL: none; lists end with a NULL name */
+} option_words;
+/* Only those of some verbs (a mask) whose name stands in `names`, a space on both sides of each; NULL: all. `own` (may
+ * be NULL) takes the place of the table's words. */
+void options_help_some(unsigned verbs_mask, const char *names, const option_words *own, FILE *out);
 /* Columns of help pages; and `text`, the cursor at column `indent`, broken between words before `width`, and ended. */
 int help_width(void);
 void help_wrap(FILE *out, const char *text, int indent, int width);

@@ -11,10 +11,75 @@
 /* How files are read. */
 #define DECODING " max-pixels ignore-exif salvage "
 
+static const option_words make_words[] = {
+    {"output", "DIR", "folder for the four IDX files"},
+    {"seed", "N", "of the digits drawn [0]"},
+    {"train", "N", "training images [10000]"},
+    {"test", "N", "test images [2000]"},
+    {0},
+};
+static const option_words check_words[] = {
+    {"model", "FILE", "a model whose classes the data must have; default: none"},
+    {"batch-size", "N", "of the run this is for: tells when an epoch would be less than one batch; default: not asked"},
+    {"val-split", "F", "of the run this is for: tells when a class is too small to be divided [0]"},
+    {"allow-extra", NULL, "classes that the training data lack are a warning, not rejected"},
+    {"allow-empty", NULL, "class folders without images are a warning, not rejected"},
+    {"max-bad", "F", "share of files that may be unusable without exit code 3 [0.01]"},
+    {"dups", NULL, "also look for pictures that are nearly the same (equal pixels are always looked for)"},
+    {"strict", NULL, "duplicates across splits or classes are rejected"},
+    {"report", "FILE.html", "a page with charts, findings and small pictures, all in one file"},
+    {"quarantine", "FILE.csv", "list of the files that cannot be used: path, verdict, byte"},
+    {"force", NULL, "replace a file that is no earlier report or list"},
+    {"json", NULL, "images, classes and findings as one object"},
+    {"verbose", NULL, "all findings; else the first five of each kind"},
+    {0},
+};
+static const option_words pack_words[] = {
+    {"output", "FILE.fvpack|DIR", "the file, or with --format tar the folder, to write"},
+    {"format", "FORM", "one packed file, or WebDataset tar shards (fvpack, tar) [fvpack]"},
+    {"raw", NULL, "pixels instead of image files"},
+    {"original", NULL, "image files as they are (this is what it does without --raw)"},
+    {"img-size", "N|HxW", "with --raw: size that images are brought to; default: each its own"},
+    {"resize", "RULE", "with --img-size: stretch, or crop the center after scaling the short side [stretch]"},
+    {"shard-size", "SIZE", "with --format tar: begin another shard behind so many bytes [1000000000]"},
+    {"seed", "N", "of --val-split [0]"},
+    {"max-bad", "F", "share of files that may be left out as unreadable [0.01]"},
+    {"force", NULL, "replace the file"},
+    {0},
+};
+static const option_words split_words[] = {
+    {"output", "FILE.csv", "the manifest to write"},
+    {"val", "F", "share of the val split; 0 where the data have one [0.2]"},
+    {"test", "F", "share of the test split [0]"},
+    {"seed", "N", "of the division [0]"},
+    {"force", NULL, "replace the file"},
+    {"json", NULL, "the numbers of samples as one object"},
+    {0},
+};
+static const option_words stats_words[] = {
+    {"report", "FILE.html", "a page with charts, findings and small pictures, all in one file"},
+    {"force", NULL, "replace a file that is no earlier report"},
+    {"json", NULL, "the numbers as one object"},
+    {0},
+};
+static const option_words show_words[] = {
+    {"output", "FILE.png", "the contact sheet"},
+    {"split", "NAME", "train, val or test [train]"},
+    {"seed", "N", "which samples are shown, and what is drawn for them [0]"},
+    {"model", "FILE", "with --augmented: whose input they are shown as; with --suspicious: whose classes count"},
+    {"augmented", "N", "each sample as N epochs would see it, with what was drawn; with steps alone 4 [0]"},
+    {"suspicious", NULL, "the images that `data check` finds something about"},
+    {"dups", NULL, "with --suspicious: also pictures that are nearly the same"},
+    {"per-class", "N", "samples of each class; with --augmented: samples in all [8]"},
+    {"force", NULL, "replace a file that is no contact sheet"},
+    {0},
+};
+
 const data_action data_actions[] = {
     {"make", "draw a data set", "digits --output DIR [--train N] [--test N] [--seed N]",
      "Draws distorted stroke digits, 28 x 28 pixels, and writes them as four IDX files. A pure function of the seed.\n",
-     COMMON " output train test seed ", "  fovea data make digits --output digits --train 500 --test 100\n", data_make},
+     COMMON " output train test seed ", "  fovea data make digits --output digits --train 500 --test 100\n", data_make,
+     make_words},
     {"check", "decode everything and list what is wrong", "PATH [options]",
      "Decodes every image, looks at folders, classes and labels, and lists each finding with its verdict: reject (the "
      "run would not start), quarantine (the file is left out), warn, convert (used, but not as it is stored).\n"
@@ -22,7 +87,9 @@ const data_action data_actions[] = {
      COMMON DECODING
      " data task json allow-extra allow-empty max-bad val-split batch-size model dups strict quarantine report "
      "force ",
-     "  fovea data check photos\n  fovea data check photos --json\n", data_check},
+     "  fovea data check photos\n  fovea data check photos --json\n"
+     "  fovea data check photos --dups --quarantine bad.csv --report report.html\n",
+     data_check, check_words},
     {"pack", "write a data set as one file or as shards", "PATH --output FILE.fvpack|DIR [options]",
      "Writes all splits of a data set into one checksummed file that is read in any order, with classes, "
      "weights, groups and targets: image files as they are, or with --raw their pixels, decoded once and for all. With "
@@ -33,7 +100,7 @@ const data_action data_actions[] = {
      "  fovea data pack photos --output photos.fvpack\n"
      "  fovea data pack photos --output pixels.fvpack --raw --img-size 224 --resize crop\n"
      "  fovea data pack photos --output shards --format tar --shard-size 500M\n",
-     data_pack},
+     data_pack, pack_words},
     {"split", "divide a data set", "PATH --val F [--test F] --output FILE.csv",
      "Writes a manifest of the training split with a column that says train, val or test. Each class is divided alike; "
      "samples of one group, and files with the same content, stay on one side. What a sample becomes depends on the "
@@ -41,13 +108,13 @@ const data_action data_actions[] = {
      COMMON " data output val test seed task allow-empty json force ",
      "  fovea data split photos --val 0.2 --output photos.csv\n"
      "  fovea data split photos --val 0.2 --test 0.1 --seed 7 --output parts.csv\n",
-     data_split},
+     data_split, split_words},
     {"stats", "numbers about a data set, and what they mean for training", "PATH [options]",
      "Decodes every image and prints how many there are of each split, class, size and kind, mean and standard "
      "deviation of the training pixels (shares of full scale, as --mean and --std take them), how uneven the classes "
      "are, and advice by the number of images per class. The numbers do not depend on --threads.\n",
-     COMMON DECODING " data task json report force ", "  fovea data stats photos\n  fovea data stats photos --json\n",
-     data_stats},
+     COMMON DECODING " data task json report force ",
+     "  fovea data stats photos\n  fovea data stats photos --json --report stats.html\n", data_stats, stats_words},
     {"show", "contact sheets as PNG", "PATH --output FILE.png [--augmented N | --suspicious] [options]",
      "Writes a picture of samples, a band for each class. With --augmented N each sample is followed by what N epochs "
      "of training would see of it, the steps that were drawn written below (`fovea help augment` has the steps); "
@@ -58,7 +125,7 @@ const data_action data_actions[] = {
                      "perspective lens aa color-jitter pca-jitter reprob force ",
      "  fovea data show photos --per-class 5 --output samples.png\n"
      "  fovea data show photos --augmented 8 --per-class 3 --hflip --degrees 15 --output augmented.png\n",
-     data_show},
+     data_show, show_words},
     {0},
 };
 
@@ -86,7 +153,7 @@ void data_action_help(const data_action *a)
         help_wrap(stdout, text, 0, help_width());
         putchar('\n');
     }
-    options_help_some(V_DATA, a->options, stdout);
+    options_help_some(V_DATA, a->options, a->own, stdout);
     printf("\nExamples:\n%s", a->examples);
 }
 

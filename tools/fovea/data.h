@@ -13,6 +13,7 @@ typedef struct data_action {
     const char *options;  /* names of the options it looks at, a space on both sides of each; others are refused */
     const char *examples; /* lines */
     int (*run)(cli *c, fv_ctx *ctx);
+    const option_words *own; /* what options are to it, where the table of all verbs' options is less exact */
 } data_action;
 
 extern const data_action data_actions[]; /* ends with a NULL name */

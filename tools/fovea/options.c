@@ -81,7 +81,8 @@ static void range_text(const option *o, char text[160])
     char low[64] = "", high[64] = "";
     bool open = o->min > 0 && o->min <= ABOVE_ZERO;
     if (o->kind == BYTES)
-        snprintf(low, sizeof low, ", 1M or more");
+        snprintf(low, sizeof low, ", %.0f%s or more", o->min / (o->min < 1 << 20 ? 1 << 10 : 1 << 20),
+                 o->min < 1 << 20 ? "k" : "M");
     else if (open)
         snprintf(low, sizeof low, " above 0");
     else

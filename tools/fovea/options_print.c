@@ -156,30 +156,45 @@ void help_wrap(FILE *out, const char *text, int indent, int width)
 
 void options_help(const verb *v, FILE *out)
 {
-    options_help_some(v->mask, NULL, out);
+    options_help_some(v->mask, NULL, NULL, out);
 }
 
-void options_help_some(unsigned verbs_mask, const char *names_wanted, FILE *out)
+/* The option's help, its choices and its default; or the action's own words. */
+static void describe(const option *o, const option_words *own, char text[1024])
+{
+    if (own) {
+        snprintf(text, 1024, "%s", own->help);
+        return;
+    }
+    int n = snprintf(text, 1024, "%s", o->help);
+    const char *const *names = o->kind == CHOICE ? option_choices(o) : NULL;
+    for (int k = 0; names && names[k]; k++)
+        n += snprintf(text + n, 1024 - (size_t)n, "%s%s", k ? ", " : " (", names[k]);
+    if (names)
+        n += snprintf(text + n, 1024 - (size_t)n, ")");
+    if (o->def && o->kind != FLAG)
+        snprintf(text + n, 1024 - (size_t)n, " [%s]", o->def);
+}
+
+void options_help_some(unsigned verbs_mask, const char *names_wanted, const option_words *own, FILE *out)
 {
     enum { INDENT = 34 };
     int width = help_width();
     for (int i = 0; i < n_options; i++) {
         const option *o = &options[i];
+        const option_words *words = own;
         char left[64], letter[8] = "    ", text[1024], word[64];
         snprintf(word, sizeof word, " %s ", o->name);
         if (!(o->verbs & verbs_mask) || (names_wanted && !strstr(names_wanted, word)))
             continue;
+        while (words && words->name && strcmp(words->name, o->name) != 0)
+            words++;
+        words = words && words->name ? words : NULL;
+        const char *value = words ? words->value : o->value;
         if (o->letter)
             snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-        int n = snprintf(text, sizeof text, "%s", o->help);
-        const char *const *names = o->kind == CHOICE ? option_choices(o) : NULL;
-        for (int k = 0; names && names[k]; k++)
-            n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", k ? ", " : " (", names[k]);
-        if (names)
-            n += snprintf(text + n, sizeof text - (size_t)n, ")");
-        if (o->def && o->kind != FLAG)
-            snprintf(text + n, sizeof text - (size_t)n, " [%s]", o->def);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, value ? " " : "", value ? value : "");
+        describe(o, words, text);
         fprintf(out, "  %-*s ", INDENT - 3, left);
         if (strlen(left) > INDENT - 3)
             fprintf(out, "\n%*s", INDENT, "");

@@ -166,6 +166,38 @@ use_data_show() {
     absent f.png
 }
 
+# Each action's page says what options are to it, with their defaults, and not what they are to other verbs.
+use_data_help() {
+    for action in make check pack split stats show; do
+        code 0 "$FOVEA" help data $action
+        silent_about "train: " "predict, data" "  data check:" "  data show:" "  data pack:" "  data split:" "  data make:" "runs go to"
+        prints "Usage: fovea data $action" "Examples:"
+        mv out page.$action
+    done
+    for words in "check:--model FILE" "check:default: none" "check:share of files that may be unusable" "show:--output FILE.png" \
+        "show:train, val or test [train]" "split:share of the test split [0]" "split:[0.2]" "make:test images [2000]" \
+        "pack:--output FILE.fvpack|DIR" "pack:[stretch]"; do
+        checks=$((checks + 1))
+        grep -qF -e "${words#*:}" "page.${words%%:*}" || die "the page of ${words%%:*} lacks ${words#*:}"
+    done
+    # What a page lists is taken, and nothing else.
+    for action in check pack split stats show; do
+        sed -n 's/^  .*    --\([a-z-]*\) .*/\1/p; s/^  -[a-z], --\([a-z-]*\) .*/\1/p' page.$action | sort -u >listed
+        [ "$(grep -c '' listed)" -ge 8 ] || die "where are the options of $action?"
+        for words in report=x dups=1 topk=1 strict=1 shard-size=2M augmented=1 val=0.5; do
+            option=${words%=*}
+            got=0
+            "$FOVEA" data $action nowhere --$words >out 2>err || got=$?
+            checks=$((checks + 1))
+            if grep -qx -e $option listed; then
+                if grep -q "has no effect here\|has no option" err; then die "$action refuses --$option"; fi
+            else
+                grep -q "has no effect here\|has no option" err || die "$action takes --$option"
+            fi
+        done
+    done
+}
+
 # Every command of the page about data runs as it stands there; "# exit 3" behind it is what it must end with.
 use_docs_data() {
     plant corpus corpus

@@ -28,6 +28,8 @@ row_38_values_of_the_wrong_kind() {
     fails 2 E2003 "--img-size: found 'axb'" "224x160" -- "$FOVEA" train --data x --img-size axb
     fails 2 E2003 "--img-size: found '0'" "16384" -- "$FOVEA" train --data x --img-size 0
     fails 2 E2003 "--memory: found 'lots'" "2G" -- "$FOVEA" train --data x --memory lots
+    fails 2 E2003 "--memory: found '1k'" "1M or more" -- "$FOVEA" train --data x --memory 1k
+    fails 2 E2003 "--shard-size: found '1'" "1k or more" -- "$FOVEA" data pack x --shard-size 1
     fails 2 E2003 "--memory: found 'nan'" -- "$FOVEA" train --data x --memory nan
     fails 2 E2003 "--memory: found '1e30G'" -- "$FOVEA" train --data x --memory 1e30G
     fails 2 E2003 "--mean: found '0.5,x'" "separated by commas" -- "$FOVEA" train --data x --mean 0.5,x
