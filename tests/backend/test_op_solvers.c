@@ -183,7 +183,7 @@ static void describe(const fv_node *node, char *text, size_t size)
     }
 }
 
-#ifdef FV_TEST_ANY_ZERO
+#ifdef FV_TEST_EMULATED
 #define SAME_ZERO(a, b) true
 #else
 #define SAME_ZERO(a, b) (signbit(a) == signbit(b))

@@ -124,7 +124,7 @@ void fvc_fill_special(fvc *t, float *p, int64_t n)
 
 bool fvc_same_value(double a, double b)
 {
-#ifdef FV_TEST_ANY_ZERO
+#ifdef FV_TEST_EMULATED
     if (a == b)
         return true;
 #endif
