@@ -252,20 +252,22 @@ static void load_set(fv_ctx *ctx, int set, bool first, bool stalls)
 /* A round leaves nothing behind, at the latest when the pipe has answered. */
 static void play_round(int set, bool first)
 {
-    fv_test_allocator allocator = {0};
+    static fv_test_allocator ring[64]; /* the thread that frees the last block is not done with it yet */
+    fv_test_allocator *const allocator = &ring[n.rounds % 64];
     const bool stalls = !first && set == SOAK_FOLDER && soak_random(&state, 4) == 0;
     lines.size = 0;
     lines.text[0] = '\0';
-    fv_ctx *ctx = fv_test_ctx(1 + (int)soak_random(&state, 3), &allocator, &lines);
+    memset(allocator, 0, sizeof *allocator);
+    fv_ctx *ctx = fv_test_ctx(1 + (int)soak_random(&state, 3), allocator, &lines);
     load_set(ctx, set, first, stalls);
     soak_judge(lines.text);
     n.left_behind += strstr(lines.text, "a thread stays behind") != NULL;
     fv_ctx_destroy(&ctx);
-    for (int i = 0; i < 3000 && allocator.live_blocks > 0; i++)
+    for (int i = 0; i < 3000 && allocator->live_blocks > 0; i++)
         usleep(10000);
-    if (allocator.live_blocks > 0 || allocator.errors > 0)
-        soak_fail("%lld blocks are left, %lld wrongly freed", (long long)allocator.live_blocks,
-                  (long long)allocator.errors);
+    if (allocator->live_blocks > 0 || allocator->errors > 0)
+        soak_fail("%lld blocks are left, %lld wrongly freed", (long long)allocator->live_blocks,
+                  (long long)allocator->errors);
     if (stalls && stall.real) {
         stall.over = true;
         pthread_join(stall.writer, NULL);
@@ -385,7 +387,7 @@ static void soak(double seconds, const char *fovea)
         }
     }
     report(fv_time_monotonic() - begin, &now);
-    if (early > 0 && late > early * 1.1 + 8)
+    if (seconds >= 300 && late > early * 1.1 + 8)
         soak_fail("%.1f MB in the last fifth, %.1f in the first", late, early);
 }
 
