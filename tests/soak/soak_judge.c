@@ -53,6 +53,7 @@ static const char *const reasons[] = {
     "the header says * x * pixels, the limit is * pixels",
     /* a data set */
     "no such file or folder",
+    "no images.npy of split 'train'",
     "cannot open: *",
     "is a device or pipe, expected a regular file",
     "not a regular file, expected a tar archive",
