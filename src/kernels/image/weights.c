@@ -23,7 +23,7 @@ FV_INLINE double shape_at(fv_resize_shape shape, double x)
     if (shape == FV_SHAPE_TRIANGLE)
         return m < 1.0 ? 1.0 - m : 0.0;
     if (shape == FV_SHAPE_BOX)
-        return (x > -0.5) & (x <= 0.5) ? 1.0 : 0.0;
+        return ((x > -0.5) & (x <= 0.5)) ? 1.0 : 0.0;
     if (shape == FV_SHAPE_CUBIC) {
         /* Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2. */
         const double a = -0.5;
