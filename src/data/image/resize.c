@@ -315,6 +315,7 @@ static void narrow_columns(plan *p, const uint8_t *src, int64_t n, int64_t strid
     const int64_t first = rows->first[0], last = rows->first[rows->count - 1] + rows->taps[rows->count - 1];
     for (int64_t y = first; y < last; y++)
         memcpy(p->narrow_in + y * n, src + y * stride, (size_t)n);
+    memset(p->narrow_in + last * n, 0, FV_RESIZE_NARROW); /* read over, without being seen */
     p->kernels->resize_narrow(rows, n, p->narrow_in, n, p->narrow_out);
 }
 
