@@ -188,7 +188,8 @@ static void bench_rows(fvc *t)
     static int32_t first[224], taps[224];
     static int16_t high[224 * 8], low[224 * 8];
     static uint8_t src[FV_RESIZE_ROWS][3000], dst[FV_RESIZE_ROWS][1000];
-    bench b = {.k = t->k->image, .axis = {224, 8, 5, first, taps, high, low, NULL}};
+    bench b = {.k = t->k->image,
+               .axis = {.count = 224, .width = 8, .most = 5, .first = first, .taps = taps, .high = high, .low = low}};
     for (int i = 0; i < 224; i++) {
         first[i] = i * 495 / 224;
         taps[i] = 5;
