@@ -55,6 +55,8 @@ static const char *const reasons[] = {
     "no such file or folder",
     "no images.npy of split 'train'",
     "cannot open: *",
+    "cannot read: *",
+    "a file that is no data set: it looks like *",
     "is a device or pipe, expected a regular file",
     "not a regular file, expected a tar archive",
     "truncated at byte *",
