@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool fv_str_reserve(fv_str *s, size_t more)
 {
@@ -224,4 +225,15 @@ bool fv_text_match(const char *pattern, const char *text)
     while (*pattern == '*')
         pattern++;
     return !*pattern;
+}
+
+bool fv_text_has_ending(const char *name, const char *const *endings)
+{
+    const size_t n = strlen(name);
+    for (; *endings; endings++) {
+        const size_t m = strlen(*endings);
+        if (n > m && strcasecmp(name + n - m, *endings) == 0)
+            return true;
+    }
+    return false;
 }

@@ -373,6 +373,15 @@ static void test_allocation_failures(void **state)
     assert_true(fv_test_each_allocation(use_text, NULL) >= 6);
 }
 
+static void test_endings(void **state)
+{
+    (void)state;
+    static const char *const endings[] = {".csv", ".tar.gz", NULL};
+    assert_true(fv_text_has_ending("a.csv", endings) && fv_text_has_ending("a.b.TAR.gz", endings));
+    assert_false(fv_text_has_ending(".csv", endings) || fv_text_has_ending("a.csv2", endings));
+    assert_false(fv_text_has_ending("", endings) || fv_text_has_ending("csv", endings));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_shortest_numbers),
         cmocka_unit_test(test_numbers_in_another_locale),
         cmocka_unit_test(test_json_writer),
+        cmocka_unit_test(test_endings),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

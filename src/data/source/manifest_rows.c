@@ -51,14 +51,8 @@ bool fv_manifest_key(const char *text, uint64_t *key)
 
 bool fv_manifest_name(const char *name)
 {
-    static const char *const endings[] = {".csv", ".jsonl", ".ndjson"};
-    const size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t m = strlen(endings[i]);
-        if (n > m && strcasecmp(name + n - m, endings[i]) == 0)
-            return true;
-    }
-    return false;
+    static const char *const endings[] = {".csv", ".jsonl", ".ndjson", NULL};
+    return fv_text_has_ending(name, endings);
 }
 
 fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *format, ...)

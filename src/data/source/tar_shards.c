@@ -3,26 +3,20 @@
 #include "data/source/tar_shards.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "base/text.h"
 #include "base/file.h"
 
 bool fv_tar_is_shard(const char *name)
 {
-    const size_t n = strlen(name);
-    return n > 4 && strcasecmp(name + n - 4, ".tar") == 0;
+    static const char *const endings[] = {".tar", NULL};
+    return fv_text_has_ending(name, endings);
 }
 
 bool fv_tar_is_packed(const char *name)
 {
-    static const char *const endings[] = {".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2"};
-    const size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t m = strlen(endings[i]);
-        if (n > m && strcasecmp(name + n - m, endings[i]) == 0)
-            return true;
-    }
-    return false;
+    static const char *const endings[] = {".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2", NULL};
+    return fv_text_has_ending(name, endings);
 }
 
 /* "val-000001.tar": by the letters it begins with. */
