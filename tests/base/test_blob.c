@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files as they are, and pipes. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fcntl.h>
 
 #include "base/file.h"
-
-static fv_ctx *ctx;
-static char dir[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    ctx = fv_test_ctx(1, NULL, NULL);
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    int64_t now;
-    fv_ctx_memory(ctx, &now, NULL);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return now != 0;
-}
 
 static const char *in_dir(const char *name)
 {
@@ -90,8 +70,8 @@ static void test_read_pipe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_blob, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_read_pipe, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blob, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_pipe, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

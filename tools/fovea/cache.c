@@ -115,15 +115,7 @@ fv_status cache_on_disk(fv_ctx *ctx, cli *c, const char *dir)
     char why[1024];
     if (c->cache != CACHE_DISK)
         return FV_OK;
-    const fv_dataset_options o = {
-        .val_split = c->val_split,
-        .seed = (uint64_t)c->seed,
-        .allow_extra = c->allow_extra,
-        .allow_empty = c->allow_empty,
-        .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
-        .quarantine_csv = c->quarantine,
-        .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage},
-        .task = c->task};
+    const fv_dataset_options o = data_options(c);
     FV_TRY(find_key(ctx, c->data, &o, &key));
     snprintf(packed, sizeof packed, "%s/cache-%016" PRIx64 ".fvpack", dir, key);
     c->packed = packed;

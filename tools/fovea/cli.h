@@ -161,6 +161,8 @@ fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_o
 fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
 /* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */
 const char **model_class_names(const fv_model *model);
+/* What the options say of reading data: splits, what is accepted, how images are decoded. */
+fv_dataset_options data_options(const cli *c);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
 

@@ -71,14 +71,7 @@ int data_pack(cli *c, fv_ctx *ctx)
     if (code)
         return code;
     fv_packer *packer = NULL;
-    const fv_dataset_options o = {
-        .val_split = c->val_split,
-        .seed = (uint64_t)c->seed,
-        .allow_extra = c->allow_extra,
-        .allow_empty = c->allow_empty,
-        .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
-        .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage},
-        .task = c->task};
+    const fv_dataset_options o = data_options(c);
     const bool sized = option_given("img-size");
     const fv_pack_options p = {.shards = c->format == FORMAT_TAR,
                                .raw = c->raw_pixels,

@@ -234,22 +234,26 @@ const char **model_class_names(const fv_model *model)
     return names;
 }
 
+fv_dataset_options data_options(const cli *c)
+{
+    return (fv_dataset_options){
+        .val_split = c->val_split,
+        .seed = (uint64_t)c->seed,
+        .allow_extra = c->allow_extra,
+        .allow_empty = c->allow_empty,
+        .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
+        .quarantine_csv = c->quarantine,
+        .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage},
+        .task = c->task};
+}
+
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
 {
     const char **names = NULL;
     static const char *const task_words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
-    fv_dataset_options o = {.split = split,
-                            .val_split = c->val_split,
-                            .seed = (uint64_t)c->seed,
-                            .allow_extra = c->allow_extra,
-                            .allow_empty = c->allow_empty,
-                            .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
-                            .quarantine_csv = c->quarantine,
-                            .decode = {.max_pixels = c->max_pixels,
-                                       .ignore_exif = c->ignore_exif,
-                                       .salvage = c->salvage,
-                                       .keep_depth = true},
-                            .task = c->task};
+    fv_dataset_options o = data_options(c);
+    o.split = split;
+    o.decode.keep_depth = true;
     if (classes_of) {
         o.decode = fv_pipeline_decoding(fv_model_pipeline(classes_of), &o.decode);
         o.n_classes = fv_model_classes(classes_of);
