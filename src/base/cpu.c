@@ -90,9 +90,10 @@ static void detect_isa(fv_cpu *cpu)
     if ((states & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return;
     const uint32_t avx2 = 1u << 5 | 1u << 8 /* BMI2 */, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-    const uint32_t want512 = f | dq | bw | vl;
+    const uint32_t want512 = f | dq | bw | vl, vbmi = 1u << 1;
     cpu->has[FV_ISA_AVX2] = (b & avx2) == avx2;
     cpu->has[FV_ISA_AVX512] = cpu->has[FV_ISA_AVX2] && (states & 0xE0) == 0xE0 && (b & want512) == want512;
+    cpu->vbmi = cpu->has[FV_ISA_AVX512] && (c & vbmi) != 0;
 }
 
 static void detect_name(const char *root, fv_cpu *cpu)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "kernels/image/image.h"
 
 static double uniform(fvc *t, double lo, double hi)
@@ -181,6 +182,8 @@ void image_run_pick(fvc *t)
 {
     int used = 0;
     static const int pixels[] = {1, 1, 3, 3, 3, 4, 2, 6, 12, 16, 17};
+    fv_cpu cpu;
+    fv_cpu_detect(&cpu);
     for (int round = 0; round < 500 && !t->failed; round++) {
         const int64_t pixel = pixels[fvc_int(t, 0, 10)], count = fvc_size(t, 200), n = count * pixel;
         const int64_t times = fvc_int(t, 1, 4), step = fvc_int(t, 1, 16);
@@ -188,7 +191,7 @@ void image_run_pick(fvc *t)
         int32_t *first = fvc_buffer(t, (size_t)count * 4, 4), at = 0;
         for (int64_t i = 0; i < count; i++, at += (int32_t)(fvc_int(t, 0, step) / 4))
             first[i] = at;
-        fv_image_pick p = {.count = count, .pixel = pixel, .first = first};
+        fv_image_pick p = {.count = count, .pixel = pixel, .first = first, .vbmi = cpu.vbmi && round % 2};
         p.at = fvc_buffer(t, bytes * 4, 4);
         p.base = fvc_buffer(t, (bytes / 16 + 1) * 4, 4);
         p.pick = fvc_buffer(t, bytes * FV_PICK_WINDOWS, 1);

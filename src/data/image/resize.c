@@ -152,6 +152,7 @@ static void cut_pick(plan *p, uint8_t *base, int64_t *total)
     pick->count = p->window.w;
     pick->pixel = p->src->c * (int64_t)fv_depth_bytes(p->src->depth);
     pick->first = p->cols.axis.first;
+    pick->vbmi = fv_ctx_cpu(p->ctx)->vbmi;
     if (!fv_size_mul(pick->count, pick->pixel, &bytes) || !fv_size_add(bytes, 64, &bytes) ||
         !fv_size_mul(p->src->w, pick->pixel, &row) || !fv_size_add(row, FV_PICK_OVER, &row))
         *total = -1;

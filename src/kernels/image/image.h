@@ -51,18 +51,20 @@ typedef struct fv_resize_curve {
 } fv_resize_curve;
 
 /* A row of pixels each of which is one of another row. */
-#define FV_PICK_WINDOWS 4
+#define FV_PICK_WINDOWS 8
 #define FV_PICK_OVER    80 /* bytes that may be read, and written, behind the rows */
 typedef struct fv_image_pick {
     int64_t count, pixel; /* pixels, bytes of each */
     const int32_t *first; /* which pixel each is: none before that of the one before */
-    /* Tables, made by pick_table: for each 16 bytes of the result those they come from, within `windows` times 16 from
-       byte `base` on; without tables windows is 0. Room for 16, 16, 64 and 4 x FV_PICK_WINDOWS more than there are. */
+    bool vbmi;            /* as in fv_cpu */
+    /* Tables, made by pick_table: for each group of 16 bytes of the result (64 with VBMI) those they come from, within
+       `windows` times as many from byte `base` on; without tables windows is 0. Room for 64 bytes more than there are.
+     */
     int32_t windows;
     int64_t groups;
     int32_t *at;   /* count x pixel */
     int32_t *base; /* an element for each 16 bytes */
-    uint8_t *pick; /* 16 x FV_PICK_WINDOWS for each 16 bytes */
+    uint8_t *pick; /* FV_PICK_WINDOWS for each byte */
 } fv_image_pick;
 
 /* Positions of a warp are whole numbers of 1/1024 pixel. */

@@ -40,18 +40,39 @@ FV_INLINE void positions(const int32_t *restrict first, int64_t n, int32_t pixel
 }
 
 /* The group's bytes of window k, counted from the window's beginning; 0x80 for those of others. */
-FV_INLINE void pick_window(const int32_t *restrict at, int32_t base, uint8_t *restrict pick)
+FV_INLINE void pick_window(int group, const int32_t *restrict at, int32_t base, uint8_t *restrict pick)
 {
-    for (int b = 0; b < 16; b++) {
+    for (int b = 0; b < group; b++) {
         const uint32_t from = (uint32_t)(at[b] - base);
-        pick[b] = (uint8_t)(from < 16 ? from : 0x80);
+        pick[b] = (uint8_t)(from < (uint32_t)group ? from : 0x80);
     }
+}
+
+/* Tables of groups of so many bytes, none where a group's come from more windows than are faster than single moves. */
+FV_INLINE void tables(fv_image_pick *p, int group, int32_t most, int64_t bytes)
+{
+    const int32_t pixel = (int32_t)p->pixel;
+    int32_t widest = 0;
+    p->groups = bytes / group;
+    for (int64_t g = 0; g < p->groups; g++) {
+        /* From the beginning of a pixel to the end of one: the next may be the same. */
+        const int32_t first = p->at[g * group], last = p->at[g * group + group - 1];
+        p->base[g] = first - first % pixel;
+        const int32_t span = last - last % pixel + pixel - 1 - p->base[g];
+        widest = span > widest ? span : widest;
+    }
+    const int32_t windows = widest / group + 1;
+    if (windows > most)
+        return;
+    p->windows = windows;
+    for (int32_t k = 0; k < windows; k++)
+        for (int64_t g = 0; g < p->groups; g++)
+            pick_window(group, p->at + g * group, p->base[g] + group * k, p->pick + (k * p->groups + g) * group);
 }
 
 void FV_SYM(fv_image_pick_table)(fv_image_pick *p)
 {
-    const int64_t bytes = p->count * p->pixel, groups = (bytes + 15) / 16, padded = (groups + 3) / 4 * 4;
-    p->groups = padded;
+    const int64_t bytes = p->count * p->pixel, padded = (bytes + 63) / 64 * 64;
     p->windows = 0;
     if (VF == 1 || bytes < 16 || p->pixel > 16)
         return;
@@ -63,33 +84,22 @@ void FV_SYM(fv_image_pick_table)(fv_image_pick *p)
         positions(p->first, p->count, 4, p->at);
     else
         positions(p->first, p->count, (int32_t)p->pixel, p->at);
-    for (int64_t b = bytes; b < padded * 16; b++)
+    for (int64_t b = bytes; b < padded; b++)
         p->at[b] = p->at[bytes - 1];
-    int32_t widest = 0;
-    for (int64_t g = 0; g < padded; g++) {
-        /* From the beginning of a pixel to the end of one: the next may be the same. */
-        const int32_t pixel = (int32_t)p->pixel, last = p->at[16 * g + 15];
-        p->base[g] = p->at[16 * g] - p->at[16 * g] % pixel;
-        const int32_t span = last - last % pixel + pixel - 1 - p->base[g];
-        widest = span > widest ? span : widest;
-    }
-    const int32_t windows = widest / 16 + 1;
-    if (windows > FV_PICK_WINDOWS)
-        return;
-    p->windows = windows;
-    for (int32_t k = 0; k < windows; k++)
-        for (int64_t g = 0; g < padded; g++)
-            pick_window(p->at + 16 * g, p->base[g] + 16 * k, p->pick + (k * padded + g) * 16);
+    if (VF == 16 && p->vbmi)
+        tables(p, 64, p->pixel <= 3 ? FV_PICK_WINDOWS : 24 / (int32_t)p->pixel, padded);
+    else
+        tables(p, 16, 4, padded);
 }
 
 #if VF > 1
 
-/* The row at dst, of at least a block, again and again: `times` in all. By blocks that begin where they were written:
-   else the processor would have to wait until they are in memory. */
+/* The row at dst again and again: `times` in all. By blocks that begin where they were written: else the processor
+   would have to wait until they are in memory. */
 static void repeat(int64_t n, int64_t times, uint8_t *dst)
 {
     for (int64_t at = 0; times > 1 && at < n; at += 16 * VB) {
-        const int64_t from = at + 16 * VB <= n ? at : n - 16 * VB;
+        const int64_t from = at + 16 * VB <= n || at == 0 ? at : n - 16 * VB;
         const vb block = vb_load(dst + from);
         for (int64_t r = 1; r < times; r++)
             vb_store(dst + r * n + from, block);
@@ -111,22 +121,56 @@ FV_INLINE vb pick_block(const fv_image_pick *p, int windows, int64_t g, const ui
 
 FV_INLINE void by_windows(const fv_image_pick *p, int windows, const uint8_t *src, int64_t times, uint8_t *dst)
 {
-    const int64_t n = p->count * p->pixel;
-    if (n <= 16 * VB) {
-        const vb row = pick_block(p, windows, 0, src);
-        for (int64_t r = 0; r < times; r++)
-            vb_store(dst + r * n, row);
-        return;
-    }
     for (int64_t g = 0; g < p->groups; g += VB)
         vb_store(dst + 16 * g, pick_block(p, windows, g, src));
-    repeat(n, times, dst);
+    repeat(p->count * p->pixel, times, dst);
+}
+
+#endif
+
+#if VF == 16
+
+#define VBMI __attribute__((target("avx512vbmi")))
+
+/* Groups are whole vectors here, whose bytes one instruction permutes. */
+VBMI FV_INLINE void by_vectors(const fv_image_pick *p, int windows, const uint8_t *src, uint8_t *dst)
+{
+    const int64_t table = p->groups * 64;
+    for (int64_t at = 0; at < table; at += 64) {
+        const uint8_t *from = src + p->base[at / 64];
+        vb all = vb_zero();
+        for (int k = 0; k < windows; k++) {
+            const vb pick = vb_load(p->pick + k * table + at);
+            const __mmask64 others = _mm512_movepi8_mask(pick);
+            all = _mm512_mask_permutexvar_epi8(all, ~others, pick, vb_load(from + 64 * k));
+        }
+        vb_store(dst + at, all);
+    }
+}
+
+VBMI static void vector_row(const fv_image_pick *p, const uint8_t *src, uint8_t *dst)
+{
+    if (p->windows == 1)
+        by_vectors(p, 1, src, dst);
+    else if (p->windows == 2)
+        by_vectors(p, 2, src, dst);
+    else if (p->windows == 3)
+        by_vectors(p, 3, src, dst);
+    else
+        by_vectors(p, p->windows, src, dst);
 }
 
 #endif
 
 void FV_SYM(fv_image_pick_rows)(const fv_image_pick *p, const uint8_t *src, int64_t times, uint8_t *dst)
 {
+#if VF == 16
+    if (p->vbmi) {
+        vector_row(p, src, dst);
+        repeat(p->count * p->pixel, times, dst);
+        return;
+    }
+#endif
 #if VF > 1
     if (p->windows == 1)
         by_windows(p, 1, src, times, dst);
