@@ -39,10 +39,13 @@ void fv_log(fv_ctx *ctx, fv_log_level level, const char *topic, const char *form
 typedef struct fv_log_sink {
     fv_log_fn fn; /* NULL: lines are dropped */
     void *user;
+    bool all; /* it keeps a list: who would show the first few of many lines sends all of them */
 } fv_log_sink;
 /* Sends log lines elsewhere from here on and returns where they went before, for callers who make something else of
  * them. Not while other threads of the context log. */
 fv_log_sink fv_log_redirect(fv_ctx *ctx, fv_log_sink sink);
+/* Whether lines go to a sink that wants all of many. */
+bool fv_log_wants_all(const fv_ctx *ctx);
 /* Whether debug lines of a topic would go out (to skip costly formatting). */
 bool fv_log_wants(const fv_ctx *ctx, const char *topic);
 

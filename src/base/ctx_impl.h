@@ -45,6 +45,7 @@ struct fv_ctx {
     size_t block_size; /* of this struct with its ranges */
     fv_log_fn log;
     void *log_user;
+    bool log_all; /* of the sink that lines were redirected to */
     char topics[FV_TOPICS_MAX];
     fv_cpu cpu;
     fv_isa isa;

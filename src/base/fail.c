@@ -113,10 +113,16 @@ const char *fv_ctx_hint(const fv_ctx *ctx)
 
 fv_log_sink fv_log_redirect(fv_ctx *ctx, fv_log_sink sink)
 {
-    const fv_log_sink before = {ctx->log, ctx->log_user};
+    const fv_log_sink before = {ctx->log, ctx->log_user, ctx->log_all};
     ctx->log = sink.fn;
     ctx->log_user = sink.user;
+    ctx->log_all = sink.all;
     return before;
+}
+
+bool fv_log_wants_all(const fv_ctx *ctx)
+{
+    return ctx->log && ctx->log_all;
 }
 
 bool fv_log_wants(const fv_ctx *ctx, const char *topic)

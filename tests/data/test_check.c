@@ -131,7 +131,7 @@ static void images(void **state)
         {6, FV_VERDICT_CONVERT, "train/a/la.png", "transparency"},
         {6, FV_VERDICT_CONVERT, "train/a/palette.png", "palette"},
         {6, FV_VERDICT_CONVERT, "train/a/clear.png", "transparency"},
-        {8, FV_VERDICT_CONVERT, "train/a/deep.png", "16 bits"},
+        {8, FV_VERDICT_CONVERT, "train/a/deep.png", "16 bits per channel, which are kept"},
         {9, FV_VERDICT_CONVERT, "train/a/turned.jpg", "EXIF"},
         {11, FV_VERDICT_QUARANTINE, "train/a/arithmetic.jpg", "arithmetic coding"},
         {12, FV_VERDICT_REJECT, "train/a/bomb.jpg", bomb},

@@ -344,6 +344,53 @@ static void bad_samples(void **state)
     assert_non_null(strstr(fv_ctx_error(ctx), "a label is 9999999, expected a class below 1048576"));
 }
 
+static void shard_with_bad(const char *name, int samples, int bad)
+{
+    for (int i = 0; i < samples; i++) {
+        char member[64];
+        snprintf(member, sizeof member, "%03d.jpg", i);
+        put_jpeg(member, i);
+        snprintf(member, sizeof member, "%03d.json", i);
+        put_text(member, i < bad ? "{\"label\": \"x\", \"weight\": -1}" : "{\"label\": \"x\"}");
+    }
+    finish(name, 0);
+}
+
+static int lines_with(const char *part)
+{
+    int n = 0;
+    for (const char *at = messages.text; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
+/* Of many bad samples the first are shown, of the split that is opened; a check lists all, each once. */
+static void many_bad_samples(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    shard_with_bad("train.tar", 60, 26);
+    shard_with_bad("val.tar", 60, 21);
+    assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.max_bad = 0.5}, &d), FV_OK);
+    assert_int_equal(fv_dataset_count(d), 34);
+    assert_int_equal(d->source->n_bad, 26);
+    fv_dataset_destroy(&d);
+    assert_int_equal(lines_with("train.tar:0"), 20);
+    assert_int_equal(lines_with("val.tar:0"), 0);
+    assert_int_equal(lines_with(": and 6 more\n"), 1);
+    fv_check_report *r = NULL;
+    assert_int_equal(fv_dataset_check(ctx, dir, NULL, &r), FV_OK);
+    int64_t of[2] = {0};
+    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
+        const fv_finding *f = fv_check_report_row(r, i);
+        if (f->verdict == FV_VERDICT_QUARANTINE)
+            of[strncmp(f->file, "val.tar:", 8) == 0]++;
+    }
+    fv_check_report_destroy(&r);
+    assert_int_equal(of[0], 26);
+    assert_int_equal(of[1], 21);
+}
+
 static fv_status open_once(fv_ctx *own, void *arg)
 {
     fv_dataset *d = NULL;
@@ -382,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_json_says, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_samples, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_bad_samples, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

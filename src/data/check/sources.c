@@ -76,7 +76,7 @@ static fv_status open_split(fv_check_report *r, const fv_source_type *type, fv_s
                             const fv_dataset_options *options, fv_source **source)
 {
     listener l = {.r = r, .source = type->name};
-    l.before = fv_log_redirect(r->ctx, (fv_log_sink){hear, &l});
+    l.before = fv_log_redirect(r->ctx, (fv_log_sink){hear, &l, .all = true});
     fv_status status = type->open(r->ctx, r->path, split, options, source);
     fv_log_redirect(r->ctx, l.before);
     if (status == FV_OK && l.status != FV_OK)
@@ -87,7 +87,7 @@ static fv_status open_split(fv_check_report *r, const fv_source_type *type, fv_s
 /* Looking for splits reads what opening will read again, with the same warnings. */
 static fv_status find_split(fv_check_report *r, const fv_source_type *type, fv_split split, bool *has)
 {
-    const fv_log_sink before = fv_log_redirect(r->ctx, (fv_log_sink){NULL, NULL});
+    const fv_log_sink before = fv_log_redirect(r->ctx, (fv_log_sink){.fn = NULL});
     fv_status status = type->has_split(r->ctx, r->path, split, has);
     fv_log_redirect(r->ctx, before);
     return status;
@@ -130,7 +130,7 @@ static fv_status check_manifest(fv_check_report *r, bool *bad)
     if (!path)
         return FV_ERR_NO_MEMORY;
     fv_manifest m = {.on_bad = tell_line, .on_bad_arg = &b};
-    const fv_log_sink heard = fv_log_redirect(r->ctx, (fv_log_sink){NULL, NULL}); /* opening it says the same again */
+    const fv_log_sink heard = fv_log_redirect(r->ctx, (fv_log_sink){.fn = NULL}); /* opening it says the same again */
     fv_status status = fv_manifest_read(r->ctx, r->arena, path, r->options.data.task, r->root, &m);
     fv_log_redirect(r->ctx, heard);
     fv_manifest_free(&m);

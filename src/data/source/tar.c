@@ -52,12 +52,12 @@ typedef struct reader {
     location *places; /* of the manifest's rows */
     int64_t places_capacity;
     const char *given, *root, *shard, *shard_path;
-    fv_split split;
+    fv_split split, wanted;
     sample now;
     int64_t samples, no_image, no_label, twice;
     int64_t bad[FV_SPLIT_COUNT]; /* samples whose label or JSON cannot be used, by the shard's split */
     char first_bad[FV_SPLIT_COUNT][400];
-    int64_t shown;
+    int64_t told;      /* of those of the split that is wanted; the first few are shown */
     const char **keys; /* of the shard, to find those that come again */
     int64_t n_keys, keys_capacity;
     bool settling; /* all are read */
@@ -173,7 +173,9 @@ static fv_status tell_bad(void *arg, int64_t line, int column, const char *text)
         snprintf(place, sizeof place, "%.300s", name);
     if (first[0] == '\0')
         snprintf(first, sizeof r->first_bad[0], "%.240s: %.150s", place, text);
-    if (r->shown++ < BAD_SHOWN)
+    if (r->split != r->wanted)
+        return FV_OK; /* told when that split is opened */
+    if (r->told++ < BAD_SHOWN || fv_log_wants_all(r->ctx))
         fv_log(r->ctx, FV_LOG_ERROR, "data", "%s/%s: %s", r->root, place, text);
     return FV_OK;
 }
@@ -476,9 +478,10 @@ static fv_status open_shard(void *arg, const char *shard, fv_split split)
     return read_shard(o->r, o->root, shard, split);
 }
 
-static fv_status fill(tar_source *s, reader *r, fv_split split, const char *task)
+static fv_status fill(tar_source *s, reader *r, const char *task)
 {
     fv_source *base = &s->base;
+    const fv_split split = r->wanted;
     int64_t *rows = NULL;
     const struct {
         int64_t n;
@@ -539,11 +542,14 @@ static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const f
         r->m.keys = true;
         r->m.on_bad = tell_bad;
         r->m.on_bad_arg = r;
+        r->wanted = split;
         r->now = (sample){.key = {.ctx = ctx}, .image = {.ctx = ctx}, .label = {.ctx = ctx}, .json = {.ctx = ctx}};
         opening o = {r, s->root};
         status = fv_tar_each_shard(ctx, path, open_shard, &o);
         if (status == FV_OK)
-            status = fill(s, r, split, options->task);
+            status = fill(s, r, options->task);
+        if (r->told > BAD_SHOWN && !fv_log_wants_all(ctx))
+            fv_log(ctx, FV_LOG_ERROR, "data", "%s: and %lld more", path, (long long)(r->told - BAD_SHOWN));
         fv_manifest_free(&r->m);
         fv_free(ctx, r->places);
         fv_free(ctx, (void *)r->keys);

@@ -264,6 +264,18 @@ row_36_shards() {
     code 3 "$FOVEA" data check bad --json
     prints '"fault":36,"file":"train.tar:000000003.json","verdict":"quarantine","detail":"line 2, column 11: split '
     code 0 source_run --data bad --max-bad 0.1
+    # More than are shown: the check counts all of them, as training does.
+    for i in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32; do
+        printf '{"label": "cat", "weight": -1}\n' >members/0000000$i.json
+        rm -f members/0000000$i.cls
+    done
+    (cd members && tar -cf ../bad/train.tar $(ls))
+    fails 3 E3007 "24 of 40 samples cannot be used" -- source_run --data bad --max-bad 0.55
+    says "bad: and 4 more"
+    code 0 source_run --data bad --max-bad 0.6
+    fails 3 E3007 "24 of 40 files cannot be used" -- "$FOVEA" data check bad --max-bad 0.55
+    prints "24 to quarantine"
+    code 0 "$FOVEA" data check bad --max-bad 0.6
     # The file that was given is named, also where nothing in it can be used.
     tar -cf lone.tar -C members 000000001.jpg
     fails 3 E3004 "lone.tar: 1 key, and none with an image and a label" "KEY.cls or KEY.json" -- source_run --data lone.tar
