@@ -306,16 +306,18 @@ FV_API void fv_check_report_sample(const fv_check_report *report, int64_t i, fv_
 FV_API fv_status fv_check_report_image(const fv_check_report *report, int64_t i, fv_image *image);
 /** "folder", "idx", "yolo", ...: what the data set was taken for. */
 FV_API const char *fv_check_report_format(const fv_check_report *report);
-/** Name of class i, and how many usable images a split ("train", "val", "test") has of it; -1: there is no such split.
- */
+/** Name of class i, and how many usable images a split ("train", "val", "test") has of it (with at least one box or
+ * pixel of it, where images have boxes or masks); -1: there is no such split. */
 FV_API const char *fv_check_report_class(const fv_check_report *report, int64_t i);
 FV_API int64_t fv_check_report_class_count(const fv_check_report *report, int64_t i, const char *split);
+/** The boxes of class i in those images; -1: the data set has no boxes, or no such split. */
+FV_API int64_t fv_check_report_class_boxes(const fv_check_report *report, int64_t i, const char *split);
 
 /** Numbers about a data set. Pixels are those of the train split, as shares of full scale. */
 typedef struct fv_data_summary {
     int64_t images, usable, bytes, classes;
     int64_t train, val, test;  /* images, -1: there is no such split */
-    int64_t smallest, largest; /* usable images of the smallest and largest class of the train split */
+    int64_t smallest, largest; /* usable images of the train split with the rarest and commonest class */
     double imbalance;          /* largest / smallest; 0: a class is empty, or there are no classes */
     int64_t h_min, h_median, h_max, w_min, w_median, w_max;
     int64_t sizes; /* how many different ones */

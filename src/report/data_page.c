@@ -149,7 +149,10 @@ static void put_tiles(fv_str *out, const fv_check_report *r, const fv_data_summa
     }
 }
 
-static fv_status put_classes(fv_str *out, const fv_check_report *r, const fv_data_summary *s)
+typedef int64_t (*count_fn)(const fv_check_report *r, int64_t i, const char *split);
+
+static fv_status put_classes(fv_str *out, const char *title, const fv_check_report *r, const fv_data_summary *s,
+                             count_fn count)
 {
     static const char *const names[3] = {"train", "val", "test"};
     const int64_t there[3] = {s->train, s->val, s->test};
@@ -162,12 +165,18 @@ static fv_status put_classes(fv_str *out, const fv_check_report *r, const fv_dat
     for (int64_t i = 0; i < s->classes; i++) {
         bars[i] = (fv_bar){.name = fv_check_report_class(r, i)};
         for (int k = 0; k < 3; k++)
-            bars[i].value[k] = fv_check_report_class_count(r, i, names[k]);
+            bars[i].value[k] = count(r, i, names[k]);
     }
     if (s->classes > 0)
-        fv_put_bars(out, "Usable images per class", kinds, bars, s->classes);
+        fv_put_bars(out, title, kinds, bars, s->classes);
     fv_free(out->ctx, bars);
     return FV_OK;
+}
+
+static bool has_boxes(const fv_check_report *r)
+{
+    return fv_check_report_class_boxes(r, 0, "train") >= 0 || fv_check_report_class_boxes(r, 0, "val") >= 0 ||
+           fv_check_report_class_boxes(r, 0, "test") >= 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -263,7 +272,9 @@ static fv_status put_page(fv_str *out, const fv_check_report *r, const char *tit
     fv_str_append(out, "</p>\n");
     put_tiles(out, r, &s);
     fv_str_append(out, "<div class=\"charts\">\n");
-    FV_TRY(put_classes(out, r, &s));
+    FV_TRY(put_classes(out, "Usable images per class", r, &s, fv_check_report_class_count));
+    if (has_boxes(r))
+        FV_TRY(put_classes(out, "Boxes per class", r, &s, fv_check_report_class_boxes));
     FV_TRY(put_sizes(out, r, &s));
     fv_str_append(out, "</div>\n");
     FV_TRY(put_findings(out, r));

@@ -104,6 +104,7 @@ static const struct {
     {"yolo", 29, Q, "labels/train/07.txt", "2 numbers behind the class, expected 4", 0},
     {"yolo", 29, Q, "labels/train/08.txt", "the box reaches outside the image", 0},
     {"yolo", 29, W, "labels/train/lost.txt", "no image that it belongs to", -1},
+    {"yolo", 27, W, "images/train", "2 of 2 classes have fewer than 5 usable images: 'cat' (2), 'dog' (2)", -1},
 
     {"coco", 30, R, "annotations/instances_train2017.json",
      "images with an id that another has: 1 of 4, the first id 2 in line 4", -1},
@@ -127,6 +128,7 @@ static const struct {
     {"masks", 31, R, "masks/05.png", "value 7 at row 5, column 6: there are 2 classes", -1},
     {"masks", 31, Q, "images/06.jpg", "there is no mask for it", -1},
     {"masks", 31, W, "masks/lost.png", "there is no image that it belongs to", -1},
+    {"masks", 27, W, "images", "2 of 2 classes have fewer than 5 usable images: 'ground' (2), 'plant' (2)", -1},
 
     {"one", 34, W, "train", "a single class", -1},
 

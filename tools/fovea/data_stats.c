@@ -162,8 +162,13 @@ static json_t *json_classes(const fv_check_report *r, const fv_data_summary *s)
         json_t *row = json_pack("{s:o}", "name", show_json(fv_check_report_class(r, i)));
         for (int k = 0; k < 3; k++) {
             const int64_t n = fv_check_report_class_count(r, i, names[k]);
+            const int64_t boxes = fv_check_report_class_boxes(r, i, names[k]);
+            char key[32];
+            snprintf(key, sizeof key, "%s_boxes", names[k]);
             if (n >= 0)
                 json_object_set_new(row, names[k], json_integer((json_int_t)n));
+            if (boxes >= 0)
+                json_object_set_new(row, key, json_integer((json_int_t)boxes));
         }
         json_array_append_new(list, row);
     }

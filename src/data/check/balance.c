@@ -4,38 +4,33 @@
 
 enum { FEW = 5, UNEVEN = 10, VERY_UNEVEN = 100 };
 
-/* The split that is trained on, with more than one class in the list of classes. */
-static const fv_check_split *train_split(const fv_check_report *r)
-{
-    const fv_check_split *s = &r->splits[FV_SPLIT_TRAIN];
-    return s->present && s->classes.count > 0 ? s : NULL;
-}
-
 /* One finding for all classes with fewer than `limit` usable images, naming the first of them. */
 static fv_status tell_below(fv_check_report *r, const fv_check_split *s, int64_t limit, fv_verdict verdict,
                             const char *why)
 {
     enum { NAMED = 8 };
+    const fv_check_counts of = fv_check_split_counts(r, s);
     fv_str names = {.ctx = r->ctx};
     int64_t n = 0;
-    for (int64_t k = 0; k < s->classes.count; k++) {
-        if (s->per_class[k] >= limit || (s->per_class[k] == 0 && !s->source))
+    for (int64_t k = 0; k < of.classes->count; k++) {
+        if (of.images[k] >= limit || (of.images[k] == 0 && !s->source && !s->marked))
             continue; /* an empty folder is told as such, and unusable files as what they are */
         if (n++ < NAMED)
-            fv_str_printf(&names, "%s'%s' (%lld)", n > 1 ? ", " : "", s->classes.name[k], (long long)s->per_class[k]);
+            fv_str_printf(&names, "%s'%s' (%lld)", n > 1 ? ", " : "", of.classes->name[k], (long long)of.images[k]);
     }
     fv_status status = fv_str_status(&names);
     if (status == FV_OK && n > 0)
-        status = fv_check_add(r, FV_FAULT_IMBALANCE, verdict, s->where, -1, -1,
-                              "%lld of %lld classes have fewer than %lld usable images: %s%s%s", (long long)n,
-                              (long long)s->classes.count, (long long)limit, names.data, n > NAMED ? ", ..." : "", why);
+        status =
+            fv_check_add(r, FV_FAULT_IMBALANCE, verdict, s->where, -1, -1,
+                         "%lld of %lld classes have fewer than %lld usable images: %s%s%s", (long long)n,
+                         (long long)of.classes->count, (long long)limit, names.data, n > NAMED ? ", ..." : "", why);
     fv_str_free(&names);
     return status;
 }
 
 static fv_status tell_few(fv_check_report *r, const fv_check_split *s)
 {
-    if (r->options.data.val_split > 0 && !r->splits[FV_SPLIT_VAL].present)
+    if (r->options.data.val_split > 0 && !r->splits[FV_SPLIT_VAL].present && !s->marked)
         FV_TRY(tell_below(r, s, 2, FV_VERDICT_REJECT,
                           "; a stratified split needs 2 of each (add images, or give a val split of your own)"));
     return tell_below(r, s, FEW, FV_VERDICT_WARN, "");
@@ -43,23 +38,29 @@ static fv_status tell_few(fv_check_report *r, const fv_check_split *s)
 
 static fv_status tell_uneven(fv_check_report *r, const fv_check_split *s)
 {
+    const fv_check_counts of = fv_check_split_counts(r, s);
     int64_t least = -1, most = 0;
-    for (int64_t k = 0; k < s->classes.count; k++) {
-        least = s->per_class[k] > 0 && (least < 0 || s->per_class[k] < s->per_class[least]) ? k : least;
-        most = s->per_class[k] > s->per_class[most] ? k : most;
+    for (int64_t k = 0; k < of.classes->count; k++) {
+        least = of.images[k] > 0 && (least < 0 || of.images[k] < of.images[least]) ? k : least;
+        most = of.images[k] > of.images[most] ? k : most;
     }
-    if (least < 0 || s->per_class[most] < UNEVEN * s->per_class[least])
+    if (least < 0 || of.images[most] < UNEVEN * of.images[least])
         return FV_OK;
-    const double ratio = (double)s->per_class[most] / (double)s->per_class[least];
+    const double ratio = (double)of.images[most] / (double)of.images[least];
     return fv_check_add(r, FV_FAULT_IMBALANCE, FV_VERDICT_WARN, s->where, -1, -1,
-                        "uneven classes, %.0f : 1: '%s' has %lld usable images, '%s' %lld; try --balance %s", ratio,
-                        s->classes.name[most], (long long)s->per_class[most], s->classes.name[least],
-                        (long long)s->per_class[least], ratio >= VERY_UNEVEN ? "oversample" : "weights");
+                        "uneven classes, %.0f : 1: '%s' has %lld usable images, '%s' %lld%s", ratio,
+                        of.classes->name[most], (long long)of.images[most], of.classes->name[least],
+                        (long long)of.images[least],
+                        s->marked              ? ""
+                        : ratio >= VERY_UNEVEN ? "; try --balance oversample"
+                                               : "; try --balance weights");
 }
 
 static fv_status tell_one_class(fv_check_report *r, const fv_check_split *s)
 {
     int64_t used = 0;
+    if (s->marked)
+        return FV_OK; /* boxes and masks tell it from the rest of the picture */
     for (int64_t k = 0; k < s->classes.count; k++)
         used += s->per_class[k] > 0;
     if (s->classes.count == 1)
@@ -87,15 +88,14 @@ static fv_status tell_weights(fv_check_report *r, const fv_check_split *s)
 fv_status fv_check_balance(fv_check_report *r)
 {
     FV_TRY(tell_weights(r, &r->splits[FV_SPLIT_TRAIN]));
-    const fv_check_split *s = train_split(r);
-    if (s && s->usable > 0) {
+    const fv_check_split *s = &r->splits[FV_SPLIT_TRAIN];
+    if (s->usable > 0) {
         FV_TRY(tell_one_class(r, s));
-        if (s->classes.count > 1) {
+        if (fv_check_split_counts(r, s).classes->count > 1) {
             FV_TRY(tell_few(r, s));
             FV_TRY(tell_uneven(r, s));
         }
     }
-    s = &r->splits[FV_SPLIT_TRAIN];
     const int64_t batch = r->options.batch_size;
     if (s->usable > 0 && s->usable < batch)
         return fv_check_add(r, FV_FAULT_BATCH, FV_VERDICT_WARN, s->where, -1, -1,

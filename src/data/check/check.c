@@ -22,9 +22,9 @@ static const struct {
     const char *name;
     fv_status (*run)(fv_check_report *r);
 } checks[] = {
-    {"files", fv_check_files},           {"layout", judge_layout},
-    {"classes", fv_check_classes},       {"names", fv_check_names},
-    {"duplicates", fv_check_duplicates}, {"balance", fv_check_balance},
+    {"files", fv_check_files},     {"layout", judge_layout},  {"marks", fv_check_marks},
+    {"classes", fv_check_classes}, {"names", fv_check_names}, {"duplicates", fv_check_duplicates},
+    {"balance", fv_check_balance},
 };
 
 fv_status fv_check_add(fv_check_report *r, int fault, fv_verdict verdict, const char *file, int64_t sample,
@@ -223,7 +223,10 @@ void fv_check_report_destroy(fv_check_report **report)
         fv_folder_scan_free(r->ctx, &r->splits[k].scan);
         fv_free(r->ctx, r->splits[k].per_class);
         fv_free(r->ctx, r->splits[k].own);
+        fv_free(r->ctx, r->splits[k].marked);
+        fv_free(r->ctx, r->splits[k].boxes);
     }
+    fv_free(r->ctx, r->marks);
     for (int64_t i = 0; i < r->n_samples; i++)
         fv_free(r->ctx, r->samples[i].thumb);
     fv_free(r->ctx, r->samples);
@@ -308,6 +311,15 @@ int64_t fv_check_report_class_count(const fv_check_report *report, int64_t i, co
     if (which < 0 || i < 0 || i >= report->classes.count || !report->splits[which].present)
         return -1;
     const fv_check_split *s = &report->splits[which];
+    if (s->marked)
+        return s->marked[i];
     const int64_t own = s->own[i];
     return own < 0 ? 0 : s->per_class[own];
+}
+
+int64_t fv_check_report_class_boxes(const fv_check_report *report, int64_t i, const char *split)
+{
+    if (report->layout->marks != FV_CHECK_BOXES || fv_check_report_class_count(report, i, split) < 0)
+        return -1;
+    return report->splits[fv_split_parse(split)].boxes[i];
 }

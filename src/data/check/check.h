@@ -58,13 +58,21 @@ typedef struct fv_check_sample {
     bool constant, wrong_extension;
 } fv_check_sample;
 
+/* That an image has boxes or pixels of a class. */
+typedef struct fv_check_class_mark {
+    int64_t sample, boxes;
+    int32_t class; /* of the report's */
+} fv_check_class_mark;
+
 typedef struct fv_check_split {
     bool present;
     const char *where;    /* the split in findings: "train", "." */
     fv_names classes;     /* of the split itself */
     int64_t first, count; /* samples */
     int64_t usable;
-    int64_t *per_class; /* usable ones */
+    int64_t *per_class; /* usable ones with that label */
+    int64_t *marked;    /* usable ones with a mark of each of the report's classes; NULL: there are labels instead */
+    int64_t *boxes;     /* in them */
     int64_t *own;       /* where each of the report's classes is among the split's, -1: nowhere */
     fv_source *source;  /* NULL: the samples are files below the root */
     fv_folder_scan scan;
@@ -86,14 +94,20 @@ struct fv_check_report {
     fv_names classes; /* that labels are numbered by: the train split's, or a list's */
     fv_finding *rows;
     int64_t n_rows, rows_capacity;
+    fv_check_class_mark *marks; /* each image and class once */
+    int64_t n_marks, marks_capacity;
     int64_t copies; /* samples that repeat another one of their class and split */
     fv_pixel_sums sums;
     pthread_mutex_t mutex; /* of arena and sums while threads decode */
     fv_str text;
 };
 
+/* How images come by classes: one label, or what is marked in them. */
+typedef enum fv_check_kind { FV_CHECK_LABELS, FV_CHECK_BOXES, FV_CHECK_PIXELS } fv_check_kind;
+
 typedef struct fv_check_layout {
     const char *name; /* "folder" */
+    fv_check_kind marks;
     /* Whether the data at the report's root, a folder with those names in it (none: a file), is of this kind. */
     fv_status (*probe)(fv_check_report *r, const char *const *names, int64_t count, bool *yes);
     /* Fills splits and samples; adds findings about what cannot become a sample. */
@@ -136,6 +150,17 @@ fv_status fv_check_image(const fv_check_report *r, int64_t i, const fv_decode_op
                          fv_decode_notes *notes, fv_image_error *error);
 /* Decodes all samples. */
 fv_status fv_check_look(fv_check_report *r);
+
+/* Notes that an image has `boxes` boxes (0: pixels) of a class; once for each image and class. Before fv_check_marks,
+ * which counts those of usable images. */
+fv_status fv_check_mark(fv_check_report *r, int64_t sample, int64_t class, int64_t boxes);
+fv_status fv_check_marks(fv_check_report *r);
+/* Usable images of each class in a split: by label, of its own classes, or by mark, of the report's. */
+typedef struct fv_check_counts {
+    const fv_names *classes;
+    const int64_t *images;
+} fv_check_counts;
+fv_check_counts fv_check_split_counts(const fv_check_report *r, const fv_check_split *s);
 
 /* The perceptual hash and thumbnail of an image. */
 void fv_check_thumb_make(const fv_image *image, fv_check_thumb *thumb);

@@ -184,13 +184,14 @@ static const fv_coco_image *find_image(const fv_coco *c, int64_t id)
     return low < c->n_images && c->images[low].id == id ? &c->images[low] : NULL;
 }
 
-static bool has_category(const fv_coco *c, int64_t id)
+/* Its number, or -1. */
+static int64_t find_category(const fv_coco *c, int64_t id)
 {
     for (int64_t i = 0; i < c->n_categories; i++) {
         if (c->categories[i].id == id)
-            return true;
+            return i;
     }
-    return false;
+    return -1;
 }
 
 /* Counts of one kind of fault, with the first place. */
@@ -232,7 +233,7 @@ static fv_status judge_ids(const judged *j)
             count(&boxes, b->id, b->line);
         if (!find_image(c, b->image))
             count(&lost, b->id, b->line);
-        if (!has_category(c, b->category))
+        if (find_category(c, b->category) < 0)
             count(&unknown, b->id, b->line);
         if (b->crowd)
             count(&crowds, b->id, b->line);
@@ -282,6 +283,59 @@ static fv_status set_classes(fv_check_report *r, const fv_coco *c)
     return names ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+/* ---- how many there are ---- */
+
+typedef struct pair {
+    int64_t sample, class;
+} pair;
+
+static int by_pair(const void *a, const void *b)
+{
+    const pair *x = a, *y = b;
+    return x->sample != y->sample ? (x->sample < y->sample ? -1 : 1) : x->class < y->class ? -1 : x->class > y->class;
+}
+
+/* The image and class of each box that can be used; class[k]: of category k. */
+static int64_t list_pairs(const fv_coco *c, const int64_t *class, pair *pairs)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < c->n_boxes; i++) {
+        const fv_coco_box *b = &c->boxes[i];
+        const fv_coco_image *image = find_image(c, b->image);
+        const int64_t category = find_category(c, b->category);
+        if (image && category >= 0 && class[category] >= 0 && !b->crowd && b->has_box && b->at[2] > 0 && b->at[3] > 0)
+            pairs[n++] = (pair){image->sample, class[category]};
+    }
+    if (n > 1)
+        qsort(pairs, (size_t)n, sizeof *pairs, by_pair);
+    return n;
+}
+
+/* Categories are the report's classes by name: another file may list them in another order. */
+static fv_status mark_boxes(const judged *j)
+{
+    const fv_coco *c = j->coco;
+    fv_check_report *r = j->r;
+    const char **names = fv_malloc(r->ctx, (size_t)(c->n_categories + 1) * sizeof *names);
+    int64_t *class = fv_malloc(r->ctx, (size_t)(c->n_categories + 1) * sizeof *class);
+    pair *pairs = fv_malloc(r->ctx, (size_t)(c->n_boxes + 1) * sizeof *pairs);
+    fv_status status = names && class && pairs ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; status == FV_OK && k < c->n_categories; k++)
+        names[k] = c->categories[k].name;
+    if (status == FV_OK)
+        status = fv_names_map(r->ctx, &(fv_names){names, c->n_categories}, &r->classes, class);
+    const int64_t n = status == FV_OK ? list_pairs(c, class, pairs) : 0;
+    for (int64_t i = 0, next; i < n && status == FV_OK; i = next) {
+        for (next = i + 1; next < n && by_pair(&pairs[i], &pairs[next]) == 0;)
+            next++;
+        status = fv_check_mark(r, pairs[i].sample, pairs[i].class, next - i);
+    }
+    fv_free(r->ctx, (void *)names);
+    fv_free(r->ctx, class);
+    fv_free(r->ctx, pairs);
+    return status;
+}
+
 static fv_status take(fv_check_report *r, const char *name, fv_coco *c)
 {
     const fv_split split = split_of(name);
@@ -302,6 +356,7 @@ static fv_status take(fv_check_report *r, const char *name, fv_coco *c)
             status = fv_check_add_sample(r, split, path.data, &sample);
         fv_str_free(&path);
         FV_TRY(status);
+        c->images[i].sample = r->n_samples - 1;
         sample->declared_h = (int64_t)c->images[i].h;
         sample->declared_w = (int64_t)c->images[i].w;
     }
@@ -312,7 +367,8 @@ static fv_status take(fv_check_report *r, const char *name, fv_coco *c)
     if (c->n_boxes > 1)
         qsort(c->boxes, (size_t)c->n_boxes, sizeof *c->boxes, by_box_id);
     FV_TRY(judge_ids(&j));
-    return judge_boxes(&j);
+    FV_TRY(judge_boxes(&j));
+    return mark_boxes(&j);
 }
 
 static fv_status read_file(fv_check_report *r, const char *name, void *arg)
@@ -362,4 +418,5 @@ static fv_status judge(fv_check_report *r)
                         (long long)sizes.count);
 }
 
-const fv_check_layout fv_check_coco = {.name = "coco", .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_coco = {
+    .name = "coco", .marks = FV_CHECK_BOXES, .probe = probe, .list = list, .judge = judge};

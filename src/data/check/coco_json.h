@@ -10,6 +10,7 @@ typedef struct fv_coco_image {
     int64_t id, line;
     double h, w;
     const char *name;
+    int64_t sample; /* for who looks at it */
 } fv_coco_image;
 
 typedef struct fv_coco_box {

@@ -16,6 +16,7 @@ typedef struct mask_facts {
     char error[256];
     int64_t h, w, bad_y, bad_x;
     int bad_value; /* -1: none */
+    bool has[256]; /* classes there are pixels of; told only of masks of which all was looked at */
 } mask_facts;
 
 typedef struct mask_job {
@@ -83,8 +84,8 @@ static int index_of(const uint8_t *pixel, uint8_t palette[256][3], int64_t n)
     return -1;
 }
 
-/* Looks for the first value that is no class. */
-static void find_bad_value(mask_facts *f, const fv_image *mask, int64_t classes, uint8_t palette[256][3], int64_t n)
+/* Which classes there are, up to the first value that is none. */
+static void look_at_values(mask_facts *f, const fv_image *mask, int64_t classes, uint8_t palette[256][3], int64_t n)
 {
     int known = -1;
     uint8_t last[3] = {0};
@@ -101,6 +102,8 @@ static void find_bad_value(mask_facts *f, const fv_image *mask, int64_t classes,
             f->bad_x = i % mask->w;
             return;
         }
+        if (value >= 0)
+            f->has[value] = true;
     }
 }
 
@@ -134,7 +137,7 @@ static fv_status look_at_mask(void *arg, int64_t i)
         else if (mask.c != 1 && n == 0)
             f->problem = "a color picture, expected one channel of class indices: map each color to its class first";
         else if (r->classes.count > 0 && depth)
-            find_bad_value(f, &mask, r->classes.count, palette, n);
+            look_at_values(f, &mask, r->classes.count, palette, n);
         fv_image_free(r->ctx, &mask);
     } else if (status != FV_ERR_NO_MEMORY) {
         snprintf(f->error, sizeof f->error, "%s", error.text[0] ? error.text : "cannot be decoded");
@@ -153,15 +156,20 @@ static fv_status tell(fv_check_report *r, int64_t i, const mask_facts *f)
         return fv_check_add(r, FV_FAULT_MASK, FV_VERDICT_QUARANTINE, f->name, i, -1, "the mask: %s", f->error);
     if (f->problem)
         return fv_check_add(r, FV_FAULT_MASK, FV_VERDICT_REJECT, f->name, i, -1, "%s", f->problem);
-    if (!image->error && (f->h != image->h || f->w != image->w))
+    const bool other_size = !image->error && (f->h != image->h || f->w != image->w);
+    if (other_size)
         FV_TRY(fv_check_add(r, FV_FAULT_MASK, FV_VERDICT_REJECT, f->name, i, -1,
                             "the mask has %lld x %lld pixels, the image %lld x %lld%s", (long long)f->w,
                             (long long)f->h, (long long)image->w, (long long)image->h,
                             f->h == image->w && f->w == image->h ? " (turned by EXIF?)" : ""));
     if (f->bad_value >= 0)
-        FV_TRY(fv_check_add(r, FV_FAULT_MASK, FV_VERDICT_REJECT, f->name, i, -1,
+        return fv_check_add(r, FV_FAULT_MASK, FV_VERDICT_REJECT, f->name, i, -1,
                             "value %d at row %lld, column %lld: there are %lld classes, and 255 means ignored",
-                            f->bad_value, (long long)f->bad_y, (long long)f->bad_x, (long long)r->classes.count));
+                            f->bad_value, (long long)f->bad_y, (long long)f->bad_x, (long long)r->classes.count);
+    for (int64_t k = 0; k < r->classes.count && k < IGNORED && !other_size; k++) {
+        if (f->has[k])
+            FV_TRY(fv_check_mark(r, i, k, 0));
+    }
     return FV_OK;
 }
 
@@ -175,4 +183,5 @@ static fv_status judge(fv_check_report *r)
     return status == FV_OK ? fv_check_pairs_lone(r, "masks", NULL, FV_FAULT_MASK) : status;
 }
 
-const fv_check_layout fv_check_masks = {.name = "masks", .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_masks = {
+    .name = "masks", .marks = FV_CHECK_PIXELS, .probe = probe, .list = list, .judge = judge};

@@ -50,9 +50,9 @@ static fv_status measure_sizes(const fv_check_report *r, fv_data_summary *s)
 
 static void measure_classes(const fv_check_report *r, fv_data_summary *s)
 {
-    const fv_check_split *train = &r->splits[FV_SPLIT_TRAIN];
-    for (int64_t k = 0; k < train->classes.count; k++) {
-        const int64_t n = train->per_class[k];
+    const fv_check_counts train = fv_check_split_counts(r, &r->splits[FV_SPLIT_TRAIN]);
+    for (int64_t k = 0; k < train.classes->count; k++) {
+        const int64_t n = train.images[k];
         s->smallest = k == 0 || n < s->smallest ? n : s->smallest;
         s->largest = n > s->largest ? n : s->largest;
     }
@@ -108,27 +108,39 @@ fv_status fv_check_report_summary(const fv_check_report *report, fv_data_summary
 
 /* ---- text ---- */
 
-/* A column per split there is, classes below each other. */
+/* A column per split there is, and one for its boxes, where there are boxes; classes below each other. */
 static void put_counts(fv_check_report *r)
 {
+    static const char *const what[] = {[FV_CHECK_LABELS] = "",
+                                       [FV_CHECK_BOXES] = ": images with a box of it, and boxes",
+                                       [FV_CHECK_PIXELS] = ": images with a pixel of it"};
     fv_str *out = &r->text;
+    const bool boxes = r->layout->marks == FV_CHECK_BOXES && r->classes.count > 0;
+    int64_t usable = 0, sum[FV_SPLIT_COUNT] = {0};
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         if (r->splits[k].present)
-            fv_str_printf(out, "%8s", fv_split_name((fv_split)k));
+            fv_str_printf(out, "%8s%s", fv_split_name((fv_split)k), boxes ? "    boxes" : "");
     }
-    fv_str_append(out, "  class\n");
+    fv_str_printf(out, "  class%s\n", r->classes.count > 0 ? what[r->layout->marks] : "");
     for (int64_t i = 0; i < r->classes.count; i++) {
         for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+            const char *split = fv_split_name((fv_split)k);
             if (r->splits[k].present)
-                fv_str_printf(out, "%8lld", (long long)fv_check_report_class_count(r, i, fv_split_name((fv_split)k)));
+                fv_str_printf(out, "%8lld", (long long)fv_check_report_class_count(r, i, split));
+            if (r->splits[k].present && boxes) {
+                const int64_t n = fv_check_report_class_boxes(r, i, split);
+                fv_str_printf(out, " %8lld", (long long)n);
+                sum[k] += n;
+            }
         }
         fv_str_printf(out, "  %s\n", r->classes.name[i]);
     }
-    int64_t usable = 0;
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         usable += r->splits[k].usable;
         if (r->splits[k].present)
             fv_str_printf(out, "%8lld", (long long)r->splits[k].count);
+        if (r->splits[k].present && boxes)
+            fv_str_printf(out, " %8lld", (long long)sum[k]);
     }
     fv_str_printf(out, "  in all, %lld of %lld usable\n", (long long)usable, (long long)r->n_samples);
 }

@@ -21,7 +21,8 @@ typedef struct label_file {
     int64_t classes; /* 0: not known */
     int64_t lines, bad, polygons;
     int64_t bad_line, bad_byte;
-    char why[160]; /* of the first bad line */
+    char why[160];  /* of the first bad line */
+    int64_t *boxes; /* of each class; zero between files */
 } label_file;
 
 static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
@@ -80,10 +81,10 @@ static const char *judge_line(label_file *f, char *line, char text[160])
     static const char space[] = " \t";
     double v[MAX_FIELDS];
     int n = -1;
+    int64_t class = 0;
     char *rest = NULL;
     for (char *field = strtok_r(line, space, &rest); field; field = strtok_r(NULL, space, &rest), n++) {
         double value = 0.0;
-        int64_t class = 0;
         if (n < 0) {
             if (!fv_text_to_int(field, &class) || class < 0) {
                 snprintf(text, 160, "class '%.40s' is no number from 0 on", field);
@@ -104,14 +105,16 @@ static const char *judge_line(label_file *f, char *line, char text[160])
         }
         v[n] = value;
     }
-    if (n == 4 || n == 5) /* a fifth number is a confidence */
-        return judge_numbers(f, v, 4, text);
-    if (n >= 6 && n % 2 == 0) {
-        f->polygons++;
-        return judge_numbers(f, v, n, text);
+    const bool polygon = n >= 6 && n % 2 == 0;
+    if (n != 4 && n != 5 && !polygon) { /* a fifth number is a confidence */
+        snprintf(text, 160, "%d numbers behind the class, expected 4 (x y w h) or a polygon's pairs", n < 0 ? 0 : n);
+        return text;
     }
-    snprintf(text, 160, "%d numbers behind the class, expected 4 (x y w h) or a polygon's pairs", n < 0 ? 0 : n);
-    return text;
+    f->polygons += polygon;
+    const char *why = judge_numbers(f, v, polygon ? n : 4, text);
+    if (!why && class < f->classes)
+        f->boxes[class]++;
+    return why;
 }
 
 static void judge_text(label_file *f, char *data, int64_t size)
@@ -137,9 +140,20 @@ static void judge_text(label_file *f, char *data, int64_t size)
     }
 }
 
-static fv_status judge_image(fv_check_report *r, int64_t i)
+/* A file with a bad line is left out as a whole. */
+static fv_status mark_image(fv_check_report *r, int64_t i, const label_file *f)
 {
-    label_file f = {.image = &r->samples[i], .classes = r->classes.count};
+    for (int64_t k = 0; k < f->classes; k++) {
+        if (f->boxes[k] > 0 && f->bad == 0)
+            FV_TRY(fv_check_mark(r, i, k, f->boxes[k]));
+        f->boxes[k] = 0;
+    }
+    return FV_OK;
+}
+
+static fv_status judge_image(fv_check_report *r, int64_t i, int64_t *boxes)
+{
+    label_file f = {.image = &r->samples[i], .classes = r->classes.count, .boxes = boxes};
     char *stem = fv_check_pairs_name(r, f.image->name, "labels");
     fv_str name = {.ctx = r->ctx};
     fv_str_printf(&name, "%s.txt", stem ? stem : "");
@@ -155,6 +169,8 @@ static fv_status judge_image(fv_check_report *r, int64_t i)
             status =
                 fv_check_add(r, FV_FAULT_BOXES, FV_VERDICT_QUARANTINE, name.data, i, -1, "%s", fv_ctx_error(r->ctx));
     }
+    if (status == FV_OK)
+        status = mark_image(r, i, &f);
     if (status == FV_OK && f.bad > 0)
         status = fv_check_add(r, FV_FAULT_BOXES, FV_VERDICT_QUARANTINE, name.data, i, f.bad_byte,
                               "line %lld: %s (%lld of %lld lines cannot be used)", (long long)f.bad_line, f.why,
@@ -172,9 +188,13 @@ static fv_status judge_image(fv_check_report *r, int64_t i)
 
 static fv_status judge(fv_check_report *r)
 {
-    for (int64_t i = 0; i < r->n_samples; i++)
-        FV_TRY(judge_image(r, i));
-    return fv_check_pairs_lone(r, "labels", ".txt", FV_FAULT_BOXES);
+    int64_t *boxes = fv_calloc(r->ctx, (size_t)r->classes.count + 1, sizeof *boxes);
+    fv_status status = boxes ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < r->n_samples && status == FV_OK; i++)
+        status = judge_image(r, i, boxes);
+    fv_free(r->ctx, boxes);
+    return status == FV_OK ? fv_check_pairs_lone(r, "labels", ".txt", FV_FAULT_BOXES) : status;
 }
 
-const fv_check_layout fv_check_yolo = {.name = "yolo", .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_yolo = {
+    .name = "yolo", .marks = FV_CHECK_BOXES, .probe = probe, .list = list, .judge = judge};

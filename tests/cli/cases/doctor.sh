@@ -82,6 +82,9 @@ use_data_report() {
         'class="reject"' '</html>'; do
         grep -qF "$text" page.html || die "the page lacks $text"
     done
+    if grep -q 'Boxes per class' page.html; then die "boxes where there are labels"; fi
+    code 0 "$FOVEA" data stats corpus/yolo --report boxes.html
+    grep -qF 'Boxes per class' boxes.html || die "the page lacks boxes"
     # Names are text, not markup, and nothing is fetched.
     if grep -q 'src="http\|href=\|<script' page.html copies.html; then die "the page is not self-contained"; fi
     fails 9 E9002 "nowhere" -- "$FOVEA" data stats corpus/copies --report nowhere/page.html
@@ -100,6 +103,12 @@ use_data_stats() {
     code 0 "$FOVEA" data stats "$photos"
     prints "images    32 (train 24, val 8), 32 usable" "classes   2, 12 to 12 training images each, imbalance 1.00 : 1" \
         "mean  " "std  " "advice    start from a pretrained network"
+    # With boxes: images of each class, and boxes.
+    plant corpus corpus
+    code 0 "$FOVEA" data stats corpus/yolo --json
+    prints '"classes":[{"name":"cat","train":2,"train_boxes":2},{"name":"dog","train":2,"train_boxes":2}]'
+    code 0 "$FOVEA" data stats corpus/masks --json
+    prints '"classes":[{"name":"ground","train":2},{"name":"plant","train":2}]'
     # What training measures is the same number.
     code 0 "$FOVEA" data stats "$digits" --json
     equal "$(drive json mean.0 <out | cut -c1-6)" "$(mean_of_training | cut -c1-6)"
