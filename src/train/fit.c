@@ -197,11 +197,10 @@ static fv_status open_training(run *r)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {
         FV_TRY(fv_trainer_prepare(r->trainer, count % o->batch_size));
-        if (count % o->batch_size == 1)
+        if (count % o->batch_size == 1 && r->trainer->n_states > 0)
             emit(r, FV_EVENT_WARN,
                  "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
-                 "running "
-                 "statistics in that step");
+                 "running statistics in that step");
     }
     return FV_OK;
 }
