@@ -25,9 +25,16 @@ typedef struct member {
     fv_views views;
     fv_session *session;
     int64_t batch, size; /* rows of a run; floats of an input */
+    int64_t inputs;      /* with dropout: where its views begin among all members' */
     double weight;       /* by the number of views */
     int64_t *place;      /* of its classes among the first member's */
 } member;
+
+/* What is kept of the passes behind us, for one class: memory does not grow with their number. */
+typedef struct spread {
+    double sum, middle,
+        squares; /* of the answers; their mean, and their squared distances from it, as Welford has it */
+} spread;
 
 struct fv_predictor {
     fv_ctx *ctx;
@@ -39,8 +46,9 @@ struct fv_predictor {
     uint64_t seed;
     int64_t most;      /* rows of a run at most */
     int64_t round;     /* images that go through together; 0: nothing is prepared */
-    float *inputs;     /* views of a round, for one member at a time */
-    double *sums;      /* round x passes x classes */
+    float *inputs;     /* views of a round, for one member at a time; with dropout of one image, for all members */
+    double *sums;      /* round x classes; with dropout of one image, PASS_GROUP x classes */
+    spread *spreads;   /* with dropout: classes */
     float *answer;     /* one row's */
     float *mean, *std; /* round x classes */
 };
@@ -146,10 +154,12 @@ static void free_round(fv_predictor *p)
 {
     fv_free(p->ctx, p->inputs);
     fv_free(p->ctx, p->sums);
+    fv_free(p->ctx, p->spreads);
     fv_free(p->ctx, p->mean);
     fv_free(p->ctx, p->std);
     p->inputs = p->mean = p->std = NULL;
     p->sums = NULL;
+    p->spreads = NULL;
     p->round = 0;
 }
 
@@ -157,7 +167,7 @@ static void free_round(fv_predictor *p)
 static fv_status prepare(fv_predictor *p, int64_t round)
 {
     const size_t n = (size_t)round, classes = (size_t)p->classes;
-    int64_t most = 0;
+    int64_t most = 0, all = 0;
     if (p->round == round)
         return FV_OK;
     free_round(p);
@@ -166,14 +176,18 @@ static fv_status prepare(fv_predictor *p, int64_t round)
     for (int i = 0; status == FV_OK && i < p->count; i++) {
         const int64_t size = fv_views_count(&p->members[i].views) * p->members[i].size;
         most = size > most ? size : most;
+        p->members[i].inputs = all;
+        all += size;
         status = open_session(p, &p->members[i]);
     }
     if (status == FV_OK) {
-        p->inputs = fv_calloc(p->ctx, n, (size_t)most * sizeof *p->inputs);
-        p->sums = fv_calloc(p->ctx, n * (size_t)p->passes, classes * sizeof *p->sums);
+        p->inputs = p->dropout ? fv_calloc(p->ctx, (size_t)all, sizeof *p->inputs)
+                               : fv_calloc(p->ctx, n, (size_t)most * sizeof *p->inputs);
+        p->sums = fv_calloc(p->ctx, p->dropout ? PASS_GROUP : n, classes * sizeof *p->sums);
+        p->spreads = p->dropout ? fv_calloc(p->ctx, classes, sizeof *p->spreads) : NULL;
         p->mean = fv_calloc(p->ctx, n, classes * sizeof *p->mean);
         p->std = fv_calloc(p->ctx, n, classes * sizeof *p->std);
-        status = p->inputs && p->sums && p->mean && p->std ? FV_OK : FV_ERR_NO_MEMORY;
+        status = p->inputs && p->sums && (p->spreads || !p->dropout) && p->mean && p->std ? FV_OK : FV_ERR_NO_MEMORY;
     }
     if (status != FV_OK)
         free_round(p);
@@ -278,6 +292,7 @@ typedef struct cut_job {
     const fv_predictor *p;
     const member *m;
     const round_image *images;
+    float *to;
 } cut_job;
 
 static fv_status cut(void *arg, int64_t i)
@@ -286,16 +301,32 @@ static fv_status cut(void *arg, int64_t i)
     const fv_views *v = &job->m->views;
     const int64_t frames = fv_views_frames(v), step = fv_views_count(v) / frames;
     return fv_views_store(job->p->ctx, v, &job->images[i / frames].image, i % frames,
-                          job->p->inputs + i * step * job->m->size);
+                          job->to + i * step * job->m->size);
 }
 
-/* Adds a row of the network's output to the sum of an image's pass. */
-static void add_row(fv_predictor *p, const member *m, const float *output, int64_t image, int64_t pass)
+/* The views that a member has of `count` images. */
+static fv_status cut_views(const fv_predictor *p, const member *m, const round_image *images, int64_t count, float *to)
 {
-    double *sum = p->sums + (image * p->passes + pass) * p->classes;
+    cut_job job = {p, m, images, to};
+    return fv_data_each(p->ctx, count * fv_views_frames(&m->views), cut, &job);
+}
+
+/* Adds a row of the network's output to a sum of classes. */
+static void add_row(fv_predictor *p, const member *m, const float *output, double *sum)
+{
     fv_task_answer(p->mean_logits ? FV_TASK_REGRESS : p->task, output, p->classes, p->answer);
     for (int64_t k = 0; k < p->classes; k++)
         sum[m->place[k]] += m->weight * (double)p->answer[k];
+}
+
+/* Means of outputs become an answer. */
+static void answer_means(fv_predictor *p, double *sum)
+{
+    for (int64_t k = 0; k < p->classes; k++)
+        p->answer[k] = (float)sum[k];
+    fv_task_answer(p->task, p->answer, p->classes, p->answer);
+    for (int64_t k = 0; k < p->classes; k++)
+        sum[k] = (double)p->answer[k];
 }
 
 static fv_status run_views(fv_predictor *p, const member *m, int64_t count)
@@ -307,72 +338,90 @@ static fv_status run_views(fv_predictor *p, const member *m, int64_t count)
         FV_TRY(fv_session_run(m->session));
         const float *output = fv_session_output(m->session, NULL);
         for (int64_t i = 0; i < n; i++)
-            add_row(p, m, output + i * p->classes, (at + i) / views, 0);
+            add_row(p, m, output + i * p->classes, p->sums + (at + i) / views * p->classes);
     }
     return FV_OK;
 }
 
-/* All passes of one view of one image: pass t is row t % PASS_GROUP of run t / PASS_GROUP. */
-static fv_status run_passes(fv_predictor *p, int at, int64_t image, int64_t view, uint64_t sample)
+/* Answers for `count` images, in p->mean and p->std, without dropout. */
+static fv_status run_once(fv_predictor *p, const round_image *images, int64_t count)
+{
+    memset(p->sums, 0, (size_t)(count * p->classes) * sizeof *p->sums);
+    for (int i = 0; i < p->count; i++) {
+        FV_TRY(cut_views(p, &p->members[i], images, count, p->inputs));
+        FV_TRY(run_views(p, &p->members[i], count));
+    }
+    for (int64_t i = 0; p->mean_logits && i < count; i++)
+        answer_means(p, p->sums + i * p->classes);
+    for (int64_t k = 0; k < count * p->classes; k++) {
+        p->mean[k] = (float)p->sums[k];
+        p->std[k] = 0.0f;
+    }
+    return FV_OK;
+}
+
+/* Passes `first` to first + n - 1 of one view of an image: pass t is row t % PASS_GROUP of run t / PASS_GROUP. */
+static fv_status run_group(fv_predictor *p, int at, int64_t view, uint64_t sample, int64_t first, int64_t n)
 {
     const member *m = &p->members[at];
-    const float *input = p->inputs + (image * fv_views_count(&m->views) + view) * m->size;
+    const float *input = p->inputs + m->inputs + view * m->size;
     uint32_t word[4];
     fv_philox(p->seed, FV_RANDOM_PASSES, sample, (uint64_t)at, word);
     const uint64_t key = (uint64_t)word[1] << 32 | word[0];
-    for (int64_t first = 0; first < p->passes; first += m->batch) {
-        const int64_t n = p->passes - first < m->batch ? p->passes - first : m->batch;
-        for (int64_t i = 0; i < n; i++)
-            memcpy(fv_session_input(m->session) + i * m->size, input, (size_t)m->size * sizeof *input);
-        FV_TRY(fv_session_sample(m->session, key, (uint64_t)view << 20 | (uint64_t)(first / PASS_GROUP)));
-        const float *output = fv_session_output(m->session, NULL);
-        for (int64_t i = 0; i < n; i++)
-            add_row(p, m, output + i * p->classes, image, first + i);
-    }
+    for (int64_t i = 0; i < n; i++)
+        memcpy(fv_session_input(m->session) + i * m->size, input, (size_t)m->size * sizeof *input);
+    FV_TRY(fv_session_sample(m->session, key, (uint64_t)view << 20 | (uint64_t)(first / PASS_GROUP)));
+    const float *output = fv_session_output(m->session, NULL);
+    for (int64_t i = 0; i < n; i++)
+        add_row(p, m, output + i * p->classes, p->sums + i * p->classes);
     return FV_OK;
 }
 
-/* The mean over the passes of class k of an image, and the deviation of one pass from it. */
-static void finish_image(fv_predictor *p, int64_t image)
+/* The answer of pass t joins those before it. */
+static void take_pass(fv_predictor *p, int64_t t, const double *answer)
 {
-    const int64_t n = p->passes;
-    double *sums = p->sums + image * n * p->classes;
-    float *mean = p->mean + image * p->classes, *std = p->std + image * p->classes;
-    for (int64_t t = 0; p->mean_logits && t < n; t++) {
-        for (int64_t k = 0; k < p->classes; k++)
-            p->answer[k] = (float)sums[t * p->classes + k];
-        fv_task_answer(p->task, p->answer, p->classes, p->answer);
-        for (int64_t k = 0; k < p->classes; k++)
-            sums[t * p->classes + k] = (double)p->answer[k];
+    for (int64_t k = 0; k < p->classes; k++) {
+        spread *s = &p->spreads[k];
+        const double off = answer[k] - s->middle;
+        s->sum += answer[k];
+        s->middle += off / (double)(t + 1);
+        s->squares += off * (answer[k] - s->middle);
+    }
+}
+
+/* The mean over the passes of an image, and the deviation of one pass from it. */
+static fv_status run_passes(fv_predictor *p, const round_image *image, float *mean, float *std)
+{
+    const int64_t all = p->passes;
+    memset(p->spreads, 0, (size_t)p->classes * sizeof *p->spreads);
+    for (int i = 0; i < p->count; i++)
+        FV_TRY(cut_views(p, &p->members[i], image, 1, p->inputs + p->members[i].inputs));
+    for (int64_t first = 0; first < all; first += PASS_GROUP) {
+        const int64_t n = all - first < PASS_GROUP ? all - first : PASS_GROUP;
+        memset(p->sums, 0, (size_t)(n * p->classes) * sizeof *p->sums);
+        for (int i = 0; i < p->count; i++)
+            for (int64_t v = 0; v < fv_views_count(&p->members[i].views); v++)
+                FV_TRY(run_group(p, i, v, (uint64_t)image->sample, first, n));
+        for (int64_t t = 0; t < n; t++) {
+            if (p->mean_logits)
+                answer_means(p, p->sums + t * p->classes);
+            take_pass(p, first + t, p->sums + t * p->classes);
+        }
     }
     for (int64_t k = 0; k < p->classes; k++) {
-        double sum = 0, squares = 0;
-        for (int64_t t = 0; t < n; t++)
-            sum += sums[t * p->classes + k];
-        const double middle = sum / (double)n;
-        for (int64_t t = 0; t < n; t++)
-            squares += (sums[t * p->classes + k] - middle) * (sums[t * p->classes + k] - middle);
-        mean[k] = (float)middle;
-        std[k] = n > 1 ? (float)sqrt(squares / (double)(n - 1)) : 0.0f;
+        mean[k] = (float)(p->spreads[k].sum / (double)all);
+        std[k] = all > 1 ? (float)sqrt(p->spreads[k].squares / (double)(all - 1)) : 0.0f;
     }
+    return FV_OK;
 }
 
 /* Answers for `count` images, in p->mean and p->std. */
 static fv_status run_round(fv_predictor *p, const round_image *images, int64_t count)
 {
-    memset(p->sums, 0, (size_t)(count * p->passes * p->classes) * sizeof *p->sums);
-    for (int i = 0; i < p->count; i++) {
-        const member *m = &p->members[i];
-        cut_job job = {p, m, images};
-        FV_TRY(fv_data_each(p->ctx, count * fv_views_frames(&m->views), cut, &job));
-        if (!p->dropout)
-            FV_TRY(run_views(p, m, count));
-        for (int64_t k = 0; p->dropout && k < count; k++)
-            for (int64_t v = 0; v < fv_views_count(&m->views); v++)
-                FV_TRY(run_passes(p, i, k, v, (uint64_t)images[k].sample));
-    }
-    for (int64_t k = 0; k < count; k++)
-        finish_image(p, k);
+    if (!p->dropout)
+        return run_once(p, images, count);
+    for (int64_t i = 0; i < count; i++)
+        FV_TRY(run_passes(p, &images[i], p->mean + i * p->classes, p->std + i * p->classes));
     return FV_OK;
 }
 

@@ -322,6 +322,26 @@ static void passes_are_functions(void **state)
     free(image.data);
 }
 
+/* What passes leave behind does not grow with their number. */
+static void memory_of_passes(void **state)
+{
+    (void)state;
+    int64_t before, after, used[2];
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    fv_model *m = make_model(ctx, SIZE, SIZE, 6, 0.4, 0);
+    for (int i = 0; i < 2; i++) {
+        fv_ctx_memory(ctx, &before, NULL);
+        fv_predictor *p = make_predictor(m, &(fv_predictor_options){.mc_dropout = i ? 1000000 : 16, .tta = "flip"});
+        fv_ctx_memory(ctx, &after, NULL);
+        used[i] = after - before;
+        fv_predictor_destroy(&p);
+    }
+    assert_true(used[0] > 0);
+    assert_int_equal(used[0], used[1]);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* The mean over n passes is off by std / sqrt(n): measured over many samples, of the same image. */
 static void error_falls_as_root(void **state)
 {
@@ -554,6 +574,7 @@ int main(void)
         cmocka_unit_test(few_views),
         cmocka_unit_test(views_refused),
         cmocka_unit_test(passes_are_functions),
+        cmocka_unit_test(memory_of_passes),
         cmocka_unit_test(error_falls_as_root),
         cmocka_unit_test(models_together),
         cmocka_unit_test(only_dropout_is_at_work),
