@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "data/check/check.h"
 #include "data/dataset.h"
 
@@ -34,25 +35,16 @@ fv_status fv_check_image(const fv_check_report *r, int64_t i, const fv_decode_op
     return FV_OK;
 }
 
-/* Two lanes of multiply and rotate over words of 8 bytes: equal pixels give equal hashes, and SHA-256 confirms what
- * looks equal (duplicates.c). */
+/* Equal pixels give equal hashes, and SHA-256 confirms what looks equal (duplicates.c). */
 static void hash_pixels(const fv_image *image, uint64_t hash[2])
 {
     const size_t size = (size_t)(image->h * image->w * image->c) * fv_depth_bytes(image->depth);
     const uint64_t shape[4] = {(uint64_t)image->h, (uint64_t)image->w, (uint64_t)image->c, (uint64_t)image->depth};
-    uint64_t a = UINT64_C(0x9E3779B97F4A7C15), b = UINT64_C(0xC2B2AE3D27D4EB4F);
+    hash[0] = UINT64_C(0x9E3779B97F4A7C15);
+    hash[1] = UINT64_C(0xC2B2AE3D27D4EB4F);
     for (size_t i = 0; i < 4; i++)
-        a = (a ^ shape[i]) * UINT64_C(0xFF51AFD7ED558CCD) + (a >> 31);
-    for (size_t at = 0; at < size; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, image->data + at, size - at < 8 ? size - at : 8);
-        a = (a ^ word) * UINT64_C(0x9FB21C651E98DF25);
-        a ^= a >> 29;
-        b = (b + word) * UINT64_C(0xD6E8FEB86659FD93);
-        b ^= b >> 32;
-    }
-    hash[0] = a;
-    hash[1] = b;
+        hash[0] = (hash[0] ^ shape[i]) * UINT64_C(0xFF51AFD7ED558CCD) + (hash[0] >> 31);
+    fv_hash_add(hash, image->data, size);
 }
 
 static bool is_constant(const fv_image *image)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two lanes of multiply and rotate over words of 8 bytes. */
+#include "base/hash.h"
+
+#include <string.h>
+
+void fv_hash_add(uint64_t lanes[2], const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    uint64_t a = lanes[0], b = lanes[1];
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + at, size - at < 8 ? size - at : 8);
+        a = (a ^ word) * UINT64_C(0x9FB21C651E98DF25);
+        a ^= a >> 29;
+        b = (b + word) * UINT64_C(0xD6E8FEB86659FD93);
+        b ^= b >> 32;
+    }
+    lanes[0] = a;
+    lanes[1] = b;
+}
