@@ -154,7 +154,7 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
         status = check_targets(d);
     if (status == FV_OK && from->hold_out) {
         held = fv_malloc(d->ctx, (size_t)source->count * sizeof *held);
-        status = held ? fv_split_hold_out(source, options->val_split, options->seed, held) : FV_ERR_NO_MEMORY;
+        status = held ? fv_split_hold_out(d->source, options->val_split, options->seed, held) : FV_ERR_NO_MEMORY;
     }
     if (status == FV_OK)
         status = select_samples(d, from, map, held);

@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* Bytes that are read before a run to find files with the same content. */
+#define COPIES_LIMIT (INT64_C(4) << 30)
+
 /* Samples that stay together. */
 typedef struct unit {
     uint64_t key, rank;
@@ -134,14 +137,20 @@ fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double sh
     return status;
 }
 
-fv_status fv_split_hold_out(const fv_source *source, double share, uint64_t seed, bool *held)
+fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool *held)
 {
     fv_ctx *ctx = source->ctx;
     uint64_t *units = fv_malloc(ctx, (size_t)source->count * sizeof *units);
     uint8_t *side = fv_malloc(ctx, (size_t)source->count);
     fv_status status = units && side ? FV_OK : FV_ERR_NO_MEMORY;
-    for (int64_t i = 0; status == FV_OK && i < source->count; i++)
-        units[i] = source->groups && source->groups[i] ? source->groups[i] : source->ops->key(source, i);
+    fv_split_copies copies = {0};
+    if (status == FV_OK)
+        status = fv_split_units(source, NULL, source->count, COPIES_LIMIT, units, &copies);
+    if (copies.skipped)
+        fv_log(ctx, FV_LOG_WARN, "data",
+               "%lld of %lld files share their size with another (%.1f GB): they are not compared, so that copies may "
+               "stand on both sides of --val-split; `fovea data split` keeps them together",
+               (long long)copies.alike, (long long)source->count, (double)copies.bytes / 1e9);
     const fv_split_input in = {source->labels, units, source->count, &source->classes, source->kind == FV_LABEL_CLASS};
     const double shares[2] = {share, 0.0};
     if (status == FV_OK)

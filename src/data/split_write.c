@@ -12,105 +12,12 @@
 typedef struct divider {
     fv_ctx *ctx;
     fv_dataset *splits[FV_SPLIT_COUNT]; /* as they are in the data */
-    uint64_t *unit, *content;           /* of the train split's samples */
-    int64_t *parent;                    /* union-find over them */
+    uint64_t *unit;                     /* of the train split's samples */
     uint8_t *side;
     char *root, *folder; /* real paths: what names are relative to, and the manifest's folder */
     fv_str text;
     fv_split_report *report;
 } divider;
-
-/* ---- what must stay together ---- */
-
-static fv_status hash_content(void *arg, int64_t i)
-{
-    divider *v = arg;
-    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
-    fv_image_error error = {0};
-    uint8_t *data = NULL, digest[32];
-    int64_t size = 0;
-    fv_sha256 hash;
-    v->content[i] = 0; /* what cannot be read equals nothing */
-    if (d->source->ops->read(d->source, d->index[i], &data, &size, &error) != FV_OK)
-        return error.status == FV_ERR_NO_MEMORY ? FV_ERR_NO_MEMORY : FV_OK;
-    fv_sha256_init(&hash);
-    fv_sha256_update(&hash, data, (size_t)size);
-    fv_sha256_final(&hash, digest);
-    for (int b = 0; b < 8; b++)
-        v->content[i] |= (uint64_t)digest[b] << (8 * b);
-    fv_free(v->ctx, data);
-    return FV_OK;
-}
-
-static int64_t find(int64_t *parent, int64_t i)
-{
-    while (parent[i] != i)
-        i = parent[i] = parent[parent[i]];
-    return i;
-}
-
-typedef struct keyed {
-    uint64_t key;
-    int64_t sample;
-} keyed;
-
-static int by_key(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->sample < y->sample ? -1 : 1;
-}
-
-/* Joins samples with the same key (0: none); how many joined another one. */
-static int64_t join(divider *v, const uint64_t *keys, keyed *sorted, int64_t n)
-{
-    int64_t joined = 0;
-    for (int64_t i = 0; i < n; i++)
-        sorted[i] = (keyed){keys[i], i};
-    qsort(sorted, (size_t)n, sizeof *sorted, by_key);
-    for (int64_t i = 1; i < n; i++) {
-        if (sorted[i].key == 0 || sorted[i].key != sorted[i - 1].key)
-            continue;
-        v->parent[find(v->parent, sorted[i].sample)] = find(v->parent, sorted[i - 1].sample);
-        joined++;
-    }
-    return joined;
-}
-
-/* A unit's key is the least of its members' groups or names, so that a unit keeps it when others come. */
-static fv_status make_units(divider *v)
-{
-    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
-    const int64_t n = d->count;
-    keyed *sorted = fv_malloc(v->ctx, (size_t)n * sizeof *sorted);
-    v->unit = fv_malloc(v->ctx, (size_t)n * sizeof *v->unit);
-    v->content = fv_malloc(v->ctx, (size_t)n * sizeof *v->content);
-    v->parent = fv_malloc(v->ctx, (size_t)n * sizeof *v->parent);
-    v->side = fv_malloc(v->ctx, (size_t)n);
-    fv_status status = sorted && v->unit && v->content && v->parent && v->side ? FV_OK : FV_ERR_NO_MEMORY;
-    if (status == FV_OK)
-        status = fv_data_each(v->ctx, n, hash_content, v);
-    if (status == FV_OK) {
-        for (int64_t i = 0; i < n; i++)
-            v->parent[i] = i;
-        v->report->same_content = join(v, v->content, sorted, n);
-        if (d->groups)
-            join(v, d->groups, sorted, n);
-        for (int64_t i = 0; i < n; i++)
-            v->unit[i] = UINT64_MAX;
-        for (int64_t i = 0; i < n; i++) {
-            const uint64_t group = fv_dataset_group(d, i);
-            const uint64_t key = group ? group : d->source->ops->key(d->source, d->index[i]);
-            uint64_t *least = &v->unit[find(v->parent, i)];
-            *least = key < *least ? key : *least;
-        }
-        for (int64_t i = 0; i < n; i++)
-            v->unit[i] = v->unit[find(v->parent, i)];
-    }
-    fv_free(v->ctx, sorted);
-    return status;
-}
 
 /* ---- the manifest ---- */
 
@@ -284,8 +191,14 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
     FV_TRY(check(v, path, share));
     FV_TRY(real_folder(v->ctx, path, !fv_path_is_dir(path), &v->root));
     FV_TRY(real_folder(v->ctx, output, true, &v->folder));
-    FV_TRY(make_units(v));
     const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    fv_split_copies copies;
+    v->unit = fv_malloc(v->ctx, (size_t)d->count * sizeof *v->unit);
+    v->side = fv_malloc(v->ctx, (size_t)d->count);
+    if (!v->unit || !v->side)
+        return FV_ERR_NO_MEMORY;
+    FV_TRY(fv_split_units(d->source, d->index, d->count, 0, v->unit, &copies));
+    v->report->same_content = copies.files;
     const fv_split_input in = {d->labels, v->unit, d->count, &d->classes, d->source->kind == FV_LABEL_CLASS};
     FV_TRY(fv_split_assign(v->ctx, &in, share, options->seed, v->side));
     put_header(v, d);
@@ -305,8 +218,6 @@ fv_status fv_dataset_split(fv_ctx *ctx, const char *path, const fv_dataset_optio
     for (int s = 0; s < FV_SPLIT_COUNT; s++)
         fv_dataset_destroy(&v.splits[s]);
     fv_free(ctx, v.unit);
-    fv_free(ctx, v.content);
-    fv_free(ctx, v.parent);
     fv_free(ctx, v.side);
     fv_free(ctx, v.root);
     fv_free(ctx, v.folder);

@@ -105,12 +105,22 @@ static void without_splits(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* n files, no two of them equal. */
+static void plant_different(const char *folder, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "%s/img%d.jpg", folder, i);
+        fv_test_write_text(fv_test_path(dir, name), name);
+    }
+}
+
 /* What is held out of a class does not change when another class grows. */
 static void val_split_is_stable(void **state)
 {
     (void)state;
-    plant("a", 30);
-    plant("b", 10);
+    plant_different("a", 30);
+    plant_different("b", 10);
     const fv_dataset_options options = {.split = "val", .val_split = 0.2, .seed = 11};
     char before[6][128], name[128];
     fv_dataset *d = must_open(&options);
@@ -118,8 +128,8 @@ static void val_split_is_stable(void **state)
     for (int i = 0; i < 6; i++)
         fv_dataset_sample_name(d, i, before[i], sizeof before[i]);
     fv_dataset_destroy(&d);
-    plant("b", 40);
-    plant("0", 7); /* in front of the others: all places shift by seven */
+    plant_different("b", 40);
+    plant_different("0", 7); /* in front of the others: all places shift by seven */
     d = must_open(&options);
     assert_int_equal(fv_dataset_count(d), 6 + 1 + 8);
     for (int i = 0; i < 6; i++) {

@@ -128,22 +128,32 @@ static void a_folder(void **state)
             together += seen[s][10] && seen[s][20];
     }
     assert_int_equal(together, 8);
-    /* --val-split of the folder holds the same files out. */
+    /* --val-split of the folder holds the same files out, copies with what they are copies of. */
+    bool held[2] = {false};
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        bool has[2] = {false};
+        fv_dataset *x = NULL, *y = NULL;
+        const fv_dataset_options o = {.split = "val", .val_split = 0.3, .seed = seed};
+        assert_int_equal(fv_dataset_split(ctx, sub, &(fv_dataset_options){.seed = seed}, 0.3, 0, out, &r), FV_OK);
+        assert_int_equal(fv_dataset_open(ctx, sub, &o, &x), FV_OK);
+        assert_int_equal(fv_dataset_open(ctx, out, &(fv_dataset_options){.split = "val"}, &y), FV_OK);
+        assert_int_equal(fv_dataset_count(x), fv_dataset_count(y));
+        for (int64_t i = 0; i < fv_dataset_count(x); i++) {
+            char other[64];
+            fv_dataset_sample_name(x, i, name, sizeof name);
+            fv_dataset_sample_name(y, i, other, sizeof other);
+            assert_string_equal(name, other + 8);
+            has[0] |= strcmp(name, "b/10.jpg") == 0;
+            has[1] |= strcmp(name, "b/copy.jpg") == 0;
+        }
+        assert_true(has[0] == has[1]);
+        held[has[0]] = true;
+        fv_dataset_destroy(&x);
+        fv_dataset_destroy(&y);
+    }
+    assert_true(held[0] && held[1]);
     unlink(fv_test_path(dir, "data/b/copy.jpg"));
     assert_int_equal(fv_dataset_split(ctx, sub, &(fv_dataset_options){.seed = 5}, 0.3, 0, out, &r), FV_OK);
-    fv_dataset *x = NULL, *y = NULL;
-    assert_int_equal(fv_dataset_open(ctx, sub, &(fv_dataset_options){.split = "val", .val_split = 0.3, .seed = 5}, &x),
-                     FV_OK);
-    assert_int_equal(fv_dataset_open(ctx, out, &(fv_dataset_options){.split = "val"}, &y), FV_OK);
-    assert_int_equal(fv_dataset_count(x), fv_dataset_count(y));
-    for (int64_t i = 0; i < fv_dataset_count(x); i++) {
-        char other[64];
-        fv_dataset_sample_name(x, i, name, sizeof name);
-        fv_dataset_sample_name(y, i, other, sizeof other);
-        assert_string_equal(name, other + 8);
-    }
-    fv_dataset_destroy(&x);
-    fv_dataset_destroy(&y);
     /* What is divided already stays so. */
     assert_int_equal(fv_dataset_split(ctx, out, NULL, 0.3, 0, fv_test_path(dir, "2.csv"), &r), FV_ERR_CONFLICT);
     assert_int_equal(fv_dataset_split(ctx, out, NULL, 0, 0.2, fv_test_path(dir, "2.csv"), &r), FV_OK);
@@ -194,6 +204,34 @@ static void groups(void **state)
     assert_true(r.samples[1] > 0);
 }
 
+/* Only files of one size are read, and not when they are more than the limit. */
+static void copies(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"same", "some", "longer", "same", "", "", "even longer"};
+    enum { FILES = sizeof texts / sizeof *texts };
+    for (int i = 0; i < FILES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s/%d.jpg", i < 3 ? "x" : "y", i); /* across classes too */
+        fv_test_write(fv_test_path(dir, name), texts[i], strlen(texts[i]));
+    }
+    for (int limited = 0; limited < 2; limited++) {
+        uint64_t unit[FILES];
+        fv_split_copies c;
+        fv_dataset *d = NULL;
+        assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
+        assert_int_equal(fv_split_units(d->source, NULL, FILES, limited ? 11 : 12, unit, &c), FV_OK);
+        assert_int_equal(c.alike, 3);
+        assert_int_equal(c.bytes, 12);
+        assert_int_equal(c.skipped, limited);
+        assert_int_equal(c.files, limited ? 0 : 1);
+        for (int i = 0; i < FILES; i++)
+            for (int k = 0; k < i; k++)
+                assert_int_equal(unit[i] == unit[k], !limited && i == 3 && k == 0);
+        fv_dataset_destroy(&d);
+    }
+}
+
 static fv_status split_once(fv_ctx *own, void *arg)
 {
     fv_split_report r;
@@ -217,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(units_stay_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(groups, setup, teardown),
+        cmocka_unit_test_setup_teardown(copies, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
