@@ -264,8 +264,9 @@ typedef struct fv_finding {
     fv_verdict verdict;
     const char *file; /* relative to the data set; valid until the report is destroyed */
     const char *detail;
-    int64_t sample; /* for fv_check_report_sample; -1: not about one image */
-    int64_t byte;   /* where in the file; -1: not about a place in it */
+    int64_t sample;    /* for fv_check_report_sample; -1: not about one image */
+    int64_t byte;      /* where in the file; -1: not about a place in it */
+    const char *split; /* of an image, or of what was to become one: "train"; NULL: none, or not known */
 } fv_finding;
 
 typedef struct fv_check_options {

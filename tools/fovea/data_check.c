@@ -93,43 +93,76 @@ static int write_quarantine(const fv_check_report *r, const char *path)
                     strerror(errno));
 }
 
-static int by_text(const void *a, const void *b)
+/* A file that cannot be used. */
+typedef struct bad_file {
+    const char *name, *split;
+    int64_t sample; /* -1: it never became an image, as a FIFO */
+} bad_file;
+
+static int by_file(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const bad_file *x = a, *y = b;
+    if (x->sample != y->sample)
+        return x->sample < y->sample ? -1 : 1;
+    return x->sample < 0 ? strcmp(x->name, y->name) : 0;
 }
 
-/* Files that cannot be used, each once however much is wrong with it; *all: those and all others, also what never
- * became an image, as FIFOs. */
-static fv_status count_bad(const fv_check_report *r, int64_t *bad, int64_t *all)
+/* Files that cannot be used, and those and all others, of a split or altogether. */
+typedef struct share {
+    const char *split; /* NULL: altogether */
+    int64_t bad, all;
+} share;
+
+static void add_to(share *shares, int n, const char *split, int64_t bad, int64_t all)
 {
-    int64_t images, classes, n = 0, others = 0;
-    fv_check_report_totals(r, &images, &classes);
-    bool *told = calloc((size_t)images + 1, sizeof *told);
-    const char **names = calloc((size_t)fv_check_report_count(r) + 1, sizeof *names);
-    for (int64_t i = 0; told && names && i < fv_check_report_count(r); i++) {
-        const fv_finding *f = fv_check_report_row(r, i);
-        if (f->verdict != FV_VERDICT_QUARANTINE)
+    for (int k = 0; k < n; k++) {
+        if (shares[k].split && (!split || strcmp(shares[k].split, split) != 0))
             continue;
-        if (f->sample < 0)
-            names[others++] = f->file;
-        else
-            n += !told[f->sample];
-        if (f->sample >= 0)
-            told[f->sample] = true;
+        shares[k].bad += bad;
+        shares[k].all += all;
     }
-    if (names && others > 0)
-        qsort(names, (size_t)others, sizeof *names, by_text);
-    *all = images;
-    for (int64_t i = 0; i < others; i++) {
-        const bool first = i == 0 || strcmp(names[i - 1], names[i]) != 0;
-        *all += first;
-        n += first;
+}
+
+/* Each file once however much is wrong with it. */
+static fv_status count_bad(const fv_check_report *r, share *shares, int n)
+{
+    int64_t images, classes, bad = 0;
+    fv_check_report_totals(r, &images, &classes);
+    bad_file *files = calloc((size_t)fv_check_report_count(r) + 1, sizeof *files);
+    if (!files)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
+        const fv_finding *f = fv_check_report_row(r, i);
+        if (f->verdict == FV_VERDICT_QUARANTINE)
+            files[bad++] = (bad_file){f->file, f->split, f->sample};
     }
-    *bad = n;
-    const bool ready = told && names;
-    free(told);
-    free(names);
-    return ready ? FV_OK : FV_ERR_NO_MEMORY;
+    if (bad > 0)
+        qsort(files, (size_t)bad, sizeof *files, by_file);
+    for (int64_t i = 0; i < images; i++) {
+        fv_check_file file;
+        fv_check_report_sample(r, i, &file);
+        add_to(shares, n, file.split, 0, 1);
+    }
+    for (int64_t i = 0; i < bad; i++) {
+        if (i == 0 || by_file(&files[i - 1], &files[i]) != 0)
+            add_to(shares, n, files[i].split, 1, files[i].sample < 0);
+    }
+    free(files);
+    return FV_OK;
+}
+
+/* A run opens one split, and stops when too many of its files are bad. */
+static int judge_shares(const cli *c, const char *path, const share *shares, int n)
+{
+    for (int k = 0; k < n; k++) {
+        const share *s = &shares[k];
+        if ((double)s->bad > c->max_bad * (double)s->all)
+            return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
+                            "%s: %lld of %lld files%s%s%s cannot be used, more than the share of %g allowed", path,
+                            (long long)s->bad, (long long)s->all, s->split ? " of the " : "", s->split ? s->split : "",
+                            s->split ? " split" : "", c->max_bad);
+    }
+    return 0;
 }
 
 fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
@@ -184,8 +217,8 @@ int data_check(cli *c, fv_ctx *ctx)
                (long long)images, (long long)classes, (long long)counts[0], (long long)counts[1], (long long)counts[2],
                (long long)counts[3]);
     }
-    int64_t bad = 0, all = 0;
-    status = count_bad(r, &bad, &all);
+    share shares[] = {{.split = NULL}, {.split = "train"}, {.split = "val"}, {.split = "test"}};
+    status = count_bad(r, shares, 4);
     if (status == FV_OK && c->report)
         status = fv_check_report_write_html(ctx, r, path, c->report);
     if (status != FV_OK) {
@@ -194,9 +227,7 @@ int data_check(cli *c, fv_ctx *ctx)
     }
     code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
     fv_check_report_destroy(&r);
-    if (code == 0 && (double)bad > c->max_bad * (double)all)
-        return complain(FV_ERR_DATA_TOO_BAD, "repair or remove the files above, or raise --max-bad",
-                        "%s: %lld of %lld files cannot be used, more than the share of %g allowed", path,
-                        (long long)bad, (long long)all, c->max_bad);
+    if (code == 0)
+        code = judge_shares(c, path, shares, 4);
     return code ? code : counts[FV_VERDICT_REJECT] ? 3 : 0;
 }

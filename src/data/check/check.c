@@ -48,7 +48,8 @@ fv_status fv_check_add(fv_check_report *r, int fault, fv_verdict verdict, const 
                       .file = fv_arena_strdup(r->arena, file),
                       .detail = fv_arena_strdup(r->arena, detail),
                       .sample = sample,
-                      .byte = byte};
+                      .byte = byte,
+                      .split = sample >= 0 ? fv_split_name((fv_split)r->samples[sample].split) : NULL};
     if (!row.file || !row.detail)
         return FV_ERR_NO_MEMORY;
     r->rows[r->n_rows++] = row;

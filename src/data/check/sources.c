@@ -39,6 +39,7 @@ static int fault_of(const char *source, fv_status status)
 typedef struct listener {
     fv_check_report *r;
     const char *source;
+    fv_split split;
     fv_log_sink before;
     fv_status status;
 } listener;
@@ -70,12 +71,14 @@ static void hear(void *user, fv_log_level level, const char *topic, const char *
     /* What opening calls an error is a sample that is left out. */
     const fv_verdict verdict = level == FV_LOG_ERROR ? FV_VERDICT_QUARANTINE : FV_VERDICT_WARN;
     l->status = fv_check_add(l->r, fault_of(l->source, FV_OK), verdict, file, -1, byte, "%s", line);
+    if (l->status == FV_OK)
+        l->r->rows[l->r->n_rows - 1].split = fv_split_name(l->split);
 }
 
 static fv_status open_split(fv_check_report *r, const fv_source_type *type, fv_split split,
                             const fv_dataset_options *options, fv_source **source)
 {
-    listener l = {.r = r, .source = type->name};
+    listener l = {.r = r, .source = type->name, .split = split};
     l.before = fv_log_redirect(r->ctx, (fv_log_sink){hear, &l, .all = true});
     fv_status status = type->open(r->ctx, r->path, split, options, source);
     fv_log_redirect(r->ctx, l.before);

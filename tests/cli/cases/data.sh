@@ -34,6 +34,11 @@ row_01_truncated_jpeg() {
     fails 3 E3007 "data: 1 of 89 files cannot be used" "--max-bad" -- "$FOVEA" data check data
     fails 3 E3002 "cut.jpg: truncated JPEG at byte 900" -- predict_one_file data/train/cat/cut.jpg
     code 0 predict_one_file data/train/cat/cut.jpg --salvage
+    # The share is that of each split, for the check as for the run.
+    mv data/train/cat/cut.jpg data/val/cat/cut.jpg
+    fails 3 E3007 "data: 1 of 9 files cannot be used" -- photo_run --max-bad 0.05
+    fails 3 E3007 "data: 1 of 9 files of the val split cannot be used" -- "$FOVEA" data check data --max-bad 0.05
+    code 0 "$FOVEA" data check data --max-bad 0.12
 }
 
 # predict reports a bad file in its place and goes on: as an error line this is what fails() looks for.
