@@ -29,21 +29,6 @@ static fv_status bwd_data_prepare(fv_plan *plan)
     return fv_conv_igemm_prepare(plan, &geom, FV_CONV_BWD_DATA);
 }
 
-static void bwd_data_pack(const fv_plan *plan, const fv_call *call, void *packed)
-{
-    fv_conv_igemm_pack(plan, call->in[1], packed);
-}
-
-static void bwd_data_run(const fv_plan *plan, const fv_call *call)
-{
-    const fv_conv_run run = {.src = call->in[0],
-                             .wei = call->in[1],
-                             .packed = call->packed,
-                             .dst = call->out[0],
-                             .workspace = call->workspace};
-    fv_conv_igemm_run(plan, &run);
-}
-
 /* The convolution that a transposed one is the gradient of: its input is our dst, its filters are our input channels.
  */
 static fv_conv_geom transpose_geom(const fv_node *node)
@@ -81,13 +66,8 @@ static fv_status transpose_prepare(fv_plan *plan)
 
 static void transpose_run(const fv_plan *plan, const fv_call *call)
 {
-    const fv_conv_run run = {.src = call->in[0],
-                             .wei = call->in[1],
-                             .packed = call->packed,
-                             .shift = fv_call_in(call, 2),
-                             .dst = call->out[0],
-                             .workspace = call->workspace};
-    fv_conv_igemm_run(plan, &run);
+    const fv_conv_epilogue epilogue = {.shift = fv_call_in(call, 2)};
+    fv_conv_igemm_run_with(plan, call, &epilogue);
 }
 
 extern const fv_solver fv_cpu_conv_bwd_data_solvers[];
@@ -100,9 +80,9 @@ const fv_solver fv_cpu_conv_bwd_data_solvers[] = {
      .prepare = bwd_data_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = bwd_data_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
-     .run = bwd_data_run},
+     .run = fv_conv_igemm_run},
     {.name = "cpu.conv_transpose2d.igemm",
      .op = "conv_transpose2d",
      .version = 1,
@@ -111,7 +91,7 @@ const fv_solver fv_cpu_conv_bwd_data_solvers[] = {
      .prepare = transpose_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = bwd_data_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
      .run = transpose_run},
     {.name = NULL},

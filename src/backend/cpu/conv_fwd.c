@@ -39,23 +39,12 @@ static fv_status conv_gemm_prepare(fv_plan *plan)
     return fv_conv_igemm_prepare(plan, &flat, FV_CONV_FORWARD);
 }
 
-static void conv_pack(const fv_plan *plan, const fv_call *call, void *packed)
-{
-    fv_conv_igemm_pack(plan, call->in[1], packed);
-}
-
 static void conv_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv2d_attr *attr = call->node->attr;
-    const fv_conv_run run = {.src = call->in[0],
-                             .wei = call->in[1],
-                             .packed = call->packed,
-                             .bias = fv_call_in(call, 2),
-                             .add = fv_call_in(call, 3),
-                             .activation = attr->activation,
-                             .dst = call->out[0],
-                             .workspace = call->workspace};
-    fv_conv_igemm_run(plan, &run);
+    const fv_conv_epilogue epilogue = {
+        .bias = fv_call_in(call, 2), .add = fv_call_in(call, 3), .activation = attr->activation};
+    fv_conv_igemm_run_with(plan, call, &epilogue);
 }
 
 extern const fv_solver fv_cpu_conv_fwd_solvers[];
@@ -68,7 +57,7 @@ const fv_solver fv_cpu_conv_fwd_solvers[] = {
      .prepare = conv_gemm_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = conv_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
      .run = conv_run},
     {.name = "cpu.conv2d.igemm",
@@ -79,7 +68,7 @@ const fv_solver fv_cpu_conv_fwd_solvers[] = {
      .prepare = conv_igemm_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = conv_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
      .run = conv_run},
     {.name = NULL},

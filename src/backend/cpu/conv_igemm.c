@@ -7,7 +7,10 @@
 typedef struct igemm_job {
     const fv_plan *plan;
     const fv_conv_igemm *e;
-    const fv_conv_run *run;
+    const fv_call *call;
+    const fv_conv_epilogue *epilogue;
+    const float *src;
+    float *workspace;
 } igemm_job;
 
 /* One block of pixels against one block of panels. */
@@ -45,10 +48,10 @@ static const float *igemm_source(const igemm_job *job, const fv_conv_phase *f, c
 {
     const fv_conv_igemm *e = job->e;
     const int64_t image = e->h * e->w * e->c, y0 = b->p * e->step[0] + f->y0;
-    const float *src = job->run->src + b->image * image + b->group * e->depth;
+    const float *src = job->src + b->image * image + b->group * e->depth;
     if (f->direct)
         return src + (y0 * e->w + f->strip.x0) * e->c;
-    float *strip = job->run->workspace + worker * e->worker_floats;
+    float *strip = job->workspace + worker * e->worker_floats;
     const int64_t rows = (b->rows - 1) * e->step[0] + f->span_y;
     for (int64_t i = 0; i < b->images; i++)
         fv_strip_copy(&f->strip, src + i * image, y0, rows, strip + i * f->image_step);
@@ -77,17 +80,19 @@ static void igemm_set_panels(const igemm_job *job, const fv_conv_phase *f, const
                              int64_t count, fv_igemm *g)
 {
     const fv_conv_igemm *e = job->e;
-    const fv_conv_run *run = job->run;
+    const fv_conv_epilogue *epilogue = job->epilogue;
+    const float *packed = job->call->packed;
+    float *dst = job->call->out[0];
     const int64_t nr = job->plan->kernels->gemm->nr, col = panel * nr, left = e->cols - col;
     const int64_t channel = b->group * e->cols + col;
     const int64_t dst_at = b->image * e->dst_image + f->dst_at + b->p * f->dst_row + channel;
     g->n = left < count * nr ? left : count * nr;
     if (!e->lazy)
-        g->b = run->packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
-    g->bias = run->bias ? run->bias + channel : NULL;
-    g->shift = run->shift ? run->shift + channel : NULL;
-    g->dst = run->dst + dst_at;
-    g->add = run->add ? run->add + dst_at : NULL;
+        g->b = packed + f->packed_at + (b->group * e->panels + panel) * g->b_panel;
+    g->bias = epilogue->bias ? epilogue->bias + channel : NULL;
+    g->shift = epilogue->shift ? epilogue->shift + channel : NULL;
+    g->dst = dst + dst_at;
+    g->add = epilogue->add ? epilogue->add + dst_at : NULL;
 }
 
 /* Packs depth [at, at + depth) of panels [panel, panel + count) of a plain product. */
@@ -98,7 +103,7 @@ static void igemm_pack_lazy(const igemm_job *job, int64_t group, int64_t panel, 
     const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
     const int64_t col = panel * gemm->nr, left = e->cols - col;
     const int64_t cols = left < count * gemm->nr ? left : count * gemm->nr;
-    const float *wei = job->run->wei + group * e->cols * e->depth;
+    const float *wei = (const float *)job->call->in[1] + group * e->cols * e->depth;
     if (e->direction == FV_CONV_FORWARD)
         gemm->pack(packed, depth * gemm->nr, wei + col * e->depth + at, depth, cols, 1, e->depth);
     else
@@ -109,9 +114,8 @@ static void igemm_pack_lazy(const igemm_job *job, int64_t group, int64_t panel, 
 static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker, fv_igemm *g)
 {
     const fv_conv_igemm *e = job->e;
-    const fv_conv_run *run = job->run;
-    const float *src = run->src + b->p * e->c + b->group * e->depth;
-    float *strip = run->workspace + worker * e->worker_floats, *lazy = strip + e->strip_floats;
+    const float *src = job->src + b->p * e->c + b->group * e->depth;
+    float *strip = job->workspace + worker * e->worker_floats, *lazy = strip + e->strip_floats;
     const bool clamp = g->clamp;
     const int64_t end = b->panel + b->panels, step = e->lazy ? FV_LAZY_PANELS : b->panels;
     for (int64_t at = 0; at < e->depth; at += f->piece) {
@@ -145,7 +149,7 @@ static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm
 static void igemm_block_run(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker)
 {
     const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
-    const int32_t activation = job->run->activation;
+    const int32_t activation = job->epilogue->activation;
     fv_igemm g = {.m = b->images * b->rows * f->q,
                   .taps = f->runs,
                   .depth = f->run_depth,
@@ -184,11 +188,17 @@ static void igemm_task(void *arg, int64_t task, int worker)
     igemm_block_run(job, f, &b, worker);
 }
 
-void fv_conv_igemm_run(const fv_plan *plan, const fv_conv_run *run)
+void fv_conv_igemm_run_with(const fv_plan *plan, const fv_call *call, const fv_conv_epilogue *epilogue)
 {
     const fv_conv_igemm *e = plan->data;
-    igemm_job job = {.plan = plan, .e = e, .run = run};
+    igemm_job job = {
+        .plan = plan, .e = e, .call = call, .epilogue = epilogue, .src = call->in[0], .workspace = call->workspace};
     fv_parallel(plan->ctx, e->tasks, e->max_threads, igemm_task, &job);
+}
+
+void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
+{
+    fv_conv_igemm_run_with(plan, call, &(fv_conv_epilogue){0});
 }
 
 /* ---- packing: one task per panel ---- */
@@ -225,11 +235,11 @@ static void pack_task(void *arg, int64_t task, int worker)
                         1);
 }
 
-void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed)
+void fv_conv_igemm_pack(const fv_plan *plan, const fv_call *call, void *packed)
 {
     const fv_conv_igemm *e = plan->data;
     if (e->lazy)
         return;
-    pack_job job = {.gemm = plan->kernels->gemm, .e = e, .wei = wei, .packed = packed};
+    pack_job job = {.gemm = plan->kernels->gemm, .e = e, .wei = call->in[1], .packed = packed};
     fv_parallel(plan->ctx, e->n_phases * e->groups * e->panels, e->packed_floats < 1 << 14, pack_task, &job);
 }

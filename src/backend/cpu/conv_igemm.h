@@ -30,26 +30,24 @@ const char *fv_conv_igemm_reject(const fv_problem *problem, const fv_conv_geom *
 /* Nanoseconds on the nominal machine. */
 double fv_conv_igemm_cost(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction);
 
-/* Hooks of a solver; prepare keeps what it makes in plan->data. */
+/* Hooks of a solver; prepare keeps what it makes in plan->data. A call's inputs are src (of a gradient d_dst) and the
+   weights [k][r][s][c / groups]. */
 fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv_direction direction);
 void fv_conv_igemm_release(fv_plan *plan);
 size_t fv_conv_igemm_packed_bytes(const fv_plan *plan);
 size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan);
 /* Rearranges the weights. */
-void fv_conv_igemm_pack(const fv_plan *plan, const float *wei, float *packed);
+void fv_conv_igemm_pack(const fv_plan *plan, const fv_call *call, void *packed);
+/* The product alone. */
+void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call);
 
-/* One run. */
-typedef struct fv_conv_run {
-    const float *src;    /* forward: src; gradient: d_dst */
-    const float *wei;    /* weights [k][r][s][c / groups] */
-    const float *packed; /* and as pack left them */
-    const float *bias;   /* per output channel; NULL: chains start at 0 */
-    const float *shift;  /* per output channel, added to the finished chains; NULL: nothing */
-    const float *add;    /* added to the finished chains; NULL: nothing */
-    int32_t activation;  /* fv_activation: none, relu, relu6 */
-    float *dst;
-    float *workspace;
-} fv_conv_run;
-void fv_conv_igemm_run(const fv_plan *plan, const fv_conv_run *run);
+/* What else goes into dst. */
+typedef struct fv_conv_epilogue {
+    const float *bias;  /* per output channel; NULL: chains start at 0 */
+    const float *shift; /* per output channel, added to the finished chains; NULL: nothing */
+    const float *add;   /* added to the finished chains; NULL: nothing */
+    int32_t activation; /* fv_activation: none, relu, relu6 */
+} fv_conv_epilogue;
+void fv_conv_igemm_run_with(const fv_plan *plan, const fv_call *call, const fv_conv_epilogue *epilogue);
 
 #endif

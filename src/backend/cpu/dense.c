@@ -39,33 +39,12 @@ static fv_status dense_bwd_data_prepare(fv_plan *plan)
     return fv_conv_igemm_prepare(plan, &geom, FV_CONV_BWD_DATA);
 }
 
-static void dense_pack(const fv_plan *plan, const fv_call *call, void *packed)
-{
-    fv_conv_igemm_pack(plan, call->in[1], packed);
-}
-
 static void dense_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_dense_attr *attr = call->node->attr;
-    const fv_conv_run run = {.src = call->in[0],
-                             .wei = call->in[1],
-                             .packed = call->packed,
-                             .bias = fv_call_in(call, 2),
-                             .add = fv_call_in(call, 3),
-                             .activation = attr->activation,
-                             .dst = call->out[0],
-                             .workspace = call->workspace};
-    fv_conv_igemm_run(plan, &run);
-}
-
-static void dense_bwd_data_run(const fv_plan *plan, const fv_call *call)
-{
-    const fv_conv_run run = {.src = call->in[0],
-                             .wei = call->in[1],
-                             .packed = call->packed,
-                             .dst = call->out[0],
-                             .workspace = call->workspace};
-    fv_conv_igemm_run(plan, &run);
+    const fv_conv_epilogue epilogue = {
+        .bias = fv_call_in(call, 2), .add = fv_call_in(call, 3), .activation = attr->activation};
+    fv_conv_igemm_run_with(plan, call, &epilogue);
 }
 
 extern const fv_solver fv_cpu_dense_solvers[];
@@ -78,7 +57,7 @@ const fv_solver fv_cpu_dense_solvers[] = {
      .prepare = dense_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = dense_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
      .run = dense_run},
     {.name = "cpu.dense_bwd_data.gemm",
@@ -89,8 +68,8 @@ const fv_solver fv_cpu_dense_solvers[] = {
      .prepare = dense_bwd_data_prepare,
      .release = fv_conv_igemm_release,
      .packed_bytes = fv_conv_igemm_packed_bytes,
-     .pack = dense_pack,
+     .pack = fv_conv_igemm_pack,
      .workspace_bytes = fv_conv_igemm_workspace_bytes,
-     .run = dense_bwd_data_run},
+     .run = fv_conv_igemm_run},
     {.name = NULL},
 };
