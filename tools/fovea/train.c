@@ -18,10 +18,10 @@ typedef struct job {
     cli *c;
     fv_ctx *ctx;
     fv_model *model;
-    fv_dataset *train, *val;
+    fv_dataset *train, *val, *test;
     progress progress;
     fv_report *report;
-    char dir[4096], quarantine[2][4200];
+    char dir[4096], quarantine[3][4200];
     char *arguments, *augment;
     fv_balance balance;
     double balance_power;
@@ -52,6 +52,17 @@ static fv_status open_val(job *j)
         return FV_OK;
     j->c->quarantine = j->quarantine[1];
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
+}
+
+/* Only used at the end, but what is wrong with it should not wait until then. */
+static fv_status open_test(job *j)
+{
+    bool has_test = false;
+    FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "test", &has_test));
+    if (!has_test)
+        return FV_OK;
+    j->c->quarantine = j->quarantine[2];
+    return data_open(j->ctx, j->c, "test", j->model, &j->test);
 }
 
 /* What follows from the data where nothing else is asked for: the loss from the labels, the network's channels from
@@ -475,26 +486,20 @@ static fv_fit_options fit_options(job *j)
 /* The best model on the test split, where the data has one: the number people want to see. */
 static fv_status final_test(job *j)
 {
-    bool has = false;
     fv_model *best = NULL;
-    fv_dataset *test = NULL;
     fv_metrics m;
     char path[4200];
-    FV_TRY(fv_dataset_has_split(j->ctx, j->c->data, "test", &has));
-    if (!has)
+    if (!j->test)
         return FV_OK;
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
     fv_status status = fv_model_load(j->ctx, path, &best);
     if (status == FV_OK)
-        status = data_open(j->ctx, j->c, "test", best, &test);
-    if (status == FV_OK)
-        status = fv_evaluate(best, test, j->c->batch_size, (int)j->c->workers, &m);
+        status = fv_evaluate(best, j->test, j->c->batch_size, (int)j->c->workers, &m);
     if (status == FV_OK) {
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);
         putchar('\n');
     }
-    fv_dataset_destroy(&test);
     fv_model_destroy(&best);
     return status;
 }
@@ -533,6 +538,7 @@ static fv_status train(job *j)
     FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
     snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
     snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);
+    snprintf(j->quarantine[2], sizeof j->quarantine[2], "%s/quarantine-test.csv", j->dir);
     c->quarantine = j->quarantine[0];
     FV_TRY(cache_on_disk(j->ctx, c, j->dir));
     FV_TRY(open_data(j));
@@ -542,6 +548,7 @@ static fv_status train(job *j)
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
     FV_TRY(open_val(j));
+    FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));
     j->arguments = options_yaml(&verbs[0], c);
     if (!j->arguments)
@@ -571,6 +578,7 @@ int verb_train(cli *c)
     fv_report_destroy(&j.report);
     free(j.arguments);
     free(j.augment);
+    fv_dataset_destroy(&j.test);
     fv_dataset_destroy(&j.val);
     fv_dataset_destroy(&j.train);
     fv_model_destroy(&j.model);

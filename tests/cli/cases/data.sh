@@ -187,6 +187,10 @@ row_18_classes_of_the_val_split() {
         -- photo_run
     code 0 photo_run --allow-extra
     says "3 samples of unknown classes left out"
+    # The test split is only used at the end; that it cannot be is said before the first epoch.
+    mv data/val data/test
+    fails 3 E3005 "data (test): class 'bee' is unknown" -- photo_run
+    silent_about "Epoch 1"
 }
 
 row_19_empty_class() {
