@@ -128,7 +128,8 @@ FV_API void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *t
 FV_API fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes);
 /** Mean and standard deviation per channel over (at most `limit`, 0: all) samples, in units of pixel / 255. */
 FV_API fv_status fv_dataset_statistics(fv_dataset *dataset, int64_t limit, float mean[16], float std[16]);
-/** SHA-256 over sample names, sizes and labels (not pixels), as hex: tells a resumed run that the data is the same. */
+/** SHA-256 over sample names, sizes and labels, of packed files their checksums too (pixels are not read), as hex: tells
+ * a resumed run that the data is the same. */
 FV_API void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65]);
 
 /**
@@ -230,6 +231,9 @@ typedef struct fv_pack_options {
     int64_t h, w;        /* raw: every image is brought to that size; 0: as it is */
     bool crop;           /* the short side is scaled to cover h x w and the middle kept; else stretched */
     int64_t shard_bytes; /* a shard is ended once it is that long; 0: 1e9 */
+    /** Looked at now and then, may be set by a signal handler; not 0: packing ends with INTERRUPTED and what was begun
+     * is removed. NULL: never. */
+    volatile const int *interrupt;
 } fv_pack_options;
 
 typedef struct fv_pack_report {
@@ -249,7 +253,7 @@ FV_API void fv_packer_destroy(fv_packer **packer);
 FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes);
 /** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, each atomically, and
  * classes.txt. Samples that cannot be read are left out, logged and counted. NO_SPACE before anything is written when
- * the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already. */
+ * the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already; INTERRUPTED. */
 FV_API fv_status fv_packer_write(fv_packer *packer, const char *output, fv_pack_report *report);
 
 /* ---- making and checking ---- */

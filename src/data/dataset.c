@@ -394,6 +394,10 @@ void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65])
             snprintf(line, sizeof line, "%s%c%lld %d\n", name, 0,
                      (long long)dataset->source->ops->bytes(dataset->source, dataset->index[i]), dataset->labels[i]);
         fv_sha256_update(&hash, line, (size_t)n);
+        if (dataset->source->ops->crc) {
+            const uint32_t crc = dataset->source->ops->crc(dataset->source, dataset->index[i]);
+            fv_sha256_update(&hash, &crc, sizeof crc);
+        }
         if (dataset->targets)
             fv_sha256_update(&hash, fv_dataset_targets(dataset, i), (size_t)dataset->classes.count * sizeof(float));
         if (dataset->weights)

@@ -232,6 +232,11 @@ static int64_t pack_bytes(const fv_source *base, int64_t i)
     return (int64_t)fv_pack_get(entry(base, i) + FV_PACK_E_SIZE, 8);
 }
 
+static uint32_t pack_crc(const fv_source *base, int64_t i)
+{
+    return (uint32_t)fv_pack_get(entry(base, i) + FV_PACK_E_CRC, 4);
+}
+
 /* Reads a record, and checks its sum the first time; *data is the caller's. */
 static fv_status pack_record(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)
 {
@@ -247,7 +252,7 @@ static fv_status pack_record(fv_source *base, int64_t i, uint8_t **data, int64_t
     if (*data)
         status = fv_sample_get(&s->file.reader, offset, *data, (size_t)*size, error);
     if (status == FV_OK && known == UNKNOWN) {
-        known = fv_crc32c(*data, (size_t)*size) == fv_pack_get(e + FV_PACK_E_CRC, 4) ? GOOD : BAD;
+        known = fv_crc32c(*data, (size_t)*size) == pack_crc(base, i) ? GOOD : BAD;
         atomic_store_explicit(&s->known[i], known, memory_order_relaxed);
     }
     if (status == FV_OK && known == BAD)
@@ -295,12 +300,17 @@ static fv_status pack_read(fv_source *base, int64_t i, uint8_t **data, int64_t *
     return pack_record(base, i, data, size, error);
 }
 
-static const fv_source_ops pixel_ops = {
-    .destroy = pack_destroy, .name = pack_name, .key = pack_key, .bytes = pack_bytes, .image = pack_image};
+static const fv_source_ops pixel_ops = {.destroy = pack_destroy,
+                                        .name = pack_name,
+                                        .key = pack_key,
+                                        .bytes = pack_bytes,
+                                        .crc = pack_crc,
+                                        .image = pack_image};
 static const fv_source_ops file_ops = {.destroy = pack_destroy,
                                        .name = pack_name,
                                        .key = pack_key,
                                        .bytes = pack_bytes,
+                                       .crc = pack_crc,
                                        .image = pack_image,
                                        .read = pack_read};
 

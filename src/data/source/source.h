@@ -29,6 +29,8 @@ typedef struct fv_source_ops {
     /* Identity of a sample, kept when others come or go; and its size in bytes. */
     uint64_t (*key)(const fv_source *source, int64_t i);
     int64_t (*bytes)(const fv_source *source, int64_t i);
+    /* CRC-32C of these bytes, where it is known without reading them; else NULL. */
+    uint32_t (*crc)(const fv_source *source, int64_t i);
     /* Decodes a sample. Any thread. NULL when `pixels` has them all. */
     fv_status (*image)(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
                        fv_image *image, fv_decode_notes *notes, fv_image_error *error);

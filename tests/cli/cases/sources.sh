@@ -318,6 +318,15 @@ use_cache() {
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 5 --batch-size 8 --cache disk --ignore-exif --force --resume runs/train/disk
     says "$cache is of other data or other decoding options: removed" "cache: 32 images"
     absent "$cache"
+    # Other pixels under the same names are other data.
+    mkdir -p changed/cat changed/dog
+    for i in 1 2 3 4 5 6; do
+        plant jpeg changed/cat/$i.jpg quality=$((60 + i))
+        plant jpeg changed/dog/$i.jpg quality=$((70 + i))
+    done
+    code 0 "$FOVEA" train --data changed --model lenet --epochs 1 --batch-size 8 --cache disk --experiment changed
+    plant jpeg changed/cat/1.jpg quality=20
+    fails 2 E2004 "the data was" -- "$FOVEA" train --data changed --model lenet --epochs 2 --batch-size 8 --cache disk --resume runs/train/changed
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
     says "cache: training images need about" "MB, which fit into"
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
