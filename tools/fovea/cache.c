@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache.h"
+#include "run_dir.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -97,14 +98,21 @@ static fv_status write_cache(fv_ctx *ctx, const cli *c, const fv_dataset_options
     fv_packer *packer = NULL;
     fv_pack_report r;
     int64_t samples = 0, bytes = 0;
-    fv_status status = fv_packer_create(ctx, c->data, options, &(fv_pack_options){.raw = true}, &packer);
+    const fv_pack_options pack = {.raw = true, .interrupt = &caught_signal};
+    fv_status status = fv_packer_create(ctx, c->data, options, &pack, &packer);
     if (status == FV_OK)
         status = fv_packer_size(packer, &samples, &bytes);
     if (status == FV_OK) {
+        signals_catch();
         note("cache: %lld images, about %.1f MB in %s", (long long)samples, (double)bytes / 1048576, packed);
         status = fv_packer_write(packer, packed, &r);
     }
     fv_packer_destroy(&packer);
+    if (status == FV_ERR_INTERRUPTED) { /* there is no state yet that a run could be resumed from */
+        report(ctx, status);
+        run_dir_release();
+        signals_die();
+    }
     return status;
 }
 

@@ -149,8 +149,10 @@ const char *count_of(int64_t n, const char *one, const char *many, char *text);
 /* Makes the context the options ask for. */
 fv_status context_open(const cli *c, fv_ctx **ctx);
 extern volatile sig_atomic_t caught_signal;
-/* From here on SIGINT, SIGTERM and SIGHUP ask the run to save and stop; a second SIGINT ends it at once. */
+/* From here on SIGINT, SIGTERM and SIGHUP ask what runs to clean up and stop; a second SIGINT ends it at once. */
 void signals_catch(void);
+/* Dies of the signal that was caught, so that whoever waits for us sees which. */
+void signals_die(void);
 
 /* ---- models and data ---- */
 

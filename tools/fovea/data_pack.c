@@ -78,7 +78,8 @@ int data_pack(cli *c, fv_ctx *ctx)
                                .h = sized ? c->img_size[0] : 0,
                                .w = sized ? c->img_size[1] : 0,
                                .crop = c->resize == RESIZE_CROP,
-                               .shard_bytes = c->shard_size};
+                               .shard_bytes = c->shard_size,
+                               .interrupt = &caught_signal};
     fv_pack_report r;
     int64_t samples = 0, bytes = 0;
     char size[32];
@@ -86,11 +87,15 @@ int data_pack(cli *c, fv_ctx *ctx)
     if (status == FV_OK)
         status = fv_packer_size(packer, &samples, &bytes);
     if (status == FV_OK) {
+        signals_catch();
         note("%s: %lld images, about %s", c->output, (long long)samples, size_text(bytes, size));
         status = fv_packer_write(packer, c->output, &r);
     }
     if (status == FV_OK)
         print_report(c, &r);
     fv_packer_destroy(&packer);
-    return status == FV_OK ? 0 : report(ctx, status);
+    code = status == FV_OK ? 0 : report(ctx, status);
+    if (status == FV_ERR_INTERRUPTED)
+        signals_die();
+    return code;
 }

@@ -189,6 +189,12 @@ void signals_catch(void)
             sigaction(signals[i], &action, NULL);
 }
 
+void signals_die(void)
+{
+    signal(caught_signal, SIG_DFL);
+    raise(caught_signal);
+}
+
 /* ---- models and data ---- */
 
 static bool has_suffix(const char *text, const char *suffix)

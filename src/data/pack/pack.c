@@ -127,6 +127,11 @@ static fv_status each_of_split(fv_packer *p, chunk *c, fv_split split, const fv_
     fv_dataset *d = p->splits[split];
     fv_status status = FV_OK;
     for (int64_t from = 0; d && from < d->count && status == FV_OK; from += CHUNK) {
+        if (p->options.interrupt && *p->options.interrupt)
+            return fv_fail_hint(p->ctx,
+                                fv_fail(p->ctx, FV_ERR_INTERRUPTED, "%s: packing was interrupted by a signal", p->path),
+                                p->options.shards ? "remove the shards that are finished, and pack again"
+                                                  : "nothing was written; pack again");
         const int64_t n = d->count - from < CHUNK ? d->count - from : CHUNK;
         for (int64_t i = 0; i < n; i++)
             c->items[i] = (fv_pack_item){.split = split, .dataset = d, .sample = from + i};

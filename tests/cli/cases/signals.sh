@@ -55,6 +55,23 @@ row_58_sigkill() {
     compare_with_straight
 }
 
+# Nothing of a packed file is left, and whoever waits sees the signal.
+row_58_packing() {
+    code 0 "$FOVEA" data make digits --output many --train 60000 --test 10
+    packing() { drive signal "$1" after="images, about" "$FOVEA" data pack many --output packed.fvpack --raw --img-size 96; }
+    fails 130 E75001 "many: packing was interrupted" "nothing was written" -- packing INT
+    fails 143 E75001 "many: packing was interrupted" "nothing was written" -- packing TERM
+    caching() { drive signal "$1" after="images, about" "$FOVEA" train --data many --model lenet --cache disk || echo $?; }
+    code 0 caching HUP
+    # On a busy machine the signal may come when the cache is done.
+    if [ "$(tail -n 1 out)" = 129 ]; then
+        says "many: packing was interrupted"
+        absent runs
+    fi
+    no_leftovers .
+    code 0 "$FOVEA" data pack many --output packed.fvpack --raw
+}
+
 # What nohup and background jobs ignore stays ignored.
 row_58_ignored_signals_stay_ignored() {
     (
