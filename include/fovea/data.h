@@ -128,8 +128,8 @@ FV_API void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *t
 FV_API fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes);
 /** Mean and standard deviation per channel over (at most `limit`, 0: all) samples, in units of pixel / 255. */
 FV_API fv_status fv_dataset_statistics(fv_dataset *dataset, int64_t limit, float mean[16], float std[16]);
-/** SHA-256 over sample names, sizes and labels, of packed files their checksums too (pixels are not read), as hex: tells
- * a resumed run that the data is the same. */
+/** SHA-256 over sample names, sizes and labels, of packed files their checksums too (pixels are not read), as hex:
+ * tells a resumed run that the data is the same. */
 FV_API void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65]);
 
 /**
