@@ -124,6 +124,23 @@ static fv_status find_layout(fv_check_report *r)
     return status;
 }
 
+fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layout **layout)
+{
+    fv_check_report r = {.ctx = ctx, .root = root};
+    *layout = NULL;
+    FV_TRY(fv_arena_create(ctx, &r.arena));
+    fv_status status = FV_OK;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !*layout && status == FV_OK; i++) {
+        bool yes = false;
+        if (layouts[i]->marks != FV_CHECK_LABELS)
+            status = layouts[i]->probe(&r, NULL, 0, &yes);
+        if (yes)
+            *layout = layouts[i];
+    }
+    fv_arena_destroy(&r.arena);
+    return status;
+}
+
 static fv_status count_usable(fv_check_report *r)
 {
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {

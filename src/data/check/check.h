@@ -108,6 +108,7 @@ typedef enum fv_check_kind { FV_CHECK_LABELS, FV_CHECK_BOXES, FV_CHECK_PIXELS } 
 typedef struct fv_check_layout {
     const char *name; /* "folder" */
     fv_check_kind marks;
+    const char *text; /* with boxes or masks: what is there, and what tells it */
     /* Whether the data at the report's root, a folder with those names in it (none: a file), is of this kind. */
     fv_status (*probe)(fv_check_report *r, const char *const *names, int64_t count, bool *yes);
     /* Fills splits and samples; adds findings about what cannot become a sample. */
@@ -115,6 +116,9 @@ typedef struct fv_check_layout {
     /* What only this layout has, once all is decoded. May be NULL. */
     fv_status (*judge)(fv_check_report *r);
 } fv_check_layout;
+
+/* The layout of the folder when its images have boxes or masks instead of a label, else NULL. */
+fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layout **layout);
 
 extern const fv_check_layout fv_check_folder, fv_check_sources, fv_check_yolo, fv_check_coco, fv_check_masks;
 

@@ -418,5 +418,9 @@ static fv_status judge(fv_check_report *r)
                         (long long)sizes.count);
 }
 
-const fv_check_layout fv_check_coco = {
-    .name = "coco", .marks = FV_CHECK_BOXES, .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_coco = {.name = "coco",
+                                       .marks = FV_CHECK_BOXES,
+                                       .text = "boxes as COCO has them (a JSON file with annotations)",
+                                       .probe = probe,
+                                       .list = list,
+                                       .judge = judge};

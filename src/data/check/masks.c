@@ -183,5 +183,9 @@ static fv_status judge(fv_check_report *r)
     return status == FV_OK ? fv_check_pairs_lone(r, "masks", NULL, FV_FAULT_MASK) : status;
 }
 
-const fv_check_layout fv_check_masks = {
-    .name = "masks", .marks = FV_CHECK_PIXELS, .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_masks = {.name = "masks",
+                                        .marks = FV_CHECK_PIXELS,
+                                        .text = "masks (images/ beside masks/)",
+                                        .probe = probe,
+                                        .list = list,
+                                        .judge = judge};

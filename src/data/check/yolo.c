@@ -196,5 +196,9 @@ static fv_status judge(fv_check_report *r)
     return status == FV_OK ? fv_check_pairs_lone(r, "labels", ".txt", FV_FAULT_BOXES) : status;
 }
 
-const fv_check_layout fv_check_yolo = {
-    .name = "yolo", .marks = FV_CHECK_BOXES, .probe = probe, .list = list, .judge = judge};
+const fv_check_layout fv_check_yolo = {.name = "yolo",
+                                       .marks = FV_CHECK_BOXES,
+                                       .text = "boxes as YOLO has them (images/ beside labels/)",
+                                       .probe = probe,
+                                       .list = list,
+                                       .judge = judge};

@@ -15,12 +15,26 @@ typedef struct folder_source {
     const char *root;
 } folder_source;
 
+/* Their folders would pass for classes. */
+static fv_status refuse_marks(fv_ctx *ctx, const char *path)
+{
+    const fv_check_layout *marks = NULL;
+    FV_TRY(fv_check_find_marks(ctx, path, &marks));
+    if (!marks)
+        return FV_OK;
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_DATA, "%s: found %s, expected one folder per class", path, marks->text),
+                        "`fovea data check` and `fovea data stats` look at boxes and masks; everything else needs a "
+                        "label for each image: folders of classes, or a manifest");
+}
+
 static fv_status folder_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
 {
     fv_arena *arena = NULL;
     fv_names classes = {0};
     if (place->is_file)
         return FV_OK;
+    FV_TRY(refuse_marks(ctx, place->path));
     FV_TRY(fv_arena_create(ctx, &arena));
     fv_status status = fv_folder_classes(ctx, arena, place->path, "", &classes);
     *yes = classes.count > 0;

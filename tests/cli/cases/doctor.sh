@@ -74,6 +74,22 @@ use_data_check_options() {
     fails 9 E9002 "no such" -- "$FOVEA" data check nowhere
 }
 
+# What has boxes or masks is no folder of classes, to whoever needs a label for each image.
+use_data_marks() {
+    plant corpus corpus
+    for set in masks yolo coco; do
+        for words in "train --epochs 1" "eval --model $model" "data pack --output out.fvpack" "data split --output out.csv" \
+            "data show --output out.png"; do
+            fails 3 E3001 "corpus/$set: found " "expected one folder per class" "\`fovea data check\`" -- \
+                "$FOVEA" $words --data corpus/$set
+        done
+    done
+    absent runs out.fvpack out.csv out.png
+    mv corpus/masks/masks corpus/masks/holes
+    rm corpus/masks/classes.txt
+    code 0 "$FOVEA" data show corpus/masks --output out.png
+}
+
 use_data_report() {
     plant corpus corpus
     code 3 "$FOVEA" data check corpus/images --max-bad 1 --report page.html
