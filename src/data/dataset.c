@@ -181,6 +181,20 @@ fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind)
                          near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
+fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind)
+{
+    static const char *const have[FV_LABEL_COUNT + 1] = {"one class each", "several classes each", "numbers to predict",
+                                                         "boxes or masks"};
+    fv_label_kind wanted;
+    FV_TRY(fv_task_parse(ctx, task, &wanted));
+    if (!task || wanted == kind)
+        return FV_OK;
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_CONFLICT, "%s: task '%s' wants %s, but the samples have %s", path, task,
+                                have[wanted], have[kind]),
+                        "leave out --task, or give data or a model of the other kind");
+}
+
 static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_split *split)
 {
     static const char *const words[] = {"train", "val", "test", NULL};
@@ -231,6 +245,7 @@ static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options 
     FV_TRY(fv_source_find(d->ctx, path, &d->type));
     FV_TRY(find_origin(d->ctx, d->type, path, options, split, &from));
     FV_TRY(d->type->open(d->ctx, path, from.split, options, &d->source));
+    FV_TRY(fv_task_fits(d->ctx, path, options->task, d->source->kind));
     FV_TRY(check_lost(d));
     return take_samples(d, options, &from);
 }

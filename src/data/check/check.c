@@ -196,12 +196,27 @@ static fv_status copy_options(fv_check_report *r, const char *path, const fv_che
     return FV_OK;
 }
 
+static fv_status check_task(const fv_check_report *r)
+{
+    for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+        const fv_check_split *s = &r->splits[k];
+        const fv_label_kind kind = r->layout->marks != FV_CHECK_LABELS ? FV_LABEL_COUNT
+                                   : s->source                         ? s->source->kind
+                                                                       : FV_LABEL_CLASS;
+        if (s->present)
+            FV_TRY(fv_task_fits(r->ctx, r->path, r->options.data.task, kind));
+    }
+    return FV_OK;
+}
+
 static fv_status fill(fv_check_report *r, const char *path, const fv_check_options *options)
 {
+    FV_TRY(fv_task_parse(r->ctx, options ? options->data.task : NULL, &(fv_label_kind){0}));
     FV_TRY(fv_arena_create(r->ctx, &r->arena));
     FV_TRY(copy_options(r, path, options));
     FV_TRY(find_layout(r));
     FV_TRY(r->layout->list(r));
+    FV_TRY(check_task(r));
     FV_TRY(fv_check_look(r));
     FV_TRY(count_usable(r));
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -98,6 +98,8 @@ const char *fv_split_name(fv_split split);
 
 /* A task's name as a kind of label; COUNT for NULL. VALUE. */
 fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind);
+/* Whether samples labeled like that (COUNT: they have no labels) are what a task is about; NULL: always. CONFLICT. */
+fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind);
 
 /* Names in the arena: "0", "1", ...; the lines of a file (DATA_CLASSES when a name is empty or comes twice). */
 fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);

@@ -83,11 +83,32 @@ use_data_marks() {
             fails 3 E3001 "corpus/$set: found " "expected one folder per class" "\`fovea data check\`" -- \
                 "$FOVEA" $words --data corpus/$set
         done
+        fails 2 E2004 "task 'class' wants one class each, but the samples have boxes or masks" -- \
+            "$FOVEA" data stats corpus/$set --task class
     done
     absent runs out.fvpack out.csv out.png
     mv corpus/masks/masks corpus/masks/holes
     rm corpus/masks/classes.txt
     code 0 "$FOVEA" data show corpus/masks --output out.png
+}
+
+# A task that is no task, or not that of the data, is told before anything is decoded.
+use_data_task() {
+    cp -r "$photos" photos
+    chmod -R u+w photos
+    code 0 "$FOVEA" data pack photos --output photos.fvpack
+    for data in photos photos.fvpack "$digits"; do
+        for words in check stats "pack --output x.fvpack" "split --output x.csv"; do
+            fails 2 E2003 "task 'clas': expected class, multi-label or regression (did you mean 'class'?)" -- \
+                "$FOVEA" data $words --data "$data" --task clas
+            fails 2 E2004 "$data: task 'regression' wants numbers to predict, but the samples have one class each" -- \
+                "$FOVEA" data $words --data "$data" --task regression
+        done
+        fails 2 E2004 "$data: task 'multi-label' wants several classes each" -- \
+            "$FOVEA" train --data "$data" --task multi-label --epochs 1
+        code 0 "$FOVEA" data check "$data" --task class
+    done
+    absent x.fvpack x.csv
 }
 
 use_data_report() {

@@ -135,7 +135,7 @@ use_labels_of_several_classes() {
     fails 2 E2004 "--loss mse cannot weigh samples, as --balance weights does" -- \
         "$FOVEA" train --data photos --model lenet --loss mse --balance weights
     "$FOVEA" train --data photos --model lenet --epochs 1 --quiet --experiment one >/dev/null
-    fails 2 E2004 "knows several classes at once" -- "$FOVEA" eval --data photos --split train --model $best
+    fails 2 E2004 "wants several classes each, but the samples have one class each" -- "$FOVEA" eval --data photos --split train --model $best
     fails 2 E2004 "must have one task" -- \
         "$FOVEA" predict --model $best,runs/train/one/weights/best.safetensors scenes/0004.png
 }
