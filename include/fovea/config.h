@@ -29,6 +29,12 @@ FV_API const fv_setting *fv_config_get(const fv_config *config, int i);
 
 /** The word of `words` (NULL-terminated) nearest to `word`, or NULL when none is near: for "did you mean". */
 FV_API const char *fv_nearest(const char *word, const char *const *words);
+/**
+ * The first character of a text (a file's or class's name may hold anything) as it can stand in a line: control
+ * characters as \n or \x1b, bytes that are not UTF-8 as \xe9, what turns the direction of writing as \u202e, all else
+ * as it is. Returns how many bytes of the text it is, 0 at the end; `shown` gets at most 7 bytes and a NUL. Any thread.
+ */
+FV_API size_t fv_text_show(const char *text, char shown[8]);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <fovea/config.h>
+
 bool fv_str_reserve(fv_str *s, size_t more)
 {
     if (s->failed)
@@ -109,6 +111,48 @@ void fv_str_json(fv_str *s, const char *text)
         p += n ? n : 1;
     }
     fv_str_append_n(s, "\"", 1);
+}
+
+/* C1 controls, line separators, and what turns the direction of writing. */
+static bool is_hidden(unsigned code)
+{
+    static const struct {
+        unsigned first, last;
+    } rows[] = {{0x80, 0x9F}, {0x61C, 0x61C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069}};
+    bool hidden = false;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        hidden |= code >= rows[i].first && code <= rows[i].last;
+    return hidden;
+}
+
+size_t fv_text_show(const char *text, char shown[8])
+{
+    static const char named[] = "\n\r\t", letters[] = "nrt";
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t n = utf8_length(p);
+    const char *name = *p ? strchr(named, *p) : NULL;
+    const unsigned code = n == 2   ? (p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu)
+                          : n == 3 ? (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu)
+                                   : 0;
+    shown[0] = '\0';
+    if (!*p)
+        return 0;
+    if (name)
+        snprintf(shown, 8, "\\%c", letters[name - named]);
+    else if (*p < 0x20 || *p == 0x7F || n == 0)
+        snprintf(shown, 8, "\\x%02x", *p);
+    else if (is_hidden(code))
+        snprintf(shown, 8, "\\u%04x", code & 0xFFFF);
+    else
+        snprintf(shown, 8, "%.*s", (int)n, text);
+    return n ? n : 1;
+}
+
+void fv_str_show(fv_str *s, const char *text)
+{
+    char shown[8];
+    for (size_t n; (n = fv_text_show(text, shown)) > 0; text += n)
+        fv_str_append(s, shown);
 }
 
 void fv_str_csv(fv_str *s, const char *text)

@@ -22,6 +22,8 @@ void fv_str_printf(fv_str *s, const char *format, ...) FV_PRINTF(2, 3);
 void fv_str_vprintf(fv_str *s, const char *format, va_list args);
 /* Appends text as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. */
 void fv_str_json(fv_str *s, const char *text);
+/* Appends text as fv_text_show has it, for lines that people read. */
+void fv_str_show(fv_str *s, const char *text);
 /* Appends one CSV field, quoted per RFC 4180 when needed. */
 void fv_str_csv(fv_str *s, const char *text);
 /* The text, never NULL ("" before the first append). */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <fovea/config.h>
+
 #include "base/file.h"
 #include "report/chart.h"
 
@@ -51,16 +53,26 @@ void fv_put_escaped(fv_str *out, const char *text)
         char c;
         const char *entity;
     } rows[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
-    for (const char *p = text; *p;) {
-        size_t plain = strcspn(p, "&<>\"'");
-        fv_str_append_n(out, p, plain);
-        p += plain;
-        for (size_t i = 0; *p && i < sizeof rows / sizeof rows[0]; i++)
-            if (rows[i].c == *p) {
-                fv_str_append(out, rows[i].entity);
-                p++;
-                break;
-            }
+    char shown[8];
+    for (size_t n; (n = fv_text_show(text, shown)) > 0; text += n) {
+        const char *put = shown;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            put = rows[i].c == shown[0] ? rows[i].entity : put;
+        fv_str_append(out, put);
+    }
+}
+
+/* Calls put for each line of a text, without its end. */
+static void each_line(fv_str *out, const char *text, void (*put)(fv_str *out, const char *line, bool last))
+{
+    while (*text) {
+        const size_t n = strcspn(text, "\n");
+        fv_str line = {.ctx = out->ctx};
+        fv_str_append_n(&line, text, n);
+        text += n + (text[n] == '\n');
+        put(out, fv_str_get(&line), !*text);
+        out->failed |= line.failed;
+        fv_str_free(&line);
     }
 }
 
@@ -239,19 +251,25 @@ static void put_head(fv_str *out, const fv_page *page)
     fv_str_printf(out, " \xC2\xB7 written %s</p>\n", when);
 }
 
+static void put_warning(fv_str *out, const char *line, bool last)
+{
+    fv_put_escaped(out, line);
+    fv_str_append(out, last ? "" : "</li><li>");
+}
+
+static void put_recipe_line(fv_str *out, const char *line, bool last)
+{
+    (void)last;
+    fv_put_escaped(out, line);
+    fv_str_append(out, "\n");
+}
+
 static void put_warnings(fv_str *out, const char *text)
 {
     if (!*text)
         return;
     fv_str_append(out, "<ul class=\"warn\"><li>");
-    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
-        fv_str line = {.ctx = out->ctx};
-        fv_str_append_n(&line, text, (size_t)(end - text));
-        fv_put_escaped(out, fv_str_get(&line));
-        fv_str_append(out, end[1] ? "</li><li>" : "");
-        out->failed |= line.failed;
-        fv_str_free(&line);
-    }
+    each_line(out, text, put_warning);
     fv_str_append(out, "</li></ul>\n");
 }
 
@@ -264,7 +282,7 @@ void fv_put_page(fv_str *out, const fv_page *page)
     put_table(out, page->results);
     if (page->recipe) {
         fv_str_append(out, "<details><summary>Recipe (args.yaml)</summary><pre>");
-        fv_put_escaped(out, page->recipe);
+        each_line(out, page->recipe, put_recipe_line);
         fv_str_append(out, "</pre></details>\n");
     }
     fv_str_append(out, "</main>\n</body>\n</html>\n");

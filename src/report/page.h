@@ -16,7 +16,7 @@ typedef struct fv_page {
     const fv_results *results;
 } fv_page;
 
-/* Appends text with what HTML gives a meaning to written as entities. */
+/* Appends text as fv_text_show has it, with what HTML gives a meaning to written as entities. */
 void fv_put_escaped(fv_str *out, const char *text);
 void fv_put_page(fv_str *out, const fv_page *page);
 /* Everything up to the first heading of a page; `more`: rules of style behind those that all pages have. */

@@ -71,6 +71,26 @@ static void test_json_strings(void **state)
     check_json("a\xE2\x82", "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
+static void check_shown(const char *text, const char *expected)
+{
+    fv_str s = {.ctx = ctx};
+    fv_str_show(&s, text);
+    assert_string_equal(fv_str_get(&s), expected);
+    fv_str_free(&s);
+}
+
+static void test_shown_text(void **state)
+{
+    (void)state;
+    check_shown("", "");
+    check_shown("a\"b\\c <\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80>", "a\"b\\c <\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80>");
+    check_shown("1\n\r\t\x01\x1B\x7F", "1\\n\\r\\t\\x01\\x1b\\x7f");
+    check_shown("\xC2\x9B\xC2\xA0\xE2\x80\xAE\xE2\x81\xA9\xD8\x9C", "\\u009b\xC2\xA0\\u202e\\u2069\\u061c");
+    check_shown("\xE2\x80\x8D\xE2\x80\xA7\xE2\x80\xAF", "\xE2\x80\x8D\xE2\x80\xA7\xE2\x80\xAF");
+    check_shown("\xFFz\xC0\xAF", "\\xffz\\xc0\\xaf");
+    check_shown("a\xE2\x82", "a\\xe2\\x82");
+}
+
 static void test_csv_fields(void **state)
 {
     (void)state;
@@ -387,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growable_text),
         cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_shown_text),
         cmocka_unit_test(test_csv_fields),
         cmocka_unit_test(test_nearest_word),
         cmocka_unit_test(test_whole_numbers),

@@ -4,18 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fovea/config.h>
+
 void show_text(FILE *f, const char *text)
 {
-    static const char named[] = "\n\r\t", letters[] = "nrt";
-    for (const char *p = text; *p; p++) {
-        const char *at = strchr(named, *p);
-        if (at)
-            fprintf(f, "\\%c", letters[at - named]);
-        else if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            fprintf(f, "\\x%02x", (unsigned char)*p);
-        else
-            fputc(*p, f);
-    }
+    char shown[8];
+    for (size_t n; (n = fv_text_show(text, shown)) > 0; text += n)
+        fputs(shown, f);
 }
 
 json_t *show_json(const char *text)

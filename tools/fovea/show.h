@@ -6,8 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* For lines of text: control characters as \n or \x1b, so that a name can neither break the line nor move the cursor.
- */
+/* For lines of text, as fv_text_show has it: a name can neither break the line nor move the cursor. */
 void show_text(FILE *f, const char *text);
 /* A JSON string; bytes of a name that is not UTF-8 are shown as \xe9. The caller owns it; NULL: no memory. */
 json_t *show_json(const char *text);

@@ -133,7 +133,9 @@ static void put_counts(fv_check_report *r)
                 sum[k] += n;
             }
         }
-        fv_str_printf(out, "  %s\n", r->classes.name[i]);
+        fv_str_append(out, "  ");
+        fv_str_show(out, r->classes.name[i]);
+        fv_str_append(out, "\n");
     }
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         usable += r->splits[k].usable;

@@ -111,6 +111,23 @@ use_data_task() {
     absent x.fvpack x.csv
 }
 
+# Names hold what they like: on the terminal and on the page they are shown, not obeyed.
+use_data_odd_names() {
+    for name in "$(printf 'r\033[31m')" "$(printf 'b\ncat')" "$(printf 'x\377')" "$(printf 'u\342\200\256')" "$(printf 'n\303\251')"; do
+        plant classes odd count=5 "$name"
+    done
+    : >"$(printf 'odd/b\ncat/\007\302\233.jpg')"
+    code 3 "$FOVEA" data check odd --report odd.html
+    prints 'r\x1b[31m' 'b\ncat' 'x\xff' 'u\u202e' 'né'
+    for file in out odd.html; do
+        checks=$((checks + 1))
+        if LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177\377]\|\342\200\256\|\302\233')" $file; then
+            die "$file has bytes that are no text"
+        fi
+        grep -qF 'r\x1b[31m' $file && grep -qF 'u\u202e' $file && grep -qF '\x07\u009b.jpg' $file || die "$file hides a name"
+    done
+}
+
 use_data_report() {
     plant corpus corpus
     code 3 "$FOVEA" data check corpus/images --max-bad 1 --report page.html
