@@ -138,6 +138,15 @@ static void idx_broken(void **state)
     expect("val", FV_ERR_NOT_FOUND, "no 'val' split here (found: train, test)");
     assert_non_null(strstr(fv_ctx_hint(ctx), "--val-split"));
     expect("tset", FV_ERR_VALUE, "did you mean 'test'");
+    /* Labels without their images are a split that cannot be used, not one less. */
+    write_idx("train", 8, 0, 0, false);
+    write_idx("t10k", 3, 0, 0, false);
+    unlink(fv_test_path(dir, "t10k-images-idx3-ubyte"));
+    expect("test", FV_ERR_NOT_FOUND, "no image file of split 'test'");
+    assert_non_null(strstr(fv_ctx_hint(ctx), "expected t10k-images-idx3-ubyte[.gz]"));
+    write_idx("t10k", 3, 0, 0, false);
+    unlink(fv_test_path(dir, "train-images-idx3-ubyte"));
+    expect("train", FV_ERR_NOT_FOUND, "no image file of split 'train'");
 }
 
 /* n records; label i % classes, planes 1, 2, 3 filled with i, i + 1, i + 2. */

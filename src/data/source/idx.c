@@ -82,6 +82,8 @@ static fv_status idx_has_split(fv_ctx *ctx, const char *path, fv_split split, bo
 {
     char *file = NULL;
     FV_TRY(find_file(ctx, path, split, false, &file));
+    if (!file) /* labels alone are a split that has lost its images: opening it will say so */
+        FV_TRY(find_file(ctx, path, split, true, &file));
     *has = file != NULL;
     fv_free(ctx, file);
     return FV_OK;
@@ -247,7 +249,10 @@ static fv_status idx_open(fv_ctx *ctx, const char *path, fv_split split, const f
     int64_t classes = 0, others = 0;
     fv_status status = find_file(ctx, path, split, false, &file);
     if (status == FV_OK && !file)
-        status = fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no image file of split '%s'", path, fv_split_name(split));
+        status = fv_fail_hint(
+            ctx, fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: no image file of split '%s'", path, fv_split_name(split)),
+            "expected %s-images-idx3-ubyte[.gz]; without this split, remove its labels too",
+            split == FV_SPLIT_TEST ? "t10k" : fv_split_name(split));
     if (status == FV_OK)
         status = load_images(s, file, 3);
     if (status == FV_OK)
