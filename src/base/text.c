@@ -92,6 +92,16 @@ static size_t utf8_length(const unsigned char *p)
     return 0;
 }
 
+bool fv_text_is_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t n; *p; p += n) {
+        if ((n = utf8_length(p)) == 0)
+            return false;
+    }
+    return true;
+}
+
 void fv_str_json(fv_str *s, const char *text)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";

@@ -24,6 +24,8 @@ void fv_str_vprintf(fv_str *s, const char *format, va_list args);
 void fv_str_json(fv_str *s, const char *text);
 /* Appends text as fv_text_show has it, for lines that people read. */
 void fv_str_show(fv_str *s, const char *text);
+/* Whether all of it is well-formed UTF-8 (RFC 3629). */
+bool fv_text_is_utf8(const char *text);
 /* Appends one CSV field, quoted per RFC 4180 when needed. */
 void fv_str_csv(fv_str *s, const char *text);
 /* The text, never NULL ("" before the first append). */

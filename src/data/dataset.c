@@ -138,12 +138,27 @@ static fv_status check_targets(const fv_dataset *d)
     return status;
 }
 
+/* A model stores names as UTF-8: others would come back changed, two of them perhaps as one. */
+static fv_status check_names(const fv_dataset *d)
+{
+    for (int64_t k = 0; k < d->classes.count; k++) {
+        if (!fv_text_is_utf8(d->classes.name[k]))
+            return fv_fail_hint(d->ctx,
+                                fv_fail(d->ctx, FV_ERR_DATA_CLASSES,
+                                        "%s: class '%s': the name is not UTF-8, as models store it", d->path,
+                                        d->classes.name[k]),
+                                "rename the class, or save the list of classes as UTF-8");
+    }
+    return FV_OK;
+}
+
 static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, const origin *from)
 {
     const fv_source *source = d->source;
     const fv_names given = {options->classes, options->n_classes};
     bool *held = NULL;
     FV_TRY(fv_names_copy(d->arena, options->classes ? &given : &source->train, &d->classes));
+    FV_TRY(check_names(d));
     int64_t *map = fv_malloc(d->ctx, (size_t)(source->classes.count + 1) * sizeof *map);
     fv_str what = {.ctx = d->ctx};
     fv_str_printf(&what, "%s (%s)", d->path, fv_split_name(from->split));

@@ -229,6 +229,46 @@ static void model_classes(void **state)
     fv_check_report_destroy(&report);
 }
 
+/* A model would store such names changed: two of them as one. */
+static void names_not_utf8(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    for (int i = 0; i < 10; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "b%c/%d.jpg", "\xFE\xFF"[i % 2], i);
+        planted_save(fv_test_path(dir, name), jpeg((planted_jpeg){.h = 30 + i}));
+    }
+    fv_check_report *report = check(NULL);
+    const expected rows[] = {{23, FV_VERDICT_REJECT, ".", "class 'b\xFE': the name is not UTF-8"},
+                             {23, FV_VERDICT_REJECT, ".", "class 'b\xFF': the name is not UTF-8"}};
+    expect(report, rows, 2);
+    fv_check_report_destroy(&report);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_CLASSES);
+    assert_non_null(strstr(fv_ctx_error(ctx), "the name is not UTF-8"));
+    /* As the label of a manifest, and in a list of names that no file has. */
+    fv_test_write_text(fv_test_path(dir, "manifest.csv"), "path,label\nb\xFE/0.jpg,caf\xE9\nb\xFF/1.jpg,tea\n");
+    report = check(NULL);
+    const expected label[] = {{23, FV_VERDICT_REJECT, "train", "class 'caf\xE9': the name is not UTF-8"},
+                              {27, FV_VERDICT_WARN, "train", "fewer than 5"}};
+    expect(report, label, 2);
+    fv_check_report_destroy(&report);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_CLASSES);
+    fv_test_write_text(fv_test_path(dir, "manifest.csv"), "path,label\nb\xFE/0.jpg,caf\xC3\xA9\nb\xFF/1.jpg,tea\n");
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
+    fv_dataset_destroy(&d);
+    fv_test_write_text(fv_test_path(dir, "classes.txt"), "caf\xC3\xA9\ntea\nrhum\xE9\n");
+    report = check(NULL);
+    bool found = false;
+    for (int64_t i = 0; i < fv_check_report_count(report); i++) {
+        const fv_finding *f = fv_check_report_row(report, i);
+        found |= f->verdict == FV_VERDICT_REJECT && strcmp(f->file, "classes.txt") == 0 && strstr(f->detail, "'rhum");
+    }
+    assert_true(found);
+    fv_check_report_destroy(&report);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_ERR_DATA_CLASSES);
+}
+
 static void in_memory(void **state)
 {
     (void)state;
@@ -243,6 +283,10 @@ static void in_memory(void **state)
     assert_int_equal(truncate(fv_test_path(dir, "t10k-images-idx3-ubyte"), 1000), 0);
     report = check(NULL);
     expect(report, &(expected){1, FV_VERDICT_REJECT, "test", "truncated at byte 1000"}, 1);
+    fv_check_report_destroy(&report);
+    unlink(fv_test_path(dir, "t10k-images-idx3-ubyte")); /* its labels are still there */
+    report = check(NULL);
+    expect(report, &(expected){4, FV_VERDICT_REJECT, "test", "no image file of split 'test'; expected t10k-images"}, 1);
     fv_check_report_destroy(&report);
     assert_int_equal(fv_dataset_check(ctx, fv_test_path(dir, "absent"), NULL, &report), FV_ERR_NOT_FOUND);
     assert_null(report);
@@ -297,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_grey_is_no_fault, setup, teardown),
         cmocka_unit_test_setup_teardown(folders, setup, teardown),
         cmocka_unit_test_setup_teardown(model_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_not_utf8, setup, teardown),
         cmocka_unit_test_setup_teardown(in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_on_real_data, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),

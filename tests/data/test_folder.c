@@ -243,7 +243,8 @@ static void any_name(void **state)
                                  "bad\xFF\xFEutf8", " lead",         "%s%n"};
     for (int i = 0; i < 6; i++) {
         char path[512];
-        snprintf(path, sizeof path, "%s/%s/%s.jpg", dir, names[i], names[i]);
+        /* Bytes that are no UTF-8 may name a file, not a class: a model stores those. */
+        snprintf(path, sizeof path, "%s/%s/%s.jpg", dir, i == 3 ? "bytes" : names[i], names[i]);
         planted_jpeg_file(path, i);
     }
     char deep[900] = "deep";

@@ -129,27 +129,14 @@ static fv_status check_order(fv_check_report *r)
 
 /* ---- names of files ---- */
 
-/* Length of the UTF-8 sequence at p; 0: not valid. */
-static size_t sequence(const unsigned char *p)
-{
-    const size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return n;
-}
-
 static const char *oddity(const char *path, const char *name)
 {
     const size_t size = strlen(name);
-    for (const unsigned char *p = (const unsigned char *)name; *p;) {
-        const size_t n = sequence(p);
-        if (n == 0)
-            return "a name that is not UTF-8";
+    if (!fv_text_is_utf8(name))
+        return "a name that is not UTF-8";
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
         if (*p < 0x20 || *p == 0x7F)
             return "a control character in the name";
-        p += n;
     }
     if (size > 0 && name[size - 1] == ' ')
         return "a space at the end of the name";
@@ -170,16 +157,38 @@ static fv_status check_files(fv_check_report *r)
     return FV_OK;
 }
 
+static fv_status refuse_names(fv_check_report *r, const fv_names *classes, const char *where)
+{
+    for (int64_t i = 0; i < classes->count; i++) {
+        if (!fv_text_is_utf8(classes->name[i]))
+            FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_REJECT, where, -1, -1,
+                                "class '%s': the name is not UTF-8, as models store it; rename it", classes->name[i]));
+    }
+    return FV_OK;
+}
+
+/* What a model could not store. */
+static fv_status check_stored(fv_check_report *r)
+{
+    bool own = true;
+    for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+        const fv_check_split *s = &r->splits[k];
+        FV_TRY(refuse_names(r, &s->classes, s->where));
+        own &= s->classes.name != r->classes.name;
+    }
+    return own && r->layout->marks == FV_CHECK_LABELS ? refuse_names(r, &r->classes, "classes.txt") : FV_OK;
+}
+
 /* Told once for a class, not for each of its files. */
 static fv_status check_folders(fv_check_report *r)
 {
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         const fv_check_split *s = &r->splits[k];
-        for (int64_t i = 0; i < s->classes.count && !s->source; i++) {
-            const char *what = oddity("", s->classes.name[i]);
-            if (what)
-                FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->where, -1, -1, "class '%s': %s: %s",
-                                    s->classes.name[i], what, after));
+        for (int64_t i = 0; i < s->classes.count; i++) {
+            const char *name = s->classes.name[i], *what = s->source ? NULL : oddity("", name);
+            if (what && fv_text_is_utf8(name))
+                FV_TRY(fv_check_add(r, FV_FAULT_NAME_ODD, FV_VERDICT_WARN, s->where, -1, -1, "class '%s': %s: %s", name,
+                                    what, after));
         }
     }
     return FV_OK;
@@ -189,6 +198,7 @@ fv_status fv_check_names(fv_check_report *r)
 {
     FV_TRY(check_clashes(r));
     FV_TRY(check_order(r));
+    FV_TRY(check_stored(r));
     FV_TRY(check_folders(r));
     return check_files(r);
 }
