@@ -61,9 +61,10 @@ static fv_status read_descr(npy_reader *r, fv_npy *npy)
 {
     skip_space(r);
     if (r->at < r->end && *r->at == '[')
-        return fv_image_fail(r->job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, (int64_t)(r->at - (const char *)r->file),
-                             "an NPY array of records (structured dtype) is no image: save a plain array of uint8, "
-                             "uint16 or float32");
+        return fv_image_fail(
+            r->job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, (int64_t)(r->at - (const char *)r->file),
+            "an NPY array of records (structured dtype): save a plain array of numbers (images: uint8, "
+            "uint16 or float32; labels: integers or floats)");
     char text[32];
     FV_TRY(read_string(r, text, sizeof text));
     const char *p = text;
@@ -72,15 +73,19 @@ static fv_status read_descr(npy_reader *r, fv_npy *npy)
     if (kind == 'O')
         return fv_image_fail(r->job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, (int64_t)(r->at - (const char *)r->file),
                              "an NPY array of objects (dtype '%s') holds pickled Python code, which is never loaded: "
-                             "save a plain array of uint8, uint16 or float32",
+                             "save a plain array of numbers (images: uint8, uint16 or float32; labels: integers or "
+                             "floats)",
                              text);
     const int bytes = kind && p[1] >= '1' && p[1] <= '9' && p[2] == '\0' ? p[1] - '0' : 0;
     const bool whole = bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
     const bool known =
         (kind == 'b' && bytes == 1) || ((kind == 'u' || kind == 'i') && whole) || (kind == 'f' && whole && bytes > 1);
     if (!known)
-        return fv_image_fail(r->job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, (int64_t)(r->at - (const char *)r->file),
-                             "an NPY array of dtype '%s' is no image: save it as uint8, uint16 or float32", text);
+        return fv_image_fail(
+            r->job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, (int64_t)(r->at - (const char *)r->file),
+            "an NPY array of dtype '%s': expected whole numbers, floats or bool (images: uint8, uint16 or "
+            "float32; labels: integers or floats)",
+            text);
     npy->kind = kind;
     npy->item_bytes = bytes;
     npy->big = order == '>' || (order == '=' && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);

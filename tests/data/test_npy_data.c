@@ -216,6 +216,36 @@ static void labels_of_each_kind(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* A column of integers is what (N) of them are, as some tools save classes; the train split's count too. */
+static void labels_in_a_column(void **state)
+{
+    (void)state;
+    fv_dataset *d = NULL;
+    const char *const tasks[] = {NULL, "class", "multi-label", "regression"};
+    const fv_label_kind kinds[] = {FV_LABEL_CLASS, FV_LABEL_CLASS, FV_LABEL_MULTI, FV_LABEL_VALUES};
+    write_images("images.npy", "|u1", false);
+    write_images("val_images.npy", "|u1", false);
+    write_npy("labels.npy", "|u1", false, "5, 1", (uint8_t[]){0, 6, 1, 2, 1}, 5, 0);
+    write_npy("val_labels.npy", "|u1", true, "5, 1", (uint8_t[]){0, 1, 1, 0, 1}, 5, 0);
+    for (int t = 0; t < 4; t++) {
+        const fv_dataset_options options = {.split = "val", .task = tasks[t]};
+        if (fv_dataset_open(ctx, dir, &options, &d) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(fv_dataset_label_kind(d), kinds[t]);
+        assert_int_equal(fv_dataset_classes(d), kinds[t] == FV_LABEL_CLASS ? 7 : 1);
+        if (kinds[t] == FV_LABEL_CLASS)
+            assert_int_equal(fv_dataset_label(d, 4), 1);
+        else
+            assert_true(fv_dataset_targets(d, 4)[0] == 1.0f);
+        fv_dataset_destroy(&d);
+    }
+    /* Several columns of other integers are numbers. */
+    write_npy("labels.npy", "|u1", false, "5, 2", (uint8_t[]){0, 6, 1, 2, 1, 3, 1, 4, 1, 5}, 10, 0);
+    assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
+    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    fv_dataset_destroy(&d);
+}
+
 static void expect(const char *task, fv_status status, const char *words)
 {
     fv_dataset *d = NULL;
@@ -268,6 +298,8 @@ static void broken(void **state)
     write_npy("labels.npy", "<f4", false, "5,", (float[]){0, 1, NAN, 0, 0}, 20, 0);
     expect(NULL, FV_ERR_DATA_FORMAT, "element 2 is nan, expected a finite number");
     expect("class", FV_ERR_DATA_FORMAT, "cannot be classes");
+    write_npy("labels.npy", "<U1", false, "5,", zeros, 20, 0);
+    expect(NULL, FV_ERR_DATA_FORMAT, "labels.npy: an NPY array of dtype '<U1': expected whole numbers, floats or bool");
     write_npy("labels.npy", "<i8", false, "5,", zeros, 40, 3);
     expect(NULL, FV_ERR_DATA_TRUNCATED, "truncated at byte 165: the header promises 168 bytes");
     write_labels("labels.npy", N);
@@ -345,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(cut_while_open, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_in_names_and_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_each_kind, setup, teardown),
+        cmocka_unit_test_setup_teardown(labels_in_a_column, setup, teardown),
         cmocka_unit_test_setup_teardown(many_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(broken, setup, teardown),
         cmocka_unit_test_setup_teardown(not_finite, setup, teardown),

@@ -4,8 +4,8 @@
  * DIR/SPLIT_images.npy or DIR/SPLIT/images.npy, or the path of the images' file itself. Images are read one by one (not
  * mapped: a file that is cut short while it is in use must not end the program); those of an array whose first index is
  * fastest lie scattered over all of the file, which is therefore turned in memory when it is opened. Labels:
- * (N) integers are classes, (N) or (N, K) floats are numbers to predict, (N, K) integers or booleans of 0 and 1 are
- * sets of classes.
+ * (N) or (N, 1) integers are classes, (N) or (N, K) floats are numbers to predict, (N, K) integers or booleans of 0 and
+ * 1 are sets of classes, other (N, K) integers numbers to predict.
  */
 #include "io/npy.h"
 
@@ -374,6 +374,14 @@ static double value_at(const label_file *f, int64_t e)
     return npy->kind == 'i' ? (double)((int64_t)(v << unused) >> unused) : (double)v;
 }
 
+/* (N, 1) integers, as some tools save their classes, are (N); sets of classes keep their column. */
+static void drop_column(label_file *f, fv_label_kind kind)
+{
+    fv_npy *npy = &f->file.npy;
+    if (kind != FV_LABEL_MULTI && npy->kind != 'f' && npy->n_dims == 2 && npy->dims[1] == 1)
+        npy->n_dims = 1;
+}
+
 /* What labels of that form are. */
 static fv_label_kind guess_kind(const label_file *f)
 {
@@ -428,7 +436,7 @@ static int64_t classes_in(const label_file *f)
 }
 
 /* The same of a split's: 0 when there is no such split. */
-static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, int64_t *classes)
+static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, fv_label_kind kind, int64_t *classes)
 {
     char *images = NULL, *labels = NULL;
     label_file f = {0};
@@ -439,8 +447,10 @@ static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, in
         status = FV_ERR_NO_MEMORY;
     if (labels && fv_path_exists(labels))
         status = open_labels(ctx, labels, &f);
-    if (status == FV_OK)
+    if (status == FV_OK) {
+        drop_column(&f, kind);
         *classes = classes_in(&f);
+    }
     close_labels(ctx, &f);
     fv_free(ctx, images);
     fv_free(ctx, labels);
@@ -478,7 +488,7 @@ static fv_status load_classes(npy_source *s, const char *path, fv_split split, c
     fv_source *base = &s->base;
     int64_t classes = classes_in(f), train = 0; /* of what is at hand: the files may be others by now */
     if (split != FV_SPLIT_TRAIN)
-        FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, &train));
+        FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, base->kind, &train));
     classes = train > classes && f->file.npy.n_dims == 1 ? train : classes;
     if (base->kind == FV_LABEL_VALUES) {
         const int64_t k = f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 1;
@@ -521,6 +531,7 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
         status = open_labels(base->ctx, labels, &f);
     if (status == FV_OK)
         status = fv_task_parse(base->ctx, task, &base->kind);
+    drop_column(&f, base->kind);
     if (status == FV_OK && base->kind == FV_LABEL_COUNT)
         base->kind = guess_kind(&f);
     if (status == FV_OK)
