@@ -196,11 +196,34 @@ static fv_status check_folder(fv_ctx *ctx, const char *output)
     return status;
 }
 
-static fv_status write_classes(shard_sink *s)
+/* The split whose classes number all labels. */
+static const fv_dataset *first_split(const fv_packer *packer)
 {
     const fv_dataset *d = NULL;
     for (int k = FV_SPLIT_COUNT - 1; k >= 0; k--)
-        d = s->packer->splits[k] ? s->packer->splits[k] : d;
+        d = packer->splits[k] ? packer->splits[k] : d;
+    return d;
+}
+
+/* classes.txt has a name a line: one that holds a line's end would be read as others, and move those behind it. */
+static fv_status check_classes(const fv_packer *packer)
+{
+    const fv_dataset *d = first_split(packer);
+    for (int64_t k = 0; k < d->classes.count && d->source->kind != FV_LABEL_VALUES; k++) {
+        const char *name = d->classes.name[k];
+        if (strpbrk(name, "\r\n") || (k == 0 && strncmp(name, "\xEF\xBB\xBF", 3) == 0))
+            return fv_fail_hint(packer->ctx,
+                                fv_fail(packer->ctx, FV_ERR_DATA_CLASSES,
+                                        "%s: class '%s': its name would not be the same as a line of classes.txt",
+                                        d->path, name),
+                                "rename the class, or write one packed file (--format fvpack)");
+    }
+    return FV_OK;
+}
+
+static fv_status write_classes(shard_sink *s)
+{
+    const fv_dataset *d = first_split(s->packer);
     if (d->source->kind == FV_LABEL_VALUES)
         return FV_OK;
     fv_str text = {.ctx = s->ctx};
@@ -218,6 +241,7 @@ static fv_status write_classes(shard_sink *s)
 fv_status fv_pack_write_shards(fv_packer *packer, const char *output, fv_pack_report *report)
 {
     shard_sink s = {.packer = packer, .ctx = packer->ctx, .output = output, .report = report};
+    FV_TRY(check_classes(packer));
     FV_TRY(check_folder(packer->ctx, output));
     fv_status status = fv_packer_each(packer, &(fv_pack_sink){put_sample, &s}, report);
     if (status == FV_OK)

@@ -168,11 +168,28 @@ use_data_pack() {
     code 0 source_run --data small.fvpack --img-size 28
     fails 2 E2004 "--img-size is for --raw" -- "$FOVEA" data pack list.csv --output x.fvpack --img-size 20
     fails 2 E2004 "shards: has shards already" -- "$FOVEA" data pack list.csv --output shards --format tar
+    # A name that is no line of classes.txt would come back as two, with all behind it moved.
+    plant classes lines count=4 "$(printf 'c\nat')" dog owl
+    fails 3 E3005 "its name would not be the same as a line of classes.txt" "--format fvpack" -- \
+        "$FOVEA" data pack lines --output lined --format tar
+    absent lined
+    code 0 "$FOVEA" data pack lines --output lines.fvpack
     fails 2 E2001 "--output is missing" -- "$FOVEA" data pack list.csv
     # What was drawn as IDX has a test split.
     code 0 "$FOVEA" data pack "$digits" --output digits.fvpack --val-split 0.1
     prints "120 test images in 1 file"
     code 0 "$FOVEA" eval --model "$model" --data digits.fvpack --split test --json
+}
+
+# What docs/data-sets.md packs and divides runs as it stands there, one line after the other.
+use_docs_data_sets() {
+    cp -r "$photos/train" photos
+    chmod -R u+w photos
+    sed -n 's/^    fovea \(data [ps].*\)/\1/p' "$FOVEA_SOURCE_DIR/docs/data-sets.md" >commands
+    [ "$(grep -c '' commands)" -ge 4 ] || die "where are the commands?"
+    while read -r line; do
+        code 0 "$FOVEA" $line
+    done <commands
 }
 
 use_data_split() {
