@@ -95,6 +95,27 @@ static void class_indices(void **state)
     assert_int_equal(messages.size, 0);
 }
 
+/* Letter case does not tell members apart. */
+static void capital_letters(void **state)
+{
+    (void)state;
+    put_jpeg("0.JPG", 0);
+    put_text("0.CLS", "cat");
+    put_jpeg("1.jpeg", 1);
+    put_text("1.JSON", "{\"label\": \"dog\"}");
+    put_jpeg("2.Jpg", 2);
+    put_text("2.Json", "{\"label\": \"cat\", \"split\": \"val\"}");
+    finish("shard.tar", 0);
+    fv_dataset *d = open_shards("shard.tar", NULL);
+    assert_int_equal(fv_dataset_count(d), 2);
+    assert_string_equal(fv_dataset_class_name(d, fv_dataset_label(d, 0)), "cat");
+    assert_string_equal(fv_dataset_class_name(d, fv_dataset_label(d, 1)), "dog");
+    fv_dataset_destroy(&d);
+    d = open_shards("shard.tar", "val");
+    assert_int_equal(fv_dataset_count(d), 1);
+    fv_dataset_destroy(&d);
+}
+
 static void splits_names_and_json(void **state)
 {
     (void)state;
@@ -421,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(class_indices, setup, teardown),
+        cmocka_unit_test_setup_teardown(capital_letters, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_names_and_json, setup, teardown),
         cmocka_unit_test_setup_teardown(sets_and_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(long_names, setup, teardown),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,12 +234,12 @@ static fv_status take_member(void *arg, const fv_tar_member *member)
         fv_str_append_n(&s->key, member->name, key);
         FV_TRY(fv_str_status(&s->key));
     }
-    if (strcmp(extension, "cls") == 0) {
+    if (strcasecmp(extension, "cls") == 0) {
         r->twice += s->has_label;
         s->has_label = true;
         return read_text(r, member, &s->label);
     }
-    if (strcmp(extension, "json") == 0) {
+    if (strcasecmp(extension, "json") == 0) {
         r->twice += s->has_json;
         s->has_json = true;
         return read_text(r, member, &s->json);
@@ -313,7 +314,7 @@ static fv_status look_at_member(void *arg, const fv_tar_member *member)
 {
     split_search *find = arg;
     const char *dot = strchr(last_part(member->name), '.');
-    if (find->r.m.any_split[find->split] || !dot || strcmp(dot, ".json") != 0 || member->size > TEXT_MAX)
+    if (find->r.m.any_split[find->split] || !dot || strcasecmp(dot, ".json") != 0 || member->size > TEXT_MAX)
         return FV_OK;
     fv_str *json = &find->r.now.json;
     FV_TRY(read_text(&find->r, member, json));
