@@ -206,6 +206,8 @@ static void broken(void **state)
         const char *words;
     } rows[] = {
         {"m.csv", "img/0.jpg,cat\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:1:1: no header: found 'img/0.jpg,cat'"},
+        {"m.jsonl", "\n[\n {\"path\": \"img/0.jpg\", \"label\": \"cat\"}\n]\n", NULL, FV_ERR_DATA_FORMAT,
+         "m.jsonl: a JSON array, expected an object on each line"},
         {"m.csv", "path;label\nimg/0.jpg;cat\n", NULL, FV_ERR_DATA_FORMAT, "no header"},
         {"m.csv", "", NULL, FV_ERR_DATA_EMPTY, "an empty file"},
         {"m.csv", "path,label\n", NULL, FV_ERR_DATA_EMPTY, "a header and no line behind it"},

@@ -383,13 +383,19 @@ static fv_status parse(fv_manifest *m, const char *task, const char *check)
     int64_t size = 0;
     FV_TRY(fv_file_read(m->ctx, m->path, fv_ctx_memory_limit(m->ctx), false, &data, &size));
     const char *text = (const char *)data;
-    const bool json = text[strspn(text, "\xEF\xBB\xBF \t\r\n")] == '{';
+    const char *first = text + strspn(text, "\xEF\xBB\xBF \t\r\n");
+    const bool json = *first == '{', array = *first == '[' && first[1 + strspn(first + 1, " \t\r\n")] == '{';
     fv_status status =
         size == 0 ? fv_fail_hint(m->ctx,
                                  fv_fail(m->ctx, FV_ERR_DATA_EMPTY, "%s: an empty file, expected a manifest", m->path),
                                  "write a header (path,label) and a line for each image")
-        : json    ? fv_manifest_parse_jsonl(m, (char *)data, (size_t)size)
-                  : fv_manifest_parse_csv(m, (char *)data, (size_t)size);
+        : array   ? fv_fail_hint(
+                        m->ctx,
+                        fv_fail(m->ctx, FV_ERR_DATA_FORMAT, "%s: a JSON array, expected an object on each line", m->path),
+                        "write each as a line of its own, without the brackets around them and the commas "
+                          "between them")
+        : json ? fv_manifest_parse_jsonl(m, (char *)data, (size_t)size)
+               : fv_manifest_parse_csv(m, (char *)data, (size_t)size);
     fv_free(m->ctx, data);
     if (status != FV_OK || !check)
         return status;
