@@ -65,13 +65,15 @@ static void yolo(void **state)
     label("train/cut", "1 0.5 0.5 0.2 0.2\n");
     fv_test_write_text(fv_test_path(dir, "images/train/cut.jpg"), "x");
     label("train/none", NULL);
+    label("val/mark", "\xEF\xBB\xBF"
+                      "1 0.5 0.5 0.2 0.2\r\n");
     label("val/a", "1 0.1 0.1 0.9 0.1 0.9 0.9\n");
     fv_check_report *r = check();
     expect(r, "cat", "train", 20, 22);
     expect(r, "dog", "train", 2, 2);
     expect(r, "owl", "train", 0, 0);
     expect(r, "cat", "val", 0, 0);
-    expect(r, "dog", "val", 1, 1);
+    expect(r, "dog", "val", 2, 2);
     expect(r, "dog", "test", -1, -1);
     assert_true(finds(r, "2 of 3 classes have fewer than 5 usable images: 'dog' (2), 'owl' (0)"));
     assert_true(finds(r, "uneven classes, 10 : 1: 'cat' has 20 usable images, 'dog' 2"));
@@ -79,9 +81,9 @@ static void yolo(void **state)
     assert_non_null(strstr(fv_check_report_text(r),
                            "   train    boxes     val    boxes  class: images with a box of it, and boxes\n"
                            "      20       22       0        0  cat\n"
-                           "       2        2       1        1  dog\n"
+                           "       2        2       2        2  dog\n"
                            "       0        0       0        0  owl\n"
-                           "      23       24       1        1  in all, 23 of 24 usable\n"));
+                           "      23       24       2        2  in all, 24 of 25 usable\n"));
     fv_data_summary s;
     assert_int_equal(fv_check_report_summary(r, &s), FV_OK);
     assert_int_equal(s.smallest, 0);

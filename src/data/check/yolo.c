@@ -120,7 +120,8 @@ static const char *judge_line(label_file *f, char *line, char text[160])
 static void judge_text(label_file *f, char *data, int64_t size)
 {
     int64_t line = 0;
-    for (char *at = data, *end = data + size, *next; at < end; at = next) {
+    const bool mark = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0; /* some editors begin a text with it */
+    for (char *at = data + (mark ? 3 : 0), *end = data + size, *next; at < end; at = next) {
         char *stop = memchr(at, '\n', (size_t)(end - at)), text[160];
         next = stop ? stop + 1 : end;
         char *tail = stop ? stop : end;
