@@ -229,6 +229,37 @@ static void model_classes(void **state)
     fv_check_report_destroy(&report);
 }
 
+/* A finding names its file once, however the data set was given. */
+static void a_file_named_once(void **state)
+{
+    (void)state;
+    char path[300], before[300];
+    snprintf(path, sizeof path, "%s/cut.tar", dir);
+    fv_test_write_text(path, "no archive");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(dir), 0);
+    const char *const given[] = {path, "cut.tar", "./cut.tar"};
+    for (int i = 0; i < 3; i++) {
+        fv_check_report *report = NULL;
+        assert_int_equal(fv_dataset_check(ctx, given[i], NULL, &report), FV_OK);
+        for (int64_t k = 0; k < fv_check_report_count(report); k++) {
+            assert_string_equal(fv_check_report_row(report, k)->file, "cut.tar");
+            assert_null(strstr(fv_check_report_row(report, k)->detail, "cut.tar"));
+        }
+        assert_true(fv_check_report_count(report) > 0);
+        fv_check_report_destroy(&report);
+    }
+    assert_int_equal(chdir(before), 0);
+    planted_save(fv_test_path(dir, "a/1.jpg"), jpeg((planted_jpeg){0}));
+    unlink(path);
+    fv_test_write_text(fv_test_path(dir, "classes.txt"), "a\na\n");
+    fv_check_report *report = check(NULL);
+    const fv_finding *f = fv_check_report_row(report, 0);
+    assert_string_equal(f->file, "classes.txt");
+    assert_string_equal(f->detail, "2: class 'a' is listed twice");
+    fv_check_report_destroy(&report);
+}
+
 /* A model would store such names changed: two of them as one. */
 static void names_not_utf8(void **state)
 {
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_grey_is_no_fault, setup, teardown),
         cmocka_unit_test_setup_teardown(folders, setup, teardown),
         cmocka_unit_test_setup_teardown(model_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_named_once, setup, teardown),
         cmocka_unit_test_setup_teardown(names_not_utf8, setup, teardown),
         cmocka_unit_test_setup_teardown(in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_on_real_data, setup, teardown),

@@ -92,6 +92,23 @@ void fv_check_end_split(fv_check_report *r, fv_split split)
     r->splits[split].count = r->n_samples - r->splits[split].first;
 }
 
+const char *fv_check_inside(const fv_check_report *r, const char *text)
+{
+    const size_t n = strlen(r->root);
+    if (strncmp(text, r->root, n) != 0)
+        return text;
+    return text[n] == '/' ? text + n + 1 : text[n] == ':' || (n > 0 && text[n - 1] == '/') ? text + n : text;
+}
+
+const char *fv_check_said(const fv_check_report *r, const char *file)
+{
+    const char *text = fv_check_inside(r, fv_ctx_error(r->ctx));
+    const size_t n = strlen(file);
+    if (strncmp(text, file, n) == 0 && text[n] == ':')
+        text += n;
+    return text + strspn(text, ": ");
+}
+
 /* ---- the order of findings ---- */
 
 static int compare_rows(const void *a, const void *b)

@@ -122,6 +122,10 @@ fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layo
 
 extern const fv_check_layout fv_check_folder, fv_check_sources, fv_check_yolo, fv_check_coco, fv_check_masks;
 
+/* What is said of a place in the data set, from where the place in it begins; of the set itself, from ":" on. */
+const char *fv_check_inside(const fv_check_report *r, const char *text);
+/* The context's error as a finding about a file, whose name is not said again. */
+const char *fv_check_said(const fv_check_report *r, const char *file);
 /* Adds a finding; `sample` is its number, -1: none. */
 fv_status fv_check_add(fv_check_report *r, int fault, fv_verdict verdict, const char *file, int64_t sample,
                        int64_t byte, const char *format, ...) FV_PRINTF(7, 8);

@@ -67,8 +67,8 @@ static fv_status read_classes(fv_check_report *r)
     if (fv_path_exists(file) && !fv_path_is_dir(file)) {
         status = fv_names_read(r->arena, r->ctx, file, &r->classes);
         if (status == FV_ERR_DATA_CLASSES) {
-            status =
-                fv_check_add(r, FV_FAULT_CLASSES, FV_VERDICT_REJECT, "classes.txt", -1, -1, "%s", fv_ctx_error(r->ctx));
+            status = fv_check_add(r, FV_FAULT_CLASSES, FV_VERDICT_REJECT, "classes.txt", -1, -1, "%s",
+                                  fv_check_said(r, "classes.txt"));
             r->classes = (fv_names){0};
         }
     }

@@ -197,7 +197,7 @@ fv_status fv_check_pairs_classes(fv_check_report *r, int fault)
         if (status == FV_ERR_NO_MEMORY)
             return status;
         if (status != FV_OK)
-            FV_TRY(fv_check_add(r, fault, FV_VERDICT_REJECT, files[i], -1, -1, "%s", fv_ctx_error(r->ctx)));
+            FV_TRY(fv_check_add(r, fault, FV_VERDICT_REJECT, files[i], -1, -1, "%s", fv_check_said(r, files[i])));
     }
     return FV_OK;
 }

@@ -53,11 +53,9 @@ static void hear(void *user, fv_log_level level, const char *topic, const char *
             l->before.fn(l->before.user, level, topic, line);
         return;
     }
-    const size_t skip = strlen(l->r->path);
     char file[512] = ".";
     long long byte = -1;
-    if (strncmp(line, l->r->path, skip) == 0)
-        line += skip + (line[skip] == '/');
+    line = fv_check_inside(l->r, line);
     const char *colon = strstr(line, ": ");
     if (colon && colon > line)
         snprintf(file, sizeof file, "%.*s", (int)(colon - line), line);
@@ -114,7 +112,7 @@ static fv_status tell_line(void *arg, int64_t line, int column, const char *text
 static fv_status tell_error(fv_check_report *r, int fault, const char *file, int64_t byte)
 {
     const char *hint = fv_ctx_hint(r->ctx);
-    return fv_check_add(r, fault, FV_VERDICT_REJECT, file, -1, byte, "%s%s%s", fv_ctx_error(r->ctx),
+    return fv_check_add(r, fault, FV_VERDICT_REJECT, file, -1, byte, "%s%s%s", fv_check_said(r, file),
                         hint && *hint ? "; " : "", hint ? hint : "");
 }
 

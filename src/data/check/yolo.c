@@ -167,8 +167,8 @@ static fv_status judge_image(fv_check_report *r, int64_t i, int64_t *boxes)
         if (status == FV_OK)
             judge_text(&f, (char *)data, size);
         else if (status != FV_ERR_NO_MEMORY)
-            status =
-                fv_check_add(r, FV_FAULT_BOXES, FV_VERDICT_QUARANTINE, name.data, i, -1, "%s", fv_ctx_error(r->ctx));
+            status = fv_check_add(r, FV_FAULT_BOXES, FV_VERDICT_QUARANTINE, name.data, i, -1, "%s",
+                                  fv_check_said(r, name.data));
     }
     if (status == FV_OK)
         status = mark_image(r, i, &f);
