@@ -211,13 +211,16 @@ FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *qu
 typedef struct fv_split_report {
     int64_t samples[3];   /* train, val, test */
     int64_t same_content; /* files with the content of another one, put on its side */
+    bool lists_classes;   /* classes.txt was written beside the manifest */
 } fv_split_report;
 /**
  * Divides the train split of a data set of files (folders or a manifest) and writes it, with the splits that there are,
  * as a manifest with a split column; paths are relative to the manifest's folder. About a share `val` and `test` of
  * each class, by options->seed; samples of one group and files with the same content stay on one side; files added to
  * other classes change nothing. DATA when a class has too few samples, CONFLICT when a split asked for is there,
- * UNSUPPORTED when samples are no files, VALUE. Nothing but `output` is written.
+ * UNSUPPORTED when samples are no files, VALUE. Where the classes have other numbers than the manifest alone would give
+ * them (byte-wise by name), or some have no sample to train on, classes.txt is written beside it and keeps them; one
+ * that is there already and says otherwise is a CONFLICT. Nothing else but `output` is written.
  */
 FV_API fv_status fv_dataset_split(fv_ctx *ctx, const char *path, const fv_dataset_options *options, double val,
                                   double test, const char *output, fv_split_report *report);

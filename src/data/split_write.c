@@ -119,6 +119,76 @@ static void put_samples(divider *v, fv_split split)
     fv_str_free(&path);
 }
 
+/* ---- its classes ---- */
+
+static bool same_names(const fv_names *a, const fv_names *b)
+{
+    bool same = a->count == b->count;
+    for (int64_t k = 0; same && k < a->count; k++)
+        same = strcmp(a->name[k], b->name[k]) == 0;
+    return same;
+}
+
+/* Whether the manifest alone, by the names that its train split has, would number the classes like the data. */
+static fv_status needs_list(const divider *v, bool *needs)
+{
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    const int64_t count = d->classes.count;
+    bool *seen = fv_calloc(v->ctx, (size_t)count + 1, sizeof *seen);
+    if (!seen)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < d->count; i++) {
+        const float *targets = fv_dataset_targets(d, i);
+        if (v->side[i] != 0)
+            continue;
+        if (!targets)
+            seen[fv_dataset_label(d, i)] = true;
+        for (int64_t k = 0; targets && k < count; k++)
+            seen[k] |= targets[k] != 0.0f;
+    }
+    *needs = false;
+    for (int64_t k = 0; k < count; k++)
+        *needs |= !seen[k] || (k > 0 && strcmp(d->classes.name[k - 1], d->classes.name[k]) > 0);
+    fv_free(v->ctx, seen);
+    return FV_OK;
+}
+
+/* Sees to it that what is read as the manifest's classes.txt is right. */
+static fv_status list_classes(divider *v, const char *path, const char *file)
+{
+    const fv_dataset *d = v->splits[FV_SPLIT_TRAIN];
+    fv_arena *arena = NULL;
+    fv_names there = {0};
+    if (!fv_path_exists(file) || fv_path_is_dir(file)) {
+        FV_TRY(needs_list(v, &v->report->lists_classes));
+        if (!v->report->lists_classes)
+            return FV_OK;
+        FV_TRY(fv_names_check_lines(v->ctx, path, &d->classes));
+        return fv_names_write(v->ctx, file, &d->classes);
+    }
+    FV_TRY(fv_arena_create(v->ctx, &arena));
+    fv_status status = fv_names_read(arena, v->ctx, file, &there);
+    if (status == FV_OK && !same_names(&there, &d->classes))
+        status = fv_fail_hint(v->ctx,
+                              fv_fail(v->ctx, FV_ERR_CONFLICT,
+                                      "%s: lists other classes than %s, or in another order, and would number those of "
+                                      "a manifest beside it",
+                                      file, path),
+                              "choose an --output in another folder");
+    fv_arena_destroy(&arena);
+    return status;
+}
+
+static fv_status write_classes(divider *v, const char *path)
+{
+    if (v->splits[FV_SPLIT_TRAIN]->source->kind == FV_LABEL_VALUES)
+        return FV_OK;
+    char *file = fv_path_join(v->ctx, v->folder, "classes.txt");
+    const fv_status status = file ? list_classes(v, path, file) : FV_ERR_NO_MEMORY;
+    fv_free(v->ctx, file);
+    return status;
+}
+
 /* ---- all of it ---- */
 
 /* The real path of a folder, or of the folder that a file is in. */
@@ -205,6 +275,7 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
     for (int s = 0; s < FV_SPLIT_COUNT; s++)
         put_samples(v, (fv_split)s);
     FV_TRY(fv_str_status(&v->text));
+    FV_TRY(write_classes(v, path));
     return fv_file_write(v->ctx, output, v->text.data, v->text.size);
 }
 

@@ -162,6 +162,47 @@ static void a_folder(void **state)
     assert_int_equal(fv_dataset_split(ctx, sub, NULL, 0.2, 0, fv_test_path(dir, "no/2.csv"), &r), FV_ERR_NOT_FOUND);
 }
 
+/* Classes keep their numbers in the manifest: by a list beside it where it would give others. */
+static void classes_keep_their_numbers(void **state)
+{
+    (void)state;
+    char out[300], in[300], name[64];
+    fv_split_report r;
+    fv_dataset *d = NULL;
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "data/%s/%d.jpg", i % 2 ? "cat" : "dog", i);
+        planted_save(fv_test_path(dir, name), planted_make_jpeg((planted_jpeg){.h = 8 + i, .w = 9, .c = 3}));
+    }
+    snprintf(in, sizeof in, "%s/data", dir);
+    snprintf(out, sizeof out, "%s/lists/split.csv", dir);
+    fv_test_write(out, "", 0);
+    assert_int_equal(fv_dataset_split(ctx, in, NULL, 0.3, 0, out, &r), FV_OK);
+    assert_false(r.lists_classes);
+    assert_int_equal(access(fv_test_path(dir, "lists/classes.txt"), F_OK), -1);
+    /* Another order, and a class without samples. */
+    fv_test_write_text(fv_test_path(in, "classes.txt"), "owl\ndog\ncat\n");
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(fv_dataset_split(ctx, in, NULL, 0.3, 0, out, &r), FV_OK);
+        assert_int_equal(r.lists_classes, !again);
+        for (int val = 0; val < 2; val++) {
+            assert_int_equal(fv_dataset_open(ctx, out, &(fv_dataset_options){.split = val ? "val" : "train"}, &d),
+                             FV_OK);
+            assert_int_equal(fv_dataset_classes(d), 3);
+            for (int64_t i = 0; i < fv_dataset_count(d); i++) {
+                fv_dataset_sample_name(d, i, name, sizeof name);
+                assert_int_equal(fv_dataset_label(d, i), strstr(name, "/cat/") ? 2 : 1);
+            }
+            fv_dataset_destroy(&d);
+        }
+    }
+    /* Without the data's list the one beside the manifest is wrong, and stays as it is. */
+    unlink(fv_test_path(in, "classes.txt"));
+    unlink(out);
+    assert_int_equal(fv_dataset_split(ctx, in, NULL, 0.3, 0, out, &r), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "lists/classes.txt: lists other classes than"));
+    assert_int_equal(access(out, F_OK), -1);
+}
+
 /* Groups of a manifest stay together, with val_split too. */
 static void groups(void **state)
 {
@@ -235,8 +276,7 @@ static void copies(void **state)
 static fv_status split_once(fv_ctx *own, void *arg)
 {
     fv_split_report r;
-    (void)arg;
-    return fv_dataset_split(own, fv_test_path(dir, "in.csv"), NULL, 0.5, 0, fv_test_path(dir, "out.csv"), &r);
+    return fv_dataset_split(own, fv_test_path(dir, "in.csv"), NULL, 0.5, 0, fv_test_path(dir, arg), &r);
 }
 
 static void allocation_failures(void **state)
@@ -245,7 +285,15 @@ static void allocation_failures(void **state)
     planted_jpeg_file(fv_test_path(dir, "0.jpg"), 0);
     planted_jpeg_file(fv_test_path(dir, "1.jpg"), 1);
     fv_test_write_text(fv_test_path(dir, "in.csv"), "path,target0,group,weight\n0.jpg,1,a,1\n1.jpg,2,,3\n");
-    assert_true(fv_test_each_allocation(split_once, NULL) > 20);
+    assert_true(fv_test_each_allocation(split_once, "out.csv") > 20);
+    /* With a list of classes to write, then to compare. */
+    planted_jpeg_file(fv_test_path(dir, "2.jpg"), 2);
+    planted_jpeg_file(fv_test_path(dir, "3.jpg"), 3);
+    fv_test_write_text(fv_test_path(dir, "in.csv"), "path,label\n0.jpg,a\n1.jpg,a\n2.jpg,b\n3.jpg,b\n");
+    fv_test_write_text(fv_test_path(dir, "classes.txt"), "b\na\n");
+    fv_test_write(fv_test_path(dir, "listed/out.csv"), "", 0); /* makes the folder */
+    assert_true(fv_test_each_allocation(split_once, "listed/out.csv") > 20);
+    assert_int_equal(access(fv_test_path(dir, "listed/classes.txt"), F_OK), 0);
 }
 
 int main(void)
@@ -254,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shares_of_each_class, setup, teardown),
         cmocka_unit_test_setup_teardown(units_stay_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder, setup, teardown),
+        cmocka_unit_test_setup_teardown(classes_keep_their_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(groups, setup, teardown),
         cmocka_unit_test_setup_teardown(copies, setup, teardown),
         cmocka_unit_test_setup_teardown(allocation_failures, setup, teardown),

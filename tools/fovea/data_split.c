@@ -27,14 +27,15 @@ int data_split(cli *c, fv_ctx *ctx)
     if (status != FV_OK)
         return report(ctx, status);
     if (c->json) {
-        printf("{\"train\":%lld,\"val\":%lld,\"test\":%lld,\"same_content\":%lld}\n", (long long)r.samples[0],
-               (long long)r.samples[1], (long long)r.samples[2], (long long)r.same_content);
+        printf("{\"train\":%lld,\"val\":%lld,\"test\":%lld,\"same_content\":%lld,\"lists_classes\":%s}\n",
+               (long long)r.samples[0], (long long)r.samples[1], (long long)r.samples[2], (long long)r.same_content,
+               r.lists_classes ? "true" : "false");
         return 0;
     }
     printf("%s: %lld training, %lld val, %lld test images", c->output, (long long)r.samples[0], (long long)r.samples[1],
            (long long)r.samples[2]);
     if (r.same_content)
         printf("; %lld files have the content of another one and are on its side", (long long)r.same_content);
-    putchar('\n');
+    puts(r.lists_classes ? "; classes.txt beside it keeps the numbers of the classes" : "");
     return 0;
 }

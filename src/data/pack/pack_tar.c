@@ -205,20 +205,11 @@ static const fv_dataset *first_split(const fv_packer *packer)
     return d;
 }
 
-/* classes.txt has a name a line: one that holds a line's end would be read as others, and move those behind it. */
+/* A name that holds a line's end would be read as others, and move those behind it. */
 static fv_status check_classes(const fv_packer *packer)
 {
     const fv_dataset *d = first_split(packer);
-    for (int64_t k = 0; k < d->classes.count && d->source->kind != FV_LABEL_VALUES; k++) {
-        const char *name = d->classes.name[k];
-        if (strpbrk(name, "\r\n") || (k == 0 && strncmp(name, "\xEF\xBB\xBF", 3) == 0))
-            return fv_fail_hint(packer->ctx,
-                                fv_fail(packer->ctx, FV_ERR_DATA_CLASSES,
-                                        "%s: class '%s': its name would not be the same as a line of classes.txt",
-                                        d->path, name),
-                                "rename the class, or write one packed file (--format fvpack)");
-    }
-    return FV_OK;
+    return d->source->kind == FV_LABEL_VALUES ? FV_OK : fv_names_check_lines(packer->ctx, d->path, &d->classes);
 }
 
 static fv_status write_classes(shard_sink *s)
@@ -226,15 +217,9 @@ static fv_status write_classes(shard_sink *s)
     const fv_dataset *d = first_split(s->packer);
     if (d->source->kind == FV_LABEL_VALUES)
         return FV_OK;
-    fv_str text = {.ctx = s->ctx};
-    for (int64_t k = 0; k < d->classes.count; k++)
-        fv_str_printf(&text, "%s\n", d->classes.name[k]);
     char *path = fv_path_join(s->ctx, s->output, "classes.txt");
-    fv_status status = path ? fv_str_status(&text) : FV_ERR_NO_MEMORY;
-    if (status == FV_OK)
-        status = fv_file_write(s->ctx, path, text.data, text.size);
+    const fv_status status = path ? fv_names_write(s->ctx, path, &d->classes) : FV_ERR_NO_MEMORY;
     fv_free(s->ctx, path);
-    fv_str_free(&text);
     return status;
 }
 

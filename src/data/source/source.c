@@ -336,6 +336,32 @@ fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names
     return status;
 }
 
+fv_status fv_names_check_lines(fv_ctx *ctx, const char *path, const fv_names *names)
+{
+    for (int64_t k = 0; k < names->count; k++) {
+        const char *name = names->name[k];
+        if (strpbrk(name, "\r\n") || (k == 0 && strncmp(name, "\xEF\xBB\xBF", 3) == 0))
+            return fv_fail_hint(ctx,
+                                fv_fail(ctx, FV_ERR_DATA_CLASSES,
+                                        "%s: class '%s': its name would not be the same as a line of classes.txt", path,
+                                        name),
+                                "rename the class; a packed file (.fvpack) holds every name");
+    }
+    return FV_OK;
+}
+
+fv_status fv_names_write(fv_ctx *ctx, const char *path, const fv_names *names)
+{
+    fv_str text = {.ctx = ctx};
+    for (int64_t k = 0; k < names->count; k++)
+        fv_str_printf(&text, "%s\n", names->name[k]);
+    fv_status status = fv_str_status(&text);
+    if (status == FV_OK)
+        status = fv_file_write(ctx, path, text.data, text.size);
+    fv_str_free(&text);
+    return status;
+}
+
 /* Where the name is first, or -1. */
 static int64_t find_sorted(const named *sorted, int64_t count, const char *name)
 {

@@ -104,6 +104,9 @@ fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label
 /* Names in the arena: "0", "1", ...; the lines of a file (DATA_CLASSES when a name is empty or comes twice). */
 fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);
 fv_status fv_names_read(fv_arena *arena, fv_ctx *ctx, const char *path, fv_names *names);
+/* Whether each name comes back from a line of such a file: DATA_CLASSES for one that holds a line's end. */
+fv_status fv_names_check_lines(fv_ctx *ctx, const char *path, const fv_names *names);
+fv_status fv_names_write(fv_ctx *ctx, const char *path, const fv_names *names);
 fv_status fv_names_copy(fv_arena *arena, const fv_names *from, fv_names *names);
 /* map[i]: where the name from->name[i] is in `to` (the first place), -1 when it is absent. NO_MEMORY. */
 fv_status fv_names_map(fv_ctx *ctx, const fv_names *from, const fv_names *to, int64_t *map);

@@ -170,7 +170,7 @@ use_data_pack() {
     fails 2 E2004 "shards: has shards already" -- "$FOVEA" data pack list.csv --output shards --format tar
     # A name that is no line of classes.txt would come back as two, with all behind it moved.
     plant classes lines count=4 "$(printf 'c\nat')" dog owl
-    fails 3 E3005 "its name would not be the same as a line of classes.txt" "--format fvpack" -- \
+    fails 3 E3005 "its name would not be the same as a line of classes.txt" "a packed file (.fvpack) holds" -- \
         "$FOVEA" data pack lines --output lined --format tar
     absent lined
     code 0 "$FOVEA" data pack lines --output lines.fvpack
@@ -212,6 +212,21 @@ use_data_split() {
     differ lists.csv other.csv
     equal "$(drive json test <out)" 0
     fails 1 E1002 "are no files" "--val-split" -- "$FOVEA" data split "$digits" --output no.csv
+    # classes.txt numbers the classes, beside the manifest too.
+    printf 'dog\ncat\n' >photos/classes.txt
+    mkdir listed
+    code 0 "$FOVEA" data split photos --val 0.2 --output listed/a.csv
+    prints "listed/a.csv: 40 training, 10 val, 0 test images" "; classes.txt beside it keeps the numbers of the classes"
+    same photos/classes.txt listed/classes.txt
+    code 0 "$FOVEA" data split photos --val 0.2 --output listed/b.csv # the list is there
+    silent_about "classes.txt"
+    # In the data themselves, divided again, and where another list is in the way.
+    code 0 "$FOVEA" data split photos --val 0.2 --output photos/a.csv
+    printf 'dog\ncat\nowl\n' >listed/classes.txt
+    fails 2 E2004 "listed/classes.txt: lists other classes than photos" "--output" -- \
+        "$FOVEA" data split photos --val 0.2 --output listed/c.csv
+    absent listed/c.csv
+    rm photos/classes.txt photos/a.csv
     # Groups keep their own names, and so what they are when the list is divided again.
     { echo path,label,group && ls photos/*/0*.jpg | awk -F/ '{ printf "%s,%s,\"patient %d, \"\"%s\"\"\"\n", $0, $2, NR / 4, $2 }'; } >groups.csv
     code 0 "$FOVEA" data split groups.csv --val 0.3 --output grouped.csv
