@@ -44,7 +44,7 @@ FV_API int64_t fv_predictor_classes(const fv_predictor *predictor);
 /** Runs of a network for one image: views times passes, summed over the models. */
 FV_API int64_t fv_predictor_forwards(const fv_predictor *predictor);
 /** The answer for one image: `mean` and `std` (may be NULL) have fv_predictor_classes elements. `sample` keys dropout.
- * One thread at a time. NO_MEMORY, DATA_FORMAT (channels). */
+ * One thread at a time. NO_MEMORY, DATA_FORMAT (channels), DIVERGED (the answer is not finite). */
 FV_API fv_status fv_predictor_run(fv_predictor *predictor, const fv_image *image, uint64_t sample, float *mean,
                                   float *std);
 /** fv_evaluate with the predictor's answers; the data's classes must be numbered as the first model's. Losses of

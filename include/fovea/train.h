@@ -142,6 +142,8 @@ typedef struct fv_metrics {
     double mean_ap; /* MULTILABEL: average precision, mean over the classes that occur; in [0, 1] */
     double img_per_s;
     int64_t quarantined;
+    int64_t lost;       /* samples for which the model computes NaN or infinity: the scores are NaN then */
+    int64_t first_lost; /* the first of them in the data set; -1: none */
     fv_task task;
 } fv_metrics;
 /** Scores a model on a data set. The bits do not depend on batch_size. CONFLICT: the labels are not what the model's
@@ -150,7 +152,8 @@ FV_API fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch
                              fv_metrics *metrics);
 
 /** The answer for one image: class probabilities, one probability for each class of a multi-label model, or the values;
- * `probabilities` has fv_model_classes elements. Keeps a compiled session in the model. */
+ * `probabilities` has fv_model_classes elements. Keeps a compiled session in the model. DIVERGED: the answer is not
+ * finite. */
 FV_API fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilities);
 
 /* ---- one floor lower: one step at a time ---- */

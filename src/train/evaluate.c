@@ -21,7 +21,7 @@ static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *
         FV_TRY(fv_session_run(session));
         const float *logits = fv_session_output(session, NULL);
         for (int64_t i = 0; i < batch.n; i++)
-            FV_TRY(fv_tally_add(tally, logits + i * classes, true, batch.labels[i],
+            FV_TRY(fv_tally_add(tally, batch.samples[i], logits + i * classes, true, batch.labels[i],
                                 batch.targets ? batch.targets + i * batch.n_targets : NULL));
     }
 }
@@ -103,5 +103,5 @@ fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilitie
     FV_TRY(fv_session_run(session));
     const float *logits = fv_session_output(session, &shape);
     fv_task_answer(model->task, logits, fv_shape_count(&shape), probabilities);
-    return FV_OK;
+    return fv_answer_check(model, probabilities, fv_shape_count(&shape));
 }

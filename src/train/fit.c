@@ -372,6 +372,12 @@ static fv_status validate(run *r, bool last)
     if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
     FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m));
+    if (m.lost > 0) {
+        char text[160];
+        snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
+                 (long long)m.lost, (long long)m.samples);
+        emit(r, FV_EVENT_WARN, text);
+    }
     r->event.val_loss = m.loss;
     r->event.val_top1 = m.top1;
     r->event.val_top5 = m.top5;

@@ -430,6 +430,7 @@ fv_status fv_predictor_run(fv_predictor *p, const fv_image *image, uint64_t samp
     const round_image one = {.image = *image, .sample = (int64_t)sample};
     FV_TRY(prepare(p, 1));
     FV_TRY(run_round(p, &one, 1));
+    FV_TRY(fv_answer_check(p->members[0].model, p->mean, p->classes));
     memcpy(mean, p->mean, (size_t)p->classes * sizeof *mean);
     if (std)
         memcpy(std, p->std, (size_t)p->classes * sizeof *std);
@@ -507,7 +508,8 @@ static fv_status score_round(fv_predictor *p, fv_dataset *d, round_image *images
         FV_TRY(run_round(p, images, count));
     for (int64_t i = 0; i < count; i++) {
         fv_dataset_target(d, images[i].sample, target, p->classes);
-        FV_TRY(fv_tally_add(tally, p->mean + i * p->classes, false, fv_dataset_label(d, images[i].sample), target));
+        FV_TRY(fv_tally_add(tally, images[i].sample, p->mean + i * p->classes, false,
+                            fv_dataset_label(d, images[i].sample), target));
     }
     return FV_OK;
 }

@@ -28,8 +28,35 @@ bool fv_all_right(const float *scores, const float *target, int64_t classes, flo
     return true;
 }
 
+bool fv_task_answers(fv_task task, const float *output, int64_t count)
+{
+    bool good = true;
+    for (int64_t i = 0; i < count; i++) /* -Inf is a class that is ruled out */
+        good &= task == FV_TASK_REGRESS ? isfinite(output[i]) : !isnan(output[i]) && output[i] < INFINITY;
+    return good;
+}
+
+fv_status fv_answer_check(const fv_model *model, const float *answer, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(answer[i]))
+            return fv_fail_hint(model->ctx,
+                                fv_fail(model->ctx, FV_ERR_DIVERGED,
+                                        "model '%s' has no answer: what it computes for '%s' is not finite (%g)",
+                                        model->name, model->class_names[i], (double)answer[i]),
+                                "its weights or the pixels are too large for float32; train it anew with a lower --lr, "
+                                "or look at the image");
+    }
+    return FV_OK;
+}
+
 void fv_task_answer(fv_task task, const float *output, int64_t count, float *answer)
 {
+    if (!fv_task_answers(task, output, count)) {
+        for (int64_t i = 0; i < count; i++)
+            answer[i] = NAN;
+        return;
+    }
     if (task == FV_TASK_CLASSIFY)
         fv_softmax(output, count, answer);
     for (int64_t i = 0; task != FV_TASK_CLASSIFY && i < count; i++)
@@ -120,8 +147,11 @@ static void add_values(fv_tally *t, const float *values, const float *target)
     t->absolute += absolute / (double)t->classes;
 }
 
-fv_status fv_tally_add(fv_tally *t, const float *scores, bool logits, int32_t label, const float *target)
+fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
+                       const float *target)
 {
+    if (!fv_task_answers(t->task, scores, t->classes) && t->lost++ == 0)
+        t->first_lost = sample;
     if (t->task == FV_TASK_CLASSIFY) {
         const int rank = fv_rank_of(scores, t->classes, label);
         t->top1 += rank == 0;
@@ -199,6 +229,8 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
     if (metrics) {
         const double n = (double)t->samples;
         *metrics = (fv_metrics){.samples = t->samples, .task = t->task, .mae = NAN, .mean_ap = NAN};
+        metrics->lost = t->lost;
+        metrics->first_lost = t->lost ? t->first_lost : -1;
         metrics->top1 = t->task == FV_TASK_REGRESS ? NAN : t->samples ? (double)t->top1 / n : 0;
         metrics->top5 = t->task != FV_TASK_CLASSIFY ? NAN : t->samples ? (double)t->top5 / n : 0;
         metrics->loss = t->samples ? t->loss / n : 0;
@@ -206,6 +238,8 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
             metrics->mae = t->absolute / n;
         if (t->task == FV_TASK_MULTILABEL && t->samples)
             status = mean_average_precision(t, &metrics->mean_ap);
+        if (t->lost) /* where nothing compares, everything would seem right */
+            metrics->top1 = metrics->top5 = metrics->loss = metrics->mae = metrics->mean_ap = NAN;
     }
     fv_free(t->ctx, t->rows);
     *t = (fv_tally){0};

@@ -9,8 +9,13 @@
 int fv_rank_of(const float *scores, int64_t classes, int64_t label);
 /* Whether every class is on the right side: of 0 for logits, of 1/2 for probabilities. */
 bool fv_all_right(const float *scores, const float *target, int64_t classes, float threshold);
-/* Outputs of a model -> answers: softmax, sigmoids, or as they are; in place allowed. */
+/* Outputs of a model -> answers: softmax, sigmoids, or as they are; in place allowed. All NaN where an output is no
+ * answer (fv_task_answers). */
 void fv_task_answer(fv_task task, const float *output, int64_t count, float *answer);
+/* Whether outputs or answers are numbers: none is NaN, nor infinite where that is no answer. */
+bool fv_task_answers(fv_task task, const float *output, int64_t count);
+/* DIVERGED unless the model's answer is finite. */
+fv_status fv_answer_check(const fv_model *model, const float *answer, int64_t count);
 /* CONFLICT unless the data's labels are what the task asks for. */
 fv_status fv_task_check(fv_model *model, const fv_dataset *dataset);
 
@@ -18,15 +23,17 @@ typedef struct fv_tally {
     fv_ctx *ctx;
     fv_task task;
     int64_t classes, samples, top1, top5;
+    int64_t lost, first_lost; /* samples without an answer, and the first of them */
     double loss, absolute;
     float *rows;      /* MULTILABEL: scores and targets, 2 x classes a sample */
     int64_t capacity; /* samples */
 } fv_tally;
 
 void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally);
-/* One sample: its class, or its targets (classes floats). `scores` are logits, or answers (fv_task_answer). NO_MEMORY.
- */
-fv_status fv_tally_add(fv_tally *tally, const float *scores, bool logits, int32_t label, const float *target);
+/* One sample, by its number in the data set: its class, or its targets (classes floats). `scores` are logits, or
+ * answers (fv_task_answer). NO_MEMORY. */
+fv_status fv_tally_add(fv_tally *tally, int64_t sample, const float *scores, bool logits, int32_t label,
+                       const float *target);
 /* The metrics, but for img_per_s and quarantined; frees what the tally holds, which may also be done with NULL. */
 fv_status fv_tally_end(fv_tally *tally, fv_metrics *metrics);
 

@@ -279,12 +279,16 @@ static void plant_tensors(const char *path, int argc, char **argv)
     fail_msg("plant tensors: no such kind");
 }
 
-/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [rename=A,B] [drop=A]: a model file as plain weights, changed.
+/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [huge=TENSOR] [rename=A,B] [drop=A]: a model file as plain
+ * weights, changed.
  */
 static void plant_edit(const char *path, int argc, char **argv)
 {
     const char *from = word_after(argc, argv, "from"), *drop = word_after(argc, argv, "drop");
-    const char *kinds[2] = {"nan", "inf"};
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } kinds[] = {{"nan", 0x7fc00000u}, {"inf", 0x7f800000u}, {"huge", 0x7f7fffffu}};
     FILE *f = fopen(from ? from : "", "rb");
     assert_non_null(f);
     uint8_t head[8];
@@ -302,14 +306,14 @@ static void plant_edit(const char *path, int argc, char **argv)
     fseek(f, (long)(8 + length), SEEK_SET);
     assert_int_equal(fread(data, 1, bytes, f), bytes);
     fclose(f);
-    for (int k = 0; k < 2; k++) {
-        const char *name = word_after(argc, argv, kinds[k]);
+    for (int k = 0; k < 3; k++) {
+        const char *name = word_after(argc, argv, kinds[k].name);
         json_t *entry = name ? json_object_get(root, name) : NULL;
-        uint32_t bits = k ? 0x7f800000u : 0x7fc00000u;
         if (name)
             assert_non_null(entry);
         if (entry)
-            memcpy(data + json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0)) + 8, &bits, 4);
+            memcpy(data + json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0)) + 8,
+                   &kinds[k].bits, 4);
     }
     if (has_word(argc, argv, "unsigned"))
         json_object_del(json_object_get(root, "__metadata__"), "fovea.sha256");

@@ -22,7 +22,7 @@ static fv_metrics tally_of(fv_task task, bool logits, int classes, int n, const 
         int32_t label = 0;
         for (int k = 1; k < classes; k++)
             label = targets[i * classes + k] > 0.5f ? k : label;
-        assert_int_equal(fv_tally_add(&t, scores + i * classes, logits, label, targets + i * classes), FV_OK);
+        assert_int_equal(fv_tally_add(&t, i, scores + i * classes, logits, label, targets + i * classes), FV_OK);
     }
     assert_int_equal(fv_tally_end(&t, &m), FV_OK);
     int64_t now = -1;
@@ -32,6 +32,23 @@ static fv_metrics tally_of(fv_task task, bool logits, int classes, int n, const 
     assert_int_equal(m.samples, n);
     assert_int_equal(m.task, task);
     return m;
+}
+
+/* Nothing compares to NaN, so that every answer would be the best one. */
+static void no_answers(void **state)
+{
+    (void)state;
+    const float scores[3][2] = {{0, 1}, {NAN, NAN}, {INFINITY, 0}}, targets[3][2] = {{0, 1}, {1, 0}, {1, 0}};
+    for (int task = 0; task < FV_TASK_COUNT; task++) {
+        const fv_metrics m = tally_of((fv_task)task, true, 2, 3, scores[0], targets[0]);
+        assert_int_equal(m.lost, 2);
+        assert_int_equal(m.first_lost, 1);
+        assert_true(isnan(m.top1) && isnan(m.top5) && isnan(m.loss) && isnan(m.mae) && isnan(m.mean_ap));
+        const fv_metrics sound = tally_of((fv_task)task, true, 2, 1, scores[0], targets[0]);
+        assert_int_equal(sound.lost, 0);
+        assert_int_equal(sound.first_lost, -1);
+        assert_false(isnan(sound.loss));
+    }
 }
 
 static void one_class(void **state)
@@ -269,8 +286,9 @@ static void every_allocation(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_class),     cmocka_unit_test(several_classes),
-                                       cmocka_unit_test(numbers),       cmocka_unit_test(task_travels),
-                                       cmocka_unit_test(labels_choose), cmocka_unit_test(every_allocation)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_answers),      cmocka_unit_test(one_class),
+                                       cmocka_unit_test(several_classes), cmocka_unit_test(numbers),
+                                       cmocka_unit_test(task_travels),    cmocka_unit_test(labels_choose),
+                                       cmocka_unit_test(every_allocation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,10 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
 /* The names of --tta, in its order. */
 extern const char *const tta_names[];
 /* "top1 90.00 %, top5 ...", whatever is measured for the task. */
+/* What to do about answers that are not finite. */
+extern const char lost_cure[];
+/* The exit code after a message when a score means nothing, as answers are not finite; else 0. */
+int metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model);
 void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */

@@ -54,6 +54,20 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out)
         fprintf(out, "mean absolute error %.6g%smean squared error %.6g", m->mae, between, m->loss);
 }
 
+const char lost_cure[] =
+    "its weights or the pixels are too large for float32; train it anew with a lower --lr, or look at the images";
+
+int metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model)
+{
+    char name[1024];
+    if (m->lost == 0)
+        return 0;
+    fv_dataset_sample_name(data, m->first_lost, name, sizeof name);
+    return complain(FV_ERR_DIVERGED, lost_cure,
+                    "%s: what the model computes is not finite for %lld of %lld samples, the first is %s", model,
+                    (long long)m->lost, (long long)m->samples, name);
+}
+
 int verb_eval(cli *c)
 {
     fv_ctx *ctx;
@@ -68,6 +82,8 @@ int verb_eval(cli *c)
         return fv_status_exit_code(status);
     status = evaluate(ctx, c, &e, &data, &m);
     int code = status_code(ctx, status);
+    if (code == 0)
+        code = metrics_lost(&m, data, c->model);
     if (code == 0 && c->json) {
         print_json(&e, &m);
     } else if (code == 0) {

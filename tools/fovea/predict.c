@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea predict: images to classes. A file that cannot be read is reported in its place; the others are done; exit 3 at
- * the end. */
+ * the end, 7 where an answer is not finite. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ typedef struct prediction {
     fv_dataset *data;
     float *probability, *deviation; /* or values; the deviation of a pass with dropout */
     int64_t *order;
-    int64_t classes, topk, done, bad;
+    int64_t classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
     sheet *sheet;
 } prediction;
 
@@ -136,6 +136,7 @@ static fv_status predict_one(prediction *p, const char *name, fv_image *image, f
         char text[4096];
         snprintf(text, sizeof text, "%s%s%s", read ? name : "", read ? ": " : "", fv_ctx_error(p->ctx));
         p->bad++;
+        p->lost += status == FV_ERR_DIVERGED;
         print_bad(p, name, text);
         return FV_OK;
     }
@@ -399,11 +400,14 @@ int verb_predict(cli *c)
         return fv_status_exit_code(status);
     status = predict(&p);
     code = status_code(p.ctx, status);
-    if (code == 0 && p.bad) {
-        warn("%lld of %lld images could not be read; the others are done", (long long)p.bad,
+    if (code == 0 && p.bad > p.lost) {
+        warn("%lld of %lld images could not be read; the others are done", (long long)(p.bad - p.lost),
              (long long)(p.bad + p.done));
         code = 3;
     }
+    if ((code == 0 || code == 3) && p.lost)
+        code = complain(FV_ERR_DIVERGED, lost_cure, "%s: no finite answer for %lld of %lld images", c->model,
+                        (long long)p.lost, (long long)(p.bad + p.done));
     sheet_destroy(p.sheet);
     free(p.probability);
     free(p.deviation);

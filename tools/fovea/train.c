@@ -495,6 +495,8 @@ static fv_status final_test(job *j)
     fv_status status = fv_model_load(j->ctx, path, &best);
     if (status == FV_OK)
         status = fv_evaluate(best, j->test, j->c->batch_size, (int)j->c->workers, &m);
+    if (status == FV_OK)
+        status = (fv_status)-metrics_lost(&m, j->test, path);
     if (status == FV_OK) {
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);

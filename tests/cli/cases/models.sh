@@ -86,3 +86,27 @@ use_selftest() {
     cp "$model" moved.safetensors
     FOVEA_CPU=scalar code 0 "$FOVEA" info moved.safetensors --selftest
 }
+
+# Weights so large that a sound image ends in NaN: no answer, never a number.
+use_answers_that_are_not_finite() {
+    plant edit huge.safetensors from="$model" huge=conv1.weight unsigned
+    plant png one.png h=28 w=28 grey
+    printf 'one.png\nmissing.png\n' >list.txt
+    wanted="model 'lenet' has no answer: what it computes for '0' is not finite (nan)"
+    for words in "" "--tta flip"; do
+        fails 7 E7001 "huge.safetensors: no finite answer for 1 of 1 images" "too large for float32" -- \
+            "$FOVEA" predict --model huge.safetensors one.png $words
+        says "one.png: $wanted"
+        [ ! -s out ] || die "an answer"
+    done
+    fails 7 E7001 "no finite answer for 1 of 2 images" "too large for float32" -- "$FOVEA" predict --model huge.safetensors list.txt --json
+    says "1 of 2 images could not be read"
+    prints "{\"file\":\"one.png\",\"error\":\"one.png: $wanted\"}"
+    fails 7 E7001 "no finite answer" -- "$FOVEA" predict --model huge.safetensors one.png --out csv
+    prints "one.png,,,"
+    for words in "" "--tta flip"; do
+        fails 7 E7001 "huge.safetensors: what the model computes is not finite for " "samples, the first is " -- \
+            "$FOVEA" eval --data "$digits" --model huge.safetensors --json $words
+        [ ! -s out ] || die "a score"
+    done
+}
