@@ -230,18 +230,22 @@ static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_spli
 }
 
 /* Samples lost while the source was opened count like files that cannot be decoded. */
-static fv_status check_lost(const fv_dataset *d)
+static fv_status check_lost(fv_dataset *d)
 {
     const fv_source *s = d->source;
     const int64_t all = s->count + s->n_bad;
+    d->csv_due = s->n_bad > 0 && s->losses && d->quarantine_csv;
     if ((double)s->n_bad <= d->max_bad * (double)all)
         return FV_OK;
+    const bool written = d->csv_due && fv_dataset_write_quarantine(d) == FV_OK;
+    d->csv_due = false;
     return fv_fail_hint(d->ctx,
                         fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
                                 "%s: %lld of %lld samples cannot be used, more than the share of %g allowed; the first "
                                 "is %s",
                                 d->path, (long long)s->n_bad, (long long)all, d->max_bad, s->bad),
-                        "repair the samples or raise --max-bad");
+                        "%s%s%srepair the samples or raise --max-bad", written ? "see " : "",
+                        written ? d->quarantine_csv : "", written ? ", " : "");
 }
 
 static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options *options)

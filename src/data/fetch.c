@@ -173,18 +173,24 @@ static fv_quarantine_row row_of(fv_dataset *d, int64_t i)
     return row;
 }
 
+/* Files that were lost before the first was decoded. Where samples are held out they count for the whole split only. */
+static int64_t lost(const fv_dataset *d)
+{
+    return d->count == d->source->count ? d->source->n_bad : 0;
+}
+
 static fv_status fail_too_bad(fv_dataset *d, int64_t n, int64_t last)
 {
     char name[1024];
     fv_dataset_sample_name(d, last, name, sizeof name);
     FV_TRY(fv_dataset_write_quarantine(d));
-    return fv_fail_hint(d->ctx,
-                        fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
-                                "%s: %lld of %lld files cannot be used, more than the share of %g allowed; one is "
-                                "%s: %s",
-                                d->path, (long long)n, (long long)d->count, d->max_bad, name, row_of(d, last).text),
-                        "see %s, repair the files or raise --max-bad",
-                        d->quarantine_csv ? d->quarantine_csv : "`fovea data check`");
+    return fv_fail_hint(
+        d->ctx,
+        fv_fail(d->ctx, FV_ERR_DATA_TOO_BAD,
+                "%s: %lld of %lld files cannot be used, more than the share of %g allowed; one is "
+                "%s: %s",
+                d->path, (long long)n, (long long)(d->count + lost(d)), d->max_bad, name, row_of(d, last).text),
+        "see %s, repair the files or raise --max-bad", d->quarantine_csv ? d->quarantine_csv : "`fovea data check`");
 }
 
 fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
@@ -198,9 +204,9 @@ fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
     pthread_mutex_lock(&d->mutex);
     d->n_told += *first;
     d->csv_due |= *first && d->quarantine_csv;
-    const int64_t n = d->n_told;
+    const int64_t n = d->n_told + lost(d);
     pthread_mutex_unlock(&d->mutex);
-    return (double)n > d->max_bad * (double)d->count ? fail_too_bad(d, n, i) : FV_OK;
+    return (double)n > d->max_bad * (double)(d->count + lost(d)) ? fail_too_bad(d, n, i) : FV_OK;
 }
 
 static int compare_rows(const fv_dataset *d, int64_t a, int64_t b)
@@ -227,6 +233,12 @@ fv_status fv_dataset_write_quarantine(fv_dataset *d)
         return FV_OK;
     fv_str csv = {.ctx = d->ctx};
     fv_str_append(&csv, "path,verdict,byte\r\n");
+    for (int64_t i = 0; d->source->losses && i < d->source->n_bad; i++) {
+        fv_str_csv(&csv, d->source->losses[i].name);
+        fv_str_append(&csv, ",");
+        fv_str_csv(&csv, d->source->losses[i].why);
+        fv_str_append(&csv, ",\r\n");
+    }
     pthread_mutex_lock(&d->mutex);
     sort_rows(d);
     for (int64_t r = 0; r < d->n_rows; r++) {

@@ -254,6 +254,7 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
         fv_dataset_options o = *options;
         o.split = fv_split_name((fv_split)s);
         o.val_split = 0;
+        o.max_bad = 1.0; /* nothing is decoded, and what is no file gets no line */
         FV_TRY(fv_dataset_has_split(v->ctx, path, o.split, &has));
         if (has || s == FV_SPLIT_TRAIN)
             FV_TRY(fv_dataset_open(v->ctx, path, &o, &v->splits[s]));

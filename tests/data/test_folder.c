@@ -224,10 +224,26 @@ static void oddities(void **state)
     assert_int_equal(symlink("nowhere", fv_test_path(dir, "train/b/dangling.jpg")), 0);
     assert_int_equal(symlink("../../elsewhere/c", fv_test_path(dir, "train/b/linked")), 0);
     assert_int_equal(mkfifo(fv_test_path(dir, "train/b/pipe.jpg"), 0600), 0);
-    fv_dataset *d = must_open(NULL);
+    /* What can never be read counts as what cannot be decoded. */
+    char csv[300], text[300] = "";
+    snprintf(csv, sizeof csv, "%s/lost.csv", dir);
+    expect(
+        &(fv_dataset_options){.max_bad = 0.2, .quarantine_csv = csv}, FV_ERR_DATA_TOO_BAD,
+        "2 of 9 samples cannot be used, more than the share of 0.2 allowed; the first is train/b/dangling.jpg: a link");
+    assert_non_null(strstr(fv_ctx_hint(ctx), "lost.csv"));
+    unlink(csv);
+    fv_dataset *d = must_open(&(fv_dataset_options){.max_bad = 0.25, .quarantine_csv = csv});
     assert_int_equal(fv_dataset_count(d), 7);
     assert_int_equal(fv_dataset_classes(d), 2);
     fv_dataset_destroy(&d);
+    FILE *f = fopen(csv, "rb");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    assert_string_equal(text,
+                        "path,verdict,byte\r\n"
+                        "train/b/dangling.jpg,a link to something that is not there,\r\n"
+                        "train/b/pipe.jpg,\"FIFO, socket or device, no file: reading it could wait forever\",\r\n");
     expect_log(" 4 hidden or system files skipped");
     expect_log(" 3 files or folders outside the class folders skipped (first: elsewhere)");
     expect_log(" 1 FIFO, socket or device skipped");

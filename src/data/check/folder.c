@@ -15,16 +15,15 @@ static fv_status probe(fv_check_report *r, const char *const *names, int64_t cou
 
 static fv_status tell_layout(fv_check_report *r, fv_split split)
 {
-    static const struct {
+    const struct {
         int fault;
         fv_verdict verdict;
         const char *text;
     } kinds[FV_ODD_COUNT] = {
         [FV_ODD_HIDDEN] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "hidden or system file: skipped"},
         [FV_ODD_STRAY] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "outside the class folders: skipped"},
-        [FV_ODD_SPECIAL] = {FV_FAULT_STALL, FV_VERDICT_QUARANTINE,
-                            "FIFO, socket or device, no file: reading it could wait forever"},
-        [FV_ODD_DANGLING] = {FV_FAULT_VANISHED, FV_VERDICT_QUARANTINE, "a link to something that is not there"},
+        [FV_ODD_SPECIAL] = {FV_FAULT_STALL, FV_VERDICT_QUARANTINE, fv_folder_loss(FV_ODD_SPECIAL)},
+        [FV_ODD_DANGLING] = {FV_FAULT_VANISHED, FV_VERDICT_QUARANTINE, fv_folder_loss(FV_ODD_DANGLING)},
         [FV_ODD_LOOP] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "a link that leads back up: not followed"},
         [FV_ODD_NESTED] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN,
                            "a folder inside a class folder: its files belong to the class"},

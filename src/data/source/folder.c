@@ -140,6 +140,23 @@ static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *s
     }
 }
 
+/* They count like files that cannot be decoded. */
+static fv_status list_losses(fv_source *base, const fv_folder_scan *scan)
+{
+    fv_source_loss *losses = fv_arena_alloc(base->arena, (size_t)(scan->n_notes + 1) * sizeof *losses);
+    if (!losses)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < scan->n_notes; i++) {
+        const char *why = fv_folder_loss(scan->notes[i].kind);
+        if (why)
+            losses[base->n_bad++] = (fv_source_loss){scan->notes[i].path, why};
+    }
+    base->losses = losses;
+    if (base->n_bad > 0)
+        base->bad = fv_arena_printf(base->arena, "%s: %s", losses[0].name, losses[0].why);
+    return base->n_bad == 0 || base->bad ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 typedef struct folded {
     const char *name;
     char *key; /* without case, accents' encoding, and blanks at the end */
@@ -237,6 +254,7 @@ static fv_status fill(folder_source *s, const char *path, fv_split split, const 
     FV_TRY(check_empty(ctx, s, split, options->allow_empty));
     FV_TRY(check_alike(ctx, path, &s->scan.classes));
     tell_oddities(ctx, path, &s->scan);
+    FV_TRY(list_losses(base, &s->scan));
     base->classes = s->scan.classes;
     base->count = s->scan.n_files;
     base->c = 3;

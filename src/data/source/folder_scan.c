@@ -41,6 +41,13 @@ static bool is_hidden(const char *name)
     return false;
 }
 
+const char *fv_folder_loss(fv_folder_oddity kind)
+{
+    return kind == FV_ODD_SPECIAL    ? "FIFO, socket or device, no file: reading it could wait forever"
+           : kind == FV_ODD_DANGLING ? "a link to something that is not there"
+                                     : NULL;
+}
+
 /* Lists root/dir. */
 static fv_status list(fv_ctx *ctx, const char *root, const char *dir, char ***names, int64_t *count)
 {

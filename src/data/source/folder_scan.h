@@ -38,6 +38,8 @@ typedef struct fv_folder_scan {
     int64_t odd[FV_ODD_COUNT];
 } fv_folder_scan;
 
+/* Why there is no reading what a note tells of, though it stands where an image should; NULL: it is no such note. */
+const char *fv_folder_loss(fv_folder_oddity kind);
 /* Folder of a split relative to root: *dir = "" when the root has no splits (that is the train split), NULL when this
  * split is absent. CONFLICT when two folders claim it. The text is the arena's. */
 fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir);

@@ -19,6 +19,11 @@ typedef struct fv_names {
     int64_t count;
 } fv_names;
 
+/* A file that cannot become a sample, relative to the data set's root, and why. */
+typedef struct fv_source_loss {
+    const char *name, *why;
+} fv_source_loss;
+
 typedef struct fv_source fv_source;
 
 typedef struct fv_source_ops {
@@ -45,18 +50,19 @@ struct fv_source {
     fv_arena *arena; /* lives as long as the source */
     int64_t count;
     fv_label_kind kind;
-    int32_t *labels;          /* into `classes`; MULTI: a sample's first class, VALUES: 0 */
-    fv_names classes;         /* of this split; VALUES: the names of the targets */
-    fv_names train;           /* of the train split: what labels are numbered by */
-    float *targets;           /* MULTI: count x classes of 0 and 1; VALUES: count x classes numbers; CLASS: NULL */
-    float *weights;           /* per sample; NULL: 1 */
-    uint64_t *groups;         /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
-    const char **group_names; /* as the data write them; NULL: they are told by number alone, or there are none */
-    int64_t n_bad;            /* samples that there are, but without a label that can be read */
-    const char *bad;          /* the first of them, and why; NULL: none */
-    int64_t h, w, c;          /* common to all samples; h = w = 0 when sizes differ */
-    const uint8_t *pixels;    /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
-    bool stored;              /* samples are pixels in a file, so that keeping them in memory too gains little */
+    int32_t *labels;              /* into `classes`; MULTI: a sample's first class, VALUES: 0 */
+    fv_names classes;             /* of this split; VALUES: the names of the targets */
+    fv_names train;               /* of the train split: what labels are numbered by */
+    float *targets;               /* MULTI: count x classes of 0 and 1; VALUES: count x classes numbers; CLASS: NULL */
+    float *weights;               /* per sample; NULL: 1 */
+    uint64_t *groups;             /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
+    const char **group_names;     /* as the data write them; NULL: they are told by number alone, or there are none */
+    int64_t n_bad;                /* samples that there are, but no file or label that can be read */
+    const char *bad;              /* the first of them, and why; NULL: none */
+    const fv_source_loss *losses; /* all of them; NULL: they are not listed */
+    int64_t h, w, c;              /* common to all samples; h = w = 0 when sizes differ */
+    const uint8_t *pixels;        /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
+    bool stored;                  /* samples are pixels in a file, so that keeping them in memory too gains little */
 };
 
 /* What is at a path: a folder with names in it, or a file with its first bytes. */

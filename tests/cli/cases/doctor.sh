@@ -69,6 +69,16 @@ use_data_check_options() {
     for i in 1 2; do mkfifo pipes/cat/pipe$i.jpg; done
     code 0 "$FOVEA" data check pipes --max-bad 0.095
     fails 3 E3007 "2 of 22 files cannot be used" -- "$FOVEA" data check pipes --max-bad 0.09
+    set -- "$FOVEA" train --data pipes --model lenet --epochs 1 --quiet
+    fails 3 E3007 "2 of 22 samples cannot be used" "pipe1.jpg" "--max-bad" -- "$@" --max-bad 0.09
+    code 0 "$@" --max-bad 0.095 --experiment enough
+    equal "$(cut -d, -f1 runs/train/enough/quarantine.csv | tr '\r\n' ' ')" "path cat/pipe1.jpg cat/pipe2.jpg "
+    # With one that cannot be decoded among them.
+    echo no >pipes/dog/text.jpg
+    fails 3 E3007 "3 of 23 files cannot be used" -- "$FOVEA" data check pipes --max-bad 0.13
+    fails 3 E3007 "3 of 23 files cannot be used" "dog/text.jpg" -- "$@" --max-bad 0.13
+    code 0 "$FOVEA" data split pipes --output pipes.csv
+    equal "$(grep -c '' pipes.csv)" 22
     fails 9 E9001 "cannot be written" -- "$FOVEA" data check corpus/model --quarantine corpus
     fails 2 E2004 "--augmented has no effect here" -- "$FOVEA" data check corpus/model --augmented 3
     fails 9 E9002 "no such" -- "$FOVEA" data check nowhere
