@@ -158,12 +158,49 @@ static void boxes_that_are_none(void **state)
     fv_augment_destroy(&a);
 }
 
+/* The share asked for is erased also where no rectangle of the ratio fits; of one that fits the form is kept. */
+static void erased_share(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int h, w, least, most; /* pixels */
+    } rows[] = {
+        {"erase area=1 ratio=1 fill=value value=7 p=1", 20, 20, 400, 400},
+        {"erase area=1 fill=value value=7 p=1", 12, 30, 360, 360},
+        {"erase area=0.8..1 fill=value value=7 p=1", 20, 20, 300, 400},
+        {"erase area=0.5 ratio=100 fill=value value=7 p=1", 20, 20, 200, 200},
+        {"erase area=0.5 ratio=0.01 fill=value value=7 p=1", 20, 30, 300, 300},
+        {"erase area=0.25 ratio=1 fill=value value=7 p=1", 20, 20, 100, 100},
+        {"erase area=0.9 ratio=1 fill=value value=7 p=1", 1, 1, 1, 1},
+        {"erase area=0 fill=value value=7 p=1", 20, 20, 0, 0},
+    };
+    for (size_t t = 0; t < sizeof rows / sizeof *rows; t++) {
+        fv_augment *a = augment_of(rows[t].text);
+        const fv_pipeline p = pipeline_of(rows[t].h, rows[t].w, 1);
+        fv_image image = {.h = rows[t].h, .w = rows[t].w, .c = 1};
+        image.data = fv_malloc(ctx, 400 * 3);
+        memset(image.data, 200, 400 * 3);
+        for (uint64_t i = 0; i < 50; i++) {
+            fv_image out = applied(a, &p, i, &image, NULL);
+            int n = 0;
+            for (int k = 0; k < rows[t].h * rows[t].w; k++)
+                n += out.data[k] == 7;
+            if (n < rows[t].least || n > rows[t].most)
+                fail_msg("%s, draw %d: %d pixels erased", rows[t].text, (int)i, n);
+            fv_image_free(ctx, &out);
+        }
+        fv_image_free(ctx, &image);
+        fv_augment_destroy(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers),       cmocka_unit_test(erased_to_the_mean),
-        cmocka_unit_test(posterized_floats),   cmocka_unit_test(boxes_behind_a_lens),
-        cmocka_unit_test(boxes_that_are_none),
+        cmocka_unit_test(erased_share),        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(erased_to_the_mean),  cmocka_unit_test(posterized_floats),
+        cmocka_unit_test(boxes_behind_a_lens), cmocka_unit_test(boxes_that_are_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

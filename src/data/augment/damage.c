@@ -80,26 +80,45 @@ const fv_augment_op fv_augment_salt = {.name = "salt",
 
 static const char *const erase_fills[] = {"mean", "value", "noise", NULL};
 static const fv_augment_param erase_params[] = {
-    {"area", FV_PARAM_RANGE, {0.02, 0.33}, 0, 1, NULL, "share of the image"},
+    {"area", FV_PARAM_RANGE, {0.02, 0.33}, 0, 1, NULL, "share of the image, kept where no rectangle of the ratio fits"},
     {"ratio", FV_PARAM_RANGE, {0.3, 3.3}, 0.01, 100, NULL, "height by width, uniform in its logarithm"},
     {"fill", FV_PARAM_CHOICE, {0, 0}, 0, 2, erase_fills, "what the hole shows; mean is the model's"},
     {"value", FV_PARAM_NUMBER, {0, 0}, 0, 255, NULL, "grey level of fill=value"},
     {0},
 };
 
-/* Zhong et al., "Random erasing data augmentation", 2017: ten tries. */
+/* A rectangle that does not fit becomes one of the same area along the whole side that it was too long for. */
+static void fit_inside(const fv_image *image, double area, int64_t *h, int64_t *w)
+{
+    if (*h >= image->h) {
+        *h = image->h;
+        *w = (int64_t)(area / (double)*h + 0.5);
+    }
+    if (*w >= image->w) {
+        *w = image->w;
+        *h = (int64_t)(area / (double)*w + 0.5);
+    }
+    *h = *h < 1 ? 1 : *h > image->h ? image->h : *h;
+    *w = *w < 1 ? 1 : *w;
+}
+
+/* Zhong et al., "Random erasing data augmentation", 2017: ten tries; there nothing is erased when none fits. */
 static fv_status erase_apply(fv_augment_call *call)
 {
+    enum { TRIES = 10 };
     FV_TRY(fv_canvas_pixels(call->canvas));
     fv_image *image = &call->canvas->image;
     const fv_range log_ratio = {(double)fv_logf((float)call->arg[1].low), (double)fv_logf((float)call->arg[1].high)};
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < TRIES; i++) {
         const double area = (double)(image->h * image->w) * fv_draw_range(&call->draw, call->arg[0]);
         const double shape = (double)fv_expf((float)fv_draw_range(&call->draw, log_ratio));
-        const int64_t h = (int64_t)(sqrt(area * shape) + 0.5), w = (int64_t)(sqrt(area / shape) + 0.5);
+        int64_t h = (int64_t)(sqrt(area * shape) + 0.5), w = (int64_t)(sqrt(area / shape) + 0.5);
         const uint32_t down = fv_draw_word(&call->draw), right = fv_draw_word(&call->draw);
-        if (h < 1 || w < 1 || h >= image->h || w >= image->w)
+        const bool fits = h < image->h && w < image->w;
+        if (h < 1 || w < 1 || (!fits && i < TRIES - 1))
             continue;
+        if (!fits)
+            fit_inside(image, area, &h, &w);
         const int64_t y = (int64_t)((uint64_t)down * (uint64_t)(image->h - h + 1) >> 32);
         const int64_t x = (int64_t)((uint64_t)right * (uint64_t)(image->w - w + 1) >> 32);
         const fv_noise_key key = draw_key(call);
