@@ -104,7 +104,9 @@ const data_action data_actions[] = {
     {"split", "divide a data set", "PATH --val F [--test F] --output FILE.csv",
      "Writes a manifest of the training split with a column that says train, val or test. Each class is divided alike; "
      "samples of one group, and files with the same content, stay on one side. What a sample becomes depends on the "
-     "seed and on its class alone, so that files added to other classes change nothing. No file of yours is touched.\n",
+     "seed and on its class alone, so that files added to other classes change nothing. Where the classes are not "
+     "numbered byte-wise by name, a classes.txt beside the manifest keeps their numbers. No file of yours is "
+     "touched.\n",
      COMMON " data output val test seed task allow-empty json force ",
      "  fovea data split photos --val 0.2 --output photos.csv\n"
      "  fovea data split photos --val 0.2 --test 0.1 --seed 7 --output parts.csv\n",
