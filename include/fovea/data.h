@@ -277,10 +277,11 @@ typedef struct fv_finding {
 } fv_finding;
 
 typedef struct fv_check_options {
-    fv_dataset_options data; /* val_split, classes (a model's), allow_extra, allow_empty, decode are looked at */
-    bool near_duplicates;    /* also look for pictures that are alike: takes 300 bytes per image */
-    bool strict;             /* duplicates across splits and classes: reject instead of warn */
-    int64_t batch_size;      /* of the run this is for; 0: not known */
+    fv_dataset_options
+        data;             /* val_split, classes and task (a model's), allow_extra, allow_empty, decode are looked at */
+    bool near_duplicates; /* also look for pictures that are alike: takes 300 bytes per image */
+    bool strict;          /* duplicates across splits and classes: reject instead of warn */
+    int64_t batch_size;   /* of the run this is for; 0: not known */
 } fv_check_options;
 
 typedef struct fv_check_report fv_check_report;

@@ -196,17 +196,22 @@ fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind)
                          near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
+const char *fv_label_text(fv_label_kind kind)
+{
+    static const char *const texts[FV_LABEL_COUNT + 1] = {"one class each", "several classes each",
+                                                          "numbers to predict", "boxes or masks"};
+    return texts[kind];
+}
+
 fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind)
 {
-    static const char *const have[FV_LABEL_COUNT + 1] = {"one class each", "several classes each", "numbers to predict",
-                                                         "boxes or masks"};
     fv_label_kind wanted;
     FV_TRY(fv_task_parse(ctx, task, &wanted));
     if (!task || wanted == kind)
         return FV_OK;
     return fv_fail_hint(ctx,
                         fv_fail(ctx, FV_ERR_CONFLICT, "%s: task '%s' wants %s, but the samples have %s", path, task,
-                                have[wanted], have[kind]),
+                                fv_label_text(wanted), fv_label_text(kind)),
                         "leave out --task, or give data or a model of the other kind");
 }
 

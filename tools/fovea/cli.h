@@ -165,6 +165,8 @@ fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
 const char **model_class_names(const fv_model *model);
 /* What the options say of reading data: splits, what is accepted, how images are decoded. */
 fv_dataset_options data_options(const cli *c);
+/* What --task calls what a model does. */
+const char *task_of(const fv_model *model);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
 

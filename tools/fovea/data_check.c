@@ -183,6 +183,8 @@ fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
         FV_TRY(model_open(ctx, c, c->model, NULL, &model, &loaded));
         o.data.n_classes = fv_model_classes(model);
         o.data.classes = names = model_class_names(model);
+        if (!c->task)
+            o.data.task = task_of(model);
     }
     fv_status status = model && !names ? FV_ERR_NO_MEMORY : fv_dataset_check(ctx, path, &o, r);
     free(names);

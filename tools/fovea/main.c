@@ -253,10 +253,15 @@ fv_dataset_options data_options(const cli *c)
         .task = c->task};
 }
 
+const char *task_of(const fv_model *model)
+{
+    static const char *const words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
+    return words[fv_model_task(model)];
+}
+
 fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
 {
     const char **names = NULL;
-    static const char *const task_words[FV_TASK_COUNT] = {"class", "multi-label", "regression"};
     fv_dataset_options o = data_options(c);
     o.split = split;
     o.decode.keep_depth = true;
@@ -267,7 +272,7 @@ fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model
             return FV_ERR_NO_MEMORY;
         o.classes = names;
         if (!c->task)
-            o.task = task_words[fv_model_task(classes_of)];
+            o.task = task_of(classes_of);
     }
     fv_status status = fv_dataset_open(ctx, c->packed ? c->packed : c->data, &o, dataset);
     free(names);

@@ -213,15 +213,23 @@ static fv_status copy_options(fv_check_report *r, const char *path, const fv_che
     return FV_OK;
 }
 
-static fv_status check_task(const fv_check_report *r)
+/* What a model wants is judged, what the caller wants must be so. */
+static fv_status check_task(fv_check_report *r)
 {
+    const bool model = r->options.data.classes != NULL;
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         const fv_check_split *s = &r->splits[k];
         const fv_label_kind kind = r->layout->marks != FV_CHECK_LABELS ? FV_LABEL_COUNT
                                    : s->source                         ? s->source->kind
                                                                        : FV_LABEL_CLASS;
-        if (s->present)
+        fv_label_kind wanted;
+        FV_TRY(fv_task_parse(r->ctx, r->options.data.task, &wanted));
+        if (s->present && !model)
             FV_TRY(fv_task_fits(r->ctx, r->path, r->options.data.task, kind));
+        else if (s->present && r->options.data.task && wanted != kind)
+            FV_TRY(fv_check_add(r, FV_FAULT_MODEL_CLASSES, FV_VERDICT_REJECT, s->where, -1, -1,
+                                "the model wants %s, but the samples have %s", fv_label_text(wanted),
+                                fv_label_text(kind)));
     }
     return FV_OK;
 }

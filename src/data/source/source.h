@@ -104,6 +104,8 @@ const char *fv_split_name(fv_split split);
 
 /* A task's name as a kind of label; COUNT for NULL. VALUE. */
 fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind);
+/* "one class each": what samples of a kind have; COUNT: no labels. */
+const char *fv_label_text(fv_label_kind kind);
 /* Whether samples labeled like that (COUNT: they have no labels) are what a task is about; NULL: always. CONFLICT. */
 fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind);
 

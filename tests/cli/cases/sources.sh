@@ -126,6 +126,17 @@ use_labels_of_another_kind() {
     fails 2 E2004 "one class each is wanted" -- source_run --data scenes/values.csv --task class
     code 3 "$FOVEA" data check scenes/sets.csv --task regression --json
     prints '"fault":28' 'numbers to predict are wanted' 'give a model or --task for classes'
+    # The check says beforehand what scoring would refuse.
+    for words in "sets.csv $values" "values.csv $sets" "values.csv $model"; do
+        code 3 "$FOVEA" data check scenes/${words% *} --model ${words#* }
+        prints "1 to reject" "wanted"
+    done
+    code 3 "$FOVEA" data check "$digits" --model $values --json
+    prints '"fault":20,"file":"train","verdict":"reject","detail":"the model wants numbers to predict, but the samples have one class each"'
+    code 3 "$FOVEA" data check "$photos" --model $sets
+    prints "train: the model wants several classes each, but the samples have one class each"
+    code 0 "$FOVEA" data check scenes/values.csv --model $values
+    code 0 "$FOVEA" data check scenes/sets.csv --model $sets
     # Some that are no numbers are told line by line.
     sed '2s/[0-9.]*$/left/' scenes/values.csv | sed '1s/target0/label/; s/,[^,]*$//' >some.csv
     sed -i 's/,\([a-z]*\),\(.*\)/,\2,\1/; 1s/.*/path,label,split/; s/^\(0\)/scenes\/\1/; 2s/,[^,]*,/,left,/' some.csv
