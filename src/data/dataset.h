@@ -54,7 +54,8 @@ typedef struct fv_split_input {
     const uint64_t *unit;
     int64_t count;
     const fv_names *classes;
-    bool strict; /* a class with fewer units than parts is DATA; else it stays as whole as it must */
+    bool strict;         /* a class with fewer units than parts is DATA; else it stays as whole as it must */
+    bool groups, copies; /* what units are made by, for messages */
 } fv_split_input;
 /* side[i] = 1 or 2 for about share[0] and share[1] of each class, 0 for the rest; at least one unit of each class on
  * each side that is asked for. Where a unit goes depends on the seed and on its class mates only: by the rank that its

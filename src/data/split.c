@@ -103,15 +103,23 @@ static void divide_class(const unit *units, int64_t n, const member *members, co
     }
 }
 
-static fv_status fail_few(fv_ctx *ctx, const fv_split_input *in, int32_t label, int64_t units, int64_t samples,
-                          int parts)
+static fv_status fail_few(fv_ctx *ctx, const fv_split_input *in, int32_t label, int64_t units, int parts)
 {
+    const char *why = !in->copies  ? "samples of one group"
+                      : in->groups ? "samples of one group and files with the same content"
+                                   : "files with the same content";
+    char together[128] = "";
+    int64_t samples = 0;
+    for (int64_t i = 0; i < in->count; i++)
+        samples += in->labels[i] == label;
+    if (units < samples)
+        snprintf(together, sizeof together, " in %lld piece%s (%s stay together)", (long long)units,
+                 units == 1 ? "" : "s", why);
     return fv_fail_hint(ctx,
                         fv_fail(ctx, FV_ERR_DATA,
                                 "class '%s' has %lld sample%s%s: too few to divide into %d parts with one of each "
                                 "class",
-                                in->classes->name[label], (long long)samples, samples == 1 ? "" : "s",
-                                units < samples ? " that must stay together" : "", parts),
+                                in->classes->name[label], (long long)samples, samples == 1 ? "" : "s", together, parts),
                         "add images, remove the class, or give a split of your own (a folder or a split column)");
 }
 
@@ -124,11 +132,10 @@ fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double sh
     const int64_t n = status == FV_OK ? make_units(in, seed, members, units) : 0;
     memset(side, 0, (size_t)in->count);
     for (int64_t from = 0, to; from < n && status == FV_OK; from = to) {
-        int64_t samples = 0;
-        for (to = from; to < n && units[to].label == units[from].label; to++)
-            samples += units[to].size;
+        for (to = from; to < n && units[to].label == units[from].label;)
+            to++;
         if (to - from < parts && in->strict)
-            status = fail_few(ctx, in, units[from].label, to - from, samples, parts);
+            status = fail_few(ctx, in, units[from].label, to - from, parts);
         else
             divide_class(units + from, to - from, members, share, side);
     }
@@ -151,7 +158,13 @@ fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool
                "%lld of %lld files share their size with another (%.1f GB): they are not compared, so that copies may "
                "stand on both sides of --val-split; `fovea data split` keeps them together",
                (long long)copies.alike, (long long)source->count, (double)copies.bytes / 1e9);
-    const fv_split_input in = {source->labels, units, source->count, &source->classes, source->kind == FV_LABEL_CLASS};
+    const fv_split_input in = {source->labels,
+                               units,
+                               source->count,
+                               &source->classes,
+                               source->kind == FV_LABEL_CLASS,
+                               .groups = source->groups,
+                               .copies = copies.files > 0};
     const double shares[2] = {share, 0.0};
     if (status == FV_OK)
         status = fv_split_assign(ctx, &in, shares, seed, side);

@@ -270,7 +270,13 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
         return FV_ERR_NO_MEMORY;
     FV_TRY(fv_split_units(d->source, d->index, d->count, 0, v->unit, &copies));
     v->report->same_content = copies.files;
-    const fv_split_input in = {d->labels, v->unit, d->count, &d->classes, d->source->kind == FV_LABEL_CLASS};
+    const fv_split_input in = {d->labels,
+                               v->unit,
+                               d->count,
+                               &d->classes,
+                               d->source->kind == FV_LABEL_CLASS,
+                               .groups = d->source->groups,
+                               .copies = copies.files > 0};
     FV_TRY(fv_split_assign(v->ctx, &in, share, options->seed, v->side));
     put_header(v, d);
     for (int s = 0; s < FV_SPLIT_COUNT; s++)

@@ -18,7 +18,7 @@ static void assign(int64_t n, double val, double test, uint64_t seed)
 {
     static const char *const names[] = {"a", "b", "c"};
     const fv_names classes = {names, 3};
-    const fv_split_input in = {labels, units, n, &classes, true};
+    const fv_split_input in = {labels, units, n, &classes, .strict = true};
     assert_int_equal(fv_split_assign(ctx, &in, (double[]){val, test}, seed, side), FV_OK);
 }
 
@@ -67,13 +67,14 @@ static void units_stay_together(void **state)
     /* Too few units for the parts. */
     static const char *const names[] = {"a", "b", "c"};
     const fv_names classes = {names, 3};
-    const fv_split_input in = {labels, units, 20, &classes, true};
+    const fv_split_input in = {labels, units, 20, &classes, .strict = true};
     for (int i = 0; i < 20; i++) {
         labels[i] = i / 10;
         units[i] = i < 10 ? (uint64_t)i : 50;
     }
     assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0}, 1, side), FV_ERR_DATA);
-    assert_non_null(strstr(fv_ctx_error(ctx), "class 'b' has 10 samples that must stay together: too few"));
+    assert_non_null(
+        strstr(fv_ctx_error(ctx), "class 'b' has 10 samples in 1 piece (samples of one group stay together): too few"));
     units[10] = 51;
     assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0}, 1, side), FV_OK);
     assert_int_equal(fv_split_assign(ctx, &in, (double[]){0.2, 0.2}, 1, side), FV_ERR_DATA);

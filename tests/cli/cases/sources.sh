@@ -258,6 +258,17 @@ row_27_few_samples() {
     plant jpeg photos/dog/1.jpg h=41
     code 0 source_run --data photos --val-split 0.2
     fails 3 E3001 "too few to divide into 3 parts" -- "$FOVEA" data split photos --test 0.1 --output s.csv
+    # The cause is named: equal content, or a group; the numbers are the class's own.
+    cp photos/dog/1.jpg photos/dog/0.jpg
+    cp photos/dog/1.jpg photos/dog/2.jpg
+    fails 3 E3001 "class 'dog' has 3 samples in 1 piece (files with the same content stay together): too few" -- \
+        "$FOVEA" data split photos --output s.csv
+    { echo path,label,group && for i in 0 1 2 3 4 5 6 7 8 9; do echo photos/cat/000$i.jpg,dog,g; done; echo photos/dog/0.jpg,dog,h
+        echo photos/dog/1.jpg,cat,; } >many.csv
+    fails 3 E3001 "class 'cat' has 1 sample: too few" -- "$FOVEA" data split many.csv --output s.csv
+    sed 's/,cat,/,dog,g/; s/,h$/,g/' many.csv >group.csv
+    fails 3 E3001 "class 'dog' has 12 samples in 1 piece (samples of one group and files with the same content" -- \
+        "$FOVEA" data split group.csv --output s.csv
 }
 
 row_35_packed_file() {
