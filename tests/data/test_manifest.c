@@ -224,6 +224,8 @@ static void broken(void **state)
         {"m.csv", "path,label\nimg,cat\n", NULL, FV_ERR_DATA_FORMAT, "img: not a regular file"},
         {"m.csv", "path,label,weight\nimg/0.jpg,cat,-1\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:2:15: weight '-1'"},
         {"m.csv", "path,label,weight\nimg/0.jpg,cat,nan\n", NULL, FV_ERR_DATA_FORMAT, "weight 'nan'"},
+        {"m.csv", "path,label,weight\nimg/0.jpg,cat,3e38\n", NULL, FV_ERR_DATA_FORMAT,
+         "weight '3e38': expected a number from 0 to 1e30"},
         {"m.csv", "path,label,split\nimg/0.jpg,cat,trian\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:2:15: split 'trian'"},
         {"m.csv", "path,label\nimg/0.jpg,NaN\n", NULL, FV_ERR_DATA_FORMAT, "the label is 'NaN'"},
         {"m.csv", "path,target0\nimg/0.jpg,nan\n", NULL, FV_ERR_DATA_FORMAT, "m.csv:2:"},

@@ -130,7 +130,7 @@ static bool read_cells(fv_manifest *m, const fv_manifest_cells *cells, fv_manife
         m->object_line = cells->row[FV_FIELD_WEIGHT];
         if (!fv_text_to_double(text[FV_FIELD_WEIGHT], &weight) || !(weight >= 0.0 && weight <= 1e30))
             *status = fv_manifest_bad(m, cells->line, column[FV_FIELD_WEIGHT],
-                                      "weight '%.40s': expected a number, at least 0", text[FV_FIELD_WEIGHT]);
+                                      "weight '%.40s': expected a number from 0 to 1e30", text[FV_FIELD_WEIGHT]);
         row->weight = (float)weight;
     }
     if (text[FV_FIELD_GROUP] && text[FV_FIELD_GROUP][0]) {
