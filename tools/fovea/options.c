@@ -48,19 +48,25 @@ static const option *find_option(const char *name, size_t length)
     return others;
 }
 
+/* Decimal numbers only, as everywhere: strtod would take 0x10. */
+static bool is_hex(const char *text)
+{
+    return strpbrk(text, "xX") != NULL;
+}
+
 static bool read_real(const char *text, double *value)
 {
     char *end;
     errno = 0;
     *value = strtod(text, &end);
-    return end != text && !*end && isfinite(*value);
+    return end != text && !*end && isfinite(*value) && !is_hex(text);
 }
 
 static bool read_bytes(const char *text, double *value)
 {
     char *end;
     *value = strtod(text, &end);
-    if (!isfinite(*value))
+    if (!isfinite(*value) || is_hex(text))
         return false;
     static const char units[] = "kMGT";
     const char *unit = *end ? strchr(units, *end == 'K' ? 'k' : *end) : NULL;
@@ -79,6 +85,7 @@ static void range_text(const option *o, char text[160])
                        : o->kind == BYTES                          ? "a size such as 512M or 2G"
                                                                    : "a whole number";
     char low[64] = "", high[64] = "";
+    const bool whole = o->kind == INT || o->kind == BATCH, limited = whole || o->max < 1e9;
     bool open = o->min > 0 && o->min <= ABOVE_ZERO;
     if (o->kind == BYTES)
         snprintf(low, sizeof low, ", %.0f%s or more", o->min / (o->min < 1 << 20 ? 1 << 10 : 1 << 20),
@@ -86,9 +93,9 @@ static void range_text(const option *o, char text[160])
     else if (open)
         snprintf(low, sizeof low, " above 0");
     else
-        snprintf(low, sizeof low, o->max < 1e9 ? " from %.10g" : ", %.10g or more", o->min);
-    if (o->kind != BYTES && o->max < 1e9)
-        snprintf(high, sizeof high, open ? ", at most %.10g" : " to %.10g", o->max);
+        snprintf(low, sizeof low, limited ? " from %.10g" : ", %.10g or more", o->min);
+    if (o->kind != BYTES && limited)
+        snprintf(high, sizeof high, open ? ", at most %.16g" : " to %.16g", o->max);
     snprintf(text, 160, "%s%s%s%s%s", what, low, high, list ? ", or several separated by commas" : "",
              o->kind == BATCH || o->kind == MEASURE ? ", or auto" : "");
 }

@@ -30,6 +30,12 @@ row_38_values_of_the_wrong_kind() {
     fails 2 E2003 "--memory: found 'lots'" "2G" -- "$FOVEA" train --data x --memory lots
     fails 2 E2003 "--memory: found '1k'" "1M or more" -- "$FOVEA" train --data x --memory 1k
     fails 2 E2003 "--shard-size: found '1'" "1k or more" -- "$FOVEA" data pack x --shard-size 1
+    fails 2 E2003 "--seed: found '18446744073709551615'" "a whole number from 0 to 9000000000000000" -- \
+        "$FOVEA" train --data x --seed 18446744073709551615
+    fails 2 E2003 "--seed: found '0x10'" -- "$FOVEA" train --data x --seed 0x10
+    fails 2 E2003 "--val: found '0x1p-1'" -- "$FOVEA" data split x --val 0x1p-1
+    fails 2 E2003 "--memory: found '0x10M'" -- "$FOVEA" train --data x --memory 0x10M
+    fails 2 E2003 "--mean: found '0.5,0X1'" -- "$FOVEA" train --data x --mean 0.5,0X1
     fails 2 E2003 "--memory: found 'nan'" -- "$FOVEA" train --data x --memory nan
     fails 2 E2003 "--memory: found '1e30G'" -- "$FOVEA" train --data x --memory 1e30G
     fails 2 E2003 "--mean: found '0.5,x'" "separated by commas" -- "$FOVEA" train --data x --mean 0.5,x
