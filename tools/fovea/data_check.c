@@ -201,6 +201,9 @@ int data_check(cli *c, fv_ctx *ctx)
     int code = output_check(c, "report", c->report, OUTPUT_PAGE);
     if (code == 0)
         code = output_check(c, "quarantine", c->quarantine, OUTPUT_QUARANTINE);
+    if (code == 0 && c->report && c->quarantine && output_same(c->report, c->quarantine))
+        code = complain(FV_ERR_CONFLICT, "choose another file for one of them",
+                        "--report and --quarantine: both are %s", c->report);
     if (code)
         return code;
     fv_status status = data_look(c, ctx, path, &r);

@@ -30,6 +30,27 @@ static const struct {
     [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine},
 };
 
+static bool same_inode(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool output_same(const char *a, const char *b)
+{
+    const char *const paths[2] = {a, b};
+    char folder[2][4096];
+    const char *name[2];
+    for (int k = 0; k < 2; k++) {
+        const char *slash = strrchr(paths[k], '/');
+        name[k] = slash ? slash + 1 : paths[k];
+        snprintf(folder[k], sizeof folder[k], "./%.*s", (int)(name[k] - paths[k]), paths[k]);
+        if (paths[k][0] == '/')
+            snprintf(folder[k], sizeof folder[k], "%.*s", (int)(name[k] - paths[k]), paths[k]);
+    }
+    return same_inode(a, b) || (strcmp(name[0], name[1]) == 0 && same_inode(folder[0], folder[1]));
+}
+
 int output_check(const cli *c, const char *option, const char *path, output_kind kind)
 {
     struct stat st;

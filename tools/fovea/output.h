@@ -10,4 +10,7 @@ typedef enum output_kind { OUTPUT_SHEET, OUTPUT_PAGE, OUTPUT_QUARANTINE } output
  * program wrote as output of that kind; or with --force. Else the exit code, after a message. */
 int output_check(const cli *c, const char *option, const char *path, output_kind kind);
 
+/* Whether both are one file, there or not. */
+bool output_same(const char *a, const char *b);
+
 #endif

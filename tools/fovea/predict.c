@@ -382,6 +382,8 @@ int verb_predict(cli *c)
     prediction p = {.c = c};
     if (c->positional[0] && !c->source)
         c->source = c->positional[0];
+    if (c->json && option_given("out") && c->out != OUT_JSON)
+        return complain(FV_ERR_CONFLICT, "drop one of them", "--json and --out: two forms of one result");
     if (c->json)
         c->out = OUT_JSON;
     if (!option_given("model") || (!c->source && !c->data))

@@ -80,6 +80,13 @@ use_data_check_options() {
     code 0 "$FOVEA" data split pipes --output pipes.csv
     equal "$(grep -c '' pipes.csv)" 22
     fails 9 E9001 "cannot be written" -- "$FOVEA" data check corpus/model --quarantine corpus
+    mkdir sub
+    for words in "same same" "same ./same" "$PWD/same same" "sub/../same same"; do
+        fails 2 E2004 "--report and --quarantine: both are ${words% *}" -- "$FOVEA" data check corpus/model --force \
+            --report ${words% *} --quarantine ${words#* }
+    done
+    absent same
+    code 0 "$FOVEA" data check corpus/model --report sub/same --quarantine same
     fails 2 E2004 "--augmented has no effect here" -- "$FOVEA" data check corpus/model --augmented 3
     fails 9 E9002 "no such" -- "$FOVEA" data check nowhere
 }

@@ -208,6 +208,7 @@ use_data_make() {
     fails 2 E2001 "--output DIR" -- "$FOVEA" data make digits
     fails 2 E2001 "the actions are make, check" -- "$FOVEA" data
     fails 2 E2001 "did you mean check?" -- "$FOVEA" data chekc a
+    fails 2 E2004 "--json and --out" -- "$FOVEA" predict --model lenet a.png --out csv --json
     fails 2 E2004 "--seed has no effect" -- "$FOVEA" data check a --seed 1
     fails 2 E2001 "which data" -- "$FOVEA" data check
     echo text >file
