@@ -146,8 +146,6 @@ static fv_status show_augmented(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset 
     fv_status status = augment_text(c, &text);
     if (status == FV_OK)
         status = fv_augment_create(ctx, text, &augment);
-    if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))
-        note("mixup and cutmix mix whole batches: they are not shown here");
     if (status == FV_OK && fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0))
         status = fv_dataset_color_axes(data, 1000, p.pca_value, p.pca_axis);
     if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))

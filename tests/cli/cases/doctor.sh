@@ -229,7 +229,7 @@ use_data_show() {
     fails 2 E2004 "--suspicious and --augmented" -- "$FOVEA" data show corpus/model --suspicious --augmented 2 --output f.png
     # Steps alone are shown too, and nothing is looked past.
     code 0 "$FOVEA" data show corpus/copies --per-class 2 --augment 'hflip; mixup' --output g.png
-    says "--augmented 4" "g.png: 10 pictures" "mixup and cutmix mix whole batches"
+    says "--augmented 4" "g.png: 10 pictures" "mixup and cutmix mix the images of a batch"
     code 0 "$FOVEA" data show corpus/copies --per-class 2 --augment 'hflip; mixup' --augmented 4 --output h.png
     same g.png h.png
     code 0 "$FOVEA" data show corpus/copies --per-class 2 --hflip --output h.png
