@@ -204,6 +204,11 @@ void image_run_pick(fvc *t)
             want[i] = src[first[i / pixel] * pixel + i % pixel];
         t->k->image->pick_table(&p);
         used += p.windows > 0;
+        for (int64_t g = 0; p.windows > 0 && g < p.groups; g++) {
+            const int64_t group = (n + 63) / 64 * 64 / p.groups, end = p.base[g] + p.windows * group;
+            if (end > size + FV_PICK_OVER)
+                fvc_fail(t, "group %d is read up to byte %d of %d", (int)g, (int)end, (int)size);
+        }
         if (p.windows > 0)
             t->k->image->pick_rows(&p, src, times, got);
         for (int64_t r = 0; r < times && p.windows > 0; r++)

@@ -65,6 +65,11 @@ FV_INLINE void tables(fv_image_pick *p, int group, int32_t most, int64_t bytes)
     if (windows > most)
         return;
     p->windows = windows;
+    /* Groups with less between their ends begin earlier, so that no window lies a group or more behind the last pixel:
+       it is `widest` at least from the first to there. */
+    const int32_t last = p->at[bytes - 1], end = last - last % pixel + pixel, latest = end - windows * group;
+    for (int64_t g = 0; g < p->groups; g++)
+        p->base[g] = p->base[g] <= latest ? p->base[g] : latest > 0 ? latest : 0;
     for (int32_t k = 0; k < windows; k++)
         for (int64_t g = 0; g < p->groups; g++)
             pick_window(group, p->at + g * group, p->base[g] + group * k, p->pick + (k * p->groups + g) * group);
