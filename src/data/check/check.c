@@ -141,6 +141,20 @@ static fv_status find_layout(fv_check_report *r)
     return status;
 }
 
+/* Else its files are not worth reading: class folders may have any JSON beside them. */
+static fv_status has_home(fv_ctx *ctx, const char *root, const fv_check_layout *layout, bool *yes)
+{
+    *yes = !layout->homes;
+    for (const char *const *home = layout->homes; !*yes && *home; home++) {
+        char *path = fv_path_join(ctx, root, *home);
+        if (!path)
+            return FV_ERR_NO_MEMORY;
+        *yes = fv_path_is_dir(path);
+        fv_free(ctx, path);
+    }
+    return FV_OK;
+}
+
 fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layout **layout)
 {
     fv_check_report r = {.ctx = ctx, .root = root};
@@ -148,8 +162,10 @@ fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layo
     FV_TRY(fv_arena_create(ctx, &r.arena));
     fv_status status = FV_OK;
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !*layout && status == FV_OK; i++) {
-        bool yes = false;
+        bool home = false, yes = false;
         if (layouts[i]->marks != FV_CHECK_LABELS)
+            status = has_home(ctx, root, layouts[i], &home);
+        if (status == FV_OK && home)
             status = layouts[i]->probe(&r, NULL, 0, &yes);
         if (yes)
             *layout = layouts[i];

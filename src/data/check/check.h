@@ -108,7 +108,8 @@ typedef enum fv_check_kind { FV_CHECK_LABELS, FV_CHECK_BOXES, FV_CHECK_PIXELS } 
 typedef struct fv_check_layout {
     const char *name; /* "folder" */
     fv_check_kind marks;
-    const char *text; /* with boxes or masks: what is there, and what tells it */
+    const char *text;         /* with boxes or masks: what is there, and what tells it */
+    const char *const *homes; /* folders that would pass for classes (ends with NULL): one is there; NULL: any */
     /* Whether the data at the report's root, a folder with those names in it (none: a file), is of this kind. */
     fv_status (*probe)(fv_check_report *r, const char *const *names, int64_t count, bool *yes);
     /* Fills splits and samples; adds findings about what cannot become a sample. */

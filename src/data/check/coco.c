@@ -418,7 +418,10 @@ static fv_status judge(fv_check_report *r)
                         (long long)sizes.count);
 }
 
+static const char *const homes[] = {"images", "annotations", "train2017", "val2017", NULL};
+
 const fv_check_layout fv_check_coco = {.name = "coco",
+                                       .homes = homes,
                                        .marks = FV_CHECK_BOXES,
                                        .text = "boxes as COCO has them (a JSON file with annotations)",
                                        .probe = probe,
