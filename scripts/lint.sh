@@ -63,5 +63,21 @@ for h in include/fovea/*.h; do
     g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude "$build/header.cc" || fail "$h does not compile alone as C++17"
 done
 
+# 7. One name, one thing: fv_ belongs to what other files see, a type is defined once, and no function has a type's name.
+if grep -nE '^static [^=;(]*\bfv_[a-z0-9_]+ *[[(=;]' $(echo "$sources" | grep -E '^(src|tools)/.*\.c$') /dev/null; then
+    fail "a static name begins with fv_, which is for names that other files see"
+fi
+if grep -nE '^((typedef )?(struct|enum|union) fv_[a-z0-9_]+ \{|typedef .*\(\*?fv_[a-z0-9_]+\)\()' $(echo "$sources" | grep -E '^src/.*\.c$') /dev/null |
+    grep -vE '^[^:]*:[0-9]*:struct '; then
+    fail "a type of one file begins with fv_, which is for names that other files see"
+fi
+types=$(grep -hoE '^(typedef )?(struct|enum|union) fv_[a-z0-9_]+ \{' $(echo "$sources" | grep -E '^(src|include)/') | grep -oE 'fv_[a-z0-9_]+' | sort)
+for t in $(echo "$types" | uniq -d); do
+    fail "$t is the name of two types"
+done
+for t in $(grep -hoE '^[a-z].*\bfv_[a-z0-9_]+\(' $(echo "$sources" | grep -E '^(src|include)/.*\.h$') | grep -oE 'fv_[a-z0-9_]+\($' | tr -d '(' | sort -u | comm -12 - <(echo "$types" | sort -u)); do
+    fail "$t is the name of a type and of a function"
+done
+
 [ $bad -eq 0 ] && echo "lint: clean ($(echo "$sources" | wc -l) files)"
 exit $bad

@@ -79,9 +79,6 @@ FV_API fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, con
 
 typedef struct fv_dataset fv_dataset;
 
-/** What a sample is labeled with: one class; any number of classes; numbers to predict. */
-typedef enum fv_label_kind { FV_LABEL_CLASS, FV_LABEL_MULTI, FV_LABEL_VALUES, FV_LABEL_COUNT } fv_label_kind;
-
 typedef struct fv_dataset_options {
     const char *split;          /* "train", "val", "test", or NULL: train */
     double val_split;           /* share of the training samples held out when the data has no val split; 0: none */
@@ -115,9 +112,10 @@ FV_API const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i);
 FV_API void fv_dataset_size(const fv_dataset *dataset, int64_t *h, int64_t *w, int64_t *c);
 /** Label of sample i, and its name for messages (a path, or "FILE[index]"; text of at least 512 bytes). */
 FV_API int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i);
-FV_API fv_label_kind fv_dataset_label_kind(const fv_dataset *dataset);
-/** fv_dataset_classes(dataset) floats, valid as long as the data set: MULTI 0 or 1 per class, VALUES the numbers (the
- * class names are then the names of the targets); NULL for CLASS. */
+/** What a sample is labeled with: one class, any number of classes, or numbers to predict. */
+FV_API fv_task fv_dataset_task(const fv_dataset *dataset);
+/** fv_dataset_classes(dataset) floats, valid as long as the data set: MULTILABEL 0 or 1 per class, REGRESS the
+ * numbers (the class names are then the names of the targets); NULL for CLASSIFY. */
 FV_API const float *fv_dataset_targets(const fv_dataset *dataset, int64_t i);
 /** Weight of sample i in the loss (1 unless the data say otherwise), and its group: 0, or what other samples of the
  * same group have too. Out of range: 0. */

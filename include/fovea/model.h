@@ -204,7 +204,7 @@ FV_API int64_t fv_model_classes(const fv_model *model);
 FV_API const char *fv_model_class_name(const fv_model *model, int64_t i);
 FV_API fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count);
 /** What a model's numbers mean: one class (softmax over the logits gives probabilities), several classes (a sigmoid for
- * each), values as they are. In the order of fv_label_kind; travels in the model file. fv_fit sets it by the data. */
+ * each), values as they are. Travels in the model file. fv_fit sets it by the data. */
 typedef enum fv_task { FV_TASK_CLASSIFY, FV_TASK_MULTILABEL, FV_TASK_REGRESS, FV_TASK_COUNT } fv_task;
 /** "classify", "multilabel", "regress"; ends with NULL. */
 FV_API const char *const *fv_task_names(void);

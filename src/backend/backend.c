@@ -6,7 +6,7 @@
 #undef FV_SOLVERS
 
 /* Begins with an entry of its own so that the table is never empty. */
-static const fv_solver *const fv_cpu_tables[] = {
+static const fv_solver *const cpu_tables[] = {
     NULL,
 #define FV_SOLVERS(name) fv_cpu_##name##_solvers,
 #include "backend/cpu/solvers.def"
@@ -15,8 +15,8 @@ static const fv_solver *const fv_cpu_tables[] = {
 
 void fv_cpu_solvers(void (*visit)(void *arg, const fv_solver *solver), void *arg)
 {
-    for (size_t i = 1; i < sizeof fv_cpu_tables / sizeof fv_cpu_tables[0]; i++) {
-        for (const fv_solver *s = fv_cpu_tables[i]; s->name; s++)
+    for (size_t i = 1; i < sizeof cpu_tables / sizeof cpu_tables[0]; i++) {
+        for (const fv_solver *s = cpu_tables[i]; s->name; s++)
             visit(arg, s);
     }
 }

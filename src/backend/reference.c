@@ -2,12 +2,12 @@
 /* The solver of last resort: an operator's own reference loops. */
 #include "backend/solver.h"
 
-static const char *fv_reference_reject(const fv_problem *problem)
+static const char *reference_reject(const fv_problem *problem)
 {
     return problem->node->op->ref ? NULL : "the operator has no reference loops";
 }
 
-static double fv_reference_cost(const fv_problem *problem)
+static double reference_cost(const fv_problem *problem)
 {
     const fv_node *node = problem->node;
     double flops = 0.0;
@@ -21,7 +21,7 @@ static double fv_reference_cost(const fv_problem *problem)
     return 1e6 + 100.0 * flops;
 }
 
-static void fv_reference_run(const fv_plan *plan, const fv_call *call)
+static void reference_run(const fv_plan *plan, const fv_call *call)
 {
     plan->problem.node->op->ref(call);
 }
@@ -29,7 +29,7 @@ static void fv_reference_run(const fv_plan *plan, const fv_call *call)
 const fv_solver fv_reference_solver = {
     .name = "reference",
     .version = 1,
-    .reject = fv_reference_reject,
-    .cost = fv_reference_cost,
-    .run = fv_reference_run,
+    .reject = reference_reject,
+    .cost = reference_cost,
+    .run = reference_run,
 };

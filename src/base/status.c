@@ -3,20 +3,20 @@
 
 #include <stddef.h>
 
-typedef struct fv_status_row {
+typedef struct status_entry {
     int number;
     const char *name, *text, *cure;
-} fv_status_row;
+} status_entry;
 
-static const fv_status_row status_rows[] = {{0, "OK", "the operation succeeded", "nothing is to be done"},
+static const status_entry status_rows[] = {{0, "OK", "the operation succeeded", "nothing is to be done"},
 #define FV_STATUS_ROW(name, number, text, cure) {number, #name, text, cure},
-                                            FV_STATUS_LIST(FV_STATUS_ROW)
+                                           FV_STATUS_LIST(FV_STATUS_ROW)
 #undef FV_STATUS_ROW
 };
 
-static const fv_status_row *status_row(fv_status status)
+static const status_entry *status_row(fv_status status)
 {
-    static const fv_status_row unknown = {1001, "UNKNOWN", "a number that is no status code", "see the message"};
+    static const status_entry unknown = {1001, "UNKNOWN", "a number that is no status code", "see the message"};
     for (size_t i = 0; i < sizeof status_rows / sizeof *status_rows; i++) {
         if (status_rows[i].number == -(int)status)
             return &status_rows[i];

@@ -87,7 +87,7 @@ static int64_t take_targets(fv_dataset *d, int64_t n, int64_t i, const int64_t *
         if (from[k] != 0.0f && (label < 0 || map[k] < label))
             label = map[k];
     }
-    return source->kind == FV_LABEL_MULTI && label >= 0 ? label : 0;
+    return source->kind == FV_TASK_MULTILABEL && label >= 0 ? label : 0;
 }
 
 /* Fills index and labels with the samples that belong. */
@@ -125,7 +125,7 @@ static fv_status select_samples(fv_dataset *d, const origin *from, const int64_t
 static fv_status check_targets(const fv_dataset *d)
 {
     const fv_source *source = d->source;
-    if (source->kind != FV_LABEL_VALUES)
+    if (source->kind != FV_TASK_REGRESS)
         return FV_OK;
     int64_t *map = fv_malloc(d->ctx, (size_t)(d->classes.count + 1) * sizeof *map);
     fv_status status = map ? fv_names_map(d->ctx, &d->classes, &source->classes, map) : FV_ERR_NO_MEMORY;
@@ -179,39 +179,39 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
     return status;
 }
 
-fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind)
+fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_task *kind)
 {
-    static const char *const words[FV_LABEL_COUNT + 1] = {"class", "multi-label", "regression", NULL};
-    *kind = FV_LABEL_COUNT;
+    static const char *const words[FV_TASK_COUNT + 1] = {"class", "multi-label", "regression", NULL};
+    *kind = FV_TASK_COUNT;
     if (!task)
         return FV_OK;
-    for (int k = 0; k < FV_LABEL_COUNT; k++) {
+    for (int k = 0; k < FV_TASK_COUNT; k++) {
         if (strcmp(task, words[k]) == 0)
-            *kind = (fv_label_kind)k;
+            *kind = (fv_task)k;
     }
     const char *near = fv_text_nearest(task, words);
-    return *kind < FV_LABEL_COUNT
+    return *kind < FV_TASK_COUNT
                ? FV_OK
                : fv_fail(ctx, FV_ERR_VALUE, "task '%s': expected class, multi-label or regression%s%s%s", task,
                          near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-const char *fv_label_text(fv_label_kind kind)
+const char *fv_task_labels(fv_task kind)
 {
-    static const char *const texts[FV_LABEL_COUNT + 1] = {"one class each", "several classes each",
-                                                          "numbers to predict", "boxes or masks"};
+    static const char *const texts[FV_TASK_COUNT + 1] = {"one class each", "several classes each", "numbers to predict",
+                                                         "boxes or masks"};
     return texts[kind];
 }
 
-fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind)
+fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_task kind)
 {
-    fv_label_kind wanted;
+    fv_task wanted;
     FV_TRY(fv_task_parse(ctx, task, &wanted));
     if (!task || wanted == kind)
         return FV_OK;
     return fv_fail_hint(ctx,
                         fv_fail(ctx, FV_ERR_CONFLICT, "%s: task '%s' wants %s, but the samples have %s", path, task,
-                                fv_label_text(wanted), fv_label_text(kind)),
+                                fv_task_labels(wanted), fv_task_labels(kind)),
                         "leave out --task, or give data or a model of the other kind");
 }
 
@@ -231,7 +231,7 @@ static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_spli
         return fv_fail(ctx, FV_ERR_VALUE, "max_bad %g: expected 0 to 1", o->max_bad);
     if (o->classes && o->n_classes < 1)
         return fv_fail(ctx, FV_ERR_VALUE, "n_classes %lld: expected at least 1", (long long)o->n_classes);
-    return fv_task_parse(ctx, o->task, &(fv_label_kind){0});
+    return fv_task_parse(ctx, o->task, &(fv_task){0});
 }
 
 /* Samples lost while the source was opened count like files that cannot be decoded. */
@@ -375,7 +375,7 @@ int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i)
     return i >= 0 && i < dataset->count ? dataset->labels[i] : -1;
 }
 
-fv_label_kind fv_dataset_label_kind(const fv_dataset *dataset)
+fv_task fv_dataset_task(const fv_dataset *dataset)
 {
     return dataset->source->kind;
 }

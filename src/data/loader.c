@@ -23,7 +23,7 @@ static bool can_claim(const fv_loader *l)
 }
 
 /* Claims places [*from, *to) of the batch that is being filled. */
-static fv_slot *claim(fv_loader *l, int64_t *from, int64_t *to)
+static fv_loader_slot *claim(fv_loader *l, int64_t *from, int64_t *to)
 {
     l->active++;
     if (l->n_redo > 0) {
@@ -32,7 +32,7 @@ static fv_slot *claim(fv_loader *l, int64_t *from, int64_t *to)
         *to = *from + 1;
         return l->redo[l->n_redo].slot;
     }
-    fv_slot *s = &l->slots[l->claim % l->n_slots];
+    fv_loader_slot *s = &l->slots[l->claim % l->n_slots];
     if (s->batch != l->claim) {
         s->batch = l->claim;
         s->n = batch_size_of(l, l->claim);
@@ -49,7 +49,7 @@ static fv_slot *claim(fv_loader *l, int64_t *from, int64_t *to)
 }
 
 /* Places that have been filled; whoever fills the last one mixes, without the lock, and declares the slot done. */
-static void places_filled(fv_loader *l, fv_slot *s, int64_t n)
+static void places_filled(fv_loader *l, fv_loader_slot *s, int64_t n)
 {
     s->filled += n;
     if (s->filled < s->n)
@@ -62,7 +62,7 @@ static void places_filled(fv_loader *l, fv_slot *s, int64_t n)
     s->done = true;
 }
 
-static void note_error(fv_slot *s, const fv_image_error *error, int64_t sample)
+static void note_error(fv_loader_slot *s, const fv_image_error *error, int64_t sample)
 {
     if (error->status != FV_OK && (s->error.status == FV_OK || sample < s->error_sample)) {
         s->error = *error;
@@ -75,7 +75,7 @@ static void work_once(fv_loader *l, fv_worker *w)
 {
     int64_t from, to, sample = 0, filled = 0;
     fv_image_error error = {0};
-    fv_slot *s = claim(l, &from, &to);
+    fv_loader_slot *s = claim(l, &from, &to);
     w->slot = s;
     for (int64_t at = from; at < to; at++) {
         w->at = at;
@@ -120,7 +120,7 @@ static void *work_loop(void *user)
     return NULL;
 }
 
-static bool is_ready(const fv_loader *l, const fv_slot *s)
+static bool is_ready(const fv_loader *l, const fv_loader_slot *s)
 {
     return s->batch == l->next && s->claimed == s->n && s->done;
 }
@@ -172,7 +172,7 @@ static fv_status make_slots(fv_loader *l)
     if (!l->slots)
         return FV_ERR_NO_MEMORY;
     for (int64_t i = 0; i < l->n_slots; i++) {
-        fv_slot *s = &l->slots[i];
+        fv_loader_slot *s = &l->slots[i];
         s->batch = -1;
         s->images = fv_malloc(l->ctx, (size_t)floats);
         if (l->n_targets > 0)
@@ -229,7 +229,7 @@ static fv_status make_targets(fv_loader *l)
     const fv_dataset *d = l->dataset;
     const fv_loader_options *o = &l->options;
     const int64_t classes = fv_dataset_classes(d);
-    const bool class_labels = fv_dataset_label_kind(d) == FV_LABEL_CLASS;
+    const bool class_labels = fv_dataset_task(d) == FV_TASK_CLASSIFY;
     if (o->shuffle && class_labels && o->balance == FV_BALANCE_WEIGHTS) {
         l->class_weight = fv_malloc(l->ctx, (size_t)classes * sizeof *l->class_weight);
         if (!l->class_weight)
@@ -250,7 +250,7 @@ static fv_status make_order(fv_loader *l, int64_t epoch)
     const fv_dataset *d = l->dataset;
     const fv_loader_options *o = &l->options;
     const bool balanced = o->shuffle && o->balance != FV_BALANCE_NONE && o->balance != FV_BALANCE_WEIGHTS &&
-                          fv_dataset_label_kind(d) == FV_LABEL_CLASS;
+                          fv_dataset_task(d) == FV_TASK_CLASSIFY;
     const double power = power_of(o);
     if (!l->order) {
         l->count = d->count;
@@ -326,14 +326,14 @@ fv_status fv_loader_create(fv_dataset *dataset, const fv_pipeline *pipeline, con
 static void free_batches(fv_loader *l)
 {
     for (int64_t i = 0; l->slots && i < l->n_slots; i++) {
-        fv_slot *s = &l->slots[i];
+        fv_loader_slot *s = &l->slots[i];
         fv_free(l->ctx, s->images);
         fv_free(l->ctx, s->targets);
         fv_free(l->ctx, s->lines);
         fv_free(l->ctx, s->labels);
         fv_free(l->ctx, s->samples);
         fv_free(l->ctx, s->skipped);
-        *s = (fv_slot){.batch = -1};
+        *s = (fv_loader_slot){.batch = -1};
     }
 }
 
@@ -421,7 +421,7 @@ fv_status fv_loader_start(fv_loader *l, int64_t epoch, int64_t first)
 }
 
 /* Takes the next slot, filled. NULL at the end. */
-static fv_status take(fv_loader *l, fv_slot **taken)
+static fv_status take(fv_loader *l, fv_loader_slot **taken)
 {
     fv_status status = FV_OK;
     *taken = NULL;
@@ -432,7 +432,7 @@ static fv_status take(fv_loader *l, fv_slot **taken)
         pthread_mutex_unlock(&l->mutex);
         return FV_OK;
     }
-    fv_slot *s = &l->slots[l->next % l->n_slots];
+    fv_loader_slot *s = &l->slots[l->next % l->n_slots];
     if (!is_ready(l, s)) {
         const double begin = fv_time_monotonic();
         while (!is_ready(l, s) && status == FV_OK) {
@@ -452,7 +452,7 @@ static fv_status take(fv_loader *l, fv_slot **taken)
 }
 
 /* Tells the bad samples that a slot's places met, in order. */
-static fv_status tell_skipped(fv_loader *l, const fv_slot *s)
+static fv_status tell_skipped(fv_loader *l, const fv_loader_slot *s)
 {
     for (int64_t at = 0; at < s->n; at++) {
         for (int64_t t = 0; t < s->skipped[at]; t++) {
@@ -467,7 +467,7 @@ static fv_status tell_skipped(fv_loader *l, const fv_slot *s)
 }
 
 /* Closes the gaps of places that stayed empty. */
-static void compact(const fv_loader *l, fv_slot *s)
+static void compact(const fv_loader *l, fv_loader_slot *s)
 {
     int64_t kept = 0;
     for (int64_t at = 0; at < s->n; at++) {
@@ -487,7 +487,7 @@ static void compact(const fv_loader *l, fv_slot *s)
     s->n = kept;
 }
 
-static fv_status stop_for(fv_loader *l, const fv_slot *s)
+static fv_status stop_for(fv_loader *l, const fv_loader_slot *s)
 {
     char name[1024];
     fv_dataset_sample_name(l->dataset, s->error_sample, name, sizeof name);
@@ -498,7 +498,7 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
 {
     *batch = (fv_batch){0};
     for (;;) {
-        fv_slot *s = NULL;
+        fv_loader_slot *s = NULL;
         FV_TRY(take(l, &s));
         if (!s)
             break;

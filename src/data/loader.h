@@ -14,7 +14,7 @@
 
 #define FV_MAX_WORKERS 256
 
-typedef struct fv_slot {
+typedef struct fv_loader_slot {
     float *images;
     int32_t *labels;
     float *targets;   /* n x n_targets; NULL: labels are enough */
@@ -25,7 +25,7 @@ typedef struct fv_slot {
     bool done;            /* filled, and mixed */
     fv_image_error error; /* why the run must stop; FV_OK: it need not */
     int64_t error_sample;
-} fv_slot;
+} fv_loader_slot;
 
 typedef struct fv_worker {
     fv_loader *loader;
@@ -35,7 +35,7 @@ typedef struct fv_worker {
     /* For the watchdog, under the loader's lock: what is being read, and for which place. */
     int64_t sample; /* -1: nothing */
     double since;
-    fv_slot *slot;
+    fv_loader_slot *slot;
     int64_t at;
     bool given_up; /* the place has been filled by somebody else */
 } fv_worker;
@@ -56,7 +56,7 @@ struct fv_loader {
     int64_t *order;
     int64_t count; /* places of an epoch */
     int64_t epoch;
-    fv_slot *slots;
+    fv_loader_slot *slots;
     int64_t n_slots;
     fv_worker *workers;
     void *(*loop)(void *worker); /* what a thread does */
@@ -69,7 +69,7 @@ struct fv_loader {
     bool paused, quit;
     bool abandoned; /* by the caller: whoever leaves last frees it */
     struct {
-        fv_slot *slot;
+        fv_loader_slot *slot;
         int64_t at;
     } redo[FV_MAX_WORKERS]; /* places given up by stuck workers */
     int n_redo;
@@ -81,9 +81,10 @@ struct fv_loader {
 
 /* Place `at` of a slot. Shuffled: the next good sample of the epoch's order takes the place of a bad one. In order, as
  * for scoring, the place stays empty, so that no sample counts twice. False: another has filled it meanwhile. */
-bool fv_loader_fill_place(fv_worker *worker, fv_slot *slot, int64_t at, fv_image_error *error, int64_t *error_sample);
+bool fv_loader_fill_place(fv_worker *worker, fv_loader_slot *slot, int64_t at, fv_image_error *error,
+                          int64_t *error_sample);
 /* When all places are filled: mixes, where the augmentation says so. */
-void fv_loader_mix_slot(fv_loader *loader, fv_slot *slot);
+void fv_loader_mix_slot(fv_loader *loader, fv_loader_slot *slot);
 
 /* Frees what there is; no worker is left. (loader.c) */
 void fv_loader_free(fv_loader *loader);

@@ -64,7 +64,7 @@ static void store_target(const fv_loader *l, int64_t i, float *target)
 }
 
 /* Sample i into place `at` of a slot. */
-static outcome load_sample(fv_worker *w, int64_t i, fv_slot *s, int64_t at, fv_image_error *error)
+static outcome load_sample(fv_worker *w, int64_t i, fv_loader_slot *s, int64_t at, fv_image_error *error)
 {
     fv_loader *l = w->loader;
     fv_dataset *d = l->dataset;
@@ -99,7 +99,7 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_slot *s, int64_t at, fv_i
     return error->status == FV_OK ? BAD : STOP;
 }
 
-bool fv_loader_fill_place(fv_worker *w, fv_slot *s, int64_t at, fv_image_error *error, int64_t *error_sample)
+bool fv_loader_fill_place(fv_worker *w, fv_loader_slot *s, int64_t at, fv_image_error *error, int64_t *error_sample)
 {
     fv_loader *l = w->loader;
     const int64_t count = l->count, tries = l->options.shuffle ? count : 1;
@@ -119,7 +119,7 @@ bool fv_loader_fill_place(fv_worker *w, fv_slot *s, int64_t at, fv_image_error *
 }
 
 /* Places that stayed empty are not mixed: there are none unless every file is bad. */
-void fv_loader_mix_slot(fv_loader *l, fv_slot *s)
+void fv_loader_mix_slot(fv_loader *l, fv_loader_slot *s)
 {
     for (int64_t at = 0; at < s->n; at++) {
         if (s->samples[at] < 0)

@@ -211,7 +211,7 @@ static void frame_of_part(const fv_image_request *r, fv_resize_spec *s)
     s->x0 = (x0 - r->x) / r->step;
     s->h = s->window.h;
     s->w = s->window.w;
-    s->window = (fv_window){0, 0, s->h, s->w};
+    s->window = (fv_resize_window){0, 0, s->h, s->w};
 }
 
 static double clamp(double v, double low, double high)

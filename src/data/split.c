@@ -162,7 +162,7 @@ fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool
                                units,
                                source->count,
                                &source->classes,
-                               source->kind == FV_LABEL_CLASS,
+                               source->kind == FV_TASK_CLASSIFY,
                                .groups = source->groups,
                                .copies = copies.files > 0};
     const double shares[2] = {share, 0.0};

@@ -58,12 +58,12 @@ static void put_label(divider *v, const fv_dataset *d, int64_t i)
         return;
     }
     for (int64_t k = 0; k < d->classes.count; k++) {
-        if (d->source->kind == FV_LABEL_VALUES)
+        if (d->source->kind == FV_TASK_REGRESS)
             fv_str_printf(&v->text, "%s%s", k ? "," : "", fv_float_text(targets[k], number));
         else if (targets[k] != 0.0f)
             fv_str_printf(&names, "%s%s", names.size ? "|" : "", d->classes.name[k]);
     }
-    if (d->source->kind == FV_LABEL_MULTI)
+    if (d->source->kind == FV_TASK_MULTILABEL)
         fv_str_csv(&v->text, fv_str_get(&names));
     v->text.failed |= names.failed;
     fv_str_free(&names);
@@ -72,9 +72,9 @@ static void put_label(divider *v, const fv_dataset *d, int64_t i)
 static void put_header(divider *v, const fv_dataset *d)
 {
     fv_str_append(&v->text, "path,");
-    if (d->source->kind != FV_LABEL_VALUES)
+    if (d->source->kind != FV_TASK_REGRESS)
         fv_str_append(&v->text, "label");
-    for (int64_t k = 0; d->source->kind == FV_LABEL_VALUES && k < d->classes.count; k++)
+    for (int64_t k = 0; d->source->kind == FV_TASK_REGRESS && k < d->classes.count; k++)
         fv_str_printf(&v->text, "%starget%lld", k ? "," : "", (long long)k);
     fv_str_append(&v->text, ",split");
     fv_str_append(&v->text, d->weights ? ",weight" : "");
@@ -181,7 +181,7 @@ static fv_status list_classes(divider *v, const char *path, const char *file)
 
 static fv_status write_classes(divider *v, const char *path)
 {
-    if (v->splits[FV_SPLIT_TRAIN]->source->kind == FV_LABEL_VALUES)
+    if (v->splits[FV_SPLIT_TRAIN]->source->kind == FV_TASK_REGRESS)
         return FV_OK;
     char *file = fv_path_join(v->ctx, v->folder, "classes.txt");
     const fv_status status = file ? list_classes(v, path, file) : FV_ERR_NO_MEMORY;
@@ -274,7 +274,7 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
                                v->unit,
                                d->count,
                                &d->classes,
-                               d->source->kind == FV_LABEL_CLASS,
+                               d->source->kind == FV_TASK_CLASSIFY,
                                .groups = d->source->groups,
                                .copies = copies.files > 0};
     FV_TRY(fv_split_assign(v->ctx, &in, share, options->seed, v->side));

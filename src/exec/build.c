@@ -22,7 +22,7 @@ const fv_val *fv_exec_input_val(const fv_exec *exec, int32_t i)
 }
 
 /* Which values stay the same from run to run, and which nodes therefore need to run only once. */
-static void fv_build_lasting(fv_exec *exec)
+static void build_lasting(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
     for (int32_t i = 0; i < g->n_vals; i++) {
@@ -41,7 +41,7 @@ static void fv_build_lasting(fv_exec *exec)
     }
 }
 
-static uint32_t fv_build_const_in(const fv_exec *exec, const fv_node *node)
+static uint32_t build_const_in(const fv_exec *exec, const fv_node *node)
 {
     uint32_t bits = 0;
     for (int32_t i = 0; i < node->n_in; i++) {
@@ -51,13 +51,13 @@ static uint32_t fv_build_const_in(const fv_exec *exec, const fv_node *node)
     return bits;
 }
 
-static fv_status fv_build_plan(fv_exec *exec, fv_step *s)
+static fv_status build_plan(fv_exec *exec, fv_step *s)
 {
     const fv_exec_options *o = &exec->options;
     const fv_node *node = s->node;
     if (node->op->traits & FV_T_VIEW)
         return FV_OK;
-    uint32_t const_in = s->once ? 0 : fv_build_const_in(exec, node);
+    uint32_t const_in = s->once ? 0 : build_const_in(exec, node);
     FV_TRY(fv_plan_create(exec->ctx, node, o->dtype, const_in, o->policy, o->wisdom, &s->plan));
     const fv_solver *solver = s->plan->solver;
     s->packed = solver->packed_bytes ? (int64_t)solver->packed_bytes(s->plan) : 0;
@@ -70,7 +70,7 @@ static fv_status fv_build_plan(fv_exec *exec, fv_step *s)
     return FV_OK;
 }
 
-static fv_status fv_build_steps(fv_exec *exec)
+static fv_status build_steps(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
     exec->places = fv_arena_alloc(exec->arena, ((size_t)g->n_vals + 1) * sizeof *exec->places);
@@ -80,14 +80,14 @@ static fv_status fv_build_steps(fv_exec *exec)
     exec->n_steps = g->n_nodes;
     for (int32_t n = 0; n < g->n_nodes; n++)
         exec->steps[n].node = g->nodes[n];
-    fv_build_lasting(exec);
+    build_lasting(exec);
     for (int32_t n = 0; n < g->n_nodes; n++)
-        FV_TRY(fv_build_plan(exec, &exec->steps[n]));
+        FV_TRY(build_plan(exec, &exec->steps[n]));
     return FV_OK;
 }
 
 /* Addresses of parameters and states come from the caller. */
-static fv_status fv_build_bind(fv_exec *exec)
+static fv_status build_bind(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
     const fv_binding *binding = &exec->options.binding;
@@ -106,7 +106,7 @@ static fv_status fv_build_bind(fv_exec *exec)
     return FV_OK;
 }
 
-static fv_status fv_build_memory(fv_exec *exec)
+static fv_status build_memory(fv_exec *exec)
 {
     fv_ctx *ctx = exec->ctx;
     const fv_exec_memory *m = &exec->memory;
@@ -127,14 +127,14 @@ static fv_status fv_build_memory(fv_exec *exec)
     return FV_OK;
 }
 
-static void fv_build_fill(const fv_val *val, void *data)
+static void build_fill(const fv_val *val, void *data)
 {
     int64_t count = fv_shape_count(&val->shape);
     for (int64_t i = 0; i < count; i++)
         fv_set(val->dtype, data, i, val->constant);
 }
 
-static fv_status fv_build_addresses(fv_exec *exec)
+static fv_status build_addresses(fv_exec *exec)
 {
     const fv_graph *g = exec->graph;
     char *const base[] = {[FV_IN_BLOCK] = exec->block,
@@ -142,12 +142,12 @@ static fv_status fv_build_addresses(fv_exec *exec)
                           [FV_IN_INPUTS] = exec->inputs,
                           [FV_IN_LASTING] = exec->lasting};
     for (int32_t i = 0; i < g->n_vals; i++) {
-        fv_place *p = &exec->places[i];
+        fv_placement *p = &exec->places[i];
         if (p->section == FV_IN_MODEL || p->root != i)
             continue;
         p->data = base[p->section] + p->offset;
         if (g->vals[i]->role == FV_ROLE_CONST)
-            fv_build_fill(g->vals[i], p->data);
+            build_fill(g->vals[i], p->data);
     }
     for (int32_t n = 0; n < exec->n_steps; n++) {
         fv_step *s = &exec->steps[n];
@@ -176,10 +176,10 @@ static fv_status fv_build_addresses(fv_exec *exec)
 
 fv_status fv_exec_build(fv_exec *exec)
 {
-    FV_TRY(fv_build_steps(exec));
+    FV_TRY(build_steps(exec));
     FV_TRY(fv_exec_layout(exec));
-    FV_TRY(fv_build_bind(exec));
+    FV_TRY(build_bind(exec));
     FV_TRY(fv_exec_check_budget(exec));
-    FV_TRY(fv_build_memory(exec));
-    return fv_build_addresses(exec);
+    FV_TRY(build_memory(exec));
+    return build_addresses(exec);
 }

@@ -5,10 +5,10 @@
 #include "exec/internal.h"
 #include "ops/ops.h"
 
-typedef fv_status (*fv_pass)(const fv_graph *g, fv_graph **out, fv_val **map);
+typedef fv_status (*pass_fn)(const fv_graph *g, fv_graph **out, fv_val **map);
 
 /* Puts the result of a pass in the place of the graph. */
-static fv_status fv_apply(fv_exec *exec, fv_pass pass)
+static fv_status apply(fv_exec *exec, pass_fn pass)
 {
     fv_graph *next;
     FV_TRY(pass(exec->graph, &next, NULL));
@@ -17,15 +17,15 @@ static fv_status fv_apply(fv_exec *exec, fv_pass pass)
     return FV_OK;
 }
 
-static fv_status fv_apply_all(fv_exec *exec, const fv_pass *passes)
+static fv_status apply_all(fv_exec *exec, const pass_fn *passes)
 {
     for (; *passes; passes++)
-        FV_TRY(fv_apply(exec, *passes));
+        FV_TRY(apply(exec, *passes));
     return FV_OK;
 }
 
 /* What the loss compares with: class numbers, one per position, or as many floats as there are predictions. */
-static fv_status fv_add_target(fv_exec *exec, const fv_val *prediction, fv_val **target)
+static fv_status add_target(fv_exec *exec, const fv_val *prediction, fv_val **target)
 {
     fv_shape shape = prediction->shape;
     fv_dtype dtype = exec->options.target_dtype;
@@ -42,7 +42,7 @@ static fv_status fv_add_target(fv_exec *exec, const fv_val *prediction, fv_val *
     return fv_graph_input(exec->graph, name, dtype, &shape, target);
 }
 
-static fv_status fv_add_loss(fv_exec *exec)
+static fv_status add_loss(fv_exec *exec)
 {
     fv_graph *g = exec->graph;
     const fv_op *op = exec->options.loss;
@@ -56,7 +56,7 @@ static fv_status fv_add_loss(fv_exec *exec)
     if (g->n_outputs < 1)
         return fv_fail(exec->ctx, FV_ERR_ARGUMENT,
                        "fv_exec_create: the graph has no output to compare with the target");
-    FV_TRY(fv_add_target(exec, g->outputs[0], &target));
+    FV_TRY(add_target(exec, g->outputs[0], &target));
     const char *name = fv_graph_find(g, "loss") ? NULL : "loss";
     FV_TRY(fv_graph_add(g, op, name, exec->options.loss_attr, (fv_val *[]){g->outputs[0], target}, 2, &node));
     exec->loss_output = g->n_outputs;
@@ -69,7 +69,7 @@ static fv_status fv_add_loss(fv_exec *exec)
 }
 
 /* Appends the gradients of all parameters and makes them outputs. */
-static fv_status fv_add_gradients(fv_exec *exec)
+static fv_status add_gradients(fv_exec *exec)
 {
     fv_ctx *ctx = exec->ctx;
     fv_graph *g = exec->graph, *next = NULL;
@@ -106,9 +106,9 @@ static fv_status fv_add_gradients(fv_exec *exec)
 
 fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g)
 {
-    static const fv_pass before_gradient[] = {fv_pass_pool_first, NULL};
-    static const fv_pass after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
-    static const fv_pass inference[] = {fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first,
+    static const pass_fn before_gradient[] = {fv_pass_pool_first, NULL};
+    static const pass_fn after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
+    static const pass_fn inference[] = {fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first,
                                         fv_pass_fuse_activation, NULL};
     const fv_exec_options *o = &exec->options;
     const fv_lowering lowering = o->training ? FV_LOWER_TRAINING : o->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE;
@@ -118,12 +118,12 @@ fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g)
     exec->owns_graph = true;
     FV_TRY(fv_pass_lower(g, o->batch, o->dtype, lowering, &exec->graph, NULL));
     if (o->training && o->optimize)
-        FV_TRY(fv_apply_all(exec, before_gradient));
+        FV_TRY(apply_all(exec, before_gradient));
     if (o->training || o->with_loss)
-        FV_TRY(fv_add_loss(exec));
+        FV_TRY(add_loss(exec));
     if (o->training)
-        FV_TRY(fv_add_gradients(exec));
+        FV_TRY(add_gradients(exec));
     if (o->optimize)
-        FV_TRY(fv_apply_all(exec, o->training ? after_gradient : inference));
-    return fv_apply(exec, fv_pass_dead);
+        FV_TRY(apply_all(exec, o->training ? after_gradient : inference));
+    return apply(exec, fv_pass_dead);
 }

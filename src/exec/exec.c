@@ -49,7 +49,7 @@ void fv_exec_destroy(fv_exec **exec)
 
 /* ---- running ---- */
 
-static void fv_step_run(fv_step *s)
+static void step_run(fv_step *s)
 {
     const fv_solver *solver = s->plan->solver;
     if (s->packed > 0 && !s->pack_once)
@@ -65,7 +65,7 @@ fv_status fv_exec_refresh(fv_exec *exec)
         if (!s->plan)
             continue;
         if (s->once)
-            fv_step_run(s);
+            step_run(s);
         else if (s->packed > 0 && s->pack_once)
             s->plan->solver->pack(s->plan, &s->call, (void *)(uintptr_t)s->call.packed);
     }
@@ -86,7 +86,7 @@ fv_status fv_exec_run(fv_exec *exec, uint64_t seed, uint64_t step)
         s->call.seed = seed;
         s->call.step = step;
         double begin = profile ? fv_time_monotonic() : 0.0;
-        fv_step_run(s);
+        step_run(s);
         if (profile) {
             s->last_begin = begin - origin;
             s->last_seconds = fv_time_monotonic() - begin;

@@ -17,14 +17,14 @@ typedef enum fv_section {
 } fv_section;
 
 /* Where one value lives; views and in-place results share the place of their root. */
-typedef struct fv_place {
+typedef struct fv_placement {
     fv_section section;
     int32_t root; /* id of the value whose memory it is */
     bool lasting; /* does not change between runs */
     int32_t last; /* last step that needs it; of a root: that needs any of those that share it */
     int64_t bytes, offset;
     void *data;
-} fv_place;
+} fv_placement;
 
 /* One node and how it is run. */
 typedef struct fv_step {
@@ -57,7 +57,7 @@ struct fv_exec {
     int32_t n_grads;
     fv_step *steps;
     int32_t n_steps;
-    fv_place *places; /* by value id */
+    fv_placement *places; /* by value id */
     void *block, *inputs, *lasting, *workspace;
     fv_exec_memory memory;
     bool refreshed;

@@ -8,13 +8,13 @@
 #include "plan/internal.h"
 
 /* The model's tensors for the second run; states are copies, so that they are not updated twice. */
-typedef struct fv_shadow {
+typedef struct shadow_memory {
     const fv_exec *exec;
     fv_arena *arena;
     void **data; /* by value id */
-} fv_shadow;
+} shadow_memory;
 
-static fv_status fv_shadow_make(fv_shadow *shadow)
+static fv_status shadow_make(shadow_memory *shadow)
 {
     const fv_exec *exec = shadow->exec;
     FV_TRY(fv_arena_create(exec->ctx, &shadow->arena));
@@ -22,7 +22,7 @@ static fv_status fv_shadow_make(fv_shadow *shadow)
     if (!shadow->data)
         return FV_ERR_NO_MEMORY;
     for (int32_t i = 0; i < exec->graph->n_vals; i++) {
-        const fv_place *p = &exec->places[i];
+        const fv_placement *p = &exec->places[i];
         shadow->data[i] = p->data;
         if (exec->graph->vals[i]->role != FV_ROLE_STATE)
             continue;
@@ -36,14 +36,14 @@ static fv_status fv_shadow_make(fv_shadow *shadow)
     return FV_OK;
 }
 
-static void *fv_shadow_find(void *user, const char *name, const fv_shape *shape)
+static void *shadow_find(void *user, const char *name, const fv_shape *shape)
 {
-    const fv_shadow *shadow = user;
+    const shadow_memory *shadow = user;
     const fv_val *val = fv_graph_find(shadow->exec->graph, name);
     return val && fv_shape_equal(&val->shape, shape) ? shadow->data[val->id] : NULL;
 }
 
-static bool fv_has_nonfinite(const fv_val *val, const void *data)
+static bool has_nonfinite(const fv_val *val, const void *data)
 {
     int64_t count = fv_shape_count(&val->shape);
     if (val->dtype != FV_F32 && val->dtype != FV_F64)
@@ -56,7 +56,7 @@ static bool fv_has_nonfinite(const fv_val *val, const void *data)
 }
 
 /* The solvers this executable uses, so that the second run has the same bits. */
-static fv_status fv_remember_solvers(const fv_exec *exec, fv_wisdom *wisdom)
+static fv_status remember_solvers(const fv_exec *exec, fv_wisdom *wisdom)
 {
     for (int32_t n = 0; n < exec->n_steps; n++) {
         const fv_plan *plan = exec->steps[n].plan;
@@ -66,7 +66,7 @@ static fv_status fv_remember_solvers(const fv_exec *exec, fv_wisdom *wisdom)
     return FV_OK;
 }
 
-static fv_status fv_clone_keeping_all(const fv_exec *exec, fv_shadow *shadow, fv_wisdom *wisdom, fv_exec **clone)
+static fv_status clone_keeping_all(const fv_exec *exec, shadow_memory *shadow, fv_wisdom *wisdom, fv_exec **clone)
 {
     fv_exec *e = fv_new(exec->ctx, fv_exec);
     *clone = e;
@@ -77,7 +77,7 @@ static fv_status fv_clone_keeping_all(const fv_exec *exec, fv_shadow *shadow, fv
     e->options.keep_all = true;
     e->options.profile = false;
     e->options.wisdom = wisdom;
-    e->options.binding = (fv_binding){.find = fv_shadow_find, .user = shadow};
+    e->options.binding = (fv_binding){.find = shadow_find, .user = shadow};
     e->graph = exec->graph;
     e->n_model_inputs = exec->n_model_inputs;
     e->n_model_outputs = exec->n_model_outputs;
@@ -91,25 +91,25 @@ static fv_status fv_clone_keeping_all(const fv_exec *exec, fv_shadow *shadow, fv
 
 fv_status fv_exec_find_nonfinite(fv_exec *exec, uint64_t seed, uint64_t step, char *name, size_t size)
 {
-    fv_shadow shadow = {.exec = exec};
+    shadow_memory shadow = {.exec = exec};
     fv_wisdom *wisdom = NULL;
     fv_exec *clone = NULL;
     if (size > 0)
         name[0] = '\0';
-    fv_status status = fv_shadow_make(&shadow);
+    fv_status status = shadow_make(&shadow);
     if (status == FV_OK)
         status = fv_wisdom_create(exec->ctx, &wisdom);
     if (status == FV_OK)
-        status = fv_remember_solvers(exec, wisdom);
+        status = remember_solvers(exec, wisdom);
     if (status == FV_OK)
-        status = fv_clone_keeping_all(exec, &shadow, wisdom, &clone);
+        status = clone_keeping_all(exec, &shadow, wisdom, &clone);
     if (status == FV_OK)
         status = fv_exec_run(clone, seed, step);
     bool found = false;
     for (int32_t n = 0; status == FV_OK && !found && n < clone->n_steps; n++) {
         const fv_node *node = clone->steps[n].node;
         for (int32_t i = 0; !found && i < node->n_out; i++) {
-            found = fv_has_nonfinite(node->out[i], fv_exec_data(clone, node->out[i]));
+            found = has_nonfinite(node->out[i], fv_exec_data(clone, node->out[i]));
             if (found)
                 snprintf(name, size, "%s", node->name);
         }

@@ -12,13 +12,13 @@
 #define FV_ROOF_ROUNDS 40000
 #define FV_ROOF_TRIES  5
 
-typedef struct fv_roof {
+typedef struct roof_job {
     const fv_gemm_kernels *gemm;
-} fv_roof;
+} roof_job;
 
-static void fv_roof_task(void *arg, int64_t task, int worker)
+static void roof_task(void *arg, int64_t task, int worker)
 {
-    const fv_roof *roof = arg;
+    const roof_job *roof = arg;
     float sink = 1.0f;
     (void)task;
     (void)worker;
@@ -28,7 +28,7 @@ static void fv_roof_task(void *arg, int64_t task, int worker)
 void fv_exec_measure_roof(fv_exec *exec)
 {
     int threads = fv_ctx_threads(exec->ctx);
-    fv_roof roof = {0};
+    roof_job roof = {0};
     for (int32_t n = 0; n < exec->n_steps && !roof.gemm; n++)
         roof.gemm = exec->steps[n].plan ? exec->steps[n].plan->kernels->gemm : NULL;
     if (!roof.gemm)
@@ -38,7 +38,7 @@ void fv_exec_measure_roof(fv_exec *exec)
     /* The best of several: the first ones wake threads and raise the clock. */
     for (int i = 0; i < FV_ROOF_TRIES; i++) {
         double begin = fv_time_monotonic();
-        fv_parallel(exec->ctx, threads, 0, fv_roof_task, &roof);
+        fv_parallel(exec->ctx, threads, 0, roof_task, &roof);
         double seconds = fv_time_monotonic() - begin;
         if (seconds > 0.0 && work / seconds > exec->roof)
             exec->roof = work / seconds;
@@ -47,7 +47,7 @@ void fv_exec_measure_roof(fv_exec *exec)
 
 /* ---- text ---- */
 
-static int fv_profile_order(const void *pa, const void *pb)
+static int profile_order(const void *pa, const void *pb)
 {
     const fv_step *a = *(const fv_step *const *)pa, *b = *(const fv_step *const *)pb;
     if (a->seconds != b->seconds)
@@ -55,7 +55,7 @@ static int fv_profile_order(const void *pa, const void *pb)
     return a->node->id < b->node->id ? -1 : 1;
 }
 
-static fv_cost fv_profile_cost(const fv_node *node)
+static fv_cost profile_cost(const fv_node *node)
 {
     if (node->op->cost)
         return node->op->cost(node);
@@ -86,16 +86,16 @@ void fv_exec_profile_text(const fv_exec *exec, fv_str *out)
             continue;
         order[count++] = s;
         total += s->seconds;
-        flops += fv_profile_cost(s->node).flops;
+        flops += profile_cost(s->node).flops;
     }
-    qsort(order, (size_t)count, sizeof *order, fv_profile_order);
+    qsort(order, (size_t)count, sizeof *order, profile_order);
     double runs = exec->runs > 0 ? (double)exec->runs : 1.0;
     double percent = exec->roof > 0.0 ? 100.0 / (exec->roof * 1e-9) : 0.0;
     fv_str_printf(out, "%10s %7s %10s %7s %9s  %-22s %-28s %s\n", "ms", "share", "GFLOP/s", "of peak", "GB/s",
                   "operator", "solver", "node");
     for (int32_t i = 0; i < count; i++) {
         const fv_step *s = order[i];
-        fv_cost cost = fv_profile_cost(s->node);
+        fv_cost cost = profile_cost(s->node);
         double seconds = s->seconds / runs, per = seconds > 0.0 ? 1e-9 / seconds : 0.0;
         fv_str_printf(out, "%10.4f %6.2f%% %10.2f %6.2f%% %9.2f  %-22s %-28s %s\n", seconds * 1e3,
                       total > 0.0 ? 100.0 * s->seconds / total : 0.0, cost.flops * per, cost.flops * per * percent,
@@ -145,7 +145,7 @@ void fv_exec_profile_trace(const fv_exec *exec, fv_str *out)
         fv_json_key(&j, "solver");
         fv_json_string(&j, s->plan->solver->name);
         fv_json_key(&j, "flops");
-        fv_json_string(&j, fv_double_text(fv_profile_cost(s->node).flops, number));
+        fv_json_string(&j, fv_double_text(profile_cost(s->node).flops, number));
         fv_json_end_object(&j);
         fv_json_end_object(&j);
     }

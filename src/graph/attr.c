@@ -21,7 +21,7 @@ static const struct {
     [FV_ATTR_ENUM] = {1, sizeof(int32_t), "one of"},
 };
 
-static const int64_t fv_ints_room = (int64_t)(sizeof((fv_ints *)0)->value / sizeof(int64_t));
+static const int64_t ints_room = (int64_t)(sizeof((fv_ints *)0)->value / sizeof(int64_t));
 
 int64_t fv_attr_width(const fv_attr *a, const void *attr)
 {
@@ -32,15 +32,15 @@ int64_t fv_attr_width(const fv_attr *a, const void *attr)
     return ints.count;
 }
 
-static size_t fv_attr_place(const fv_attr *a, int64_t i)
+static size_t attr_place(const fv_attr *a, int64_t i)
 {
     size_t start = a->offset + (a->kind == FV_ATTR_INTS ? offsetof(fv_ints, value) : 0);
     return start + (size_t)i * fv_attr_kinds[a->kind].item;
 }
 
-static int64_t fv_attr_int(const fv_attr *a, const void *attr, int64_t i)
+static int64_t attr_int(const fv_attr *a, const void *attr, int64_t i)
 {
-    const char *from = (const char *)attr + fv_attr_place(a, i);
+    const char *from = (const char *)attr + attr_place(a, i);
     int64_t integer;
     int32_t index;
     bool flag;
@@ -61,14 +61,14 @@ double fv_attr_get(const fv_attr *a, const void *attr, int64_t i)
 {
     double real;
     if (a->kind != FV_ATTR_REAL)
-        return (double)fv_attr_int(a, attr, i);
-    memcpy(&real, (const char *)attr + fv_attr_place(a, i), sizeof real);
+        return (double)attr_int(a, attr, i);
+    memcpy(&real, (const char *)attr + attr_place(a, i), sizeof real);
     return real;
 }
 
 void fv_attr_set(const fv_attr *a, void *attr, int64_t i, double real, int64_t integer)
 {
-    char *to = (char *)attr + fv_attr_place(a, i);
+    char *to = (char *)attr + attr_place(a, i);
     int32_t index = (int32_t)integer;
     bool flag = integer != 0;
     switch (a->kind) {
@@ -96,7 +96,7 @@ void fv_attr_defaults(const fv_op *op, void *attr)
     }
 }
 
-static int64_t fv_enum_count(const fv_attr *a)
+static int64_t enum_count(const fv_attr *a)
 {
     int64_t count = 0;
     while (a->names && a->names[count])
@@ -107,7 +107,7 @@ static int64_t fv_enum_count(const fv_attr *a)
 /* A range whose ends are equal means no limit. */
 bool fv_attr_in_range(const fv_attr *a, double value)
 {
-    if (a->kind == FV_ATTR_ENUM && (value < 0 || value >= (double)fv_enum_count(a)))
+    if (a->kind == FV_ATTR_ENUM && (value < 0 || value >= (double)enum_count(a)))
         return false;
     if (a->min < a->max && !(value >= a->min && value <= a->max))
         return false;
@@ -118,7 +118,7 @@ const char *fv_attr_expects(const fv_attr *a, char text[256])
 {
     char low[32], high[32];
     size_t at = (size_t)snprintf(text, 256, "%s", fv_attr_kinds[a->kind].noun);
-    for (int64_t i = 0; a->kind == FV_ATTR_ENUM && i < fv_enum_count(a) && at < 255; i++) {
+    for (int64_t i = 0; a->kind == FV_ATTR_ENUM && i < enum_count(a) && at < 255; i++) {
         if (fv_attr_in_range(a, (double)i))
             at += (size_t)snprintf(text + at, 256 - at, " %s", a->names[i]);
     }
@@ -132,7 +132,7 @@ fv_status fv_attr_check(fv_ctx *ctx, const fv_op *op, const char *node, const vo
     char expects[256], found[32];
     for (const fv_attr *a = op->attrs; a && a->key; a++) {
         int64_t width = fv_attr_width(a, attr);
-        if (width < 0 || width > fv_ints_room)
+        if (width < 0 || width > ints_room)
             return fv_fail(ctx, FV_ERR_VALUE, "%s '%s': %s has %" PRId64 " numbers: expected %s", op->name, node,
                            a->key, width, fv_attr_expects(a, expects));
         for (int64_t i = 0; i < width; i++) {
@@ -147,7 +147,7 @@ fv_status fv_attr_check(fv_ctx *ctx, const fv_op *op, const char *node, const vo
 
 /* ---- printing ---- */
 
-static bool fv_attr_is_default(const fv_attr *a, const void *attr)
+static bool attr_is_default(const fv_attr *a, const void *attr)
 {
     if (a->kind == FV_ATTR_INTS)
         return fv_attr_width(a, attr) == 0;
@@ -159,7 +159,7 @@ static bool fv_attr_is_default(const fv_attr *a, const void *attr)
     return true;
 }
 
-static void fv_attr_item_text(const fv_attr *a, const void *attr, int64_t i, fv_str *out)
+static void attr_item_text(const fv_attr *a, const void *attr, int64_t i, fv_str *out)
 {
     char number[32];
     switch (a->kind) {
@@ -167,13 +167,13 @@ static void fv_attr_item_text(const fv_attr *a, const void *attr, int64_t i, fv_
         fv_str_append(out, fv_double_text(fv_attr_get(a, attr, i), number));
         break;
     case FV_ATTR_BOOL:
-        fv_str_append(out, fv_attr_int(a, attr, i) ? "true" : "false");
+        fv_str_append(out, attr_int(a, attr, i) ? "true" : "false");
         break;
     case FV_ATTR_ENUM:
-        fv_str_append(out, a->names[fv_attr_int(a, attr, i)]);
+        fv_str_append(out, a->names[attr_int(a, attr, i)]);
         break;
     default:
-        fv_str_printf(out, "%" PRId64, fv_attr_int(a, attr, i));
+        fv_str_printf(out, "%" PRId64, attr_int(a, attr, i));
         break;
     }
 }
@@ -182,17 +182,17 @@ void fv_attr_text(const fv_op *op, const void *attr, fv_str *out)
 {
     const char *space = "";
     for (const fv_attr *a = op->attrs; a && a->key; a++) {
-        if (fv_attr_is_default(a, attr))
+        if (attr_is_default(a, attr))
             continue;
         int64_t width = fv_attr_width(a, attr), shown = a->kind == FV_ATTR_INTS ? width : 1;
         for (int64_t i = 1; i < width; i++) {
-            if (fv_attr_int(a, attr, i) != fv_attr_int(a, attr, 0))
+            if (attr_int(a, attr, i) != attr_int(a, attr, 0))
                 shown = width;
         }
         fv_str_printf(out, "%s%s=", space, a->key);
         for (int64_t i = 0; i < shown; i++) {
             fv_str_append(out, i > 0 ? "," : "");
-            fv_attr_item_text(a, attr, i, out);
+            attr_item_text(a, attr, i, out);
         }
         space = " ";
     }
@@ -211,11 +211,11 @@ void fv_attr_json(const fv_op *op, const void *attr, fv_json *out)
             if (a->kind == FV_ATTR_REAL)
                 fv_json_real(out, fv_attr_get(a, attr, i));
             else if (a->kind == FV_ATTR_BOOL)
-                fv_json_bool(out, fv_attr_int(a, attr, i) != 0);
+                fv_json_bool(out, attr_int(a, attr, i) != 0);
             else if (a->kind == FV_ATTR_ENUM)
-                fv_json_string(out, a->names[fv_attr_int(a, attr, i)]);
+                fv_json_string(out, a->names[attr_int(a, attr, i)]);
             else
-                fv_json_int(out, fv_attr_int(a, attr, i));
+                fv_json_int(out, attr_int(a, attr, i));
         }
         if (list)
             fv_json_end_array(out);

@@ -9,14 +9,14 @@
 #define FV_ATTR_MAX_ITEMS 8
 
 /* Numbers as written, before they are spread over the attribute. */
-typedef struct fv_attr_items {
+typedef struct attr_items {
     int count;
     double real[FV_ATTR_MAX_ITEMS];
     int64_t integer[FV_ATTR_MAX_ITEMS];
-} fv_attr_items;
+} attr_items;
 
 /* Spreads the numbers: one for all, or vertical and horizontal padding; false when the count or a value is wrong. */
-static bool fv_attr_assign(const fv_attr *a, void *attr, const fv_attr_items *items)
+static bool attr_assign(const fv_attr *a, void *attr, const attr_items *items)
 {
     int64_t width = a->kind == FV_ATTR_INTS ? items->count : fv_attr_width(a, attr);
     bool halves = a->kind == FV_ATTR_PAD && items->count == 2;
@@ -37,7 +37,7 @@ static bool fv_attr_assign(const fv_attr *a, void *attr, const fv_attr_items *it
     return true;
 }
 
-static int64_t fv_enum_find(const fv_attr *a, const char *name)
+static int64_t enum_find(const fv_attr *a, const char *name)
 {
     for (int64_t i = 0; a->names && a->names[i]; i++) {
         if (strcmp(a->names[i], name) == 0)
@@ -46,7 +46,7 @@ static int64_t fv_enum_find(const fv_attr *a, const char *name)
     return -1;
 }
 
-static const fv_attr *fv_attr_find(const fv_op *op, const char *key, size_t size)
+static const fv_attr *attr_find(const fv_op *op, const char *key, size_t size)
 {
     for (const fv_attr *a = op->attrs; a && a->key; a++) {
         if (strlen(a->key) == size && memcmp(a->key, key, size) == 0)
@@ -56,7 +56,7 @@ static const fv_attr *fv_attr_find(const fv_op *op, const char *key, size_t size
 }
 
 /* The nearest key for a wrong one, or NULL. */
-static const char *fv_attr_nearest(const fv_op *op, const char *key, const char *const *also)
+static const char *attr_nearest(const fv_op *op, const char *key, const char *const *also)
 {
     const char *keys[64];
     size_t n = 0;
@@ -70,7 +70,7 @@ static const char *fv_attr_nearest(const fv_op *op, const char *key, const char 
 
 /* ---- from a parsed document ---- */
 
-static bool fv_attr_item_from_doc(const fv_attr *a, const fv_doc_node *node, fv_attr_items *items)
+static bool attr_item_from_doc(const fv_attr *a, const fv_doc_node *node, attr_items *items)
 {
     int64_t *integer = &items->integer[items->count];
     double *real = &items->real[items->count];
@@ -89,7 +89,7 @@ static bool fv_attr_item_from_doc(const fv_attr *a, const fv_doc_node *node, fv_
         *real = (double)node->integer;
         break;
     case FV_ATTR_ENUM:
-        *integer = node->kind == FV_DOC_STRING ? fv_enum_find(a, node->text) : -1;
+        *integer = node->kind == FV_DOC_STRING ? enum_find(a, node->text) : -1;
         *real = (double)*integer;
         break;
     default:
@@ -103,19 +103,19 @@ static bool fv_attr_item_from_doc(const fv_attr *a, const fv_doc_node *node, fv_
     return true;
 }
 
-static fv_status fv_attr_from_doc(const fv_op *op, const fv_attr *a, void *attr, const fv_doc *doc,
-                                  const fv_doc_node *node)
+static fv_status attr_from_doc(const fv_op *op, const fv_attr *a, void *attr, const fv_doc *doc,
+                               const fv_doc_node *node)
 {
-    fv_attr_items items = {0};
+    attr_items items = {0};
     bool good = true;
     if (node->kind == FV_DOC_LIST) {
         good = a->kind == FV_ATTR_INT2 || a->kind == FV_ATTR_PAD || a->kind == FV_ATTR_INTS;
         for (int64_t i = 0; good && i < node->count; i++)
-            good = fv_attr_item_from_doc(a, &node->child[i], &items);
+            good = attr_item_from_doc(a, &node->child[i], &items);
     } else {
-        good = fv_attr_item_from_doc(a, node, &items);
+        good = attr_item_from_doc(a, node, &items);
     }
-    if (good && fv_attr_assign(a, attr, &items))
+    if (good && attr_assign(a, attr, &items))
         return FV_OK;
     char expects[256];
     const char *found = node->kind == FV_DOC_LIST  ? "a list that does not fit"
@@ -135,14 +135,14 @@ fv_status fv_attr_read(const fv_op *op, void *attr, const fv_doc *doc, const fv_
         return fv_doc_fail(doc, map, FV_ERR_VALUE, "%s: expected a map of attributes", op->name);
     for (int64_t i = 0; i < map->count; i++) {
         const fv_doc_node *child = &map->child[i];
-        const fv_attr *a = fv_attr_find(op, child->key, strlen(child->key));
+        const fv_attr *a = attr_find(op, child->key, strlen(child->key));
         const char *const *also = also_allowed;
         while (!a && also && *also && strcmp(*also, child->key) != 0)
             also++;
         if (a) {
-            FV_TRY(fv_attr_from_doc(op, a, attr, doc, child));
+            FV_TRY(attr_from_doc(op, a, attr, doc, child));
         } else if (!also || !*also) {
-            const char *nearest = fv_attr_nearest(op, child->key, also_allowed);
+            const char *nearest = attr_nearest(op, child->key, also_allowed);
             return fv_doc_fail(doc, child, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s%s%s", op->name,
                                child->key, nearest ? ": did you mean '" : "", nearest ? nearest : "",
                                nearest ? "'?" : "");
@@ -153,7 +153,7 @@ fv_status fv_attr_read(const fv_op *op, void *attr, const fv_doc *doc, const fv_
 
 /* ---- from "key=value key=1,2" ---- */
 
-static bool fv_attr_item_from_text(const fv_attr *a, const char *text, fv_attr_items *items)
+static bool attr_item_from_text(const fv_attr *a, const char *text, attr_items *items)
 {
     int64_t *integer = &items->integer[items->count];
     double *real = &items->real[items->count];
@@ -170,7 +170,7 @@ static bool fv_attr_item_from_text(const fv_attr *a, const char *text, fv_attr_i
         *real = flag;
         break;
     case FV_ATTR_ENUM:
-        *integer = fv_enum_find(a, text);
+        *integer = enum_find(a, text);
         *real = (double)*integer;
         good = *integer >= 0;
         break;
@@ -184,7 +184,7 @@ static bool fv_attr_item_from_text(const fv_attr *a, const char *text, fv_attr_i
 }
 
 /* One "key=value" of `size` bytes. */
-static fv_status fv_attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, const char *text, size_t size)
+static fv_status attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, const char *text, size_t size)
 {
     char word[256], expects[256];
     if (size >= sizeof word)
@@ -195,13 +195,13 @@ static fv_status fv_attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, con
     if (!value)
         return fv_fail(ctx, FV_ERR_VALUE, "%s: expected key=value, found '%s'", op->name, word);
     *value++ = '\0';
-    const fv_attr *a = fv_attr_find(op, word, strlen(word));
+    const fv_attr *a = attr_find(op, word, strlen(word));
     if (!a) {
-        const char *nearest = fv_attr_nearest(op, word, NULL);
+        const char *nearest = attr_nearest(op, word, NULL);
         return fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s%s%s", op->name, word,
                        nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
-    fv_attr_items items = {0};
+    attr_items items = {0};
     char shown[256];
     memcpy(shown, value, strlen(value) + 1);
     bool good = true;
@@ -209,10 +209,10 @@ static fv_status fv_attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, con
         char *comma = strchr(item, ',');
         if (comma)
             *comma = '\0';
-        good = fv_attr_item_from_text(a, item, &items);
+        good = attr_item_from_text(a, item, &items);
         item = comma ? comma + 1 : NULL;
     }
-    if (good && fv_attr_assign(a, attr, &items))
+    if (good && attr_assign(a, attr, &items))
         return FV_OK;
     return fv_fail(ctx, FV_ERR_VALUE, "%s: %s: expected %s, found '%s'", op->name, a->key, fv_attr_expects(a, expects),
                    shown);
@@ -223,7 +223,7 @@ fv_status fv_attr_parse(fv_ctx *ctx, const fv_op *op, void *attr, const char *te
     while (*text) {
         size_t blank = strspn(text, " \t"), size = strcspn(text + blank, " \t");
         if (size > 0)
-            FV_TRY(fv_attr_from_text(ctx, op, attr, text + blank, size));
+            FV_TRY(attr_from_text(ctx, op, attr, text + blank, size));
         text += blank + size;
     }
     return FV_OK;

@@ -135,7 +135,7 @@ fv_node *fv_rewrite_sole_consumer(const fv_rewrite *rw, const fv_val *val)
     return rw->uses[val->id] == 1 ? rw->consumer[val->id] : NULL;
 }
 
-static int32_t fv_node_activation(const fv_node *node)
+static int32_t node_activation(const fv_node *node)
 {
     int32_t activation;
     memcpy(&activation, node->attr, sizeof activation);
@@ -145,7 +145,7 @@ static int32_t fv_node_activation(const fv_node *node)
 bool fv_rewrite_takes(const fv_node *node, fv_activation activation)
 {
     const fv_op *op = node->op;
-    if (!(op->traits & FV_T_FUSES_ACTIVATION) || !node->attr || fv_node_activation(node) != FV_ACT_NONE)
+    if (!(op->traits & FV_T_FUSES_ACTIVATION) || !node->attr || node_activation(node) != FV_ACT_NONE)
         return false;
     for (const fv_attr *a = op->attrs; a && a->key; a++) {
         if (a->offset == 0 && a->kind == FV_ATTR_ENUM)

@@ -38,7 +38,7 @@ void fv_graph_destroy(fv_graph **graph)
 
 /* ---- arrays that grow inside the arena ---- */
 
-static fv_status fv_graph_reserve(fv_graph *g, void **array, size_t item, int32_t used, int32_t more, int32_t *capacity)
+static fv_status graph_reserve(fv_graph *g, void **array, size_t item, int32_t used, int32_t more, int32_t *capacity)
 {
     if (used > FV_MAX_NODES - more)
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: more than %d nodes or values", FV_MAX_NODES);
@@ -57,7 +57,7 @@ static fv_status fv_graph_reserve(fv_graph *g, void **array, size_t item, int32_
 
 /* ---- names ---- */
 
-static uint32_t fv_name_hash(const char *name)
+static uint32_t name_hash(const char *name)
 {
     uint32_t h = 2166136261u;
     for (; *name; name++)
@@ -65,16 +65,16 @@ static uint32_t fv_name_hash(const char *name)
     return h;
 }
 
-static void fv_index_put(fv_graph *g, const fv_val *val)
+static void index_put(fv_graph *g, const fv_val *val)
 {
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = fv_name_hash(val->name) & mask;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(val->name) & mask;
     while (g->index[at] != 0)
         at = (at + 1) & mask;
     g->index[at] = val->id + 1;
 }
 
 /* Room for `more` names with the table at most half full. Renamed values may hold two places each. */
-static fv_status fv_index_reserve(fv_graph *g, int32_t more)
+static fv_status index_reserve(fv_graph *g, int32_t more)
 {
     int64_t need = 2 * ((int64_t)g->n_vals * 2 + more);
     if (g->cap_index >= need)
@@ -88,7 +88,7 @@ static fv_status fv_index_reserve(fv_graph *g, int32_t more)
     g->index = index;
     g->cap_index = capacity;
     for (int32_t i = 0; i < g->n_vals; i++)
-        fv_index_put(g, g->vals[i]);
+        index_put(g, g->vals[i]);
     return FV_OK;
 }
 
@@ -96,7 +96,7 @@ fv_val *fv_graph_find(const fv_graph *g, const char *name)
 {
     if (!g->index || !name)
         return NULL;
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = fv_name_hash(name) & mask;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
     for (; g->index[at] != 0; at = (at + 1) & mask) {
         fv_val *val = g->vals[g->index[at] - 1];
         if (strcmp(val->name, name) == 0)
@@ -106,7 +106,7 @@ fv_val *fv_graph_find(const fv_graph *g, const char *name)
 }
 
 /* A copy of `name` in the arena, checked to be new; NULL with a recorded failure otherwise. */
-static const char *fv_graph_name(fv_graph *g, const char *name, fv_status *status)
+static const char *graph_name(fv_graph *g, const char *name, fv_status *status)
 {
     *status = FV_OK;
     if (!name || !*name) {
@@ -130,7 +130,7 @@ fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name)
     const char *copy = fv_arena_strdup(g->arena, name);
     if (!copy)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_index_reserve(g, node->n_out));
+    FV_TRY(index_reserve(g, node->n_out));
     node->name = copy;
     for (int32_t i = 0; i < node->n_out; i++) {
         const char *text = i == 0 ? copy : fv_arena_printf(g->arena, "%s:%d", copy, (int)i);
@@ -139,14 +139,14 @@ fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name)
         if (i > 0 && fv_graph_find(g, text))
             continue;
         node->out[i]->name = text;
-        fv_index_put(g, node->out[i]);
+        index_put(g, node->out[i]);
     }
     return FV_OK;
 }
 
 /* ---- values ---- */
 
-static fv_status fv_shape_check(fv_ctx *ctx, const char *name, fv_dtype dtype, const fv_shape *shape)
+static fv_status shape_check(fv_ctx *ctx, const char *name, fv_dtype dtype, const fv_shape *shape)
 {
     char text[96];
     if (fv_dtype_size(dtype) == 0)
@@ -163,29 +163,29 @@ static fv_status fv_shape_check(fv_ctx *ctx, const char *name, fv_dtype dtype, c
     return FV_OK;
 }
 
-static void fv_graph_push(fv_graph *g, fv_val *val)
+static void graph_push(fv_graph *g, fv_val *val)
 {
     val->id = g->n_vals;
     g->vals[g->n_vals++] = val;
-    fv_index_put(g, val);
+    index_put(g, val);
 }
 
-static fv_status fv_graph_leaf(fv_graph *g, const fv_val *like, fv_val **out)
+static fv_status graph_leaf(fv_graph *g, const fv_val *like, fv_val **out)
 {
     fv_status status;
     if (out)
         *out = NULL;
-    FV_TRY(fv_shape_check(g->ctx, like->name ? like->name : "", like->dtype, &like->shape));
-    const char *name = fv_graph_name(g, like->name, &status);
+    FV_TRY(shape_check(g->ctx, like->name ? like->name : "", like->dtype, &like->shape));
+    const char *name = graph_name(g, like->name, &status);
     if (!name)
         return status;
     fv_val *val = fv_arena_memdup(g->arena, like, sizeof *like);
     if (!val)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, 1, &g->cap_vals));
-    FV_TRY(fv_index_reserve(g, 1));
+    FV_TRY(graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, 1, &g->cap_vals));
+    FV_TRY(index_reserve(g, 1));
     val->name = name;
-    fv_graph_push(g, val);
+    graph_push(g, val);
     if (out)
         *out = val;
     return FV_OK;
@@ -194,7 +194,7 @@ static fv_status fv_graph_leaf(fv_graph *g, const fv_val *like, fv_val **out)
 fv_status fv_graph_input(fv_graph *g, const char *name, fv_dtype dtype, const fv_shape *shape, fv_val **val)
 {
     fv_val like = {.name = name, .dtype = dtype, .role = FV_ROLE_INPUT, .shape = *shape};
-    return fv_graph_leaf(g, &like, val);
+    return graph_leaf(g, &like, val);
 }
 
 fv_status fv_graph_param(fv_graph *g, const char *name, fv_role role, fv_dtype dtype, const fv_shape *shape,
@@ -204,7 +204,7 @@ fv_status fv_graph_param(fv_graph *g, const char *name, fv_role role, fv_dtype d
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: parameter '%s' must have the role PARAM or STATE",
                        name ? name : "");
     fv_val like = {.name = name, .dtype = dtype, .role = role, .shape = *shape};
-    return fv_graph_leaf(g, &like, val);
+    return graph_leaf(g, &like, val);
 }
 
 fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_shape *shape, fv_val **val)
@@ -215,17 +215,17 @@ fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_sha
         snprintf(name, sizeof name, "const_%d", (int)number++);
     while (fv_graph_find(g, name));
     fv_val like = {.name = name, .dtype = dtype, .role = FV_ROLE_CONST, .shape = *shape, .constant = value};
-    return fv_graph_leaf(g, &like, val);
+    return graph_leaf(g, &like, val);
 }
 
 fv_status fv_graph_copy_leaf(fv_graph *g, const fv_val *leaf, fv_val **val)
 {
-    return fv_graph_leaf(g, leaf, val);
+    return graph_leaf(g, leaf, val);
 }
 
 /* ---- nodes ---- */
 
-static fv_status fv_node_vfail(fv_ctx *ctx, fv_status status, const fv_node *node, const char *format, va_list args)
+static fv_status node_vfail(fv_ctx *ctx, fv_status status, const fv_node *node, const char *format, va_list args)
 {
     char text[512];
     vsnprintf(text, sizeof text, format, args);
@@ -236,7 +236,7 @@ fv_status fv_node_fail(fv_ctx *ctx, const fv_node *node, const char *format, ...
 {
     va_list args;
     va_start(args, format);
-    fv_status status = fv_node_vfail(ctx, FV_ERR_SHAPE, node, format, args);
+    fv_status status = node_vfail(ctx, FV_ERR_SHAPE, node, format, args);
     va_end(args);
     return status;
 }
@@ -245,18 +245,18 @@ fv_status fv_node_error(fv_ctx *ctx, fv_status code, const fv_node *node, const 
 {
     va_list args;
     va_start(args, format);
-    fv_status status = fv_node_vfail(ctx, code, node, format, args);
+    fv_status status = node_vfail(ctx, code, node, format, args);
     va_end(args);
     return status;
 }
 
-static bool fv_is_float(fv_dtype dtype)
+static bool is_float(fv_dtype dtype)
 {
     return dtype == FV_F32 || dtype == FV_F64;
 }
 
 /* What holds for operands of every operator; the rest is for infer to say. */
-static fv_status fv_node_check_operands(const fv_graph *g, const fv_node *node)
+static fv_status node_check_operands(const fv_graph *g, const fv_node *node)
 {
     const fv_op *op = node->op;
     const fv_val *first = NULL;
@@ -274,9 +274,9 @@ static fv_status fv_node_check_operands(const fv_graph *g, const fv_node *node)
         if (in->id < 0 || in->id >= g->n_vals || g->vals[in->id] != in)
             return fv_node_error(g->ctx, FV_ERR_ARGUMENT, node, "operand %d (%s) is a value of another graph", (int)i,
                                  what);
-        if (fv_is_float(in->dtype) && !first)
+        if (is_float(in->dtype) && !first)
             first = in;
-        if (fv_is_float(in->dtype) && in->dtype != first->dtype)
+        if (is_float(in->dtype) && in->dtype != first->dtype)
             return fv_node_error(g->ctx, FV_ERR_SHAPE, node, "'%s' is %s and '%s' is %s: expected one float type",
                                  first->name, fv_dtype_name(first->dtype), in->name, fv_dtype_name(in->dtype));
     }
@@ -284,8 +284,8 @@ static fv_status fv_node_check_operands(const fv_graph *g, const fv_node *node)
 }
 
 /* Node with copies of name, attributes and operands, and empty outputs; not yet part of the graph. */
-static fv_status fv_node_make(fv_graph *g, const fv_op *op, const char *name, const void *attr, fv_val *const *in,
-                              int n_in, fv_node **out)
+static fv_status node_make(fv_graph *g, const fv_op *op, const char *name, const void *attr, fv_val *const *in,
+                           int n_in, fv_node **out)
 {
     fv_node *node = fv_arena_alloc(g->arena, sizeof *node);
     int room = op->n_in_max > n_in ? op->n_in_max : n_in;
@@ -335,7 +335,7 @@ fv_status fv_node_infer(fv_ctx *ctx, const fv_node *node)
             good = s->dim[d] >= 1;
         if (!good)
             return fv_node_error(ctx, FV_ERR_SHAPE, node, "its output would have the shape %s", fv_shape_text(s, text));
-        FV_TRY(fv_shape_check(ctx, node->out[i]->name, node->out[i]->dtype, s));
+        FV_TRY(shape_check(ctx, node->out[i]->name, node->out[i]->dtype, s));
     }
     return FV_OK;
 }
@@ -360,8 +360,8 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
         while (fv_graph_find(g, made));
         name = made;
     }
-    FV_TRY(fv_node_make(g, op, name, attr, in, n_in, &n));
-    FV_TRY(fv_node_check_operands(g, n));
+    FV_TRY(node_make(g, op, name, attr, in, n_in, &n));
+    FV_TRY(node_check_operands(g, n));
     FV_TRY(fv_attr_check(g->ctx, op, n->name, n->attr));
     FV_TRY(fv_node_infer(g->ctx, n));
     for (int i = 0; i < n->n_out; i++) {
@@ -369,12 +369,12 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
             return fv_node_error(g->ctx, FV_ERR_ARGUMENT, n, "the name '%s' is taken: names of values must be unique",
                                  n->out[i]->name);
     }
-    FV_TRY(fv_graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, n->n_out, &g->cap_vals));
-    FV_TRY(fv_graph_reserve(g, (void **)&g->nodes, sizeof *g->nodes, g->n_nodes, 1, &g->cap_nodes));
-    FV_TRY(fv_index_reserve(g, n->n_out));
+    FV_TRY(graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, n->n_out, &g->cap_vals));
+    FV_TRY(graph_reserve(g, (void **)&g->nodes, sizeof *g->nodes, g->n_nodes, 1, &g->cap_nodes));
+    FV_TRY(index_reserve(g, n->n_out));
     g->nodes[g->n_nodes++] = n;
     for (int i = 0; i < n->n_out; i++)
-        fv_graph_push(g, n->out[i]);
+        graph_push(g, n->out[i]);
     if (node)
         *node = n;
     return FV_OK;
@@ -385,7 +385,7 @@ fv_status fv_graph_output(fv_graph *g, fv_val *val)
     if (!val || val->id < 0 || val->id >= g->n_vals || g->vals[val->id] != val)
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: output '%s' is not a value of this graph",
                        val && val->name ? val->name : "(none)");
-    FV_TRY(fv_graph_reserve(g, (void **)&g->outputs, sizeof *g->outputs, g->n_outputs, 1, &g->cap_outputs));
+    FV_TRY(graph_reserve(g, (void **)&g->outputs, sizeof *g->outputs, g->n_outputs, 1, &g->cap_outputs));
     g->outputs[g->n_outputs++] = val;
     return FV_OK;
 }

@@ -3,7 +3,7 @@
 #include "graph/internal.h"
 
 /* live[id] for every value that an output or a state update needs. */
-static void fv_mark_live(const fv_graph *g, bool *live)
+static void mark_live(const fv_graph *g, bool *live)
 {
     for (int32_t i = 0; i < g->n_outputs; i++)
         live[g->outputs[i]->id] = true;
@@ -28,7 +28,7 @@ fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map)
     bool *live = fv_calloc(g->ctx, (size_t)g->n_vals + 1, sizeof *live);
     if (!live)
         return FV_ERR_NO_MEMORY;
-    fv_mark_live(g, live);
+    mark_live(g, live);
     fv_status status = fv_rewrite_begin(&rw, g, false);
     /* Inputs stay, used or not: callers count them. */
     for (int32_t i = 0; status == FV_OK && i < g->n_vals; i++) {

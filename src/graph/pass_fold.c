@@ -5,7 +5,7 @@
 #include "graph/internal.h"
 
 /* The weighted node that `node` may fold into, or NULL. */
-static fv_node *fv_fold_producer(const fv_rewrite *rw, const fv_node *node)
+static fv_node *fold_producer(const fv_rewrite *rw, const fv_node *node)
 {
     fv_node *producer = node->op->fold && node->n_in > 0 && node->in[0] ? node->in[0]->def : NULL;
     if (!producer || !(producer->op->traits & FV_T_WEIGHTED) || producer->n_out != 1 ||
@@ -18,7 +18,7 @@ static fv_node *fv_fold_producer(const fv_rewrite *rw, const fv_node *node)
 }
 
 /* Tries to fold; when the operator declines, both nodes are copied. */
-static fv_status fv_fold_node(fv_rewrite *rw, const fv_node *node, const fv_node *producer)
+static fv_status fold_node(fv_rewrite *rw, const fv_node *node, const fv_node *producer)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL}, *producer_in[FV_MAX_OPERANDS] = {NULL}, *folded = NULL;
     for (int32_t i = 1; i < node->n_in; i++)
@@ -43,14 +43,14 @@ fv_status fv_pass_fold(const fv_graph *g, fv_graph **out, fv_val **map)
     fv_rewrite rw;
     fv_status status = fv_rewrite_begin(&rw, g, true);
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
-        const fv_node *producer = fv_fold_producer(&rw, g->nodes[n]);
+        const fv_node *producer = fold_producer(&rw, g->nodes[n]);
         if (producer)
             rw.skip[producer->id] = true;
     }
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
-        const fv_node *producer = fv_fold_producer(&rw, g->nodes[n]);
+        const fv_node *producer = fold_producer(&rw, g->nodes[n]);
         if (producer)
-            status = fv_fold_node(&rw, g->nodes[n], producer);
+            status = fold_node(&rw, g->nodes[n], producer);
         else if (!rw.skip[n])
             status = fv_rewrite_copy(&rw, g->nodes[n], NULL, NULL);
     }

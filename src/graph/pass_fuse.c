@@ -7,7 +7,7 @@
 /* ---- an activation rides in the node before it ---- */
 
 /* The activation node that `node` can take over, or NULL. */
-static fv_node *fv_activation_behind(const fv_rewrite *rw, const fv_node *node)
+static fv_node *activation_behind(const fv_rewrite *rw, const fv_node *node)
 {
     fv_node *next = fv_rewrite_sole_consumer(rw, node->out[0]);
     if (!next || next->op->fuses_as == FV_ACT_NONE || next->n_in != 1 || (node->op->traits & FV_T_BACKWARD))
@@ -23,7 +23,7 @@ fv_status fv_pass_fuse_activation(const fv_graph *g, fv_graph **out, fv_val **ma
         const fv_node *node = g->nodes[n];
         if (rw.skip[n])
             continue;
-        fv_node *act = fv_activation_behind(&rw, node);
+        fv_node *act = activation_behind(&rw, node);
         const void *attr = act ? fv_rewrite_activation(&rw, node, act->op->fuses_as) : node->attr;
         status = act && !attr ? FV_ERR_NO_MEMORY : fv_rewrite_copy(&rw, node, attr, NULL);
         if (act && status == FV_OK) {
@@ -38,7 +38,7 @@ fv_status fv_pass_fuse_activation(const fv_graph *g, fv_graph **out, fv_val **ma
 /* ---- the backward of an activation rides in the backward node behind it ---- */
 
 /* The node that can take over the activation gradient `node`, or NULL. */
-static fv_node *fv_backward_behind(const fv_rewrite *rw, const fv_node *node)
+static fv_node *backward_behind(const fv_rewrite *rw, const fv_node *node)
 {
     if (node->op->backward_of == FV_ACT_NONE || node->n_in != 2)
         return NULL;
@@ -49,7 +49,7 @@ static fv_node *fv_backward_behind(const fv_rewrite *rw, const fv_node *node)
 }
 
 /* Copies `node` with the activation gradient `act` inside. */
-static fv_status fv_backward_fuse(fv_rewrite *rw, const fv_node *node, const fv_node *act)
+static fv_status backward_fuse(fv_rewrite *rw, const fv_node *node, const fv_node *act)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL};
     fv_node *made;
@@ -74,10 +74,10 @@ fv_status fv_pass_fuse_activation_backward(const fv_graph *g, fv_graph **out, fv
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
         const fv_node *act = node->n_in > 0 && node->in[0] ? node->in[0]->def : NULL;
-        if (fv_backward_behind(&rw, node))
+        if (backward_behind(&rw, node))
             continue;
-        if (act && fv_backward_behind(&rw, act) == node)
-            status = fv_backward_fuse(&rw, node, act);
+        if (act && backward_behind(&rw, act) == node)
+            status = backward_fuse(&rw, node, act);
         else
             status = fv_rewrite_copy(&rw, node, NULL, NULL);
     }
@@ -86,7 +86,7 @@ fv_status fv_pass_fuse_activation_backward(const fv_graph *g, fv_graph **out, fv
 
 /* ---- an addition rides in the weighted node before it ---- */
 
-static bool fv_takes_residual(const fv_rewrite *rw, const fv_val *val, const fv_node *add)
+static bool takes_residual(const fv_rewrite *rw, const fv_val *val, const fv_node *add)
 {
     const fv_node *node = val->def;
     return node && (node->op->traits & FV_T_FUSES_RESIDUAL) && node->n_in < 4 && node->op->n_in_max >= 4 &&
@@ -94,13 +94,13 @@ static bool fv_takes_residual(const fv_rewrite *rw, const fv_val *val, const fv_
 }
 
 /* Which operand of an addition its node is merged into: 0, 1, or -1. The later one, so that nothing has to wait. */
-static int fv_residual_side(const fv_rewrite *rw, const fv_node *add)
+static int residual_side(const fv_rewrite *rw, const fv_node *add)
 {
     int side = -1;
     if (!(add->op->traits & FV_T_ADD) || add->n_in != 2)
         return -1;
     for (int i = 0; i < 2; i++) {
-        if (fv_takes_residual(rw, add->in[i], add) && (side < 0 || add->in[i]->id > add->in[side]->id))
+        if (takes_residual(rw, add->in[i], add) && (side < 0 || add->in[i]->id > add->in[side]->id))
             side = i;
     }
     if (side < 0)
@@ -111,7 +111,7 @@ static int fv_residual_side(const fv_rewrite *rw, const fv_node *add)
     return fv_rewrite_takes(add->in[side]->def, (fv_activation)activation) ? side : -1;
 }
 
-static fv_status fv_residual_fuse(fv_rewrite *rw, const fv_node *add, int side)
+static fv_status residual_fuse(fv_rewrite *rw, const fv_node *add, int side)
 {
     const fv_node *node = add->in[side]->def;
     fv_val *in[4] = {NULL};
@@ -135,15 +135,15 @@ fv_status fv_pass_fuse_residual(const fv_graph *g, fv_graph **out, fv_val **map)
     fv_rewrite rw;
     fv_status status = fv_rewrite_begin(&rw, g, true);
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
-        int side = fv_residual_side(&rw, g->nodes[n]);
+        int side = residual_side(&rw, g->nodes[n]);
         if (side >= 0)
             rw.skip[g->nodes[n]->in[side]->def->id] = true;
     }
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
-        int side = fv_residual_side(&rw, node);
+        int side = residual_side(&rw, node);
         if (side >= 0)
-            status = fv_residual_fuse(&rw, node, side);
+            status = residual_fuse(&rw, node, side);
         else if (!rw.skip[n])
             status = fv_rewrite_copy(&rw, node, NULL, NULL);
     }
@@ -152,7 +152,7 @@ fv_status fv_pass_fuse_residual(const fv_graph *g, fv_graph **out, fv_val **map)
 
 /* ---- pooling before an activation: fewer elements to activate ---- */
 
-static bool fv_is_plain_maximum(const fv_node *node)
+static bool is_plain_maximum(const fv_node *node)
 {
     if (!(node->op->traits & FV_T_MAXIMUM))
         return false;
@@ -163,13 +163,13 @@ static bool fv_is_plain_maximum(const fv_node *node)
 #define FV_MAX_CHAIN 16
 
 /* Whether the node is a monotone one that only feeds, perhaps through others like it, a maximum. */
-static bool fv_waits_for_maximum(const fv_rewrite *rw, const fv_node *node)
+static bool waits_for_maximum(const fv_rewrite *rw, const fv_node *node)
 {
     for (int depth = 0; depth < FV_MAX_CHAIN; depth++) {
         if (!node || !(node->op->traits & FV_T_MONOTONE) || node->n_in != 1 || node->n_out != 1)
             return false;
         const fv_node *next = fv_rewrite_sole_consumer(rw, node->out[0]);
-        if (next && fv_is_plain_maximum(next) && next->in[0] == node->out[0])
+        if (next && is_plain_maximum(next) && next->in[0] == node->out[0])
             return true;
         node = next;
     }
@@ -177,11 +177,11 @@ static bool fv_waits_for_maximum(const fv_rewrite *rw, const fv_node *node)
 }
 
 /* Appends `node` (a monotone one, perhaps behind others) to the pooled value. */
-static fv_status fv_activate_pooled(fv_rewrite *rw, const fv_node *node, fv_val **val)
+static fv_status activate_pooled(fv_rewrite *rw, const fv_node *node, fv_val **val)
 {
     const fv_node *chain[FV_MAX_CHAIN];
     int depth = 0;
-    for (; node && depth < FV_MAX_CHAIN && fv_waits_for_maximum(rw, node); node = node->in[0]->def)
+    for (; node && depth < FV_MAX_CHAIN && waits_for_maximum(rw, node); node = node->in[0]->def)
         chain[depth++] = node;
     while (depth > 0) {
         const fv_node *act = chain[--depth];
@@ -192,12 +192,12 @@ static fv_status fv_activate_pooled(fv_rewrite *rw, const fv_node *node, fv_val 
     return FV_OK;
 }
 
-static fv_status fv_pool_before(fv_rewrite *rw, const fv_node *pool)
+static fv_status pool_before(fv_rewrite *rw, const fv_node *pool)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL};
     const fv_val *src = pool->in[0];
     fv_node *made;
-    while (src->def && fv_waits_for_maximum(rw, src->def))
+    while (src->def && waits_for_maximum(rw, src->def))
         src = src->def->in[0];
     in[0] = rw->map[src->id];
     for (int32_t i = 1; i < pool->n_in; i++)
@@ -205,7 +205,7 @@ static fv_status fv_pool_before(fv_rewrite *rw, const fv_node *pool)
     FV_TRY(fv_graph_add(rw->out, pool->op, pool->name, pool->attr, in, pool->n_in, &made));
     for (int32_t i = 0; i < pool->n_out; i++)
         rw->map[pool->out[i]->id] = made->out[i];
-    return fv_activate_pooled(rw, pool->in[0]->def, &rw->map[pool->out[0]->id]);
+    return activate_pooled(rw, pool->in[0]->def, &rw->map[pool->out[0]->id]);
 }
 
 fv_status fv_pass_pool_first(const fv_graph *g, fv_graph **out, fv_val **map)
@@ -214,10 +214,10 @@ fv_status fv_pass_pool_first(const fv_graph *g, fv_graph **out, fv_val **map)
     fv_status status = fv_rewrite_begin(&rw, g, true);
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
-        if (fv_waits_for_maximum(&rw, node))
+        if (waits_for_maximum(&rw, node))
             continue;
-        if (fv_is_plain_maximum(node) && node->in[0]->def && fv_waits_for_maximum(&rw, node->in[0]->def))
-            status = fv_pool_before(&rw, node);
+        if (is_plain_maximum(node) && node->in[0]->def && waits_for_maximum(&rw, node->in[0]->def))
+            status = pool_before(&rw, node);
         else
             status = fv_rewrite_copy(&rw, node, NULL, NULL);
     }

@@ -6,38 +6,38 @@
 
 /* One use's share of a value's gradient. Nodes are visited last first, so putting each in front of the list leaves
  * it in order of use. */
-typedef struct fv_share {
+typedef struct share_link {
     fv_val *d;
-    struct fv_share *next;
-} fv_share;
+    struct share_link *next;
+} share_link;
 
-typedef struct fv_gradient {
+typedef struct gradient_pass {
     fv_rewrite rw;
     fv_arena *arena;
-    bool *needs;      /* by id: a wanted value is among what it is computed from */
-    fv_share **share; /* by id */
-    int32_t n_vals;   /* of the forward part */
-} fv_gradient;
+    bool *needs;        /* by id: a wanted value is among what it is computed from */
+    share_link **share; /* by id */
+    int32_t n_vals;     /* of the forward part */
+} gradient_pass;
 
-static bool fv_is_differentiable(const fv_val *v)
+static bool is_differentiable(const fv_val *v)
 {
     return v->dtype == FV_F32 || v->dtype == FV_F64;
 }
 
-static fv_status fv_share_add(fv_gradient *p, const fv_val *val, fv_val *d)
+static fv_status share_add(gradient_pass *p, const fv_val *val, fv_val *d)
 {
-    fv_share *s = fv_arena_alloc(p->arena, sizeof *s);
+    share_link *s = fv_arena_alloc(p->arena, sizeof *s);
     if (!s)
         return FV_ERR_NO_MEMORY;
-    *s = (fv_share){.d = d, .next = p->share[val->id]};
+    *s = (share_link){.d = d, .next = p->share[val->id]};
     p->share[val->id] = s;
     return FV_OK;
 }
 
 /* The whole gradient of a value: its shares added in order of use; NULL when there are none. */
-static fv_val *fv_share_sum(fv_gradient *p, const fv_val *val)
+static fv_val *share_sum(gradient_pass *p, const fv_val *val)
 {
-    fv_share *s = p->share[val->id];
+    share_link *s = p->share[val->id];
     if (!s)
         return NULL;
     fv_val *sum = s->d;
@@ -52,7 +52,7 @@ static fv_val *fv_share_sum(fv_gradient *p, const fv_val *val)
     return sum;
 }
 
-static fv_status fv_gradient_begin(fv_gradient *p, const fv_graph *g)
+static fv_status gradient_begin(gradient_pass *p, const fv_graph *g)
 {
     fv_ctx *ctx = g->ctx;
     FV_TRY(fv_rewrite_begin(&p->rw, g, true));
@@ -65,25 +65,25 @@ static fv_status fv_gradient_begin(fv_gradient *p, const fv_graph *g)
     return p->needs && p->share ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-static void fv_gradient_mark(fv_gradient *p, fv_val *const *wanted, int n_wanted)
+static void gradient_mark(gradient_pass *p, fv_val *const *wanted, int n_wanted)
 {
     const fv_graph *out = p->rw.out;
     for (int i = 0; i < n_wanted; i++)
-        p->needs[p->rw.map[wanted[i]->id]->id] = fv_is_differentiable(wanted[i]);
+        p->needs[p->rw.map[wanted[i]->id]->id] = is_differentiable(wanted[i]);
     for (int32_t n = 0; n < out->n_nodes; n++) {
         const fv_node *node = out->nodes[n];
         bool any = false;
         for (int32_t i = 0; i < node->n_in; i++)
             any = any || (node->in[i] && p->needs[node->in[i]->id]);
         for (int32_t i = 0; i < node->n_out; i++)
-            p->needs[node->out[i]->id] = p->needs[node->out[i]->id] || (any && fv_is_differentiable(node->out[i]));
+            p->needs[node->out[i]->id] = p->needs[node->out[i]->id] || (any && is_differentiable(node->out[i]));
     }
     p->rw.b.wanted = p->needs;
     p->rw.b.n_wanted = p->n_vals;
 }
 
 /* Appends the gradient of one node, if anything depends on it and it depends on anything wanted. */
-static fv_status fv_gradient_node(fv_gradient *p, const fv_node *node)
+static fv_status gradient_node(gradient_pass *p, const fv_node *node)
 {
     fv_val *d_out[FV_MAX_RESULTS] = {NULL}, *d_in[FV_MAX_OPERANDS] = {NULL};
     fv_ctx *ctx = p->rw.out->ctx;
@@ -95,7 +95,7 @@ static fv_status fv_gradient_node(fv_gradient *p, const fv_node *node)
     if (!any_in || !any_out)
         return FV_OK;
     for (int32_t i = 0; i < node->n_out; i++)
-        d_out[i] = fv_share_sum(p, node->out[i]);
+        d_out[i] = share_sum(p, node->out[i]);
     FV_TRY(p->rw.b.status);
     if (!node->op->grad)
         return fv_node_error(ctx, FV_ERR_UNSUPPORTED, node,
@@ -111,24 +111,24 @@ static fv_status fv_gradient_node(fv_gradient *p, const fv_node *node)
             return fv_node_error(ctx, FV_ERR_INTERNAL, node, "the gradient of '%s' is %s %s: expected %s %s",
                                  node->in[i]->name, fv_dtype_name(d_in[i]->dtype), fv_shape_text(&d_in[i]->shape, a),
                                  fv_dtype_name(node->in[i]->dtype), fv_shape_text(&node->in[i]->shape, b));
-        FV_TRY(fv_share_add(p, node->in[i], d_in[i]));
+        FV_TRY(share_add(p, node->in[i], d_in[i]));
     }
     return FV_OK;
 }
 
-static fv_status fv_gradient_run(fv_gradient *p, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted)
+static fv_status gradient_run(gradient_pass *p, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted)
 {
     int32_t n_nodes = p->rw.out->n_nodes;
-    fv_gradient_mark(p, wanted, n_wanted);
+    gradient_mark(p, wanted, n_wanted);
     p->rw.b.dtype = loss->dtype;
     p->rw.b.base = loss->name;
     fv_val *one = fv_emit_const(&p->rw.b, 1.0, &loss->shape);
     FV_TRY(p->rw.b.status);
-    FV_TRY(fv_share_add(p, p->rw.map[loss->id], one));
+    FV_TRY(share_add(p, p->rw.map[loss->id], one));
     for (int32_t i = n_nodes - 1; i >= 0; i--)
-        FV_TRY(fv_gradient_node(p, p->rw.out->nodes[i]));
+        FV_TRY(gradient_node(p, p->rw.out->nodes[i]));
     for (int i = 0; i < n_wanted; i++) {
-        d_wanted[i] = p->needs[p->rw.map[wanted[i]->id]->id] ? fv_share_sum(p, p->rw.map[wanted[i]->id]) : NULL;
+        d_wanted[i] = p->needs[p->rw.map[wanted[i]->id]->id] ? share_sum(p, p->rw.map[wanted[i]->id]) : NULL;
         FV_TRY(p->rw.b.status);
     }
     return FV_OK;
@@ -140,13 +140,13 @@ fv_status fv_pass_gradient(const fv_graph *g, fv_val *loss, fv_val *const *wante
     fv_ctx *ctx = g->ctx;
     char text[96];
     *out = NULL;
-    if (!fv_is_differentiable(loss) || fv_shape_count(&loss->shape) != 1)
+    if (!is_differentiable(loss) || fv_shape_count(&loss->shape) != 1)
         return fv_fail(ctx, FV_ERR_ARGUMENT, "gradient: '%s' is %s %s: expected a loss of one float", loss->name,
                        fv_dtype_name(loss->dtype), fv_shape_text(&loss->shape, text));
-    fv_gradient p = {.arena = NULL};
-    fv_status status = fv_gradient_begin(&p, g);
+    gradient_pass p = {.arena = NULL};
+    fv_status status = gradient_begin(&p, g);
     if (status == FV_OK)
-        status = fv_gradient_run(&p, loss, wanted, n_wanted, d_wanted);
+        status = gradient_run(&p, loss, wanted, n_wanted, d_wanted);
     fv_free(ctx, p.needs);
     fv_free(ctx, p.share);
     fv_arena_destroy(&p.arena);

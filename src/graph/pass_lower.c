@@ -4,7 +4,7 @@
 
 #include "graph/internal.h"
 
-static fv_status fv_lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_dtype dtype)
+static fv_status lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_dtype dtype)
 {
     fv_val like = *val;
     if (like.dtype == FV_F32 || like.dtype == FV_F64)
@@ -14,7 +14,7 @@ static fv_status fv_lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_
     return fv_graph_copy_leaf(rw->out, &like, &rw->map[val->id]);
 }
 
-static fv_status fv_lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)
+static fv_status lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL}, *out[FV_MAX_RESULTS] = {NULL};
     const bool training =
@@ -47,11 +47,11 @@ fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowerin
     rw.b.dtype = dtype;
     for (int32_t i = 0; status == FV_OK && i < g->n_vals; i++) {
         if (g->vals[i]->role != FV_ROLE_COMPUTED)
-            status = fv_lower_leaf(&rw, g->vals[i], n, dtype);
+            status = lower_leaf(&rw, g->vals[i], n, dtype);
     }
     for (int32_t i = 0; status == FV_OK && i < g->n_nodes; i++) {
         const fv_node *node = g->nodes[i];
-        status = node->op->lower ? fv_lower_node(&rw, node, lowering) : fv_rewrite_copy(&rw, node, NULL, NULL);
+        status = node->op->lower ? lower_node(&rw, node, lowering) : fv_rewrite_copy(&rw, node, NULL, NULL);
     }
     return fv_rewrite_end(&rw, status, out, map);
 }

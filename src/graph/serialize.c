@@ -72,8 +72,8 @@ void fv_graph_json(const fv_graph *g, fv_json *out)
 
 /* ---- reading ---- */
 
-static fv_status fv_read_child(const fv_doc *doc, const fv_doc_node *map, const char *what, const char *key,
-                               fv_doc_kind kind, const fv_doc_node **child)
+static fv_status read_child(const fv_doc *doc, const fv_doc_node *map, const char *what, const char *key,
+                            fv_doc_kind kind, const fv_doc_node **child)
 {
     static const char *const names[] = {"null",     "true or false", "an integer", "a number",
                                         "a string", "a list",        "a map"};
@@ -86,11 +86,11 @@ static fv_status fv_read_child(const fv_doc *doc, const fv_doc_node *map, const 
     return FV_OK;
 }
 
-static fv_status fv_read_word(const fv_doc *doc, const fv_doc_node *map, const char *key, const char *const *words,
-                              int count, int *index)
+static fv_status read_word(const fv_doc *doc, const fv_doc_node *map, const char *key, const char *const *words,
+                           int count, int *index)
 {
     const fv_doc_node *node;
-    FV_TRY(fv_read_child(doc, map, "graph value", key, FV_DOC_STRING, &node));
+    FV_TRY(read_child(doc, map, "graph value", key, FV_DOC_STRING, &node));
     for (*index = 0; *index < count; ++*index) {
         if (strcmp(words[*index], node->text) == 0)
             return FV_OK;
@@ -98,7 +98,7 @@ static fv_status fv_read_word(const fv_doc *doc, const fv_doc_node *map, const c
     return fv_doc_fail(doc, node, FV_ERR_MODEL_FORMAT, "graph value: unknown %s '%s'", key, node->text);
 }
 
-static fv_status fv_read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node *map)
+static fv_status read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node *map)
 {
     const char *dtypes[FV_DTYPE_COUNT];
     const fv_doc_node *name, *shape;
@@ -107,10 +107,10 @@ static fv_status fv_read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node
         return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "graph value: expected a map");
     for (int i = 0; i < FV_DTYPE_COUNT; i++)
         dtypes[i] = fv_dtype_name((fv_dtype)i);
-    FV_TRY(fv_read_child(doc, map, "graph value", "name", FV_DOC_STRING, &name));
-    FV_TRY(fv_read_child(doc, map, "graph value", "shape", FV_DOC_LIST, &shape));
-    FV_TRY(fv_read_word(doc, map, "role", fv_role_list(), FV_ROLE_CONST + 1, &role));
-    FV_TRY(fv_read_word(doc, map, "dtype", dtypes, FV_DTYPE_COUNT, &dtype));
+    FV_TRY(read_child(doc, map, "graph value", "name", FV_DOC_STRING, &name));
+    FV_TRY(read_child(doc, map, "graph value", "shape", FV_DOC_LIST, &shape));
+    FV_TRY(read_word(doc, map, "role", fv_role_list(), FV_ROLE_CONST + 1, &role));
+    FV_TRY(read_word(doc, map, "dtype", dtypes, FV_DTYPE_COUNT, &dtype));
     fv_val val = {.name = name->text, .role = (fv_role)role, .dtype = (fv_dtype)dtype};
     if (role == FV_ROLE_COMPUTED || shape->count > FV_MAX_RANK)
         return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT,
@@ -129,8 +129,8 @@ static fv_status fv_read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node
     return fv_graph_copy_leaf(g, &val, NULL);
 }
 
-static fv_status fv_read_operand(const fv_graph *g, const fv_doc *doc, const fv_doc_node *node, const char *what,
-                                 fv_val **val)
+static fv_status read_operand(const fv_graph *g, const fv_doc *doc, const fv_doc_node *node, const char *what,
+                              fv_val **val)
 {
     *val = NULL;
     if (node->kind == FV_DOC_NULL)
@@ -144,15 +144,15 @@ static fv_status fv_read_operand(const fv_graph *g, const fv_doc *doc, const fv_
     return FV_OK;
 }
 
-static fv_status fv_read_node(fv_graph *g, const fv_doc *doc, const fv_doc_node *map)
+static fv_status read_node(fv_graph *g, const fv_doc *doc, const fv_doc_node *map)
 {
     const fv_doc_node *op, *name, *in, *attr;
     fv_val *operands[FV_MAX_OPERANDS] = {NULL};
     if (map->kind != FV_DOC_MAP)
         return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "graph node: expected a map");
-    FV_TRY(fv_read_child(doc, map, "graph node", "op", FV_DOC_STRING, &op));
-    FV_TRY(fv_read_child(doc, map, "graph node", "name", FV_DOC_STRING, &name));
-    FV_TRY(fv_read_child(doc, map, "graph node", "in", FV_DOC_LIST, &in));
+    FV_TRY(read_child(doc, map, "graph node", "op", FV_DOC_STRING, &op));
+    FV_TRY(read_child(doc, map, "graph node", "name", FV_DOC_STRING, &name));
+    FV_TRY(read_child(doc, map, "graph node", "in", FV_DOC_LIST, &in));
     const fv_op *row = g->find_op(g->ctx, op->text);
     if (!row)
         return fv_doc_fail(doc, op, FV_ERR_UNSUPPORTED,
@@ -163,7 +163,7 @@ static fv_status fv_read_node(fv_graph *g, const fv_doc *doc, const fv_doc_node 
         return fv_doc_fail(doc, in, FV_ERR_MODEL_FORMAT, "graph node '%s': %" PRId64 " operands: %s takes at most %d",
                            name->text, in->count, row->name, row->n_in_max);
     for (int64_t i = 0; i < in->count; i++)
-        FV_TRY(fv_read_operand(g, doc, &in->child[i], "node", &operands[i]));
+        FV_TRY(read_operand(g, doc, &in->child[i], "node", &operands[i]));
     void *values = fv_arena_alloc(g->arena, row->attr_size);
     if (!values)
         return FV_ERR_NO_MEMORY;
@@ -175,25 +175,25 @@ static fv_status fv_read_node(fv_graph *g, const fv_doc *doc, const fv_doc_node 
     return status == FV_OK ? FV_OK : fv_fail_prefix(g->ctx, status, fv_doc_name(doc));
 }
 
-static fv_status fv_read_graph(fv_graph *g, const fv_doc *doc, const fv_doc_node *root)
+static fv_status read_graph(fv_graph *g, const fv_doc *doc, const fv_doc_node *root)
 {
     const fv_doc_node *version, *values, *nodes, *outputs;
     if (!root || root->kind != FV_DOC_MAP)
         return fv_doc_fail(doc, root, FV_ERR_MODEL_FORMAT, "graph: expected a map");
-    FV_TRY(fv_read_child(doc, root, "graph", "version", FV_DOC_INT, &version));
+    FV_TRY(read_child(doc, root, "graph", "version", FV_DOC_INT, &version));
     if (version->integer != FV_GRAPH_VERSION)
         return fv_doc_fail(doc, version, FV_ERR_UNSUPPORTED, "graph: version %" PRId64 ": this build reads version %d",
                            version->integer, FV_GRAPH_VERSION);
-    FV_TRY(fv_read_child(doc, root, "graph", "values", FV_DOC_LIST, &values));
-    FV_TRY(fv_read_child(doc, root, "graph", "nodes", FV_DOC_LIST, &nodes));
-    FV_TRY(fv_read_child(doc, root, "graph", "outputs", FV_DOC_LIST, &outputs));
+    FV_TRY(read_child(doc, root, "graph", "values", FV_DOC_LIST, &values));
+    FV_TRY(read_child(doc, root, "graph", "nodes", FV_DOC_LIST, &nodes));
+    FV_TRY(read_child(doc, root, "graph", "outputs", FV_DOC_LIST, &outputs));
     for (int64_t i = 0; i < values->count; i++)
-        FV_TRY(fv_read_value(g, doc, &values->child[i]));
+        FV_TRY(read_value(g, doc, &values->child[i]));
     for (int64_t i = 0; i < nodes->count; i++)
-        FV_TRY(fv_read_node(g, doc, &nodes->child[i]));
+        FV_TRY(read_node(g, doc, &nodes->child[i]));
     for (int64_t i = 0; i < outputs->count; i++) {
         fv_val *val;
-        FV_TRY(fv_read_operand(g, doc, &outputs->child[i], "output", &val));
+        FV_TRY(read_operand(g, doc, &outputs->child[i], "output", &val));
         if (!val)
             return fv_doc_fail(doc, &outputs->child[i], FV_ERR_MODEL_FORMAT, "graph output: expected a name");
         FV_TRY(fv_graph_output(g, val));
@@ -205,7 +205,7 @@ fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, cons
                              const fv_doc_node *node, fv_graph **graph)
 {
     FV_TRY(fv_graph_create(ctx, find_op, graph));
-    fv_status status = fv_read_graph(*graph, doc, node);
+    fv_status status = read_graph(*graph, doc, node);
     if (status != FV_OK)
         fv_graph_destroy(graph);
     return status;

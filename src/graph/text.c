@@ -4,14 +4,14 @@
 
 #include "graph/internal.h"
 
-static const char *const fv_role_names[] = {
+static const char *const role_names[] = {
     [FV_ROLE_COMPUTED] = "computed", [FV_ROLE_INPUT] = "input", [FV_ROLE_PARAM] = "param",
     [FV_ROLE_STATE] = "state",       [FV_ROLE_CONST] = "const",
 };
 
 const char *const *fv_role_list(void)
 {
-    return fv_role_names;
+    return role_names;
 }
 
 void fv_graph_text(const fv_graph *g, fv_str *out)
@@ -21,7 +21,7 @@ void fv_graph_text(const fv_graph *g, fv_str *out)
         const fv_val *v = g->vals[i];
         if (v->role == FV_ROLE_COMPUTED)
             continue;
-        fv_str_printf(out, "%-6s %s: %s %s", fv_role_names[v->role], v->name, fv_dtype_name(v->dtype),
+        fv_str_printf(out, "%-6s %s: %s %s", role_names[v->role], v->name, fv_dtype_name(v->dtype),
                       fv_shape_text(&v->shape, shape));
         if (v->role == FV_ROLE_CONST)
             fv_str_printf(out, " = %s", fv_double_text(v->constant, number));
@@ -91,7 +91,7 @@ void fv_graph_dot(const fv_graph *g, fv_str *out)
 }
 
 /* Infers once more into values of its own and compares. */
-static fv_status fv_node_verify(fv_ctx *ctx, const fv_node *node)
+static fv_status node_verify(fv_ctx *ctx, const fv_node *node)
 {
     fv_val vals[FV_MAX_RESULTS];
     fv_val *out[FV_MAX_RESULTS];
@@ -136,7 +136,7 @@ fv_status fv_graph_verify(const fv_graph *g)
                 return fv_node_error(g->ctx, FV_ERR_INTERNAL, node, "operand %d is not computed before it", (int)i);
         }
         FV_TRY(fv_attr_check(g->ctx, node->op, node->name, node->attr));
-        FV_TRY(fv_node_verify(g->ctx, node));
+        FV_TRY(node_verify(g->ctx, node));
     }
     for (int32_t i = 0; i < g->n_outputs; i++) {
         if (g->outputs[i]->id >= g->n_vals || g->vals[g->outputs[i]->id] != g->outputs[i])

@@ -5,12 +5,12 @@
 #include "base/json.h"
 #include "io/safetensors_model.h"
 
-static const char *const fv_resize_names[] = {
+static const char *const resize_names[] = {
     [FV_RESIZE_STRETCH] = "stretch", [FV_RESIZE_SHORT_CROP] = "short_crop", NULL};
 
 /* ---- base64 (RFC 4648) ---- */
 
-static const char fv_base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void put_base64(fv_str *out, const uint8_t *data, size_t size)
 {
@@ -19,8 +19,8 @@ static void put_base64(fv_str *out, const uint8_t *data, size_t size)
         uint32_t bits = (uint32_t)data[i] << 16;
         bits |= n > 1 ? (uint32_t)data[i + 1] << 8 : 0;
         bits |= n > 2 ? data[i + 2] : 0;
-        char text[4] = {fv_base64[bits >> 18], fv_base64[bits >> 12 & 63], n > 1 ? fv_base64[bits >> 6 & 63] : '=',
-                        n > 2 ? fv_base64[bits & 63] : '='};
+        char text[4] = {base64_digits[bits >> 18], base64_digits[bits >> 12 & 63],
+                        n > 1 ? base64_digits[bits >> 6 & 63] : '=', n > 2 ? base64_digits[bits & 63] : '='};
         fv_str_append_n(out, text, sizeof text);
     }
 }
@@ -35,11 +35,11 @@ static bool get_base64(const char *text, uint8_t *data, size_t size)
         uint32_t bits = 0;
         for (size_t k = 0; k < 4; k++) {
             const char c = text[i + k];
-            const char *digit = c ? strchr(fv_base64, c) : NULL;
+            const char *digit = c ? strchr(base64_digits, c) : NULL;
             bool padding = c == '=' && at + k > size;
             if (!digit && !padding)
                 return false;
-            bits = bits << 6 | (uint32_t)(digit ? digit - fv_base64 : 0);
+            bits = bits << 6 | (uint32_t)(digit ? digit - base64_digits : 0);
         }
         for (int k = 16; k >= 0 && at < size; k -= 8)
             data[at++] = (uint8_t)(bits >> k);
@@ -72,7 +72,7 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
     fv_json_key(&j, "c");
     fv_json_int(&j, p->c);
     fv_json_key(&j, "resize");
-    fv_json_string(&j, fv_resize_names[p->resize]);
+    fv_json_string(&j, resize_names[p->resize]);
     fv_json_key(&j, "resize_size");
     fv_json_int(&j, p->resize_size);
     fv_json_key(&j, "filter");
@@ -229,9 +229,9 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
             return fv_doc_fail(doc, root, FV_ERR_MODEL_FORMAT, "'%s' is missing", keys[i]);
     }
     FV_TRY(fv_doc_string(doc, fv_doc_get(root, "resize"), "resize", &resize));
-    while (fv_resize_names[mode] && strcmp(fv_resize_names[mode], resize) != 0)
+    while (resize_names[mode] && strcmp(resize_names[mode], resize) != 0)
         mode++;
-    if (!fv_resize_names[mode])
+    if (!resize_names[mode])
         return fv_doc_fail(doc, fv_doc_get(root, "resize"), FV_ERR_MODEL_FORMAT, "unknown resize '%s'", resize);
     p.resize = (fv_resize_mode)mode;
     FV_TRY(get_name(doc, "filter", fv_filter_names(), &kernel));

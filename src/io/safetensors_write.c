@@ -11,13 +11,13 @@
 #define FV_ST_CHUNK ((int64_t)1 << 18)
 
 /* Where tensor bytes go: into a checksum or into a file. */
-typedef struct fv_st_sink {
+typedef struct st_sink {
     fv_sha256 *hash;
     fv_writer *writer;
     float *chunk; /* FV_ST_CHUNK bytes and one row */
-} fv_st_sink;
+} st_sink;
 
-static fv_status put(const fv_st_sink *sink, const void *data, int64_t size)
+static fv_status put(const st_sink *sink, const void *data, int64_t size)
 {
     if (size == 0)
         return FV_OK;
@@ -38,7 +38,7 @@ static int64_t row_size(const fv_st_item *item)
     return item->mid * item->inner;
 }
 
-static fv_status put_item(const fv_st_sink *sink, const fv_st_item *item)
+static fv_status put_item(const st_sink *sink, const fv_st_item *item)
 {
     const float *src = item->data;
     int64_t used = 0; /* floats in the chunk */
@@ -58,7 +58,7 @@ static fv_status put_item(const fv_st_sink *sink, const fv_st_item *item)
 }
 
 /* 8-byte elements first, then the rest, each in the order given. */
-static fv_status put_items(const fv_st_sink *sink, const fv_st_item *items, int64_t n_items)
+static fv_status put_items(const st_sink *sink, const fv_st_item *items, int64_t n_items)
 {
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
@@ -140,7 +140,7 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
     if (!chunk)
         return FV_ERR_NO_MEMORY;
     fv_sha256_init(&hash);
-    fv_status status = put_items(&(fv_st_sink){.hash = &hash, .chunk = chunk}, items, n_items);
+    fv_status status = put_items(&(st_sink){.hash = &hash, .chunk = chunk}, items, n_items);
     fv_sha256_final(&hash, digest);
     fv_sha256_hex(digest, hex);
     if (status == FV_OK)
@@ -150,7 +150,7 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
     if (status == FV_OK)
         status = fv_writer_put(writer, header.data, header.size);
     if (status == FV_OK)
-        status = put_items(&(fv_st_sink){.writer = writer, .chunk = chunk}, items, n_items);
+        status = put_items(&(st_sink){.writer = writer, .chunk = chunk}, items, n_items);
     if (status == FV_OK)
         status = fv_writer_commit(&writer);
     fv_writer_abort(&writer);

@@ -13,9 +13,9 @@ int fv_model_layer_count(const fv_model *model)
 /* ---- receptive field ---- */
 
 /* How a node's outputs look at its inputs: a window of `taps` pixels, `step` apart per output, `gap` between taps. */
-typedef struct fv_window {
+typedef struct window_note {
     double taps, step, gap;
-} fv_window;
+} window_note;
 
 /* An attribute of the node by key, as two numbers; false when the operator has none of that key and kind. */
 static bool pair(const fv_node *node, const char *key, double value[2])
@@ -36,9 +36,9 @@ static bool pair(const fv_node *node, const char *key, double value[2])
  * "size", steps from "stride", gaps from "dilation". An operator that enlarges looks with fractions of a step. One that
  * reduces without saying how looks at equal parts. All others look at one pixel.
  */
-static fv_window window_of(const fv_node *node, int d)
+static window_note window_of(const fv_node *node, int d)
 {
-    fv_window window = {1, 1, 1};
+    window_note window = {1, 1, 1};
     const fv_shape *src = &node->in[0]->shape, *dst = &node->out[0]->shape;
     const double from = (double)src->dim[1 + d], to = (double)dst->dim[1 + d];
     double size[2] = {0, 0}, stride[2] = {0, 0}, gap[2] = {1, 1};
@@ -81,7 +81,7 @@ static fv_view look(const fv_node *node, const fv_view *views)
         for (int d = 0; d < 2; d++) {
             fv_view v = views[in->id];
             if (in->shape.rank == 4 && dst->rank == 4 && i == 0) {
-                fv_window w = window_of(node, d);
+                window_note w = window_of(node, d);
                 v.field[d] += (w.taps - 1) * w.gap * v.jump[d];
                 v.jump[d] *= w.step;
             } else if (in->shape.rank == 4 && dst->rank != 4) { /* one row of everything */

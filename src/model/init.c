@@ -7,11 +7,11 @@
 #include "base/threads.h"
 #include "model/model.h"
 
-typedef enum fv_draw { FV_DRAW_CONSTANT, FV_DRAW_UNIFORM, FV_DRAW_NORMAL } fv_draw;
+typedef enum draw_kind { FV_DRAW_CONSTANT, FV_DRAW_UNIFORM, FV_DRAW_NORMAL } draw_kind;
 
 /* Variance of a weight: gain / (in * fan_in + out * fan_out). */
 static const struct {
-    fv_draw draw;
+    draw_kind draw;
     double gain, in, out;
 } fv_schemes[FV_INIT_COUNT] = {
     [FV_INIT_DEFAULT] = {FV_DRAW_UNIFORM, 1.0 / 3, 1, 0},    [FV_INIT_XAVIER_UNIFORM] = {FV_DRAW_UNIFORM, 2, 1, 1},
@@ -34,13 +34,13 @@ const char *const *fv_init_names(void)
 /* Numbers of one task: a whole number of Philox blocks. */
 #define FV_DRAW_CHUNK ((int64_t)1 << 14)
 
-typedef struct fv_drawing {
+typedef struct drawing {
     const fv_slot *slot;
     float *dst;
     uint64_t seed, name;
-    fv_draw draw;
+    draw_kind draw;
     double scale; /* bound of a uniform draw, standard deviation of a normal one, the constant */
-} fv_drawing;
+} drawing;
 
 /* FNV-1a over the name. */
 static uint64_t hash_name(const char *name)
@@ -61,7 +61,7 @@ static int64_t place(const fv_slot *slot, int64_t i)
 
 static void draw_chunk(void *arg, int64_t task, int worker)
 {
-    const fv_drawing *d = arg;
+    const drawing *d = arg;
     const int64_t count = fv_tensor_count(d->slot->data), begin = task * FV_DRAW_CHUNK;
     const int64_t end = begin + FV_DRAW_CHUNK < count ? begin + FV_DRAW_CHUNK : count;
     (void)worker;
@@ -83,11 +83,11 @@ static void draw_chunk(void *arg, int64_t task, int worker)
 
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value)
 {
-    fv_drawing d = {.slot = slot,
-                    .dst = fv_slot_data(slot),
-                    .seed = seed,
-                    .name = hash_name(slot->name),
-                    .draw = fv_schemes[init].draw};
+    drawing d = {.slot = slot,
+                 .dst = fv_slot_data(slot),
+                 .seed = seed,
+                 .name = hash_name(slot->name),
+                 .draw = fv_schemes[init].draw};
     const int64_t count = fv_tensor_count(slot->data);
     if (d.draw == FV_DRAW_CONSTANT) {
         for (int64_t i = 0; i < count; i++)

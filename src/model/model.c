@@ -7,21 +7,21 @@
 
 #define FV_MAX_CLASSES 1000000
 
-static const fv_pipeline fv_default_pipeline = {
+static const fv_pipeline default_pipeline = {
     .resize = FV_RESIZE_STRETCH,
     .antialias = true,
     .std = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     .background = {255, 255, 255},
 };
 
-static const char *const fv_filter_list[FV_FILTER_COUNT + 1] = {
+static const char *const filter_list[FV_FILTER_COUNT + 1] = {
     [FV_FILTER_BILINEAR] = "bilinear", [FV_FILTER_NEAREST] = "nearest", [FV_FILTER_BICUBIC] = "bicubic",
     [FV_FILTER_AREA] = "area",         [FV_FILTER_LANCZOS] = "lanczos",
 };
 
 const char *const *fv_filter_names(void)
 {
-    return fv_filter_list;
+    return filter_list;
 }
 
 fv_status fv_model_create(fv_ctx *ctx, fv_model **out)
@@ -32,7 +32,7 @@ fv_status fv_model_create(fv_ctx *ctx, fv_model **out)
         return FV_ERR_NO_MEMORY;
     model->ctx = ctx;
     model->input.id = -1;
-    model->pipeline = fv_default_pipeline;
+    model->pipeline = default_pipeline;
     snprintf(model->name, sizeof model->name, "model");
     fv_status status = fv_arena_create(ctx, &model->arena);
     if (status == FV_OK)
@@ -344,12 +344,12 @@ fv_status fv_model_set_class_names(fv_model *model, const char *const *names, in
     return FV_OK;
 }
 
-static const char *const fv_task_list[FV_TASK_COUNT + 1] = {
+static const char *const task_list[FV_TASK_COUNT + 1] = {
     [FV_TASK_CLASSIFY] = "classify", [FV_TASK_MULTILABEL] = "multilabel", [FV_TASK_REGRESS] = "regress"};
 
 const char *const *fv_task_names(void)
 {
-    return fv_task_list;
+    return task_list;
 }
 
 fv_task fv_model_task(const fv_model *model)

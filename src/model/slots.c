@@ -9,9 +9,9 @@
 #include "model/model.h"
 
 /* Per value: the h w c image that its last dimension is a flattening of; c 0: none. */
-typedef struct fv_unrolled {
+typedef struct unrolled {
     int64_t h, w, c;
-} fv_unrolled;
+} unrolled;
 
 static bool is_weighted(const fv_node *node)
 {
@@ -29,24 +29,24 @@ static fv_slot *slot_of(fv_model *model, const fv_val *val)
 
 /* The image behind the last dimension of the node's result: born where a view turns an image into a row, kept by what
  * works element by element, gone behind everything else. */
-static fv_unrolled unroll(const fv_node *node, const fv_unrolled *known)
+static unrolled unroll(const fv_node *node, const unrolled *known)
 {
     const fv_val *src = node->n_in > 0 ? node->in[0] : NULL;
     const fv_val *dst = node->out[0];
     if (!src || dst->shape.rank != 2)
-        return (fv_unrolled){0, 0, 0};
+        return (unrolled){0, 0, 0};
     if ((node->op->traits & FV_T_VIEW) && src->shape.rank == 4 && src->shape.dim[1] * src->shape.dim[2] > 1)
-        return (fv_unrolled){src->shape.dim[1], src->shape.dim[2], src->shape.dim[3]};
+        return (unrolled){src->shape.dim[1], src->shape.dim[2], src->shape.dim[3]};
     if (!is_weighted(node) && fv_shape_equal(&src->shape, &dst->shape))
         return known[src->id];
-    return (fv_unrolled){0, 0, 0};
+    return (unrolled){0, 0, 0};
 }
 
 /* Filters k r s c are k c r s in files; columns and vectors over a flattened image h w c are c h w. */
-static void set_order(fv_slot *slot, const fv_node *node, int32_t index, const fv_unrolled *known)
+static void set_order(fv_slot *slot, const fv_node *node, int32_t index, const unrolled *known)
 {
     const fv_val *src = node->in[0];
-    const fv_unrolled image = src ? known[src->id] : (fv_unrolled){0, 0, 0};
+    const unrolled image = src ? known[src->id] : (unrolled){0, 0, 0};
     bool column = is_weighted(node) ? index == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
     if (image.c > 0 && column && slot->shape.dim[slot->shape.rank - 1] == image.h * image.w * image.c) {
         slot->outer = slot->shape.rank == 2 ? slot->shape.dim[0] : 1;
@@ -187,7 +187,7 @@ fv_status fv_model_derive_slots(fv_model *model)
 {
     const fv_graph *g = model->graph;
     FV_TRY(collect(model));
-    fv_unrolled *known = fv_calloc(model->ctx, (size_t)g->n_vals, sizeof *known);
+    unrolled *known = fv_calloc(model->ctx, (size_t)g->n_vals, sizeof *known);
     if (!known)
         return FV_ERR_NO_MEMORY;
     for (int32_t n = 0; n < g->n_nodes; n++) {

@@ -12,27 +12,27 @@
 
 #define FV_ARCH_LAYERS_MAX 10000
 
-typedef struct fv_arch_id {
+typedef struct arch_id {
     const char *name;
     fv_value value;
-} fv_arch_id;
+} arch_id;
 
-typedef struct fv_reader {
+typedef struct reader {
     fv_arch arch;
     fv_ctx *ctx;
     const fv_doc *doc;
-    fv_arch_id *ids;
+    arch_id *ids;
     int64_t n_ids, cap_ids;
     fv_value previous;
     int64_t layers, blocks;
-} fv_reader;
+} reader;
 
-static const char *const fv_layer_keys[] = {"name", "id", "from", NULL};
+static const char *const layer_keys[] = {"name", "id", "from", NULL};
 
 /* ---- ids ---- */
 
 /* The first id of the scope is `scope`: an id may hide one of an outer scope, not one of its own. */
-static fv_status check_id(const fv_reader *r, const fv_doc_node *node, const char *name, int64_t scope)
+static fv_status check_id(const reader *r, const fv_doc_node *node, const char *name, int64_t scope)
 {
     for (int64_t i = scope; i < r->n_ids; i++) {
         if (strcmp(r->ids[i].name, name) == 0)
@@ -43,21 +43,21 @@ static fv_status check_id(const fv_reader *r, const fv_doc_node *node, const cha
     return FV_OK;
 }
 
-static fv_status define(fv_reader *r, const char *name, fv_value value)
+static fv_status define(reader *r, const char *name, fv_value value)
 {
     if (r->n_ids == r->cap_ids) {
         int64_t grown = r->cap_ids ? r->cap_ids * 2 : 16;
-        fv_arch_id *ids = fv_realloc(r->ctx, r->ids, (size_t)grown * sizeof *ids);
+        arch_id *ids = fv_realloc(r->ctx, r->ids, (size_t)grown * sizeof *ids);
         if (!ids)
             return FV_ERR_NO_MEMORY;
         r->ids = ids;
         r->cap_ids = grown;
     }
-    r->ids[r->n_ids++] = (fv_arch_id){name, value};
+    r->ids[r->n_ids++] = (arch_id){name, value};
     return FV_OK;
 }
 
-static fv_status unknown_id(fv_reader *r, const fv_doc_node *node)
+static fv_status unknown_id(reader *r, const fv_doc_node *node)
 {
     const char **names = fv_calloc(r->ctx, (size_t)r->n_ids + 2, sizeof *names);
     if (!names)
@@ -73,7 +73,7 @@ static fv_status unknown_id(fv_reader *r, const fv_doc_node *node)
     return status;
 }
 
-static fv_status resolve(fv_reader *r, const fv_doc_node *node, fv_value *value)
+static fv_status resolve(reader *r, const fv_doc_node *node, fv_value *value)
 {
     const char *name = NULL;
     FV_TRY(fv_doc_string(r->doc, node, "from", &name));
@@ -90,7 +90,7 @@ static fv_status resolve(fv_reader *r, const fv_doc_node *node, fv_value *value)
 }
 
 /* What feeds a layer: `node` is the value of its `from`, or NULL. */
-static fv_status read_from(fv_reader *r, const fv_doc_node *node, fv_value in[FV_MAX_OPERANDS], int *count)
+static fv_status read_from(reader *r, const fv_doc_node *node, fv_value in[FV_MAX_OPERANDS], int *count)
 {
     *count = 1;
     in[0] = r->previous;
@@ -118,7 +118,7 @@ static const fv_arch_layer *find_layer(const char *name)
     return NULL;
 }
 
-static fv_status unknown_layer(fv_reader *r, const fv_doc_node *node, const char *name)
+static fv_status unknown_layer(reader *r, const fv_doc_node *node, const char *name)
 {
     const char *nearest = fv_text_nearest(name, fv_op_names());
     int count = 0;
@@ -134,7 +134,7 @@ static fv_status unknown_layer(fv_reader *r, const fv_doc_node *node, const char
 }
 
 /* The model's first error, with the place in the file in front. */
-static fv_status place_error(fv_reader *r, const fv_doc_node *node)
+static fv_status place_error(reader *r, const fv_doc_node *node)
 {
     char place[512];
     fv_model *m = r->arch.m;
@@ -145,7 +145,7 @@ static fv_status place_error(fv_reader *r, const fv_doc_node *node)
 }
 
 /* A layer of the table or an operator, with its keys read. `map` holds them (NULL: none). */
-static fv_status make_layer(fv_reader *r, const fv_doc_node *node, const char *layer, const fv_doc_node *map,
+static fv_status make_layer(reader *r, const fv_doc_node *node, const char *layer, const fv_doc_node *map,
                             const char *name, const fv_value *in, int count, fv_value *out)
 {
     const fv_arch_layer *row = find_layer(layer);
@@ -160,7 +160,7 @@ static fv_status make_layer(fv_reader *r, const fv_doc_node *node, const char *l
     fv_attr_defaults(op, params);
     fv_status status = FV_OK;
     if (map)
-        status = fv_attr_read(op, params, r->doc, map, fv_layer_keys);
+        status = fv_attr_read(op, params, r->doc, map, layer_keys);
     if (status == FV_OK && row) {
         *out = row->make(&r->arch, name, params, in[0]);
     } else if (status == FV_OK) {
@@ -173,7 +173,7 @@ static fv_status make_layer(fv_reader *r, const fv_doc_node *node, const char *l
 }
 
 /* One layer: `node` is where it stands, `value` what stands behind its name (NULL: nothing). */
-static fv_status read_layer(fv_reader *r, const fv_doc_node *node, const char *layer, const fv_doc_node *value,
+static fv_status read_layer(reader *r, const fv_doc_node *node, const char *layer, const fv_doc_node *value,
                             int64_t scope)
 {
     const fv_arch_layer *row = find_layer(layer);
@@ -213,10 +213,10 @@ static fv_status read_layer(fv_reader *r, const fv_doc_node *node, const char *l
     return id ? define(r, id_text, out) : FV_OK;
 }
 
-static fv_status read_list(fv_reader *r, const fv_doc_node *list, int64_t scope);
+static fv_status read_list(reader *r, const fv_doc_node *list, int64_t scope);
 
 /* `repeat: 3` beside `layers:` (and perhaps `name:`): the list again and again, each time under the prefix NAME.<i>. */
-static fv_status read_repeat(fv_reader *r, const fv_doc_node *map)
+static fv_status read_repeat(reader *r, const fv_doc_node *map)
 {
     static const char *const keys[] = {"repeat", "layers", "name", NULL};
     const fv_doc_node *list = fv_doc_get(map, "layers"), *named = fv_doc_get(map, "name");
@@ -246,7 +246,7 @@ static fv_status read_repeat(fv_reader *r, const fv_doc_node *map)
     return FV_OK;
 }
 
-static fv_status read_list(fv_reader *r, const fv_doc_node *list, int64_t scope)
+static fv_status read_list(reader *r, const fv_doc_node *list, int64_t scope)
 {
     if (list->kind != FV_DOC_LIST || list->count < 1)
         return fv_doc_fail(r->doc, list, FV_ERR_VALUE, "layers: expected a list of layers");
@@ -268,7 +268,7 @@ static fv_status read_list(fv_reader *r, const fv_doc_node *list, int64_t scope)
 
 /* ---- the file ---- */
 
-static fv_status read_input(fv_reader *r, const fv_doc_node *root, const fv_zoo_options *o)
+static fv_status read_input(reader *r, const fv_doc_node *root, const fv_zoo_options *o)
 {
     const fv_doc_node *node = fv_doc_get(root, "input");
     int64_t size[3];
@@ -288,7 +288,7 @@ static fv_status read_input(fv_reader *r, const fv_doc_node *root, const fv_zoo_
 }
 
 /* "nets/small.yaml" -> "small" unless the file says `name:`. */
-static fv_status set_name(fv_reader *r, const fv_doc_node *root, const char *path)
+static fv_status set_name(reader *r, const fv_doc_node *root, const char *path)
 {
     const fv_doc_node *node = fv_doc_get(root, "name");
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -302,7 +302,7 @@ static fv_status set_name(fv_reader *r, const fv_doc_node *root, const char *pat
     return FV_OK;
 }
 
-static fv_status read_file(fv_reader *r, const char *path, const fv_zoo_options *o)
+static fv_status read_file(reader *r, const char *path, const fv_zoo_options *o)
 {
     static const char *const keys[] = {"name", "input", "layers", NULL};
     const fv_doc_node *root = fv_doc_root(r->doc);
@@ -324,7 +324,7 @@ static fv_status read_file(fv_reader *r, const char *path, const fv_zoo_options 
 fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const fv_zoo_options *options, fv_model **out)
 {
     fv_doc *doc = NULL;
-    fv_reader r = {.ctx = ctx, .arch = {.dropout = options ? options->dropout : -1}};
+    reader r = {.ctx = ctx, .arch = {.dropout = options ? options->dropout : -1}};
     *out = NULL;
     if (options && (options->classes < 0 || options->channels < 0 || options->img_size[0] < 0 ||
                     options->img_size[1] < 0 || !(options->dropout < 1)))

@@ -4,7 +4,7 @@
 
 #include "nn/architecture.h"
 
-static const char *const fv_activation_list[FV_ACTIVATION_COUNT + 1] = {
+static const char *const activation_list[FV_ACTIVATION_COUNT + 1] = {
     "none", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "silu", "softmax", NULL};
 
 /* Enumerations are read as int32_t. */
@@ -71,7 +71,7 @@ typedef struct prelu_params {
     }
 #define KEY_ACTIVATION(S)                                                                                              \
     {                                                                                                                  \
-        "activation", FV_ATTR_ENUM, offsetof(S, o.activation), 0, 0, 0, fv_activation_list, "Applied to the result."   \
+        "activation", FV_ATTR_ENUM, offsetof(S, o.activation), 0, 0, 0, activation_list, "Applied to the result."      \
     }
 #define KEY_INIT(S)                                                                                                    \
     {                                                                                                                  \
@@ -146,7 +146,7 @@ static const fv_attr pool_keys[] = {
 static const fv_attr batch_norm_keys[] = {
     {"eps", FV_ATTR_REAL, offsetof(fv_batch_norm_options, eps), 0, 0, 1, NULL, "Added to the variance."},
     {"momentum", FV_ATTR_REAL, offsetof(fv_batch_norm_options, momentum), 0, 0, 1, NULL, "Share of the new batch."},
-    {"activation", FV_ATTR_ENUM, offsetof(fv_batch_norm_options, activation), 0, 0, 0, fv_activation_list,
+    {"activation", FV_ATTR_ENUM, offsetof(fv_batch_norm_options, activation), 0, 0, 0, activation_list,
      "Applied to the result."},
     KEY_END,
 };

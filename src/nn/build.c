@@ -6,7 +6,7 @@
 
 const fv_value fv_no_value = {-1};
 
-static const char *const fv_activation_ops[FV_ACTIVATION_COUNT] = {
+static const char *const activation_ops[FV_ACTIVATION_COUNT] = {
     [FV_RELU] = "relu",
     [FV_RELU6] = "relu6",
     [FV_LEAKY_RELU] = "leaky_relu",
@@ -20,7 +20,7 @@ static const char *const fv_activation_ops[FV_ACTIVATION_COUNT] = {
 
 const char *fv_activation_op(fv_activation activation)
 {
-    return (unsigned)activation < FV_ACTIVATION_COUNT ? fv_activation_ops[activation] : NULL;
+    return (unsigned)activation < FV_ACTIVATION_COUNT ? activation_ops[activation] : NULL;
 }
 
 fv_value fv_nn_refuse(fv_model *m, fv_status status, const char *hint, const char *op, const char *full,

@@ -6,12 +6,12 @@
 #include <string.h>
 
 /* Mean and deviation of the images that an architecture is known for. */
-typedef struct fv_norm {
+typedef struct norm_stats {
     float mean[3], std[3];
-} fv_norm;
-static const fv_norm fv_norm_imagenet = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
-static const fv_norm fv_norm_cifar = {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
-static const fv_norm fv_norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3081f, 0.3081f}};
+} norm_stats;
+static const norm_stats norm_imagenet = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+static const norm_stats norm_cifar = {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
+static const norm_stats norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3081f, 0.3081f}};
 
 /* name, family, member of it, image size, channels, classes, dropout, normalization; sorted by name. */
 #define FV_ZOO(X)                                                                                                      \
@@ -35,15 +35,15 @@ static const struct {
     const char *name;
     fv_zoo_build *build;
     fv_zoo_net net;
-    const fv_norm *norm;
+    const norm_stats *norm;
 } fv_zoo[] = {
 #define FV_ZOO_ROW(name, family, depth, size, channels, classes, dropout, norm)                                        \
-    {#name, fv_zoo_##family, {depth, size, size, channels, classes, dropout}, &fv_norm_##norm},
+    {#name, fv_zoo_##family, {depth, size, size, channels, classes, dropout}, &norm_##norm},
     FV_ZOO(FV_ZOO_ROW)
 #undef FV_ZOO_ROW
 };
 
-static const char *const fv_zoo_list[] = {
+static const char *const zoo_list[] = {
 #define FV_ZOO_NAME(name, ...) #name,
     FV_ZOO(FV_ZOO_NAME)
 #undef FV_ZOO_NAME
@@ -51,7 +51,7 @@ static const char *const fv_zoo_list[] = {
 
 const char *const *fv_zoo_names(void)
 {
-    return fv_zoo_list;
+    return zoo_list;
 }
 
 fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate)
@@ -93,7 +93,7 @@ static fv_status resolve(fv_ctx *ctx, const char *name, const fv_zoo_options *o,
 
 /* Images of `channels` other than the known ones get the mean of the known ones. Photographs are cut out of the middle
  * (256 to 224 and in that ratio), small pictures are stretched. */
-static fv_status set_pipeline(fv_model *m, const fv_norm *norm, int64_t channels)
+static fv_status set_pipeline(fv_model *m, const norm_stats *norm, int64_t channels)
 {
     fv_pipeline p = *fv_model_pipeline(m);
     for (int64_t i = 0; i < p.c; i++) {
@@ -101,7 +101,7 @@ static fv_status set_pipeline(fv_model *m, const fv_norm *norm, int64_t channels
         p.mean[i] = known ? norm->mean[i] : (norm->mean[0] + norm->mean[1] + norm->mean[2]) / 3;
         p.std[i] = known ? norm->std[i] : (norm->std[0] + norm->std[1] + norm->std[2]) / 3;
     }
-    if (norm == &fv_norm_imagenet) {
+    if (norm == &norm_imagenet) {
         int64_t side = p.h > p.w ? p.h : p.w;
         p.resize = FV_RESIZE_SHORT_CROP;
         p.resize_size = (side * 8 + 3) / 7;
@@ -114,15 +114,15 @@ fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
     size_t i = 0;
     fv_model *m = NULL;
     *out = NULL;
-    while (fv_zoo_list[i] && strcmp(fv_zoo_list[i], name) != 0)
+    while (zoo_list[i] && strcmp(zoo_list[i], name) != 0)
         i++;
-    if (!fv_zoo_list[i]) {
-        const char *nearest = fv_text_nearest(name, fv_zoo_list);
+    if (!zoo_list[i]) {
+        const char *nearest = fv_text_nearest(name, zoo_list);
         fv_status status = fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "there is no architecture '%s'%s%s%s", name,
                                    nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
         fv_str names = {.ctx = ctx};
-        for (i = 0; fv_zoo_list[i]; i++)
-            fv_str_printf(&names, "%s%s", i ? ", " : "", fv_zoo_list[i]);
+        for (i = 0; zoo_list[i]; i++)
+            fv_str_printf(&names, "%s%s", i ? ", " : "", zoo_list[i]);
         fv_fail_hint(ctx, status, "known: %s", fv_str_get(&names));
         fv_str_free(&names);
         return status;

@@ -5,11 +5,11 @@
 #include "nn/zoo.h"
 
 /* One residual network: how it begins is the builder's business. */
-typedef struct fv_residual {
+typedef struct residual_style {
     fv_init init;    /* of convolutions */
     bool bottleneck; /* 1x1, 3x3, 1x1 of four times the channels; else two 3x3 */
     enum { FV_SHORTCUT_NORM, FV_SHORTCUT_BIAS, FV_SHORTCUT_ZEROS } shortcut;
-} fv_residual;
+} residual_style;
 
 static int64_t channels(const fv_model *m, fv_value x)
 {
@@ -17,7 +17,7 @@ static int64_t channels(const fv_model *m, fv_value x)
 }
 
 /* The way around a block whose output has `filters` channels at 1 / stride of the size. */
-static fv_value shortcut(fv_model *m, const fv_residual *net, fv_value x, int64_t filters, int64_t stride)
+static fv_value shortcut(fv_model *m, const residual_style *net, fv_value x, int64_t filters, int64_t stride)
 {
     char attributes[64];
     const int64_t c = channels(m, x);
@@ -36,7 +36,7 @@ static fv_value shortcut(fv_model *m, const fv_residual *net, fv_value x, int64_
 }
 
 /* Prefix is the block's name. */
-static fv_value block(fv_model *m, const fv_residual *net, fv_value x, int64_t planes, int64_t stride)
+static fv_value block(fv_model *m, const residual_style *net, fv_value x, int64_t planes, int64_t stride)
 {
     const int64_t filters = net->bottleneck ? planes * 4 : planes;
     fv_value y = x;
@@ -61,7 +61,7 @@ static fv_value block(fv_model *m, const fv_residual *net, fv_value x, int64_t p
 }
 
 /* Stages "layer1", ...: each but the first halves the size and doubles the channels. */
-static fv_value stages(fv_model *m, const fv_residual *net, fv_value x, int64_t planes, const int *blocks, int count)
+static fv_value stages(fv_model *m, const residual_style *net, fv_value x, int64_t planes, const int *blocks, int count)
 {
     for (int stage = 0; stage < count; stage++, planes *= 2) {
         for (int i = 0; i < blocks[stage]; i++) {
@@ -83,13 +83,13 @@ static fv_value classify(fv_model *m, fv_value x, const fv_zoo_net *net, const c
 fv_value fv_zoo_resnet(fv_model *m, const fv_zoo_net *net)
 {
     static const int blocks18[4] = {2, 2, 2, 2}, blocks50[4] = {3, 4, 6, 3};
-    const fv_residual residual = {FV_INIT_HE_NORMAL_FAN_OUT, net->depth >= 50, FV_SHORTCUT_NORM};
+    const residual_style style = {FV_INIT_HE_NORMAL_FAN_OUT, net->depth >= 50, FV_SHORTCUT_NORM};
     fv_value x = fv_input(m, net->h, net->w, net->c);
     x = fv_conv2d(m, x, .name = "conv1", .filters = 64, .kernel = {7, 7}, .stride = {2, 2}, .pad = {3, 3, 3, 3},
-                  .no_bias = true, .init = residual.init);
+                  .no_bias = true, .init = style.init);
     x = fv_batch_norm(m, x, .name = "bn1", .activation = FV_RELU);
     x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1});
-    x = stages(m, &residual, x, 64, net->depth == 18 ? blocks18 : blocks50, 4);
+    x = stages(m, &style, x, 64, net->depth == 18 ? blocks18 : blocks50, 4);
     return classify(m, x, net, "fc", FV_INIT_DEFAULT);
 }
 
@@ -99,12 +99,12 @@ fv_value fv_zoo_cifar_resnet(fv_model *m, const fv_zoo_net *net)
 {
     const bool tiny = net->depth == 8;
     const int n = (net->depth - 2) / 6, blocks[3] = {n, n, n};
-    const fv_residual residual = {FV_INIT_HE_NORMAL, false, tiny ? FV_SHORTCUT_BIAS : FV_SHORTCUT_ZEROS};
+    const residual_style style = {FV_INIT_HE_NORMAL, false, tiny ? FV_SHORTCUT_BIAS : FV_SHORTCUT_ZEROS};
     fv_value x = fv_input(m, net->h, net->w, net->c);
     x = fv_conv2d(m, x, .name = "conv1", .filters = 16, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .no_bias = true,
-                  .init = residual.init);
+                  .init = style.init);
     x = fv_batch_norm(m, x, .name = "bn1", .activation = FV_RELU);
-    x = stages(m, &residual, x, 16, blocks, 3);
+    x = stages(m, &style, x, 16, blocks, 3);
     return classify(m, x, net, tiny ? "fc" : "linear", FV_INIT_HE_NORMAL);
 }
 

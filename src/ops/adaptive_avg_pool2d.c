@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/pool.h"
 
-static const fv_attr fv_adaptive_avg_pool2d_attrs[] = {
+static const fv_attr adaptive_avg_pool2d_attrs[] = {
     {"output", FV_ATTR_INT2, offsetof(fv_adaptive_pool_attr, output), 1, 1, FV_WINDOW_MAX, NULL,
      "Height and width of dst."},
     {0},
 };
 
-static fv_status fv_adaptive_avg_pool2d_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status adaptive_avg_pool2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_adaptive_pool_attr *attr = node->attr;
     const int64_t *src = node->in[0]->shape.dim;
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4,
                      (const int64_t[]){src[0], attr->output[0], attr->output[1], src[3]});
 }
 
-static fv_status fv_adaptive_avg_pool2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status adaptive_avg_pool2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_adaptive_pool_attr attr = *(const fv_adaptive_pool_attr *)node->attr;
     attr.src_size[0] = node->in[0]->shape.dim[1];
@@ -26,34 +26,34 @@ static fv_status fv_adaptive_avg_pool2d_grad(fv_builder *b, const fv_node *node,
     return FV_OK;
 }
 
-static fv_cost fv_adaptive_avg_pool2d_cost(const fv_node *node)
+static fv_cost adaptive_avg_pool2d_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 0) + fv_count_out(node, 0));
 }
 
-static int64_t fv_adaptive_begin(int64_t i, int64_t in, int64_t out)
+static int64_t adaptive_begin(int64_t i, int64_t in, int64_t out)
 {
     return i * in / out;
 }
 
-static int64_t fv_adaptive_end(int64_t i, int64_t in, int64_t out)
+static int64_t adaptive_end(int64_t i, int64_t in, int64_t out)
 {
     return ((i + 1) * in + out - 1) / out;
 }
 
-static fv_box fv_adaptive_avg_pool2d_box(const fv_node *node, const int64_t *src, const int64_t *dst, int64_t p,
-                                         int64_t q)
+static fv_pool_box adaptive_avg_pool2d_box(const fv_node *node, const int64_t *src, const int64_t *dst, int64_t p,
+                                           int64_t q)
 {
     (void)node;
-    fv_box box = {fv_adaptive_begin(p, src[1], dst[1]), fv_adaptive_end(p, src[1], dst[1]),
-                  fv_adaptive_begin(q, src[2], dst[2]), fv_adaptive_end(q, src[2], dst[2]), 0.0};
+    fv_pool_box box = {adaptive_begin(p, src[1], dst[1]), adaptive_end(p, src[1], dst[1]),
+                       adaptive_begin(q, src[2], dst[2]), adaptive_end(q, src[2], dst[2]), 0.0};
     box.count = (double)((box.h1 - box.h0) * (box.w1 - box.w0));
     return box;
 }
 
-static void fv_adaptive_avg_pool2d_ref(const fv_call *call)
+static void adaptive_avg_pool2d_ref(const fv_call *call)
 {
-    fv_box_mean_ref(call, fv_adaptive_avg_pool2d_box);
+    fv_box_mean_ref(call, adaptive_avg_pool2d_box);
 }
 
 const fv_op fv_op_adaptive_avg_pool2d = {
@@ -66,33 +66,33 @@ const fv_op fv_op_adaptive_avg_pool2d = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_adaptive_pool_attr),
-    .attrs = fv_adaptive_avg_pool2d_attrs,
-    .infer = fv_adaptive_avg_pool2d_infer,
-    .grad = fv_adaptive_avg_pool2d_grad,
-    .cost = fv_adaptive_avg_pool2d_cost,
-    .ref = fv_adaptive_avg_pool2d_ref,
+    .attrs = adaptive_avg_pool2d_attrs,
+    .infer = adaptive_avg_pool2d_infer,
+    .grad = adaptive_avg_pool2d_grad,
+    .cost = adaptive_avg_pool2d_cost,
+    .ref = adaptive_avg_pool2d_ref,
 };
 
 /* ---- gradient ---- */
 
-static const fv_attr fv_adaptive_avg_pool2d_bwd_attrs[] = {
+static const fv_attr adaptive_avg_pool2d_bwd_attrs[] = {
     {"src_size", FV_ATTR_INT2, offsetof(fv_adaptive_pool_attr, src_size), 1, 1, 1 << 30, NULL,
      "Height and width of src."},
     {0},
 };
 
-static fv_status fv_adaptive_avg_pool2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status adaptive_avg_pool2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_adaptive_pool_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim;
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4,
                      (const int64_t[]){dst[0], attr->src_size[0], attr->src_size[1], dst[3]});
 }
 
-static void fv_adaptive_avg_pool2d_bwd_ref(const fv_call *call)
+static void adaptive_avg_pool2d_bwd_ref(const fv_call *call)
 {
-    fv_box_mean_bwd_ref(call, fv_adaptive_avg_pool2d_box);
+    fv_box_mean_bwd_ref(call, adaptive_avg_pool2d_box);
 }
 
 const fv_op fv_op_adaptive_avg_pool2d_bwd = {
@@ -106,8 +106,8 @@ const fv_op fv_op_adaptive_avg_pool2d_bwd = {
     .operands = (const char *const[]){"d_dst", "d_src"},
     .letters = (const char *const[]){"npqc"},
     .attr_size = sizeof(fv_adaptive_pool_attr),
-    .attrs = fv_adaptive_avg_pool2d_bwd_attrs,
-    .infer = fv_adaptive_avg_pool2d_bwd_infer,
-    .cost = fv_adaptive_avg_pool2d_cost,
-    .ref = fv_adaptive_avg_pool2d_bwd_ref,
+    .attrs = adaptive_avg_pool2d_bwd_attrs,
+    .infer = adaptive_avg_pool2d_bwd_infer,
+    .cost = adaptive_avg_pool2d_cost,
+    .ref = adaptive_avg_pool2d_bwd_ref,
 };

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/epilogue.h"
 
-static const fv_attr fv_add_attrs[] = {FV_EPILOGUE_ROW(fv_eltwise_attr), {0}};
+static const fv_attr add_attrs[] = {FV_EPILOGUE_ROW(fv_eltwise_attr), {0}};
 
-static fv_status fv_add_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status add_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_status fv_add_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status add_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_val *d_dst = fv_epilogue_grad(b, node, ((const fv_eltwise_attr *)node->attr)->activation, d_out[0]);
     for (int i = 0; i < 2; i++)
@@ -19,13 +19,13 @@ static fv_status fv_add_grad(fv_builder *b, const fv_node *node, fv_val *const *
     return FV_OK;
 }
 
-static fv_cost fv_add_cost(const fv_node *node)
+static fv_cost add_cost(const fv_node *node)
 {
     bool activation = ((const fv_eltwise_attr *)node->attr)->activation != FV_ACT_NONE;
     return fv_cost_of(node, 0.0, (1 + activation) * fv_count_out(node, 0));
 }
 
-static void fv_add_ref(const fv_call *call)
+static void add_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     int32_t activation = ((const fv_eltwise_attr *)call->node->attr)->activation;
@@ -46,9 +46,9 @@ const fv_op fv_op_add = {
     .operands = (const char *const[]){"a", "b", "dst"},
     .letters = (const char *const[]){"nhwc", "nhwc"},
     .attr_size = sizeof(fv_eltwise_attr),
-    .attrs = fv_add_attrs,
-    .infer = fv_add_infer,
-    .grad = fv_add_grad,
-    .cost = fv_add_cost,
-    .ref = fv_add_ref,
+    .attrs = add_attrs,
+    .infer = add_infer,
+    .grad = add_grad,
+    .cost = add_cost,
+    .ref = add_ref,
 };

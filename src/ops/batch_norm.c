@@ -13,31 +13,31 @@
             "Weight of the batch in the running statistics: running = (1 - momentum) * running + momentum * batch."    \
     }
 
-static const fv_attr fv_batch_norm_attrs[] = {
+static const fv_attr batch_norm_attrs[] = {
     FV_EPILOGUE_ROW(fv_batch_norm_attr),
     FV_BATCH_NORM_EPS_ROW,
     FV_BATCH_NORM_MOMENTUM_ROW,
     {0},
 };
 
-static fv_status fv_batch_norm_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status batch_norm_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_shape *src = &node->in[0]->shape;
     if (src->rank < 2)
         return fv_node_fail(ctx, node, "src must have at least 2 dimensions, found %d", (int)src->rank);
     for (int i = 1; i < 5; i++)
-        FV_TRY(fv_check_dims(ctx, node, i, 1, &src->dim[src->rank - 1], "one per channel of src"));
+        FV_TRY(fv_operand_dims(ctx, node, i, 1, &src->dim[src->rank - 1], "one per channel of src"));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_cost fv_batch_norm_cost(const fv_node *node)
+static fv_cost batch_norm_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 2.0 * fv_count_in(node, 0));
 }
 
 /* dst = act(src * scale[c] + shift[c]) with scale = gamma * rstd, shift = beta - mean * scale, each rounded once. */
-static void fv_batch_norm_apply(const fv_call *call, int64_t c, double mean, double rstd)
+static void batch_norm_apply(const fv_call *call, int64_t c, double mean, double rstd)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -51,31 +51,31 @@ static void fv_batch_norm_apply(const fv_call *call, int64_t c, double mean, dou
     }
 }
 
-static double fv_batch_norm_rstd(fv_dtype dtype, double var, double eps)
+static double batch_norm_rstd(fv_dtype dtype, double var, double eps)
 {
     return fv_round(dtype, 1.0 / sqrt(var + eps));
 }
 
-static void fv_batch_norm_ref(const fv_call *call)
+static void batch_norm_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     double eps = ((const fv_batch_norm_attr *)call->node->attr)->eps;
     int64_t channels = fv_shape_last(&call->node->in[0]->shape);
     for (int64_t c = 0; c < channels; c++)
-        fv_batch_norm_apply(call, c, fv_get(dtype, call->in[3], c),
-                            fv_batch_norm_rstd(dtype, fv_get(dtype, call->in[4], c), eps));
+        batch_norm_apply(call, c, fv_get(dtype, call->in[3], c),
+                         batch_norm_rstd(dtype, fv_get(dtype, call->in[4], c), eps));
 }
 
 /* Training takes mean and variance from the batch. */
-static fv_status fv_batch_norm_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
+static fv_status batch_norm_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
 {
     out[0] = fv_emit(b, training ? "batch_norm_train" : "batch_norm", node->attr, in, 5);
     return FV_OK;
 }
 
 /* The weighted node before takes the scale and shift into its weights and bias, and the activation along. */
-static fv_status fv_batch_norm_fold(fv_builder *b, const fv_node *node, const fv_node *producer, fv_val *const *in,
-                                    fv_val *const *producer_in, fv_val **out)
+static fv_status batch_norm_fold(fv_builder *b, const fv_node *node, const fv_node *producer, fv_val *const *in,
+                                 fv_val *const *producer_in, fv_val **out)
 {
     _Alignas(16) unsigned char attr[256];
     const fv_op *op = producer->op;
@@ -103,19 +103,19 @@ const fv_op fv_op_batch_norm = {
     .operands = (const char *const[]){"src", "gamma", "beta", "mean", "var", "dst"},
     .letters = (const char *const[]){"nhwc", "c", "c", "c", "c"},
     .attr_size = sizeof(fv_batch_norm_attr),
-    .attrs = fv_batch_norm_attrs,
-    .infer = fv_batch_norm_infer,
-    .cost = fv_batch_norm_cost,
-    .ref = fv_batch_norm_ref,
-    .lower = fv_batch_norm_lower,
-    .fold = fv_batch_norm_fold,
+    .attrs = batch_norm_attrs,
+    .infer = batch_norm_infer,
+    .cost = batch_norm_cost,
+    .ref = batch_norm_ref,
+    .lower = batch_norm_lower,
+    .fold = batch_norm_fold,
 };
 
 /* ---- training ---- */
 
-static fv_status fv_batch_norm_train_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status batch_norm_train_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_batch_norm_infer(ctx, node));
+    FV_TRY(batch_norm_infer(ctx, node));
     const fv_shape *src = &node->in[0]->shape;
     char text[96];
     if (fv_shape_rows(src) < 2)
@@ -127,7 +127,7 @@ static fv_status fv_batch_norm_train_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 2, node->in[0]->dtype, 1, &src->dim[src->rank - 1]);
 }
 
-static fv_status fv_batch_norm_train_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status batch_norm_train_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (d_out[1] != NULL || d_out[2] != NULL)
         return fv_emit_fail(b, node, "the statistics of the batch cannot be differentiated");
@@ -146,13 +146,13 @@ static fv_status fv_batch_norm_train_grad(fv_builder *b, const fv_node *node, fv
     return FV_OK;
 }
 
-static fv_cost fv_batch_norm_train_cost(const fv_node *node)
+static fv_cost batch_norm_train_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 6.0 * fv_count_in(node, 0));
 }
 
 /* Sums over samples of one channel by shards, in float64: of src - about, or of its square. */
-static double fv_batch_norm_sum(const fv_call *call, int64_t c, double about, bool square)
+static double batch_norm_sum(const fv_call *call, int64_t c, double about, bool square)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -167,23 +167,23 @@ static double fv_batch_norm_sum(const fv_call *call, int64_t c, double about, bo
     return fv_tree_sum(FV_F64, sum, shards);
 }
 
-static void fv_batch_norm_train_ref(const fv_call *call)
+static void batch_norm_train_ref(const fv_call *call)
 {
     const fv_batch_norm_attr *attr = call->node->attr;
     fv_dtype dtype = fv_call_dtype(call);
     double count = (double)fv_shape_rows(&call->node->in[0]->shape);
     int64_t channels = fv_shape_last(&call->node->in[0]->shape);
     for (int64_t c = 0; c < channels; c++) {
-        double mean = fv_batch_norm_sum(call, c, 0.0, false) / count;
-        double squares = fv_batch_norm_sum(call, c, mean, true);
+        double mean = batch_norm_sum(call, c, 0.0, false) / count;
+        double squares = batch_norm_sum(call, c, mean, true);
         fv_set(dtype, call->out[1], c, mean);
-        fv_set(dtype, call->out[2], c, fv_batch_norm_rstd(dtype, squares / count, attr->eps));
+        fv_set(dtype, call->out[2], c, batch_norm_rstd(dtype, squares / count, attr->eps));
         double batch[2] = {mean, squares / (count - 1.0)};
         for (int i = 0; i < 2; i++) {
             double running = fv_get(dtype, call->in[3 + i], c);
             fv_set(dtype, call->in[3 + i], c, (1.0 - attr->momentum) * running + attr->momentum * batch[i]);
         }
-        fv_batch_norm_apply(call, c, fv_round(dtype, mean), fv_get(dtype, call->out[2], c));
+        batch_norm_apply(call, c, fv_round(dtype, mean), fv_get(dtype, call->out[2], c));
     }
 }
 
@@ -199,46 +199,46 @@ const fv_op fv_op_batch_norm_train = {
     .operands = (const char *const[]){"src", "gamma", "beta", "mean", "var", "dst", "batch_mean", "rstd"},
     .letters = (const char *const[]){"nhwc", "c", "c", "c", "c"},
     .attr_size = sizeof(fv_batch_norm_attr),
-    .attrs = fv_batch_norm_attrs,
-    .infer = fv_batch_norm_train_infer,
-    .grad = fv_batch_norm_train_grad,
-    .cost = fv_batch_norm_train_cost,
-    .ref = fv_batch_norm_train_ref,
+    .attrs = batch_norm_attrs,
+    .infer = batch_norm_train_infer,
+    .grad = batch_norm_train_grad,
+    .cost = batch_norm_train_cost,
+    .ref = batch_norm_train_ref,
 };
 
 /* ---- gradient ---- */
 
-static const fv_attr fv_batch_norm_bwd_attrs[] = {FV_EPILOGUE_ROW(fv_batch_norm_attr), {0}};
+static const fv_attr batch_norm_bwd_attrs[] = {FV_EPILOGUE_ROW(fv_batch_norm_attr), {0}};
 
-static fv_status fv_batch_norm_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status batch_norm_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
     const fv_shape *src = &node->in[1]->shape;
     if (src->rank < 2)
         return fv_node_fail(ctx, node, "src must have at least 2 dimensions, found %d", (int)src->rank);
     const int64_t *c = &src->dim[src->rank - 1];
     for (int i = 2; i < 5; i++)
-        FV_TRY(fv_check_dims(ctx, node, i, 1, c, "one per channel of src"));
+        FV_TRY(fv_operand_dims(ctx, node, i, 1, c, "one per channel of src"));
     bool masks = ((const fv_batch_norm_attr *)node->attr)->activation != FV_ACT_NONE;
     if (masks != (fv_operand(node, 5) != NULL))
         return fv_node_fail(ctx, node, masks ? "activation=%s needs the operand dst" : "the operand dst needs an %s",
                             masks ? fv_epilogue_names[((const fv_batch_norm_attr *)node->attr)->activation]
                                   : "activation");
     if (masks)
-        FV_TRY(fv_check_same(ctx, node, 5, 0));
+        FV_TRY(fv_operand_same(ctx, node, 5, 0));
     FV_TRY(fv_result_like(ctx, node, 0, 1));
     FV_TRY(fv_result(ctx, node, 1, node->in[0]->dtype, 1, c));
     return fv_result(ctx, node, 2, node->in[0]->dtype, 1, c);
 }
 
-static fv_cost fv_batch_norm_bwd_cost(const fv_node *node)
+static fv_cost batch_norm_bwd_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 8.0 * fv_count_in(node, 0));
 }
 
 /* d_dst in front of the forward's activation. */
-static double fv_batch_norm_bwd_d(const fv_call *call, int64_t i)
+static double batch_norm_bwd_d(const fv_call *call, int64_t i)
 {
     fv_dtype dtype = fv_call_dtype(call);
     int32_t activation = ((const fv_batch_norm_attr *)call->node->attr)->activation;
@@ -246,7 +246,7 @@ static double fv_batch_norm_bwd_d(const fv_call *call, int64_t i)
     return activation == FV_ACT_NONE ? d : fv_epilogue_mask(activation, fv_get(dtype, call->in[5], i), d);
 }
 
-static void fv_batch_norm_bwd_channel(const fv_call *call, int64_t c)
+static void batch_norm_bwd_channel(const fv_call *call, int64_t c)
 {
     const fv_shape *shape = &call->node->in[1]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -256,7 +256,7 @@ static void fv_batch_norm_bwd_channel(const fv_call *call, int64_t c)
     double rstd = fv_get(dtype, call->in[4], c), sum_d[FV_SHARDS_MAX] = {0}, sum_dx[FV_SHARDS_MAX] = {0};
     for (int64_t row = 0; row < rows; row++) {
         int64_t i = row * channels + c, shard = row / (rows / shards);
-        double d = fv_batch_norm_bwd_d(call, i);
+        double d = batch_norm_bwd_d(call, i);
         sum_d[shard] += d;
         sum_dx[shard] = fma(d, fv_get(dtype, call->in[1], i) - mean, sum_dx[shard]);
     }
@@ -267,16 +267,16 @@ static void fv_batch_norm_bwd_channel(const fv_call *call, int64_t c)
     for (int64_t row = 0; row < rows; row++) {
         int64_t i = row * channels + c;
         double normed = (fv_get(dtype, call->in[1], i) - mean) * rstd;
-        double d = fv_batch_norm_bwd_d(call, i) - (d_beta + normed * d_gamma) / (double)rows;
+        double d = batch_norm_bwd_d(call, i) - (d_beta + normed * d_gamma) / (double)rows;
         fv_set(dtype, call->out[0], i, gamma * rstd * d);
     }
 }
 
-static void fv_batch_norm_bwd_ref(const fv_call *call)
+static void batch_norm_bwd_ref(const fv_call *call)
 {
     int64_t channels = fv_shape_last(&call->node->in[1]->shape);
     for (int64_t c = 0; c < channels; c++)
-        fv_batch_norm_bwd_channel(call, c);
+        batch_norm_bwd_channel(call, c);
 }
 
 const fv_op fv_op_batch_norm_bwd = {
@@ -292,8 +292,8 @@ const fv_op fv_op_batch_norm_bwd = {
         (const char *const[]){"d_dst", "src", "gamma", "batch_mean", "rstd", "dst", "d_src", "d_gamma", "d_beta"},
     .letters = (const char *const[]){"nhwc", "nhwc", "c", "c", "c", "nhwc"},
     .attr_size = sizeof(fv_batch_norm_attr),
-    .attrs = fv_batch_norm_bwd_attrs,
-    .infer = fv_batch_norm_bwd_infer,
-    .cost = fv_batch_norm_bwd_cost,
-    .ref = fv_batch_norm_bwd_ref,
+    .attrs = batch_norm_bwd_attrs,
+    .infer = batch_norm_bwd_infer,
+    .cost = batch_norm_bwd_cost,
+    .ref = batch_norm_bwd_ref,
 };

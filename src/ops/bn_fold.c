@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static const fv_attr fv_bn_fold_attrs[] = {
+static const fv_attr bn_fold_attrs[] = {
     {"eps", FV_ATTR_REAL, offsetof(fv_batch_norm_attr, eps), 1e-5, 0, 1, NULL, "Added to the variance."},
     {0},
 };
 
-static fv_status fv_bn_fold_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status bn_fold_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const int64_t *filters = node->in[0]->shape.dim;
     for (int i = 1; i < 6; i++)
         if (i > 1 || fv_operand(node, 1) != NULL)
-            FV_TRY(fv_check_dims(ctx, node, i, 1, filters, "one per filter of wei"));
+            FV_TRY(fv_operand_dims(ctx, node, i, 1, filters, "one per filter of wei"));
     FV_TRY(fv_result_like(ctx, node, 0, 0));
     return fv_result(ctx, node, 1, node->in[0]->dtype, 1, filters);
 }
 
-static fv_cost fv_bn_fold_cost(const fv_node *node)
+static fv_cost bn_fold_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 0) + 6.0 * fv_count_in(node, 2));
 }
 
-static void fv_bn_fold_ref(const fv_call *call)
+static void bn_fold_ref(const fv_call *call)
 {
     const fv_shape *wei = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -50,8 +50,8 @@ const fv_op fv_op_bn_fold = {
     .operands = (const char *const[]){"wei", "bia", "gamma", "beta", "mean", "var", "folded_wei", "folded_bia"},
     .letters = (const char *const[]){"krsc", "k", "k", "k", "k", "k"},
     .attr_size = sizeof(fv_batch_norm_attr),
-    .attrs = fv_bn_fold_attrs,
-    .infer = fv_bn_fold_infer,
-    .cost = fv_bn_fold_cost,
-    .ref = fv_bn_fold_ref,
+    .attrs = bn_fold_attrs,
+    .infer = bn_fold_infer,
+    .cost = bn_fold_cost,
+    .ref = bn_fold_ref,
 };

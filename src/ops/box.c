@@ -8,7 +8,7 @@ void fv_box_mean_ref(const fv_call *call, fv_box_fn box_of)
     for (int64_t n = 0, i = 0; n < dst[0]; n++)
         for (int64_t p = 0; p < dst[1]; p++)
             for (int64_t q = 0; q < dst[2]; q++) {
-                fv_box box = box_of(call->node, src, dst, p, q);
+                fv_pool_box box = box_of(call->node, src, dst, p, q);
                 for (int64_t c = 0; c < dst[3]; c++, i++) {
                     double sum = 0.0;
                     for (int64_t h = box.h0; h < box.h1; h++)
@@ -29,7 +29,7 @@ void fv_box_mean_bwd_ref(const fv_call *call, fv_box_fn box_of)
     for (int64_t n = 0, i = 0; n < dst[0]; n++)
         for (int64_t p = 0; p < dst[1]; p++)
             for (int64_t q = 0; q < dst[2]; q++) {
-                fv_box box = box_of(call->node, src, dst, p, q);
+                fv_pool_box box = box_of(call->node, src, dst, p, q);
                 for (int64_t c = 0; c < dst[3]; c++, i++) {
                     double d = fv_round(dtype, fv_get(dtype, call->in[0], i) / box.count);
                     for (int64_t h = box.h0; h < box.h1; h++)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static const fv_attr fv_channel_shuffle_attrs[] = {
+static const fv_attr channel_shuffle_attrs[] = {
     {"groups", FV_ATTR_INT, offsetof(fv_groups_attr, groups), 2, 1, 1 << 24, NULL,
      "Number of channel groups; divides the channels."},
     {0},
 };
 
-static fv_status fv_channel_shuffle_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status channel_shuffle_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     int64_t groups = ((const fv_groups_attr *)node->attr)->groups, channels = fv_shape_last(&node->in[0]->shape);
     if (channels % groups != 0)
         return fv_node_fail(ctx, node, "groups=%lld does not divide %lld channels", (long long)groups,
@@ -18,7 +18,7 @@ static fv_status fv_channel_shuffle_infer(fv_ctx *ctx, const fv_node *node)
 }
 
 /* The way back is a shuffle of the other factor. */
-static fv_status fv_channel_shuffle_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status channel_shuffle_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     int64_t groups = ((const fv_groups_attr *)node->attr)->groups;
     fv_groups_attr attr = {.groups = fv_shape_last(&node->in[0]->shape) / groups};
@@ -28,12 +28,12 @@ static fv_status fv_channel_shuffle_grad(fv_builder *b, const fv_node *node, fv_
 }
 
 /* Copying is no arithmetic. */
-static fv_cost fv_channel_shuffle_cost(const fv_node *node)
+static fv_cost channel_shuffle_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 0.0);
 }
 
-static void fv_channel_shuffle_ref(const fv_call *call)
+static void channel_shuffle_ref(const fv_call *call)
 {
     const fv_val *src = call->node->in[0];
     int64_t groups = ((const fv_groups_attr *)call->node->attr)->groups;
@@ -56,9 +56,9 @@ const fv_op fv_op_channel_shuffle = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_groups_attr),
-    .attrs = fv_channel_shuffle_attrs,
-    .infer = fv_channel_shuffle_infer,
-    .grad = fv_channel_shuffle_grad,
-    .cost = fv_channel_shuffle_cost,
-    .ref = fv_channel_shuffle_ref,
+    .attrs = channel_shuffle_attrs,
+    .infer = channel_shuffle_infer,
+    .grad = channel_shuffle_grad,
+    .cost = channel_shuffle_cost,
+    .ref = channel_shuffle_ref,
 };

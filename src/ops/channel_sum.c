@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static fv_status fv_channel_sum_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status channel_sum_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_shape *src = &node->in[0]->shape;
     if (src->rank < 2)
         return fv_node_fail(ctx, node, "d_dst must have at least 2 dimensions, found %d", (int)src->rank);
     return fv_result(ctx, node, 0, node->in[0]->dtype, 1, &src->dim[src->rank - 1]);
 }
 
-static fv_cost fv_channel_sum_cost(const fv_node *node)
+static fv_cost channel_sum_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 0));
 }
 
-static void fv_channel_sum_ref(const fv_call *call)
+static void channel_sum_ref(const fv_call *call)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -40,7 +40,7 @@ const fv_op fv_op_channel_sum = {
     .traits = FV_T_BACKWARD | FV_T_SHARDED,
     .operands = (const char *const[]){"d_dst", "d_bia"},
     .letters = (const char *const[]){"nhwc"},
-    .infer = fv_channel_sum_infer,
-    .cost = fv_channel_sum_cost,
-    .ref = fv_channel_sum_ref,
+    .infer = channel_sum_infer,
+    .cost = channel_sum_cost,
+    .ref = channel_sum_ref,
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static fv_status fv_check_presence(fv_ctx *ctx, const fv_node *node, int i, int rank)
+static fv_status check_presence(fv_ctx *ctx, const fv_node *node, int i, int rank)
 {
     const char *what = node->op->operands[i];
     const fv_val *val = fv_operand(node, i);
@@ -23,9 +23,9 @@ static fv_status fv_check_presence(fv_ctx *ctx, const fv_node *node, int i, int 
     return FV_OK;
 }
 
-fv_status fv_check_float(fv_ctx *ctx, const fv_node *node, int i, int rank)
+fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank)
 {
-    FV_TRY(fv_check_presence(ctx, node, i, rank));
+    FV_TRY(check_presence(ctx, node, i, rank));
     fv_dtype dtype = node->in[i]->dtype;
     if (dtype != FV_F32 && dtype != FV_F64)
         return fv_node_fail(ctx, node, "%s must be f32 or f64, found %s", node->op->operands[i], fv_dtype_name(dtype));
@@ -36,18 +36,18 @@ fv_status fv_check_float(fv_ctx *ctx, const fv_node *node, int i, int rank)
     return FV_OK;
 }
 
-fv_status fv_check_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype)
+fv_status fv_operand_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype)
 {
-    FV_TRY(fv_check_presence(ctx, node, i, rank));
+    FV_TRY(check_presence(ctx, node, i, rank));
     if (node->in[i]->dtype != dtype)
         return fv_node_fail(ctx, node, "%s must be %s, found %s", node->op->operands[i], fv_dtype_name(dtype),
                             fv_dtype_name(node->in[i]->dtype));
     return FV_OK;
 }
 
-fv_status fv_check_dims(fv_ctx *ctx, const fv_node *node, int i, int rank, const int64_t *dim, const char *why)
+fv_status fv_operand_dims(fv_ctx *ctx, const fv_node *node, int i, int rank, const int64_t *dim, const char *why)
 {
-    FV_TRY(fv_check_float(ctx, node, i, 0));
+    FV_TRY(fv_operand_float(ctx, node, i, 0));
     fv_shape expected = {.rank = rank};
     memcpy(expected.dim, dim, (size_t)rank * sizeof *dim);
     if (fv_shape_equal(&expected, &node->in[i]->shape))
@@ -57,9 +57,9 @@ fv_status fv_check_dims(fv_ctx *ctx, const fv_node *node, int i, int rank, const
                         fv_shape_text(&node->in[i]->shape, found), fv_shape_text(&expected, wanted), why);
 }
 
-fv_status fv_check_same(fv_ctx *ctx, const fv_node *node, int i, int j)
+fv_status fv_operand_same(fv_ctx *ctx, const fv_node *node, int i, int j)
 {
-    FV_TRY(fv_check_float(ctx, node, i, 0));
+    FV_TRY(fv_operand_float(ctx, node, i, 0));
     if (fv_shape_equal(&node->in[i]->shape, &node->in[j]->shape))
         return FV_OK;
     char found[96], wanted[96];

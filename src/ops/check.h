@@ -13,13 +13,13 @@ static inline const fv_val *fv_operand(const fv_node *node, int i)
 }
 
 /* Operand i is there, has `rank` dimensions (0: any), none below 1, and is f32 or f64, the same as operand 0. */
-fv_status fv_check_float(fv_ctx *ctx, const fv_node *node, int i, int rank);
+fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank);
 /* The same for an operand of a fixed dtype. */
-fv_status fv_check_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype);
-/* fv_check_float, and the shape is dim[0..rank). `why` says where the expected shape comes from. */
-fv_status fv_check_dims(fv_ctx *ctx, const fv_node *node, int i, int rank, const int64_t *dim, const char *why);
-/* fv_check_float, and the shape is that of operand j. */
-fv_status fv_check_same(fv_ctx *ctx, const fv_node *node, int i, int j);
+fv_status fv_operand_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype);
+/* fv_operand_float, and the shape is dim[0..rank). `why` says where the expected shape comes from. */
+fv_status fv_operand_dims(fv_ctx *ctx, const fv_node *node, int i, int rank, const int64_t *dim, const char *why);
+/* fv_operand_float, and the shape is that of operand j. */
+fv_status fv_operand_same(fv_ctx *ctx, const fv_node *node, int i, int j);
 
 /* Sets result i. SHAPE when a dimension is below 1 or the element count overflows. */
 fv_status fv_result(fv_ctx *ctx, const fv_node *node, int i, fv_dtype dtype, int rank, const int64_t *dim);

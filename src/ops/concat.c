@@ -5,13 +5,13 @@
 
 enum { FV_CONCAT_MAX = 16 };
 
-static fv_status fv_concat_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status concat_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     fv_shape dst = node->in[0]->shape;
     int last = dst.rank - 1;
     for (int i = 1; i < node->n_in; i++) {
-        FV_TRY(fv_check_float(ctx, node, i, 0));
+        FV_TRY(fv_operand_float(ctx, node, i, 0));
         const fv_shape *src = &node->in[i]->shape;
         bool fits = src->rank == dst.rank && memcmp(src->dim, dst.dim, (size_t)last * sizeof *dst.dim) == 0;
         char found[96], first[96];
@@ -25,7 +25,7 @@ static fv_status fv_concat_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, dst.rank, dst.dim);
 }
 
-static fv_status fv_concat_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status concat_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_slice_attr attr = {0};
     for (int i = 0; i < node->n_in; i++) {
@@ -37,7 +37,7 @@ static fv_status fv_concat_grad(fv_builder *b, const fv_node *node, fv_val *cons
     return FV_OK;
 }
 
-static void fv_concat_ref(const fv_call *call)
+static void concat_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->out[0];
     int64_t total = fv_shape_last(&dst->shape), rows = fv_shape_rows(&dst->shape), begin = 0;
@@ -52,7 +52,7 @@ static void fv_concat_ref(const fv_call *call)
 }
 
 /* Copying is no arithmetic. */
-static fv_cost fv_concat_cost(const fv_node *node)
+static fv_cost concat_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 0.0);
 }
@@ -67,8 +67,8 @@ const fv_op fv_op_concat = {
                                       "src10", "src11", "src12", "src13", "src14", "src15", "dst"},
     .letters = (const char *const[]){"nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
                                      "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc"},
-    .infer = fv_concat_infer,
-    .grad = fv_concat_grad,
-    .cost = fv_concat_cost,
-    .ref = fv_concat_ref,
+    .infer = concat_infer,
+    .grad = concat_grad,
+    .cost = concat_cost,
+    .ref = concat_ref,
 };

@@ -2,16 +2,16 @@
 #include "ops/conv_geom.h"
 #include "ops/epilogue.h"
 
-static const fv_attr fv_conv2d_attrs[] = {
+static const fv_attr conv2d_attrs[] = {
     FV_EPILOGUE_ROW(fv_conv2d_attr),
     FV_CONV_ROWS,
     {0},
 };
 
-static fv_status fv_conv2d_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status conv2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
-    FV_TRY(fv_check_float(ctx, node, 1, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 1, 4));
     const fv_conv2d_attr *attr = node->attr;
     const int64_t *src = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
     fv_conv_geom geom;
@@ -24,13 +24,13 @@ static fv_status fv_conv2d_infer(fv_ctx *ctx, const fv_node *node)
                             (long long)geom.groups);
     const int64_t dst[4] = {geom.n, geom.win.p, geom.win.q, geom.k};
     if (fv_operand(node, 2) != NULL)
-        FV_TRY(fv_check_dims(ctx, node, 2, 1, &geom.k, "one per filter"));
+        FV_TRY(fv_operand_dims(ctx, node, 2, 1, &geom.k, "one per filter"));
     if (fv_operand(node, 3) != NULL)
-        FV_TRY(fv_check_dims(ctx, node, 3, 4, dst, "that of dst"));
+        FV_TRY(fv_operand_dims(ctx, node, 3, 4, dst, "that of dst"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, dst);
 }
 
-static fv_status fv_conv2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status conv2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_conv2d_attr attr = *(const fv_conv2d_attr *)node->attr;
     fv_val *d_dst = fv_epilogue_grad(b, node, attr.activation, d_out[0]);
@@ -53,7 +53,7 @@ static fv_status fv_conv2d_grad(fv_builder *b, const fv_node *node, fv_val *cons
     return FV_OK;
 }
 
-static fv_cost fv_conv2d_cost(const fv_node *node)
+static fv_cost conv2d_cost(const fv_node *node)
 {
     fv_conv_geom geom = fv_conv_geom_forward(node);
     int extra = (fv_operand(node, 2) != NULL) + (fv_operand(node, 3) != NULL) +
@@ -62,7 +62,7 @@ static fv_cost fv_conv2d_cost(const fv_node *node)
 }
 
 /* One chain over (r, s, c) from the bias; taps in the padding multiply by 0. */
-static double fv_conv2d_at(const fv_call *call, const fv_conv_geom *geom, const int64_t at[4])
+static double conv2d_at(const fv_call *call, const fv_conv_geom *geom, const int64_t at[4])
 {
     fv_dtype dtype = fv_call_dtype(call);
     const fv_window *win = &geom->win;
@@ -82,7 +82,7 @@ static double fv_conv2d_at(const fv_call *call, const fv_conv_geom *geom, const 
     return acc;
 }
 
-static void fv_conv2d_ref(const fv_call *call)
+static void conv2d_ref(const fv_call *call)
 {
     fv_conv_geom geom = fv_conv_geom_forward(call->node);
     fv_dtype dtype = fv_call_dtype(call);
@@ -92,7 +92,7 @@ static void fv_conv2d_ref(const fv_call *call)
         for (int64_t p = 0; p < geom.win.p; p++)
             for (int64_t q = 0; q < geom.win.q; q++)
                 for (int64_t k = 0; k < geom.k; k++, i++) {
-                    double acc = fv_conv2d_at(call, &geom, (const int64_t[]){n, p, q, k});
+                    double acc = conv2d_at(call, &geom, (const int64_t[]){n, p, q, k});
                     if (res != NULL)
                         acc = fv_chain_add(dtype, acc, fv_get(dtype, res, i));
                     fv_set(dtype, call->out[0], i, fv_epilogue_apply(activation, acc));
@@ -112,25 +112,25 @@ const fv_op fv_op_conv2d = {
     .operands = (const char *const[]){"src", "wei", "bia", "res", "dst"},
     .letters = (const char *const[]){"nhwc", "krsc", "k", "npqk"},
     .attr_size = sizeof(fv_conv2d_attr),
-    .attrs = fv_conv2d_attrs,
-    .infer = fv_conv2d_infer,
-    .grad = fv_conv2d_grad,
-    .cost = fv_conv2d_cost,
-    .ref = fv_conv2d_ref,
+    .attrs = conv2d_attrs,
+    .infer = conv2d_infer,
+    .grad = conv2d_grad,
+    .cost = conv2d_cost,
+    .ref = conv2d_ref,
 };
 
 /* ---- gradient to the input ---- */
 
-static const fv_attr fv_conv2d_bwd_data_attrs[] = {
+static const fv_attr conv2d_bwd_data_attrs[] = {
     FV_CONV_ROWS,
     {"size", FV_ATTR_INT2, offsetof(fv_conv2d_attr, size), 1, 1, 1 << 30, NULL, "Height and width of src."},
     {0},
 };
 
-static fv_status fv_conv2d_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status conv2d_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
-    FV_TRY(fv_check_float(ctx, node, 1, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 1, 4));
     const fv_conv2d_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
     int64_t c;
@@ -141,17 +141,17 @@ static fv_status fv_conv2d_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
     fv_conv_geom geom;
     FV_TRY(fv_conv_geom_set(ctx, node, attr, src[0], src + 1, wei[0], wei + 1, &geom));
     const int64_t expected[4] = {geom.n, geom.win.p, geom.win.q, geom.k};
-    FV_TRY(fv_check_dims(ctx, node, 0, 4, expected, "the result of the convolution of a src of this size"));
+    FV_TRY(fv_operand_dims(ctx, node, 0, 4, expected, "the result of the convolution of a src of this size"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, src);
 }
 
-static fv_cost fv_conv2d_bwd_data_cost(const fv_node *node)
+static fv_cost conv2d_bwd_data_cost(const fv_node *node)
 {
     fv_conv_geom geom = fv_conv_geom_bwd_data(node);
     return fv_cost_of(node, fv_conv_macs(&geom), 0.0);
 }
 
-static void fv_conv2d_bwd_data_ref(const fv_call *call)
+static void conv2d_bwd_data_ref(const fv_call *call)
 {
     fv_conv_geom geom = fv_conv_geom_bwd_data(call->node);
     fv_dtype dtype = fv_call_dtype(call);
@@ -174,43 +174,43 @@ const fv_op fv_op_conv2d_bwd_data = {
     .operands = (const char *const[]){"d_dst", "wei", "d_src"},
     .letters = (const char *const[]){"npqk", "krsc"},
     .attr_size = sizeof(fv_conv2d_attr),
-    .attrs = fv_conv2d_bwd_data_attrs,
-    .infer = fv_conv2d_bwd_data_infer,
-    .cost = fv_conv2d_bwd_data_cost,
-    .ref = fv_conv2d_bwd_data_ref,
+    .attrs = conv2d_bwd_data_attrs,
+    .infer = conv2d_bwd_data_infer,
+    .cost = conv2d_bwd_data_cost,
+    .ref = conv2d_bwd_data_ref,
 };
 
 /* ---- gradient to the filters ---- */
 
-static const fv_attr fv_conv2d_bwd_weights_attrs[] = {
+static const fv_attr conv2d_bwd_weights_attrs[] = {
     FV_CONV_ROWS,
     {"size", FV_ATTR_INT2, offsetof(fv_conv2d_attr, size), 1, 1, FV_WINDOW_MAX, NULL, "Rows and columns of a filter."},
     {0},
 };
 
-static fv_status fv_conv2d_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status conv2d_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
-    FV_TRY(fv_check_float(ctx, node, 1, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 1, 4));
     const fv_conv2d_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim, *src = node->in[1]->shape.dim;
     fv_conv_geom geom;
     FV_TRY(fv_conv_geom_set(ctx, node, attr, src[0], src + 1, dst[3], attr->size, &geom));
     const int64_t expected[4] = {geom.n, geom.win.p, geom.win.q, geom.k};
-    FV_TRY(fv_check_dims(ctx, node, 0, 4, expected, "the result of the convolution of src by filters of this size"));
+    FV_TRY(fv_operand_dims(ctx, node, 0, 4, expected, "the result of the convolution of src by filters of this size"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4,
                      (const int64_t[]){geom.k, attr->size[0], attr->size[1], geom.c / geom.groups});
 }
 
-static fv_cost fv_conv2d_bwd_weights_cost(const fv_node *node)
+static fv_cost conv2d_bwd_weights_cost(const fv_node *node)
 {
     fv_conv_geom geom = fv_conv_geom_bwd_weights(node);
     return fv_cost_of(node, fv_conv_macs(&geom), 0.0);
 }
 
 /* Samples [n0, n1) of one element: a chain over (n, p, q) from 0. at: k, r, s, c inside the group. */
-static double fv_conv2d_bwd_weights_at(const fv_call *call, const fv_conv_geom *geom, const int64_t at[4], int64_t n0,
-                                       int64_t n1)
+static double conv2d_bwd_weights_at(const fv_call *call, const fv_conv_geom *geom, const int64_t at[4], int64_t n0,
+                                    int64_t n1)
 {
     fv_dtype dtype = fv_call_dtype(call);
     const fv_window *win = &geom->win;
@@ -229,7 +229,7 @@ static double fv_conv2d_bwd_weights_at(const fv_call *call, const fv_conv_geom *
     return acc;
 }
 
-static void fv_conv2d_bwd_weights_ref(const fv_call *call)
+static void conv2d_bwd_weights_ref(const fv_call *call)
 {
     fv_conv_geom geom = fv_conv_geom_bwd_weights(call->node);
     int shards = fv_call_shards(call, geom.n);
@@ -240,8 +240,8 @@ static void fv_conv2d_bwd_weights_ref(const fv_call *call)
                 for (int64_t c = 0; c < per_group; c++, i++) {
                     double sum[FV_SHARDS_MAX];
                     for (int j = 0; j < shards; j++)
-                        sum[j] = fv_conv2d_bwd_weights_at(call, &geom, (const int64_t[]){k, r, s, c}, j * per_shard,
-                                                          (j + 1) * per_shard);
+                        sum[j] = conv2d_bwd_weights_at(call, &geom, (const int64_t[]){k, r, s, c}, j * per_shard,
+                                                       (j + 1) * per_shard);
                     fv_set(fv_call_dtype(call), call->out[0], i, fv_tree_sum(fv_call_dtype(call), sum, shards));
                 }
 }
@@ -258,8 +258,8 @@ const fv_op fv_op_conv2d_bwd_weights = {
     .operands = (const char *const[]){"d_dst", "src", "d_wei"},
     .letters = (const char *const[]){"npqk", "nhwc"},
     .attr_size = sizeof(fv_conv2d_attr),
-    .attrs = fv_conv2d_bwd_weights_attrs,
-    .infer = fv_conv2d_bwd_weights_infer,
-    .cost = fv_conv2d_bwd_weights_cost,
-    .ref = fv_conv2d_bwd_weights_ref,
+    .attrs = conv2d_bwd_weights_attrs,
+    .infer = conv2d_bwd_weights_infer,
+    .cost = conv2d_bwd_weights_cost,
+    .ref = conv2d_bwd_weights_ref,
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static fv_window fv_conv_window(const fv_conv2d_attr *attr, int64_t h, int64_t w, int64_t r, int64_t s)
+static fv_window conv_window(const fv_conv2d_attr *attr, int64_t h, int64_t w, int64_t r, int64_t s)
 {
     fv_window win = {.h = h, .w = w, .size = {r, s}};
     memcpy(win.stride, attr->stride, sizeof win.stride);
@@ -27,7 +27,7 @@ fv_status fv_conv_geom_set(fv_ctx *ctx, const fv_node *node, const fv_conv2d_att
         return fv_node_fail(ctx, node, "filters of %lldx%lld taps are too large; the limit is %d", (long long)rs[0],
                             (long long)rs[1], FV_WINDOW_MAX);
     *geom = (fv_conv_geom){
-        .n = n, .c = c, .k = k, .groups = groups, .win = fv_conv_window(attr, hwc[0], hwc[1], rs[0], rs[1])};
+        .n = n, .c = c, .k = k, .groups = groups, .win = conv_window(attr, hwc[0], hwc[1], rs[0], rs[1])};
     return fv_window_output(ctx, node, "filter", &geom->win, false);
 }
 
@@ -39,7 +39,7 @@ fv_conv_geom fv_conv_geom_forward(const fv_node *node)
                          .c = src[3],
                          .k = wei[0],
                          .groups = attr->groups,
-                         .win = fv_conv_window(attr, src[1], src[2], wei[1], wei[2])};
+                         .win = conv_window(attr, src[1], src[2], wei[1], wei[2])};
     geom.win.p = dst[1];
     geom.win.q = dst[2];
     return geom;
@@ -53,7 +53,7 @@ fv_conv_geom fv_conv_geom_bwd_data(const fv_node *node)
                          .c = src[3],
                          .k = wei[0],
                          .groups = attr->groups,
-                         .win = fv_conv_window(attr, src[1], src[2], wei[1], wei[2])};
+                         .win = conv_window(attr, src[1], src[2], wei[1], wei[2])};
     geom.win.p = dst[1];
     geom.win.q = dst[2];
     return geom;
@@ -67,7 +67,7 @@ fv_conv_geom fv_conv_geom_bwd_weights(const fv_node *node)
                          .c = src[3],
                          .k = wei[0],
                          .groups = attr->groups,
-                         .win = fv_conv_window(attr, src[1], src[2], wei[1], wei[2])};
+                         .win = conv_window(attr, src[1], src[2], wei[1], wei[2])};
     geom.win.p = dst[1];
     geom.win.q = dst[2];
     return geom;
@@ -81,7 +81,7 @@ double fv_conv_macs(const fv_conv_geom *geom)
 }
 
 /* Output position that tap t of one axis reads pixel i for; false when the tap is of another stride phase. */
-static bool fv_conv_position(const fv_window *win, int axis, int64_t i, int64_t t, int64_t *position)
+static bool conv_position(const fv_window *win, int axis, int64_t i, int64_t t, int64_t *position)
 {
     int64_t offset = i + win->pad[axis] - t * win->dilation[axis];
     *position = offset < 0 ? -1 : offset / win->stride[axis];
@@ -98,10 +98,10 @@ double fv_conv_bwd_data_at(const fv_conv_geom *geom, fv_dtype dtype, const void 
     double acc = 0.0;
     for (int64_t r = 0; r < win->size[0]; r++) {
         int64_t p, q;
-        if (!fv_conv_position(win, 0, at[1], r, &p))
+        if (!conv_position(win, 0, at[1], r, &p))
             continue;
         for (int64_t s = 0; s < win->size[1]; s++) {
-            if (!fv_conv_position(win, 1, at[2], s, &q))
+            if (!conv_position(win, 1, at[2], s, &q))
                 continue;
             bool inside = p >= 0 && p < win->p && q >= 0 && q < win->q;
             for (int64_t k = group * filters; k < (group + 1) * filters; k++) {

@@ -4,7 +4,7 @@
 #include "ops/conv_geom.h"
 
 /* clang-format off: one row per line */
-static const fv_attr fv_conv_transpose2d_attrs[] = {
+static const fv_attr conv_transpose2d_attrs[] = {
     {"stride", FV_ATTR_INT2, offsetof(fv_conv_transpose2d_attr, stride), 1, 1, FV_WINDOW_MAX, NULL,
      "Distance of neighboring input pixels in the output."},
     {"pad", FV_ATTR_PAD, offsetof(fv_conv_transpose2d_attr, pad), 0, 0, FV_WINDOW_MAX, NULL,
@@ -20,7 +20,7 @@ static const fv_attr fv_conv_transpose2d_attrs[] = {
 /* clang-format on */
 
 /* The convolution that this is the gradient of: its input is our dst, its filters are our input channels. */
-static fv_conv2d_attr fv_conv_transpose2d_conv(const fv_conv_transpose2d_attr *attr)
+static fv_conv2d_attr conv_transpose2d_conv(const fv_conv_transpose2d_attr *attr)
 {
     fv_conv2d_attr conv = {.groups = attr->groups};
     memcpy(conv.stride, attr->stride, sizeof conv.stride);
@@ -30,16 +30,16 @@ static fv_conv2d_attr fv_conv_transpose2d_conv(const fv_conv_transpose2d_attr *a
 }
 
 /* Height (axis 0) or width of dst; all factors are small enough not to overflow. */
-static int64_t fv_conv_transpose2d_size(const fv_conv_transpose2d_attr *attr, int axis, int64_t in, int64_t taps)
+static int64_t conv_transpose2d_size(const fv_conv_transpose2d_attr *attr, int axis, int64_t in, int64_t taps)
 {
     return (in - 1) * attr->stride[axis] - attr->pad[axis] - attr->pad[axis + 2] + attr->dilation[axis] * (taps - 1) +
            1 + attr->output_pad[axis];
 }
 
-static fv_status fv_conv_transpose2d_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status conv_transpose2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
-    FV_TRY(fv_check_float(ctx, node, 1, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 1, 4));
     const fv_conv_transpose2d_attr *attr = node->attr;
     const int64_t *src = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
     int64_t k, size[2];
@@ -54,7 +54,7 @@ static fv_status fv_conv_transpose2d_infer(fv_ctx *ctx, const fv_node *node)
         if (src[i + 1] > INT32_MAX || wei[i + 1] > FV_WINDOW_MAX)
             return fv_node_fail(ctx, node, "an input side of %lld or a filter side of %lld is too large",
                                 (long long)src[i + 1], (long long)wei[i + 1]);
-        size[i] = fv_conv_transpose2d_size(attr, i, src[i + 1], wei[i + 1]);
+        size[i] = conv_transpose2d_size(attr, i, src[i + 1], wei[i + 1]);
     }
     if (size[0] < 1 || size[1] < 1)
         return fv_node_fail(ctx, node, "the output would be %lldx%lld; use less padding or a larger filter",
@@ -66,13 +66,13 @@ static fv_status fv_conv_transpose2d_infer(fv_ctx *ctx, const fv_node *node)
         return fv_node_fail(ctx, node, "groups=%lld does not divide %lld input channels", (long long)attr->groups,
                             (long long)src[3]);
     if (fv_operand(node, 2) != NULL)
-        FV_TRY(fv_check_dims(ctx, node, 2, 1, &k, "one per output channel"));
+        FV_TRY(fv_operand_dims(ctx, node, 2, 1, &k, "one per output channel"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], size[0], size[1], k});
 }
 
-static fv_status fv_conv_transpose2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status conv_transpose2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
-    fv_conv2d_attr conv = fv_conv_transpose2d_conv(node->attr);
+    fv_conv2d_attr conv = conv_transpose2d_conv(node->attr);
     const int64_t *wei = node->in[1]->shape.dim;
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "conv2d", &conv, (fv_val *[]){d_out[0], node->in[1]}, 2);
@@ -86,9 +86,9 @@ static fv_status fv_conv_transpose2d_grad(fv_builder *b, const fv_node *node, fv
     return FV_OK;
 }
 
-static fv_conv_geom fv_conv_transpose2d_geom(const fv_node *node)
+static fv_conv_geom conv_transpose2d_geom(const fv_node *node)
 {
-    fv_conv2d_attr conv = fv_conv_transpose2d_conv(node->attr);
+    fv_conv2d_attr conv = conv_transpose2d_conv(node->attr);
     const int64_t *src = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim, *dst = node->out[0]->shape.dim;
     fv_conv_geom geom = {.n = src[0],
                          .c = dst[3],
@@ -101,15 +101,15 @@ static fv_conv_geom fv_conv_transpose2d_geom(const fv_node *node)
     return geom;
 }
 
-static fv_cost fv_conv_transpose2d_cost(const fv_node *node)
+static fv_cost conv_transpose2d_cost(const fv_node *node)
 {
-    fv_conv_geom geom = fv_conv_transpose2d_geom(node);
+    fv_conv_geom geom = conv_transpose2d_geom(node);
     return fv_cost_of(node, fv_conv_macs(&geom), fv_operand(node, 2) != NULL ? fv_count_out(node, 0) : 0.0);
 }
 
-static void fv_conv_transpose2d_ref(const fv_call *call)
+static void conv_transpose2d_ref(const fv_call *call)
 {
-    fv_conv_geom geom = fv_conv_transpose2d_geom(call->node);
+    fv_conv_geom geom = conv_transpose2d_geom(call->node);
     fv_dtype dtype = fv_call_dtype(call);
     const void *bia = fv_call_in(call, 2);
     for (int64_t n = 0, i = 0; n < geom.n; n++)
@@ -136,9 +136,9 @@ const fv_op fv_op_conv_transpose2d = {
     .operands = (const char *const[]){"src", "wei", "bia", "dst"},
     .letters = (const char *const[]){"nhwc", "crsk", "k"},
     .attr_size = sizeof(fv_conv_transpose2d_attr),
-    .attrs = fv_conv_transpose2d_attrs,
-    .infer = fv_conv_transpose2d_infer,
-    .grad = fv_conv_transpose2d_grad,
-    .cost = fv_conv_transpose2d_cost,
-    .ref = fv_conv_transpose2d_ref,
+    .attrs = conv_transpose2d_attrs,
+    .infer = conv_transpose2d_infer,
+    .grad = conv_transpose2d_grad,
+    .cost = conv_transpose2d_cost,
+    .ref = conv_transpose2d_ref,
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/pad.h"
 
-static const fv_attr fv_crop_attrs[] = {FV_PAD_ROWS, {0}};
+static const fv_attr crop_attrs[] = {FV_PAD_ROWS, {0}};
 
-static fv_status fv_crop_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status crop_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_shape *src = &node->in[0]->shape;
     int64_t before[3], total[3], dst[4] = {src->dim[0]};
     char text[96];
@@ -20,7 +20,7 @@ static fv_status fv_crop_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, dst);
 }
 
-static fv_status fv_crop_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status crop_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_pad_attr attr = *(const fv_pad_attr *)node->attr;
     attr.value = 0.0;
@@ -30,12 +30,12 @@ static fv_status fv_crop_grad(fv_builder *b, const fv_node *node, fv_val *const 
 }
 
 /* Copying is no arithmetic. */
-static fv_cost fv_crop_cost(const fv_node *node)
+static fv_cost crop_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 0.0);
 }
 
-static void fv_crop_ref(const fv_call *call)
+static void crop_ref(const fv_call *call)
 {
     const int64_t *src = fv_in_dims(call, 0), *dst = fv_out_dims(call, 0);
     int64_t before[3], total[3];
@@ -58,9 +58,9 @@ const fv_op fv_op_crop = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_pad_attr),
-    .attrs = fv_crop_attrs,
-    .infer = fv_crop_infer,
-    .grad = fv_crop_grad,
-    .cost = fv_crop_cost,
-    .ref = fv_crop_ref,
+    .attrs = crop_attrs,
+    .infer = crop_infer,
+    .grad = crop_grad,
+    .cost = crop_cost,
+    .ref = crop_ref,
 };

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/epilogue.h"
 
-static const fv_attr fv_dense_attrs[] = {FV_EPILOGUE_ROW(fv_dense_attr), {0}};
+static const fv_attr dense_attrs[] = {FV_EPILOGUE_ROW(fv_dense_attr), {0}};
 
-static fv_status fv_dense_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status dense_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_shape *src = &node->in[0]->shape;
     char text[96];
     if (src->rank != 2)
         return fv_node_fail(ctx, node, "src must have 2 dimensions (n i), found shape %s; put a flatten before it",
                             fv_shape_text(src, text));
-    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    FV_TRY(fv_operand_float(ctx, node, 1, 2));
     const int64_t *wei = node->in[1]->shape.dim;
     if (wei[1] != src->dim[1])
         return fv_node_fail(ctx, node, "wei has %lld inputs per unit, expected %lld (features of src, shape %s)",
                             (long long)wei[1], (long long)src->dim[1], fv_shape_text(src, text));
     const int64_t dst[2] = {src->dim[0], wei[0]};
     if (fv_operand(node, 2) != NULL)
-        FV_TRY(fv_check_dims(ctx, node, 2, 1, wei, "one per unit"));
+        FV_TRY(fv_operand_dims(ctx, node, 2, 1, wei, "one per unit"));
     if (fv_operand(node, 3) != NULL)
-        FV_TRY(fv_check_dims(ctx, node, 3, 2, dst, "that of dst"));
+        FV_TRY(fv_operand_dims(ctx, node, 3, 2, dst, "that of dst"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 2, dst);
 }
 
-static fv_status fv_dense_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status dense_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_val *d_dst = fv_epilogue_grad(b, node, ((const fv_dense_attr *)node->attr)->activation, d_out[0]);
     if (fv_emit_wanted(b, node->in[0]))
@@ -38,14 +38,14 @@ static fv_status fv_dense_grad(fv_builder *b, const fv_node *node, fv_val *const
     return FV_OK;
 }
 
-static fv_cost fv_dense_cost(const fv_node *node)
+static fv_cost dense_cost(const fv_node *node)
 {
     int extra = (fv_operand(node, 2) != NULL) + (fv_operand(node, 3) != NULL) +
                 (((const fv_dense_attr *)node->attr)->activation != FV_ACT_NONE);
     return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[0], extra * fv_count_out(node, 0));
 }
 
-static void fv_dense_ref(const fv_call *call)
+static void dense_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     const int64_t *src = fv_in_dims(call, 0), *wei = fv_in_dims(call, 1);
@@ -74,19 +74,19 @@ const fv_op fv_op_dense = {
     .operands = (const char *const[]){"src", "wei", "bia", "res", "dst"},
     .letters = (const char *const[]){"ni", "oi", "o", "no"},
     .attr_size = sizeof(fv_dense_attr),
-    .attrs = fv_dense_attrs,
-    .infer = fv_dense_infer,
-    .grad = fv_dense_grad,
-    .cost = fv_dense_cost,
-    .ref = fv_dense_ref,
+    .attrs = dense_attrs,
+    .infer = dense_infer,
+    .grad = dense_grad,
+    .cost = dense_cost,
+    .ref = dense_ref,
 };
 
 /* ---- gradient to the input ---- */
 
-static fv_status fv_dense_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status dense_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 2));
-    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    FV_TRY(fv_operand_float(ctx, node, 0, 2));
+    FV_TRY(fv_operand_float(ctx, node, 1, 2));
     const int64_t *dst = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
     if (wei[0] != dst[1])
         return fv_node_fail(ctx, node, "d_dst has %lld features but wei has %lld units; they must be equal",
@@ -94,12 +94,12 @@ static fv_status fv_dense_bwd_data_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){dst[0], wei[1]});
 }
 
-static fv_cost fv_dense_bwd_data_cost(const fv_node *node)
+static fv_cost dense_bwd_data_cost(const fv_node *node)
 {
     return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[1], 0.0);
 }
 
-static void fv_dense_bwd_data_ref(const fv_call *call)
+static void dense_bwd_data_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     const int64_t *dst = fv_in_dims(call, 0), *wei = fv_in_dims(call, 1);
@@ -123,17 +123,17 @@ const fv_op fv_op_dense_bwd_data = {
     .traits = FV_T_BACKWARD,
     .operands = (const char *const[]){"d_dst", "wei", "d_src"},
     .letters = (const char *const[]){"no", "oi"},
-    .infer = fv_dense_bwd_data_infer,
-    .cost = fv_dense_bwd_data_cost,
-    .ref = fv_dense_bwd_data_ref,
+    .infer = dense_bwd_data_infer,
+    .cost = dense_bwd_data_cost,
+    .ref = dense_bwd_data_ref,
 };
 
 /* ---- gradient to the weights ---- */
 
-static fv_status fv_dense_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status dense_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 2));
-    FV_TRY(fv_check_float(ctx, node, 1, 2));
+    FV_TRY(fv_operand_float(ctx, node, 0, 2));
+    FV_TRY(fv_operand_float(ctx, node, 1, 2));
     const int64_t *dst = node->in[0]->shape.dim, *src = node->in[1]->shape.dim;
     if (src[0] != dst[0])
         return fv_node_fail(ctx, node, "d_dst has %lld samples but src has %lld; they must be equal", (long long)dst[0],
@@ -141,12 +141,12 @@ static fv_status fv_dense_bwd_weights_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){dst[1], src[1]});
 }
 
-static fv_cost fv_dense_bwd_weights_cost(const fv_node *node)
+static fv_cost dense_bwd_weights_cost(const fv_node *node)
 {
     return fv_cost_of(node, fv_count_in(node, 0) * (double)node->in[1]->shape.dim[1], 0.0);
 }
 
-static void fv_dense_bwd_weights_ref(const fv_call *call)
+static void dense_bwd_weights_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     const int64_t *dst = fv_in_dims(call, 0), *src = fv_in_dims(call, 1);
@@ -173,7 +173,7 @@ const fv_op fv_op_dense_bwd_weights = {
     .traits = FV_T_BACKWARD | FV_T_SHARDED,
     .operands = (const char *const[]){"d_dst", "src", "d_wei"},
     .letters = (const char *const[]){"no", "ni"},
-    .infer = fv_dense_bwd_weights_infer,
-    .cost = fv_dense_bwd_weights_cost,
-    .ref = fv_dense_bwd_weights_ref,
+    .infer = dense_bwd_weights_infer,
+    .cost = dense_bwd_weights_cost,
+    .ref = dense_bwd_weights_ref,
 };

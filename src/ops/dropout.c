@@ -4,20 +4,20 @@
 #include "base/random.h"
 #include "ops/ref.h"
 
-static const fv_attr fv_dropout_attrs[] = {
+static const fv_attr dropout_attrs[] = {
     {"rate", FV_ATTR_REAL, offsetof(fv_dropout_attr, rate), 0.5, 0, 0.999, NULL, "Share of elements set to 0."},
     {"stream", FV_ATTR_INT, offsetof(fv_dropout_attr, stream), 0, 0, (1 << 24) - 1, NULL,
      "Which dropout of the network this is: part of the key of its random numbers. Set when a graph is compiled."},
     {0},
 };
 
-static fv_status fv_dropout_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status dropout_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_status fv_dropout_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status dropout_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "dropout_bwd", node->attr, d_out, 1);
@@ -25,7 +25,7 @@ static fv_status fv_dropout_grad(fv_builder *b, const fv_node *node, fv_val *con
 }
 
 /* Inference passes everything on. */
-static fv_status fv_dropout_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
+static fv_status dropout_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
 {
     fv_dropout_attr attr = *(const fv_dropout_attr *)node->attr;
     attr.stream = node->id;
@@ -33,12 +33,12 @@ static fv_status fv_dropout_lower(fv_builder *b, const fv_node *node, bool train
     return FV_OK;
 }
 
-static fv_cost fv_dropout_cost(const fv_node *node)
+static fv_cost dropout_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_out(node, 0));
 }
 
-static void fv_dropout_ref(const fv_call *call)
+static void dropout_ref(const fv_call *call)
 {
     const fv_dropout_attr *attr = call->node->attr;
     fv_dtype dtype = fv_call_dtype(call);
@@ -65,12 +65,12 @@ const fv_op fv_op_dropout = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_dropout_attr),
-    .attrs = fv_dropout_attrs,
-    .infer = fv_dropout_infer,
-    .grad = fv_dropout_grad,
-    .cost = fv_dropout_cost,
-    .ref = fv_dropout_ref,
-    .lower = fv_dropout_lower,
+    .attrs = dropout_attrs,
+    .infer = dropout_infer,
+    .grad = dropout_grad,
+    .cost = dropout_cost,
+    .ref = dropout_ref,
+    .lower = dropout_lower,
 };
 
 const fv_op fv_op_dropout_bwd = {
@@ -83,8 +83,8 @@ const fv_op fv_op_dropout_bwd = {
     .operands = (const char *const[]){"d_dst", "d_src"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_dropout_attr),
-    .attrs = fv_dropout_attrs,
-    .infer = fv_dropout_infer,
-    .cost = fv_dropout_cost,
-    .ref = fv_dropout_ref,
+    .attrs = dropout_attrs,
+    .infer = dropout_infer,
+    .cost = dropout_cost,
+    .ref = dropout_ref,
 };

@@ -3,16 +3,16 @@
 
 #include "ops/ref.h"
 
-static fv_status fv_flatten_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status flatten_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_shape *src = &node->in[0]->shape;
     int64_t features = fv_shape_count(src) / src->dim[0];
     return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){src->dim[0], features});
 }
 
 /* The gradient is the way back: a reshape to the dimensions of src. */
-static fv_status fv_flatten_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status flatten_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     const fv_shape *src = &node->in[0]->shape;
     fv_reshape_attr attr = {.dims.count = src->rank - 1};
@@ -22,13 +22,13 @@ static fv_status fv_flatten_grad(fv_builder *b, const fv_node *node, fv_val *con
     return FV_OK;
 }
 
-static fv_cost fv_flatten_cost(const fv_node *node)
+static fv_cost flatten_cost(const fv_node *node)
 {
     (void)node;
     return (fv_cost){0};
 }
 
-static void fv_flatten_ref(const fv_call *call)
+static void flatten_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->out[0];
     if (call->out[0] != call->in[0])
@@ -44,8 +44,8 @@ const fv_op fv_op_flatten = {
     .traits = FV_T_VIEW,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
-    .infer = fv_flatten_infer,
-    .grad = fv_flatten_grad,
-    .cost = fv_flatten_cost,
-    .ref = fv_flatten_ref,
+    .infer = flatten_infer,
+    .grad = flatten_grad,
+    .cost = flatten_cost,
+    .ref = flatten_ref,
 };

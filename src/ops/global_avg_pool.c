@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static fv_status fv_global_avg_pool_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status global_avg_pool_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const int64_t *src = node->in[0]->shape.dim;
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], 1, 1, src[3]});
 }
 
-static fv_status fv_global_avg_pool_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status global_avg_pool_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     const int64_t *src = node->in[0]->shape.dim;
     fv_adaptive_pool_attr attr = {.output = {1, 1}, .src_size = {src[1], src[2]}};
@@ -17,12 +17,12 @@ static fv_status fv_global_avg_pool_grad(fv_builder *b, const fv_node *node, fv_
     return FV_OK;
 }
 
-static fv_cost fv_global_avg_pool_cost(const fv_node *node)
+static fv_cost global_avg_pool_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 0));
 }
 
-static void fv_global_avg_pool_ref(const fv_call *call)
+static void global_avg_pool_ref(const fv_call *call)
 {
     const int64_t *src = fv_in_dims(call, 0);
     fv_dtype dtype = fv_call_dtype(call);
@@ -45,31 +45,31 @@ const fv_op fv_op_global_avg_pool = {
     .n_out = 1,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
-    .infer = fv_global_avg_pool_infer,
-    .grad = fv_global_avg_pool_grad,
-    .cost = fv_global_avg_pool_cost,
-    .ref = fv_global_avg_pool_ref,
+    .infer = global_avg_pool_infer,
+    .grad = global_avg_pool_grad,
+    .cost = global_avg_pool_cost,
+    .ref = global_avg_pool_ref,
 };
 
 /* ---- gradient ---- */
 
-static const fv_attr fv_global_avg_pool_bwd_attrs[] = {
+static const fv_attr global_avg_pool_bwd_attrs[] = {
     {"src_size", FV_ATTR_INT2, offsetof(fv_adaptive_pool_attr, src_size), 1, 1, 1 << 30, NULL,
      "Height and width of src."},
     {0},
 };
 
-static fv_status fv_global_avg_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status global_avg_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_adaptive_pool_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim;
-    FV_TRY(fv_check_dims(ctx, node, 0, 4, (const int64_t[]){dst[0], 1, 1, dst[3]}, "one pixel per sample"));
+    FV_TRY(fv_operand_dims(ctx, node, 0, 4, (const int64_t[]){dst[0], 1, 1, dst[3]}, "one pixel per sample"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4,
                      (const int64_t[]){dst[0], attr->src_size[0], attr->src_size[1], dst[3]});
 }
 
-static void fv_global_avg_pool_bwd_ref(const fv_call *call)
+static void global_avg_pool_bwd_ref(const fv_call *call)
 {
     const int64_t *src = fv_out_dims(call, 0);
     fv_dtype dtype = fv_call_dtype(call);
@@ -91,7 +91,7 @@ const fv_op fv_op_global_avg_pool_bwd = {
     .operands = (const char *const[]){"d_dst", "d_src"},
     .letters = (const char *const[]){"npqc"},
     .attr_size = sizeof(fv_adaptive_pool_attr),
-    .attrs = fv_global_avg_pool_bwd_attrs,
-    .infer = fv_global_avg_pool_bwd_infer,
-    .ref = fv_global_avg_pool_bwd_ref,
+    .attrs = global_avg_pool_bwd_attrs,
+    .infer = global_avg_pool_bwd_infer,
+    .ref = global_avg_pool_bwd_ref,
 };

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static fv_status fv_global_max_pool_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status global_max_pool_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const int64_t *src = node->in[0]->shape.dim;
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], 1, 1, src[3]});
 }
 
-static fv_status fv_global_max_pool_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status global_max_pool_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "global_max_pool_bwd", NULL, (fv_val *[]){d_out[0], node->in[0], node->out[0]}, 3);
     return FV_OK;
 }
 
-static fv_cost fv_global_max_pool_cost(const fv_node *node)
+static fv_cost global_max_pool_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 0));
 }
 
-static void fv_global_max_pool_ref(const fv_call *call)
+static void global_max_pool_ref(const fv_call *call)
 {
     const int64_t *src = fv_in_dims(call, 0);
     fv_dtype dtype = fv_call_dtype(call);
@@ -45,29 +45,29 @@ const fv_op fv_op_global_max_pool = {
     .traits = FV_T_MAXIMUM,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
-    .infer = fv_global_max_pool_infer,
-    .grad = fv_global_max_pool_grad,
-    .cost = fv_global_max_pool_cost,
-    .ref = fv_global_max_pool_ref,
+    .infer = global_max_pool_infer,
+    .grad = global_max_pool_grad,
+    .cost = global_max_pool_cost,
+    .ref = global_max_pool_ref,
 };
 
 /* ---- gradient ---- */
 
-static fv_status fv_global_max_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status global_max_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 1, 4));
+    FV_TRY(fv_operand_float(ctx, node, 1, 4));
     const int64_t *src = node->in[1]->shape.dim, pooled[4] = {src[0], 1, 1, src[3]};
-    FV_TRY(fv_check_dims(ctx, node, 0, 4, pooled, "one pixel per sample of src"));
-    FV_TRY(fv_check_dims(ctx, node, 2, 4, pooled, "one pixel per sample of src"));
+    FV_TRY(fv_operand_dims(ctx, node, 0, 4, pooled, "one pixel per sample of src"));
+    FV_TRY(fv_operand_dims(ctx, node, 2, 4, pooled, "one pixel per sample of src"));
     return fv_result_like(ctx, node, 0, 1);
 }
 
-static fv_cost fv_global_max_pool_bwd_cost(const fv_node *node)
+static fv_cost global_max_pool_bwd_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, fv_count_in(node, 1));
 }
 
-static void fv_global_max_pool_bwd_ref(const fv_call *call)
+static void global_max_pool_bwd_ref(const fv_call *call)
 {
     const int64_t *src = fv_in_dims(call, 1);
     fv_dtype dtype = fv_call_dtype(call);
@@ -97,7 +97,7 @@ const fv_op fv_op_global_max_pool_bwd = {
     .traits = FV_T_BACKWARD,
     .operands = (const char *const[]){"d_dst", "src", "dst", "d_src"},
     .letters = (const char *const[]){"npqc", "nhwc", "npqc"},
-    .infer = fv_global_max_pool_bwd_infer,
-    .cost = fv_global_max_pool_bwd_cost,
-    .ref = fv_global_max_pool_bwd_ref,
+    .infer = global_max_pool_bwd_infer,
+    .cost = global_max_pool_bwd_cost,
+    .ref = global_max_pool_bwd_ref,
 };

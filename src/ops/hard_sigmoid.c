@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static double fv_hard_sigmoid_at(double x, double alpha)
+static double hard_sigmoid_at(double x, double alpha)
 {
     (void)alpha;
     double y = x / 6.0 + 0.5;
@@ -9,23 +9,23 @@ static double fv_hard_sigmoid_at(double x, double alpha)
     return y > 1.0 ? 1.0 : y;
 }
 
-static double fv_hard_sigmoid_bwd_at(double d, double x, double alpha)
+static double hard_sigmoid_bwd_at(double d, double x, double alpha)
 {
     (void)alpha;
     return x <= -3.0 || x >= 3.0 ? 0.0 : d / 6.0;
 }
 
-static void fv_hard_sigmoid_ref(const fv_call *call)
+static void hard_sigmoid_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_hard_sigmoid_at);
+    fv_unary_ref(call, hard_sigmoid_at);
 }
 
-static void fv_hard_sigmoid_bwd_ref(const fv_call *call)
+static void hard_sigmoid_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_hard_sigmoid_bwd_at);
+    fv_unary_bwd_ref(call, hard_sigmoid_bwd_at);
 }
 
-static fv_status fv_hard_sigmoid_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status hard_sigmoid_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "hard_sigmoid_bwd", node->in[0]);
 }
@@ -40,8 +40,8 @@ const fv_op fv_op_hard_sigmoid = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_hard_sigmoid_grad,
-    .ref = fv_hard_sigmoid_ref,
+    .grad = hard_sigmoid_grad,
+    .ref = hard_sigmoid_ref,
 };
 
 const fv_op fv_op_hard_sigmoid_bwd = {
@@ -54,5 +54,5 @@ const fv_op fv_op_hard_sigmoid_bwd = {
     .operands = fv_unary_bwd_src_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_hard_sigmoid_bwd_ref,
+    .ref = hard_sigmoid_bwd_ref,
 };

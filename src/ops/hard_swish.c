@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static double fv_hard_swish_at(double x, double alpha)
+static double hard_swish_at(double x, double alpha)
 {
     (void)alpha;
     double y = x / 6.0 + 0.5;
@@ -9,7 +9,7 @@ static double fv_hard_swish_at(double x, double alpha)
     return x * (y > 1.0 ? 1.0 : y);
 }
 
-static double fv_hard_swish_bwd_at(double d, double x, double alpha)
+static double hard_swish_bwd_at(double d, double x, double alpha)
 {
     (void)alpha;
     if (x <= -3.0)
@@ -17,17 +17,17 @@ static double fv_hard_swish_bwd_at(double d, double x, double alpha)
     return x >= 3.0 ? d : d * (x / 3.0 + 0.5);
 }
 
-static void fv_hard_swish_ref(const fv_call *call)
+static void hard_swish_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_hard_swish_at);
+    fv_unary_ref(call, hard_swish_at);
 }
 
-static void fv_hard_swish_bwd_ref(const fv_call *call)
+static void hard_swish_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_hard_swish_bwd_at);
+    fv_unary_bwd_ref(call, hard_swish_bwd_at);
 }
 
-static fv_status fv_hard_swish_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status hard_swish_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "hard_swish_bwd", node->in[0]);
 }
@@ -42,8 +42,8 @@ const fv_op fv_op_hard_swish = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_hard_swish_grad,
-    .ref = fv_hard_swish_ref,
+    .grad = hard_swish_grad,
+    .ref = hard_swish_ref,
 };
 
 const fv_op fv_op_hard_swish_bwd = {
@@ -56,5 +56,5 @@ const fv_op fv_op_hard_swish_bwd = {
     .operands = fv_unary_bwd_src_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_hard_swish_bwd_ref,
+    .ref = hard_swish_bwd_ref,
 };

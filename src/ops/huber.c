@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
 
-static const fv_attr fv_huber_attrs[] = {
+static const fv_attr huber_attrs[] = {
     {"delta", FV_ATTR_REAL, offsetof(fv_loss_attr, delta), 1, 1e-12, 1e12, NULL,
      "Where the loss goes from quadratic to linear."},
     {0},
 };
 
-static double fv_huber_at(double x, double t, const fv_loss_attr *attr)
+static double huber_at(double x, double t, const fv_loss_attr *attr)
 {
     double d = fabs(x - t), delta = attr->delta;
     return d > delta ? delta * (d - 0.5 * delta) : 0.5 * d * d;
 }
 
-static double fv_huber_slope(double x, double t, const fv_loss_attr *attr)
+static double huber_slope(double x, double t, const fv_loss_attr *attr)
 {
     double d = x - t, delta = attr->delta;
     if (d > delta)
@@ -21,17 +21,17 @@ static double fv_huber_slope(double x, double t, const fv_loss_attr *attr)
     return d < -delta ? -delta : d;
 }
 
-static void fv_huber_ref(const fv_call *call)
+static void huber_ref(const fv_call *call)
 {
-    fv_pair_loss_ref(call, fv_huber_at);
+    fv_pair_loss_ref(call, huber_at);
 }
 
-static void fv_huber_bwd_ref(const fv_call *call)
+static void huber_bwd_ref(const fv_call *call)
 {
-    fv_pair_loss_bwd_ref(call, fv_huber_slope);
+    fv_pair_loss_bwd_ref(call, huber_slope);
 }
 
-static fv_status fv_huber_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status huber_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_loss_grad(b, node, d_out, d_in, "huber_bwd");
 }
@@ -47,11 +47,11 @@ const fv_op fv_op_huber = {
     .operands = fv_loss_operands,
     .letters = fv_loss_letters,
     .attr_size = sizeof(fv_loss_attr),
-    .attrs = fv_huber_attrs,
+    .attrs = huber_attrs,
     .infer = fv_pair_loss_infer,
-    .grad = fv_huber_grad,
+    .grad = huber_grad,
     .cost = fv_pair_loss_cost,
-    .ref = fv_huber_ref,
+    .ref = huber_ref,
 };
 
 const fv_op fv_op_huber_bwd = {
@@ -64,8 +64,8 @@ const fv_op fv_op_huber_bwd = {
     .operands = fv_loss_bwd_operands,
     .letters = fv_loss_bwd_letters,
     .attr_size = sizeof(fv_loss_attr),
-    .attrs = fv_huber_attrs,
+    .attrs = huber_attrs,
     .infer = fv_pair_loss_bwd_infer,
     .cost = fv_pair_loss_cost,
-    .ref = fv_huber_bwd_ref,
+    .ref = huber_bwd_ref,
 };

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static const fv_attr fv_leaky_relu_attrs[] = {
+static const fv_attr leaky_relu_attrs[] = {
     {"alpha", FV_ATTR_REAL, offsetof(fv_act_attr, alpha), 0.01, 0, 1e6, NULL, "Slope for negative values."},
     {0},
 };
 
-static double fv_leaky_relu_at(double x, double alpha)
+static double leaky_relu_at(double x, double alpha)
 {
     return x > 0.0 ? x : alpha * x;
 }
 
-static double fv_leaky_relu_bwd_at(double d, double x, double alpha)
+static double leaky_relu_bwd_at(double d, double x, double alpha)
 {
     return x > 0.0 ? d : alpha * d;
 }
 
-static void fv_leaky_relu_ref(const fv_call *call)
+static void leaky_relu_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_leaky_relu_at);
+    fv_unary_ref(call, leaky_relu_at);
 }
 
-static void fv_leaky_relu_bwd_ref(const fv_call *call)
+static void leaky_relu_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_leaky_relu_bwd_at);
+    fv_unary_bwd_ref(call, leaky_relu_bwd_at);
 }
 
-static fv_status fv_leaky_relu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status leaky_relu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "leaky_relu_bwd", node->in[0]);
 }
@@ -41,10 +41,10 @@ const fv_op fv_op_leaky_relu = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .attr_size = sizeof(fv_act_attr),
-    .attrs = fv_leaky_relu_attrs,
+    .attrs = leaky_relu_attrs,
     .infer = fv_unary_infer,
-    .grad = fv_leaky_relu_grad,
-    .ref = fv_leaky_relu_ref,
+    .grad = leaky_relu_grad,
+    .ref = leaky_relu_ref,
 };
 
 const fv_op fv_op_leaky_relu_bwd = {
@@ -57,7 +57,7 @@ const fv_op fv_op_leaky_relu_bwd = {
     .operands = fv_unary_bwd_src_operands,
     .letters = fv_unary_bwd_letters,
     .attr_size = sizeof(fv_act_attr),
-    .attrs = fv_leaky_relu_attrs,
+    .attrs = leaky_relu_attrs,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_leaky_relu_bwd_ref,
+    .ref = leaky_relu_bwd_ref,
 };

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static fv_status fv_log_softmax_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status log_softmax_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "log_softmax_bwd", node->out[0]);
 }
 
-static fv_cost fv_log_softmax_cost(const fv_node *node)
+static fv_cost log_softmax_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 4.0 * fv_count_out(node, 0));
 }
 
-static void fv_log_softmax_ref(const fv_call *call)
+static void log_softmax_ref(const fv_call *call)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -37,12 +37,12 @@ const fv_op fv_op_log_softmax = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_log_softmax_grad,
-    .cost = fv_log_softmax_cost,
-    .ref = fv_log_softmax_ref,
+    .grad = log_softmax_grad,
+    .cost = log_softmax_cost,
+    .ref = log_softmax_ref,
 };
 
-static void fv_log_softmax_bwd_ref(const fv_call *call)
+static void log_softmax_bwd_ref(const fv_call *call)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -67,6 +67,6 @@ const fv_op fv_op_log_softmax_bwd = {
     .operands = fv_unary_bwd_dst_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .cost = fv_log_softmax_cost,
-    .ref = fv_log_softmax_bwd_ref,
+    .cost = log_softmax_cost,
+    .ref = log_softmax_bwd_ref,
 };

@@ -14,7 +14,7 @@ fv_status fv_loss_results(fv_ctx *ctx, const fv_node *node)
 
 fv_status fv_loss_check_d_loss(fv_ctx *ctx, const fv_node *node)
 {
-    return fv_check_dims(ctx, node, 0, 1, (const int64_t[]){1}, "the gradient of one number");
+    return fv_operand_dims(ctx, node, 0, 1, (const int64_t[]){1}, "the gradient of one number");
 }
 
 void fv_loss_mean(const fv_call *call)
@@ -42,16 +42,16 @@ fv_status fv_loss_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out,
 
 fv_status fv_pair_loss_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
     return fv_loss_results(ctx, node);
 }
 
 fv_status fv_pair_loss_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
     FV_TRY(fv_loss_check_d_loss(ctx, node));
-    FV_TRY(fv_check_float(ctx, node, 1, 0));
-    FV_TRY(fv_check_same(ctx, node, 2, 1));
+    FV_TRY(fv_operand_float(ctx, node, 1, 0));
+    FV_TRY(fv_operand_same(ctx, node, 2, 1));
     return fv_result_like(ctx, node, 0, 1);
 }
 

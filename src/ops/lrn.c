@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/ref.h"
 
-static const fv_attr fv_lrn_attrs[] = {
+static const fv_attr lrn_attrs[] = {
     {"size", FV_ATTR_INT, offsetof(fv_lrn_attr, size), 5, 1, 63, NULL, "Number of channels in a sum."},
     {"alpha", FV_ATTR_REAL, offsetof(fv_lrn_attr, alpha), 1e-4, 0, 1e6, NULL, "Factor of the mean square."},
     {"beta", FV_ATTR_REAL, offsetof(fv_lrn_attr, beta), 0.75, 0, 1e3, NULL, "Exponent."},
@@ -9,45 +9,45 @@ static const fv_attr fv_lrn_attrs[] = {
     {0},
 };
 
-static fv_status fv_lrn_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status lrn_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_status fv_lrn_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status lrn_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "lrn_bwd", node->attr, (fv_val *[]){d_out[0], node->in[0], node->out[0]}, 3);
     return FV_OK;
 }
 
-static fv_cost fv_lrn_cost(const fv_node *node)
+static fv_cost lrn_cost(const fv_node *node)
 {
     int64_t size = ((const fv_lrn_attr *)node->attr)->size;
     return fv_cost_of(node, 0.0, fv_count_out(node, 0) * (2.0 * (double)size + 4.0));
 }
 
 /* Pixels as rows of channels. */
-typedef struct fv_lrn_rows {
+typedef struct lrn_rows {
     const fv_lrn_attr *attr;
     fv_dtype dtype;
     const void *src;
     int64_t rows, channels;
-} fv_lrn_rows;
+} lrn_rows;
 
-static fv_lrn_rows fv_lrn_begin(const fv_call *call, int i)
+static lrn_rows lrn_begin(const fv_call *call, int i)
 {
     const fv_val *src = call->node->in[i];
-    return (fv_lrn_rows){.attr = call->node->attr,
-                         .dtype = src->dtype,
-                         .src = call->in[i],
-                         .rows = fv_shape_rows(&src->shape),
-                         .channels = fv_shape_last(&src->shape)};
+    return (lrn_rows){.attr = call->node->attr,
+                      .dtype = src->dtype,
+                      .src = call->in[i],
+                      .rows = fv_shape_rows(&src->shape),
+                      .channels = fv_shape_last(&src->shape)};
 }
 
 /* k + alpha / size * sum of squares over channels c - size / 2 to c + (size - 1) / 2. */
-static double fv_lrn_denominator(const fv_lrn_rows *r, int64_t row, int64_t c)
+static double lrn_denominator(const lrn_rows *r, int64_t row, int64_t c)
 {
     int64_t size = r->attr->size, begin = c - size / 2, end = c + (size - 1) / 2;
     double sum = 0.0;
@@ -58,13 +58,13 @@ static double fv_lrn_denominator(const fv_lrn_rows *r, int64_t row, int64_t c)
     return r->attr->k + r->attr->alpha / (double)size * sum;
 }
 
-static void fv_lrn_ref(const fv_call *call)
+static void lrn_ref(const fv_call *call)
 {
-    fv_lrn_rows r = fv_lrn_begin(call, 0);
+    lrn_rows r = lrn_begin(call, 0);
     for (int64_t row = 0, i = 0; row < r.rows; row++)
         for (int64_t c = 0; c < r.channels; c++, i++) {
             double x = fv_get(r.dtype, r.src, i);
-            fv_set(r.dtype, call->out[0], i, x * pow(fv_lrn_denominator(&r, row, c), -r.attr->beta));
+            fv_set(r.dtype, call->out[0], i, x * pow(lrn_denominator(&r, row, c), -r.attr->beta));
         }
 }
 
@@ -79,26 +79,26 @@ const fv_op fv_op_lrn = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_lrn_attr),
-    .attrs = fv_lrn_attrs,
-    .infer = fv_lrn_infer,
-    .grad = fv_lrn_grad,
-    .cost = fv_lrn_cost,
-    .ref = fv_lrn_ref,
+    .attrs = lrn_attrs,
+    .infer = lrn_infer,
+    .grad = lrn_grad,
+    .cost = lrn_cost,
+    .ref = lrn_ref,
 };
 
 /* ---- gradient ---- */
 
-static fv_status fv_lrn_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status lrn_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
-    FV_TRY(fv_check_same(ctx, node, 2, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_same(ctx, node, 2, 0));
     return fv_result_like(ctx, node, 0, 1);
 }
 
-static void fv_lrn_bwd_ref(const fv_call *call)
+static void lrn_bwd_ref(const fv_call *call)
 {
-    fv_lrn_rows r = fv_lrn_begin(call, 1);
+    lrn_rows r = lrn_begin(call, 1);
     int64_t size = r.attr->size;
     double factor = 2.0 * r.attr->alpha * r.attr->beta / (double)size;
     for (int64_t row = 0, i = 0; row < r.rows; row++)
@@ -108,10 +108,10 @@ static void fv_lrn_bwd_ref(const fv_call *call)
             double sum = 0.0;
             for (int64_t j = begin < 0 ? 0 : begin; j <= end && j < r.channels; j++) {
                 int64_t at = row * r.channels + j;
-                sum += fv_get(r.dtype, call->in[0], at) * fv_get(r.dtype, call->in[2], at) /
-                       fv_lrn_denominator(&r, row, j);
+                sum +=
+                    fv_get(r.dtype, call->in[0], at) * fv_get(r.dtype, call->in[2], at) / lrn_denominator(&r, row, j);
             }
-            double own = fv_get(r.dtype, call->in[0], i) * pow(fv_lrn_denominator(&r, row, c), -r.attr->beta);
+            double own = fv_get(r.dtype, call->in[0], i) * pow(lrn_denominator(&r, row, c), -r.attr->beta);
             fv_set(r.dtype, call->out[0], i, own - factor * fv_get(r.dtype, r.src, i) * sum);
         }
 }
@@ -127,8 +127,8 @@ const fv_op fv_op_lrn_bwd = {
     .operands = (const char *const[]){"d_dst", "src", "dst", "d_src"},
     .letters = (const char *const[]){"nhwc", "nhwc", "nhwc"},
     .attr_size = sizeof(fv_lrn_attr),
-    .attrs = fv_lrn_attrs,
-    .infer = fv_lrn_bwd_infer,
-    .cost = fv_lrn_cost,
-    .ref = fv_lrn_bwd_ref,
+    .attrs = lrn_attrs,
+    .infer = lrn_bwd_infer,
+    .cost = lrn_cost,
+    .ref = lrn_bwd_ref,
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
 
-static double fv_mae_at(double x, double t, const fv_loss_attr *attr)
+static double mae_at(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     return fabs(x - t);
 }
 
-static double fv_mae_slope(double x, double t, const fv_loss_attr *attr)
+static double mae_slope(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     if (isnan(x - t))
@@ -15,17 +15,17 @@ static double fv_mae_slope(double x, double t, const fv_loss_attr *attr)
     return (double)((x > t) - (x < t));
 }
 
-static void fv_mae_ref(const fv_call *call)
+static void mae_ref(const fv_call *call)
 {
-    fv_pair_loss_ref(call, fv_mae_at);
+    fv_pair_loss_ref(call, mae_at);
 }
 
-static void fv_mae_bwd_ref(const fv_call *call)
+static void mae_bwd_ref(const fv_call *call)
 {
-    fv_pair_loss_bwd_ref(call, fv_mae_slope);
+    fv_pair_loss_bwd_ref(call, mae_slope);
 }
 
-static fv_status fv_mae_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status mae_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_loss_grad(b, node, d_out, d_in, "mae_bwd");
 }
@@ -40,9 +40,9 @@ const fv_op fv_op_mae = {
     .operands = fv_loss_operands,
     .letters = fv_loss_letters,
     .infer = fv_pair_loss_infer,
-    .grad = fv_mae_grad,
+    .grad = mae_grad,
     .cost = fv_pair_loss_cost,
-    .ref = fv_mae_ref,
+    .ref = mae_ref,
 };
 
 const fv_op fv_op_mae_bwd = {
@@ -56,5 +56,5 @@ const fv_op fv_op_mae_bwd = {
     .letters = fv_loss_bwd_letters,
     .infer = fv_pair_loss_bwd_infer,
     .cost = fv_pair_loss_cost,
-    .ref = fv_mae_bwd_ref,
+    .ref = mae_bwd_ref,
 };

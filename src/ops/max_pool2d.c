@@ -5,22 +5,22 @@
 /* Tap numbers of max_pool2d_train are bytes. */
 #define FV_POOL_TAPS_MAX 255
 
-static const fv_attr fv_max_pool2d_attrs[] = {
+static const fv_attr max_pool2d_attrs[] = {
     FV_EPILOGUE_ROW(fv_pool2d_attr),
     FV_POOL_ROWS,
     {0},
 };
 
-static fv_status fv_max_pool2d_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status max_pool2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const int64_t *src = node->in[0]->shape.dim;
     fv_window win;
     FV_TRY(fv_pool_window(ctx, node, src[1], src[2], &win));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], win.p, win.q, src[3]});
 }
 
-static fv_cost fv_max_pool2d_cost(const fv_node *node)
+static fv_cost max_pool2d_cost(const fv_node *node)
 {
     const fv_pool2d_attr *attr = node->attr;
     double taps = (double)(attr->size[0] * attr->size[1]) + (attr->activation != FV_ACT_NONE);
@@ -28,14 +28,14 @@ static fv_cost fv_max_pool2d_cost(const fv_node *node)
 }
 
 /* Training needs to know which element won. */
-static fv_status fv_max_pool2d_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
+static fv_status max_pool2d_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
 {
     out[0] = fv_emit(b, training ? "max_pool2d_train" : "max_pool2d", node->attr, in, 1);
     return FV_OK;
 }
 
 /* The first largest tap of a window, or the last NaN; taps in the padding never win. at: n, p, q, c. */
-static double fv_max_pool2d_at(const fv_call *call, const fv_window *win, const int64_t at[4], int64_t *arg)
+static double max_pool2d_at(const fv_call *call, const fv_window *win, const int64_t at[4], int64_t *arg)
 {
     double best = 0.0;
     *arg = -1;
@@ -53,7 +53,7 @@ static double fv_max_pool2d_at(const fv_call *call, const fv_window *win, const 
     return best;
 }
 
-static void fv_max_pool2d_ref(const fv_call *call)
+static void max_pool2d_ref(const fv_call *call)
 {
     const int64_t *dst = fv_out_dims(call, 0);
     fv_window win = fv_pool_window_of(call->node, fv_in_dims(call, 0), dst);
@@ -63,7 +63,7 @@ static void fv_max_pool2d_ref(const fv_call *call)
             for (int64_t q = 0; q < win.q; q++)
                 for (int64_t c = 0; c < dst[3]; c++, i++) {
                     int64_t arg;
-                    double best = fv_max_pool2d_at(call, &win, (const int64_t[]){n, p, q, c}, &arg);
+                    double best = max_pool2d_at(call, &win, (const int64_t[]){n, p, q, c}, &arg);
                     fv_set(fv_call_dtype(call), call->out[0], i, fv_epilogue_apply(activation, best));
                     if (call->node->n_out > 1)
                         fv_set(FV_U8, call->out[1], i, (double)arg);
@@ -81,16 +81,16 @@ const fv_op fv_op_max_pool2d = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_pool2d_attr),
-    .attrs = fv_max_pool2d_attrs,
-    .infer = fv_max_pool2d_infer,
-    .lower = fv_max_pool2d_lower,
-    .cost = fv_max_pool2d_cost,
-    .ref = fv_max_pool2d_ref,
+    .attrs = max_pool2d_attrs,
+    .infer = max_pool2d_infer,
+    .lower = max_pool2d_lower,
+    .cost = max_pool2d_cost,
+    .ref = max_pool2d_ref,
 };
 
 /* ---- training ---- */
 
-static fv_status fv_max_pool2d_train_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status max_pool2d_train_infer(fv_ctx *ctx, const fv_node *node)
 {
     const fv_pool2d_attr *attr = node->attr;
     if (attr->size[0] * attr->size[1] > FV_POOL_TAPS_MAX)
@@ -98,11 +98,11 @@ static fv_status fv_max_pool2d_train_infer(fv_ctx *ctx, const fv_node *node)
                             "a %lldx%lld window has more than the %d taps that training allows; use global_max_pool "
                             "or several smaller windows",
                             (long long)attr->size[0], (long long)attr->size[1], FV_POOL_TAPS_MAX);
-    FV_TRY(fv_max_pool2d_infer(ctx, node));
+    FV_TRY(max_pool2d_infer(ctx, node));
     return fv_result(ctx, node, 1, FV_U8, 4, node->out[0]->shape.dim);
 }
 
-static fv_status fv_max_pool2d_train_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status max_pool2d_train_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_pool2d_attr attr = *(const fv_pool2d_attr *)node->attr;
     if (d_out[0] == NULL || !fv_emit_wanted(b, node->in[0]))
@@ -126,25 +126,25 @@ const fv_op fv_op_max_pool2d_train = {
     .operands = (const char *const[]){"src", "dst", "arg"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_pool2d_attr),
-    .attrs = fv_max_pool2d_attrs,
-    .infer = fv_max_pool2d_train_infer,
-    .grad = fv_max_pool2d_train_grad,
-    .cost = fv_max_pool2d_cost,
-    .ref = fv_max_pool2d_ref,
+    .attrs = max_pool2d_attrs,
+    .infer = max_pool2d_train_infer,
+    .grad = max_pool2d_train_grad,
+    .cost = max_pool2d_cost,
+    .ref = max_pool2d_ref,
 };
 
 /* ---- gradient ---- */
 
-static const fv_attr fv_max_pool2d_bwd_attrs[] = {
+static const fv_attr max_pool2d_bwd_attrs[] = {
     FV_POOL_ROWS,
     FV_POOL_SRC_SIZE_ROW,
     {0},
 };
 
-static fv_status fv_max_pool2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status max_pool2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
     FV_TRY(fv_pool_bwd_infer(ctx, node));
-    FV_TRY(fv_check_dtype(ctx, node, 1, 4, FV_U8));
+    FV_TRY(fv_operand_dtype(ctx, node, 1, 4, FV_U8));
     char found[96], wanted[96];
     if (!fv_shape_equal(&node->in[0]->shape, &node->in[1]->shape))
         return fv_node_fail(ctx, node, "arg has shape %s but d_dst has %s; they must be equal",
@@ -153,7 +153,7 @@ static fv_status fv_max_pool2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
 }
 
 /* Windows are visited in order of p and q, so every pixel's sum is a chain in that order from 0. */
-static void fv_max_pool2d_bwd_ref(const fv_call *call)
+static void max_pool2d_bwd_ref(const fv_call *call)
 {
     const int64_t *dst = fv_in_dims(call, 0), *src = fv_out_dims(call, 0);
     fv_window win = fv_pool_window_of(call->node, src, dst);
@@ -187,7 +187,7 @@ const fv_op fv_op_max_pool2d_bwd = {
     .operands = (const char *const[]){"d_dst", "arg", "d_src"},
     .letters = (const char *const[]){"npqc", "npqc"},
     .attr_size = sizeof(fv_pool2d_attr),
-    .attrs = fv_max_pool2d_bwd_attrs,
-    .infer = fv_max_pool2d_bwd_infer,
-    .ref = fv_max_pool2d_bwd_ref,
+    .attrs = max_pool2d_bwd_attrs,
+    .infer = max_pool2d_bwd_infer,
+    .ref = max_pool2d_bwd_ref,
 };

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
 
-static double fv_mse_at(double x, double t, const fv_loss_attr *attr)
+static double mse_at(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     return (x - t) * (x - t);
 }
 
-static double fv_mse_slope(double x, double t, const fv_loss_attr *attr)
+static double mse_slope(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     return 2.0 * (x - t);
 }
 
-static void fv_mse_ref(const fv_call *call)
+static void mse_ref(const fv_call *call)
 {
-    fv_pair_loss_ref(call, fv_mse_at);
+    fv_pair_loss_ref(call, mse_at);
 }
 
-static void fv_mse_bwd_ref(const fv_call *call)
+static void mse_bwd_ref(const fv_call *call)
 {
-    fv_pair_loss_bwd_ref(call, fv_mse_slope);
+    fv_pair_loss_bwd_ref(call, mse_slope);
 }
 
-static fv_status fv_mse_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status mse_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_loss_grad(b, node, d_out, d_in, "mse_bwd");
 }
@@ -38,9 +38,9 @@ const fv_op fv_op_mse = {
     .operands = fv_loss_operands,
     .letters = fv_loss_letters,
     .infer = fv_pair_loss_infer,
-    .grad = fv_mse_grad,
+    .grad = mse_grad,
     .cost = fv_pair_loss_cost,
-    .ref = fv_mse_ref,
+    .ref = mse_ref,
 };
 
 const fv_op fv_op_mse_bwd = {
@@ -54,5 +54,5 @@ const fv_op fv_op_mse_bwd = {
     .letters = fv_loss_bwd_letters,
     .infer = fv_pair_loss_bwd_infer,
     .cost = fv_pair_loss_cost,
-    .ref = fv_mse_bwd_ref,
+    .ref = mse_bwd_ref,
 };

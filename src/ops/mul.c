@@ -2,26 +2,26 @@
 #include "ops/ref.h"
 
 /* b has one value per sample and channel: n,1,1,c or n,c beside n,h,w,c. */
-static bool fv_mul_broadcasts(const fv_shape *a, const fv_shape *b)
+static bool mul_broadcasts(const fv_shape *a, const fv_shape *b)
 {
     if (a->rank != 4 || b->dim[0] != a->dim[0] || b->dim[b->rank - 1] != a->dim[3])
         return false;
     return b->rank == 2 || (b->rank == 4 && b->dim[1] == 1 && b->dim[2] == 1);
 }
 
-static fv_status fv_mul_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status mul_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_float(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 1, 0));
     const fv_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
     char found[96], other[96];
-    if (!fv_shape_equal(a, b) && !fv_mul_broadcasts(a, b))
+    if (!fv_shape_equal(a, b) && !mul_broadcasts(a, b))
         return fv_node_fail(ctx, node, "b has shape %s beside a of %s; expected the same shape, or n,1,1,c or n,c",
                             fv_shape_text(b, found), fv_shape_text(a, other));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_status fv_mul_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status mul_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_val *x = node->in[0], *y = node->in[1];
     if (fv_emit_wanted(b, x))
@@ -35,7 +35,7 @@ static fv_status fv_mul_grad(fv_builder *b, const fv_node *node, fv_val *const *
     return FV_OK;
 }
 
-static void fv_mul_ref(const fv_call *call)
+static void mul_ref(const fv_call *call)
 {
     const fv_shape *a = &call->node->in[0]->shape, *b = &call->node->in[1]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -57,27 +57,27 @@ const fv_op fv_op_mul = {
     .n_out = 1,
     .operands = (const char *const[]){"a", "b", "dst"},
     .letters = (const char *const[]){"nhwc", "nhwc"},
-    .infer = fv_mul_infer,
-    .grad = fv_mul_grad,
-    .ref = fv_mul_ref,
+    .infer = mul_infer,
+    .grad = mul_grad,
+    .ref = mul_ref,
 };
 
 /* ---- gradient to a broadcast operand ---- */
 
-static fv_status fv_mul_reduce_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status mul_reduce_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
     const int64_t *a = node->in[1]->shape.dim;
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){a[0], 1, 1, a[3]});
 }
 
-static fv_cost fv_mul_reduce_cost(const fv_node *node)
+static fv_cost mul_reduce_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 2.0 * fv_count_in(node, 0));
 }
 
-static void fv_mul_reduce_ref(const fv_call *call)
+static void mul_reduce_ref(const fv_call *call)
 {
     const int64_t *a = fv_in_dims(call, 1);
     fv_dtype dtype = fv_call_dtype(call);
@@ -104,7 +104,7 @@ const fv_op fv_op_mul_reduce = {
     .traits = FV_T_BACKWARD,
     .operands = (const char *const[]){"d_dst", "a", "d_b"},
     .letters = (const char *const[]){"nhwc", "nhwc"},
-    .infer = fv_mul_reduce_infer,
-    .cost = fv_mul_reduce_cost,
-    .ref = fv_mul_reduce_ref,
+    .infer = mul_reduce_infer,
+    .cost = mul_reduce_cost,
+    .ref = mul_reduce_ref,
 };

@@ -5,33 +5,33 @@
 #include <string.h>
 
 #define FV_OP_ROW(name) &fv_op_##name,
-static const fv_op *const fv_ops[] = {
+static const fv_op *const table[] = {
 #include "ops/ops.def"
 };
 #undef FV_OP_ROW
 
 #define FV_OP_ROW(name) #name,
-static const char *const fv_ops_names[] = {
+static const char *const ops_names[] = {
 #include "ops/ops.def"
     NULL};
 #undef FV_OP_ROW
 
-enum { FV_OPS_COUNT = (int)(sizeof fv_ops / sizeof *fv_ops) };
+enum { FV_OPS_COUNT = (int)(sizeof table / sizeof *table) };
 
-/* Operators registered from outside; attached to the context under the address of fv_ops. */
-typedef struct fv_registry {
+/* Operators registered from outside; attached to the context under the address of table. */
+typedef struct op_registry {
     const fv_op **op;
     int count, capacity;
-} fv_registry;
+} op_registry;
 
-static const fv_op *fv_op_find_built_in(const char *name)
+static const fv_op *op_find_built_in(const char *name)
 {
     int low = 0, high = FV_OPS_COUNT - 1;
     while (low <= high) {
         int middle = (low + high) / 2;
-        int order = strcmp(name, fv_ops[middle]->name);
+        int order = strcmp(name, table[middle]->name);
         if (order == 0)
-            return fv_ops[middle];
+            return table[middle];
         if (order < 0)
             high = middle - 1;
         else
@@ -42,8 +42,8 @@ static const fv_op *fv_op_find_built_in(const char *name)
 
 const fv_op *fv_op_find(fv_ctx *ctx, const char *name)
 {
-    const fv_op *op = fv_op_find_built_in(name);
-    const fv_registry *registry = op == NULL && ctx != NULL ? fv_ctx_attached(ctx, fv_ops) : NULL;
+    const fv_op *op = op_find_built_in(name);
+    const op_registry *registry = op == NULL && ctx != NULL ? fv_ctx_attached(ctx, table) : NULL;
     for (int i = 0; registry != NULL && op == NULL && i < registry->count; i++)
         if (strcmp(registry->op[i]->name, name) == 0)
             op = registry->op[i];
@@ -52,13 +52,13 @@ const fv_op *fv_op_find(fv_ctx *ctx, const char *name)
 
 const char *const *fv_op_names(void)
 {
-    return fv_ops_names;
+    return ops_names;
 }
 
 const fv_op *const *fv_op_list(int *count)
 {
     *count = FV_OPS_COUNT;
-    return fv_ops;
+    return table;
 }
 
 int fv_shards(int64_t n)
@@ -69,7 +69,7 @@ int fv_shards(int64_t n)
     return shards;
 }
 
-static bool fv_op_name_ok(const char *name)
+static bool op_name_ok(const char *name)
 {
     if (name == NULL || !islower((unsigned char)name[0]))
         return false;
@@ -79,7 +79,7 @@ static bool fv_op_name_ok(const char *name)
     return true;
 }
 
-static size_t fv_attr_bytes(fv_attr_kind kind)
+static size_t attr_bytes(fv_attr_kind kind)
 {
     static const size_t bytes[] = {
         [FV_ATTR_INT] = sizeof(int64_t),  [FV_ATTR_INT2] = 2 * sizeof(int64_t), [FV_ATTR_PAD] = 4 * sizeof(int64_t),
@@ -90,10 +90,10 @@ static size_t fv_attr_bytes(fv_attr_kind kind)
 }
 
 /* The first thing wrong with an attribute, or NULL. */
-static const char *fv_attr_flaw(const fv_op *op, const fv_attr *attr)
+static const char *attr_flaw(const fv_op *op, const fv_attr *attr)
 {
-    size_t bytes = fv_attr_bytes(attr->kind);
-    if (!fv_op_name_ok(attr->key))
+    size_t bytes = attr_bytes(attr->kind);
+    if (!op_name_ok(attr->key))
         return "the key must be lower-case letters, digits and underscores";
     if (bytes == 0)
         return "the kind is none of fv_attr_kind";
@@ -117,7 +117,7 @@ static const char *fv_attr_flaw(const fv_op *op, const fv_attr *attr)
 }
 
 /* The first thing wrong with a row, or NULL. */
-static const char *fv_op_flaw(const fv_op *op)
+static const char *op_flaw(const fv_op *op)
 {
     if (op->infer == NULL || op->ref == NULL)
         return "the hooks infer and ref are required";
@@ -146,22 +146,22 @@ static const char *fv_op_flaw(const fv_op *op)
 
 fv_status fv_op_check(fv_ctx *ctx, const fv_op *op)
 {
-    if (op == NULL || !fv_op_name_ok(op->name))
+    if (op == NULL || !op_name_ok(op->name))
         return fv_fail(ctx, FV_ERR_ARGUMENT,
                        "operator '%s': the name must be lower-case letters, digits and underscores",
                        op == NULL || op->name == NULL ? "" : op->name);
-    const char *flaw = fv_op_flaw(op);
+    const char *flaw = op_flaw(op);
     if (flaw != NULL)
         return fv_fail(ctx, FV_ERR_ARGUMENT, "operator '%s': %s", op->name, flaw);
     for (const fv_attr *attr = op->attrs; attr != NULL && attr->key != NULL; attr++)
-        if ((flaw = fv_attr_flaw(op, attr)) != NULL)
+        if ((flaw = attr_flaw(op, attr)) != NULL)
             return fv_fail(ctx, FV_ERR_ARGUMENT, "operator '%s', attribute '%s': %s", op->name, attr->key, flaw);
     return FV_OK;
 }
 
-static void fv_registry_destroy(fv_ctx *ctx, void *object)
+static void registry_destroy(fv_ctx *ctx, void *object)
 {
-    fv_registry *registry = object;
+    op_registry *registry = object;
     fv_free(ctx, registry->op);
     fv_free(ctx, registry);
 }
@@ -171,12 +171,12 @@ fv_status fv_op_register(fv_ctx *ctx, const fv_op *op)
     FV_TRY(fv_op_check(ctx, op));
     if (fv_op_find(ctx, op->name) != NULL)
         return fv_fail(ctx, FV_ERR_ARGUMENT, "operator '%s': the name is taken; choose another", op->name);
-    fv_registry *registry = fv_ctx_attached(ctx, fv_ops);
+    op_registry *registry = fv_ctx_attached(ctx, table);
     if (registry == NULL) {
-        registry = fv_new(ctx, fv_registry);
+        registry = fv_new(ctx, op_registry);
         if (registry == NULL)
             return FV_ERR_NO_MEMORY;
-        fv_status status = fv_ctx_attach(ctx, fv_ops, registry, fv_registry_destroy);
+        fv_status status = fv_ctx_attach(ctx, table, registry, registry_destroy);
         if (status != FV_OK) {
             fv_free(ctx, registry);
             return status;

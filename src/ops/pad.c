@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/pad.h"
 
-static const fv_attr fv_pad_attrs[] = {
+static const fv_attr pad_attrs[] = {
     FV_PAD_ROWS,
     {"value", FV_ATTR_REAL, offsetof(fv_pad_attr, value), 0, -3e38, 3e38, NULL, "What the new elements hold."},
     {0},
 };
 
-static fv_status fv_pad_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status pad_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     int64_t before[3], total[3], dst[4] = {node->in[0]->shape.dim[0]};
     fv_pad_margins(node->attr, before, total);
     for (int i = 0; i < 3; i++)
@@ -18,7 +18,7 @@ static fv_status fv_pad_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, dst);
 }
 
-static fv_status fv_pad_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status pad_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "crop", node->attr, d_out, 1);
@@ -26,12 +26,12 @@ static fv_status fv_pad_grad(fv_builder *b, const fv_node *node, fv_val *const *
 }
 
 /* Copying is no arithmetic. */
-static fv_cost fv_pad_cost(const fv_node *node)
+static fv_cost pad_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 0.0);
 }
 
-static void fv_pad_ref(const fv_call *call)
+static void pad_ref(const fv_call *call)
 {
     const fv_pad_attr *attr = call->node->attr;
     const int64_t *src = fv_in_dims(call, 0), *dst = fv_out_dims(call, 0);
@@ -58,9 +58,9 @@ const fv_op fv_op_pad = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_pad_attr),
-    .attrs = fv_pad_attrs,
-    .infer = fv_pad_infer,
-    .grad = fv_pad_grad,
-    .cost = fv_pad_cost,
-    .ref = fv_pad_ref,
+    .attrs = pad_attrs,
+    .infer = pad_infer,
+    .grad = pad_grad,
+    .cost = pad_cost,
+    .ref = pad_ref,
 };

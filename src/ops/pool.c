@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static fv_window fv_pool_window_begin(const fv_pool2d_attr *attr, int64_t h, int64_t w)
+static fv_window pool_window_begin(const fv_pool2d_attr *attr, int64_t h, int64_t w)
 {
     fv_window win = {.h = h, .w = w, .dilation = {1, 1}};
     memcpy(win.size, attr->size, sizeof win.size);
@@ -16,7 +16,7 @@ static fv_window fv_pool_window_begin(const fv_pool2d_attr *attr, int64_t h, int
 fv_status fv_pool_window(fv_ctx *ctx, const fv_node *node, int64_t h, int64_t w, fv_window *win)
 {
     const fv_pool2d_attr *attr = node->attr;
-    *win = fv_pool_window_begin(attr, h, w);
+    *win = pool_window_begin(attr, h, w);
     for (int i = 0; i < 4; i++)
         if (attr->pad[i] >= attr->size[i % 2])
             return fv_node_fail(ctx, node,
@@ -29,7 +29,7 @@ fv_status fv_pool_window(fv_ctx *ctx, const fv_node *node, int64_t h, int64_t w,
 
 fv_window fv_pool_window_of(const fv_node *node, const int64_t *src, const int64_t *dst)
 {
-    fv_window win = fv_pool_window_begin(node->attr, src[1], src[2]);
+    fv_window win = pool_window_begin(node->attr, src[1], src[2]);
     win.p = dst[1];
     win.q = dst[2];
     return win;
@@ -37,12 +37,12 @@ fv_window fv_pool_window_of(const fv_node *node, const int64_t *src, const int64
 
 fv_status fv_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_pool2d_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim;
     fv_window win;
     FV_TRY(fv_pool_window(ctx, node, attr->src_size[0], attr->src_size[1], &win));
-    FV_TRY(fv_check_dims(ctx, node, 0, 4, (const int64_t[]){dst[0], win.p, win.q, dst[3]},
-                         "the result of the pool of a src of this size"));
+    FV_TRY(fv_operand_dims(ctx, node, 0, 4, (const int64_t[]){dst[0], win.p, win.q, dst[3]},
+                           "the result of the pool of a src of this size"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){dst[0], win.h, win.w, dst[3]});
 }

@@ -43,12 +43,12 @@ fv_window fv_pool_window_of(const fv_node *node, const int64_t *src, const int64
 fv_status fv_pool_bwd_infer(fv_ctx *ctx, const fv_node *node);
 
 /* Input rows [h0, h1) and columns [w0, w1) that position p, q averages over, and what their sum is divided by. */
-typedef struct fv_box {
+typedef struct fv_pool_box {
     int64_t h0, h1, w0, w1;
     double count;
-} fv_box;
+} fv_pool_box;
 /* src and dst: dimensions n h w c of the forward. */
-typedef fv_box (*fv_box_fn)(const fv_node *node, const int64_t *src, const int64_t *dst, int64_t p, int64_t q);
+typedef fv_pool_box (*fv_box_fn)(const fv_node *node, const int64_t *src, const int64_t *dst, int64_t p, int64_t q);
 
 /* dst[n,p,q,c] = sum over the box in order of h and w from 0, divided by its count. */
 void fv_box_mean_ref(const fv_call *call, fv_box_fn box_of);

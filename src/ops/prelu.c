@@ -2,9 +2,9 @@
 #include "ops/ref.h"
 
 /* Slopes (operand i) are one, or one per channel of operand j. */
-static fv_status fv_prelu_check(fv_ctx *ctx, const fv_node *node, int i, int j)
+static fv_status prelu_check(fv_ctx *ctx, const fv_node *node, int i, int j)
 {
-    FV_TRY(fv_check_float(ctx, node, i, 1));
+    FV_TRY(fv_operand_float(ctx, node, i, 1));
     const fv_shape *src = &node->in[j]->shape;
     int64_t slopes = node->in[i]->shape.dim[0], channels = src->dim[src->rank - 1];
     if (slopes != 1 && slopes != channels)
@@ -13,14 +13,14 @@ static fv_status fv_prelu_check(fv_ctx *ctx, const fv_node *node, int i, int j)
     return FV_OK;
 }
 
-static fv_status fv_prelu_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status prelu_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_prelu_check(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(prelu_check(ctx, node, 1, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
-static fv_status fv_prelu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status prelu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (!fv_emit_wanted(b, node->in[0]) && !fv_emit_wanted(b, node->in[1]))
         return FV_OK;
@@ -31,7 +31,7 @@ static fv_status fv_prelu_grad(fv_builder *b, const fv_node *node, fv_val *const
     return FV_OK;
 }
 
-static void fv_prelu_ref(const fv_call *call)
+static void prelu_ref(const fv_call *call)
 {
     const fv_shape *shape = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -52,29 +52,29 @@ const fv_op fv_op_prelu = {
     .traits = FV_T_INPLACE,
     .operands = (const char *const[]){"src", "alpha", "dst"},
     .letters = (const char *const[]){"nhwc", "a"},
-    .infer = fv_prelu_infer,
-    .grad = fv_prelu_grad,
-    .ref = fv_prelu_ref,
+    .infer = prelu_infer,
+    .grad = prelu_grad,
+    .ref = prelu_ref,
 };
 
 /* ---- gradient ---- */
 
-static fv_status fv_prelu_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status prelu_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
-    FV_TRY(fv_prelu_check(ctx, node, 2, 1));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
+    FV_TRY(prelu_check(ctx, node, 2, 1));
     FV_TRY(fv_result_like(ctx, node, 0, 1));
     return fv_result_like(ctx, node, 1, 2);
 }
 
-static fv_cost fv_prelu_bwd_cost(const fv_node *node)
+static fv_cost prelu_bwd_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 3.0 * fv_count_in(node, 0));
 }
 
 /* d_alpha of one slope: float64 sums over the elements that it serves, in order, by shards. */
-static double fv_prelu_bwd_alpha(const fv_call *call, int64_t slope, int64_t slopes)
+static double prelu_bwd_alpha(const fv_call *call, int64_t slope, int64_t slopes)
 {
     const fv_shape *shape = &call->node->in[1]->shape;
     fv_dtype dtype = fv_call_dtype(call);
@@ -90,12 +90,12 @@ static double fv_prelu_bwd_alpha(const fv_call *call, int64_t slope, int64_t slo
     return fv_tree_sum(FV_F64, sum, shards);
 }
 
-static void fv_prelu_bwd_ref(const fv_call *call)
+static void prelu_bwd_ref(const fv_call *call)
 {
     fv_dtype dtype = fv_call_dtype(call);
     int64_t slopes = fv_in_dims(call, 2)[0], count = fv_shape_count(&call->node->in[1]->shape);
     for (int64_t s = 0; s < slopes; s++)
-        fv_set(dtype, call->out[1], s, fv_prelu_bwd_alpha(call, s, slopes));
+        fv_set(dtype, call->out[1], s, prelu_bwd_alpha(call, s, slopes));
     for (int64_t i = 0; i < count; i++) {
         double d = fv_get(dtype, call->in[0], i), alpha = fv_get(dtype, call->in[2], i % slopes);
         fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[1], i) > 0.0 ? d : alpha * d);
@@ -113,7 +113,7 @@ const fv_op fv_op_prelu_bwd = {
     .traits = FV_T_BACKWARD | FV_T_SHARDED,
     .operands = (const char *const[]){"d_dst", "src", "alpha", "d_src", "d_alpha"},
     .letters = (const char *const[]){"nhwc", "nhwc", "a"},
-    .infer = fv_prelu_bwd_infer,
-    .cost = fv_prelu_bwd_cost,
-    .ref = fv_prelu_bwd_ref,
+    .infer = prelu_bwd_infer,
+    .cost = prelu_bwd_cost,
+    .ref = prelu_bwd_ref,
 };

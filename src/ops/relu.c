@@ -2,29 +2,29 @@
 #include "ops/epilogue.h"
 #include "ops/unary.h"
 
-static double fv_relu_at(double x, double alpha)
+static double relu_at(double x, double alpha)
 {
     (void)alpha;
     return fv_epilogue_apply(FV_RELU, x);
 }
 
-static double fv_relu_bwd_at(double d, double y, double alpha)
+static double relu_bwd_at(double d, double y, double alpha)
 {
     (void)alpha;
     return fv_epilogue_mask(FV_RELU, y, d);
 }
 
-static void fv_relu_ref(const fv_call *call)
+static void relu_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_relu_at);
+    fv_unary_ref(call, relu_at);
 }
 
-static void fv_relu_bwd_ref(const fv_call *call)
+static void relu_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_relu_bwd_at);
+    fv_unary_bwd_ref(call, relu_bwd_at);
 }
 
-static fv_status fv_relu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status relu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "relu_bwd", node->out[0]);
 }
@@ -40,8 +40,8 @@ const fv_op fv_op_relu = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_relu_grad,
-    .ref = fv_relu_ref,
+    .grad = relu_grad,
+    .ref = relu_ref,
 };
 
 const fv_op fv_op_relu_bwd = {
@@ -55,5 +55,5 @@ const fv_op fv_op_relu_bwd = {
     .operands = fv_unary_bwd_dst_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_relu_bwd_ref,
+    .ref = relu_bwd_ref,
 };

@@ -2,29 +2,29 @@
 #include "ops/epilogue.h"
 #include "ops/unary.h"
 
-static double fv_relu6_at(double x, double alpha)
+static double relu6_at(double x, double alpha)
 {
     (void)alpha;
     return fv_epilogue_apply(FV_RELU6, x);
 }
 
-static double fv_relu6_bwd_at(double d, double y, double alpha)
+static double relu6_bwd_at(double d, double y, double alpha)
 {
     (void)alpha;
     return fv_epilogue_mask(FV_RELU6, y, d);
 }
 
-static void fv_relu6_ref(const fv_call *call)
+static void relu6_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_relu6_at);
+    fv_unary_ref(call, relu6_at);
 }
 
-static void fv_relu6_bwd_ref(const fv_call *call)
+static void relu6_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_relu6_bwd_at);
+    fv_unary_bwd_ref(call, relu6_bwd_at);
 }
 
-static fv_status fv_relu6_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status relu6_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "relu6_bwd", node->out[0]);
 }
@@ -40,8 +40,8 @@ const fv_op fv_op_relu6 = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_relu6_grad,
-    .ref = fv_relu6_ref,
+    .grad = relu6_grad,
+    .ref = relu6_ref,
 };
 
 const fv_op fv_op_relu6_bwd = {
@@ -55,5 +55,5 @@ const fv_op fv_op_relu6_bwd = {
     .operands = fv_unary_bwd_dst_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_relu6_bwd_ref,
+    .ref = relu6_bwd_ref,
 };

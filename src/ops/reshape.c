@@ -3,15 +3,15 @@
 
 #include "ops/ref.h"
 
-static const fv_attr fv_reshape_attrs[] = {
+static const fv_attr reshape_attrs[] = {
     {"dims", FV_ATTR_INTS, offsetof(fv_reshape_attr, dims), 0, -1, (double)(INT64_C(1) << 40), NULL,
      "Dimensions behind the batch; one may be -1 and is computed."},
     {0},
 };
 
-static fv_status fv_reshape_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status reshape_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_shape *src = &node->in[0]->shape;
     const fv_ints *dims = &((const fv_reshape_attr *)node->attr)->dims;
     if (dims->count < 0 || dims->count > FV_MAX_RANK - 1)
@@ -45,7 +45,7 @@ static fv_status fv_reshape_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, (int)dims->count + 1, dst);
 }
 
-static fv_status fv_reshape_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status reshape_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     const fv_shape *src = &node->in[0]->shape;
     fv_reshape_attr attr = {.dims.count = src->rank - 1};
@@ -55,13 +55,13 @@ static fv_status fv_reshape_grad(fv_builder *b, const fv_node *node, fv_val *con
     return FV_OK;
 }
 
-static fv_cost fv_reshape_cost(const fv_node *node)
+static fv_cost reshape_cost(const fv_node *node)
 {
     (void)node;
     return (fv_cost){0};
 }
 
-static void fv_reshape_ref(const fv_call *call)
+static void reshape_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->out[0];
     if (call->out[0] != call->in[0])
@@ -78,9 +78,9 @@ const fv_op fv_op_reshape = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_reshape_attr),
-    .attrs = fv_reshape_attrs,
-    .infer = fv_reshape_infer,
-    .grad = fv_reshape_grad,
-    .cost = fv_reshape_cost,
-    .ref = fv_reshape_ref,
+    .attrs = reshape_attrs,
+    .infer = reshape_infer,
+    .grad = reshape_grad,
+    .cost = reshape_cost,
+    .ref = reshape_ref,
 };

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static double fv_sigmoid_at(double x, double alpha)
+static double sigmoid_at(double x, double alpha)
 {
     (void)alpha;
     return fv_sigmoid(x);
 }
 
-static double fv_sigmoid_bwd_at(double d, double y, double alpha)
+static double sigmoid_bwd_at(double d, double y, double alpha)
 {
     (void)alpha;
     return d * y * (1.0 - y);
 }
 
-static void fv_sigmoid_ref(const fv_call *call)
+static void sigmoid_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_sigmoid_at);
+    fv_unary_ref(call, sigmoid_at);
 }
 
-static void fv_sigmoid_bwd_ref(const fv_call *call)
+static void sigmoid_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_sigmoid_bwd_at);
+    fv_unary_bwd_ref(call, sigmoid_bwd_at);
 }
 
-static fv_status fv_sigmoid_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status sigmoid_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "sigmoid_bwd", node->out[0]);
 }
@@ -38,8 +38,8 @@ const fv_op fv_op_sigmoid = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_sigmoid_grad,
-    .ref = fv_sigmoid_ref,
+    .grad = sigmoid_grad,
+    .ref = sigmoid_ref,
 };
 
 const fv_op fv_op_sigmoid_bwd = {
@@ -52,5 +52,5 @@ const fv_op fv_op_sigmoid_bwd = {
     .operands = fv_unary_bwd_dst_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_sigmoid_bwd_ref,
+    .ref = sigmoid_bwd_ref,
 };

@@ -2,29 +2,29 @@
 #include "ops/loss.h"
 #include "ops/unary.h"
 
-static double fv_sigmoid_bce_at(double x, double t, const fv_loss_attr *attr)
+static double sigmoid_bce_at(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     return (x < 0.0 ? 0.0 : x) - x * t + log1p(exp(-fabs(x)));
 }
 
-static double fv_sigmoid_bce_slope(double x, double t, const fv_loss_attr *attr)
+static double sigmoid_bce_slope(double x, double t, const fv_loss_attr *attr)
 {
     (void)attr;
     return fv_sigmoid(x) - t;
 }
 
-static void fv_sigmoid_bce_ref(const fv_call *call)
+static void sigmoid_bce_ref(const fv_call *call)
 {
-    fv_pair_loss_ref(call, fv_sigmoid_bce_at);
+    fv_pair_loss_ref(call, sigmoid_bce_at);
 }
 
-static void fv_sigmoid_bce_bwd_ref(const fv_call *call)
+static void sigmoid_bce_bwd_ref(const fv_call *call)
 {
-    fv_pair_loss_bwd_ref(call, fv_sigmoid_bce_slope);
+    fv_pair_loss_bwd_ref(call, sigmoid_bce_slope);
 }
 
-static fv_status fv_sigmoid_bce_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status sigmoid_bce_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_loss_grad(b, node, d_out, d_in, "sigmoid_bce_bwd");
 }
@@ -40,9 +40,9 @@ const fv_op fv_op_sigmoid_bce = {
     .operands = fv_loss_operands,
     .letters = fv_loss_letters,
     .infer = fv_pair_loss_infer,
-    .grad = fv_sigmoid_bce_grad,
+    .grad = sigmoid_bce_grad,
     .cost = fv_pair_loss_cost,
-    .ref = fv_sigmoid_bce_ref,
+    .ref = sigmoid_bce_ref,
 };
 
 const fv_op fv_op_sigmoid_bce_bwd = {
@@ -56,5 +56,5 @@ const fv_op fv_op_sigmoid_bce_bwd = {
     .letters = fv_loss_bwd_letters,
     .infer = fv_pair_loss_bwd_infer,
     .cost = fv_pair_loss_cost,
-    .ref = fv_sigmoid_bce_bwd_ref,
+    .ref = sigmoid_bce_bwd_ref,
 };

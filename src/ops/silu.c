@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static double fv_silu_at(double x, double alpha)
+static double silu_at(double x, double alpha)
 {
     (void)alpha;
     return x * fv_sigmoid(x);
 }
 
-static double fv_silu_bwd_at(double d, double x, double alpha)
+static double silu_bwd_at(double d, double x, double alpha)
 {
     (void)alpha;
     double s = fv_sigmoid(x);
     return d * s * (1.0 + x * (1.0 - s));
 }
 
-static void fv_silu_ref(const fv_call *call)
+static void silu_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_silu_at);
+    fv_unary_ref(call, silu_at);
 }
 
-static void fv_silu_bwd_ref(const fv_call *call)
+static void silu_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_silu_bwd_at);
+    fv_unary_bwd_ref(call, silu_bwd_at);
 }
 
-static fv_status fv_silu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status silu_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "silu_bwd", node->in[0]);
 }
@@ -39,8 +39,8 @@ const fv_op fv_op_silu = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_silu_grad,
-    .ref = fv_silu_ref,
+    .grad = silu_grad,
+    .ref = silu_ref,
 };
 
 const fv_op fv_op_silu_bwd = {
@@ -53,5 +53,5 @@ const fv_op fv_op_silu_bwd = {
     .operands = fv_unary_bwd_src_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_silu_bwd_ref,
+    .ref = silu_bwd_ref,
 };

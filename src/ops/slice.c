@@ -5,13 +5,13 @@
 
 #define FV_SLICE_MAX ((double)(1 << 30))
 
-static const fv_attr fv_slice_attrs[] = {
+static const fv_attr slice_attrs[] = {
     {"begin", FV_ATTR_INT, offsetof(fv_slice_attr, begin), 0, 0, FV_SLICE_MAX, NULL, "First channel."},
     {"count", FV_ATTR_INT, offsetof(fv_slice_attr, count), 1, 1, FV_SLICE_MAX, NULL, "Number of channels."},
     {0},
 };
 
-static fv_status fv_slice_check(fv_ctx *ctx, const fv_node *node, int64_t begin, int64_t count, int64_t channels)
+static fv_status slice_check(fv_ctx *ctx, const fv_node *node, int64_t begin, int64_t count, int64_t channels)
 {
     if (begin + count <= channels)
         return FV_OK;
@@ -19,17 +19,17 @@ static fv_status fv_slice_check(fv_ctx *ctx, const fv_node *node, int64_t begin,
                         (long long)(begin + count - 1), (long long)channels);
 }
 
-static fv_status fv_slice_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status slice_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_slice_attr *attr = node->attr;
     fv_shape dst = node->in[0]->shape;
-    FV_TRY(fv_slice_check(ctx, node, attr->begin, attr->count, dst.dim[dst.rank - 1]));
+    FV_TRY(slice_check(ctx, node, attr->begin, attr->count, dst.dim[dst.rank - 1]));
     dst.dim[dst.rank - 1] = attr->count;
     return fv_result(ctx, node, 0, node->in[0]->dtype, dst.rank, dst.dim);
 }
 
-static fv_status fv_slice_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status slice_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_slice_attr attr = *(const fv_slice_attr *)node->attr;
     attr.channels = fv_shape_last(&node->in[0]->shape);
@@ -39,12 +39,12 @@ static fv_status fv_slice_grad(fv_builder *b, const fv_node *node, fv_val *const
 }
 
 /* Copying is no arithmetic. */
-static fv_cost fv_slice_cost(const fv_node *node)
+static fv_cost slice_cost(const fv_node *node)
 {
     return fv_cost_of(node, 0.0, 0.0);
 }
 
-static void fv_slice_ref(const fv_call *call)
+static void slice_ref(const fv_call *call)
 {
     const fv_val *src = call->node->in[0], *dst = call->node->out[0];
     int64_t channels = fv_shape_last(&src->shape), count = fv_shape_last(&dst->shape);
@@ -64,34 +64,34 @@ const fv_op fv_op_slice = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_slice_attr),
-    .attrs = fv_slice_attrs,
-    .infer = fv_slice_infer,
-    .grad = fv_slice_grad,
-    .cost = fv_slice_cost,
-    .ref = fv_slice_ref,
+    .attrs = slice_attrs,
+    .infer = slice_infer,
+    .grad = slice_grad,
+    .cost = slice_cost,
+    .ref = slice_ref,
 };
 
 /* ---- gradient ---- */
 
-static const fv_attr fv_slice_bwd_attrs[] = {
+static const fv_attr slice_bwd_attrs[] = {
     {"begin", FV_ATTR_INT, offsetof(fv_slice_attr, begin), 0, 0, FV_SLICE_MAX, NULL, "First channel of the slice."},
     {"channels", FV_ATTR_INT, offsetof(fv_slice_attr, channels), 1, 1, FV_SLICE_MAX, NULL, "Channels of src."},
     {0},
 };
 
-static fv_status fv_slice_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status slice_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     const fv_slice_attr *attr = node->attr;
     fv_shape src = node->in[0]->shape;
     if (src.dim[src.rank - 1] > FV_SLICE_MAX)
         return fv_node_fail(ctx, node, "%lld channels are too many", (long long)src.dim[src.rank - 1]);
-    FV_TRY(fv_slice_check(ctx, node, attr->begin, src.dim[src.rank - 1], attr->channels));
+    FV_TRY(slice_check(ctx, node, attr->begin, src.dim[src.rank - 1], attr->channels));
     src.dim[src.rank - 1] = attr->channels;
     return fv_result(ctx, node, 0, node->in[0]->dtype, src.rank, src.dim);
 }
 
-static void fv_slice_bwd_ref(const fv_call *call)
+static void slice_bwd_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->in[0], *src = call->node->out[0];
     int64_t channels = fv_shape_last(&src->shape), count = fv_shape_last(&dst->shape);
@@ -114,8 +114,8 @@ const fv_op fv_op_slice_bwd = {
     .operands = (const char *const[]){"d_dst", "d_src"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_slice_attr),
-    .attrs = fv_slice_bwd_attrs,
-    .infer = fv_slice_bwd_infer,
-    .cost = fv_slice_cost,
-    .ref = fv_slice_bwd_ref,
+    .attrs = slice_bwd_attrs,
+    .infer = slice_bwd_infer,
+    .cost = slice_cost,
+    .ref = slice_bwd_ref,
 };

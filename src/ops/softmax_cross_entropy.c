@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
 
-static const fv_attr fv_softmax_cross_entropy_attrs[] = {
+static const fv_attr softmax_cross_entropy_attrs[] = {
     {"smoothing", FV_ATTR_REAL, offsetof(fv_loss_attr, smoothing), 0, 0, 0.999, NULL,
      "Label smoothing: the target becomes (1 - smoothing) * target + smoothing / k * (sum of the target)."},
     {0},
 };
 
 /* Logits are operand i, the target operand i + 1: labels [n] or probabilities [n][k]. */
-static fv_status fv_softmax_cross_entropy_check(fv_ctx *ctx, const fv_node *node, int i)
+static fv_status softmax_cross_entropy_check(fv_ctx *ctx, const fv_node *node, int i)
 {
-    FV_TRY(fv_check_float(ctx, node, i, 2));
+    FV_TRY(fv_operand_float(ctx, node, i, 2));
     const fv_val *logits = node->in[i], *target = fv_operand(node, i + 1);
     if (target == NULL || target->dtype == logits->dtype)
-        return fv_check_same(ctx, node, i + 1, i);
+        return fv_operand_same(ctx, node, i + 1, i);
     char text[96];
     if (target->dtype != FV_I32)
         return fv_node_fail(ctx, node, "target must be i32 labels or %s probabilities, found %s",
@@ -24,25 +24,25 @@ static fv_status fv_softmax_cross_entropy_check(fv_ctx *ctx, const fv_node *node
     return FV_OK;
 }
 
-static fv_status fv_softmax_cross_entropy_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status softmax_cross_entropy_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_softmax_cross_entropy_check(ctx, node, 0));
+    FV_TRY(softmax_cross_entropy_check(ctx, node, 0));
     return fv_loss_results(ctx, node);
 }
 
-static fv_status fv_softmax_cross_entropy_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status softmax_cross_entropy_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_loss_grad(b, node, d_out, d_in, "softmax_cross_entropy_bwd");
 }
 
-static fv_cost fv_softmax_cross_entropy_cost(const fv_node *node)
+static fv_cost softmax_cross_entropy_cost(const fv_node *node)
 {
     const fv_val *logits = node->in[node->op == &fv_op_softmax_cross_entropy ? 0 : 1];
     return fv_cost_of(node, 0.0, 6.0 * (double)fv_shape_count(&logits->shape));
 }
 
 /* One row of logits with its target. */
-typedef struct fv_row {
+typedef struct logit_row {
     fv_dtype dtype;
     const void *logits, *target;
     bool labels; /* target holds class numbers */
@@ -50,18 +50,18 @@ typedef struct fv_row {
     double smoothing;
     double sum;              /* of the target: 1, or the weight of a sample whose target is multiplied by it */
     double largest, log_sum; /* log of the sum of e^logit = largest + log_sum */
-} fv_row;
+} logit_row;
 
-static fv_row fv_row_begin(const fv_call *call, int i, int64_t n)
+static logit_row row_begin(const fv_call *call, int i, int64_t n)
 {
     const fv_val *logits = call->node->in[i];
-    fv_row row = {.dtype = logits->dtype,
-                  .logits = call->in[i],
-                  .target = call->in[i + 1],
-                  .labels = call->node->in[i + 1]->dtype == FV_I32,
-                  .n = n,
-                  .k = logits->shape.dim[1],
-                  .smoothing = ((const fv_loss_attr *)call->node->attr)->smoothing};
+    logit_row row = {.dtype = logits->dtype,
+                     .logits = call->in[i],
+                     .target = call->in[i + 1],
+                     .labels = call->node->in[i + 1]->dtype == FV_I32,
+                     .n = n,
+                     .k = logits->shape.dim[1],
+                     .smoothing = ((const fv_loss_attr *)call->node->attr)->smoothing};
     row.largest = fv_get(row.dtype, row.logits, n * row.k);
     for (int64_t j = 1; j < row.k; j++)
         row.largest = fmax(row.largest, fv_get(row.dtype, row.logits, n * row.k + j));
@@ -76,13 +76,13 @@ static fv_row fv_row_begin(const fv_call *call, int i, int64_t n)
 }
 
 /* log of the probability of class j. */
-static double fv_row_log_softmax(const fv_row *row, int64_t j)
+static double row_log_softmax(const logit_row *row, int64_t j)
 {
     return fv_get(row->dtype, row->logits, row->n * row->k + j) - row->largest - row->log_sum;
 }
 
 /* The smoothed target. A label that is no class makes it NaN, so that the loss cannot hide it. */
-static double fv_row_target(const fv_row *row, int64_t j)
+static double row_target(const logit_row *row, int64_t j)
 {
     double t;
     if (row->labels) {
@@ -94,16 +94,16 @@ static double fv_row_target(const fv_row *row, int64_t j)
     return (1.0 - row->smoothing) * t + row->smoothing * row->sum / (double)row->k;
 }
 
-static void fv_softmax_cross_entropy_ref(const fv_call *call)
+static void softmax_cross_entropy_ref(const fv_call *call)
 {
     int64_t n = fv_in_dims(call, 0)[0];
     for (int64_t i = 0; i < n; i++) {
-        fv_row row = fv_row_begin(call, 0, i);
+        logit_row row = row_begin(call, 0, i);
         double sum = 0.0;
         for (int64_t j = 0; j < row.k; j++) {
-            double t = fv_row_target(&row, j);
+            double t = row_target(&row, j);
             /* A class of probability 0 that is not asked for adds nothing, though its logarithm is -infinity. */
-            sum -= t == 0.0 ? 0.0 : t * fv_row_log_softmax(&row, j);
+            sum -= t == 0.0 ? 0.0 : t * row_log_softmax(&row, j);
         }
         fv_set(row.dtype, call->out[1], i, sum);
     }
@@ -122,32 +122,32 @@ const fv_op fv_op_softmax_cross_entropy = {
     .operands = (const char *const[]){"logits", "target", "loss", "losses"},
     .letters = fv_loss_letters,
     .attr_size = sizeof(fv_loss_attr),
-    .attrs = fv_softmax_cross_entropy_attrs,
-    .infer = fv_softmax_cross_entropy_infer,
-    .grad = fv_softmax_cross_entropy_grad,
-    .cost = fv_softmax_cross_entropy_cost,
-    .ref = fv_softmax_cross_entropy_ref,
+    .attrs = softmax_cross_entropy_attrs,
+    .infer = softmax_cross_entropy_infer,
+    .grad = softmax_cross_entropy_grad,
+    .cost = softmax_cross_entropy_cost,
+    .ref = softmax_cross_entropy_ref,
 };
 
 /* ---- gradient ---- */
 
-static fv_status fv_softmax_cross_entropy_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status softmax_cross_entropy_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
     FV_TRY(fv_loss_check_d_loss(ctx, node));
-    FV_TRY(fv_softmax_cross_entropy_check(ctx, node, 1));
+    FV_TRY(softmax_cross_entropy_check(ctx, node, 1));
     return fv_result_like(ctx, node, 0, 1);
 }
 
-static void fv_softmax_cross_entropy_bwd_ref(const fv_call *call)
+static void softmax_cross_entropy_bwd_ref(const fv_call *call)
 {
     int64_t n = fv_in_dims(call, 1)[0];
     for (int64_t i = 0; i < n; i++) {
-        fv_row row = fv_row_begin(call, 1, i);
+        logit_row row = row_begin(call, 1, i);
         double scale = fv_get(row.dtype, call->in[0], 0) / (double)n, total = 0.0;
         for (int64_t j = 0; j < row.k; j++)
-            total += fv_row_target(&row, j);
+            total += row_target(&row, j);
         for (int64_t j = 0; j < row.k; j++) {
-            double d = total * exp(fv_row_log_softmax(&row, j)) - fv_row_target(&row, j);
+            double d = total * exp(row_log_softmax(&row, j)) - row_target(&row, j);
             fv_set(row.dtype, call->out[0], i * row.k + j, scale * d);
         }
     }
@@ -164,8 +164,8 @@ const fv_op fv_op_softmax_cross_entropy_bwd = {
     .operands = (const char *const[]){"d_loss", "logits", "target", "d_logits"},
     .letters = fv_loss_bwd_letters,
     .attr_size = sizeof(fv_loss_attr),
-    .attrs = fv_softmax_cross_entropy_attrs,
-    .infer = fv_softmax_cross_entropy_bwd_infer,
-    .cost = fv_softmax_cross_entropy_cost,
-    .ref = fv_softmax_cross_entropy_bwd_ref,
+    .attrs = softmax_cross_entropy_attrs,
+    .infer = softmax_cross_entropy_bwd_infer,
+    .cost = softmax_cross_entropy_cost,
+    .ref = softmax_cross_entropy_bwd_ref,
 };

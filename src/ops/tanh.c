@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/unary.h"
 
-static double fv_tanh_at(double x, double alpha)
+static double tanh_at(double x, double alpha)
 {
     (void)alpha;
     return tanh(x);
 }
 
-static double fv_tanh_bwd_at(double d, double y, double alpha)
+static double tanh_bwd_at(double d, double y, double alpha)
 {
     (void)alpha;
     return d * (1.0 - y * y);
 }
 
-static void fv_tanh_ref(const fv_call *call)
+static void tanh_ref(const fv_call *call)
 {
-    fv_unary_ref(call, fv_tanh_at);
+    fv_unary_ref(call, tanh_at);
 }
 
-static void fv_tanh_bwd_ref(const fv_call *call)
+static void tanh_bwd_ref(const fv_call *call)
 {
-    fv_unary_bwd_ref(call, fv_tanh_bwd_at);
+    fv_unary_bwd_ref(call, tanh_bwd_at);
 }
 
-static fv_status fv_tanh_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status tanh_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     return fv_unary_grad(b, node, d_out, d_in, "tanh_bwd", node->out[0]);
 }
@@ -38,8 +38,8 @@ const fv_op fv_op_tanh = {
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .infer = fv_unary_infer,
-    .grad = fv_tanh_grad,
-    .ref = fv_tanh_ref,
+    .grad = tanh_grad,
+    .ref = tanh_ref,
 };
 
 const fv_op fv_op_tanh_bwd = {
@@ -52,5 +52,5 @@ const fv_op fv_op_tanh_bwd = {
     .operands = fv_unary_bwd_dst_operands,
     .letters = fv_unary_bwd_letters,
     .infer = fv_unary_bwd_infer,
-    .ref = fv_tanh_bwd_ref,
+    .ref = tanh_bwd_ref,
 };

@@ -9,14 +9,14 @@ const char *const fv_unary_bwd_letters[] = {"nhwc", "nhwc"};
 
 fv_status fv_unary_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
 fv_status fv_unary_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 0));
-    FV_TRY(fv_check_same(ctx, node, 1, 0));
+    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_same(ctx, node, 1, 0));
     return fv_result_like(ctx, node, 0, 0);
 }
 
@@ -29,7 +29,7 @@ fv_status fv_unary_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out
 }
 
 /* fv_act_attr is the only attribute struct of this family. */
-static double fv_unary_alpha(const fv_call *call)
+static double unary_alpha(const fv_call *call)
 {
     const fv_act_attr *attr = call->node->op->attr_size == 0 ? NULL : call->node->attr;
     return attr == NULL ? 0.0 : fv_round(fv_call_dtype(call), attr->alpha);
@@ -38,7 +38,7 @@ static double fv_unary_alpha(const fv_call *call)
 void fv_unary_ref(const fv_call *call, fv_unary_fn f)
 {
     fv_dtype dtype = fv_call_dtype(call);
-    double alpha = fv_unary_alpha(call);
+    double alpha = unary_alpha(call);
     int64_t count = fv_shape_count(&call->node->out[0]->shape);
     for (int64_t i = 0; i < count; i++)
         fv_set(dtype, call->out[0], i, f(fv_get(dtype, call->in[0], i), alpha));
@@ -47,7 +47,7 @@ void fv_unary_ref(const fv_call *call, fv_unary_fn f)
 void fv_unary_bwd_ref(const fv_call *call, fv_unary_bwd_fn f)
 {
     fv_dtype dtype = fv_call_dtype(call);
-    double alpha = fv_unary_alpha(call);
+    double alpha = unary_alpha(call);
     int64_t count = fv_shape_count(&call->node->out[0]->shape);
     for (int64_t i = 0; i < count; i++)
         fv_set(dtype, call->out[0], i, f(fv_get(dtype, call->in[0], i), fv_get(dtype, call->in[1], i), alpha));

@@ -3,18 +3,18 @@
 
 enum { FV_UPSAMPLE_NEAREST, FV_UPSAMPLE_BILINEAR };
 
-static const char *const fv_upsample_modes[] = {"nearest", "bilinear", NULL};
+static const char *const upsample_modes[] = {"nearest", "bilinear", NULL};
 
-static const fv_attr fv_upsample2d_attrs[] = {
+static const fv_attr upsample2d_attrs[] = {
     {"scale", FV_ATTR_INT2, offsetof(fv_upsample_attr, scale), 2, 1, 1024, NULL, "Factor of height and of width."},
-    {"mode", FV_ATTR_ENUM, offsetof(fv_upsample_attr, mode), 0, 0, 1, fv_upsample_modes,
+    {"mode", FV_ATTR_ENUM, offsetof(fv_upsample_attr, mode), 0, 0, 1, upsample_modes,
      "nearest repeats pixels; bilinear interpolates with half-pixel centers, clamped at the border."},
     {0},
 };
 
-static fv_status fv_upsample2d_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status upsample2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_upsample_attr *attr = node->attr;
     const int64_t *src = node->in[0]->shape.dim;
     int64_t size[2];
@@ -25,14 +25,14 @@ static fv_status fv_upsample2d_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], size[0], size[1], src[3]});
 }
 
-static fv_status fv_upsample2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+static fv_status upsample2d_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "upsample2d_bwd", node->attr, d_out, 1);
     return FV_OK;
 }
 
-static fv_cost fv_upsample2d_cost(const fv_node *node)
+static fv_cost upsample2d_cost(const fv_node *node)
 {
     bool bilinear = ((const fv_upsample_attr *)node->attr)->mode == FV_UPSAMPLE_BILINEAR;
     double larger = fmax(fv_count_in(node, 0), fv_count_out(node, 0));
@@ -40,7 +40,7 @@ static fv_cost fv_upsample2d_cost(const fv_node *node)
 }
 
 /* Weight of input position i in output position p along an axis of `in` inputs. */
-static double fv_upsample_weight(const fv_upsample_attr *attr, int axis, int64_t in, int64_t p, int64_t i)
+static double upsample_weight(const fv_upsample_attr *attr, int axis, int64_t in, int64_t p, int64_t i)
 {
     int64_t scale = attr->scale[axis];
     if (attr->mode == FV_UPSAMPLE_NEAREST)
@@ -52,7 +52,7 @@ static double fv_upsample_weight(const fv_upsample_attr *attr, int axis, int64_t
 }
 
 /* The sum over inputs that an output position can see: rows from floor(p / scale) - 1 on, three of them. */
-static double fv_upsample2d_at(const fv_call *call, const int64_t at[4])
+static double upsample2d_at(const fv_call *call, const int64_t at[4])
 {
     const fv_upsample_attr *attr = call->node->attr;
     const int64_t *src = fv_in_dims(call, 0);
@@ -60,22 +60,21 @@ static double fv_upsample2d_at(const fv_call *call, const int64_t at[4])
     double sum = 0.0;
     for (int64_t h = h0 < 0 ? 0 : h0; h < src[1] && h < h0 + 3; h++)
         for (int64_t w = w0 < 0 ? 0 : w0; w < src[2] && w < w0 + 3; w++) {
-            double weight =
-                fv_upsample_weight(attr, 0, src[1], at[1], h) * fv_upsample_weight(attr, 1, src[2], at[2], w);
+            double weight = upsample_weight(attr, 0, src[1], at[1], h) * upsample_weight(attr, 1, src[2], at[2], w);
             if (weight != 0.0)
                 sum += weight * fv_get(fv_call_dtype(call), call->in[0], fv_index4(src, at[0], h, w, at[3]));
         }
     return sum;
 }
 
-static void fv_upsample2d_ref(const fv_call *call)
+static void upsample2d_ref(const fv_call *call)
 {
     const int64_t *dst = fv_out_dims(call, 0);
     for (int64_t n = 0, i = 0; n < dst[0]; n++)
         for (int64_t p = 0; p < dst[1]; p++)
             for (int64_t q = 0; q < dst[2]; q++)
                 for (int64_t c = 0; c < dst[3]; c++, i++)
-                    fv_set(fv_call_dtype(call), call->out[0], i, fv_upsample2d_at(call, (const int64_t[]){n, p, q, c}));
+                    fv_set(fv_call_dtype(call), call->out[0], i, upsample2d_at(call, (const int64_t[]){n, p, q, c}));
 }
 
 const fv_op fv_op_upsample2d = {
@@ -89,18 +88,18 @@ const fv_op fv_op_upsample2d = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_upsample_attr),
-    .attrs = fv_upsample2d_attrs,
-    .infer = fv_upsample2d_infer,
-    .grad = fv_upsample2d_grad,
-    .cost = fv_upsample2d_cost,
-    .ref = fv_upsample2d_ref,
+    .attrs = upsample2d_attrs,
+    .infer = upsample2d_infer,
+    .grad = upsample2d_grad,
+    .cost = upsample2d_cost,
+    .ref = upsample2d_ref,
 };
 
 /* ---- gradient ---- */
 
-static fv_status fv_upsample2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
+static fv_status upsample2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_check_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_float(ctx, node, 0, 4));
     const fv_upsample_attr *attr = node->attr;
     const int64_t *dst = node->in[0]->shape.dim;
     for (int i = 0; i < 2; i++)
@@ -112,7 +111,7 @@ static fv_status fv_upsample2d_bwd_infer(fv_ctx *ctx, const fv_node *node)
 }
 
 /* The sum over the output positions that can see an input: rows from scale * (h - 1) to scale * (h + 2) - 1. */
-static double fv_upsample2d_bwd_at(const fv_call *call, const int64_t at[4])
+static double upsample2d_bwd_at(const fv_call *call, const int64_t at[4])
 {
     const fv_upsample_attr *attr = call->node->attr;
     const int64_t *dst = fv_in_dims(call, 0), *src = fv_out_dims(call, 0);
@@ -121,15 +120,14 @@ static double fv_upsample2d_bwd_at(const fv_call *call, const int64_t at[4])
     double sum = 0.0;
     for (int64_t p = p0 < 0 ? 0 : p0; p < dst[1] && p < p1; p++)
         for (int64_t q = q0 < 0 ? 0 : q0; q < dst[2] && q < q1; q++) {
-            double weight =
-                fv_upsample_weight(attr, 0, src[1], p, at[1]) * fv_upsample_weight(attr, 1, src[2], q, at[2]);
+            double weight = upsample_weight(attr, 0, src[1], p, at[1]) * upsample_weight(attr, 1, src[2], q, at[2]);
             if (weight != 0.0)
                 sum += weight * fv_get(fv_call_dtype(call), call->in[0], fv_index4(dst, at[0], p, q, at[3]));
         }
     return sum;
 }
 
-static void fv_upsample2d_bwd_ref(const fv_call *call)
+static void upsample2d_bwd_ref(const fv_call *call)
 {
     const int64_t *src = fv_out_dims(call, 0);
     for (int64_t n = 0, i = 0; n < src[0]; n++)
@@ -137,7 +135,7 @@ static void fv_upsample2d_bwd_ref(const fv_call *call)
             for (int64_t w = 0; w < src[2]; w++)
                 for (int64_t c = 0; c < src[3]; c++, i++)
                     fv_set(fv_call_dtype(call), call->out[0], i,
-                           fv_upsample2d_bwd_at(call, (const int64_t[]){n, h, w, c}));
+                           upsample2d_bwd_at(call, (const int64_t[]){n, h, w, c}));
 }
 
 const fv_op fv_op_upsample2d_bwd = {
@@ -152,8 +150,8 @@ const fv_op fv_op_upsample2d_bwd = {
     .operands = (const char *const[]){"d_dst", "d_src"},
     .letters = (const char *const[]){"npqc"},
     .attr_size = sizeof(fv_upsample_attr),
-    .attrs = fv_upsample2d_attrs,
-    .infer = fv_upsample2d_bwd_infer,
-    .cost = fv_upsample2d_cost,
-    .ref = fv_upsample2d_bwd_ref,
+    .attrs = upsample2d_attrs,
+    .infer = upsample2d_bwd_infer,
+    .cost = upsample2d_cost,
+    .ref = upsample2d_bwd_ref,
 };

@@ -2,7 +2,7 @@
 #include "ops/window.h"
 
 /* Positions along one axis; 0 or negative when the window does not fit. `in` is at most 2^62, the rest small. */
-static int64_t fv_window_positions(int64_t in, int64_t before, int64_t after, int64_t extent, int64_t stride, bool ceil)
+static int64_t window_positions(int64_t in, int64_t before, int64_t after, int64_t extent, int64_t stride, bool ceil)
 {
     int64_t room = in + before + after - extent;
     if (room < 0)
@@ -21,7 +21,7 @@ fv_status fv_window_output(fv_ctx *ctx, const fv_node *node, const char *what, f
     int64_t extent[2], in[2] = {win->h, win->w}, out[2];
     for (int i = 0; i < 2; i++) {
         extent[i] = win->dilation[i] * (win->size[i] - 1) + 1;
-        out[i] = fv_window_positions(in[i], win->pad[i], win->pad[i + 2], extent[i], win->stride[i], ceil);
+        out[i] = window_positions(in[i], win->pad[i], win->pad[i + 2], extent[i], win->stride[i], ceil);
     }
     win->p = out[0];
     win->q = out[1];

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 #include "plan/internal.h"
 
-typedef struct fv_choice {
+typedef struct choice {
     fv_ctx *ctx;
     const fv_problem *problem;
     const char *remembered; /* solver named by wisdom, or NULL */
@@ -14,11 +14,11 @@ typedef struct fv_choice {
     double best_cost, held_cost;
     const char *stale; /* why the remembered one does not hold */
     bool log;
-} fv_choice;
+} choice;
 
-static void fv_consider(void *arg, const fv_solver *solver)
+static void consider(void *arg, const fv_solver *solver)
 {
-    fv_choice *c = arg;
+    choice *c = arg;
     if (solver->op && strcmp(solver->op, c->problem->node->op->name) != 0)
         return;
     bool remembered = c->remembered && strcmp(c->remembered, solver->name) == 0;
@@ -44,21 +44,21 @@ static void fv_consider(void *arg, const fv_solver *solver)
 }
 
 /* Sets plan->solver and plan->cost. */
-static fv_status fv_choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisdom)
+static fv_status choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisdom)
 {
     fv_ctx *ctx = plan->ctx;
     const fv_problem *problem = &plan->problem;
-    fv_choice c = {.ctx = ctx, .problem = problem, .log = fv_log_wants(ctx, "plan")};
+    choice c = {.ctx = ctx, .problem = problem, .log = fv_log_wants(ctx, "plan")};
     if (c.log)
         fv_log(ctx, FV_LOG_DEBUG, "plan", "%s: %s", problem->node->name, problem->text);
     if (policy == FV_PLAN_REFERENCE && problem->node->op->ref) {
-        fv_consider(&c, &fv_reference_solver);
+        consider(&c, &fv_reference_solver);
         wisdom = NULL;
     } else {
         c.stale = "there is no such solver";
         c.remembered = wisdom ? fv_wisdom_find(wisdom, problem->text, &c.version) : NULL;
-        fv_cpu_solvers(fv_consider, &c);
-        fv_consider(&c, &fv_reference_solver);
+        fv_cpu_solvers(consider, &c);
+        consider(&c, &fv_reference_solver);
     }
     if (!c.best)
         return fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s '%s': no solver can compute '%s'", problem->node->op->name,
@@ -77,7 +77,7 @@ static fv_status fv_choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisd
 }
 
 /* The kernels of the strongest instruction set that this build has and the context allows. */
-static const fv_kernels *fv_kernels_of(const fv_ctx *ctx)
+static const fv_kernels *kernels_of(const fv_ctx *ctx)
 {
     const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(ctx));
     for (int isa = (int)fv_ctx_isa_id(ctx) - 1; !kernels && isa >= 0; isa--) {
@@ -88,7 +88,7 @@ static const fv_kernels *fv_kernels_of(const fv_ctx *ctx)
 }
 
 /* Shards of a problem: its first operand holds the batch. */
-static int fv_problem_shards(const fv_node *node)
+static int problem_shards(const fv_node *node)
 {
     const fv_val *first = node->n_in > 0 ? node->in[0] : NULL;
     if (!(node->op->traits & FV_T_SHARDED) || !first || first->shape.rank < 1)
@@ -108,17 +108,17 @@ fv_status fv_plan_create(fv_ctx *ctx, const fv_node *node, fv_dtype dtype, uint3
     fv_status status = fv_problem_text_const(node, dtype, const_in, &text);
     if (status != FV_OK)
         goto fail;
-    p->kernels = fv_kernels_of(ctx);
+    p->kernels = kernels_of(ctx);
     p->threads = fv_ctx_threads(ctx);
     p->problem = (fv_problem){
         .node = node,
         .text = text.data,
         .dtype = dtype,
-        .shards = fv_problem_shards(node),
+        .shards = problem_shards(node),
         .const_in = const_in,
     };
     text.data = NULL; /* the plan's from here */
-    status = fv_choose(p, policy, wisdom);
+    status = choose(p, policy, wisdom);
     if (status == FV_OK && p->solver->prepare)
         status = p->solver->prepare(p);
     if (status != FV_OK)

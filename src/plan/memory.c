@@ -7,15 +7,15 @@
 
 #define FV_NO_OFFSET INT64_MAX
 
-static const fv_block *fv_block_of(const void *p)
+static const fv_block *block_of(const void *p)
 {
     return *(fv_block *const *)p;
 }
 
 /* Largest first; among equals the one in use first, then the one listed first, so that the order is total. */
-static int fv_block_order(const void *pa, const void *pb)
+static int block_order(const void *pa, const void *pb)
 {
-    const fv_block *a = fv_block_of(pa), *b = fv_block_of(pb);
+    const fv_block *a = block_of(pa), *b = block_of(pb);
     if (a->size != b->size)
         return a->size > b->size ? -1 : 1;
     if (a->first != b->first)
@@ -23,17 +23,17 @@ static int fv_block_order(const void *pa, const void *pb)
     return a < b ? -1 : a > b;
 }
 
-static bool fv_block_meet(const fv_block *a, const fv_block *b)
+static bool block_meet(const fv_block *a, const fv_block *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
 
 /* The smallest gap between placed blocks (sorted by offset) that holds `block`; else behind them all. */
-static int64_t fv_block_fit(fv_block *const *placed, int32_t count, const fv_block *block)
+static int64_t block_fit(fv_block *const *placed, int32_t count, const fv_block *block)
 {
     int64_t best = FV_NO_OFFSET, best_gap = INT64_MAX, end = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (!fv_block_meet(placed[i], block))
+        if (!block_meet(placed[i], block))
             continue;
         int64_t gap = placed[i]->offset - end;
         if (gap >= block->size && gap < best_gap) {
@@ -66,10 +66,10 @@ fv_status fv_memory_plan(fv_ctx *ctx, fv_block *blocks, int32_t count, int64_t *
     fv_block **placed = order + count;
     for (int32_t i = 0; i < count; i++)
         order[i] = &blocks[i];
-    qsort(order, (size_t)count, sizeof(fv_block *), fv_block_order);
+    qsort(order, (size_t)count, sizeof(fv_block *), block_order);
     for (int32_t i = 0; i < count; i++) {
         fv_block *b = order[i];
-        b->offset = fv_block_fit(placed, i, b);
+        b->offset = block_fit(placed, i, b);
         if (b->offset + b->size > *total)
             *total = b->offset + b->size;
         int32_t at = i;

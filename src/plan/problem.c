@@ -9,7 +9,7 @@
 #include "plan/internal.h"
 
 /* Letters of operand i when they fit its rank; NULL: dimensions are written plainly. */
-static const char *fv_problem_letters(const fv_node *node, int32_t i)
+static const char *problem_letters(const fv_node *node, int32_t i)
 {
     const char *letters = node->op->letters ? node->op->letters[i] : NULL;
     int32_t rank = node->in[i]->shape.rank;
@@ -22,7 +22,7 @@ static const char *fv_problem_letters(const fv_node *node, int32_t i)
     return letters;
 }
 
-static void fv_problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool constant, fv_str *out)
+static void problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool constant, fv_str *out)
 {
     const fv_val *val = node->in[i];
     char shape[96];
@@ -30,7 +30,7 @@ static void fv_problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, b
         fv_str_append(out, " -");
         return;
     }
-    const char *letters = fv_problem_letters(node, i);
+    const char *letters = problem_letters(node, i);
     fv_str_append(out, " ");
     for (int32_t d = 0; letters && d < val->shape.rank; d++)
         fv_str_printf(out, "%c%" PRId64, letters[d], val->shape.dim[d]);
@@ -48,7 +48,7 @@ fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t co
 {
     fv_str_printf(out, "%s %s", node->op->name, fv_dtype_name(dtype));
     for (int32_t i = 0; i < node->n_in; i++)
-        fv_problem_operand(node, i, dtype, const_in >> i & 1, out);
+        problem_operand(node, i, dtype, const_in >> i & 1, out);
     fv_str_append(out, " ");
     size_t before = out->size;
     fv_attr_text(node->op, node->attr, out);
@@ -64,17 +64,17 @@ fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out)
 
 /* ---- reading ---- */
 
-typedef struct fv_problem_reader {
+typedef struct problem_reader {
     fv_ctx *ctx;
     const char *text; /* the whole line, for messages */
     const char *at;
     char word[160];
     const fv_op *op;
     fv_dtype dtype;
-} fv_problem_reader;
+} problem_reader;
 
 /* The next word into r->word; false at the end of the line. */
-static bool fv_next_word(fv_problem_reader *r)
+static bool next_word(problem_reader *r)
 {
     r->at += strspn(r->at, " \t\r\n");
     size_t size = strcspn(r->at, " \t\r\n"), kept = size < sizeof r->word - 1 ? size : sizeof r->word - 1;
@@ -84,12 +84,12 @@ static bool fv_next_word(fv_problem_reader *r)
     return size > 0;
 }
 
-static fv_status fv_problem_fail(const fv_problem_reader *r, const char *expected)
+static fv_status problem_fail(const problem_reader *r, const char *expected)
 {
     return fv_fail(r->ctx, FV_ERR_VALUE, "problem '%.160s': '%s': expected %s", r->text, r->word, expected);
 }
 
-static bool fv_dtype_parse(const char *name, fv_dtype *dtype)
+static bool dtype_parse(const char *name, fv_dtype *dtype)
 {
     for (int i = 0; i < FV_DTYPE_COUNT; i++) {
         if (strcmp(name, fv_dtype_name((fv_dtype)i)) == 0) {
@@ -101,7 +101,7 @@ static bool fv_dtype_parse(const char *name, fv_dtype *dtype)
 }
 
 /* "n8h56w56c64", "8x56x56x64" or "scalar". */
-static bool fv_dims_parse(char *word, fv_shape *shape)
+static bool dims_parse(char *word, fv_shape *shape)
 {
     *shape = (fv_shape){0};
     if (strcmp(word, "scalar") == 0)
@@ -125,7 +125,7 @@ static bool fv_dims_parse(char *word, fv_shape *shape)
 }
 
 /* One operand word: its dimensions and what follows them after colons. */
-static fv_status fv_problem_read_operand(fv_problem_reader *r, fv_graph *g, int i, fv_val **val)
+static fv_status problem_read_operand(problem_reader *r, fv_graph *g, int i, fv_val **val)
 {
     char name[64], dims[160];
     fv_dtype dtype = r->dtype;
@@ -146,12 +146,12 @@ static fv_status fv_problem_read_operand(fv_problem_reader *r, fv_graph *g, int 
             role = FV_ROLE_STATE;
         else if (strcmp(mark, "const") == 0)
             role = FV_ROLE_PARAM;
-        else if (!fv_dtype_parse(mark, &dtype))
-            return fv_problem_fail(r, "a dtype, 'state' or 'const' after the colon");
+        else if (!dtype_parse(mark, &dtype))
+            return problem_fail(r, "a dtype, 'state' or 'const' after the colon");
         mark = next;
     }
-    if (!fv_dims_parse(dims, &shape))
-        return fv_problem_fail(r, "an operand such as n8h56w56c64 or 8x1000, '-' for none, or key=value");
+    if (!dims_parse(dims, &shape))
+        return problem_fail(r, "an operand such as n8h56w56c64 or 8x1000, '-' for none, or key=value");
     snprintf(name, sizeof name, "%s", r->op->operands && r->op->operands[i] ? r->op->operands[i] : "in");
     if (fv_graph_find(g, name))
         snprintf(name, sizeof name, "in%d", i);
@@ -160,25 +160,25 @@ static fv_status fv_problem_read_operand(fv_problem_reader *r, fv_graph *g, int 
     return fv_graph_param(g, name, role, dtype, &shape, val);
 }
 
-static fv_status fv_problem_read(fv_problem_reader *r, fv_graph *g, fv_node **node)
+static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL};
     int n_in = 0;
-    if (!fv_next_word(r))
-        return fv_problem_fail(r, "an operator");
+    if (!next_word(r))
+        return problem_fail(r, "an operator");
     r->op = fv_op_find(r->ctx, r->word);
     if (!r->op) {
         const char *nearest = fv_text_nearest(r->word, fv_op_names());
         return fv_fail(r->ctx, FV_ERR_UNKNOWN_OPTION, "problem '%.160s': there is no operator '%s'%s%s%s", r->text,
                        r->word, nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
-    if (!fv_next_word(r) || !fv_dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
-        return fv_problem_fail(r, "f32 or f64 behind the operator");
+    if (!next_word(r) || !dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
+        return problem_fail(r, "f32 or f64 behind the operator");
     const char *attrs = r->at;
-    while (fv_next_word(r) && !strchr(r->word, '=')) {
+    while (next_word(r) && !strchr(r->word, '=')) {
         if (n_in >= r->op->n_in_max)
-            return fv_problem_fail(r, "no more operands than the operator takes");
-        FV_TRY(fv_problem_read_operand(r, g, n_in, &in[n_in]));
+            return problem_fail(r, "no more operands than the operator takes");
+        FV_TRY(problem_read_operand(r, g, n_in, &in[n_in]));
         n_in++;
         attrs = r->at;
     }
@@ -195,10 +195,10 @@ static fv_status fv_problem_read(fv_problem_reader *r, fv_graph *g, fv_node **no
 
 fv_status fv_problem_parse(fv_ctx *ctx, const char *text, fv_graph **graph, fv_node **node)
 {
-    fv_problem_reader r = {.ctx = ctx, .text = text, .at = text};
+    problem_reader r = {.ctx = ctx, .text = text, .at = text};
     *node = NULL;
     FV_TRY(fv_graph_create(ctx, fv_op_find, graph));
-    fv_status status = fv_problem_read(&r, *graph, node);
+    fv_status status = problem_read(&r, *graph, node);
     if (status != FV_OK) {
         fv_graph_destroy(graph);
         *node = NULL;

@@ -5,14 +5,14 @@
 
 #include "plan/internal.h"
 
-typedef struct fv_wisdom_entry {
+typedef struct wisdom_entry {
     char *problem, *solver;
     int version;
-} fv_wisdom_entry;
+} wisdom_entry;
 
 struct fv_wisdom {
     fv_ctx *ctx;
-    fv_wisdom_entry *entry; /* sorted by problem */
+    wisdom_entry *entry; /* sorted by problem */
     size_t count, capacity;
 };
 
@@ -41,7 +41,7 @@ void fv_wisdom_destroy(fv_wisdom **wisdom)
 }
 
 /* First entry whose problem is not below `problem`; *same tells whether it is that problem. */
-static size_t fv_wisdom_place(const fv_wisdom *w, const char *problem, bool *same)
+static size_t wisdom_place(const fv_wisdom *w, const char *problem, bool *same)
 {
     size_t low = 0, high = w->count;
     while (low < high) {
@@ -58,7 +58,7 @@ static size_t fv_wisdom_place(const fv_wisdom *w, const char *problem, bool *sam
 const char *fv_wisdom_find(const fv_wisdom *wisdom, const char *problem, int *version)
 {
     bool same;
-    size_t at = fv_wisdom_place(wisdom, problem, &same);
+    size_t at = wisdom_place(wisdom, problem, &same);
     if (!same)
         return NULL;
     *version = wisdom->entry[at].version;
@@ -68,7 +68,7 @@ const char *fv_wisdom_find(const fv_wisdom *wisdom, const char *problem, int *ve
 fv_status fv_wisdom_put(fv_wisdom *w, const char *problem, const char *solver, int version)
 {
     bool same;
-    size_t at = fv_wisdom_place(w, problem, &same);
+    size_t at = wisdom_place(w, problem, &same);
     char *name = fv_strdup(w->ctx, solver);
     if (!name)
         return FV_ERR_NO_MEMORY;
@@ -81,7 +81,7 @@ fv_status fv_wisdom_put(fv_wisdom *w, const char *problem, const char *solver, i
     char *key = fv_strdup(w->ctx, problem);
     if (key && w->count == w->capacity) {
         size_t capacity = w->capacity ? 2 * w->capacity : 32;
-        fv_wisdom_entry *grown = fv_realloc(w->ctx, w->entry, capacity * sizeof *grown);
+        wisdom_entry *grown = fv_realloc(w->ctx, w->entry, capacity * sizeof *grown);
         if (!grown) {
             fv_free(w->ctx, key);
             key = NULL;
@@ -95,7 +95,7 @@ fv_status fv_wisdom_put(fv_wisdom *w, const char *problem, const char *solver, i
         return FV_ERR_NO_MEMORY;
     }
     memmove(&w->entry[at + 1], &w->entry[at], (w->count - at) * sizeof *w->entry);
-    w->entry[at] = (fv_wisdom_entry){.problem = key, .solver = name, .version = version};
+    w->entry[at] = (wisdom_entry){.problem = key, .solver = name, .version = version};
     w->count++;
     return FV_OK;
 }
@@ -103,13 +103,13 @@ fv_status fv_wisdom_put(fv_wisdom *w, const char *problem, const char *solver, i
 void fv_wisdom_text(const fv_wisdom *wisdom, fv_str *out)
 {
     for (size_t i = 0; i < wisdom->count; i++) {
-        const fv_wisdom_entry *e = &wisdom->entry[i];
+        const wisdom_entry *e = &wisdom->entry[i];
         fv_str_printf(out, "%s => %s@%d\n", e->problem, e->solver, e->version);
     }
 }
 
 /* Splits "problem => solver@version" in place; false when it is not one. */
-static bool fv_wisdom_split(char *line, char **solver, int *version)
+static bool wisdom_split(char *line, char **solver, int *version)
 {
     int64_t number;
     char *arrow = strstr(line, " => ");
@@ -140,7 +140,7 @@ fv_status fv_wisdom_read(fv_wisdom *wisdom, const char *name, const char *text)
         if (size > 0 && line[size - 1] == '\r')
             line[size - 1] = '\0';
         if (*line && *line != '#') {
-            if (fv_wisdom_split(line, &solver, &version))
+            if (wisdom_split(line, &solver, &version))
                 status = fv_wisdom_put(wisdom, line, solver, version);
             else
                 status = fv_fail(ctx, FV_ERR_SYNTAX, "%s:%d: expected 'problem => solver@version', found '%.80s'", name,

@@ -8,14 +8,14 @@
 #include "base/ctx.h"
 
 /* The bytes, shared by every handle. */
-typedef struct fv_buffer {
+typedef struct shared_buffer {
     atomic_int refs;
     void *data;
-} fv_buffer;
+} shared_buffer;
 
 struct fv_tensor {
     fv_ctx *ctx;
-    fv_buffer *buffer;
+    shared_buffer *buffer;
     fv_dtype dtype;
     fv_shape shape;
     int64_t count;
@@ -90,7 +90,7 @@ fv_status fv_tensor_create(fv_ctx *ctx, fv_dtype dtype, const fv_shape *shape, f
                        "into 63 bits",
                        fv_shape_text(shape, text), (int)shape->rank, FV_MAX_RANK);
     fv_tensor *t = fv_new(ctx, fv_tensor);
-    fv_buffer *b = fv_new(ctx, fv_buffer);
+    shared_buffer *b = fv_new(ctx, shared_buffer);
     void *data = t && b ? fv_calloc(ctx, (size_t)(bytes > 0 ? bytes : 1), 1) : NULL;
     if (!data) {
         fv_free(ctx, b);

@@ -78,23 +78,23 @@ static fv_status open_validation(run *r)
 
 /* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss
  * of class labels follows. */
-static fv_status check_balance(run *r, fv_label_kind kind, const fv_op *loss)
+static fv_status check_balance(run *r, fv_task kind, const fv_op *loss)
 {
     const fv_balance how = r->options.balance;
     const bool scales = (loss->traits & FV_T_CLASS_LABELS) != 0;
-    if (how != FV_BALANCE_NONE && kind != FV_LABEL_CLASS)
+    if (how != FV_BALANCE_NONE && kind != FV_TASK_CLASSIFY)
         return fv_fail_hint(r->ctx,
                             fv_fail(r->ctx, FV_ERR_CONFLICT, "--balance is for one class per sample, the data have %s",
-                                    kind == FV_LABEL_MULTI ? "several classes each" : "numbers"),
+                                    kind == FV_TASK_MULTILABEL ? "several classes each" : "numbers"),
                             "leave --balance out");
-    if (!scales && kind == FV_LABEL_CLASS && (how == FV_BALANCE_WEIGHTS || r->data->weights))
+    if (!scales && kind == FV_TASK_CLASSIFY && (how == FV_BALANCE_WEIGHTS || r->data->weights))
         return fv_fail_hint(r->ctx,
                             fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s cannot weigh samples, as %s", loss->name,
                                     r->data->weights ? "the data ask for" : "--balance weights does"),
                             "%s",
                             r->data->weights ? "leave --loss or the data's weights out"
                                              : "leave --loss out, or use --balance oversample");
-    if (r->data->weights && kind != FV_LABEL_CLASS)
+    if (r->data->weights && kind != FV_TASK_CLASSIFY)
         emit(r, FV_EVENT_WARN, "the data's weights are not used: only samples of one class each can be weighed");
     return FV_OK;
 }
@@ -102,13 +102,14 @@ static fv_status check_balance(run *r, fv_label_kind kind, const fv_op *loss)
 /* Whether loss and labels fit, and how many numbers a target has: 0 when class labels do. */
 static fv_status check_loss(run *r, int64_t *targets)
 {
-    static const char *const kinds[] = {
-        [FV_LABEL_CLASS] = "one class each", [FV_LABEL_MULTI] = "several classes each", [FV_LABEL_VALUES] = "numbers"};
+    static const char *const kinds[] = {[FV_TASK_CLASSIFY] = "one class each",
+                                        [FV_TASK_MULTILABEL] = "several classes each",
+                                        [FV_TASK_REGRESS] = "numbers"};
     const fv_op *loss = NULL;
-    const fv_label_kind kind = fv_dataset_label_kind(r->data);
+    const fv_task kind = fv_dataset_task(r->data);
     FV_TRY(fv_settings_loss(r->ctx, &r->options, &loss));
     const bool labels = (loss->traits & FV_T_CLASS_LABELS) != 0;
-    if (labels && kind != FV_LABEL_CLASS)
+    if (labels && kind != FV_TASK_CLASSIFY)
         return fv_fail_hint(r->ctx,
                             fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s is for one class per sample, the data have %s",
                                     loss->name, kinds[kind]),
@@ -142,7 +143,7 @@ static void check_one_class(run *r)
         if (d->labels[i] != d->labels[0])
             return;
     }
-    if (fv_dataset_label_kind(d) != FV_LABEL_CLASS)
+    if (fv_dataset_task(d) != FV_TASK_CLASSIFY)
         return;
     snprintf(line, sizeof line,
              "%.480s: all %lld training samples are of class '%.200s': there is nothing to tell apart", d->path,
@@ -550,7 +551,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     result = result ? result : &unused;
     *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
     run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
-    model->task = (fv_task)fv_dataset_label_kind(train);
+    model->task = fv_dataset_task(train);
     fv_settings_task(&r.options, model->task);
     fv_settings_defaults(&r.options);
     r.event = (fv_fit_event){.val_loss = NAN,

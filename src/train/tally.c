@@ -65,13 +65,13 @@ void fv_task_answer(fv_task task, const float *output, int64_t count, float *ans
 
 fv_status fv_task_check(fv_model *model, const fv_dataset *dataset)
 {
-    _Static_assert((int)FV_TASK_COUNT == (int)FV_LABEL_COUNT && (int)FV_TASK_REGRESS == (int)FV_LABEL_VALUES &&
-                       (int)FV_TASK_MULTILABEL == (int)FV_LABEL_MULTI,
+    _Static_assert((int)FV_TASK_COUNT == (int)FV_TASK_COUNT && (int)FV_TASK_REGRESS == (int)FV_TASK_REGRESS &&
+                       (int)FV_TASK_MULTILABEL == (int)FV_TASK_MULTILABEL,
                    "a task for each kind of label");
     static const char *const kinds[] = {"one class each", "several classes each", "numbers"};
     static const char *const tasks[] = {"classifies", "knows several classes at once", "predicts numbers"};
     const fv_task task = fv_model_task(model);
-    const fv_label_kind kind = fv_dataset_label_kind(dataset);
+    const fv_task kind = fv_dataset_task(dataset);
     if ((int)task == (int)kind)
         return FV_OK;
     return fv_fail_hint(model->ctx,

@@ -174,9 +174,9 @@ static void erase(void **state)
     (void)state;
     const fv_noise_key key = {{5, 6, 7, 8}};
     const float value[3] = {10, 20, 30};
-    const fv_window windows[] = {{2, 3, 4, 5}, {-3, -2, 6, 6}, {8, 10, 50, 50}, {30, 30, 4, 4}};
+    const fv_resize_window windows[] = {{2, 3, 4, 5}, {-3, -2, 6, 6}, {8, 10, 50, 50}, {30, 30, 4, 4}};
     for (int n = 0; n < 4 * 3 * 2; n++) {
-        const fv_window *w = &windows[n % 4];
+        const fv_resize_window *w = &windows[n % 4];
         fv_image image = picture(11, 14, 3, (fv_depth)(n / 8), -1), src = copy_of(&image);
         double sum = 0, squares = 0;
         int count = 0;
@@ -301,7 +301,7 @@ static void deep_resizes(void **state)
                 want = want < 0 ? 0 : want > 255 ? 255 : want;
             assert_true(fabs(get(&dst, i) - want) < (src.depth == FV_DEPTH_16 ? 0.004 : 0.0005));
         }
-        spec.window = (fv_window){.y = 3, .x = 2, .h = 4, .w = 5};
+        spec.window = (fv_resize_window){.y = 3, .x = 2, .h = 4, .w = 5};
         assert_int_equal(fv_resize(&scratch, &src, &spec, part.data), FV_OK);
         const size_t pixel = (size_t)c * fv_depth_bytes(src.depth);
         for (int64_t y = 0; y < 4; y++)

@@ -55,7 +55,7 @@ static void check_three(fv_dataset *d)
 {
     char name[64];
     assert_string_equal(fv_dataset_format(d), "manifest");
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_CLASS);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_CLASSIFY);
     assert_int_equal(fv_dataset_count(d), 3);
     assert_int_equal(fv_dataset_classes(d), 2);
     assert_string_equal(fv_dataset_class_name(d, 0), "cat");
@@ -149,7 +149,7 @@ static void several_classes(void **state)
         "{\"path\":\"img/2.jpg\",\"label\":\"cat\"}\n{\"path\":\"img/3.jpg\",\"label\":[\"sky\"],\"split\":\"val\"}\n"};
     for (int i = 0; i < 2; i++) {
         fv_dataset *d = open_text(i ? "m.jsonl" : "m.csv", texts[i], NULL);
-        assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_MULTI);
+        assert_int_equal(fv_dataset_task(d), FV_TASK_MULTILABEL);
         assert_int_equal(fv_dataset_classes(d), 2);
         const float expected[3][2] = {{1, 1}, {0, 0}, {1, 0}};
         for (int k = 0; k < 3; k++)
@@ -184,7 +184,7 @@ static void numbers_to_predict(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fv_dataset *d = open_text(rows[i].file, rows[i].text, &(fv_dataset_options){.task = rows[i].task});
-        assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+        assert_int_equal(fv_dataset_task(d), FV_TASK_REGRESS);
         assert_int_equal(fv_dataset_classes(d), rows[i].n);
         assert_string_equal(fv_dataset_class_name(d, 0), "target0");
         assert_true(fv_dataset_targets(d, 1)[rows[i].n - 1] == rows[i].last);

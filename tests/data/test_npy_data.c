@@ -200,19 +200,19 @@ static void labels_of_each_kind(void **state)
     write_images("images.npy", "|u1", false);
     write_npy("labels.npy", "<f4", false, "5,", numbers, sizeof numbers, 0);
     assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_REGRESS);
     assert_true(fv_dataset_targets(d, 4)[0] == 1e6f);
     fv_dataset_destroy(&d);
     write_npy("labels.npy", "|b1", false, "5, 3", sets, sizeof sets, 0);
     assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_MULTI);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_MULTILABEL);
     assert_int_equal(fv_dataset_classes(d), 3);
     for (int e = 0; e < N * 3; e++)
         assert_true(fv_dataset_targets(d, e / 3)[e % 3] == sets[e]);
     assert_int_equal(fv_dataset_label(d, 0), 1);
     fv_dataset_destroy(&d);
     assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.task = "regression"}, &d), FV_OK);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_REGRESS);
     fv_dataset_destroy(&d);
 }
 
@@ -222,7 +222,7 @@ static void labels_in_a_column(void **state)
     (void)state;
     fv_dataset *d = NULL;
     const char *const tasks[] = {NULL, "class", "multi-label", "regression"};
-    const fv_label_kind kinds[] = {FV_LABEL_CLASS, FV_LABEL_CLASS, FV_LABEL_MULTI, FV_LABEL_VALUES};
+    const fv_task kinds[] = {FV_TASK_CLASSIFY, FV_TASK_CLASSIFY, FV_TASK_MULTILABEL, FV_TASK_REGRESS};
     write_images("images.npy", "|u1", false);
     write_images("val_images.npy", "|u1", false);
     write_npy("labels.npy", "|u1", false, "5, 1", (uint8_t[]){0, 6, 1, 2, 1}, 5, 0);
@@ -231,9 +231,9 @@ static void labels_in_a_column(void **state)
         const fv_dataset_options options = {.split = "val", .task = tasks[t]};
         if (fv_dataset_open(ctx, dir, &options, &d) != FV_OK)
             fail_msg("%s", fv_ctx_error(ctx));
-        assert_int_equal(fv_dataset_label_kind(d), kinds[t]);
-        assert_int_equal(fv_dataset_classes(d), kinds[t] == FV_LABEL_CLASS ? 7 : 1);
-        if (kinds[t] == FV_LABEL_CLASS)
+        assert_int_equal(fv_dataset_task(d), kinds[t]);
+        assert_int_equal(fv_dataset_classes(d), kinds[t] == FV_TASK_CLASSIFY ? 7 : 1);
+        if (kinds[t] == FV_TASK_CLASSIFY)
             assert_int_equal(fv_dataset_label(d, 4), 1);
         else
             assert_true(fv_dataset_targets(d, 4)[0] == 1.0f);
@@ -242,7 +242,7 @@ static void labels_in_a_column(void **state)
     /* Several columns of other integers are numbers. */
     write_npy("labels.npy", "|u1", false, "5, 2", (uint8_t[]){0, 6, 1, 2, 1, 3, 1, 4, 1, 5}, 10, 0);
     assert_int_equal(fv_dataset_open(ctx, dir, NULL, &d), FV_OK);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_REGRESS);
     fv_dataset_destroy(&d);
 }
 

@@ -94,7 +94,7 @@ static void same_data(const char *a, const char *b, bool groups, bool other)
         fv_dataset *x = open_split(a, splits[s]), *y = open_split(b, splits[s]);
         assert_int_equal(fv_dataset_count(x), fv_dataset_count(y));
         assert_int_equal(fv_dataset_classes(x), fv_dataset_classes(y));
-        assert_int_equal(fv_dataset_label_kind(x), fv_dataset_label_kind(y));
+        assert_int_equal(fv_dataset_task(x), fv_dataset_task(y));
         for (int64_t k = 0; k < fv_dataset_classes(x); k++)
             assert_string_equal(fv_dataset_class_name(x, k), fv_dataset_class_name(y, k));
         for (int64_t i = 0; i < fv_dataset_count(x); i++) {

@@ -152,7 +152,7 @@ static void windows(void **state)
     const int sizes[][2] = {{20, 24}, {37, 90}, {60, 53}, {37, 53}, {10, 53}, {12, 70}, {9, 50}, {37, 20}};
     for (int s = 0; s < 8; s++) {
         const int h = sizes[s][0], w = sizes[s][1];
-        const fv_window window = {.y = h / 3, .x = w / 4, .h = h / 2, .w = w / 2};
+        const fv_resize_window window = {.y = h / 3, .x = w / 4, .h = h / 2, .w = w / 2};
         uint8_t *part = malloc((size_t)(window.h * window.w * 3));
         assert_int_equal(fv_image_resize(ctx, &src, h, w, true, &whole), FV_OK);
         fv_resize_spec spec = fv_resize_whole(&src, h, w, FV_FILTER_BILINEAR, true);
@@ -185,7 +185,7 @@ static void parts(void **state)
                                .w = 8 + n * 5 % 50,
                                .filter = (fv_filter)(n % FV_FILTER_COUNT),
                                .antialias = n % 6 != 5};
-        spec.window = (fv_window){spec.h / 4, spec.w / 3, spec.h / 2, spec.w / 2};
+        spec.window = (fv_resize_window){spec.h / 4, spec.w / 3, spec.h / 2, spec.w / 2};
         fv_image src = make_image(h, w, c);
         const size_t size = (size_t)(spec.window.h * spec.window.w * c);
         uint8_t *whole = malloc(size), *from_part = malloc(size);

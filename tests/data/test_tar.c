@@ -160,11 +160,11 @@ static void sets_and_numbers(void **state)
     put_text("0.json", "{\"label\": [1.5, 2]}");
     finish("numbers.tar", 0);
     fv_dataset *d = open_shards("sets.tar", NULL);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_MULTI);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_MULTILABEL);
     assert_true(fv_dataset_targets(d, 0)[0] == 1.0f && fv_dataset_targets(d, 1)[1] == 0.0f);
     fv_dataset_destroy(&d);
     d = open_shards("numbers.tar", NULL);
-    assert_int_equal(fv_dataset_label_kind(d), FV_LABEL_VALUES);
+    assert_int_equal(fv_dataset_task(d), FV_TASK_REGRESS);
     assert_true(fv_dataset_targets(d, 0)[0] == 1.5f);
     fv_dataset_destroy(&d);
 }

@@ -75,7 +75,7 @@ static int64_t position(int64_t out, int64_t tap, int64_t stride, int64_t dilati
     return at >= 0 && at < limit ? at : -1;
 }
 
-static void plain_forward(const dw_case *x, const float *bia, fv_act act, float *dst)
+static void plain_forward(const dw_case *x, const float *bia, fv_activation act, float *dst)
 {
     const fv_depthwise_shape *d = &x->d;
     for (int64_t i = 0; i < x->dst_size; i++) {
@@ -89,9 +89,9 @@ static void plain_forward(const dw_case *x, const float *bia, fv_act act, float 
                 float v = inside ? x->src[((n * d->h + h) * d->w + w) * d->c + k / d->mul] : 0.0f;
                 sum = fmaf(v, x->wei[(k * d->r + r) * d->s + s], sum);
             }
-        if (act != FV_ACT_IDENTITY)
+        if (act != FV_ACT_NONE)
             sum = 0.0f > sum ? 0.0f : sum;
-        if (act == FV_ACT_RELU6)
+        if (act == FV_RELU6)
             sum = 6.0f < sum ? 6.0f : sum;
         dst[i] = sum;
     }
@@ -145,11 +145,11 @@ static void plain_backward_weights(const dw_case *x, const float *d_dst, float *
 
 static void run_forward(fvc *t)
 {
-    static const fv_act acts[] = {FV_ACT_IDENTITY, FV_ACT_RELU, FV_ACT_RELU6};
+    static const fv_activation acts[] = {FV_ACT_NONE, FV_RELU, FV_RELU6};
     for (int round = 0; round < 600 && !t->failed; round++) {
         dw_case x;
         dw_make(t, &x, round % 3);
-        fv_act act = acts[fvc_int(t, 0, 2)];
+        fv_activation act = acts[fvc_int(t, 0, 2)];
         const float *bia = fvc_int(t, 0, 1) ? x.bia : NULL;
         float *want = fvc_floats(t, x.dst_size);
         plain_forward(&x, bia, act, want);
@@ -207,7 +207,7 @@ typedef struct dw_bench {
 static void call_forward(void *arg)
 {
     dw_bench *b = arg;
-    b->k->forward(&b->x.d, FV_ACT_RELU6, 0.0f, b->x.src, b->x.packed, b->x.bia, b->x.dst, 0, b->x.d.n * b->x.d.p);
+    b->k->forward(&b->x.d, FV_RELU6, 0.0f, b->x.src, b->x.packed, b->x.bia, b->x.dst, 0, b->x.d.n * b->x.d.p);
 }
 
 static void call_backward_data(void *arg)
@@ -282,7 +282,7 @@ static fv_depthwise_kernels *broken_begin(fv_kernels *k)
     return &broken_table;
 }
 
-static void forward_overwrites(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src,
+static void forward_overwrites(const fv_depthwise_shape *d, fv_activation act, float alpha, const float *src,
                                const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
 {
     right->forward(d, act, alpha, src, packed, bia, dst, row0, row1);
@@ -290,7 +290,7 @@ static void forward_overwrites(const fv_depthwise_shape *d, fv_act act, float al
 }
 
 /* Skips the padding instead of multiplying it: seen where a weight there is NaN or infinite. */
-static void forward_swallows_nan(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src,
+static void forward_swallows_nan(const fv_depthwise_shape *d, fv_activation act, float alpha, const float *src,
                                  const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
 {
     right->forward(d, act, alpha, src, packed, bia, dst, row0, row1);
@@ -298,8 +298,8 @@ static void forward_swallows_nan(const fv_depthwise_shape *d, fv_act act, float 
         dst[i] = isnan(dst[i]) ? 0.0f : dst[i];
 }
 
-static void forward_shifted(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src, const float *packed,
-                            const float *bia, float *dst, int64_t row0, int64_t row1)
+static void forward_shifted(const fv_depthwise_shape *d, fv_activation act, float alpha, const float *src,
+                            const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
 {
     fv_depthwise_shape e = *d;
     e.pad_left = e.pad_left > 0 ? e.pad_left - 1 : 0;

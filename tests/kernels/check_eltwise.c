@@ -7,50 +7,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double act_of(fv_act act, double alpha, double x)
+static double act_of(fv_activation act, double alpha, double x)
 {
     double hard = fmin(fmax(x / 6 + 0.5, 0), 1);
     switch (act) {
-    case FV_ACT_RELU:
+    case FV_RELU:
         return x > 0 ? x : 0;
-    case FV_ACT_RELU6:
+    case FV_RELU6:
         return fmin(fmax(x, 0), 6);
-    case FV_ACT_LEAKY_RELU:
+    case FV_LEAKY_RELU:
         return x > 0 ? x : alpha * x;
-    case FV_ACT_SIGMOID:
+    case FV_SIGMOID:
         return 1 / (1 + exp(-x));
-    case FV_ACT_TANH:
+    case FV_TANH:
         return tanh(x);
-    case FV_ACT_HARD_SIGMOID:
+    case FV_HARD_SIGMOID:
         return hard;
-    case FV_ACT_HARD_SWISH:
+    case FV_HARD_SWISH:
         return x * hard;
-    case FV_ACT_SILU:
+    case FV_SILU:
         return x / (1 + exp(-x));
     default:
         return x;
     }
 }
 
-static double slope_of(fv_act act, double alpha, double x)
+static double slope_of(fv_activation act, double alpha, double x)
 {
     double s = 1 / (1 + exp(-x)), h = tanh(x);
     switch (act) {
-    case FV_ACT_RELU:
+    case FV_RELU:
         return x > 0;
-    case FV_ACT_RELU6:
+    case FV_RELU6:
         return x > 0 && x < 6;
-    case FV_ACT_LEAKY_RELU:
+    case FV_LEAKY_RELU:
         return x > 0 ? 1 : alpha;
-    case FV_ACT_SIGMOID:
+    case FV_SIGMOID:
         return s * (1 - s);
-    case FV_ACT_TANH:
+    case FV_TANH:
         return 1 - h * h;
-    case FV_ACT_HARD_SIGMOID:
+    case FV_HARD_SIGMOID:
         return x > -3 && x < 3 ? 1.0 / 6 : 0;
-    case FV_ACT_HARD_SWISH:
+    case FV_HARD_SWISH:
         return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
-    case FV_ACT_SILU:
+    case FV_SILU:
         return s + x * s * (1 - s);
     default:
         return 1;
@@ -59,9 +59,9 @@ static double slope_of(fv_act act, double alpha, double x)
 
 static void run_act(fvc *t)
 {
-    for (int round = 0; round < 60 * FV_ACT_COUNT && !t->failed; round++) {
-        fv_act act = (fv_act)(round % FV_ACT_COUNT);
-        int kind = round / FV_ACT_COUNT % 3;
+    for (int round = 0; round < 60 * FV_SOFTMAX && !t->failed; round++) {
+        fv_activation act = (fv_activation)(round % FV_SOFTMAX);
+        int kind = round / FV_SOFTMAX % 3;
         int64_t n = fvc_size(t, 150);
         float alpha = 0.125f;
         float *x = fvc_floats(t, n), *y = fvc_floats(t, n), *want = fvc_floats(t, n), *dy = fvc_floats(t, n);
@@ -160,7 +160,7 @@ static void run_arith(fvc *t)
             float sum = a[i] + b[i];
             want[i] = 0.0f > sum ? 0.0f : sum;
         }
-        t->k->eltwise->add_act(FV_ACT_RELU, 0, n, a, b, got);
+        t->k->eltwise->add_act(FV_RELU, 0, n, a, b, got);
         fvc_equal(t, "add + relu", got, want, n);
         for (int64_t i = 0; i < n; i++)
             want[i] = fmaf(a[i], k, m);
@@ -236,7 +236,7 @@ static void run_move(fvc *t)
 typedef struct elt_bench {
     const fv_eltwise_kernels *k;
     int64_t n;
-    fv_act act;
+    fv_activation act;
     float *a, *b, *dst;
     fv_dropout dropout;
 } elt_bench;
@@ -250,7 +250,7 @@ static void call_act(void *arg)
 static void call_add_relu(void *arg)
 {
     elt_bench *x = arg;
-    x->k->add_act(FV_ACT_RELU, 0, x->n, x->a, x->b, x->dst);
+    x->k->add_act(FV_RELU, 0, x->n, x->a, x->b, x->dst);
 }
 
 static void call_dropout(void *arg)
@@ -270,14 +270,14 @@ static void bench_eltwise(fvc *t)
     static const struct {
         const char *name;
         void (*call)(void *);
-        fv_act act;
+        fv_activation act;
         int arrays;
-    } rows[] = {{"relu", call_act, FV_ACT_RELU, 2},
-                {"silu", call_act, FV_ACT_SILU, 2},
-                {"hard_swish", call_act, FV_ACT_HARD_SWISH, 2},
-                {"add_relu", call_add_relu, FV_ACT_RELU, 3},
-                {"dropout", call_dropout, FV_ACT_IDENTITY, 2},
-                {"lrn5", call_lrn, FV_ACT_IDENTITY, 2}};
+    } rows[] = {{"relu", call_act, FV_RELU, 2},
+                {"silu", call_act, FV_SILU, 2},
+                {"hard_swish", call_act, FV_HARD_SWISH, 2},
+                {"add_relu", call_add_relu, FV_RELU, 3},
+                {"dropout", call_dropout, FV_ACT_NONE, 2},
+                {"lrn5", call_lrn, FV_ACT_NONE, 2}};
     for (int64_t n = 8192; n <= 2097152; n *= 256) {
         elt_bench x = {.k = t->k->eltwise, .n = n, .dropout = {{1, 2}, 3, 0.5f, 2.0f}};
         x.a = fvc_bench_floats(t, n);
@@ -313,17 +313,18 @@ static fv_eltwise_kernels *broken_begin(fv_kernels *k)
     return &broken_table;
 }
 
-static void act_swallows_nan(fv_act act, float alpha, int64_t n, const float *src, float *dst)
+static void act_swallows_nan(fv_activation act, float alpha, int64_t n, const float *src, float *dst)
 {
     right->act(act, alpha, n, src, dst);
-    for (int64_t i = 0; act == FV_ACT_RELU && i < n; i++)
+    for (int64_t i = 0; act == FV_RELU && i < n; i++)
         dst[i] = isnan(dst[i]) ? 0.0f : dst[i];
 }
 
-static void act_grad_at_zero(fv_act act, float alpha, int64_t n, const float *ref, const float *d_dst, float *d_src)
+static void act_grad_at_zero(fv_activation act, float alpha, int64_t n, const float *ref, const float *d_dst,
+                             float *d_src)
 {
     right->act_grad(act, alpha, n, ref, d_dst, d_src);
-    for (int64_t i = 0; act == FV_ACT_RELU && i < n; i++)
+    for (int64_t i = 0; act == FV_RELU && i < n; i++)
         d_src[i] = ref[i] == 0.0f ? d_dst[i] : d_src[i];
 }
 

@@ -35,12 +35,12 @@ static void norm_make(fvc *t, norm_case *x, int kind)
     }
 }
 
-static bool masked(fv_act act, float y)
+static bool masked(fv_activation act, float y)
 {
-    return (act != FV_ACT_IDENTITY && y <= 0.0f) || (act == FV_ACT_RELU6 && y >= 6.0f);
+    return (act != FV_ACT_NONE && y <= 0.0f) || (act == FV_RELU6 && y >= 6.0f);
 }
 
-static const fv_act acts[] = {FV_ACT_IDENTITY, FV_ACT_RELU, FV_ACT_RELU6};
+static const fv_activation acts[] = {FV_ACT_NONE, FV_RELU, FV_RELU6};
 
 static void run_sums(fvc *t)
 {
@@ -113,15 +113,15 @@ static void run_apply(fvc *t)
     for (int round = 0; round < 300 && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
-        fv_act act = acts[fvc_int(t, 0, 2)];
+        fv_activation act = acts[fvc_int(t, 0, 2)];
         float *want = fvc_floats(t, x.size);
         memcpy(want, x.dst, (size_t)x.size * sizeof(float));
         for (int64_t i = 0; i < x.rows; i++)
             for (int64_t j = 0; j < x.c; j++) {
                 float y = fmaf(x.src[i * x.stride + j], x.gamma[j], x.beta[j]);
-                if (act != FV_ACT_IDENTITY)
+                if (act != FV_ACT_NONE)
                     y = 0.0f > y ? 0.0f : y;
-                if (act == FV_ACT_RELU6)
+                if (act == FV_RELU6)
                     y = 6.0f < y ? 6.0f : y;
                 want[i * x.stride + j] = y;
             }
@@ -136,7 +136,7 @@ static void run_grad(fvc *t)
     for (int round = 0; round < 300 && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
-        fv_act act = acts[fvc_int(t, 0, 2)];
+        fv_activation act = acts[fvc_int(t, 0, 2)];
         double *sum = fvc_doubles(t, x.c), *dot = fvc_doubles(t, x.c);
         memcpy(sum, x.sum, (size_t)x.c * sizeof(double));
         memcpy(dot, x.square, (size_t)x.c * sizeof(double));
@@ -182,7 +182,7 @@ static void run_grad(fvc *t)
 typedef struct norm_bench {
     const fv_norm_kernels *k;
     norm_case x;
-    fv_act act;
+    fv_activation act;
 } norm_bench;
 
 static void call_sums(void *arg)
@@ -194,20 +194,20 @@ static void call_sums(void *arg)
 static void call_apply(void *arg)
 {
     norm_bench *b = arg;
-    b->k->apply(FV_ACT_RELU, 0.0f, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.gamma, b->x.beta, b->x.dst);
+    b->k->apply(FV_RELU, 0.0f, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.gamma, b->x.beta, b->x.dst);
 }
 
 static void call_grad_sums(void *arg)
 {
     norm_bench *b = arg;
-    b->k->grad_sums(FV_ACT_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.sum,
+    b->k->grad_sums(FV_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.sum,
                     b->x.square);
 }
 
 static void call_grad_data(void *arg)
 {
     norm_bench *b = arg;
-    b->k->grad_data(FV_ACT_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.gamma, 0,
+    b->k->grad_data(FV_RELU, b->x.rows, b->x.c, b->x.c, b->x.src, b->x.dst, b->x.d_dst, b->x.mean, b->x.gamma, 0,
                     b->x.d_dst);
 }
 
@@ -284,25 +284,25 @@ static void finalize_unbiased(int64_t c, int64_t count, double eps, const double
         var[j] *= (float)count / (float)(count - 1);
 }
 
-static void apply_two_roundings(fv_act act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
-                                const float *scale, const float *shift, float *dst)
+static void apply_two_roundings(fv_activation act, float alpha, int64_t rows, int64_t c, int64_t stride,
+                                const float *src, const float *scale, const float *shift, float *dst)
 {
     right->apply(act, alpha, rows, c, stride, src, scale, shift, dst);
-    for (int64_t i = 0; act == FV_ACT_IDENTITY && i < rows; i++)
+    for (int64_t i = 0; act == FV_ACT_NONE && i < rows; i++)
         for (int64_t j = 0; j < c; j++) {
             volatile float product = src[i * stride + j] * scale[j];
             dst[i * stride + j] = product + shift[j];
         }
 }
 
-static void grad_sums_unmasked(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
-                               const float *d_dst, const float *mean, double *sum, double *dot)
+static void grad_sums_unmasked(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                               const float *dst, const float *d_dst, const float *mean, double *sum, double *dot)
 {
     (void)act;
-    right->grad_sums(FV_ACT_IDENTITY, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+    right->grad_sums(FV_ACT_NONE, rows, c, stride, src, dst, d_dst, mean, sum, dot);
 }
 
-static void grad_data_overwrites(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src,
+static void grad_data_overwrites(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
                                  const float *dst, const float *d_dst, const float *mean, const float *coefficients,
                                  int64_t total, float *d_src)
 {

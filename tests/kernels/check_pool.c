@@ -179,7 +179,7 @@ static void run_max(fvc *t)
         visit_taps(&x.d, take_max, &plain);
         int64_t rows = x.d.n * x.d.p, cut = fvc_int(t, 0, rows);
         bool fused = fvc_int(t, 0, 1);
-        fv_act act = fused ? FV_ACT_RELU : FV_ACT_IDENTITY;
+        fv_activation act = fused ? FV_RELU : FV_ACT_NONE;
         for (int64_t i = 0; fused && i < x.dst_size; i++)
             want[i] = relu(want[i]);
         t->k->pool->max(&x.d, act, 0.0f, x.src, x.dst, NULL, 0, cut);
@@ -218,8 +218,8 @@ static void run_avg(fvc *t)
         visit_taps(&x.d, take_sum, &plain);
         visit_taps(&x.d, divide, &plain);
         int64_t rows = x.d.n * x.d.p, cut = fvc_int(t, 0, rows);
-        t->k->pool->avg(&x.d, FV_ACT_IDENTITY, 0.0f, x.src, x.dst, 0, cut);
-        t->k->pool->avg(&x.d, FV_ACT_IDENTITY, 0.0f, x.src, x.dst, cut, rows);
+        t->k->pool->avg(&x.d, FV_ACT_NONE, 0.0f, x.src, x.dst, 0, cut);
+        t->k->pool->avg(&x.d, FV_ACT_NONE, 0.0f, x.src, x.dst, cut, rows);
         fvc_equal(t, "average", x.dst, want, x.dst_size);
         fill(t, x.dst, x.dst_size, round % 3);
         float *d_src = fvc_floats(t, x.src_size), *d_want = fvc_floats(t, x.src_size);
@@ -255,7 +255,7 @@ static void run_global(fvc *t)
         t->k->pool->global_avg_grad(rows, c, want, d_src);
         fvc_equal(t, "global average gradient", d_src, d_want, rows * c);
         fv_pool_shape d = {.n = 1, .h = rows, .w = 1, .c = c, .p = 1, .q = 1, .adaptive = true};
-        t->k->pool->max(&d, FV_ACT_IDENTITY, 0.0f, src, dst, NULL, 0, 1);
+        t->k->pool->max(&d, FV_ACT_NONE, 0.0f, src, dst, NULL, 0, 1);
         for (int64_t j = 0; j < c; j++) {
             int64_t at = 0;
             for (int64_t i = 0; i < rows; i++)
@@ -282,13 +282,13 @@ typedef struct pool_bench {
 static void call_max(void *arg)
 {
     pool_bench *b = arg;
-    b->k->max(&b->x.d, FV_ACT_IDENTITY, 0.0f, b->x.src, b->x.dst, NULL, 0, b->x.d.p);
+    b->k->max(&b->x.d, FV_ACT_NONE, 0.0f, b->x.src, b->x.dst, NULL, 0, b->x.d.p);
 }
 
 static void call_max_index(void *arg)
 {
     pool_bench *b = arg;
-    b->k->max(&b->x.d, FV_ACT_IDENTITY, 0.0f, b->x.src, b->x.dst, b->x.index, 0, b->x.d.p);
+    b->k->max(&b->x.d, FV_ACT_NONE, 0.0f, b->x.src, b->x.dst, b->x.index, 0, b->x.d.p);
 }
 
 static void call_max_grad(void *arg)
@@ -300,7 +300,7 @@ static void call_max_grad(void *arg)
 static void call_avg(void *arg)
 {
     pool_bench *b = arg;
-    b->k->avg(&b->x.d, FV_ACT_IDENTITY, 0.0f, b->x.src, b->x.dst, 0, b->x.d.p);
+    b->k->avg(&b->x.d, FV_ACT_NONE, 0.0f, b->x.src, b->x.dst, 0, b->x.d.p);
 }
 
 static void call_avg_grad(void *arg)
@@ -363,7 +363,7 @@ static fv_pool_kernels *broken_begin(fv_kernels *k)
     return &broken_table;
 }
 
-static void max_swallows_nan(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst,
+static void max_swallows_nan(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst,
                              uint8_t *index, int64_t row0, int64_t row1)
 {
     right->max(d, act, alpha, src, dst, index, row0, row1);
@@ -371,7 +371,7 @@ static void max_swallows_nan(const fv_pool_shape *d, fv_act act, float alpha, co
         dst[i] = isnan(dst[i]) ? 0.0f : dst[i];
 }
 
-static void max_wrong_index(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst,
+static void max_wrong_index(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst,
                             uint8_t *index, int64_t row0, int64_t row1)
 {
     right->max(d, act, alpha, src, dst, index, row0, row1);
@@ -379,7 +379,7 @@ static void max_wrong_index(const fv_pool_shape *d, fv_act act, float alpha, con
         index[row0 * d->q * d->c]++;
 }
 
-static void avg_other_divisor(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst,
+static void avg_other_divisor(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst,
                               int64_t row0, int64_t row1)
 {
     fv_pool_shape e = *d;

@@ -35,7 +35,7 @@ static fv_status find_key(fv_ctx *ctx, const char *path, const fv_dataset_option
         if (!has && !(s == 1 && o.val_split > 0 && has_train))
             continue;
         FV_TRY(fv_dataset_open(ctx, path, &o, &d));
-        snprintf(text, sizeof text, "%s %d ", o.split, (int)fv_dataset_label_kind(d));
+        snprintf(text, sizeof text, "%s %d ", o.split, (int)fv_dataset_task(d));
         mix(key, text);
         fv_dataset_fingerprint(d, text);
         mix(key, text);

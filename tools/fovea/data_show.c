@@ -64,7 +64,7 @@ static fv_status add_sample(fv_ctx *ctx, sheet *s, fv_dataset *data, int64_t i)
 /* A band per class. */
 static fv_status show_samples(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
 {
-    const bool classes = fv_dataset_label_kind(data) == FV_LABEL_CLASS;
+    const bool classes = fv_dataset_task(data) == FV_TASK_CLASSIFY;
     int64_t *chosen = malloc((size_t)(c->per_class + 1) * sizeof *chosen);
     fv_status status = chosen ? FV_OK : FV_ERR_NO_MEMORY;
     for (int64_t k = 0; status == FV_OK && k < (classes ? fv_dataset_classes(data) : 1); k++) {

@@ -71,13 +71,13 @@ static fv_status choose_task(job *j)
 {
     static const struct {
         const char *loss, *labels;
-    } tasks[FV_LABEL_COUNT] = {{NULL, NULL},
-                               {"sigmoid_bce", "several classes each: a sigmoid for every class"},
-                               {"mse", "numbers: the network's outputs are the values"}};
+    } tasks[FV_TASK_COUNT] = {{NULL, NULL},
+                              {"sigmoid_bce", "several classes each: a sigmoid for every class"},
+                              {"mse", "numbers: the network's outputs are the values"}};
     cli *c = j->c;
     int64_t h, w, channels;
-    const fv_label_kind kind = fv_dataset_label_kind(j->train);
-    if (kind != FV_LABEL_CLASS) {
+    const fv_task kind = fv_dataset_task(j->train);
+    if (kind != FV_TASK_CLASSIFY) {
         if (!c->loss)
             c->loss = tasks[kind].loss;
         note("labels: %s, --loss %s", tasks[kind].labels, c->loss);
@@ -121,7 +121,7 @@ static fv_status compare_classes(job *j)
 {
     static const char *const tasks[] = {"tells one class", "tells several classes at once", "predicts numbers"},
                              *const kinds[] = {"one class", "several classes", "numbers to predict"};
-    const fv_label_kind kind = fv_dataset_label_kind(j->train);
+    const fv_task kind = fv_dataset_task(j->train);
     const fv_task task = fv_model_task(j->model);
     if ((int)task != (int)kind)
         return (fv_status)-complain(FV_ERR_CONFLICT,
@@ -208,7 +208,7 @@ static fv_status open_model(job *j)
         if (c->weights)
             FV_TRY(load_weights(j));
     }
-    FV_TRY(fv_model_set_task(j->model, (fv_task)fv_dataset_label_kind(j->train)));
+    FV_TRY(fv_model_set_task(j->model, fv_dataset_task(j->train)));
     return set_classes(j);
 }
 
@@ -398,7 +398,7 @@ static fv_status choose_batch(job *j)
 static void choose_defaults(job *j)
 {
     cli *c = j->c;
-    const fv_label_kind kind = fv_dataset_label_kind(j->train);
+    const fv_task kind = fv_dataset_task(j->train);
     static const double from_scratch[] = {0.1, 1e-3, 1e-3, 1e-3}, fine_tuning[] = {1e-3, 1e-4, 1e-4, 1e-4};
     bool tuning = c->weights || strchr(c->model, '/') || strstr(c->model, ".safetensors");
     if (!option_given("epochs") && tuning)
@@ -408,8 +408,8 @@ static void choose_defaults(job *j)
     if (!option_given("momentum"))
         c->momentum = c->opt == FV_SGD ? 0.9 : 0;
     char text[64];
-    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_LABEL_CLASS ? "" : c->loss,
-         kind == FV_LABEL_CLASS ? "" : ", ", fv_optimizer_names()[c->opt], c->lr,
+    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->loss,
+         kind == FV_TASK_CLASSIFY ? "" : ", ", fv_optimizer_names()[c->opt], c->lr,
          tuning && !option_given("lr") ? " (fine-tuning)" : "", c->wd, fv_schedule_names()[c->sched],
          count_of(c->epochs, "epoch", "epochs", text));
 }
@@ -560,7 +560,7 @@ static fv_status train(job *j)
     fv_fit_options options = fit_options(j);
     signals_catch();
     FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
-    const char *watched = fv_dataset_label_kind(j->train) == FV_LABEL_CLASS ? "val_top1" : "val_loss";
+    const char *watched = fv_dataset_task(j->train) == FV_TASK_CLASSIFY ? "val_top1" : "val_loss";
     return finish(j, &result, c->monitor ? c->monitor : j->val ? watched : "train_loss");
 }
 

@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Solvers of the activations and of their gradients. */
-#include <assert.h>
 #include <string.h>
 
 #include "backend/cpu/split.h"
 #include "kernels/eltwise/eltwise.h"
 #include "ops/attr.h"
 
-/* fv_act and fv_activation number the activations alike; epilogues rely on it. */
-static_assert((int)FV_ACT_IDENTITY == (int)FV_ACT_NONE && (int)FV_ACT_RELU == (int)FV_RELU &&
-                  (int)FV_ACT_RELU6 == (int)FV_RELU6 && (int)FV_ACT_LEAKY_RELU == (int)FV_LEAKY_RELU &&
-                  (int)FV_ACT_SIGMOID == (int)FV_SIGMOID && (int)FV_ACT_TANH == (int)FV_TANH &&
-                  (int)FV_ACT_HARD_SIGMOID == (int)FV_HARD_SIGMOID && (int)FV_ACT_HARD_SWISH == (int)FV_HARD_SWISH &&
-                  (int)FV_ACT_SILU == (int)FV_SILU,
-              "activations are numbered alike");
-
 static const struct act_row {
     const char *op, *bwd;
-    fv_act act;
+    fv_activation act;
 } act_table[] = {
-    {"relu", "relu_bwd", FV_ACT_RELU},
-    {"relu6", "relu6_bwd", FV_ACT_RELU6},
-    {"leaky_relu", "leaky_relu_bwd", FV_ACT_LEAKY_RELU},
-    {"sigmoid", "sigmoid_bwd", FV_ACT_SIGMOID},
-    {"tanh", "tanh_bwd", FV_ACT_TANH},
-    {"hard_sigmoid", "hard_sigmoid_bwd", FV_ACT_HARD_SIGMOID},
-    {"hard_swish", "hard_swish_bwd", FV_ACT_HARD_SWISH},
-    {"silu", "silu_bwd", FV_ACT_SILU},
+    {"relu", "relu_bwd", FV_RELU},
+    {"relu6", "relu6_bwd", FV_RELU6},
+    {"leaky_relu", "leaky_relu_bwd", FV_LEAKY_RELU},
+    {"sigmoid", "sigmoid_bwd", FV_SIGMOID},
+    {"tanh", "tanh_bwd", FV_TANH},
+    {"hard_sigmoid", "hard_sigmoid_bwd", FV_HARD_SIGMOID},
+    {"hard_swish", "hard_swish_bwd", FV_HARD_SWISH},
+    {"silu", "silu_bwd", FV_SILU},
 };
 
-static fv_act act_of(const fv_node *node)
+static fv_activation act_of(const fv_node *node)
 {
     size_t i = 0;
     while (strcmp(node->op->name, act_table[i].op) != 0 && strcmp(node->op->name, act_table[i].bwd) != 0)
@@ -39,7 +30,7 @@ static fv_act act_of(const fv_node *node)
 
 typedef struct act_job {
     const fv_eltwise_kernels *k;
-    fv_act act;
+    fv_activation act;
     float alpha;
     const float *ref, *d_dst;
     float *dst;
@@ -49,7 +40,7 @@ static act_job act_begin(const fv_plan *plan, const fv_call *call)
 {
     const fv_node *node = call->node;
     act_job job = {.k = plan->kernels->eltwise, .act = act_of(node), .dst = call->out[0]};
-    if (job.act == FV_ACT_LEAKY_RELU)
+    if (job.act == FV_LEAKY_RELU)
         job.alpha = (float)((const fv_act_attr *)node->attr)->alpha;
     return job;
 }
@@ -64,7 +55,7 @@ static void act_run(const fv_plan *plan, const fv_call *call)
 {
     act_job job = act_begin(plan, call);
     job.ref = call->in[0];
-    fv_split(plan, fv_shape_count(fv_out_shape(call->node, 0)), 8.0, 64, act_range, &job);
+    fv_parallel_range(plan, fv_shape_count(fv_out_shape(call->node, 0)), 8.0, 64, act_range, &job);
 }
 
 static void act_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -78,7 +69,7 @@ static void act_bwd_run(const fv_plan *plan, const fv_call *call)
     act_job job = act_begin(plan, call);
     job.d_dst = call->in[0];
     job.ref = call->in[1];
-    fv_split(plan, fv_shape_count(fv_out_shape(call->node, 0)), 12.0, 64, act_bwd_range, &job);
+    fv_parallel_range(plan, fv_shape_count(fv_out_shape(call->node, 0)), 12.0, 64, act_bwd_range, &job);
 }
 
 #define FV_ACT_SOLVER(name_, run_)                                                                                     \

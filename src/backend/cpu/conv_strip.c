@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void fv_strip_pixels(const fv_strip *s, const float *src, int64_t count, float *dst)
+static void strip_pixels(const fv_strip *s, const float *src, int64_t count, float *dst)
 {
     if (s->pitch == s->c) {
         /* The copy has the image's own layout: one block, without reading behind the last pixel's channels. */
@@ -27,7 +27,7 @@ void fv_strip_copy(const fv_strip *s, const float *src, int64_t y0, int64_t rows
             continue;
         }
         memset(dst, 0, (size_t)(begin * s->pitch) * sizeof(float));
-        fv_strip_pixels(s, src + (y * s->w + s->x0 + begin) * s->c, end - begin, dst + begin * s->pitch);
+        strip_pixels(s, src + (y * s->w + s->x0 + begin) * s->c, end - begin, dst + begin * s->pitch);
         memset(dst + end * s->pitch, 0, (size_t)((s->cols - end) * s->pitch) * sizeof(float));
     }
 }

@@ -12,7 +12,7 @@
 typedef struct dw_job {
     const fv_kernels *k;
     fv_depthwise_shape d;
-    fv_act act;
+    fv_activation act;
     const float *src, *packed, *bia, *add, *d_dst;
     float *out;
     int64_t per_shard, size; /* samples of a shard, floats of the filters */
@@ -113,7 +113,7 @@ static void fwd_range(void *arg, int64_t begin, int64_t end)
     /* Row by row, so that the sums are still in the cache when the residual is added. */
     for (int64_t i = begin; i < end; i++) {
         float *dst = x->out + i * row;
-        x->k->depthwise->forward(&x->d, FV_ACT_IDENTITY, 0.0f, x->src, x->packed, x->bia, x->out, i, i + 1);
+        x->k->depthwise->forward(&x->d, FV_ACT_NONE, 0.0f, x->src, x->packed, x->bia, x->out, i, i + 1);
         x->k->eltwise->add_act(x->act, 0.0f, row, dst, x->add + i * row, dst);
     }
 }
@@ -122,11 +122,11 @@ static void fwd_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_geom g = fv_conv_geom_forward(call->node);
     dw_job job = {.k = plan->kernels, .d = dw_shape(&g), .src = call->in[0], .packed = call->packed};
-    job.act = (fv_act)((const fv_conv2d_attr *)call->node->attr)->activation;
+    job.act = (fv_activation)((const fv_conv2d_attr *)call->node->attr)->activation;
     job.bia = fv_call_in(call, 2);
     job.add = fv_call_in(call, 3);
     job.out = call->out[0];
-    fv_split(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, fwd_range, &job);
+    fv_parallel_range(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, fwd_range, &job);
 }
 
 static void data_range(void *arg, int64_t begin, int64_t end)
@@ -140,7 +140,7 @@ static void data_run(const fv_plan *plan, const fv_call *call)
     const fv_conv_geom g = fv_conv_geom_bwd_data(call->node);
     dw_job job = {.k = plan->kernels, .d = dw_shape(&g), .d_dst = call->in[0], .packed = call->packed};
     job.out = call->out[0];
-    fv_split(plan, job.d.n * job.d.h, row_bytes(&job.d, job.d.h), 1, data_range, &job);
+    fv_parallel_range(plan, job.d.n * job.d.h, row_bytes(&job.d, job.d.h), 1, data_range, &job);
 }
 
 /* The sums of one shard and some channels, [shard][r][s][k]. */
@@ -169,7 +169,7 @@ static void weights_run(const fv_plan *plan, const fv_call *call)
     job.out = call->workspace;
     job.per_shard = g.n / shards;
     job.size = fv_shape_count(fv_out_shape(call->node, 0));
-    fv_split_shards(plan, shards, job.d.c, weights_shard, &job);
+    fv_parallel_shards(plan, shards, job.d.c, weights_shard, &job);
     plan->kernels->reduce->tree(shards, job.size, job.out);
     plan->kernels->depthwise->unpack(&job.d, job.out, call->out[0]);
 }

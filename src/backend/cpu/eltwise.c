@@ -41,14 +41,14 @@ static void add_range(void *arg, int64_t begin, int64_t end)
 {
     const elt_job *x = arg;
     const fv_eltwise_attr *attr = x->call->node->attr;
-    x->plan->kernels->eltwise->add_act((fv_act)attr->activation, 0.0f, end - begin, x->a + begin, x->b + begin,
+    x->plan->kernels->eltwise->add_act((fv_activation)attr->activation, 0.0f, end - begin, x->a + begin, x->b + begin,
                                        x->dst + begin);
 }
 
 static void add_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, elt_count(call), 12.0, 64, add_range, &job);
+    fv_parallel_range(plan, elt_count(call), 12.0, 64, add_range, &job);
 }
 
 /* ---- mul ---- */
@@ -76,9 +76,9 @@ static void mul_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
     if (fv_shape_equal(fv_in_shape(call->node, 0), fv_in_shape(call->node, 1)))
-        fv_split(plan, elt_count(call), 12.0, 64, mul_range, &job);
+        fv_parallel_range(plan, elt_count(call), 12.0, 64, mul_range, &job);
     else
-        fv_split(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, mul_channel_range, &job);
+        fv_parallel_range(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, mul_channel_range, &job);
 }
 
 static void mul_reduce_range(void *arg, int64_t begin, int64_t end)
@@ -92,7 +92,7 @@ static void mul_reduce_range(void *arg, int64_t begin, int64_t end)
 static void mul_reduce_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, fv_in_shape(call->node, 0)->dim[0], 8.0 * (double)job.per, 1, mul_reduce_range, &job);
+    fv_parallel_range(plan, fv_in_shape(call->node, 0)->dim[0], 8.0 * (double)job.per, 1, mul_reduce_range, &job);
 }
 
 /* ---- prelu ---- */
@@ -103,7 +103,7 @@ static void prelu_range(void *arg, int64_t begin, int64_t end)
     const fv_eltwise_kernels *k = x->plan->kernels->eltwise;
     int64_t at = begin * x->channels;
     if (fv_in_shape(x->call->node, 1)->dim[0] == 1)
-        k->act(FV_ACT_LEAKY_RELU, x->b[0], (end - begin) * x->channels, x->a + at, x->dst + at);
+        k->act(FV_LEAKY_RELU, x->b[0], (end - begin) * x->channels, x->a + at, x->dst + at);
     else
         k->prelu(end - begin, x->channels, x->a + at, x->b, x->dst + at);
 }
@@ -111,7 +111,7 @@ static void prelu_range(void *arg, int64_t begin, int64_t end)
 static void prelu_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, prelu_range, &job);
+    fv_parallel_range(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, prelu_range, &job);
 }
 
 static void prelu_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -120,7 +120,7 @@ static void prelu_bwd_range(void *arg, int64_t begin, int64_t end)
     const fv_eltwise_kernels *k = x->plan->kernels->eltwise;
     int64_t at = begin * x->channels;
     if (fv_in_shape(x->call->node, 2)->dim[0] == 1)
-        k->act_grad(FV_ACT_LEAKY_RELU, x->c[0], (end - begin) * x->channels, x->b + at, x->a + at, x->dst + at);
+        k->act_grad(FV_LEAKY_RELU, x->c[0], (end - begin) * x->channels, x->b + at, x->a + at, x->dst + at);
     else
         k->prelu_grad(end - begin, x->channels, x->b + at, x->c, x->a + at, x->dst + at);
 }
@@ -154,10 +154,10 @@ static void prelu_bwd_run(const fv_plan *plan, const fv_call *call)
     job.shards = fv_call_shards(call, fv_in_shape(call->node, 0)->dim[0]);
     job.sums = call->workspace;
     /* The sums come first: d_src may lie where d_dst or src does. */
-    fv_split(plan, job.shards, 8.0 * (double)elt_count(call) / job.shards, 1, prelu_sum_range, &job);
+    fv_parallel_range(plan, job.shards, 8.0 * (double)elt_count(call) / job.shards, 1, prelu_sum_range, &job);
     reduce->tree_f64(job.shards, slopes, job.sums);
     reduce->narrow(slopes, job.sums, call->out[1]);
-    fv_split(plan, elt_count(call) / job.channels, 12.0 * (double)job.channels, 1, prelu_bwd_range, &job);
+    fv_parallel_range(plan, elt_count(call) / job.channels, 12.0 * (double)job.channels, 1, prelu_bwd_range, &job);
 }
 
 /* ---- dropout ---- */
@@ -176,7 +176,7 @@ static void dropout_range(void *arg, int64_t begin, int64_t end)
 static void dropout_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, elt_count(call), 16.0, 64, dropout_range, &job);
+    fv_parallel_range(plan, elt_count(call), 16.0, 64, dropout_range, &job);
 }
 
 /* ---- lrn ---- */
@@ -193,7 +193,7 @@ static void lrn_range(void *arg, int64_t begin, int64_t end)
 static void lrn_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, elt_count(call) / job.channels, 32.0 * (double)job.channels, 1, lrn_range, &job);
+    fv_parallel_range(plan, elt_count(call) / job.channels, 32.0 * (double)job.channels, 1, lrn_range, &job);
 }
 
 static void lrn_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -208,7 +208,7 @@ static void lrn_bwd_range(void *arg, int64_t begin, int64_t end)
 static void lrn_bwd_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_split(plan, elt_count(call) / job.channels, 64.0 * (double)job.channels, 1, lrn_bwd_range, &job);
+    fv_parallel_range(plan, elt_count(call) / job.channels, 64.0 * (double)job.channels, 1, lrn_bwd_range, &job);
 }
 
 #define FV_ELT_SOLVER(name_, run_)                                                                                     \

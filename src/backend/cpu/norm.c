@@ -10,7 +10,7 @@
 /* Sums lie [2][shards][c], then c * 3 floats: scale and shift, or the coefficients of the gradient. */
 typedef struct norm_job {
     const fv_norm_kernels *k;
-    fv_act act;
+    fv_activation act;
     int shards;
     int64_t rows, c;
     const float *src, *dst, *d_dst, *mean;
@@ -23,7 +23,7 @@ static norm_job norm_begin(const fv_plan *plan, const fv_call *call, int src)
 {
     const fv_shape *shape = fv_in_shape(call->node, src);
     norm_job job = {.k = plan->kernels->norm, .rows = fv_shape_rows(shape), .c = fv_shape_last(shape)};
-    job.act = (fv_act)((const fv_batch_norm_attr *)call->node->attr)->activation;
+    job.act = (fv_activation)((const fv_batch_norm_attr *)call->node->attr)->activation;
     job.shards = fv_call_shards(call, shape->dim[0]);
     job.src = call->in[src];
     job.out = call->out[0];
@@ -60,7 +60,7 @@ static void norm_run(const fv_plan *plan, const fv_call *call)
     float *rstd = job.factors + 2 * job.c;
     job.k->rstd(job.c, attr->eps, call->in[4], rstd);
     job.k->coefficients(job.c, call->in[1], call->in[2], call->in[3], rstd, job.factors, job.factors + job.c);
-    fv_split(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+    fv_parallel_range(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
 }
 
 static void sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
@@ -78,13 +78,13 @@ static void norm_train_run(const fv_plan *plan, const fv_call *call)
     norm_job job = norm_begin(plan, call, 0);
     const fv_batch_norm_attr *attr = call->node->attr;
     float *mean = call->out[1], *rstd = call->out[2], *var = job.factors + 2 * job.c;
-    fv_split_shards(plan, job.shards, job.c, sums_shard, &job);
+    fv_parallel_shards(plan, job.shards, job.c, sums_shard, &job);
     reduce->tree_f64(job.shards, job.c, job.sum);
     reduce->tree_f64(job.shards, job.c, job.square);
     job.k->finalize(job.c, job.rows, attr->eps, job.sum, job.square, mean, var, rstd);
     job.k->update(job.c, job.rows, attr->momentum, job.sum, job.square, call->in[3], call->in[4]);
     job.k->coefficients(job.c, call->in[1], call->in[2], mean, rstd, job.factors, job.factors + job.c);
-    fv_split(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+    fv_parallel_range(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
 }
 
 static void grad_sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
@@ -112,13 +112,13 @@ static void norm_bwd_run(const fv_plan *plan, const fv_call *call)
     job.d_dst = call->in[0];
     job.mean = call->in[3];
     /* Without an activation the result is not read; the address only has to be valid to add to. */
-    job.dst = job.act == FV_ACT_IDENTITY ? job.d_dst : call->in[5];
-    fv_split_shards(plan, job.shards, job.c, grad_sums_shard, &job);
+    job.dst = job.act == FV_ACT_NONE ? job.d_dst : call->in[5];
+    fv_parallel_shards(plan, job.shards, job.c, grad_sums_shard, &job);
     reduce->tree_f64(job.shards, job.c, job.sum);
     reduce->tree_f64(job.shards, job.c, job.square);
     job.k->grad_finalize(job.c, job.rows, job.sum, job.square, call->in[2], call->in[4], call->out[1], call->out[2],
                          job.factors);
-    fv_split(plan, job.rows, 16.0 * (double)job.c, 1, grad_data_range, &job);
+    fv_parallel_range(plan, job.rows, 16.0 * (double)job.c, 1, grad_data_range, &job);
 }
 
 /* ---- bn_fold: once per weight update, in float64 as the operator says ---- */
@@ -148,7 +148,7 @@ static void fold_run(const fv_plan *plan, const fv_call *call)
     const fv_shape *wei = fv_in_shape(call->node, 0);
     fold_job job = {.call = call, .eps = ((const fv_batch_norm_attr *)call->node->attr)->eps};
     job.taps = fv_shape_count(wei) / wei->dim[0];
-    fv_split(plan, wei->dim[0], 16.0 * (double)job.taps, 1, fold_range, &job);
+    fv_parallel_range(plan, wei->dim[0], 16.0 * (double)job.taps, 1, fold_range, &job);
 }
 
 extern const fv_solver fv_cpu_norm_solvers[];

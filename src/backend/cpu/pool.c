@@ -8,7 +8,7 @@
 typedef struct pool_job {
     const fv_pool_kernels *k;
     fv_pool_shape d;
-    fv_act act;
+    fv_activation act;
     const float *src, *dst, *d_dst;
     const uint8_t *given;
     float *out;
@@ -61,9 +61,9 @@ static void max_run(const fv_plan *plan, const fv_call *call)
 {
     pool_job job = {.k = plan->kernels->pool, .src = call->in[0], .out = call->out[0]};
     job.d = pool_windows(call->node, fv_in_dims(call, 0), fv_out_dims(call, 0));
-    job.act = (fv_act)((const fv_pool2d_attr *)call->node->attr)->activation;
+    job.act = (fv_activation)((const fv_pool2d_attr *)call->node->attr)->activation;
     job.arg = call->node->n_out > 1 ? call->out[1] : NULL;
-    fv_split(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, max_range, &job);
+    fv_parallel_range(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, max_range, &job);
 }
 
 static void max_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -76,19 +76,19 @@ static void max_bwd_run(const fv_plan *plan, const fv_call *call)
 {
     pool_job job = {.k = plan->kernels->pool, .d_dst = call->in[0], .given = call->in[1], .out = call->out[0]};
     job.d = pool_windows(call->node, fv_out_dims(call, 0), fv_in_dims(call, 0));
-    fv_split(plan, job.d.n * job.d.h, row_bytes(&job.d, job.d.h), 1, max_bwd_range, &job);
+    fv_parallel_range(plan, job.d.n * job.d.h, row_bytes(&job.d, job.d.h), 1, max_bwd_range, &job);
 }
 
 static void avg_range(void *arg, int64_t begin, int64_t end)
 {
     const pool_job *x = arg;
-    x->k->avg(&x->d, FV_ACT_IDENTITY, 0.0f, x->src, x->out, begin, end);
+    x->k->avg(&x->d, FV_ACT_NONE, 0.0f, x->src, x->out, begin, end);
 }
 
 static void avg_any_run(const fv_plan *plan, const fv_call *call, fv_pool_shape d)
 {
     pool_job job = {.k = plan->kernels->pool, .d = d, .src = call->in[0], .out = call->out[0]};
-    fv_split(plan, d.n * d.p, row_bytes(&d, d.p), 1, avg_range, &job);
+    fv_parallel_range(plan, d.n * d.p, row_bytes(&d, d.p), 1, avg_range, &job);
 }
 
 static void avg_run(const fv_plan *plan, const fv_call *call)
@@ -110,7 +110,7 @@ static void avg_bwd_range(void *arg, int64_t begin, int64_t end)
 static void avg_any_bwd_run(const fv_plan *plan, const fv_call *call, fv_pool_shape d)
 {
     pool_job job = {.k = plan->kernels->pool, .d = d, .d_dst = call->in[0], .out = call->out[0]};
-    fv_split(plan, d.n * d.h, row_bytes(&d, d.h), 1, avg_bwd_range, &job);
+    fv_parallel_range(plan, d.n * d.h, row_bytes(&d, d.h), 1, avg_bwd_range, &job);
 }
 
 static void avg_bwd_run(const fv_plan *plan, const fv_call *call)
@@ -142,7 +142,7 @@ static void global_avg_bwd_range(void *arg, int64_t begin, int64_t end)
 static void global_max_range(void *arg, int64_t begin, int64_t end)
 {
     const pool_job *x = arg;
-    x->k->max(&x->d, FV_ACT_IDENTITY, 0.0f, x->src, x->out, NULL, begin, end);
+    x->k->max(&x->d, FV_ACT_NONE, 0.0f, x->src, x->out, NULL, begin, end);
 }
 
 static void global_max_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -162,7 +162,7 @@ static void global_run(const fv_plan *plan, const fv_call *call, const int64_t *
     job->d = pool_adaptive(src, one);
     job->pixels = src[1] * src[2];
     job->out = call->out[0];
-    fv_split(plan, src[0], 4.0 * (double)(job->pixels * src[3]), 1, fn, job);
+    fv_parallel_range(plan, src[0], 4.0 * (double)(job->pixels * src[3]), 1, fn, job);
 }
 
 static void global_avg_run(const fv_plan *plan, const fv_call *call)

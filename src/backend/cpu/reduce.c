@@ -33,7 +33,7 @@ static void channel_sum_run(const fv_plan *plan, const fv_call *call)
     sum_job job = {.k = plan->kernels->reduce, .src = call->in[0], .sum = call->workspace};
     job.rows = fv_shape_rows(shape) / shards;
     job.c = fv_shape_last(shape);
-    fv_split_shards(plan, shards, job.c, sum_shard, &job);
+    fv_parallel_shards(plan, shards, job.c, sum_shard, &job);
     job.k->tree_f64(shards, job.c, job.sum);
     job.k->narrow(job.c, job.sum, call->out[0]);
 }

@@ -24,7 +24,7 @@ static void split_rows(const fv_plan *plan, const fv_call *call, int i, fv_range
     const fv_shape *shape = fv_in_shape(call->node, i);
     job->k = plan->kernels->softmax;
     job->c = fv_shape_last(shape);
-    fv_split(plan, fv_shape_rows(shape), 16.0 * (double)job->c, 1, fn, job);
+    fv_parallel_range(plan, fv_shape_rows(shape), 16.0 * (double)job->c, 1, fn, job);
 }
 
 static void softmax_range(void *arg, int64_t begin, int64_t end)
@@ -169,7 +169,7 @@ static void loss_run(const fv_plan *plan, const fv_call *call)
     job.b = call->in[1];
     job.dst = call->out[1];
     job.c = fv_shape_count(shape) / shape->dim[0];
-    fv_split(plan, shape->dim[0], 8.0 * (double)job.c, 1, loss_range, &job);
+    fv_parallel_range(plan, shape->dim[0], 8.0 * (double)job.c, 1, loss_range, &job);
     fv_loss_mean(call);
 }
 
@@ -187,7 +187,7 @@ static void loss_bwd_run(const fv_plan *plan, const fv_call *call)
     job.b = call->in[2];
     job.dst = call->out[0];
     job.scale = (float)((double)*(const float *)call->in[0] / (double)count);
-    fv_split(plan, count, 12.0, 64, loss_bwd_range, &job);
+    fv_parallel_range(plan, count, 12.0, 64, loss_bwd_range, &job);
 }
 
 #define FV_SOFTMAX_SOLVER(name_, run_)                                                                                 \

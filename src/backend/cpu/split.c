@@ -20,7 +20,8 @@ static void split_task(void *arg, int64_t task, int worker)
     s->fn(s->arg, begin, end < s->count ? end : s->count);
 }
 
-void fv_split(const fv_plan *plan, int64_t count, double unit_bytes, int64_t multiple, fv_range_fn fn, void *arg)
+void fv_parallel_range(const fv_plan *plan, int64_t count, double unit_bytes, int64_t multiple, fv_range_fn fn,
+                       void *arg)
 {
     if (count <= 0)
         return;
@@ -50,7 +51,7 @@ static void shard_task(void *arg, int64_t task, int worker)
     s->fn(s->arg, task / s->blocks, begin, end < s->channels ? end : s->channels);
 }
 
-void fv_split_shards(const fv_plan *plan, int shards, int64_t channels, fv_shard_fn fn, void *arg)
+void fv_parallel_shards(const fv_plan *plan, int shards, int64_t channels, fv_shard_fn fn, void *arg)
 {
     int64_t wanted = (plan->threads + shards - 1) / shards;
     int64_t block = ((channels + wanted - 1) / wanted + 15) / 16 * 16;

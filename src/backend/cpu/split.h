@@ -13,11 +13,12 @@ typedef void (*fv_range_fn)(void *arg, int64_t begin, int64_t end);
  * Calls fn on pieces that cover [0, count), in the caller when the work is small. `unit_bytes`: memory that one unit
  * touches, from which the size of a piece follows; pieces begin at multiples of `multiple`.
  */
-void fv_split(const fv_plan *plan, int64_t count, double unit_bytes, int64_t multiple, fv_range_fn fn, void *arg);
+void fv_parallel_range(const fv_plan *plan, int64_t count, double unit_bytes, int64_t multiple, fv_range_fn fn,
+                       void *arg);
 
 /* A grid of tasks: logical shards times blocks of channels (which begin at multiples of 16). */
 typedef void (*fv_shard_fn)(void *arg, int64_t shard, int64_t c0, int64_t c1);
-void fv_split_shards(const fv_plan *plan, int shards, int64_t channels, fv_shard_fn fn, void *arg);
+void fv_parallel_shards(const fv_plan *plan, int shards, int64_t channels, fv_shard_fn fn, void *arg);
 
 /* Most shards that a run of this plan can be asked to sum n samples by. */
 int fv_plan_shards(const fv_plan *plan, int64_t n);

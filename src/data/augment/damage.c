@@ -125,7 +125,7 @@ static fv_status erase_apply(fv_augment_call *call)
         float level[16];
         for (int k = 0; k < 16; k++)
             level[k] = call->arg[2].low == 1 ? (float)call->arg[3].low : call->pipeline->mean[k] * 255.0f;
-        fv_filter_erase(image, &(fv_window){y, x, h, w}, level, call->arg[2].low == 2 ? &key : NULL);
+        fv_filter_erase(image, &(fv_resize_window){y, x, h, w}, level, call->arg[2].low == 2 ? &key : NULL);
         fv_augment_note(call, "erase %lldx%lld", (long long)w, (long long)h);
         return FV_OK;
     }

@@ -22,7 +22,7 @@ void fv_frame_default(const fv_pipeline *p, int64_t h, int64_t w, fv_resize_spec
     int64_t y = (spec->h - p->h) / 2, x = (spec->w - p->w) / 2;
     y += ((spec->h - p->h) & 1) && (y & 1);
     x += ((spec->w - p->w) & 1) && (x & 1);
-    spec->window = (fv_window){y, x, p->h, p->w};
+    spec->window = (fv_resize_window){y, x, p->h, p->w};
 }
 
 /* The whole of a box of the image, resized to the input. */
@@ -34,7 +34,7 @@ static void frame_box(const fv_pipeline *p, int64_t y, int64_t x, int64_t h, int
     spec->x1 = (double)(x + w);
     spec->h = p->h;
     spec->w = p->w;
-    spec->window = (fv_window){0, 0, p->h, p->w};
+    spec->window = (fv_resize_window){0, 0, p->h, p->w};
 }
 
 static const fv_augment_param rrc_params[] = {

@@ -188,7 +188,7 @@ static fv_status count_usable(fv_check_report *r)
             if (sample->error)
                 continue;
             const fv_source *source = s->source;
-            const float *targets = source && source->kind == FV_LABEL_MULTI
+            const float *targets = source && source->kind == FV_TASK_MULTILABEL
                                        ? source->targets + sample->index * source->classes.count
                                        : NULL;
             s->usable++;
@@ -235,24 +235,24 @@ static fv_status check_task(fv_check_report *r)
     const bool model = r->options.data.classes != NULL;
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         const fv_check_split *s = &r->splits[k];
-        const fv_label_kind kind = r->layout->marks != FV_CHECK_LABELS ? FV_LABEL_COUNT
-                                   : s->source                         ? s->source->kind
-                                                                       : FV_LABEL_CLASS;
-        fv_label_kind wanted;
+        const fv_task kind = r->layout->marks != FV_CHECK_LABELS ? FV_TASK_COUNT
+                             : s->source                         ? s->source->kind
+                                                                 : FV_TASK_CLASSIFY;
+        fv_task wanted;
         FV_TRY(fv_task_parse(r->ctx, r->options.data.task, &wanted));
         if (s->present && !model)
             FV_TRY(fv_task_fits(r->ctx, r->path, r->options.data.task, kind));
         else if (s->present && r->options.data.task && wanted != kind)
             FV_TRY(fv_check_add(r, FV_FAULT_MODEL_CLASSES, FV_VERDICT_REJECT, s->where, -1, -1,
-                                "the model wants %s, but the samples have %s", fv_label_text(wanted),
-                                fv_label_text(kind)));
+                                "the model wants %s, but the samples have %s", fv_task_labels(wanted),
+                                fv_task_labels(kind)));
     }
     return FV_OK;
 }
 
 static fv_status fill(fv_check_report *r, const char *path, const fv_check_options *options)
 {
-    FV_TRY(fv_task_parse(r->ctx, options ? options->data.task : NULL, &(fv_label_kind){0}));
+    FV_TRY(fv_task_parse(r->ctx, options ? options->data.task : NULL, &(fv_task){0}));
     FV_TRY(fv_arena_create(r->ctx, &r->arena));
     FV_TRY(copy_options(r, path, options));
     FV_TRY(find_layout(r));

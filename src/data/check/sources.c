@@ -155,7 +155,7 @@ static fv_status add_samples(fv_check_report *r, fv_split split)
         fv_check_sample *sample = NULL;
         source->ops->name(source, i, name, sizeof name);
         FV_TRY(fv_check_add_sample(r, split, name, &sample));
-        sample->label = source->kind == FV_LABEL_CLASS ? source->labels[i] : -1;
+        sample->label = source->kind == FV_TASK_CLASSIFY ? source->labels[i] : -1;
         sample->bytes = source->ops->bytes(source, i);
         sample->format = source->pixels ? "" : NULL;
     }
@@ -192,7 +192,7 @@ static fv_status list_split(fv_check_report *r, const fv_source_type *type, fv_s
     if (status != FV_OK)
         return tell_failure(r, type, split, status);
     fv_check_begin_split(r, split, fv_split_name(split));
-    if (s->source->kind != FV_LABEL_VALUES) {
+    if (s->source->kind != FV_TASK_REGRESS) {
         s->classes = s->source->classes;
         if (r->classes.count == 0)
             r->classes = s->source->train;

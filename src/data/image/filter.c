@@ -55,7 +55,7 @@ void fv_filter_salt_pepper(fv_image *image, float amount, const fv_noise_key *ke
     }
 }
 
-void fv_filter_erase(fv_image *image, const fv_window *window, const float *value, const fv_noise_key *key)
+void fv_filter_erase(fv_image *image, const fv_resize_window *window, const float *value, const fv_noise_key *key)
 {
     const int64_t c = image->c, y0 = window->y > 0 ? window->y : 0, x0 = window->x > 0 ? window->x : 0;
     const int64_t y1 = window->y + window->h < image->h ? window->y + window->h : image->h;

@@ -23,7 +23,7 @@ void fv_filter_noise(fv_ctx *ctx, fv_image *image, float sigma, const fv_noise_k
 void fv_filter_salt_pepper(fv_image *image, float amount, const fv_noise_key *key);
 /* The window, clipped to the image, becomes value (levels, min(c, 16) numbers; NULL: 0), or, with a key, uniform noise.
  * Integers take the nearest level they have, floats any. */
-void fv_filter_erase(fv_image *image, const fv_window *window, const float *value, const fv_noise_key *key);
+void fv_filter_erase(fv_image *image, const fv_resize_window *window, const float *value, const fv_noise_key *key);
 
 /* In place; any depth. */
 void fv_mirror_horizontal(fv_image *image);

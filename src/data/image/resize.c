@@ -89,7 +89,7 @@ typedef struct plan {
     fv_ctx *ctx;
     const fv_image_kernels *kernels;
     const fv_image *src;
-    fv_window window;
+    fv_resize_window window;
     axis_job rows, cols;
     double *weight;                  /* of some outputs, as doubles */
     uint8_t *middle;                 /* the row pass's results, from row `top` on */
@@ -507,9 +507,9 @@ static fv_status resize_failed(fv_ctx *ctx, const fv_image *src, const fv_resize
 fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst)
 {
     const int64_t full_h = spec->full_h ? spec->full_h : src->h, full_w = spec->full_w ? spec->full_w : src->w;
-    fv_window window = spec->window;
+    fv_resize_window window = spec->window;
     if (window.h == 0)
-        window = (fv_window){0, 0, spec->h, spec->w};
+        window = (fv_resize_window){0, 0, spec->h, spec->w};
     if (!src->data || src->c < 1 || (unsigned)spec->filter >= FV_FILTER_COUNT ||
         !axis_fits(full_h, spec->y0, spec->y1, spec->h, window.y, window.h) ||
         !axis_fits(full_w, spec->x0, spec->x1, spec->w, window.x, window.w))

@@ -16,9 +16,9 @@ void *fv_scratch_get(fv_scratch *scratch, size_t size);
 void fv_scratch_free(fv_scratch *scratch);
 
 /* A part of an image: rows [y, y + h), columns [x, x + w). */
-typedef struct fv_window {
+typedef struct fv_resize_window {
     int64_t y, x, h, w;
-} fv_window;
+} fv_resize_window;
 
 /*
  * The box [y0, y1) x [x0, x1) of the source, in pixels and their fractions (0 <= y0 < y1 <= src->h, the same for x),
@@ -34,7 +34,7 @@ typedef struct fv_resize_spec {
     int64_t h, w;
     fv_filter filter;
     bool antialias;
-    fv_window window;
+    fv_resize_window window;
     /* Where only a part of an image was decoded: src is the rows from `top` and the columns from `left` of full_h x
      * full_w, which the box refers to, and has all that the window needs. The result is that of the whole image, to the
      * byte. full_h 0: src is all of it. */

@@ -22,7 +22,7 @@ static fv_status fit(const fv_packer *p, fv_image *image, fv_image_error *error)
         const bool tall = image->h * w >= image->w * h;
         spec.h = tall ? (image->h * w + image->w - 1) / image->w : h;
         spec.w = tall ? w : (image->w * h + image->h - 1) / image->h;
-        spec.window = (fv_window){(spec.h - h) / 2, (spec.w - w) / 2, h, w};
+        spec.window = (fv_resize_window){(spec.h - h) / 2, (spec.w - w) / 2, h, w};
     }
     if (image->h == h && image->w == w)
         return FV_OK;

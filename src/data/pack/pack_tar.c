@@ -119,7 +119,7 @@ static void describe(const fv_pack_item *item, fv_str *text)
         fv_json_key(&j, "label");
         fv_json_begin_array(&j);
         for (int64_t k = 0; k < d->classes.count; k++) {
-            if (d->source->kind == FV_LABEL_VALUES)
+            if (d->source->kind == FV_TASK_REGRESS)
                 fv_json_float(&j, targets[k]);
             else if (targets[k] != 0.0f)
                 fv_json_string(&j, d->classes.name[k]);
@@ -144,7 +144,7 @@ static fv_status put_texts(shard_sink *s, const fv_pack_item *item)
     fv_str text = {.ctx = s->ctx};
     const int32_t class = fv_dataset_label(item->dataset, item->sample);
     fv_status status = FV_OK;
-    if (item->dataset->source->kind == FV_LABEL_CLASS) {
+    if (item->dataset->source->kind == FV_TASK_CLASSIFY) {
         const int n = snprintf(label, sizeof label, "%d", class);
         snprintf(name, sizeof name, "%09" PRId64 ".cls", item->number);
         status = put_member(s, name, label, (size_t)n, NULL, 0);
@@ -209,13 +209,13 @@ static const fv_dataset *first_split(const fv_packer *packer)
 static fv_status check_classes(const fv_packer *packer)
 {
     const fv_dataset *d = first_split(packer);
-    return d->source->kind == FV_LABEL_VALUES ? FV_OK : fv_names_check_lines(packer->ctx, d->path, &d->classes);
+    return d->source->kind == FV_TASK_REGRESS ? FV_OK : fv_names_check_lines(packer->ctx, d->path, &d->classes);
 }
 
 static fv_status write_classes(shard_sink *s)
 {
     const fv_dataset *d = first_split(s->packer);
-    if (d->source->kind == FV_LABEL_VALUES)
+    if (d->source->kind == FV_TASK_REGRESS)
         return FV_OK;
     char *path = fv_path_join(s->ctx, s->output, "classes.txt");
     const fv_status status = path ? fv_names_write(s->ctx, path, &d->classes) : FV_ERR_NO_MEMORY;

@@ -59,7 +59,7 @@ static const cifar_kind *kind_of(const char *const *names, int64_t count)
     return NULL;
 }
 
-static fv_status cifar_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status cifar_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     (void)ctx;
     *yes = kind_of(place->names, place->count) != NULL;

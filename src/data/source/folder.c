@@ -28,7 +28,7 @@ static fv_status refuse_marks(fv_ctx *ctx, const char *path)
                         "label for each image: folders of classes, or a manifest");
 }
 
-static fv_status folder_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status folder_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     fv_arena *arena = NULL;
     fv_names classes = {0};

@@ -50,7 +50,7 @@ static int split_of(const char *name, const char *const *suffixes, size_t n_suff
     return -1;
 }
 
-static fv_status idx_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status idx_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     (void)ctx;
     for (int64_t i = 0; i < place->count; i++)

@@ -37,7 +37,7 @@ static fv_status find_file(fv_ctx *ctx, const char *path, char **file)
     return fv_fail(ctx, FV_ERR_NOT_FOUND, "%s: the manifest has vanished", path);
 }
 
-static fv_status manifest_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status manifest_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     (void)ctx;
     if (place->is_file)

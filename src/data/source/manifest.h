@@ -45,7 +45,7 @@ typedef struct fv_manifest {
     fv_ctx *ctx;
     fv_arena *arena;
     const char *path;
-    fv_label_kind kind;
+    fv_task kind;
     fv_manifest_row *rows;
     int64_t n_rows, rows_capacity;
     float *values;

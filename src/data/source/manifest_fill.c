@@ -20,7 +20,7 @@ static void each_class(const fv_manifest *m, const char *label, char *word, void
                        void *arg)
 {
     for (const char *at = label; *at;) {
-        const size_t n = m->kind == FV_LABEL_MULTI ? strcspn(at, "|") : strlen(at);
+        const size_t n = m->kind == FV_TASK_MULTILABEL ? strcspn(at, "|") : strlen(at);
         memcpy(word, at, n);
         word[n] = '\0';
         if (n > 0)
@@ -140,7 +140,7 @@ static int64_t find_sorted(const fv_names *names, const char *name)
 /* A class with one sample whose name is nearly that of a large one was probably meant to be it. */
 static fv_status warn_typos(const fv_manifest *m, const fv_names *names, const int32_t *labels, int64_t count)
 {
-    if (m->kind != FV_LABEL_CLASS || names->count < 2 || names->count > 1000)
+    if (m->kind != FV_TASK_CLASSIFY || names->count < 2 || names->count > 1000)
         return FV_OK;
     int64_t *counts = fv_calloc(m->ctx, (size_t)names->count, sizeof *counts);
     const char **large = fv_calloc(m->ctx, (size_t)names->count + 1, sizeof *large);
@@ -192,7 +192,7 @@ static void take_rows(fv_source *base, const fv_manifest *m, fv_split split, cha
         if (row->split != split)
             continue;
         target_row t = {&base->classes, base->targets ? base->targets + n * base->classes.count : NULL, -1};
-        if (m->kind == FV_LABEL_VALUES)
+        if (m->kind == FV_TASK_REGRESS)
             memcpy(t.target, m->values + row->first_value, (size_t)m->n_targets * sizeof(float));
         else if (m->indices)
             t.first = (int32_t)strtol(row->label, NULL, 10);
@@ -222,11 +222,11 @@ static fv_status alloc_rows(fv_source *base, const fv_manifest *m, fv_split spli
         return fv_fail_memory(ctx, SIZE_MAX, m->path);
     *taken = fv_malloc(ctx, (size_t)n * sizeof **taken);
     base->labels = fv_malloc(ctx, (size_t)n * sizeof *base->labels);
-    base->targets = m->kind == FV_LABEL_CLASS ? NULL : fv_calloc(ctx, (size_t)numbers, sizeof *base->targets);
+    base->targets = m->kind == FV_TASK_CLASSIFY ? NULL : fv_calloc(ctx, (size_t)numbers, sizeof *base->targets);
     base->weights = m->has_weights ? fv_malloc(ctx, (size_t)n * sizeof *base->weights) : NULL;
     base->groups = m->has_groups ? fv_malloc(ctx, (size_t)n * sizeof *base->groups) : NULL;
     base->group_names = m->has_groups ? fv_malloc(ctx, (size_t)n * sizeof *base->group_names) : NULL;
-    return *taken && base->labels && (base->targets || m->kind == FV_LABEL_CLASS) &&
+    return *taken && base->labels && (base->targets || m->kind == FV_TASK_CLASSIFY) &&
                    (base->weights || !m->has_weights) && ((base->groups && base->group_names) || !m->has_groups)
                ? FV_OK
                : FV_ERR_NO_MEMORY;
@@ -273,7 +273,7 @@ static fv_status number_classes(fv_source *base, const fv_manifest *m, const fv_
 static fv_status find_classes(fv_source *base, const fv_manifest *m, fv_split split, const char *root, char *word)
 {
     fv_names all = {0}, listed = {0};
-    if (m->kind == FV_LABEL_VALUES) {
+    if (m->kind == FV_TASK_REGRESS) {
         base->classes = base->train = (fv_names){m->target_names, m->n_targets};
         return FV_OK;
     }

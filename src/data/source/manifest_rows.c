@@ -182,20 +182,20 @@ fv_status fv_manifest_add(fv_manifest *m, const fv_manifest_cells *cells)
 /* ---- what labels are ---- */
 
 /* As they look. */
-static fv_label_kind guess_kind(const fv_manifest *m)
+static fv_task guess_kind(const fv_manifest *m)
 {
     double value = 0.0;
     bool numbers = true, fraction = false;
     if (m->n_targets > 0)
-        return FV_LABEL_VALUES;
+        return FV_TASK_REGRESS;
     for (int64_t i = 0; i < m->n_rows; i++) {
         const char *label = m->rows[i].label;
         if (label && strchr(label, '|'))
-            return FV_LABEL_MULTI;
+            return FV_TASK_MULTILABEL;
         numbers = numbers && label && fv_text_to_double(label, &value);
         fraction |= numbers && value != floor(value);
     }
-    return m->has_lists ? FV_LABEL_MULTI : numbers && fraction ? FV_LABEL_VALUES : FV_LABEL_CLASS;
+    return m->has_lists ? FV_TASK_MULTILABEL : numbers && fraction ? FV_TASK_REGRESS : FV_TASK_CLASSIFY;
 }
 
 /* Whether a label is a number, or several separated by |. */
@@ -220,26 +220,26 @@ static fv_status check_kind(fv_manifest *m)
     const char *first = NULL;
     int64_t line = 0;
     for (int64_t i = 0; i < m->n_rows; i++) {
-        if (m->kind == FV_LABEL_VALUES)
+        if (m->kind == FV_TASK_REGRESS)
             numbers |= is_numbers(m->rows[i].label);
         if (!first && m->rows[i].label && m->rows[i].label[0]) {
             first = m->rows[i].label;
             line = m->rows[i].line;
         }
     }
-    if (m->kind == FV_LABEL_VALUES && !numbers && first)
+    if (m->kind == FV_TASK_REGRESS && !numbers && first)
         return fv_fail_hint(m->ctx,
                             fv_fail(m->ctx, FV_ERR_CONFLICT,
                                     "%s: numbers to predict are wanted (regression), but the labels are names of "
                                     "classes, such as '%.40s' on line %lld",
                                     m->path, first, (long long)line),
                             "give a model or --task for classes (class, multi-label), or data with numbers as labels");
-    if (m->kind != FV_LABEL_VALUES && m->n_targets > 0 && !first)
+    if (m->kind != FV_TASK_REGRESS && m->n_targets > 0 && !first)
         return fv_fail_hint(
             m->ctx,
             fv_fail(m->ctx, FV_ERR_CONFLICT,
                     "%s: %s is wanted, but the samples have numbers to predict (%lld each) and no label", m->path,
-                    m->kind == FV_LABEL_CLASS ? "one class each" : "a set of classes", (long long)m->n_targets),
+                    m->kind == FV_TASK_CLASSIFY ? "one class each" : "a set of classes", (long long)m->n_targets),
             "give a model or --task for numbers (regression), or data with labels");
     return FV_OK;
 }
@@ -292,15 +292,15 @@ static fv_status name_targets(fv_manifest *m)
 fv_status fv_manifest_settle(fv_manifest *m, const char *task)
 {
     FV_TRY(fv_task_parse(m->ctx, task, &m->kind));
-    if (m->kind == FV_LABEL_COUNT) {
+    if (m->kind == FV_TASK_COUNT) {
         m->kind = guess_kind(m);
-        if (m->kind == FV_LABEL_VALUES && m->n_targets == 0)
+        if (m->kind == FV_TASK_REGRESS && m->n_targets == 0)
             fv_log(m->ctx, FV_LOG_INFO, "data",
                    "%s: the labels are numbers with fractions: values to predict (--task class reads them as names)",
                    m->path);
     }
     FV_TRY(check_kind(m));
-    if (m->kind == FV_LABEL_VALUES) {
+    if (m->kind == FV_TASK_REGRESS) {
         if (m->n_targets == 0)
             FV_TRY(values_from_labels(m));
         return name_targets(m);
@@ -309,9 +309,9 @@ fv_status fv_manifest_settle(fv_manifest *m, const char *task)
     for (int64_t i = 0; i < m->n_rows; i++) {
         const fv_manifest_row *row = &m->rows[i];
         m->object_line = row->label_row;
-        if (!row->label || (row->label[0] == '\0' && m->kind == FV_LABEL_CLASS))
+        if (!row->label || (row->label[0] == '\0' && m->kind == FV_TASK_CLASSIFY))
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column ? row->label_column : 1, "no label"));
-        else if (m->kind == FV_LABEL_CLASS && strcasecmp(row->label, "nan") == 0)
+        else if (m->kind == FV_TASK_CLASSIFY && strcasecmp(row->label, "nan") == 0)
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column, "the label is '%s'", row->label));
     }
     return FV_OK;

@@ -149,7 +149,7 @@ static char *labels_of(fv_ctx *ctx, const char *images)
     return path;
 }
 
-static fv_status npy_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status npy_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     if (place->is_file) {
         *yes = ends_with(place->path, IMAGES) && fv_npy_sniff(place->head, place->head_size);
@@ -375,29 +375,29 @@ static double value_at(const label_file *f, int64_t e)
 }
 
 /* (N, 1) integers, as some tools save their classes, are (N); sets of classes keep their column. */
-static void drop_column(label_file *f, fv_label_kind kind)
+static void drop_column(label_file *f, fv_task kind)
 {
     fv_npy *npy = &f->file.npy;
-    if (kind != FV_LABEL_MULTI && npy->kind != 'f' && npy->n_dims == 2 && npy->dims[1] == 1)
+    if (kind != FV_TASK_MULTILABEL && npy->kind != 'f' && npy->n_dims == 2 && npy->dims[1] == 1)
         npy->n_dims = 1;
 }
 
 /* What labels of that form are. */
-static fv_label_kind guess_kind(const label_file *f)
+static fv_task guess_kind(const label_file *f)
 {
     if (f->file.npy.kind == 'f')
-        return FV_LABEL_VALUES;
+        return FV_TASK_REGRESS;
     if (f->file.npy.n_dims == 1)
-        return FV_LABEL_CLASS;
+        return FV_TASK_CLASSIFY;
     for (int64_t e = 0; e < f->file.npy.elements; e++) {
         const double v = value_at(f, e);
         if (v != 0.0 && v != 1.0)
-            return FV_LABEL_VALUES;
+            return FV_TASK_REGRESS;
     }
-    return FV_LABEL_MULTI;
+    return FV_TASK_MULTILABEL;
 }
 
-static fv_status check_labels(fv_ctx *ctx, const char *path, const label_file *f, int64_t count, fv_label_kind kind)
+static fv_status check_labels(fv_ctx *ctx, const char *path, const label_file *f, int64_t count, fv_task kind)
 {
     const fv_npy *npy = &f->file.npy;
     const bool integer = npy->kind != 'f';
@@ -407,17 +407,18 @@ static fv_status check_labels(fv_ctx *ctx, const char *path, const label_file *f
     if (count >= 0 && npy->dims[0] != count)
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: %lld labels, but there are %lld images", path,
                        (long long)npy->dims[0], (long long)count);
-    if ((kind == FV_LABEL_CLASS && (npy->n_dims != 1 || !integer)) || (kind == FV_LABEL_MULTI && npy->n_dims != 2))
+    if ((kind == FV_TASK_CLASSIFY && (npy->n_dims != 1 || !integer)) ||
+        (kind == FV_TASK_MULTILABEL && npy->n_dims != 2))
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: %d-dimensional %s cannot be %s", path, npy->n_dims,
                        integer ? "integers" : "floats",
-                       kind == FV_LABEL_CLASS ? "classes: expected one integer per image"
-                                              : "sets of classes: expected 0 or 1 for every image and class");
+                       kind == FV_TASK_CLASSIFY ? "classes: expected one integer per image"
+                                                : "sets of classes: expected 0 or 1 for every image and class");
     for (int64_t e = 0; e < npy->elements; e++) {
         const double v = value_at(f, e);
-        const char *want = kind == FV_LABEL_CLASS   ? v < 0 || v >= FV_CLASSES_MAX ? "a class, 0 to 1,048,575" : NULL
-                           : kind == FV_LABEL_MULTI ? v != 0.0 && v != 1.0 ? "0 or 1" : NULL
-                           : isfinite(v)            ? NULL
-                                                    : "a finite number";
+        const char *want = kind == FV_TASK_CLASSIFY ? v < 0 || v >= FV_CLASSES_MAX ? "a class, 0 to 1,048,575" : NULL
+                           : kind == FV_TASK_MULTILABEL ? v != 0.0 && v != 1.0 ? "0 or 1" : NULL
+                           : isfinite(v)                ? NULL
+                                                        : "a finite number";
         if (want)
             return fv_fail(ctx, FV_ERR_DATA_FORMAT, "%s: element %lld is %g, expected %s", path, (long long)e, v, want);
     }
@@ -436,7 +437,7 @@ static int64_t classes_in(const label_file *f)
 }
 
 /* The same of a split's: 0 when there is no such split. */
-static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, fv_label_kind kind, int64_t *classes)
+static fv_status count_classes(fv_ctx *ctx, const char *path, fv_split split, fv_task kind, int64_t *classes)
 {
     char *images = NULL, *labels = NULL;
     label_file f = {0};
@@ -464,7 +465,7 @@ static fv_status take_labels(npy_source *s, const label_file *f)
     base->labels = fv_calloc(base->ctx, (size_t)base->count, sizeof *base->labels);
     if (!base->labels)
         return FV_ERR_NO_MEMORY;
-    if (base->kind == FV_LABEL_CLASS) {
+    if (base->kind == FV_TASK_CLASSIFY) {
         for (int64_t i = 0; i < base->count; i++)
             base->labels[i] = (int32_t)value_at(f, i);
         return FV_OK;
@@ -474,7 +475,7 @@ static fv_status take_labels(npy_source *s, const label_file *f)
         return FV_ERR_NO_MEMORY;
     for (int64_t e = 0; e < f->file.npy.elements; e++)
         base->targets[e] = (float)value_at(f, e);
-    for (int64_t i = 0; base->kind == FV_LABEL_MULTI && i < base->count; i++) {
+    for (int64_t i = 0; base->kind == FV_TASK_MULTILABEL && i < base->count; i++) {
         int64_t first = 0;
         while (first < k && base->targets[i * k + first] == 0.0f)
             first++;
@@ -490,7 +491,7 @@ static fv_status load_classes(npy_source *s, const char *path, fv_split split, c
     if (split != FV_SPLIT_TRAIN)
         FV_TRY(count_classes(base->ctx, path, FV_SPLIT_TRAIN, base->kind, &train));
     classes = train > classes && f->file.npy.n_dims == 1 ? train : classes;
-    if (base->kind == FV_LABEL_VALUES) {
+    if (base->kind == FV_TASK_REGRESS) {
         const int64_t k = f->file.npy.n_dims == 2 ? f->file.npy.dims[1] : 1;
         const char **names = fv_arena_alloc(base->arena, (size_t)(k + 1) * sizeof *names);
         for (int64_t i = 0; names && i < k; i++) {
@@ -532,7 +533,7 @@ static fv_status load_labels(npy_source *s, const char *path, const char *images
     if (status == FV_OK)
         status = fv_task_parse(base->ctx, task, &base->kind);
     drop_column(&f, base->kind);
-    if (status == FV_OK && base->kind == FV_LABEL_COUNT)
+    if (status == FV_OK && base->kind == FV_TASK_COUNT)
         base->kind = guess_kind(&f);
     if (status == FV_OK)
         status = check_labels(base->ctx, labels, &f, base->count, base->kind);

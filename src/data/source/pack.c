@@ -28,7 +28,7 @@ typedef struct pack_file {
     const uint8_t *index, *names, *classes, *targets;
     int64_t count, index_at, names_size, classes_size, n_classes;
     int64_t split_first[FV_SPLIT_COUNT + 1];
-    fv_label_kind kind;
+    fv_task kind;
     uint32_t flags;
     int64_t h, w, c;
     fv_depth depth;
@@ -92,11 +92,11 @@ static fv_status check_footer(fv_ctx *ctx, const char *path, pack_file *f)
                    names = fv_pack_get(p + FV_PACK_F_NAMES, 8), classes = fv_pack_get(p + FV_PACK_F_CLASSES, 8),
                    targets = fv_pack_get(p + FV_PACK_F_TARGETS, 8);
     f->n_classes = (int64_t)fv_pack_get(p + FV_PACK_F_N_CLASSES, 4);
-    f->kind = (fv_label_kind)fv_pack_get(p + FV_PACK_F_KIND, 4);
-    const uint64_t numbers = f->kind == FV_LABEL_CLASS ? 0 : count * (uint64_t)f->n_classes;
+    f->kind = (fv_task)fv_pack_get(p + FV_PACK_F_KIND, 4);
+    const uint64_t numbers = f->kind == FV_TASK_CLASSIFY ? 0 : count * (uint64_t)f->n_classes;
     if (count < 1 || count > (uint64_t)size / FV_PACK_ENTRY || index < (uint64_t)FV_PACK_HEADER || index > names ||
         names - index != count * FV_PACK_ENTRY || names > classes || classes > targets || targets > (uint64_t)at ||
-        (uint64_t)at - targets != numbers * 4 || f->kind >= FV_LABEL_COUNT || f->n_classes < 1)
+        (uint64_t)at - targets != numbers * 4 || f->kind >= FV_TASK_COUNT || f->n_classes < 1)
         return fail_tables(ctx, path, at, "the footer contradicts itself");
     const size_t tables = (size_t)((uint64_t)at - index);
     if (!(f->tables = fv_malloc(ctx, tables)))
@@ -180,7 +180,7 @@ static fv_status open_file(fv_ctx *ctx, const char *path, pack_file *f)
     return status;
 }
 
-static fv_status pack_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status pack_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     (void)ctx;
     *yes = place->is_file && place->head_size >= 8 && memcmp(place->head, FV_PACK_MAGIC, 8) == 0;
@@ -344,7 +344,7 @@ static fv_status load_labels(pack_source *s)
     fv_source *base = &s->base;
     fv_ctx *ctx = base->ctx;
     const size_t n = (size_t)base->count;
-    const int64_t numbers = f->kind == FV_LABEL_CLASS ? 0 : base->count * f->n_classes; /* are in the file */
+    const int64_t numbers = f->kind == FV_TASK_CLASSIFY ? 0 : base->count * f->n_classes; /* are in the file */
     s->known = fv_calloc(ctx, n, sizeof *s->known);
     base->labels = fv_malloc(ctx, n * sizeof *base->labels);
     base->targets = numbers ? fv_malloc(ctx, (size_t)numbers * sizeof *base->targets) : NULL;

@@ -46,9 +46,9 @@ const char *fv_split_name(fv_split split)
 }
 
 /* The first bytes of a file, or the names in a folder. */
-static fv_status look(fv_ctx *ctx, const char *path, fv_place *place, char ***names)
+static fv_status look(fv_ctx *ctx, const char *path, fv_location *place, char ***names)
 {
-    *place = (fv_place){.path = path, .is_file = !fv_path_is_dir(path)};
+    *place = (fv_location){.path = path, .is_file = !fv_path_is_dir(path)};
     if (!place->is_file) {
         FV_TRY(fv_path_list(ctx, path, names, &place->count));
         place->names = (const char *const *)*names;
@@ -61,7 +61,7 @@ static fv_status look(fv_ctx *ctx, const char *path, fv_place *place, char ***na
     return error ? fv_fail_errno(ctx, error, "read", path) : FV_OK;
 }
 
-static fv_status fail_unknown(fv_ctx *ctx, const fv_place *place)
+static fv_status fail_unknown(fv_ctx *ctx, const fv_location *place)
 {
     const char *looks = place->head_size ? fv_image_looks_like(place->head, place->head_size) : "an empty file";
     const fv_image_format *image = fv_image_sniff(place->head, place->head_size);
@@ -83,7 +83,7 @@ static fv_status fail_unknown(fv_ctx *ctx, const fv_place *place)
 
 fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type)
 {
-    fv_place place;
+    fv_location place;
     char **names = NULL;
     *type = NULL;
     if (!fv_path_exists(path))

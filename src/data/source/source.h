@@ -49,7 +49,7 @@ struct fv_source {
     fv_ctx *ctx;
     fv_arena *arena; /* lives as long as the source */
     int64_t count;
-    fv_label_kind kind;
+    fv_task kind;
     int32_t *labels;              /* into `classes`; MULTI: a sample's first class, VALUES: 0 */
     fv_names classes;             /* of this split; VALUES: the names of the targets */
     fv_names train;               /* of the train split: what labels are numbered by */
@@ -66,19 +66,19 @@ struct fv_source {
 };
 
 /* What is at a path: a folder with names in it, or a file with its first bytes. */
-typedef struct fv_place {
+typedef struct fv_location {
     const char *path;
     bool is_file;
     const char *const *names;
     int64_t count;
     uint8_t head[512];
     size_t head_size;
-} fv_place;
+} fv_location;
 
 typedef struct fv_source_type {
     const char *name; /* "folder" */
     /* Whether what is there is of this kind; *yes is false before. */
-    fv_status (*probe)(fv_ctx *ctx, const fv_place *place, bool *yes);
+    fv_status (*probe)(fv_ctx *ctx, const fv_location *place, bool *yes);
     fv_status (*has_split)(fv_ctx *ctx, const char *path, fv_split split, bool *has);
     /* allow_empty, allow_extra, classes and task are the only options a source looks at. */
     fv_status (*open)(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
@@ -103,11 +103,11 @@ int fv_split_parse(const char *name);
 const char *fv_split_name(fv_split split);
 
 /* A task's name as a kind of label; COUNT for NULL. VALUE. */
-fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_label_kind *kind);
+fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_task *kind);
 /* "one class each": what samples of a kind have; COUNT: no labels. */
-const char *fv_label_text(fv_label_kind kind);
+const char *fv_task_labels(fv_task kind);
 /* Whether samples labeled like that (COUNT: they have no labels) are what a task is about; NULL: always. CONFLICT. */
-fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_label_kind kind);
+fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_task kind);
 
 /* Names in the arena: "0", "1", ...; the lines of a file (DATA_CLASSES when a name is empty or comes twice). */
 fv_status fv_names_numbers(fv_arena *arena, int64_t count, fv_names *names);

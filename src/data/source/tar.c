@@ -78,7 +78,7 @@ static fv_status note_split(void *arg, const char *shard, fv_split split)
     return FV_OK;
 }
 
-static fv_status tar_probe(fv_ctx *ctx, const fv_place *place, bool *yes)
+static fv_status tar_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     if (place->is_file) {
         *yes = fv_tar_is_shard(place->path) || fv_tar_is_packed(place->path) ||
@@ -511,7 +511,7 @@ static fv_status fill(tar_source *s, reader *r, const char *task)
     if (r->m.n_bad > bad)
         return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: %s", r->given,
                        r->first_bad[split]);
-    r->m.indices = r->m.kind == FV_LABEL_CLASS && !r->names;
+    r->m.indices = r->m.kind == FV_TASK_CLASSIFY && !r->names;
     FV_TRY(fv_manifest_fill(base, &r->m, split, s->root, &rows));
     s->name = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->name);
     s->places = fv_malloc(base->ctx, (size_t)base->count * sizeof *s->places);

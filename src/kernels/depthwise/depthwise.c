@@ -21,7 +21,7 @@ typedef struct dw_job {
     int64_t dst_step;
     const float *bia;
     int64_t channels;
-    fv_act act;
+    fv_activation act;
     float alpha, lo, hi; /* bounds of relu and relu6, infinite for the others */
 } dw_job;
 
@@ -39,7 +39,7 @@ FV_INLINE void tile_end(const dw_job *job, float *dst, int64_t j, const int outp
     vf lo = vf_set1(job->lo), hi = vf_set1(job->hi);
     for (int i = 0; i < outputs; i++)
         acc[i] = vf_min(hi, vf_max(lo, acc[i]));
-    if (job->act > FV_ACT_RELU6) {
+    if (job->act > FV_RELU6) {
         vf alpha = vf_set1(job->alpha);
         for (int i = 0; i < outputs; i++)
             acc[i] = fv_vf_act(job->act, acc[i], alpha);
@@ -344,12 +344,12 @@ static void backward_multiplied(const fv_depthwise_shape *d, const dw_row *row, 
     }
 }
 
-static void dw_forward(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src, const float *packed,
-                       const float *bia, float *dst, int64_t row0, int64_t row1)
+static void dw_forward(const fv_depthwise_shape *d, fv_activation act, float alpha, const float *src,
+                       const float *packed, const float *bia, float *dst, int64_t row0, int64_t row1)
 {
     dw_job job = {.wei = packed, .bia = bia, .act = act, .alpha = alpha};
-    job.lo = act == FV_ACT_RELU || act == FV_ACT_RELU6 ? 0.0f : -INFINITY;
-    job.hi = act == FV_ACT_RELU6 ? 6.0f : INFINITY;
+    job.lo = act == FV_RELU || act == FV_RELU6 ? 0.0f : -INFINITY;
+    job.hi = act == FV_RELU6 ? 6.0f : INFINITY;
     dw_row row = {.outputs = d->q, .limit = d->w, .src_width = d->w, .channels = d->c};
     for (int64_t i = row0; i < row1; i++) {
         int64_t sample = i / d->p;
@@ -366,7 +366,7 @@ static void dw_forward(const fv_depthwise_shape *d, fv_act act, float alpha, con
 static void dw_backward_data(const fv_depthwise_shape *d, const float *d_dst, const float *packed, float *d_src,
                              int64_t row0, int64_t row1)
 {
-    dw_job job = {.wei = packed, .act = FV_ACT_IDENTITY, .lo = -INFINITY, .hi = INFINITY};
+    dw_job job = {.wei = packed, .act = FV_ACT_NONE, .lo = -INFINITY, .hi = INFINITY};
     dw_row row = {.outputs = d->w, .limit = d->q, .src_width = d->q, .channels = d->c, .backward = 1};
     for (int64_t i = row0; i < row1; i++) {
         int64_t sample = i / d->h;

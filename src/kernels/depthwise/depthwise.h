@@ -32,7 +32,7 @@ typedef struct fv_depthwise_kernels {
     void (*pack)(const fv_depthwise_shape *d, const float *wei, float *packed);
     void (*unpack)(const fv_depthwise_shape *d, const float *packed, float *wei);
     /* Rows [row0, row1) of the n*p rows of dst. bia may be NULL. alpha: slope of leaky_relu. */
-    void (*forward)(const fv_depthwise_shape *d, fv_act act, float alpha, const float *src, const float *packed,
+    void (*forward)(const fv_depthwise_shape *d, fv_activation act, float alpha, const float *src, const float *packed,
                     const float *bia, float *dst, int64_t row0, int64_t row1);
     /* Rows [row0, row1) of the n*h rows of d_src. */
     void (*backward_data)(const fv_depthwise_shape *d, const float *d_dst, const float *packed, float *d_src,

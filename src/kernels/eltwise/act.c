@@ -55,32 +55,32 @@ FV_INLINE vf map_silu(const vf *k, vf x)
     return fv_vf_silu(x);
 }
 
-void FV_SYM(fv_elt_act)(fv_act act, float alpha, int64_t n, const float *src, float *dst)
+void FV_SYM(fv_elt_act)(fv_activation act, float alpha, int64_t n, const float *src, float *dst)
 {
     vf k = vf_set1(alpha);
     switch (act) {
-    case FV_ACT_RELU:
+    case FV_RELU:
         fv_map1(n, src, dst, map_relu, NULL);
         break;
-    case FV_ACT_RELU6:
+    case FV_RELU6:
         fv_map1(n, src, dst, map_relu6, NULL);
         break;
-    case FV_ACT_LEAKY_RELU:
+    case FV_LEAKY_RELU:
         fv_map1(n, src, dst, map_leaky_relu, &k);
         break;
-    case FV_ACT_SIGMOID:
+    case FV_SIGMOID:
         fv_map1(n, src, dst, map_sigmoid, NULL);
         break;
-    case FV_ACT_TANH:
+    case FV_TANH:
         fv_map1(n, src, dst, map_tanh, NULL);
         break;
-    case FV_ACT_HARD_SIGMOID:
+    case FV_HARD_SIGMOID:
         fv_map1(n, src, dst, map_hard_sigmoid, NULL);
         break;
-    case FV_ACT_HARD_SWISH:
+    case FV_HARD_SWISH:
         fv_map1(n, src, dst, map_hard_swish, NULL);
         break;
-    case FV_ACT_SILU:
+    case FV_SILU:
         fv_map1(n, src, dst, map_silu, NULL);
         break;
     default:
@@ -148,32 +148,33 @@ FV_INLINE vf grad_silu(const vf *k, vf x, vf dy)
     return vf_mul(dy, vf_mul(s, t));
 }
 
-void FV_SYM(fv_elt_act_grad)(fv_act act, float alpha, int64_t n, const float *ref, const float *d_dst, float *d_src)
+void FV_SYM(fv_elt_act_grad)(fv_activation act, float alpha, int64_t n, const float *ref, const float *d_dst,
+                             float *d_src)
 {
     vf k = vf_set1(alpha);
     switch (act) {
-    case FV_ACT_RELU:
+    case FV_RELU:
         fv_map2(n, ref, d_dst, d_src, grad_relu, NULL);
         break;
-    case FV_ACT_RELU6:
+    case FV_RELU6:
         fv_map2(n, ref, d_dst, d_src, grad_relu6, NULL);
         break;
-    case FV_ACT_LEAKY_RELU:
+    case FV_LEAKY_RELU:
         fv_map2(n, ref, d_dst, d_src, grad_leaky_relu, &k);
         break;
-    case FV_ACT_SIGMOID:
+    case FV_SIGMOID:
         fv_map2(n, ref, d_dst, d_src, grad_sigmoid, NULL);
         break;
-    case FV_ACT_TANH:
+    case FV_TANH:
         fv_map2(n, ref, d_dst, d_src, grad_tanh, NULL);
         break;
-    case FV_ACT_HARD_SIGMOID:
+    case FV_HARD_SIGMOID:
         fv_map2(n, ref, d_dst, d_src, grad_hard_sigmoid, NULL);
         break;
-    case FV_ACT_HARD_SWISH:
+    case FV_HARD_SWISH:
         fv_map2(n, ref, d_dst, d_src, grad_hard_swish, NULL);
         break;
-    case FV_ACT_SILU:
+    case FV_SILU:
         fv_map2(n, ref, d_dst, d_src, grad_silu, NULL);
         break;
     default:

@@ -86,7 +86,7 @@ static void elt_binary_channel(fv_binary op, int64_t rows, int64_t c, const floa
         binary_table[op](c, a + i * c, b, dst + i * c);
 }
 
-static void elt_add_act(fv_act act, float alpha, int64_t n, const float *a, const float *b, float *dst)
+static void elt_add_act(fv_activation act, float alpha, int64_t n, const float *a, const float *b, float *dst)
 {
     vf k = vf_set1(alpha);
     int64_t i = 0;

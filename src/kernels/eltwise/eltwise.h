@@ -45,9 +45,9 @@ typedef struct fv_dropout {
 
 typedef struct fv_eltwise_kernels {
     /* dst[i] = act(src[i]); alpha is the slope of leaky_relu. */
-    void (*act)(fv_act act, float alpha, int64_t n, const float *src, float *dst);
+    void (*act)(fv_activation act, float alpha, int64_t n, const float *src, float *dst);
     /* d_src[i] = d_dst[i] * act'(.), `ref` being dst where fv_act_grad_uses_y(act) and src otherwise. */
-    void (*act_grad)(fv_act act, float alpha, int64_t n, const float *ref, const float *d_dst, float *d_src);
+    void (*act_grad)(fv_activation act, float alpha, int64_t n, const float *ref, const float *d_dst, float *d_src);
     /* dst = x > 0 ? x : slope[c]*x and its gradient to x. */
     void (*prelu)(int64_t rows, int64_t c, const float *src, const float *slope, float *dst);
     void (*prelu_grad)(int64_t rows, int64_t c, const float *src, const float *slope, const float *d_dst, float *d_src);
@@ -58,7 +58,7 @@ typedef struct fv_eltwise_kernels {
     /* b is one value per channel. */
     void (*binary_channel)(fv_binary op, int64_t rows, int64_t c, const float *a, const float *b, float *dst);
     /* dst = act(a + b) */
-    void (*add_act)(fv_act act, float alpha, int64_t n, const float *a, const float *b, float *dst);
+    void (*add_act)(fv_activation act, float alpha, int64_t n, const float *a, const float *b, float *dst);
     /* dst[i] = value */
     void (*fill)(int64_t n, float value, float *dst);
     /* dst = a*x + b; dst = fma(a, x, y) */

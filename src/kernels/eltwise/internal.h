@@ -6,8 +6,9 @@
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/simd/simd.h"
 
-void FV_SYM(fv_elt_act)(fv_act act, float alpha, int64_t n, const float *src, float *dst);
-void FV_SYM(fv_elt_act_grad)(fv_act act, float alpha, int64_t n, const float *ref, const float *d_dst, float *d_src);
+void FV_SYM(fv_elt_act)(fv_activation act, float alpha, int64_t n, const float *src, float *dst);
+void FV_SYM(fv_elt_act_grad)(fv_activation act, float alpha, int64_t n, const float *ref, const float *d_dst,
+                             float *d_src);
 void FV_SYM(fv_elt_prelu)(int64_t rows, int64_t c, const float *src, const float *slope, float *dst);
 void FV_SYM(fv_elt_prelu_grad)(int64_t rows, int64_t c, const float *src, const float *slope, const float *d_dst,
                                float *d_src);

@@ -51,24 +51,24 @@ FV_INLINE vf fv_vf_relu6_grad(vf y, vf dy)
 }
 
 /* Any activation, for epilogues: the switch is on a value that does not change in the caller's loop. */
-FV_INLINE vf fv_vf_act(fv_act act, vf x, vf alpha)
+FV_INLINE vf fv_vf_act(fv_activation act, vf x, vf alpha)
 {
     switch (act) {
-    case FV_ACT_RELU:
+    case FV_RELU:
         return fv_vf_relu(x);
-    case FV_ACT_RELU6:
+    case FV_RELU6:
         return fv_vf_relu6(x);
-    case FV_ACT_LEAKY_RELU:
+    case FV_LEAKY_RELU:
         return fv_vf_leaky_relu(x, alpha);
-    case FV_ACT_SIGMOID:
+    case FV_SIGMOID:
         return fv_vf_sigmoid(x);
-    case FV_ACT_TANH:
+    case FV_TANH:
         return fv_vf_tanh(x);
-    case FV_ACT_HARD_SIGMOID:
+    case FV_HARD_SIGMOID:
         return fv_vf_hard_sigmoid(x);
-    case FV_ACT_HARD_SWISH:
+    case FV_HARD_SWISH:
         return fv_vf_hard_swish(x);
-    case FV_ACT_SILU:
+    case FV_SILU:
         return fv_vf_silu(x);
     default:
         return x;

@@ -92,7 +92,7 @@ static void norm_coefficients(int64_t c, const float *gamma, const float *beta, 
     }
 }
 
-static void norm_apply(fv_act act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
+static void norm_apply(fv_activation act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
                        const float *scale, const float *shift, float *dst)
 {
     vf slope = vf_set1(alpha);
@@ -110,23 +110,23 @@ static void norm_apply(fv_act act, float alpha, int64_t rows, int64_t c, int64_t
     }
 }
 
-FV_INLINE vf mask(const fv_act act, vf dst, vf g)
+FV_INLINE vf mask(const fv_activation act, vf dst, vf g)
 {
-    return act == FV_ACT_RELU ? fv_vf_relu_grad(dst, g) : act == FV_ACT_RELU6 ? fv_vf_relu6_grad(dst, g) : g;
+    return act == FV_RELU ? fv_vf_relu_grad(dst, g) : act == FV_RELU6 ? fv_vf_relu6_grad(dst, g) : g;
 }
 
-FV_INLINE vf masked(const fv_act act, const float *dst, const float *d_dst)
+FV_INLINE vf masked(const fv_activation act, const float *dst, const float *d_dst)
 {
     return mask(act, vf_load(dst), vf_load(d_dst));
 }
 
-FV_INLINE vf masked_n(const fv_act act, const float *dst, const float *d_dst, int n)
+FV_INLINE vf masked_n(const fv_activation act, const float *dst, const float *d_dst, int n)
 {
     return mask(act, vf_load_n(dst, n), vf_load_n(d_dst, n));
 }
 
 /* One vector of columns of `rows` rows. */
-FV_INLINE void grad_sums_column(const fv_act act, const int64_t rows, int64_t stride, const float *src,
+FV_INLINE void grad_sums_column(const fv_activation act, const int64_t rows, int64_t stride, const float *src,
                                 const float *dst, const float *d_dst, vf mean, vd2 *sum, vd2 *dot)
 {
     vd2 s = *sum, t = *dot;
@@ -134,7 +134,7 @@ FV_INLINE void grad_sums_column(const fv_act act, const int64_t rows, int64_t st
         const int64_t at = k * stride;
         __builtin_prefetch(src + at + AHEAD);
         __builtin_prefetch(d_dst + at + AHEAD);
-        if (act != FV_ACT_IDENTITY)
+        if (act != FV_ACT_NONE)
             __builtin_prefetch(dst + at + AHEAD);
         vd2 g = vf_to_vd2(masked(act, dst + at, d_dst + at));
         s = vd2_add(s, g);
@@ -144,8 +144,8 @@ FV_INLINE void grad_sums_column(const fv_act act, const int64_t rows, int64_t st
     *dot = t;
 }
 
-FV_INLINE void grad_sums(const fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
-                         const float *d_dst, const float *mean, double *sum, double *dot)
+FV_INLINE void grad_sums(const fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                         const float *dst, const float *d_dst, const float *mean, double *sum, double *dot)
 {
     for (int64_t i = 0; i < rows; i += GROUP) {
         const int64_t count = rows - i < GROUP ? rows - i : GROUP;
@@ -170,15 +170,15 @@ FV_INLINE void grad_sums(const fv_act act, int64_t rows, int64_t c, int64_t stri
     }
 }
 
-static void norm_grad_sums(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
-                           const float *d_dst, const float *mean, double *sum, double *dot)
+static void norm_grad_sums(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                           const float *dst, const float *d_dst, const float *mean, double *sum, double *dot)
 {
-    if (act == FV_ACT_RELU)
-        grad_sums(FV_ACT_RELU, rows, c, stride, src, dst, d_dst, mean, sum, dot);
-    else if (act == FV_ACT_RELU6)
-        grad_sums(FV_ACT_RELU6, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+    if (act == FV_RELU)
+        grad_sums(FV_RELU, rows, c, stride, src, dst, d_dst, mean, sum, dot);
+    else if (act == FV_RELU6)
+        grad_sums(FV_RELU6, rows, c, stride, src, dst, d_dst, mean, sum, dot);
     else
-        grad_sums(FV_ACT_IDENTITY, rows, c, stride, src, d_dst, d_dst, mean, sum, dot);
+        grad_sums(FV_ACT_NONE, rows, c, stride, src, d_dst, d_dst, mean, sum, dot);
 }
 
 static void norm_grad_finalize(int64_t c, int64_t count, const double *sum, const double *dot, const float *gamma,
@@ -194,8 +194,9 @@ static void norm_grad_finalize(int64_t c, int64_t count, const double *sum, cons
     }
 }
 
-FV_INLINE void grad_data(const fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
-                         const float *d_dst, const float *mean, const float *coefficients, int64_t total, float *d_src)
+FV_INLINE void grad_data(const fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                         const float *dst, const float *d_dst, const float *mean, const float *coefficients,
+                         int64_t total, float *d_src)
 {
     const float *a = coefficients, *b = coefficients + total, *e = coefficients + 2 * total;
     for (int64_t i = 0; i < rows; i++) {
@@ -214,16 +215,16 @@ FV_INLINE void grad_data(const fv_act act, int64_t rows, int64_t c, int64_t stri
     }
 }
 
-static void norm_grad_data(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
-                           const float *d_dst, const float *mean, const float *coefficients, int64_t total,
-                           float *d_src)
+static void norm_grad_data(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
+                           const float *dst, const float *d_dst, const float *mean, const float *coefficients,
+                           int64_t total, float *d_src)
 {
-    if (act == FV_ACT_RELU)
-        grad_data(FV_ACT_RELU, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
-    else if (act == FV_ACT_RELU6)
-        grad_data(FV_ACT_RELU6, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
+    if (act == FV_RELU)
+        grad_data(FV_RELU, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
+    else if (act == FV_RELU6)
+        grad_data(FV_RELU6, rows, c, stride, src, dst, d_dst, mean, coefficients, total, d_src);
     else
-        grad_data(FV_ACT_IDENTITY, rows, c, stride, src, d_dst, d_dst, mean, coefficients, total, d_src);
+        grad_data(FV_ACT_NONE, rows, c, stride, src, d_dst, d_dst, mean, coefficients, total, d_src);
 }
 
 extern const fv_norm_kernels FV_SYM(fv_norm_kernels);

@@ -26,18 +26,18 @@ typedef struct fv_norm_kernels {
     void (*coefficients)(int64_t c, const float *gamma, const float *beta, const float *mean, const float *rstd,
                          float *scale, float *shift);
     /* dst = act(fma(src, scale[c], shift[c])); dst may be src. */
-    void (*apply)(fv_act act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
+    void (*apply)(fv_activation act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
                   const float *scale, const float *shift, float *dst);
     /* With g = d_dst, masked where dst sits on a flat part of act (IDENTITY, RELU or RELU6; dst is read for the last
        two only): sum[c] += g, dot[c] += g * (src - mean). */
-    void (*grad_sums)(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+    void (*grad_sums)(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
                       const float *d_dst, const float *mean, double *sum, double *dot);
     /* d_gamma = dot*rstd, d_beta = sum and the coefficients of grad_data (3*c floats: a, b, e). */
     void (*grad_finalize)(int64_t c, int64_t count, const double *sum, const double *dot, const float *gamma,
                           const float *rstd, float *d_gamma, float *d_beta, float *coefficients);
     /* d_src = a*g + (b*(src - mean) + e), which is gamma*rstd * (g - mean(g) - xhat * mean(g*xhat)). `coefficients` are
        those of grad_finalize for `total` channels beginning at this call's first: a, a + total, a + 2*total. */
-    void (*grad_data)(fv_act act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
+    void (*grad_data)(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
                       const float *d_dst, const float *mean, const float *coefficients, int64_t total, float *d_src);
 } fv_norm_kernels;
 

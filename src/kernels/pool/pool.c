@@ -74,8 +74,8 @@ FV_INLINE void store(float *dst, vf v, int64_t left)
         vf_store_n(dst, v, (int)left);
 }
 
-static void max_pixel(const fv_pool_shape *d, const pool_span *y, const pool_span *x, const float *plane, fv_act act,
-                      vf alpha, float *dst)
+static void max_pixel(const fv_pool_shape *d, const pool_span *y, const pool_span *x, const float *plane,
+                      fv_activation act, vf alpha, float *dst)
 {
     for (int64_t j = 0; j < d->c; j += VF) {
         const float *row = plane + (y->begin * d->w + x->begin) * d->c + j;
@@ -93,7 +93,7 @@ static void max_pixel(const fv_pool_shape *d, const pool_span *y, const pool_spa
 }
 
 static void max_pixel_index(const fv_pool_shape *d, const pool_span *y, const pool_span *x, const float *plane,
-                            fv_act act, vf alpha, float *dst, uint8_t *index)
+                            fv_activation act, vf alpha, float *dst, uint8_t *index)
 {
     int64_t width = d->adaptive ? d->w : d->s;
     int32_t origin = (int32_t)((y->begin - y->origin) * width + x->begin - x->origin);
@@ -118,8 +118,8 @@ static void max_pixel_index(const fv_pool_shape *d, const pool_span *y, const po
     }
 }
 
-static void pool_max(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, uint8_t *index,
-                     int64_t row0, int64_t row1)
+static void pool_max(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst,
+                     uint8_t *index, int64_t row0, int64_t row1)
 {
     pool_axis down = axis_down(d), across = axis_across(d);
     vf slope = vf_set1(alpha);
@@ -227,7 +227,7 @@ static void pool_avg_grad(const fv_pool_shape *d, const float *d_dst, float *d_s
     grad_rows(&g, row0, row1);
 }
 
-static void pool_avg(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int64_t row0,
+static void pool_avg(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst, int64_t row0,
                      int64_t row1)
 {
     pool_axis down = axis_down(d), across = axis_across(d);

@@ -27,13 +27,13 @@ typedef struct fv_pool_kernels {
     /* dst = act(largest of the window): the first of equal ones in (r, s) order; NaN wins over numbers, the last NaN
        over others. index (may be NULL, needs windows of up to 255 taps, not adaptive): r*S + s of that tap. Rows [row0,
        row1) of the n*p rows of dst. */
-    void (*max)(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, uint8_t *index,
+    void (*max)(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst, uint8_t *index,
                 int64_t row0, int64_t row1);
     /* Rows [row0, row1) of the n*h rows of d_src. */
     void (*max_grad)(const fv_pool_shape *d, const float *d_dst, const uint8_t *index, float *d_src, int64_t row0,
                      int64_t row1);
     /* dst = act(sum of the window in (r, s) order / number of elements). */
-    void (*avg)(const fv_pool_shape *d, fv_act act, float alpha, const float *src, float *dst, int64_t row0,
+    void (*avg)(const fv_pool_shape *d, fv_activation act, float alpha, const float *src, float *dst, int64_t row0,
                 int64_t row1);
     void (*avg_grad)(const fv_pool_shape *d, const float *d_dst, float *d_src, int64_t row0, int64_t row1);
     /* One sample: dst[c] = mean over `rows` pixels, summed in order in float64. */
