@@ -6,6 +6,7 @@
 #ifndef FOVEA_OP_H
 #define FOVEA_OP_H
 
+#include <fovea/activation.h>
 #include <fovea/tensor.h>
 
 #ifdef __cplusplus
@@ -94,21 +95,6 @@ enum {
     FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
     FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */
 };
-
-/** Activations that can ride in another operator's epilogue. */
-typedef enum fv_activation {
-    FV_ACT_NONE = 0,
-    FV_RELU,
-    FV_RELU6,
-    FV_LEAKY_RELU,
-    FV_SIGMOID,
-    FV_TANH,
-    FV_HARD_SIGMOID,
-    FV_HARD_SWISH,
-    FV_SILU,
-    FV_SOFTMAX,
-    FV_ACTIVATION_COUNT
-} fv_activation;
 
 /** Work of one run of a node. */
 typedef struct fv_cost {
