@@ -16,7 +16,7 @@ static bool show(void *user, const fv_fit_event *e)
     fv_report_event(user, e);
     if (e->kind == FV_EVENT_EPOCH)
         printf("epoch %d/%d  loss %.3f  top1 %.1f %%  validation top1 %.1f %%\n", (int)e->epoch, (int)e->epochs,
-               e->mean_loss, 100 * e->train_top1, 100 * e->val_top1);
+               e->train_loss, 100 * e->train_top1, 100 * e->val_top1);
     return false; /* true would stop the run, saved */
 }
 

@@ -11,7 +11,7 @@ static bool show(void *user, const fv_fit_event *e)
 {
     (void)user;
     if (e->kind == FV_EVENT_EPOCH)
-        printf("%5d  %8.5f  %10.4f  %15.4f %s\n", (int)e->epoch, e->lr, e->mean_loss, e->val_loss,
+        printf("%5d  %8.5f  %10.4f  %15.4f %s\n", (int)e->epoch, e->lr, e->train_loss, e->val_loss,
                e->best ? "best" : "");
     if (e->kind == FV_EVENT_END)
         printf("end: %s\n", e->text);

@@ -37,6 +37,61 @@ typedef enum fv_schedule_kind {
 /** NULL-terminated names of optimizers and schedules, in the order of their enumerators. */
 FV_API const char *const *fv_optimizer_names(void);
 FV_API const char *const *fv_schedule_names(void);
+
+/* ---- metrics ---- */
+
+typedef enum fv_metric_id {
+#define FV_METRIC(name, ...) FV_METRIC_##name,
+#include <fovea/metrics.def>
+    FV_METRIC_COUNT
+} fv_metric_id;
+
+/** Measured on a data set; NaN where a number means nothing for the task. */
+typedef struct fv_metrics {
+    int64_t samples;
+#define FV_METRIC(name, ...) double name;
+#include <fovea/metrics.def>
+    double img_per_s;
+    int64_t quarantined;
+    int64_t lost;       /* samples for which the model computes NaN or infinity: the scores are NaN then */
+    int64_t first_lost; /* the first of them in the data set; -1: none */
+    fv_task task;
+} fv_metrics;
+
+/** A row of fovea/metrics.def, which says what its columns mean. */
+typedef struct fv_metric {
+    const char *name, *title, *brief, *tag;
+    const char *called[FV_TASK_COUNT]; /* NULL: not measured for that task */
+    bool higher_is_better, percent;
+    int decimals;
+    size_t offset; /* in fv_metrics */
+} fv_metric;
+/** The FV_METRIC_COUNT metrics, in the order of their enumerators. */
+FV_API const fv_metric *fv_metric_list(int *count);
+FV_API double fv_metric_value(const fv_metric *metric, const fv_metrics *measured);
+/** A value as people see it, without its " %": in `text`, or "-" when it is not finite. */
+FV_API const char *fv_metric_text(const fv_metric *metric, double value, char text[32]);
+
+/** Why a run ended: X(ENUMERATOR, text). */
+#define FV_STOP_LIST(X)                                                                                                \
+    X(FV_STOP_NOT, "")                                                                                                 \
+    X(FV_STOP_DONE, "all epochs done")                                                                                 \
+    X(FV_STOP_STEPS, "--max-steps reached")                                                                            \
+    X(FV_STOP_EARLY, "early stopping: the monitor stopped improving")                                                  \
+    X(FV_STOP_ASKED, "stopped by the caller")                                                                          \
+    X(FV_STOP_COMPLETE, "the run was already complete")                                                                \
+    X(FV_STOP_FAILED, "failed")
+typedef enum fv_stop {
+#define FV_STOP_ROW(id, text) id,
+    FV_STOP_LIST(FV_STOP_ROW)
+#undef FV_STOP_ROW
+        FV_STOP_COUNT
+} fv_stop;
+FV_API const char *fv_stop_text(fv_stop stop);
+
+/* ---- what a run tells ---- */
+
+struct fv_monitor;
 typedef enum fv_event_kind {
     FV_EVENT_START,
     FV_EVENT_STEP,
@@ -52,15 +107,41 @@ typedef struct fv_fit_event {
     int64_t epoch, epochs; /* 1-based epoch in progress */
     int64_t step, steps;   /* step within the epoch, 1-based; steps per epoch */
     int64_t global_step;
-    double loss, mean_loss;                   /* of this step; running mean of the epoch */
-    double train_top1;                        /* running, in [0, 1] */
-    double val_loss, val_top1, val_top5;      /* EPOCH; NaN when not measured */
-    double val_mae, val_mean_ap;              /* as fv_metrics has them */
+    double loss; /* of this step */
+/* train_loss, train_top1, ...: running means of the epoch; NaN where they mean nothing for the task. */
+#define FV_METRIC(name, ...)
+#define FV_METRIC_TRAIN(name, ...) double train_##name;
+#include <fovea/metrics.def>
+/* val_loss, val_top1, ...: EPOCH, as fv_metrics has them; NaN when not measured. */
+#define FV_METRIC(name, ...) double val_##name;
+#include <fovea/metrics.def>
     double lr, img_per_s, data_wait, seconds; /* data_wait in [0, 1] */
     int64_t memory;                           /* peak bytes */
     bool best;                                /* this epoch improved the monitor */
-    const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended */
+    const struct fv_monitor *monitor;         /* what `best` goes by; NULL until it is chosen */
+    fv_stop stop;                             /* END */
+    const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
+
+typedef enum fv_monitor_id {
+#define FV_METRIC(name, ...)
+#define FV_METRIC_TRAIN(name, ...) FV_MONITOR_train_##name,
+#include <fovea/metrics.def>
+#define FV_METRIC(name, ...) FV_MONITOR_val_##name,
+#include <fovea/metrics.def>
+    FV_MONITOR_COUNT
+} fv_monitor_id;
+
+/** What can be watched while training goes on: a metric, of training or of validation. */
+typedef struct fv_monitor {
+    const char *name; /* "val_top1": as --monitor and in results.csv */
+    const fv_metric *metric;
+    bool validation;
+    size_t offset; /* in fv_fit_event */
+} fv_monitor;
+/** The FV_MONITOR_COUNT monitors, in the order of their enumerators: those of training first. */
+FV_API const fv_monitor *fv_monitor_list(int *count);
+FV_API double fv_monitor_value(const fv_monitor *monitor, const fv_fit_event *event);
 
 /** Everything that determines a run's bits (with model, data and seed), and how it is watched. Zero members mean the
  * default in brackets. */
@@ -119,8 +200,9 @@ typedef struct fv_fit_options {
 typedef struct fv_fit_result {
     int64_t epochs_run, steps_run, best_epoch;
     double best_metric, final_loss;
-    bool stopped_early;
-    int64_t resumed_step; /* global step it continued from; 0: fresh */
+    fv_stop stop;
+    const fv_monitor *monitor; /* what best_metric is of */
+    int64_t resumed_step;      /* global step it continued from; 0: fresh */
 } fv_fit_result;
 
 /**
@@ -131,21 +213,6 @@ typedef struct fv_fit_result {
 FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
 #define fv_fit(m, train, ...) fv_fit_with((m), (train), &(fv_fit_options){__VA_ARGS__}, NULL)
 
-/** Measured on a data set; NaN where a number means nothing for the task. */
-typedef struct fv_metrics {
-    int64_t samples;
-    double top1;    /* share in [0, 1] of samples whose best class is right; MULTILABEL: that have every class right */
-    double top5;    /* CLASSIFY: share whose class is among the five best */
-    double loss;    /* mean over samples: cross-entropy; MULTILABEL sigmoid cross-entropy, mean over classes; REGRESS
-                       squared error, mean over targets */
-    double mae;     /* REGRESS: mean absolute error, over samples and targets */
-    double mean_ap; /* MULTILABEL: average precision, mean over the classes that occur; in [0, 1] */
-    double img_per_s;
-    int64_t quarantined;
-    int64_t lost;       /* samples for which the model computes NaN or infinity: the scores are NaN then */
-    int64_t first_lost; /* the first of them in the data set; -1: none */
-    fv_task task;
-} fv_metrics;
 /** Scores a model on a data set. The bits do not depend on batch_size. CONFLICT: the labels are not what the model's
  * task asks for. */
 FV_API fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers,

@@ -94,36 +94,68 @@ static void end_tile(fv_str *out, const char *label)
     fv_str_printf(out, "</b><small>%s</small></div>\n", label);
 }
 
-/* The best number of a column as a tile that also names its epoch; nothing when the column is empty. */
-static void put_best_tile(fv_str *out, const fv_results *r, fv_result_column column, int sign, double scale,
-                          const char *unit, const char *label)
+/* "Top-1" in the middle of a line: "top-1". */
+static void put_title(fv_str *out, const fv_metric *metric)
 {
-    int64_t row = fv_results_best(r, column, sign);
+    const char first = metric->title[0] >= 'A' && metric->title[0] <= 'Z' ? (char)(metric->title[0] + 32) : '\0';
+    fv_str_append_n(out, first ? &first : metric->title, 1);
+    fv_str_append(out, metric->title + 1);
+}
+
+/* The column of a monitor. */
+static fv_result_column column_of(const fv_monitor *monitor)
+{
+    int c = 0;
+    while (fv_column_get((fv_result_column)c)->monitor != monitor)
+        c++;
+    return (fv_result_column)c;
+}
+
+static int64_t best_row(const fv_results *r, const fv_monitor *monitor)
+{
+    return fv_results_best(r, column_of(monitor), monitor->metric->higher_is_better ? 1 : -1);
+}
+
+/* The best number of a monitor as a tile that also names its epoch; nothing when it was never measured. */
+static void put_best_tile(fv_str *out, const fv_results *r, const fv_monitor *monitor)
+{
+    const fv_metric *metric = monitor->metric;
+    int64_t row = best_row(r, monitor);
     if (row < 0)
         return;
     begin_tile(out);
-    fv_put_short(out, r->column[column][row] * scale, 4);
-    fv_str_printf(out, "%s</b><small>%s, epoch ", unit, label);
+    fv_put_short(out, r->column[column_of(monitor)][row] * (metric->percent ? 100 : 1), 4);
+    fv_str_printf(out, "%s</b><small>%s %s ", metric->percent ? " %" : "", metric->higher_is_better ? "best" : "lowest",
+                  monitor->validation ? "validation" : "training");
+    put_title(out, metric);
+    fv_str_append(out, ", epoch ");
     fv_put_fixed(out, r->column[FV_RESULT_EPOCH][row], 0);
     fv_str_append(out, "</small></div>\n");
+}
+
+/* Those of validation where there was one, else those of training. */
+static void put_best_tiles(fv_str *out, const fv_results *r)
+{
+    int count;
+    bool validated = false;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++)
+        validated |= list[i].validation && best_row(r, &list[i]) >= 0;
+    for (int i = 0; i < count; i++)
+        if (list[i].validation == validated)
+            put_best_tile(out, r, &list[i]);
 }
 
 static void put_tiles(fv_str *out, const fv_page *page)
 {
     const fv_results *r = page->results;
     double epoch = fv_results_last(r, FV_RESULT_EPOCH);
-    bool validated = fv_results_best(r, FV_RESULT_VAL_LOSS, -1) >= 0;
     fv_str_append(out, "<div class=\"tiles\">\n");
     begin_tile(out);
     fv_put_fixed(out, isfinite(epoch) ? epoch : 0, 0);
     fv_str_printf(out, " of %lld", (long long)page->epochs);
     end_tile(out, "epochs");
-    put_best_tile(out, r, FV_RESULT_VAL_TOP1, 1, 100, " %", "best validation top-1");
-    put_best_tile(out, r, FV_RESULT_VAL_LOSS, -1, 1, "", "lowest validation loss");
-    if (!validated) {
-        put_best_tile(out, r, FV_RESULT_TRAIN_TOP1, 1, 100, " %", "best training top-1");
-        put_best_tile(out, r, FV_RESULT_TRAIN_LOSS, -1, 1, "", "lowest training loss");
-    }
+    put_best_tiles(out, r);
     if (r->rows > 0) {
         begin_tile(out);
         fv_put_fixed(out, fv_results_last(r, FV_RESULT_SPEED), 0);
@@ -141,76 +173,108 @@ static void put_tiles(fv_str *out, const fv_page *page)
 
 /* ---- charts ---- */
 
+/* A metric in training and validation. */
+static void put_metric_chart(fv_str *out, const fv_results *r, fv_chart chart, const fv_metric *metric)
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    chart.title = metric->title;
+    chart.unit = metric->percent ? " %" : "";
+    chart.scale = metric->percent ? 100 : 1;
+    chart.limit = metric->percent ? 100 : 0;
+    chart.from_zero = !metric->percent;
+    for (int i = 0; i < count; i++)
+        if (list[i].metric == metric)
+            chart.series[chart.n_series++] =
+                (fv_series){list[i].validation ? "validation" : "train", r->column[column_of(&list[i])]};
+    fv_put_chart(out, &chart);
+}
+
 static void put_charts(fv_str *out, const fv_results *r)
 {
     static const struct {
-        const char *title, *unit, *names[2];
-        double scale, limit;
-        bool from_zero;
-        fv_result_column columns[2];
-    } rows[] = {
-        {"Loss", "", {"train", "validation"}, 1, 0, true, {FV_RESULT_TRAIN_LOSS, FV_RESULT_VAL_LOSS}},
-        {"Top-1", " %", {"train", "validation"}, 100, 100, false, {FV_RESULT_TRAIN_TOP1, FV_RESULT_VAL_TOP1}},
-        {"Learning rate", "", {"rate", NULL}, 1, 0, true, {FV_RESULT_LR, FV_RESULT_LR}},
-        {"Images per second", "", {"images/s", NULL}, 1, 0, true, {FV_RESULT_SPEED, FV_RESULT_SPEED}},
-    };
+        const char *title, *name;
+        fv_result_column column;
+    } rows[] = {{"Learning rate", "rate", FV_RESULT_LR}, {"Images per second", "images/s", FV_RESULT_SPEED}};
+    const fv_chart chart = {.unit = "", .scale = 1, .from_zero = true, .x = r->column[FV_RESULT_EPOCH], .n = r->rows};
+    int count;
+    const fv_metric *metrics = fv_metric_list(&count);
     fv_str_append(out, "<div class=\"charts\">\n");
+    for (int i = 0; r->rows > 0 && i < count; i++)
+        put_metric_chart(out, r, chart, &metrics[i]);
     for (size_t i = 0; r->rows > 0 && i < sizeof rows / sizeof rows[0]; i++) {
-        fv_chart chart = {.title = rows[i].title,
-                          .unit = rows[i].unit,
-                          .scale = rows[i].scale,
-                          .limit = rows[i].limit,
-                          .from_zero = rows[i].from_zero,
-                          .x = r->column[FV_RESULT_EPOCH],
-                          .n = r->rows};
-        for (int s = 0; s < 2 && rows[i].names[s]; s++)
-            chart.series[chart.n_series++] = (fv_series){rows[i].names[s], r->column[rows[i].columns[s]]};
-        fv_put_chart(out, &chart);
+        fv_chart own = chart;
+        own.title = rows[i].title;
+        own.series[own.n_series++] = (fv_series){rows[i].name, r->column[rows[i].column]};
+        fv_put_chart(out, &own);
     }
     fv_str_append(out, "</div>\n");
 }
 
 /* ---- table ---- */
 
-static void put_cell(fv_str *out, const fv_results *r, fv_result_column column, int64_t row)
+/* Metrics that were never measured have no column. */
+static bool is_shown(const fv_results *r, int column)
 {
-    static const struct {
-        double scale;
-        int decimals; /* -1: as short as it goes; -2: a duration */
-    } rows[FV_RESULT_COLUMNS] = {
-        [FV_RESULT_EPOCH] = {1, 0},    [FV_RESULT_STEP] = {1, 0},       [FV_RESULT_TIME] = {1, -2},
-        [FV_RESULT_LR] = {1, -1},      [FV_RESULT_TRAIN_LOSS] = {1, 4}, [FV_RESULT_TRAIN_TOP1] = {100, 2},
-        [FV_RESULT_VAL_LOSS] = {1, 4}, [FV_RESULT_VAL_TOP1] = {100, 2}, [FV_RESULT_VAL_TOP5] = {100, 2},
-        [FV_RESULT_SPEED] = {1, 0},    [FV_RESULT_DATA_WAIT] = {1, 1},  [FV_RESULT_MEMORY] = {1, 0},
-    };
-    double value = r->column[column][row] * rows[column].scale;
+    return !fv_column_get((fv_result_column)column)->monitor || fv_results_best(r, (fv_result_column)column, 1) >= 0;
+}
+
+static void put_heads(fv_str *out, const fv_results *r)
+{
+    fv_str_append(out, "<tr>");
+    for (int c = 0; c < FV_RESULT_COLUMNS; c++) {
+        const fv_column *column = fv_column_get((fv_result_column)c);
+        if (!is_shown(r, c))
+            continue;
+        fv_str_append(out, "<th>");
+        if (column->monitor) {
+            fv_str_append(out, column->monitor->validation ? "val " : "train ");
+            put_title(out, column->monitor->metric);
+            fv_str_append(out, column->monitor->metric->percent ? " %" : "");
+        } else {
+            fv_str_append(out, column->head);
+        }
+        fv_str_append(out, "</th>");
+    }
+    fv_str_append(out, "</tr>");
+}
+
+static void put_cell(fv_str *out, const fv_results *r, int c, int64_t row)
+{
+    const fv_column *column = fv_column_get((fv_result_column)c);
+    const double value = r->column[c][row];
     fv_str_append(out, "<td>");
-    if (rows[column].decimals == -2)
+    if (column->show == FV_SHOW_DURATION)
         put_duration(out, value);
-    else if (rows[column].decimals == -1)
-        fv_put_short(out, value, 4);
+    else if (column->show == FV_SHOW_SHORT)
+        fv_put_short(out, value, column->digits);
+    else if (column->digits < 0)
+        fv_put_short(out, value, -column->digits);
     else
-        fv_put_fixed(out, value, rows[column].decimals);
+        fv_put_fixed(out, value * (column->monitor && column->monitor->metric->percent ? 100 : 1), column->digits);
     fv_str_append(out, "</td>");
 }
 
-static void put_table(fv_str *out, const fv_results *r)
+static void put_table(fv_str *out, const fv_page *page)
 {
-    static const char heads[] = "<tr><th>epoch</th><th>step</th><th>time</th><th>lr</th><th>train loss</th>"
-                                "<th>train top-1 %</th><th>val loss</th><th>val top-1 %</th><th>val top-5 %</th>"
-                                "<th>img/s</th><th>data wait %</th><th>peak MB</th></tr>";
-    int64_t first = r->rows > TABLE_ROWS ? r->rows - TABLE_ROWS : 0, best = fv_results_best(r, FV_RESULT_VAL_TOP1, 1);
+    const fv_results *r = page->results;
+    int64_t first = r->rows > TABLE_ROWS ? r->rows - TABLE_ROWS : 0, best = -1;
     if (r->rows == 0)
         return;
+    if (page->monitor)
+        best = best_row(r, page->monitor);
     fv_str_append(out, "<h2>Results by epoch</h2>\n");
     if (first > 0)
         fv_str_printf(out, "<p class=\"sub\">The last %d of %lld epochs; results.csv has them all.</p>\n", TABLE_ROWS,
                       (long long)r->rows);
-    fv_str_printf(out, "<div class=\"scroll\"><table>\n<thead>%s</thead>\n<tbody>\n", heads);
+    fv_str_append(out, "<div class=\"scroll\"><table>\n<thead>");
+    put_heads(out, r);
+    fv_str_append(out, "</thead>\n<tbody>\n");
     for (int64_t row = r->rows - 1; row >= first; row--) {
         fv_str_append(out, row == best ? "<tr class=\"best\">" : "<tr>");
         for (int c = 0; c < FV_RESULT_COLUMNS; c++)
-            put_cell(out, r, (fv_result_column)c, row);
+            if (is_shown(r, c))
+                put_cell(out, r, c, row);
         fv_str_append(out, "</tr>\n");
     }
     fv_str_append(out, "</tbody></table></div>\n");
@@ -279,7 +343,7 @@ void fv_put_page(fv_str *out, const fv_page *page)
     put_tiles(out, page);
     put_warnings(out, page->warnings);
     put_charts(out, page->results);
-    put_table(out, page->results);
+    put_table(out, page);
     if (page->recipe) {
         fv_str_append(out, "<details><summary>Recipe (args.yaml)</summary><pre>");
         each_line(out, page->recipe, put_recipe_line);

@@ -7,12 +7,13 @@
 #include "report/results.h"
 
 typedef struct fv_page {
-    const char *title;    /* any text */
-    const char *run;      /* the run's folder */
-    int64_t epochs;       /* asked for */
-    const char *ended;    /* why the run ended; NULL: it goes on, and the page asks to be loaded again */
-    const char *warnings; /* one a line; "" */
-    const char *recipe;   /* text of args.yaml; NULL: none */
+    const char *title;         /* any text */
+    const char *run;           /* the run's folder */
+    int64_t epochs;            /* asked for */
+    const fv_monitor *monitor; /* what the best epoch goes by; NULL: not known */
+    const char *ended;         /* why the run ended; NULL: it goes on, and the page asks to be loaded again */
+    const char *warnings;      /* one a line; "" */
+    const char *recipe;        /* text of args.yaml; NULL: none */
     const fv_results *results;
 } fv_page;
 

@@ -16,7 +16,8 @@ struct fv_report {
     fv_str warnings;               /* one a line */
     bool warnings_full;
     int64_t epochs;
-    const char *ended; /* points into why */
+    const fv_monitor *monitor; /* NULL: not known yet */
+    const char *ended;         /* points into why */
     char why[256];
 };
 
@@ -67,15 +68,28 @@ static fv_status put_events(fv_report *r, fv_events **events, const char *dir, i
     return fv_events_put(*events, step, scalars, count);
 }
 
+/* The scalars of training, or of validation. */
+static int list_scalars(const fv_fit_event *e, bool validation, fv_scalar *scalars)
+{
+    int count, n = 0;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++)
+        if (list[i].validation == validation)
+            scalars[n++] = (fv_scalar){list[i].metric->tag, fv_monitor_value(&list[i], e)};
+    return n;
+}
+
 static fv_status write_events(fv_report *r, const fv_fit_event *e)
 {
-    const fv_scalar train[] = {
-        {"epoch_loss", e->mean_loss}, {"epoch_accuracy", e->train_top1}, {"epoch_learning_rate", e->lr}};
-    const fv_scalar validation[] = {{"epoch_loss", e->val_loss}, {"epoch_accuracy", e->val_top1}};
-    FV_TRY(put_events(r, &r->train, r->train_dir, e->epoch, train, 3));
-    if (isfinite(e->val_loss) || isfinite(e->val_top1))
-        FV_TRY(put_events(r, &r->validation, r->validation_dir, e->epoch, validation, 2));
-    return FV_OK;
+    fv_scalar scalars[FV_MONITOR_COUNT + 1];
+    bool measured = false;
+    int n = list_scalars(e, false, scalars);
+    scalars[n++] = (fv_scalar){"epoch_learning_rate", e->lr};
+    FV_TRY(put_events(r, &r->train, r->train_dir, e->epoch, scalars, n));
+    n = list_scalars(e, true, scalars);
+    for (int i = 0; i < n; i++)
+        measured |= isfinite(scalars[i].value);
+    return measured ? put_events(r, &r->validation, r->validation_dir, e->epoch, scalars, n) : FV_OK;
 }
 
 /* A fresh run empties results.csv; curves of an earlier run in the same folder would lie behind the new ones. */
@@ -119,6 +133,7 @@ static fv_status write_page(fv_report *r)
         fv_put_page(&page, &(fv_page){.title = r->title,
                                       .run = r->dir,
                                       .epochs = r->epochs,
+                                      .monitor = r->monitor,
                                       .ended = r->ended,
                                       .warnings = fv_str_get(&r->warnings),
                                       .recipe = recipe,
@@ -161,6 +176,7 @@ static void keep_warning(fv_report *r, const char *text)
 void fv_report_event(fv_report *r, const fv_fit_event *e)
 {
     r->epochs = e->epochs > 0 ? e->epochs : r->epochs;
+    r->monitor = e->monitor ? e->monitor : r->monitor;
     if (e->kind == FV_EVENT_START && !e->text)
         settle(r, forget_events(r), "TensorBoard events");
     if (e->kind == FV_EVENT_WARN && e->text)

@@ -7,12 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-static const char *const names[FV_RESULT_COLUMNS] = {
-    "epoch",    "step",     "time_s",   "lr",        "train_loss",    "train_top1",
-    "val_loss", "val_top1", "val_top5", "img_per_s", "data_wait_pct", "peak_mem_mb",
-};
-
-enum { FIELDS = 32 };
+enum { FIELDS = 2 * FV_RESULT_COLUMNS };
 
 /* Cuts a line at its commas in place; what is behind the last of FIELDS is dropped. */
 static int cut(char *line, char *fields[FIELDS])
@@ -35,7 +30,7 @@ static void read_header(char *line, int place[FIELDS])
     for (int i = 0; i < FIELDS; i++) {
         place[i] = -1;
         for (int c = 0; i < n && c < FV_RESULT_COLUMNS; c++)
-            if (strcmp(fields[i], names[c]) == 0)
+            if (strcmp(fields[i], fv_column_get((fv_result_column)c)->name) == 0)
                 place[i] = c;
     }
 }

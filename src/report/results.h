@@ -4,22 +4,7 @@
 #define FV_REPORT_RESULTS_H
 
 #include "base/ctx.h"
-
-typedef enum fv_result_column {
-    FV_RESULT_EPOCH,
-    FV_RESULT_STEP,
-    FV_RESULT_TIME,
-    FV_RESULT_LR,
-    FV_RESULT_TRAIN_LOSS,
-    FV_RESULT_TRAIN_TOP1,
-    FV_RESULT_VAL_LOSS,
-    FV_RESULT_VAL_TOP1,
-    FV_RESULT_VAL_TOP5,
-    FV_RESULT_SPEED,
-    FV_RESULT_DATA_WAIT,
-    FV_RESULT_MEMORY,
-    FV_RESULT_COLUMNS
-} fv_result_column;
+#include "train/columns.h"
 
 typedef struct fv_results {
     fv_ctx *ctx;

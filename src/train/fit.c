@@ -11,6 +11,7 @@
 #include "data/float_range.h"
 #include "io/safetensors_model.h"
 #include "train/checkpoint.h"
+#include "train/columns.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
 #include "train/state.h"
@@ -35,7 +36,7 @@ typedef struct run {
     double start, epoch_start;
     int64_t epoch_start_seen;
     double first_loss;
-    const char *why; /* why the run ends; NULL: it goes on */
+    fv_stop stop; /* NOT: it goes on */
     bool stop_asked;
 } run;
 
@@ -43,6 +44,7 @@ static void emit(run *r, fv_event_kind kind, const char *text)
 {
     fv_fit_event event = r->event;
     event.kind = kind;
+    event.stop = kind == FV_EVENT_END ? r->stop : FV_STOP_NOT;
     event.text = text;
     if (r->journal)
         fv_journal_event(r->journal, &event);
@@ -308,7 +310,7 @@ static void describe_epoch(run *r)
     fv_fit_event *e = &r->event;
     e->step = p->step;
     e->global_step = p->global_step;
-    e->mean_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
+    e->train_loss = p->seen ? p->loss_sum / (double)p->seen : NAN;
     e->train_top1 = p->seen && r->model->task != FV_TASK_REGRESS ? (double)p->correct / (double)p->seen : NAN;
 }
 
@@ -345,31 +347,16 @@ static fv_status train_step(run *r, const fv_batch *batch)
     if (r->options.recovery_interval && p->global_step % r->options.recovery_interval == 0 && p->step < r->steps)
         FV_TRY(save_state(r, true));
     if (r->options.max_steps && p->global_step >= r->options.max_steps)
-        r->why = "--max-steps reached";
+        r->stop = FV_STOP_STEPS;
     return FV_OK;
 }
 
 /* ---- one epoch ---- */
 
-static double monitored(const run *r)
-{
-    const fv_fit_event *e = &r->event;
-    const struct {
-        const char *name;
-        double value;
-    } values[] = {{"train_loss", e->mean_loss},   {"train_top1", e->train_top1}, {"val_loss", e->val_loss},
-                  {"val_top1", e->val_top1},      {"val_top5", e->val_top5},     {"val_mae", e->val_mae},
-                  {"val_mean_ap", e->val_mean_ap}};
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (strcmp(values[i].name, r->monitor->name) == 0)
-            return values[i].value;
-    return NAN;
-}
-
 static fv_status validate(run *r, bool last)
 {
     fv_metrics m;
-    r->event.val_loss = r->event.val_top1 = r->event.val_top5 = r->event.val_mae = r->event.val_mean_ap = NAN;
+    fv_monitor_forget(&r->event, true);
     if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
     FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m));
@@ -379,11 +366,7 @@ static fv_status validate(run *r, bool last)
                  (long long)m.lost, (long long)m.samples);
         emit(r, FV_EVENT_WARN, text);
     }
-    r->event.val_loss = m.loss;
-    r->event.val_top1 = m.top1;
-    r->event.val_top5 = m.top5;
-    r->event.val_mae = m.mae;
-    r->event.val_mean_ap = m.mean_ap;
+    fv_monitor_take(&r->event, &m);
     return FV_OK;
 }
 
@@ -391,7 +374,8 @@ static fv_status validate(run *r, bool last)
 static void judge_epoch(run *r)
 {
     fv_progress *p = &r->progress;
-    double metric = monitored(r), sign = r->monitor->higher_is_better ? 1 : -1, loss = r->event.mean_loss;
+    double metric = fv_monitor_value(r->monitor, &r->event), sign = r->monitor->metric->higher_is_better ? 1 : -1,
+           loss = r->event.train_loss;
     r->event.best = false;
     if (isfinite(metric)) {
         bool first = p->best_epoch == 0;
@@ -401,7 +385,7 @@ static void judge_epoch(run *r)
             p->bad_epochs = 0;
             r->event.best = true;
         } else if (++p->bad_epochs >= r->options.patience && r->options.patience > 0) {
-            r->why = "early stopping: the monitor stopped improving";
+            r->stop = FV_STOP_EARLY;
         }
     }
     char text[256];
@@ -425,7 +409,7 @@ static void judge_epoch(run *r)
 static fv_status end_epoch(run *r)
 {
     fv_progress *p = &r->progress;
-    bool last = r->why || p->epoch + 1 >= r->options.epochs;
+    bool last = r->stop || p->epoch + 1 >= r->options.epochs;
     FV_TRY(validate(r, last));
     judge_epoch(r);
     fv_ctx_memory(r->ctx, NULL, &r->event.memory);
@@ -443,7 +427,7 @@ static fv_status end_epoch(run *r)
         p->step = p->seen = p->correct = 0;
         p->loss_sum = 0;
     }
-    p->finished = r->why || p->epoch >= r->options.epochs;
+    p->finished = r->stop || p->epoch >= r->options.epochs;
     return save_state(r, false);
 }
 
@@ -458,7 +442,7 @@ static fv_status train_epoch(run *r)
         r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)(p->step - 1) / (double)r->steps);
     }
     FV_TRY(fv_loader_start(r->loader, p->epoch, p->step));
-    while (!r->why) {
+    while (!r->stop) {
         fv_batch batch;
         FV_TRY(fv_loader_next(r->loader, &batch));
         if (batch.n == 0) {
@@ -469,7 +453,7 @@ static fv_status train_epoch(run *r)
         if (interrupted(r) || r->stop_asked) {
             FV_TRY(save_state(r, true));
             if (r->stop_asked) {
-                r->why = "stopped by the caller";
+                r->stop = FV_STOP_ASKED;
                 return FV_OK;
             }
             return fv_fail_hint(r->ctx,
@@ -490,8 +474,8 @@ static fv_status run_epochs(run *r)
     if (r->progress.finished && r->progress.epoch < r->options.epochs && !r->options.max_steps)
         r->progress.finished = false; /* more epochs were asked for */
     if (r->progress.finished)
-        r->why = "the run was already complete";
-    while (status == FV_OK && !r->why && r->progress.epoch < r->options.epochs)
+        r->stop = FV_STOP_COMPLETE;
+    while (status == FV_OK && !r->stop && r->progress.epoch < r->options.epochs)
         status = train_epoch(r);
     return status;
 }
@@ -504,6 +488,7 @@ static fv_status end_failed(run *r, fv_status status)
     snprintf(hint, sizeof hint, "%s", fv_ctx_hint(r->ctx));
     if (status == FV_ERR_NO_SPACE && !hint[0] && r->journal)
         snprintf(hint, sizeof hint, "what was saved before is whole: free space and rerun with --resume auto");
+    r->stop = FV_STOP_FAILED;
     emit(r, FV_EVENT_END, text);
     fv_fail_clear(r->ctx);
     fv_fail(r->ctx, status, "%s", text);
@@ -516,6 +501,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     fv_fit_options *o = &r->options;
     FV_TRY(fv_settings_check(r->ctx, o));
     FV_TRY(fv_settings_monitor(r->ctx, o, r->model->task, &r->monitor));
+    r->event.monitor = result->monitor = r->monitor;
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
     FV_TRY(identify(r));
@@ -532,8 +518,10 @@ static fv_status execute(run *r, fv_fit_result *result)
     result->steps_run = r->progress.global_step - first_step;
     result->best_epoch = r->progress.best_epoch;
     result->best_metric = r->progress.best_metric;
-    result->final_loss = r->event.mean_loss;
-    result->stopped_early = r->why && strncmp(r->why, "early", 5) == 0;
+    result->final_loss = r->event.train_loss;
+    if (status == FV_OK && !r->stop)
+        r->stop = FV_STOP_DONE;
+    result->stop = status == FV_OK ? r->stop : FV_STOP_FAILED;
     if (status != FV_OK)
         return end_failed(r, status);
     if (o->restore_best && r->progress.best_epoch) {
@@ -541,7 +529,7 @@ static fv_status execute(run *r, fv_fit_result *result)
         if (r->journal)
             FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
     }
-    emit(r, FV_EVENT_END, r->why ? r->why : "all epochs done");
+    emit(r, FV_EVENT_END, fv_stop_text(r->stop));
     return FV_OK;
 }
 
@@ -554,14 +542,9 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     model->task = fv_dataset_task(train);
     fv_settings_task(&r.options, model->task);
     fv_settings_defaults(&r.options);
-    r.event = (fv_fit_event){.val_loss = NAN,
-                             .val_top1 = NAN,
-                             .val_top5 = NAN,
-                             .val_mae = NAN,
-                             .val_mean_ap = NAN,
-                             .loss = NAN,
-                             .mean_loss = NAN,
-                             .train_top1 = NAN};
+    r.event.loss = NAN;
+    fv_monitor_forget(&r.event, false);
+    fv_monitor_forget(&r.event, true);
     r.progress.best_metric = NAN;
     fv_status status = execute(&r, result);
     fv_checkpoints_close(&r.checkpoints);

@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-
-static const char csv_header[] = "epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,"
-                                 "data_wait_pct,peak_mem_mb\n";
+#include "train/columns.h"
 
 enum { LINE_ROOM = 8192 };
 
@@ -27,7 +25,6 @@ static fv_status open_log(fv_journal *j, const char *name, int flags, int *fd)
     return status;
 }
 
-/* Writes the line that was made, and empties it. */
 /* A line that could not be written leaves nothing of itself behind; said once, as a full disk refuses the next ones
  * too.
  */
@@ -42,6 +39,7 @@ static void gap(fv_journal *j, int fd, size_t written, int error)
     j->has_gap = true;
 }
 
+/* Writes the line that was made, and empties it. */
 static void put_line(fv_journal *j, int fd)
 {
     const char *data = j->line.data;
@@ -116,21 +114,68 @@ fail:
     return status;
 }
 
+static void put_header(fv_str *out)
+{
+    for (int c = 0; c < FV_RESULT_COLUMNS; c++)
+        fv_str_printf(out, "%s%s", c ? "," : "", fv_column_get((fv_result_column)c)->name);
+    fv_str_append(out, "\n");
+}
+
+/* Field `wanted` of a line, up to its comma or end; NULL when the line is shorter. */
+static const char *field(const char *line, int wanted, size_t *size)
+{
+    for (; wanted > 0; wanted--, line++) {
+        line += strcspn(line, ",\r\n");
+        if (*line != ',')
+            return NULL;
+    }
+    *size = strcspn(line, ",\r\n");
+    return line;
+}
+
+/* The place of each column in the file's own header; -1: not there, as an earlier version wrote it. */
+static void find_columns(const char *header, int place[FV_RESULT_COLUMNS])
+{
+    size_t size;
+    for (int c = 0; c < FV_RESULT_COLUMNS; c++) {
+        const char *name = fv_column_get((fv_result_column)c)->name;
+        place[c] = -1;
+        for (int k = 0; place[c] < 0 && field(header, k, &size); k++)
+            if (strlen(name) == size && memcmp(field(header, k, &size), name, size) == 0)
+                place[c] = k;
+    }
+}
+
+/* A line of an earlier start, its numbers under today's columns. */
+static void keep_line(fv_str *out, const char *line, const int place[FV_RESULT_COLUMNS])
+{
+    for (int c = 0; c < FV_RESULT_COLUMNS; c++) {
+        size_t size = 0;
+        const char *text = place[c] >= 0 ? field(line, place[c], &size) : NULL;
+        fv_str_append(out, c ? "," : "");
+        fv_str_append_n(out, text ? text : "", text ? size : 0);
+    }
+    fv_str_append(out, "\n");
+}
+
 /* The header and the lines of results.csv whose epoch is at most `epoch`. */
 static fv_status keep_results(fv_journal *j, int64_t epoch)
 {
     char *path = fv_path_join(j->ctx, j->dir, "results.csv");
     uint8_t *data = NULL;
     int64_t size = 0;
+    int place[FV_RESULT_COLUMNS] = {0};
     fv_str kept = {.ctx = j->ctx};
     fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
-    fv_str_append(&kept, csv_header);
+    put_header(&kept);
     if (status == FV_OK && epoch > 0 && fv_path_exists(path))
         status = fv_file_read(j->ctx, path, 0, false, &data, &size);
+    if (data)
+        find_columns((char *)data, place);
     for (char *line = (char *)data, *end; status == FV_OK && line && (end = strchr(line, '\n')); line = end + 1) {
         int64_t number = strtoll(line, NULL, 10);
         if (number >= 1 && number <= epoch)
-            fv_str_append_n(&kept, line, (size_t)(end + 1 - line));
+            keep_line(&kept, line, place);
     }
     if (status == FV_OK)
         status = fv_str_status(&kept);
@@ -166,28 +211,22 @@ void fv_journal_close(fv_journal **journal)
     *journal = NULL;
 }
 
-/* A number for CSV, rounded to `digits` decimals; empty when not measured. Never in the locale's spelling. */
-static void csv_real(fv_str *out, double value, double digits)
+/* A number, rounded as its column is; empty when not measured. Never in the locale's spelling. */
+static void csv_real(fv_str *out, double value, double steps)
 {
     char text[32];
-    fv_str_append(out, ",");
     if (isfinite(value))
-        fv_str_append(out, fv_double_text(digits > 0 ? round(value * digits) / digits : value, text));
+        fv_str_append(out, fv_double_text(steps > 0 ? round(value * steps) / steps : value, text));
 }
 
 static void write_csv(fv_journal *j, const fv_fit_event *e)
 {
-    fv_str_printf(&j->line, "%lld,%lld", (long long)e->epoch, (long long)e->global_step);
-    csv_real(&j->line, e->seconds, 1e3);
-    csv_real(&j->line, e->lr, 0);
-    csv_real(&j->line, e->mean_loss, 0);
-    csv_real(&j->line, e->train_top1, 1e6);
-    csv_real(&j->line, e->val_loss, 0);
-    csv_real(&j->line, e->val_top1, 1e6);
-    csv_real(&j->line, e->val_top5, 1e6);
-    csv_real(&j->line, e->img_per_s, 10);
-    csv_real(&j->line, e->data_wait * 100, 10);
-    csv_real(&j->line, (double)e->memory / 1048576.0, 10);
+    double value[FV_RESULT_COLUMNS];
+    fv_columns_of(e, value);
+    for (int c = 0; c < FV_RESULT_COLUMNS; c++) {
+        fv_str_append(&j->line, c ? "," : "");
+        csv_real(&j->line, value[c], fv_column_get((fv_result_column)c)->steps);
+    }
     fv_str_append(&j->line, "\n");
     put_line(j, j->results);
 }
@@ -199,6 +238,18 @@ static void json_field(fv_json *json, const char *key, double value)
     if (!isnan(value)) {
         fv_json_key(json, key);
         fv_json_real(json, value);
+    }
+}
+
+/* What training or validation measured, without `prefix` in front of its names; of a step the loss is its own. */
+static void metrics_json(fv_json *json, const fv_fit_event *e, bool validation, const char *prefix)
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++) {
+        const bool own = e->kind == FV_EVENT_STEP && i == FV_MONITOR_train_loss;
+        if (list[i].validation == validation)
+            json_field(json, list[i].name + strlen(prefix), own ? e->loss : fv_monitor_value(&list[i], e));
     }
 }
 
@@ -219,18 +270,13 @@ void fv_journal_event(fv_journal *j, const fv_fit_event *e)
     fv_json_key(&json, "step");
     fv_json_int(&json, e->global_step);
     if (e->kind == FV_EVENT_STEP || e->kind == FV_EVENT_EPOCH) {
-        json_field(&json, "loss", e->kind == FV_EVENT_STEP ? e->loss : e->mean_loss);
-        json_field(&json, "top1", e->train_top1);
+        metrics_json(&json, e, false, "train_");
         json_field(&json, "lr", e->lr);
         json_field(&json, "img_per_s", e->img_per_s);
         json_field(&json, "data_wait", e->data_wait);
     }
     if (e->kind == FV_EVENT_EPOCH) {
-        json_field(&json, "val_loss", e->val_loss);
-        json_field(&json, "val_top1", e->val_top1);
-        json_field(&json, "val_top5", e->val_top5);
-        json_field(&json, "val_mae", e->val_mae);
-        json_field(&json, "val_mean_ap", e->val_mean_ap);
+        metrics_json(&json, e, true, "");
         fv_json_key(&json, "best");
         fv_json_bool(&json, e->best);
     }

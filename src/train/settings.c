@@ -113,49 +113,47 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
                        (long long)o->epochs);
     if (o->nesterov && (o->optimizer != FV_SGD || o->momentum <= 0))
         return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd with --momentum above 0");
-    if (o->restore_best && !o->validation && strncmp(o->monitor, "val_", 4) == 0)
-        return fv_fail(ctx, FV_ERR_CONFLICT, "--restore-best with --monitor %s needs a validation set", o->monitor);
     if (o->resume && !o->output)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--resume needs a run folder (--output, --experiment)");
     return FV_OK;
 }
 
-enum { ONE = 1 << FV_TASK_CLASSIFY, SEVERAL = 1 << FV_TASK_MULTILABEL, NUMBERS = 1 << FV_TASK_REGRESS };
-static const fv_monitor monitors[] = {
-    {"train_loss", false, false, ONE | SEVERAL | NUMBERS},
-    {"train_top1", false, true, ONE | SEVERAL},
-    {"val_loss", true, false, ONE | SEVERAL | NUMBERS},
-    {"val_top1", true, true, ONE | SEVERAL},
-    {"val_top5", true, true, ONE},
-    {"val_mae", true, false, NUMBERS},
-    {"val_mean_ap", true, true, SEVERAL},
-};
+/* "train_loss, train_top1, ..." */
+static const char *monitor_names(char text[256])
+{
+    int count, used = 0;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count && used < 256; i++)
+        used += snprintf(text + used, 256 - (size_t)used, "%s%s", i ? ", " : "", list[i].name);
+    return text;
+}
 
 fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, fv_task task, const fv_monitor **monitor)
 {
-    const char *names[sizeof monitors / sizeof monitors[0] + 1] = {0};
-    for (size_t i = 0; i < sizeof monitors / sizeof monitors[0]; i++) {
-        names[i] = monitors[i].name;
-        if (strcmp(monitors[i].name, o->monitor) != 0)
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    const char *names[FV_MONITOR_COUNT + 1] = {0};
+    char known[256];
+    for (int i = 0; i < count; i++) {
+        names[i] = list[i].name;
+        if (strcmp(list[i].name, o->monitor) != 0)
             continue;
-        if (monitors[i].needs_validation && !o->validation)
+        if (list[i].validation && !o->validation)
             return fv_fail_hint(
                 ctx,
                 fv_fail(ctx, FV_ERR_CONFLICT, "--monitor %s: there is no validation set to measure it on", o->monitor),
                 "add --val-split 0.2, a val folder, or use --monitor train_loss");
-        if (!(monitors[i].tasks & 1u << task))
+        if (!list[i].metric->called[task])
             return fv_fail_hint(ctx,
                                 fv_fail(ctx, FV_ERR_CONFLICT, "--monitor %s is not measured where the task is %s",
                                         o->monitor, fv_task_names()[task]),
                                 "use --monitor %s", o->validation ? "val_loss" : "train_loss");
-        *monitor = &monitors[i];
+        *monitor = &list[i];
         return FV_OK;
     }
     const char *nearest = fv_text_nearest(o->monitor, names);
     return fv_fail(ctx, FV_ERR_VALUE, "--monitor %s: no such metric; %s%s%s", o->monitor,
-                   nearest ? "did you mean "
-                           : "one of train_loss, train_top1, val_loss, val_top1, val_top5, val_mae, val_mean_ap",
-                   nearest ? nearest : "", nearest ? "?" : "");
+                   nearest ? "did you mean " : "one of ", nearest ? nearest : monitor_names(known), nearest ? "?" : "");
 }
 
 fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **op)

@@ -14,12 +14,6 @@ void fv_settings_task(fv_fit_options *options, fv_task task);
 /* VALUE or CONFLICT, naming the option and its range. `options` have their defaults. */
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
 
-/* What the run watches. */
-typedef struct fv_monitor {
-    const char *name;
-    bool needs_validation, higher_is_better;
-    unsigned tasks; /* a bit for each that it is measured for */
-} fv_monitor;
 /* The monitor of a run; VALUE when unknown, CONFLICT when it needs a validation set that is not there or means nothing
  * for the task. */
 fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *options, fv_task task, const fv_monitor **monitor);

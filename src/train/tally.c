@@ -65,14 +65,11 @@ void fv_task_answer(fv_task task, const float *output, int64_t count, float *ans
 
 fv_status fv_task_check(fv_model *model, const fv_dataset *dataset)
 {
-    _Static_assert((int)FV_TASK_COUNT == (int)FV_TASK_COUNT && (int)FV_TASK_REGRESS == (int)FV_TASK_REGRESS &&
-                       (int)FV_TASK_MULTILABEL == (int)FV_TASK_MULTILABEL,
-                   "a task for each kind of label");
     static const char *const kinds[] = {"one class each", "several classes each", "numbers"};
     static const char *const tasks[] = {"classifies", "knows several classes at once", "predicts numbers"};
     const fv_task task = fv_model_task(model);
     const fv_task kind = fv_dataset_task(dataset);
-    if ((int)task == (int)kind)
+    if (task == kind)
         return FV_OK;
     return fv_fail_hint(model->ctx,
                         fv_fail(model->ctx, FV_ERR_CONFLICT, "model '%s' %s, but the data's samples have %s",
@@ -80,12 +77,17 @@ fv_status fv_task_check(fv_model *model, const fv_dataset *dataset)
                         "give data of the kind that the model was trained on, or say with --task how labels are read");
 }
 
-void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally)
-{
-    *tally = (fv_tally){.ctx = ctx, .task = task, .classes = classes};
-}
+/* ---- of one sample: measure_NAME of the rows whose number is a mean ---- */
 
-/* ---- losses of one sample ---- */
+/* A sample's scores, and what is true of it. */
+typedef struct scored_sample {
+    fv_task task;
+    int64_t classes;
+    const float *scores;
+    bool logits;
+    int32_t label;
+    const float *target;
+} scored_sample;
 
 static double minus_log(float p)
 {
@@ -116,59 +118,46 @@ static double sigmoid_cross_entropy(const float *scores, bool logits, const floa
     return sum / (double)classes;
 }
 
-/* ---- adding ---- */
-
-static fv_status keep_row(fv_tally *t, const float *scores, const float *target)
+static double squared_error(const float *values, const float *target, int64_t count)
 {
-    const size_t n = (size_t)t->classes;
-    if (t->samples == t->capacity) {
-        const int64_t capacity = t->capacity ? 2 * t->capacity : 256;
-        float *rows = fv_realloc(t->ctx, t->rows, (size_t)capacity * 2 * n * sizeof *rows);
-        if (!rows)
-            return FV_ERR_NO_MEMORY;
-        t->rows = rows;
-        t->capacity = capacity;
-    }
-    float *row = t->rows + (size_t)t->samples * 2 * n;
-    memcpy(row, scores, n * sizeof *row);
-    memcpy(row + n, target, n * sizeof *row);
-    return FV_OK;
-}
-
-static void add_values(fv_tally *t, const float *values, const float *target)
-{
-    double squares = 0, absolute = 0;
-    for (int64_t k = 0; k < t->classes; k++) {
+    double squares = 0;
+    for (int64_t k = 0; k < count; k++) {
         const double d = (double)values[k] - (double)target[k];
         squares += d * d;
-        absolute += fabs(d);
     }
-    t->loss += squares / (double)t->classes;
-    t->absolute += absolute / (double)t->classes;
+    return squares / (double)count;
 }
 
-fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
-                       const float *target)
+static double measure_loss(const scored_sample *s)
 {
-    if (!fv_task_answers(t->task, scores, t->classes) && t->lost++ == 0)
-        t->first_lost = sample;
-    if (t->task == FV_TASK_CLASSIFY) {
-        const int rank = fv_rank_of(scores, t->classes, label);
-        t->top1 += rank == 0;
-        t->top5 += rank < 5;
-        t->loss += logits ? cross_entropy(scores, t->classes, label) : minus_log(scores[label]);
-    } else if (t->task == FV_TASK_MULTILABEL) {
-        FV_TRY(keep_row(t, scores, target));
-        t->top1 += fv_all_right(scores, target, t->classes, logits ? 0.0f : 0.5f);
-        t->loss += sigmoid_cross_entropy(scores, logits, target, t->classes);
-    } else {
-        add_values(t, scores, target);
-    }
-    t->samples++;
-    return FV_OK;
+    if (s->task == FV_TASK_REGRESS)
+        return squared_error(s->scores, s->target, s->classes);
+    if (s->task == FV_TASK_MULTILABEL)
+        return sigmoid_cross_entropy(s->scores, s->logits, s->target, s->classes);
+    return s->logits ? cross_entropy(s->scores, s->classes, s->label) : minus_log(s->scores[s->label]);
 }
 
-/* ---- average precision ---- */
+static double measure_top1(const scored_sample *s)
+{
+    if (s->task == FV_TASK_MULTILABEL)
+        return fv_all_right(s->scores, s->target, s->classes, s->logits ? 0.0f : 0.5f);
+    return fv_rank_of(s->scores, s->classes, s->label) == 0;
+}
+
+static double measure_top5(const scored_sample *s)
+{
+    return fv_rank_of(s->scores, s->classes, s->label) < 5;
+}
+
+static double measure_mae(const scored_sample *s)
+{
+    double absolute = 0;
+    for (int64_t k = 0; k < s->classes; k++)
+        absolute += fabs((double)s->scores[k] - (double)s->target[k]);
+    return absolute / (double)s->classes;
+}
+
+/* ---- of all samples: measure_NAME of the rows whose number is of the whole ---- */
 
 typedef struct scored {
     float score, truth;
@@ -201,7 +190,7 @@ static double average_precision(scored *s, int64_t n)
     return positives ? sum / (double)positives : NAN;
 }
 
-static fv_status mean_average_precision(const fv_tally *t, double *mean)
+static fv_status measure_mean_ap(const fv_tally *t, double *value)
 {
     const size_t width = (size_t)t->classes;
     int64_t classes = 0;
@@ -219,28 +208,88 @@ static fv_status mean_average_precision(const fv_tally *t, double *mean)
         }
     }
     fv_free(t->ctx, column);
-    *mean = classes ? sum / (double)classes : NAN;
+    *value = classes ? sum / (double)classes : NAN;
+    return FV_OK;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    double (*mean)(const scored_sample *sample);
+    fv_status (*whole)(const fv_tally *tally, double *value); /* of the rows that were kept */
+} measures[] = {
+#define FV_METRIC(name, how, ...) {.how = measure_##name},
+#include <fovea/metrics.def>
+};
+
+static bool is_measured(const fv_tally *t, int metric)
+{
+    int count;
+    return fv_metric_list(&count)[metric].called[t->task] != NULL;
+}
+
+void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally)
+{
+    *tally = (fv_tally){.ctx = ctx, .task = task, .classes = classes};
+    for (int i = 0; i < FV_METRIC_COUNT; i++)
+        tally->keeps_rows |= measures[i].whole && is_measured(tally, i);
+}
+
+static fv_status keep_row(fv_tally *t, const float *scores, const float *target)
+{
+    const size_t n = (size_t)t->classes;
+    if (t->samples == t->capacity) {
+        const int64_t capacity = t->capacity ? 2 * t->capacity : 256;
+        float *rows = fv_realloc(t->ctx, t->rows, (size_t)capacity * 2 * n * sizeof *rows);
+        if (!rows)
+            return FV_ERR_NO_MEMORY;
+        t->rows = rows;
+        t->capacity = capacity;
+    }
+    float *row = t->rows + (size_t)t->samples * 2 * n;
+    memcpy(row, scores, n * sizeof *row);
+    memcpy(row + n, target, n * sizeof *row);
+    return FV_OK;
+}
+
+fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
+                       const float *target)
+{
+    const scored_sample s = {t->task, t->classes, scores, logits, label, target};
+    if (!fv_task_answers(t->task, scores, t->classes) && t->lost++ == 0)
+        t->first_lost = sample;
+    if (t->keeps_rows)
+        FV_TRY(keep_row(t, scores, target));
+    for (int i = 0; i < FV_METRIC_COUNT; i++)
+        if (measures[i].mean && is_measured(t, i))
+            t->sum[i] += measures[i].mean(&s);
+    t->samples++;
+    return FV_OK;
+}
+
+/* NaN where nothing is measured, and with lost samples: where nothing compares, everything would seem right. */
+static fv_status measure(const fv_tally *t, int metric, double *value)
+{
+    *value = NAN;
+    if (!is_measured(t, metric) || t->lost)
+        return FV_OK;
+    if (measures[metric].whole)
+        return t->samples ? measures[metric].whole(t, value) : FV_OK;
+    *value = t->samples ? t->sum[metric] / (double)t->samples : 0;
     return FV_OK;
 }
 
 fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
 {
     fv_status status = FV_OK;
+    int count;
+    const fv_metric *list = fv_metric_list(&count);
     if (metrics) {
-        const double n = (double)t->samples;
-        *metrics = (fv_metrics){.samples = t->samples, .task = t->task, .mae = NAN, .mean_ap = NAN};
-        metrics->lost = t->lost;
+        *metrics = (fv_metrics){.samples = t->samples, .task = t->task, .lost = t->lost};
         metrics->first_lost = t->lost ? t->first_lost : -1;
-        metrics->top1 = t->task == FV_TASK_REGRESS ? NAN : t->samples ? (double)t->top1 / n : 0;
-        metrics->top5 = t->task != FV_TASK_CLASSIFY ? NAN : t->samples ? (double)t->top5 / n : 0;
-        metrics->loss = t->samples ? t->loss / n : 0;
-        if (t->task == FV_TASK_REGRESS && t->samples)
-            metrics->mae = t->absolute / n;
-        if (t->task == FV_TASK_MULTILABEL && t->samples)
-            status = mean_average_precision(t, &metrics->mean_ap);
-        if (t->lost) /* where nothing compares, everything would seem right */
-            metrics->top1 = metrics->top5 = metrics->loss = metrics->mae = metrics->mean_ap = NAN;
     }
+    for (int i = 0; metrics && status == FV_OK && i < count; i++)
+        status = measure(t, i, (double *)((char *)metrics + list[i].offset));
     fv_free(t->ctx, t->rows);
     *t = (fv_tally){0};
     return status;

@@ -22,11 +22,12 @@ fv_status fv_task_check(fv_model *model, const fv_dataset *dataset);
 typedef struct fv_tally {
     fv_ctx *ctx;
     fv_task task;
-    int64_t classes, samples, top1, top5;
-    int64_t lost, first_lost; /* samples without an answer, and the first of them */
-    double loss, absolute;
-    float *rows;      /* MULTILABEL: scores and targets, 2 x classes a sample */
-    int64_t capacity; /* samples */
+    int64_t classes, samples;
+    int64_t lost, first_lost;    /* samples without an answer, and the first of them */
+    double sum[FV_METRIC_COUNT]; /* of the metrics that are means */
+    bool keeps_rows;             /* a metric needs all samples together */
+    float *rows;                 /* scores and targets, 2 x classes a sample */
+    int64_t capacity;            /* samples */
 } fv_tally;
 
 void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally);

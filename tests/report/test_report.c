@@ -43,17 +43,21 @@ static const char header[] = "epoch,step,time_s,lr,train_loss,train_top1,val_los
 
 static fv_fit_event epoch_event(int64_t epoch)
 {
+    int count;
     bool measured = epoch % 2 == 0;
     double x = (double)epoch;
     return (fv_fit_event){.kind = FV_EVENT_EPOCH,
                           .epoch = epoch,
                           .epochs = 6,
                           .global_step = 10 * epoch,
-                          .mean_loss = 2 / x,
+                          .train_loss = 2 / x,
                           .train_top1 = 1 - 0.5 / x,
                           .val_loss = measured ? 2.5 / x : NAN,
                           .val_top1 = measured ? 1 - 0.75 / x : NAN,
                           .val_top5 = NAN,
+                          .val_mae = NAN,
+                          .val_mean_ap = NAN,
+                          .monitor = &fv_monitor_list(&count)[FV_MONITOR_val_top1],
                           .lr = 0.001 / x,
                           .img_per_s = 1000 + x,
                           .seconds = 65 * x};
@@ -66,7 +70,7 @@ static void append_row(const char *dir, const fv_fit_event *e)
     if (ftell(file) == 0)
         fputs(header, file);
     fprintf(file, "%lld,%lld,%.3f,%.9g,%.9g,%.6f,", (long long)e->epoch, (long long)e->global_step, e->seconds, e->lr,
-            e->mean_loss, e->train_top1);
+            e->train_loss, e->train_top1);
     if (isfinite(e->val_loss))
         fprintf(file, "%.9g,%.6f,0.99", e->val_loss, e->val_top1);
     else
@@ -150,7 +154,7 @@ static void test_events(void **state)
     assert_int_equal(d.n, 12);
     for (int64_t i = 1; i <= 4; i++) {
         fv_fit_event e = epoch_event(i);
-        assert_true(find_point(&d, "epoch_loss", i)->value == (float)e.mean_loss);
+        assert_true(find_point(&d, "epoch_loss", i)->value == (float)e.train_loss);
         assert_true(find_point(&d, "epoch_accuracy", i)->value == (float)e.train_top1);
         assert_true(find_point(&d, "epoch_learning_rate", i)->value == (float)e.lr);
     }
@@ -298,9 +302,9 @@ static void test_page(void **state)
     assert_non_null(strstr(page, "early stopping: 2 &gt; 1"));
     assert_null(strstr(page, "http-equiv=\"refresh\""));
     assert_int_equal(count(page, "<polyline class=\"train\""), 2);
-    assert_int_equal(count(page, "<polyline class=\"validation\""), 2);
+    assert_int_equal(count(page, "<polyline class=\"validation\""), 3);
     assert_int_equal(count(page, "<circle class=\"train\""), 10);
-    assert_int_equal(count(page, "<circle class=\"validation\""), 4);
+    assert_int_equal(count(page, "<circle class=\"validation\""), 6);
     assert_non_null(strstr(page, "<title>epoch 4, validation: 81.25 %</title>"));
     assert_non_null(strstr(page, "<b>81.25 %</b><small>best validation top-1, epoch 4</small>"));
     assert_non_null(strstr(page, "<b>5 of 6</b>"));
@@ -424,13 +428,13 @@ static void test_results(void **state)
     assert_int_equal(fv_results_read(ctx, path, &r), FV_OK);
     assert_int_equal(r.rows, 4); /* the last line has no end */
     assert_true(r.column[FV_RESULT_EPOCH][3] == 4);
-    assert_true(isnan(r.column[FV_RESULT_VAL_TOP1][1]));
+    assert_true(isnan(r.column[FV_RESULT_val_top1][1]));
     assert_true(isnan(r.column[FV_RESULT_LR][0]));
-    assert_true(r.column[FV_RESULT_TRAIN_LOSS][2] == 0.1);
-    assert_int_equal(fv_results_best(&r, FV_RESULT_VAL_TOP1, 1), 2); /* the earlier of equals */
-    assert_int_equal(fv_results_best(&r, FV_RESULT_TRAIN_LOSS, -1), 2);
+    assert_true(r.column[FV_RESULT_train_loss][2] == 0.1);
+    assert_int_equal(fv_results_best(&r, FV_RESULT_val_top1, 1), 2); /* the earlier of equals */
+    assert_int_equal(fv_results_best(&r, FV_RESULT_train_loss, -1), 2);
     assert_int_equal(fv_results_best(&r, FV_RESULT_LR, 1), -1);
-    assert_true(fv_results_last(&r, FV_RESULT_TRAIN_LOSS) == 0.2);
+    assert_true(fv_results_last(&r, FV_RESULT_train_loss) == 0.2);
     assert_true(isnan(fv_results_last(&r, FV_RESULT_LR)));
     fv_results_free(&r);
     fv_test_write_text(path, "");

@@ -28,13 +28,13 @@ static void put_json(const char *key, double value)
 static void print_json(const ensemble *e, const fv_metrics *m)
 {
     printf("{\"samples\":%lld", (long long)m->samples);
-    put_json("top1", m->top1);
-    put_json("top5", m->top5);
-    put_json("loss", m->loss);
-    if (m->task == FV_TASK_REGRESS)
-        put_json("mae", m->mae);
-    if (m->task == FV_TASK_MULTILABEL)
-        put_json("mean_ap", m->mean_ap);
+    int count;
+    const fv_metric *list = fv_metric_list(&count);
+    for (int i = 1; i <= count; i++) { /* the loss comes last */
+        const fv_metric *metric = &list[i % count];
+        if (metric->called[m->task] || metric->called[FV_TASK_CLASSIFY])
+            put_json(metric->name, fv_metric_value(metric, m));
+    }
     printf(",\"img_per_s\":%.1f", m->img_per_s);
     if (m->task != FV_TASK_CLASSIFY)
         printf(",\"task\":\"%s\"", fv_task_names()[m->task]);
@@ -45,13 +45,18 @@ static void print_json(const ensemble *e, const fv_metrics *m)
 
 void metrics_text(const fv_metrics *m, const char *between, FILE *out)
 {
-    if (m->task == FV_TASK_CLASSIFY)
-        fprintf(out, "top1 %.2f %%%stop5 %.2f %%%sloss %.4f", 100 * m->top1, between, 100 * m->top5, between, m->loss);
-    else if (m->task == FV_TASK_MULTILABEL)
-        fprintf(out, "all classes right %.2f %%%smean AP %.4f%sloss %.4f", 100 * m->top1, between, m->mean_ap, between,
-                m->loss);
-    else
-        fprintf(out, "mean absolute error %.6g%smean squared error %.6g", m->mae, between, m->loss);
+    int count;
+    const fv_metric *list = fv_metric_list(&count);
+    const char *before = "";
+    for (int i = 1; i <= count; i++) { /* the loss comes last */
+        const fv_metric *metric = &list[i % count];
+        char text[32];
+        if (!metric->called[m->task])
+            continue;
+        fprintf(out, "%s%s %s%s", before, metric->called[m->task],
+                fv_metric_text(metric, fv_metric_value(metric, m), text), metric->percent ? " %" : "");
+        before = between;
+    }
 }
 
 const char lost_cure[] =

@@ -57,7 +57,7 @@ static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS
     memory(e->memory, mem);
     duration(left * batch, eta);
     loss_text(e->loss, 3, now);
-    loss_text(e->mean_loss, 3, mean);
+    loss_text(e->train_loss, 3, mean);
     snprintf(part[P_LOSS], 64, "  loss %.20s (%.20s)", now, mean);
     part[P_TOP1][0] = 0;
     if (isfinite(e->train_top1))
@@ -120,35 +120,32 @@ static void plain_step(const progress *p, const fv_fit_event *e)
     fprintf(stderr, "%s\n", line);
 }
 
-/* A metric of the epoch's line; nothing where it was not measured. */
-static int metric_text(char *line, size_t room, const char *format, double value) __attribute__((format(printf, 3, 0)));
-static int metric_text(char *line, size_t room, const char *format, double value)
+/* The metrics of training, or of validation, that were measured: "  top1 97.50  ..."; at most `most` of them. */
+static int metrics_part(const fv_fit_event *e, bool validation, const char *first, int most, char *line, size_t room)
 {
-    char text[64];
-    if (!isfinite(value))
-        return 0;
-    snprintf(text, sizeof text, format, value);
-    return snprintf(line, room, "  %s", text);
+    int count, n = 0, shown = 0;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++) {
+        const double value = fv_monitor_value(&list[i], e);
+        char text[32];
+        if (list[i].validation != validation || !isfinite(value) || shown == most)
+            continue;
+        n += snprintf(line + n, room - (size_t)n, "%s%s %s", shown ? "  " : first, list[i].metric->brief,
+                      fv_metric_text(list[i].metric, value, text));
+        shown++;
+    }
+    return n;
 }
 
 /* One line an epoch. On a terminal too narrow for it the less important parts go, the speed first. */
 static void epoch_line(const progress *p, const fv_fit_event *e)
 {
-    char loss[32], line[256], *bold = p->color && e->best ? "\033[1m" : "", *reset = *bold ? "\033[0m" : "";
+    char line[512], *bold = p->color && e->best ? "\033[1m" : "", *reset = *bold ? "\033[0m" : "";
     int width = isatty(STDERR_FILENO) ? columns() : 1000;
     for (int level = 0; level < 3; level++) {
-        loss_text(e->mean_loss, 4, loss);
-        int n =
-            snprintf(line, sizeof line, "Epoch %lld/%lld  loss %s", (long long)e->epoch, (long long)e->epochs, loss);
-        n += metric_text(line + n, sizeof line - (size_t)n, "top1 %.2f", 100 * e->train_top1);
-        loss_text(e->val_loss, 4, loss);
-        if (isfinite(e->val_loss))
-            n += snprintf(line + n, sizeof line - (size_t)n, "  |  val loss %s", loss);
-        n += metric_text(line + n, sizeof line - (size_t)n, "top1 %.2f", 100 * e->val_top1);
-        n += metric_text(line + n, sizeof line - (size_t)n, "mean AP %.4f", e->val_mean_ap);
-        n += metric_text(line + n, sizeof line - (size_t)n, "mean abs. error %.6g", e->val_mae);
-        if (level < 2)
-            n += metric_text(line + n, sizeof line - (size_t)n, "top5 %.2f", 100 * e->val_top5);
+        int n = snprintf(line, sizeof line, "Epoch %lld/%lld", (long long)e->epoch, (long long)e->epochs);
+        n += metrics_part(e, false, "  ", FV_METRIC_COUNT, line + n, sizeof line - (size_t)n);
+        n += metrics_part(e, true, "  |  val ", level < 2 ? FV_METRIC_COUNT : 2, line + n, sizeof line - (size_t)n);
         if (level < 1)
             n += snprintf(line + n, sizeof line - (size_t)n, "  |  %.0f img/s  data %.0f%%", e->img_per_s,
                           100 * e->data_wait);
@@ -167,20 +164,14 @@ static void json_line(const fv_fit_event *e)
 {
     fprintf(stderr, "{\"epoch\":%lld,\"step\":%lld,\"steps\":%lld,\"lr\":%.9g,\"img_per_s\":%.1f", (long long)e->epoch,
             (long long)e->step, (long long)e->steps, e->lr, e->img_per_s);
-    const bool epoch = e->kind == FV_EVENT_EPOCH;
-    const struct {
-        const char *format;
-        double value;
-    } members[] = {{",\"loss\":%.9g", e->mean_loss},
-                   {",\"top1\":%.6f", e->train_top1},
-                   {",\"val_loss\":%.9g", epoch ? e->val_loss : NAN},
-                   {",\"val_top1\":%.6f", epoch ? e->val_top1 : NAN},
-                   {",\"val_top5\":%.6f", epoch ? e->val_top5 : NAN},
-                   {",\"val_mean_ap\":%.6f", epoch ? e->val_mean_ap : NAN},
-                   {",\"val_mae\":%.9g", epoch ? e->val_mae : NAN}};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (isfinite(members[i].value))
-            fprintf(stderr, members[i].format, members[i].value);
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++) {
+        const double value = fv_monitor_value(&list[i], e);
+        if (isfinite(value) && (!list[i].validation || e->kind == FV_EVENT_EPOCH))
+            fprintf(stderr, list[i].metric->percent ? ",\"%s\":%.6f" : ",\"%s\":%.9g",
+                    list[i].name + (list[i].validation ? 0 : strlen("train_")), value);
+    }
     fputs("}\n", stderr);
 }
 

@@ -2,19 +2,18 @@
 /* fovea runs: what was trained, which was best, how two runs differ. Reads results.csv and args.yaml. */
 #include <dirent.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
-enum { COLUMNS = 12, C_TRAIN_LOSS = 4, C_VAL_TOP1 = 7 };
-
 typedef struct run {
     char name[256];
     int epochs;
-    double last[COLUMNS]; /* of the last epoch; negative: empty */
-    double best_top1;     /* largest val_top1; negative: none */
+    double last[FV_MONITOR_COUNT], best[FV_MONITOR_COUNT]; /* NaN: never measured */
     char model[64], data[256];
+    const fv_monitor *monitor; /* what its best is judged by */
 } run;
 
 /* The value of `key: value` in a recipe, without quotes. */
@@ -35,31 +34,83 @@ static void recipe_value(const char *path, const char *key, char *value, size_t 
         fclose(f);
 }
 
+enum { FIELDS = 64 };
+
+/* Which monitor each field of results.csv holds, by the file's first line; NULL: something else. */
+static void read_header(const char *line, const fv_monitor *held[FIELDS])
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int f = 0; f < FIELDS; f++, line += line[strcspn(line, ",\n")] ? strcspn(line, ",\n") + 1 : strlen(line)) {
+        held[f] = NULL;
+        for (int i = 0; i < count; i++)
+            if (strlen(list[i].name) == strcspn(line, ",\n") && strncmp(line, list[i].name, strlen(list[i].name)) == 0)
+                held[f] = &list[i];
+    }
+}
+
+static void read_epoch(const char *line, const fv_monitor *const held[FIELDS], run *r)
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int f = 0; f < FIELDS && *line; f++) {
+        const size_t n = strcspn(line, ",\n");
+        const int64_t i = held[f] ? held[f] - list : 0;
+        const double value = held[f] && n ? strtod(line, NULL) : NAN;
+        if (isfinite(value)) {
+            const int sign = held[f]->metric->higher_is_better ? 1 : -1;
+            r->last[i] = value;
+            r->best[i] = isnan(r->best[i]) || sign * (value - r->best[i]) > 0 ? value : r->best[i];
+        }
+        line += n + (line[n] != 0);
+    }
+    r->epochs++;
+}
+
+/* The monitor that the recipe names, or the usual one of what was measured. */
+static const fv_monitor *monitor_of(const run *r, const char *named)
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    for (int i = 0; i < count; i++)
+        if (strcmp(list[i].name, named) == 0)
+            return &list[i];
+    static const fv_monitor_id usual[] = {FV_MONITOR_val_top1, FV_MONITOR_val_loss};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (!isnan(r->best[usual[i]]))
+            return &list[usual[i]];
+    return &list[FV_MONITOR_train_loss];
+}
+
 static bool read_run(const char *root, const char *name, run *r)
 {
-    char path[4096], line[1024];
-    *r = (run){.best_top1 = -1};
+    char path[4096], line[1024], monitor[64];
+    const fv_monitor *held[FIELDS] = {NULL};
+    *r = (run){0};
+    for (int i = 0; i < FV_MONITOR_COUNT; i++)
+        r->last[i] = r->best[i] = NAN;
     snprintf(r->name, sizeof r->name, "%s", name);
     snprintf(path, sizeof path, "%s/%s/results.csv", root, name);
     FILE *f = fopen(path, "r");
     if (!f)
         return false;
-    for (bool header = true; fgets(line, sizeof line, f); header = false) {
-        char *p = line;
-        for (int i = 0; !header && i < COLUMNS; i++) {
-            size_t n = strcspn(p, ",\n");
-            r->last[i] = n ? strtod(p, NULL) : -1;
-            p += n + (p[n] != 0);
-        }
-        r->epochs += !header;
-        if (!header && r->last[C_VAL_TOP1] > r->best_top1)
-            r->best_top1 = r->last[C_VAL_TOP1];
-    }
+    if (fgets(line, sizeof line, f))
+        read_header(line, held);
+    while (fgets(line, sizeof line, f))
+        read_epoch(line, held, r);
     fclose(f);
     snprintf(path, sizeof path, "%s/%s/args.yaml", root, name);
     recipe_value(path, "model", r->model, sizeof r->model);
     recipe_value(path, "data", r->data, sizeof r->data);
+    recipe_value(path, "monitor", monitor, sizeof monitor);
+    r->monitor = monitor_of(r, monitor);
     return true;
+}
+
+static double best_of(const run *r)
+{
+    int count;
+    return r->best[r->monitor - fv_monitor_list(&count)];
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -84,32 +135,53 @@ static int read_runs(const char *root, run **runs)
 
 static void print_run(const run *r)
 {
-    char top1[32] = "-", loss[32] = "-";
-    if (r->best_top1 >= 0)
-        snprintf(top1, sizeof top1, "%.2f %%", 100 * r->best_top1);
-    if (r->epochs)
-        snprintf(loss, sizeof loss, "%.4f", r->last[C_TRAIN_LOSS]);
-    printf("%-20s %-16s %6d %10s %10s  %s\n", r->name, r->model, r->epochs, top1, loss, r->data);
+    int count;
+    const fv_metric *loss = &fv_metric_list(&count)[FV_METRIC_loss];
+    char number[32], best[80] = "-", last[32];
+    if (!isnan(best_of(r)))
+        snprintf(best, sizeof best, "%s %s%s", r->monitor->name, fv_metric_text(r->monitor->metric, best_of(r), number),
+                 r->monitor->metric->percent ? " %" : "");
+    printf("%-20s %-16s %6d %20s %10s  %s\n", r->name, r->model, r->epochs, best,
+           fv_metric_text(loss, r->last[FV_MONITOR_train_loss], last), r->data);
 }
 
 static json_t *run_json(const run *r)
 {
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:i}", "name", r->name, "model", r->model, "data", r->data, "epochs", r->epochs);
-    if (o && r->best_top1 >= 0)
-        json_object_set_new(o, "best_val_top1", json_real(r->best_top1));
-    if (o && r->epochs)
-        json_object_set_new(o, "train_loss", json_real(r->last[C_TRAIN_LOSS]));
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s}", "name", r->name, "model", r->model, "data", r->data, "epochs",
+                          r->epochs, "monitor", r->monitor->name);
+    for (int i = 0; o && i < count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s%s", list[i].validation ? "best_" : "", list[i].name);
+        if (!isnan(r->last[i]))
+            json_object_set_new(o, key, json_real(list[i].validation ? r->best[i] : r->last[i]));
+    }
     return o;
+}
+
+/* The best of the runs that are judged as the first is; -1: none was judged. */
+static int best_run(const run *runs, int n)
+{
+    int best = -1, others = 0;
+    for (int i = 0; i < n; i++) {
+        if (isnan(best_of(&runs[i])))
+            continue;
+        if (best >= 0 && runs[i].monitor != runs[best].monitor)
+            others++;
+        else if (best < 0 ||
+                 (runs[i].monitor->metric->higher_is_better ? 1 : -1) * (best_of(&runs[i]) - best_of(&runs[best])) > 0)
+            best = i;
+    }
+    if (others)
+        note("best by %s; runs with another monitor, which cannot be compared: %d", runs[best].monitor->name, others);
+    return best;
 }
 
 static int list(const cli *c, const char *root, bool best_only)
 {
     run *runs;
-    int n = read_runs(root, &runs), best = 0;
-    for (int i = 1; i < n; i++)
-        if (runs[i].best_top1 > runs[best].best_top1)
-            best = i;
+    int n = read_runs(root, &runs), best = best_only ? best_run(runs, n) : -1;
     if (c->json) {
         json_t *a = json_array();
         for (int i = 0; i < n; i++)
@@ -120,7 +192,7 @@ static int list(const cli *c, const char *root, bool best_only)
         json_decref(a);
     } else {
         if (n)
-            printf("%-20s %-16s %6s %10s %10s  %s\n", "run", "model", "epochs", "val top1", "loss", "data");
+            printf("%-20s %-16s %6s %20s %10s  %s\n", "run", "model", "epochs", "best", "loss", "data");
         for (int i = 0; i < n; i++)
             if (!best_only || i == best)
                 print_run(&runs[i]);
@@ -129,6 +201,26 @@ static int list(const cli *c, const char *root, bool best_only)
     }
     free(runs);
     return 0;
+}
+
+/* Last values of training, best ones of validation. */
+static void diff_results(const run r[2])
+{
+    int count;
+    const fv_monitor *list = fv_monitor_list(&count);
+    printf("%-24s %-24d %d\n", "epochs run", r[0].epochs, r[1].epochs);
+    for (int i = 0; i < count; i++) {
+        char name[64], text[2][32];
+        const char *shown[2];
+        if (isnan(r[0].last[i]) && isnan(r[1].last[i]))
+            continue;
+        snprintf(name, sizeof name, "%s%s", list[i].validation ? "best " : "", list[i].name);
+        for (char *p = name; *p; p++)
+            *p = *p == '_' ? ' ' : *p;
+        for (int k = 0; k < 2; k++)
+            shown[k] = fv_metric_text(list[i].metric, list[i].validation ? r[k].best[i] : r[k].last[i], text[k]);
+        printf("%-24s %-24s %s%s\n", name, shown[0], shown[1], list[i].metric->percent ? " %" : "");
+    }
 }
 
 /* Lines that are in one recipe and not in the other, then the results side by side. */
@@ -158,10 +250,7 @@ static int diff(const char *a, const char *b)
         if (f)
             fclose(f);
     }
-    printf("%-24s %-24d %d\n%-24s %-24.4f %.4f\n", "epochs run", r[0].epochs, r[1].epochs, "train loss",
-           r[0].last[C_TRAIN_LOSS], r[1].last[C_TRAIN_LOSS]);
-    if (r[0].best_top1 >= 0 || r[1].best_top1 >= 0)
-        printf("%-24s %-24.4f %.4f\n", "best val top1", r[0].best_top1, r[1].best_top1);
+    diff_results(r);
     return 0;
 }
 

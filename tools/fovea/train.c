@@ -25,7 +25,6 @@ typedef struct job {
     char *arguments, *augment;
     fv_balance balance;
     double balance_power;
-    char why[256]; /* why the run ended */
     int interrupt;
 } job;
 
@@ -418,8 +417,6 @@ static bool on_event(void *user, const fv_fit_event *e)
 {
     job *j = user;
     progress_event(&j->progress, e);
-    if (e->kind == FV_EVENT_END)
-        snprintf(j->why, sizeof j->why, "%s", e->text);
     if (j->report)
         fv_report_event(j->report, e);
     j->interrupt = caught_signal != 0;
@@ -506,14 +503,15 @@ static fv_status final_test(job *j)
     return status;
 }
 
-static fv_status finish(job *j, const fv_fit_result *r, const char *monitor)
+static fv_status finish(job *j, const fv_fit_result *r)
 {
-    bool percent = strstr(monitor, "top") != NULL;
-    if (strcmp(j->why, "all epochs done") != 0)
-        note("%s", j->why);
-    if (r->best_epoch)
-        printf("best: epoch %lld, %s %.4g%s\n", (long long)r->best_epoch, monitor, r->best_metric * (percent ? 100 : 1),
-               percent ? " %" : "");
+    if (r->stop != FV_STOP_DONE)
+        note("%s", fv_stop_text(r->stop));
+    if (r->best_epoch) {
+        const bool percent = r->monitor->metric->percent;
+        printf("best: epoch %lld, %s %.4g%s\n", (long long)r->best_epoch, r->monitor->name,
+               r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
+    }
     fv_status status = final_test(j);
     printf("run: %s\nweights: %s/weights/best.safetensors\n", j->dir, j->dir);
     note("use it:  fovea predict --model %s/weights/best.safetensors --source YOUR_IMAGE", j->dir);
@@ -560,8 +558,7 @@ static fv_status train(job *j)
     fv_fit_options options = fit_options(j);
     signals_catch();
     FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
-    const char *watched = fv_dataset_task(j->train) == FV_TASK_CLASSIFY ? "val_top1" : "val_loss";
-    return finish(j, &result, c->monitor ? c->monitor : j->val ? watched : "train_loss");
+    return finish(j, &result);
 }
 
 int verb_train(cli *c)

@@ -180,10 +180,10 @@ use_run_folder() {
     code 0 small_run --experiment a
     cd runs/train/a
     equal "$(head -n 1 results.csv)" \
-        epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,data_wait_pct,peak_mem_mb
+        epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,val_mae,val_mean_ap,img_per_s,data_wait_pct,peak_mem_mb
     equal "$(wc -l <results.csv | tr -d ' ')" 3
     equal "$(sed -n 3p results.csv | cut -d, -f1,2)" 2,20
-    equal "$(awk -F, '{ print NF }' results.csv | sort -u)" 12
+    equal "$(awk -F, '{ print NF }' results.csv | sort -u)" 14
     drive json ev <events.jsonl >kinds || die "events.jsonl is not JSON"
     equal "$(sort kinds | uniq -c | awk '{ print $1 $2 }' | tr '\n' ' ')" "2ckpt 1end 2epoch 1start 20step "
     drive json t <events.jsonl >times
@@ -191,6 +191,12 @@ use_run_folder() {
     same times sorted
     exists args.yaml report.html weights/best.safetensors weights/last.safetensors weights/last.state
     no_leftovers .
+    # Lines of a version that measured less keep their numbers under the right names.
+    cut -d, -f 1-9,12-14 <results.csv >old && cp old results.csv
+    cd ../../..
+    code 0 small_run --experiment a --epochs 3 --resume auto
+    equal "$(sed -n 3p runs/train/a/results.csv | cut -d, -f 1-9,12-14)" "$(sed -n 3p runs/train/a/old)"
+    equal "$(awk -F, '{ print NF }' runs/train/a/results.csv | sort -u)" 14
 }
 
 # args.yaml repeats the run to the last bit, whatever was given.

@@ -110,7 +110,7 @@ use_labels_of_several_classes() {
     grep -qE '"val_mean_ap":0\.9' runs/train/exp/events.jsonl || die "no mean AP in the events"
     tail -n 1 runs/train/exp/results.csv | cut -d, -f 9 | grep -qx '' || die "a top-5 of sets"
     code 0 "$FOVEA" eval --data scenes/sets.csv --model $best --json
-    grep -qE '^\{"samples":80,"top1":0\.[0-9]+,"top5":null,"loss":0\.[0-9]+,"mean_ap":0\.9[0-9]*,"img_per_s":[0-9.]+,"task":"multilabel"\}$' out || die "other keys"
+    grep -qE '^\{"samples":80,"top1":0\.[0-9]+,"top5":null,"mean_ap":0\.9[0-9]*,"loss":0\.[0-9]+,"img_per_s":[0-9.]+,"task":"multilabel"\}$' out || die "other keys"
     drive json loss <out >plain
     code 0 "$FOVEA" eval --data scenes/sets.csv --model $best,$best --json
     drive json loss <out | cut -c 1-7 >twice
@@ -122,6 +122,9 @@ use_labels_of_several_classes() {
     grep -qE '^scenes/0004.png: (left|right) [5-9][0-9.]+%, (left|right) [5-9][0-9.]+%, middle [0-4]?[0-9]\.[0-9]%$' out || die "not two of three"
     code 0 "$FOVEA" train "$@" --epochs 1 --monitor val_mean_ap --experiment ap
     prints "best: epoch 1, val_mean_ap"
+    tail -n 1 runs/train/ap/results.csv | cut -d, -f 11 | grep -qE '^0\.[0-9]+$' || die "no mean AP in results.csv"
+    code 0 "$FOVEA" runs
+    prints "ap  " "val_mean_ap 0."
     fails 2 E2004 "--monitor val_top5 is not measured where the task is multilabel" "val_loss" -- \
         "$FOVEA" train "$@" --epochs 1 --monitor val_top5
     fails 2 E2004 "--label-smoothing has no effect here" -- "$FOVEA" train "$@" --epochs 1 --label-smoothing 0.1
@@ -151,7 +154,7 @@ use_labels_of_numbers() {
     if grep -q top1 runs/train/exp/events.jsonl; then die "top-1 of numbers in the events"; fi
     grep -q '"val_mae":0.0' runs/train/exp/events.jsonl || die "no mean absolute error in the events"
     code 0 "$FOVEA" eval --data scenes/values.csv --model $best --json
-    grep -qE '^\{"samples":80,"top1":null,"top5":null,"loss":0\.00[0-9]+,"mae":0\.0[0-9]+,"img_per_s":[0-9.]+,"task":"regress"\}$' out || die "other keys"
+    grep -qE '^\{"samples":80,"top1":null,"top5":null,"mae":0\.0[0-9]+,"loss":0\.00[0-9]+,"img_per_s":[0-9.]+,"task":"regress"\}$' out || die "other keys"
     code 0 "$FOVEA" eval --data scenes/values.csv --model $best
     prints "80 samples  mean absolute error 0.0" "mean squared error 0.00"
     # Scene 4: 0.107143, 0.428571.
@@ -166,6 +169,11 @@ use_labels_of_numbers() {
     code 0 "$FOVEA" train "$@" --epochs 1 --loss mae --monitor val_mae --experiment mae
     says "recipe: mae, adam"
     prints "best: epoch 1, val_mae"
+    tail -n 1 runs/train/mae/results.csv | cut -d, -f 10 | grep -qE '^0\.[0-9]+$' || die "no mean absolute error in results.csv"
+    code 0 "$FOVEA" runs best --json
+    equal "$(drive json 0.monitor <out)" val_loss
+    code 0 "$FOVEA" runs diff runs/train/exp runs/train/mae
+    prints "best val mae" "train loss"
     # Fine-tuning a model of the kind; the kind stays with the file.
     code 0 "$FOVEA" train --data scenes/values.csv --model $best --epochs 1 -b 20 --experiment more
     code 0 "$FOVEA" eval --data scenes/values.csv --model runs/train/more/weights/last.safetensors --json
