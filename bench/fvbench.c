@@ -182,7 +182,8 @@ static fv_status bench_problem(fv_ctx *ctx, const settings *s)
     void *in[MAX] = {0}, *out[MAX] = {0}, *packed = NULL, *workspace = NULL;
     double best, median;
     FV_TRY(fv_problem_parse(ctx, s->problem, &g, &node));
-    fv_status status = fv_plan_create(ctx, node, FV_F32, 0, FV_PLAN_ESTIMATE, NULL, &j.plan);
+    fv_status status =
+        fv_plan_create(&(fv_planner){.ctx = ctx, .providers = fv_cpu_providers}, node, FV_F32, 0, &j.plan);
     if (status == FV_OK) {
         const fv_solver *solver = j.plan->solver;
         for (int i = 0; i < node->n_in && i < MAX; i++)

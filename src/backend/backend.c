@@ -5,18 +5,22 @@
 #include "backend/cpu/solvers.def"
 #undef FV_SOLVERS
 
-/* Begins with an entry of its own so that the table is never empty. */
 static const fv_solver *const cpu_tables[] = {
-    NULL,
 #define FV_SOLVERS(name) fv_cpu_##name##_solvers,
 #include "backend/cpu/solvers.def"
 #undef FV_SOLVERS
+    NULL,
 };
 
-void fv_cpu_solvers(void (*visit)(void *arg, const fv_solver *solver), void *arg)
+const fv_solver_provider fv_cpu_provider = {.name = "cpu", .tables = cpu_tables};
+
+const fv_solver_provider *const fv_cpu_providers[] = {&fv_cpu_provider, &fv_reference_provider, NULL};
+
+void fv_solvers_visit(const fv_solver_provider *const *providers, void (*visit)(void *arg, const fv_solver *solver),
+                      void *arg)
 {
-    for (size_t i = 1; i < sizeof cpu_tables / sizeof cpu_tables[0]; i++) {
-        for (const fv_solver *s = cpu_tables[i]; s->name; s++)
-            visit(arg, s);
-    }
+    for (; *providers; providers++)
+        for (const fv_solver *const *table = (*providers)->tables; *table; table++)
+            for (const fv_solver *s = *table; s->name; s++)
+                visit(arg, s);
 }

@@ -2,13 +2,15 @@
 /* The solver of last resort: an operator's own reference loops. */
 #include "backend/solver.h"
 
-static const char *reference_reject(const fv_problem *problem)
+static const char *reference_reject(const fv_solver *self, const fv_problem *problem)
 {
+    (void)self;
     return problem->node->op->ref ? NULL : "the operator has no reference loops";
 }
 
-static double reference_cost(const fv_problem *problem)
+static double reference_cost(const fv_solver *self, const fv_problem *problem)
 {
+    (void)self;
     const fv_node *node = problem->node;
     double flops = 0.0;
     if (node->op->cost) {
@@ -26,10 +28,11 @@ static void reference_run(const fv_plan *plan, const fv_call *call)
     plan->problem.node->op->ref(call);
 }
 
-const fv_solver fv_reference_solver = {
-    .name = "reference",
-    .version = 1,
-    .reject = reference_reject,
-    .cost = reference_cost,
-    .run = reference_run,
+const fv_solver fv_reference_solvers[] = {
+    {.name = "reference", .version = 1, .reject = reference_reject, .cost = reference_cost, .run = reference_run},
+    {.name = NULL},
 };
+
+static const fv_solver *const reference_tables[] = {fv_reference_solvers, NULL};
+
+const fv_solver_provider fv_reference_provider = {.name = "reference", .tables = reference_tables};

@@ -58,15 +58,15 @@ static fv_status build_plan(fv_exec *exec, fv_step *s)
     if (node->op->traits & FV_T_VIEW)
         return FV_OK;
     uint32_t const_in = s->once ? 0 : build_const_in(exec, node);
-    FV_TRY(fv_plan_create(exec->ctx, node, o->dtype, const_in, o->policy, o->wisdom, &s->plan));
+    const fv_planner planner = {.ctx = exec->ctx, .providers = o->providers, .policy = o->policy, .wisdom = o->wisdom};
+    FV_TRY(fv_plan_create(&planner, node, o->dtype, const_in, &s->plan));
     const fv_solver *solver = s->plan->solver;
     s->packed = solver->packed_bytes ? (int64_t)solver->packed_bytes(s->plan) : 0;
     s->workspace = solver->workspace_bytes ? (int64_t)solver->workspace_bytes(s->plan) : 0;
     if (s->packed < 0 || s->workspace < 0)
         return fv_fail(exec->ctx, FV_ERR_OVER_BUDGET, "%s '%s': %s needs more than 2^63 bytes of scratch memory",
                        node->op->name, node->name, solver->name);
-    bool bias = node->n_in > 2 && node->in[2];
-    s->pack_once = node->n_in > 1 && (const_in & 2) && (!bias || (const_in & 4));
+    s->pack_once = solver->packs && (const_in & solver->packs) == solver->packs;
     return FV_OK;
 }
 

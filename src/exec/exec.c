@@ -13,6 +13,8 @@ fv_status fv_exec_create(fv_ctx *ctx, const fv_graph *g, const fv_exec_options *
         return FV_ERR_NO_MEMORY;
     e->ctx = ctx;
     e->options = *options;
+    if (!e->options.providers)
+        e->options.providers = fv_cpu_providers;
     e->loss_output = -1;
     e->losses_output = -1;
     fv_status status = fv_arena_create(ctx, &e->arena);

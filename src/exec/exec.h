@@ -25,6 +25,7 @@ typedef struct fv_exec_options {
     bool keep_all;         /* every value gets memory of its own and can be read after a run (tests, features) */
     bool with_loss;        /* inference that also computes the loss (validation) */
     bool sampling;         /* inference with dropout at work, keyed by fv_exec_run's seed and step */
+    const fv_solver_provider *const *providers; /* who may compute, ends with NULL; NULL: fv_cpu_providers */
     fv_plan_policy policy;
     fv_wisdom *wisdom; /* may be NULL */
     fv_binding binding;

@@ -22,7 +22,7 @@ static void consider(void *arg, const fv_solver *solver)
     if (solver->op && strcmp(solver->op, c->problem->node->op->name) != 0)
         return;
     bool remembered = c->remembered && strcmp(c->remembered, solver->name) == 0;
-    const char *reason = solver->reject ? solver->reject(c->problem) : NULL;
+    const char *reason = solver->reject ? solver->reject(solver, c->problem) : NULL;
     if (remembered)
         c->stale = reason ? reason : solver->version != c->version ? "it has another version now" : NULL;
     if (reason) {
@@ -30,7 +30,7 @@ static void consider(void *arg, const fv_solver *solver)
             fv_log(c->ctx, FV_LOG_DEBUG, "plan", "    %-28s no: %s", solver->name, reason);
         return;
     }
-    double cost = solver->cost(c->problem);
+    double cost = solver->cost(solver, c->problem);
     if (c->log)
         fv_log(c->ctx, FV_LOG_DEBUG, "plan", "    %-28s %.3f us", solver->name, cost * 1e-3);
     if (!c->best || cost < c->best_cost) {
@@ -44,21 +44,21 @@ static void consider(void *arg, const fv_solver *solver)
 }
 
 /* Sets plan->solver and plan->cost. */
-static fv_status choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisdom)
+static fv_status choose(const fv_planner *planner, fv_plan *plan)
 {
-    fv_ctx *ctx = plan->ctx;
+    fv_ctx *ctx = planner->ctx;
+    const bool reference = planner->policy == FV_PLAN_REFERENCE && plan->problem.node->op->ref;
+    fv_wisdom *wisdom = reference ? NULL : planner->wisdom;
     const fv_problem *problem = &plan->problem;
     choice c = {.ctx = ctx, .problem = problem, .log = fv_log_wants(ctx, "plan")};
     if (c.log)
         fv_log(ctx, FV_LOG_DEBUG, "plan", "%s: %s", problem->node->name, problem->text);
-    if (policy == FV_PLAN_REFERENCE && problem->node->op->ref) {
-        consider(&c, &fv_reference_solver);
-        wisdom = NULL;
+    if (reference) {
+        consider(&c, fv_reference_solvers);
     } else {
         c.stale = "there is no such solver";
         c.remembered = wisdom ? fv_wisdom_find(wisdom, problem->text, &c.version) : NULL;
-        fv_cpu_solvers(consider, &c);
-        consider(&c, &fv_reference_solver);
+        fv_solvers_visit(planner->providers, consider, &c);
     }
     if (!c.best)
         return fv_fail(ctx, FV_ERR_UNSUPPORTED, "%s '%s': no solver can compute '%s'", problem->node->op->name,
@@ -70,9 +70,9 @@ static fv_status choose(fv_plan *plan, fv_plan_policy policy, fv_wisdom *wisdom)
     plan->cost = c.held ? c.held_cost : c.best_cost;
     if (c.log)
         fv_log(ctx, FV_LOG_DEBUG, "plan", "  -> %s (%s)", plan->solver->name,
-               c.held                        ? "recorded"
-               : policy == FV_PLAN_REFERENCE ? "reference asked for"
-                                             : "cheapest");
+               c.held      ? "recorded"
+               : reference ? "reference asked for"
+                           : "cheapest");
     return wisdom && !c.held ? fv_wisdom_put(wisdom, problem->text, plan->solver->name, plan->solver->version) : FV_OK;
 }
 
@@ -96,9 +96,10 @@ static int problem_shards(const fv_node *node)
     return fv_shards(first->shape.dim[0]);
 }
 
-fv_status fv_plan_create(fv_ctx *ctx, const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_plan_policy policy,
-                         fv_wisdom *wisdom, fv_plan **plan)
+fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtype dtype, uint32_t const_in,
+                         fv_plan **plan)
 {
+    fv_ctx *ctx = planner->ctx;
     fv_str text = {.ctx = ctx};
     *plan = NULL;
     fv_plan *p = fv_new(ctx, fv_plan);
@@ -118,7 +119,7 @@ fv_status fv_plan_create(fv_ctx *ctx, const fv_node *node, fv_dtype dtype, uint3
         .const_in = const_in,
     };
     text.data = NULL; /* the plan's from here */
-    status = choose(p, policy, wisdom);
+    status = choose(planner, p);
     if (status == FV_OK && p->solver->prepare)
         status = p->solver->prepare(p);
     if (status != FV_OK)

@@ -26,13 +26,21 @@ void fv_wisdom_text(const fv_wisdom *wisdom, fv_str *out);
 /* Reads such lines; malformed ones are SYNTAX with the line number. */
 fv_status fv_wisdom_read(fv_wisdom *wisdom, const char *name, const char *text);
 
+/* With what plans are made: who may solve, how to choose, what was chosen before. */
+typedef struct fv_planner {
+    fv_ctx *ctx;
+    const fv_solver_provider *const *providers; /* ends with NULL; of equal costs the first asked wins */
+    fv_plan_policy policy;
+    fv_wisdom *wisdom; /* may be NULL */
+} fv_planner;
+
 /*
- * Chooses a solver for node: an entry of `wisdom` (NULL: none) that still exists in that version and is not refused
+ * Chooses a solver for node: an entry of the planner's wisdom that still exists in that version and is not refused
  * wins, else the cheapest by estimate, ties by table order. Records the choice in wisdom. Topic "plan" logs every
  * candidate with its cost or reason. An entry that no longer holds is said in a warning and replaced.
  */
-fv_status fv_plan_create(fv_ctx *ctx, const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_plan_policy policy,
-                         fv_wisdom *wisdom, fv_plan **plan);
+fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtype dtype, uint32_t const_in,
+                         fv_plan **plan);
 void fv_plan_destroy(fv_plan **plan);
 
 /* ---- memory: offsets for buffers with known lifetimes in one block ---- */

@@ -71,7 +71,7 @@ solver_check *solver_check_create(void)
             check->n_ctx++;
         }
     }
-    fv_cpu_solvers(add_solver, check);
+    fv_solvers_visit((const fv_solver_provider *const[]){&fv_cpu_provider, NULL}, add_solver, check);
     check->allocs_left = -1;
     const fv_ctx_options options = {.allocator = {.alloc = failing_alloc, .release = failing_release, .user = check},
                                     .threads = 2};
@@ -259,9 +259,9 @@ int solver_check_problem(solver_check *check, const char *op, const void *attr, 
     int compared = 0;
     for (int s = 0; s < check->n_solvers; s++) {
         const fv_solver *solver = check->solver[s];
-        if (!solver->op || strcmp(solver->op, op) != 0 || (solver->reject && solver->reject(&problem)))
+        if (!solver->op || strcmp(solver->op, op) != 0 || (solver->reject && solver->reject(solver, &problem)))
             continue;
-        assert_true(solver->cost(&problem) > 0.0);
+        assert_true(solver->cost(solver, &problem) > 0.0);
         for (int c = 0; c < check->n_ctx; c++) {
             /* Weights that are known to stay and weights that are not, in turn. */
             fv_problem asked = problem;

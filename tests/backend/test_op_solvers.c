@@ -56,7 +56,7 @@ static int setup(void **state)
             assert_int_equal(fv_ctx_create(&options, &contexts[n_contexts]), FV_OK);
             n_contexts++;
         }
-    fv_cpu_solvers(add_solver, NULL);
+    fv_solvers_visit((const fv_solver_provider *const[]){&fv_cpu_provider, NULL}, add_solver, NULL);
     return 0;
 }
 
@@ -252,9 +252,9 @@ static void check_case(const op_case *x, void (*make)(const fv_node *node, memor
     int compared = 0;
     for (int s = 0; s < n_solvers; s++) {
         const fv_solver *solver = solvers[s];
-        if (!solver->op || strcmp(solver->op, x->op) != 0 || (solver->reject && solver->reject(&problem)))
+        if (!solver->op || strcmp(solver->op, x->op) != 0 || (solver->reject && solver->reject(solver, &problem)))
             continue;
-        assert_true(solver->cost(&problem) > 0.0);
+        assert_true(solver->cost(solver, &problem) > 0.0);
         memory_make(&first, node);
         for (int c = 0; c < n_contexts; c++) {
             memory_make(&got, node);

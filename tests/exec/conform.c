@@ -19,7 +19,7 @@ void conform_begin(conform *c, int threads)
 {
     int count;
     *c = (conform){.ctx = fv_test_ctx(threads, NULL, NULL), .rng = 1};
-    fv_cpu_solvers(collect, c);
+    fv_solvers_visit((const fv_solver_provider *const[]){&fv_cpu_provider, NULL}, collect, c);
     fv_op_list(&count);
     c->seen = calloc((size_t)count, sizeof *c->seen);
     c->graded = calloc((size_t)count, sizeof *c->graded);

@@ -36,6 +36,28 @@ static bool is_updated(const fv_node *node, int i)
     return node->in[i] && node->in[i]->role == FV_ROLE_STATE && (node->op->traits & FV_T_UPDATES_STATE);
 }
 
+/* Packs with the operands of `packs` alone and runs without them: what was packed may be gone by then. */
+static void pack_apart(conform *c, const fv_plan *plan, const fv_call *call, void *packed, void **in)
+{
+    const fv_node *node = call->node;
+    void *spoiled[FV_MAX_OPERANDS] = {NULL}, *whole[FV_MAX_OPERANDS] = {NULL};
+    for (int i = 0; i < node->n_in; i++) {
+        whole[i] = in[i];
+        spoiled[i] = node->in[i] ? fv_malloc(c->ctx, bytes_of(node->in[i])) : NULL;
+        if (spoiled[i])
+            memset(spoiled[i], 0xFF, bytes_of(node->in[i]));
+        in[i] = plan->solver->packs >> i & 1 ? whole[i] : spoiled[i];
+    }
+    plan->solver->pack(plan, call, packed);
+    for (int i = 0; i < node->n_in; i++)
+        in[i] = plan->solver->packs >> i & 1 ? spoiled[i] : whole[i];
+    plan->solver->run(plan, call);
+    for (int i = 0; i < node->n_in; i++) {
+        in[i] = whole[i];
+        fv_free(c->ctx, spoiled[i]);
+    }
+}
+
 /* Runs the solver with outputs, workspace and packed memory full of `poison`. */
 static results run_solver(conform *c, const char *line, const fv_node *node, const fv_solver *solver, uint32_t const_in,
                           void *const *in, const fv_call *key, int poison)
@@ -49,7 +71,8 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
     assert_int_equal(fv_problem_text_const(node, dtype, const_in, &text), FV_OK);
     assert_int_equal(fv_wisdom_create(c->ctx, &wisdom), FV_OK);
     assert_int_equal(fv_wisdom_put(wisdom, text.data, solver->name, solver->version), FV_OK);
-    if (fv_plan_create(c->ctx, node, dtype, const_in, FV_PLAN_ESTIMATE, wisdom, &plan) != FV_OK)
+    const fv_planner planner = {.ctx = c->ctx, .providers = fv_cpu_providers, .wisdom = wisdom};
+    if (fv_plan_create(&planner, node, dtype, const_in, &plan) != FV_OK)
         fail_msg("%s: %s: %s", line, solver->name, fv_ctx_error(c->ctx));
     assert_ptr_equal(plan->solver, solver);
     fv_str_free(&text);
@@ -82,18 +105,10 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
                     .seed = key->seed,
                     .step = key->step,
                     .shards = plan->problem.shards};
-    void *spoiled = NULL;
-    if (packed_bytes) {
-        /* What was packed is not read again: it may be gone by then. */
-        solver->pack(plan, &call, packed);
-        spoiled = fv_malloc(c->ctx, bytes_of(node->in[1]));
-        assert_non_null(spoiled);
-        memset(spoiled, 0xFF, bytes_of(node->in[1]));
-        r.in[1] = spoiled;
-    }
-    solver->run(plan, &call);
-    r.in[1] = packed_bytes ? in[1] : r.in[1];
-    fv_free(c->ctx, spoiled);
+    if (packed_bytes)
+        pack_apart(c, plan, &call, packed, r.in);
+    else
+        solver->run(plan, &call);
     for (int g = 0; g < GUARD; g++) {
         bool clean = packed[packed_bytes + (size_t)g] == poison && workspace[workspace_bytes + (size_t)g] == poison;
         for (int i = 0; i < node->n_out; i++)
@@ -141,7 +156,7 @@ static void measure_slack(conform *c, const char *line, const fv_node *node, voi
             fv_set(v->dtype, moved[i], k, fv_get(v->dtype, in[i], k) * (1.0 + sign * 0x1p-23));
         }
     }
-    results other = run_solver(c, line, node, &fv_reference_solver, 0, moved, key, 0xA5);
+    results other = run_solver(c, line, node, fv_reference_solvers, 0, moved, key, 0xA5);
     for (int i = 0; i < node->n_out; i++) {
         fv_dtype dtype = node->out[i]->dtype;
         slack[i] = 0.0;
@@ -180,8 +195,8 @@ static void count_node(conform *c, const fv_node *node)
 void conform_node(conform *c, const char *line, const fv_node *node, void *const *in, uint64_t seed, uint64_t step)
 {
     const fv_call key = {.seed = seed, .step = step};
-    results ref = run_solver(c, line, node, &fv_reference_solver, 0, in, &key, 0xA5);
-    results again = run_solver(c, line, node, &fv_reference_solver, 0, in, &key, 0x5A);
+    results ref = run_solver(c, line, node, fv_reference_solvers, 0, in, &key, 0xA5);
+    results again = run_solver(c, line, node, fv_reference_solvers, 0, in, &key, 0x5A);
     assert_same_bits(line, "reference", node, &ref, &again);
     results_free(c, node, &again);
     count_node(c, node);
@@ -197,7 +212,7 @@ void conform_node(conform *c, const char *line, const fv_node *node, void *const
         /* With nothing constant, then with all but the first operand constant, which lets it pack ahead. */
         for (int pass = 0; pass < (node->n_in > 1 ? 2 : 1); pass++) {
             problem.const_in = pass ? ~UINT32_C(1) & ((UINT32_C(1) << node->n_in) - 1) : 0;
-            if (solver->reject && solver->reject(&problem))
+            if (solver->reject && solver->reject(solver, &problem))
                 continue;
             results a = run_solver(c, line, node, solver, problem.const_in, in, &key, 0xA5);
             results b = run_solver(c, line, node, solver, problem.const_in, in, &key, 0x5A);

@@ -43,7 +43,8 @@ static const char *chosen(fixture *f, uint32_t const_in, fv_plan_policy policy, 
 {
     static char name[64];
     fv_plan *plan = NULL;
-    if (fv_plan_create(f->ctx, f->node, FV_F32, const_in, policy, wisdom, &plan) != FV_OK)
+    const fv_planner planner = {.ctx = f->ctx, .providers = fv_cpu_providers, .policy = policy, .wisdom = wisdom};
+    if (fv_plan_create(&planner, f->node, FV_F32, const_in, &plan) != FV_OK)
         fail_msg("%s", fv_ctx_error(f->ctx));
     snprintf(name, sizeof name, "%s", plan->solver->name);
     fv_plan_destroy(&plan);
@@ -155,7 +156,8 @@ static void test_same_everywhere(void **state)
     fv_ctx *weak = NULL;
     assert_int_equal(fv_ctx_create(&options, &weak), FV_OK);
     fv_plan *plan = NULL;
-    assert_int_equal(fv_plan_create(weak, f.node, FV_F32, 0, FV_PLAN_ESTIMATE, NULL, &plan), FV_OK);
+    const fv_planner planner = {.ctx = weak, .providers = fv_cpu_providers};
+    assert_int_equal(fv_plan_create(&planner, f.node, FV_F32, 0, &plan), FV_OK);
     assert_string_equal(plan->solver->name, name);
     assert_int_equal(plan->kernels->isa, FV_ISA_SCALAR);
     fv_plan_destroy(&plan);
@@ -211,6 +213,72 @@ static void test_wisdom_is_sorted_and_reads_back(void **state)
     end(&f);
 }
 
+/* ---- providers: a solver of the test's own ---- */
+
+typedef struct own {
+    double cost;
+    const char *reason;
+} own;
+
+static const char *own_reject(const fv_solver *self, const fv_problem *problem)
+{
+    (void)problem;
+    return ((const own *)self->arg)->reason;
+}
+
+static double own_cost(const fv_solver *self, const fv_problem *problem)
+{
+    (void)problem;
+    return ((const own *)self->arg)->cost;
+}
+
+static void own_run(const fv_plan *plan, const fv_call *call)
+{
+    plan->problem.node->op->ref(call);
+}
+
+#define OWN(name_, arg_)                                                                                               \
+    {                                                                                                                  \
+        .name = name_, .op = "conv2d", .version = 1, .arg = arg_, .reject = own_reject, .cost = own_cost,              \
+        .run = own_run                                                                                                 \
+    }
+
+static const own cheap = {.cost = 1.0}, cheapest = {.cost = 0.5, .reason = "not today"}, dear = {.cost = 1e30};
+
+/* Solvers that share hooks are told apart by their argument; equal costs go to the provider that was asked first. */
+static void test_providers(void **state)
+{
+    static const fv_solver first[] = {OWN("own.dear", &dear), OWN("own.cheap", &cheap), {.name = NULL}};
+    static const fv_solver second[] = {OWN("own.late", &cheap), OWN("own.refused", &cheapest), {.name = NULL}};
+    static const fv_solver *const first_tables[] = {first, NULL}, *const second_tables[] = {second, NULL};
+    static const fv_solver_provider a = {.name = "a", .tables = first_tables};
+    static const fv_solver_provider b = {.name = "b", .tables = second_tables};
+    static const struct {
+        const fv_solver_provider *providers[4];
+        const char *chosen; /* NULL: nobody can */
+    } rows[] = {
+        {{&fv_cpu_provider, &a, &b, NULL}, "own.cheap"},
+        {{&fv_cpu_provider, &b, &a, NULL}, "own.late"},
+        {{&fv_cpu_provider, &fv_reference_provider, NULL}, "cpu.conv2d.igemm"},
+        {{&fv_reference_provider, NULL}, "reference"},
+        {{NULL}, NULL},
+    };
+    (void)state;
+    fixture f = begin(NULL, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const fv_planner planner = {.ctx = f.ctx, .providers = rows[i].providers};
+        fv_plan *plan = NULL;
+        fv_status status = fv_plan_create(&planner, f.node, FV_F32, 0, &plan);
+        assert_int_equal(status, rows[i].chosen ? FV_OK : FV_ERR_UNSUPPORTED);
+        if (plan)
+            assert_string_equal(plan->solver->name, rows[i].chosen);
+        else
+            assert_non_null(strstr(fv_ctx_error(f.ctx), PROBLEM));
+        fv_plan_destroy(&plan);
+    }
+    end(&f);
+}
+
 static fv_status plan_once(fv_ctx *ctx, void *arg)
 {
     fv_graph *g = NULL;
@@ -224,7 +292,8 @@ static fv_status plan_once(fv_ctx *ctx, void *arg)
     if (status == FV_OK)
         status = fv_wisdom_read(wisdom, "w", "a => b@1\n");
     if (status == FV_OK)
-        status = fv_plan_create(ctx, node, FV_F32, 2, FV_PLAN_ESTIMATE, wisdom, &plan);
+        status = fv_plan_create(&(fv_planner){.ctx = ctx, .providers = fv_cpu_providers, .wisdom = wisdom}, node,
+                                FV_F32, 2, &plan);
     fv_plan_destroy(&plan);
     fv_wisdom_destroy(&wisdom);
     fv_graph_destroy(&g);
@@ -244,7 +313,7 @@ int main(void)
         cmocka_unit_test(test_record_wins),          cmocka_unit_test(test_stale_records),
         cmocka_unit_test(test_log_shows_candidates), cmocka_unit_test(test_same_everywhere),
         cmocka_unit_test(test_bad_wisdom),           cmocka_unit_test(test_wisdom_is_sorted_and_reads_back),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_allocation_failures),  cmocka_unit_test(test_providers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Solvers of the activations and of their gradients. */
-#include <string.h>
-
 #include "backend/cpu/split.h"
 #include "kernels/eltwise/eltwise.h"
 #include "ops/attr.h"
 
-static const struct act_row {
-    const char *op, *bwd;
-    fv_activation act;
-} act_table[] = {
-    {"relu", "relu_bwd", FV_RELU},
-    {"relu6", "relu6_bwd", FV_RELU6},
-    {"leaky_relu", "leaky_relu_bwd", FV_LEAKY_RELU},
-    {"sigmoid", "sigmoid_bwd", FV_SIGMOID},
-    {"tanh", "tanh_bwd", FV_TANH},
-    {"hard_sigmoid", "hard_sigmoid_bwd", FV_HARD_SIGMOID},
-    {"hard_swish", "hard_swish_bwd", FV_HARD_SWISH},
-    {"silu", "silu_bwd", FV_SILU},
-};
-
-static fv_activation act_of(const fv_node *node)
-{
-    size_t i = 0;
-    while (strcmp(node->op->name, act_table[i].op) != 0 && strcmp(node->op->name, act_table[i].bwd) != 0)
-        i++;
-    return act_table[i].act;
-}
+/* arg of the solvers: which function. */
+static const fv_activation act_relu = FV_RELU, act_relu6 = FV_RELU6, act_leaky_relu = FV_LEAKY_RELU,
+                           act_sigmoid = FV_SIGMOID, act_tanh = FV_TANH, act_hard_sigmoid = FV_HARD_SIGMOID,
+                           act_hard_swish = FV_HARD_SWISH, act_silu = FV_SILU;
 
 typedef struct act_job {
     const fv_eltwise_kernels *k;
@@ -39,7 +20,8 @@ typedef struct act_job {
 static act_job act_begin(const fv_plan *plan, const fv_call *call)
 {
     const fv_node *node = call->node;
-    act_job job = {.k = plan->kernels->eltwise, .act = act_of(node), .dst = call->out[0]};
+    act_job job = {.k = plan->kernels->eltwise, .dst = call->out[0]};
+    job.act = *(const fv_activation *)plan->solver->arg;
     if (job.act == FV_LEAKY_RELU)
         job.alpha = (float)((const fv_act_attr *)node->attr)->alpha;
     return job;
@@ -72,28 +54,29 @@ static void act_bwd_run(const fv_plan *plan, const fv_call *call)
     fv_parallel_range(plan, fv_shape_count(fv_out_shape(call->node, 0)), 12.0, 64, act_bwd_range, &job);
 }
 
-#define FV_ACT_SOLVER(name_, run_)                                                                                     \
+#define FV_ACT_SOLVER(name_, arg_, run_)                                                                               \
     {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
+        .name = "cpu." name_, .op = name_, .version = 1, .arg = &(arg_), .reject = fv_f32_reject,                      \
+        .cost = fv_stream_cost, .run = run_                                                                            \
     }
 
 extern const fv_solver fv_cpu_act_solvers[];
 const fv_solver fv_cpu_act_solvers[] = {
-    FV_ACT_SOLVER("relu", act_run),
-    FV_ACT_SOLVER("relu_bwd", act_bwd_run),
-    FV_ACT_SOLVER("relu6", act_run),
-    FV_ACT_SOLVER("relu6_bwd", act_bwd_run),
-    FV_ACT_SOLVER("leaky_relu", act_run),
-    FV_ACT_SOLVER("leaky_relu_bwd", act_bwd_run),
-    FV_ACT_SOLVER("sigmoid", act_run),
-    FV_ACT_SOLVER("sigmoid_bwd", act_bwd_run),
-    FV_ACT_SOLVER("tanh", act_run),
-    FV_ACT_SOLVER("tanh_bwd", act_bwd_run),
-    FV_ACT_SOLVER("hard_sigmoid", act_run),
-    FV_ACT_SOLVER("hard_sigmoid_bwd", act_bwd_run),
-    FV_ACT_SOLVER("hard_swish", act_run),
-    FV_ACT_SOLVER("hard_swish_bwd", act_bwd_run),
-    FV_ACT_SOLVER("silu", act_run),
-    FV_ACT_SOLVER("silu_bwd", act_bwd_run),
+    FV_ACT_SOLVER("relu", act_relu, act_run),
+    FV_ACT_SOLVER("relu_bwd", act_relu, act_bwd_run),
+    FV_ACT_SOLVER("relu6", act_relu6, act_run),
+    FV_ACT_SOLVER("relu6_bwd", act_relu6, act_bwd_run),
+    FV_ACT_SOLVER("leaky_relu", act_leaky_relu, act_run),
+    FV_ACT_SOLVER("leaky_relu_bwd", act_leaky_relu, act_bwd_run),
+    FV_ACT_SOLVER("sigmoid", act_sigmoid, act_run),
+    FV_ACT_SOLVER("sigmoid_bwd", act_sigmoid, act_bwd_run),
+    FV_ACT_SOLVER("tanh", act_tanh, act_run),
+    FV_ACT_SOLVER("tanh_bwd", act_tanh, act_bwd_run),
+    FV_ACT_SOLVER("hard_sigmoid", act_hard_sigmoid, act_run),
+    FV_ACT_SOLVER("hard_sigmoid_bwd", act_hard_sigmoid, act_bwd_run),
+    FV_ACT_SOLVER("hard_swish", act_hard_swish, act_run),
+    FV_ACT_SOLVER("hard_swish_bwd", act_hard_swish, act_bwd_run),
+    FV_ACT_SOLVER("silu", act_silu, act_run),
+    FV_ACT_SOLVER("silu_bwd", act_silu, act_bwd_run),
     {.name = NULL},
 };

@@ -188,17 +188,14 @@ static void igemm_task(void *arg, int64_t task, int worker)
     igemm_block_run(job, f, &b, worker);
 }
 
-void fv_conv_igemm_run_with(const fv_plan *plan, const fv_call *call, const fv_conv_epilogue *epilogue)
-{
-    const fv_conv_igemm *e = plan->data;
-    igemm_job job = {
-        .plan = plan, .e = e, .call = call, .epilogue = epilogue, .src = call->in[0], .workspace = call->workspace};
-    fv_parallel(plan->ctx, e->tasks, e->max_threads, igemm_task, &job);
-}
-
 void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
 {
-    fv_conv_igemm_run_with(plan, call, &(fv_conv_epilogue){0});
+    const fv_conv_igemm *e = plan->data;
+    const fv_conv_use *use = plan->solver->arg;
+    const fv_conv_epilogue epilogue = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
+    igemm_job job = {
+        .plan = plan, .e = e, .call = call, .epilogue = &epilogue, .src = call->in[0], .workspace = call->workspace};
+    fv_parallel(plan->ctx, e->tasks, e->max_threads, igemm_task, &job);
 }
 
 /* ---- packing: one task per panel ---- */

@@ -22,24 +22,6 @@ typedef enum fv_conv_direction { FV_CONV_FORWARD, FV_CONV_BWD_DATA } fv_conv_dir
 fv_conv_geom fv_conv_geom_flat(const fv_conv_geom *geom);
 /* Whether it is one. */
 bool fv_conv_is_flat(const fv_conv_geom *geom);
-/* Geometry of a dense layer: samples are pixels. */
-fv_conv_geom fv_conv_geom_dense(int64_t n, int64_t in, int64_t out);
-
-/* What can be said against computing this geometry here; NULL: nothing. */
-const char *fv_conv_igemm_reject(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction);
-/* Nanoseconds on the nominal machine. */
-double fv_conv_igemm_cost(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction);
-
-/* Hooks of a solver; prepare keeps what it makes in plan->data. A call's inputs are src (of a gradient d_dst) and the
-   weights [k][r][s][c / groups]. */
-fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv_direction direction);
-void fv_conv_igemm_release(fv_plan *plan);
-size_t fv_conv_igemm_packed_bytes(const fv_plan *plan);
-size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan);
-/* Rearranges the weights. */
-void fv_conv_igemm_pack(const fv_plan *plan, const fv_call *call, void *packed);
-/* The product alone. */
-void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call);
 
 /* What else goes into dst. */
 typedef struct fv_conv_epilogue {
@@ -48,6 +30,25 @@ typedef struct fv_conv_epilogue {
     const float *add;   /* added to the finished chains; NULL: nothing */
     int32_t activation; /* fv_activation: none, relu, relu6 */
 } fv_conv_epilogue;
-void fv_conv_igemm_run_with(const fv_plan *plan, const fv_call *call, const fv_conv_epilogue *epilogue);
+
+/* arg of a solver: which convolution the node is or belongs to, which direction of it, and what is done to dst. */
+typedef struct fv_conv_use {
+    fv_conv_direction direction;
+    fv_conv_geom (*geom)(const fv_node *node);
+    fv_conv_epilogue (*epilogue)(const fv_call *call); /* NULL: the product alone */
+} fv_conv_use;
+
+/*
+ * Hooks of a solver whose arg is a fv_conv_use; prepare keeps what it makes in plan->data. A call's inputs are src (of
+ * a gradient d_dst) and the weights [k][r][s][c / groups], which pack rearranges.
+ */
+const char *fv_conv_igemm_reject(const fv_solver *self, const fv_problem *problem);
+double fv_conv_igemm_cost(const fv_solver *self, const fv_problem *problem);
+fv_status fv_conv_igemm_prepare(fv_plan *plan);
+void fv_conv_igemm_release(fv_plan *plan);
+size_t fv_conv_igemm_packed_bytes(const fv_plan *plan);
+size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan);
+void fv_conv_igemm_pack(const fv_plan *plan, const fv_call *call, void *packed);
+void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call);
 
 #endif

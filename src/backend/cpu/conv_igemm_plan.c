@@ -20,36 +20,30 @@ bool fv_conv_is_flat(const fv_conv_geom *geom)
            (w->pad[0] | w->pad[1] | w->pad[2] | w->pad[3]) == 0;
 }
 
-fv_conv_geom fv_conv_geom_dense(int64_t n, int64_t in, int64_t out)
+const char *fv_conv_igemm_reject(const fv_solver *self, const fv_problem *problem)
 {
-    return (fv_conv_geom){
-        .n = 1,
-        .c = in,
-        .k = out,
-        .groups = 1,
-        .win = {.h = n, .w = 1, .p = n, .q = 1, .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
-}
-
-const char *fv_conv_igemm_reject(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction)
-{
+    const fv_conv_use *use = self->arg;
     if (problem->dtype != FV_F32)
         return "not float32";
-    if (direction == FV_CONV_BWD_DATA && geom->win.stride[0] * geom->win.stride[1] > FV_CONV_PHASES_MAX)
+    const fv_conv_geom geom = use->geom(problem->node);
+    if (use->direction == FV_CONV_BWD_DATA && geom.win.stride[0] * geom.win.stride[1] > FV_CONV_PHASES_MAX)
         return "more than 64 stride phases";
     return NULL;
 }
 
-double fv_conv_igemm_cost(const fv_problem *problem, const fv_conv_geom *geom, fv_conv_direction direction)
+double fv_conv_igemm_cost(const fv_solver *self, const fv_problem *problem)
 {
-    const int64_t cols = (direction == FV_CONV_FORWARD ? geom->k : geom->c) / geom->groups;
+    const fv_conv_use *use = self->arg;
+    const fv_conv_geom geom = use->geom(problem->node);
+    const int64_t cols = (use->direction == FV_CONV_FORWARD ? geom.k : geom.c) / geom.groups;
     /* Vectors are filled by the output channels of one group. */
     const double waste = (double)(fv_div_up(cols, 16) * 16) / (double)cols;
     const fv_node *node = problem->node;
     double floats = (double)fv_shape_count(fv_out_shape(node, 0));
     for (int i = 0; i < 2; i++)
         floats += (double)fv_shape_count(fv_in_shape(node, i));
-    const double copied = fv_conv_is_flat(geom) ? 0.0 : (double)fv_shape_count(fv_in_shape(node, 0));
-    return 500.0 + 2.0 * fv_conv_macs(geom) * waste / 100.0 + 4.0 * (floats + copied) / 10.0;
+    const double copied = fv_conv_is_flat(&geom) ? 0.0 : (double)fv_shape_count(fv_in_shape(node, 0));
+    return 500.0 + 2.0 * fv_conv_macs(&geom) * waste / 100.0 + 4.0 * (floats + copied) / 10.0;
 }
 
 /* ---- grids and taps ---- */
@@ -389,15 +383,17 @@ static fv_status stride_phase(fv_plan *plan, fv_conv_igemm *e, const phase_taps 
     return FV_OK;
 }
 
-fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv_direction direction)
+fv_status fv_conv_igemm_prepare(fv_plan *plan)
 {
-    const fv_window *w = &geom->win;
-    const bool forward = direction == FV_CONV_FORWARD;
+    const fv_conv_use *use = plan->solver->arg;
+    const fv_conv_geom geom = use->geom(plan->problem.node);
+    const fv_window *w = &geom.win;
+    const bool forward = use->direction == FV_CONV_FORWARD;
     fv_conv_igemm *e = fv_new(plan->ctx, fv_conv_igemm);
     if (!e)
         return FV_ERR_NO_MEMORY;
     plan->data = e;
-    igemm_describe(e, plan, geom, direction);
+    igemm_describe(e, plan, &geom, use->direction);
     const size_t room = (size_t)e->filter_taps;
     const int64_t stride[2] = {forward ? 1 : w->stride[0], forward ? 1 : w->stride[1]};
     const int64_t size[2] = {forward ? w->p : w->h, forward ? w->q : w->w};
@@ -408,8 +404,8 @@ fv_status fv_conv_igemm_prepare(fv_plan *plan, const fv_conv_geom *geom, fv_conv
     fv_status status = e->phases && place ? FV_OK : FV_ERR_NO_MEMORY;
     for (int64_t i = 0; i < phases[0] * phases[1] && status == FV_OK; i++) {
         const int64_t phase[2] = {i / phases[1], i % phases[1]};
-        find_taps(e, geom, phase, &taps);
-        status = stride_phase(plan, e, &taps, phase, stride, size, forward ? geom->k : geom->c);
+        find_taps(e, &geom, phase, &taps);
+        status = stride_phase(plan, e, &taps, phase, stride, size, forward ? geom.k : geom.c);
     }
     fv_free(plan->ctx, place);
     if (status != FV_OK)

@@ -13,9 +13,14 @@
 #include "backend/solver.h"
 #include "ops/conv_geom.h"
 
-const char *fv_conv_wgrad_reject(const fv_problem *problem);
-double fv_conv_wgrad_cost(const fv_problem *problem, const fv_conv_geom *geom);
-fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom);
+/* arg of a solver: the convolution whose filters the gradient is of. */
+typedef struct fv_conv_wgrad_use {
+    fv_conv_geom (*geom)(const fv_node *node);
+} fv_conv_wgrad_use;
+
+const char *fv_conv_wgrad_reject(const fv_solver *self, const fv_problem *problem);
+double fv_conv_wgrad_cost(const fv_solver *self, const fv_problem *problem);
+fv_status fv_conv_wgrad_prepare(fv_plan *plan);
 void fv_conv_wgrad_release(fv_plan *plan);
 size_t fv_conv_wgrad_workspace_bytes(const fv_plan *plan);
 /* in: d_dst, src; out: d_wei. */

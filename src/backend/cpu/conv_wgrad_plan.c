@@ -39,23 +39,25 @@ static bool is_turned(const fv_conv_geom *geom)
            geom->win.size[0] * geom->win.size[1] * depth <= 4096;
 }
 
-const char *fv_conv_wgrad_reject(const fv_problem *problem)
+const char *fv_conv_wgrad_reject(const fv_solver *self, const fv_problem *problem)
 {
+    (void)self;
     if (problem->dtype != FV_F32)
         return "not float32";
     return NULL;
 }
 
-double fv_conv_wgrad_cost(const fv_problem *problem, const fv_conv_geom *geom)
+double fv_conv_wgrad_cost(const fv_solver *self, const fv_problem *problem)
 {
-    const int64_t depth = geom->c / geom->groups;
-    const double filled = is_turned(geom) ? lanes_filled(geom->k / geom->groups)
-                                          : lanes_filled(depth % 32 ? geom->win.size[1] * depth : depth);
+    const fv_conv_geom geom = ((const fv_conv_wgrad_use *)self->arg)->geom(problem->node);
+    const int64_t depth = geom.c / geom.groups;
+    const double filled = is_turned(&geom) ? lanes_filled(geom.k / geom.groups)
+                                           : lanes_filled(depth % 32 ? geom.win.size[1] * depth : depth);
     const fv_node *node = problem->node;
     double floats = (double)fv_shape_count(fv_out_shape(node, 0));
     for (int i = 0; i < 2; i++)
         floats += (double)fv_shape_count(fv_in_shape(node, i));
-    return 500.0 + 2.0 * fv_conv_macs(geom) / filled / 100.0 + 4.0 * floats / 10.0;
+    return 500.0 + 2.0 * fv_conv_macs(&geom) / filled / 100.0 + 4.0 * floats / 10.0;
 }
 
 /* Whether no tap of any position falls outside the image. */
@@ -237,18 +239,19 @@ static fv_status make_tables(fv_plan *plan, fv_conv_wgrad *e)
 /* All partial sums of a small d_wei may exist at once, in at most this many floats. */
 #define PARTIALS_MAX ((int64_t)4 << 20)
 
-fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom)
+fv_status fv_conv_wgrad_prepare(fv_plan *plan)
 {
+    const fv_conv_geom geom = ((const fv_conv_wgrad_use *)plan->solver->arg)->geom(plan->problem.node);
     fv_conv_wgrad *e = fv_new(plan->ctx, fv_conv_wgrad);
     if (!e)
         return FV_ERR_NO_MEMORY;
     plan->data = e;
-    e->geom = *geom;
-    e->depth = geom->c / geom->groups;
-    e->filters = geom->k / geom->groups;
+    e->geom = geom;
+    e->depth = geom.c / geom.groups;
+    e->filters = geom.k / geom.groups;
     const int64_t asked = plan->problem.shards;
-    e->shards = asked > 0 && asked <= FV_SHARDS_MAX && geom->n % asked == 0 ? asked : fv_shards(geom->n);
-    e->images = geom->n / e->shards;
+    e->shards = asked > 0 && asked <= FV_SHARDS_MAX && geom.n % asked == 0 ? asked : fv_shards(geom.n);
+    e->images = geom.n / e->shards;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
     choose_blocks(e, l2 / 4, plan->threads);
     choose_layout(e, plan->kernels->gemm);
@@ -260,7 +263,7 @@ fv_status fv_conv_wgrad_prepare(fv_plan *plan, const fv_conv_geom *geom)
     e->worker_floats = e->strip_floats + e->dst_floats;
     if (!e->by_shard)
         e->worker_floats += e->levels * (e->whole ? e->unit_floats : e->block_floats);
-    e->max_threads = fv_conv_macs(geom) < 5e5 ? 1 : 0;
+    e->max_threads = fv_conv_macs(&geom) < 5e5 ? 1 : 0;
     if (make_tables(plan, e) != FV_OK) {
         fv_conv_wgrad_release(plan);
         return FV_ERR_NO_MEMORY;

@@ -38,49 +38,30 @@ static fv_depthwise_shape dw_shape(const fv_conv_geom *g)
                                 .pad_left = w->pad[1]};
 }
 
-typedef fv_conv_geom (*geom_fn)(const fv_node *node);
+/* arg of the solvers: the convolution that the node is or belongs to. */
+typedef struct dw_use {
+    fv_conv_geom (*geom)(const fv_node *node);
+} dw_use;
 
-static const char *dw_reject(const fv_problem *problem, geom_fn geom_of)
+static const dw_use forward_use = {fv_conv_geom_forward}, data_use = {fv_conv_geom_bwd_data},
+                    weights_use = {fv_conv_geom_bwd_weights};
+
+static fv_conv_geom dw_geom(const fv_solver *self, const fv_node *node)
 {
-    const fv_conv_geom g = geom_of(problem->node);
-    return g.groups == g.c ? fv_f32_reject(problem) : "groups of more than one channel";
+    return ((const dw_use *)self->arg)->geom(node);
+}
+
+static const char *dw_reject(const fv_solver *self, const fv_problem *problem)
+{
+    const fv_conv_geom g = dw_geom(self, problem->node);
+    return g.groups == g.c ? fv_f32_reject(self, problem) : "groups of more than one channel";
 }
 
 /* A multiplier above 1 has no vector code. */
-static double dw_cost(const fv_problem *problem, geom_fn geom_of)
+static double dw_cost(const fv_solver *self, const fv_problem *problem)
 {
-    const fv_conv_geom g = geom_of(problem->node);
-    return fv_stream_cost(problem) + 2.0 * fv_conv_macs(&g) / (g.k == g.c ? 50.0 : 0.5);
-}
-
-static const char *fwd_reject(const fv_problem *problem)
-{
-    return dw_reject(problem, fv_conv_geom_forward);
-}
-
-static double fwd_cost(const fv_problem *problem)
-{
-    return dw_cost(problem, fv_conv_geom_forward);
-}
-
-static const char *data_reject(const fv_problem *problem)
-{
-    return dw_reject(problem, fv_conv_geom_bwd_data);
-}
-
-static double data_cost(const fv_problem *problem)
-{
-    return dw_cost(problem, fv_conv_geom_bwd_data);
-}
-
-static const char *weights_reject(const fv_problem *problem)
-{
-    return dw_reject(problem, fv_conv_geom_bwd_weights);
-}
-
-static double weights_cost(const fv_problem *problem)
-{
-    return dw_cost(problem, fv_conv_geom_bwd_weights);
+    const fv_conv_geom g = dw_geom(self, problem->node);
+    return fv_stream_cost(self, problem) + 2.0 * fv_conv_macs(&g) / (g.k == g.c ? 50.0 : 0.5);
 }
 
 /* wei is operand 1 of both operators that read it. */
@@ -179,24 +160,29 @@ const fv_solver fv_cpu_depthwise_solvers[] = {
     {.name = "cpu.conv2d.depthwise",
      .op = "conv2d",
      .version = 1,
-     .reject = fwd_reject,
-     .cost = fwd_cost,
+     .arg = &forward_use,
+     .packs = 1 << 1,
+     .reject = dw_reject,
+     .cost = dw_cost,
      .packed_bytes = dw_packed_bytes,
      .pack = dw_pack,
      .run = fwd_run},
     {.name = "cpu.conv2d_bwd_data.depthwise",
      .op = "conv2d_bwd_data",
      .version = 1,
-     .reject = data_reject,
-     .cost = data_cost,
+     .arg = &data_use,
+     .packs = 1 << 1,
+     .reject = dw_reject,
+     .cost = dw_cost,
      .packed_bytes = dw_packed_bytes,
      .pack = dw_pack,
      .run = data_run},
     {.name = "cpu.conv2d_bwd_weights.depthwise",
      .op = "conv2d_bwd_weights",
      .version = 1,
-     .reject = weights_reject,
-     .cost = weights_cost,
+     .arg = &weights_use,
+     .reject = dw_reject,
+     .cost = dw_cost,
      .workspace_bytes = weights_workspace,
      .run = weights_run},
     {.name = NULL},

@@ -225,13 +225,13 @@ static fv_status upsample_prepare(fv_plan *plan)
 }
 
 /* Entries are numbered by int32. */
-static const char *upsample_reject(const fv_problem *problem)
+static const char *upsample_reject(const fv_solver *self, const fv_problem *problem)
 {
     const int64_t limit = 1 << 29;
     for (int i = 1; i < 3; i++)
         if (fv_in_shape(problem->node, 0)->dim[i] > limit || fv_out_shape(problem->node, 0)->dim[i] > limit)
             return "more than 2^29 rows or columns";
-    return fv_f32_reject(problem);
+    return fv_f32_reject(self, problem);
 }
 
 static void upsample_range(void *arg, int64_t begin, int64_t end)

@@ -2,8 +2,6 @@
 /* Solvers of softmax, log_softmax and the losses. */
 #include "kernels/softmax/softmax.h"
 
-#include <string.h>
-
 #include "backend/cpu/split.h"
 #include "ops/attr.h"
 #include "ops/loss.h"
@@ -131,23 +129,14 @@ static void cross_entropy_bwd_run(const fv_plan *plan, const fv_call *call)
 
 /* ---- losses of pairs ---- */
 
-static const struct {
-    const char *op, *bwd;
-    fv_loss_kind kind;
-} loss_table[] = {
-    {"mse", "mse_bwd", FV_LOSS_MSE},
-    {"mae", "mae_bwd", FV_LOSS_MAE},
-    {"huber", "huber_bwd", FV_LOSS_HUBER},
-    {"sigmoid_bce", "sigmoid_bce_bwd", FV_LOSS_BCE},
-};
+/* arg of the solvers: which loss. */
+static const fv_loss_kind loss_mse = FV_LOSS_MSE, loss_mae = FV_LOSS_MAE, loss_huber = FV_LOSS_HUBER,
+                          loss_bce = FV_LOSS_BCE;
 
 static row_job loss_begin(const fv_plan *plan, const fv_call *call)
 {
-    const char *name = call->node->op->name;
-    size_t i = 0;
-    while (strcmp(name, loss_table[i].op) != 0 && strcmp(name, loss_table[i].bwd) != 0)
-        i++;
-    row_job job = {.k = plan->kernels->softmax, .kind = loss_table[i].kind, .delta = 1.0f};
+    row_job job = {.k = plan->kernels->softmax, .delta = 1.0f};
+    job.kind = *(const fv_loss_kind *)plan->solver->arg;
     if (job.kind == FV_LOSS_HUBER)
         job.delta = (float)((const fv_loss_attr *)call->node->attr)->delta;
     return job;
@@ -190,26 +179,27 @@ static void loss_bwd_run(const fv_plan *plan, const fv_call *call)
     fv_parallel_range(plan, count, 12.0, 64, loss_bwd_range, &job);
 }
 
-#define FV_SOFTMAX_SOLVER(name_, run_)                                                                                 \
+#define FV_SOFTMAX_SOLVER(name_, arg_, run_)                                                                           \
     {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
+        .name = "cpu." name_, .op = name_, .version = 1, .arg = arg_, .reject = fv_f32_reject, .cost = fv_stream_cost, \
+        .run = run_                                                                                                    \
     }
 
 extern const fv_solver fv_cpu_softmax_solvers[];
 const fv_solver fv_cpu_softmax_solvers[] = {
-    FV_SOFTMAX_SOLVER("softmax", softmax_run),
-    FV_SOFTMAX_SOLVER("softmax_bwd", softmax_bwd_run),
-    FV_SOFTMAX_SOLVER("log_softmax", log_softmax_run),
-    FV_SOFTMAX_SOLVER("log_softmax_bwd", log_softmax_bwd_run),
-    FV_SOFTMAX_SOLVER("softmax_cross_entropy", cross_entropy_run),
-    FV_SOFTMAX_SOLVER("softmax_cross_entropy_bwd", cross_entropy_bwd_run),
-    FV_SOFTMAX_SOLVER("mse", loss_run),
-    FV_SOFTMAX_SOLVER("mse_bwd", loss_bwd_run),
-    FV_SOFTMAX_SOLVER("mae", loss_run),
-    FV_SOFTMAX_SOLVER("mae_bwd", loss_bwd_run),
-    FV_SOFTMAX_SOLVER("huber", loss_run),
-    FV_SOFTMAX_SOLVER("huber_bwd", loss_bwd_run),
-    FV_SOFTMAX_SOLVER("sigmoid_bce", loss_run),
-    FV_SOFTMAX_SOLVER("sigmoid_bce_bwd", loss_bwd_run),
+    FV_SOFTMAX_SOLVER("softmax", NULL, softmax_run),
+    FV_SOFTMAX_SOLVER("softmax_bwd", NULL, softmax_bwd_run),
+    FV_SOFTMAX_SOLVER("log_softmax", NULL, log_softmax_run),
+    FV_SOFTMAX_SOLVER("log_softmax_bwd", NULL, log_softmax_bwd_run),
+    FV_SOFTMAX_SOLVER("softmax_cross_entropy", NULL, cross_entropy_run),
+    FV_SOFTMAX_SOLVER("softmax_cross_entropy_bwd", NULL, cross_entropy_bwd_run),
+    FV_SOFTMAX_SOLVER("mse", &loss_mse, loss_run),
+    FV_SOFTMAX_SOLVER("mse_bwd", &loss_mse, loss_bwd_run),
+    FV_SOFTMAX_SOLVER("mae", &loss_mae, loss_run),
+    FV_SOFTMAX_SOLVER("mae_bwd", &loss_mae, loss_bwd_run),
+    FV_SOFTMAX_SOLVER("huber", &loss_huber, loss_run),
+    FV_SOFTMAX_SOLVER("huber_bwd", &loss_huber, loss_bwd_run),
+    FV_SOFTMAX_SOLVER("sigmoid_bce", &loss_bce, loss_run),
+    FV_SOFTMAX_SOLVER("sigmoid_bce_bwd", &loss_bce, loss_bwd_run),
     {.name = NULL},
 };

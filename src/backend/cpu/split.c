@@ -65,13 +65,15 @@ int fv_plan_shards(const fv_plan *plan, int64_t n)
     return plan->problem.shards > most ? plan->problem.shards : most;
 }
 
-const char *fv_f32_reject(const fv_problem *problem)
+const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem)
 {
+    (void)self;
     return problem->dtype == FV_F32 ? NULL : "only f32";
 }
 
-double fv_stream_cost(const fv_problem *problem)
+double fv_stream_cost(const fv_solver *self, const fv_problem *problem)
 {
+    (void)self;
     const fv_node *node = problem->node;
     double bytes = 0.0;
     for (int i = 0; i < node->n_in; i++)

@@ -24,7 +24,7 @@ void fv_parallel_shards(const fv_plan *plan, int shards, int64_t channels, fv_sh
 int fv_plan_shards(const fv_plan *plan, int64_t n);
 
 /* Hooks: only float32; and the estimate for work that is bound by memory: every operand once, 10 GB/s. */
-const char *fv_f32_reject(const fv_problem *problem);
-double fv_stream_cost(const fv_problem *problem);
+const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem);
+double fv_stream_cost(const fv_solver *self, const fv_problem *problem);
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Solvers of conv2d_bwd_weights and dense_bwd_weights. */
+#include "backend/cpu/conv_wgrad.h"
+
+/* A 1x1 convolution needs no second dimension of pixels. */
+static fv_conv_geom conv_geom(const fv_node *node)
+{
+    fv_conv_geom geom = fv_conv_geom_bwd_weights(node);
+    fv_window *w = &geom.win;
+    if (w->size[0] == 1 && w->size[1] == 1 && w->stride[0] == 1 && w->stride[1] == 1 &&
+        (w->pad[0] | w->pad[1] | w->pad[2] | w->pad[3]) == 0) {
+        w->h = w->p = w->h * w->w;
+        w->w = w->q = 1;
+    }
+    return geom;
+}
+
+/* Samples of a dense layer are images of one pixel. */
+static fv_conv_geom dense_geom(const fv_node *node)
+{
+    return (fv_conv_geom){
+        .n = fv_in_shape(node, 0)->dim[0],
+        .c = fv_in_shape(node, 1)->dim[1],
+        .k = fv_in_shape(node, 0)->dim[1],
+        .groups = 1,
+        .win = {.h = 1, .w = 1, .p = 1, .q = 1, .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
+}
+
+static const fv_conv_wgrad_use conv_use = {conv_geom}, dense_use = {dense_geom};
+
+#define FV_WGRAD_SOLVER(name_, op_, use_)                                                                              \
+    {                                                                                                                  \
+        .name = name_, .op = op_, .version = 1, .arg = &(use_), .reject = fv_conv_wgrad_reject,                        \
+        .cost = fv_conv_wgrad_cost, .prepare = fv_conv_wgrad_prepare, .release = fv_conv_wgrad_release,                \
+        .workspace_bytes = fv_conv_wgrad_workspace_bytes, .run = fv_conv_wgrad_run                                     \
+    }
+
+extern const fv_solver fv_cpu_conv_wgrad_solvers[];
+const fv_solver fv_cpu_conv_wgrad_solvers[] = {
+    FV_WGRAD_SOLVER("cpu.conv2d_bwd_weights.gemm", "conv2d_bwd_weights", conv_use),
+    FV_WGRAD_SOLVER("cpu.dense_bwd_weights.gemm", "dense_bwd_weights", dense_use),
+    {.name = NULL},
+};
