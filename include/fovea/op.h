@@ -112,6 +112,7 @@ typedef struct fv_call {
     const void *packed;  /* what the solver's pack wrote */
     uint64_t seed, step; /* key of random numbers */
     int shards;          /* sums across samples: this many consecutive groups of n/shards samples, then a binary tree */
+    int64_t samples;     /* 0, or how many leading samples of out[0] matter: the others may be left as they are */
 } fv_call;
 
 /** Appends nodes to a graph: what gradients and rewrites get. Failures stick and surface when the pass ends. */

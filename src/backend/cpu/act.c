@@ -37,7 +37,7 @@ static void act_run(const fv_plan *plan, const fv_call *call)
 {
     act_job job = act_begin(plan, call);
     job.ref = call->in[0];
-    fv_parallel_range(plan, fv_shape_count(fv_out_shape(call->node, 0)), 8.0, 64, act_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_count(fv_out_shape(call->node, 0))), 8.0, 64, act_range, &job);
 }
 
 static void act_bwd_range(void *arg, int64_t begin, int64_t end)

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "backend/cpu/split.h"
+
 typedef struct igemm_job {
     const fv_plan *plan;
     const fv_conv_igemm *e;
@@ -11,6 +13,7 @@ typedef struct igemm_job {
     const fv_conv_epilogue *epilogue;
     const float *src;
     float *workspace;
+    int64_t images, rows; /* those that matter: of a product with samples as images, of a plain product */
 } igemm_job;
 
 /* One block of pixels against one block of panels. */
@@ -18,8 +21,15 @@ typedef struct igemm_block {
     int64_t group, image, images, p, rows, panel, panels;
 } igemm_block;
 
-static igemm_block igemm_block_of(const fv_conv_igemm *e, const fv_conv_phase *f, int64_t task)
+static int64_t least(int64_t a, int64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* One task's; without rows or images where none of them matters. */
+static igemm_block igemm_block_of(const igemm_job *job, const fv_conv_phase *f, int64_t task)
+{
+    const fv_conv_igemm *e = job->e;
     igemm_block b;
     int64_t part, pixels;
     if (f->panels_outer) {
@@ -35,9 +45,9 @@ static igemm_block igemm_block_of(const fv_conv_igemm *e, const fv_conv_phase *f
     }
     const int64_t blocks_p = fv_div_up(f->p, f->block_rows);
     b.image = pixels / blocks_p * f->block_images;
-    b.images = e->n - b.image < f->block_images ? e->n - b.image : f->block_images;
+    b.images = least(job->images - b.image, f->block_images);
     b.p = pixels % blocks_p * f->block_rows;
-    b.rows = f->p - b.p < f->block_rows ? f->p - b.p : f->block_rows;
+    b.rows = least((f->flat ? job->rows : f->p) - b.p, f->block_rows);
     b.panel = part * f->panels_per_block;
     b.panels = e->panels - b.panel < f->panels_per_block ? e->panels - b.panel : f->panels_per_block;
     return b;
@@ -184,8 +194,9 @@ static void igemm_task(void *arg, int64_t task, int worker)
     const fv_conv_phase *f = job->e->phases;
     while (task >= f->tasks)
         task -= (f++)->tasks;
-    igemm_block b = igemm_block_of(job->e, f, task);
-    igemm_block_run(job, f, &b, worker);
+    igemm_block b = igemm_block_of(job, f, task);
+    if (b.images > 0 && b.rows > 0)
+        igemm_block_run(job, f, &b, worker);
 }
 
 void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
@@ -195,6 +206,9 @@ void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
     const fv_conv_epilogue epilogue = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
     igemm_job job = {
         .plan = plan, .e = e, .call = call, .epilogue = &epilogue, .src = call->in[0], .workspace = call->workspace};
+    /* A plain product has one image, whose rows are the pixels of all samples. */
+    job.images = e->n > 1 ? fv_call_part(call, e->n) : 1;
+    job.rows = fv_call_part(call, e->phases[0].p);
     fv_parallel(plan->ctx, e->tasks, e->max_threads, igemm_task, &job);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/cpu/conv_igemm.h"
+#include "ops/ref.h"
 
 /* ---- which convolution ---- */
 

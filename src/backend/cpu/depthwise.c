@@ -107,7 +107,7 @@ static void fwd_run(const fv_plan *plan, const fv_call *call)
     job.bia = fv_call_in(call, 2);
     job.add = fv_call_in(call, 3);
     job.out = call->out[0];
-    fv_parallel_range(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, fwd_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, job.d.n * job.d.p), row_bytes(&job.d, job.d.p), 1, fwd_range, &job);
 }
 
 static void data_range(void *arg, int64_t begin, int64_t end)

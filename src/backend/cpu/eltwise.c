@@ -48,7 +48,7 @@ static void add_range(void *arg, int64_t begin, int64_t end)
 static void add_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_parallel_range(plan, elt_count(call), 12.0, 64, add_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, elt_count(call)), 12.0, 64, add_range, &job);
 }
 
 /* ---- mul ---- */
@@ -75,10 +75,11 @@ static void mul_channel_range(void *arg, int64_t begin, int64_t end)
 static void mul_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
+    const int64_t count = fv_call_part(call, elt_count(call));
     if (fv_shape_equal(fv_in_shape(call->node, 0), fv_in_shape(call->node, 1)))
-        fv_parallel_range(plan, elt_count(call), 12.0, 64, mul_range, &job);
+        fv_parallel_range(plan, count, 12.0, 64, mul_range, &job);
     else
-        fv_parallel_range(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, mul_channel_range, &job);
+        fv_parallel_range(plan, count / job.channels, 8.0 * (double)job.channels, 1, mul_channel_range, &job);
 }
 
 static void mul_reduce_range(void *arg, int64_t begin, int64_t end)
@@ -111,7 +112,8 @@ static void prelu_range(void *arg, int64_t begin, int64_t end)
 static void prelu_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_parallel_range(plan, elt_count(call) / job.channels, 8.0 * (double)job.channels, 1, prelu_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, elt_count(call)) / job.channels, 8.0 * (double)job.channels, 1,
+                      prelu_range, &job);
 }
 
 static void prelu_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -176,7 +178,7 @@ static void dropout_range(void *arg, int64_t begin, int64_t end)
 static void dropout_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_parallel_range(plan, elt_count(call), 16.0, 64, dropout_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, elt_count(call)), 16.0, 64, dropout_range, &job);
 }
 
 /* ---- lrn ---- */
@@ -193,7 +195,8 @@ static void lrn_range(void *arg, int64_t begin, int64_t end)
 static void lrn_run(const fv_plan *plan, const fv_call *call)
 {
     elt_job job = elt_begin(plan, call);
-    fv_parallel_range(plan, elt_count(call) / job.channels, 32.0 * (double)job.channels, 1, lrn_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, elt_count(call)) / job.channels, 32.0 * (double)job.channels, 1,
+                      lrn_range, &job);
 }
 
 static void lrn_bwd_range(void *arg, int64_t begin, int64_t end)

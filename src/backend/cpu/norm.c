@@ -60,7 +60,7 @@ static void norm_run(const fv_plan *plan, const fv_call *call)
     float *rstd = job.factors + 2 * job.c;
     job.k->rstd(job.c, attr->eps, call->in[4], rstd);
     job.k->coefficients(job.c, call->in[1], call->in[2], call->in[3], rstd, job.factors, job.factors + job.c);
-    fv_parallel_range(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, job.rows), 8.0 * (double)job.c, 1, apply_range, &job);
 }
 
 static void sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)

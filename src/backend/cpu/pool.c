@@ -63,7 +63,7 @@ static void max_run(const fv_plan *plan, const fv_call *call)
     job.d = pool_windows(call->node, fv_in_dims(call, 0), fv_out_dims(call, 0));
     job.act = (fv_activation)((const fv_pool2d_attr *)call->node->attr)->activation;
     job.arg = call->node->n_out > 1 ? call->out[1] : NULL;
-    fv_parallel_range(plan, job.d.n * job.d.p, row_bytes(&job.d, job.d.p), 1, max_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, job.d.n * job.d.p), row_bytes(&job.d, job.d.p), 1, max_range, &job);
 }
 
 static void max_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -88,7 +88,7 @@ static void avg_range(void *arg, int64_t begin, int64_t end)
 static void avg_any_run(const fv_plan *plan, const fv_call *call, fv_pool_shape d)
 {
     pool_job job = {.k = plan->kernels->pool, .d = d, .src = call->in[0], .out = call->out[0]};
-    fv_parallel_range(plan, d.n * d.p, row_bytes(&d, d.p), 1, avg_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, d.n * d.p), row_bytes(&d, d.p), 1, avg_range, &job);
 }
 
 static void avg_run(const fv_plan *plan, const fv_call *call)
@@ -162,7 +162,7 @@ static void global_run(const fv_plan *plan, const fv_call *call, const int64_t *
     job->d = pool_adaptive(src, one);
     job->pixels = src[1] * src[2];
     job->out = call->out[0];
-    fv_parallel_range(plan, src[0], 4.0 * (double)(job->pixels * src[3]), 1, fn, job);
+    fv_parallel_range(plan, fv_call_part(call, src[0]), 4.0 * (double)(job->pixels * src[3]), 1, fn, job);
 }
 
 static void global_avg_run(const fv_plan *plan, const fv_call *call)

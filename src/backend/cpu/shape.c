@@ -38,7 +38,7 @@ static void concat_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_shape *dst = fv_out_shape(call->node, 0);
     move_job job = {.plan = plan, .call = call, .dst = call->out[0]};
-    fv_parallel_range(plan, fv_shape_rows(dst), row_bytes(dst), 1, concat_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, concat_range, &job);
 }
 
 /* ---- slice ---- */
@@ -57,7 +57,7 @@ static void slice_run(const fv_plan *plan, const fv_call *call)
     job.begin = ((const fv_slice_attr *)call->node->attr)->begin;
     job.count = fv_shape_last(dst);
     job.total = fv_shape_last(src);
-    fv_parallel_range(plan, fv_shape_rows(dst), row_bytes(dst), 1, slice_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, slice_range, &job);
 }
 
 static void slice_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -106,7 +106,7 @@ static void pad_run(const fv_plan *plan, const fv_call *call)
 {
     const int64_t *dst = fv_out_dims(call, 0);
     move_job job = {.plan = plan, .call = call, .src = call->in[0], .dst = call->out[0]};
-    fv_parallel_range(plan, dst[0] * dst[1], 8.0 * (double)(dst[2] * dst[3]), 1, pad_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, dst[0] * dst[1]), 8.0 * (double)(dst[2] * dst[3]), 1, pad_range, &job);
 }
 
 static void crop_range(void *arg, int64_t begin, int64_t end)
@@ -125,7 +125,7 @@ static void crop_run(const fv_plan *plan, const fv_call *call)
 {
     const int64_t *dst = fv_out_dims(call, 0);
     move_job job = {.plan = plan, .call = call, .src = call->in[0], .dst = call->out[0]};
-    fv_parallel_range(plan, dst[0] * dst[1], 8.0 * (double)(dst[2] * dst[3]), 1, crop_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, dst[0] * dst[1]), 8.0 * (double)(dst[2] * dst[3]), 1, crop_range, &job);
 }
 
 /* ---- channel_shuffle ---- */
@@ -142,7 +142,7 @@ static void shuffle_run(const fv_plan *plan, const fv_call *call)
     const fv_shape *src = fv_in_shape(call->node, 0);
     move_job job = {.plan = plan, .call = call, .src = call->in[0], .dst = call->out[0]};
     job.total = fv_shape_last(src);
-    fv_parallel_range(plan, fv_shape_rows(src), row_bytes(src), 1, shuffle_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(src)), row_bytes(src), 1, shuffle_range, &job);
 }
 
 /* ---- upsample2d: tables per axis, made once ---- */
@@ -252,7 +252,8 @@ static void upsample_run(const fv_plan *plan, const fv_call *call)
 {
     const int64_t *dst = fv_out_dims(call, 0);
     move_job job = {.plan = plan, .src = call->in[0], .dst = call->out[0], .total = dst[3]};
-    fv_parallel_range(plan, dst[0] * dst[1], 16.0 * (double)(dst[2] * dst[3]), 1, upsample_range, &job);
+    fv_parallel_range(plan, fv_call_part(call, dst[0] * dst[1]), 16.0 * (double)(dst[2] * dst[3]), 1, upsample_range,
+                      &job);
 }
 
 #define FV_SHAPE_SOLVER(name_, run_)                                                                                   \

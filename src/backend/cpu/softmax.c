@@ -16,13 +16,25 @@ typedef struct row_job {
     float delta, scale;
 } row_job;
 
-/* Rows of operand `i`. The exponential makes a float cost as much as several read from memory. */
+/* Rows [0, rows) of operand `i`. The exponential makes a float cost as much as several read from memory. */
+static void split_first_rows(const fv_plan *plan, const fv_call *call, int i, int64_t rows, fv_range_fn fn,
+                             row_job *job)
+{
+    job->k = plan->kernels->softmax;
+    job->c = fv_shape_last(fv_in_shape(call->node, i));
+    fv_parallel_range(plan, rows, 16.0 * (double)job->c, 1, fn, job);
+}
+
+/* All of them. */
 static void split_rows(const fv_plan *plan, const fv_call *call, int i, fv_range_fn fn, row_job *job)
 {
-    const fv_shape *shape = fv_in_shape(call->node, i);
-    job->k = plan->kernels->softmax;
-    job->c = fv_shape_last(shape);
-    fv_parallel_range(plan, fv_shape_rows(shape), 16.0 * (double)job->c, 1, fn, job);
+    split_first_rows(plan, call, i, fv_shape_rows(fv_in_shape(call->node, i)), fn, job);
+}
+
+/* Those of the samples that matter. */
+static void split_part(const fv_plan *plan, const fv_call *call, fv_range_fn fn, row_job *job)
+{
+    split_first_rows(plan, call, 0, fv_call_part(call, fv_shape_rows(fv_in_shape(call->node, 0))), fn, job);
 }
 
 static void softmax_range(void *arg, int64_t begin, int64_t end)
@@ -34,7 +46,7 @@ static void softmax_range(void *arg, int64_t begin, int64_t end)
 static void softmax_run(const fv_plan *plan, const fv_call *call)
 {
     row_job job = {.a = call->in[0], .dst = call->out[0]};
-    split_rows(plan, call, 0, softmax_range, &job);
+    split_part(plan, call, softmax_range, &job);
 }
 
 static void softmax_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -59,7 +71,7 @@ static void log_softmax_range(void *arg, int64_t begin, int64_t end)
 static void log_softmax_run(const fv_plan *plan, const fv_call *call)
 {
     row_job job = {.a = call->in[0], .dst = call->out[0]};
-    split_rows(plan, call, 0, log_softmax_range, &job);
+    split_part(plan, call, log_softmax_range, &job);
 }
 
 static void log_softmax_bwd_range(void *arg, int64_t begin, int64_t end)

@@ -23,6 +23,17 @@ void fv_parallel_shards(const fv_plan *plan, int shards, int64_t channels, fv_sh
 /* Most shards that a run of this plan can be asked to sum n samples by. */
 int fv_plan_shards(const fv_plan *plan, int64_t n);
 
+/*
+ * Of `count` units that lie in out[0] sample by sample (its floats, rows, pixels): those of the samples that matter to
+ * this call. For operators whose results are one sample each of one sample of every operand that has samples; an
+ * operator that sums over samples never asks.
+ */
+static inline int64_t fv_call_part(const fv_call *call, int64_t count)
+{
+    const int64_t n = call->node->out[0]->shape.dim[0];
+    return call->samples > 0 && call->samples < n ? count / n * call->samples : count;
+}
+
 /* Hooks: only float32; and the estimate for work that is bound by memory: every operand once, 10 GB/s. */
 const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem);
 double fv_stream_cost(const fv_solver *self, const fv_problem *problem);
