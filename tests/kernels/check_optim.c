@@ -141,6 +141,24 @@ static void run_rmsprop(fvc *t)
     }
 }
 
+static void run_ema(fvc *t)
+{
+    for (int round = 0; round < 200 && !t->failed; round++) {
+        optim_case x;
+        optim_make(t, &x, round % 3);
+        double decay = fvc_int(t, 0, 3) ? 0.99 : (double)fvc_int(t, 0, 1);
+        for (int step = 0; step < STEPS; step++) {
+            fvc_fill_kind(t, x.grad, x.n, x.kind);
+            for (int64_t i = 0; i < x.n; i++)
+                x.exact[0][i] += (1 - decay) * ((double)x.grad[i] - x.exact[0][i]);
+            t->k->optim->ema(decay, x.n, x.grad, x.got[0]);
+            t->scalar->optim->ema(decay, x.n, x.grad, x.want[0]);
+        }
+        optim_compare(t, &x, "ema");
+        fvc_reset(t);
+    }
+}
+
 /* ---- timing ---- */
 
 typedef struct optim_bench {
@@ -186,6 +204,7 @@ static void bench_optim(fvc *t)
 const fv_check fv_check_optim[] = {{"optim.sgd", run_sgd, bench_optim},
                                    {"optim.adam", run_adam, NULL},
                                    {"optim.rmsprop", run_rmsprop, NULL},
+                                   {"optim.ema", run_ema, NULL},
                                    {NULL, NULL, NULL}};
 
 /* ---- kernels broken on purpose ---- */
@@ -221,6 +240,11 @@ static void rmsprop_short(const fv_rmsprop *o, int64_t n, const float *grad, flo
     right->rmsprop(o, n - 1, grad, param, square, average, velocity);
 }
 
+static void ema_swapped(double decay, int64_t n, const float *param, float *average)
+{
+    right->ema(1 - decay, n, param, average);
+}
+
 static void install_plain(fv_kernels *k)
 {
     broken_begin(k)->sgd = sgd_plain_momentum;
@@ -234,7 +258,13 @@ static void install_short(fv_kernels *k)
     broken_begin(k)->rmsprop = rmsprop_short;
 }
 
+static void install_swapped(fv_kernels *k)
+{
+    broken_begin(k)->ema = ema_swapped;
+}
+
 const fv_broken fv_broken_optim[] = {{"optim.sgd: ignores Nesterov", "optim.sgd", install_plain},
                                      {"optim.adam: eps before the correction", "optim.adam", install_eps},
                                      {"optim.rmsprop: forgets the last element", "optim.rmsprop", install_short},
+                                     {"optim.ema: keeps what it should give up", "optim.ema", install_swapped},
                                      {NULL, NULL, NULL}};

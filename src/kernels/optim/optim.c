@@ -119,5 +119,22 @@ static void optim_rmsprop(const fv_rmsprop *o, int64_t n, const float *grad, flo
         rmsprop_at(&k, rest, i, 0, (int)(n - i), grad, param, square, average, velocity);
 }
 
+FV_INLINE void ema_at(vf rest, int64_t i, const int whole, int n, const float *param, float *average)
+{
+    vf a = get(average, i, whole, n);
+    put(average, i, vf_fma(rest, vf_sub(get(param, i, whole, n), a), a), whole, n);
+}
+
+static void optim_ema(double decay, int64_t n, const float *param, float *average)
+{
+    vf rest = vf_set1((float)(1.0 - decay));
+    int64_t i = 0;
+    for (; i + VF <= n; i += VF)
+        ema_at(rest, i, 1, VF, param, average);
+    if (i < n)
+        ema_at(rest, i, 0, (int)(n - i), param, average);
+}
+
 extern const fv_optim_kernels FV_SYM(fv_optim_kernels);
-const fv_optim_kernels FV_SYM(fv_optim_kernels) = {.sgd = optim_sgd, .adam = optim_adam, .rmsprop = optim_rmsprop};
+const fv_optim_kernels FV_SYM(fv_optim_kernels) = {
+    .sgd = optim_sgd, .adam = optim_adam, .rmsprop = optim_rmsprop, .ema = optim_ema};

@@ -38,6 +38,8 @@ typedef struct fv_optim_kernels {
     /* average: when centered; velocity: when momentum > 0; else NULL. */
     void (*rmsprop)(const fv_rmsprop *o, int64_t n, const float *grad, float *param, float *square, float *average,
                     float *velocity);
+    /* average += (1 - decay) * (param - average) */
+    void (*ema)(double decay, int64_t n, const float *param, float *average);
 } fv_optim_kernels;
 
 #endif
