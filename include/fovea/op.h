@@ -84,12 +84,12 @@ enum {
                                        is the last operand (n_in_max - 1, optional) */
     FV_T_FUSES_RESIDUAL = 1 << 5,   /* in[3], when present, is added before the activation */
     FV_T_STOCHASTIC = 1 << 6,       /* uses the run's seed and step */
-    FV_T_UPDATES_STATE = 1 << 7,    /* writes its operands of role STATE in place: never removed as dead */
+    FV_T_MIXED = 1 << 7,            /* float operands may be of different types: infer says which */
     FV_T_WEIGHTED =
         1 << 8, /* in[1] is a weight, in[2] an optional bias; linear in in[0]; output channels are in[1]'s dim 0 */
     FV_T_ADD = 1 << 9,           /* out = in[0] + in[1], equal shapes */
     FV_T_LOSS = 1 << 10,         /* out[0] is a scalar loss; in[1] the target */
-    FV_T_BACKWARD = 1 << 11,     /* appears only in gradients: no gradient of its own */
+    FV_T_BACKWARD = 1 << 11,     /* appears only in gradients and updates: no gradient of its own */
     FV_T_SHARDED = 1 << 12,      /* sums over samples by logical shards (see fv_call.shards) */
     FV_T_CLASS_LABELS = 1 << 20, /* LOSS: in[1] may be I32 class indices */
     FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
@@ -106,7 +106,7 @@ typedef struct fv_cost {
 /** One run of a node: operand addresses and the run's randomness. Absent operands are NULL. */
 typedef struct fv_call {
     const fv_node *node;
-    void *const *in; /* operands; role STATE may be written by FV_T_UPDATES_STATE operators */
+    void *const *in; /* operands; those of fv_op.updates are written */
     void *const *out;
     void *workspace;     /* solver->workspace bytes, 64-byte aligned, contents undefined */
     const void *packed;  /* what the solver's pack wrote */
@@ -120,7 +120,8 @@ typedef struct fv_builder fv_builder;
 
 /**
  * Appends a node `op` with the given operands (copied) and attributes (copied; NULL: defaults); returns its first
- * output, or NULL once anything failed (NULL operands that come from a failure are accepted). Names derive from the
+ * output (NULL where the operator has none), or NULL once anything failed (NULL operands that come from a failure are
+ * accepted). Names derive from the
  * node being differentiated or rewritten.
  */
 FV_API fv_val *fv_emit(fv_builder *builder, const char *op, const void *attr, fv_val *const *in, int n_in);
@@ -139,6 +140,8 @@ struct fv_op {
     const char *doc;  /* one paragraph: formula, operands and shapes */
     int8_t n_in_min, n_in_max, n_out;
     uint32_t traits;
+    uint32_t updates; /* bit i: writes in[i], a PARAM or STATE, in place. Such a node is never removed as dead, and only
+                         such a node may do without outputs */
     fv_activation fuses_as;      /* activations: what they are in an epilogue; else FV_ACT_NONE */
     fv_activation backward_of;   /* (d_dst, dst) -> d_src of an activation that fuses: which one; else FV_ACT_NONE */
     const char *const *operands; /* names of in[] (n_in_max of them), then out[]: "src", "wei", "bia", "dst" */
@@ -168,6 +171,12 @@ struct fv_op {
     fv_status (*fold)(fv_builder *b, const fv_node *node, const fv_node *producer, fv_val *const *in,
                       fv_val *const *producer_in, fv_val **out);
 };
+
+/** Whether a node of this operator writes its operand i in place. */
+static inline bool fv_op_updates(const fv_op *op, int i)
+{
+    return i < 32 && (op->updates >> i & 1) != 0;
+}
 
 /** Element i of an array of type dtype as double, and back (rounded once). For plain loops. */
 static inline double fv_get(fv_dtype dtype, const void *data, int64_t i)

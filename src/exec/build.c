@@ -31,8 +31,14 @@ static void build_lasting(fv_exec *exec)
             role == FV_ROLE_CONST || (!exec->options.training && (role == FV_ROLE_PARAM || role == FV_ROLE_STATE));
     }
     for (int32_t n = 0; n < g->n_nodes; n++) {
+        for (int32_t i = 0; i < g->nodes[n]->n_in; i++) {
+            if (g->nodes[n]->in[i] && fv_op_updates(g->nodes[n]->op, i))
+                exec->places[g->nodes[n]->in[i]->id].lasting = false;
+        }
+    }
+    for (int32_t n = 0; n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
-        bool once = node->n_in > 0 && !(node->op->traits & (FV_T_STOCHASTIC | FV_T_UPDATES_STATE));
+        bool once = node->n_in > 0 && !(node->op->traits & FV_T_STOCHASTIC) && !node->op->updates;
         for (int32_t i = 0; i < node->n_in; i++)
             once = once && (!node->in[i] || exec->places[node->in[i]->id].lasting);
         for (int32_t i = 0; i < node->n_out; i++)

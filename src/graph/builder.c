@@ -18,11 +18,11 @@ fv_val *fv_emit(fv_builder *b, const char *op, const void *attr, fv_val *const *
     }
     char name[256];
     snprintf(name, sizeof name, "%.180s.%.60s", b->base, op);
-    for (int i = 2; fv_graph_find(g, name) && i < 1000000; i++)
+    for (int i = 2; fv_graph_taken(g, name) && i < 1000000; i++)
         snprintf(name, sizeof name, "%.170s.%.60s_%d", b->base, op, i);
     fv_node *node;
     b->status = fv_graph_add(g, row, name, attr, in, n_in, &node);
-    return b->status == FV_OK ? node->out[0] : NULL;
+    return b->status == FV_OK && node->n_out > 0 ? node->out[0] : NULL;
 }
 
 fv_val *fv_emit_out(fv_builder *b, fv_val *first, int i)
@@ -60,6 +60,13 @@ fv_status fv_emit_fail(fv_builder *b, const fv_node *node, const char *format, .
     if (b->status == FV_OK)
         b->status = fv_node_error(b->g->ctx, FV_ERR_UNSUPPORTED, node, "%s", text);
     return b->status;
+}
+
+fv_status fv_graph_extend(fv_graph *g, const char *base, fv_status (*append)(fv_builder *b, void *arg), void *arg)
+{
+    fv_builder b = {.g = g, .base = base, .dtype = fv_graph_float(g)};
+    fv_status status = append(&b, arg);
+    return status == FV_OK ? b.status : status;
 }
 
 /* ---- the skeleton of a pass ---- */

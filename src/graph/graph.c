@@ -65,18 +65,19 @@ static uint32_t name_hash(const char *name)
     return h;
 }
 
-static void index_put(fv_graph *g, const fv_val *val)
+/* `entry`: a value's id + 1, or -(id + 1) of a node without outputs. */
+static void index_put(fv_graph *g, const char *name, int32_t entry)
 {
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(val->name) & mask;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
     while (g->index[at] != 0)
         at = (at + 1) & mask;
-    g->index[at] = val->id + 1;
+    g->index[at] = entry;
 }
 
 /* Room for `more` names with the table at most half full. Renamed values may hold two places each. */
 static fv_status index_reserve(fv_graph *g, int32_t more)
 {
-    int64_t need = 2 * ((int64_t)g->n_vals * 2 + more);
+    int64_t need = 2 * ((int64_t)g->n_vals * 2 + g->n_nodes + more);
     if (g->cap_index >= need)
         return FV_OK;
     int32_t capacity = 64;
@@ -88,21 +89,36 @@ static fv_status index_reserve(fv_graph *g, int32_t more)
     g->index = index;
     g->cap_index = capacity;
     for (int32_t i = 0; i < g->n_vals; i++)
-        index_put(g, g->vals[i]);
+        index_put(g, g->vals[i]->name, i + 1);
+    for (int32_t n = 0; n < g->n_nodes; n++)
+        if (g->nodes[n]->n_out == 0)
+            index_put(g, g->nodes[n]->name, -(n + 1));
     return FV_OK;
+}
+
+/* The entry of a name, 0 when there is none. */
+static int32_t index_find(const fv_graph *g, const char *name)
+{
+    if (!g->index || !name)
+        return 0;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
+    for (; g->index[at] != 0; at = (at + 1) & mask) {
+        int32_t entry = g->index[at];
+        if (strcmp(entry > 0 ? g->vals[entry - 1]->name : g->nodes[-entry - 1]->name, name) == 0)
+            return entry;
+    }
+    return 0;
 }
 
 fv_val *fv_graph_find(const fv_graph *g, const char *name)
 {
-    if (!g->index || !name)
-        return NULL;
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
-    for (; g->index[at] != 0; at = (at + 1) & mask) {
-        fv_val *val = g->vals[g->index[at] - 1];
-        if (strcmp(val->name, name) == 0)
-            return val;
-    }
-    return NULL;
+    int32_t entry = index_find(g, name);
+    return entry > 0 ? g->vals[entry - 1] : NULL;
+}
+
+bool fv_graph_taken(const fv_graph *g, const char *name)
+{
+    return index_find(g, name) != 0;
 }
 
 /* A copy of `name` in the arena, checked to be new; NULL with a recorded failure otherwise. */
@@ -111,7 +127,7 @@ static const char *graph_name(fv_graph *g, const char *name, fv_status *status)
     *status = FV_OK;
     if (!name || !*name) {
         *status = fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: a value needs a name");
-    } else if (fv_graph_find(g, name)) {
+    } else if (fv_graph_taken(g, name)) {
         *status =
             fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: the name '%s' is taken: names of values must be unique", name);
     } else {
@@ -125,7 +141,7 @@ static const char *graph_name(fv_graph *g, const char *name, fv_status *status)
 
 fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name)
 {
-    if (node->n_out < 1 || strcmp(node->name, name) == 0 || fv_graph_find(g, name))
+    if (node->n_out < 1 || strcmp(node->name, name) == 0 || fv_graph_taken(g, name))
         return FV_OK;
     const char *copy = fv_arena_strdup(g->arena, name);
     if (!copy)
@@ -136,10 +152,10 @@ fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name)
         const char *text = i == 0 ? copy : fv_arena_printf(g->arena, "%s:%d", copy, (int)i);
         if (!text)
             return FV_ERR_NO_MEMORY;
-        if (i > 0 && fv_graph_find(g, text))
+        if (i > 0 && fv_graph_taken(g, text))
             continue;
         node->out[i]->name = text;
-        index_put(g, node->out[i]);
+        index_put(g, text, node->out[i]->id + 1);
     }
     return FV_OK;
 }
@@ -167,7 +183,7 @@ static void graph_push(fv_graph *g, fv_val *val)
 {
     val->id = g->n_vals;
     g->vals[g->n_vals++] = val;
-    index_put(g, val);
+    index_put(g, val->name, val->id + 1);
 }
 
 static fv_status graph_leaf(fv_graph *g, const fv_val *like, fv_val **out)
@@ -213,7 +229,7 @@ fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_sha
     int32_t number = g->n_vals;
     do
         snprintf(name, sizeof name, "const_%d", (int)number++);
-    while (fv_graph_find(g, name));
+    while (fv_graph_taken(g, name));
     fv_val like = {.name = name, .dtype = dtype, .role = FV_ROLE_CONST, .shape = *shape, .constant = value};
     return graph_leaf(g, &like, val);
 }
@@ -274,9 +290,14 @@ static fv_status node_check_operands(const fv_graph *g, const fv_node *node)
         if (in->id < 0 || in->id >= g->n_vals || g->vals[in->id] != in)
             return fv_node_error(g->ctx, FV_ERR_ARGUMENT, node, "operand %d (%s) is a value of another graph", (int)i,
                                  what);
+        if (fv_op_updates(op, i) && in->role != FV_ROLE_PARAM && in->role != FV_ROLE_STATE)
+            return fv_node_error(
+                g->ctx, FV_ERR_ARGUMENT, node,
+                "operand %d (%s) is written in place: expected a parameter or a state, found '%s' (%s)", (int)i, what,
+                in->name, fv_role_list()[in->role]);
         if (is_float(in->dtype) && !first)
             first = in;
-        if (is_float(in->dtype) && in->dtype != first->dtype)
+        if (is_float(in->dtype) && in->dtype != first->dtype && !(op->traits & FV_T_MIXED))
             return fv_node_error(g->ctx, FV_ERR_SHAPE, node, "'%s' is %s and '%s' is %s: expected one float type",
                                  first->name, fv_dtype_name(first->dtype), in->name, fv_dtype_name(in->dtype));
     }
@@ -347,8 +368,8 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
     fv_node *n = NULL;
     if (node)
         *node = NULL;
-    if (!op || !op->infer || n_in < 0 || n_in > FV_MAX_OPERANDS || op->n_in_max > FV_MAX_OPERANDS || op->n_out < 1 ||
-        op->n_out > FV_MAX_RESULTS)
+    if (!op || !op->infer || n_in < 0 || n_in > FV_MAX_OPERANDS || op->n_in_max > FV_MAX_OPERANDS ||
+        op->n_out < (op->updates ? 0 : 1) || op->n_out > FV_MAX_RESULTS)
         return fv_fail(g->ctx, FV_ERR_ARGUMENT,
                        "graph: operator '%s' cannot be used: it needs an infer hook, 1 to %d outputs and at most %d "
                        "operands",
@@ -357,22 +378,24 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
         int32_t number = g->n_nodes;
         do
             snprintf(made, sizeof made, "%.60s_%d", op->name, (int)number++);
-        while (fv_graph_find(g, made));
+        while (fv_graph_taken(g, made));
         name = made;
     }
     FV_TRY(node_make(g, op, name, attr, in, n_in, &n));
     FV_TRY(node_check_operands(g, n));
     FV_TRY(fv_attr_check(g->ctx, op, n->name, n->attr));
     FV_TRY(fv_node_infer(g->ctx, n));
-    for (int i = 0; i < n->n_out; i++) {
-        if (fv_graph_find(g, n->out[i]->name))
+    for (int i = 0; i < (n->n_out > 0 ? n->n_out : 1); i++) {
+        if (fv_graph_taken(g, n->n_out > 0 ? n->out[i]->name : n->name))
             return fv_node_error(g->ctx, FV_ERR_ARGUMENT, n, "the name '%s' is taken: names of values must be unique",
-                                 n->out[i]->name);
+                                 n->n_out > 0 ? n->out[i]->name : n->name);
     }
     FV_TRY(graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, n->n_out, &g->cap_vals));
     FV_TRY(graph_reserve(g, (void **)&g->nodes, sizeof *g->nodes, g->n_nodes, 1, &g->cap_nodes));
-    FV_TRY(index_reserve(g, n->n_out));
+    FV_TRY(index_reserve(g, n->n_out + 1));
     g->nodes[g->n_nodes++] = n;
+    if (n->n_out == 0)
+        index_put(g, n->name, -(n->id + 1));
     for (int i = 0; i < n->n_out; i++)
         graph_push(g, n->out[i]);
     if (node)

@@ -23,7 +23,7 @@ struct fv_graph {
     fv_val **outputs; /* what a run must produce, in order */
     int32_t n_outputs, cap_outputs;
     const fv_op *(*find_op)(fv_ctx *ctx, const char *name); /* the table above, handed in so that arrows point down */
-    int32_t *index; /* open-addressed hash of value names: id + 1, 0 for a free place */
+    int32_t *index; /* open-addressed hash of names: id + 1 of a value, -(id + 1) of a node without outputs, 0: free */
     int32_t cap_index;
 };
 
@@ -47,6 +47,8 @@ fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_sha
  */
 fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const void *attr, fv_val *const *in, int n_in,
                        fv_node **node);
+/* Appends what `append` emits by its builder; names derive from `base`. */
+fv_status fv_graph_extend(fv_graph *g, const char *base, fv_status (*append)(fv_builder *b, void *arg), void *arg);
 fv_status fv_graph_output(fv_graph *g, fv_val *val);
 fv_val *fv_graph_find(const fv_graph *g, const char *name); /* by value name; NULL if absent */
 

@@ -18,6 +18,8 @@ struct fv_builder {
 fv_status fv_node_error(fv_ctx *ctx, fv_status code, const fv_node *node, const char *format, ...) FV_PRINTF(4, 5);
 /* Runs infer and checks that what it said is possible. */
 fv_status fv_node_infer(fv_ctx *ctx, const fv_node *node);
+/* Whether a value, or a node without outputs, has this name. */
+bool fv_graph_taken(const fv_graph *g, const char *name);
 /* Renames a node and its outputs; keeps the old name when the new one is taken. */
 fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name);
 /* Appends a copy of a value that no node computes (of any graph). */

@@ -9,7 +9,7 @@
 /* The activation node that `node` can take over, or NULL. */
 static fv_node *activation_behind(const fv_rewrite *rw, const fv_node *node)
 {
-    fv_node *next = fv_rewrite_sole_consumer(rw, node->out[0]);
+    fv_node *next = node->n_out > 0 ? fv_rewrite_sole_consumer(rw, node->out[0]) : NULL;
     if (!next || next->op->fuses_as == FV_ACT_NONE || next->n_in != 1 || (node->op->traits & FV_T_BACKWARD))
         return NULL;
     return fv_rewrite_takes(node, next->op->fuses_as) ? next : NULL;

@@ -36,6 +36,9 @@ void fv_graph_text(const fv_graph *g, fv_str *out)
         size_t before = out->size;
         fv_attr_text(node->op, node->attr, out);
         fv_str_append(out, out->size > before ? " ->" : "->");
+        for (int32_t i = 0; node->n_out == 0 && i < node->n_in; i++)
+            if (node->in[i] && fv_op_updates(node->op, i))
+                fv_str_printf(out, " %s", node->in[i]->name); /* all it writes is among its operands */
         for (int32_t i = 0; i < node->n_out; i++)
             fv_str_printf(out, " %s %s", fv_dtype_name(node->out[i]->dtype),
                           fv_shape_text(&node->out[i]->shape, shape));

@@ -143,6 +143,11 @@ static fv_status check_ends(fv_model *model)
     if (g->n_outputs != 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': %d outputs: expected exactly one", model->name,
                        (int)g->n_outputs);
+    for (int32_t n = 0; n < g->n_nodes; n++)
+        if (g->nodes[n]->n_out == 0)
+            return fv_fail(model->ctx, FV_ERR_UNSUPPORTED,
+                           "model '%s': '%s' (%s) computes nothing: it belongs to training, not to a model",
+                           model->name, g->nodes[n]->name, g->nodes[n]->op->name);
     if (g->outputs[0]->shape.rank < 2 || g->outputs[0]->shape.dim[0] != 1)
         return fv_fail(model->ctx, FV_ERR_SHAPE,
                        "model '%s': output '%s' is %s: expected one row per image, 1 x classes", model->name,

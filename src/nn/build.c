@@ -149,7 +149,7 @@ fv_value fv_nn_append(fv_model *m, const char *op, const char *full, const void 
         fv_model_set_error(m, status);
         return fv_no_value;
     }
-    return (fv_value){node->out[0]->id};
+    return node->n_out > 0 ? (fv_value){node->out[0]->id} : fv_no_value;
 }
 
 fv_value fv_nn_param(fv_model *m, const char *full, const char *leaf, fv_role role, const fv_shape *shape, fv_init init,

@@ -86,4 +86,32 @@ typedef struct fv_loss_attr {
     double delta;     /* huber */
 } fv_loss_attr;
 
+/* ---- updates: what an optimizer's steps are set to; learning rate and step number are operands ---- */
+
+typedef struct fv_sgd_attr {
+    double momentum, weight_decay;
+    bool nesterov;
+} fv_sgd_attr;
+
+typedef struct fv_adam_attr {
+    double beta1, beta2, eps, weight_decay;
+    bool decoupled; /* AdamW */
+} fv_adam_attr;
+
+typedef struct fv_rmsprop_attr {
+    double alpha, eps, momentum, weight_decay;
+} fv_rmsprop_attr;
+
+typedef struct fv_ema_attr {
+    double decay;
+} fv_ema_attr;
+
+typedef struct fv_l1_attr {
+    double l1;
+} fv_l1_attr;
+
+typedef struct fv_limit_attr {
+    double limit; /* clip_by_value: largest magnitude; clip_scale: largest norm */
+} fv_limit_attr;
+
 #endif

@@ -121,8 +121,10 @@ static const char *op_flaw(const fv_op *op)
 {
     if (op->infer == NULL || op->ref == NULL)
         return "the hooks infer and ref are required";
-    if (op->n_in_min < 0 || op->n_in_max < op->n_in_min || op->n_out < 1)
-        return "operand counts must satisfy 0 <= n_in_min <= n_in_max and n_out >= 1";
+    if (op->n_in_min < 0 || op->n_in_max < op->n_in_min || op->n_out < (op->updates ? 0 : 1))
+        return "operand counts must satisfy 0 <= n_in_min <= n_in_max and n_out >= 1 (0 where operands are updated)";
+    if (op->n_in_max < 32 && op->updates >> op->n_in_max != 0)
+        return "updates names an operand behind the last one";
     if (op->doc == NULL || op->operands == NULL || (op->letters == NULL && op->n_in_max > 0))
         return "doc, operands and letters are required";
     for (int i = 0; i < op->n_in_max + op->n_out; i++)

@@ -38,7 +38,7 @@ static void problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool
         fv_str_append(out, fv_shape_text(&val->shape, shape));
     if (val->dtype != dtype)
         fv_str_printf(out, ":%s", fv_dtype_name(val->dtype));
-    if (val->role == FV_ROLE_STATE && (node->op->traits & FV_T_UPDATES_STATE))
+    if (fv_op_updates(node->op, i))
         fv_str_append(out, ":state");
     else if (constant)
         fv_str_append(out, ":const");
@@ -129,7 +129,7 @@ static fv_status problem_read_operand(problem_reader *r, fv_graph *g, int i, fv_
 {
     char name[64], dims[160];
     fv_dtype dtype = r->dtype;
-    fv_role role = FV_ROLE_INPUT;
+    fv_role role = fv_op_updates(r->op, i) ? FV_ROLE_STATE : FV_ROLE_INPUT;
     fv_shape shape;
     *val = NULL;
     if (strcmp(r->word, "-") == 0)

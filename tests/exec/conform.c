@@ -84,10 +84,18 @@ static void fill_rows(uint64_t *rng, double *data, int64_t count, int64_t width)
 
 static void fill_operand(uint64_t *rng, const char *name, int index, double *data, int64_t count)
 {
-    bool positive = strcmp(name, "var") == 0 || strcmp(name, "rstd") == 0;
+    static const char *const positives[] = {"var", "rstd", "square", "scale", "norm"};
+    bool positive = false;
+    for (size_t i = 0; i < sizeof positives / sizeof *positives; i++)
+        positive = positive || strcmp(name, positives[i]) == 0;
+    if (strcmp(name, "run") == 0) { /* learning rate and number of a step */
+        data[0] = 0.125;
+        data[count - 1] = 3.0;
+        return;
+    }
     if (index == 0)
         fill_spread(rng, data, count);
-    for (int64_t i = 0; index > 0 && i < count; i++)
+    for (int64_t i = 0; (index > 0 || positive) && i < count; i++)
         data[i] = positive ? 1.0 + 0.5 * net_uniform(rng) : net_uniform(rng);
     for (int64_t i = 0; i < count; i++)
         data[i] = (double)(float)data[i];
@@ -383,10 +391,10 @@ static void random_attrs(conform *c, const fv_op *op, fv_str *line)
     }
 }
 
-/* Rows do not say which operands are states: those of batch norm go by their names. */
-static bool is_state(const char *operand)
+/* What is updated in place is a state; rows do not say which other operands are: those of batch norm go by names. */
+static bool is_state(const fv_op *op, int i)
 {
-    return strcmp(operand, "mean") == 0 || strcmp(operand, "var") == 0;
+    return fv_op_updates(op, i) || strcmp(op->operands[i], "mean") == 0 || strcmp(op->operands[i], "var") == 0;
 }
 
 static void random_operands(conform *c, const fv_op *op, fv_str *line)
@@ -404,7 +412,7 @@ static void random_operands(conform *c, const fv_op *op, fv_str *line)
         fv_str_append(line, " ");
         for (const char *l = op->letters[i]; *l; l++)
             fv_str_printf(line, "%c%lld", *l, (long long)size[*l - 'a']);
-        if (is_state(op->operands[i]))
+        if (is_state(op, i))
             fv_str_append(line, ":state");
     }
 }

@@ -33,7 +33,7 @@ static void results_free(conform *c, const fv_node *node, results *r)
 
 static bool is_updated(const fv_node *node, int i)
 {
-    return node->in[i] && node->in[i]->role == FV_ROLE_STATE && (node->op->traits & FV_T_UPDATES_STATE);
+    return node->in[i] && fv_op_updates(node->op, i);
 }
 
 /* Packs with the operands of `packs` alone and runs without them: what was packed may be gone by then. */
@@ -66,7 +66,8 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
     fv_str text = {.ctx = c->ctx};
     fv_wisdom *wisdom = NULL;
     fv_plan *plan = NULL;
-    fv_dtype dtype = node->out[0]->dtype == FV_F64 || (node->in[0] && node->in[0]->dtype == FV_F64) ? FV_F64 : FV_F32;
+    bool wide = (node->n_out > 0 && node->out[0]->dtype == FV_F64) || (node->in[0] && node->in[0]->dtype == FV_F64);
+    fv_dtype dtype = wide ? FV_F64 : FV_F32;
     /* The record of the choice is how a certain solver is asked for. */
     assert_int_equal(fv_problem_text_const(node, dtype, const_in, &text), FV_OK);
     assert_int_equal(fv_wisdom_create(c->ctx, &wisdom), FV_OK);
@@ -188,9 +189,9 @@ static void assert_near(const char *line, const char *what, const fv_val *val, c
 /* Whether results are one sample each of one sample of the first operand, so that some can be left out. */
 static bool has_samples(const fv_node *node)
 {
-    const uint32_t whole = FV_T_BACKWARD | FV_T_SHARDED | FV_T_UPDATES_STATE | FV_T_LOSS | FV_T_VIEW;
+    const uint32_t whole = FV_T_BACKWARD | FV_T_SHARDED | FV_T_LOSS | FV_T_VIEW;
     const fv_val *src = node->in[0];
-    if ((node->op->traits & whole) || !src || src->shape.rank < 2 || src->shape.dim[0] < 2 ||
+    if ((node->op->traits & whole) || node->op->updates || !src || src->shape.rank < 2 || src->shape.dim[0] < 2 ||
         node->op->letters[0][0] != 'n')
         return false;
     for (int i = 0; i < node->n_out; i++) {

@@ -168,6 +168,52 @@ static fv_status read_text(fv_ctx *ctx, const char *text, fv_graph **g)
     return status;
 }
 
+/* Nodes that change operands in place and compute nothing: they have names all the same. */
+static void test_updates(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_graph *g = new_graph(ctx);
+    const fv_op *step = toy_find(ctx, "toy_step");
+    fv_val *x = toy_input(g, "x", 4, 8), *w = toy_param(g, "w", FV_ROLE_PARAM, 8),
+           *d = toy_param(g, "d", FV_ROLE_PARAM, 8);
+    fv_val *m = toy_param(g, "m", FV_ROLE_STATE, 8), *y = toy_unary(g, "toy_relu", "y", x);
+    fv_node *node;
+    assert_int_equal(fv_graph_add(g, step, "s", NULL, (fv_val *[]){w, d, m}, 3, &node), FV_OK);
+    assert_int_equal(node->n_out, 0);
+    assert_null(fv_graph_find(g, "s"));
+    assert_int_equal(fv_graph_add(g, step, "s", NULL, (fv_val *[]){w, d}, 2, NULL), FV_ERR_ARGUMENT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "the name 's' is taken"));
+    assert_int_equal(fv_graph_input(g, "s", FV_F32, &(fv_shape){1, {8}}, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_graph_add(g, toy_find(ctx, "toy_relu"), "s", NULL, &x, 1, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_graph_add(g, step, "y", NULL, (fv_val *[]){w, d}, 2, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_graph_add(g, step, "t", NULL, (fv_val *[]){x, d}, 2, NULL), FV_ERR_ARGUMENT);
+    assert_non_null(
+        strstr(fv_ctx_error(ctx), "is written in place: expected a parameter or a state, found 'x' (input)"));
+    assert_int_equal(fv_graph_add(g, step, "t", NULL, (fv_val *[]){w, d, y}, 3, NULL), FV_ERR_ARGUMENT);
+    for (int i = 0; i < 100; i++) /* the table of names grows */
+        assert_int_equal(fv_graph_add(g, step, NULL, NULL, (fv_val *[]){w, d}, 2, NULL), FV_OK);
+    assert_int_equal(fv_graph_add(g, step, "s", NULL, (fv_val *[]){w, d}, 2, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_graph_output(g, y), FV_OK);
+    assert_int_equal(fv_graph_verify(g), FV_OK);
+    assert_non_null(strstr(toy_text(g), "node   s = toy_step(w, d, m) -> w m\n"));
+    fv_graph *out, *back;
+    assert_int_equal(fv_pass_dead(g, &out, NULL), FV_OK);
+    assert_int_equal(out->n_nodes, g->n_nodes);
+    fv_str first = {.ctx = ctx}, second = {.ctx = ctx};
+    fv_json j1 = {.out = &first}, j2 = {.out = &second};
+    fv_graph_json(out, &j1);
+    assert_int_equal(read_text(ctx, fv_str_get(&first), &back), FV_OK);
+    fv_graph_json(back, &j2);
+    assert_string_equal(first.data, second.data);
+    fv_str_free(&first);
+    fv_str_free(&second);
+    fv_graph_destroy(&out);
+    fv_graph_destroy(&back);
+    fv_graph_destroy(&g);
+    fv_ctx_destroy(&ctx);
+}
+
 static void test_json_round_trip(void **state)
 {
     (void)state;
@@ -318,15 +364,11 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_building),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_verify_catches),
-        cmocka_unit_test(test_text_and_dot),
-        cmocka_unit_test(test_json_round_trip),
-        cmocka_unit_test(test_json_refusals),
-        cmocka_unit_test(test_json_damage),
-        cmocka_unit_test(test_many_names),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_building),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_verify_catches),  cmocka_unit_test(test_text_and_dot),
+        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_json_damage),
+        cmocka_unit_test(test_many_names),      cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

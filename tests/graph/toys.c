@@ -33,8 +33,10 @@ static fv_status same_infer(fv_ctx *ctx, const fv_node *node)
 static fv_status any_infer(fv_ctx *ctx, const fv_node *node)
 {
     (void)ctx;
-    node->out[0]->dtype = node->in[0]->dtype;
-    node->out[0]->shape = node->in[0]->shape;
+    for (int i = 0; i < node->n_out; i++) {
+        node->out[i]->dtype = node->in[0]->dtype;
+        node->out[i]->shape = node->in[0]->shape;
+    }
     return FV_OK;
 }
 
@@ -220,7 +222,8 @@ static const fv_op toys[] = {
      .n_in_min = 3,
      .n_in_max = 3,
      .n_out = 1,
-     .traits = FV_T_FUSES_ACTIVATION | FV_T_UPDATES_STATE,
+     .traits = FV_T_FUSES_ACTIVATION,
+     .updates = 1 << 2,
      .infer = same_infer,
      .grad = norm_train_grad,
      WITH_ACTIVE},
@@ -231,6 +234,7 @@ static const fv_op toys[] = {
      .traits = FV_T_BACKWARD | FV_T_FUSES_ACTIVATION,
      .infer = norm_bwd_infer,
      WITH_ACTIVE},
+    {.name = "toy_step", .n_in_min = 2, .n_in_max = 3, .updates = 1 << 0 | 1 << 2, .infer = any_infer},
     {.name = "toy_fold", .n_in_min = 3, .n_in_max = 3, .n_out = 1, .infer = like_last_infer},
     {.name = "toy_loss",
      .n_in_min = 2,
@@ -277,7 +281,7 @@ fv_val *toy_node(fv_graph *g, const char *op, const char *name, int n_in, fv_val
     fv_status status = fv_graph_add(g, toy_find(g->ctx, op), name, NULL, (fv_val *[]){a, b, c, d}, n_in, &node);
     if (status != FV_OK)
         fail_msg("%s", fv_ctx_error(g->ctx));
-    return node->out[0];
+    return node->n_out > 0 ? node->out[0] : NULL;
 }
 
 const char *toy_text(const fv_graph *g)
