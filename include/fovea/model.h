@@ -286,13 +286,35 @@ FV_API fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *pipel
 
 typedef struct fv_session fv_session;
 /** A compiled network for inference at a fixed batch size. The model must outlive it; after its weights change call
- * fv_session_refresh. */
+ * fv_session_refresh. Sessions of one model and batch share the compiled program and its packed weights: each has
+ * activations of its own, and as many threads may run as there are sessions, at once under one context. Creating,
+ * running and destroying sessions of a model is for any thread, each session for one at a time; changing the model,
+ * fv_session_refresh and fv_session_profile only while no session of it runs. */
 FV_API fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **session);
+
+typedef struct fv_session_options {
+    int64_t batch;
+    bool sampling;             /* dropout at work, as in training */
+    const char *const *values; /* names of values of the graph to be read with fv_session_get, besides its outputs */
+    int32_t n_values;
+} fv_session_options;
+/** The same with options. ARGUMENT when the graph has no value of a name. Values asked for are computed as such: what
+ * would have been fused into the layer behind them is not. */
+FV_API fv_status fv_session_create_with(fv_model *model, const fv_session_options *options, fv_session **session);
+/** Inputs and outputs by name, for models that have several: copies `bytes` from or to host memory, in the value's
+ * dtype and layout (see fv_session_describe). ARGUMENT for an unknown name or more bytes than the value has. */
+FV_API fv_status fv_session_set(fv_session *session, const char *name, const void *data, size_t bytes);
+FV_API fv_status fv_session_get(const fv_session *session, const char *name, void *data, size_t bytes);
+/** Dtype and shape (with the batch) of an input or output. */
+FV_API fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape);
 FV_API void fv_session_destroy(fv_session **session);
 /** The input buffer: batch x h x w x c floats, normalized as the pipeline says. Fill before each run. */
 FV_API float *fv_session_input(fv_session *session);
 /** Runs; steady state allocates nothing. */
 FV_API fv_status fv_session_run(fv_session *session);
+/** Runs for the first `samples` of the batch (1 to batch): their rows of the output have the bits of a full run, rows
+ * behind may hold anything. */
+FV_API fv_status fv_session_run_n(fv_session *session, int64_t samples);
 /** Logits: batch x classes (or the output's shape). Valid until the next run. */
 FV_API const float *fv_session_output(const fv_session *session, fv_shape *shape);
 FV_API fv_status fv_session_refresh(fv_session *session);

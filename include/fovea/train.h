@@ -232,11 +232,31 @@ FV_API void fv_trainer_destroy(fv_trainer **trainer);
  * Gradients are ready. */
 FV_API fv_status fv_trainer_gradient(fv_trainer *trainer, const float *images, const void *target, int64_t n,
                                      double *loss);
+
+/** A loss of a network with several outputs, auxiliary heads or losses: what is minimized is the sum of weight * loss.
+ */
+typedef struct fv_loss_spec {
+    const char *loss;   /* a loss operator; NULL: fv_fit_options.loss */
+    const char *output; /* name of the value that is compared: an output or any other; NULL: the first output */
+    const char *target; /* name that its target gets, for fv_trainer_set; NULL: "target" */
+    const char *name;   /* name that the loss gets, for fv_trainer_get; NULL: "loss" */
+    double weight;      /* above 0 */
+    bool soft_targets;  /* floats like the output, also for a loss that takes class labels (I32) */
+} fv_loss_spec;
+FV_API fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options, const fv_loss_spec *losses,
+                                        int32_t n_losses, fv_trainer **trainer);
+/** fv_trainer_gradient in pieces, for networks with several inputs or losses: begin a batch of n, set every input and
+ * target by name (whole values, in their dtypes), compute. */
+FV_API fv_status fv_trainer_begin(fv_trainer *trainer, int64_t n);
+FV_API fv_status fv_trainer_set(fv_trainer *trainer, const char *input, const void *data);
+FV_API fv_status fv_trainer_compute(fv_trainer *trainer, double *loss);
+/** Copies an output or loss of the last computation: its first `bytes`. */
+FV_API fv_status fv_trainer_get(const fv_trainer *trainer, const char *output, void *data, size_t bytes);
 /** The gradient of a parameter by its name (this library's order: filters k r s c); valid until the next
  * fv_trainer_gradient; NULL: none. */
-FV_API const float *fv_trainer_gradient_of(const fv_trainer *trainer, const char *parameter, fv_shape *shape);
+FV_API const float *fv_trainer_gradient_of(fv_trainer *trainer, const char *parameter, fv_shape *shape);
 /** Logits of the last fv_trainer_gradient. */
-FV_API const float *fv_trainer_logits(const fv_trainer *trainer, fv_shape *shape);
+FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */
 FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
 /** Learning rate of the schedule at a position measured in epochs (fractions count). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a model's graph to the graph that runs: which passes, in which order. */
+/* From a model's graph to the graph that runs: which passes, in which order, and what can be asked for by name. */
 #include <string.h>
 
 #include "exec/internal.h"
@@ -7,123 +7,261 @@
 
 typedef fv_status (*pass_fn)(const fv_graph *g, fv_graph **out, fv_val **map);
 
-/* Puts the result of a pass in the place of the graph. */
-static fv_status apply(fv_exec *exec, pass_fn pass)
+/* Puts the result of a pass in the place of the graph. Passes keep the order of outputs. */
+static fv_status apply(fv_program *p, pass_fn pass)
 {
     fv_graph *next;
-    FV_TRY(pass(exec->graph, &next, NULL));
-    fv_graph_destroy(&exec->graph);
-    exec->graph = next;
+    FV_TRY(pass(p->graph, &next, NULL));
+    fv_graph_destroy(&p->graph);
+    p->graph = next;
     return FV_OK;
 }
 
-static fv_status apply_all(fv_exec *exec, const pass_fn *passes)
+static fv_status apply_all(fv_program *p, const pass_fn *passes)
 {
     for (; *passes; passes++)
-        FV_TRY(apply(exec, *passes));
+        FV_TRY(apply(p, *passes));
     return FV_OK;
 }
 
-/* What the loss compares with: class numbers, one per position, or as many floats as there are predictions. */
-static fv_status add_target(fv_exec *exec, const fv_val *prediction, fv_val **target)
+/* ---- ports: while passes run, a port is the number of an output ---- */
+
+typedef struct port_note {
+    fv_port_kind kind;
+    const char *name;
+    int32_t output;
+} port_note;
+
+typedef struct compilation {
+    fv_program *program;
+    port_note *notes;
+    int32_t count, room;
+} compilation;
+
+static fv_status note_port(compilation *c, fv_port_kind kind, const char *name, int32_t output)
 {
-    fv_shape shape = prediction->shape;
-    fv_dtype dtype = exec->options.target_dtype;
-    if (dtype == FV_F32 || dtype == FV_F64)
-        dtype = exec->options.dtype;
-    else if (shape.rank > 1)
-        shape.rank--;
-    const char *name = "target";
-    for (int i = 2; fv_graph_find(exec->graph, name); i++) {
-        name = fv_arena_printf(exec->arena, "target_%d", i);
-        if (!name)
+    fv_program *p = c->program;
+    if (c->count == c->room) {
+        int32_t room = c->room ? 2 * c->room : 16;
+        port_note *notes = fv_realloc(p->ctx, c->notes, (size_t)room * sizeof *notes);
+        if (!notes)
             return FV_ERR_NO_MEMORY;
+        c->notes = notes;
+        c->room = room;
     }
-    return fv_graph_input(exec->graph, name, dtype, &shape, target);
+    const char *copy = fv_arena_strdup(p->arena, name);
+    if (!copy)
+        return FV_ERR_NO_MEMORY;
+    c->notes[c->count++] = (port_note){kind, copy, output};
+    return FV_OK;
 }
 
-static fv_status add_loss(fv_exec *exec)
+/* The number of the output that is `val`, which becomes one unless it is. */
+static fv_status output_of(fv_graph *g, fv_val *val, int32_t *output)
 {
-    fv_graph *g = exec->graph;
-    const fv_op *op = exec->options.loss;
-    fv_val *target;
-    fv_node *node;
-    if (!op || !(op->traits & FV_T_LOSS))
-        return fv_fail(exec->ctx, FV_ERR_ARGUMENT,
-                       "fv_exec_create: '%s' is not a loss: expected an operator that "
-                       "computes one",
-                       op ? op->name : "(none)");
-    if (g->n_outputs < 1)
-        return fv_fail(exec->ctx, FV_ERR_ARGUMENT,
-                       "fv_exec_create: the graph has no output to compare with the target");
-    FV_TRY(add_target(exec, g->outputs[0], &target));
-    const char *name = fv_graph_find(g, "loss") ? NULL : "loss";
-    FV_TRY(fv_graph_add(g, op, name, exec->options.loss_attr, (fv_val *[]){g->outputs[0], target}, 2, &node));
-    exec->loss_output = g->n_outputs;
-    FV_TRY(fv_graph_output(g, node->out[0]));
-    if (node->n_out > 1) {
-        exec->losses_output = g->n_outputs;
-        FV_TRY(fv_graph_output(g, node->out[1]));
+    for (int32_t i = 0; i < g->n_outputs; i++) {
+        if (g->outputs[i] == val) {
+            *output = i;
+            return FV_OK;
+        }
+    }
+    *output = g->n_outputs;
+    return fv_graph_output(g, val);
+}
+
+/* The lowered counterpart of the value `name` of g. */
+static fv_status find_value(const fv_program *p, const fv_graph *g, fv_val *const *map, const char *name, fv_val **val)
+{
+    const fv_val *asked = fv_graph_find(g, name);
+    *val = asked ? map[asked->id] : NULL;
+    if (*val)
+        return FV_OK;
+    return fv_fail(p->ctx, FV_ERR_ARGUMENT, "fv_program_create: the graph has no value '%s'", name);
+}
+
+/* Makes outputs of what is asked for by name, before any pass could swallow it. loss_output: one per objective. */
+static fv_status note_values(compilation *c, const fv_graph *g, fv_val *const *map, int32_t *loss_output)
+{
+    fv_program *p = c->program;
+    const fv_program_options *o = &p->options;
+    fv_val *val;
+    int32_t output;
+    for (int32_t i = 0; i < g->n_outputs; i++)
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->outputs[i]->name, i));
+    for (int32_t i = 0; i < o->n_values; i++) {
+        FV_TRY(find_value(p, g, map, o->values[i], &val));
+        FV_TRY(output_of(p->graph, val, &output));
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, o->values[i], output));
+    }
+    for (int32_t i = 0; i < o->n_objectives; i++) {
+        FV_TRY(find_value(p, g, map, o->objectives[i].loss, &val));
+        FV_TRY(output_of(p->graph, val, &loss_output[i]));
     }
     return FV_OK;
 }
 
-/* Appends the gradients of all parameters and makes them outputs. */
-static fv_status add_gradients(fv_exec *exec)
+/* ---- gradients ---- */
+
+static fv_status differentiate(compilation *c, const int32_t *loss_output, fv_val **wanted, fv_val **d)
 {
-    fv_ctx *ctx = exec->ctx;
-    fv_graph *g = exec->graph, *next = NULL;
-    size_t room = (size_t)g->n_vals + 1;
-    fv_val **wanted = fv_calloc(ctx, room, sizeof(fv_val *)), **d = fv_calloc(ctx, room, sizeof(fv_val *));
-    fv_status status = wanted && d ? FV_OK : FV_ERR_NO_MEMORY;
+    fv_program *p = c->program;
+    const fv_program_options *o = &p->options;
+    fv_graph *g = p->graph, *next = NULL;
+    fv_gradient_loss losses[FV_LOSSES_MAX];
     int32_t n = 0;
-    for (int32_t i = 0; status == FV_OK && i < g->n_vals; i++) {
+    if (o->n_objectives > FV_LOSSES_MAX)
+        return fv_fail(p->ctx, FV_ERR_ARGUMENT, "fv_program_create: %d losses: at most %d", (int)o->n_objectives,
+                       FV_LOSSES_MAX);
+    for (int32_t i = 0; i < o->n_objectives; i++)
+        losses[i] = (fv_gradient_loss){g->outputs[loss_output[i]], o->objectives[i].weight};
+    for (int32_t i = 0; i < g->n_vals; i++) {
         if (g->vals[i]->role == FV_ROLE_PARAM)
             wanted[n++] = g->vals[i];
     }
-    exec->grads = fv_arena_alloc(exec->arena, (size_t)n * sizeof *exec->grads);
-    if (status == FV_OK && !exec->grads)
-        status = FV_ERR_NO_MEMORY;
-    if (status == FV_OK)
-        status = fv_pass_gradient(g, g->outputs[exec->loss_output], wanted, n, d, &next, NULL);
+    FV_TRY(fv_pass_gradient(g, losses, o->n_objectives, wanted, n, d, &next, NULL));
+    fv_status status = FV_OK;
     for (int32_t i = 0; status == FV_OK && i < n; i++) {
         if (!d[i])
             continue;
-        fv_exec_grad grad = {.param = fv_arena_strdup(exec->arena, wanted[i]->name), .output = next->n_outputs};
-        status = grad.param ? fv_graph_output(next, d[i]) : FV_ERR_NO_MEMORY;
-        exec->grads[exec->n_grads++] = grad;
+        status = note_port(c, FV_PORT_GRADIENT, wanted[i]->name, next->n_outputs);
+        if (status == FV_OK)
+            status = fv_graph_output(next, d[i]);
     }
-    fv_free(ctx, wanted);
-    fv_free(ctx, d);
     if (status != FV_OK) {
         fv_graph_destroy(&next);
         return status;
     }
-    fv_graph_destroy(&exec->graph);
-    exec->graph = next;
+    fv_graph_destroy(&p->graph);
+    p->graph = next;
     return FV_OK;
 }
 
-fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g)
+/* Appends the gradients of all parameters and makes them outputs. */
+static fv_status add_gradients(compilation *c, const int32_t *loss_output)
+{
+    fv_ctx *ctx = c->program->ctx;
+    size_t room = (size_t)c->program->graph->n_vals + 1;
+    fv_val **wanted = fv_calloc(ctx, room, sizeof(fv_val *)), **d = fv_calloc(ctx, room, sizeof(fv_val *));
+    fv_status status = wanted && d ? differentiate(c, loss_output, wanted, d) : FV_ERR_NO_MEMORY;
+    fv_free(ctx, wanted);
+    fv_free(ctx, d);
+    return status;
+}
+
+/* ---- the update ---- */
+
+static fv_status call_update(compilation *c, const char **params, fv_val **gradients)
+{
+    fv_program *p = c->program;
+    fv_graph *g = p->graph;
+    int32_t n = 0, outputs = g->n_outputs;
+    for (int32_t i = 0; i < c->count; i++) {
+        if (c->notes[i].kind == FV_PORT_GRADIENT) {
+            params[n] = c->notes[i].name;
+            gradients[n++] = g->outputs[c->notes[i].output];
+        }
+    }
+    p->first_update = g->n_nodes;
+    FV_TRY(p->options.update.append(p->options.update.user, g, params, gradients, n, &p->first_update));
+    for (int32_t i = outputs; i < g->n_outputs; i++)
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->outputs[i]->name, i));
+    return FV_OK;
+}
+
+/* Behind all passes: the nodes of the update stay where they are put. */
+static fv_status add_update(compilation *c)
+{
+    fv_program *p = c->program;
+    p->first_update = p->graph->n_nodes;
+    if (!p->options.update.append)
+        return FV_OK;
+    size_t room = (size_t)c->count + 1;
+    const char **params = fv_calloc(p->ctx, room, sizeof(char *));
+    fv_val **gradients = fv_calloc(p->ctx, room, sizeof(fv_val *));
+    fv_status status = params && gradients ? call_update(c, params, gradients) : FV_ERR_NO_MEMORY;
+    fv_free(p->ctx, params);
+    fv_free(p->ctx, gradients);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static fv_status run_passes(compilation *c, const int32_t *loss_output)
 {
     static const pass_fn before_gradient[] = {fv_pass_pool_first, NULL};
     static const pass_fn after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
     static const pass_fn inference[] = {fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first,
                                         fv_pass_fuse_activation, NULL};
-    const fv_exec_options *o = &exec->options;
-    const fv_lowering lowering = o->training ? FV_LOWER_TRAINING : o->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE;
-    for (int32_t i = 0; i < g->n_vals; i++)
-        exec->n_model_inputs += g->vals[i]->role == FV_ROLE_INPUT;
-    exec->n_model_outputs = g->n_outputs;
-    exec->owns_graph = true;
-    FV_TRY(fv_pass_lower(g, o->batch, o->dtype, lowering, &exec->graph, NULL));
-    if (o->training && o->optimize)
-        FV_TRY(apply_all(exec, before_gradient));
-    if (o->training || o->with_loss)
-        FV_TRY(add_loss(exec));
-    if (o->training)
-        FV_TRY(add_gradients(exec));
+    fv_program *p = c->program;
+    const fv_program_options *o = &p->options;
+    const bool training = o->lowering == FV_LOWER_TRAINING;
+    if (training && o->optimize)
+        FV_TRY(apply_all(p, before_gradient));
+    if (o->n_objectives > 0)
+        FV_TRY(add_gradients(c, loss_output));
     if (o->optimize)
-        FV_TRY(apply_all(exec, o->training ? after_gradient : inference));
-    return apply(exec, fv_pass_dead);
+        FV_TRY(apply_all(p, training ? after_gradient : inference));
+    FV_TRY(apply(p, fv_pass_dead));
+    return add_update(c);
+}
+
+/* Inputs first, then what was noted. */
+static fv_status make_ports(compilation *c)
+{
+    fv_program *p = c->program;
+    const fv_graph *g = p->graph;
+    p->ports = fv_arena_alloc(p->arena, ((size_t)g->n_vals + (size_t)c->count + 1) * sizeof *p->ports);
+    if (!p->ports)
+        return FV_ERR_NO_MEMORY;
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        if (g->vals[i]->role == FV_ROLE_INPUT)
+            p->ports[p->n_ports++] = (fv_port){FV_PORT_INPUT, g->vals[i]->name, g->vals[i]};
+    }
+    for (int32_t i = 0; i < c->count; i++)
+        p->ports[p->n_ports++] = (fv_port){c->notes[i].kind, c->notes[i].name, g->outputs[c->notes[i].output]};
+    return FV_OK;
+}
+
+/* keep_all: every value that has no port yet gets one. */
+static fv_status keep_ports(fv_program *p)
+{
+    const fv_graph *g = p->graph;
+    fv_port *all = fv_arena_alloc(p->arena, ((size_t)g->n_vals + (size_t)p->n_ports + 1) * sizeof *all);
+    if (!all)
+        return FV_ERR_NO_MEMORY;
+    memcpy(all, p->ports, (size_t)p->n_ports * sizeof *all);
+    p->ports = all;
+    int32_t named = p->n_ports;
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        bool known = g->vals[i]->role == FV_ROLE_INPUT;
+        for (int32_t k = 0; k < named && !known; k++)
+            known = all[k].kind == FV_PORT_OUTPUT && strcmp(all[k].name, g->vals[i]->name) == 0;
+        if (!known)
+            all[p->n_ports++] = (fv_port){FV_PORT_OUTPUT, g->vals[i]->name, g->vals[i]};
+    }
+    return FV_OK;
+}
+
+static fv_status compile(compilation *c, const fv_graph *g, fv_val **map, int32_t *loss_output)
+{
+    fv_program *p = c->program;
+    const fv_program_options *o = &p->options;
+    FV_TRY(fv_pass_lower(g, o->batch, o->dtype, o->lowering, &p->graph, map));
+    FV_TRY(note_values(c, g, map, loss_output));
+    FV_TRY(run_passes(c, loss_output));
+    FV_TRY(make_ports(c));
+    return o->keep_all ? keep_ports(p) : FV_OK;
+}
+
+fv_status fv_program_compile(fv_program *p, const fv_graph *g)
+{
+    compilation c = {.program = p};
+    fv_val **map = fv_calloc(p->ctx, (size_t)g->n_vals + 1, sizeof(fv_val *));
+    int32_t *loss_output = fv_calloc(p->ctx, (size_t)p->options.n_objectives + 1, sizeof *loss_output);
+    p->owns_graph = true;
+    fv_status status = map && loss_output ? compile(&c, g, map, loss_output) : FV_ERR_NO_MEMORY;
+    fv_free(p->ctx, map);
+    fv_free(p->ctx, loss_output);
+    fv_free(p->ctx, c.notes);
+    return status;
 }

@@ -3,17 +3,20 @@
 #ifndef FV_EXEC_INTERNAL_H
 #define FV_EXEC_INTERNAL_H
 
-#include "exec/exec.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "exec/program.h"
 
 /* Which memory a value lives in. */
 typedef enum fv_section {
     FV_IN_NONE,    /* not placed yet */
-    FV_IN_BLOCK,   /* shared by values with other lifetimes */
-    FV_IN_INPUTS,  /* filled by the caller */
-    FV_IN_LASTING, /* written by refresh: constants and what depends on parameters only */
+    FV_IN_BLOCK,   /* the instance's, shared by values with other lifetimes */
+    FV_IN_INPUTS,  /* the instance's, filled by the caller */
+    FV_IN_LASTING, /* the program's, written by refresh: constants and what depends on parameters only */
     FV_IN_REFRESH, /* needed only while refresh runs (folded weights that are packed): in the block, before runs use it
                     */
-    FV_IN_MODEL    /* bound: belongs to the caller */
+    FV_IN_STORE    /* a tensor of a store */
 } fv_section;
 
 /* Where one value lives; views and in-place results share the place of their root. */
@@ -23,61 +26,83 @@ typedef struct fv_placement {
     bool lasting; /* does not change between runs */
     int32_t last; /* last step that needs it; of a root: that needs any of those that share it */
     int64_t bytes, offset;
-    void *data;
+    void *data; /* FV_IN_STORE: device address */
 } fv_placement;
 
 /* One node and how it is run. */
 typedef struct fv_step {
     const fv_node *node;
-    fv_plan *plan; /* NULL: a view, no work */
-    fv_call call;
-    void **in, **out;
+    fv_plan *plan;  /* NULL: a view, no work */
     bool once;      /* run by refresh only */
     bool pack_once; /* packed by refresh only */
     int64_t packed, workspace;
     int64_t packed_offset;
-    double seconds, last_begin, last_seconds; /* profile */
 } fv_step;
 
-/* Gradient of a parameter: which output of the compiled graph. */
-typedef struct fv_exec_grad {
-    const char *param;
-    int32_t output;
-} fv_exec_grad;
-
-struct fv_exec {
+struct fv_program {
     fv_ctx *ctx;
-    fv_exec_options options;
-    fv_graph *graph; /* compiled */
+    const fv_device *device;
+    fv_program_options options; /* without what was borrowed for creation: objectives, values, wisdom */
+    fv_graph *graph;            /* compiled */
     bool owns_graph;
-    fv_arena *arena; /* steps, places, names */
-    int32_t n_model_inputs, n_model_outputs;
-    int32_t loss_output, losses_output; /* index of graph->outputs, -1: none */
-    fv_exec_grad *grads;
-    int32_t n_grads;
+    fv_arena *arena; /* steps, places, ports */
+    fv_port *ports;
+    int32_t n_ports, cap_ports;
     fv_step *steps;
     int32_t n_steps;
+    int32_t first_update; /* steps from here on are FV_STAGE_UPDATE */
     fv_placement *places; /* by value id */
-    void *block, *inputs, *lasting, *workspace;
-    fv_exec_memory memory;
-    bool refreshed;
-    int64_t runs;
-    double roof; /* profile: floating-point operations per second that the threads reach together on registers */
+    fv_program_memory memory;
+
+    atomic_int references;
+    pthread_mutex_t mutex; /* guards what follows while instances are made or refresh runs */
+    void *lasting;         /* memory.packed bytes, made with the first instance */
+    atomic_bool refreshed; /* lasting holds what the parameters say */
+    double roof;           /* profile: floating-point operations per second that all threads reach on registers */
 };
 
-/* Runs the passes: sets exec->graph and what is known about its outputs. */
-fv_status fv_exec_compile(fv_exec *exec, const fv_graph *g);
-/* Plans every node of exec->graph, lays out memory, allocates it and sets addresses. */
-fv_status fv_exec_build(fv_exec *exec);
-/* Lifetimes, shared places and offsets; sets exec->places and ->memory. */
-fv_status fv_exec_layout(fv_exec *exec);
-/* OVER_BUDGET with the largest consumers when the memory does not fit into what the context allows. */
-fv_status fv_exec_check_budget(fv_exec *exec);
-/* Measures exec->roof with the kernels' own loop of fused multiply-adds; takes milliseconds. */
-void fv_exec_measure_roof(fv_exec *exec);
-/* Address of a value; NULL when it has none. */
-void *fv_exec_data(const fv_exec *exec, const fv_val *val);
-/* Value i of role INPUT, or NULL. */
-const fv_val *fv_exec_input_val(const fv_exec *exec, int32_t i);
+/* One node of an instance: its addresses and its times. */
+typedef struct fv_instance_step {
+    fv_call call;
+    void **in, **out;
+    double seconds, last_begin, last_seconds; /* profile */
+} fv_instance_step;
+
+struct fv_instance {
+    fv_program *program;
+    fv_arena *arena;
+    fv_scratch *scratch;
+    bool owns_scratch;
+    fv_instance *next; /* of the same scratch */
+    void **data;       /* by value id: device address of its root */
+    fv_instance_step *steps;
+    void **own_states; /* by value id: the instance's own STATE tensors; NULL: none */
+    int64_t runs;
+};
+
+/* Memory of the device that instances take turns in. */
+struct fv_scratch {
+    fv_ctx *ctx;
+    const fv_device *device;
+    void *data;
+    int64_t size;
+    fv_instance *instances;
+};
+
+/* ---- program ---- */
+
+/* Runs the passes: sets graph, ports and first_update. */
+fv_status fv_program_compile(fv_program *program, const fv_graph *g);
+/* Plans every node and lays out memory: sets steps, places and memory. */
+fv_status fv_program_build(fv_program *program);
+/* Lifetimes, shared places and offsets; sets places and memory. */
+fv_status fv_program_layout(fv_program *program);
+/* OVER_BUDGET with the largest consumers when `more` bytes do not fit into what the context still allows. */
+fv_status fv_program_check_budget(const fv_program *program, int64_t more);
+/* A program of the same compiled graph, which it borrows, and the same solvers, in which every value has memory of its
+ * own. */
+fv_status fv_program_keep_all(fv_program *program, fv_program **kept);
+/* Measures roof with the kernels' own loop of fused multiply-adds; takes milliseconds. */
+void fv_program_measure_roof(fv_program *program);
 
 #endif

@@ -86,13 +86,33 @@ typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPL
  */
 fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowering lowering, fv_graph **out,
                         fv_val **map);
+/* A scalar that is to become small, and its share in what is differentiated. */
+typedef struct fv_gradient_loss {
+    fv_val *val;
+    double weight;
+} fv_gradient_loss;
+/* Most losses of one graph. */
+#define FV_LOSSES_MAX 16
 /*
- * Appends the gradient of the scalar `loss` to a copy of g. `wanted` lists values of g; d_wanted[i] receives the
- * gradient value in *out (NULL when loss does not depend on it). Gradients of a value with several uses are added in
- * order of use, first use first.
+ * Appends the gradient of the sum of weight * val over `losses` to a copy of g. `wanted` lists values of g; d_wanted[i]
+ * receives the gradient value in *out (NULL when no loss depends on it). Gradients of a value with several uses are
+ * added in order of use, first use first.
  */
-fv_status fv_pass_gradient(const fv_graph *g, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted,
-                           fv_graph **out, fv_val **map);
+fv_status fv_pass_gradient(const fv_graph *g, const fv_gradient_loss *losses, int n_losses, fv_val *const *wanted,
+                           int n_wanted, fv_val **d_wanted, fv_graph **out, fv_val **map);
+/* A loss to be added to a graph: op(prediction, target), an INPUT of its own. */
+typedef struct fv_loss {
+    const fv_op *op;        /* with trait LOSS */
+    const void *attr;       /* its attributes; NULL: defaults */
+    const char *prediction; /* name of the value that is compared; NULL: the first output */
+    fv_dtype target_dtype;  /* integers: class numbers, one per position; floats: as many as there are predictions, in
+                               their dtype */
+    const char *name;       /* of the loss, its node and its value; NULL: "loss" */
+    const char *target;     /* of the INPUT; NULL: "target" */
+} fv_loss;
+/* A copy of g with the losses behind it. Outputs are those of g, then for each loss its value (a scalar) and, where the
+ * operator gives them, the losses of the samples ("NAME:1"). ARGUMENT for what is no loss or not in the graph. */
+fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, fv_graph **out, fv_val **map);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

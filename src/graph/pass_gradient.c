@@ -116,15 +116,19 @@ static fv_status gradient_node(gradient_pass *p, const fv_node *node)
     return FV_OK;
 }
 
-static fv_status gradient_run(gradient_pass *p, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted)
+static fv_status gradient_run(gradient_pass *p, const fv_gradient_loss *losses, int n_losses, fv_val *const *wanted,
+                              int n_wanted, fv_val **d_wanted)
 {
     int32_t n_nodes = p->rw.out->n_nodes;
     gradient_mark(p, wanted, n_wanted);
-    p->rw.b.dtype = loss->dtype;
-    p->rw.b.base = loss->name;
-    fv_val *one = fv_emit_const(&p->rw.b, 1.0, &loss->shape);
-    FV_TRY(p->rw.b.status);
-    FV_TRY(share_add(p, p->rw.map[loss->id], one));
+    for (int i = 0; i < n_losses; i++) {
+        const fv_val *loss = losses[i].val;
+        p->rw.b.dtype = loss->dtype;
+        p->rw.b.base = loss->name;
+        fv_val *weight = fv_emit_const(&p->rw.b, losses[i].weight, &loss->shape);
+        FV_TRY(p->rw.b.status);
+        FV_TRY(share_add(p, p->rw.map[loss->id], weight));
+    }
     for (int32_t i = n_nodes - 1; i >= 0; i--)
         FV_TRY(gradient_node(p, p->rw.out->nodes[i]));
     for (int i = 0; i < n_wanted; i++) {
@@ -134,19 +138,22 @@ static fv_status gradient_run(gradient_pass *p, fv_val *loss, fv_val *const *wan
     return FV_OK;
 }
 
-fv_status fv_pass_gradient(const fv_graph *g, fv_val *loss, fv_val *const *wanted, int n_wanted, fv_val **d_wanted,
-                           fv_graph **out, fv_val **map)
+fv_status fv_pass_gradient(const fv_graph *g, const fv_gradient_loss *losses, int n_losses, fv_val *const *wanted,
+                           int n_wanted, fv_val **d_wanted, fv_graph **out, fv_val **map)
 {
     fv_ctx *ctx = g->ctx;
     char text[96];
     *out = NULL;
-    if (!is_differentiable(loss) || fv_shape_count(&loss->shape) != 1)
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "gradient: '%s' is %s %s: expected a loss of one float", loss->name,
-                       fv_dtype_name(loss->dtype), fv_shape_text(&loss->shape, text));
+    for (int i = 0; i < n_losses; i++) {
+        const fv_val *loss = losses[i].val;
+        if (!is_differentiable(loss) || fv_shape_count(&loss->shape) != 1)
+            return fv_fail(ctx, FV_ERR_ARGUMENT, "gradient: '%s' is %s %s: expected a loss of one float", loss->name,
+                           fv_dtype_name(loss->dtype), fv_shape_text(&loss->shape, text));
+    }
     gradient_pass p = {.arena = NULL};
     fv_status status = gradient_begin(&p, g);
     if (status == FV_OK)
-        status = gradient_run(&p, loss, wanted, n_wanted, d_wanted);
+        status = gradient_run(&p, losses, n_losses, wanted, n_wanted, d_wanted);
     fv_free(ctx, p.needs);
     fv_free(ctx, p.share);
     fv_arena_destroy(&p.arena);

@@ -61,6 +61,7 @@ static const struct {
 
 static fv_status check_weights(const fv_model *model)
 {
+    fv_model_sync(model);
     for (int i = 0; i < model->n_slots; i++) {
         const float *data = fv_slot_data(&model->slots[i]);
         const int64_t count = fv_tensor_count(model->slots[i].data);

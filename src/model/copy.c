@@ -76,6 +76,7 @@ fail:
 
 static void copy_weights(const fv_model *from, fv_model *to, bool head)
 {
+    fv_model_sync(from);
     for (int i = 0; i < to->n_slots; i++) {
         if (head || !to->slots[i].head)
             memcpy(fv_slot_data(&to->slots[i]), fv_slot_data(&from->slots[i]),

@@ -202,6 +202,7 @@ void fv_model_sha256(const fv_model *model, char hex[65])
 {
     fv_sha256 h;
     uint8_t digest[32];
+    fv_model_sync(model);
     fv_sha256_init(&h);
     for (int i = 0; i < model->n_slots; i++) {
         const fv_slot *slot = &model->slots[i];

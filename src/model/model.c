@@ -37,6 +37,8 @@ fv_status fv_model_create(fv_ctx *ctx, fv_model **out)
     fv_status status = fv_arena_create(ctx, &model->arena);
     if (status == FV_OK)
         status = fv_graph_create(ctx, fv_op_find, &model->graph);
+    if (status == FV_OK)
+        status = fv_model_runtime_create(model);
     if (status != FV_OK)
         fv_model_destroy(&model);
     *out = model;
@@ -51,6 +53,7 @@ void fv_model_destroy(fv_model **ptr)
     fv_ctx *ctx = model->ctx;
     *ptr = NULL;
     fv_session_destroy(&model->session);
+    fv_model_runtime_destroy(&model->runtime);
     for (int i = 0; i < model->n_slots; i++)
         fv_tensor_destroy(&model->slots[i].data);
     fv_free(ctx, model->name_counts);
@@ -245,12 +248,6 @@ void fv_model_count_batches(fv_model *model, int64_t batches)
         model->counters[i].value += batches;
 }
 
-void fv_model_touch(fv_model *model)
-{
-    model->version++;
-    model->selftest.vectors = 0;
-}
-
 static void *find_binding(void *user, const char *name, const fv_shape *shape)
 {
     fv_slot *slot = fv_model_slot(user, name);
@@ -275,6 +272,7 @@ fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trai
         *name = model->slots[i].name;
     if (trained)
         *trained = model->slots[i].kind != FV_SLOT_STATE;
+    fv_model_sync(model);
     return model->slots[i].data;
 }
 
@@ -289,6 +287,7 @@ bool fv_model_in_head(const fv_model *model, const char *name)
 fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)
 {
     fv_slot *slot = fv_model_slot(model, name);
+    fv_model_sync(model);
     return slot ? slot->data : NULL;
 }
 

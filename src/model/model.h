@@ -9,7 +9,7 @@
 
 #include <fovea/model.h>
 
-#include "exec/exec.h"
+#include "exec/program.h"
 #include "ops/ops.h"
 
 /* What a tensor is to the optimizer. Read off the graph, never off names. */
@@ -70,6 +70,9 @@ typedef struct fv_selftest {
     float *output; /* vectors x count; in the model's arena */
 } fv_selftest;
 
+/* Programs that sessions of a model share, and its weights on the device. */
+typedef struct fv_model_runtime fv_model_runtime;
+
 struct fv_model {
     fv_ctx *ctx;
     fv_arena *arena; /* names and tables */
@@ -103,6 +106,7 @@ struct fv_model {
     uint64_t version;    /* changes with the weights (fv_model_touch) */
     fv_session *session; /* batch 1, made by fv_model_session */
     uint64_t session_version;
+    fv_model_runtime *runtime; /* made with the model */
 };
 
 /* ---- construction ---- */
@@ -139,8 +143,15 @@ fv_counter *fv_model_counter(fv_model *model, const char *name);
 void fv_model_count_batches(fv_model *model, int64_t batches);
 /* Says that weights changed: the cached session is refreshed before its next use, self-test vectors are void. */
 void fv_model_touch(fv_model *model);
-/* For fv_exec_options.binding. */
+/* The model's tensors by name. */
 fv_binding fv_model_binding(fv_model *model);
+/* The same on the device, for programs, up to date with the tensors. Borrowed. Any thread. */
+fv_store *fv_model_store(fv_model *model);
+/* Says that a program changed weights or states on the device: the tensors are out of date until fv_model_sync. Comes
+ * after fv_model_touch where both do. */
+void fv_model_device_changed(fv_model *model);
+/* Brings the tensors up to date; costs nothing when they are. Everything that reads them calls it. */
+void fv_model_sync(const fv_model *model);
 /* src [outer][mid][inner] -> dst [outer][inner][mid] for rows [begin, end) of outer; dst points at row begin. */
 void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
 /* The way back: rows [begin, end) of dst [outer][mid][inner] from src [outer][inner][mid], which points at row begin.
@@ -160,8 +171,23 @@ fv_status fv_load_report_add(fv_load_report *report, const fv_load_row *row);
 
 /* ---- running ---- */
 
+fv_status fv_model_runtime_create(fv_model *model);
+void fv_model_runtime_destroy(fv_model_runtime **runtime);
+/* What distinguishes the programs of a model. */
+typedef struct fv_program_key {
+    int64_t batch;
+    bool sampling, profile;
+    const char *const *values; /* names of values that become outputs */
+    int32_t n_values;
+} fv_program_key;
+/* The program of that key, compiled by the first who asks; give it back with fv_model_give_program. Any thread. */
+fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_program **program);
+void fv_model_give_program(fv_model *model, fv_program **program);
+
 /* A session in which dropout is at work as in training, and everything else as in inference. */
 fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **session);
+/* A session whose memory is `scratch`: others that use it may overwrite its input and output between runs. */
+fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_session **session);
 /* Whether anything in it is drawn at random: false when the model has no dropout. */
 bool fv_session_is_random(const fv_session *session);
 /* fv_session_run with the key of what is drawn; step < 2^40. A row's numbers depend on its place in the batch, and not

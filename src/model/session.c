@@ -1,65 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inference sessions over executables. */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/math/math.h"
 #include "model/model.h"
 
 struct fv_session {
     fv_model *model;
-    fv_exec *exec;
-    int64_t batch;
-    bool profile, sampling;
+    fv_program_key key; /* values: the session's own copies */
+    fv_program *program;
+    fv_instance *instance;
+    fv_scratch *scratch;             /* NULL: memory of its own */
+    const fv_port *input, *output;   /* the first ones */
+    float *host_input, *host_output; /* where the device's memory is not the host's */
+    fv_shape host_shape;
 };
 
-static fv_status compile(fv_session *session, bool profile, fv_exec **exec)
+/* An instance of the program of session->key, in the place of what the session has. */
+static fv_status compile(fv_session *session)
 {
-    const fv_exec_options options = {.batch = session->batch,
-                                     .dtype = FV_F32,
-                                     .optimize = true,
-                                     .policy = FV_PLAN_ESTIMATE,
-                                     .binding = fv_model_binding(session->model),
-                                     .sampling = session->sampling,
-                                     .profile = profile};
-    return fv_exec_create(session->model->ctx, session->model->graph, &options, exec);
+    fv_ctx *ctx = session->model->ctx;
+    fv_program *program = NULL;
+    fv_instance *instance = NULL;
+    FV_TRY(fv_model_take_program(session->model, &session->key, &program));
+    fv_status status = fv_instance_create(program, session->scratch, NULL, &instance);
+    if (status != FV_OK) {
+        fv_model_give_program(session->model, &program);
+        return status;
+    }
+    fv_instance_destroy(&session->instance);
+    if (session->program)
+        fv_model_give_program(session->model, &session->program);
+    session->program = program;
+    session->instance = instance;
+    session->input = fv_program_port_at(program, FV_PORT_INPUT, 0);
+    session->output = fv_program_port_at(program, FV_PORT_OUTPUT, 0);
+    if (fv_instance_map(instance, session->output) || session->host_input)
+        return FV_OK;
+    session->host_input = fv_calloc(ctx, (size_t)fv_shape_count(&session->input->val->shape), sizeof(float));
+    session->host_output = fv_calloc(ctx, (size_t)fv_shape_count(&session->output->val->shape), sizeof(float));
+    return session->host_input && session->host_output ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-static fv_status create(fv_model *model, int64_t batch, bool sampling, fv_session **out)
+/* Copies of the names, so that the session can be compiled again. */
+static fv_status copy_values(fv_session *session, const char *const *values, int32_t count)
+{
+    fv_ctx *ctx = session->model->ctx;
+    char **names = count > 0 ? fv_calloc(ctx, (size_t)count, sizeof *names) : NULL;
+    if (count <= 0)
+        return FV_OK;
+    if (!names)
+        return FV_ERR_NO_MEMORY;
+    session->key.values = (const char *const *)names;
+    session->key.n_values = count;
+    for (int32_t i = 0; i < count; i++) {
+        names[i] = fv_strdup(ctx, values[i]);
+        if (!names[i])
+            return FV_ERR_NO_MEMORY;
+    }
+    return FV_OK;
+}
+
+static fv_status create(fv_model *model, const fv_session_options *options, fv_scratch *scratch, fv_session **out)
 {
     *out = NULL;
-    if (!model->finished || batch < 1)
+    if (!model->finished || options->batch < 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a session needs a finished model and a batch above 0",
                        model->name);
     fv_session *session = fv_new(model->ctx, fv_session);
     if (!session)
         return FV_ERR_NO_MEMORY;
     session->model = model;
-    session->batch = batch;
-    session->sampling = sampling;
-    fv_status status = compile(session, false, &session->exec);
+    session->scratch = scratch;
+    session->key = (fv_program_key){.batch = options->batch, .sampling = options->sampling};
+    fv_status status = copy_values(session, options->values, options->n_values);
+    if (status == FV_OK)
+        status = compile(session);
     if (status != FV_OK)
         fv_session_destroy(&session);
     *out = session;
     return status;
 }
 
+fv_status fv_session_create_with(fv_model *model, const fv_session_options *options, fv_session **out)
+{
+    return create(model, options, NULL, out);
+}
+
+fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_session **out)
+{
+    return create(model, &(fv_session_options){.batch = batch}, scratch, out);
+}
+
 fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)
 {
-    return create(model, batch, false, out);
+    return fv_session_create_with(model, &(fv_session_options){.batch = batch}, out);
 }
 
 fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **out)
 {
-    return create(model, batch, true, out);
+    return fv_session_create_with(model, &(fv_session_options){.batch = batch, .sampling = true}, out);
 }
 
 bool fv_session_is_random(const fv_session *session)
 {
-    const fv_graph *g = fv_exec_graph(session->exec);
-    for (int32_t i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i]->op->traits & FV_T_STOCHASTIC)
-            return true;
-    return false;
+    return fv_program_is_random(session->program);
 }
 
 void fv_session_destroy(fv_session **ptr)
@@ -67,35 +113,107 @@ void fv_session_destroy(fv_session **ptr)
     if (!ptr || !*ptr)
         return;
     fv_session *session = *ptr;
+    fv_ctx *ctx = session->model->ctx;
     *ptr = NULL;
-    fv_exec_destroy(&session->exec);
-    fv_free(session->model->ctx, session);
+    fv_instance_destroy(&session->instance);
+    if (session->program)
+        fv_model_give_program(session->model, &session->program);
+    for (int32_t i = 0; i < session->key.n_values; i++)
+        fv_free(ctx, (void *)(uintptr_t)session->key.values[i]);
+    fv_free(ctx, (void *)(uintptr_t)session->key.values);
+    fv_free(ctx, session->host_input);
+    fv_free(ctx, session->host_output);
+    fv_free(ctx, session);
 }
 
 float *fv_session_input(fv_session *session)
 {
-    return fv_exec_input(session->exec, 0);
+    return session->host_input ? session->host_input : fv_instance_map(session->instance, session->input);
+}
+
+static fv_status run(fv_session *session, const fv_run *how)
+{
+    const fv_port *in = session->input, *out = session->output;
+    if (session->host_input)
+        FV_TRY(fv_instance_write(session->instance, in, session->host_input,
+                                 (size_t)fv_shape_count(&in->val->shape) * sizeof(float)));
+    FV_TRY(fv_instance_run(session->instance, how));
+    if (session->host_output)
+        FV_TRY(fv_instance_read(session->instance, out, session->host_output,
+                                (size_t)fv_shape_count(&out->val->shape) * sizeof(float)));
+    return FV_OK;
 }
 
 fv_status fv_session_run(fv_session *session)
 {
-    return fv_exec_run(session->exec, 0, 0);
+    return run(session, NULL);
+}
+
+fv_status fv_session_run_n(fv_session *session, int64_t samples)
+{
+    if (samples < 1)
+        return fv_fail(session->model->ctx, FV_ERR_ARGUMENT, "fv_session_run_n: %lld samples: expected at least 1",
+                       (long long)samples);
+    return run(session, &(fv_run){.samples = samples});
 }
 
 fv_status fv_session_sample(fv_session *session, uint64_t seed, uint64_t step)
 {
-    return fv_exec_run(session->exec, seed, step);
+    return run(session, &(fv_run){.seed = seed, .step = step});
 }
 
 const float *fv_session_output(const fv_session *session, fv_shape *shape)
 {
-    fv_shape ignored;
-    return fv_exec_output(session->exec, 0, shape ? shape : &ignored);
+    if (shape)
+        *shape = session->output->val->shape;
+    return session->host_output ? session->host_output : fv_instance_map(session->instance, session->output);
+}
+
+/* ---- by name ---- */
+
+static fv_status find_port(const fv_session *session, fv_port_kind kind, const char *name, const fv_port **port)
+{
+    *port = fv_program_port(session->program, kind, name);
+    if (*port)
+        return FV_OK;
+    return fv_fail(session->model->ctx, FV_ERR_ARGUMENT, "model '%s': the session has no %s '%s'", session->model->name,
+                   kind == FV_PORT_INPUT ? "input" : "output", name);
+}
+
+fv_status fv_session_set(fv_session *session, const char *name, const void *data, size_t bytes)
+{
+    const fv_port *port;
+    FV_TRY(find_port(session, FV_PORT_INPUT, name, &port));
+    if (session->host_input && port == session->input) {
+        if (bytes > (size_t)fv_shape_count(&port->val->shape) * sizeof(float))
+            return fv_instance_write(session->instance, port, data, bytes); /* which refuses it */
+        memcpy(session->host_input, data, bytes);
+        return FV_OK;
+    }
+    return fv_instance_write(session->instance, port, data, bytes);
+}
+
+fv_status fv_session_get(const fv_session *session, const char *name, void *data, size_t bytes)
+{
+    const fv_port *port;
+    FV_TRY(find_port(session, FV_PORT_OUTPUT, name, &port));
+    return fv_instance_read(session->instance, port, data, bytes);
+}
+
+fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape)
+{
+    const fv_port *port = fv_program_port(session->program, FV_PORT_INPUT, name);
+    if (!port)
+        FV_TRY(find_port(session, FV_PORT_OUTPUT, name, &port));
+    *dtype = port->val->dtype;
+    *shape = port->val->shape;
+    return FV_OK;
 }
 
 fv_status fv_session_refresh(fv_session *session)
 {
-    return fv_exec_refresh(session->exec);
+    (void)fv_model_store(session->model); /* the device has what the tensors say */
+    return fv_program_refresh(session->program, session->instance);
 }
 
 /* Hands growable text over to the caller. */
@@ -121,11 +239,11 @@ fv_status fv_session_profile(fv_session *session, bool on, char **table, char **
     if (trace)
         *trace = NULL;
     if (table) {
-        fv_exec_profile_text(session->exec, &rows);
+        fv_instance_profile_text(session->instance, &rows);
         FV_TRY(give_text(&rows, table));
     }
     if (trace) {
-        fv_exec_profile_trace(session->exec, &json);
+        fv_instance_profile_trace(session->instance, &json);
         fv_status status = give_text(&json, trace);
         if (status != FV_OK) {
             fv_text_free(ctx, table ? *table : NULL);
@@ -134,23 +252,20 @@ fv_status fv_session_profile(fv_session *session, bool on, char **table, char **
             return status;
         }
     }
-    if (on == session->profile)
+    if (on == session->key.profile)
         return FV_OK;
-    fv_exec *exec = NULL;
-    fv_status status = compile(session, on, &exec);
+    session->key.profile = on;
+    fv_status status = compile(session);
     if (status != FV_OK) {
+        session->key.profile = !on;
         fv_text_free(ctx, table ? *table : NULL);
         fv_text_free(ctx, trace ? *trace : NULL);
         if (table)
             *table = NULL;
         if (trace)
             *trace = NULL;
-        return status;
     }
-    fv_exec_destroy(&session->exec);
-    session->exec = exec;
-    session->profile = on;
-    return FV_OK;
+    return status;
 }
 
 fv_status fv_model_session(fv_model *model, fv_session **session)
@@ -179,34 +294,47 @@ void fv_softmax(const float *logits, int64_t count, float *probabilities)
         probabilities[i] = (float)((double)probabilities[i] / sum);
 }
 
+/* The loss that a training program of this model would end with, for its memory. */
+static fv_loss usual_loss(const fv_model *model)
+{
+    int count = 0;
+    const fv_op *const *ops = fv_op_list(&count);
+    bool classes = model->graph->outputs[0]->shape.rank == 2;
+    fv_loss loss = {.target_dtype = classes ? FV_I32 : FV_F32};
+    for (int i = 0; i < count && !loss.op; i++) {
+        if ((ops[i]->traits & FV_T_LOSS) && (!classes || (ops[i]->traits & FV_T_CLASS_LABELS)))
+            loss.op = ops[i];
+    }
+    return loss;
+}
+
 fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t *bytes)
 {
-    fv_exec *exec = NULL;
     *bytes = 0;
     if (!model->finished || batch < 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': its memory needs a finished model and a batch above 0",
                        model->name);
-    fv_exec_options options = {.batch = batch,
-                               .dtype = FV_F32,
-                               .optimize = true,
-                               .policy = FV_PLAN_ESTIMATE,
-                               .training = training,
-                               .binding = fv_model_binding(model)};
-    int count = 0;
-    const fv_op *const *ops = fv_op_list(&count);
-    bool classes = model->graph->outputs[0]->shape.rank == 2;
-    for (int i = 0; training && i < count && !options.loss; i++) {
-        if ((ops[i]->traits & FV_T_LOSS) && (!classes || (ops[i]->traits & FV_T_CLASS_LABELS)))
-            options.loss = ops[i];
+    fv_program_options options = {.batch = batch, .dtype = FV_F32, .optimize = true, .policy = FV_PLAN_ESTIMATE};
+    options.stores[0] = fv_model_store(model);
+    fv_graph *with_loss = NULL;
+    fv_objective objective = {.weight = 1.0};
+    if (training) {
+        const fv_loss loss = usual_loss(model);
+        FV_TRY(fv_pass_loss(model->graph, &loss, 1, &with_loss, NULL));
+        objective.loss = with_loss->outputs[model->graph->n_outputs]->name;
+        options.lowering = FV_LOWER_TRAINING;
+        options.objectives = &objective;
+        options.n_objectives = 1;
     }
-    options.target_dtype = classes ? FV_I32 : FV_F32;
-    FV_TRY(fv_exec_create(model->ctx, model->graph, &options, &exec));
-    int64_t weights = 0;
-    for (int i = 0; i < model->n_slots; i++)
-        weights += fv_tensor_count(model->slots[i].data) * (int64_t)sizeof(float);
-    *bytes = fv_exec_memory_use(exec).total + weights;
-    if (training)
+    fv_program *program = NULL;
+    fv_status status = fv_program_create(model->ctx, training ? with_loss : model->graph, &options, &program);
+    if (status == FV_OK)
+        *bytes = fv_program_memory_use(program).total;
+    fv_program_release(&program);
+    fv_graph_destroy(&with_loss);
+    for (int i = 0; status == FV_OK && i < model->n_slots; i++)
+        *bytes += fv_tensor_count(model->slots[i].data) * (int64_t)sizeof(float);
+    if (status == FV_OK && training)
         *bytes += fv_model_parameters(model) * (int64_t)sizeof(float);
-    fv_exec_destroy(&exec);
-    return FV_OK;
+    return status;
 }

@@ -108,6 +108,7 @@ fv_status fv_checkpoints_model(fv_checkpoints *c, fv_model *model, const char *n
 /* Copies all slots to or from one block. */
 static void copy_slots(fv_model *model, float *block, bool save)
 {
+    fv_model_sync(model);
     for (int i = 0; i < model->n_slots; i++) {
         int64_t count = fv_tensor_count(model->slots[i].data);
         float *data = fv_slot_data(&model->slots[i]);

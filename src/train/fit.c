@@ -75,7 +75,7 @@ static fv_status open_validation(run *r)
     if (r->model->task != FV_TASK_CLASSIFY)
         options.targets = r->model->n_classes;
     FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->val_loader));
-    return fv_session_create(r->model, r->val_batch, &r->val_session);
+    return fv_session_create_within(r->model, r->val_batch, fv_trainer_scratch(r->trainer), &r->val_session);
 }
 
 /* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss

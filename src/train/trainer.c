@@ -41,7 +41,66 @@ static fv_status collect_tensors(fv_trainer *t)
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
+/* ---- losses ---- */
+
+/* One loss as the graph takes it; its attributes in the trainer's options. */
+static fv_status describe_loss(fv_trainer *t, const fv_loss_spec *spec, void **attr, fv_loss *loss)
+{
+    fv_fit_options named = t->options;
+    named.loss = spec->loss ? spec->loss : named.loss;
+    FV_TRY(fv_settings_loss(t->ctx, &named, &loss->op));
+    *attr = fv_calloc(t->ctx, 1, loss->op->attr_size + 1);
+    if (!*attr)
+        return FV_ERR_NO_MEMORY;
+    fv_settings_loss_attr(loss->op, &named, *attr);
+    loss->attr = *attr;
+    loss->prediction = spec->output;
+    loss->target = spec->target;
+    loss->name = spec->name;
+    loss->target_dtype = (loss->op->traits & FV_T_CLASS_LABELS) && !spec->soft_targets ? FV_I32 : FV_F32;
+    return FV_OK;
+}
+
+/* What the losses are called in the graph: each has one or two outputs there, behind those of the model. */
+static fv_status note_losses(fv_trainer *t, const fv_loss *losses, const fv_loss_spec *specs)
+{
+    int32_t output = t->model->graph->n_outputs;
+    for (int32_t i = 0; i < t->n_losses; i++) {
+        const fv_node *node = t->graph->outputs[output]->def;
+        if (!(specs[i].weight > 0) || specs[i].weight > 1e30)
+            return fv_fail(t->ctx, FV_ERR_VALUE, "loss '%s': weight %g: expected a number above 0", node->name,
+                           specs[i].weight);
+        t->losses[i] = (fv_trainer_loss){.name = node->out[0]->name,
+                                         .target = node->in[1]->name,
+                                         .weight = specs[i].weight,
+                                         .target_dtype = losses[i].target_dtype};
+        output += node->n_out;
+    }
+    return FV_OK;
+}
+
+static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
+{
+    fv_loss losses[FV_LOSSES_MAX] = {{0}};
+    void *attrs[FV_LOSSES_MAX] = {NULL};
+    if (n < 1 || n > FV_LOSSES_MAX)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: %d losses: expected 1 to %d", (int)n,
+                       FV_LOSSES_MAX);
+    fv_status status = FV_OK;
+    for (int32_t i = 0; status == FV_OK && i < n; i++)
+        status = describe_loss(t, &specs[i], &attrs[i], &losses[i]);
+    if (status == FV_OK)
+        status = fv_pass_loss(t->model->graph, losses, n, &t->graph, NULL);
+    t->n_losses = n;
+    if (status == FV_OK)
+        status = note_losses(t, losses, specs);
+    for (int32_t i = 0; i < n; i++)
+        fv_free(t->ctx, attrs[i]);
+    return status;
+}
+
+fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options, const fv_loss_spec *losses,
+                                 int32_t n_losses, fv_trainer **trainer)
 {
     *trainer = NULL;
     fv_ctx *ctx = model->ctx;
@@ -60,22 +119,31 @@ fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_t
     t->optimizer = fv_optimizer_get(resolved.optimizer);
     t->kernels = fv_kernels_get(fv_ctx_isa_id(ctx));
     t->slots = t->optimizer->slots(&resolved);
-    fv_status status = fv_settings_loss(ctx, &resolved, &t->loss);
-    if (status == FV_OK) {
-        t->target_dtype = (t->loss->traits & FV_T_CLASS_LABELS) && !resolved.soft_targets ? FV_I32 : FV_F32;
-        t->loss_attr = fv_calloc(ctx, 1, t->loss->attr_size + 1);
-        status = t->loss_attr ? FV_OK : FV_ERR_NO_MEMORY;
-    }
-    if (status == FV_OK) {
-        fv_settings_loss_attr(t->loss, &resolved, t->loss_attr);
+    fv_status status = add_losses(t, losses, n_losses);
+    if (status == FV_OK)
         status = collect_tensors(t);
-    }
     if (status == FV_OK)
         status = fv_wisdom_create(ctx, &t->wisdom);
+    if (status == FV_OK)
+        status = fv_scratch_create(ctx, &t->scratch);
     if (status != FV_OK)
         fv_trainer_destroy(&t);
     *trainer = t;
     return status;
+}
+
+fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
+{
+    const fv_loss_spec only = {.weight = 1.0, .soft_targets = options->soft_targets};
+    return fv_trainer_create_with(model, options, &only, 1, trainer);
+}
+
+static void free_exec(fv_trainer *t, fv_trainer_exec *e)
+{
+    fv_instance_destroy(&e->instance);
+    fv_program_release(&e->program);
+    fv_free(t->ctx, e->gradient);
+    *e = (fv_trainer_exec){0};
 }
 
 void fv_trainer_destroy(fv_trainer **trainer)
@@ -83,69 +151,68 @@ void fv_trainer_destroy(fv_trainer **trainer)
     fv_trainer *t = trainer ? *trainer : NULL;
     if (!t)
         return;
-    for (int i = 0; i < FV_TRAINER_EXECS; i++) {
-        fv_exec_destroy(&t->exec[i].exec);
-        fv_free(t->ctx, t->exec[i].gradient);
-    }
+    for (int i = 0; i < FV_TRAINER_EXECS; i++)
+        free_exec(t, &t->exec[i]);
+    fv_scratch_destroy(&t->scratch);
+    fv_graph_destroy(&t->graph);
     for (int i = 0; i < t->n_params; i++)
         for (int s = 0; s < FV_OPTIMIZER_SLOTS; s++)
             fv_free(t->ctx, t->params[i].slot[s]);
     fv_free(t->ctx, t->params);
     fv_free(t->ctx, t->states);
     fv_free(t->ctx, t->states_before);
-    fv_free(t->ctx, t->loss_attr);
+    fv_free(t->ctx, t->host_gradient);
+    fv_free(t->ctx, t->host_logits);
     fv_wisdom_destroy(&t->wisdom);
     fv_free(t->ctx, t);
     *trainer = NULL;
 }
 
-static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *slot)
+static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
 {
-    fv_exec_options options = {
+    fv_objective objectives[FV_LOSSES_MAX];
+    for (int32_t i = 0; i < t->n_losses; i++)
+        objectives[i] = (fv_objective){t->losses[i].name, t->losses[i].weight};
+    fv_program_options options = {
         .batch = n,
         .dtype = FV_F32,
-        .training = true,
-        .loss = t->loss,
-        .loss_attr = t->loss_attr,
-        .target_dtype = t->target_dtype,
+        .lowering = FV_LOWER_TRAINING,
         .optimize = true,
+        .objectives = objectives,
+        .n_objectives = t->n_losses,
         .wisdom = t->wisdom,
-        .binding = fv_model_binding(t->model),
     };
-    slot->gradient = fv_calloc(t->ctx, (size_t)t->n_params + 1, sizeof *slot->gradient);
-    if (!slot->gradient)
+    options.stores[0] = fv_model_store(t->model);
+    e->gradient = fv_calloc(t->ctx, (size_t)t->n_params + 1, sizeof *e->gradient);
+    if (!e->gradient)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_exec_create(t->ctx, t->model->graph, &options, &slot->exec));
+    FV_TRY(fv_program_create(t->ctx, t->graph, &options, &e->program));
     for (int i = 0; i < t->n_params; i++)
-        slot->gradient[i] = fv_exec_gradient(slot->exec, t->params[i].name);
-    slot->n = n;
-    return FV_OK;
+        e->gradient[i] = fv_program_port(e->program, FV_PORT_GRADIENT, t->params[i].name);
+    e->loss = fv_program_port(e->program, FV_PORT_OUTPUT, t->losses[0].name);
+    e->n = n;
+    return fv_instance_create(e->program, t->scratch, NULL, &e->instance);
 }
 
-/* The executable for a batch of n; the least useful one makes room when all places are taken. */
+/* What is compiled for a batch of n; the least useful one makes room when all places are taken. */
 static fv_status find_exec(fv_trainer *t, int64_t n, fv_trainer_exec **found)
 {
     fv_trainer_exec *free_slot = NULL;
     for (int i = 0; i < FV_TRAINER_EXECS; i++) {
-        if (t->exec[i].exec && t->exec[i].n == n) {
+        if (t->exec[i].instance && t->exec[i].n == n) {
             *found = &t->exec[i];
             return FV_OK;
         }
-        if (!t->exec[i].exec && !free_slot)
+        if (!t->exec[i].instance && !free_slot)
             free_slot = &t->exec[i];
     }
     if (!free_slot)
         free_slot = &t->exec[FV_TRAINER_EXECS - 1];
-    fv_exec_destroy(&free_slot->exec);
-    fv_free(t->ctx, free_slot->gradient);
-    *free_slot = (fv_trainer_exec){0};
-    if (t->current == free_slot)
-        t->current = NULL;
+    t->current = NULL; /* what it left in the scratch may be gone */
+    free_exec(t, free_slot);
     fv_status status = compile(t, n, free_slot);
     if (status != FV_OK) {
-        fv_exec_destroy(&free_slot->exec);
-        fv_free(t->ctx, free_slot->gradient);
-        *free_slot = (fv_trainer_exec){0};
+        free_exec(t, free_slot);
         return status;
     }
     *found = free_slot;
@@ -158,9 +225,16 @@ fv_status fv_trainer_prepare(fv_trainer *t, int64_t n)
     return find_exec(t, n, &unused);
 }
 
+fv_scratch *fv_trainer_scratch(fv_trainer *t)
+{
+    return t->scratch;
+}
+
+/* Running statistics to or from the trainer's copy. */
 static void copy_states(fv_trainer *t, bool save)
 {
     float *p = t->states_before;
+    fv_model_sync(t->model);
     for (int i = 0; i < t->n_states; i++) {
         size_t bytes = (size_t)fv_tensor_count(t->states[i]) * sizeof(float);
         void *data = fv_tensor_data(t->states[i]);
@@ -172,63 +246,133 @@ static void copy_states(fv_trainer *t, bool save)
 void fv_trainer_rollback(fv_trainer *t)
 {
     copy_states(t, false);
+    fv_model_touch(t->model);
 }
 
-/* Class indices as the loss wants them: as they are, or one row of 0 and 1 per sample. */
-static fv_status copy_target(fv_trainer *t, fv_exec *exec, const void *target, int64_t n)
+/* ---- one step ---- */
+
+/* The weighted sum of the losses. */
+static double total_loss(const fv_trainer *t)
+{
+    const fv_trainer_exec *e = t->current;
+    double sum = t->losses[0].weight * fv_instance_scalar(e->instance, e->loss);
+    for (int32_t i = 1; i < t->n_losses; i++)
+        sum += t->losses[i].weight *
+               fv_instance_scalar(e->instance, fv_program_port(e->program, FV_PORT_OUTPUT, t->losses[i].name));
+    return sum;
+}
+
+/* Class indices are within the prediction's last dimension. */
+static fv_status check_labels(const fv_trainer *t, const fv_port *target, const int32_t *labels, size_t count)
 {
     int64_t classes = fv_model_classes(t->model);
-    const int32_t *labels = target;
-    if (t->target_dtype == FV_F32) {
-        memcpy(fv_exec_target(exec), target, (size_t)(n * classes) * sizeof(float));
-        return FV_OK;
+    for (int32_t i = 0; i < t->graph->n_nodes; i++) {
+        const fv_node *node = t->graph->nodes[i];
+        if ((node->op->traits & FV_T_LOSS) && strcmp(node->in[1]->name, target->name) == 0)
+            classes = node->in[0]->shape.dim[node->in[0]->shape.rank - 1];
     }
-    for (int64_t i = 0; i < n; i++)
+    for (size_t i = 0; i < count; i++)
         if (labels[i] < 0 || labels[i] >= classes)
             return fv_fail(t->ctx, FV_ERR_DATA_CLASSES,
                            "label %d of sample %lld in the batch: the model has %lld classes", labels[i], (long long)i,
                            (long long)classes);
-    memcpy(fv_exec_target(exec), labels, (size_t)n * sizeof(int32_t));
+    return FV_OK;
+}
+
+fv_status fv_trainer_begin(fv_trainer *t, int64_t n)
+{
+    if (n < 1)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_gradient: a batch of %lld samples", (long long)n);
+    return find_exec(t, n, &t->current);
+}
+
+static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
+{
+    const size_t count = (size_t)fv_shape_count(&port->val->shape);
+    for (int32_t i = 0; i < t->n_losses; i++)
+        if (t->losses[i].target_dtype == FV_I32 && strcmp(t->losses[i].target, port->name) == 0)
+            FV_TRY(check_labels(t, port, data, count));
+    return fv_instance_write(t->current->instance, port, data, count * fv_dtype_size(port->val->dtype));
+}
+
+fv_status fv_trainer_set(fv_trainer *t, const char *input, const void *data)
+{
+    if (!t->current)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: call fv_trainer_begin first");
+    const fv_port *port = fv_program_port(t->current->program, FV_PORT_INPUT, input);
+    if (!port)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: model '%s' has no input '%s'", t->model->name, input);
+    return set_port(t, port, data);
+}
+
+fv_status fv_trainer_compute(fv_trainer *t, double *loss)
+{
+    if (!t->current)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_compute: call fv_trainer_begin first");
+    (void)fv_model_store(t->model); /* the device has what the tensors say */
+    copy_states(t, true);
+    const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step};
+    fv_status status = fv_instance_run(t->current->instance, &run);
+    fv_model_device_changed(t->model); /* running statistics */
+    FV_TRY(status);
+    if (loss)
+        *loss = total_loss(t);
     return FV_OK;
 }
 
 fv_status fv_trainer_gradient(fv_trainer *t, const float *images, const void *target, int64_t n, double *loss)
 {
-    if (n < 1)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_gradient: a batch of %lld samples", (long long)n);
-    fv_trainer_exec *slot;
-    FV_TRY(find_exec(t, n, &slot));
-    t->current = slot;
-    int64_t h, w, c;
-    fv_model_input_size(t->model, &h, &w, &c);
-    memcpy(fv_exec_input(slot->exec, 0), images, (size_t)(n * h * w * c) * sizeof(float));
-    FV_TRY(copy_target(t, slot->exec, target, n));
-    copy_states(t, true);
-    FV_TRY(fv_exec_run(slot->exec, t->options.seed, (uint64_t)t->step));
-    if (loss)
-        *loss = fv_exec_loss(slot->exec);
-    return FV_OK;
+    FV_TRY(fv_trainer_begin(t, n));
+    FV_TRY(set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), images));
+    FV_TRY(fv_trainer_set(t, t->losses[0].target, target));
+    return fv_trainer_compute(t, loss);
 }
 
-const float *fv_trainer_gradient_of(const fv_trainer *t, const char *parameter, fv_shape *shape)
+fv_status fv_trainer_get(const fv_trainer *t, const char *output, void *data, size_t bytes)
+{
+    const fv_port *port = t->current ? fv_program_port(t->current->program, FV_PORT_OUTPUT, output) : NULL;
+    if (!port)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_get: %s%s%s",
+                       t->current ? "there is no output '" : "nothing computed yet", t->current ? output : "",
+                       t->current ? "'" : "");
+    return fv_instance_read(t->current->instance, port, data, bytes);
+}
+
+/* The floats of a port: where they are, or a copy in `room`. */
+static const float *port_floats(const fv_trainer *t, const fv_port *port, float **room)
+{
+    const float *data = fv_instance_map(t->current->instance, port);
+    if (data)
+        return data;
+    const size_t bytes = (size_t)fv_shape_count(&port->val->shape) * sizeof(float);
+    fv_free(t->ctx, *room);
+    *room = fv_malloc(t->ctx, bytes);
+    return *room && fv_instance_read(t->current->instance, port, *room, bytes) == FV_OK ? *room : NULL;
+}
+
+const float *fv_trainer_gradient_of(fv_trainer *t, const char *parameter, fv_shape *shape)
 {
     for (int i = 0; t->current && i < t->n_params; i++)
         if (strcmp(t->params[i].name, parameter) == 0) {
             if (shape)
                 *shape = *fv_tensor_shape(t->params[i].tensor);
-            return t->current->gradient[i];
+            return t->current->gradient[i] ? port_floats(t, t->current->gradient[i], &t->host_gradient) : NULL;
         }
     return NULL;
 }
 
-const float *fv_trainer_logits(const fv_trainer *t, fv_shape *shape)
+const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
 {
-    return t->current ? fv_exec_output(t->current->exec, 0, shape) : NULL;
+    const fv_port *port = t->current ? fv_program_port_at(t->current->program, FV_PORT_OUTPUT, 0) : NULL;
+    if (port && shape)
+        *shape = port->val->shape;
+    return port ? port_floats(t, port, &t->host_logits) : NULL;
 }
 
 fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 {
-    return fv_exec_find_nonfinite(t->current->exec, t->options.seed, (uint64_t)t->step, name, size);
+    const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step};
+    return fv_instance_find_nonfinite(t->current->instance, &run, name, size);
 }
 
 /* ---- the update: every parameter cut into stretches, which run in parallel ---- */
@@ -258,6 +402,11 @@ static fv_trainer_param *find_stretch(fv_trainer *t, int64_t task, int *index, i
     return NULL;
 }
 
+static float *gradient_data(const fv_trainer *t, int index)
+{
+    return fv_instance_map(t->current->instance, t->current->gradient[index]);
+}
+
 static int64_t count_stretches(const fv_trainer *t)
 {
     int64_t n = 0;
@@ -280,7 +429,7 @@ static void update_stretch(void *arg, int64_t task, int worker)
     int index;
     int64_t begin, count;
     fv_trainer_param *p = find_stretch(t, task, &index, &begin, &count);
-    float *gradient = p ? t->current->gradient[index] : NULL;
+    float *gradient = p ? gradient_data(t, index) : NULL;
     (void)worker;
     if (!gradient)
         return;
@@ -316,7 +465,7 @@ static void check_stretch(void *arg, int64_t task, int worker)
     int index;
     int64_t begin, count;
     fv_trainer_param *p = find_stretch(job->t, task, &index, &begin, &count);
-    const float *gradient = p ? job->t->current->gradient[index] : NULL;
+    const float *gradient = p ? gradient_data(job->t, index) : NULL;
     (void)worker;
     if (!gradient)
         return;

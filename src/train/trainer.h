@@ -3,7 +3,7 @@
 #ifndef FV_TRAIN_TRAINER_H
 #define FV_TRAIN_TRAINER_H
 
-#include "exec/exec.h"
+#include "exec/program.h"
 #include "model/model.h"
 #include "train/optimizer.h"
 #include "train/settings.h"
@@ -18,11 +18,21 @@ typedef struct fv_trainer_param {
     bool decay; /* weight decay and L1 apply */
 } fv_trainer_param;
 
+/* What is compiled for one batch size. All of them take turns in the trainer's scratch. */
 typedef struct fv_trainer_exec {
     int64_t n;
-    fv_exec *exec;
-    float **gradient; /* per parameter; NULL: none */
+    fv_program *program;
+    fv_instance *instance;
+    const fv_port **gradient; /* per parameter; NULL: none */
+    const fv_port *loss;      /* the sum of several is made of its own ports */
 } fv_trainer_exec;
+
+/* One loss of the trained graph. */
+typedef struct fv_trainer_loss {
+    const char *name, *target; /* of its value and of its target's INPUT, in the graph */
+    double weight;
+    fv_dtype target_dtype;
+} fv_trainer_loss;
 
 struct fv_trainer {
     fv_ctx *ctx;
@@ -30,9 +40,9 @@ struct fv_trainer {
     fv_fit_options options;
     const fv_optimizer *optimizer;
     const fv_kernels *kernels;
-    const fv_op *loss;
-    void *loss_attr;
-    fv_dtype target_dtype;
+    fv_graph *graph; /* the model's, with the losses */
+    fv_trainer_loss losses[FV_LOSSES_MAX];
+    int32_t n_losses;
     int slots;
 
     fv_trainer_param *params;
@@ -43,6 +53,8 @@ struct fv_trainer {
     int64_t states_count;
 
     fv_wisdom *wisdom;
+    fv_scratch *scratch;                /* of all that is compiled here, and of validation */
+    float *host_gradient, *host_logits; /* where the device's memory is not the host's: the ones asked for last */
     fv_trainer_exec exec[FV_TRAINER_EXECS];
     fv_trainer_exec *current;
     int64_t step; /* optimizer steps done */
@@ -51,6 +63,8 @@ struct fv_trainer {
 /* Compiles for a batch of n now (otherwise at the first gradient of that size), so that memory is known before the run
  * starts. */
 fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
+/* Memory that what is compiled here takes turns in, for a validation session to join. */
+fv_scratch *fv_trainer_scratch(fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */
 void fv_trainer_rollback(fv_trainer *trainer);
 /* Names the first layer with a NaN or Inf in the last fv_trainer_gradient. */

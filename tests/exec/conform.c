@@ -143,9 +143,9 @@ static void model_make(conform *c, const char *line, const fv_node *node, model 
     net_output(t, top);
 }
 
-static fv_exec_options model_options(model *m, bool training)
+static net_exec_options model_options(model *m, bool training)
 {
-    fv_exec_options o = net_options(&m->t, m->batch, training);
+    net_exec_options o = net_options(&m->t, m->batch, training);
     o.loss = m->loss;
     o.loss_attr = m->loss_attr;
     o.target_dtype = m->target_dtype == FV_F32 ? m->t.dtype : m->target_dtype;
@@ -156,9 +156,9 @@ static fv_exec_options model_options(model *m, bool training)
     return o;
 }
 
-static void model_fill_target(const model *m, fv_exec *exec)
+static void model_fill_target(const model *m, net_exec *exec)
 {
-    const fv_graph *g = fv_exec_graph(exec);
+    const fv_graph *g = net_exec_graph(exec);
     const fv_val *target = NULL;
     uint64_t rng = 99;
     for (int32_t i = 0; i < g->n_vals; i++)
@@ -171,7 +171,7 @@ static void model_fill_target(const model *m, fv_exec *exec)
     int64_t classes = g->outputs[0]->shape.dim[g->outputs[0]->shape.rank - 1];
     for (int64_t i = 0; i < count; i++) {
         double value = m->target_dtype == FV_I32 ? (double)net_int(&rng, 0, classes - 1) : (double)(float)rows[i];
-        fv_set(target->dtype, fv_exec_target(exec), i, value);
+        fv_set(target->dtype, net_exec_target(exec), i, value);
     }
     free(rows);
 }
@@ -181,18 +181,18 @@ static void model_fill_target(const model *m, fv_exec *exec)
 static void check_nodes(conform *c, const char *line, model *m, bool training, bool optimize)
 {
     net_bind(&m->t, FV_F32);
-    fv_exec_options o = model_options(m, training);
+    net_exec_options o = model_options(m, training);
     o.optimize = optimize;
-    fv_exec *exec = NULL;
-    if (fv_exec_create(c->ctx, m->t.g, &o, &exec) != FV_OK) {
+    net_exec *exec = NULL;
+    if (net_exec_create(c->ctx, m->t.g, &o, &exec) != FV_OK) {
         /* An operator without a gradient is still checked in the inference graph. */
         if (!training || !strstr(fv_ctx_error(c->ctx), "has no gradient"))
             fail_msg("%s: %s", line, fv_ctx_error(c->ctx));
         return;
     }
     model_fill_target(m, exec);
-    assert_int_equal(fv_exec_run(exec, SEED, STEP), FV_OK);
-    const fv_graph *g = fv_exec_graph(exec);
+    assert_int_equal(net_exec_run(exec, SEED, STEP), FV_OK);
+    const fv_graph *g = net_exec_graph(exec);
     assert_int_equal(fv_graph_verify(g), FV_OK);
     for (int32_t n = 0; n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
@@ -200,27 +200,27 @@ static void check_nodes(conform *c, const char *line, model *m, bool training, b
         char where[512];
         for (int32_t i = 0; i < node->n_in; i++) {
             if (node->in[i])
-                in[i] = (void *)(uintptr_t)fv_exec_value(exec, node->in[i]->name, NULL);
+                in[i] = (void *)(uintptr_t)net_exec_value(exec, node->in[i]->name, NULL);
         }
         snprintf(where, sizeof where, "%s [%s]", line, node->op->name);
         conform_node(c, where, node, in, SEED, STEP);
     }
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
 }
 
 /* ---- gradients against finite differences, in float64 ---- */
 
-static double loss_at(model *m, fv_exec *exec, net_tensor *p, int64_t i, double value)
+static double loss_at(model *m, net_exec *exec, net_tensor *p, int64_t i, double value)
 {
     double kept = net_get(&m->t, p, i);
     net_set(&m->t, p, i, value);
-    assert_int_equal(fv_exec_run(exec, SEED, STEP), FV_OK);
+    assert_int_equal(net_exec_run(exec, SEED, STEP), FV_OK);
     net_set(&m->t, p, i, kept);
-    return fv_exec_loss(exec);
+    return net_exec_loss(exec);
 }
 
 /* Fourth-order central difference. */
-static double difference(model *m, fv_exec *exec, net_tensor *p, int64_t i, double h)
+static double difference(model *m, net_exec *exec, net_tensor *p, int64_t i, double h)
 {
     double x = net_get(&m->t, p, i);
     double far = loss_at(m, exec, p, i, x + 2.0 * h) - loss_at(m, exec, p, i, x - 2.0 * h);
@@ -228,7 +228,7 @@ static double difference(model *m, fv_exec *exec, net_tensor *p, int64_t i, doub
     return (8.0 * near - far) / (12.0 * h);
 }
 
-static void check_element(conform *c, const char *line, model *m, fv_exec *exec, net_tensor *p, int64_t i, double d,
+static void check_element(conform *c, const char *line, model *m, net_exec *exec, net_tensor *p, int64_t i, double d,
                           double largest)
 {
     /* A smaller step where a kink of an unspread operand lies inside the first one. */
@@ -254,9 +254,9 @@ static bool check_gradient(conform *c, const char *line, model *m)
 {
     net *t = &m->t;
     net_bind(t, FV_F64);
-    fv_exec_options o = model_options(m, true);
-    fv_exec *exec = NULL;
-    if (fv_exec_create(c->ctx, t->g, &o, &exec) != FV_OK) {
+    net_exec_options o = model_options(m, true);
+    net_exec *exec = NULL;
+    if (net_exec_create(c->ctx, t->g, &o, &exec) != FV_OK) {
         if (!strstr(fv_ctx_error(c->ctx), "has no gradient"))
             fail_msg("%s: %s", line, fv_ctx_error(c->ctx));
         return false;
@@ -265,8 +265,8 @@ static bool check_gradient(conform *c, const char *line, model *m)
     for (int k = 0; k < t->n_tensors; k++) {
         net_tensor *p = &t->tensor[k];
         /* Again for every operand: the differences of the last one left the gradients of another point. */
-        assert_int_equal(fv_exec_run(exec, SEED, STEP), FV_OK);
-        const void *gradient = fv_exec_gradient(exec, p->name);
+        assert_int_equal(net_exec_run(exec, SEED, STEP), FV_OK);
+        const void *gradient = net_exec_gradient(exec, p->name);
         if (p->role != FV_ROLE_PARAM)
             continue;
         if (!gradient)
@@ -283,7 +283,7 @@ static bool check_gradient(conform *c, const char *line, model *m)
         }
         free(d);
     }
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     return true;
 }
 

@@ -260,9 +260,9 @@ static void *find_bound(void *user, const char *name, const fv_shape *shape)
     return p && p->count == fv_shape_count(shape) ? p->bound : NULL;
 }
 
-fv_exec_options net_options(net *t, int64_t batch, bool training)
+net_exec_options net_options(net *t, int64_t batch, bool training)
 {
-    return (fv_exec_options){
+    return (net_exec_options){
         .batch = batch,
         .dtype = t->dtype,
         .training = training,
@@ -273,15 +273,129 @@ fv_exec_options net_options(net *t, int64_t batch, bool training)
     };
 }
 
-fv_exec *net_exec(net *t, const fv_exec_options *options)
+static fv_status compile(net_exec *e, const fv_graph *g, const net_exec_options *o)
 {
-    fv_exec *exec = NULL;
-    if (fv_exec_create(t->ctx, t->g, options, &exec) != FV_OK)
+    fv_objective objective = {.weight = 1.0};
+    fv_program_options options = {.batch = o->batch,
+                                  .dtype = o->dtype,
+                                  .lowering = o->training ? FV_LOWER_TRAINING : FV_LOWER_INFERENCE,
+                                  .optimize = o->optimize,
+                                  .keep_all = o->keep_all,
+                                  .profile = o->profile,
+                                  .policy = o->policy,
+                                  .wisdom = o->wisdom,
+                                  .values = o->values,
+                                  .n_values = o->n_values};
+    if (o->training || o->with_loss) {
+        const fv_loss loss = {.op = o->loss, .attr = o->loss_attr, .target_dtype = o->target_dtype};
+        FV_TRY(fv_pass_loss(g, &loss, 1, &e->with_loss, NULL));
+        objective.loss = e->with_loss->outputs[g->n_outputs]->name;
+        options.objectives = &objective;
+        options.n_objectives = o->training;
+    }
+    FV_TRY(fv_store_create(e->ctx, &o->binding, &e->store));
+    options.stores[0] = e->store;
+    FV_TRY(fv_program_create(e->ctx, e->with_loss ? e->with_loss : g, &options, &e->program));
+    return fv_instance_create(e->program, o->scratch, NULL, &e->instance);
+}
+
+fv_status net_exec_create(fv_ctx *ctx, const fv_graph *g, const net_exec_options *options, net_exec **exec)
+{
+    *exec = fv_new(ctx, net_exec);
+    if (!*exec)
+        return FV_ERR_NO_MEMORY;
+    (*exec)->ctx = ctx;
+    fv_status status = compile(*exec, g, options);
+    if (status != FV_OK)
+        net_exec_destroy(exec);
+    return status;
+}
+
+void net_exec_destroy(net_exec **exec)
+{
+    net_exec *e = *exec;
+    if (!e)
+        return;
+    fv_instance_destroy(&e->instance);
+    fv_program_release(&e->program);
+    fv_store_destroy(&e->store);
+    fv_graph_destroy(&e->with_loss);
+    fv_free(e->ctx, e);
+    *exec = NULL;
+}
+
+net_exec *net_compile(net *t, const net_exec_options *options)
+{
+    net_exec *exec = NULL;
+    if (net_exec_create(t->ctx, t->g, options, &exec) != FV_OK)
         fail_msg("%s", fv_ctx_error(t->ctx));
     return exec;
 }
 
-void net_fill(const net *t, fv_exec *exec, int64_t batch, int64_t classes, uint64_t seed)
+fv_status net_exec_run(net_exec *exec, uint64_t seed, uint64_t step)
+{
+    return fv_instance_run(exec->instance, &(fv_run){.seed = seed, .step = step});
+}
+
+/* The port of a kind by number, or by name unless that is NULL. */
+static const fv_port *port(const net_exec *exec, fv_port_kind kind, const char *name, int i)
+{
+    return name ? fv_program_port(exec->program, kind, name) : fv_program_port_at(exec->program, kind, i);
+}
+
+void *net_exec_input(net_exec *exec, int i)
+{
+    const fv_port *p = port(exec, FV_PORT_INPUT, NULL, i);
+    return p && !(exec->with_loss && strncmp(p->name, "target", 6) == 0) ? fv_instance_map(exec->instance, p) : NULL;
+}
+
+void *net_exec_target(net_exec *exec)
+{
+    return exec->with_loss ? fv_instance_map(exec->instance, port(exec, FV_PORT_INPUT, "target", 0)) : NULL;
+}
+
+const void *net_exec_output(const net_exec *exec, int i, fv_shape *shape)
+{
+    const fv_port *p = port(exec, FV_PORT_OUTPUT, NULL, i);
+    if (!p || strncmp(p->name, "loss", 4) == 0)
+        return NULL;
+    if (shape)
+        *shape = p->val->shape;
+    return fv_instance_map(exec->instance, p);
+}
+
+double net_exec_loss(const net_exec *exec)
+{
+    return fv_instance_scalar(exec->instance, port(exec, FV_PORT_OUTPUT, "loss", 0));
+}
+
+const float *net_exec_losses(const net_exec *exec)
+{
+    const fv_port *p = port(exec, FV_PORT_OUTPUT, "loss:1", 0);
+    return p && p->val->dtype == FV_F32 ? fv_instance_map(exec->instance, p) : NULL;
+}
+
+void *net_exec_gradient(net_exec *exec, const char *param)
+{
+    return fv_instance_map(exec->instance, port(exec, FV_PORT_GRADIENT, param, 0));
+}
+
+const void *net_exec_value(const net_exec *exec, const char *name, fv_shape *shape)
+{
+    const fv_port *p = port(exec, FV_PORT_OUTPUT, name, 0);
+    if (!p)
+        p = port(exec, FV_PORT_INPUT, name, 0);
+    if (p && shape)
+        *shape = p->val->shape;
+    return fv_instance_map(exec->instance, p);
+}
+
+const fv_graph *net_exec_graph(const net_exec *exec)
+{
+    return fv_program_graph(exec->program);
+}
+
+void net_fill(const net *t, net_exec *exec, int64_t batch, int64_t classes, uint64_t seed)
 {
     int64_t count = 0;
     const fv_graph *g = t->g;
@@ -289,8 +403,8 @@ void net_fill(const net *t, fv_exec *exec, int64_t batch, int64_t classes, uint6
         if (g->vals[i]->role == FV_ROLE_INPUT)
             count = fv_shape_count(&g->vals[i]->shape) * batch;
     }
-    void *x = fv_exec_input(exec, 0);
-    int32_t *target = fv_exec_target(exec);
+    void *x = net_exec_input(exec, 0);
+    int32_t *target = net_exec_target(exec);
     assert_non_null(x);
     for (int64_t i = 0; i < count; i++)
         fv_set(t->dtype, x, i, (double)(float)net_uniform(&seed));

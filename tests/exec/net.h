@@ -5,7 +5,7 @@
 
 #include "support/support.h"
 
-#include "exec/exec.h"
+#include "exec/program.h"
 #include "ops/attr.h"
 #include "ops/ops.h"
 
@@ -61,10 +61,46 @@ void net_small(net *t, int64_t classes);
  * fusion promises the same bits. */
 void net_random_graph(net *t, int layers, int64_t classes, bool exact);
 
-/* Options with the network's tensors bound, softmax cross-entropy and labels. */
-fv_exec_options net_options(net *t, int64_t batch, bool training);
-fv_exec *net_exec(net *t, const fv_exec_options *options);
+/* How a network is compiled for a test: with softmax cross-entropy on labels unless told otherwise. */
+typedef struct net_exec_options {
+    int64_t batch;
+    fv_dtype dtype;
+    bool training, with_loss, optimize, keep_all, profile;
+    const fv_op *loss;
+    const void *loss_attr;
+    fv_dtype target_dtype;
+    fv_plan_policy policy;
+    fv_wisdom *wisdom;
+    fv_binding binding;
+    fv_scratch *scratch;
+    const char *const *values;
+    int32_t n_values;
+} net_exec_options;
+
+/* A program and one instance of it. */
+typedef struct net_exec {
+    fv_ctx *ctx;
+    fv_store *store;
+    fv_graph *with_loss;
+    fv_program *program;
+    fv_instance *instance;
+} net_exec;
+
+net_exec_options net_options(net *t, int64_t batch, bool training);
+fv_status net_exec_create(fv_ctx *ctx, const fv_graph *g, const net_exec_options *options, net_exec **exec);
+void net_exec_destroy(net_exec **exec);
+net_exec *net_compile(net *t, const net_exec_options *options);
+fv_status net_exec_run(net_exec *exec, uint64_t seed, uint64_t step);
+/* Addresses and numbers as tests want them; NULL and 0 for what there is not. */
+void *net_exec_input(net_exec *exec, int i);
+void *net_exec_target(net_exec *exec);
+const void *net_exec_output(const net_exec *exec, int i, fv_shape *shape);
+double net_exec_loss(const net_exec *exec);
+const float *net_exec_losses(const net_exec *exec);
+void *net_exec_gradient(net_exec *exec, const char *param);
+const void *net_exec_value(const net_exec *exec, const char *name, fv_shape *shape);
+const fv_graph *net_exec_graph(const net_exec *exec);
 /* Fills the first input and the labels with a batch that depends on `seed` alone. */
-void net_fill(const net *t, fv_exec *exec, int64_t batch, int64_t classes, uint64_t seed);
+void net_fill(const net *t, net_exec *exec, int64_t batch, int64_t classes, uint64_t seed);
 
 #endif

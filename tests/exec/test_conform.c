@@ -199,12 +199,12 @@ static void test_network_gradients(void **state)
             net_small(&t, 5);
         else
             net_random_graph(&t, (int)(2 + seed % 9), 5, seed % 2);
-        fv_exec_options o = net_options(&t, 4, true);
-        fv_exec *exec = net_exec(&t, &o);
+        net_exec_options o = net_options(&t, 4, true);
+        net_exec *exec = net_compile(&t, &o);
         net_fill(&t, exec, 4, 5, seed);
         for (int p = 0; p < t.n_tensors; p++) {
-            assert_int_equal(fv_exec_run(exec, 1, 1), FV_OK);
-            const double *d = fv_exec_gradient(exec, t.tensor[p].name);
+            assert_int_equal(net_exec_run(exec, 1, 1), FV_OK);
+            const double *d = net_exec_gradient(exec, t.tensor[p].name);
             if (!d)
                 continue;
             int64_t i = (t.tensor[p].count - 1) / 2;
@@ -217,8 +217,8 @@ static void test_network_gradients(void **state)
                 static const double at[] = {-2.0, -1.0, 1.0, 2.0};
                 for (int k = 0; k < 4; k++) {
                     net_set(&t, &t.tensor[p], i, kept + at[k] * h);
-                    assert_int_equal(fv_exec_run(exec, 1, 1), FV_OK);
-                    f[k] = fv_exec_loss(exec);
+                    assert_int_equal(net_exec_run(exec, 1, 1), FV_OK);
+                    f[k] = net_exec_loss(exec);
                 }
                 double fd = (8.0 * (f[2] - f[1]) - (f[3] - f[0])) / (12.0 * h);
                 best = fmin(best, fabs(fd - expected) / (1e-6 * fabs(expected) + 1e-7 * largest + 1e-9));
@@ -230,7 +230,7 @@ static void test_network_gradients(void **state)
             worst = fmax(worst, best);
             checked++;
         }
-        fv_exec_destroy(&exec);
+        net_exec_destroy(&exec);
         net_free(&t);
     }
     print_message("%d gradients of networks checked, worst %.2g of what is allowed\n", checked, worst);

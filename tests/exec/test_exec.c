@@ -9,10 +9,10 @@
 #define BATCH   8
 #define CLASSES 5
 
-static void step(net *t, fv_exec *exec, uint64_t seed)
+static void step(net *t, net_exec *exec, uint64_t seed)
 {
     net_fill(t, exec, BATCH, CLASSES, seed);
-    if (fv_exec_run(exec, 1, seed) != FV_OK)
+    if (net_exec_run(exec, 1, seed) != FV_OK)
         fail_msg("%s", fv_ctx_error(t->ctx));
 }
 
@@ -23,51 +23,51 @@ static void test_training_step(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 1);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, true);
+    net_exec *exec = net_compile(&t, &o);
     /* Plain gradient descent on one batch must lower the loss. */
     double first = 0.0, last = 0.0;
     for (int i = 0; i < 30; i++) {
         step(&t, exec, 7);
-        last = fv_exec_loss(exec);
+        last = net_exec_loss(exec);
         first = i == 0 ? last : first;
         for (int p = 0; p < t.n_tensors; p++) {
-            const float *d = fv_exec_gradient(exec, t.tensor[p].name);
+            const float *d = net_exec_gradient(exec, t.tensor[p].name);
             assert_true((d != NULL) == (t.tensor[p].role == FV_ROLE_PARAM));
             for (int64_t j = 0; d && j < t.tensor[p].count; j++)
                 net_set(&t, &t.tensor[p], j, net_get(&t, &t.tensor[p], j) - 0.1 * (double)d[j]);
         }
     }
     assert_true(first > 1.0 && last < 0.3 * first);
-    const float *losses = fv_exec_losses(exec);
+    const float *losses = net_exec_losses(exec);
     assert_non_null(losses);
     double mean = 0.0;
     for (int i = 0; i < BATCH; i++)
         mean += (double)losses[i] / BATCH;
     assert_true(fabs(mean - last) < 1e-5);
     fv_shape shape;
-    assert_non_null(fv_exec_output(exec, 0, &shape));
+    assert_non_null(net_exec_output(exec, 0, &shape));
     assert_int_equal(shape.dim[0], BATCH);
     assert_int_equal(shape.dim[1], CLASSES);
-    assert_null(fv_exec_output(exec, 1, &shape));
-    assert_null(fv_exec_input(exec, 1));
-    assert_null(fv_exec_gradient(exec, "nothing"));
-    assert_null(fv_exec_value(exec, "image", &shape)); /* only with keep_all */
-    fv_exec_destroy(&exec);
+    assert_null(net_exec_output(exec, 1, &shape));
+    assert_null(net_exec_input(exec, 1));
+    assert_null(net_exec_gradient(exec, "nothing"));
+    assert_null(net_exec_value(exec, t.g->nodes[0]->name, &shape)); /* only with keep_all, or asked for */
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
 
 /* Everything a step leaves behind, folded into one number of exact bits. */
-static uint64_t digest(net *t, fv_exec *exec)
+static uint64_t digest(net *t, net_exec *exec)
 {
     uint64_t h = 1469598103934665603u;
-    double loss = fv_exec_loss(exec);
+    double loss = net_exec_loss(exec);
     const unsigned char *bytes = (const unsigned char *)&loss;
     for (size_t i = 0; i < sizeof loss; i++)
         h = (h ^ bytes[i]) * 1099511628211u;
     for (int p = 0; p < t->n_tensors; p++) {
-        const void *d = fv_exec_gradient(exec, t->tensor[p].name);
+        const void *d = net_exec_gradient(exec, t->tensor[p].name);
         for (int64_t i = 0; i < t->tensor[p].count; i++) {
             double v = (d ? fv_get(t->dtype, d, i) : 0.0) + 0.0; /* -0 and 0 are the same number */
             double s = net_get(t, &t->tensor[p], i);
@@ -82,14 +82,14 @@ static uint64_t digest(net *t, fv_exec *exec)
     return h;
 }
 
-static uint64_t run_digest(net *t, const fv_exec_options *o)
+static uint64_t run_digest(net *t, const net_exec_options *o)
 {
     net_bind(t, t->dtype);
-    fv_exec *exec = net_exec(t, o);
+    net_exec *exec = net_compile(t, o);
     step(t, exec, 3);
     step(t, exec, 4);
     uint64_t h = digest(t, exec);
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     return h;
 }
 
@@ -102,7 +102,7 @@ static void test_bits_of_random_graphs(void **state)
         net t, u;
         net_init(&t, one, FV_F32, seed);
         net_random_graph(&t, (int)(3 + seed % 14), CLASSES, seed % 3 != 0);
-        fv_exec_options o = net_options(&t, BATCH, true);
+        net_exec_options o = net_options(&t, BATCH, true);
         uint64_t bits = run_digest(&t, &o);
         if (run_digest(&t, &o) != bits)
             fail_msg("graph %d: a second run has other bits", (int)seed);
@@ -127,14 +127,14 @@ static void test_bits_of_random_graphs(void **state)
 
 static void logits(net *t, bool optimize, bool keep_all, fv_plan_policy policy, float out[BATCH * CLASSES])
 {
-    fv_exec_options o = net_options(t, BATCH, false);
+    net_exec_options o = net_options(t, BATCH, false);
     o.optimize = optimize;
     o.keep_all = keep_all;
     o.policy = policy;
-    fv_exec *exec = net_exec(t, &o);
+    net_exec *exec = net_compile(t, &o);
     step(t, exec, 11);
-    memcpy(out, fv_exec_output(exec, 0, NULL), BATCH * CLASSES * sizeof(float));
-    fv_exec_destroy(&exec);
+    memcpy(out, net_exec_output(exec, 0, NULL), BATCH * CLASSES * sizeof(float));
+    net_exec_destroy(&exec);
 }
 
 static void test_inference_of_random_graphs(void **state)
@@ -172,28 +172,28 @@ static void test_batch_does_not_matter(void **state)
     net_init(&t, ctx, FV_F32, 9);
     net_small(&t, CLASSES);
     float all[BATCH * CLASSES], images[BATCH * 8 * 8 * 3];
-    fv_exec_options o = net_options(&t, BATCH, false);
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, false);
+    net_exec *exec = net_compile(&t, &o);
     step(&t, exec, 21);
-    memcpy(all, fv_exec_output(exec, 0, NULL), sizeof all);
-    memcpy(images, fv_exec_input(exec, 0), sizeof images);
-    fv_exec_destroy(&exec);
+    memcpy(all, net_exec_output(exec, 0, NULL), sizeof all);
+    memcpy(images, net_exec_input(exec, 0), sizeof images);
+    net_exec_destroy(&exec);
     o = net_options(&t, 1, false);
-    exec = net_exec(&t, &o);
+    exec = net_compile(&t, &o);
     for (int n = 0; n < BATCH; n++) {
-        memcpy(fv_exec_input(exec, 0), images + n * 8 * 8 * 3, 8 * 8 * 3 * sizeof(float));
-        assert_int_equal(fv_exec_run(exec, 0, 0), FV_OK);
-        assert_memory_equal(fv_exec_output(exec, 0, NULL), all + n * CLASSES, CLASSES * sizeof(float));
+        memcpy(net_exec_input(exec, 0), images + n * 8 * 8 * 3, 8 * 8 * 3 * sizeof(float));
+        assert_int_equal(net_exec_run(exec, 0, 0), FV_OK);
+        assert_memory_equal(net_exec_output(exec, 0, NULL), all + n * CLASSES, CLASSES * sizeof(float));
     }
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
 
-static int count_ops(const fv_exec *exec, const char *op)
+static int count_ops(const net_exec *exec, const char *op)
 {
     int n = 0;
-    const fv_graph *g = fv_exec_graph(exec);
+    const fv_graph *g = net_exec_graph(exec);
     for (int32_t i = 0; i < g->n_nodes; i++)
         n += strcmp(g->nodes[i]->op->name, op) == 0;
     return n;
@@ -207,22 +207,22 @@ static void test_what_is_left(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 9);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, true);
+    net_exec *exec = net_compile(&t, &o);
     assert_int_equal(count_ops(exec, "relu"), 0);
     assert_int_equal(count_ops(exec, "relu_bwd"), 3); /* behind the pool, the addition and the last convolution */
     assert_int_equal(count_ops(exec, "batch_norm_train"), 3);
     assert_int_equal(count_ops(exec, "conv2d_bwd_data"), 3); /* the image needs none */
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     o = net_options(&t, BATCH, false);
-    exec = net_exec(&t, &o);
+    exec = net_compile(&t, &o);
     assert_int_equal(count_ops(exec, "relu"), 0);
     assert_int_equal(count_ops(exec, "add"), 0);
     assert_int_equal(count_ops(exec, "batch_norm"), 0);
     assert_int_equal(count_ops(exec, "bn_fold"), 3);
     assert_int_equal(count_ops(exec, "softmax_cross_entropy"), 0);
-    assert_true(fv_exec_memory_use(exec).packed > 0);
-    fv_exec_destroy(&exec);
+    assert_true(fv_program_memory_use(exec->program).packed > 0);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
@@ -235,22 +235,22 @@ static void test_refresh(void **state)
     net_init(&t, ctx, FV_F32, 9);
     net_small(&t, CLASSES);
     float before[CLASSES * BATCH], after[CLASSES * BATCH], fresh[CLASSES * BATCH];
-    fv_exec_options o = net_options(&t, BATCH, false);
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, false);
+    net_exec *exec = net_compile(&t, &o);
     step(&t, exec, 2);
-    memcpy(before, fv_exec_output(exec, 0, NULL), sizeof before);
+    memcpy(before, net_exec_output(exec, 0, NULL), sizeof before);
     for (int p = 0; p < t.n_tensors; p++) {
         for (int64_t i = 0; i < t.tensor[p].count; i++)
             net_set(&t, &t.tensor[p], i, 1.25 * net_get(&t, &t.tensor[p], i));
     }
-    assert_int_equal(fv_exec_refresh(exec), FV_OK);
+    assert_int_equal(fv_program_refresh(exec->program, exec->instance), FV_OK);
     step(&t, exec, 2);
-    memcpy(after, fv_exec_output(exec, 0, NULL), sizeof after);
-    fv_exec_destroy(&exec);
-    exec = net_exec(&t, &o);
+    memcpy(after, net_exec_output(exec, 0, NULL), sizeof after);
+    net_exec_destroy(&exec);
+    exec = net_compile(&t, &o);
     step(&t, exec, 2);
-    memcpy(fresh, fv_exec_output(exec, 0, NULL), sizeof fresh);
-    fv_exec_destroy(&exec);
+    memcpy(fresh, net_exec_output(exec, 0, NULL), sizeof fresh);
+    net_exec_destroy(&exec);
     assert_memory_equal(after, fresh, sizeof fresh);
     assert_memory_not_equal(before, after, sizeof after);
     net_free(&t);
@@ -267,22 +267,22 @@ static void test_validation_loss(void **state)
     x = net_unary(&t, "relu", net_conv(&t, x, 6, 3, 1, 0, true));
     net_output(&t, net_dense(&t, net_unary(&t, "flatten", x), CLASSES));
     net_bind(&t, FV_F32);
-    fv_exec_options o = net_options(&t, BATCH, true);
-    fv_exec *train = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, true);
+    net_exec *train = net_compile(&t, &o);
     o = net_options(&t, BATCH, false);
     o.with_loss = true;
-    fv_exec *validate = net_exec(&t, &o);
+    net_exec *validate = net_compile(&t, &o);
     step(&t, train, 5);
     step(&t, validate, 5);
     /* No batch norm and no dropout: both executables compute the same function. */
-    assert_true(fv_exec_loss(train) == fv_exec_loss(validate));
-    assert_memory_equal(fv_exec_losses(train), fv_exec_losses(validate), BATCH * sizeof(float));
-    fv_exec_destroy(&train);
-    fv_exec_destroy(&validate);
+    assert_true(net_exec_loss(train) == net_exec_loss(validate));
+    assert_memory_equal(net_exec_losses(train), net_exec_losses(validate), BATCH * sizeof(float));
+    net_exec_destroy(&train);
+    net_exec_destroy(&validate);
     o.with_loss = false;
-    validate = net_exec(&t, &o);
-    assert_null(fv_exec_target(validate));
-    fv_exec_destroy(&validate);
+    validate = net_compile(&t, &o);
+    assert_null(net_exec_target(validate));
+    net_exec_destroy(&validate);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
@@ -294,32 +294,32 @@ static void test_keep_all(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 4);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
+    net_exec_options o = net_options(&t, BATCH, true);
     o.optimize = false;
     o.keep_all = true;
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec *exec = net_compile(&t, &o);
     step(&t, exec, 5);
     fv_shape shape;
     int relus = 0;
     for (int32_t n = 0; n < t.g->n_nodes; n++) {
         const fv_node *node = t.g->nodes[n];
-        const float *v = fv_exec_value(exec, node->name, &shape);
+        const float *v = net_exec_value(exec, node->name, &shape);
         assert_non_null(v);
         assert_int_equal(shape.dim[0], BATCH);
         if (strcmp(node->op->name, "relu") != 0)
             continue;
-        const float *src = fv_exec_value(exec, node->in[0]->name, NULL);
+        const float *src = net_exec_value(exec, node->in[0]->name, NULL);
         for (int64_t i = 0; i < fv_shape_count(&shape); i++)
             assert_true(v[i] == (src[i] > 0.0f ? src[i] : 0.0f));
         relus++;
     }
     assert_int_equal(relus, 4);
-    int64_t all = fv_exec_memory_use(exec).activations;
-    fv_exec_destroy(&exec);
+    int64_t all = fv_program_memory_use(exec->program).activations;
+    net_exec_destroy(&exec);
     o.keep_all = false;
-    exec = net_exec(&t, &o);
-    assert_true(fv_exec_memory_use(exec).activations < all);
-    fv_exec_destroy(&exec);
+    exec = net_compile(&t, &o);
+    assert_true(fv_program_memory_use(exec->program).activations < all);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
@@ -369,23 +369,23 @@ static void test_registered_operator(void **state)
     fv_val *x = net_input(&t, "x", 2, (const int64_t[]){1, 40});
     fv_val *y = net_unary(&t, "relu", x), *flat = net_unary(&t, "flatten", y);
     net_output(&t, net_op(&t, "twist", NULL, 2, (fv_val *[]){y, flat}));
-    fv_exec_options o = net_options(&t, 1, false);
-    fv_exec *exec = net_exec(&t, &o);
-    float *in = fv_exec_input(exec, 0);
+    net_exec_options o = net_options(&t, 1, false);
+    net_exec *exec = net_compile(&t, &o);
+    float *in = net_exec_input(exec, 0);
     for (int i = 0; i < 40; i++)
         in[i] = (float)(40 - i);
-    assert_int_equal(fv_exec_run(exec, 0, 0), FV_OK);
-    const float *out = fv_exec_output(exec, 0, NULL);
+    assert_int_equal(net_exec_run(exec, 0, 0), FV_OK);
+    const float *out = net_exec_output(exec, 0, NULL);
     for (int i = 0; i < 40; i++) {
         float a = (float)(40 - i), b = i == 39 ? 40.0f : (float)(39 - i);
         assert_true(out[i] == a + b);
     }
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     o = net_options(&t, 1, true);
     o.loss = fv_op_find(ctx, "mse");
     o.target_dtype = FV_F32;
-    exec = net_exec(&t, &o); /* no parameter depends on it: it needs no gradient */
-    fv_exec_destroy(&exec);
+    exec = net_compile(&t, &o); /* no parameter depends on it: it needs no gradient */
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }

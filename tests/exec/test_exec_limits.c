@@ -9,10 +9,10 @@
 #define BATCH   8
 #define CLASSES 5
 
-static void step(net *t, fv_exec *exec, uint64_t seed)
+static void step(net *t, net_exec *exec, uint64_t seed)
 {
     net_fill(t, exec, BATCH, CLASSES, seed);
-    if (fv_exec_run(exec, 1, seed) != FV_OK)
+    if (net_exec_run(exec, 1, seed) != FV_OK)
         fail_msg("%s", fv_ctx_error(t->ctx));
 }
 
@@ -27,18 +27,18 @@ static void test_steady_state_allocates_nothing(void **state)
         net t;
         net_init(&t, ctx, FV_F32, 4);
         net_small(&t, CLASSES);
-        fv_exec_options o = net_options(&t, BATCH, training);
+        net_exec_options o = net_options(&t, BATCH, training);
         o.profile = true;
-        fv_exec *exec = net_exec(&t, &o);
+        net_exec *exec = net_compile(&t, &o);
         step(&t, exec, 1);
         a.fail_all = true;
         a.calls = 0;
         for (uint64_t i = 2; i < 6; i++)
             step(&t, exec, i);
-        assert_int_equal(fv_exec_refresh(exec), FV_OK);
+        assert_int_equal(fv_program_refresh(exec->program, exec->instance), FV_OK);
         assert_int_equal(a.calls, 0);
         a.fail_all = false;
-        fv_exec_destroy(&exec);
+        net_exec_destroy(&exec);
         net_free(&t);
         fv_ctx_destroy(&ctx);
         assert_int_equal(a.live_blocks, 0);
@@ -54,7 +54,7 @@ static fv_status create_and_run(fv_ctx *ctx, void *arg)
     const creation *c = arg;
     static float room[4096];
     fv_graph *g = NULL;
-    fv_exec *exec = NULL;
+    net_exec *exec = NULL;
     fv_wisdom *wisdom = NULL;
     fv_node *node = NULL;
     fv_val *x = NULL, *w = NULL, *v[4] = {NULL};
@@ -88,17 +88,17 @@ static fv_status create_and_run(fv_ctx *ctx, void *arg)
         p->bound = room + 256 * i;
     }
     bound.ctx = ctx;
-    fv_exec_options o = net_options(&bound, 2, c->training);
+    net_exec_options o = net_options(&bound, 2, c->training);
     o.wisdom = wisdom;
     if (status == FV_OK)
-        status = fv_exec_create(ctx, g, &o, &exec);
+        status = net_exec_create(ctx, g, &o, &exec);
     assert_true(status == FV_OK || !exec);
     if (status == FV_OK)
-        status = fv_exec_run(exec, 0, 0);
+        status = net_exec_run(exec, 0, 0);
     char name[64];
     if (status == FV_OK)
-        status = fv_exec_find_nonfinite(exec, 0, 0, name, sizeof name);
-    fv_exec_destroy(&exec);
+        status = fv_instance_find_nonfinite(exec->instance, &(fv_run){.seed = 0, .step = 0}, name, sizeof name);
+    net_exec_destroy(&exec);
     fv_wisdom_destroy(&wisdom);
     fv_graph_destroy(&g);
     return status;
@@ -126,9 +126,9 @@ static void test_over_budget(void **state)
     net_small(&t, CLASSES);
     int64_t before, after;
     fv_ctx_memory(ctx, &before, NULL);
-    fv_exec *exec = NULL;
-    fv_exec_options o = net_options(&t, 4096, true);
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_OVER_BUDGET);
+    net_exec *exec = NULL;
+    net_exec_options o = net_options(&t, 4096, true);
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_OVER_BUDGET);
     assert_null(exec);
     fv_ctx_memory(ctx, &after, NULL);
     assert_int_equal(before, after);
@@ -139,9 +139,9 @@ static void test_over_budget(void **state)
     assert_non_null(hint);
     o.batch = atol(hint + strlen("at most about "));
     assert_true(o.batch > 8);
-    if (fv_exec_create(ctx, t.g, &o, &exec) != FV_OK) /* what the hint promises does fit */
+    if (net_exec_create(ctx, t.g, &o, &exec) != FV_OK) /* what the hint promises does fit */
         fail_msg("%s (%s)", fv_ctx_error(ctx), fv_ctx_hint(ctx));
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
@@ -155,21 +155,21 @@ static void test_refusals(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 4);
     net_small(&t, CLASSES);
-    fv_exec *exec = NULL;
-    fv_exec_options o = net_options(&t, BATCH, true);
+    net_exec *exec = NULL;
+    net_exec_options o = net_options(&t, BATCH, true);
     net_find(&t, "norm1.gamma")->name[0] = 'X';
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_MODEL_MISMATCH);
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_MODEL_MISMATCH);
     assert_non_null(strstr(fv_ctx_error(ctx), "norm1.gamma"));
     assert_null(exec);
     net_find(&t, "Xorm1.gamma")->name[0] = 'n';
     o.loss = NULL;
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
     o.loss = fv_op_find(ctx, "relu");
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
     o.loss = fv_op_find(ctx, "mse");
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_SHAPE); /* labels where floats are needed */
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_SHAPE); /* labels where floats are needed */
     o = net_options(&t, 0, true);
-    assert_int_equal(fv_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
+    assert_int_equal(net_exec_create(ctx, t.g, &o, &exec), FV_ERR_ARGUMENT);
     assert_null(exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
@@ -184,13 +184,13 @@ static void test_profile(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 4);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
+    net_exec_options o = net_options(&t, BATCH, true);
     o.profile = true;
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec *exec = net_compile(&t, &o);
     step(&t, exec, 1);
     step(&t, exec, 2);
     fv_str text = {.ctx = ctx}, trace = {.ctx = ctx};
-    fv_exec_profile_text(exec, &text);
+    fv_instance_profile_text(exec->instance, &text);
     assert_int_equal(fv_str_status(&text), FV_OK);
     assert_non_null(strstr(text.data, "conv2d_bwd_weights"));
     assert_non_null(strstr(text.data, "GFLOP/s"));
@@ -206,7 +206,7 @@ static void test_profile(void **state)
         share += percent;
     }
     assert_true(fabs(share - 200.0) < 1.0); /* the nodes and the total line */
-    fv_exec_profile_trace(exec, &trace);
+    fv_instance_profile_trace(exec->instance, &trace);
     fv_doc *doc = NULL;
     assert_int_equal(fv_doc_parse_json(ctx, "trace", trace.data, trace.size, &doc), FV_OK);
     const fv_doc_node *events = fv_doc_get(fv_doc_root(doc), "traceEvents");
@@ -222,7 +222,7 @@ static void test_profile(void **state)
     fv_doc_destroy(&doc);
     fv_str_free(&text);
     fv_str_free(&trace);
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }
@@ -236,20 +236,20 @@ static void test_wisdom(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 4);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
+    net_exec_options o = net_options(&t, BATCH, true);
     fv_str first = {.ctx = ctx}, second = {.ctx = ctx};
     fv_wisdom *w1 = NULL, *w2 = NULL;
     assert_int_equal(fv_wisdom_create(ctx, &w1), FV_OK);
     assert_int_equal(fv_wisdom_create(ctx, &w2), FV_OK);
     o.wisdom = w1;
-    fv_exec *exec = net_exec(&t, &o);
-    fv_exec_destroy(&exec);
+    net_exec *exec = net_compile(&t, &o);
+    net_exec_destroy(&exec);
     fv_wisdom_text(w1, &first);
     assert_non_null(strstr(first.data, "conv2d_bwd_weights f32"));
     assert_int_equal(fv_wisdom_read(w2, "plan", first.data), FV_OK);
     o.wisdom = w2;
-    exec = net_exec(&t, &o);
-    fv_exec_destroy(&exec);
+    exec = net_compile(&t, &o);
+    net_exec_destroy(&exec);
     fv_wisdom_text(w2, &second);
     assert_string_equal(first.data, second.data);
     assert_int_equal(log->lines, 0);
@@ -269,21 +269,23 @@ static void test_find_nonfinite(void **state)
     net t;
     net_init(&t, ctx, FV_F32, 4);
     net_small(&t, CLASSES);
-    fv_exec_options o = net_options(&t, BATCH, true);
-    fv_exec *exec = net_exec(&t, &o);
+    net_exec_options o = net_options(&t, BATCH, true);
+    net_exec *exec = net_compile(&t, &o);
     char name[64];
     step(&t, exec, 1);
-    assert_int_equal(fv_exec_find_nonfinite(exec, 1, 1, name, sizeof name), FV_OK);
+    assert_int_equal(fv_instance_find_nonfinite(exec->instance, &(fv_run){.seed = 1, .step = 1}, name, sizeof name),
+                     FV_OK);
     assert_string_equal(name, "");
     net_set(&t, net_find(&t, "conv2d7.weight"), 3, (double)INFINITY);
     step(&t, exec, 2);
-    assert_false(isfinite(fv_exec_loss(exec)));
+    assert_false(isfinite(net_exec_loss(exec)));
     net_tensor *mean = net_find(&t, "norm1.mean");
     double before = net_get(&t, mean, 0);
-    assert_int_equal(fv_exec_find_nonfinite(exec, 1, 2, name, sizeof name), FV_OK);
+    assert_int_equal(fv_instance_find_nonfinite(exec->instance, &(fv_run){.seed = 1, .step = 2}, name, sizeof name),
+                     FV_OK);
     assert_string_equal(name, "conv2d7");
     assert_true(net_get(&t, mean, 0) == before); /* the second run updated copies */
-    fv_exec_destroy(&exec);
+    net_exec_destroy(&exec);
     net_free(&t);
     fv_ctx_destroy(&ctx);
 }

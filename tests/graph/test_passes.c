@@ -306,7 +306,7 @@ static void test_lower(void **state)
 static fv_graph *gradient(fixture *f, fv_val *loss, fv_val *const *wanted, int n, fv_val **d)
 {
     fv_graph *g = NULL;
-    if (fv_pass_gradient(f->g, loss, wanted, n, d, &g, f->map) != FV_OK)
+    if (fv_pass_gradient(f->g, &(fv_gradient_loss){loss, 1.0}, 1, wanted, n, d, &g, f->map) != FV_OK)
         fail_msg("%s", fv_ctx_error(f->ctx));
     assert_int_equal(fv_graph_verify(g), FV_OK);
     return g;
@@ -375,10 +375,11 @@ static void test_gradient_refusals(void **state)
     fv_val *a = scale(f, "a", f->x), *o = toy_unary(f->g, "toy_opaque", "o", a);
     fv_val *loss = toy_binary(f->g, "toy_loss", "loss", o, y);
     fv_graph *g = NULL;
-    assert_int_equal(fv_pass_gradient(f->g, loss, &f->w, 1, d, &g, NULL), FV_ERR_UNSUPPORTED);
+    assert_int_equal(fv_pass_gradient(f->g, &(fv_gradient_loss){loss, 1.0}, 1, &f->w, 1, d, &g, NULL),
+                     FV_ERR_UNSUPPORTED);
     assert_non_null(strstr(fv_ctx_error(f->ctx), "toy_opaque 'o'"));
     assert_null(g);
-    assert_int_equal(fv_pass_gradient(f->g, o, &f->w, 1, d, &g, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_pass_gradient(f->g, &(fv_gradient_loss){o, 1.0}, 1, &f->w, 1, d, &g, NULL), FV_ERR_ARGUMENT);
     assert_null(g);
     end(f);
 }
@@ -420,7 +421,7 @@ static fv_status all_passes(fv_ctx *ctx, void *arg)
     g = next;
     next = NULL;
     if (status == FV_OK)
-        status = fv_pass_gradient(g, g->outputs[0], &g->vals[1], 1, &d, &next, NULL);
+        status = fv_pass_gradient(g, &(fv_gradient_loss){g->outputs[0], 1.0}, 1, &g->vals[1], 1, &d, &next, NULL);
     if (status == FV_OK)
         status = fv_graph_output(next, d);
     for (size_t i = 0; status == FV_OK && i < sizeof passes / sizeof *passes; i++) {

@@ -126,7 +126,8 @@ static inline op_run op_run_create(fv_ctx *ctx, const char *op, const void *attr
         }
     fv_val **second = calloc((size_t)lowered->n_vals, sizeof(fv_val *));
     if (training) {
-        OP_OK(ctx, fv_pass_gradient(lowered, map[loss->id], wanted, n_wanted, d_wanted, &run.graph, second));
+        OP_OK(ctx, fv_pass_gradient(lowered, &(fv_gradient_loss){map[loss->id], 1.0}, 1, wanted, n_wanted, d_wanted,
+                                    &run.graph, second));
     } else {
         run.graph = lowered;
         for (int i = 0; i < lowered->n_vals; i++)

@@ -92,7 +92,7 @@ static void compare_gradients(const golden_net *net, const fv_safetensors *f, fv
     }
 }
 
-static void compare_logits(const golden_net *net, const fv_safetensors *f, const fv_trainer *t)
+static void compare_logits(const golden_net *net, const fv_safetensors *f, fv_trainer *t)
 {
     int64_t count;
     float *golden;

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a model keeps for running: its weights on the device, and the programs that its sessions share. */
+#include <pthread.h>
+#include <string.h>
+
+#include "model/model.h"
+
+typedef struct cached_program {
+    fv_program_key key; /* names copied */
+    fv_program *program;
+    int users;
+    struct cached_program *next;
+} cached_program;
+
+struct fv_model_runtime {
+    fv_ctx *ctx;
+    pthread_mutex_t mutex; /* guards everything below */
+    fv_store *store;
+    bool device_newer; /* than the tensors */
+    uint64_t uploaded; /* version of the model whose tensors the device has */
+    cached_program *programs;
+};
+
+fv_status fv_model_runtime_create(fv_model *model)
+{
+    const fv_binding binding = fv_model_binding(model);
+    fv_model_runtime *r = model->runtime = fv_new(model->ctx, fv_model_runtime);
+    if (!r)
+        return FV_ERR_NO_MEMORY;
+    r->ctx = model->ctx;
+    pthread_mutex_init(&r->mutex, NULL);
+    return fv_store_create(model->ctx, &binding, &r->store);
+}
+
+static void free_cached(fv_ctx *ctx, cached_program *c)
+{
+    for (int32_t i = 0; c->key.values && i < c->key.n_values; i++)
+        fv_free(ctx, (void *)(uintptr_t)c->key.values[i]);
+    fv_free(ctx, (void *)(uintptr_t)c->key.values);
+    fv_program_release(&c->program);
+    fv_free(ctx, c);
+}
+
+void fv_model_runtime_destroy(fv_model_runtime **runtime)
+{
+    fv_model_runtime *r = runtime ? *runtime : NULL;
+    if (!r)
+        return;
+    while (r->programs) {
+        cached_program *c = r->programs;
+        r->programs = c->next;
+        free_cached(r->ctx, c);
+    }
+    fv_store_destroy(&r->store);
+    pthread_mutex_destroy(&r->mutex);
+    fv_free(r->ctx, r);
+    *runtime = NULL;
+}
+
+/* ---- the weights ---- */
+
+/* The store with what the tensors say. */
+static fv_store *fresh_store(fv_model *model)
+{
+    fv_model_runtime *r = model->runtime;
+    if (!r->device_newer && r->uploaded != model->version)
+        fv_store_upload(r->store);
+    r->uploaded = model->version;
+    return r->store;
+}
+
+fv_store *fv_model_store(fv_model *model)
+{
+    pthread_mutex_lock(&model->runtime->mutex);
+    fv_store *store = fresh_store(model);
+    pthread_mutex_unlock(&model->runtime->mutex);
+    return store;
+}
+
+void fv_model_device_changed(fv_model *model)
+{
+    pthread_mutex_lock(&model->runtime->mutex);
+    model->runtime->device_newer = true;
+    pthread_mutex_unlock(&model->runtime->mutex);
+}
+
+void fv_model_sync(const fv_model *model)
+{
+    fv_model_runtime *r = model->runtime;
+    pthread_mutex_lock(&r->mutex);
+    if (r->device_newer)
+        fv_store_download(r->store);
+    r->device_newer = false;
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* ---- programs ---- */
+
+static bool same_key(const fv_program_key *a, const fv_program_key *b)
+{
+    bool same =
+        a->batch == b->batch && a->sampling == b->sampling && a->profile == b->profile && a->n_values == b->n_values;
+    for (int32_t i = 0; same && i < a->n_values; i++)
+        same = strcmp(a->values[i], b->values[i]) == 0;
+    return same;
+}
+
+static fv_status copy_key(fv_ctx *ctx, const fv_program_key *key, fv_program_key *copy)
+{
+    *copy = *key;
+    copy->values = NULL;
+    if (key->n_values == 0)
+        return FV_OK;
+    char **names = fv_calloc(ctx, (size_t)key->n_values, sizeof *names);
+    copy->values = (const char *const *)names;
+    for (int32_t i = 0; names && i < key->n_values; i++) {
+        names[i] = fv_strdup(ctx, key->values[i]);
+        if (!names[i])
+            return FV_ERR_NO_MEMORY;
+    }
+    return names ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+static fv_status compile(fv_model *model, const fv_program_key *key, fv_program **program)
+{
+    fv_program_options options = {.batch = key->batch,
+                                  .dtype = FV_F32,
+                                  .lowering = key->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE,
+                                  .optimize = true,
+                                  .profile = key->profile,
+                                  .values = key->values,
+                                  .n_values = key->n_values,
+                                  .policy = FV_PLAN_ESTIMATE};
+    options.stores[0] = fresh_store(model);
+    return fv_program_create(model->ctx, model->graph, &options, program);
+}
+
+static fv_status take(fv_model *model, const fv_program_key *key, fv_program **program)
+{
+    fv_model_runtime *r = model->runtime;
+    cached_program *c = r->programs;
+    while (c && !same_key(&c->key, key))
+        c = c->next;
+    if (!c) {
+        c = fv_new(r->ctx, cached_program);
+        if (!c)
+            return FV_ERR_NO_MEMORY;
+        fv_status status = copy_key(r->ctx, key, &c->key);
+        if (status == FV_OK)
+            status = compile(model, key, &c->program);
+        if (status != FV_OK) {
+            free_cached(r->ctx, c);
+            return status;
+        }
+        c->next = r->programs;
+        r->programs = c;
+    }
+    c->users++;
+    *program = c->program;
+    return FV_OK;
+}
+
+fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_program **program)
+{
+    *program = NULL;
+    pthread_mutex_lock(&model->runtime->mutex);
+    fv_status status = take(model, key, program);
+    pthread_mutex_unlock(&model->runtime->mutex);
+    return status;
+}
+
+void fv_model_give_program(fv_model *model, fv_program **program)
+{
+    fv_model_runtime *r = model->runtime;
+    pthread_mutex_lock(&r->mutex);
+    cached_program **at = &r->programs;
+    while (*at && (*at)->program != *program)
+        at = &(*at)->next;
+    cached_program *c = *at;
+    if (c && --c->users == 0) {
+        *at = c->next;
+        free_cached(r->ctx, c);
+    }
+    pthread_mutex_unlock(&r->mutex);
+    *program = NULL;
+}
