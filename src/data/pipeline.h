@@ -16,7 +16,7 @@ typedef struct fv_applier {
     fv_pipeline pipeline;
     const fv_augment *augment;         /* NULL: none */
     float table[FV_MAX_CHANNELS][256]; /* (v / 255 - mean) / std */
-    fv_scratch channels;
+    fv_resize_scratch channels;
     fv_canvas canvas;
 } fv_applier;
 

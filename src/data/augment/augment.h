@@ -69,9 +69,9 @@ typedef struct fv_canvas {
     int64_t n_boxes;
     fv_warp warp; /* to be done before the pixels are looked at */
     bool warped;
-    fv_scratch buffer[2], work; /* the image is in buffer[at] */
+    fv_resize_scratch buffer[2], work; /* the image is in buffer[at] */
     int at;
-    fv_scratch mask_buffer[2];
+    fv_resize_scratch mask_buffer[2];
     int mask_at;
 } fv_canvas;
 

@@ -130,7 +130,7 @@ static void columns(const blur *b)
     }
 }
 
-fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma)
+fv_status fv_filter_gaussian(fv_resize_scratch *scratch, fv_image *image, double sigma)
 {
     /* 1e5 pixels of radius are more than any image can show, and keep the sizes below in range. */
     if (!(sigma > 0.0 && sigma < 3e4))

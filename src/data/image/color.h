@@ -41,7 +41,7 @@ void fv_color_equalize(fv_image *image);
  * blend(smoothed, image, factor): smoothed is the mean of 3 x 3 pixels with weight 5 in the middle; the border stays.
  * NO_MEMORY.
  */
-fv_status fv_color_sharpness(fv_scratch *scratch, fv_image *image, float factor);
+fv_status fv_color_sharpness(fv_resize_scratch *scratch, fv_image *image, float factor);
 /*
  * Contrast-limited adaptive histogram equalization (Zuiderveld, "Graphics Gems IV", 1994): tiles_y x tiles_x tiles
  * (the image continued by reflection to a multiple), the 256-level histogram of each clipped at
@@ -49,6 +49,6 @@ fv_status fv_color_sharpness(fv_scratch *scratch, fv_image *image, float factor)
  * around it and interpolated. Grey images directly; of colors the luma, whose change is added to R, G and B. 16-bit
  * and float images have 65,536 levels instead. clip_limit 0: no limit. ARGUMENT (tiles < 1), NO_MEMORY.
  */
-fv_status fv_color_clahe(fv_scratch *scratch, fv_image *image, int tiles_y, int tiles_x, float clip_limit);
+fv_status fv_color_clahe(fv_resize_scratch *scratch, fv_image *image, int tiles_y, int tiles_x, float clip_limit);
 
 #endif

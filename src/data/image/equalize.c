@@ -75,7 +75,7 @@ void fv_color_equalize(fv_image *image)
 
 /* ---- sharpness ---- */
 
-fv_status fv_color_sharpness(fv_scratch *scratch, fv_image *image, float factor)
+fv_status fv_color_sharpness(fv_resize_scratch *scratch, fv_image *image, float factor)
 {
     const int64_t c = image->c, stride = image->w * c;
     const size_t bytes = (size_t)(image->h * stride) * fv_depth_bytes(image->depth);
@@ -210,7 +210,7 @@ static void clahe_pixels(const tiles *t, fv_image *image)
     }
 }
 
-fv_status fv_color_clahe(fv_scratch *scratch, fv_image *image, int tiles_y, int tiles_x, float clip_limit)
+fv_status fv_color_clahe(fv_resize_scratch *scratch, fv_image *image, int tiles_y, int tiles_x, float clip_limit)
 {
     if (tiles_y < 1 || tiles_x < 1 || tiles_y > 1024 || tiles_x > 1024 || !(clip_limit >= 0.0f))
         return fv_fail(scratch->ctx, FV_ERR_ARGUMENT,

@@ -9,7 +9,7 @@
  * Gaussian blur of standard deviation sigma pixels (> 0): weights exp(-x^2 / (2 sigma^2)) for |x| <= ceil(3 sigma),
  * normalized; the image continued by reflection. 8 bits: two passes of fixed-point weights. NO_MEMORY.
  */
-fv_status fv_filter_gaussian(fv_scratch *scratch, fv_image *image, double sigma);
+fv_status fv_filter_gaussian(fv_resize_scratch *scratch, fv_image *image, double sigma);
 
 /* Four random words, drawn by the caller, that noise is a pure function of: the key word[0], word[1] and the upper half
  * word[2], word[3] of the counters of Philox 4x32-10; the lower half counts along the image. */

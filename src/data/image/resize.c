@@ -14,7 +14,7 @@
 
 #define MOST_BITS 22 /* 8 bits of pixel, 22 of weight, one for overshoot and the sign fit in 32 */
 
-void *fv_scratch_get(fv_scratch *scratch, size_t size)
+void *fv_scratch_get(fv_resize_scratch *scratch, size_t size)
 {
     if (size > scratch->capacity || !scratch->data) {
         fv_free(scratch->ctx, scratch->data);
@@ -24,7 +24,7 @@ void *fv_scratch_get(fv_scratch *scratch, size_t size)
     return scratch->data;
 }
 
-void fv_scratch_free(fv_scratch *scratch)
+void fv_scratch_free(fv_resize_scratch *scratch)
 {
     fv_free(scratch->ctx, scratch->data);
     scratch->data = NULL;
@@ -504,7 +504,7 @@ static fv_status resize_failed(fv_ctx *ctx, const fv_image *src, const fv_resize
                    (long long)s->w, (int)s->filter);
 }
 
-fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst)
+fv_status fv_resize(fv_resize_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst)
 {
     const int64_t full_h = spec->full_h ? spec->full_h : src->h, full_w = spec->full_w ? spec->full_w : src->w;
     fv_resize_window window = spec->window;
@@ -564,7 +564,7 @@ fv_status fv_image_resize(fv_ctx *ctx, const fv_image *src, int64_t h, int64_t w
     image.data = fv_malloc(ctx, (size_t)bytes);
     if (!image.data)
         return FV_ERR_NO_MEMORY;
-    fv_scratch scratch = {.ctx = ctx};
+    fv_resize_scratch scratch = {.ctx = ctx};
     const fv_resize_spec spec = fv_resize_whole(src, h, w, FV_FILTER_BILINEAR, antialias);
     fv_status status = fv_resize(&scratch, src, &spec, image.data);
     fv_scratch_free(&scratch);

@@ -6,14 +6,14 @@
 #include <fovea/data.h>
 
 /* Memory that is used again from image to image; zero-initialise with the context. */
-typedef struct fv_scratch {
+typedef struct fv_resize_scratch {
     fv_ctx *ctx;
     void *data;
     size_t capacity;
-} fv_scratch;
+} fv_resize_scratch;
 /* At least `size` bytes, old content lost; NULL on failure (NO_MEMORY recorded). */
-void *fv_scratch_get(fv_scratch *scratch, size_t size);
-void fv_scratch_free(fv_scratch *scratch);
+void *fv_scratch_get(fv_resize_scratch *scratch, size_t size);
+void fv_scratch_free(fv_resize_scratch *scratch);
 
 /* A part of an image: rows [y, y + h), columns [x, x + w). */
 typedef struct fv_resize_window {
@@ -48,7 +48,7 @@ typedef struct fv_resize_spec {
  * result, whatever the window, and the same on every instruction set. ARGUMENT for a box or sizes that make no sense,
  * NO_MEMORY. Any thread, one scratch each.
  */
-fv_status fv_resize(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst);
+fv_status fv_resize(fv_resize_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, uint8_t *dst);
 
 /* The whole of src to h x w. */
 static inline fv_resize_spec fv_resize_whole(const fv_image *src, int64_t h, int64_t w, fv_filter filter,

@@ -219,7 +219,7 @@ static void fill_cubic(int16_t *cubic)
     }
 }
 
-fv_status fv_warp_image(fv_scratch *scratch, const fv_image *src, const fv_warp *warp, fv_image *dst)
+fv_status fv_warp_image(fv_resize_scratch *scratch, const fv_image *src, const fv_warp *warp, fv_image *dst)
 {
     static const int taps[FV_FILTER_COUNT] = {
         [FV_FILTER_NEAREST] = 1, [FV_FILTER_BILINEAR] = 2, [FV_FILTER_BICUBIC] = 4};

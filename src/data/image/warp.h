@@ -36,7 +36,7 @@ typedef struct fv_warp {
  * copy pixels exactly. 8 bits in integers, other depths in float32. Same bits on every instruction set.
  * ARGUMENT (filter, empty sizes), NO_MEMORY.
  */
-fv_status fv_warp_image(fv_scratch *scratch, const fv_image *src, const fv_warp *warp, fv_image *dst);
+fv_status fv_warp_image(fv_resize_scratch *scratch, const fv_image *src, const fv_warp *warp, fv_image *dst);
 
 /*
  * Builders compose: each puts its own step behind those already in the warp, as seen by the content: starting from

@@ -28,7 +28,7 @@ static fv_status fit(const fv_packer *p, fv_image *image, fv_image_error *error)
         return FV_OK;
     const int64_t room = h * w * image->c * (int64_t)fv_depth_bytes(image->depth);
     fv_image fitted = {.h = h, .w = w, .c = image->c, .depth = image->depth};
-    fv_scratch scratch = {.ctx = p->ctx};
+    fv_resize_scratch scratch = {.ctx = p->ctx};
     fitted.data = fv_malloc(p->ctx, (size_t)room);
     const fv_status status = fitted.data ? fv_resize(&scratch, image, &spec, fitted.data) : FV_ERR_NO_MEMORY;
     fv_scratch_free(&scratch);
