@@ -65,7 +65,8 @@ static void layout_temporary(const fv_program *p, bool *temporary)
         for (int32_t i = 0; i < s->node->n_out; i++)
             temporary[s->node->out[i]->id] = s->once && s->plan && !p->options.keep_all;
         for (int32_t i = 0; i < s->node->n_in; i++) {
-            bool here = s->plan && (s->once || (s->pack_once && s->packed > 0 && i < 32 && s->plan->solver->packs >> i & 1));
+            bool here =
+                s->plan && (s->once || (s->pack_once && s->packed > 0 && i < 32 && s->plan->solver->packs >> i & 1));
             if (s->node->in[i] && !here)
                 temporary[s->node->in[i]->id] = false;
         }

@@ -69,7 +69,7 @@ typedef struct fv_program_options {
     /* Values of the graph that become ports too, by name: what fusion would have swallowed is not fused. */
     const char *const *values;
     int32_t n_values;
-    fv_update_hook update; /* append NULL: none */
+    fv_update_hook update;                      /* append NULL: none */
     const fv_solver_provider *const *providers; /* who may compute, ends with NULL; NULL: the device's */
     fv_plan_policy policy;
     fv_wisdom *wisdom; /* may be NULL; used during creation only */

@@ -77,6 +77,15 @@ fv_store *fv_model_store(fv_model *model)
     return store;
 }
 
+void fv_model_touch(fv_model *model)
+{
+    pthread_mutex_lock(&model->runtime->mutex);
+    model->version++;
+    model->selftest.vectors = 0;
+    model->runtime->device_newer = false;
+    pthread_mutex_unlock(&model->runtime->mutex);
+}
+
 void fv_model_device_changed(fv_model *model)
 {
     pthread_mutex_lock(&model->runtime->mutex);
