@@ -45,7 +45,7 @@ typedef struct fv_objective {
 
 /*
  * What a program computes beyond the gradients: called with the compiled graph, the parameters that have a gradient and
- * those gradients. Appends nodes that change parameters and states (FV_T_UPDATES_STATE) and may add outputs; sets
+ * those gradients. Appends nodes that change parameters and states in place (fv_op.updates) and may add outputs; sets
  * *first to the first node of the update: nodes from there on run in FV_STAGE_UPDATE.
  */
 typedef struct fv_update_hook {
