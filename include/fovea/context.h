@@ -42,9 +42,9 @@ typedef struct fv_ctx_options {
 
 /**
  * Creates a context. On failure *ctx is NULL and the status tells why (VALUE for an unknown `isa` or one that the
- * processor lacks, or a thread count out of range; NO_MEMORY); as there is no context to hold a message then, it goes
- * to options->log at error level under the topic "context". A context may be used from one thread at a time unless a
- * function says otherwise; use one context per thread for concurrent work.
+ * processor or this build lacks, or a thread count out of range; NO_MEMORY); as there is no context to hold a message
+ * then, it goes to options->log at error level under the topic "context". A context may be used from one thread at a
+ * time unless a function says otherwise; use one context per thread for concurrent work.
  */
 FV_API fv_status fv_ctx_create(const fv_ctx_options *options, fv_ctx **ctx);
 /** Destroys *ctx and sets it to NULL. Everything made from it must be gone before. Takes NULL and pointers to NULL. */

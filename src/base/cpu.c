@@ -433,10 +433,6 @@ void fv_cpu_detect_at(const char *root, fv_cpu *cpu)
     snprintf(cpu->name, sizeof cpu->name, "unknown processor");
     cpu->has[FV_ISA_SCALAR] = true;
     detect_isa(cpu);
-    for (int i = 0; i < FV_ISA_COUNT; i++) {
-        if (cpu->has[i])
-            cpu->best = (fv_isa)i;
-    }
     detect_name(root, cpu);
     detect_caches(root, cpu);
     detect_threads(root, cpu);

@@ -19,7 +19,6 @@ typedef enum fv_isa {
 typedef struct fv_cpu {
     char name[64];          /* marketing name of the processor */
     bool has[FV_ISA_COUNT]; /* processor and operating system (XGETBV) both support it */
-    fv_isa best;            /* strongest supported one */
     bool vbmi;              /* AVX-512 with VBMI as well: permutes the bytes of whole vectors */
     int64_t l1d, l2, l3;    /* data cache sizes in bytes, per instance; 0 if unknown */
     int cores_online;       /* processors the system has */

@@ -57,25 +57,49 @@ static fv_status refuse(const fv_ctx_options *options, fv_status status, const c
     return status;
 }
 
+bool fv_isa_built(fv_isa isa)
+{
+    static const bool built[FV_ISA_COUNT] = {
+#ifdef FV_BUILD_NEON
+        [FV_ISA_NEON] = true,
+#endif
+#ifdef FV_BUILD_AVX2
+        [FV_ISA_AVX2] = true,
+#endif
+#ifdef FV_BUILD_AVX512
+        [FV_ISA_AVX512] = true,
+#endif
+        [FV_ISA_SCALAR] = true,
+    };
+    return built[isa];
+}
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
 }
 
+/* In the build and in the processor. */
+static bool usable(const fv_cpu *cpu, fv_isa isa)
+{
+    return fv_isa_built(isa) && cpu->has[isa];
+}
+
 static fv_status resolve_isa(const fv_ctx_options *options, ctx_settings *s)
 {
     const char *source = options->isa ? "isa" : "FOVEA_CPU";
     const char *name = options->isa ? options->isa : environment("FOVEA_CPU");
-    s->isa = s->cpu.best;
-    if (!name)
-        return FV_OK;
     char possible[64] = "";
     for (int i = 0; i < FV_ISA_COUNT; i++) {
-        if (s->cpu.has[i])
-            snprintf(possible + strlen(possible), sizeof possible - strlen(possible), "%s%s", *possible ? ", " : "",
-                     fv_isa_name((fv_isa)i));
+        if (!usable(&s->cpu, (fv_isa)i))
+            continue;
+        s->isa = (fv_isa)i;
+        snprintf(possible + strlen(possible), sizeof possible - strlen(possible), "%s%s", *possible ? ", " : "",
+                 fv_isa_name((fv_isa)i));
     }
+    if (!name)
+        return FV_OK;
     fv_isa isa;
     if (!fv_isa_parse(name, &isa))
         return refuse(options, FV_ERR_VALUE, "%s: unknown instruction set '%s'; possible here: %s", source, name,
@@ -83,6 +107,9 @@ static fv_status resolve_isa(const fv_ctx_options *options, ctx_settings *s)
     if (!s->cpu.has[isa])
         return refuse(options, FV_ERR_VALUE, "%s: this processor (%s) lacks '%s'; possible here: %s", source,
                       s->cpu.name, name, possible);
+    if (!fv_isa_built(isa))
+        return refuse(options, FV_ERR_VALUE, "%s: this build has no kernels for '%s'; possible here: %s", source, name,
+                      possible);
     s->isa = isa;
     return FV_OK;
 }

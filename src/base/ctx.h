@@ -79,7 +79,10 @@ void *fv_ctx_attached(const fv_ctx *ctx, const void *key);
 void fv_ctx_pin(fv_ctx *ctx);
 void fv_ctx_unpin(fv_ctx *ctx);
 
-/* The processor's facts, and the instruction set in use. */
+/* Whether this build has kernels for an instruction set. */
+bool fv_isa_built(fv_isa isa);
+/* The processor's facts, and the instruction set in use: the strongest that processor and build both have, or the
+ * weaker one asked for. */
 const fv_cpu *fv_ctx_cpu(const fv_ctx *ctx);
 fv_isa fv_ctx_isa_id(const fv_ctx *ctx);
 

@@ -472,15 +472,9 @@ static bool read_blocks(baseline *b, const fv_image_part *part, fv_image *image)
     return true;
 }
 
-static const fv_jpeg_kernels *kernels_of(const fv_ctx *ctx)
-{
-    const fv_kernels *k = fv_kernels_get(fv_ctx_isa_id(ctx));
-    return (k ? k : fv_kernels_get(FV_ISA_SCALAR))->jpeg;
-}
-
 static fv_status run(fv_image_job *job, baseline *b, const fv_image_part *part, bool *done)
 {
-    b->kernels = kernels_of(job->ctx);
+    b->kernels = fv_kernels_of(job->ctx)->jpeg;
     b->huffman = fv_huffman_decoder_get(fv_ctx_isa_id(job->ctx));
     b->memory = fv_malloc(job->ctx, 8 * sizeof *b->memory);
     if (!b->memory)

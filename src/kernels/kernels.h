@@ -5,6 +5,8 @@
 
 #include "base/cpu.h"
 
+struct fv_ctx;
+
 /* One row per family. X(family, isa): the family lives in kernels/<family>/, describes its functions as
    `struct fv_<family>_kernels` in kernels/<family>/<family>.h, and defines `fv_<family>_kernels
    FV_SYM(fv_<family>_kernels)`. */
@@ -34,7 +36,10 @@ typedef struct fv_kernels {
 #undef FV_KERNEL_MEMBER
 
 /* The kernels compiled for isa; NULL when this build has none. Says nothing about the processor: the caller checks
-   fv_cpu.has[isa] first. Constant data, may be called from any thread. */
+   fv_cpu.has[isa] first; who has a context takes fv_kernels_of. Constant data, may be called from any thread. */
 const fv_kernels *fv_kernels_get(fv_isa isa);
+
+/* The kernels that a context computes with: those of its instruction set. Never NULL. */
+const fv_kernels *fv_kernels_of(const struct fv_ctx *ctx);
 
 #endif

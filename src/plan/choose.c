@@ -76,17 +76,6 @@ static fv_status choose(const fv_planner *planner, fv_plan *plan)
     return wisdom && !c.held ? fv_wisdom_put(wisdom, problem->text, plan->solver->name, plan->solver->version) : FV_OK;
 }
 
-/* The kernels of the strongest instruction set that this build has and the context allows. */
-static const fv_kernels *kernels_of(const fv_ctx *ctx)
-{
-    const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(ctx));
-    for (int isa = (int)fv_ctx_isa_id(ctx) - 1; !kernels && isa >= 0; isa--) {
-        if (fv_ctx_cpu(ctx)->has[isa])
-            kernels = fv_kernels_get((fv_isa)isa);
-    }
-    return kernels ? kernels : fv_kernels_get(FV_ISA_SCALAR);
-}
-
 /* Shards of a problem: its first operand holds the batch. */
 static int problem_shards(const fv_node *node)
 {
@@ -109,7 +98,7 @@ fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtyp
     fv_status status = fv_problem_text_const(node, dtype, const_in, &text);
     if (status != FV_OK)
         goto fail;
-    p->kernels = kernels_of(ctx);
+    p->kernels = fv_kernels_of(ctx);
     p->threads = fv_ctx_threads(ctx);
     p->problem = (fv_problem){
         .node = node,

@@ -117,7 +117,7 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     t->model = model;
     t->options = resolved;
     t->optimizer = fv_optimizer_get(resolved.optimizer);
-    t->kernels = fv_kernels_get(fv_ctx_isa_id(ctx));
+    t->kernels = fv_kernels_of(ctx);
     t->slots = t->optimizer->slots(&resolved);
     fv_status status = add_losses(t, losses, n_losses);
     if (status == FV_OK)

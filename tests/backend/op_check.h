@@ -124,7 +124,7 @@ static inline void call_solver(const fv_solver *solver, fv_ctx *ctx, const fv_pr
     fv_plan plan = {.ctx = ctx,
                     .solver = solver,
                     .problem = *problem,
-                    .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                    .kernels = fv_kernels_of(ctx),
                     .threads = fv_ctx_threads(ctx)};
     if (solver->prepare)
         assert_int_equal(solver->prepare(&plan), FV_OK);

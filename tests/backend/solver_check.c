@@ -170,7 +170,7 @@ static void run_out_of_memory(solver_check *check, const fv_solver *solver, cons
         fv_plan plan = {.ctx = ctx,
                         .solver = solver,
                         .problem = *problem,
-                        .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                        .kernels = fv_kernels_of(ctx),
                         .threads = fv_ctx_threads(ctx)};
         check->allocs_left = allocs;
         const fv_status status = solver->prepare(&plan);
@@ -192,7 +192,7 @@ static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx
     fv_plan plan = {.ctx = ctx,
                     .solver = solver,
                     .problem = *problem,
-                    .kernels = fv_kernels_get(fv_ctx_isa_id(ctx)),
+                    .kernels = fv_kernels_of(ctx),
                     .threads = fv_ctx_threads(ctx)};
     if (solver->prepare)
         assert_int_equal(solver->prepare(&plan), FV_OK);

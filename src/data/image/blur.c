@@ -136,7 +136,7 @@ fv_status fv_filter_gaussian(fv_resize_scratch *scratch, fv_image *image, double
     if (!(sigma > 0.0 && sigma < 3e4))
         return fv_fail(scratch->ctx, FV_ERR_ARGUMENT, "blur: sigma %g, expected a number above 0 and below 30000",
                        sigma);
-    blur b = {.kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx))->image, .image = image};
+    blur b = {.kernels = fv_kernels_of(scratch->ctx)->image, .image = image};
     b.radius = (int64_t)ceil(3.0 * sigma);
     b.taps = 2 * b.radius + 1;
     fv_resize_axis *a = &b.axis;

@@ -87,7 +87,7 @@ fv_status fv_color_sharpness(fv_resize_scratch *scratch, fv_image *image, float 
         return FV_ERR_NO_MEMORY;
     memcpy(from.data, image->data, bytes);
     const float full = fv_full_scale(image->depth);
-    const fv_image_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx))->image;
+    const fv_image_kernels *kernels = fv_kernels_of(scratch->ctx)->image;
     for (int64_t y = 1; y + 1 < image->h; y++) {
         if (image->depth == FV_DEPTH_8 && c != 4) {
             const int64_t begin = y * stride + c;

@@ -20,7 +20,7 @@ enum { NORMALS = 1024 }; /* drawn at once */
 
 void fv_filter_noise(fv_ctx *ctx, fv_image *image, float sigma, const fv_noise_key *key)
 {
-    const fv_image_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(ctx))->image;
+    const fv_image_kernels *kernels = fv_kernels_of(ctx)->image;
     const int64_t n = image->h * image->w * image->c;
     const float scale = fv_from_level(image->depth, sigma);
     float normal[NORMALS];

@@ -514,7 +514,7 @@ fv_status fv_resize(fv_resize_scratch *scratch, const fv_image *src, const fv_re
         !axis_fits(full_h, spec->y0, spec->y1, spec->h, window.y, window.h) ||
         !axis_fits(full_w, spec->x0, spec->x1, spec->w, window.x, window.w))
         return resize_failed(scratch->ctx, src, spec);
-    const fv_kernels *kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx));
+    const fv_kernels *kernels = fv_kernels_of(scratch->ctx);
     plan p = {.ctx = scratch->ctx, .kernels = kernels->image, .src = src, .window = window};
     p.rows = axis_of(full_h, spec->top, src->h, spec, false);
     p.cols = axis_of(full_w, spec->left, src->w, spec, true);

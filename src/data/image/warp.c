@@ -240,7 +240,7 @@ fv_status fv_warp_image(fv_resize_scratch *scratch, const fv_image *src, const f
     s.cubic = cubic;
     dst->c = src->c;
     dst->depth = src->depth;
-    s.kernels = fv_kernels_get(fv_ctx_isa_id(scratch->ctx))->image;
+    s.kernels = fv_kernels_of(scratch->ctx)->image;
     const double h = (double)src->h, w = (double)src->w;
     fv_warp_map map = {.cx = 0.5 * w, .cy = 0.5 * h, .scale = 4.0 / (h * h + w * w), .k1 = warp->k1, .k2 = warp->k2};
     memcpy(map.m, warp->m, sizeof map.m);
