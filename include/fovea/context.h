@@ -26,7 +26,8 @@ typedef struct fv_allocator {
 
 typedef enum fv_log_level { FV_LOG_ERROR, FV_LOG_WARN, FV_LOG_INFO, FV_LOG_DEBUG } fv_log_level;
 
-/** Receives one line without its newline. `topic` names the part that speaks ("plan", "data", "train"). Any thread. */
+/** Receives one line without its newline. `topic` names the part that speaks ("plan", "data", "train"). Any thread,
+ * one line at a time; it must not wait for another thread that uses the context. */
 typedef void (*fv_log_fn)(void *user, fv_log_level level, const char *topic, const char *line);
 
 /** Options of a context; a zeroed struct means the defaults. */
@@ -43,15 +44,19 @@ typedef struct fv_ctx_options {
 /**
  * Creates a context. On failure *ctx is NULL and the status tells why (VALUE for an unknown `isa` or one that the
  * processor or this build lacks, or a thread count out of range; NO_MEMORY); as there is no context to hold a message
- * then, it goes to options->log at error level under the topic "context". A context may be used from one thread at a
- * time unless a function says otherwise; use one context per thread for concurrent work.
+ * then, it goes to options->log at error level under the topic "context".
+ *
+ * Several threads may work under one context at once, each with objects of its own (models, trainers, data sets; what
+ * may be shared says so), and share its threads: a loop that finds them busy runs in its caller. Messages belong to the
+ * thread whose call failed.
  */
 FV_API fv_status fv_ctx_create(const fv_ctx_options *options, fv_ctx **ctx);
-/** Destroys *ctx and sets it to NULL. Everything made from it must be gone before. Takes NULL and pointers to NULL. */
+/** Destroys *ctx and sets it to NULL. Everything made from it must be gone before, and no other thread in it. Takes
+ * NULL and pointers to NULL. */
 FV_API void fv_ctx_destroy(fv_ctx **ctx);
 
-/** The message of the last failure in this context: one line, file or object first. "" when none. Valid until the next
- * failure. */
+/** The message of the calling thread's last failure in this context: one line, file or object first. "" when none.
+ * Valid until that thread's next failure. */
 FV_API const char *fv_ctx_error(const fv_ctx *ctx);
 /** The hint that goes with fv_ctx_error: how to cure it. "" when none. */
 FV_API const char *fv_ctx_hint(const fv_ctx *ctx);

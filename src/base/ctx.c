@@ -177,18 +177,17 @@ fv_status fv_ctx_create(const fv_ctx_options *options, fv_ctx **out)
     memset(ctx, 0, size);
     ctx->allocator = allocator;
     ctx->block_size = size;
-    ctx->log = options->log;
-    ctx->log_user = options->log_user;
+    ctx->sink = (fv_log_sink){.fn = options->log, .user = options->log_user};
     ctx->cpu = s.cpu;
     ctx->isa = s.isa;
     ctx->threads = s.threads;
     ctx->memory_limit = s.memory_limit;
     snprintf(ctx->topics, sizeof ctx->topics, "%s", s.topics ? s.topics : "");
     atomic_init(&ctx->pins, 1);
-    pthread_mutex_init(&ctx->message_mutex, NULL);
+    fv_failures_init(ctx);
     fv_status status = fv_pool_start(ctx);
     if (status != FV_OK) {
-        status = refuse(options, status, "%s", ctx->message);
+        status = refuse(options, status, "%s", fv_ctx_error(ctx));
         fv_ctx_destroy(&ctx);
         return status;
     }
@@ -220,7 +219,7 @@ void fv_ctx_unpin(fv_ctx *ctx)
 {
     if (atomic_fetch_sub(&ctx->pins, 1) > 1)
         return;
-    pthread_mutex_destroy(&ctx->message_mutex);
+    fv_failures_free(ctx);
     ctx->allocator.release(ctx->allocator.user, ctx, ctx->block_size);
 }
 

@@ -16,13 +16,18 @@
 #define FV_TAIL_PAD ((size_t)256)
 /* Alignment of every buffer that kernels touch. */
 #define FV_ALIGN ((size_t)64)
+/* Room for a message and for its hint, with their ends; longer ones are cut. */
+#define FV_MESSAGE_MAX 4096
+#define FV_HINT_MAX    1024
 
 /*
  * Records the text of a failure and returns `status`, so that `return fv_fail(ctx, FV_ERR_SHAPE, "conv2d '%s': ...")`
- * reads as one statement. The text is one line: what, where, found, expected. Any thread (the last one wins).
+ * reads as one statement. The text is one line: what, where, found, expected. Every thread has a message of its own,
+ * so that a failing call finds what it said itself. Any thread.
  */
 fv_status fv_fail(fv_ctx *ctx, fv_status status, const char *format, ...) FV_PRINTF(3, 4);
-/* Adds the cure to the failure recorded last: `fv_fail_hint(ctx, fv_fail(...), "use --lr below 1")`. Returns status. */
+/* Adds the cure to the failure that the thread recorded last: `fv_fail_hint(ctx, fv_fail(...), "use --lr below 1")`.
+ * Returns status. */
 fv_status fv_fail_hint(fv_ctx *ctx, fv_status status, const char *format, ...) FV_PRINTF(3, 4);
 /* Records an errno failure of `verb` ("open", "write") on path: NOT_FOUND, PERMISSION, NO_SPACE or IO by errno. */
 fv_status fv_fail_errno(fv_ctx *ctx, int error, const char *verb, const char *path);
@@ -30,10 +35,21 @@ fv_status fv_fail_errno(fv_ctx *ctx, int error, const char *verb, const char *pa
 fv_status fv_fail_prefix(fv_ctx *ctx, fv_status status, const char *prefix);
 /* Records "out of memory: N bytes for WHAT" and returns FV_ERR_NO_MEMORY. */
 fv_status fv_fail_memory(fv_ctx *ctx, size_t size, const char *what);
-/* Forgets the recorded failure (after a caller has dealt with it). */
+/* Forgets the thread's recorded failure (after a caller has dealt with it). */
 void fv_fail_clear(fv_ctx *ctx);
 
-/* Sends one line to the log callback. DEBUG lines go out only for topics asked for. Any thread. */
+/* A failure's texts on their way from the thread that it happened in to the thread that reports it. */
+typedef struct fv_failure {
+    char message[FV_MESSAGE_MAX];
+    char hint[FV_HINT_MAX];
+} fv_failure;
+/* What the calling thread recorded last. */
+void fv_fail_save(const fv_ctx *ctx, fv_failure *failure);
+/* Records it as the calling thread's. Returns status. */
+fv_status fv_fail_restore(fv_ctx *ctx, fv_status status, const fv_failure *failure);
+
+/* Sends one line to the log callback, which gets one line at a time. DEBUG lines go out only for topics asked for. Any
+ * thread. */
 void fv_log(fv_ctx *ctx, fv_log_level level, const char *topic, const char *format, ...) FV_PRINTF(4, 5);
 /* Who receives log lines. */
 typedef struct fv_log_sink {
@@ -69,7 +85,8 @@ bool fv_size_add(int64_t a, int64_t b, int64_t *out);
 /*
  * Objects of upper floors that live as long as the context (registries, caches). `key` is the address of any static
  * object of the owner; attach takes ownership and calls `destroy(ctx, object)` in reverse order when the context goes.
- * On failure (NO_MEMORY) the object stays the caller's. `attached` gives the object of a key, or NULL.
+ * On failure (NO_MEMORY) the object stays the caller's. `attached` gives the object of a key, or NULL. Attaching is not
+ * for while other threads use the context.
  */
 fv_status fv_ctx_attach(fv_ctx *ctx, const void *key, void *object, void (*destroy)(fv_ctx *ctx, void *object));
 void *fv_ctx_attached(const fv_ctx *ctx, const void *key);

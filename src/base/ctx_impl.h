@@ -8,10 +8,9 @@
 
 #include "base/threads.h"
 
-#define FV_MESSAGE_MAX 4096
-#define FV_HINT_MAX    1024
 #define FV_TOPICS_MAX  256
 #define FV_THREADS_MAX 1024
+#define FV_FAILURES    8
 
 /* The tasks of one worker in the loop that runs; on a cache line of its own, as thieves write to it. */
 typedef struct fv_task_range {
@@ -30,7 +29,16 @@ typedef struct fv_job {
     _Atomic bool quit;
     pthread_mutex_t mutex; /* sleeping workers wait for `bell` */
     pthread_cond_t bell;
+    _Alignas(64) _Atomic bool taken; /* by a caller; another one that comes meanwhile does its tasks itself */
 } fv_job;
+
+/* The failure that a thread recorded last. Records stay until the context goes; those of ended threads are used again.
+ */
+typedef struct fv_failure_record {
+    _Atomic int thread; /* the system's number of it; 0: nobody's */
+    fv_failure failure; /* its thread alone reads and writes it */
+    struct fv_failure_record *next;
+} fv_failure_record;
 
 /* An object of an upper floor that goes with the context. */
 typedef struct fv_attachment {
@@ -43,24 +51,27 @@ typedef struct fv_attachment {
 struct fv_ctx {
     fv_allocator allocator;
     size_t block_size; /* of this struct with its ranges */
-    fv_log_fn log;
-    void *log_user;
-    bool log_all; /* of the sink that lines were redirected to */
+    fv_log_sink sink;  /* under log_mutex */
     char topics[FV_TOPICS_MAX];
     fv_cpu cpu;
     fv_isa isa;
     int threads;
     int64_t memory_limit;
     _Atomic int64_t bytes_now, bytes_peak;
-    _Atomic int pins; /* the owner's, and fv_ctx_pin's */
-    pthread_mutex_t message_mutex;
-    char message[FV_MESSAGE_MAX];
-    char hint[FV_HINT_MAX];
+    _Atomic int pins;              /* the owner's, and fv_ctx_pin's */
+    pthread_mutex_t log_mutex;     /* recursive: a callback may log */
+    pthread_mutex_t failure_mutex; /* of who takes which record */
+    _Atomic(fv_failure_record *) failures;
+    fv_failure_record first_failures[FV_FAILURES]; /* the end of that list: enough for most without allocating */
+    _Atomic int speechless;                        /* a thread for whose record there was no memory */
     bool pool_started;
     fv_attachment *attachments; /* last one first */
     fv_job job;
     fv_task_range range[]; /* one per thread */
 };
+
+void fv_failures_init(fv_ctx *ctx);
+void fv_failures_free(fv_ctx *ctx);
 
 /* Destroys what is attached, last one first. */
 void fv_ctx_detach_all(fv_ctx *ctx);

@@ -4,6 +4,9 @@
  * in its own cache; when it is done it takes from the ranges of the others, so that a late or slow worker delays
  * nobody.
  *
+ * The pool serves one loop at a time. A caller that finds it taken, by another thread or by the loop whose task it is,
+ * runs its loop alone.
+ *
  * A loop is a gate: the caller opens it, works, closes it when no task is left, and waits only for workers that came
  * in. One that the system has not woken in time finds the gate closed and is not waited for: on a busy machine the loop
  * loses a worker, not a time slice.
@@ -97,14 +100,20 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* In the calling thread, as worker 0. */
+static void run_alone(int64_t count, fv_task_fn fn, void *arg)
+{
+    for (int64_t task = 0; task < count; task++)
+        fn(arg, task, 0);
+}
+
 void fv_parallel(fv_ctx *ctx, int64_t count, int max_threads, fv_task_fn fn, void *arg)
 {
     fv_job *job = &ctx->job;
     int64_t workers = max_threads > 0 && max_threads < ctx->threads ? max_threads : ctx->threads;
     workers = workers < count ? workers : count;
-    if (workers <= 1 || !ctx->pool_started) {
-        for (int64_t task = 0; task < count; task++)
-            fn(arg, task, 0);
+    if (workers <= 1 || !ctx->pool_started || atomic_exchange_explicit(&job->taken, true, memory_order_acquire)) {
+        run_alone(count, fn, arg);
         return;
     }
     int64_t share = count / workers, rest = count % workers, begin = 0;
@@ -127,6 +136,7 @@ void fv_parallel(fv_ctx *ctx, int64_t count, int max_threads, fv_task_fn fn, voi
     atomic_fetch_and_explicit(&job->gate, ~GATE_OPEN, memory_order_acq_rel);
     for (int spins = 0; atomic_load_explicit(&job->gate, memory_order_acquire) & GATE_INSIDE; spins++)
         spins < SPINS ? relax() : (void)sched_yield();
+    atomic_store_explicit(&job->taken, false, memory_order_release);
 }
 
 fv_status fv_pool_start(fv_ctx *ctx)

@@ -9,6 +9,8 @@
 typedef struct each {
     _Atomic int64_t next;
     _Atomic int failed; /* the first failure's status */
+    fv_failure failure; /* and its texts: whoever met it wrote them */
+    fv_ctx *ctx;
     int64_t count;
     fv_status (*fn)(void *arg, int64_t i);
     void *arg;
@@ -23,15 +25,15 @@ static void *work(void *user)
             break;
         const fv_status status = e->fn(e->arg, i);
         int expected = FV_OK;
-        if (status != FV_OK)
-            atomic_compare_exchange_strong(&e->failed, &expected, status);
+        if (status != FV_OK && atomic_compare_exchange_strong(&e->failed, &expected, status))
+            fv_fail_save(e->ctx, &e->failure);
     }
     return NULL;
 }
 
 fv_status fv_data_each(fv_ctx *ctx, int64_t count, fv_status (*fn)(void *arg, int64_t i), void *arg)
 {
-    each e = {.count = count, .fn = fn, .arg = arg};
+    each e = {.ctx = ctx, .count = count, .fn = fn, .arg = arg};
     pthread_t threads[MAX_THREADS];
     int wanted = fv_ctx_threads(ctx) - 1, started = 0;
     wanted = wanted > MAX_THREADS ? MAX_THREADS : wanted;
@@ -46,5 +48,6 @@ fv_status fv_data_each(fv_ctx *ctx, int64_t count, fv_status (*fn)(void *arg, in
     work(&e); /* also does it all when no thread could be started */
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
-    return (fv_status)atomic_load(&e.failed);
+    const fv_status status = (fv_status)atomic_load(&e.failed);
+    return status == FV_OK ? FV_OK : fv_fail_restore(ctx, status, &e.failure);
 }

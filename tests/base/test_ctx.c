@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/support.h"
 
-#include <errno.h>
-
 #include "base/arena.h"
 #include "base/ctx.h"
 
@@ -136,84 +134,6 @@ static void test_bad_options(void **state)
     assert_null(ctx);
     assert_int_equal(create((fv_ctx_options){.memory = 12345}, &log, &ctx), FV_OK);
     assert_int_equal(fv_ctx_memory_limit(ctx), 12345);
-    fv_ctx_destroy(&ctx);
-}
-
-static void test_failure_messages(void **state)
-{
-    (void)state;
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    assert_int_equal(fv_fail(ctx, FV_ERR_SHAPE, "conv2d '%s': groups=%d", "a", 3), FV_ERR_SHAPE);
-    assert_string_equal(fv_ctx_error(ctx), "conv2d 'a': groups=3");
-    assert_int_equal(fv_fail_hint(ctx, FV_ERR_SHAPE, "try %d", 4), FV_ERR_SHAPE);
-    assert_string_equal(fv_ctx_hint(ctx), "try 4");
-    assert_int_equal(fv_fail_prefix(ctx, FV_ERR_SHAPE, "net.yaml"), FV_ERR_SHAPE);
-    assert_string_equal(fv_ctx_error(ctx), "net.yaml: conv2d 'a': groups=3");
-    assert_string_equal(fv_ctx_hint(ctx), "try 4");
-    /* Its own text as an argument. */
-    fv_fail(ctx, FV_ERR_DATA, "<%s>", fv_ctx_error(ctx));
-    assert_string_equal(fv_ctx_error(ctx), "<net.yaml: conv2d 'a': groups=3>");
-    assert_string_equal(fv_ctx_hint(ctx), "");
-    fv_fail(ctx, FV_ERR_DATA, "a\nb\tc\x1b[2Jd");
-    assert_string_equal(fv_ctx_error(ctx), "a b c?[2Jd");
-    fv_fail_clear(ctx);
-    assert_string_equal(fv_ctx_error(ctx), "");
-    assert_int_equal(fv_fail(NULL, FV_ERR_DATA, "nowhere to go"), FV_ERR_DATA);
-
-    char *text = malloc(20000);
-    for (size_t i = 0; i < 19998; i += 3)
-        memcpy(text + i, "\xE2\x82\xAC", 3);
-    text[19998] = '\0';
-    fv_fail(ctx, FV_ERR_DATA, "%s", text);
-    const char *error = fv_ctx_error(ctx);
-    size_t n = strlen(error);
-    assert_true(n < 4096 && n > 4000);
-    assert_string_equal(error + n - 6, "\xE2\x82\xAC...");
-    fv_fail_prefix(ctx, FV_ERR_DATA, "prefix");
-    assert_true(strlen(fv_ctx_error(ctx)) < 4096);
-    free(text);
-    fv_ctx_destroy(&ctx);
-}
-
-static void test_errno_failures(void **state)
-{
-    (void)state;
-    static const struct {
-        int error;
-        fv_status status;
-    } rows[] = {{ENOENT, FV_ERR_NOT_FOUND}, {ENOTDIR, FV_ERR_NOT_FOUND}, {EACCES, FV_ERR_PERMISSION},
-                {EROFS, FV_ERR_PERMISSION}, {ENOSPC, FV_ERR_NO_SPACE},   {EDQUOT, FV_ERR_NO_SPACE},
-                {EIO, FV_ERR_IO},           {EMFILE, FV_ERR_IO}};
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(fv_fail_errno(ctx, rows[i].error, "open", "a/b"), rows[i].status);
-        assert_int_equal(strncmp(fv_ctx_error(ctx), "a/b: cannot open: ", 18), 0);
-    }
-    fv_ctx_destroy(&ctx);
-}
-
-static void *fail_often(void *arg)
-{
-    for (int i = 0; i < 2000; i++) {
-        fv_fail_hint(arg, fv_fail(arg, FV_ERR_DATA, "%0*d", 500, i), "%0*d", 100, i);
-        fv_log(arg, FV_LOG_INFO, "t", "%d", i);
-    }
-    return NULL;
-}
-
-static void test_failures_from_many_threads(void **state)
-{
-    (void)state;
-    static fv_test_log log;
-    memset(&log, 0, sizeof log);
-    fv_ctx *ctx = fv_test_ctx(1, NULL, &log);
-    pthread_t thread[4];
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, fail_often, ctx), 0);
-    for (int i = 0; i < 4; i++)
-        pthread_join(thread[i], NULL);
-    assert_int_equal(strlen(fv_ctx_error(ctx)), 500);
-    assert_int_equal(log.lines, 8000);
     fv_ctx_destroy(&ctx);
 }
 
@@ -437,9 +357,6 @@ int main(void)
         cmocka_unit_test(test_threads_come_from_options_then_environment),
         cmocka_unit_test(test_isa_cap),
         cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_failure_messages),
-        cmocka_unit_test(test_errno_failures),
-        cmocka_unit_test(test_failures_from_many_threads),
         cmocka_unit_test(test_log_topics),
         cmocka_unit_test(test_memory_blocks),
         cmocka_unit_test(test_memory_failures),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/support.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -167,6 +168,144 @@ static void test_contexts_are_independent(void **state)
         fv_ctx_destroy(&ctx[i]);
 }
 
+enum { CALLERS = 8, ROUNDS = 200 };
+
+typedef struct caller {
+    fv_ctx *ctx;
+    int number, wrong;
+} caller;
+
+typedef struct sums {
+    int64_t task[64];
+    int from;
+} sums;
+
+static void sum_task(void *arg, int64_t task, int worker)
+{
+    sums *s = arg;
+    (void)worker;
+    for (int64_t i = 0; i < 200; i++)
+        s->task[task] += s->from + i;
+}
+
+static void *call_often(void *arg)
+{
+    caller *c = arg;
+    for (int round = 0; round < ROUNDS; round++) {
+        sums s = {.from = c->number * round};
+        const int64_t count = 1 + (c->number + round) % 64;
+        fv_parallel(c->ctx, count, round % 4, sum_task, &s);
+        for (int64_t i = 0; i < 64; i++)
+            c->wrong += s.task[i] != (i < count ? 200 * (int64_t)s.from + 19900 : 0);
+    }
+    return NULL;
+}
+
+static void test_many_threads_call_at_once(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
+        pthread_t thread[CALLERS];
+        caller c[CALLERS];
+        for (int i = 0; i < CALLERS; i++) {
+            c[i] = (caller){.ctx = ctx, .number = i};
+            assert_int_equal(pthread_create(&thread[i], NULL, call_often, &c[i]), 0);
+        }
+        for (int i = 0; i < CALLERS; i++) {
+            pthread_join(thread[i], NULL);
+            assert_int_equal(c[i].wrong, 0);
+        }
+        fv_ctx_destroy(&ctx);
+    }
+}
+
+typedef struct two_loops {
+    fv_ctx *ctx;
+    _Atomic int begun, workers; /* of the second loop: highest worker + 1 */
+    _Atomic bool second_is_done;
+    _Atomic int timeouts;
+} two_loops;
+
+static void wait_task(void *arg, int64_t task, int worker)
+{
+    two_loops *t = arg;
+    (void)task;
+    (void)worker;
+    t->begun++;
+    for (int i = 0; i < 10000 && !t->second_is_done; i++)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    t->timeouts += !t->second_is_done;
+}
+
+static void note_worker(void *arg, int64_t task, int worker)
+{
+    two_loops *t = arg;
+    (void)task;
+    if (worker + 1 > t->workers)
+        t->workers = worker + 1;
+}
+
+static void *hold_the_pool(void *arg)
+{
+    two_loops *t = arg;
+    fv_parallel(t->ctx, 3, 0, wait_task, t);
+    return NULL;
+}
+
+/* The first loop ends only after the second one has: who finds the pool taken does not wait for it. */
+static void test_a_busy_pool_is_not_waited_for(void **state)
+{
+    (void)state;
+    two_loops t = {.ctx = fv_test_ctx(3, NULL, NULL)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hold_the_pool, &t), 0);
+    while (t.begun == 0)
+        sched_yield();
+    fv_parallel(t.ctx, 100, 0, note_worker, &t);
+    assert_int_equal(t.workers, 1); /* the caller did it all */
+    t.second_is_done = true;
+    pthread_join(thread, NULL);
+    assert_int_equal(t.timeouts, 0);
+    fv_ctx_destroy(&t.ctx);
+}
+
+typedef struct nest {
+    fv_ctx *ctx;
+    int32_t runs[20][30];
+    int32_t others[20]; /* inner tasks that ran as another worker than 0 */
+} nest;
+
+static void inner_task(void *arg, int64_t task, int worker)
+{
+    int32_t **to = arg;
+    to[0][task]++;
+    *to[1] += worker != 0;
+}
+
+static void outer_task(void *arg, int64_t task, int worker)
+{
+    nest *n = arg;
+    (void)worker;
+    int32_t *to[2] = {n->runs[task], &n->others[task]};
+    fv_parallel(n->ctx, 30, 0, inner_task, to);
+}
+
+static void test_loops_within_tasks(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        nest n = {.ctx = fv_test_ctx(threads, NULL, NULL)};
+        fv_parallel(n.ctx, 20, 0, outer_task, &n);
+        for (int i = 0; i < 20; i++) {
+            for (int k = 0; k < 30; k++)
+                assert_int_equal(n.runs[i][k], 1);
+            assert_int_equal(n.others[i], 0);
+        }
+        fv_ctx_destroy(&n.ctx);
+    }
+}
+
 /* A limit that keeps threads from starting must give fewer threads and a warning, not a hang. */
 static void test_refused_threads(void **state)
 {
@@ -210,6 +349,9 @@ int main(void)
         cmocka_unit_test(test_resting_workers_use_no_time),
         cmocka_unit_test(test_nothing_is_allocated),
         cmocka_unit_test(test_contexts_are_independent),
+        cmocka_unit_test(test_many_threads_call_at_once),
+        cmocka_unit_test(test_a_busy_pool_is_not_waited_for),
+        cmocka_unit_test(test_loops_within_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
