@@ -7,7 +7,8 @@ build=$1
 bad=0
 fail() { printf 'lint: %s\n' "$*" >&2; bad=1; }
 
-sources=$(git ls-files '*.c' '*.h')
+sources=$(git -c safe.directory="$PWD" ls-files "*.c" "*.h" 2>/dev/null) ||
+    sources=$(find bench examples include src tests tools -name "*.[ch]" | sort) # not from a repository
 
 # 1. Format.
 format=$(command -v clang-format-14 || command -v clang-format)
