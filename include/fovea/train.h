@@ -158,6 +158,8 @@ typedef struct fv_fit_options {
     double beta1, beta2, eps, alpha; /* adam [0.9, 0.999, 1e-8]; rmsprop alpha [0.99] */
     double weight_decay;             /* L2, coupled; decoupled for adamw [0] */
     double l1;                       /* [0] */
+    double clip_norm;                /* largest norm of all gradients together [0: any] */
+    double clip_value;               /* largest magnitude of an element of a gradient [0: any] */
     bool decay_bias, decay_norm;     /* also biases; also batch-norm scale and shift [no] */
 
     fv_schedule_kind schedule; /* [CONSTANT] */

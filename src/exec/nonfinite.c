@@ -30,11 +30,26 @@ static const void *download(const shadow_memory *shadow, const fv_val *val)
     return shadow->room;
 }
 
+/* Whether anything before the update reads or writes a value; what an optimizer remembers is not worth a copy. */
+static bool is_computed_with(const fv_program *p, const fv_val *val)
+{
+    for (int32_t n = 0; n < p->first_update; n++) {
+        for (int32_t i = 0; i < p->graph->nodes[n]->n_in; i++) {
+            if (p->graph->nodes[n]->in[i] == val)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void *shadow_find(void *user, const char *name, const fv_shape *shape)
 {
     const shadow_memory *shadow = user;
-    const fv_val *val = fv_graph_find(shadow->of->program->graph, name);
-    return val && fv_shape_equal(&val->shape, shape) ? (void *)(uintptr_t)download(shadow, val) : NULL;
+    const fv_program *p = shadow->of->program;
+    const fv_val *val = fv_graph_find(p->graph, name);
+    return val && is_computed_with(p, val) && fv_shape_equal(&val->shape, shape)
+               ? (void *)(uintptr_t)download(shadow, val)
+               : NULL;
 }
 
 static bool has_nonfinite(const fv_val *val, const void *data)

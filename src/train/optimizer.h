@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Optimizers: one file and one row of FV_OPTIMIZER_LIST each. */
+/* Optimizers: one file and one row of FV_OPTIMIZER_LIST each. What an optimizer computes is an operator (src/ops),
+ * which it appends to the training graph once per parameter. */
 #ifndef FV_TRAIN_OPTIMIZER_H
 #define FV_TRAIN_OPTIMIZER_H
 
+#include <fovea/op.h>
 #include <fovea/train.h>
 
-#include "kernels/kernels.h"
-
+/* Most tensors of a parameter's size that an optimizer remembers. */
 #define FV_OPTIMIZER_SLOTS 2
 
-/* A stretch of one parameter tensor. */
-typedef struct fv_update {
-    float *weight;
-    const float *gradient;
-    float *slot[FV_OPTIMIZER_SLOTS]; /* the optimizer's memory, zero at the start */
-    int64_t count;
-    float decay; /* weight decay; 0 where the parameter is exempt */
-} fv_update;
+/* One parameter and what its step is made of: values of the graph that the step is appended to. */
+typedef struct fv_step_operands {
+    fv_val *wei, *d_wei;
+    fv_val *run;                      /* learning rate and number of the step */
+    fv_val *scale;                    /* factor of d_wei; NULL: none */
+    fv_val *slot[FV_OPTIMIZER_SLOTS]; /* the optimizer's memory; NULL behind the last one */
+    double decay;                     /* weight decay; 0 where the parameter is exempt */
+} fv_step_operands;
 
 typedef struct fv_optimizer {
     const char *name;
     double default_lr;
-    /* Tensors of the parameter's size that the optimizer remembers. */
+    /* What the tensors that it remembers are called; they are zero at the start. */
+    const char *slot_names[FV_OPTIMIZER_SLOTS];
+    /* How many of them these options need: the first ones. */
     int (*slots)(const fv_fit_options *options);
-    /* One update with learning rate lr; t = 1 for the first step. Elementwise, so stretches may run in parallel. */
-    void (*step)(const fv_kernels *kernels, const fv_fit_options *options, const fv_update *update, double lr,
-                 int64_t t);
+    /* Appends the step of one parameter. */
+    void (*emit)(fv_builder *b, const fv_fit_options *options, const fv_step_operands *u);
 } fv_optimizer;
 
 #define FV_OPTIMIZER_ROW(id, name) extern const fv_optimizer fv_optimizer_##name;

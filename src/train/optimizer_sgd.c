@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stochastic gradient descent with momentum (Polyak 1964) or Nesterov's momentum; weight decay is coupled (L2). */
+#include "ops/attr.h"
 #include "train/optimizer.h"
-
-#include "kernels/optim/optim.h"
 
 static int sgd_slots(const fv_fit_options *options)
 {
     return options->momentum > 0;
 }
 
-static void sgd_step(const fv_kernels *kernels, const fv_fit_options *options, const fv_update *u, double lr, int64_t t)
+static void sgd_emit(fv_builder *b, const fv_fit_options *options, const fv_step_operands *u)
 {
-    fv_sgd o = {.lr = (float)lr,
-                .momentum = options->momentum > 0 ? (float)options->momentum : 0,
-                .weight_decay = u->decay,
-                .grad_scale = 1,
-                .nesterov = options->nesterov};
-    (void)t;
-    kernels->optim->sgd(&o, u->count, u->gradient, u->weight, u->slot[0]);
+    const fv_sgd_attr attr = {.momentum = options->momentum > 0 ? options->momentum : 0,
+                              .weight_decay = u->decay,
+                              .nesterov = options->nesterov};
+    fv_emit(b, "sgd_step", &attr, (fv_val *[]){u->wei, u->d_wei, u->run, u->scale, u->slot[0]}, 5);
 }
 
-const fv_optimizer fv_optimizer_sgd = {"sgd", 0.1, sgd_slots, sgd_step};
+const fv_optimizer fv_optimizer_sgd = {
+    .name = "sgd", .default_lr = 0.1, .slot_names = {"velocity"}, .slots = sgd_slots, .emit = sgd_emit};

@@ -68,6 +68,8 @@ static const struct {
     {"opt-alpha", offsetof(fv_fit_options, alpha), 0, 1, false},
     {"wd", offsetof(fv_fit_options, weight_decay), 0, 1e3, false},
     {"l1", offsetof(fv_fit_options, l1), 0, 1e3, false},
+    {"clip-grad", offsetof(fv_fit_options, clip_norm), 0, 1e9, false},
+    {"clip-value", offsetof(fv_fit_options, clip_value), 0, 1e9, false},
     {"label-smoothing", offsetof(fv_fit_options, label_smoothing), 0, 0.999, false},
     {"warmup-epochs", offsetof(fv_fit_options, warmup_epochs), 0, 1e6, false},
     {"warmup-lr", offsetof(fv_fit_options, warmup_lr), 0, 1e6, false},

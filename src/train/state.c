@@ -108,6 +108,8 @@ fv_status fv_state_save(fv_trainer *t, const fv_progress *progress, const fv_ide
 {
     fv_str header = {.ctx = t->ctx}, wisdom = {.ctx = t->ctx};
     sink s = {.crc = (uint32_t)crc32_z(0, NULL, 0)};
+    fv_model_sync(t->model);
+    fv_trainer_sync(t);
     fv_wisdom_text(t->wisdom, &wisdom);
     header_json(t, progress, identity, &wisdom, &header);
     fv_status status = fv_str_status(&wisdom);
@@ -280,7 +282,9 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
                        (long long)expected);
     FV_TRY(fv_wisdom_read(t->wisdom, path, get_text(root, "plan")));
     const uint8_t *p = m->data + 16 + header_size;
+    fv_model_sync(t->model);
     visit_tensors(t, get_tensor, &p);
+    fv_trainer_touch(t);
     t->step = get_int(root, "optimizer_step");
     read_progress(root, progress);
     fv_model_count_batches(t->model, t->step);

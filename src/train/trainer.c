@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/threads.h"
 #include "model/model.h"
+#include "train/update.h"
 
 static bool decays(fv_slot_kind kind, const fv_fit_options *options)
 {
@@ -39,6 +39,44 @@ static fv_status collect_tensors(fv_trainer *t)
     }
     t->states_before = fv_calloc(t->ctx, (size_t)t->states_count + 1, sizeof(float));
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* ---- the optimizer's memory, as the graph names it ---- */
+
+static fv_trainer_param *find_param(const fv_trainer *t, const char *name, size_t size)
+{
+    for (int i = 0; i < t->n_params; i++)
+        if (strncmp(t->params[i].name, name, size) == 0 && t->params[i].name[size] == '\0')
+            return &t->params[i];
+    return NULL;
+}
+
+/* "<parameter>.<slot name>" */
+static void *find_slot(void *user, const char *name, const fv_shape *shape)
+{
+    const fv_trainer *t = user;
+    const char *dot = strrchr(name, '.');
+    fv_trainer_param *p = dot ? find_param(t, name, (size_t)(dot - name)) : NULL;
+    if (!p || !fv_shape_equal(fv_tensor_shape(p->tensor), shape))
+        return NULL;
+    for (int s = 0; s < t->slots; s++)
+        if (strcmp(t->optimizer->slot_names[s], dot + 1) == 0)
+            return p->slot[s];
+    return NULL;
+}
+
+static bool param_decays(void *user, const char *name)
+{
+    const fv_trainer_param *p = find_param(user, name, strlen(name));
+    return p && p->decay;
+}
+
+static fv_status append_update(void *user, fv_graph *g, const char *const *params, fv_val *const *gradients,
+                               int32_t count, int32_t *first)
+{
+    fv_trainer *t = user;
+    const fv_update_options options = {.fit = &t->options, .decays = param_decays, .user = t};
+    return fv_add_update(g, &options, params, gradients, count, first);
 }
 
 /* ---- losses ---- */
@@ -117,7 +155,6 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     t->model = model;
     t->options = resolved;
     t->optimizer = fv_optimizer_get(resolved.optimizer);
-    t->kernels = fv_kernels_of(ctx);
     t->slots = t->optimizer->slots(&resolved);
     fv_status status = add_losses(t, losses, n_losses);
     if (status == FV_OK)
@@ -126,6 +163,8 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
         status = fv_wisdom_create(ctx, &t->wisdom);
     if (status == FV_OK)
         status = fv_scratch_create(ctx, &t->scratch);
+    if (status == FV_OK)
+        status = fv_store_create(ctx, &(fv_binding){.find = find_slot, .user = t}, &t->store);
     if (status != FV_OK)
         fv_trainer_destroy(&t);
     *trainer = t;
@@ -154,6 +193,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     for (int i = 0; i < FV_TRAINER_EXECS; i++)
         free_exec(t, &t->exec[i]);
     fv_scratch_destroy(&t->scratch);
+    fv_store_destroy(&t->store);
     fv_graph_destroy(&t->graph);
     for (int i = 0; i < t->n_params; i++)
         for (int s = 0; s < FV_OPTIMIZER_SLOTS; s++)
@@ -180,7 +220,9 @@ static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
         .optimize = true,
         .objectives = objectives,
         .n_objectives = t->n_losses,
+        .update = {.append = append_update, .user = t},
         .wisdom = t->wisdom,
+        .stores = {NULL, t->store},
     };
     options.stores[0] = fv_model_store(t->model);
     e->gradient = fv_calloc(t->ctx, (size_t)t->n_params + 1, sizeof *e->gradient);
@@ -190,6 +232,8 @@ static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
     for (int i = 0; i < t->n_params; i++)
         e->gradient[i] = fv_program_port(e->program, FV_PORT_GRADIENT, t->params[i].name);
     e->loss = fv_program_port(e->program, FV_PORT_OUTPUT, t->losses[0].name);
+    e->run = fv_program_port(e->program, FV_PORT_INPUT, FV_UPDATE_RUN);
+    e->finite = fv_program_port(e->program, FV_PORT_OUTPUT, FV_UPDATE_FINITE);
     e->n = n;
     return fv_instance_create(e->program, t->scratch, NULL, &e->instance);
 }
@@ -375,114 +419,36 @@ fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
     return fv_instance_find_nonfinite(t->current->instance, &run, name, size);
 }
 
-/* ---- the update: every parameter cut into stretches, which run in parallel ---- */
-
-enum { STRETCH = 16384 };
-
-typedef struct update_job {
-    fv_trainer *t;
-    double lr;
-    int finite; /* only ever lowered to 0 */
-} update_job;
-
-/* The parameter and first element of stretch `task`. */
-static fv_trainer_param *find_stretch(fv_trainer *t, int64_t task, int *index, int64_t *begin, int64_t *count)
-{
-    for (int i = 0; i < t->n_params; i++) {
-        int64_t n = fv_tensor_count(t->params[i].tensor);
-        int64_t stretches = (n + STRETCH - 1) / STRETCH;
-        if (task < stretches) {
-            *index = i;
-            *begin = task * STRETCH;
-            *count = n - *begin < STRETCH ? n - *begin : STRETCH;
-            return &t->params[i];
-        }
-        task -= stretches;
-    }
-    return NULL;
-}
-
-static float *gradient_data(const fv_trainer *t, int index)
-{
-    return fv_instance_map(t->current->instance, t->current->gradient[index]);
-}
-
-static int64_t count_stretches(const fv_trainer *t)
-{
-    int64_t n = 0;
-    for (int i = 0; i < t->n_params; i++)
-        n += (fv_tensor_count(t->params[i].tensor) + STRETCH - 1) / STRETCH;
-    return n;
-}
-
-/* The gradient of l1 * |w| is l1 * sign(w), whatever the optimizer. */
-static void add_l1(float *gradient, const float *weight, float l1, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        gradient[i] += weight[i] > 0 ? l1 : weight[i] < 0 ? -l1 : 0.0f;
-}
-
-static void update_stretch(void *arg, int64_t task, int worker)
-{
-    update_job *job = arg;
-    fv_trainer *t = job->t;
-    int index;
-    int64_t begin, count;
-    fv_trainer_param *p = find_stretch(t, task, &index, &begin, &count);
-    float *gradient = p ? gradient_data(t, index) : NULL;
-    (void)worker;
-    if (!gradient)
-        return;
-    if (p->decay && t->options.l1 > 0)
-        add_l1(gradient + begin, (const float *)fv_tensor_data(p->tensor) + begin, (float)t->options.l1, count);
-    fv_update update = {
-        .weight = (float *)fv_tensor_data(p->tensor) + begin,
-        .gradient = gradient + begin,
-        .count = count,
-        .decay = p->decay ? (float)t->options.weight_decay : 0.0f,
-    };
-    for (int s = 0; s < t->slots; s++)
-        update.slot[s] = p->slot[s] + begin;
-    t->optimizer->step(t->kernels, &t->options, &update, job->lr, t->step + 1);
-}
+/* ---- the update ---- */
 
 fv_status fv_trainer_apply(fv_trainer *t, double lr)
 {
     if (!t->current)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_apply: no gradient yet; call fv_trainer_gradient first");
-    update_job job = {.t = t, .lr = lr};
-    fv_parallel(t->ctx, count_stretches(t), 0, update_stretch, &job);
+    const fv_trainer_exec *e = t->current;
+    const double values[2] = {lr, (double)(t->step + 1)};
+    const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step, .stage = FV_STAGE_UPDATE};
+    if (e->run)
+        FV_TRY(fv_instance_write(e->instance, e->run, values, sizeof values));
+    FV_TRY(fv_instance_run(e->instance, &run));
     fv_model_count_batches(t->model, 1);
     fv_model_touch(t->model);
+    fv_model_device_changed(t->model);
     t->step++;
     return FV_OK;
 }
 
-/* NaN and Inf are the bit patterns at and above 0x7f800000: one integer maximum finds them. */
-static void check_stretch(void *arg, int64_t task, int worker)
-{
-    update_job *job = arg;
-    int index;
-    int64_t begin, count;
-    fv_trainer_param *p = find_stretch(job->t, task, &index, &begin, &count);
-    const float *gradient = p ? gradient_data(job->t, index) : NULL;
-    (void)worker;
-    if (!gradient)
-        return;
-    uint32_t worst = 0;
-    for (int64_t i = begin; i < begin + count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &gradient[i], sizeof bits);
-        bits &= 0x7fffffffu;
-        worst = bits > worst ? bits : worst;
-    }
-    if (worst >= 0x7f800000u)
-        __atomic_store_n(&job->finite, 0, __ATOMIC_RELAXED);
-}
-
 bool fv_trainer_finite(fv_trainer *t)
 {
-    update_job job = {.t = t, .finite = 1};
-    fv_parallel(t->ctx, count_stretches(t), 0, check_stretch, &job);
-    return __atomic_load_n(&job.finite, __ATOMIC_RELAXED) != 0;
+    return !t->current->finite || fv_instance_scalar(t->current->instance, t->current->finite) != 0;
+}
+
+void fv_trainer_sync(fv_trainer *t)
+{
+    fv_store_download(t->store);
+}
+
+void fv_trainer_touch(fv_trainer *t)
+{
+    fv_store_upload(t->store);
 }

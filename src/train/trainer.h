@@ -14,8 +14,8 @@
 typedef struct fv_trainer_param {
     const char *name;
     fv_tensor *tensor;
-    float *slot[FV_OPTIMIZER_SLOTS];
-    bool decay; /* weight decay and L1 apply */
+    float *slot[FV_OPTIMIZER_SLOTS]; /* what the optimizer remembers, on the host */
+    bool decay;                      /* weight decay and L1 apply */
 } fv_trainer_param;
 
 /* What is compiled for one batch size. All of them take turns in the trainer's scratch. */
@@ -23,8 +23,9 @@ typedef struct fv_trainer_exec {
     int64_t n;
     fv_program *program;
     fv_instance *instance;
-    const fv_port **gradient; /* per parameter; NULL: none */
-    const fv_port *loss;      /* the sum of several is made of its own ports */
+    const fv_port **gradient;    /* per parameter; NULL: none */
+    const fv_port *loss;         /* the sum of several is made of its own ports */
+    const fv_port *run, *finite; /* of the update; NULL where no parameter has a gradient */
 } fv_trainer_exec;
 
 /* One loss of the trained graph. */
@@ -39,7 +40,6 @@ struct fv_trainer {
     fv_model *model;
     fv_fit_options options;
     const fv_optimizer *optimizer;
-    const fv_kernels *kernels;
     fv_graph *graph; /* the model's, with the losses */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
@@ -53,6 +53,7 @@ struct fv_trainer {
     int64_t states_count;
 
     fv_wisdom *wisdom;
+    fv_store *store;                    /* of the slots */
     fv_scratch *scratch;                /* of all that is compiled here, and of validation */
     float *host_gradient, *host_logits; /* where the device's memory is not the host's: the ones asked for last */
     fv_trainer_exec exec[FV_TRAINER_EXECS];
@@ -71,5 +72,8 @@ void fv_trainer_rollback(fv_trainer *trainer);
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */
 bool fv_trainer_finite(fv_trainer *trainer);
+/* Brings the slots up to date before they are read; says that they were written. */
+void fv_trainer_sync(fv_trainer *trainer);
+void fv_trainer_touch(fv_trainer *trainer);
 
 #endif

@@ -29,7 +29,7 @@ typedef struct cli {
     bool batch_auto;
     int opt, sched, norm, init, resize, interpolation;
     const char *loss, *monitor;
-    double lr, momentum, eps, alpha, wd, l1, label_smoothing, huber_delta, drop;
+    double lr, momentum, eps, alpha, wd, l1, clip_norm, clip_value, label_smoothing, huber_delta, drop;
     list_option betas, mean, std, scale, ratio, color_jitter;
     const char *augment, *aa, *balance;
     double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;

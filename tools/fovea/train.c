@@ -446,6 +446,8 @@ static fv_fit_options fit_options(job *j)
                             .alpha = not_default(c->alpha),
                             .weight_decay = c->wd,
                             .l1 = c->l1,
+                            .clip_norm = c->clip_norm,
+                            .clip_value = c->clip_value,
                             .decay_bias = c->bias_decay,
                             .decay_norm = c->norm_decay,
                             .schedule = (fv_schedule_kind)c->sched,

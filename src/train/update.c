@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/update.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/many.h"
+
+typedef struct updater {
+    fv_graph *g;
+    const fv_fit_options *fit;
+    const fv_optimizer *optimizer;
+    fv_step_operands *step; /* [count]; d_wei is what L1 and clipping have made of the gradient */
+    bool *decays;           /* [count] */
+    int32_t count;
+    int32_t at; /* the parameter that is worked on */
+    /* gather: values not yet gathered by op */
+    const char *op;
+    fv_val **list;
+    int32_t n_list;
+} updater;
+
+/* ---- operators over any number of tensors ---- */
+
+static fv_status gather_groups(fv_builder *b, void *arg)
+{
+    updater *u = arg;
+    int32_t n = 0;
+    for (int32_t i = 0; i < u->n_list; i += FV_MANY) {
+        int32_t left = u->n_list - i;
+        u->list[n++] = fv_emit(b, u->op, NULL, u->list + i, left < FV_MANY ? left : FV_MANY);
+    }
+    u->n_list = n;
+    return FV_OK;
+}
+
+/* op(all gradients) as the output `name`: in groups where there are many, then op(what the groups gave). */
+static fv_status gather(updater *u, const char *op, const char *name, fv_val **result)
+{
+    fv_graph *g = u->g;
+    fv_node *node;
+    u->op = op;
+    u->n_list = u->count;
+    for (int32_t i = 0; i < u->count; i++)
+        u->list[i] = u->step[i].d_wei;
+    while (u->n_list > FV_MANY)
+        FV_TRY(fv_graph_extend(g, "update", gather_groups, u));
+    FV_TRY(fv_graph_add(g, g->find_op(g->ctx, op), name, NULL, u->list, u->n_list, &node));
+    *result = node->out[0];
+    return fv_graph_output(g, node->out[0]);
+}
+
+/* ---- one parameter ---- */
+
+/* L1 is part of the loss, so clipping comes behind it. */
+static fv_status emit_gradient(fv_builder *b, void *arg)
+{
+    updater *u = arg;
+    fv_step_operands *s = &u->step[u->at];
+    if (u->decays[u->at] && u->fit->l1 > 0)
+        s->d_wei = fv_emit(b, "l1_grad", &(fv_l1_attr){u->fit->l1}, (fv_val *[]){s->d_wei, s->wei}, 2);
+    if (u->fit->clip_value > 0)
+        s->d_wei = fv_emit(b, "clip_by_value", &(fv_limit_attr){u->fit->clip_value}, &s->d_wei, 1);
+    return FV_OK;
+}
+
+static fv_status emit_scale(fv_builder *b, void *arg)
+{
+    updater *u = arg;
+    fv_val *scale = fv_emit(b, "clip_scale", &(fv_limit_attr){u->fit->clip_norm}, u->list, 1);
+    for (int32_t i = 0; i < u->count; i++)
+        u->step[i].scale = scale;
+    return FV_OK;
+}
+
+static fv_status emit_step(fv_builder *b, void *arg)
+{
+    updater *u = arg;
+    u->optimizer->emit(b, u->fit, &u->step[u->at]);
+    return FV_OK;
+}
+
+/* A STATE "<of's name>.<what>" of its dtype and shape. */
+static fv_status add_state(updater *u, const fv_val *of, const char *what, fv_val **state)
+{
+    const char *name = fv_arena_printf(u->g->arena, "%s.%s", of->name, what);
+    if (!name)
+        return FV_ERR_NO_MEMORY;
+    return fv_graph_param(u->g, name, FV_ROLE_STATE, of->dtype, &of->shape, state);
+}
+
+static fv_status add_steps(updater *u)
+{
+    const int slots = u->optimizer->slots(u->fit);
+    for (u->at = 0; u->at < u->count; u->at++) {
+        fv_step_operands *s = &u->step[u->at];
+        for (int k = 0; k < slots; k++)
+            FV_TRY(add_state(u, s->wei, u->optimizer->slot_names[k], &s->slot[k]));
+        FV_TRY(fv_graph_extend(u->g, s->wei->name, emit_step, u));
+    }
+    return FV_OK;
+}
+
+/* ---- the whole ---- */
+
+static fv_status collect(updater *u, const fv_update_options *options, const char *const *params,
+                         fv_val *const *gradients)
+{
+    for (int32_t i = 0; i < u->count; i++) {
+        fv_step_operands *s = &u->step[i];
+        s->wei = fv_graph_find(u->g, params[i]);
+        s->d_wei = gradients[i];
+        if (!s->wei || s->wei->role != FV_ROLE_PARAM)
+            return fv_fail(u->g->ctx, FV_ERR_ARGUMENT, "update: the graph has no parameter '%s'", params[i]);
+        u->decays[i] = options->decays(options->user, params[i]);
+        s->decay = u->decays[i] ? u->fit->weight_decay : 0;
+    }
+    return FV_OK;
+}
+
+static fv_status append(updater *u, int32_t *first)
+{
+    fv_val *finite, *run, *norm;
+    FV_TRY(gather(u, "all_finite", FV_UPDATE_FINITE, &finite));
+    *first = u->g->n_nodes;
+    FV_TRY(fv_graph_input(u->g, FV_UPDATE_RUN, FV_F64, &(fv_shape){1, {2}}, &run));
+    for (u->at = 0; u->at < u->count; u->at++) {
+        u->step[u->at].run = run;
+        FV_TRY(fv_graph_extend(u->g, u->step[u->at].wei->name, emit_gradient, u));
+    }
+    if (u->fit->clip_norm > 0) {
+        FV_TRY(gather(u, "global_norm", FV_UPDATE_NORM, &norm));
+        u->list[0] = norm;
+        FV_TRY(fv_graph_extend(u->g, "update", emit_scale, u));
+    }
+    return add_steps(u);
+}
+
+fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const char *const *params,
+                        fv_val *const *gradients, int32_t count, int32_t *first)
+{
+    fv_ctx *ctx = g->ctx;
+    const size_t room = (size_t)count + 1;
+    updater u = {.g = g, .fit = options->fit, .optimizer = fv_optimizer_get(options->fit->optimizer), .count = count};
+    *first = g->n_nodes;
+    if (count == 0)
+        return FV_OK;
+    u.step = fv_calloc(ctx, room, sizeof *u.step);
+    u.decays = fv_calloc(ctx, room, sizeof *u.decays);
+    u.list = fv_calloc(ctx, room, sizeof *u.list);
+    fv_status status = u.step && u.decays && u.list ? FV_OK : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = collect(&u, options, params, gradients);
+    if (status == FV_OK)
+        status = append(&u, first);
+    fv_free(ctx, u.step);
+    fv_free(ctx, u.decays);
+    fv_free(ctx, u.list);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The update as nodes behind the gradients: whether all gradients are finite, L1, clipping, the optimizer's steps, the
+ * moving average of the model. The nodes are planned, profiled and run like any others.
+ */
+#ifndef FV_TRAIN_UPDATE_H
+#define FV_TRAIN_UPDATE_H
+
+#include "graph/graph.h"
+#include "train/optimizer.h"
+
+/* Names of values. RUN is an INPUT, f64 [2]: learning rate, number of the step from 1. FINITE and NORM are outputs:
+ * u8 [1], 1 when every gradient is finite; float [1], what --clip-norm measures. */
+#define FV_UPDATE_RUN    "update.run"
+#define FV_UPDATE_FINITE "update.finite"
+#define FV_UPDATE_NORM   "update.norm"
+/* The moving average of a tensor is the STATE of its name with this behind. */
+#define FV_UPDATE_AVERAGE ".average"
+
+typedef struct fv_update_options {
+    const fv_fit_options *fit;
+    /* Whether weight decay and L1 apply to a parameter. */
+    bool (*decays)(void *user, const char *param);
+    void *user;
+} fv_update_options;
+
+/*
+ * Appends the update of `count` parameters by their names and gradients to g. The optimizer's memory are STATEs named
+ * "<parameter>.<slot name>", of the parameter's dtype and shape. *first: the first node that changes anything or serves
+ * only that; the finite check stands before it.
+ */
+fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const char *const *params,
+                        fv_val *const *gradients, int32_t count, int32_t *first);
+
+#endif
