@@ -160,6 +160,8 @@ typedef struct fv_fit_options {
     double l1;                       /* [0] */
     double clip_norm;                /* largest norm of all gradients together [0: any] */
     double clip_value;               /* largest magnitude of an element of a gradient [0: any] */
+    bool model_ema;                  /* also keep a moving average of weights and running statistics [no] ... */
+    double model_ema_decay;          /* ... of which a step keeps this share [0.9998] */
     bool decay_bias, decay_norm;     /* also biases; also batch-norm scale and shift [no] */
 
     fv_schedule_kind schedule; /* [CONSTANT] */
@@ -257,6 +259,8 @@ FV_API fv_status fv_trainer_get(const fv_trainer *trainer, const char *output, v
 /** The gradient of a parameter by its name (this library's order: filters k r s c); valid until the next
  * fv_trainer_gradient; NULL: none. */
 FV_API const float *fv_trainer_gradient_of(fv_trainer *trainer, const char *parameter, fv_shape *shape);
+/** The moving average of a parameter or running statistic by its name, after the last fv_trainer_apply; NULL: none. */
+FV_API const float *fv_trainer_average_of(fv_trainer *trainer, const char *name, fv_shape *shape);
 /** Logits of the last fv_trainer_gradient. */
 FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */

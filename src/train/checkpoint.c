@@ -105,6 +105,15 @@ fv_status fv_checkpoints_model(fv_checkpoints *c, fv_model *model, const char *n
     return status;
 }
 
+fv_status fv_checkpoints_average(fv_checkpoints *c, fv_trainer *trainer, const char *name)
+{
+    fv_trainer_sync(trainer);
+    fv_average_swap(trainer->average);
+    fv_status status = fv_checkpoints_model(c, trainer->model, name);
+    fv_average_swap(trainer->average);
+    return status;
+}
+
 /* Copies all slots to or from one block. */
 static void copy_slots(fv_model *model, float *block, bool save)
 {

@@ -29,6 +29,9 @@ fv_status fv_checkpoints_state(fv_checkpoints *checkpoints, fv_trainer *trainer,
 /* Saves the model under that name, with the same answer to a full disk. */
 fv_status fv_checkpoints_model(fv_checkpoints *checkpoints, fv_model *model, const char *name);
 
+/* Saves the model with the trainer's averages for tensors. */
+fv_status fv_checkpoints_average(fv_checkpoints *checkpoints, fv_trainer *trainer, const char *name);
+
 /* Keeps a copy of the weights in memory, and brings it back (or best.safetensors, when the copy was made before a
  * resume). */
 fv_status fv_checkpoints_remember(fv_checkpoints *checkpoints, fv_ctx *ctx, fv_model *model);

@@ -244,7 +244,7 @@ static fv_status open_folder(run *r, bool *resumed)
     *resumed = false;
     if (!o->output)
         return FV_OK;
-    int64_t bytes = 4 * fv_model_parameters(r->model) * (2 + r->trainer->slots);
+    int64_t bytes = 4 * fv_model_parameters(r->model) * (2 + r->trainer->slots + (r->trainer->average ? 2 : 0));
     FV_TRY(fv_journal_open(r->ctx, o->output, o->arguments, bytes, &r->journal));
     FV_TRY(fv_checkpoints_open(r->ctx, r->journal->weights, &r->checkpoints));
     if (o->resume)
@@ -418,6 +418,8 @@ static fv_status end_epoch(run *r)
         if (r->event.best)
             FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
+        if (r->trainer->average)
+            FV_TRY(fv_checkpoints_average(&r->checkpoints, r->trainer, "ema.safetensors"));
     }
     if (r->event.best && r->options.restore_best)
         FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));

@@ -35,6 +35,7 @@ void fv_settings_defaults(fv_fit_options *o)
     default_real(&o->decay_epochs, 30);
     default_real(&o->decay_rate, 0.1);
     default_real(&o->huber_delta, 1);
+    default_real(&o->model_ema_decay, 0.9998);
     if (!o->monitor)
         o->monitor = o->validation ? "val_top1" : "train_loss";
 }
@@ -69,6 +70,7 @@ static const struct {
     {"wd", offsetof(fv_fit_options, weight_decay), 0, 1e3, false},
     {"l1", offsetof(fv_fit_options, l1), 0, 1e3, false},
     {"clip-grad", offsetof(fv_fit_options, clip_norm), 0, 1e9, false},
+    {"model-ema-decay", offsetof(fv_fit_options, model_ema_decay), 0, 1, false},
     {"clip-value", offsetof(fv_fit_options, clip_value), 0, 1e9, false},
     {"label-smoothing", offsetof(fv_fit_options, label_smoothing), 0, 0.999, false},
     {"warmup-epochs", offsetof(fv_fit_options, warmup_epochs), 0, 1e6, false},

@@ -71,7 +71,7 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
     fv_json_end_object(&j);
 }
 
-/* ---- tensors in file order: visit(data, count) for weights, states and slots ---- */
+/* ---- tensors in file order: visit(data, count) for weights and slots, states, averages ---- */
 
 typedef fv_status (*visit_fn)(void *arg, float *data, int64_t count);
 
@@ -85,6 +85,8 @@ static fv_status visit_tensors(fv_trainer *t, visit_fn visit, void *arg)
     }
     for (int i = 0; i < t->n_states; i++)
         FV_TRY(visit(arg, fv_tensor_data(t->states[i]), fv_tensor_count(t->states[i])));
+    for (int i = 0; t->average && i < t->model->n_slots; i++)
+        FV_TRY(visit(arg, t->average->data[i], fv_tensor_count(t->model->slots[i].data)));
     return FV_OK;
 }
 

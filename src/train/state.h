@@ -33,8 +33,8 @@ typedef struct fv_identity {
 
 /*
  * Layout: "FVSTATE1", u64 length of the JSON header, the header (progress, identity, solver choices, tensor count),
- * then for each tensor of the model its elements and those of the optimizer's slots (float32, little endian), then u32
- * CRC-32 of everything before it.
+ * then for each tensor of the model its elements and those of the optimizer's slots (float32, little endian), then the
+ * moving averages where there are any, then u32 CRC-32 of everything before it.
  */
 fv_status fv_state_save(fv_trainer *trainer, const fv_progress *progress, const fv_identity *identity,
                         const char *path);

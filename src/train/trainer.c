@@ -51,11 +51,13 @@ static fv_trainer_param *find_param(const fv_trainer *t, const char *name, size_
     return NULL;
 }
 
-/* "<parameter>.<slot name>" */
+/* "<parameter>.<slot name>" or "<tensor>.average" */
 static void *find_slot(void *user, const char *name, const fv_shape *shape)
 {
     const fv_trainer *t = user;
     const char *dot = strrchr(name, '.');
+    if (dot && t->average && strcmp(dot + 1, FV_UPDATE_AVERAGE) == 0)
+        return fv_average_of(t->average, name, (size_t)(dot - name));
     fv_trainer_param *p = dot ? find_param(t, name, (size_t)(dot - name)) : NULL;
     if (!p || !fv_shape_equal(fv_tensor_shape(p->tensor), shape))
         return NULL;
@@ -159,6 +161,8 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     fv_status status = add_losses(t, losses, n_losses);
     if (status == FV_OK)
         status = collect_tensors(t);
+    if (status == FV_OK && resolved.model_ema)
+        status = fv_average_create(model, &t->average);
     if (status == FV_OK)
         status = fv_wisdom_create(ctx, &t->wisdom);
     if (status == FV_OK)
@@ -194,6 +198,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
         free_exec(t, &t->exec[i]);
     fv_scratch_destroy(&t->scratch);
     fv_store_destroy(&t->store);
+    fv_average_destroy(&t->average);
     fv_graph_destroy(&t->graph);
     for (int i = 0; i < t->n_params; i++)
         for (int s = 0; s < FV_OPTIMIZER_SLOTS; s++)
@@ -441,6 +446,15 @@ fv_status fv_trainer_apply(fv_trainer *t, double lr)
 bool fv_trainer_finite(fv_trainer *t)
 {
     return !t->current->finite || fv_instance_scalar(t->current->instance, t->current->finite) != 0;
+}
+
+const float *fv_trainer_average_of(fv_trainer *t, const char *name, fv_shape *shape)
+{
+    const fv_slot *slot = t->average ? fv_model_slot(t->model, name) : NULL;
+    if (slot && shape)
+        *shape = slot->shape;
+    fv_trainer_sync(t);
+    return slot ? fv_average_of(t->average, name, strlen(name)) : NULL;
 }
 
 void fv_trainer_sync(fv_trainer *t)

@@ -5,6 +5,7 @@
 
 #include "exec/program.h"
 #include "model/model.h"
+#include "train/average.h"
 #include "train/optimizer.h"
 #include "train/settings.h"
 
@@ -52,6 +53,7 @@ struct fv_trainer {
     int n_states;
     int64_t states_count;
 
+    fv_average *average; /* NULL: none is kept */
     fv_wisdom *wisdom;
     fv_store *store;                    /* of the slots */
     fv_scratch *scratch;                /* of all that is compiled here, and of validation */
@@ -72,7 +74,7 @@ void fv_trainer_rollback(fv_trainer *trainer);
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */
 bool fv_trainer_finite(fv_trainer *trainer);
-/* Brings the slots up to date before they are read; says that they were written. */
+/* Brings slots and averages up to date before they are read; says that they were written. */
 void fv_trainer_sync(fv_trainer *trainer);
 void fv_trainer_touch(fv_trainer *trainer);
 

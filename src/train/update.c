@@ -18,6 +18,8 @@ typedef struct updater {
     const char *op;
     fv_val **list;
     int32_t n_list;
+    /* emit_average: the average and what it is taken of */
+    fv_val *average[2];
 } updater;
 
 /* ---- operators over any number of tensors ---- */
@@ -101,6 +103,27 @@ static fv_status add_steps(updater *u)
     return FV_OK;
 }
 
+static fv_status emit_average(fv_builder *b, void *arg)
+{
+    updater *u = arg;
+    fv_emit(b, "ema", &(fv_ema_attr){u->fit->model_ema_decay}, u->average, 2);
+    return FV_OK;
+}
+
+/* Of every parameter and every state among the first n_vals values: what the model is made of. */
+static fv_status add_averages(updater *u, int32_t n_vals)
+{
+    for (int32_t i = 0; u->fit->model_ema && i < n_vals; i++) {
+        fv_val *of = u->g->vals[i];
+        if ((of->role != FV_ROLE_PARAM && of->role != FV_ROLE_STATE) || (of->dtype != FV_F32 && of->dtype != FV_F64))
+            continue;
+        u->average[1] = of;
+        FV_TRY(add_state(u, of, FV_UPDATE_AVERAGE, &u->average[0]));
+        FV_TRY(fv_graph_extend(u->g, of->name, emit_average, u));
+    }
+    return FV_OK;
+}
+
 /* ---- the whole ---- */
 
 static fv_status collect(updater *u, const fv_update_options *options, const char *const *params,
@@ -121,6 +144,7 @@ static fv_status collect(updater *u, const fv_update_options *options, const cha
 static fv_status append(updater *u, int32_t *first)
 {
     fv_val *finite, *run, *norm;
+    const int32_t n_vals = u->g->n_vals;
     FV_TRY(gather(u, "all_finite", FV_UPDATE_FINITE, &finite));
     *first = u->g->n_nodes;
     FV_TRY(fv_graph_input(u->g, FV_UPDATE_RUN, FV_F64, &(fv_shape){1, {2}}, &run));
@@ -133,7 +157,8 @@ static fv_status append(updater *u, int32_t *first)
         u->list[0] = norm;
         FV_TRY(fv_graph_extend(u->g, "update", emit_scale, u));
     }
-    return add_steps(u);
+    FV_TRY(add_steps(u));
+    return add_averages(u, n_vals);
 }
 
 fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const char *const *params,

@@ -14,8 +14,8 @@
 #define FV_UPDATE_RUN    "update.run"
 #define FV_UPDATE_FINITE "update.finite"
 #define FV_UPDATE_NORM   "update.norm"
-/* The moving average of a tensor is the STATE of its name with this behind. */
-#define FV_UPDATE_AVERAGE ".average"
+/* The moving average of a tensor is the STATE "<its name>.average". */
+#define FV_UPDATE_AVERAGE "average"
 
 typedef struct fv_update_options {
     const fv_fit_options *fit;

@@ -7,6 +7,7 @@
 #include "kernels/optim/optim.h"
 #include "ops/many.h"
 #include "plan/plan.h"
+#include "train/state.h"
 #include "train/trainer.h"
 #include "train/update.h"
 
@@ -292,18 +293,18 @@ static void test_refusals(void **state)
 
 enum { BATCH = 6 };
 
-typedef struct lenet {
+typedef struct small_net {
     fv_model *model;
     fv_trainer *trainer;
     float *images;
     int32_t labels[BATCH];
-} lenet;
+} small_net;
 
-static lenet lenet_open(fv_ctx *ctx, const fv_fit_options *options)
+static small_net small_open(fv_ctx *ctx, const char *zoo, const fv_fit_options *options)
 {
-    lenet x;
+    small_net x;
     int64_t h, w, c;
-    assert_int_equal(fv_model_zoo(ctx, "lenet", &(fv_zoo_options){.classes = 10, .dropout = -1}, &x.model), FV_OK);
+    assert_int_equal(fv_model_zoo(ctx, zoo, &(fv_zoo_options){.classes = 10, .dropout = -1}, &x.model), FV_OK);
     assert_int_equal(fv_model_init(x.model, 7, FV_INIT_DEFAULT), FV_OK);
     if (fv_trainer_create(x.model, options, &x.trainer) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
@@ -314,7 +315,7 @@ static lenet lenet_open(fv_ctx *ctx, const fv_fit_options *options)
     return x;
 }
 
-static void lenet_close(lenet *x)
+static void small_close(small_net *x)
 {
     free(x->images);
     fv_trainer_destroy(&x->trainer);
@@ -339,7 +340,7 @@ static void test_clipped_run(void **state)
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     const float lr = 0.5f;
     for (int round = 0; round < 2; round++) {
-        lenet x = lenet_open(ctx, &(fv_fit_options){.momentum = -1, .clip_norm = round ? 0.125 : 1e6});
+        small_net x = small_open(ctx, "lenet", &(fv_fit_options){.momentum = -1, .clip_norm = round ? 0.125 : 1e6});
         fv_trainer *t = x.trainer;
         double loss;
         float norm, *weights[64], *gradients[64];
@@ -369,7 +370,7 @@ static void test_clipped_run(void **state)
             free(weights[i]);
             free(gradients[i]);
         }
-        lenet_close(&x);
+        small_close(&x);
     }
     fv_ctx_destroy(&ctx);
 }
@@ -379,7 +380,7 @@ static void test_finite_run(void **state)
 {
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
-    lenet x = lenet_open(ctx, &(fv_fit_options){.optimizer = FV_ADAM});
+    small_net x = small_open(ctx, "lenet", &(fv_fit_options){.optimizer = FV_ADAM});
     double loss;
     float pixel = x.images[300];
     x.images[300] = NAN;
@@ -388,7 +389,67 @@ static void test_finite_run(void **state)
     x.images[300] = pixel;
     assert_int_equal(fv_trainer_gradient(x.trainer, x.images, x.labels, BATCH, &loss), FV_OK);
     assert_true(fv_trainer_finite(x.trainer));
-    lenet_close(&x);
+    small_close(&x);
+    fv_ctx_destroy(&ctx);
+}
+
+/* Averages of weights and running statistics follow the formula, are in the state, and can be looked at as a model. */
+static void test_average_run(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    const double decay = 0.75;
+    fv_fit_options options = {.lr = 0.1, .model_ema = true, .model_ema_decay = decay};
+    small_net x = small_open(ctx, "resnet8", &options), y = small_open(ctx, "resnet8", &options);
+    fv_model *m = x.model;
+    char dir[256], path[300], before[65], after[65];
+    double loss;
+    float **expected = calloc((size_t)m->n_slots, sizeof *expected);
+    assert_non_null(expected);
+    for (int i = 0; i < m->n_slots; i++) {
+        size_t bytes = (size_t)fv_tensor_count(m->slots[i].data) * sizeof(float);
+        expected[i] = malloc(bytes);
+        assert_non_null(expected[i]);
+        memcpy(expected[i], fv_slot_data(&m->slots[i]), bytes);
+    }
+    for (int step = 0; step < 3; step++) {
+        assert_int_equal(fv_trainer_gradient(x.trainer, x.images, x.labels, BATCH, &loss), FV_OK);
+        assert_int_equal(fv_trainer_apply(x.trainer, 0.1), FV_OK);
+        for (int i = 0; i < m->n_slots; i++)
+            for (int64_t k = 0; k < fv_tensor_count(m->slots[i].data); k++)
+                expected[i][k] =
+                    fmaf((float)(1 - decay), fv_slot_data(&m->slots[i])[k] - expected[i][k], expected[i][k]);
+    }
+    fv_test_dir_create(dir);
+    snprintf(path, sizeof path, "%s/a.state", dir);
+    const fv_identity identity = {.model = "resnet8", .optimizer = "sgd", .augment = "", .balance = ""};
+    fv_progress progress = {.epoch = 1};
+    assert_int_equal(fv_state_save(x.trainer, &progress, &identity, path), FV_OK);
+    if (fv_state_load(y.trainer, &progress, &identity, path, false) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    fv_model_sha256(m, before);
+    for (int i = 0; i < m->n_slots; i++) {
+        fv_shape shape;
+        size_t bytes = (size_t)fv_tensor_count(m->slots[i].data) * sizeof(float);
+        assert_memory_equal(fv_trainer_average_of(x.trainer, m->slots[i].name, &shape), expected[i], bytes);
+        assert_true(fv_shape_equal(&shape, &m->slots[i].shape));
+        assert_memory_equal(fv_trainer_average_of(y.trainer, m->slots[i].name, NULL), expected[i], bytes);
+        fv_average_swap(x.trainer->average);
+        assert_memory_equal(fv_slot_data(&m->slots[i]), expected[i], bytes);
+        fv_average_swap(x.trainer->average);
+        free(expected[i]);
+    }
+    fv_model_sha256(m, after);
+    assert_string_equal(before, after);
+    assert_null(fv_trainer_average_of(x.trainer, "nothing", NULL));
+    free(expected);
+    fv_test_dir_remove(dir);
+    small_close(&x);
+    small_close(&y);
+    options.model_ema = false;
+    small_net z = small_open(ctx, "resnet8", &options);
+    assert_null(fv_trainer_average_of(z.trainer, z.model->slots[0].name, NULL));
+    small_close(&z);
     fv_ctx_destroy(&ctx);
 }
 
@@ -410,9 +471,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_clipped_run),
-        cmocka_unit_test(test_finite_run), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_optimizers),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_clipped_run),
+        cmocka_unit_test(test_finite_run),
+        cmocka_unit_test(test_average_run),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

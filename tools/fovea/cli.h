@@ -29,7 +29,7 @@ typedef struct cli {
     bool batch_auto;
     int opt, sched, norm, init, resize, interpolation;
     const char *loss, *monitor;
-    double lr, momentum, eps, alpha, wd, l1, clip_norm, clip_value, label_smoothing, huber_delta, drop;
+    double lr, momentum, eps, alpha, wd, l1, clip_norm, clip_value, model_ema_decay, label_smoothing, huber_delta, drop;
     list_option betas, mean, std, scale, ratio, color_jitter;
     const char *augment, *aa, *balance;
     double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;
@@ -37,7 +37,7 @@ typedef struct cli {
     int64_t clahe_tiles[2];
     double clahe_clip;
     bool no_prefetch;
-    bool nesterov, bias_decay, norm_decay, restore_best, partial, reset_head;
+    bool nesterov, model_ema, bias_decay, norm_decay, restore_best, partial, reset_head;
     double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
     int64_t crop_pad, patience, val_interval;
     /* run */

@@ -448,6 +448,8 @@ static fv_fit_options fit_options(job *j)
                             .l1 = c->l1,
                             .clip_norm = c->clip_norm,
                             .clip_value = c->clip_value,
+                            .model_ema = c->model_ema,
+                            .model_ema_decay = not_default(c->model_ema_decay),
                             .decay_bias = c->bias_decay,
                             .decay_norm = c->norm_decay,
                             .schedule = (fv_schedule_kind)c->sched,

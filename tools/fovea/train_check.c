@@ -71,6 +71,11 @@ static bool is_cross_entropy(const cli *c)
     return !c->loss || strcmp(c->loss, "softmax_cross_entropy") == 0;
 }
 
+static bool has_average(const cli *c)
+{
+    return c->model_ema;
+}
+
 static bool is_huber(const cli *c)
 {
     return c->loss && strcmp(c->loss, "huber") == 0;
@@ -118,6 +123,7 @@ static const struct {
     {"min-lr", has_decline, "it does not belong to --sched constant"},
     {"label-smoothing", is_cross_entropy, "it belongs to --loss softmax_cross_entropy"},
     {"huber-delta", is_huber, "it belongs to --loss huber"},
+    {"model-ema-decay", has_average, "it needs --model-ema"},
     {"force", is_resumed, "it needs --resume"},
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},

@@ -47,6 +47,31 @@ row_62_restore_best_at_the_last_epoch() {
     same runs/train/r/weights/best.safetensors runs/train/r/weights/last.safetensors
 }
 
+use_clipping_and_average() {
+    # Steps of almost nothing: the weights hardly leave where they began, so that the loss stays that of guessing.
+    code 0 small_run --clip-grad 1e-12 --experiment still
+    code 0 small_run --clip-value 1e-12 --experiment still2
+    code 0 small_run --experiment free
+    loss() { tail -n 1 "runs/train/$1/results.csv" | cut -d, -f3; }
+    for run in still still2; do
+        awk -v a="$(loss $run)" -v b="$(loss free)" 'BEGIN { exit !(a > 1.2 * b) }' || die "$run: $(loss $run), without: $(loss free)"
+    done
+    fails 2 E2003 "--clip-grad" -- small_run --clip-grad -1
+    absent runs/train/free/weights/ema.safetensors
+    code 0 small_run --model-ema --model-ema-decay 0 --experiment follow
+    code 0 small_run --model-ema --experiment slow
+    # An average that keeps nothing is the model; one that keeps nearly everything is another.
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/follow/weights/ema.safetensors --json
+    drive json loss <out >followed
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/follow/weights/last.safetensors --json
+    drive json loss <out >last
+    same followed last
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/slow/weights/ema.safetensors --json
+    drive json loss <out >slow
+    [ "$(cat slow)" != "$(cat last)" ] || die "the average is the model"
+    fails 2 E2004 "--model-ema-decay" "it needs --model-ema" -- small_run --model-ema-decay 0.9
+}
+
 use_early_stopping() {
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 50 --batch-size 60 --lr 1e-9 --val-split 0.2 --patience 2 \
         --monitor val_top1 --min-delta 0.5
