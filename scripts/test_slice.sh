@@ -6,12 +6,12 @@
 set -eu
 [ $# = 1 ] || { echo "usage: test_slice.sh SEED" >&2; exit 2; }
 
-# Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build.
+# Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build or asks nothing new.
 share() {
     case $1 in
     kernels | ops | backend | plan | train) echo 1 ;;
     cli) echo 6 ;;
-    arm) echo 0 ;;
+    arm | examples) echo 0 ;;
     *) echo 3 ;;
     esac
 }
