@@ -86,7 +86,7 @@ static fv_status bench_train(fv_ctx *ctx, const settings *s)
     train_job j = {.n = s->batch};
     int64_t count = 0;
     double best, median;
-    fv_fit_options o = {.batch_size = s->batch, .lr = 1e-6};
+    fv_fit_options o = FV_FIT_OPTIONS(.batch_size = s->batch, .lr = 1e-6);
     fv_status status = make_model(ctx, s, &model, &count);
     if (status == FV_OK)
         status = fv_trainer_create(model, &o, &j.trainer);

@@ -161,7 +161,8 @@ static fv_status prepare(job *j)
     const fv_zoo_options zoo = {.img_size = {s->img_size, s->img_size}, .dropout = -1};
     FV_TRY(fv_model_zoo(j->ctx, s->model, &zoo, &j->model));
     FV_TRY(fv_model_init(j->model, 0, FV_INIT_DEFAULT));
-    FV_TRY(fv_trainer_create(j->model, &(fv_fit_options){.batch_size = s->batch, .lr = 1e-6}, &j->trainer));
+    const fv_fit_options o = FV_FIT_OPTIONS(.batch_size = s->batch, .lr = 1e-6);
+    FV_TRY(fv_trainer_create(j->model, &o, &j->trainer));
     fv_model_input_size(j->model, &j->pipeline.h, &j->pipeline.w, &j->pipeline.c);
     j->pipeline.antialias = true;
     for (int k = 0; k < 16; k++) {

@@ -62,7 +62,8 @@ int main(void)
     fv_dataset *digits = NULL;
     fv_loader *loader = NULL;
     fv_trainer *trainer = NULL;
-    fv_fit_options options = {.epochs = 3, .optimizer = FV_SGD, .lr = 0.05, .momentum = 0.9, .schedule = FV_COSINE};
+    fv_fit_options options =
+        FV_FIT_OPTIONS(.epochs = 3, .optimizer = FV_SGD, .lr = 0.05, .momentum = 0.9, .schedule = FV_COSINE);
     if (fv_ctx_create(NULL, &ctx) != FV_OK)
         return 1;
     fv_status status = build(ctx, &model);

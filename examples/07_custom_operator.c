@@ -58,7 +58,8 @@ static fv_status train(fv_ctx *ctx, fv_model **m, fv_trainer **trainer)
     x = fv_layer(*m, "softplus", &x, 1, NULL);
     FV_TRY(fv_model_finish(*m, fv_dense(*m, x, .units = 2)));
     FV_TRY(fv_model_init(*m, 1, FV_INIT_HE_NORMAL));
-    FV_TRY(fv_trainer_create(*m, &(fv_fit_options){.optimizer = FV_ADAM}, trainer));
+    const fv_fit_options options = FV_FIT_OPTIONS(.optimizer = FV_ADAM);
+    FV_TRY(fv_trainer_create(*m, &options, trainer));
     for (int step = 0; step <= 400; step++) {
         FV_TRY(fv_trainer_gradient(*trainer, &points[0][0], labels, 4, &loss));
         FV_TRY(fv_trainer_apply(*trainer, 0.05));

@@ -28,20 +28,10 @@ static fv_status train(fv_ctx *ctx, const char *data, fv_dataset **few, fv_datas
     FV_TRY(fv_dataset_open(ctx, data, &(fv_dataset_options){.split = "test"}, val));
     FV_TRY(fv_model_zoo(ctx, "lenet", NULL, model));
     FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
-    fv_fit_options options = {.epochs = 40,
-                              .batch_size = 20,
-                              .optimizer = FV_ADAMW,
-                              .lr = 3e-3,
-                              .weight_decay = 0.01,
-                              .schedule = FV_COSINE,
-                              .warmup_epochs = 2,
-                              .warmup_lr = 1e-4,
-                              .min_lr = 1e-5,
-                              .validation = *val,
-                              .monitor = "val_loss",
-                              .patience = 5,
-                              .restore_best = true,
-                              .on_event = show};
+    fv_fit_options options =
+        FV_FIT_OPTIONS(.epochs = 40, .batch_size = 20, .optimizer = FV_ADAMW, .lr = 3e-3, .weight_decay = 0.01,
+                       .schedule = FV_COSINE, .warmup_epochs = 2, .warmup_lr = 1e-4, .min_lr = 1e-5, .validation = *val,
+                       .monitor = "val_loss", .patience = 5, .restore_best = true, .on_event = show);
     printf("epoch        lr  train loss  validation loss\n");
     FV_TRY(fv_fit_with(*model, *few, &options, &result));
     FV_TRY(fv_evaluate(*model, *val, 50, 0, &metrics));

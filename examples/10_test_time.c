@@ -39,7 +39,8 @@ static fv_status train(fv_dataset *digits, fv_model *model, fv_loader **loader, 
         FV_TRY(stream(*loader, k % 2, NULL, &sum[k])); /* epochs 0, 1, 0 */
     printf("epoch 0 %s epoch 1; epoch 0 again is %s\n", sum[0] == sum[1] ? "equals" : "differs from",
            sum[0] == sum[2] ? "the same to the last bit" : "another");
-    FV_TRY(fv_trainer_create(model, &(fv_fit_options){.optimizer = FV_ADAM, .batch_size = BATCH, .seed = 1}, trainer));
+    const fv_fit_options recipe = FV_FIT_OPTIONS(.optimizer = FV_ADAM, .batch_size = BATCH, .seed = 1);
+    FV_TRY(fv_trainer_create(model, &recipe, trainer));
     for (int64_t epoch = 0; epoch < 4; epoch++)
         FV_TRY(stream(*loader, epoch, *trainer, &sum[0]));
     return FV_OK;

@@ -11,6 +11,7 @@
 #include <fovea/op.h>
 #include <fovea/predict.h>
 #include <fovea/report.h>
+#include <fovea/settings.h>
 #include <fovea/status.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>

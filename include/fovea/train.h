@@ -4,6 +4,7 @@
 #define FOVEA_TRAIN_H
 
 #include <fovea/data.h>
+#include <fovea/fit_settings.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,18 @@ typedef enum fv_schedule_kind {
 /** NULL-terminated names of optimizers and schedules, in the order of their enumerators. */
 FV_API const char *const *fv_optimizer_names(void);
 FV_API const char *const *fv_schedule_names(void);
+
+enum { FV_OPTIMIZER_TAKES = 6 };
+/** What an optimizer asks for: a row's own words, in src/train/optimizer_<name>.c. */
+typedef struct fv_optimizer_info {
+    const char *name;
+    double lr, tuning_lr, momentum;        /* defaults; tuning_lr: from trained weights */
+    const char *takes[FV_OPTIMIZER_TAKES]; /* keys of the settings that belong to some optimizers and to this one; the
+                                              others are NULL */
+} fv_optimizer_info;
+/** NULL when there is no such optimizer. */
+FV_API const fv_optimizer_info *fv_optimizer_about(int kind);
+FV_API bool fv_optimizer_takes(int kind, const char *key);
 
 /* ---- metrics ---- */
 
@@ -143,56 +156,21 @@ typedef struct fv_monitor {
 FV_API const fv_monitor *fv_monitor_list(int *count);
 FV_API double fv_monitor_value(const fv_monitor *monitor, const fv_fit_event *event);
 
-/** Everything that determines a run's bits (with model, data and seed), and how it is watched. Zero members mean the
- * default in brackets. */
+/**
+ * Everything that determines a run's bits (with model, data and seed), and how it is watched. The first members are the
+ * rows of fovea/fit_settings.h, which has their types, ranges, defaults and meaning. A value is what it says: a 0 is a
+ * 0. So begin with the defaults: fv_fit_defaults(&o), then o.epochs = 5; or in C FV_FIT_OPTIONS(.epochs = 5).
+ */
 typedef struct fv_fit_options {
-    int64_t epochs;     /* [100] */
-    int64_t batch_size; /* [64] */
-    int64_t max_steps;  /* stop after that many steps; [0: no limit] */
-    uint64_t seed;      /* shuffling, augmentation, dropout [0]; weights are initialized by fv_model_init */
+    FV_FIT_SETTINGS(FV_SETTING_MEMBER)
 
-    fv_optimizer_kind optimizer; /* [SGD] */
-    double lr;                   /* [0.1 for sgd, 1e-3 for the others] */
-    double momentum;             /* sgd [0.9; -1: none], rmsprop [0] */
-    bool nesterov;
-    double beta1, beta2, eps, alpha; /* adam [0.9, 0.999, 1e-8]; rmsprop alpha [0.99] */
-    double weight_decay;             /* L2, coupled; decoupled for adamw [0] */
-    double l1;                       /* [0] */
-    double clip_norm;                /* largest norm of all gradients together [0: any] */
-    double clip_value;               /* largest magnitude of an element of a gradient [0: any] */
-    bool model_ema;                  /* also keep a moving average of weights and running statistics [no] ... */
-    double model_ema_decay;          /* ... of which a step keeps this share [0.9998] */
-    bool decay_bias, decay_norm;     /* also biases; also batch-norm scale and shift [no] */
-
-    fv_schedule_kind schedule; /* [CONSTANT] */
-    double warmup_epochs, warmup_lr, min_lr;
-    double decay_epochs, decay_rate; /* step [30, 0.1] */
-
-    const char *loss; /* a loss operator: "softmax_cross_entropy", "sigmoid_bce", "mse", "mae", "huber" [NULL: the first
-                         for labels that are a class, the second for several classes, the third for values] */
-    double label_smoothing; /* [0] */
-    double huber_delta;     /* [1] */
-
-    const char *augment; /* of training samples: steps as in augment.h [NULL: none] */
-    bool soft_targets;   /* fv_trainer_gradient is given n x classes floats, also by a loss that takes class labels */
-    fv_balance balance;  /* as fv_loader_options */
-    double balance_power;
-    int workers;
-    double stuck_after;
-
+    bool soft_targets; /* fv_trainer_gradient is given n x classes floats, also by a loss that takes class labels */
     fv_dataset *validation; /* may be NULL */
-    const char *monitor;    /* "val_loss", "val_top1", "val_mae", "train_loss", ... [val_top1, val_loss where labels are
-                               not a class, or train_loss without validation] */
-    int64_t patience;       /* epochs without improvement before stopping; [0: never] */
-    double min_delta;
-    bool restore_best; /* at the end the model holds the best weights, also when the last epoch was not an early stop */
-
-    const char *output;        /* run folder; NULL: nothing is written */
-    const char *arguments;     /* text for args.yaml; may be NULL */
-    int64_t recovery_interval; /* steps between recovery checkpoints; [0: none] */
-    bool resume;               /* continue the newest valid state in `output`; start where there is none */
-    bool force;                /* resume although the data differ */
-    int64_t val_interval;      /* epochs [1] */
+    const char *output;     /* run folder; NULL: nothing is written */
+    const char *arguments;  /* text for args.yaml; may be NULL */
+    const char *identity;   /* further settings that --resume compares: lines `key: value`; may be NULL */
+    bool resume;            /* continue the newest valid state in `output`; start where there is none */
+    bool force;             /* resume although the data differ */
 
     /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
     bool (*on_event)(void *user, const fv_fit_event *event);
@@ -200,6 +178,34 @@ typedef struct fv_fit_options {
     /** Set by a signal handler: the run finishes its step, saves and returns INTERRUPTED. May be NULL. */
     volatile const int *interrupt;
 } fv_fit_options;
+
+/** All settings at their defaults, everything else empty. */
+FV_API void fv_fit_defaults(fv_fit_options *options);
+/** Sets one by its key or alias and a text, as flags and recipes do; a TEXT is kept as the pointer that it is. VALUE,
+ * UNKNOWN_OPTION. */
+FV_API fv_status fv_fit_set(fv_ctx *ctx, fv_fit_options *options, const char *key, const char *text);
+/** The rows of fovea/fit_settings.h, in their order; offsets are those in fv_fit_options, verbs 0. */
+FV_API const fv_setting_row *fv_fit_settings(int *count);
+/** Whether a setting of losses, such as "label-smoothing", means something to that loss (NULL: the default for one
+ * class each); and the name of a loss that it belongs to, NULL when it is no setting of losses. */
+FV_API bool fv_loss_takes(const char *loss, const char *key);
+FV_API const char *fv_loss_of_setting(const char *key);
+/** Tensors of a parameter's size that the optimizer remembers. */
+FV_API int fv_optimizer_slots(const fv_fit_options *options);
+
+/* Members that are named stand behind the defaults and take their place, of which compilers would warn. */
+#ifdef __clang__
+#define FV_OVERRIDE_QUIETLY _Pragma("GCC diagnostic ignored \"-Winitializer-overrides\"")
+#else
+#define FV_OVERRIDE_QUIETLY _Pragma("GCC diagnostic ignored \"-Woverride-init\"")
+#endif
+/** In C: options whose named members differ from their defaults, FV_FIT_OPTIONS(.epochs = 5, .momentum = 0). */
+#define FV_FIT_OPTIONS(...)                                                                                            \
+    __extension__({                                                                                                    \
+        _Pragma("GCC diagnostic push")                                                                                 \
+            FV_OVERRIDE_QUIETLY const fv_fit_options fv_named_ = {FV_FIT_DEFAULTS __VA_ARGS__};                        \
+        _Pragma("GCC diagnostic pop") fv_named_;                                                                       \
+    })
 
 typedef struct fv_fit_result {
     int64_t epochs_run, steps_run, best_epoch;
@@ -215,7 +221,12 @@ typedef struct fv_fit_result {
  * state saved. result may be NULL.
  */
 FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
-#define fv_fit(m, train, ...) fv_fit_with((m), (train), &(fv_fit_options){__VA_ARGS__}, NULL)
+/** In C: fv_fit(model, data, .epochs = 5, .validation = val). */
+#define fv_fit(model, train, ...)                                                                                      \
+    __extension__({                                                                                                    \
+        const fv_fit_options fv_options_ = FV_FIT_OPTIONS(__VA_ARGS__);                                                \
+        fv_fit_with((model), (train), &fv_options_, NULL);                                                             \
+    })
 
 /** Scores a model on a data set. The bits do not depend on batch_size. CONFLICT: the labels are not what the model's
  * task asks for. */

@@ -70,7 +70,7 @@ static fv_status open_validation(run *r)
     r->val_batch = r->options.batch_size < count ? r->options.batch_size : count;
     if (r->val_batch == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the validation set is empty");
-    fv_loader_options options = {.batch_size = r->val_batch, .workers = r->options.workers};
+    fv_loader_options options = {.batch_size = r->val_batch, .workers = (int)r->options.workers};
     FV_TRY(fv_task_check(r->model, data));
     if (r->model->task != FV_TASK_CLASSIFY)
         options.targets = r->model->n_classes;
@@ -82,7 +82,7 @@ static fv_status open_validation(run *r)
  * of class labels follows. */
 static fv_status check_balance(run *r, fv_task kind, const fv_op *loss)
 {
-    const fv_balance how = r->options.balance;
+    const fv_balance how = (fv_balance)r->options.balance;
     const bool scales = (loss->traits & FV_T_CLASS_LABELS) != 0;
     if (how != FV_BALANCE_NONE && kind != FV_TASK_CLASSIFY)
         return fv_fail_hint(r->ctx,
@@ -110,6 +110,7 @@ static fv_status check_loss(run *r, int64_t *targets)
     const fv_op *loss = NULL;
     const fv_task kind = fv_dataset_task(r->data);
     FV_TRY(fv_settings_loss(r->ctx, &r->options, &loss));
+    r->options.loss = loss->name;
     const bool labels = (loss->traits & FV_T_CLASS_LABELS) != 0;
     if (labels && kind != FV_TASK_CLASSIFY)
         return fv_fail_hint(r->ctx,
@@ -184,10 +185,10 @@ static fv_status open_training(run *r)
     check_one_class(r);
     fv_loader_options options = {.batch_size = o->batch_size,
                                  .shuffle = true,
-                                 .seed = o->seed,
-                                 .workers = o->workers,
+                                 .seed = (uint64_t)o->seed,
+                                 .workers = (int)o->workers,
                                  .augment = o->augment,
-                                 .balance = o->balance,
+                                 .balance = (fv_balance)o->balance,
                                  .balance_power = o->balance_power,
                                  .stuck_after = o->stuck_after};
     FV_TRY(check_loss(r, &options.targets));
@@ -226,15 +227,10 @@ static fv_status pipeline_digest(fv_model *model, char hex[65])
 
 static fv_status identify(run *r)
 {
-    static const char *const balances[] = {"none", "oversample", "undersample", "weights"};
     fv_dataset_fingerprint(r->data, r->identity.data);
     r->identity.model = fv_model_name(r->model);
-    r->identity.optimizer = r->trainer->optimizer->name;
-    r->identity.augment = r->options.augment ? r->options.augment : "";
-    r->identity.balance = balances[r->options.balance];
-    r->identity.seed = r->options.seed;
-    r->identity.batch_size = r->options.batch_size;
-    r->identity.epochs = r->options.epochs;
+    r->identity.options = &r->options;
+    FV_TRY(fv_identity_graph(r->ctx, r->model->graph, r->identity.graph));
     return pipeline_digest(r->model, r->identity.pipeline);
 }
 
@@ -543,7 +539,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
     model->task = fv_dataset_task(train);
     fv_settings_task(&r.options, model->task);
-    fv_settings_defaults(&r.options);
+    fv_settings_resolve(&r.options);
     r.event.loss = NAN;
     fv_monitor_forget(&r.event, false);
     fv_monitor_forget(&r.event, true);

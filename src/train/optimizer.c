@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/optimizer.h"
 
+#include <string.h>
+
+#include "train/settings.h"
+
 static const fv_optimizer *const optimizers[] = {
 #define FV_OPTIMIZER_ROW(id, name) &fv_optimizer_##name,
     FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)
@@ -16,6 +20,29 @@ static const char *const names[] = {
 const fv_optimizer *fv_optimizer_get(fv_optimizer_kind kind)
 {
     return (unsigned)kind < FV_OPTIMIZER_COUNT ? optimizers[kind] : NULL;
+}
+
+const fv_optimizer_info *fv_optimizer_about(int kind)
+{
+    const fv_optimizer *optimizer = fv_optimizer_get((fv_optimizer_kind)kind);
+    return optimizer ? &optimizer->info : NULL;
+}
+
+bool fv_optimizer_takes(int kind, const char *key)
+{
+    const fv_optimizer_info *info = fv_optimizer_about(kind);
+    for (int i = 0; info && i < FV_OPTIMIZER_TAKES && info->takes[i]; i++)
+        if (strcmp(info->takes[i], key) == 0)
+            return true;
+    return false;
+}
+
+int fv_optimizer_slots(const fv_fit_options *options)
+{
+    fv_fit_options resolved = *options;
+    const fv_optimizer *optimizer = fv_optimizer_get((fv_optimizer_kind)options->optimizer);
+    fv_settings_resolve(&resolved);
+    return optimizer ? optimizer->slots(&resolved) : 0;
 }
 
 const char *const *fv_optimizer_names(void)

@@ -20,8 +20,7 @@ typedef struct fv_step_operands {
 } fv_step_operands;
 
 typedef struct fv_optimizer {
-    const char *name;
-    double default_lr;
+    fv_optimizer_info info;
     /* What the tensors that it remembers are called; they are zero at the start. */
     const char *slot_names[FV_OPTIMIZER_SLOTS];
     /* How many of them these options need: the first ones. */

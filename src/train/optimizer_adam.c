@@ -12,8 +12,8 @@ static int adam_slots(const fv_fit_options *options)
 
 static void emit(fv_builder *b, const fv_fit_options *options, const fv_step_operands *u, bool decoupled)
 {
-    const fv_adam_attr attr = {.beta1 = options->beta1,
-                               .beta2 = options->beta2,
+    const fv_adam_attr attr = {.beta1 = options->betas[0],
+                               .beta2 = options->betas[1],
                                .eps = options->eps,
                                .weight_decay = u->decay,
                                .decoupled = decoupled};
@@ -31,6 +31,12 @@ static void adamw_emit(fv_builder *b, const fv_fit_options *options, const fv_st
 }
 
 const fv_optimizer fv_optimizer_adam = {
-    .name = "adam", .default_lr = 1e-3, .slot_names = {"mean", "square"}, .slots = adam_slots, .emit = adam_emit};
+    .info = {.name = "adam", .lr = 1e-3, .tuning_lr = 1e-4, .takes = {"opt-betas", "opt-eps"}},
+    .slot_names = {"mean", "square"},
+    .slots = adam_slots,
+    .emit = adam_emit};
 const fv_optimizer fv_optimizer_adamw = {
-    .name = "adamw", .default_lr = 1e-3, .slot_names = {"mean", "square"}, .slots = adam_slots, .emit = adamw_emit};
+    .info = {.name = "adamw", .lr = 1e-3, .tuning_lr = 1e-4, .takes = {"opt-betas", "opt-eps"}},
+    .slot_names = {"mean", "square"},
+    .slots = adam_slots,
+    .emit = adamw_emit};

@@ -8,34 +8,54 @@
 #include "base/text.h"
 #include "train/optimizer.h"
 
-static void default_real(double *value, double def)
+/* ---- the table ---- */
+
+#define FV_SETTING_ROW(kind, member, key, aliases, letter, initial, min, max, choices, verbs, level, value, help)      \
+    {key,   aliases,  letter, FV_SETTING_##kind, offsetof(fv_fit_options, member), min, max, choices, 0, level,        \
+     value, #initial, help},
+static const fv_setting_row rows[] = {FV_FIT_SETTINGS(FV_SETTING_ROW)};
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+const fv_setting_row *fv_fit_settings(int *count)
 {
-    if (*value == 0)
-        *value = def;
+    *count = ROWS;
+    return rows;
 }
 
-static void default_int(int64_t *value, int64_t def)
+void fv_fit_defaults(fv_fit_options *options)
 {
-    if (*value == 0)
-        *value = def;
+    *options = (fv_fit_options){FV_FIT_DEFAULTS};
 }
 
-void fv_settings_defaults(fv_fit_options *o)
+fv_status fv_fit_set(fv_ctx *ctx, fv_fit_options *options, const char *key, const char *text)
 {
-    const fv_optimizer *optimizer = fv_optimizer_get(o->optimizer);
-    default_int(&o->epochs, 100);
-    default_int(&o->batch_size, 64);
-    default_int(&o->val_interval, 1);
-    default_real(&o->lr, optimizer ? optimizer->default_lr : 0);
-    default_real(&o->momentum, o->optimizer == FV_SGD ? 0.9 : -1);
-    default_real(&o->beta1, 0.9);
-    default_real(&o->beta2, 0.999);
-    default_real(&o->eps, 1e-8);
-    default_real(&o->alpha, 0.99);
-    default_real(&o->decay_epochs, 30);
-    default_real(&o->decay_rate, 0.1);
-    default_real(&o->huber_delta, 1);
-    default_real(&o->model_ema_decay, 0.9998);
+    const char *keys[ROWS + 1];
+    char expected[FV_SETTING_TEXT_MAX];
+    for (int i = 0; i < ROWS; i++) {
+        keys[i] = rows[i].key;
+        if (!fv_setting_has_name(&rows[i], key, strlen(key)))
+            continue;
+        if (fv_setting_read(&rows[i], text, options, expected))
+            return FV_OK;
+        return fv_fail(ctx, FV_ERR_VALUE, "%s: found '%s', expected %s", rows[i].key, text, expected);
+    }
+    keys[ROWS] = NULL;
+    const char *nearest = fv_text_nearest(key, keys);
+    return fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "training has no setting %s%s%s%s", key,
+                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* ---- what follows from other settings ---- */
+
+void fv_settings_resolve(fv_fit_options *o)
+{
+    const fv_optimizer_info *optimizer = fv_optimizer_about(o->optimizer);
+    if (o->batch_size == 0)
+        o->batch_size = 64;
+    if (isnan(o->lr))
+        o->lr = optimizer ? optimizer->lr : 0;
+    if (isnan(o->momentum))
+        o->momentum = optimizer ? optimizer->momentum : 0;
     if (!o->monitor)
         o->monitor = o->validation ? "val_top1" : "train_loss";
 }
@@ -54,68 +74,22 @@ void fv_settings_task(fv_fit_options *o, fv_task task)
         o->monitor = o->validation ? "val_loss" : "train_loss";
 }
 
-/* Allowed ranges; names are the flags'. */
-static const struct {
-    const char *name;
-    size_t offset;
-    double min, max;
-    bool open_min; /* min itself is not allowed */
-} ranges[] = {
-    {"lr", offsetof(fv_fit_options, lr), 0, 1e6, true},
-    {"momentum", offsetof(fv_fit_options, momentum), -1, 1, false},
-    {"opt-beta1", offsetof(fv_fit_options, beta1), 0, 1, false},
-    {"opt-beta2", offsetof(fv_fit_options, beta2), 0, 1, false},
-    {"opt-eps", offsetof(fv_fit_options, eps), 0, 1, true},
-    {"opt-alpha", offsetof(fv_fit_options, alpha), 0, 1, false},
-    {"wd", offsetof(fv_fit_options, weight_decay), 0, 1e3, false},
-    {"l1", offsetof(fv_fit_options, l1), 0, 1e3, false},
-    {"clip-grad", offsetof(fv_fit_options, clip_norm), 0, 1e9, false},
-    {"model-ema-decay", offsetof(fv_fit_options, model_ema_decay), 0, 1, false},
-    {"clip-value", offsetof(fv_fit_options, clip_value), 0, 1e9, false},
-    {"label-smoothing", offsetof(fv_fit_options, label_smoothing), 0, 0.999, false},
-    {"warmup-epochs", offsetof(fv_fit_options, warmup_epochs), 0, 1e6, false},
-    {"warmup-lr", offsetof(fv_fit_options, warmup_lr), 0, 1e6, false},
-    {"min-lr", offsetof(fv_fit_options, min_lr), 0, 1e6, false},
-    {"decay-epochs", offsetof(fv_fit_options, decay_epochs), 0, 1e6, true},
-    {"decay-rate", offsetof(fv_fit_options, decay_rate), 0, 1, true},
-    {"min-delta", offsetof(fv_fit_options, min_delta), 0, 1e9, false},
-    {"huber-delta", offsetof(fv_fit_options, huber_delta), 0, 1e9, true},
-};
-
-static const struct {
-    const char *name;
-    size_t offset;
-    int64_t min, max;
-} counts[] = {
-    {"epochs", offsetof(fv_fit_options, epochs), 1, 1000000},
-    {"batch-size", offsetof(fv_fit_options, batch_size), 1, 1000000},
-    {"max-steps", offsetof(fv_fit_options, max_steps), 0, INT64_MAX},
-    {"patience", offsetof(fv_fit_options, patience), 0, 1000000},
-    {"recovery-interval", offsetof(fv_fit_options, recovery_interval), 0, INT64_MAX},
-    {"val-interval", offsetof(fv_fit_options, val_interval), 1, 1000000},
-};
+/* ---- checks ---- */
 
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
 {
-    if (!fv_optimizer_get(o->optimizer) || (unsigned)o->schedule >= FV_SCHEDULE_COUNT)
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "fit: unknown optimizer %d or schedule %d", (int)o->optimizer,
-                       (int)o->schedule);
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        double v = *(const double *)((const char *)o + ranges[i].offset);
-        if (!(v >= ranges[i].min && v <= ranges[i].max) || (ranges[i].open_min && v == ranges[i].min))
-            return fv_fail(ctx, FV_ERR_VALUE, "--%s: %g is out of range; allowed: %s%g to %g", ranges[i].name, v,
-                           ranges[i].open_min ? "above " : "", ranges[i].min, ranges[i].max);
-    }
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        int64_t v = *(const int64_t *)((const char *)o + counts[i].offset);
-        if (v < counts[i].min || v > counts[i].max)
-            return fv_fail(ctx, FV_ERR_VALUE, "--%s: %lld is out of range; allowed: %lld or more", counts[i].name,
-                           (long long)v, (long long)counts[i].min);
-    }
+    char found[FV_SETTING_TEXT_MAX], expected[FV_SETTING_TEXT_MAX];
+    if (o->epochs == 0 && o->val_interval == 0)
+        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_ARGUMENT, "fit: the options hold no settings, not even defaults"),
+                            "begin with fv_fit_defaults(&options), or FV_FIT_OPTIONS(.epochs = 5)");
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].kind != FV_SETTING_TEXT && !fv_setting_check(&rows[i], o, expected))
+            return fv_fail(ctx, FV_ERR_VALUE, "--%s: found %s, expected %s", rows[i].key,
+                           fv_setting_print(&rows[i], o, found, sizeof found), expected);
     if (o->warmup_epochs >= (double)o->epochs)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g is not below --epochs %lld", o->warmup_epochs,
                        (long long)o->epochs);
-    if (o->nesterov && (o->optimizer != FV_SGD || o->momentum <= 0))
+    if (o->nesterov && (!fv_optimizer_takes(o->optimizer, "nesterov") || o->momentum == 0))
         return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd with --momentum above 0");
     if (o->resume && !o->output)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--resume needs a run folder (--output, --experiment)");
@@ -187,13 +161,55 @@ fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **o
                         "the losses are %s", known);
 }
 
+/* Settings that are attributes of losses. */
+static const struct {
+    const char *key, *attr;
+    size_t offset;
+} loss_settings[] = {
+    {"label-smoothing", "smoothing", offsetof(fv_fit_options, label_smoothing)},
+    {"huber-delta", "delta", offsetof(fv_fit_options, huber_delta)},
+};
+
+static const fv_attr *find_attr(const fv_op *op, const char *name)
+{
+    for (const fv_attr *a = op->attrs; a && a->key; a++)
+        if (a->kind == FV_ATTR_REAL && strcmp(a->key, name) == 0)
+            return a;
+    return NULL;
+}
+
+/* The loss of that name, or a loss for which `key` is an attribute; NULL: no such setting or loss. */
+static const fv_op *find_taker(const char *loss, const char *key)
+{
+    int count;
+    const fv_op *const *list = fv_op_list(&count);
+    for (size_t k = 0; k < sizeof loss_settings / sizeof *loss_settings; k++)
+        for (int i = 0; i < count && strcmp(loss_settings[k].key, key) == 0; i++)
+            if ((list[i]->traits & FV_T_LOSS) && find_attr(list[i], loss_settings[k].attr) &&
+                (!loss || strcmp(list[i]->name, loss) == 0))
+                return list[i];
+    return NULL;
+}
+
+const char *fv_loss_of_setting(const char *key)
+{
+    const fv_op *op = find_taker(NULL, key);
+    return op ? op->name : NULL;
+}
+
+bool fv_loss_takes(const char *loss, const char *key)
+{
+    const fv_op *op = find_taker(loss, key);
+    return op && (loss || (op->traits & FV_T_CLASS_LABELS));
+}
+
 void fv_settings_loss_attr(const fv_op *op, const fv_fit_options *o, void *attr)
 {
     fv_attr_defaults(op, attr);
-    for (const fv_attr *a = op->attrs; a && a->key; a++) {
-        if (a->kind == FV_ATTR_REAL && strcmp(a->key, "smoothing") == 0)
-            *(double *)((char *)attr + a->offset) = o->label_smoothing;
-        if (a->kind == FV_ATTR_REAL && strcmp(a->key, "delta") == 0)
-            *(double *)((char *)attr + a->offset) = o->huber_delta;
+    for (size_t k = 0; k < sizeof loss_settings / sizeof *loss_settings; k++) {
+        const fv_attr *a = find_attr(op, loss_settings[k].attr);
+        if (a)
+            *(double *)((char *)attr + a->offset) =
+                *(const double *)(const void *)((const char *)o + loss_settings[k].offset);
     }
 }

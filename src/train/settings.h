@@ -7,11 +7,11 @@
 
 #include "ops/ops.h"
 
-/* Puts defaults where members are zero. Idempotent. */
-void fv_settings_defaults(fv_fit_options *options);
-/* Loss and monitor for data that ask for a task, where none are given; before fv_settings_defaults. */
+/* Puts numbers where FV_AUTO stands for what follows from other settings. Idempotent. */
+void fv_settings_resolve(fv_fit_options *options);
+/* Loss and monitor for data that ask for a task, where none are given; before fv_settings_resolve. */
 void fv_settings_task(fv_fit_options *options, fv_task task);
-/* VALUE or CONFLICT, naming the option and its range. `options` have their defaults. */
+/* VALUE or CONFLICT, naming the option and its range. `options` are resolved. */
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
 
 /* The monitor of a run; VALUE when unknown, CONFLICT when it needs a validation set that is not there or means nothing

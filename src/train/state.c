@@ -42,24 +42,7 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
         fv_json_key(&j, real_keys[i]);
         fv_json_real(&j, reals[i]); /* NaN and Inf become null: "none yet" */
     }
-    fv_json_key(&j, "data");
-    fv_json_string(&j, identity->data);
-    fv_json_key(&j, "model");
-    fv_json_string(&j, identity->model);
-    fv_json_key(&j, "optimizer");
-    fv_json_string(&j, identity->optimizer);
-    fv_json_key(&j, "augment");
-    fv_json_string(&j, identity->augment);
-    fv_json_key(&j, "balance");
-    fv_json_string(&j, identity->balance);
-    fv_json_key(&j, "pipeline");
-    fv_json_string(&j, identity->pipeline);
-    fv_json_key(&j, "seed");
-    fv_json_int(&j, (int64_t)identity->seed);
-    fv_json_key(&j, "batch_size");
-    fv_json_int(&j, identity->batch_size);
-    fv_json_key(&j, "epochs");
-    fv_json_int(&j, identity->epochs);
+    fv_identity_json(&j, identity);
     fv_json_key(&j, "optimizer_step");
     fv_json_int(&j, t->step);
     fv_json_key(&j, "slots");
@@ -198,63 +181,6 @@ static void read_progress(const fv_doc_node *root, fv_progress *p)
                        .lowest_loss = get_real(root, real_keys[2])};
 }
 
-/* Names the first difference between the run that wrote the state and this one. */
-static fv_status check_identity(fv_ctx *ctx, const char *path, const fv_doc_node *root, const fv_identity *now,
-                                bool force)
-{
-    const struct {
-        const char *what, *before, *after;
-        bool forceable;
-        int shown; /* characters of it; 0: it says nothing to people */
-    } texts[] = {
-        {"the model", get_text(root, "model"), now->model, false, 64},
-        {"the optimizer", get_text(root, "optimizer"), now->optimizer, false, 64},
-        {"the data", get_text(root, "data"), now->data, true, 16},
-        {"the augmentation", get_text(root, "augment"), now->augment, true, 200},
-        {"--balance", get_text(root, "balance"), now->balance, true, 64},
-        {"the images' way into the network (size, resizing, normalization, contrast)", get_text(root, "pipeline"),
-         now->pipeline, true, 0},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strcmp(texts[i].before, texts[i].after) == 0)
-            continue;
-        if (texts[i].forceable && force) {
-            fv_log(ctx, FV_LOG_WARN, "train", "%s: %s differs from the run's; going on because of --force", path,
-                   texts[i].what);
-            continue;
-        }
-        const char *hint = texts[i].forceable ? ", or --force to go on all the same" : "";
-        if (texts[i].shown == 0)
-            return fv_fail_hint(
-                ctx, fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s is not what it was", path, texts[i].what),
-                "see args.yaml of the run; use another --experiment%s", hint);
-        return fv_fail_hint(ctx,
-                            fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was '%.*s', now '%.*s'", path,
-                                    texts[i].what, texts[i].shown, texts[i].before, texts[i].shown, texts[i].after),
-                            "use another --experiment%s", hint);
-    }
-    const struct {
-        const char *what, *key;
-        int64_t after;
-    } numbers[] = {{"--seed", "seed", (int64_t)now->seed}, {"--batch-size", "batch_size", now->batch_size}};
-    for (int i = 0; i < 2; i++) {
-        int64_t before = get_int(root, numbers[i].key);
-        if (before == numbers[i].after)
-            continue;
-        if (!force)
-            return fv_fail_hint(ctx,
-                                fv_fail(ctx, FV_ERR_CONFLICT, "%s: cannot resume: %s was %lld, now %lld", path,
-                                        numbers[i].what, (long long)before, (long long)numbers[i].after),
-                                "give the old value, or --force");
-        fv_log(ctx, FV_LOG_WARN, "train", "%s: %s was %lld, now %lld; going on because of --force", path,
-               numbers[i].what, (long long)before, (long long)numbers[i].after);
-    }
-    if (get_int(root, "epochs") != now->epochs)
-        fv_log(ctx, FV_LOG_WARN, "train", "--epochs was %lld, now %lld: the learning-rate schedule is rebuilt",
-               (long long)get_int(root, "epochs"), (long long)now->epochs);
-    return FV_OK;
-}
-
 static fv_status add_size(void *arg, float *data, int64_t count)
 {
     (void)data;
@@ -275,7 +201,7 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
                             const fv_blob *m, const fv_doc *doc, size_t header_size, bool force)
 {
     const fv_doc_node *root = fv_doc_root(doc);
-    FV_TRY(check_identity(t->ctx, path, root, identity, force));
+    FV_TRY(fv_identity_check(t->ctx, path, root, identity, force));
     int64_t expected = 0, found = m->size - 20 - (int64_t)header_size;
     visit_tensors(t, add_size, &expected);
     if (get_int(root, "slots") != t->slots || expected != found)

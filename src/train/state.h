@@ -3,6 +3,7 @@
 #ifndef FV_TRAIN_STATE_H
 #define FV_TRAIN_STATE_H
 
+#include "train/identity.h"
 #include "train/trainer.h"
 
 /* Where a run stands. */
@@ -19,18 +20,6 @@ typedef struct fv_progress {
     bool finished;
 } fv_progress;
 
-/* What a resumed run must share with the one that wrote the state. */
-typedef struct fv_identity {
-    char data[65];     /* fingerprint of the data set */
-    const char *model; /* architecture's name */
-    const char *optimizer;
-    const char *augment; /* steps; "": none */
-    const char *balance;
-    char pipeline[65]; /* SHA-256 of the model's pipeline as text */
-    uint64_t seed;
-    int64_t batch_size, epochs;
-} fv_identity;
-
 /*
  * Layout: "FVSTATE1", u64 length of the JSON header, the header (progress, identity, solver choices, tensor count),
  * then for each tensor of the model its elements and those of the optimizer's slots (float32, little endian), then the
@@ -40,8 +29,7 @@ fv_status fv_state_save(fv_trainer *trainer, const fv_progress *progress, const 
                         const char *path);
 
 /* Reads one file into trainer (weights, slots, solver choices) and *progress. MODEL_CORRUPT or MODEL_FORMAT leave the
- * trainer as it was; a different identity is CONFLICT unless `force`. `epochs` may differ: the schedule is rebuilt,
- * which is said in the log. */
+ * trainer as it was; what fv_identity_check says of another identity too. */
 fv_status fv_state_load(fv_trainer *trainer, fv_progress *progress, const fv_identity *identity, const char *path,
                         bool force);
 

@@ -148,7 +148,7 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
         return fv_fail(ctx, FV_ERR_ARGUMENT,
                        "fv_trainer_create: the model is not finished; call fv_model_finish first");
     fv_fit_options resolved = *options;
-    fv_settings_defaults(&resolved);
+    fv_settings_resolve(&resolved);
     FV_TRY(fv_settings_check(ctx, &resolved));
     fv_trainer *t = fv_new(ctx, fv_trainer);
     if (!t)
@@ -156,7 +156,7 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     t->ctx = ctx;
     t->model = model;
     t->options = resolved;
-    t->optimizer = fv_optimizer_get(resolved.optimizer);
+    t->optimizer = fv_optimizer_get((fv_optimizer_kind)resolved.optimizer);
     t->slots = t->optimizer->slots(&resolved);
     fv_status status = add_losses(t, losses, n_losses);
     if (status == FV_OK)
@@ -360,7 +360,7 @@ fv_status fv_trainer_compute(fv_trainer *t, double *loss)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_compute: call fv_trainer_begin first");
     (void)fv_model_store(t->model); /* the device has what the tensors say */
     copy_states(t, true);
-    const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step};
+    const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
     fv_status status = fv_instance_run(t->current->instance, &run);
     fv_model_device_changed(t->model); /* running statistics */
     FV_TRY(status);
@@ -420,7 +420,7 @@ const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
 
 fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 {
-    const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step};
+    const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
     return fv_instance_find_nonfinite(t->current->instance, &run, name, size);
 }
 

@@ -13,14 +13,27 @@ typedef struct bits_run {
 } bits_run;
 
 /* A batch of 10 has 2 shards, one of 16 has 8, one of 7 has 1. */
+#pragma GCC diagnostic push
+FV_OVERRIDE_QUIETLY
+#define FORMULA FV_FIT_DEFAULTS.weight_decay = 0, .schedule = FV_CONSTANT
 static const bits_run bits_runs[] = {
-    {"mnist_cnn", "mnist_cnn", 16, 4, {.optimizer = FV_ADAM, .lr = 1e-3}},
-    {"resnet8", "resnet8", 10, 4, {.lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
-    {"opnet", NULL, 7, 4, {.lr = 0.02, .weight_decay = 1e-3, .decay_bias = true, .decay_norm = true, .l1 = 1e-5}},
-    {"opnet_adamw", NULL, 8, 3, {.optimizer = FV_ADAMW, .lr = 1e-3, .weight_decay = 1e-2, .label_smoothing = 0.1}},
-    {"lenet_rmsprop", "lenet", 6, 3, {.optimizer = FV_RMSPROP, .lr = 1e-3}},
-    {"squeezenet_dropout", "squeezenet1_1", 2, 2, {.lr = 1e-3}},
+    {"mnist_cnn", "mnist_cnn", 16, 4, {FORMULA, .optimizer = FV_ADAM, .lr = 1e-3}},
+    {"resnet8", "resnet8", 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
+    {"opnet",
+     NULL,
+     7,
+     4,
+     {FORMULA, .lr = 0.02, .weight_decay = 1e-3, .decay_bias = true, .decay_norm = true, .l1 = 1e-5}},
+    {"opnet_adamw",
+     NULL,
+     8,
+     3,
+     {FORMULA, .optimizer = FV_ADAMW, .lr = 1e-3, .weight_decay = 1e-2, .label_smoothing = 0.1}},
+    {"lenet_rmsprop", "lenet", 6, 3, {FORMULA, .optimizer = FV_RMSPROP, .lr = 1e-3}},
+    {"squeezenet_dropout", "squeezenet1_1", 2, 2, {FORMULA, .lr = 1e-3}},
 };
+#undef FORMULA
+#pragma GCC diagnostic pop
 enum { BITS_RUNS = sizeof bits_runs / sizeof bits_runs[0] };
 
 /* Trains `steps` steps on the formula's batches; hex receives the hash of all weights and states. */

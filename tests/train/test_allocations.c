@@ -103,19 +103,12 @@ static fv_status fit_once(fv_ctx *ctx, void *arg)
         status = open_split(ctx, c->data, "train", &train);
     if (status == FV_OK)
         status = open_split(ctx, c->data, "val", &val);
-    fv_fit_options o = {.epochs = 1,
-                        .batch_size = 4,
-                        .max_steps = c->max_steps,
-                        .optimizer = FV_ADAM,
-                        .loss = c->one_hot ? "sigmoid_bce" : NULL,
-                        .augment = "crop pad=1; hflip",
-                        .validation = val,
-                        .restore_best = true,
-                        .workers = c->workers,
-                        .output = c->folder ? run : NULL,
-                        .arguments = "epochs: 1\n",
-                        .resume = c->resume,
-                        .recovery_interval = 1};
+    fv_fit_options o =
+        FV_FIT_OPTIONS(.weight_decay = 0, .schedule = FV_CONSTANT, .epochs = 1, .batch_size = 4,
+                       .max_steps = c->max_steps, .optimizer = FV_ADAM, .loss = c->one_hot ? "sigmoid_bce" : NULL,
+                       .augment = "crop pad=1; hflip", .validation = val, .restore_best = true, .workers = c->workers,
+                       .output = c->folder ? run : NULL, .arguments = "epochs: 1\n", .resume = c->resume,
+                       .recovery_interval = 1);
     if (status == FV_OK)
         status = fv_fit_with(m, train, &o, NULL);
     fv_dataset_destroy(&val);
@@ -252,13 +245,9 @@ static void write_state(fv_ctx *ctx)
     snprintf(run, sizeof run, "%s/first", folder);
     assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
     assert_int_equal(open_split(ctx, digits, "train", &data), FV_OK);
-    fv_fit_options o = {.augment = "crop pad=1; hflip",
-                        .epochs = 1,
-                        .batch_size = 4,
-                        .optimizer = FV_ADAM,
-                        .output = run,
-                        .on_event = stop_at_first,
-                        .workers = -1};
+    fv_fit_options o =
+        FV_FIT_OPTIONS(.weight_decay = 0, .schedule = FV_CONSTANT, .augment = "crop pad=1; hflip", .epochs = 1,
+                       .batch_size = 4, .optimizer = FV_ADAM, .output = run, .on_event = stop_at_first, .workers = -1);
     assert_int_equal(fv_fit_with(m, data, &o, NULL), FV_OK);
     snprintf(state_file, sizeof state_file, "%s/weights/recovery-0000-000001.state", run);
     assert_int_equal(access(state_file, R_OK), 0);

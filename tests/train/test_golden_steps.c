@@ -140,17 +140,12 @@ static void run_net(const golden_net *net, int threads)
     golden_start(m);
     const char *optimizer = fv_safetensors_metadata(f, "optimizer");
     bool adam = optimizer && strcmp(optimizer, "adam") == 0;
-    fv_fit_options o = {.batch_size = BATCH,
-                        .optimizer = adam ? FV_ADAM : FV_SGD,
-                        .lr = metadata(f, "lr", 0),
-                        .momentum = metadata(f, "momentum", 0),
-                        .beta1 = metadata(f, "beta1", 0),
-                        .beta2 = metadata(f, "beta2", 0),
-                        .eps = metadata(f, "eps", 0),
-                        .weight_decay = metadata(f, "weight_decay", 0),
-                        .decay_bias = true,
-                        .decay_norm = true};
-    o.momentum = o.momentum > 0 ? o.momentum : -1;
+    fv_fit_options o =
+        FV_FIT_OPTIONS(.schedule = FV_CONSTANT, .batch_size = BATCH, .optimizer = adam ? FV_ADAM : FV_SGD,
+                       .lr = metadata(f, "lr", 0), .momentum = metadata(f, "momentum", 0),
+                       .betas = {metadata(f, "beta1", 0.9), metadata(f, "beta2", 0.999)},
+                       .eps = metadata(f, "eps", 1e-8), .weight_decay = metadata(f, "weight_decay", 0),
+                       .decay_bias = true, .decay_norm = true);
     assert_int_equal(fv_trainer_create(m, &o, &t), FV_OK);
     float **start = calloc((size_t)m->n_slots, sizeof *start);
     for (int i = 0; i < m->n_slots; i++) {

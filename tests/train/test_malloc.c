@@ -240,7 +240,8 @@ static fv_status train(fv_ctx *ctx, const char *data_name, int workers)
         status = fv_model_read_architecture(ctx, fv_test_path(folder, "net.yaml"), &zoo, &m);
     if (status == FV_OK)
         status = fv_model_init(m, 1, FV_INIT_DEFAULT);
-    fv_fit_options o = {.epochs = 1, .batch_size = 3, .workers = workers, .output = run, .arguments = "epochs: 1\n"};
+    fv_fit_options o = FV_FIT_OPTIONS(.weight_decay = 0, .schedule = FV_CONSTANT, .epochs = 1, .batch_size = 3,
+                                      .workers = workers, .output = run, .arguments = "epochs: 1\n");
     if (status == FV_OK)
         status = fv_fit_with(m, data, &o, NULL);
     fv_dataset_destroy(&data);

@@ -67,21 +67,11 @@ static fv_status train(fv_ctx *ctx, const request *q, char hex[65], fv_fit_resul
     o.split = "val";
     if (status == FV_OK)
         status = fv_dataset_open(ctx, data_dir, &o, &val);
-    fv_fit_options fit = {.epochs = q->epochs ? q->epochs : 3,
-                          .batch_size = 32,
-                          .seed = 9,
-                          .optimizer = FV_ADAM,
-                          .schedule = FV_COSINE,
-                          .augment = "crop pad=2",
-                          .validation = val,
-                          .restore_best = true,
-                          .workers = q->workers,
-                          .output = q->dir,
-                          .resume = q->dir != NULL,
-                          .recovery_interval = 2,
-                          .on_event = on_event,
-                          .user = &w,
-                          .interrupt = &w.interrupt};
+    fv_fit_options fit =
+        FV_FIT_OPTIONS(.weight_decay = 0, .epochs = q->epochs ? q->epochs : 3, .batch_size = 32, .seed = 9,
+                       .optimizer = FV_ADAM, .schedule = FV_COSINE, .augment = "crop pad=2", .validation = val,
+                       .restore_best = true, .workers = q->workers, .output = q->dir, .resume = q->dir != NULL,
+                       .recovery_interval = 2, .on_event = on_event, .user = &w, .interrupt = &w.interrupt);
     if (status == FV_OK)
         status = fv_fit_with(m, data, &fit, result);
     if (status == FV_OK && hex)
@@ -277,8 +267,8 @@ static void test_identity(void **state)
     fv_dataset *data;
     assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
     assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
-    fv_fit_options fit = {
-        .epochs = 3, .batch_size = 32, .seed = 9, .optimizer = FV_ADAM, .output = dir, .resume = true};
+    fv_fit_options fit = FV_FIT_OPTIONS(.weight_decay = 0, .schedule = FV_CONSTANT, .epochs = 3, .batch_size = 32,
+                                        .seed = 9, .optimizer = FV_ADAM, .output = dir, .resume = true);
     assert_int_equal(fv_fit_with(m, data, &fit, &r), FV_ERR_CONFLICT);
     assert_non_null(strstr(fv_ctx_error(ctx), "the data"));
     fv_dataset_destroy(&data);

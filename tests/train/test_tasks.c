@@ -232,7 +232,8 @@ static void labels_choose(void **state)
         assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.split = "train"}, &train), FV_OK);
         assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.split = "val"}, &val), FV_OK);
         fv_model *m = small_net(ctx, fv_dataset_classes(train));
-        fv_fit_options o = {.epochs = 20, .batch_size = 9, .optimizer = FV_ADAM, .validation = val};
+        fv_fit_options o = FV_FIT_OPTIONS(.weight_decay = 0, .schedule = FV_CONSTANT, .epochs = 20, .batch_size = 9,
+                                          .optimizer = FV_ADAM, .validation = val);
         fv_fit_result r;
         o.on_event = watch;
         o.user = &w;

@@ -152,10 +152,10 @@ static void kernel_step(const fv_fit_options *o, const fv_optim_kernels *k, floa
                     .weight_decay = decay,
                     .grad_scale = scale,
                     .lr = lr64,
-                    .beta1 = o->beta1,
-                    .beta2 = o->beta2,
-                    .correction1 = 1 - power(o->beta1, t),
-                    .correction2 = 1 - power(o->beta2, t),
+                    .beta1 = o->betas[0],
+                    .beta2 = o->betas[1],
+                    .correction1 = 1 - power(o->betas[0], t),
+                    .correction2 = 1 - power(o->betas[1], t),
                     .decoupled = o->optimizer == FV_ADAMW};
     sgd.nesterov = o->nesterov;
     if (o->optimizer == FV_SGD)
@@ -206,7 +206,7 @@ static void check_fit(fv_ctx *ctx, const fv_fit_options *fit, int32_t count)
             scale = scale < 1 ? scale : 1;
         }
         assert_int_equal(*(uint8_t *)b.data[fv_graph_find(b.g, FV_UPDATE_FINITE)->id], 1);
-        const fv_optimizer *row = fv_optimizer_get(fit->optimizer);
+        const fv_optimizer *row = fv_optimizer_get((fv_optimizer_kind)fit->optimizer);
         for (int32_t i = 0; i < count; i++) {
             int64_t n = fv_shape_count(&b.d[i]->shape);
             float *slot[2] = {NULL, NULL};
@@ -233,8 +233,7 @@ static void test_optimizers(void **state)
                 fv_fit_options fit = {.optimizer = (fv_optimizer_kind)i,
                                       .momentum = kind & 1 ? 0.9 : 0,
                                       .nesterov = i == FV_SGD && kind == 15,
-                                      .beta1 = 0.9,
-                                      .beta2 = 0.99,
+                                      .betas = {0.9, 0.99},
                                       .eps = 1e-8,
                                       .alpha = 0.98,
                                       .weight_decay = kind & 2 ? 0.01 : 0,
@@ -340,7 +339,9 @@ static void test_clipped_run(void **state)
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     const float lr = 0.5f;
     for (int round = 0; round < 2; round++) {
-        small_net x = small_open(ctx, "lenet", &(fv_fit_options){.momentum = -1, .clip_norm = round ? 0.125 : 1e6});
+        const fv_fit_options options =
+            FV_FIT_OPTIONS(.momentum = 0, .weight_decay = 0, .clip_norm = round ? 0.125 : 1e6);
+        small_net x = small_open(ctx, "lenet", &options);
         fv_trainer *t = x.trainer;
         double loss;
         float norm, *weights[64], *gradients[64];
@@ -380,7 +381,8 @@ static void test_finite_run(void **state)
 {
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
-    small_net x = small_open(ctx, "lenet", &(fv_fit_options){.optimizer = FV_ADAM});
+    const fv_fit_options options = FV_FIT_OPTIONS(.optimizer = FV_ADAM);
+    small_net x = small_open(ctx, "lenet", &options);
     double loss;
     float pixel = x.images[300];
     x.images[300] = NAN;
@@ -399,7 +401,7 @@ static void test_average_run(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     const double decay = 0.75;
-    fv_fit_options options = {.lr = 0.1, .model_ema = true, .model_ema_decay = decay};
+    fv_fit_options options = FV_FIT_OPTIONS(.lr = 0.1, .model_ema = true, .model_ema_decay = decay);
     small_net x = small_open(ctx, "resnet8", &options), y = small_open(ctx, "resnet8", &options);
     fv_model *m = x.model;
     char dir[256], path[300], before[65], after[65];
@@ -422,7 +424,7 @@ static void test_average_run(void **state)
     }
     fv_test_dir_create(dir);
     snprintf(path, sizeof path, "%s/a.state", dir);
-    const fv_identity identity = {.model = "resnet8", .optimizer = "sgd", .augment = "", .balance = ""};
+    const fv_identity identity = {.model = "resnet8", .options = &options};
     fv_progress progress = {.epoch = 1};
     assert_int_equal(fv_state_save(x.trainer, &progress, &identity, path), FV_OK);
     if (fv_state_load(y.trainer, &progress, &identity, path, false) != FV_OK)
@@ -464,7 +466,7 @@ static fv_status build_once(fv_ctx *ctx, void *arg)
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    fv_fit_options fit = {.optimizer = FV_ADAM, .beta1 = 0.9, .beta2 = 0.9, .eps = 1, .clip_norm = 1, .l1 = 1};
+    fv_fit_options fit = {.optimizer = FV_ADAM, .betas = {0.9, 0.9}, .eps = 1, .clip_norm = 1, .l1 = 1};
     assert_true(fv_test_each_allocation(build_once, &fit) > 4);
 }
 

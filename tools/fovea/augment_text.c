@@ -26,7 +26,7 @@ static const struct {
     {"cutmix", AT(cutmix), "cutmix alpha=%g"},
 };
 
-const char *augment_given(const cli *c)
+const char *augment_given(const settings *c)
 {
     static const char *const texts[] = {"augment", "scale", "ratio", "aa", "color-jitter"};
     const char *found = NULL;
@@ -52,11 +52,11 @@ static void add(FILE *f, const char *format, double value)
 }
 
 /* How many numbers a flag has, so that none of them is without effect. */
-static fv_status check_lists(const cli *c)
+static fv_status check_lists(const settings *c)
 {
     const struct {
         const char *name;
-        const list_option *list;
+        const fv_real_list *list;
         int least, most;
         const char *expected, *hint;
     } lists[] = {
@@ -66,15 +66,15 @@ static fv_status check_lists(const cli *c)
          "write --color-jitter 0.4, or 0.4,0.4,0.4,0.1 with hue"},
     };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const list_option *l = lists[i].list;
+        const fv_real_list *l = lists[i].list;
         if (l->count > 0 && (l->count < lists[i].least || l->count > lists[i].most))
-            return (fv_status)-complain(FV_ERR_VALUE, lists[i].hint, "--%s: found %d number%s, expected %s",
-                                        lists[i].name, l->count, l->count == 1 ? "" : "s", lists[i].expected);
+            return complain(FV_ERR_VALUE, lists[i].hint, "--%s: found %d number%s, expected %s", lists[i].name,
+                            l->count, l->count == 1 ? "" : "s", lists[i].expected);
     }
     return FV_OK;
 }
 
-static void add_frame(FILE *f, const cli *c)
+static void add_frame(FILE *f, const settings *c)
 {
     if (c->scale.count == 0 && c->ratio.count == 0)
         return;
@@ -85,10 +85,10 @@ static void add_frame(FILE *f, const cli *c)
         fprintf(f, " ratio=%.9g..%.9g", c->ratio.value[0], c->ratio.value[c->ratio.count - 1]);
 }
 
-static void add_jitter(FILE *f, const cli *c)
+static void add_jitter(FILE *f, const settings *c)
 {
     static const char *const keys[] = {"brightness", "contrast", "saturation", "hue"};
-    const list_option *j = &c->color_jitter;
+    const fv_real_list *j = &c->color_jitter;
     if (j->count == 0)
         return;
     fputs("; jitter", f);
@@ -114,7 +114,7 @@ static bool add_policy(FILE *f, const char *text)
     return *p == '\0';
 }
 
-fv_status augment_text(const cli *c, char **text)
+fv_status augment_text(const settings *c, char **text)
 {
     size_t size = 0;
     bool known = true;
@@ -123,8 +123,8 @@ fv_status augment_text(const cli *c, char **text)
     FILE *f = open_memstream(text, &size);
     if (!f)
         return FV_ERR_NO_MEMORY;
-    if (c->augment)
-        fputs(c->augment, f);
+    if (c->fit.augment)
+        fputs(c->fit.augment, f);
     add_frame(f, c);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *member = (const char *)c + rows[i].offset;
@@ -140,9 +140,8 @@ fv_status augment_text(const cli *c, char **text)
     if (fclose(f) != 0)
         return FV_ERR_NO_MEMORY;
     if (!known)
-        return (fv_status)-complain(FV_ERR_VALUE,
-                                    "write --aa randaugment, or --aa rand-m9-n2 for magnitude 9 and two steps",
-                                    "--aa: found '%s', which is no policy", c->aa);
+        return complain(FV_ERR_VALUE, "write --aa randaugment, or --aa rand-m9-n2 for magnitude 9 and two steps",
+                        "--aa: found '%s', which is no policy", c->aa);
     /* Without the separator that the first flag put before its step. */
     if (strncmp(*text, "; ", 2) == 0)
         memmove(*text, *text + 2, strlen(*text) - 1);

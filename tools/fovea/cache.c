@@ -93,7 +93,7 @@ static void remove_others(const char *dir, const char *keep)
         closedir(folder);
 }
 
-static fv_status write_cache(fv_ctx *ctx, const cli *c, const fv_dataset_options *options)
+static fv_status write_cache(fv_ctx *ctx, const settings *c, const fv_dataset_options *options)
 {
     fv_packer *packer = NULL;
     fv_pack_report r;
@@ -116,7 +116,7 @@ static fv_status write_cache(fv_ctx *ctx, const cli *c, const fv_dataset_options
     return status;
 }
 
-fv_status cache_on_disk(fv_ctx *ctx, cli *c, const char *dir)
+fv_status cache_on_disk(fv_ctx *ctx, settings *c, const char *dir)
 {
     struct stat st;
     uint64_t key;
@@ -138,15 +138,15 @@ fv_status cache_on_disk(fv_ctx *ctx, cli *c, const char *dir)
     return write_cache(ctx, c, &o);
 }
 
-fv_status cache_in_memory(fv_ctx *ctx, const cli *c, const fv_model *model, int64_t planned, fv_dataset *train,
+fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model, int64_t planned, fv_dataset *train,
                           fv_dataset *val)
 {
     int64_t left = fv_ctx_memory_limit(ctx) - planned;
     fv_dataset *sets[] = {train, val};
     static const char *const names[] = {"training", "validation"};
     if (c->cache != CACHE_NONE && fv_model_pipeline(model)->fast_decode)
-        return (fv_status)-complain(FV_ERR_CONFLICT, "leave --cache out",
-                                    "--cache holds whole images, and this model was trained with --fast-decode");
+        return complain(FV_ERR_CONFLICT, "leave --cache out",
+                        "--cache holds whole images, and this model was trained with --fast-decode");
     for (int i = 0; i < 2 && c->cache == CACHE_RAM; i++) {
         int64_t bytes = 0;
         if (!sets[i])

@@ -10,83 +10,7 @@
 
 /* ---- options ---- */
 
-enum { MAX_CHANNELS = 16, MAX_SOURCES = 4096 };
-
-typedef struct list_option {
-    bool measured; /* "auto": to be found from the data */
-    int count;
-    double value[MAX_CHANNELS];
-} list_option;
-
-/* Values of all options of all verbs; which verb takes which is in options.c. */
-typedef struct cli {
-    /* what */
-    const char *data, *model, *weights, *split, *source, *config;
-    const char *positional[8];
-    int n_positional;
-    /* recipe */
-    int64_t epochs, batch_size, max_steps, seed, img_size[2], in_chans;
-    bool batch_auto;
-    int opt, sched, norm, init, resize, interpolation;
-    const char *loss, *monitor;
-    double lr, momentum, eps, alpha, wd, l1, clip_norm, clip_value, model_ema_decay, label_smoothing, huber_delta, drop;
-    list_option betas, mean, std, scale, ratio, color_jitter;
-    const char *augment, *aa, *balance;
-    double hflip, vflip, degrees, translate, shear, perspective, lens, pca_jitter, reprob, mixup, cutmix, io_timeout;
-    int contrast;
-    int64_t clahe_tiles[2];
-    double clahe_clip;
-    bool no_prefetch;
-    bool nesterov, model_ema, bias_decay, norm_decay, restore_best, partial, reset_head;
-    double warmup_epochs, warmup_lr, min_lr, decay_epochs, decay_rate, min_delta, val_split;
-    int64_t crop_pad, patience, val_interval;
-    /* run */
-    const char *output, *experiment, *resume, *device;
-    const char *task;
-    int cache;              /* of train */
-    const char *packed;     /* what data_open opens instead of data: the cache on disk */
-    const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
-    bool force, allow_extra, allow_empty, ignore_exif, salvage, fast_decode;
-    int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
-    double max_bad;
-    int progress;
-    bool quiet, verbose, no_color, json, selftest, dot, graph, profile;
-    const char *trace;
-    /* predict, data */
-    int64_t topk, limit, train_count;
-    const char *sheet;
-    int format; /* of data pack */
-    bool raw_pixels, original;
-    const char *raw; /* form of frames on standard input */
-    int64_t shard_size;
-    double val_share, test_amount; /* data make: images; data split: a share */
-    int out;
-    /* looking more than once */
-    const char *tta_scales;
-    int tta, ensemble;
-    int64_t mc_dropout;
-    list_option ensemble_weights;
-    bool dups, strict, suspicious;
-    int64_t augmented, per_class;
-    const char *report;
-} cli;
-
-enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
-enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PER_IMAGE };
-enum { CACHE_NONE, CACHE_RAM, CACHE_DISK };
-enum { OUT_TEXT, OUT_JSON, OUT_CSV };
-
-/* A verb of the program. */
-typedef struct verb {
-    const char *name, *aliases; /* aliases separated by commas */
-    const char *summary;        /* one line */
-    const char *usage;          /* behind "fovea NAME" */
-    const char *examples;       /* lines */
-    unsigned mask;              /* bit in the option table */
-    int positionals;            /* how many bare words it takes */
-    int (*run)(cli *c);
-} verb;
-
+/* Bits of the verbs, in the rows' column. */
 enum {
     V_TRAIN = 1 << 0,
     V_EVAL = 1 << 1,
@@ -100,18 +24,51 @@ enum {
     V_ANY = 0xffff
 };
 
+#include "settings.h"
+
+/* What the command line says: a member for each row. */
+typedef struct settings {
+    const char *positional[8];
+    int n_positional;
+    const char *packed; /* what data_open opens instead of data: the cache on disk */
+    fv_fit_options fit;
+    SETTINGS_BEFORE(FV_SETTING_MEMBER)
+    SETTINGS_BEHIND(FV_SETTING_MEMBER)
+} settings;
+
+enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
+enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PER_IMAGE };
+enum { CACHE_NONE, CACHE_RAM, CACHE_DISK };
+enum { OUT_TEXT, OUT_JSON, OUT_CSV };
+
+/* A verb of the program. */
+typedef struct verb {
+    const char *name, *aliases;    /* aliases separated by commas */
+    const char *summary;           /* one line */
+    const char *usage;             /* behind "fovea NAME" */
+    const char *examples;          /* lines */
+    unsigned mask;                 /* bit in the option table */
+    int positionals;               /* how many bare words it takes */
+    fv_status (*run)(settings *c); /* what fails was told when this returns */
+} verb;
+
 extern const verb verbs[]; /* ends with a NULL name */
 
 /*
- * Reads the words behind the verb: --flag value, --flag=value, flag=value, -b 8; then the file of -c, whose settings
- * count where no flag was given. Returns 0, or an exit code after a message.
+ * Reads the words behind the verb: --flag value, --flag=value, flag=value, -b
+ * 8; then the file of -c, whose settings count where no flag was given. *help:
+ * -h or --help stands among them.
  */
-int options_read(const verb *v, int argc, char **argv, cli *c);
+fv_status options_read(const verb *v, int argc, char **argv, settings *c, bool *help);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
-bool option_changed(const char *name, const cli *c);
+bool option_changed(const char *name, const settings *c);
+/* The value of an option as one types it; `text` is returned. */
+const char *option_text(const char *name, const settings *c, char *text, size_t size);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
-char *options_yaml(const verb *v, const cli *c);
+char *options_yaml(const verb *v, const settings *c);
+/* Those of the program's own rows that are part of a run's identity: lines `key: value`; the caller frees. */
+char *options_identity(const settings *c);
 void options_help(const verb *v, FILE *out);
 /* What an option is to one action, where the table speaks for several. */
 typedef struct option_words {
@@ -127,13 +84,10 @@ void options_free(void);
 
 /* ---- messages ---- */
 
-/* Reports a failed library call: "fovea: error[E3002]: ..." and its hint; returns the exit code. */
-int report(const fv_ctx *ctx, fv_status status);
-/* The exit code for what a verb's work returned: reports it unless complain() has spoken, whose negated exit code is a
- * status above -1000. */
-int status_code(const fv_ctx *ctx, fv_status status);
-/* Reports one of the program's own findings; returns the exit code. */
-int complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
+/* Tells a failed library call, unless complain() has told why: "fovea: error[E3002]: ..." and its hint. Returns it. */
+fv_status report(const fv_ctx *ctx, fv_status status);
+/* Tells one of the program's own findings, and returns its status: the verb ends with it. */
+fv_status complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
 void warn(const char *format, ...) FV_PRINTF(1, 2);
 /* A line for the person watching (stderr), unless --quiet. */
 void note(const char *format, ...) FV_PRINTF(1, 2);
@@ -147,7 +101,7 @@ const char *count_of(int64_t n, const char *one, const char *many, char *text);
 /* ---- context and signals ---- */
 
 /* Makes the context the options ask for. */
-fv_status context_open(const cli *c, fv_ctx **ctx);
+fv_status context_open(const settings *c, fv_ctx **ctx);
 extern volatile sig_atomic_t caught_signal;
 /* From here on SIGINT, SIGTERM and SIGHUP ask what runs to clean up and stop; a second SIGINT ends it at once. */
 void signals_catch(void);
@@ -157,37 +111,36 @@ void signals_die(void);
 /* ---- models and data ---- */
 
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
-fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_options *options, fv_model **model,
+fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
 /* The same for a verb that needs weights: a model file, or an architecture with --weights. */
-fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model);
+fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model);
 /* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */
 const char **model_class_names(const fv_model *model);
 /* What the options say of reading data: splits, what is accepted, how images are decoded. */
-fv_dataset_options data_options(const cli *c);
+fv_dataset_options data_options(const settings *c);
 /* What --task calls what a model does. */
 const char *task_of(const fv_model *model);
 /* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
-fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset);
+fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, const fv_model *classes_of,
+                    fv_dataset **dataset);
 
-/* The names of --tta, in its order. */
-extern const char *const tta_names[];
-/* "top1 90.00 %, top5 ...", whatever is measured for the task. */
 /* What to do about answers that are not finite. */
 extern const char lost_cure[];
-/* The exit code after a message when a score means nothing, as answers are not finite; else 0. */
-int metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model);
+/* DIVERGED after a message when a score means nothing, as answers are not finite. */
+fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model);
+/* "top1 90.00 %, top5 ...", whatever is measured for the task. */
 void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */
-int verb_train(cli *c);
-int verb_eval(cli *c);
-int verb_predict(cli *c);
-int verb_info(cli *c);
-int verb_data(cli *c);
-int verb_runs(cli *c);
-int verb_doctor(cli *c);
-int verb_version(cli *c);
-int verb_help(cli *c);
+fv_status verb_train(settings *c);
+fv_status verb_eval(settings *c);
+fv_status verb_predict(settings *c);
+fv_status verb_info(settings *c);
+fv_status verb_data(settings *c);
+fv_status verb_runs(settings *c);
+fv_status verb_doctor(settings *c);
+fv_status verb_version(settings *c);
+fv_status verb_help(settings *c);
 
 #endif

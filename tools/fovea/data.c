@@ -159,20 +159,20 @@ void data_action_help(const data_action *a)
     printf("\nExamples:\n%s", a->examples);
 }
 
-const char *data_path(const cli *c, const char *action)
+const char *data_path(const settings *c, const char *action)
 {
     const char *path = c->data ? c->data : c->positional[1];
-    if (c->data && c->positional[1])
-        path = complain(FV_ERR_CONFLICT, NULL, "fovea data %s: both --data %s and %s; give one", action, c->data,
-                        c->positional[1])
-                   ? NULL
-                   : path;
-    else if (!path)
+    if (c->data && c->positional[1]) {
+        complain(FV_ERR_CONFLICT, NULL, "fovea data %s: both --data %s and %s; give one", action, c->data,
+                 c->positional[1]);
+        return NULL;
+    }
+    if (!path)
         complain(FV_ERR_USAGE, NULL, "fovea data %s: which data? give a PATH", action);
     return path;
 }
 
-static int no_action(const char *name)
+static fv_status no_action(const char *name)
 {
     const char *names[16];
     char list[256] = "";
@@ -188,20 +188,20 @@ static int no_action(const char *name)
                     near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-int verb_data(cli *c)
+fv_status verb_data(settings *c)
 {
     const data_action *a = data_action_find(c->positional[0]);
     if (!a)
         return no_action(c->positional[0]);
     for (int i = 0; i < n_options; i++)
-        if ((options[i].verbs & V_DATA) && option_given(options[i].name) && !takes(a, options[i].name))
+        if ((options[i].verbs & V_DATA) && option_given(options[i].key) && !takes(a, options[i].key))
             return complain(FV_ERR_CONFLICT, "drop it; `fovea help data` lists the options of each action",
-                            "fovea data %s: --%s has no effect here", a->name, options[i].name);
+                            "fovea data %s: --%s has no effect here", a->name, options[i].key);
     fv_ctx *ctx;
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
-    int code = a->run(c, ctx);
+        return status;
+    status = a->run(c, ctx);
     fv_ctx_destroy(&ctx);
-    return code;
+    return status;
 }

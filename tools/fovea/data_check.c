@@ -47,7 +47,7 @@ static int64_t count_kind(kind *kinds, int room, const fv_finding *f)
 }
 
 /* The findings; of each kind the first few, unless all are asked for. */
-static void print_findings(const cli *c, const fv_check_report *r)
+static void print_findings(const settings *c, const fv_check_report *r)
 {
     enum { SHOWN = 5, KINDS = 256 };
     kind kinds[KINDS] = {{0}};
@@ -69,7 +69,7 @@ static void print_findings(const cli *c, const fv_check_report *r)
 }
 
 /* The files that cannot be used, as RFC 4180 has it. */
-static int write_quarantine(const fv_check_report *r, const char *path)
+static fv_status write_quarantine(const fv_check_report *r, const char *path)
 {
     FILE *f = fopen(path, "wb");
     if (f) {
@@ -152,7 +152,7 @@ static fv_status count_bad(const fv_check_report *r, share *shares, int n)
 }
 
 /* A run opens one split, and stops when too many of its files are bad. */
-static int judge_shares(const cli *c, const char *path, const share *shares, int n)
+static fv_status judge_shares(const settings *c, const char *path, const share *shares, int n)
 {
     for (int k = 0; k < n; k++) {
         const share *s = &shares[k];
@@ -165,7 +165,7 @@ static int judge_shares(const cli *c, const char *path, const share *shares, int
     return 0;
 }
 
-fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
+fv_status data_look(settings *c, fv_ctx *ctx, const char *path, fv_check_report **r)
 {
     const char **names = NULL;
     fv_check_options o = {
@@ -176,7 +176,7 @@ fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
                  .decode = {.max_pixels = c->max_pixels, .ignore_exif = c->ignore_exif, .salvage = c->salvage}},
         .near_duplicates = c->dups,
         .strict = c->strict,
-        .batch_size = option_given("batch-size") ? c->batch_size : 0};
+        .batch_size = option_given("batch-size") ? c->fit.batch_size : 0};
     fv_model *model = NULL;
     if (option_given("model")) {
         bool loaded;
@@ -192,23 +192,20 @@ fv_status data_look(cli *c, fv_ctx *ctx, const char *path, fv_check_report **r)
     return status;
 }
 
-int data_check(cli *c, fv_ctx *ctx)
+fv_status data_check(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "check");
     fv_check_report *r = NULL;
     if (!path)
-        return fv_status_exit_code(FV_ERR_USAGE);
-    int code = output_check(c, "report", c->report, OUTPUT_PAGE);
-    if (code == 0)
-        code = output_check(c, "quarantine", c->quarantine, OUTPUT_QUARANTINE);
-    if (code == 0 && c->report && c->quarantine && output_same(c->report, c->quarantine))
-        code = complain(FV_ERR_CONFLICT, "choose another file for one of them",
+        return FV_ERR_USAGE;
+    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
+    FV_TRY(output_check(c, "quarantine", c->quarantine, OUTPUT_QUARANTINE));
+    if (c->report && c->quarantine && output_same(c->report, c->quarantine))
+        return complain(FV_ERR_CONFLICT, "choose another file for one of them",
                         "--report and --quarantine: both are %s", c->report);
-    if (code)
-        return code;
     fv_status status = data_look(c, ctx, path, &r);
     if (status != FV_OK)
-        return status_code(ctx, status);
+        return report(ctx, status);
     int64_t images, classes, counts[4] = {0};
     fv_check_report_totals(r, &images, &classes);
     for (int64_t i = 0; i < fv_check_report_count(r); i++)
@@ -226,13 +223,12 @@ int data_check(cli *c, fv_ctx *ctx)
     status = count_bad(r, shares, 4);
     if (status == FV_OK && c->report)
         status = fv_check_report_write_html(ctx, r, path, c->report);
-    if (status != FV_OK) {
-        fv_check_report_destroy(&r);
-        return report(ctx, status);
-    }
-    code = c->quarantine ? write_quarantine(r, c->quarantine) : 0;
+    if (status == FV_OK && c->quarantine)
+        status = write_quarantine(r, c->quarantine);
     fv_check_report_destroy(&r);
-    if (code == 0)
-        code = judge_shares(c, path, shares, 4);
-    return code ? code : counts[FV_VERDICT_REJECT] ? 3 : 0;
+    if (status == FV_OK)
+        status = judge_shares(c, path, shares, 4);
+    if (status == FV_OK && counts[FV_VERDICT_REJECT] > 0)
+        return FV_ERR_DATA; /* the findings have told why */
+    return report(ctx, status);
 }

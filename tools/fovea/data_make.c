@@ -4,7 +4,7 @@
 
 #include "data.h"
 
-int data_make(cli *c, fv_ctx *ctx)
+fv_status data_make(settings *c, fv_ctx *ctx)
 {
     if (!c->positional[1] || strcmp(c->positional[1], "digits") != 0)
         return complain(FV_ERR_USAGE, "write `fovea data make digits --output DIR`",
@@ -17,10 +17,10 @@ int data_make(cli *c, fv_ctx *ctx)
     if (test < 1 || (option_given("test") && (double)test != c->test_amount))
         return complain(FV_ERR_VALUE, NULL, "fovea data make: --test %g: expected a whole number, at least 1",
                         c->test_amount);
-    fv_status status = fv_make_digits(ctx, c->output, c->train_count, test, (uint64_t)c->seed);
+    fv_status status = fv_make_digits(ctx, c->output, c->train_count, test, (uint64_t)c->fit.seed);
     if (status != FV_OK)
         return report(ctx, status);
     note("%s: %lld training and %lld test digits, 28 x 28, seed %lld", c->output, (long long)c->train_count,
-         (long long)test, (long long)c->seed);
+         (long long)test, (long long)c->fit.seed);
     return 0;
 }

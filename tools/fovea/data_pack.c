@@ -23,7 +23,7 @@ static const char *size_text(int64_t bytes, char text[32])
     return text;
 }
 
-static int check_flags(const cli *c)
+static fv_status check_flags(const settings *c)
 {
     if (!c->output)
         return complain(FV_ERR_USAGE, NULL, "fovea data pack: --output is missing");
@@ -40,10 +40,10 @@ static int check_flags(const cli *c)
     if (c->format == FORMAT_FVPACK && !c->force && stat(c->output, &st) == 0 && S_ISREG(st.st_mode))
         return complain(FV_ERR_CONFLICT, "choose another --output, or replace it with --force", "%s: exists already",
                         c->output);
-    return 0;
+    return FV_OK;
 }
 
-static void print_report(const cli *c, const fv_pack_report *r)
+static void print_report(const settings *c, const fv_pack_report *r)
 {
     char size[32];
     if (c->json) {
@@ -64,12 +64,12 @@ static void print_report(const cli *c, const fv_pack_report *r)
     putchar('\n');
 }
 
-int data_pack(cli *c, fv_ctx *ctx)
+fv_status data_pack(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "pack");
-    int code = path ? check_flags(c) : 2;
-    if (code)
-        return code;
+    if (!path)
+        return FV_ERR_USAGE;
+    FV_TRY(check_flags(c));
     fv_packer *packer = NULL;
     const fv_dataset_options o = data_options(c);
     const bool sized = option_given("img-size");
@@ -94,8 +94,8 @@ int data_pack(cli *c, fv_ctx *ctx)
     if (status == FV_OK)
         print_report(c, &r);
     fv_packer_destroy(&packer);
-    code = status == FV_OK ? 0 : report(ctx, status);
+    status = report(ctx, status);
     if (status == FV_ERR_INTERRUPTED)
         signals_die();
-    return code;
+    return status;
 }

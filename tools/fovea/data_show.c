@@ -8,7 +8,11 @@
 #include "output.h"
 #include "sheet.h"
 
-enum { SUSPICIOUS_MAX = 400, SIDE = 224, EPOCHS = 4 /* shown where only steps are given */ };
+enum {
+    SUSPICIOUS_MAX = 400,
+    SIDE = 224,
+    EPOCHS = 4 /* shown where only steps are given */
+};
 
 static uint32_t mix(uint32_t x)
 {
@@ -18,13 +22,13 @@ static uint32_t mix(uint32_t x)
 }
 
 /* Sample i's place in the order of a seed. */
-static uint32_t rank_of(const cli *c, int64_t i)
+static uint32_t rank_of(const settings *c, int64_t i)
 {
-    return mix((uint32_t)i ^ mix((uint32_t)c->seed + 0x9e3779b9u));
+    return mix((uint32_t)i ^ mix((uint32_t)c->fit.seed + 0x9e3779b9u));
 }
 
 /* The `n` samples of a class (-1: any) that come first in the order of the seed, as numbers in `chosen`. */
-static int64_t choose(const cli *c, const fv_dataset *data, int32_t label, int64_t n, int64_t *chosen)
+static int64_t choose(const settings *c, const fv_dataset *data, int32_t label, int64_t n, int64_t *chosen)
 {
     int64_t found = 0;
     for (int64_t i = 0; i < fv_dataset_count(data); i++) {
@@ -62,7 +66,7 @@ static fv_status add_sample(fv_ctx *ctx, sheet *s, fv_dataset *data, int64_t i)
 }
 
 /* A band per class. */
-static fv_status show_samples(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
+static fv_status show_samples(const settings *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
 {
     const bool classes = fv_dataset_task(data) == FV_TASK_CLASSIFY;
     int64_t *chosen = malloc((size_t)(c->per_class + 1) * sizeof *chosen);
@@ -86,7 +90,7 @@ static fv_status show_samples(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *d
 /* ---- augmented ---- */
 
 /* What the network would see: the model's rule, else a square that shows the steps. */
-static fv_status find_pipeline(const cli *c, fv_ctx *ctx, fv_dataset *data, fv_pipeline *p)
+static fv_status find_pipeline(const settings *c, fv_ctx *ctx, fv_dataset *data, fv_pipeline *p)
 {
     fv_model *model = NULL;
     bool loaded;
@@ -114,7 +118,7 @@ static fv_status find_pipeline(const cli *c, fv_ctx *ctx, fv_dataset *data, fv_p
 }
 
 /* Sample i as epochs 0, 1, ... would see it, with what was drawn below. */
-static fv_status show_epochs(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *data, const fv_pipeline *p,
+static fv_status show_epochs(const settings *c, fv_ctx *ctx, sheet *s, fv_dataset *data, const fv_pipeline *p,
                              const fv_augment *augment, int64_t i)
 {
     fv_status status = FV_OK;
@@ -126,7 +130,7 @@ static fv_status show_epochs(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *da
         fv_sample sample = {0};
         char text[512] = "";
         FV_TRY(fv_dataset_image(data, i, &sample.image, NULL));
-        status = fv_augment_apply(ctx, augment, p, (uint64_t)c->seed, (uint64_t)epoch, (uint64_t)i, &sample, text,
+        status = fv_augment_apply(ctx, augment, p, (uint64_t)c->fit.seed, (uint64_t)epoch, (uint64_t)i, &sample, text,
                                   sizeof text);
         if (status == FV_OK)
             status = sheet_add(s, &sample.image, text[0] ? text : "as it is", SHEET_BLACK);
@@ -135,7 +139,7 @@ static fv_status show_epochs(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *da
     return status;
 }
 
-static fv_status show_augmented(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
+static fv_status show_augmented(const settings *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
 {
     fv_augment *augment = NULL;
     fv_pipeline p;
@@ -159,7 +163,7 @@ static fv_status show_augmented(const cli *c, fv_ctx *ctx, sheet *s, fv_dataset 
 
 /* ---- suspicious ---- */
 
-static fv_status show_suspicious(cli *c, fv_ctx *ctx, sheet *s, const char *path)
+static fv_status show_suspicious(settings *c, fv_ctx *ctx, sheet *s, const char *path)
 {
     static const char *const verdicts[] = {"reject", "quarantine", "warn", "convert"};
     fv_check_report *r = NULL;
@@ -188,12 +192,12 @@ static fv_status show_suspicious(cli *c, fv_ctx *ctx, sheet *s, const char *path
     }
     fv_check_report_destroy(&r);
     if (status == FV_OK && shown == 0)
-        return (fv_status)-complain(FV_ERR_DATA_EMPTY, "`fovea data show` without --suspicious shows samples",
-                                    "%s: no image has a finding: there is nothing to show", path);
+        return complain(FV_ERR_DATA_EMPTY, "`fovea data show` without --suspicious shows samples",
+                        "%s: no image has a finding: there is nothing to show", path);
     return status;
 }
 
-static fv_status show(cli *c, fv_ctx *ctx, sheet *s, const char *path)
+static fv_status show(settings *c, fv_ctx *ctx, sheet *s, const char *path)
 {
     fv_dataset *data = NULL;
     char text[64];
@@ -212,7 +216,7 @@ static fv_status show(cli *c, fv_ctx *ctx, sheet *s, const char *path)
 }
 
 /* Refuses what nothing would look at; steps of augmentation ask to be shown. */
-static int check_flags(cli *c)
+static fv_status check_flags(settings *c)
 {
     static const char *const of_samples[] = {"split", "seed", "per-class", "augmented"};
     const char *steps = augment_given(c);
@@ -238,18 +242,15 @@ static int check_flags(cli *c)
     return 0;
 }
 
-int data_show(cli *c, fv_ctx *ctx)
+fv_status data_show(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "show");
     if (!path)
-        return fv_status_exit_code(FV_ERR_USAGE);
-    int code = check_flags(c);
-    if (code == 0)
-        code = output_check(c, "output", c->output, OUTPUT_SHEET);
-    if (code)
-        return code;
+        return FV_ERR_USAGE;
+    FV_TRY(check_flags(c));
+    FV_TRY(output_check(c, "output", c->output, OUTPUT_SHEET));
     sheet *s = sheet_create(c->suspicious ? 6 : c->augmented > 0 ? 9 : 0);
     fv_status status = s ? show(c, ctx, s, path) : FV_ERR_NO_MEMORY;
     sheet_destroy(s);
-    return status_code(ctx, status);
+    return report(ctx, status);
 }

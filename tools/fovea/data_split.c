@@ -5,20 +5,20 @@
 #include "data.h"
 #include "show.h"
 
-int data_split(cli *c, fv_ctx *ctx)
+fv_status data_split(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "split");
     fv_split_report r;
     struct stat st;
     bool has_val = false;
     if (!path)
-        return 2;
+        return FV_ERR_USAGE;
     if (!c->output)
         return complain(FV_ERR_USAGE, NULL, "fovea data split: --output FILE.csv is missing");
     if (stat(c->output, &st) == 0 && !c->force)
         return complain(FV_ERR_CONFLICT, "choose another --output, or replace it with --force", "%s: exists already",
                         c->output);
-    const fv_dataset_options o = {.seed = (uint64_t)c->seed, .allow_empty = c->allow_empty, .task = c->task};
+    const fv_dataset_options o = {.seed = (uint64_t)c->fit.seed, .allow_empty = c->allow_empty, .task = c->task};
     fv_status status = fv_dataset_has_split(ctx, path, "val", &has_val);
     const double val = has_val && !option_given("val") ? 0 : c->val_share;
     const double test = option_given("test") ? c->test_amount : 0;

@@ -209,17 +209,15 @@ static void print_json(const fv_check_report *r, const fv_data_summary *s, const
     json_decref(root);
 }
 
-int data_stats(cli *c, fv_ctx *ctx)
+fv_status data_stats(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "stats");
     fv_check_report *r = NULL;
     fv_data_summary s;
     counts n;
     if (!path)
-        return fv_status_exit_code(FV_ERR_USAGE);
-    const int code = output_check(c, "report", c->report, OUTPUT_PAGE);
-    if (code)
-        return code;
+        return FV_ERR_USAGE;
+    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
     fv_status status = data_look(c, ctx, path, &r);
     if (status == FV_OK)
         status = fv_check_report_summary(r, &s);
@@ -233,5 +231,5 @@ int data_stats(cli *c, fv_ctx *ctx)
             status = fv_check_report_write_html(ctx, r, path, c->report);
     }
     fv_check_report_destroy(&r);
-    return status_code(ctx, status);
+    return report(ctx, status);
 }

@@ -19,12 +19,12 @@ static void list_formats(bool available, char *text, size_t size)
     }
 }
 
-int verb_doctor(cli *c)
+fv_status verb_doctor(settings *c)
 {
     fv_ctx *ctx;
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
+        return status;
     char formats[256], absent[256];
     list_formats(true, formats, sizeof formats);
     list_formats(false, absent, sizeof absent);

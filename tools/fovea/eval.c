@@ -4,7 +4,7 @@
 
 #include "test_time.h"
 
-static fv_status evaluate(fv_ctx *ctx, cli *c, ensemble *e, fv_dataset **data, fv_metrics *m)
+static fv_status evaluate(fv_ctx *ctx, settings *c, ensemble *e, fv_dataset **data, fv_metrics *m)
 {
     bool has = false;
     FV_TRY(ensemble_open(ctx, c, e));
@@ -14,7 +14,7 @@ static fv_status evaluate(fv_ctx *ctx, cli *c, ensemble *e, fv_dataset **data, f
     }
     FV_TRY(data_open(ctx, c, c->split, e->model[0], data));
     if (ensemble_is_plain(c, e))
-        return fv_evaluate(e->model[0], *data, c->batch_auto ? 0 : c->batch_size, (int)c->workers, m);
+        return fv_evaluate(e->model[0], *data, c->fit.batch_size, (int)c->fit.workers, m);
     FV_TRY(ensemble_predictor(c, e));
     return fv_predictor_evaluate(e->predictor, *data, m);
 }
@@ -62,18 +62,18 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out)
 const char lost_cure[] =
     "its weights or the pixels are too large for float32; train it anew with a lower --lr, or look at the images";
 
-int metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model)
+fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model)
 {
     char name[1024];
     if (m->lost == 0)
-        return 0;
+        return FV_OK;
     fv_dataset_sample_name(data, m->first_lost, name, sizeof name);
     return complain(FV_ERR_DIVERGED, lost_cure,
                     "%s: what the model computes is not finite for %lld of %lld samples, the first is %s", model,
                     (long long)m->lost, (long long)m->samples, name);
 }
 
-int verb_eval(cli *c)
+fv_status verb_eval(settings *c)
 {
     fv_ctx *ctx;
     ensemble e = {.count = 0};
@@ -84,14 +84,13 @@ int verb_eval(cli *c)
         return complain(FV_ERR_USAGE, NULL, "fovea eval: --data PATH and --model FILE are needed");
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
-    status = evaluate(ctx, c, &e, &data, &m);
-    int code = status_code(ctx, status);
-    if (code == 0)
-        code = metrics_lost(&m, data, c->model);
-    if (code == 0 && c->json) {
+        return status;
+    status = report(ctx, evaluate(ctx, c, &e, &data, &m));
+    if (status == FV_OK)
+        status = metrics_lost(&m, data, c->model);
+    if (status == FV_OK && c->json) {
         print_json(&e, &m);
-    } else if (code == 0) {
+    } else if (status == FV_OK) {
         printf("%s on %s (%s): %lld samples  ", c->model, c->data, c->split, (long long)m.samples);
         metrics_text(&m, "  ", stdout);
         printf("  (%.0f img/s)\n", m.img_per_s);
@@ -101,5 +100,5 @@ int verb_eval(cli *c)
     fv_dataset_destroy(&data);
     ensemble_close(&e);
     fv_ctx_destroy(&ctx);
-    return code;
+    return status;
 }

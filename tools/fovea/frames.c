@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int frame_form_parse(const char *text, frame_form *form)
+fv_status frame_form_parse(const char *text, frame_form *form)
 {
     static const struct {
         const char *name;

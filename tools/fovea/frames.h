@@ -13,7 +13,7 @@ typedef struct frame_form {
 } frame_form;
 
 /* Reads "HxWxC[:u8|u16|f32]". Returns 0, or an exit code after a message. */
-int frame_form_parse(const char *text, frame_form *form);
+fv_status frame_form_parse(const char *text, frame_form *form);
 /* Fills `data` (form->bytes) with the next frame. 1: a frame; 0: the end; -1: the input ends inside of a frame, *got
  * bytes into it; -2: reading fails (errno). */
 int frame_read(const frame_form *form, FILE *f, void *data, size_t *got);

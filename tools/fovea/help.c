@@ -47,7 +47,7 @@ static const struct {
 #undef ROW
 };
 
-static int help_code(const char *word)
+static fv_status help_code(const char *word)
 {
     long number = strtol(word + 1, NULL, 10);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
@@ -55,12 +55,12 @@ static int help_code(const char *word)
             continue;
         printf("E%ld %s: %s.\nCure: %s.\nExit code: %d\n", number, codes[i].name, fv_status_text(codes[i].status),
                fv_status_cure(codes[i].status), fv_status_exit_code(codes[i].status));
-        return 0;
+        return FV_OK;
     }
     return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help codes` lists them", "no message code %s", word);
 }
 
-static int help_augment(void)
+static fv_status help_augment(void)
 {
     puts("Augmentation (--augment, or `augment: [STEP, STEP]` in a recipe)\n"
          "  Steps separated by ; or , with settings key=value, or key=low..high to draw from.\n"
@@ -75,10 +75,10 @@ static int help_augment(void)
         fv_augment_describe(i, text, sizeof text);
         printf("  %s\n", text);
     }
-    return 0;
+    return FV_OK;
 }
 
-static int help_all(void)
+static fv_status help_all(void)
 {
     printf("fovea %s: convolutional networks from image folder to product\n\nVerbs:\n", fv_version());
     for (const verb *v = verbs; v->name; v++)
@@ -90,10 +90,10 @@ static int help_all(void)
            "  fovea data make digits --output digits\n"
            "  fovea train --data digits --model mnist_cnn --epochs 3 --opt adam\n"
            "  fovea predict --model runs/train/exp/weights/best.safetensors --source YOUR_IMAGE.png\n");
-    return 0;
+    return FV_OK;
 }
 
-static int help_verb(const verb *v)
+static fv_status help_verb(const verb *v)
 {
     printf("fovea %s: %s\n\nUsage: fovea %s %s\n\n", v->name, v->summary, v->name, v->usage);
     for (const data_action *a = data_actions; v->mask == V_DATA && a->name; a++)
@@ -108,10 +108,10 @@ static int help_verb(const verb *v)
         fputs("\nArchitectures: ", stdout);
         help_wrap(stdout, text, (int)strlen("Architectures: "), help_width());
     }
-    return 0;
+    return FV_OK;
 }
 
-int verb_help(cli *c)
+fv_status verb_help(settings *c)
 {
     const char *word = c->positional[0];
     if (!word)
@@ -123,7 +123,7 @@ int verb_help(cli *c)
     if (strcmp(word, "codes") == 0) {
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
             printf("E%-6d %s\n", -(int)codes[i].status, fv_status_text(codes[i].status));
-        return 0;
+        return FV_OK;
     }
     if (c->positional[1]) {
         const data_action *a = strcmp(word, "data") == 0 ? data_action_find(c->positional[1]) : NULL;
@@ -131,7 +131,7 @@ int verb_help(cli *c)
             return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help data` lists its actions", "no help on '%s %s'", word,
                             c->positional[1]);
         data_action_help(a);
-        return 0;
+        return FV_OK;
     }
     for (const verb *v = verbs; v->name; v++)
         if (strcmp(v->name, word) == 0 && v->mask != V_DATA)
@@ -140,13 +140,13 @@ int verb_help(cli *c)
             help_verb(v);
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         if (strcmp(topics[i].name, word) == 0)
-            return printf("\n%s", topics[i].text) < 0;
+            return printf("\n%s", topics[i].text) < 0 ? FV_ERR_IO : FV_OK;
     return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists verbs and topics", "no help on '%s'", word);
 }
 
-int verb_version(cli *c)
+fv_status verb_version(settings *c)
 {
     (void)c;
     printf("fovea %s\n", fv_version());
-    return 0;
+    return FV_OK;
 }

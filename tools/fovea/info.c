@@ -117,7 +117,7 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
 }
 
 /* Runs it on noise a few times and shows where the time goes. */
-static fv_status profile(fv_ctx *ctx, const cli *c, fv_model *model, int64_t batch)
+static fv_status profile(fv_ctx *ctx, const settings *c, fv_model *model, int64_t batch)
 {
     fv_session *s = NULL;
     char *table = NULL, *trace = NULL;
@@ -141,7 +141,7 @@ static fv_status profile(fv_ctx *ctx, const cli *c, fv_model *model, int64_t bat
     if (status == FV_OK && c->trace) {
         FILE *f = fopen(c->trace, "w");
         if (!f || fputs(trace, f) < 0 || fclose(f) != 0)
-            status = (fv_status)-complain(FV_ERR_IO, NULL, "%s: cannot be written", c->trace);
+            status = complain(FV_ERR_IO, NULL, "%s: cannot be written", c->trace);
         else
             note("%s: load it in chrome://tracing", c->trace);
     }
@@ -159,13 +159,14 @@ static fv_status selftest(fv_model *model)
     return FV_OK;
 }
 
-static fv_status show(fv_ctx *ctx, cli *c, const char *name, fv_model **model)
+static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **model)
 {
     bool loaded;
     totals t;
-    fv_zoo_options options = {
-        .img_size = {c->img_size[0], c->img_size[1]}, .channels = c->in_chans, .dropout = c->drop};
-    int64_t batch = c->batch_auto ? 1 : c->batch_size;
+    fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                              .channels = c->in_chans,
+                              .dropout = option_given("drop") ? c->drop : -1};
+    int64_t batch = c->fit.batch_size ? c->fit.batch_size : 1;
     FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
     if (!loaded && (c->profile || c->selftest))
         FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
@@ -187,7 +188,7 @@ static fv_status show(fv_ctx *ctx, cli *c, const char *name, fv_model **model)
     return FV_OK;
 }
 
-int verb_info(cli *c)
+fv_status verb_info(settings *c)
 {
     fv_ctx *ctx;
     fv_model *model = NULL;
@@ -199,10 +200,9 @@ int verb_info(cli *c)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
-    status = show(ctx, c, name, &model);
-    int code = status_code(ctx, status);
+        return status;
+    status = report(ctx, show(ctx, c, name, &model));
     fv_model_destroy(&model);
     fv_ctx_destroy(&ctx);
-    return code;
+    return status;
 }

@@ -86,20 +86,17 @@ static void print_failure(fv_status status, const char *text, const char *hint)
         say_line("hint: ", "%s", hint);
 }
 
-int report(const fv_ctx *ctx, fv_status status)
+/* complain() has spoken: what it returned is not to be told again. */
+static bool complained;
+
+fv_status report(const fv_ctx *ctx, fv_status status)
 {
-    print_failure(status, ctx ? fv_ctx_error(ctx) : "", ctx ? fv_ctx_hint(ctx) : "");
-    return fv_status_exit_code(status);
+    if (status != FV_OK && !complained)
+        print_failure(status, ctx ? fv_ctx_error(ctx) : "", ctx ? fv_ctx_hint(ctx) : "");
+    return status;
 }
 
-int status_code(const fv_ctx *ctx, fv_status status)
-{
-    if ((int)status < 0 && (int)status > -1000)
-        return -(int)status;
-    return status == FV_OK ? 0 : report(ctx, status);
-}
-
-int complain(fv_status status, const char *hint, const char *format, ...)
+fv_status complain(fv_status status, const char *hint, const char *format, ...)
 {
     char text[2048];
     va_list args;
@@ -107,7 +104,8 @@ int complain(fv_status status, const char *hint, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     print_failure(status, text, hint);
-    return fv_status_exit_code(status);
+    complained = true;
+    return status;
 }
 
 void warn(const char *format, ...)
@@ -142,7 +140,7 @@ static bool opening;
 
 static void log_line(void *user, fv_log_level level, const char *topic, const char *line)
 {
-    const cli *c = user;
+    const settings *c = user;
     if (level == FV_LOG_WARN)
         warn("%s", line);
     else if (level == FV_LOG_ERROR && opening)
@@ -155,7 +153,7 @@ static void log_line(void *user, fv_log_level level, const char *topic, const ch
         say_line("", "%s", line);
 }
 
-fv_status context_open(const cli *c, fv_ctx **ctx)
+fv_status context_open(const settings *c, fv_ctx **ctx)
 {
     fv_ctx_options options = {.log = log_line, .log_user = (void *)c, .threads = (int)c->threads, .memory = c->memory};
     opening = true;
@@ -203,7 +201,7 @@ static bool has_suffix(const char *text, const char *suffix)
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
-fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_options *options, fv_model **model,
+fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
     *loaded = false;
@@ -212,22 +210,21 @@ fv_status model_open(fv_ctx *ctx, const cli *c, const char *name, const fv_zoo_o
     if (!strchr(name, '/') && !strchr(name, '.'))
         return fv_model_zoo(ctx, name, options, model);
     if (c->weights)
-        return (fv_status)-complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
-                                    "--weights %s: %s is a model file, which has weights of its own", c->weights, name);
+        return complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
+                        "--weights %s: %s is a model file, which has weights of its own", c->weights, name);
     *loaded = true;
     return fv_model_load(ctx, name, model);
 }
 
-fv_status model_open_trained(fv_ctx *ctx, const cli *c, fv_model **model)
+fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)
 {
     bool loaded;
     FV_TRY(model_open(ctx, c, c->model, NULL, model, &loaded));
     if (loaded)
         return FV_OK;
     if (!c->weights)
-        return (fv_status)-complain(FV_ERR_MODEL,
-                                    "give a model file (.safetensors) that was trained, or --weights FILE for it",
-                                    "%s is an architecture without weights", c->model);
+        return complain(FV_ERR_MODEL, "give a model file (.safetensors) that was trained, or --weights FILE for it",
+                        "%s is an architecture without weights", c->model);
     return fv_model_load_weights(*model, c->weights, false, NULL);
 }
 
@@ -240,11 +237,11 @@ const char **model_class_names(const fv_model *model)
     return names;
 }
 
-fv_dataset_options data_options(const cli *c)
+fv_dataset_options data_options(const settings *c)
 {
     return (fv_dataset_options){
         .val_split = c->val_split,
-        .seed = (uint64_t)c->seed,
+        .seed = (uint64_t)c->fit.seed,
         .allow_extra = c->allow_extra,
         .allow_empty = c->allow_empty,
         .max_bad = c->max_bad > 0 ? c->max_bad : 1e-12, /* 0 would be the default */
@@ -259,7 +256,7 @@ const char *task_of(const fv_model *model)
     return words[fv_model_task(model)];
 }
 
-fv_status data_open(fv_ctx *ctx, const cli *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
+fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
 {
     const char **names = NULL;
     fv_dataset_options o = data_options(c);
@@ -301,20 +298,24 @@ static bool reader_is_gone(int error)
 
 static int run_verb(const verb *v, int argc, char **argv)
 {
-    static cli c;
-    int code = options_read(v, argc, argv, &c);
-    if (code < 0)
-        code = verb_help(&c);
-    else if (code == 0)
-        code = v->run(&c);
+    static settings c;
+    bool help = false;
+    fv_status status = options_read(v, argc, argv, &c, &help);
+    if (help) {
+        c.positional[0] = v->name;
+        c.positional[1] = NULL;
+        status = verb_help(&c);
+    } else if (status == FV_OK) {
+        status = v->run(&c);
+    }
     options_free();
     errno = 0;
     bool failed = fflush(stdout) != 0 || ferror(stdout);
     int error = errno;
-    if (failed && code == 0 && !reader_is_gone(error))
-        code = complain(error == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
-                        error ? strerror(error) : "could not be written");
-    return code;
+    if (failed && status == FV_OK && !reader_is_gone(error))
+        status = complain(error == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
+                          error ? strerror(error) : "could not be written");
+    return fv_status_exit_code(status);
 }
 
 /* A file that is opened must not take the place of standard output or error when those were closed. */
@@ -344,8 +345,9 @@ int main(int argc, char **argv)
             names[n++] = w->name;
         names[n] = NULL;
         const char *nearest = fv_nearest(name, names);
-        return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists the verbs", "no verb '%s'%s%s%s", name,
-                        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        return fv_status_exit_code(complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists the verbs", "no verb '%s'%s%s%s",
+                                            name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                                            nearest ? "'?" : ""));
     }
     return run_verb(v, argc > 2 ? argc - 2 : 0, argv + 2);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options written out: as a recipe that repeats the run, and as help. */
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,83 +34,29 @@ static void yaml_text(FILE *f, const char *text)
     fputc('"', f);
 }
 
-/* The shortest text that reads back as the same number. */
-static void yaml_real(FILE *f, double value)
+/* One line of a recipe's value: a list in brackets, a text in quotes where it needs them. */
+static void yaml_value(FILE *f, const fv_setting_row *o, const settings *c)
 {
-    char text[32];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    fputs(text, f);
+    char text[4096];
+    const char *const *long_text = (const void *)((const char *)c + o->offset);
+    fv_setting_print(o, c, text, sizeof text);
+    if (o->kind == FV_SETTING_TEXT)
+        yaml_text(f, *long_text ? *long_text : "");
+    else
+        fprintf(f, strchr(text, ',') ? "[%s]" : "%s", text);
 }
 
-static void yaml_option(FILE *f, const option *o, const cli *c)
+/* What is about this command and not about the run is left out. */
+static bool is_written(const fv_setting_row *o, const settings *c)
 {
-    const void *member = (const char *)c + o->offset;
-    const list_option *list = member;
-    const int64_t *size = member;
-    switch (o->kind) {
-    case TEXT:
-        yaml_text(f, *(const char *const *)member);
-        break;
-    case FLAG:
-        fputs(*(const bool *)member ? "true" : "false", f);
-        break;
-    case CHOICE:
-        fputs(option_choices(o)[*(const int *)member], f);
-        break;
-    case REAL:
-    case SHARE:
-        yaml_real(f, *(const double *)member);
-        break;
-    case MEASURE:
-    case REALS:
-        if (list->measured)
-            fputs("auto", f);
-        for (int i = 0; i < list->count; i++) {
-            fputs(i ? ", " : "[", f);
-            yaml_real(f, list->value[i]);
-        }
-        fputs(list->measured ? "" : "]", f);
-        break;
-    case SIZE:
-        fprintf(f, "%lldx%lld", (long long)size[0], (long long)size[1]);
-        break;
-    default:
-        fprintf(f, "%lld", (long long)*size);
-        break;
-    }
+    static const size_t left_out[] = {AT(config), AT(quiet), AT(verbose), AT(resume), AT(force)};
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (o->offset == left_out[i])
+            return false;
+    return option_is_set(o, c);
 }
 
-/* Options whose zero means "not set" are left out. */
-static bool is_set(const option *o, const cli *c)
-{
-    const void *member = (const char *)c + o->offset;
-    if (o->offset == AT(config) || o->offset == AT(quiet) || o->offset == AT(verbose) || o->offset == AT(resume) ||
-        o->offset == AT(force))
-        return false;
-    switch (o->kind) {
-    case TEXT:
-        return *(const char *const *)member != NULL;
-    case MEASURE:
-    case REALS:
-        return ((const list_option *)member)->count > 0 || ((const list_option *)member)->measured;
-    case SIZE:
-    case BYTES:
-        return *(const int64_t *)member != 0;
-    case INT:
-        return *(const int64_t *)member != 0 || o->def;
-    case REAL:
-    case SHARE:
-        return *(const double *)member != REAL_UNSET;
-    default:
-        return true;
-    }
-}
-
-char *options_yaml(const verb *v, const cli *c)
+char *options_yaml(const verb *v, const settings *c)
 {
     char *text = NULL;
     size_t size = 0;
@@ -121,10 +66,29 @@ char *options_yaml(const verb *v, const cli *c)
     fprintf(f, "# fovea %s: every setting of this run; repeat it with `fovea %s -c args.yaml`\n", fv_version(),
             v->name);
     for (int i = 0; i < n_options; i++) {
-        if (!(options[i].verbs & v->mask) || !is_set(&options[i], c))
+        if (!(options[i].verbs & v->mask) || !is_written(&options[i], c))
             continue;
-        fprintf(f, "%s: ", options[i].name);
-        yaml_option(f, &options[i], c);
+        fprintf(f, "%s: ", options[i].key);
+        yaml_value(f, &options[i], c);
+        fputc('\n', f);
+    }
+    return fclose(f) == 0 ? text : NULL;
+}
+
+char *options_identity(const settings *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    for (int i = 0; i < n_options; i++) {
+        const bool fits = options[i].offset >= AT(fit) && options[i].offset < AT(fit) + sizeof c->fit;
+        if (fits || !(options[i].verbs & V_TRAIN) || options[i].level != FV_MEANING)
+            continue;
+        fprintf(f, "%s: ", options[i].key);
+        if (option_is_set(&options[i], c))
+            yaml_value(f, &options[i], c);
         fputc('\n', f);
     }
     return fclose(f) == 0 ? text : NULL;
@@ -160,20 +124,27 @@ void options_help(const verb *v, FILE *out)
 }
 
 /* The option's help, its choices and its default; or the action's own words. */
-static void describe(const option *o, const option_words *own, char text[1024])
+static void describe(const fv_setting_row *o, const option_words *own, char text[1024])
 {
     if (own) {
         snprintf(text, 1024, "%s", own->help);
         return;
     }
     int n = snprintf(text, 1024, "%s", o->help);
-    const char *const *names = o->kind == CHOICE ? option_choices(o) : NULL;
-    for (int k = 0; names && names[k]; k++)
-        n += snprintf(text + n, 1024 - (size_t)n, "%s%s", k ? ", " : " (", names[k]);
-    if (names)
+    if (o->kind == FV_SETTING_CHOICE) {
+        n += snprintf(text + n, 1024 - (size_t)n, " (");
+        for (const char *p = o->choices; *p; p++) /* "a,b," -> "a, b" */
+            if (*p != ',' || p[1])
+                n += snprintf(text + n, 1024 - (size_t)n, *p == ',' ? ", " : "%c", *p);
         n += snprintf(text + n, 1024 - (size_t)n, ")");
-    if (o->def && o->kind != FLAG)
-        snprintf(text + n, 1024 - (size_t)n, " [%s]", o->def);
+    }
+    /* Numbers as their row writes them: 1e-8. */
+    static const bool as_written[FV_SETTING_KIND_COUNT] = {
+        [FV_SETTING_INT] = true, [FV_SETTING_REAL] = true, [FV_SETTING_BYTES] = true, [FV_SETTING_SHARE] = true};
+    char value[256];
+    fv_setting_print(o, &options_default, value, sizeof value);
+    if (o->kind != FV_SETTING_FLAG && option_is_set(o, &options_default))
+        snprintf(text + n, 1024 - (size_t)n, " [%s]", as_written[o->kind] ? o->initial : value);
 }
 
 void options_help_some(unsigned verbs_mask, const char *names_wanted, const option_words *own, FILE *out)
@@ -181,19 +152,19 @@ void options_help_some(unsigned verbs_mask, const char *names_wanted, const opti
     enum { INDENT = 34 };
     int width = help_width();
     for (int i = 0; i < n_options; i++) {
-        const option *o = &options[i];
+        const fv_setting_row *o = &options[i];
         const option_words *words = own;
         char left[64], letter[8] = "    ", text[1024], word[64];
-        snprintf(word, sizeof word, " %s ", o->name);
+        snprintf(word, sizeof word, " %s ", o->key);
         if (!(o->verbs & verbs_mask) || (names_wanted && !strstr(names_wanted, word)))
             continue;
-        while (words && words->name && strcmp(words->name, o->name) != 0)
+        while (words && words->name && strcmp(words->name, o->key) != 0)
             words++;
         words = words && words->name ? words : NULL;
         const char *value = words ? words->value : o->value;
         if (o->letter)
             snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, value ? " " : "", value ? value : "");
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->key, value ? " " : "", value ? value : "");
         describe(o, words, text);
         fprintf(out, "  %-*s ", INDENT - 3, left);
         if (strlen(left) > INDENT - 3)

@@ -51,18 +51,18 @@ bool output_same(const char *a, const char *b)
     return same_inode(a, b) || (strcmp(name[0], name[1]) == 0 && same_inode(folder[0], folder[1]));
 }
 
-int output_check(const cli *c, const char *option, const char *path, output_kind kind)
+fv_status output_check(const settings *c, const char *option, const char *path, output_kind kind)
 {
     struct stat st;
     uint8_t head[64];
     if (!path || c->force || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-        return 0;
+        return FV_OK;
     FILE *f = fopen(path, "rb");
     const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
     if (f)
         fclose(f);
     if (kinds[kind].is(head, size))
-        return 0;
+        return FV_OK;
     return complain(FV_ERR_CONFLICT, "choose another file, or replace this one with --force",
                     "--%s %s: exists already, and is not %s of fovea", option, path, kinds[kind].what);
 }

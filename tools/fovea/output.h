@@ -6,9 +6,9 @@
 #include "cli.h"
 
 typedef enum output_kind { OUTPUT_SHEET, OUTPUT_PAGE, OUTPUT_QUARANTINE } output_kind;
-/* 0 when `path` (NULL: nothing is written) is free, empty, no regular file, or a file that an earlier run of the
- * program wrote as output of that kind; or with --force. Else the exit code, after a message. */
-int output_check(const cli *c, const char *option, const char *path, output_kind kind);
+/* FV_OK when `path` (NULL: nothing is written) is free, empty, no regular file, or a file that an earlier run of the
+ * program wrote as output of that kind; or with --force. Else CONFLICT, after a message. */
+fv_status output_check(const settings *c, const char *option, const char *path, output_kind kind);
 
 /* Whether both are one file, there or not. */
 bool output_same(const char *a, const char *b);

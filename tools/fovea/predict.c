@@ -14,7 +14,7 @@
 #include "test_time.h"
 
 typedef struct prediction {
-    cli *c;
+    settings *c;
     fv_ctx *ctx;
     ensemble models;
     fv_model *model; /* the first of them */
@@ -219,8 +219,7 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
     const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
     fv_status status = FV_OK;
     if (n < 0)
-        return (fv_status)-complain(errno == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path,
-                                    strerror(errno));
+        return complain(errno == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path, strerror(errno));
     for (int i = 0; i < n; i++) {
         char *name = NULL;
         if (status == FV_OK && !enough(p) && asprintf(&name, "%s%s%s", path, slash, entries[i]->d_name) > 0)
@@ -268,9 +267,7 @@ static fv_status predict_frames(prediction *p)
 {
     frame_form form;
     size_t got = 0;
-    const int code = frame_form_parse(p->c->raw, &form);
-    if (code)
-        return (fv_status)-code;
+    FV_TRY(frame_form_parse(p->c->raw, &form));
     uint8_t *data = malloc(form.bytes + 256); /* kernels may read a little beyond */
     if (!data)
         return FV_ERR_NO_MEMORY;
@@ -290,7 +287,7 @@ static fv_status predict_frames(prediction *p)
         p->bad++;
     }
     if (status == FV_OK && more == -2)
-        return (fv_status)-complain(FV_ERR_IO, NULL, "standard input: %s", strerror(errno));
+        return complain(FV_ERR_IO, NULL, "standard input: %s", strerror(errno));
     return status;
 }
 
@@ -301,8 +298,7 @@ static fv_status predict_source(prediction *p)
     if (strcmp(source, "-") == 0)
         return p->c->raw ? predict_frames(p) : predict_list(p, stdin);
     if (stat(source, &st) != 0)
-        return (fv_status)-complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source,
-                                    strerror(errno));
+        return complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
     if (S_ISDIR(st.st_mode))
         return predict_folder(p, source, NULL);
     size_t n = strlen(source);
@@ -310,7 +306,7 @@ static fv_status predict_source(prediction *p)
         return predict_file(p, source);
     FILE *f = fopen(source, "r");
     if (!f)
-        return (fv_status)-complain(FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
+        return complain(FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
     fv_status status = predict_list(p, f);
     fclose(f);
     return status;
@@ -336,23 +332,22 @@ static fv_status predict_data(prediction *p)
 /* There was not one image to look at. */
 static fv_status fail_nothing(const prediction *p)
 {
-    const cli *c = p->c;
+    const settings *c = p->c;
     if (c->source && strcmp(c->source, "-") == 0)
-        return (fv_status)-complain(FV_ERR_DATA_EMPTY, NULL, "standard input: no %s came",
-                                    c->raw ? "frame" : "name of an image file");
-    return (fv_status)-complain(FV_ERR_DATA_EMPTY, NULL, "%s: no image in it", c->source ? c->source : c->data);
+        return complain(FV_ERR_DATA_EMPTY, NULL, "standard input: no %s came",
+                        c->raw ? "frame" : "name of an image file");
+    return complain(FV_ERR_DATA_EMPTY, NULL, "%s: no image in it", c->source ? c->source : c->data);
 }
 
 static fv_status predict(prediction *p)
 {
-    cli *c = p->c;
+    settings *c = p->c;
     FV_TRY(ensemble_open(p->ctx, c, &p->models));
     FV_TRY(ensemble_predictor(c, &p->models));
     p->model = p->models.model[0];
     p->task = fv_model_task(p->model);
     if (c->sheet && p->task == FV_TASK_REGRESS)
-        return (fv_status)-complain(FV_ERR_CONFLICT, "use --out csv", "--sheet shows classes, %s predicts numbers",
-                                    c->model);
+        return complain(FV_ERR_CONFLICT, "use --out csv", "--sheet shows classes, %s predicts numbers", c->model);
     p->classes = fv_predictor_classes(p->models.predictor);
     p->topk = c->topk < p->classes ? c->topk : p->classes;
     if (p->task == FV_TASK_REGRESS && !option_given("topk"))
@@ -377,7 +372,7 @@ static fv_status predict(prediction *p)
     return FV_OK;
 }
 
-int verb_predict(cli *c)
+fv_status verb_predict(settings *c)
 {
     prediction p = {.c = c};
     if (c->positional[0] && !c->source)
@@ -394,22 +389,20 @@ int verb_predict(cli *c)
     if (c->raw && (!c->source || strcmp(c->source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
-    int code = output_check(c, "sheet", c->sheet, OUTPUT_SHEET);
-    if (code)
-        return code;
+    FV_TRY(output_check(c, "sheet", c->sheet, OUTPUT_SHEET));
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
-    status = predict(&p);
-    code = status_code(p.ctx, status);
-    if (code == 0 && p.bad > p.lost) {
+        return status;
+    status = report(p.ctx, predict(&p));
+    const bool done = status == FV_OK;
+    if (done && p.bad > p.lost) {
         warn("%lld of %lld images could not be read; the others are done", (long long)(p.bad - p.lost),
              (long long)(p.bad + p.done));
-        code = 3;
+        status = FV_ERR_DATA;
     }
-    if ((code == 0 || code == 3) && p.lost)
-        code = complain(FV_ERR_DIVERGED, lost_cure, "%s: no finite answer for %lld of %lld images", c->model,
-                        (long long)p.lost, (long long)(p.bad + p.done));
+    if (done && p.lost)
+        status = complain(FV_ERR_DIVERGED, lost_cure, "%s: no finite answer for %lld of %lld images", c->model,
+                          (long long)p.lost, (long long)(p.bad + p.done));
     sheet_destroy(p.sheet);
     free(p.probability);
     free(p.deviation);
@@ -417,5 +410,5 @@ int verb_predict(cli *c)
     fv_dataset_destroy(&p.data);
     ensemble_close(&p.models);
     fv_ctx_destroy(&p.ctx);
-    return code;
+    return status;
 }

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-progress progress_make(const cli *c)
+progress progress_make(const settings *c)
 {
     const char *term = getenv("TERM");
     bool dumb = term && strcmp(term, "dumb") == 0, terminal = isatty(STDERR_FILENO) && !dumb;

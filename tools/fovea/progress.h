@@ -13,7 +13,7 @@ typedef struct progress {
     int64_t first_step; /* steps done before this process */
 } progress;
 
-progress progress_make(const cli *c);
+progress progress_make(const settings *c);
 void progress_event(progress *p, const fv_fit_event *event);
 
 #endif

@@ -51,13 +51,13 @@ static fv_status fail_folder(const char *dir, int error)
                                                                            : FV_ERR_IO;
     run_dir_release();
     if (error == ENOTDIR)
-        return (fv_status)-complain(status, "choose another --output",
-                                    "%s: cannot be made: part of the path is a file, expected a folder", dir);
-    return (fv_status)-complain(status, "check the permissions, or choose another --output",
-                                "%s: cannot create the folder: %s", dir, strerror(error));
+        return complain(status, "choose another --output",
+                        "%s: cannot be made: part of the path is a file, expected a folder", dir);
+    return complain(status, "check the permissions, or choose another --output", "%s: cannot create the folder: %s",
+                    dir, strerror(error));
 }
 
-fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
+fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
 {
     const char *root = c->output ? c->output : "runs/train", *name = c->experiment ? c->experiment : "exp";
     int n = 0;
@@ -67,8 +67,8 @@ fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
         n = snprintf(dir, size, "%s", c->resume);
         snprintf(recipe, sizeof recipe, "%s/args.yaml", c->resume);
         if (access(recipe, F_OK) != 0)
-            return (fv_status)-complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
-                                        "--resume %s: no run folder (args.yaml is missing there)", c->resume);
+            return complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
+                            "--resume %s: no run folder (args.yaml is missing there)", c->resume);
     } else if (c->resume) {
         n = snprintf(dir, size, "%s/%s", root, name);
     } else {
@@ -82,11 +82,11 @@ fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size)
         }
     }
     if (n < 0 || (size_t)n >= size)
-        return (fv_status)-complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
+        return complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
     return FV_OK;
 }
 
-fv_status run_check_head(fv_ctx *ctx, const cli *c, const fv_model *model, const fv_load_report *report)
+fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, const fv_load_report *report)
 {
     int bad = 0, loaded = 0;
     const char *first = NULL;
@@ -100,25 +100,24 @@ fv_status run_check_head(fv_ctx *ctx, const cli *c, const fv_model *model, const
         bad++;
     }
     if (loaded == 0)
-        return (fv_status)-complain(FV_ERR_MODEL_MISMATCH, "choose the --model these weights belong to",
-                                    "%s: not one tensor fits %s", c->weights ? c->weights : c->model,
-                                    fv_model_name(model));
+        return complain(FV_ERR_MODEL_MISMATCH, "choose the --model these weights belong to",
+                        "%s: not one tensor fits %s", c->weights ? c->weights : c->model, fv_model_name(model));
     if (bad == 0 || c->partial)
         return FV_OK;
-    return (fv_status)-complain(FV_ERR_MODEL_MISMATCH,
-                                "choose the --model these weights belong to, or accept the rest with --partial",
-                                "%s: %d tensors beside the output layer do not fit %s, first '%s' (table above)",
-                                c->weights ? c->weights : c->model, bad, fv_model_name(model), first);
+    return complain(FV_ERR_MODEL_MISMATCH,
+                    "choose the --model these weights belong to, or accept the rest with --partial",
+                    "%s: %d tensors beside the output layer do not fit %s, first '%s' (table above)",
+                    c->weights ? c->weights : c->model, bad, fv_model_name(model), first);
 }
 
-fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *options, fv_model **model)
+fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
 {
     fv_pipeline pipeline = *fv_model_pipeline(*model);
     fv_zoo_options o = *options;
     fv_load_report *report = NULL;
     fv_model *fresh = NULL;
     if (!o.img_size[0] && !o.channels && !option_given("drop") && !option_given("init")) {
-        FV_TRY(fv_model_reset_head(*model, o.classes, (uint64_t)c->seed));
+        FV_TRY(fv_model_reset_head(*model, o.classes, (uint64_t)c->fit.seed));
         note("--reset-head: new output layer for %lld classes", (long long)o.classes);
         return FV_OK;
     }
@@ -129,7 +128,7 @@ fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *option
     }
     o.channels = o.channels ? o.channels : pipeline.c;
     FV_TRY(fv_model_zoo(ctx, fv_model_name(*model), &o, &fresh));
-    fv_status status = fv_model_init(fresh, (uint64_t)c->seed, (fv_init)c->init);
+    fv_status status = fv_model_init(fresh, (uint64_t)c->fit.seed, (fv_init)c->init);
     if (status == FV_OK)
         status = fv_model_load_weights(fresh, c->model, true, &report);
     if (status == FV_OK)

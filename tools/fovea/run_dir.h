@@ -6,12 +6,12 @@
 #include "cli.h"
 
 /* runs/train/exp, exp2, ... (never an existing one; the folder is made), or the very folder when resuming. */
-fv_status run_dir_choose(fv_ctx *ctx, const cli *c, char *dir, size_t size);
+fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size);
 /* Removes the folders that run_dir_choose has made, as far as nothing is in them. */
 void run_dir_release(void);
 /* MODEL_MISMATCH with the table unless everything but the output layer was loaded, or --partial. */
-fv_status run_check_head(fv_ctx *ctx, const cli *c, const fv_model *model, const fv_load_report *report);
+fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, const fv_load_report *report);
 /* Replaces *model, loaded from a file, by its architecture with another output layer and the file's other weights. */
-fv_status run_reset_head(fv_ctx *ctx, const cli *c, const fv_zoo_options *options, fv_model **model);
+fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model);
 
 #endif

@@ -178,7 +178,7 @@ static int best_run(const run *runs, int n)
     return best;
 }
 
-static int list(const cli *c, const char *root, bool best_only)
+static fv_status list(const settings *c, const char *root, bool best_only)
 {
     run *runs;
     int n = read_runs(root, &runs), best = best_only ? best_run(runs, n) : -1;
@@ -224,7 +224,7 @@ static void diff_results(const run r[2])
 }
 
 /* Lines that are in one recipe and not in the other, then the results side by side. */
-static int diff(const char *a, const char *b)
+static fv_status diff(const char *a, const char *b)
 {
     const char *const dirs[2] = {a, b};
     char path[4096], line[1024], key[128], other[1024];
@@ -254,7 +254,7 @@ static int diff(const char *a, const char *b)
     return 0;
 }
 
-int verb_runs(cli *c)
+fv_status verb_runs(settings *c)
 {
     const char *action = c->positional[0] ? c->positional[0] : "ls", *root = c->output ? c->output : "runs/train";
     if (strcmp(action, "ls") == 0 || strcmp(action, "best") == 0)

@@ -7,9 +7,9 @@
 
 /* ---- models ---- */
 
-static fv_status open_one(fv_ctx *ctx, const cli *c, const char *name, ensemble *e)
+static fv_status open_one(fv_ctx *ctx, const settings *c, const char *name, ensemble *e)
 {
-    cli one = *c;
+    settings one = *c;
     one.model = name;
     fv_model **model = &e->model[e->count];
     fv_status status = model_open_trained(ctx, &one, model);
@@ -17,45 +17,44 @@ static fv_status open_one(fv_ctx *ctx, const cli *c, const char *name, ensemble 
     return status;
 }
 
-static fv_status open_list(fv_ctx *ctx, const cli *c, char *names, ensemble *e)
+static fv_status open_list(fv_ctx *ctx, const settings *c, char *names, ensemble *e)
 {
     if (c->weights)
-        return (fv_status)-complain(FV_ERR_CONFLICT, "name model files, which have weights of their own",
-                                    "--weights belongs to one model, --model %s names several", c->model);
+        return complain(FV_ERR_CONFLICT, "name model files, which have weights of their own",
+                        "--weights belongs to one model, --model %s names several", c->model);
     for (char *name = names; name;) {
         char *comma = strchr(name, ',');
         if (comma)
             *comma = 0;
         if (!*name)
-            return (fv_status)-complain(FV_ERR_VALUE, "write for example --model a.safetensors,b.safetensors",
-                                        "--model %s: a name is missing between commas", c->model);
+            return complain(FV_ERR_VALUE, "write for example --model a.safetensors,b.safetensors",
+                            "--model %s: a name is missing between commas", c->model);
         if (e->count == MAX_MODELS)
-            return (fv_status)-complain(FV_ERR_VALUE, NULL, "--model: more than %d models", MAX_MODELS);
+            return complain(FV_ERR_VALUE, NULL, "--model: more than %d models", MAX_MODELS);
         FV_TRY(open_one(ctx, c, name, e));
         name = comma ? comma + 1 : NULL;
     }
     return FV_OK;
 }
 
-bool ensemble_is_plain(const cli *c, const ensemble *e)
+bool ensemble_is_plain(const settings *c, const ensemble *e)
 {
     return e->count == 1 && c->tta == 0 && !c->tta_scales && c->mc_dropout == 0;
 }
 
 static fv_status without_effect(const char *option, const char *why)
 {
-    return (fv_status)-complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s", option, why);
+    return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s", option, why);
 }
 
-static fv_status check(const cli *c, const ensemble *e)
+static fv_status check(const settings *c, const ensemble *e)
 {
     const bool plain = ensemble_is_plain(c, e);
     if (option_given("ensemble-weights") && e->count == 1)
         return without_effect("ensemble-weights", "there is one --model");
     if (option_given("ensemble-weights") && c->ensemble_weights.count != e->count)
-        return (fv_status)-complain(FV_ERR_VALUE, "give one weight for each model",
-                                    "--ensemble-weights: %d weights for %d models", c->ensemble_weights.count,
-                                    e->count);
+        return complain(FV_ERR_VALUE, "give one weight for each model", "--ensemble-weights: %d weights for %d models",
+                        c->ensemble_weights.count, e->count);
     if (option_changed("ensemble", c) && plain)
         return without_effect("ensemble", "there is one --model, looked at once");
     if (option_changed("workers", c) && !plain)
@@ -65,7 +64,7 @@ static fv_status check(const cli *c, const ensemble *e)
     return FV_OK;
 }
 
-fv_status ensemble_open(fv_ctx *ctx, const cli *c, ensemble *e)
+fv_status ensemble_open(fv_ctx *ctx, const settings *c, ensemble *e)
 {
     if (!strchr(c->model, ',') || access(c->model, F_OK) == 0) {
         FV_TRY(open_one(ctx, c, c->model, e));
@@ -89,17 +88,17 @@ void ensemble_close(ensemble *e)
 
 /* ---- how they are asked ---- */
 
-fv_status ensemble_predictor(const cli *c, ensemble *e)
+fv_status ensemble_predictor(const settings *c, ensemble *e)
 {
-    char text[64];
+    char text[64], views[32];
     const fv_predictor_options options = {
-        .tta = tta_names[c->tta],
+        .tta = option_text("tta", c, views, sizeof views),
         .scales = c->tta_scales,
         .weights = c->ensemble_weights.count ? c->ensemble_weights.value : NULL,
         .mean_logits = c->ensemble == 1,
         .mc_dropout = c->mc_dropout,
-        .seed = (uint64_t)c->seed,
-        .batch_size = c->batch_auto ? 0 : c->batch_size,
+        .seed = (uint64_t)c->fit.seed,
+        .batch_size = c->fit.batch_size,
     };
     FV_TRY(fv_predictor_create(e->model, e->count, &options, &e->predictor));
     if (!ensemble_is_plain(c, e))

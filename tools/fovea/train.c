@@ -15,16 +15,14 @@
 #include "train_check.h"
 
 typedef struct job {
-    cli *c;
+    settings *c;
     fv_ctx *ctx;
     fv_model *model;
     fv_dataset *train, *val, *test;
     progress progress;
     fv_report *report;
     char dir[4096], quarantine[3][4200];
-    char *arguments, *augment;
-    fv_balance balance;
-    double balance_power;
+    char *arguments, *augment, *identity;
     int interrupt;
 } job;
 
@@ -32,13 +30,12 @@ typedef struct job {
 
 static fv_status open_data(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, c->data, "val", &has_val));
     if (has_val && c->val_split > 0)
-        return (fv_status)-complain(FV_ERR_CONFLICT, NULL,
-                                    "--val-split %g: %s has a val split of its own; drop the flag", c->val_split,
-                                    c->data);
+        return complain(FV_ERR_CONFLICT, NULL, "--val-split %g: %s has a val split of its own; drop the flag",
+                        c->val_split, c->data);
     c->quarantine = j->quarantine[0];
     return data_open(j->ctx, c, "train", NULL, &j->train);
 }
@@ -73,13 +70,13 @@ static fv_status choose_task(job *j)
     } tasks[FV_TASK_COUNT] = {{NULL, NULL},
                               {"sigmoid_bce", "several classes each: a sigmoid for every class"},
                               {"mse", "numbers: the network's outputs are the values"}};
-    cli *c = j->c;
+    settings *c = j->c;
     int64_t h, w, channels;
     const fv_task kind = fv_dataset_task(j->train);
     if (kind != FV_TASK_CLASSIFY) {
-        if (!c->loss)
-            c->loss = tasks[kind].loss;
-        note("labels: %s, --loss %s", tasks[kind].labels, c->loss);
+        if (!c->fit.loss)
+            c->fit.loss = tasks[kind].loss;
+        note("labels: %s, --loss %s", tasks[kind].labels, c->fit.loss);
         FV_TRY(train_check(c)); /* what belongs to another loss */
     }
     fv_dataset_size(j->train, &h, &w, &channels);
@@ -123,11 +120,10 @@ static fv_status compare_classes(job *j)
     const fv_task kind = fv_dataset_task(j->train);
     const fv_task task = fv_model_task(j->model);
     if ((int)task != (int)kind)
-        return (fv_status)-complain(FV_ERR_CONFLICT,
-                                    "add --reset-head to train a new output layer for such labels, or say with --task "
-                                    "how labels are read",
-                                    "%s %s, but the samples of %s have %s each", j->c->model, tasks[task], j->c->data,
-                                    kinds[kind]);
+        return complain(FV_ERR_CONFLICT,
+                        "add --reset-head to train a new output layer for such labels, or say with --task "
+                        "how labels are read",
+                        "%s %s, but the samples of %s have %s each", j->c->model, tasks[task], j->c->data, kinds[kind]);
     int64_t have = fv_model_classes(j->model), data = fv_dataset_classes(j->train);
     bool same = have == data;
     for (int64_t i = 0; same && i < have; i++)
@@ -142,13 +138,12 @@ static fv_status compare_classes(job *j)
             snprintf(lists[k] + used, sizeof lists[k] - used, "%s%s%s", i ? ", " : "", name,
                      i == 9 && (k ? data : have) > 10 ? ", ..." : "");
         }
-    return (fv_status)-complain(FV_ERR_DATA_CLASSES,
-                                "add --reset-head to train a new output layer for the data's classes",
-                                "%s knows %lld classes (%s), %s has %lld (%s)", j->c->model, (long long)have, lists[0],
-                                j->c->data, (long long)data, lists[1]);
+    return complain(FV_ERR_DATA_CLASSES, "add --reset-head to train a new output layer for the data's classes",
+                    "%s knows %lld classes (%s), %s has %lld (%s)", j->c->model, (long long)have, lists[0], j->c->data,
+                    (long long)data, lists[1]);
 }
 
-static void print_load_report(const cli *c, const fv_load_report *r)
+static void print_load_report(const settings *c, const fv_load_report *r)
 {
     static const char *const words[] = {"loaded", "missing, starts anew", "not used", "shape differs, starts anew"};
     enum { SHOWN = 20 };
@@ -187,12 +182,12 @@ static fv_status load_weights(job *j)
 
 static fv_status open_model(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     bool loaded;
     fv_zoo_options options = {.classes = fv_dataset_classes(j->train),
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
-                              .dropout = c->drop};
+                              .dropout = option_given("drop") ? c->drop : -1};
     if (strcmp(c->model, "auto") == 0) {
         c->model = suggest_model(j->train);
         note("--model auto: %s", c->model);
@@ -203,7 +198,7 @@ static fv_status open_model(job *j)
     if (loaded && c->reset_head)
         FV_TRY(run_reset_head(j->ctx, c, &options, &j->model));
     if (!loaded) {
-        FV_TRY(fv_model_init(j->model, (uint64_t)c->seed, (fv_init)c->init));
+        FV_TRY(fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init));
         if (c->weights)
             FV_TRY(load_weights(j));
     }
@@ -228,15 +223,15 @@ static fv_status measure(job *j, float mean[16], float std[16])
 
 static fv_status set_pipeline(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     fv_pipeline p = *fv_model_pipeline(j->model);
     float mean[16], std[16];
-    const list_option *lists[2] = {&c->mean, &c->std};
+    const fv_real_list *lists[2] = {&c->mean, &c->std};
     for (int i = 0; i < 2; i++)
         if (lists[i]->count > 1 && lists[i]->count != p.c)
-            return (fv_status)-complain(FV_ERR_VALUE, "give one value for all channels, or one for each",
-                                        "--%s: %d values, but the network has %lld input channels", i ? "std" : "mean",
-                                        lists[i]->count, (long long)p.c);
+            return complain(FV_ERR_VALUE, "give one value for all channels, or one for each",
+                            "--%s: %d values, but the network has %lld input channels", i ? "std" : "mean",
+                            lists[i]->count, (long long)p.c);
     const bool own = c->mean.count || c->std.count || c->mean.measured || c->std.measured;
     const int norm = own ? NORM_UNIT : c->norm;
     const bool measured[2] = {c->mean.measured || norm == NORM_DATASET, c->std.measured || norm == NORM_DATASET};
@@ -295,12 +290,10 @@ static void tell_augment(const job *j)
 /* The augmentation as one text, and the colors that it may need, measured once and stored in the model. */
 static fv_status set_augment(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     fv_augment *augment = NULL;
     fv_pipeline p = *fv_model_pipeline(j->model);
     FV_TRY(augment_text(c, &j->augment));
-    if (c->balance)
-        FV_TRY(fv_balance_parse(j->ctx, c->balance, &j->balance, &j->balance_power));
     FV_TRY(fv_augment_create(j->ctx, j->augment, &augment));
     const bool colors = fv_augment_has(augment, "pca") && !(p.pca_value[0] > 0);
     fv_augment_destroy(&augment);
@@ -333,10 +326,10 @@ static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
             FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
         *bytes += more;
     }
-    if (j->c->opt == FV_ADAM || j->c->opt == FV_ADAMW) /* two numbers per parameter; one is counted above */
-        *bytes += fv_model_parameters(j->model) * (int64_t)sizeof(float);
+    /* One number per parameter for the optimizer is counted above. */
+    *bytes += fv_model_parameters(j->model) * (fv_optimizer_slots(&j->c->fit) - 1) * (int64_t)sizeof(float);
     const fv_loader_options o = {
-        .batch_size = batch, .shuffle = true, .workers = j->c->no_prefetch ? -1 : (int)j->c->workers};
+        .batch_size = batch, .shuffle = true, .workers = j->c->no_prefetch ? -1 : (int)j->c->fit.workers};
     *bytes += fv_loader_memory(j->train, fv_model_pipeline(j->model), &o);
     if (j->val)
         *bytes += fv_loader_memory(j->val, fv_model_pipeline(j->model), &o);
@@ -357,7 +350,7 @@ static fv_status fitting_batch(job *j, int64_t *batch, int64_t *bytes)
 static fv_status over_budget(job *j, int64_t bytes)
 {
     char text[1024], hint[160];
-    int64_t batch = j->c->batch_size;
+    int64_t batch = j->c->fit.batch_size;
     double limit = (double)fv_ctx_memory_limit(j->ctx) / 1048576;
     snprintf(text, sizeof text, "%s", fv_ctx_error(j->ctx));
     if (!text[0])
@@ -368,23 +361,23 @@ static fv_status over_budget(job *j, int64_t bytes)
     else
         snprintf(hint, sizeof hint,
                  "not even --batch-size 1 fits: use a smaller model or --img-size, or raise --memory");
-    return (fv_status)-complain(FV_ERR_OVER_BUDGET, hint, "%s", text);
+    return complain(FV_ERR_OVER_BUDGET, hint, "%s", text);
 }
 
 /* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
  * silent. */
 static fv_status choose_batch(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     int64_t bytes = 0;
     fv_status status;
-    if (c->batch_auto) {
-        for (c->batch_size = 64; c->batch_size > 8 && fv_dataset_count(j->train) / c->batch_size < 10;)
-            c->batch_size /= 2;
-        status = fitting_batch(j, &c->batch_size, &bytes);
-        note("--batch-size auto: %lld", (long long)c->batch_size);
+    if (c->fit.batch_size == 0) {
+        for (c->fit.batch_size = 64; c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
+            c->fit.batch_size /= 2;
+        status = fitting_batch(j, &c->fit.batch_size, &bytes);
+        note("--batch-size auto: %lld", (long long)c->fit.batch_size);
     } else {
-        status = planned_memory(j, c->batch_size, &bytes);
+        status = planned_memory(j, c->fit.batch_size, &bytes);
     }
     if (status == FV_ERR_OVER_BUDGET)
         return over_budget(j, bytes);
@@ -396,21 +389,21 @@ static fv_status choose_batch(job *j)
 
 static void choose_defaults(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     const fv_task kind = fv_dataset_task(j->train);
-    static const double from_scratch[] = {0.1, 1e-3, 1e-3, 1e-3}, fine_tuning[] = {1e-3, 1e-4, 1e-4, 1e-4};
+    const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
     bool tuning = c->weights || strchr(c->model, '/') || strstr(c->model, ".safetensors");
     if (!option_given("epochs") && tuning)
-        c->epochs = 20;
+        c->fit.epochs = 20;
     if (!option_given("lr"))
-        c->lr = (tuning ? fine_tuning : from_scratch)[c->opt < 4 ? c->opt : 1];
+        c->fit.lr = tuning ? optimizer->tuning_lr : optimizer->lr;
     if (!option_given("momentum"))
-        c->momentum = c->opt == FV_SGD ? 0.9 : 0;
+        c->fit.momentum = optimizer->momentum;
     char text[64];
-    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->loss,
-         kind == FV_TASK_CLASSIFY ? "" : ", ", fv_optimizer_names()[c->opt], c->lr,
-         tuning && !option_given("lr") ? " (fine-tuning)" : "", c->wd, fv_schedule_names()[c->sched],
-         count_of(c->epochs, "epoch", "epochs", text));
+    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
+         kind == FV_TASK_CLASSIFY ? "" : ", ", optimizer->name, c->fit.lr,
+         tuning && !option_given("lr") ? " (fine-tuning)" : "", c->fit.weight_decay,
+         fv_schedule_names()[c->fit.schedule], count_of(c->fit.epochs, "epoch", "epochs", text));
 }
 
 static bool on_event(void *user, const fv_fit_event *e)
@@ -423,63 +416,23 @@ static bool on_event(void *user, const fv_fit_event *e)
     return false;
 }
 
-/* A zero that was asked for: to the library 0 means the default. */
-static double not_default(double value)
-{
-    return value > 0 ? value : 1e-300;
-}
-
+/* The settings as they were read, and what only this run has. */
 static fv_fit_options fit_options(job *j)
 {
-    cli *c = j->c;
-    return (fv_fit_options){.epochs = c->epochs,
-                            .batch_size = c->batch_size,
-                            .max_steps = c->max_steps,
-                            .seed = (uint64_t)c->seed,
-                            .optimizer = (fv_optimizer_kind)c->opt,
-                            .lr = c->lr,
-                            .momentum = c->momentum > 0 ? c->momentum : -1,
-                            .nesterov = c->nesterov,
-                            .beta1 = not_default(c->betas.value[0]),
-                            .beta2 = not_default(c->betas.value[1]),
-                            .eps = c->eps,
-                            .alpha = not_default(c->alpha),
-                            .weight_decay = c->wd,
-                            .l1 = c->l1,
-                            .clip_norm = c->clip_norm,
-                            .clip_value = c->clip_value,
-                            .model_ema = c->model_ema,
-                            .model_ema_decay = not_default(c->model_ema_decay),
-                            .decay_bias = c->bias_decay,
-                            .decay_norm = c->norm_decay,
-                            .schedule = (fv_schedule_kind)c->sched,
-                            .warmup_epochs = c->warmup_epochs,
-                            .warmup_lr = c->warmup_lr,
-                            .min_lr = c->min_lr,
-                            .decay_epochs = c->decay_epochs,
-                            .decay_rate = c->decay_rate,
-                            .loss = c->loss,
-                            .label_smoothing = c->label_smoothing,
-                            .huber_delta = c->huber_delta,
-                            .augment = j->augment,
-                            .balance = j->balance,
-                            .balance_power = j->balance_power,
-                            .workers = c->no_prefetch ? -1 : (int)c->workers,
-                            .stuck_after = c->io_timeout,
-                            .validation = j->val,
-                            .monitor = c->monitor,
-                            .patience = c->patience,
-                            .min_delta = c->min_delta,
-                            .restore_best = c->restore_best,
-                            .output = j->dir,
-                            .arguments = j->arguments,
-                            .recovery_interval = c->recovery_interval,
-                            .resume = c->resume != NULL,
-                            .force = c->force,
-                            .val_interval = c->val_interval,
-                            .on_event = on_event,
-                            .user = j,
-                            .interrupt = &j->interrupt};
+    const settings *c = j->c;
+    fv_fit_options o = c->fit;
+    o.augment = j->augment;
+    o.workers = c->no_prefetch ? -1 : o.workers;
+    o.validation = j->val;
+    o.output = j->dir;
+    o.arguments = j->arguments;
+    o.identity = j->identity;
+    o.resume = c->resume != NULL;
+    o.force = c->force;
+    o.on_event = on_event;
+    o.user = j;
+    o.interrupt = &j->interrupt;
+    return o;
 }
 
 /* ---- the end ---- */
@@ -495,9 +448,9 @@ static fv_status final_test(job *j)
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
     fv_status status = fv_model_load(j->ctx, path, &best);
     if (status == FV_OK)
-        status = fv_evaluate(best, j->test, j->c->batch_size, (int)j->c->workers, &m);
+        status = fv_evaluate(best, j->test, j->c->fit.batch_size, (int)j->c->fit.workers, &m);
     if (status == FV_OK)
-        status = (fv_status)-metrics_lost(&m, j->test, path);
+        status = metrics_lost(&m, j->test, path);
     if (status == FV_OK) {
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);
@@ -536,7 +489,7 @@ static void describe_run(const job *j)
 
 static fv_status train(job *j)
 {
-    cli *c = j->c;
+    settings *c = j->c;
     fv_fit_result result;
     FV_TRY(train_check(c));
     FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
@@ -555,7 +508,8 @@ static fv_status train(job *j)
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));
     j->arguments = options_yaml(&verbs[0], c);
-    if (!j->arguments)
+    j->identity = options_identity(c);
+    if (!j->arguments || !j->identity)
         return FV_ERR_NO_MEMORY;
     describe_run(j);
     FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
@@ -565,26 +519,26 @@ static fv_status train(job *j)
     return finish(j, &result);
 }
 
-int verb_train(cli *c)
+fv_status verb_train(settings *c)
 {
     job j = {.c = c};
     if (!c->data)
         return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea train: --data PATH is missing");
     fv_status status = context_open(c, &j.ctx);
     if (status != FV_OK)
-        return fv_status_exit_code(status);
+        return status;
     j.progress = progress_make(c);
-    status = train(&j);
-    int code = status_code(j.ctx, status);
-    if (code)
+    status = report(j.ctx, train(&j));
+    if (status != FV_OK)
         run_dir_release();
     fv_report_destroy(&j.report);
     free(j.arguments);
+    free(j.identity);
     free(j.augment);
     fv_dataset_destroy(&j.test);
     fv_dataset_destroy(&j.val);
     fv_dataset_destroy(&j.train);
     fv_model_destroy(&j.model);
     fv_ctx_destroy(&j.ctx);
-    return code;
+    return status;
 }

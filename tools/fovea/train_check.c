@@ -1,109 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings of fovea train that contradict each other, or that nothing would look at: refused before anything is read.
  */
+#include <math.h>
 #include <string.h>
 
 #include "train_check.h"
 
-static bool is_model_file(const cli *c)
+static bool is_model_file(const settings *c)
 {
     const char *dot = strrchr(c->model, '.');
     return strpbrk(c->model, "/.") && !(dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0));
 }
 
-static bool is_new_network(const cli *c)
+static bool is_new_network(const settings *c)
 {
     return !is_model_file(c) || c->reset_head;
 }
 
-bool train_takes_model_file(const cli *c)
+bool train_takes_model_file(const settings *c)
 {
     return is_model_file(c);
 }
 
-static bool has_weights(const cli *c)
+static bool has_weights(const settings *c)
 {
     return c->weights || (is_model_file(c) && c->reset_head);
 }
 
-static bool is_adam(const cli *c)
+static bool has_momentum(const settings *c)
 {
-    return c->opt == FV_ADAM || c->opt == FV_ADAMW;
+    return isnan(c->fit.momentum) ? fv_optimizer_about(c->fit.optimizer)->momentum > 0 : c->fit.momentum > 0;
 }
 
-static bool takes_momentum(const cli *c)
+static bool has_average(const settings *c)
 {
-    return c->opt == FV_SGD || c->opt == FV_RMSPROP || c->momentum == 0;
+    return c->fit.model_ema;
 }
 
-static bool has_eps(const cli *c)
+static bool has_warmup(const settings *c)
 {
-    return c->opt != FV_SGD;
+    return c->fit.warmup_epochs > 0;
 }
 
-static bool is_rmsprop(const cli *c)
+static bool has_steps(const settings *c)
 {
-    return c->opt == FV_RMSPROP;
+    return c->fit.schedule == FV_STEP;
 }
 
-static bool is_sgd(const cli *c)
+static bool has_decline(const settings *c)
 {
-    return c->opt == FV_SGD && c->momentum != 0;
+    return c->fit.schedule != FV_CONSTANT;
 }
 
-static bool has_warmup(const cli *c)
-{
-    return c->warmup_epochs > 0;
-}
-
-static bool has_steps(const cli *c)
-{
-    return c->sched == FV_STEP;
-}
-
-static bool has_decline(const cli *c)
-{
-    return c->sched != FV_CONSTANT;
-}
-
-static bool is_cross_entropy(const cli *c)
-{
-    return !c->loss || strcmp(c->loss, "softmax_cross_entropy") == 0;
-}
-
-static bool has_average(const cli *c)
-{
-    return c->model_ema;
-}
-
-static bool is_huber(const cli *c)
-{
-    return c->loss && strcmp(c->loss, "huber") == 0;
-}
-
-static bool is_resumed(const cli *c)
+static bool is_resumed(const settings *c)
 {
     return c->resume != NULL;
 }
 
-static bool has_no_norm(const cli *c)
+static bool has_no_norm(const settings *c)
 {
     return c->norm == NORM_AUTO;
 }
 
-static bool has_no_cache(const cli *c)
+static bool has_no_cache(const settings *c)
 {
     return c->cache == CACHE_NONE;
 }
 
-static bool has_clahe(const cli *c)
+static bool has_clahe(const settings *c)
 {
     return c->contrast == FV_CONTRAST_CLAHE;
 }
 
 static const struct {
     const char *option;
-    bool (*used)(const cli *c);
+    bool (*used)(const settings *c);
     const char *why;
 } rules[] = {
     {"reset-head", is_model_file, "it needs a model file as --model"},
@@ -112,18 +83,12 @@ static const struct {
     {"in-chans", is_new_network, "a model file has channels of its own"},
     {"drop", is_new_network, "a model file has dropout of its own"},
     {"init", is_new_network, "a model file has weights of its own"},
-    {"momentum", takes_momentum, "it belongs to --opt sgd and rmsprop"},
-    {"nesterov", is_sgd, "it belongs to --opt sgd with --momentum above 0"},
-    {"opt-betas", is_adam, "it belongs to --opt adam and adamw"},
-    {"opt-eps", has_eps, "it does not belong to --opt sgd"},
-    {"opt-alpha", is_rmsprop, "it belongs to --opt rmsprop"},
+    {"nesterov", has_momentum, "it needs --momentum above 0"},
+    {"model-ema-decay", has_average, "it needs --model-ema"},
     {"warmup-lr", has_warmup, "it needs --warmup-epochs"},
     {"decay-epochs", has_steps, "it belongs to --sched step"},
     {"decay-rate", has_steps, "it belongs to --sched step"},
     {"min-lr", has_decline, "it does not belong to --sched constant"},
-    {"label-smoothing", is_cross_entropy, "it belongs to --loss softmax_cross_entropy"},
-    {"huber-delta", is_huber, "it belongs to --loss huber"},
-    {"model-ema-decay", has_average, "it needs --model-ema"},
     {"force", is_resumed, "it needs --resume"},
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
@@ -132,18 +97,62 @@ static const struct {
     {"clahe-clip", has_clahe, "it needs --contrast clahe"},
 };
 
-fv_status train_check(const cli *c)
+/* "sgd, rmsprop and adam" of those that take the setting; false: none does, it is no setting of theirs. */
+static bool list_takers(const char *key, const char *const *names, bool (*takes)(int kind, const char *key),
+                        char text[256])
 {
+    int n = 0, last = -1;
+    text[0] = '\0';
+    for (int k = 0; names[k]; k++)
+        last = takes(k, key) ? k : last;
+    for (int k = 0; k <= last; k++)
+        if (takes(k, key))
+            snprintf(text + strlen(text), 256 - strlen(text), "%s%s",
+                     n++ == 0    ? ""
+                     : k == last ? " and "
+                                 : ", ",
+                     names[k]);
+    return n > 0;
+}
+
+static fv_status no_effect(const char *key, const char *belongs, const char *to)
+{
+    return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s%s", key, belongs, to);
+}
+
+/* What belongs to some optimizers or losses, as their rows say, and not to those of the run. */
+static fv_status check_takers(const settings *c)
+{
+    int count;
+    const fv_setting_row *rows = fv_fit_settings(&count);
+    const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
+    for (int i = 0; i < count; i++) {
+        char takers[256];
+        const char *key = rows[i].key;
+        if (!option_changed(key, c))
+            continue;
+        const bool usual =
+            rows[i].offset == offsetof(fv_fit_options, momentum) && c->fit.momentum == optimizer->momentum;
+        if (!usual && !fv_optimizer_takes(c->fit.optimizer, key) &&
+            list_takers(key, fv_optimizer_names(), fv_optimizer_takes, takers))
+            return no_effect(key, "it belongs to --opt ", takers);
+        const char *loss = fv_loss_of_setting(key);
+        if (loss && !fv_loss_takes(c->fit.loss, key))
+            return no_effect(key, "it belongs to --loss ", loss);
+    }
+    return FV_OK;
+}
+
+fv_status train_check(const settings *c)
+{
+    FV_TRY(check_takers(c));
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (option_changed(rules[i].option, c) && !rules[i].used(c))
-            return (fv_status)-complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s",
-                                        rules[i].option, rules[i].why);
-    if (c->warmup_epochs > 0 && c->warmup_epochs >= (double)c->epochs)
-        return (fv_status)-complain(FV_ERR_CONFLICT, "warm up for fewer epochs than there are",
-                                    "--warmup-epochs %g is not below --epochs %lld", c->warmup_epochs,
-                                    (long long)c->epochs);
-    if (c->betas.count != 2 || c->betas.value[0] >= 1 || c->betas.value[1] >= 1)
-        return (fv_status)-complain(FV_ERR_VALUE, "write for example --opt-betas 0.9,0.999",
-                                    "--opt-betas: expected two numbers from 0 to below 1");
+            return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s", rules[i].option,
+                            rules[i].why);
+    if (c->fit.warmup_epochs > 0 && c->fit.warmup_epochs >= (double)c->fit.epochs)
+        return complain(FV_ERR_CONFLICT, "warm up for fewer epochs than there are",
+                        "--warmup-epochs %g is not below --epochs %lld", c->fit.warmup_epochs,
+                        (long long)c->fit.epochs);
     return FV_OK;
 }

@@ -5,8 +5,8 @@
 #include "cli.h"
 
 /* CONFLICT, having said why, when an option was given that contradicts another one or that nothing would look at. */
-fv_status train_check(const cli *c);
+fv_status train_check(const settings *c);
 /* Whether --model is a model file, which has an input of its own. */
-bool train_takes_model_file(const cli *c);
+bool train_takes_model_file(const settings *c);
 
 #endif

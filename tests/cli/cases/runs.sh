@@ -172,8 +172,10 @@ use_resume_of_a_folder() {
     fails 2 E2004 "cannot resume: the augmentation was '', now 'hflip p=0.5'" "--force" -- again --hflip
     fails 2 E2004 "cannot resume: --balance was 'none', now 'oversample'" -- again --balance oversample
     fails 2 E2004 "cannot resume: the images' way into the network" "--force" -- again --contrast clahe
-    code 0 again
-    says "--epochs was 2, now 3" "schedule is rebuilt"
+    code 0 again --lr 0.1 --label-smoothing 0.1 --init he_normal
+    says "--epochs was 2, now 3" "schedule is rebuilt" "--lr was 0.05, now 0.1" "--label-smoothing was 0, now 0.1" \
+        "--init was 'default', now 'he_normal'"
+    silent_about "--wd was" "--workers" "--threads"
 }
 
 use_run_folder() {

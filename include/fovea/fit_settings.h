@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings of a training run, one row each. From the rows follow the members and defaults of fv_fit_options
+ * (fovea/train.h), their checks, the flags of `fovea train`, the keys of recipes and of args.yaml, help, and what
+ * --resume compares. The program's other settings stand in rows of the same form in tools/fovea/settings.h.
+ * How to add one: docs/adding-a-setting.md.
+ *
+ *   X(kind, member, key, aliases, letter, default, min, max, choices, verbs, level, value, help)
+ *
+ * kind     decides the member's type: FV_SETTING_KINDS in fovea/settings.h
+ * member   its C name
+ * key      its flag (--key) and its key in recipes; aliases: further names, separated by commas; letter: of -b
+ * default  a C initializer. FV_AUTO: what follows from other settings
+ * min, max range of numbers. FV_ABOVE_ZERO, FV_BELOW_ONE: 0 or 1 itself is not in it
+ * choices  CHOICE, GRADED: names in the order of their numbers, separated by commas
+ * verbs    which verbs of the program take it
+ * level    FV_MEANING: part of the run's identity; FV_SPEED: changes no bit; FV_OUTPUT: what is written, how long it
+ * runs value    how help shows the value; help: one line
+ */
+#ifndef FOVEA_FIT_SETTINGS_H
+#define FOVEA_FIT_SETTINGS_H
+
+#include <fovea/settings.h>
+
+/* clang-format off */
+#define FV_FIT_SETTINGS(X) \
+    X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "passes over the training data (20 when fine-tuning)") \
+    X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_INFO | V_DATA, \
+      FV_MEANING, "N|auto", "samples per step; auto: 64, less for small data or memory") \
+    X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "stop after so many steps; 0: no limit") \
+    X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT, FV_MEANING, "N", \
+      "of weights, order, augmentation, splits") \
+    X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_MEANING, \
+      "NAME", "optimizer") \
+    X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4") \
+    X(REAL, momentum, "momentum", NULL, 0, FV_AUTO, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of sgd and rmsprop; default: 0.9 for sgd, 0 for rmsprop") \
+    X(FLAG, nesterov, "nesterov", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, "Nesterov's momentum") \
+    X(PAIR, betas, "opt-betas", NULL, 0, (0.9, 0.999), 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F,F", \
+      "of adam and adamw") \
+    X(REAL, eps, "opt-eps", NULL, 0, 1e-8, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of adam, adamw and rmsprop") \
+    X(REAL, alpha, "opt-alpha", NULL, 0, 0.99, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", "of rmsprop") \
+    X(REAL, weight_decay, "wd", "weight-decay", 0, 1e-4, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
+      "weight decay: L2, decoupled with adamw") \
+    X(REAL, l1, "l1", NULL, 0, 0, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", "L1 regularization") \
+    X(REAL, clip_norm, "clip-grad", "clip-grad-norm,clip-norm", 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "largest norm of all gradients together; longer ones are scaled down; 0: any") \
+    X(REAL, clip_value, "clip-value", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "largest magnitude of an element of a gradient; 0: any") \
+    X(FLAG, model_ema, "model-ema", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "also keep a moving average of the model: weights/ema.safetensors") \
+    X(REAL, model_ema_decay, "model-ema-decay", NULL, 0, 0.9998, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --model-ema: share of the average that a step keeps") \
+    X(FLAG, decay_bias, "bias-weight-decay", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "decay biases too") \
+    X(FLAG, decay_norm, "norm-weight-decay", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "decay batch-norm scale and shift too") \
+    X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN, \
+      FV_MEANING, "NAME", "learning-rate schedule") \
+    X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "linear rise from --warmup-lr") \
+    X(REAL, warmup_lr, "warmup-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where the rise begins") \
+    X(REAL, min_lr, "min-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where cosine and step end") \
+    X(REAL, decay_epochs, "decay-epochs", "lr-step-size", 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "step: epochs between decays") \
+    X(REAL, decay_rate, "decay-rate", "lr-gamma", 0, 0.1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "step: factor") \
+    X(TEXT, loss, "loss", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "NAME", \
+      "softmax_cross_entropy (default for one class each), sigmoid_bce (for several), mse (for numbers), mae, huber" \
+      ) \
+    X(REAL, label_smoothing, "label-smoothing", "smoothing", 0, 0, 0, 0.999, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of cross-entropy") \
+    X(REAL, huber_delta, "huber-delta", NULL, 0, 1, FV_ABOVE_ZERO, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of --loss huber") \
+    X(TEXT, augment, "augment", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA, FV_MEANING, "STEPS", \
+      "what happens to training images: `rrc; hflip; rotate degrees=10 p=0.3; mixup alpha=0.2` (`fovea help " \
+      "augment` lists the steps), or none; the flags from --scale to --cutmix add to it") \
+    X(GRADED, balance, "balance", NULL, 0, FV_BALANCE_NONE, 0, 1, "none,oversample,undersample,weights", V_TRAIN, \
+      FV_MEANING, "HOW[=F]", \
+      "classes of unequal size: oversample, undersample or weights (of the loss); F in [0, 1] is how far") \
+    X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL, FV_SPEED, "N", \
+      "decoding threads; 0: as --threads, -1: none") \
+    X(REAL, stuck_after, "io-timeout", NULL, 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_SPEED, "S", \
+      "seconds after which a file that does not answer is named and left out") \
+    X(TEXT, monitor, "monitor", "eval-metric", 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "METRIC", \
+      "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss (default for labels " \
+      "that are not one class), val_mean_ap, val_mae, train_loss (default without one), train_top1") \
+    X(INT, patience, "patience", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "stop after N epochs without improvement; 0: never") \
+    X(REAL, min_delta, "min-delta", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", "what counts as improvement" \
+      ) \
+    X(FLAG, restore_best, "restore-best", "restore-best-weights", 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "end with the best weights, in last.safetensors too") \
+    X(INT, val_interval, "val-interval", NULL, 0, 1, 1, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "epochs between validations") \
+    X(INT, recovery_interval, "recovery-interval", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "steps between recovery states; 0: at epochs only")
+/* clang-format on */
+
+/* Members and initializers of fv_fit_options. */
+#define FV_SETTING_MEMBER(kind, name, ...)                                 FV_MEMBER_##kind(name)
+#define FV_SETTING_INITIAL(kind, name, key, aliases, letter, initial, ...) FV_INITIAL_##kind(name, initial)
+#define FV_FIT_DEFAULTS                                                    FV_FIT_SETTINGS(FV_SETTING_INITIAL)
+
+#endif

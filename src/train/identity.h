@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run is: recorded with its state, compared by whoever resumes it. */
+#ifndef FV_TRAIN_IDENTITY_H
+#define FV_TRAIN_IDENTITY_H
+
+#include <fovea/train.h>
+
+#include "base/doc.h"
+#include "base/json.h"
+#include "graph/graph.h"
+
+/* All that shapes the weights of a run. */
+typedef struct fv_identity {
+    char data[65];                 /* fingerprint of the data set */
+    const char *model;             /* architecture's name */
+    char pipeline[65];             /* SHA-256 of the model's pipeline as text */
+    char graph[65];                /* SHA-256 of the network */
+    const fv_fit_options *options; /* resolved: those of their rows that are FV_MEANING */
+} fv_identity;
+
+/* SHA-256 of the graph's text, which holds its operators, attributes, names and shapes. NO_MEMORY. */
+fv_status fv_identity_graph(fv_ctx *ctx, const fv_graph *graph, char hex[65]);
+
+/* Appends the members "data", "model", "pipeline", "graph" and "settings" (key: text) to an open object. */
+void fv_identity_json(fv_json *json, const fv_identity *identity);
+
+/* Compares what `root` has recorded with the run of now. What must not differ is CONFLICT, unless `force` where that
+ * may be; every other difference is said in the log, one line each. `path` names the file in messages. */
+fv_status fv_identity_check(fv_ctx *ctx, const char *path, const fv_doc_node *root, const fv_identity *now, bool force);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of all verbs, one row each: those of fovea/fit_settings.h, and
+ * these around them, which are the program's own. The columns are explained
+ * there. */
+#ifndef FOVEA_PROGRAM_SETTINGS_H
+#define FOVEA_PROGRAM_SETTINGS_H
+
+#include <fovea/fit_settings.h>
+
+enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
+
+/* clang-format off */
+/* What is trained on what; how images become the network's input. */
+#define SETTINGS_BEFORE(X) \
+    X(TEXT, data, "data", "data-dir,data-path", 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "PATH", \
+      "data set: folder of classes, manifest (.csv, .jsonl), packed file, ... (`fovea help data`)") \
+    X(TEXT, task, "task", NULL, 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "KIND", \
+      "how a manifest's labels are read: class, multi-label or regression; default: as they look") \
+    X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
+      FV_OUTPUT, "NAME|FILE", \
+      "zoo architecture, architecture file (.yaml) or model file (.safetensors); eval and predict: several, " \
+      "separated by commas, answer together") \
+    X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
+      | V_PREDICT, FV_MEANING, "FILE", "safetensors to start from, tensors matched by name") \
+    X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "accept weights that lack tensors or differ in shape") \
+    X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "start the output layer anew when the classes differ") \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA, FV_OUTPUT, "NAME", \
+      "train, val or test") \
+    X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
+      "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
+      "input") \
+    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "FILE", \
+      "recipe (YAML, same keys as the flags); flags win") \
+    X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_INFO | V_DATA, \
+      FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+    X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \
+      "input channels (1: grey, 3: color); default: the architecture's") \
+    X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
+      "RULE", \
+      "pixels to numbers: unit is [0, 1], minus1_1 is [-1, 1], imagenet and dataset (measured) are mean and " \
+      "deviation; per-image standardizes each by itself; auto is the architecture's") \
+    X(CHOICE, contrast, "contrast", NULL, 0, 0, 0, 0, "none,equalize,clahe", V_TRAIN, FV_MEANING, "RULE", \
+      "equalize every image's histogram, in training and use: of the whole, or in tiles with a limit") \
+    X(SIZE, clahe_tiles, "clahe-tiles", NULL, 0, 0, 1, 64, NULL, V_TRAIN, FV_MEANING, "N|HxW", \
+      "with --contrast clahe: rows and columns of tiles; default: 8") \
+    X(REAL, clahe_clip, "clahe-clip", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --contrast clahe: limit of a histogram's bar, in means of them; default: 2") \
+    X(MEASURE, mean, "mean", NULL, 0, 0, -1e6, 1e6, NULL, V_TRAIN, FV_MEANING, "M[,M,M]|auto", \
+      "subtracted from pixel/255, per channel; auto: the training set's, measured") \
+    X(MEASURE, std, "std", NULL, 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "S[,S,S]|auto", \
+      "divided by, per channel; auto: the training set's, measured (both auto: as --norm dataset)") \
+    X(CHOICE, resize, "resize", NULL, 0, 0, 0, 0, "auto,stretch,crop", V_TRAIN | V_DATA, FV_MEANING, "RULE", \
+      "stretch to the input size, or crop the center after scaling the short side; auto is the model's") \
+    X(CHOICE, interpolation, "interpolation", NULL, 0, 0, 0, 0, "auto,bilinear,nearest,bicubic,area,lanczos", \
+      V_TRAIN, FV_MEANING, "NAME", "how pixels are resampled; auto is the model's")
+
+/* The network's own, augmentation by flags, data, the run, and what other verbs take. */
+#define SETTINGS_BEHIND(X) \
+    X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
+      "dropout rate of the architecture") \
+    X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \
+      "default,xavier_uniform,xavier_normal,he_uniform,he_normal,lecun_normal,gaussian,constant", V_TRAIN, \
+      FV_MEANING, "NAME", "how weights start; default is each layer's own") \
+    X(LIST, scale, "scale", NULL, 0, 0, 1e-4, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \
+      "random resized crop: share of the image's area, 0.08,1 for photographs") \
+    X(LIST, ratio, "ratio", NULL, 0, 0, 0.01, 100, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \
+      "random resized crop: width by height, 0.75,1.3333 by default") \
+    X(INT, crop_pad, "crop-pad", NULL, 0, 0, 0, 4096, NULL, V_TRAIN | V_DATA, FV_MEANING, "N", \
+      "pad by N pixels, then cut the original size at random") \
+    X(SHARE, hflip, "hflip", "fliplr", 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "[P]", \
+      "mirror a share of the training images, half of them when no number is given") \
+    X(SHARE, vflip, "vflip", "flipud", 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "[P]", \
+      "the same, upside down") \
+    X(REAL, degrees, "degrees", NULL, 0, 0, 0, 180, NULL, V_TRAIN | V_DATA, FV_MEANING, "D", \
+      "rotate by up to D degrees") \
+    X(REAL, translate, "translate", NULL, 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "F", \
+      "shift by up to F of each side") \
+    X(REAL, shear, "shear", NULL, 0, 0, 0, 89, NULL, V_TRAIN | V_DATA, FV_MEANING, "D", "slant by up to D degrees") \
+    X(REAL, perspective, "perspective", NULL, 0, 0, 0, 0.99, NULL, V_TRAIN | V_DATA, FV_MEANING, "F", \
+      "move the corners of every other image by up to F of half a side") \
+    X(REAL, lens, "lens", NULL, 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "K", \
+      "bend as a lens does, k1 up to K") \
+    X(TEXT, aa, "aa", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA, FV_MEANING, "POLICY", \
+      "randaugment, or rand-m9-n2") \
+    X(LIST, color_jitter, "color-jitter", NULL, 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "F[,F,F,F]", \
+      "brightness, contrast, saturation (one F for these three) and hue") \
+    X(REAL, pca_jitter, "pca-jitter", NULL, 0, 0, 0, 10, NULL, V_TRAIN | V_DATA, FV_MEANING, "F", \
+      "offset along the training set's principal colors, 0.1 is usual") \
+    X(REAL, reprob, "reprob", "random-erase", 0, 0, 0, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "P", \
+      "wipe a rectangle out of a share of the images") \
+    X(REAL, mixup, "mixup", "mixup-alpha", 0, 0, 0, 100, NULL, V_TRAIN, FV_MEANING, "A", \
+      "blend neighbors in the batch by a share from Beta(A, A)") \
+    X(REAL, cutmix, "cutmix", "cutmix-alpha", 0, 0, 0, 100, NULL, V_TRAIN, FV_MEANING, "A", \
+      "paste a box of the neighbor, its area from Beta(A, A)") \
+    X(CHOICE, cache, "cache", NULL, 0, 0, 0, 0, "none,ram,disk", V_TRAIN, FV_SPEED, "WHERE", \
+      "keep decoded images: in what --memory leaves, or as pixels in a packed file in the run folder") \
+    X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
+      "share of the training data to validate on, where there is no val split") \
+    X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS, FV_OUTPUT, \
+      "DIR", "train: runs go to DIR/EXPERIMENT (default runs/train); data: where to write") \
+    X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
+      "name of the run; never overwritten: name, name2, ...") \
+    X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
+      "go on with the newest valid state of the run, or start it") \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_PREDICT | V_DATA, FV_OUTPUT, NULL, \
+      "train: resume although data, seed or batch size differ; predict, data: replace a file that is not an " \
+      "earlier output") \
+    X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "steps between plain progress lines") \
+    X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
+      "auto or cpu") \
+    X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
+      V_INFO, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+    X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
+      "decode between steps instead of beside them: shows what the data cost") \
+    X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR, \
+      FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+    X(CHOICE, progress, "progress", NULL, 0, 0, 0, 0, "auto,bar,plain,json,none", V_TRAIN, FV_OUTPUT, "HOW", \
+      "auto is a bar on a terminal, plain lines elsewhere") \
+    X(FLAG, no_color, "no-color", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_OUTPUT, NULL, \
+      "no colors (also NO_COLOR, TERM=dumb)") \
+    X(FLAG, quiet, "quiet", NULL, 'q', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, "errors and results only") \
+    X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
+      "every tensor loaded, every file noticed") \
+    X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS, \
+      FV_OUTPUT, NULL, "result as JSON") \
+    X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+      "drop classes that the training data lack") \
+    X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+      "accept class folders without images") \
+    X(REAL, max_bad, "max-bad", NULL, 0, 0.01, 0, 1, NULL, V_ALL_DATA, FV_MEANING, "F", \
+      "share of files that may be unreadable") \
+    X(INT, max_pixels, "max-pixels", NULL, 0, 178956970, 1, 1e12, NULL, V_ALL_DATA, FV_MEANING, "N", \
+      "larger images are rejected") \
+    X(FLAG, ignore_exif, "ignore-exif", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+      "do not apply the EXIF orientation") \
+    X(FLAG, fast_decode, "fast-decode", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "decode large JPEG files at 1/2, 1/4 or 1/8 of the size, in training and eval; changes pixels a little") \
+    X(FLAG, salvage, "salvage", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+      "decode what truncated files have") \
+    X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
+    X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", "at most N images") \
+    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "FILE.png", \
+      "one picture of images and predictions") \
+    X(CHOICE, tta, "tta", "test-time-augmentation", 0, 0, 0, 0, "none,flip,5crop,10crop", V_EVAL | V_PREDICT, \
+      FV_OUTPUT, "VIEWS", \
+      "average over views of each image: flip is the image and its mirror image, 5crop the corners and the center, " \
+      "10crop these mirrored too") \
+    X(TEXT, tta_scales, "tta-scales", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "S[,S...]", \
+      "short sides to resize to before cropping, 224,256,384,480,640 for an input of 224; default: the model's own") \
+    X(INT, mc_dropout, "mc-dropout", NULL, 0, 0, 0, 1e6, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "N", \
+      "average over N passes with dropout at work, drawn by --seed; predict shows the deviation of a pass") \
+    X(CHOICE, ensemble, "ensemble", NULL, 0, 0, 0, 0, "probabilities,logits", V_EVAL | V_PREDICT, FV_OUTPUT, "WHAT", \
+      "what is averaged over models and views") \
+    X(LIST, ensemble_weights, "ensemble-weights", NULL, 0, 0, 0, 1e9, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "W,W...", \
+      "how much each model of --model counts; default: all the same") \
+    X(FLAG, selftest, "selftest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
+      "recompute the self-test vectors of the file") \
+    X(FLAG, graph, "graph", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print the graph as text") \
+    X(FLAG, dot, "dot", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print the graph for Graphviz") \
+    X(FLAG, profile, "profile", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
+      "run it and show time per node") \
+    X(TEXT, trace, "trace", NULL, 0, NULL, 0, 0, NULL, V_INFO, FV_OUTPUT, "FILE.json", \
+      "with --profile: Chrome trace of one run") \
+    X(FLAG, dups, "dups", NULL, 0, false, 0, 0, NULL, V_DATA, FV_OUTPUT, NULL, \
+      "data check: also look for pictures that are nearly the same (equal pixels are always looked for)") \
+    X(FLAG, strict, "strict", NULL, 0, false, 0, 0, NULL, V_DATA, FV_OUTPUT, NULL, \
+      "data check: duplicates across splits or classes are rejected") \
+    X(INT, augmented, "augmented", NULL, 0, 0, 0, 1000, NULL, V_DATA, FV_OUTPUT, "N", \
+      "data show: each sample as N epochs would see it, with what was drawn; with --augment or its shorthands 4") \
+    X(FLAG, suspicious, "suspicious", NULL, 0, false, 0, 0, NULL, V_DATA, FV_OUTPUT, NULL, \
+      "data show: the images that `data check` finds something about") \
+    X(INT, per_class, "per-class", NULL, 0, 8, 1, 1000, NULL, V_DATA, FV_OUTPUT, "N", \
+      "data show: samples of each class; with --augmented: samples in all") \
+    X(TEXT, report, "report", NULL, 0, NULL, 0, 0, NULL, V_DATA, FV_OUTPUT, "FILE.html", \
+      "data check, data stats: a page with charts, findings and small pictures, all in one file") \
+    X(TEXT, quarantine, "quarantine", NULL, 0, NULL, 0, 0, NULL, V_DATA, FV_OUTPUT, "FILE.csv", \
+      "data check: list of the files that cannot be used: path, verdict, byte") \
+    X(CHOICE, format, "format", NULL, 0, 0, 0, 0, "fvpack,tar", V_DATA, FV_OUTPUT, "FORM", \
+      "data pack: one packed file, or WebDataset tar shards") \
+    X(TEXT, raw, "raw", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "HxWxC[:u8|u16|f32]", \
+      "with --source -: raw frames of that form on standard input, one after another") \
+    X(FLAG, raw_pixels, "raw", NULL, 0, false, 0, 0, NULL, V_DATA, FV_OUTPUT, NULL, \
+      "data pack: pixels instead of image files") \
+    X(FLAG, original, "original", NULL, 0, false, 0, 0, NULL, V_DATA, FV_OUTPUT, NULL, \
+      "data pack: image files as they are (this is what it does without --raw)") \
+    X(BYTES, shard_size, "shard-size", NULL, 0, 1000000000, 1 << 10, 1e15, NULL, V_DATA, FV_OUTPUT, "SIZE", \
+      "data pack --format tar: begin another shard behind so many bytes") \
+    X(REAL, val_share, "val", NULL, 0, 0.2, 0, 0.95, NULL, V_DATA, FV_OUTPUT, "F", \
+      "data split: share of the val split") \
+    X(INT, train_count, "train", NULL, 0, 10000, 1, 1e7, NULL, V_DATA, FV_OUTPUT, "N", "data make: training images") \
+    X(REAL, test_amount, "test", NULL, 0, FV_AUTO, 0, 1e7, NULL, V_DATA, FV_OUTPUT, "N|F", \
+      "data make: test images (2000); data split: share of the test split (0)")
+/* clang-format on */
+
+#endif
