@@ -31,7 +31,7 @@ typedef struct bench {
     fv_ctx *ctx;
     photo *photos;
     int64_t count, size;
-    fv_scratch scratch;
+    fv_resize_scratch scratch;
     uint8_t *dst, *whole;
     size_t whole_size;
     int64_t made; /* bytes in dst */

@@ -19,7 +19,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static fv_status measure(fv_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, double seconds,
+static fv_status measure(fv_resize_scratch *scratch, const fv_image *src, const fv_resize_spec *spec, double seconds,
                          double *best)
 {
     uint8_t *dst = fv_malloc(scratch->ctx, (size_t)(spec->h * spec->w * src->c));
@@ -45,7 +45,7 @@ int main(void)
     char line[256], name[32];
     if (fv_ctx_create(NULL, &ctx) != FV_OK)
         return 1;
-    fv_scratch scratch = {.ctx = ctx};
+    fv_resize_scratch scratch = {.ctx = ctx};
     fv_status status = FV_OK;
     while (status == FV_OK && fgets(line, sizeof line, stdin)) {
         long long h, w, c, out_h, out_w;

@@ -12,13 +12,13 @@
 
 enum { H = 17, W = 23, GREY_H = 40, GREY_W = 48 };
 
-static fv_scratch scratch;
+static fv_resize_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
     fv_test_begin(1);
-    scratch = (fv_scratch){.ctx = ctx};
+    scratch = (fv_resize_scratch){.ctx = ctx};
     return 0;
 }
 
@@ -35,8 +35,8 @@ typedef struct operation {
     const char *name;
     void (*one)(fv_image *image, float argument);
     void (*none)(fv_image *image);
-    fv_status (*blur)(fv_scratch *memory, fv_image *image, double sigma);
-    fv_status (*sharpen)(fv_scratch *memory, fv_image *image, float factor);
+    fv_status (*blur)(fv_resize_scratch *memory, fv_image *image, double sigma);
+    fv_status (*sharpen)(fv_resize_scratch *memory, fv_image *image, float factor);
     float argument;
     int tiles_y, tiles_x; /* CLAHE, of the grey picture */
     double near;          /* other depths: how far from 8 bits, in levels; 0: not compared */
@@ -353,7 +353,7 @@ static fv_status allocate_all(fv_ctx *own, void *arg)
     (void)arg;
     static uint8_t data[20 * 30 * 3];
     fv_image image = {.data = data, .h = 20, .w = 30, .c = 3};
-    fv_scratch memory = {.ctx = own};
+    fv_resize_scratch memory = {.ctx = own};
     fv_status status = fv_color_sharpness(&memory, &image, 2.0f);
     if (status == FV_OK)
         status = fv_color_clahe(&memory, &image, 3, 3, 2.0f);

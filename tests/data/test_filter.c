@@ -7,13 +7,13 @@
 
 #include "data/image/filter.h"
 
-static fv_scratch scratch;
+static fv_resize_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
     fv_test_begin(1);
-    scratch = (fv_scratch){.ctx = ctx};
+    scratch = (fv_resize_scratch){.ctx = ctx};
     return 0;
 }
 

@@ -47,7 +47,7 @@ static fv_image golden_image(const int *v)
 static int golden_result(FILE *file, const fv_image *src, const fv_resize_spec *spec, uint64_t number)
 {
     const int64_t size = spec->h * spec->w * src->c, count = size < 200 ? size : 200;
-    fv_scratch scratch = {.ctx = ctx};
+    fv_resize_scratch scratch = {.ctx = ctx};
     uint8_t *dst = malloc((size_t)size);
     int different = 0;
     assert_int_equal(fv_resize(&scratch, src, spec, dst), FV_OK);
@@ -148,7 +148,7 @@ static void windows(void **state)
 {
     (void)state;
     fv_image src = make_image(37, 53, 3), whole;
-    fv_scratch scratch = {.ctx = ctx};
+    fv_resize_scratch scratch = {.ctx = ctx};
     const int sizes[][2] = {{20, 24}, {37, 90}, {60, 53}, {37, 53}, {10, 53}, {12, 70}, {9, 50}, {37, 20}};
     for (int s = 0; s < 8; s++) {
         const int h = sizes[s][0], w = sizes[s][1];
@@ -174,7 +174,7 @@ static void windows(void **state)
 static void parts(void **state)
 {
     (void)state;
-    fv_scratch scratch = {.ctx = ctx};
+    fv_resize_scratch scratch = {.ctx = ctx};
     for (int n = 0; n < 400; n++) {
         const int h = 20 + n * 7 % 90, w = 15 + n * 13 % 70, c = 1 + n % 4;
         fv_resize_spec spec = {.y0 = n % 5,

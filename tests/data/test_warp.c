@@ -8,13 +8,13 @@
 #include "data/image/filter.h"
 #include "data/image/warp.h"
 
-static fv_scratch scratch;
+static fv_resize_scratch scratch;
 
 static int setup(void **state)
 {
     (void)state;
     fv_test_begin(1);
-    scratch = (fv_scratch){.ctx = ctx};
+    scratch = (fv_resize_scratch){.ctx = ctx};
     return 0;
 }
 
@@ -445,7 +445,7 @@ static fv_status warp_once(fv_ctx *own, void *arg)
 {
     uint8_t data[64] = {0}, out[64];
     fv_image src = {.data = data, .h = 8, .w = 8, .c = 1}, dst = {.data = out, .h = 8, .w = 8};
-    fv_scratch memory = {.ctx = own};
+    fv_resize_scratch memory = {.ctx = own};
     const fv_status status = fv_warp_image(&memory, &src, arg, &dst);
     fv_scratch_free(&memory);
     return status;
