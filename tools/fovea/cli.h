@@ -48,6 +48,8 @@ typedef struct cli {
     const char *quarantine; /* where data_open lists unreadable files; NULL: nowhere */
     bool force, allow_extra, allow_empty, ignore_exif, salvage, fast_decode;
     int64_t threads, workers, memory, recovery_interval, log_interval, max_pixels;
+    const char *plan, *conv_algo;
+    int64_t plan_effort, plan_workspace;
     double max_bad;
     int progress;
     bool quiet, verbose, no_color, json, selftest, dot, graph, profile;

@@ -24,7 +24,7 @@ typedef struct option {
     const char *help;
 } option;
 
-enum { MAX_OPTIONS = 128 };
+enum { MAX_OPTIONS = 160 };
 extern const option options[];
 extern const int n_options;
 /* Smallest positive minimum: reads as "above 0". */
