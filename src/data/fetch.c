@@ -25,10 +25,9 @@ static void tell_conversions(fv_dataset *d, int64_t i, const fv_image *image, co
         if (!kinds[k].happened || (atomic_load_explicit(&d->told, memory_order_relaxed) & (1u << k)) ||
             (atomic_fetch_or(&d->told, 1u << k) & (1u << k)))
             continue;
-        char name[1024];
-        fv_dataset_sample_name(d, i, name, sizeof name);
-        fv_log(d->ctx, kinds[k].level, "data", "%s/%s: %s (said once; `fovea data check` lists all)", d->path, name,
-               kinds[k].text);
+        char path[FV_SAMPLE_PATH];
+        fv_dataset_sample_path(d, i, path, sizeof path);
+        fv_log(d->ctx, kinds[k].level, "data", "%s: %s (said once; `fovea data check` lists all)", path, kinds[k].text);
     }
 }
 
@@ -37,14 +36,13 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
     if ((!notes->corrupt_markers && !notes->salvaged) ||
         (atomic_fetch_or(&d->state[i], FV_SAMPLE_WARNED) & FV_SAMPLE_WARNED))
         return;
-    char name[1024];
-    fv_dataset_sample_name(d, i, name, sizeof name);
+    char path[FV_SAMPLE_PATH];
+    fv_dataset_sample_path(d, i, path, sizeof path);
+    if (notes->corrupt_markers)
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: %s; the image is used as it decodes", path, notes->warning);
     if (notes->salvaged)
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: salvaged, damaged at byte %lld; the rest is grey", d->path, name,
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: salvaged, damaged at byte %lld; the rest is grey", path,
                (long long)notes->bad_byte);
-    else
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: %s; the image is used as it decodes", d->path, name,
-               notes->warning);
 }
 
 /* A sample of those that are all in memory. */
@@ -104,6 +102,63 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
     return FV_OK;
 }
 
+/* ---- keeping them in memory ---- */
+
+/* Bytes that all samples would take, from some of them. */
+static fv_status estimate(fv_dataset *d, const fv_decode_options *decode, int64_t *bytes)
+{
+    const int64_t looked_at = d->count < 24 ? d->count : 24;
+    int64_t sum = 0, n = 0;
+    for (int64_t t = 0; t < looked_at; t++) {
+        fv_image image = {0};
+        fv_image_error error = {0};
+        const fv_status status = fv_dataset_fetch(d, t * d->count / looked_at, decode, NULL, &image, NULL, &error);
+        if (status == FV_ERR_NO_MEMORY)
+            return status;
+        if (status != FV_OK)
+            continue; /* it will be quarantined when its turn comes */
+        sum += fv_cache_cost(&image);
+        n++;
+        fv_image_free(d->ctx, &image);
+    }
+    *bytes = n ? (int64_t)((double)sum / (double)n * (double)d->count) : 0;
+    return FV_OK;
+}
+
+fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int64_t limit, int64_t *bytes)
+{
+    fv_dataset *d = dataset;
+    const fv_decode_options decode = fv_pipeline_decoding(pipeline, &d->decode);
+    *bytes = 0;
+    if (pipeline->fast_decode)
+        return fv_fail_hint(d->ctx,
+                            fv_fail(d->ctx, FV_ERR_CONFLICT,
+                                    "%s: a cache holds whole images, and this model's come reduced (fast_decode)",
+                                    d->path),
+                            "leave the cache out");
+    if (d->source->pixels || d->source->stored)
+        return FV_OK;
+    FV_TRY(estimate(d, &decode, bytes));
+    fv_cache_destroy(&d->cache);
+    const int64_t table = fv_cache_least(d->count);
+    if (limit <= table)
+        return fv_fail_hint(d->ctx,
+                            fv_fail(d->ctx, FV_ERR_OVER_BUDGET,
+                                    "%s: %lld bytes are left for a cache, its table needs %lld", d->path,
+                                    (long long)limit, (long long)table),
+                            "raise --memory, or leave the cache out");
+    return fv_cache_create(d->ctx, d->count, limit, &decode, &d->cache);
+}
+
+void fv_dataset_cached(const fv_dataset *dataset, int64_t *bytes, int64_t *samples)
+{
+    *bytes = *samples = 0;
+    if (dataset->cache)
+        fv_cache_stats(dataset->cache, bytes, samples);
+}
+
+/* ---- targets and bad samples ---- */
+
 void fv_dataset_target(const fv_dataset *d, int64_t i, float *target, int64_t n)
 {
     const int64_t classes = fv_dataset_classes(d);
@@ -151,7 +206,7 @@ fv_status fv_dataset_quarantine(fv_dataset *d, int64_t i, const fv_image_error *
         }
         if (status == FV_OK) {
             fv_quarantine_row *row = &d->rows[d->n_rows++];
-            *row = (fv_quarantine_row){.sample = i, .byte = error->byte};
+            *row = (fv_quarantine_row){.sample = i, .byte = error->byte, .status = error->status};
             memcpy(row->text, error->text, sizeof row->text);
             atomic_fetch_or_explicit(&d->state[i], FV_SAMPLE_BAD, memory_order_release);
         }
@@ -171,6 +226,15 @@ static fv_quarantine_row row_of(fv_dataset *d, int64_t i)
     }
     pthread_mutex_unlock(&d->mutex);
     return row;
+}
+
+fv_status fv_dataset_verdict(fv_dataset *d, int64_t i, char *text, size_t size)
+{
+    char path[FV_SAMPLE_PATH];
+    const fv_quarantine_row row = row_of(d, i);
+    fv_dataset_sample_path(d, i, path, sizeof path);
+    snprintf(text, size, "%s: %s", path, row.text);
+    return row.status;
 }
 
 /* Files that were lost before the first was decoded. Where samples are held out they count for the whole split only. */
@@ -197,9 +261,9 @@ fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
 {
     *first = !(atomic_fetch_or(&d->state[i], FV_SAMPLE_TOLD) & FV_SAMPLE_TOLD);
     if (*first) {
-        char name[1024];
-        fv_dataset_sample_name(d, i, name, sizeof name);
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: quarantined: %s", d->path, name, row_of(d, i).text);
+        char path[FV_SAMPLE_PATH];
+        fv_dataset_sample_path(d, i, path, sizeof path);
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: quarantined: %s", path, row_of(d, i).text);
     }
     pthread_mutex_lock(&d->mutex);
     d->n_told += *first;
