@@ -113,6 +113,12 @@ typedef struct fv_loss {
 /* A copy of g with the losses behind it. Outputs are those of g, then for each loss its value (a scalar) and, where the
  * operator gives them, the losses of the samples ("NAME:1"). ARGUMENT for what is no loss or not in the graph. */
 fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, fv_graph **out, fv_val **map);
+/*
+ * For runs of pieces of a batch: every sum over samples becomes a value that passes through an operator with the trait
+ * MEETS before it is used (fv_op.partial). `pooled`: statistics of the batch are those of all pieces; else each piece's
+ * own. A run of the whole batch keeps its bits. Last of the passes: it takes fused nodes apart.
+ */
+fv_status fv_pass_partial(const fv_graph *g, bool pooled, fv_graph **out, fv_val **map);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

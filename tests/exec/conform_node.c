@@ -66,8 +66,7 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
     fv_str text = {.ctx = c->ctx};
     fv_wisdom *wisdom = NULL;
     fv_plan *plan = NULL;
-    bool wide = (node->n_out > 0 && node->out[0]->dtype == FV_F64) || (node->in[0] && node->in[0]->dtype == FV_F64);
-    fv_dtype dtype = wide ? FV_F64 : FV_F32;
+    fv_dtype dtype = node->in[0] && node->in[0]->dtype == FV_F64 ? FV_F64 : FV_F32;
     /* The record of the choice is how a certain solver is asked for. */
     assert_int_equal(fv_problem_text_const(node, dtype, const_in, &text), FV_OK);
     assert_int_equal(fv_wisdom_create(c->ctx, &wisdom), FV_OK);
