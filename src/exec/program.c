@@ -13,7 +13,7 @@
 static void find_lasting(fv_program *p)
 {
     const fv_graph *g = p->graph;
-    const bool training = p->options.lowering == FV_LOWER_TRAINING;
+    const bool training = fv_lowering_trains(p->options.lowering);
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_role role = g->vals[i]->role;
         p->places[i].lasting = role == FV_ROLE_CONST || (!training && (role == FV_ROLE_PARAM || role == FV_ROLE_STATE));
@@ -55,7 +55,8 @@ static fv_status plan_step(fv_program *p, fv_step *s)
     const fv_planner planner = {.ctx = p->ctx,
                                 .providers = o->providers ? o->providers : p->device->providers,
                                 .policy = o->policy,
-                                .wisdom = o->wisdom};
+                                .wisdom = o->wisdom,
+                                .shards = p->shards};
     FV_TRY(fv_plan_create(&planner, node, o->dtype, const_in, &s->plan));
     const fv_solver *solver = s->plan->solver;
     s->packed = solver->packed_bytes ? (int64_t)solver->packed_bytes(s->plan) : 0;
@@ -92,6 +93,8 @@ static fv_status bind_stores(fv_program *p)
 fv_status fv_program_build(fv_program *p)
 {
     const fv_graph *g = p->graph;
+    if (p->options.part.total > 0)
+        FV_TRY(fv_piece_shards(p->ctx, &p->options.part, p->options.batch, &p->shards));
     p->places = fv_arena_alloc(p->arena, ((size_t)g->n_vals + 1) * sizeof *p->places);
     p->steps = fv_arena_alloc(p->arena, ((size_t)g->n_nodes + 1) * sizeof *p->steps);
     if (!p->places || !p->steps)

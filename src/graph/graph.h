@@ -80,8 +80,14 @@ fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, cons
  * receives for every value of g its counterpart in *out, or NULL when it is gone. ---- */
 
 /* What a graph is compiled for. SAMPLING is inference in which operators with the trait STOCHASTIC do what they do in
- * training: dropout drops, normalization uses its running statistics. */
-typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING } fv_lowering;
+ * training: dropout drops, normalization uses its running statistics. FROZEN is training in which operators that keep
+ * statistics (operands of role STATE) do what they do in inference. */
+typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING, FV_LOWER_FROZEN } fv_lowering;
+/* Whether a graph so lowered is one to be trained. */
+static inline bool fv_lowering_trains(fv_lowering lowering)
+{
+    return lowering == FV_LOWER_TRAINING || lowering == FV_LOWER_FROZEN;
+}
 /* A copy with another batch size, float dtype and the operators' `lower` hooks applied. dim 0 of every INPUT becomes n.
  */
 fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowering lowering, fv_graph **out,

@@ -76,13 +76,13 @@ static fv_status choose(const fv_planner *planner, fv_plan *plan)
     return wisdom && !c.held ? fv_wisdom_put(wisdom, problem->text, plan->solver->name, plan->solver->version) : FV_OK;
 }
 
-/* Shards of a problem: its first operand holds the batch. */
-static int problem_shards(const fv_node *node)
+/* Shards of a problem: its first operand holds the batch, or a piece of one. */
+static int problem_shards(const fv_planner *planner, const fv_node *node)
 {
     const fv_val *first = node->n_in > 0 ? node->in[0] : NULL;
     if (!(node->op->traits & FV_T_SHARDED) || !first || first->shape.rank < 1)
         return 1;
-    return fv_shards(first->shape.dim[0]);
+    return planner->shards > 0 ? planner->shards : fv_shards(first->shape.dim[0]);
 }
 
 fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtype dtype, uint32_t const_in,
@@ -104,7 +104,7 @@ fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtyp
         .node = node,
         .text = text.data,
         .dtype = dtype,
-        .shards = problem_shards(node),
+        .shards = problem_shards(planner, node),
         .const_in = const_in,
     };
     text.data = NULL; /* the plan's from here */

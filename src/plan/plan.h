@@ -32,6 +32,7 @@ typedef struct fv_planner {
     const fv_solver_provider *const *providers; /* ends with NULL; of equal costs the first asked wins */
     fv_plan_policy policy;
     fv_wisdom *wisdom; /* may be NULL */
+    int shards;        /* of what a run has of the batch; 0: fv_shards of its samples */
 } fv_planner;
 
 /*
