@@ -28,6 +28,8 @@
       "passes over the training data (20 when fine-tuning)") \
     X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
       FV_MEANING, "N|auto", "samples per step; auto: 64, less for small data or memory") \
+    X(INT, grad_accum_steps, "grad-accum-steps", NULL, 0, 1, 1, 8, NULL, V_TRAIN, FV_MEANING, "N", \
+      "compute a batch in 1, 2, 4 or 8 pieces, for memory: the same bits, but batch norm sees a piece alone") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "stop after so many steps; 0: no limit") \
     X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT, FV_MEANING, "N", \
@@ -59,6 +61,8 @@
       "decay biases too") \
     X(FLAG, decay_norm, "norm-weight-decay", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
       "decay batch-norm scale and shift too") \
+    X(FLAG, freeze_norm, "freeze-norm", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "batch norm keeps its running statistics and uses them; scale and shift are trained") \
     X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN, \
       FV_MEANING, "NAME", "learning-rate schedule") \
     X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \

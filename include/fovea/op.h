@@ -91,6 +91,7 @@ enum {
     FV_T_LOSS = 1 << 10,         /* out[0] is a scalar loss; in[1] the target */
     FV_T_BACKWARD = 1 << 11,     /* appears only in gradients and updates: no gradient of its own */
     FV_T_SHARDED = 1 << 12,      /* sums over samples by logical shards (see fv_call.shards) */
+    FV_T_MEETS = 1 << 13,        /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
     FV_T_CLASS_LABELS = 1 << 20, /* LOSS: in[1] may be I32 class indices */
     FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
     FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */
@@ -127,6 +128,9 @@ typedef struct fv_call {
     uint64_t seed, step; /* key of random numbers */
     int shards;          /* sums across samples: this many consecutive groups of n/shards samples, then a binary tree */
     int64_t samples;     /* 0, or how many leading samples of out[0] matter: the others may be left as they are */
+    /* A run may compute a piece of a batch: `piece` samples from number `offset` on, of `total`. piece 0: the operands
+     * are the whole batch. */
+    int64_t piece, total, offset;
 } fv_call;
 
 /** Appends nodes to a graph: what gradients and rewrites get. Failures stick and surface when the pass ends. */
@@ -147,6 +151,8 @@ FV_API bool fv_emit_wanted(const fv_builder *builder, const fv_val *val);
 FV_API fv_val *fv_emit_const(fv_builder *builder, double value, const fv_shape *shape);
 /** A constant with the dtype, shape and elements of `tensor`, which it shares: they must not change any more. */
 FV_API fv_val *fv_emit_tensor(fv_builder *builder, const fv_tensor *tensor);
+/** The sum of `sums` over all pieces of the batch: those of this run's samples, where it computes the whole of it. */
+FV_API fv_val *fv_emit_meet(fv_builder *builder, fv_val *sums);
 /** Fails the pass with a text about `node`. */
 FV_API fv_status fv_emit_fail(fv_builder *builder, const fv_node *node, const char *format, ...) FV_PRINTF(3, 4);
 
@@ -183,6 +189,13 @@ struct fv_op {
      * (possibly to an operand itself). NULL: the node stays.
      */
     fv_status (*lower)(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out);
+    /**
+     * SHARDED operators: replaces the node when a run may compute a piece of a batch. Sums over the samples of this run
+     * become values of their own (float64, not rounded), pass through fv_emit_meet, and are rounded and used behind it.
+     * `pooled`: what later samples' results depend on (statistics of the batch) meets too; else it stays the piece's
+     * own, and only gradients meet. NULL: every result is a sum in the graph's float type, and results meet.
+     */
+    fv_status (*partial)(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out);
     /**
      * Inference only: folds the node into `producer` (FV_T_WEIGHTED, computes in[0], no activation, used once) by
      * emitting a producer with other weights: sets *out, or leaves it NULL to decline. `in` are operands of node (in[0]

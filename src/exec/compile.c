@@ -197,6 +197,16 @@ static fv_status join_regions(fv_program *p)
     return FV_OK;
 }
 
+static fv_status pooled(const fv_graph *g, fv_graph **out, fv_val **map)
+{
+    return fv_pass_partial(g, true, out, map);
+}
+
+static fv_status separate(const fv_graph *g, fv_graph **out, fv_val **map)
+{
+    return fv_pass_partial(g, false, out, map);
+}
+
 static fv_status run_passes(compilation *c, const int32_t *loss_output)
 {
     static const pass_fn before_gradient[] = {fv_pass_pool_first, NULL};
@@ -205,13 +215,15 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
                                         fv_pass_fuse_activation, NULL};
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
-    const bool training = o->lowering == FV_LOWER_TRAINING;
+    const bool training = fv_lowering_trains(o->lowering);
     if (training && o->optimize)
         FV_TRY(apply_all(p, before_gradient));
     if (o->n_objectives > 0)
         FV_TRY(add_gradients(c, loss_output));
     if (o->optimize)
         FV_TRY(apply_all(p, training ? after_gradient : inference));
+    if (o->part.total > 0)
+        FV_TRY(apply(p, o->own_statistics ? separate : pooled));
     FV_TRY(apply(p, fv_pass_dead));
     if (!training && o->optimize && !o->keep_all && o->policy != FV_PLAN_REFERENCE)
         FV_TRY(join_regions(p));

@@ -106,6 +106,8 @@ static fv_status make_steps(fv_instance *x)
             .in = t->in,
             .out = t->out,
             .shards = s->plan ? s->plan->problem.shards : 1,
+            .piece = p->options.part.total > 0 ? p->options.batch : 0,
+            .total = p->options.part.total,
         };
     }
     return FV_OK;
@@ -270,6 +272,43 @@ static void run_step(fv_instance *x, int32_t n, double origin)
     t->seconds += t->last_seconds;
 }
 
+/* The value that all pieces of the batch make one sum of, which their peers do on the host. */
+static fv_status meet(const fv_instance *x, const fv_val *val, int32_t index, const fv_peers *peers)
+{
+    const fv_device *d = x->program->device;
+    void *data = x->data[val->id], *host = data;
+    const int64_t count = fv_shape_count(&val->shape);
+    const size_t bytes = (size_t)count * fv_dtype_size(val->dtype);
+    d->synchronize(d->user);
+    if (!d->host_memory) {
+        host = fv_malloc(x->program->ctx, bytes);
+        if (!host)
+            return FV_ERR_NO_MEMORY;
+        d->download(d->user, host, data, bytes);
+    }
+    fv_status status = peers->combine(peers->user, index, host, count, val->dtype);
+    if (host != data) {
+        d->upload(d->user, data, host, bytes);
+        fv_free(x->program->ctx, host);
+    }
+    return status;
+}
+
+static fv_status check_run(const fv_program *p, const fv_run *run)
+{
+    const fv_program_options *o = &p->options;
+    if (run->samples < 0 || run->samples > o->batch)
+        return fv_fail(p->ctx, FV_ERR_ARGUMENT, "a run of %lld samples: compiled for at most %lld",
+                       (long long)run->samples, (long long)o->batch);
+    const int64_t total = o->part.total > 0 ? o->part.total : o->batch;
+    if (run->offset < 0 || run->offset % o->batch != 0 || run->offset + o->batch > total)
+        return fv_fail(p->ctx, FV_ERR_ARGUMENT,
+                       "a run from sample %lld on: pieces of %lld samples begin at a multiple "
+                       "of that and lie in a batch of %lld",
+                       (long long)run->offset, (long long)o->batch, (long long)total);
+    return FV_OK;
+}
+
 fv_status fv_instance_run(fv_instance *x, const fv_run *run)
 {
     static const fv_run plain;
@@ -277,9 +316,7 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
     run = run ? run : &plain;
     if (!x->scratch->data)
         return fv_fail(p->ctx, FV_ERR_NO_MEMORY, "the memory of this executable could not be grown and is gone");
-    if (run->samples < 0 || run->samples > p->options.batch)
-        return fv_fail(p->ctx, FV_ERR_ARGUMENT, "a run of %lld samples: compiled for at most %lld",
-                       (long long)run->samples, (long long)p->options.batch);
+    FV_TRY(check_run(p, run));
     if (!atomic_load_explicit(&p->refreshed, memory_order_acquire)) {
         pthread_mutex_lock(&p->mutex);
         if (!atomic_load_explicit(&p->refreshed, memory_order_relaxed))
@@ -289,6 +326,7 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
     const int64_t samples = run->samples < p->options.batch ? run->samples : 0;
     const bool update = run->stage == FV_STAGE_UPDATE;
     double origin = p->options.profile ? fv_time_monotonic() : 0.0;
+    int32_t meetings = 0;
     for (int32_t n = update ? p->first_update : 0; n < (update ? p->n_steps : p->first_update); n++) {
         const fv_step *s = &p->steps[n];
         if (!s->plan || s->once)
@@ -296,7 +334,10 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
         x->steps[n].call.seed = run->seed;
         x->steps[n].call.step = run->step;
         x->steps[n].call.samples = samples;
+        x->steps[n].call.offset = run->offset;
         run_step(x, n, origin);
+        if (run->peers && (s->node->op->traits & FV_T_MEETS))
+            FV_TRY(meet(x, s->node->out[0], meetings++, run->peers));
     }
     p->device->synchronize(p->device->user);
     x->runs += !update;

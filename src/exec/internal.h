@@ -50,6 +50,7 @@ struct fv_program {
     int32_t n_ports, cap_ports;
     fv_step *steps;
     int32_t n_steps;
+    int shards;           /* of a piece of a batch; 0: runs are whole batches */
     int32_t first_update; /* steps from here on are FV_STAGE_UPDATE */
     fv_placement *places; /* by value id */
     fv_program_memory memory;

@@ -230,7 +230,7 @@ fv_status fv_program_check_budget(const fv_program *p, int64_t more)
         p->ctx, FV_ERR_OVER_BUDGET,
         "%s with batch %" PRId64 " needs %s and %s are in use, but the limit is %s; the largest parts: %s '%s' %s, %s "
         "'%s' %s, %s '%s' %s",
-        p->options.lowering == FV_LOWER_TRAINING ? "training" : "inference", p->options.batch,
+        fv_lowering_trains(p->options.lowering) ? "training" : "inference", p->options.batch,
         bytes_text(more, need_text), bytes_text(now, now_text), bytes_text(limit, limit_text), top[0].what, top[0].name,
         bytes_text(top[0].bytes, part[0]), top[1].what, top[1].name, bytes_text(top[1].bytes, part[1]), top[2].what,
         top[2].name, bytes_text(top[2].bytes, part[2]));

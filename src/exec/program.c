@@ -13,7 +13,7 @@
 static void find_lasting(fv_program *p)
 {
     const fv_graph *g = p->graph;
-    const bool training = p->options.lowering == FV_LOWER_TRAINING;
+    const bool training = fv_lowering_trains(p->options.lowering);
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_role role = g->vals[i]->role;
         p->places[i].lasting = role == FV_ROLE_CONST || (!training && (role == FV_ROLE_PARAM || role == FV_ROLE_STATE));
@@ -53,6 +53,7 @@ fv_planner fv_program_planner(const fv_program *p)
         planner.providers = o->providers;
     if (o->policy == FV_PLAN_REFERENCE)
         planner.policy = (fv_plan_policy){.mode = FV_PLAN_REFERENCE};
+    planner.shards = p->shards;
     return planner;
 }
 
@@ -99,6 +100,8 @@ static fv_status bind_stores(fv_program *p)
 fv_status fv_program_build(fv_program *p)
 {
     const fv_graph *g = p->graph;
+    if (p->options.part.total > 0)
+        FV_TRY(fv_piece_shards(p->ctx, &p->options.part, p->options.batch, &p->shards));
     p->places = fv_arena_alloc(p->arena, ((size_t)g->n_vals + 1) * sizeof *p->places);
     p->steps = fv_arena_alloc(p->arena, ((size_t)g->n_nodes + 1) * sizeof *p->steps);
     if (!p->places || !p->steps)

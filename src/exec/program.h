@@ -8,6 +8,7 @@
 #define FV_EXEC_PROGRAM_H
 
 #include "backend/device.h"
+#include "exec/peers.h"
 #include "plan/plan.h"
 
 typedef struct fv_program fv_program;
@@ -69,6 +70,10 @@ typedef struct fv_program_options {
     /* Values of the graph that become ports too, by name: what fusion would have swallowed is not fused. */
     const char *const *values;
     int32_t n_values;
+    /* part.total above 0: a run computes a piece of `batch` samples of a batch of that many. `own_statistics`: pieces
+     * are normalized by themselves and share gradients and losses only, so that they may run one after another. */
+    fv_batch_part part;
+    bool own_statistics;
     fv_update_hook update;                      /* append NULL: none */
     const fv_solver_provider *const *providers; /* who may compute, ends with NULL; NULL: as the context says */
     fv_plan_mode policy;                        /* REFERENCE; else as the context says (fv_ctx_plan) */
@@ -156,6 +161,8 @@ typedef struct fv_run {
     uint64_t seed, step; /* key of random numbers (dropout) */
     fv_stage stage;
     int64_t samples; /* inference: only the first ones matter; rows behind may hold anything. 0: the whole batch */
+    int64_t offset;  /* of a piece: the number of its first sample in the batch, a multiple of the piece's size */
+    const fv_peers *peers; /* ... who has the other pieces; NULL: sums stay those of the piece */
 } fv_run;
 /* One step. Allocates nothing after the first. One thread at a time per instance. `run` NULL: all zero. */
 fv_status fv_instance_run(fv_instance *instance, const fv_run *run);

@@ -58,6 +58,11 @@ fv_val *fv_emit_tensor(fv_builder *b, const fv_tensor *tensor)
     return val;
 }
 
+fv_val *fv_emit_meet(fv_builder *b, fv_val *sums)
+{
+    return fv_emit(b, "all_reduce", NULL, &sums, 1);
+}
+
 fv_status fv_emit_fail(fv_builder *b, const fv_node *node, const char *format, ...)
 {
     char text[512];

@@ -110,8 +110,14 @@ void fv_graph_digest(const fv_graph *g, uint8_t digest[32]);
  * receives for every value of g its counterpart in *out, or NULL when it is gone. ---- */
 
 /* What a graph is compiled for. SAMPLING is inference in which operators with the trait STOCHASTIC do what they do in
- * training: dropout drops, normalization uses its running statistics. */
-typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING } fv_lowering;
+ * training: dropout drops, normalization uses its running statistics. FROZEN is training in which operators that keep
+ * statistics (operands of role STATE) do what they do in inference. */
+typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING, FV_LOWER_FROZEN } fv_lowering;
+/* Whether a graph so lowered is one to be trained. */
+static inline bool fv_lowering_trains(fv_lowering lowering)
+{
+    return lowering == FV_LOWER_TRAINING || lowering == FV_LOWER_FROZEN;
+}
 /* A copy with another batch size, float dtype and the operators' `lower` hooks applied. dim 0 of every INPUT becomes n.
  */
 fv_status fv_pass_lower(const fv_graph *g, int64_t n, fv_dtype dtype, fv_lowering lowering, fv_graph **out,
@@ -143,6 +149,12 @@ typedef struct fv_loss {
 /* A copy of g with the losses behind it. Outputs are those of g, then for each loss its value (a scalar) and, where the
  * operator gives them, the losses of the samples ("NAME:1"). ARGUMENT for what is no loss or not in the graph. */
 fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, fv_graph **out, fv_val **map);
+/*
+ * For runs of pieces of a batch: every sum over samples becomes a value that passes through an operator with the trait
+ * MEETS before it is used (fv_op.partial). `pooled`: statistics of the batch are those of all pieces; else each piece's
+ * own. A run of the whole batch keeps its bits. Last of the passes: it takes fused nodes apart.
+ */
+fv_status fv_pass_partial(const fv_graph *g, bool pooled, fv_graph **out, fv_val **map);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

@@ -21,11 +21,25 @@ static fv_status lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_dty
     return status;
 }
 
+static bool keeps_statistics(const fv_node *node)
+{
+    for (int32_t i = 0; i < node->n_in; i++) {
+        if (node->in[i] && node->in[i]->role == FV_ROLE_STATE)
+            return true;
+    }
+    return false;
+}
+
+static bool lowers_to_training(const fv_node *node, fv_lowering lowering)
+{
+    return lowering == FV_LOWER_TRAINING || (lowering == FV_LOWER_FROZEN && !keeps_statistics(node)) ||
+           (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
+}
+
 static fv_status lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL}, *out[FV_MAX_RESULTS] = {NULL};
-    const bool training =
-        lowering == FV_LOWER_TRAINING || (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
+    const bool training = lowers_to_training(node, lowering);
     fv_graph *g = rw->out;
     int32_t before = g->n_nodes;
     for (int32_t i = 0; i < node->n_in; i++)

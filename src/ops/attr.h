@@ -41,7 +41,12 @@ typedef struct fv_adaptive_pool_attr {
 typedef struct fv_batch_norm_attr {
     int32_t activation;
     double eps, momentum; /* running = (1 - momentum) * running + momentum * batch */
+    bool frozen;          /* backward: mean and variance do not depend on src */
 } fv_batch_norm_attr;
+
+typedef struct fv_round_sum_attr {
+    int32_t dtype; /* FV_F32 or FV_F64 */
+} fv_round_sum_attr;
 
 typedef struct fv_act_attr {
     double alpha; /* leaky_relu: slope for x < 0 */

@@ -45,10 +45,12 @@ static void dropout_ref(const fv_call *call)
     uint64_t counter = fv_dropout_counter(attr, call->step);
     double scale = dtype == FV_F32 ? (double)fv_dropout_scale(attr) : 1.0 / (1.0 - attr->rate);
     int64_t count = fv_shape_count(&call->node->out[0]->shape);
+    int64_t first = fv_call_offset(call, count);
     uint32_t word[4];
     for (int64_t i = 0; i < count; i++) {
-        fv_philox(call->seed, FV_RANDOM_DROPOUT, (uint64_t)(16 * (i / 64) + i % 16), counter, word);
-        bool keep = !(fv_uniform(word[i / 16 % 4]) < (float)attr->rate);
+        int64_t e = first + i; /* among the elements of the whole batch */
+        fv_philox(call->seed, FV_RANDOM_DROPOUT, (uint64_t)(16 * (e / 64) + e % 16), counter, word);
+        bool keep = !(fv_uniform(word[e / 16 % 4]) < (float)attr->rate);
         fv_set(dtype, call->out[0], i, keep ? fv_get(dtype, call->in[0], i) * scale : 0.0);
     }
 }

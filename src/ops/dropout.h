@@ -7,8 +7,8 @@
 
 /*
  * Upper half of the counter of an element's random words: the step and the dropout of the network. The lower half and
- * the word are 16 * (i / 64) + i % 16 and (i / 16) % 4 for element i; the key is fv_philox's of (seed,
- * FV_RANDOM_DROPOUT). Steps below 2^40 and streams below 2^24 never meet.
+ * the word are 16 * (i / 64) + i % 16 and (i / 16) % 4 for element i of the whole batch; the key is fv_philox's of
+ * (seed, FV_RANDOM_DROPOUT). Steps below 2^40 and streams below 2^24 never meet.
  */
 static inline uint64_t fv_dropout_counter(const fv_dropout_attr *attr, uint64_t step)
 {

@@ -52,6 +52,7 @@ const fv_op fv_op_huber = {
     .grad = huber_grad,
     .cost = fv_pair_loss_cost,
     .ref = huber_ref,
+    .partial = fv_loss_split,
 };
 
 const fv_op fv_op_huber_bwd = {

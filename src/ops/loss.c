@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
 
+#include "ops/partial.h"
+
 const char *const fv_loss_operands[] = {"src", "target", "loss", "losses"};
 const char *const fv_loss_letters[] = {"nk", "nk"};
 const char *const fv_loss_bwd_operands[] = {"d_loss", "src", "target", "d_src"};
@@ -37,6 +39,16 @@ fv_status fv_loss_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out,
         return fv_emit_fail(b, node, "there is no gradient with respect to the target");
     if (d_out[0] != NULL && fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, bwd, node->attr, (fv_val *[]){d_out[0], node->in[0], node->in[1]}, 3);
+    return FV_OK;
+}
+
+fv_status fv_loss_split(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out)
+{
+    (void)pooled;
+    const fv_reshape_attr column = {.dims = {1, {1}}};
+    out[1] = fv_emit_out(b, fv_emit(b, node->op->name, node->attr, in, node->n_in), 1);
+    fv_val *sums = fv_emit(b, "channel_sum_partial", NULL, (fv_val *[]){fv_emit(b, "reshape", &column, &out[1], 1)}, 1);
+    out[0] = fv_emit_mean(b, sums, out[1], node->out[0]->dtype);
     return FV_OK;
 }
 
@@ -78,7 +90,7 @@ void fv_pair_loss_bwd_ref(const fv_call *call, fv_loss_fn slope)
 {
     fv_dtype dtype = fv_call_dtype(call);
     int64_t count = fv_shape_count(&call->node->in[1]->shape);
-    double scale = fv_get(dtype, call->in[0], 0) / (double)count;
+    double scale = fv_get(dtype, call->in[0], 0) / (double)fv_call_total(call, count);
     for (int64_t i = 0; i < count; i++) {
         double d = slope(fv_get(dtype, call->in[1], i), fv_get(dtype, call->in[2], i), call->node->attr);
         fv_set(dtype, call->out[0], i, scale * d);

@@ -13,6 +13,8 @@ fv_status fv_loss_check_d_loss(fv_ctx *ctx, const fv_node *node);
 void fv_loss_mean(const fv_call *call);
 /* d_in[0] = bwd(d_loss, src, target). UNSUPPORTED for the target or when single losses are differentiated. */
 fv_status fv_loss_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in, const char *bwd);
+/* fv_op.partial of a loss: the mean of single losses over the whole batch. */
+fv_status fv_loss_split(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out);
 
 /* Losses that compare src (n, ...) with a float target of the same shape, element by element, and take the mean. */
 typedef double (*fv_loss_fn)(double x, double t, const fv_loss_attr *attr);

@@ -43,6 +43,7 @@ const fv_op fv_op_mae = {
     .grad = mae_grad,
     .cost = fv_pair_loss_cost,
     .ref = mae_ref,
+    .partial = fv_loss_split,
 };
 
 const fv_op fv_op_mae_bwd = {

@@ -41,6 +41,7 @@ const fv_op fv_op_mse = {
     .grad = mse_grad,
     .cost = fv_pair_loss_cost,
     .ref = mse_ref,
+    .partial = fv_loss_split,
 };
 
 const fv_op fv_op_mse_bwd = {

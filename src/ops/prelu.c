@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ref.h"
+#include "ops/partial.h"
 
 /* Slopes (operand i) are one, or one per channel of operand j. */
 static fv_status prelu_check(fv_ctx *ctx, const fv_node *node, int i, int j)
@@ -95,11 +95,19 @@ static void prelu_bwd_ref(const fv_call *call)
     fv_dtype dtype = fv_call_dtype(call);
     int64_t slopes = fv_in_dims(call, 2)[0], count = fv_shape_count(&call->node->in[1]->shape);
     for (int64_t s = 0; s < slopes; s++)
-        fv_set(dtype, call->out[1], s, prelu_bwd_alpha(call, s, slopes));
+        fv_set(call->node->out[1]->dtype, call->out[1], s, prelu_bwd_alpha(call, s, slopes));
     for (int64_t i = 0; i < count; i++) {
         double d = fv_get(dtype, call->in[0], i), alpha = fv_get(dtype, call->in[2], i % slopes);
         fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[1], i) > 0.0 ? d : alpha * d);
     }
+}
+
+static fv_status prelu_bwd_split(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out)
+{
+    (void)pooled;
+    out[0] = fv_emit(b, "prelu_bwd_partial", NULL, in, 3);
+    out[1] = fv_emit_rounded(b, fv_emit_out(b, out[0], 1), node->out[1]->dtype);
+    return FV_OK;
 }
 
 const fv_op fv_op_prelu_bwd = {
@@ -114,6 +122,29 @@ const fv_op fv_op_prelu_bwd = {
     .operands = (const char *const[]){"d_dst", "src", "alpha", "d_src", "d_alpha"},
     .letters = (const char *const[]){"nhwc", "nhwc", "a"},
     .infer = prelu_bwd_infer,
+    .cost = prelu_bwd_cost,
+    .ref = prelu_bwd_ref,
+    .partial = prelu_bwd_split,
+};
+
+/* ---- before d_alpha is rounded ---- */
+
+static fv_status prelu_bwd_partial_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(prelu_bwd_infer(ctx, node));
+    return fv_result(ctx, node, 1, FV_F64, 1, node->in[2]->shape.dim);
+}
+
+const fv_op fv_op_prelu_bwd_partial = {
+    .name = "prelu_bwd_partial",
+    .doc = "prelu_bwd before d_alpha is rounded: its sums stay float64.",
+    .n_in_min = 3,
+    .n_in_max = 3,
+    .n_out = 2,
+    .traits = FV_T_BACKWARD | FV_T_SHARDED,
+    .operands = (const char *const[]){"d_dst", "src", "alpha", "d_src", "sums"},
+    .letters = (const char *const[]){"nhwc", "nhwc", "a"},
+    .infer = prelu_bwd_partial_infer,
     .cost = prelu_bwd_cost,
     .ref = prelu_bwd_ref,
 };

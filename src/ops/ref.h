@@ -44,6 +44,18 @@ static inline int fv_call_shards(const fv_call *call, int64_t n)
     return fv_shards(n);
 }
 
+/* How many values the whole batch has where the samples of this run have n. */
+static inline int64_t fv_call_total(const fv_call *call, int64_t n)
+{
+    return call->piece > 0 ? n / call->piece * call->total : n;
+}
+
+/* Number in the whole batch of the first of n values that the samples of this run have. */
+static inline int64_t fv_call_offset(const fv_call *call, int64_t n)
+{
+    return call->piece > 0 ? n / call->piece * call->offset : 0;
+}
+
 /* Address of operand i; NULL when absent. */
 static inline const void *fv_call_in(const fv_call *call, int i)
 {

@@ -43,6 +43,7 @@ const fv_op fv_op_sigmoid_bce = {
     .grad = sigmoid_bce_grad,
     .cost = fv_pair_loss_cost,
     .ref = sigmoid_bce_ref,
+    .partial = fv_loss_split,
 };
 
 const fv_op fv_op_sigmoid_bce_bwd = {

@@ -127,6 +127,7 @@ const fv_op fv_op_softmax_cross_entropy = {
     .grad = softmax_cross_entropy_grad,
     .cost = softmax_cross_entropy_cost,
     .ref = softmax_cross_entropy_ref,
+    .partial = fv_loss_split,
 };
 
 /* ---- gradient ---- */
@@ -143,7 +144,7 @@ static void softmax_cross_entropy_bwd_ref(const fv_call *call)
     int64_t n = fv_in_dims(call, 1)[0];
     for (int64_t i = 0; i < n; i++) {
         logit_row row = row_begin(call, 1, i);
-        double scale = fv_get(row.dtype, call->in[0], 0) / (double)n, total = 0.0;
+        double scale = fv_get(row.dtype, call->in[0], 0) / (double)fv_call_total(call, n), total = 0.0;
         for (int64_t j = 0; j < row.k; j++)
             total += row_target(&row, j);
         for (int64_t j = 0; j < row.k; j++) {

@@ -52,6 +52,8 @@ static fv_status plan_new(const fv_planner *planner, const fv_node *node, fv_dty
     p->kernels = fv_kernels_of(ctx);
     p->threads = fv_ctx_threads(ctx);
     p->problem = fv_problem_of(node, text.data, dtype, const_in);
+    if (planner->shards > 0 && (node->op->traits & FV_T_SHARDED))
+        p->problem.shards = planner->shards;
     p->planner = planner;
     *plan = p;
     return FV_OK;

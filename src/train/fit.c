@@ -184,6 +184,21 @@ static fv_status read_plan(run *r)
     return status;
 }
 
+/* A piece is normalized before the next one has run. */
+static void warn_of_pieces(run *r)
+{
+    const int64_t batch = r->options.batch_size;
+    const int pieces = fv_trainer_pieces(r->trainer, batch);
+    char text[256];
+    if (pieces < 2 || r->trainer->n_states == 0 || r->options.freeze_norm)
+        return;
+    snprintf(text, sizeof text,
+             "--grad-accum-steps %d: batch norm takes its statistics from %lld samples at a time, not from the %lld of "
+             "a batch; with --freeze-norm it takes none",
+             pieces, (long long)(batch / pieces), (long long)batch);
+    emit(r, FV_EVENT_WARN, text);
+}
+
 static fv_status open_training(run *r)
 {
     const fv_fit_options *o = &r->options;
@@ -210,6 +225,7 @@ static fv_status open_training(run *r)
     with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
     FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
     FV_TRY(read_plan(r));
+    warn_of_pieces(r);
     if (count >= o->batch_size)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {

@@ -89,6 +89,14 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
     if (o->warmup_epochs >= (double)o->epochs)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g is not below --epochs %lld", o->warmup_epochs,
                        (long long)o->epochs);
+    if ((o->grad_accum_steps & (o->grad_accum_steps - 1)) != 0)
+        return fv_fail(ctx, FV_ERR_VALUE, "--grad-accum-steps %lld: expected 1, 2, 4 or 8",
+                       (long long)o->grad_accum_steps);
+    if (o->batch_size > 0 && o->grad_accum_steps > fv_shards(o->batch_size))
+        return fv_fail(ctx, FV_ERR_CONFLICT,
+                       "--grad-accum-steps %lld: a batch of %lld can be cut into at most %d pieces; choose a "
+                       "--batch-size that is a multiple of it",
+                       (long long)o->grad_accum_steps, (long long)o->batch_size, fv_shards(o->batch_size));
     if (o->nesterov && (!fv_optimizer_takes(o->optimizer, "nesterov") || o->momentum == 0))
         return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd with --momentum above 0");
     if (o->resume && !o->output)

@@ -167,6 +167,8 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
         status = fv_wisdom_create(ctx, &t->wisdom);
     if (status == FV_OK)
         status = fv_scratch_create(ctx, &t->scratch);
+    if (status == FV_OK && resolved.grad_accum_steps > 1)
+        status = fv_accumulate_create(ctx, &t->accumulate);
     if (status == FV_OK)
         status = fv_store_create(ctx, &(fv_binding){.find = find_slot, .user = t}, &t->store);
     if (status != FV_OK)
@@ -183,6 +185,7 @@ fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_t
 
 static void free_exec(fv_trainer *t, fv_trainer_exec *e)
 {
+    fv_pieces_destroy(&e->pieces);
     fv_instance_destroy(&e->instance);
     fv_program_release(&e->program);
     fv_free(t->ctx, e->gradient);
@@ -196,6 +199,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
         return;
     for (int i = 0; i < FV_TRAINER_EXECS; i++)
         free_exec(t, &t->exec[i]);
+    fv_accumulate_destroy(&t->accumulate);
     fv_scratch_destroy(&t->scratch);
     fv_store_destroy(&t->store);
     fv_average_destroy(&t->average);
@@ -213,15 +217,33 @@ void fv_trainer_destroy(fv_trainer **trainer)
     *trainer = NULL;
 }
 
+int fv_trainer_pieces(const fv_trainer *t, int64_t n)
+{
+    return fv_pieces_count(n, t->options.grad_accum_steps);
+}
+
+/* The instance, and room for the whole batch where it holds a piece of it. */
+static fv_status make_instance(fv_trainer *t, int64_t n, int pieces, fv_trainer_exec *e)
+{
+    const char *scalars[FV_LOSSES_MAX];
+    FV_TRY(fv_instance_create(e->program, t->scratch, NULL, &e->instance));
+    for (int32_t i = 0; i < t->n_losses; i++)
+        scalars[i] = t->losses[i].name;
+    return pieces > 1 ? fv_pieces_create(e->instance, n, pieces, t->graph, scalars, t->n_losses, &e->pieces) : FV_OK;
+}
+
 static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
 {
+    const int pieces = fv_trainer_pieces(t, n);
     fv_objective objectives[FV_LOSSES_MAX];
     for (int32_t i = 0; i < t->n_losses; i++)
         objectives[i] = (fv_objective){t->losses[i].name, t->losses[i].weight};
     fv_program_options options = {
-        .batch = n,
+        .batch = n / pieces,
+        .part = {.total = pieces > 1 ? n : 0},
+        .own_statistics = true, /* the next piece has not run yet */
         .dtype = FV_F32,
-        .lowering = FV_LOWER_TRAINING,
+        .lowering = t->options.freeze_norm ? FV_LOWER_FROZEN : FV_LOWER_TRAINING,
         .optimize = true,
         .objectives = objectives,
         .n_objectives = t->n_losses,
@@ -240,7 +262,7 @@ static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
     e->run = fv_program_port(e->program, FV_PORT_INPUT, FV_UPDATE_RUN);
     e->finite = fv_program_port(e->program, FV_PORT_OUTPUT, FV_UPDATE_FINITE);
     e->n = n;
-    return fv_instance_create(e->program, t->scratch, NULL, &e->instance);
+    return make_instance(t, n, pieces, e);
 }
 
 /* What is compiled for a batch of n; the least useful one makes room when all places are taken. */
@@ -337,11 +359,16 @@ fv_status fv_trainer_begin(fv_trainer *t, int64_t n)
 
 static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
 {
-    const size_t count = (size_t)fv_shape_count(&port->val->shape);
+    void *whole = t->current->pieces ? fv_pieces_whole(t->current->pieces, port) : NULL;
+    const size_t count = (size_t)fv_shape_count(&port->val->shape) * (size_t)(whole ? t->current->pieces->count : 1);
     for (int32_t i = 0; i < t->n_losses; i++)
         if (t->losses[i].target_dtype == FV_I32 && strcmp(t->losses[i].target, port->name) == 0)
             FV_TRY(check_labels(t, port, data, count));
-    return fv_instance_write(t->current->instance, port, data, count * fv_dtype_size(port->val->dtype));
+    const size_t bytes = count * fv_dtype_size(port->val->dtype);
+    if (!whole)
+        return fv_instance_write(t->current->instance, port, data, bytes);
+    memcpy(whole, data, bytes);
+    return FV_OK;
 }
 
 fv_status fv_trainer_set(fv_trainer *t, const char *input, const void *data)
@@ -361,7 +388,8 @@ fv_status fv_trainer_compute(fv_trainer *t, double *loss)
     (void)fv_model_store(t->model); /* the device has what the tensors say */
     copy_states(t, true);
     const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
-    fv_status status = fv_instance_run(t->current->instance, &run);
+    const fv_trainer_exec *e = t->current;
+    fv_status status = e->pieces ? fv_pieces_run(e->pieces, t->accumulate, &run) : fv_instance_run(e->instance, &run);
     fv_model_device_changed(t->model); /* running statistics */
     FV_TRY(status);
     if (loss)
@@ -377,6 +405,19 @@ fv_status fv_trainer_gradient(fv_trainer *t, const float *images, const void *ta
     return fv_trainer_compute(t, loss);
 }
 
+static fv_status read_port(const fv_trainer *t, const fv_port *port, void *data, size_t bytes)
+{
+    const fv_pieces *pieces = t->current->pieces;
+    const void *whole = pieces ? fv_pieces_whole(pieces, port) : NULL;
+    if (!whole)
+        return fv_instance_read(t->current->instance, port, data, bytes);
+    const size_t most = (size_t)(fv_shape_count(&port->val->shape) * pieces->count) * fv_dtype_size(port->val->dtype);
+    if (bytes > most)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "'%s': %zu bytes asked for, and it has %zu", port->name, bytes, most);
+    memcpy(data, whole, bytes);
+    return FV_OK;
+}
+
 fv_status fv_trainer_get(const fv_trainer *t, const char *output, void *data, size_t bytes)
 {
     const fv_port *port = t->current ? fv_program_port(t->current->program, FV_PORT_OUTPUT, output) : NULL;
@@ -384,13 +425,15 @@ fv_status fv_trainer_get(const fv_trainer *t, const char *output, void *data, si
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_get: %s%s%s",
                        t->current ? "there is no output '" : "nothing computed yet", t->current ? output : "",
                        t->current ? "'" : "");
-    return fv_instance_read(t->current->instance, port, data, bytes);
+    return read_port(t, port, data, bytes);
 }
 
 /* The floats of a port: where they are, or a copy in `room`. */
 static const float *port_floats(const fv_trainer *t, const fv_port *port, float **room)
 {
-    const float *data = fv_instance_map(t->current->instance, port);
+    const float *data = t->current->pieces ? fv_pieces_whole(t->current->pieces, port) : NULL;
+    if (!data)
+        data = fv_instance_map(t->current->instance, port);
     if (data)
         return data;
     const size_t bytes = (size_t)fv_shape_count(&port->val->shape) * sizeof(float);
@@ -415,12 +458,16 @@ const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
     const fv_port *port = t->current ? fv_program_port_at(t->current->program, FV_PORT_OUTPUT, 0) : NULL;
     if (port && shape)
         *shape = port->val->shape;
+    if (port && shape && t->current->pieces)
+        shape->dim[0] *= t->current->pieces->count;
     return port ? port_floats(t, port, &t->host_logits) : NULL;
 }
 
 fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 {
     const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
+    if (t->current->pieces)
+        return fv_pieces_find_nonfinite(t->current->pieces, &run, name, size);
     return fv_instance_find_nonfinite(t->current->instance, &run, name, size);
 }
 

@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "train/average.h"
 #include "train/optimizer.h"
+#include "train/pieces.h"
 #include "train/settings.h"
 
 /* Batch sizes compiled at the same time: the full batch, the last short one, and room for callers with more. */
@@ -24,6 +25,7 @@ typedef struct fv_trainer_exec {
     int64_t n;
     fv_program *program;
     fv_instance *instance;
+    fv_pieces *pieces;           /* of the batch, where it is computed in several; else NULL */
     const fv_port **gradient;    /* per parameter; NULL: none */
     const fv_port *loss;         /* the sum of several is made of its own ports */
     const fv_port *run, *finite; /* of the update; NULL where no parameter has a gradient */
@@ -56,6 +58,7 @@ struct fv_trainer {
     fv_average *average; /* NULL: none is kept */
     fv_wisdom *wisdom;
     fv_store *store;                    /* of the slots */
+    fv_accumulate *accumulate;          /* --grad-accum-steps above 1: sums of pieces that ran already */
     fv_scratch *scratch;                /* of all that is compiled here, and of validation */
     float *host_gradient, *host_logits; /* where the device's memory is not the host's: the ones asked for last */
     fv_trainer_exec exec[FV_TRAINER_EXECS];
@@ -74,6 +77,8 @@ void fv_trainer_rollback(fv_trainer *trainer);
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */
 bool fv_trainer_finite(fv_trainer *trainer);
+/* In how many pieces a batch of n is computed. */
+int fv_trainer_pieces(const fv_trainer *trainer, int64_t n);
 /* Brings slots and averages up to date before they are read; says that they were written. */
 void fv_trainer_sync(fv_trainer *trainer);
 void fv_trainer_touch(fv_trainer *trainer);

@@ -221,7 +221,7 @@ static inline void check_case(const op_case *x, void (*make)(const fv_node *node
         char name[16];
         snprintf(name, sizeof name, "in%d", i);
         bool updated = fv_op_updates(op, i) || (strcmp(x->op, "batch_norm") == 0 && i == 4) ||
-                       (strcmp(x->op, "bn_fold") == 0 && i == 5);
+                       (strcmp(x->op, "bn_fold") == 0 && i == 5) || strcmp(x->op, "batch_norm_rstd") == 0;
         if (x->shape[i].rank > 0 && updated)
             assert_int_equal(fv_graph_param(graph, name, FV_ROLE_STATE, x->dtype[i], &x->shape[i], &in[i]), FV_OK);
         else if (x->shape[i].rank > 0)

@@ -47,8 +47,12 @@ static void test_elementwise(void **state)
         check_case(&(op_case){.op = "dropout_bwd", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
         fv_lrn_attr lrn = {.size = pick(1, 9), .alpha = 0.5, .beta = pick(0, 1) ? 0.75 : 0.6, .k = 1.5};
         check_case(&(op_case){.op = "lrn", .attr = &lrn, .shape = {s}, .n_in = 1, .tolerance = 1e-6}, NULL);
-        op_case bwd = {.op = "channel_sum", .shape = {s}, .n_in = 1};
-        check_case(&bwd, NULL);
+        check_case(&(op_case){.op = "prelu_bwd_partial", .shape = {s, s, slopes}, .n_in = 3}, NULL);
+        check_case(&(op_case){.op = "channel_sum", .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "channel_sum_partial", .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "all_reduce", .shape = {s}, .n_in = 1}, NULL);
+        op_case sum = {.op = "round_sum", .shape = {c, s}, .dtype = {FV_F64}, .n_in = (int)pick(1, 2)};
+        check_case(&sum, NULL);
     }
 }
 
@@ -164,6 +168,21 @@ static void test_pools(void **state)
     }
 }
 
+/* Both halves of batch norm in training and of its gradient. */
+static void check_norm_halves(fv_shape s, const fv_batch_norm_attr *a)
+{
+    fv_shape c = channels_of(s), sums = {2, {2, c.dim[0]}};
+    int masked = a->activation != 0;
+    const op_case halves[] = {
+        {.op = "batch_norm_train_partial", .shape = {s}, .n_in = 1},
+        {"batch_norm_train_finish", a, {s, c, c, c, c, sums}, {[5] = FV_F64}, 6, 0, 1e-6},
+        {"batch_norm_bwd_partial", a, {s, s, c, s}, {FV_F32}, 3 + masked, 0, 1e-5},
+        {"batch_norm_bwd_finish", a, {s, s, c, c, c, sums, s}, {[5] = FV_F64}, 6 + masked, 0, 1e-5},
+        {.op = "batch_norm_rstd", .attr = a, .shape = {c}, .n_in = 1}};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
+        check_case(&halves[i], NULL);
+}
+
 static void test_norm(void **state)
 {
     (void)state;
@@ -182,6 +201,9 @@ static void test_norm(void **state)
         if (a.activation == 0)
             y.n_in = 5;
         check_case(&y, NULL);
+        a.frozen = true;
+        check_case(&y, NULL);
+        check_norm_halves(s, &a);
         fv_shape wei = {4, {pick(1, 40), pick(1, 3), pick(1, 3), pick(1, 40)}}, k = {1, {wei.dim[0]}}, none = {0, {0}};
         fv_batch_norm_attr f = {.eps = 1e-3};
         op_case z = {.op = "bn_fold", .attr = &f, .shape = {wei, pick(0, 1) ? k : none, k, k, k, k}, .n_in = 6};

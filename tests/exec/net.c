@@ -279,6 +279,8 @@ static fv_status compile(net_exec *e, const fv_graph *g, const net_exec_options 
     fv_program_options options = {.batch = o->batch,
                                   .dtype = o->dtype,
                                   .lowering = o->training ? FV_LOWER_TRAINING : FV_LOWER_INFERENCE,
+                                  .part = o->part,
+                                  .own_statistics = o->own_statistics,
                                   .optimize = o->optimize,
                                   .keep_all = o->keep_all,
                                   .profile = o->profile,
@@ -286,6 +288,8 @@ static fv_status compile(net_exec *e, const fv_graph *g, const net_exec_options 
                                   .wisdom = o->wisdom,
                                   .values = o->values,
                                   .n_values = o->n_values};
+    if (o->lowering != FV_LOWER_INFERENCE)
+        options.lowering = o->lowering;
     if (o->training || o->with_loss) {
         const fv_loss loss = {.op = o->loss, .attr = o->loss_attr, .target_dtype = o->target_dtype};
         FV_TRY(fv_pass_loss(g, &loss, 1, &e->with_loss, NULL));

@@ -72,6 +72,9 @@ typedef struct net_exec_options {
     fv_plan_mode policy;
     fv_wisdom *wisdom;
     fv_binding binding;
+    fv_lowering lowering; /* of training, unless that is INFERENCE */
+    fv_batch_part part;
+    bool own_statistics;
     fv_scratch *scratch;
     const char *const *values;
     int32_t n_values;

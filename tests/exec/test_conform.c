@@ -255,7 +255,7 @@ static fv_status plan_line(fv_ctx *ctx, void *arg)
     if (status == FV_OK)
         status = fv_plan_create(&(fv_planner){.ctx = ctx, .providers = fv_cpu_providers}, node, FV_F32, 0, &plan);
     fv_plan_destroy(&plan);
-    if (status == FV_OK && node->in[0]->role == FV_ROLE_INPUT && node->n_in == 1)
+    if (status == FV_OK && node->in[0]->role == FV_ROLE_INPUT && node->n_in == 1 && !(node->op->traits & FV_T_MIXED))
         status = fv_pass_lower(g, node->in[0]->shape.dim[0], FV_F32, true, &lowered, NULL);
     fv_graph_destroy(&lowered);
     fv_str_free(&json);

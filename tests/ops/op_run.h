@@ -16,6 +16,7 @@ typedef struct op_array {
     fv_role role;   /* PARAM or STATE */
     fv_shape shape;
     double *data;
+    bool wide; /* F64 that the graph does not hold as F32 */
 } op_array;
 
 #define OP_OK(ctx, call)                                                                                               \
@@ -85,7 +86,7 @@ static inline fv_graph *op_graph(fv_ctx *ctx, const char *op, const void *attr, 
         char name[16];
         snprintf(name, sizeof name, "in%d", i);
         vals[i] = NULL;
-        fv_dtype dtype = in[i].dtype == FV_F64 ? FV_F32 : in[i].dtype;
+        fv_dtype dtype = in[i].dtype == FV_F64 && !in[i].wide ? FV_F32 : in[i].dtype;
         if (in[i].shape.rank > 0)
             OP_OK(ctx, fv_graph_param(g, name, in[i].role ? in[i].role : FV_ROLE_PARAM, dtype, &in[i].shape, &vals[i]));
     }

@@ -5,7 +5,8 @@
 /* expect: shapes of the results separated by blanks, or, beginning with '!', a fragment of the message. */
 typedef struct infer_case {
     const char *op, *attr;
-    const char *in; /* shapes separated by blanks: "2x5x5x3", "-": absent, i32: and u8: in front of other dtypes */
+    const char
+        *in; /* shapes separated by blanks: "2x5x5x3", "-": absent, f64:, i32: and u8: in front of other dtypes */
     const char *expect;
 } infer_case;
 
@@ -94,6 +95,22 @@ static const infer_case cases[] = {
     {"relu", "", "7", "7"},
     {"relu", "", "i32:7", "!src must be f32 or f64, found i32"},
     {"relu_bwd", "", "7x2 7x3", "!dst has shape 7x3 but d_dst has 7x2; they must be equal"},
+    {"batch_norm_train_partial", "", "2x3x3x4", "2x4"},
+    {"batch_norm_train_partial", "", "4", "!src must have at least 2 dimensions, found 1"},
+    {"batch_norm_train_finish", "", "1x4 4 4 4 4 f64:2x4", "1x4 4 4"},
+    {"batch_norm_train_finish", "", "2x4 4 4 4 4 f64:2x3",
+     "!sums has shape 2x3, expected 2x4 (two per channel of src)"},
+    {"batch_norm_bwd_partial", "activation=relu", "2x4 2x4 4 2x4", "2x4"},
+    {"batch_norm_bwd_partial", "activation=relu", "2x4 2x4 4", "!activation=relu needs the operand dst"},
+    {"batch_norm_bwd_finish", "", "2x4 2x4 4 4 4 f64:2x4", "2x4 4 4"},
+    {"batch_norm_bwd_finish", "", "2x4 2x4 4 4 4 f64:4", "!sums must have 2 dimensions (tc), found shape 4"},
+    {"batch_norm_rstd", "", "4", "4"},
+    {"channel_sum_partial", "", "8x2x2x5", "5"},
+    {"all_reduce", "", "8x2x2x5", "8x2x2x5"},
+    {"round_sum", "", "f64:5", "5"},
+    {"round_sum", "", "f64:1 8", "1"},
+    {"round_sum", "", "5", "!sums must be f64, found f32"},
+    {"prelu_bwd_partial", "", "2x3x3x4 2x3x3x4 4", "2x3x3x4 4"},
     {"prelu", "", "2x3x3x4 4", "2x3x3x4"},
     {"prelu", "", "2x3x3x4 1", "2x3x3x4"},
     {"prelu", "", "2x3x3x4 3", "!alpha has 3 slopes, expected 1 or 4 (one per channel of src)"},
@@ -141,6 +158,10 @@ static op_array shape_of(const char *word)
     if (strncmp(word, "i32:", 4) == 0 || strncmp(word, "u8:", 3) == 0) {
         a.dtype = word[0] == 'i' ? FV_I32 : FV_U8;
         word = strchr(word, ':') + 1;
+    }
+    if (strncmp(word, "f64:", 4) == 0) {
+        a.wide = true;
+        word += 4;
     }
     for (const char *p = word; *word != '-' && p; p = strchr(p, 'x') ? strchr(p, 'x') + 1 : NULL)
         a.shape.dim[a.shape.rank++] = strtoll(p, NULL, 10);

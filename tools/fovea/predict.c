@@ -286,8 +286,7 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
     if (n < 0) {
         const int error = errno;
         FV_TRY(predict_collected(p));
-        return complain(error == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path,
-                                    strerror(error));
+        return complain(error == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path, strerror(error));
     }
     for (int i = 0; i < n; i++) {
         char *name = NULL;

@@ -317,7 +317,9 @@ static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
     const struct {
         int64_t batch;
         bool training;
-    } plans[] = {{count >= batch ? batch : 0, true}, {count % batch, true}, {held < batch ? held : batch, false}};
+    } plans[] = {{count >= batch ? piece_of(j->c, batch) : 0, true},
+                 {piece_of(j->c, count % batch), true},
+                 {held < batch ? held : batch, false}};
     fv_ctx_memory(j->ctx, &now, NULL);
     *bytes = now;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {

@@ -2,6 +2,8 @@
 /* Solvers of add, mul, mul_reduce, prelu, dropout and lrn. */
 #include "kernels/eltwise/eltwise.h"
 
+#include <string.h>
+
 #include "backend/cpu/split.h"
 #include "base/random.h"
 #include "kernels/reduce/reduce.h"
@@ -158,7 +160,10 @@ static void prelu_bwd_run(const fv_plan *plan, const fv_call *call)
     /* The sums come first: d_src may lie where d_dst or src does. */
     fv_parallel_range(plan, job.shards, 8.0 * (double)elt_count(call) / job.shards, 1, prelu_sum_range, &job);
     reduce->tree_f64(job.shards, slopes, job.sums);
-    reduce->narrow(slopes, job.sums, call->out[1]);
+    if (call->node->out[1]->dtype == FV_F64)
+        memcpy(call->out[1], job.sums, (size_t)slopes * sizeof(double));
+    else
+        reduce->narrow(slopes, job.sums, call->out[1]);
     fv_parallel_range(plan, elt_count(call) / job.channels, 12.0 * (double)job.channels, 1, prelu_bwd_range, &job);
 }
 
@@ -172,7 +177,8 @@ static void dropout_range(void *arg, int64_t begin, int64_t end)
         .stream = fv_dropout_counter(attr, x->call->step), .p = (float)attr->rate, .scale = fv_dropout_scale(attr)};
     d.key[0] = (uint32_t)x->call->seed;
     d.key[1] = (uint32_t)(x->call->seed >> 32) ^ ((uint32_t)FV_RANDOM_DROPOUT * 0x9E3779B9u);
-    x->plan->kernels->eltwise->dropout(&d, begin, end - begin, x->a + begin, x->dst + begin);
+    int64_t first = fv_call_offset(x->call, elt_count(x->call));
+    x->plan->kernels->eltwise->dropout(&d, first + begin, end - begin, x->a + begin, x->dst + begin);
 }
 
 static void dropout_run(const fv_plan *plan, const fv_call *call)
@@ -231,6 +237,13 @@ const fv_solver fv_cpu_eltwise_solvers[] = {
     FV_ELT_SOLVER("lrn_bwd", lrn_bwd_run),
     {.name = "cpu.prelu_bwd",
      .op = "prelu_bwd",
+     .version = 1,
+     .reject = fv_f32_reject,
+     .cost = fv_stream_cost,
+     .workspace_bytes = prelu_bwd_workspace,
+     .run = prelu_bwd_run},
+    {.name = "cpu.prelu_bwd_partial",
+     .op = "prelu_bwd_partial",
      .version = 1,
      .reject = fv_f32_reject,
      .cost = fv_stream_cost,

@@ -3,6 +3,8 @@
  */
 #include "kernels/norm/norm.h"
 
+#include <string.h>
+
 #include "backend/cpu/split.h"
 #include "kernels/reduce/reduce.h"
 #include "ops/attr.h"
@@ -23,7 +25,8 @@ static norm_job norm_begin(const fv_plan *plan, const fv_call *call, int src)
 {
     const fv_shape *shape = fv_in_shape(call->node, src);
     norm_job job = {.k = plan->kernels->norm, .rows = fv_shape_rows(shape), .c = fv_shape_last(shape)};
-    job.act = (fv_activation)((const fv_batch_norm_attr *)call->node->attr)->activation;
+    const fv_batch_norm_attr *attr = call->node->attr;
+    job.act = attr ? (fv_activation)attr->activation : FV_ACT_NONE;
     job.shards = fv_call_shards(call, shape->dim[0]);
     job.src = call->in[src];
     job.out = call->out[0];
@@ -31,6 +34,20 @@ static norm_job norm_begin(const fv_plan *plan, const fv_call *call, int src)
     job.square = job.sum + job.shards * job.c;
     job.factors = (float *)(job.square + job.shards * job.c);
     return job;
+}
+
+/* The sums of all shards made one; job->sum[0..c) and job->square[0..c) hold them. */
+static void norm_tree(const fv_plan *plan, norm_job *job)
+{
+    plan->kernels->reduce->tree_f64(job->shards, job->c, job->sum);
+    plan->kernels->reduce->tree_f64(job->shards, job->c, job->square);
+}
+
+/* ... as the result of an operator that leaves the rest to another. */
+static void norm_sums_result(const norm_job *job, double *sums)
+{
+    memcpy(sums, job->sum, (size_t)job->c * sizeof(double));
+    memcpy(sums + job->c, job->square, (size_t)job->c * sizeof(double));
 }
 
 static size_t norm_workspace(const fv_plan *plan)
@@ -72,19 +89,43 @@ static void sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
     x->k->sums(rows, c1 - c0, x->c, x->src + shard * rows * x->c + c0, x->sum + at, x->square + at);
 }
 
+static void norm_train_sums(const fv_plan *plan, norm_job *job)
+{
+    fv_parallel_shards(plan, job->shards, job->c, sums_shard, job);
+    norm_tree(plan, job);
+}
+
+/* From sums over `count` values per channel. */
+static void norm_train_finish(const fv_plan *plan, const fv_call *call, norm_job *job, int64_t count)
+{
+    const fv_batch_norm_attr *attr = call->node->attr;
+    float *mean = call->out[1], *rstd = call->out[2], *var = job->factors + 2 * job->c;
+    job->k->finalize(job->c, count, attr->eps, job->sum, job->square, mean, var, rstd);
+    job->k->update(job->c, count, attr->momentum, job->sum, job->square, call->in[3], call->in[4]);
+    job->k->coefficients(job->c, call->in[1], call->in[2], mean, rstd, job->factors, job->factors + job->c);
+    fv_parallel_range(plan, job->rows, 8.0 * (double)job->c, 1, apply_range, job);
+}
+
 static void norm_train_run(const fv_plan *plan, const fv_call *call)
 {
-    const fv_reduce_kernels *reduce = plan->kernels->reduce;
     norm_job job = norm_begin(plan, call, 0);
-    const fv_batch_norm_attr *attr = call->node->attr;
-    float *mean = call->out[1], *rstd = call->out[2], *var = job.factors + 2 * job.c;
-    fv_parallel_shards(plan, job.shards, job.c, sums_shard, &job);
-    reduce->tree_f64(job.shards, job.c, job.sum);
-    reduce->tree_f64(job.shards, job.c, job.square);
-    job.k->finalize(job.c, job.rows, attr->eps, job.sum, job.square, mean, var, rstd);
-    job.k->update(job.c, job.rows, attr->momentum, job.sum, job.square, call->in[3], call->in[4]);
-    job.k->coefficients(job.c, call->in[1], call->in[2], mean, rstd, job.factors, job.factors + job.c);
-    fv_parallel_range(plan, job.rows, 8.0 * (double)job.c, 1, apply_range, &job);
+    norm_train_sums(plan, &job);
+    norm_train_finish(plan, call, &job, job.rows);
+}
+
+static void norm_train_partial_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_begin(plan, call, 0);
+    norm_train_sums(plan, &job);
+    norm_sums_result(&job, call->out[0]);
+}
+
+static void norm_train_finish_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_begin(plan, call, 0);
+    job.sum = call->in[5];
+    job.square = job.sum + job.c;
+    norm_train_finish(plan, call, &job, fv_call_total(call, job.rows));
 }
 
 static void grad_sums_shard(void *arg, int64_t shard, int64_t c0, int64_t c1)
@@ -105,20 +146,60 @@ static void grad_data_range(void *arg, int64_t begin, int64_t end)
                     x->out + at);
 }
 
-static void norm_bwd_run(const fv_plan *plan, const fv_call *call)
+/* `mean` and `dst` are numbers of operands. */
+static norm_job norm_bwd_begin(const fv_plan *plan, const fv_call *call, int mean, int dst)
 {
-    const fv_reduce_kernels *reduce = plan->kernels->reduce;
     norm_job job = norm_begin(plan, call, 1);
     job.d_dst = call->in[0];
-    job.mean = call->in[3];
+    job.mean = call->in[mean];
     /* Without an activation the result is not read; the address only has to be valid to add to. */
-    job.dst = job.act == FV_ACT_NONE ? job.d_dst : call->in[5];
-    fv_parallel_shards(plan, job.shards, job.c, grad_sums_shard, &job);
-    reduce->tree_f64(job.shards, job.c, job.sum);
-    reduce->tree_f64(job.shards, job.c, job.square);
-    job.k->grad_finalize(job.c, job.rows, job.sum, job.square, call->in[2], call->in[4], call->out[1], call->out[2],
-                         job.factors);
-    fv_parallel_range(plan, job.rows, 16.0 * (double)job.c, 1, grad_data_range, &job);
+    job.dst = job.act == FV_ACT_NONE ? job.d_dst : call->in[dst];
+    return job;
+}
+
+static void norm_bwd_sums(const fv_plan *plan, norm_job *job)
+{
+    fv_parallel_shards(plan, job->shards, job->c, grad_sums_shard, job);
+    norm_tree(plan, job);
+}
+
+/* From sums over `count` values per channel. */
+static void norm_bwd_finish(const fv_plan *plan, const fv_call *call, norm_job *job, int64_t count)
+{
+    job->k->grad_finalize(job->c, count, job->sum, job->square, call->in[2], call->in[4], call->out[1], call->out[2],
+                          job->factors);
+    /* d_src = gamma * rstd * d_dst where mean and variance do not depend on src. */
+    if (((const fv_batch_norm_attr *)call->node->attr)->frozen)
+        memset(job->factors + job->c, 0, (size_t)(2 * job->c) * sizeof(float));
+    fv_parallel_range(plan, job->rows, 16.0 * (double)job->c, 1, grad_data_range, job);
+}
+
+static void norm_bwd_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_bwd_begin(plan, call, 3, 5);
+    norm_bwd_sums(plan, &job);
+    norm_bwd_finish(plan, call, &job, job.rows);
+}
+
+static void norm_bwd_partial_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_bwd_begin(plan, call, 2, 3);
+    norm_bwd_sums(plan, &job);
+    norm_sums_result(&job, call->out[0]);
+}
+
+static void norm_bwd_finish_run(const fv_plan *plan, const fv_call *call)
+{
+    norm_job job = norm_bwd_begin(plan, call, 3, 6);
+    job.sum = call->in[5];
+    job.square = job.sum + job.c;
+    norm_bwd_finish(plan, call, &job, fv_call_total(call, job.rows));
+}
+
+static void norm_rstd_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_batch_norm_attr *attr = call->node->attr;
+    plan->kernels->norm->rstd(fv_in_dims(call, 0)[0], attr->eps, call->in[0], call->out[0]);
 }
 
 /* ---- bn_fold: once per weight update, in float64 as the operator says ---- */
@@ -151,29 +232,27 @@ static void fold_run(const fv_plan *plan, const fv_call *call)
     fv_parallel_range(plan, wei->dim[0], 16.0 * (double)job.taps, 1, fold_range, &job);
 }
 
+#define FV_NORM_SOLVER(name_, run_)                                                                                    \
+    {                                                                                                                  \
+        .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost,              \
+        .workspace_bytes = norm_workspace, .run = run_                                                                 \
+    }
+
 extern const fv_solver fv_cpu_norm_solvers[];
 const fv_solver fv_cpu_norm_solvers[] = {
-    {.name = "cpu.batch_norm",
-     .op = "batch_norm",
+    FV_NORM_SOLVER("batch_norm", norm_run),
+    FV_NORM_SOLVER("batch_norm_train", norm_train_run),
+    FV_NORM_SOLVER("batch_norm_train_partial", norm_train_partial_run),
+    FV_NORM_SOLVER("batch_norm_train_finish", norm_train_finish_run),
+    FV_NORM_SOLVER("batch_norm_bwd", norm_bwd_run),
+    FV_NORM_SOLVER("batch_norm_bwd_partial", norm_bwd_partial_run),
+    FV_NORM_SOLVER("batch_norm_bwd_finish", norm_bwd_finish_run),
+    {.name = "cpu.batch_norm_rstd",
+     .op = "batch_norm_rstd",
      .version = 1,
      .reject = fv_f32_reject,
      .cost = fv_stream_cost,
-     .workspace_bytes = norm_workspace,
-     .run = norm_run},
-    {.name = "cpu.batch_norm_train",
-     .op = "batch_norm_train",
-     .version = 1,
-     .reject = fv_f32_reject,
-     .cost = fv_stream_cost,
-     .workspace_bytes = norm_workspace,
-     .run = norm_train_run},
-    {.name = "cpu.batch_norm_bwd",
-     .op = "batch_norm_bwd",
-     .version = 1,
-     .reject = fv_f32_reject,
-     .cost = fv_stream_cost,
-     .workspace_bytes = norm_workspace,
-     .run = norm_bwd_run},
+     .run = norm_rstd_run},
     {.name = "cpu.bn_fold",
      .op = "bn_fold",
      .version = 1,

@@ -135,7 +135,7 @@ static void cross_entropy_bwd_range(void *arg, int64_t begin, int64_t end)
 static void cross_entropy_bwd_run(const fv_plan *plan, const fv_call *call)
 {
     row_job job = {.a = call->in[1], .dst = call->out[0], .targets = targets_of(call, 2)};
-    job.scale = *(const float *)call->in[0] / (float)fv_in_dims(call, 1)[0];
+    job.scale = *(const float *)call->in[0] / (float)fv_call_total(call, fv_in_dims(call, 1)[0]);
     split_rows(plan, call, 1, cross_entropy_bwd_range, &job);
 }
 
@@ -187,7 +187,7 @@ static void loss_bwd_run(const fv_plan *plan, const fv_call *call)
     job.a = call->in[1];
     job.b = call->in[2];
     job.dst = call->out[0];
-    job.scale = (float)((double)*(const float *)call->in[0] / (double)count);
+    job.scale = (float)((double)*(const float *)call->in[0] / (double)fv_call_total(call, count));
     fv_parallel_range(plan, count, 12.0, 64, loss_bwd_range, &job);
 }
 

@@ -120,3 +120,19 @@ row_34_one_class() {
     code 0 "$FOVEA" train --data data --model lenet --epochs 1 -b 5
     silent_about "nothing to tell apart"
 }
+
+# A batch in pieces: the bits of the whole, and what batch norm makes of it is said.
+use_grad_accum_steps() {
+    pieces() { "$FOVEA" train --data "$digits" --epochs 1 --batch-size 32 --max-steps 3 "$@"; }
+    code 0 pieces --model lenet --experiment whole
+    code 0 pieces --model lenet --grad-accum-steps 4 --experiment pieces
+    same runs/train/whole/weights/last.safetensors runs/train/pieces/weights/last.safetensors
+    code 0 pieces --model resnet8 --lr 1e-4 --freeze-norm --experiment frozen
+    code 0 pieces --model resnet8 --lr 1e-4 --freeze-norm --grad-accum-steps 8 --experiment frozen_pieces
+    same runs/train/frozen/weights/last.safetensors runs/train/frozen_pieces/weights/last.safetensors
+    code 0 pieces --model resnet8 --grad-accum-steps 4 --experiment norm
+    says "batch norm takes its statistics from 8 samples at a time, not from the 32 of a batch"
+    fails 2 E2003 "--grad-accum-steps 3: expected 1, 2, 4 or 8" -- pieces --model lenet --grad-accum-steps 3
+    fails 2 E2004 "--grad-accum-steps 8: a batch of 12 can be cut into at most 4 pieces" -- \
+        "$FOVEA" train --data "$digits" --model lenet --batch-size 12 --grad-accum-steps 8
+}
