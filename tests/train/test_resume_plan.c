@@ -99,18 +99,10 @@ static fv_status train(const char *dir, bool stop, double a, double b, char hex[
     assert_int_equal(fv_dataset_open(ctx, data_dir, &o, &data), FV_OK);
     o.split = "val";
     assert_int_equal(fv_dataset_open(ctx, data_dir, &o, &val), FV_OK);
-    const fv_fit_options fit = {.epochs = 2,
-                                .batch_size = 16,
-                                .seed = 9,
-                                .lr = 0.01,
-                                .validation = val,
-                                .monitor = "val_loss",
-                                .workers = -1,
-                                .output = dir,
-                                .resume = dir != NULL,
-                                .on_event = on_event,
-                                .user = &interrupt,
-                                .interrupt = stop ? &interrupt : NULL};
+    const fv_fit_options fit =
+        FV_FIT_OPTIONS(.epochs = 2, .batch_size = 16, .seed = 9, .lr = 0.01, .validation = val, .monitor = "val_loss",
+                       .workers = -1, .output = dir, .resume = dir != NULL, .on_event = on_event, .user = &interrupt,
+                       .interrupt = stop ? &interrupt : NULL);
     fv_status status = fv_fit_with(m, data, &fit, &result);
     if (status != FV_OK && !stop)
         fail_msg("%s", fv_ctx_error(ctx));

@@ -17,7 +17,7 @@ static void train(fv_ctx *ctx, const fv_fit_options *options, const char *path)
     fv_trainer *t;
     int64_t h, w, c;
     int32_t labels[BATCH];
-    const fv_identity identity = {.model = "resnet8", .optimizer = "any", .augment = "", .balance = ""};
+    const fv_identity identity = {.model = "resnet8", .options = options};
     const fv_progress progress = {.epoch = 1};
     assert_int_equal(fv_model_zoo(ctx, "resnet8", &(fv_zoo_options){.classes = 10, .dropout = -1}, &m), FV_OK);
     assert_int_equal(fv_model_init(m, 7, FV_INIT_DEFAULT), FV_OK);
@@ -48,13 +48,9 @@ static void test_guarded(void **state)
     snprintf(host, sizeof host, "%s/host.state", dir);
     snprintf(other, sizeof other, "%s/guarded.state", dir);
     for (int i = 0; i < FV_OPTIMIZER_COUNT; i++) {
-        const fv_fit_options options = {.optimizer = (fv_optimizer_kind)i,
-                                        .weight_decay = 0.01,
-                                        .l1 = 1e-4,
-                                        .clip_norm = 0.5,
-                                        .clip_value = 0.3,
-                                        .model_ema = true,
-                                        .model_ema_decay = 0.9};
+        const fv_fit_options options =
+            FV_FIT_OPTIONS(.optimizer = (fv_optimizer_kind)i, .weight_decay = 0.01, .l1 = 1e-4, .clip_norm = 0.5,
+                           .clip_value = 0.3, .model_ema = true, .model_ema_decay = 0.9);
         guarded_memory memory;
         fv_device device;
         fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
@@ -98,7 +94,7 @@ static void test_profile(void **state)
 {
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_fit_options fit = {.optimizer = FV_ADAM, .clip_norm = 1};
+    fv_fit_options fit = FV_FIT_OPTIONS(.optimizer = FV_ADAM, .clip_norm = 1);
     fv_model *m;
     fv_trainer *t;
     assert_int_equal(fv_model_zoo(ctx, "lenet", &(fv_zoo_options){.classes = 10, .dropout = -1}, &m), FV_OK);
