@@ -285,6 +285,19 @@ static void test_refusals(void **state)
     assert_int_equal(first, nodes);
     assert_int_equal(b.g->n_nodes, nodes);
     bench_free(&b);
+    /* A model, which is what runs without training, has no such nodes. */
+    fv_model *m;
+    fv_val *average, *src;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_flatten(m, fv_input(m, 4, 4, 3));
+    x = fv_dense(m, x, .units = 10);
+    assert_int_equal(fv_graph_param(m->graph, "a", FV_ROLE_STATE, FV_F32, &(fv_shape){1, {3}}, &average), FV_OK);
+    assert_int_equal(fv_graph_param(m->graph, "b", FV_ROLE_STATE, FV_F32, &(fv_shape){1, {3}}, &src), FV_OK);
+    assert_int_equal(fv_graph_add(m->graph, fv_op_find(ctx, "ema"), "e", NULL, (fv_val *[]){average, src}, 2, NULL),
+                     FV_OK);
+    assert_int_equal(fv_model_finish(m, x), FV_ERR_UNSUPPORTED);
+    assert_non_null(strstr(fv_ctx_error(ctx), "'e' (ema) computes nothing: it belongs to training"));
+    fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }
 
