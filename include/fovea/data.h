@@ -143,16 +143,13 @@ FV_API void fv_dataset_cached(const fv_dataset *dataset, int64_t *bytes, int64_t
 /* ---- batches ---- */
 
 /** What is done about classes of unequal size: nothing; small classes drawn more often; large ones less often; small
- * ones counting more in the loss. */
+ * ones counting more in the loss. A power in [0, 1] is how far it goes: 0 not at all, 1 to equal shares. */
 typedef enum fv_balance {
     FV_BALANCE_NONE,
     FV_BALANCE_OVERSAMPLE,
     FV_BALANCE_UNDERSAMPLE,
     FV_BALANCE_WEIGHTS
 } fv_balance;
-/** Reads "none", "oversample", "undersample" or "weights", the last three also as "oversample=0.5": *power in [0, 1] is
- * how far it goes (1 when not given). VALUE. */
-FV_API fv_status fv_balance_parse(fv_ctx *ctx, const char *text, fv_balance *how, double *power);
 
 typedef struct fv_loader fv_loader;
 

@@ -14,8 +14,9 @@ typedef struct fv_report fv_report;
 
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
- * event. TensorBoard: dir/train and dir/validation, scalars epoch_loss, epoch_accuracy, epoch_learning_rate. HTML:
- * dir/report.html, rewritten after every epoch from dir/results.csv.
+ * event. TensorBoard: dir/train and dir/validation, scalars epoch_learning_rate and the tags of
+ * fovea/metrics.def, epoch_loss, epoch_accuracy and so on. HTML: dir/report.html, rewritten after every epoch from
+ * dir/results.csv.
  */
 FV_API fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_report **report);
 /** Adds an event of the run. Failures to write are logged as warnings and do not stop the run. */

@@ -7,9 +7,6 @@
 
 #include "base/ctx.h"
 #include "base/random.h"
-#include "base/text.h"
-
-static const char *const words[] = {"none", "oversample", "undersample", "weights", NULL};
 
 /* Natural logarithm of x >= 1 and exponential, each one sequence of exactly rounded operations: how often a class is
  * drawn must not depend on the machine's mathematics library. */
@@ -161,28 +158,5 @@ fv_status fv_balance_weights(fv_ctx *ctx, const int32_t *labels, int64_t n, int6
     for (int64_t k = 0; how == FV_BALANCE_WEIGHTS && k < classes; k++)
         weights[k] = (float)((double)weights[k] / sum);
     fv_free(ctx, counts);
-    return FV_OK;
-}
-
-fv_status fv_balance_parse(fv_ctx *ctx, const char *text, fv_balance *how, double *power)
-{
-    char word[32];
-    const size_t length = strcspn(text, "=");
-    *how = FV_BALANCE_NONE;
-    *power = 1.0;
-    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
-    int k = 0;
-    while (words[k] && strcmp(words[k], word) != 0)
-        k++;
-    if (!words[k]) {
-        const char *near = fv_text_nearest(word, words);
-        return fv_fail(ctx, FV_ERR_VALUE,
-                       "balance '%s': expected none, oversample, undersample or weights, or one of the last three with "
-                       "=POWER%s%s%s",
-                       text, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
-    }
-    *how = (fv_balance)k;
-    if (text[length] == '=' && (!fv_text_to_double(text + length + 1, power) || !(*power >= 0.0 && *power <= 1.0)))
-        return fv_fail(ctx, FV_ERR_VALUE, "balance '%s': the power behind = must be a number from 0 to 1", text);
     return FV_OK;
 }

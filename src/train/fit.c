@@ -188,7 +188,7 @@ static fv_status open_training(run *r)
                                  .seed = (uint64_t)o->seed,
                                  .workers = (int)o->workers,
                                  .augment = o->augment,
-                                 .balance = (fv_balance)o->balance,
+                                 .balance = o->balance_power > 0 ? (fv_balance)o->balance : FV_BALANCE_NONE,
                                  .balance_power = o->balance_power,
                                  .stuck_after = o->stuck_after};
     FV_TRY(check_loss(r, &options.targets));

@@ -237,6 +237,19 @@ static void every_difference_is_told(void **state)
     assert_non_null(strstr(said, "the network"));
     fv_doc_destroy(&doc);
     fv_free(ctx, text);
+    /* Settings that the caller adds. */
+    base.identity = "init: default\nscale: \n";
+    changed = base;
+    changed.identity = "init: default\nscale: 0.08,1\n";
+    other = identity;
+    other.options = &changed;
+    text = identity_text(ctx, &identity);
+    assert_int_equal(fv_doc_parse_json(ctx, "state", text, strlen(text), &doc), FV_OK);
+    said[0] = '\0';
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_OK);
+    assert_string_equal(said, "state: --scale was '', now '0.08,1'\n");
+    fv_doc_destroy(&doc);
+    fv_free(ctx, text);
     fv_ctx_destroy(&ctx);
 }
 

@@ -392,7 +392,7 @@ static void choose_defaults(job *j)
     settings *c = j->c;
     const fv_task kind = fv_dataset_task(j->train);
     const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
-    bool tuning = c->weights || strchr(c->model, '/') || strstr(c->model, ".safetensors");
+    const bool tuning = c->weights || train_takes_model_file(c);
     if (!option_given("epochs") && tuning)
         c->fit.epochs = 20;
     if (!option_given("lr"))
