@@ -53,14 +53,14 @@ typedef enum fv_attr_kind {
     FV_ATTR_INT,  /* int64_t */
     FV_ATTR_INT2, /* int64_t[2]: height, width; text accepts one number for both */
     FV_ATTR_PAD,  /* int64_t[4]: top, left, bottom, right; text accepts one number, or two (vertical, horizontal) */
-    FV_ATTR_INTS, /* fv_ints: up to 8 numbers */
+    FV_ATTR_INTS, /* fv_ints: up to 16 numbers */
     FV_ATTR_REAL, /* double */
     FV_ATTR_BOOL, /* bool */
     FV_ATTR_ENUM  /* int32_t, index into `names` */
 } fv_attr_kind;
 
 typedef struct fv_ints {
-    int64_t count, value[8];
+    int64_t count, value[16];
 } fv_ints;
 
 /** One attribute: how to read, check, print and default it. A table ends with a NULL key. */
@@ -178,42 +178,22 @@ static inline bool fv_op_updates(const fv_op *op, int i)
     return i < 32 && (op->updates >> i & 1) != 0;
 }
 
-/** Element i of an array of type dtype as double, and back (rounded once). For plain loops. */
+/** fv_dtype_get and fv_dtype_set for plain loops: without a call for f32 and f64. */
 static inline double fv_get(fv_dtype dtype, const void *data, int64_t i)
 {
-    switch (dtype) {
-    case FV_F32:
+    if (dtype == FV_F32)
         return (double)((const float *)data)[i];
-    case FV_F64:
-        return ((const double *)data)[i];
-    case FV_I32:
-        return (double)((const int32_t *)data)[i];
-    case FV_I64:
-        return (double)((const int64_t *)data)[i];
-    default:
-        return (double)((const uint8_t *)data)[i];
-    }
+    return dtype == FV_F64 ? ((const double *)data)[i] : fv_dtype_get(dtype, data, i);
 }
 
 static inline void fv_set(fv_dtype dtype, void *data, int64_t i, double value)
 {
-    switch (dtype) {
-    case FV_F32:
+    if (dtype == FV_F32)
         ((float *)data)[i] = (float)value;
-        break;
-    case FV_F64:
+    else if (dtype == FV_F64)
         ((double *)data)[i] = value;
-        break;
-    case FV_I32:
-        ((int32_t *)data)[i] = (int32_t)value;
-        break;
-    case FV_I64:
-        ((int64_t *)data)[i] = (int64_t)value;
-        break;
-    default:
-        ((uint8_t *)data)[i] = (uint8_t)value;
-        break;
-    }
+    else
+        fv_dtype_set(dtype, data, i, value);
 }
 
 /** Fails an infer hook: "conv2d 'res3a': " + the text; records SHAPE. */

@@ -16,7 +16,7 @@ typedef struct fv_problem {
     const char *text;  /* canonical line: "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" */
     fv_dtype dtype;    /* float type of the computation: F32 or F64 */
     int shards;        /* logical shards of the batch (DESIGN section 3) */
-    uint32_t const_in; /* bit i: in[i] does not change between runs, so pack may run once */
+    uint32_t const_in; /* bit i: in[i] does not change between runs, so pack may run once (of the first 32 operands) */
 } fv_problem;
 
 typedef struct fv_plan fv_plan;

@@ -38,7 +38,7 @@ static void find_lasting(fv_program *p)
 static uint32_t const_operands(const fv_program *p, const fv_node *node)
 {
     uint32_t bits = 0;
-    for (int32_t i = 0; i < node->n_in; i++) {
+    for (int32_t i = 0; i < node->n_in && i < 32; i++) {
         if (node->in[i] && p->places[node->in[i]->id].lasting)
             bits |= UINT32_C(1) << i;
     }

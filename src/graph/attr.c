@@ -15,7 +15,7 @@ static const struct {
     [FV_ATTR_INT] = {1, sizeof(int64_t), "an integer"},
     [FV_ATTR_INT2] = {2, sizeof(int64_t), "one or two integers (height, width)"},
     [FV_ATTR_PAD] = {4, sizeof(int64_t), "1, 2 (vertical, horizontal) or 4 (top, left, bottom, right) integers"},
-    [FV_ATTR_INTS] = {0, sizeof(int64_t), "a list of up to 8 integers"},
+    [FV_ATTR_INTS] = {0, sizeof(int64_t), "a list of up to 16 integers"},
     [FV_ATTR_REAL] = {1, sizeof(double), "a number"},
     [FV_ATTR_BOOL] = {1, sizeof(bool), "true or false"},
     [FV_ATTR_ENUM] = {1, sizeof(int32_t), "one of"},

@@ -28,8 +28,8 @@ struct fv_graph {
 };
 
 /* Most operands and outputs that an operator may have. */
-#define FV_MAX_OPERANDS 32
-#define FV_MAX_RESULTS  8
+#define FV_MAX_OPERANDS 64
+#define FV_MAX_RESULTS  16
 
 fv_status fv_graph_create(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), fv_graph **graph);
 void fv_graph_destroy(fv_graph **graph);

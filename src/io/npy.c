@@ -15,28 +15,13 @@ static uint64_t read_item(const uint8_t *src, int bytes, bool big)
     return v;
 }
 
-/* IEEE 754 half precision, exactly. */
-static float half_to_float(uint32_t v)
-{
-    const uint32_t sign = (v & 0x8000) << 16, exponent = v >> 10 & 31, fraction = v & 0x3FF;
-    uint32_t bits = sign | (exponent + 112) << 23 | fraction << 13;
-    if (exponent == 31)
-        bits = sign | 0x7F800000 | fraction << 13;
-    float f;
-    if (exponent == 0) { /* subnormal: a multiple of 2^-24 */
-        f = (float)fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
 static void convert_floats(const fv_npy *npy, const uint8_t *src, int64_t n, float *dst)
 {
     for (int64_t i = 0; i < n; i++, src += npy->item_bytes) {
         const uint64_t bits = read_item(src, npy->item_bytes, npy->big);
         if (npy->item_bytes == 2) {
-            dst[i] = half_to_float((uint32_t)bits);
+            const uint16_t half = (uint16_t)bits;
+            dst[i] = (float)fv_dtype_get(FV_F16, &half, 0);
         } else if (npy->item_bytes == 4) {
             const uint32_t low = (uint32_t)bits;
             memcpy(&dst[i], &low, sizeof low);

@@ -10,29 +10,9 @@
 
 #include "base/file.h"
 
-typedef enum fv_st_dtype {
-    FV_ST_F32,
-    FV_ST_F64,
-    FV_ST_F16,
-    FV_ST_BF16,
-    FV_ST_I64,
-    FV_ST_I32,
-    FV_ST_U8,
-    /* known sizes, not read as numbers: */
-    FV_ST_I8,
-    FV_ST_I16,
-    FV_ST_U16,
-    FV_ST_U32,
-    FV_ST_U64,
-    FV_ST_BOOL,
-    FV_ST_F8_E4M3,
-    FV_ST_F8_E5M2,
-    FV_ST_DTYPE_COUNT
-} fv_st_dtype;
-
 typedef struct fv_st_entry {
     const char *name;
-    fv_st_dtype dtype;
+    int dtype; /* fv_dtype; from FV_DTYPE_COUNT on: one that is not read as numbers (safetensors_dtype.h) */
     fv_shape shape;
     int64_t begin, end; /* bytes within the tensor section */
     const uint8_t *data;
@@ -61,11 +41,10 @@ const char *fv_safetensors_metadata(const fv_safetensors *file, const char *key)
 /* SHA-256 of the tensor section, as hex. */
 void fv_safetensors_sha256(const fv_safetensors *file, char hex[65]);
 
-/* Elements [begin, begin + count) as floats, each rounded once. MODEL_FORMAT when the dtype is none of the first seven.
- */
+/* Elements [begin, begin + count) as floats, each rounded to one. MODEL_FORMAT when the dtype is not the library's. */
 fv_status fv_safetensors_floats(const fv_safetensors *file, const fv_st_entry *entry, int64_t begin, int64_t count,
                                 float *dst);
-/* Elements as 64-bit integers, for I64, I32 and U8. */
+/* Elements as 64-bit integers; not for floats. */
 fv_status fv_safetensors_integers(const fv_safetensors *file, const fv_st_entry *entry, int64_t begin, int64_t count,
                                   int64_t *dst);
 
@@ -77,7 +56,7 @@ fv_status fv_safetensors_integers(const fv_safetensors *file, const fv_st_entry 
  */
 typedef struct fv_st_item {
     const char *name;
-    fv_st_dtype dtype;
+    fv_dtype dtype;
     fv_shape shape;
     const void *data;
     int64_t outer, mid, inner; /* 0: as it is */

@@ -79,7 +79,7 @@ static void make_items(const fv_model *model, fv_st_item *items)
     for (int i = 0; i < model->n_slots; i++) {
         const fv_slot *slot = &model->slots[i];
         *items++ = (fv_st_item){.name = slot->name,
-                                .dtype = FV_ST_F32,
+                                .dtype = FV_F32,
                                 .shape = slot->file_shape,
                                 .data = fv_slot_data(slot),
                                 .outer = slot->outer,
@@ -87,10 +87,8 @@ static void make_items(const fv_model *model, fv_st_item *items)
                                 .inner = slot->inner};
     }
     for (int i = 0; i < model->n_counters; i++)
-        *items++ = (fv_st_item){.name = model->counters[i].name,
-                                .dtype = FV_ST_I64,
-                                .shape = {.rank = 0},
-                                .data = &model->counters[i].value};
+        *items++ = (fv_st_item){
+            .name = model->counters[i].name, .dtype = FV_I64, .shape = {.rank = 0}, .data = &model->counters[i].value};
 }
 
 fv_status fv_model_save(fv_model *model, const char *path)

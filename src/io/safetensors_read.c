@@ -102,12 +102,9 @@ static fv_status read_dtype(const fv_safetensors *file, const fv_doc_node *node,
 {
     if (!node || node->kind != FV_DOC_STRING)
         return bad(file, "tensor '%.200s': dtype is missing or no text", entry->name);
-    for (int i = 0; i < FV_ST_DTYPE_COUNT; i++) {
-        if (strcmp(node->text, fv_st_dtypes[i].name) == 0) {
-            entry->dtype = (fv_st_dtype)i;
-            return FV_OK;
-        }
-    }
+    entry->dtype = fv_st_dtype_find(node->text);
+    if (entry->dtype >= 0)
+        return FV_OK;
     return bad(file, "tensor '%.200s': unknown dtype '%.40s'", entry->name, node->text);
 }
 
@@ -142,9 +139,9 @@ static fv_status read_offsets(const fv_safetensors *file, const fv_doc_node *nod
         return bad(file,
                    "tensor '%.200s' ends at byte %" PRId64 " of %" PRId64 ": the file is truncated or its header wrong",
                    entry->name, entry->end, file->size);
-    if (bytes < 0 || !fv_size_mul(bytes, fv_st_dtypes[entry->dtype].size, &bytes) || bytes != entry->end - entry->begin)
+    if (bytes < 0 || !fv_size_mul(bytes, fv_st_dtype_size(entry->dtype), &bytes) || bytes != entry->end - entry->begin)
         return bad(file, "tensor '%.200s': %" PRId64 " bytes do not fit its dtype %s and shape", entry->name,
-                   entry->end - entry->begin, fv_st_dtypes[entry->dtype].name);
+                   entry->end - entry->begin, fv_st_dtype_name(entry->dtype));
     entry->data = file->tensors + entry->begin;
     return FV_OK;
 }

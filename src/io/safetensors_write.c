@@ -43,7 +43,7 @@ static fv_status put_item(const st_sink *sink, const fv_st_item *item)
     const float *src = item->data;
     int64_t used = 0; /* floats in the chunk */
     if (!is_turned(item))
-        return put(sink, item->data, fv_shape_count(&item->shape) * fv_st_dtypes[item->dtype].size);
+        return put(sink, item->data, fv_shape_count(&item->shape) * fv_st_dtype_size(item->dtype));
     for (int64_t o = 0; o < item->outer; o++, src += row_size(item)) {
         for (int64_t c = 0; c < item->inner; c++) {
             for (int64_t m = 0; m < item->mid; m++)
@@ -62,7 +62,7 @@ static fv_status put_items(const st_sink *sink, const fv_st_item *items, int64_t
 {
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
-            if ((fv_st_dtypes[items[i].dtype].size == 8) == (pass == 0))
+            if ((fv_st_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 FV_TRY(put_item(sink, &items[i]));
         }
     }
@@ -74,7 +74,7 @@ static void put_entry(fv_json *j, const fv_st_item *item, int64_t *offset)
     fv_json_key(j, item->name);
     fv_json_begin_object(j);
     fv_json_key(j, "dtype");
-    fv_json_string(j, fv_st_dtypes[item->dtype].name);
+    fv_json_string(j, fv_st_dtype_name(item->dtype));
     fv_json_key(j, "shape");
     fv_json_begin_array(j);
     for (int d = 0; d < item->shape.rank; d++)
@@ -83,7 +83,7 @@ static void put_entry(fv_json *j, const fv_st_item *item, int64_t *offset)
     fv_json_key(j, "data_offsets");
     fv_json_begin_array(j);
     fv_json_int(j, *offset);
-    *offset += fv_shape_count(&item->shape) * fv_st_dtypes[item->dtype].size;
+    *offset += fv_shape_count(&item->shape) * fv_st_dtype_size(item->dtype);
     fv_json_int(j, *offset);
     fv_json_end_array(j);
     fv_json_end_object(j);
@@ -111,7 +111,7 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
     fv_json_end_object(&j);
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
-            if ((fv_st_dtypes[items[i].dtype].size == 8) == (pass == 0))
+            if ((fv_st_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 put_entry(&j, &items[i], &offset);
         }
     }

@@ -3,7 +3,7 @@
 
 #include "ops/ref.h"
 
-enum { FV_CONCAT_MAX = 16 };
+enum { FV_CONCAT_MAX = FV_MAX_OPERANDS };
 
 static fv_status concat_infer(fv_ctx *ctx, const fv_node *node)
 {
@@ -59,14 +59,25 @@ static fv_cost concat_cost(const fv_node *node)
 
 const fv_op fv_op_concat = {
     .name = "concat",
-    .doc = "The channels (last dimension) of 2 to 16 operands one behind the other; all other dimensions are equal.",
+    .doc = "The channels (last dimension) of 2 to 64 operands one behind the other; all other dimensions are equal.",
     .n_in_min = 2,
     .n_in_max = FV_CONCAT_MAX,
     .n_out = 1,
-    .operands = (const char *const[]){"src0", "src1", "src2", "src3", "src4", "src5", "src6", "src7", "src8", "src9",
-                                      "src10", "src11", "src12", "src13", "src14", "src15", "dst"},
-    .letters = (const char *const[]){"nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
-                                     "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc"},
+    .operands =
+        (const char *const[]){"src0",  "src1",  "src2",  "src3",  "src4",  "src5",  "src6",  "src7",  "src8",  "src9",
+                              "src10", "src11", "src12", "src13", "src14", "src15", "src16", "src17", "src18", "src19",
+                              "src20", "src21", "src22", "src23", "src24", "src25", "src26", "src27", "src28", "src29",
+                              "src30", "src31", "src32", "src33", "src34", "src35", "src36", "src37", "src38", "src39",
+                              "src40", "src41", "src42", "src43", "src44", "src45", "src46", "src47", "src48", "src49",
+                              "src50", "src51", "src52", "src53", "src54", "src55", "src56", "src57", "src58", "src59",
+                              "src60", "src61", "src62", "src63", "dst"},
+    .letters =
+        (const char *const[]){"nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
+                              "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
+                              "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
+                              "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
+                              "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
+                              "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc"},
     .infer = concat_infer,
     .grad = concat_grad,
     .cost = concat_cost,

@@ -48,7 +48,7 @@ fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t co
 {
     fv_str_printf(out, "%s %s", node->op->name, fv_dtype_name(dtype));
     for (int32_t i = 0; i < node->n_in; i++)
-        problem_operand(node, i, dtype, const_in >> i & 1, out);
+        problem_operand(node, i, dtype, i < 32 && (const_in >> i & 1), out);
     fv_str_append(out, " ");
     size_t before = out->size;
     fv_attr_text(node->op, node->attr, out);
@@ -87,17 +87,6 @@ static bool next_word(problem_reader *r)
 static fv_status problem_fail(const problem_reader *r, const char *expected)
 {
     return fv_fail(r->ctx, FV_ERR_VALUE, "problem '%.160s': '%s': expected %s", r->text, r->word, expected);
-}
-
-static bool dtype_parse(const char *name, fv_dtype *dtype)
-{
-    for (int i = 0; i < FV_DTYPE_COUNT; i++) {
-        if (strcmp(name, fv_dtype_name((fv_dtype)i)) == 0) {
-            *dtype = (fv_dtype)i;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* "n8h56w56c64", "8x56x56x64" or "scalar". */
@@ -146,7 +135,7 @@ static fv_status problem_read_operand(problem_reader *r, fv_graph *g, int i, fv_
             role = FV_ROLE_STATE;
         else if (strcmp(mark, "const") == 0)
             role = FV_ROLE_PARAM;
-        else if (!dtype_parse(mark, &dtype))
+        else if (!fv_dtype_parse(mark, &dtype))
             return problem_fail(r, "a dtype, 'state' or 'const' after the colon");
         mark = next;
     }
@@ -172,7 +161,7 @@ static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
         return fv_fail(r->ctx, FV_ERR_UNKNOWN_OPTION, "problem '%.160s': there is no operator '%s'%s%s%s", r->text,
                        r->word, nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
-    if (!next_word(r) || !dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
+    if (!next_word(r) || !fv_dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
         return problem_fail(r, "f32 or f64 behind the operator");
     const char *attrs = r->at;
     while (next_word(r) && !strchr(r->word, '=')) {

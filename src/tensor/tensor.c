@@ -21,23 +21,6 @@ struct fv_tensor {
     int64_t count;
 };
 
-static const struct {
-    const char *name;
-    size_t size;
-} fv_dtypes[FV_DTYPE_COUNT] = {
-    [FV_F32] = {"f32", 4}, [FV_F64] = {"f64", 8}, [FV_I32] = {"i32", 4}, [FV_U8] = {"u8", 1}, [FV_I64] = {"i64", 8},
-};
-
-size_t fv_dtype_size(fv_dtype dtype)
-{
-    return (unsigned)dtype < FV_DTYPE_COUNT ? fv_dtypes[dtype].size : 0;
-}
-
-const char *fv_dtype_name(fv_dtype dtype)
-{
-    return (unsigned)dtype < FV_DTYPE_COUNT ? fv_dtypes[dtype].name : "?";
-}
-
 int64_t fv_shape_count(const fv_shape *shape)
 {
     int64_t count = 1;
@@ -69,7 +52,7 @@ const char *fv_shape_text(const fv_shape *shape, char text[96])
         snprintf(text, 96, "scalar");
         return text;
     }
-    /* Five numbers of at most 18 digits and their separators fit; larger ones are cut, never written past the end. */
+    /* Eight numbers of at most 11 digits and their separators fit; what is longer is cut. */
     for (int i = 0; i < shape->rank && i < FV_MAX_RANK && at < 95; i++) {
         int n = snprintf(text + at, 96 - at, "%s%" PRId64, i > 0 ? "x" : "", shape->dim[i]);
         at += n > 0 ? (size_t)n : 0;

@@ -261,7 +261,8 @@ void conform_node(conform *c, const char *line, const fv_node *node, void *const
             continue;
         /* With nothing constant, then with all but the first operand constant, which lets it pack ahead. */
         for (int pass = 0; pass < (node->n_in > 1 ? 2 : 1); pass++) {
-            problem.const_in = pass ? ~UINT32_C(1) & ((UINT32_C(1) << node->n_in) - 1) : 0;
+            problem.const_in =
+                pass ? (uint32_t)(~UINT64_C(1) & ((UINT64_C(1) << (node->n_in < 32 ? node->n_in : 32)) - 1)) : 0;
             if (solver->reject && solver->reject(solver, &problem))
                 continue;
             results a = run_solver(c, line, node, solver, problem.const_in, in, &key, 0xA5);

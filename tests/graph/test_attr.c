@@ -69,7 +69,7 @@ static void test_parse_refusals(void **state)
         {"alpha=2", FV_ERR_VALUE, "from 0 to 1"},
         {"alpha=nan", FV_ERR_VALUE, "nan"},
         {"ceil=maybe", FV_ERR_VALUE, "true or false"},
-        {"dims=1,2,3,4,5,6,7,8,9", FV_ERR_VALUE, "up to 8"},
+        {"dims=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", FV_ERR_VALUE, "up to 16"},
         {"groups=99999999999999999999", FV_ERR_VALUE, "groups"},
     };
     (void)state;

@@ -226,7 +226,7 @@ static void test_order(void **state)
             }
     e = fv_safetensors_find(file, "norm.num_batches_tracked");
     int64_t batches = 0;
-    assert_true(e && e->dtype == FV_ST_I64 && e->shape.rank == 0);
+    assert_true(e && e->dtype == FV_I64 && e->shape.rank == 0);
     assert_int_equal(fv_safetensors_integers(file, e, 0, 1, &batches), FV_OK);
     assert_int_equal(batches, 1234567890123);
     fv_safetensors_close(&file);
@@ -282,7 +282,7 @@ static void test_nan(void **state)
     assert_non_null(strstr(fv_ctx_error(ctx), "'norm.bias'"));
     assert_int_equal(fv_model_load(ctx, path, &loaded), FV_OK); /* the old file is intact */
 
-    fv_st_item item = {.name = "norm.bias", .dtype = FV_ST_F32, .shape = {1, {8}}, .data = bad};
+    fv_st_item item = {.name = "norm.bias", .dtype = FV_F32, .shape = {1, {8}}, .data = bad};
     assert_int_equal(fv_safetensors_write(ctx, path, &item, 1, NULL, 0), FV_OK);
     fv_model_sha256(loaded, before);
     assert_int_equal(fv_model_load_weights(loaded, path, true, NULL), FV_ERR_MODEL_NAN);
@@ -343,9 +343,9 @@ static void test_foreign_weights(void **state)
     const char *path = fv_test_path(dir, "foreign.safetensors");
     const float zeros[64] = {0};
     const fv_st_item items[] = {
-        {.name = "module.fc2.bias", .dtype = FV_ST_F32, .shape = {1, {3}}, .data = zeros},
-        {.name = "fc2.weight", .dtype = FV_ST_F32, .shape = {2, {4, 6}}, .data = zeros},
-        {.name = "other", .dtype = FV_ST_F32, .shape = {0}, .data = zeros},
+        {.name = "module.fc2.bias", .dtype = FV_F32, .shape = {1, {3}}, .data = zeros},
+        {.name = "fc2.weight", .dtype = FV_F32, .shape = {2, {4, 6}}, .data = zeros},
+        {.name = "other", .dtype = FV_F32, .shape = {0}, .data = zeros},
     };
     fv_model *m = make(ctx), *loaded = NULL;
     fv_load_report *report = NULL;

@@ -34,7 +34,8 @@ static void test_shapes(void **state)
     assert_int_equal(fv_shape_count(&negative), -1);
     assert_true(fv_shape_equal(&a, &a));
     assert_false(fv_shape_equal(&a, &b));
-    fv_shape wide = {FV_MAX_RANK, {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
+    fv_shape wide = {FV_MAX_RANK,
+                     {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
     assert_true(strlen(fv_shape_text(&wide, text)) < 96);
 }
 
