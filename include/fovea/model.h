@@ -28,6 +28,12 @@ FV_API void fv_model_destroy(fv_model **model);
 
 /** The image input: n x h x w x c, c channels last. */
 FV_API fv_value fv_input(fv_model *model, int64_t h, int64_t w, int64_t c);
+/** Any other input: of any dtype and shape, whose first dimension is the batch and is 1 here. A model may have several,
+ * each with a name of its own. */
+FV_API fv_value fv_input_tensor(fv_model *model, const char *name, fv_dtype dtype, const fv_shape *shape);
+/** A constant with the dtype, shape and elements of `tensor`, which are copied. Constants are part of the graph: saved
+ * with the model, never trained. name NULL: constant_1, constant_2, ... */
+FV_API fv_value fv_constant(fv_model *model, const char *name, const fv_tensor *tensor);
 
 /**
  * How weights start. fan_in and fan_out are the inputs and outputs of one weight: c/g r s and k r s for filters.
@@ -131,12 +137,20 @@ FV_API fv_value fv_concat(fv_model *m, const fv_value *x, int count);
 FV_API fv_value fv_layer(fv_model *m, const char *op, const fv_value *x, int count, const fv_layer_options *options);
 /** A trained parameter of the given shape (in this library's order), started by `init`. */
 FV_API fv_value fv_parameter(fv_model *m, const char *name, const fv_shape *shape, fv_init init, double init_value);
+/** A state: belongs to the model, is written by operators that keep one and saved with it, but not trained. Any dtype;
+ * starts as `value` everywhere. */
+FV_API fv_value fv_state(fv_model *m, const char *name, fv_dtype dtype, const fv_shape *shape, double value);
 /** Parameters made from here on are named PREFIX.NAME ("" clears it). */
 FV_API void fv_prefix(fv_model *m, const char *prefix);
 
 /** Declares the output (logits), checks the graph, allocates weights (zero). The first error of the chain surfaces
  * here. */
 FV_API fv_status fv_model_finish(fv_model *model, fv_value output);
+/** Declares one of several outputs under a name of its own, of any dtype and shape; then fv_model_finish_outputs does
+ * what fv_model_finish does. Data sets, fv_fit and predictors need a model with one image in and one row of numbers
+ * out. */
+FV_API void fv_output(fv_model *model, const char *name, fv_value output);
+FV_API fv_status fv_model_finish_outputs(fv_model *model);
 
 /* ---- from elsewhere ---- */
 
@@ -197,7 +211,7 @@ FV_API fv_status fv_model_init(fv_model *model, uint64_t seed, fv_init scheme);
 
 /* ---- looking ---- */
 
-/** SHA-256 over names, shapes and bits of all weights and states, as 64 hex digits and NUL. */
+/** SHA-256 over names, shapes and bits of all weights, states and constants, as 64 hex digits and NUL. */
 FV_API void fv_model_sha256(const fv_model *model, char hex[65]);
 FV_API int64_t fv_model_classes(const fv_model *model);
 /** Name of class i ("7" when the model has no names). */
@@ -231,6 +245,7 @@ typedef struct fv_layer_info {
     double macs, flops;
     int64_t activation_bytes;            /* of the output, batch 1 */
     int64_t receptive_field[2], jump[2]; /* input pixels seen and step between neighbours; h, w */
+    double start[2];                     /* where the field of the first pixel begins; below 0: in the padding */
 } fv_layer_info;
 FV_API int fv_model_layer_count(const fv_model *model);
 FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);

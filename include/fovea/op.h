@@ -23,7 +23,7 @@ typedef enum fv_role {
     FV_ROLE_INPUT,    /* bound by the caller at every run: images, labels */
     FV_ROLE_PARAM,    /* trained */
     FV_ROLE_STATE,    /* belongs to the model but is not trained: running mean and variance */
-    FV_ROLE_CONST     /* the number in fv_val.constant, repeated */
+    FV_ROLE_CONST     /* never changes: the elements stand in the graph */
 } fv_role;
 
 /** A value: the edge of the graph. */
@@ -35,7 +35,7 @@ typedef struct fv_val {
     const char *name; /* unique in the graph; parameters: the name in the model file */
     fv_node *def;     /* node that computes it; NULL unless COMPUTED */
     int32_t def_index;
-    double constant; /* CONST only */
+    fv_tensor *elements; /* CONST only: all of them, or one that is repeated; shared by copies, never written */
 } fv_val;
 
 /** A node: one use of an operator. `in[i]` is NULL where an optional operand is absent. */
@@ -96,6 +96,20 @@ enum {
     FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */
 };
 
+/** What an operand is to its operator: what a model asks when it starts, decays and files its tensors. */
+typedef enum fv_operand_kind {
+    FV_OPERAND_DATA = 0, /* anything else */
+    FV_OPERAND_WEIGHT,   /* filters or a matrix */
+    FV_OPERAND_BIAS,     /* added per output channel */
+    FV_OPERAND_COUNTED   /* a state; files count its updates as "num_batches_tracked" beside it */
+} fv_operand_kind;
+
+/** What output pixel i of a node sees of in[0] along one axis: pixels start + step * i + gap * t, t from 0 to taps - 1.
+ * Fractions: an operator that enlarges. */
+typedef struct fv_reach {
+    double taps, gap, step, start;
+} fv_reach;
+
 /** Work of one run of a node. */
 typedef struct fv_cost {
     double macs;  /* multiply-adds of convolutions and products (fused ones count as one) */
@@ -129,8 +143,10 @@ FV_API fv_val *fv_emit(fv_builder *builder, const char *op, const void *attr, fv
 FV_API fv_val *fv_emit_out(fv_builder *builder, fv_val *first, int i);
 /** Whether a gradient with respect to `val` is wanted. */
 FV_API bool fv_emit_wanted(const fv_builder *builder, const fv_val *val);
-/** A scalar constant of the graph's float type. */
+/** A constant of the graph's float type: `value`, repeated. */
 FV_API fv_val *fv_emit_const(fv_builder *builder, double value, const fv_shape *shape);
+/** A constant with the dtype, shape and elements of `tensor`, which it shares: they must not change any more. */
+FV_API fv_val *fv_emit_tensor(fv_builder *builder, const fv_tensor *tensor);
 /** Fails the pass with a text about `node`. */
 FV_API fv_status fv_emit_fail(fv_builder *builder, const fv_node *node, const char *format, ...) FV_PRINTF(3, 4);
 
@@ -142,12 +158,13 @@ struct fv_op {
     uint32_t traits;
     uint32_t updates; /* bit i: writes in[i], a PARAM or STATE, in place. Such a node is never removed as dead, and only
                          such a node may do without outputs */
-    fv_activation fuses_as;      /* activations: what they are in an epilogue; else FV_ACT_NONE */
-    fv_activation backward_of;   /* (d_dst, dst) -> d_src of an activation that fuses: which one; else FV_ACT_NONE */
-    const char *const *operands; /* names of in[] (n_in_max of them), then out[]: "src", "wei", "bia", "dst" */
-    const char *const *letters;  /* dimension letters of in[], e.g. "nhwc", "krsc", "k", for problem texts (n_in_max) */
-    size_t attr_size;            /* of the attribute struct; 0: none */
-    const fv_attr *attrs;        /* ends with a NULL key; NULL: none */
+    fv_activation fuses_as;       /* activations: what they are in an epilogue; else FV_ACT_NONE */
+    fv_activation backward_of;    /* (d_dst, dst) -> d_src of an activation that fuses: which one; else FV_ACT_NONE */
+    const char *const *operands;  /* names of in[] (n_in_max of them), then out[]: "src", "wei", "bia", "dst" */
+    const fv_operand_kind *kinds; /* of in[] (n_in_max); NULL: all DATA */
+    const char *const *letters; /* dimension letters of in[], e.g. "nhwc", "krsc", "k", for problem texts (n_in_max) */
+    size_t attr_size;           /* of the attribute struct; 0: none */
+    const fv_attr *attrs;       /* ends with a NULL key; NULL: none */
 
     /** Sets dtype and shape of every output from operands and attributes: the only place constraints are checked. */
     fv_status (*infer)(fv_ctx *ctx, const fv_node *node);
@@ -156,7 +173,10 @@ struct fv_op {
     fv_status (*grad)(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in);
     /** Work of one run. NULL: one flop per output element. */
     fv_cost (*cost)(const fv_node *node);
-    /** Plain loops for f32 and f64 (fv_get, fv_set), single-threaded; the definition of the result. */
+    /** Images (n h w c): what an output pixel sees of in[0] along axis 0 (rows) or 1. NULL: the pixel at its place, or
+     * everything when the result is no image. */
+    fv_reach (*reach)(const fv_node *node, int axis);
+    /** Plain loops (fv_get, fv_set), single-threaded; the definition of the result. */
     void (*ref)(const fv_call *call);
     /**
      * Replaces the node when a graph is compiled for training or inference: sets out[] from the operands in[]

@@ -90,6 +90,8 @@ FV_API void fv_tensor_destroy(fv_tensor **tensor);
 FV_API fv_dtype fv_tensor_dtype(const fv_tensor *tensor);
 FV_API const fv_shape *fv_tensor_shape(const fv_tensor *tensor);
 FV_API int64_t fv_tensor_count(const fv_tensor *tensor);
+/** Elements times bytes of one. */
+FV_API size_t fv_tensor_bytes(const fv_tensor *tensor);
 /** First element; FV_TAIL_PAD bytes behind the last one may be read. */
 FV_API void *fv_tensor_data(fv_tensor *tensor);
 FV_API const void *fv_tensor_const_data(const fv_tensor *tensor);

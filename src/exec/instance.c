@@ -9,17 +9,15 @@
 
 /* ---- memory and addresses ---- */
 
-/* A constant, number by number, through host memory. */
+/* The elements of a constant, through host memory. */
 static fv_status fill_constant(fv_program *p, const fv_val *val)
 {
     const fv_device *d = p->device;
     const fv_placement *place = &p->places[val->id];
-    int64_t count = fv_shape_count(&val->shape);
     void *host = fv_malloc(p->ctx, (size_t)place->bytes + 1);
     if (!host)
         return FV_ERR_NO_MEMORY;
-    for (int64_t i = 0; i < count; i++)
-        fv_set(val->dtype, host, i, val->constant);
+    fv_const_fill(val, host);
     d->upload(d->user, (char *)p->lasting + place->offset, host, (size_t)place->bytes);
     fv_free(p->ctx, host);
     return FV_OK;

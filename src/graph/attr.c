@@ -38,7 +38,7 @@ static size_t attr_place(const fv_attr *a, int64_t i)
     return start + (size_t)i * fv_attr_kinds[a->kind].item;
 }
 
-static int64_t attr_int(const fv_attr *a, const void *attr, int64_t i)
+int64_t fv_attr_get_int(const fv_attr *a, const void *attr, int64_t i)
 {
     const char *from = (const char *)attr + attr_place(a, i);
     int64_t integer;
@@ -61,7 +61,7 @@ double fv_attr_get(const fv_attr *a, const void *attr, int64_t i)
 {
     double real;
     if (a->kind != FV_ATTR_REAL)
-        return (double)attr_int(a, attr, i);
+        return (double)fv_attr_get_int(a, attr, i);
     memcpy(&real, (const char *)attr + attr_place(a, i), sizeof real);
     return real;
 }
@@ -167,13 +167,13 @@ static void attr_item_text(const fv_attr *a, const void *attr, int64_t i, fv_str
         fv_str_append(out, fv_double_text(fv_attr_get(a, attr, i), number));
         break;
     case FV_ATTR_BOOL:
-        fv_str_append(out, attr_int(a, attr, i) ? "true" : "false");
+        fv_str_append(out, fv_attr_get_int(a, attr, i) ? "true" : "false");
         break;
     case FV_ATTR_ENUM:
-        fv_str_append(out, a->names[attr_int(a, attr, i)]);
+        fv_str_append(out, a->names[fv_attr_get_int(a, attr, i)]);
         break;
     default:
-        fv_str_printf(out, "%" PRId64, attr_int(a, attr, i));
+        fv_str_printf(out, "%" PRId64, fv_attr_get_int(a, attr, i));
         break;
     }
 }
@@ -186,7 +186,7 @@ void fv_attr_text(const fv_op *op, const void *attr, fv_str *out)
             continue;
         int64_t width = fv_attr_width(a, attr), shown = a->kind == FV_ATTR_INTS ? width : 1;
         for (int64_t i = 1; i < width; i++) {
-            if (attr_int(a, attr, i) != attr_int(a, attr, 0))
+            if (fv_attr_get_int(a, attr, i) != fv_attr_get_int(a, attr, 0))
                 shown = width;
         }
         fv_str_printf(out, "%s%s=", space, a->key);
@@ -211,11 +211,11 @@ void fv_attr_json(const fv_op *op, const void *attr, fv_json *out)
             if (a->kind == FV_ATTR_REAL)
                 fv_json_real(out, fv_attr_get(a, attr, i));
             else if (a->kind == FV_ATTR_BOOL)
-                fv_json_bool(out, attr_int(a, attr, i) != 0);
+                fv_json_bool(out, fv_attr_get_int(a, attr, i) != 0);
             else if (a->kind == FV_ATTR_ENUM)
-                fv_json_string(out, a->names[attr_int(a, attr, i)]);
+                fv_json_string(out, a->names[fv_attr_get_int(a, attr, i)]);
             else
-                fv_json_int(out, attr_int(a, attr, i));
+                fv_json_int(out, fv_attr_get_int(a, attr, i));
         }
         if (list)
             fv_json_end_array(out);

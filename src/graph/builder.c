@@ -50,6 +50,14 @@ fv_val *fv_emit_const(fv_builder *b, double value, const fv_shape *shape)
     return val;
 }
 
+fv_val *fv_emit_tensor(fv_builder *b, const fv_tensor *tensor)
+{
+    fv_val *val = NULL;
+    if (b->status == FV_OK)
+        b->status = fv_graph_tensor(b->g, NULL, tensor, &val);
+    return val;
+}
+
 fv_status fv_emit_fail(fv_builder *b, const fv_node *node, const char *format, ...)
 {
     char text[512];
@@ -124,7 +132,7 @@ fv_status fv_rewrite_end(fv_rewrite *rw, fv_status status, fv_graph **out, fv_va
 {
     fv_ctx *ctx = rw->g->ctx;
     for (int32_t i = 0; status == FV_OK && i < rw->g->n_outputs; i++)
-        status = fv_graph_output(rw->out, rw->map[rw->g->outputs[i]->id]);
+        status = fv_graph_add_output(rw->out, rw->map[rw->g->outputs[i]->id], rw->g->output_names[i]);
     if (status == FV_OK && map)
         memcpy(map, rw->map, (size_t)rw->g->n_vals * sizeof *map);
     fv_free(ctx, rw->map);

@@ -31,6 +31,8 @@ void fv_graph_destroy(fv_graph **graph)
         return;
     fv_graph *g = *graph;
     fv_ctx *ctx = g->ctx;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        fv_tensor_destroy(&g->vals[i]->elements);
     fv_arena_destroy(&g->arena);
     fv_free(ctx, g);
     *graph = NULL;
@@ -201,6 +203,8 @@ static fv_status graph_leaf(fv_graph *g, const fv_val *like, fv_val **out)
     FV_TRY(graph_reserve(g, (void **)&g->vals, sizeof *g->vals, g->n_vals, 1, &g->cap_vals));
     FV_TRY(index_reserve(g, 1));
     val->name = name;
+    if (like->elements)
+        FV_TRY(fv_tensor_share(like->elements, &val->elements));
     graph_push(g, val);
     if (out)
         *out = val;
@@ -220,17 +224,6 @@ fv_status fv_graph_param(fv_graph *g, const char *name, fv_role role, fv_dtype d
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: parameter '%s' must have the role PARAM or STATE",
                        name ? name : "");
     fv_val like = {.name = name, .dtype = dtype, .role = role, .shape = *shape};
-    return graph_leaf(g, &like, val);
-}
-
-fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_shape *shape, fv_val **val)
-{
-    char name[40];
-    int32_t number = g->n_vals;
-    do
-        snprintf(name, sizeof name, "const_%d", (int)number++);
-    while (fv_graph_taken(g, name));
-    fv_val like = {.name = name, .dtype = dtype, .role = FV_ROLE_CONST, .shape = *shape, .constant = value};
     return graph_leaf(g, &like, val);
 }
 
@@ -403,14 +396,36 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
     return FV_OK;
 }
 
-fv_status fv_graph_output(fv_graph *g, fv_val *val)
+fv_status fv_graph_add_output(fv_graph *g, fv_val *val, const char *name)
 {
     if (!val || val->id < 0 || val->id >= g->n_vals || g->vals[val->id] != val)
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: output '%s' is not a value of this graph",
                        val && val->name ? val->name : "(none)");
+    const char *copy = fv_arena_strdup(g->arena, name);
+    if (!copy)
+        return FV_ERR_NO_MEMORY;
     FV_TRY(graph_reserve(g, (void **)&g->outputs, sizeof *g->outputs, g->n_outputs, 1, &g->cap_outputs));
-    g->outputs[g->n_outputs++] = val;
+    FV_TRY(graph_reserve(g, (void **)&g->output_names, sizeof *g->output_names, g->n_outputs, 1, &g->cap_output_names));
+    g->outputs[g->n_outputs] = val;
+    g->output_names[g->n_outputs++] = copy;
     return FV_OK;
+}
+
+fv_status fv_graph_output(fv_graph *g, fv_val *val)
+{
+    return fv_graph_add_output(g, val, val && val->name ? val->name : "");
+}
+
+fv_status fv_graph_output_as(fv_graph *g, fv_val *val, const char *name)
+{
+    if (!name || !*name)
+        return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: an output needs a name");
+    for (int32_t i = 0; i < g->n_outputs; i++) {
+        if (strcmp(g->output_names[i], name) == 0)
+            return fv_fail(g->ctx, FV_ERR_ARGUMENT, "graph: the name '%s' is taken: names of outputs must be unique",
+                           name);
+    }
+    return fv_graph_add_output(g, val, name);
 }
 
 void fv_graph_uses(const fv_graph *g, int32_t *uses)

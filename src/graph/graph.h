@@ -20,8 +20,9 @@ struct fv_graph {
     int32_t n_vals, cap_vals;
     fv_node **nodes; /* topological order */
     int32_t n_nodes, cap_nodes;
-    fv_val **outputs; /* what a run must produce, in order */
-    int32_t n_outputs, cap_outputs;
+    fv_val **outputs;          /* what a run must produce, in order */
+    const char **output_names; /* of outputs: the value's name unless given another */
+    int32_t n_outputs, cap_outputs, cap_output_names;
     const fv_op *(*find_op)(fv_ctx *ctx, const char *name); /* the table above, handed in so that arrows point down */
     int32_t *index; /* open-addressed hash of names: id + 1 of a value, -(id + 1) of a node without outputs, 0: free */
     int32_t cap_index;
@@ -38,7 +39,13 @@ void fv_graph_destroy(fv_graph **graph);
 fv_status fv_graph_input(fv_graph *g, const char *name, fv_dtype dtype, const fv_shape *shape, fv_val **val);
 fv_status fv_graph_param(fv_graph *g, const char *name, fv_role role, fv_dtype dtype, const fv_shape *shape,
                          fv_val **val);
+/* Constants: `value` everywhere; or the dtype, shape and elements of `tensor`, which is shared and must not change any
+ * more. `name` NULL: made. */
 fv_status fv_graph_const(fv_graph *g, double value, fv_dtype dtype, const fv_shape *shape, fv_val **val);
+fv_status fv_graph_tensor(fv_graph *g, const char *name, const fv_tensor *tensor, fv_val **val);
+/* Whether a constant is one element, repeated; its elements written out. */
+bool fv_const_is_splat(const fv_val *val);
+void fv_const_fill(const fv_val *val, void *data);
 
 /*
  * Appends a node: copies attr (NULL: defaults) and operands, checks operand count, dtypes and attribute ranges, calls
@@ -49,7 +56,13 @@ fv_status fv_graph_add(fv_graph *g, const fv_op *op, const char *name, const voi
                        fv_node **node);
 /* Appends what `append` emits by its builder; names derive from `base`. */
 fv_status fv_graph_extend(fv_graph *g, const char *base, fv_status (*append)(fv_builder *b, void *arg), void *arg);
+/* Appends an output, which is called as the value is; or `name`, which no other output may have. */
 fv_status fv_graph_output(fv_graph *g, fv_val *val);
+fv_status fv_graph_output_as(fv_graph *g, fv_val *val, const char *name);
+/* Appends an output under a name that is not checked: that of another graph's. */
+fv_status fv_graph_add_output(fv_graph *g, fv_val *val, const char *name);
+/* Appends a copy of a value that no node computes (of any graph). Elements of constants are shared. */
+fv_status fv_graph_copy_leaf(fv_graph *g, const fv_val *leaf, fv_val **val);
 fv_val *fv_graph_find(const fv_graph *g, const char *name); /* by value name; NULL if absent */
 
 /* Number of uses of each value by id (operands + outputs); `uses` has n_vals entries. */
@@ -73,8 +86,25 @@ fv_status fv_graph_verify(const fv_graph *g);
 void fv_graph_text(const fv_graph *g, fv_str *out);
 void fv_graph_dot(const fv_graph *g, fv_str *out);
 void fv_graph_json(const fv_graph *g, fv_json *out);
+/* Whether the JSON form leaves out the elements of a constant, so that the file must carry them: there are more than
+ * FV_CONST_INLINE. */
+bool fv_const_is_apart(const fv_val *val);
+#define FV_CONST_INLINE 64
+/* Where elements that stand apart come from: a tensor of that name, dtype and shape (the caller's), or a failure. */
+typedef struct fv_const_source {
+    fv_status (*load)(void *user, const char *name, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor);
+    void *user;
+} fv_const_source;
+/* `apart` may be NULL: constants that stand apart are MODEL_FORMAT then. */
 fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), const fv_doc *doc,
-                             const fv_doc_node *node, fv_graph **graph);
+                             const fv_doc_node *node, const fv_const_source *apart, fv_graph **graph);
+
+/*
+ * SHA-256 of everything that makes a graph what it is: names, roles, dtypes, shapes and elements of inputs, parameters,
+ * states and constants; operators, names, attributes, operands and results of nodes; names and values of outputs. Not
+ * of weights. A copy and a graph read back from a file have the digest of the first.
+ */
+void fv_graph_digest(const fv_graph *g, uint8_t digest[32]);
 
 /* ---- passes: each makes *out from g; *out is NULL on failure; g stays as it is. `map` (n_vals of g entries or NULL)
  * receives for every value of g its counterpart in *out, or NULL when it is gone. ---- */

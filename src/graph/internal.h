@@ -22,8 +22,8 @@ fv_status fv_node_infer(fv_ctx *ctx, const fv_node *node);
 bool fv_graph_taken(const fv_graph *g, const char *name);
 /* Renames a node and its outputs; keeps the old name when the new one is taken. */
 fv_status fv_graph_rename(fv_graph *g, fv_node *node, const char *name);
-/* Appends a copy of a value that no node computes (of any graph). */
-fv_status fv_graph_copy_leaf(fv_graph *g, const fv_val *leaf, fv_val **val);
+/* The elements of a constant (one, when it is repeated) in another dtype; the caller's. */
+fv_status fv_const_convert(fv_ctx *ctx, const fv_val *val, fv_dtype dtype, fv_tensor **tensor);
 /* Float type of the graph: that of its first float value; F32 without one. */
 fv_dtype fv_graph_float(const fv_graph *g);
 
@@ -34,6 +34,8 @@ const char *const *fv_role_list(void);
 int64_t fv_attr_width(const fv_attr *a, const void *attr);
 /* The i-th number of an attribute as a double (BOOL: 0 or 1, ENUM: its index). */
 double fv_attr_get(const fv_attr *a, const void *attr, int64_t i);
+/* The same exactly, for kinds other than REAL. */
+int64_t fv_attr_get_int(const fv_attr *a, const void *attr, int64_t i);
 void fv_attr_set(const fv_attr *a, void *attr, int64_t i, double real, int64_t integer);
 /* "one or two integers (height, width) from 1", for messages. */
 const char *fv_attr_expects(const fv_attr *a, char text[256]);

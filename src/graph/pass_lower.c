@@ -7,11 +7,18 @@
 static fv_status lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_dtype dtype)
 {
     fv_val like = *val;
+    fv_tensor *converted = NULL;
     if (like.dtype == FV_F32 || like.dtype == FV_F64)
         like.dtype = dtype;
     if (like.role == FV_ROLE_INPUT && like.shape.rank > 0)
         like.shape.dim[0] = n;
-    return fv_graph_copy_leaf(rw->out, &like, &rw->map[val->id]);
+    if (like.role == FV_ROLE_CONST && like.dtype != val->dtype) {
+        FV_TRY(fv_const_convert(rw->out->ctx, val, like.dtype, &converted));
+        like.elements = converted;
+    }
+    fv_status status = fv_graph_copy_leaf(rw->out, &like, &rw->map[val->id]);
+    fv_tensor_destroy(&converted);
+    return status;
 }
 
 static fv_status lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)

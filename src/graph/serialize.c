@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The JSON form of a graph, which model files carry. Files are untrusted: everything is checked on the way in. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "graph/internal.h"
 
 #define FV_GRAPH_VERSION 1
+
+bool fv_const_is_apart(const fv_val *val)
+{
+    return fv_tensor_count(val->elements) > FV_CONST_INLINE;
+}
+
+/* Integers and finite floats as numbers, which read back to the same element; other floats as text. */
+static void element_json(const fv_val *val, int64_t i, fv_json *out)
+{
+    const void *data = fv_tensor_const_data(val->elements);
+    char number[32];
+    if (!fv_dtype_is_float(val->dtype)) {
+        fv_json_int(out, fv_dtype_get_integer(val->dtype, data, i));
+        return;
+    }
+    const double x = fv_get(val->dtype, data, i);
+    if (!isfinite(x))
+        fv_json_string(out, fv_double_text(x, number));
+    else
+        fv_json_real(out, x);
+}
+
+/* "value": one element, repeated; "values": all of them. */
+static void const_json(const fv_val *val, fv_json *out)
+{
+    const bool splat = fv_const_is_splat(val);
+    fv_json_key(out, splat ? "value" : "values");
+    if (!splat)
+        fv_json_begin_array(out);
+    for (int64_t i = 0; i < fv_tensor_count(val->elements); i++)
+        element_json(val, i, out);
+    if (!splat)
+        fv_json_end_array(out);
+}
 
 void fv_graph_json(const fv_graph *g, fv_json *out)
 {
@@ -30,10 +65,8 @@ void fv_graph_json(const fv_graph *g, fv_json *out)
         for (int d = 0; d < v->shape.rank; d++)
             fv_json_int(out, v->shape.dim[d]);
         fv_json_end_array(out);
-        if (v->role == FV_ROLE_CONST) {
-            fv_json_key(out, "value");
-            fv_json_real(out, v->constant);
-        }
+        if (v->role == FV_ROLE_CONST && !fv_const_is_apart(v))
+            const_json(v, out);
         fv_json_end_object(out);
     }
     fv_json_end_array(out);
@@ -64,8 +97,18 @@ void fv_graph_json(const fv_graph *g, fv_json *out)
     fv_json_end_array(out);
     fv_json_key(out, "outputs");
     fv_json_begin_array(out);
-    for (int32_t i = 0; i < g->n_outputs; i++)
+    for (int32_t i = 0; i < g->n_outputs; i++) {
+        if (strcmp(g->output_names[i], g->outputs[i]->name) == 0) {
+            fv_json_string(out, g->outputs[i]->name);
+            continue;
+        }
+        fv_json_begin_object(out);
+        fv_json_key(out, "name");
+        fv_json_string(out, g->output_names[i]);
+        fv_json_key(out, "value");
         fv_json_string(out, g->outputs[i]->name);
+        fv_json_end_object(out);
+    }
     fv_json_end_array(out);
     fv_json_end_object(out);
 }
@@ -98,7 +141,53 @@ static fv_status read_word(const fv_doc *doc, const fv_doc_node *map, const char
     return fv_doc_fail(doc, node, FV_ERR_MODEL_FORMAT, "graph value: unknown %s '%s'", key, node->text);
 }
 
-static fv_status read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node *map)
+static fv_status read_element(const fv_doc *doc, const fv_doc_node *node, const fv_tensor *tensor, int64_t i)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } words[] = {{"nan", NAN}, {"inf", INFINITY}, {"-inf", -INFINITY}};
+    const fv_dtype dtype = fv_tensor_dtype(tensor);
+    void *data = fv_tensor_data((fv_tensor *)(uintptr_t)tensor);
+    double real;
+    int64_t integer;
+    if (!fv_dtype_is_float(dtype)) {
+        FV_TRY(fv_doc_int(doc, node, "graph value: value", &integer));
+        fv_dtype_set_integer(dtype, data, i, integer);
+        return FV_OK;
+    }
+    for (int w = 0; node->kind == FV_DOC_STRING && w < 3; w++) {
+        if (strcmp(node->text, words[w].text) == 0) {
+            fv_dtype_set(dtype, data, i, words[w].value);
+            return FV_OK;
+        }
+    }
+    FV_TRY(fv_doc_real(doc, node, "graph value: value", &real));
+    fv_dtype_set(dtype, data, i, real);
+    return FV_OK;
+}
+
+/* The elements of a constant: one, all in a list, or from where those stand that are apart. */
+static fv_status read_elements(fv_graph *g, const fv_doc *doc, const fv_doc_node *map, const fv_const_source *apart,
+                               fv_val *val)
+{
+    const fv_doc_node *value = fv_doc_get(map, "value"), *values = fv_doc_get(map, "values");
+    const fv_shape shape = value ? (fv_shape){0} : val->shape;
+    if (!value && !values && apart)
+        return apart->load(apart->user, val->name, val->dtype, &val->shape, &val->elements);
+    if (!value && (!values || values->kind != FV_DOC_LIST))
+        return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "graph value '%s': 'value' is missing", val->name);
+    const int64_t count = value ? 1 : values->count;
+    if (fv_shape_count(&shape) != count)
+        return fv_doc_fail(doc, values, FV_ERR_MODEL_FORMAT,
+                           "graph value '%s': %" PRId64 " values do not fit its shape", val->name, count);
+    FV_TRY(fv_tensor_create(g->ctx, val->dtype, &shape, &val->elements));
+    for (int64_t i = 0; i < count; i++)
+        FV_TRY(read_element(doc, value ? value : &values->child[i], val->elements, i));
+    return FV_OK;
+}
+
+static fv_status read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node *map, const fv_const_source *apart)
 {
     const char *dtypes[FV_DTYPE_COUNT];
     const fv_doc_node *name, *shape;
@@ -120,13 +209,11 @@ static fv_status read_value(fv_graph *g, const fv_doc *doc, const fv_doc_node *m
     val.shape.rank = (int32_t)shape->count;
     for (int64_t d = 0; d < shape->count; d++)
         FV_TRY(fv_doc_int(doc, &shape->child[d], "graph value: shape", &val.shape.dim[d]));
-    if (role == FV_ROLE_CONST) {
-        const fv_doc_node *value = fv_doc_get(map, "value");
-        if (!value)
-            return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "graph value '%s': 'value' is missing", name->text);
-        FV_TRY(fv_doc_real(doc, value, "graph value: value", &val.constant));
-    }
-    return fv_graph_copy_leaf(g, &val, NULL);
+    fv_status status = role == FV_ROLE_CONST ? read_elements(g, doc, map, apart, &val) : FV_OK;
+    if (status == FV_OK)
+        status = fv_graph_copy_leaf(g, &val, NULL);
+    fv_tensor_destroy(&val.elements);
+    return status;
 }
 
 static fv_status read_operand(const fv_graph *g, const fv_doc *doc, const fv_doc_node *node, const char *what,
@@ -175,7 +262,22 @@ static fv_status read_node(fv_graph *g, const fv_doc *doc, const fv_doc_node *ma
     return status == FV_OK ? FV_OK : fv_fail_prefix(g->ctx, status, fv_doc_name(doc));
 }
 
-static fv_status read_graph(fv_graph *g, const fv_doc *doc, const fv_doc_node *root)
+/* The name of a value, which is the output's as well; or a map of both. */
+static fv_status read_output(fv_graph *g, const fv_doc *doc, const fv_doc_node *node)
+{
+    const fv_doc_node *name = NULL, *value = node;
+    fv_val *val;
+    if (node->kind == FV_DOC_MAP) {
+        FV_TRY(read_child(doc, node, "graph output", "name", FV_DOC_STRING, &name));
+        FV_TRY(read_child(doc, node, "graph output", "value", FV_DOC_STRING, &value));
+    }
+    FV_TRY(read_operand(g, doc, value, "output", &val));
+    if (!val)
+        return fv_doc_fail(doc, node, FV_ERR_MODEL_FORMAT, "graph output: expected a name");
+    return name ? fv_graph_output_as(g, val, name->text) : fv_graph_output(g, val);
+}
+
+static fv_status read_graph(fv_graph *g, const fv_doc *doc, const fv_doc_node *root, const fv_const_source *apart)
 {
     const fv_doc_node *version, *values, *nodes, *outputs;
     if (!root || root->kind != FV_DOC_MAP)
@@ -188,24 +290,19 @@ static fv_status read_graph(fv_graph *g, const fv_doc *doc, const fv_doc_node *r
     FV_TRY(read_child(doc, root, "graph", "nodes", FV_DOC_LIST, &nodes));
     FV_TRY(read_child(doc, root, "graph", "outputs", FV_DOC_LIST, &outputs));
     for (int64_t i = 0; i < values->count; i++)
-        FV_TRY(read_value(g, doc, &values->child[i]));
+        FV_TRY(read_value(g, doc, &values->child[i], apart));
     for (int64_t i = 0; i < nodes->count; i++)
         FV_TRY(read_node(g, doc, &nodes->child[i]));
-    for (int64_t i = 0; i < outputs->count; i++) {
-        fv_val *val;
-        FV_TRY(read_operand(g, doc, &outputs->child[i], "output", &val));
-        if (!val)
-            return fv_doc_fail(doc, &outputs->child[i], FV_ERR_MODEL_FORMAT, "graph output: expected a name");
-        FV_TRY(fv_graph_output(g, val));
-    }
+    for (int64_t i = 0; i < outputs->count; i++)
+        FV_TRY(read_output(g, doc, &outputs->child[i]));
     return FV_OK;
 }
 
 fv_status fv_graph_read_json(fv_ctx *ctx, const fv_op *(*find_op)(fv_ctx *, const char *), const fv_doc *doc,
-                             const fv_doc_node *node, fv_graph **graph)
+                             const fv_doc_node *node, const fv_const_source *apart, fv_graph **graph)
 {
     FV_TRY(fv_graph_create(ctx, find_op, graph));
-    fv_status status = read_graph(*graph, doc, node);
+    fv_status status = read_graph(*graph, doc, node, apart);
     if (status != FV_OK)
         fv_graph_destroy(graph);
     return status;

@@ -14,9 +14,29 @@ const char *const *fv_role_list(void)
     return role_names;
 }
 
+/* Elements of a constant that are shown. */
+#define SHOWN 8
+
+static void const_text(const fv_val *val, fv_str *out)
+{
+    char number[32];
+    const int64_t count = fv_tensor_count(val->elements);
+    const bool list = !fv_const_is_splat(val);
+    fv_str_append(out, list ? " = [" : " = ");
+    for (int64_t i = 0; i < count && i < SHOWN; i++) {
+        fv_str_append(out, i > 0 ? ", " : "");
+        const double x = fv_get(val->dtype, fv_tensor_const_data(val->elements), i);
+        if (val->dtype == FV_F32)
+            fv_str_append(out, fv_float_text((float)x, number));
+        else
+            fv_str_append(out, fv_double_text(x, number));
+    }
+    fv_str_append(out, count > SHOWN ? ", ...]" : list ? "]" : "");
+}
+
 void fv_graph_text(const fv_graph *g, fv_str *out)
 {
-    char shape[96], number[32];
+    char shape[96];
     for (int32_t i = 0; i < g->n_vals; i++) {
         const fv_val *v = g->vals[i];
         if (v->role == FV_ROLE_COMPUTED)
@@ -24,7 +44,7 @@ void fv_graph_text(const fv_graph *g, fv_str *out)
         fv_str_printf(out, "%-6s %s: %s %s", role_names[v->role], v->name, fv_dtype_name(v->dtype),
                       fv_shape_text(&v->shape, shape));
         if (v->role == FV_ROLE_CONST)
-            fv_str_printf(out, " = %s", fv_double_text(v->constant, number));
+            const_text(v, out);
         fv_str_append(out, "\n");
     }
     for (int32_t n = 0; n < g->n_nodes; n++) {
@@ -45,7 +65,10 @@ void fv_graph_text(const fv_graph *g, fv_str *out)
         fv_str_append(out, "\n");
     }
     for (int32_t i = 0; i < g->n_outputs; i++)
-        fv_str_printf(out, "output %s\n", g->outputs[i]->name);
+        if (strcmp(g->output_names[i], g->outputs[i]->name) == 0)
+            fv_str_printf(out, "output %s\n", g->outputs[i]->name);
+        else
+            fv_str_printf(out, "output %s = %s\n", g->output_names[i], g->outputs[i]->name);
 }
 
 void fv_graph_dot(const fv_graph *g, fv_str *out)
@@ -83,7 +106,9 @@ void fv_graph_dot(const fv_graph *g, fv_str *out)
     }
     for (int32_t i = 0; i < g->n_outputs; i++) {
         const fv_val *v = g->outputs[i];
-        fv_str_printf(out, "  o%d [shape=ellipse, label=\"output %d\"];\n", (int)i, (int)i);
+        fv_str_printf(out, "  o%d [shape=ellipse, label=", (int)i);
+        fv_str_json(out, g->output_names[i]);
+        fv_str_append(out, "];\n");
         if (v->role == FV_ROLE_COMPUTED || v->role == FV_ROLE_INPUT)
             fv_str_printf(out, "  %s%d -> o%d [label=\"%s\"];\n", v->def ? "n" : "v",
                           (int)(v->def ? v->def->id : v->id), (int)i, fv_shape_text(&v->shape, shape));

@@ -51,7 +51,7 @@ fv_status fv_safetensors_integers(const fv_safetensors *file, const fv_st_entry 
 /* ---- writing ---- */
 
 /*
- * One tensor to write: shape in the file's order; bytes in `data`, which for mid, inner > 1 (F32 only) is
+ * One tensor to write: shape in the file's order; bytes in `data`, which for mid, inner > 1 is
  * [outer][mid][inner] and is written as [outer][inner][mid].
  */
 typedef struct fv_st_item {

@@ -42,6 +42,11 @@ static void write_task(const fv_model *model, fv_str *out)
     fv_str_append(out, fv_task_names()[model->task]);
 }
 
+static bool has_pipeline(const fv_model *model)
+{
+    return model->input.id >= 0;
+}
+
 static bool has_task(const fv_model *model)
 {
     return model->task != FV_TASK_CLASSIFY;
@@ -54,7 +59,7 @@ static const struct {
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
     {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, NULL},
+    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
     {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
     {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
 };
@@ -63,15 +68,35 @@ static fv_status check_weights(const fv_model *model)
 {
     fv_model_sync(model);
     for (int i = 0; i < model->n_slots; i++) {
-        const float *data = fv_slot_data(&model->slots[i]);
-        const int64_t count = fv_tensor_count(model->slots[i].data);
+        const fv_dtype dtype = model->slots[i].dtype;
+        const void *data = fv_tensor_const_data(model->slots[i].data);
+        const int64_t count = fv_dtype_is_float(dtype) ? fv_tensor_count(model->slots[i].data) : 0;
         for (int64_t k = 0; k < count; k++) {
-            if (!isfinite(data[k]))
+            const double x = fv_get(dtype, data, k);
+            if (!isfinite(x))
                 return fv_fail(model->ctx, FV_ERR_MODEL_NAN, "model '%s': tensor '%s': element %lld is %s: not saved",
-                               model->name, model->slots[i].name, (long long)k, isnan(data[k]) ? "NaN" : "infinite");
+                               model->name, model->slots[i].name, (long long)k, isnan(x) ? "NaN" : "infinite");
         }
     }
     return FV_OK;
+}
+
+/* The constants whose elements are not in the graph's text; their number. `items` may be NULL. */
+static int64_t make_constants(const fv_graph *g, fv_st_item *items)
+{
+    int64_t count = 0;
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        const fv_val *val = g->vals[i];
+        if (val->role != FV_ROLE_CONST || !fv_const_is_apart(val))
+            continue;
+        if (items)
+            items[count] = (fv_st_item){.name = val->name,
+                                        .dtype = val->dtype,
+                                        .shape = val->shape,
+                                        .data = fv_tensor_const_data(val->elements)};
+        count++;
+    }
+    return count;
 }
 
 static void make_items(const fv_model *model, fv_st_item *items)
@@ -79,9 +104,9 @@ static void make_items(const fv_model *model, fv_st_item *items)
     for (int i = 0; i < model->n_slots; i++) {
         const fv_slot *slot = &model->slots[i];
         *items++ = (fv_st_item){.name = slot->name,
-                                .dtype = FV_F32,
+                                .dtype = slot->dtype,
                                 .shape = slot->file_shape,
-                                .data = fv_slot_data(slot),
+                                .data = fv_tensor_const_data(slot->data),
                                 .outer = slot->outer,
                                 .mid = slot->mid,
                                 .inner = slot->inner};
@@ -89,13 +114,14 @@ static void make_items(const fv_model *model, fv_st_item *items)
     for (int i = 0; i < model->n_counters; i++)
         *items++ = (fv_st_item){
             .name = model->counters[i].name, .dtype = FV_I64, .shape = {.rank = 0}, .data = &model->counters[i].value};
+    make_constants(model->graph, items);
 }
 
 fv_status fv_model_save(fv_model *model, const char *path)
 {
     fv_str text[FV_TEXTS] = {{0}};
     fv_st_text texts[FV_TEXTS];
-    int64_t n_texts = 0, n_items = model->n_slots + model->n_counters;
+    int64_t n_texts = 0, n_items = model->n_slots + model->n_counters + make_constants(model->graph, NULL);
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
     FV_TRY(check_weights(model));
@@ -140,12 +166,36 @@ static fv_status read_text(fv_model *model, const fv_safetensors *file, const ch
     return status;
 }
 
-static fv_status read_graph(fv_model *model, const fv_doc *doc)
+/* A constant whose elements are a tensor of the file. Nothing is allocated that the file has no bytes for. */
+static fv_status load_constant(void *user, const char *name, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor)
 {
-    fv_graph *graph = NULL;
-    FV_TRY(fv_graph_read_json(model->ctx, fv_op_find, doc, fv_doc_root(doc), &graph));
-    fv_model_take_graph(model, &graph);
+    const fv_safetensors *file = user;
+    const fv_st_entry *entry = fv_safetensors_find(file, name);
+    fv_ctx *ctx = fv_safetensors_ctx(file);
+    if (!entry || entry->dtype != (int)dtype || !fv_shape_equal(&entry->shape, shape))
+        return fv_fail(ctx, FV_ERR_MODEL_FORMAT, "constant '%s' of the graph %s", name,
+                       entry ? "has another dtype or shape in the file" : "is not in the file");
+    FV_TRY(fv_tensor_create(ctx, dtype, shape, tensor));
+    memcpy(fv_tensor_data(*tensor), entry->data, fv_tensor_bytes(*tensor));
     return FV_OK;
+}
+
+static fv_status read_graph(fv_model *model, const fv_safetensors *file)
+{
+    static const char key[] = "fovea.graph";
+    const fv_const_source apart = {load_constant, (void *)(uintptr_t)file};
+    const char *text = fv_safetensors_metadata(file, key);
+    fv_graph *graph = NULL;
+    fv_doc *doc = NULL;
+    if (!text)
+        return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "'%s' is missing", key);
+    fv_status status = fv_doc_parse_json(model->ctx, key, text, strlen(text), &doc);
+    if (status == FV_OK)
+        status = fv_graph_read_json(model->ctx, fv_op_find, doc, fv_doc_root(doc), &apart, &graph);
+    fv_doc_destroy(&doc);
+    if (status == FV_OK)
+        fv_model_take_graph(model, &graph);
+    return status;
 }
 
 /* Bare text. Files from before there was a choice classify. */
@@ -164,7 +214,7 @@ static fv_status read_task(fv_model *model, const fv_safetensors *file)
 static fv_status load(fv_model *model, const fv_safetensors *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
-    FV_TRY(read_text(model, file, "fovea.graph", read_graph, true));
+    FV_TRY(read_graph(model, file));
     FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
     FV_TRY(fv_model_check(model));
     /* Sizes come from an untrusted text: believe only those that the file has the bytes for. */
@@ -175,7 +225,7 @@ static fv_status load(fv_model *model, const fv_safetensors *file)
                            entry ? "has another shape in the file" : "is not in the file");
     }
     FV_TRY(fv_model_complete(model));
-    FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, true));
+    FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
     FV_TRY(read_task(model, file));
     FV_TRY(fv_weights_load(model, file, false, NULL));

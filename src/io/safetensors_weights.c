@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/safetensors_dtype.h"
 #include "io/safetensors_model.h"
 
 /* Numbers checked at a time. */
@@ -30,10 +31,11 @@ static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
     return row;
 }
 
-/* Whether the model has a place for a tensor of the file. */
+/* Whether the model has a place for a tensor of the file, or holds it in its graph. */
 static bool is_known(fv_model *model, const char *name)
 {
-    if (fv_model_slot(model, name) || fv_model_counter(model, name))
+    const fv_val *val = fv_graph_find(model->graph, name);
+    if (fv_model_slot(model, name) || fv_model_counter(model, name) || (val && val->role == FV_ROLE_CONST))
         return true;
     return strncmp(name, "module.", 7) == 0 && is_known(model, name + 7);
 }
@@ -87,9 +89,21 @@ static fv_status mismatch(fv_model *model, const fv_safetensors *file, const fv_
                         loaded);
 }
 
+/* f32 takes any numbers, each rounded once; other dtypes take their own. */
+static fv_status check_dtype(const fv_model *model, const fv_safetensors *file, const fv_st_entry *entry,
+                             const fv_slot *slot)
+{
+    if (slot->dtype == FV_F32 || entry->dtype == (int)slot->dtype)
+        return FV_OK;
+    return fv_fail(model->ctx, FV_ERR_MODEL_MISMATCH, "%s: tensor '%s' is %s: the model holds %s",
+                   fv_safetensors_name(file), entry->name, fv_st_dtype_name(entry->dtype),
+                   fv_dtype_find(slot->dtype)->file);
+}
+
 static fv_status check_finite(fv_model *model, const fv_safetensors *file, const fv_st_entry *entry, float *chunk)
 {
-    const int64_t count = fv_shape_count(&entry->shape);
+    const bool integers = entry->dtype < FV_DTYPE_COUNT && !fv_dtype_is_float((fv_dtype)entry->dtype);
+    const int64_t count = integers ? 0 : fv_shape_count(&entry->shape);
     for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
         const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
         FV_TRY(fv_safetensors_floats(file, entry, i, n, chunk));
@@ -105,8 +119,12 @@ static fv_status check_finite(fv_model *model, const fv_safetensors *file, const
 /* Reads the tensor into its slot, row by row of the file's order. */
 static fv_status fill(const fv_safetensors *file, const fv_st_entry *entry, const fv_slot *slot, float *row)
 {
-    float *dst = fv_slot_data(slot);
+    void *dst = fv_tensor_data(slot->data);
     const int64_t size = slot->mid * slot->inner;
+    if (slot->dtype != FV_F32) {
+        fv_slot_from_file(slot, entry->data, 0, slot->outer, dst);
+        return FV_OK;
+    }
     if (slot->mid == 1 || slot->inner == 1)
         return fv_safetensors_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
     for (int64_t o = 0; o < slot->outer; o++) {
@@ -132,7 +150,11 @@ static fv_status apply(fv_model *model, const fv_safetensors *file, const fv_loa
             const fv_st_entry *entry = find(file, model->slots[i].name);
             if (fv_load_report_row(report, i)->verdict != FV_LOADED)
                 continue;
-            status = pass == 0 ? check_finite(model, file, entry, chunk) : fill(file, entry, &model->slots[i], chunk);
+            if (pass == 0)
+                status = check_dtype(model, file, entry, &model->slots[i]);
+            if (status == FV_OK)
+                status =
+                    pass == 0 ? check_finite(model, file, entry, chunk) : fill(file, entry, &model->slots[i], chunk);
         }
     }
     fv_free(model->ctx, chunk);

@@ -5,7 +5,6 @@
 
 #include "base/json.h"
 #include "io/safetensors.h"
-#include "io/safetensors_dtype.h"
 
 /* Bytes collected before they go on. */
 #define FV_ST_CHUNK ((int64_t)1 << 18)
@@ -14,7 +13,7 @@
 typedef struct st_sink {
     fv_sha256 *hash;
     fv_writer *writer;
-    float *chunk; /* FV_ST_CHUNK bytes and one row */
+    char *chunk; /* FV_ST_CHUNK bytes and one row */
 } st_sink;
 
 static fv_status put(const st_sink *sink, const void *data, int64_t size)
@@ -33,24 +32,36 @@ static bool is_turned(const fv_st_item *item)
     return item->mid > 1 && item->inner > 1;
 }
 
+/* Bytes. */
 static int64_t row_size(const fv_st_item *item)
 {
-    return item->mid * item->inner;
+    return item->mid * item->inner * (int64_t)fv_dtype_size(item->dtype);
+}
+
+/* One row [mid][inner] -> [inner][mid] of elements of `size` bytes. */
+static inline void turn(const fv_st_item *item, const char *src, char *dst, size_t size)
+{
+    for (int64_t c = 0; c < item->inner; c++) {
+        for (int64_t m = 0; m < item->mid; m++)
+            memcpy(dst + (size_t)(c * item->mid + m) * size, src + (size_t)(m * item->inner + c) * size, size);
+    }
 }
 
 static fv_status put_item(const st_sink *sink, const fv_st_item *item)
 {
-    const float *src = item->data;
-    int64_t used = 0; /* floats in the chunk */
+    const char *src = item->data;
+    const size_t size = fv_dtype_size(item->dtype);
+    int64_t used = 0; /* bytes in the chunk */
     if (!is_turned(item))
-        return put(sink, item->data, fv_shape_count(&item->shape) * fv_st_dtype_size(item->dtype));
+        return put(sink, item->data, fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype));
     for (int64_t o = 0; o < item->outer; o++, src += row_size(item)) {
-        for (int64_t c = 0; c < item->inner; c++) {
-            for (int64_t m = 0; m < item->mid; m++)
-                sink->chunk[used++] = src[m * item->inner + c];
-        }
-        if (used * (int64_t)sizeof(float) >= FV_ST_CHUNK || o + 1 == item->outer) {
-            FV_TRY(put(sink, sink->chunk, used * (int64_t)sizeof(float)));
+        if (size == 4) /* which the compiler then knows */
+            turn(item, src, sink->chunk + used, 4);
+        else
+            turn(item, src, sink->chunk + used, size);
+        used += row_size(item);
+        if (used >= FV_ST_CHUNK || o + 1 == item->outer) {
+            FV_TRY(put(sink, sink->chunk, used));
             used = 0;
         }
     }
@@ -62,7 +73,7 @@ static fv_status put_items(const st_sink *sink, const fv_st_item *items, int64_t
 {
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
-            if ((fv_st_dtype_size(items[i].dtype) == 8) == (pass == 0))
+            if ((fv_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 FV_TRY(put_item(sink, &items[i]));
         }
     }
@@ -74,7 +85,7 @@ static void put_entry(fv_json *j, const fv_st_item *item, int64_t *offset)
     fv_json_key(j, item->name);
     fv_json_begin_object(j);
     fv_json_key(j, "dtype");
-    fv_json_string(j, fv_st_dtype_name(item->dtype));
+    fv_json_string(j, fv_dtype_find(item->dtype)->file);
     fv_json_key(j, "shape");
     fv_json_begin_array(j);
     for (int d = 0; d < item->shape.rank; d++)
@@ -83,7 +94,7 @@ static void put_entry(fv_json *j, const fv_st_item *item, int64_t *offset)
     fv_json_key(j, "data_offsets");
     fv_json_begin_array(j);
     fv_json_int(j, *offset);
-    *offset += fv_shape_count(&item->shape) * fv_st_dtype_size(item->dtype);
+    *offset += fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype);
     fv_json_int(j, *offset);
     fv_json_end_array(j);
     fv_json_end_object(j);
@@ -111,7 +122,7 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
     fv_json_end_object(&j);
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
-            if ((fv_st_dtype_size(items[i].dtype) == 8) == (pass == 0))
+            if ((fv_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 put_entry(&j, &items[i], &offset);
         }
     }
@@ -136,7 +147,7 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
     int64_t row = 0;
     for (int64_t i = 0; i < n_items; i++)
         row = is_turned(&items[i]) && row_size(&items[i]) > row ? row_size(&items[i]) : row;
-    float *chunk = fv_malloc(ctx, (size_t)FV_ST_CHUNK + (size_t)row * sizeof *chunk);
+    char *chunk = fv_malloc(ctx, (size_t)FV_ST_CHUNK + (size_t)row);
     if (!chunk)
         return FV_ERR_NO_MEMORY;
     fv_sha256_init(&hash);

@@ -16,30 +16,22 @@ static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_gra
         fv_status status = FV_OK;
         if (val->def && val->def_index > 0)
             continue;
-        switch (val->role) {
-        case FV_ROLE_INPUT:
-            status = fv_graph_input(to, val->name, val->dtype, shape, NULL);
-            break;
-        case FV_ROLE_PARAM:
-        case FV_ROLE_STATE:
-            status = fv_graph_param(to, val->name, val->role, val->dtype, shape, NULL);
-            break;
-        case FV_ROLE_CONST:
-            status = fv_graph_const(to, val->constant, val->dtype, shape, NULL);
-            break;
-        case FV_ROLE_COMPUTED:
-            for (int32_t k = 0; k < val->def->n_in; k++)
-                in[k] = val->def->in[k] ? to->vals[val->def->in[k]->id] : NULL;
-            status = fv_graph_add(to, val->def->op, val->def->name, val->def->attr, in, val->def->n_in, NULL);
-            break;
+        if (!val->def) {
+            fv_val like = *val;
+            like.shape = *shape;
+            status = fv_graph_copy_leaf(to, &like, NULL);
         }
+        for (int32_t k = 0; val->def && k < val->def->n_in; k++)
+            in[k] = val->def->in[k] ? to->vals[val->def->in[k]->id] : NULL;
+        if (val->def)
+            status = fv_graph_add(to, val->def->op, val->def->name, val->def->attr, in, val->def->n_in, NULL);
         if (status != FV_OK)
             return status;
         if (to->n_vals <= i)
             return fv_fail(from->ctx, FV_ERR_INTERNAL, "graph: a copy lost value '%s'", val->name);
     }
     for (int32_t i = 0; i < from->n_outputs; i++)
-        FV_TRY(fv_graph_output(to, to->vals[from->outputs[i]->id]));
+        FV_TRY(fv_graph_add_output(to, to->vals[from->outputs[i]->id], from->output_names[i]));
     return FV_OK;
 }
 
@@ -79,8 +71,8 @@ static void copy_weights(const fv_model *from, fv_model *to, bool head)
     fv_model_sync(from);
     for (int i = 0; i < to->n_slots; i++) {
         if (head || !to->slots[i].head)
-            memcpy(fv_slot_data(&to->slots[i]), fv_slot_data(&from->slots[i]),
-                   (size_t)fv_tensor_count(from->slots[i].data) * sizeof(float));
+            memcpy(fv_tensor_data(to->slots[i].data), fv_tensor_const_data(from->slots[i].data),
+                   fv_tensor_bytes(from->slots[i].data));
     }
     for (int i = 0; i < to->n_counters; i++)
         to->counters[i].value = from->counters[i].value;

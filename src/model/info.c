@@ -12,67 +12,11 @@ int fv_model_layer_count(const fv_model *model)
 
 /* ---- receptive field ---- */
 
-/* How a node's outputs look at its inputs: a window of `taps` pixels, `step` apart per output, `gap` between taps. */
-typedef struct window_note {
-    double taps, step, gap;
-} window_note;
-
-/* An attribute of the node by key, as two numbers; false when the operator has none of that key and kind. */
-static bool pair(const fv_node *node, const char *key, double value[2])
-{
-    for (const fv_attr *a = node->op->attrs; a && a->key; a++) {
-        if (strcmp(a->key, key) == 0 && a->kind == FV_ATTR_INT2) {
-            const int64_t *number = (const int64_t *)(const void *)((const char *)node->attr + a->offset);
-            value[0] = (double)number[0];
-            value[1] = (double)number[1];
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * The window along axis d (0: rows), read off the node: taps from a weight with four dimensions or the attribute
- * "size", steps from "stride", gaps from "dilation". An operator that enlarges looks with fractions of a step. One that
- * reduces without saying how looks at equal parts. All others look at one pixel.
- */
-static window_note window_of(const fv_node *node, int d)
-{
-    window_note window = {1, 1, 1};
-    const fv_shape *src = &node->in[0]->shape, *dst = &node->out[0]->shape;
-    const double from = (double)src->dim[1 + d], to = (double)dst->dim[1 + d];
-    double size[2] = {0, 0}, stride[2] = {0, 0}, gap[2] = {1, 1};
-    bool strided = pair(node, "stride", stride);
-    pair(node, "dilation", gap);
-    if ((node->op->traits & FV_T_WEIGHTED) ||
-        (strided && node->n_in > 1 && node->in[1] && node->in[1]->shape.rank == 4))
-        size[d] = (double)node->in[1]->shape.dim[1 + d];
-    else
-        pair(node, "size", size);
-    if (size[d] > 0 && strided) {
-        window.taps = size[d];
-        window.gap = gap[d];
-        window.step = stride[d] > 0 ? stride[d] : size[d];
-        bool enlarges = stride[d] > 1 && to > from;
-        if (enlarges) { /* transposed: output pixel i sees (taps - 1) gap / stride + 1 inputs */
-            window.taps = (size[d] - 1) * gap[d] / stride[d] + 1;
-            window.gap = 1;
-            window.step = 1 / stride[d];
-        }
-        return window;
-    }
-    if (pair(node, "scale", size) && size[d] > 0) {
-        window.step = 1 / size[d];
-    } else if (to < from && (to == 1 || pair(node, "output", size))) {
-        window.step = from / to;
-        window.taps = window.step;
-    }
-    return window;
-}
-
 static fv_view look(const fv_node *node, const fv_view *views)
 {
-    fv_view best = {{0, 0}, {0, 0}};
+    static const fv_reach place = {.taps = 1, .gap = 1, .step = 1};
+    fv_view best = {{0, 0}, {0, 0}, {0, 0}};
+    bool seen = false;
     const fv_shape *dst = &node->out[0]->shape;
     for (int32_t i = 0; i < node->n_in; i++) {
         const fv_val *in = node->in[i];
@@ -81,15 +25,18 @@ static fv_view look(const fv_node *node, const fv_view *views)
         for (int d = 0; d < 2; d++) {
             fv_view v = views[in->id];
             if (in->shape.rank == 4 && dst->rank == 4 && i == 0) {
-                window_note w = window_of(node, d);
-                v.field[d] += (w.taps - 1) * w.gap * v.jump[d];
-                v.jump[d] *= w.step;
+                const fv_reach r = node->op->reach ? node->op->reach(node, d) : place;
+                v.field[d] += (r.taps - 1) * r.gap * v.jump[d];
+                v.start[d] += r.start * v.jump[d];
+                v.jump[d] *= r.step;
             } else if (in->shape.rank == 4 && dst->rank != 4) { /* one row of everything */
                 v.field[d] += (double)(in->shape.dim[1 + d] - 1) * v.jump[d];
             }
             best.field[d] = v.field[d] > best.field[d] ? v.field[d] : best.field[d];
             best.jump[d] = v.jump[d] > best.jump[d] ? v.jump[d] : best.jump[d];
+            best.start[d] = !seen || v.start[d] < best.start[d] ? v.start[d] : best.start[d];
         }
+        seen = true;
     }
     return best;
 }
@@ -101,7 +48,7 @@ fv_status fv_model_derive_views(fv_model *model)
     if (!views)
         return FV_ERR_NO_MEMORY;
     for (int32_t i = 0; i < g->n_vals; i++)
-        views[i] = (fv_view){{1, 1}, {1, 1}};
+        views[i] = (fv_view){{1, 1}, {1, 1}, {0, 0}};
     for (int32_t n = 0; n < g->n_nodes; n++) {
         fv_view view = look(g->nodes[n], views);
         for (int32_t k = 0; k < g->nodes[n]->n_out; k++)
@@ -160,6 +107,7 @@ void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
     for (int d = 0; d < 2; d++) {
         info->receptive_field[d] = round_up(view->field[d]);
         info->jump[d] = round_up(view->jump[d]);
+        info->start[d] = view->start[d];
     }
 }
 
@@ -198,6 +146,18 @@ static void hash_number(fv_sha256 *h, int64_t number)
     fv_sha256_update(h, bytes, sizeof bytes);
 }
 
+/* The dtype is told of others than f32, of which most models consist. */
+static void hash_tensor(fv_sha256 *h, fv_dtype dtype, const fv_shape *shape, const fv_tensor *data)
+{
+    if (dtype != FV_F32)
+        fv_sha256_update(h, fv_dtype_name(dtype), strlen(fv_dtype_name(dtype)) + 1);
+    hash_number(h, shape->rank);
+    for (int d = 0; d < shape->rank; d++)
+        hash_number(h, shape->dim[d]);
+    if (data)
+        fv_sha256_update(h, fv_tensor_const_data(data), fv_tensor_bytes(data));
+}
+
 void fv_model_sha256(const fv_model *model, char hex[65])
 {
     fv_sha256 h;
@@ -207,11 +167,14 @@ void fv_model_sha256(const fv_model *model, char hex[65])
     for (int i = 0; i < model->n_slots; i++) {
         const fv_slot *slot = &model->slots[i];
         fv_sha256_update(&h, slot->name, strlen(slot->name) + 1);
-        hash_number(&h, slot->shape.rank);
-        for (int d = 0; d < slot->shape.rank; d++)
-            hash_number(&h, slot->shape.dim[d]);
-        if (slot->data)
-            fv_sha256_update(&h, fv_tensor_const_data(slot->data), (size_t)fv_tensor_count(slot->data) * sizeof(float));
+        hash_tensor(&h, slot->dtype, &slot->shape, slot->data);
+    }
+    for (int32_t i = 0; i < model->graph->n_vals; i++) {
+        const fv_val *val = model->graph->vals[i];
+        if (val->role != FV_ROLE_CONST)
+            continue;
+        fv_sha256_update(&h, val->name, strlen(val->name) + 1);
+        hash_tensor(&h, val->dtype, &val->shape, val->elements);
     }
     fv_sha256_final(&h, digest);
     fv_sha256_hex(digest, hex);

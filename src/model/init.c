@@ -84,14 +84,14 @@ static void draw_chunk(void *arg, int64_t task, int worker)
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value)
 {
     drawing d = {.slot = slot,
-                 .dst = fv_slot_data(slot),
+                 .dst = fv_tensor_data(slot->data),
                  .seed = seed,
                  .name = hash_name(slot->name),
                  .draw = fv_schemes[init].draw};
     const int64_t count = fv_tensor_count(slot->data);
     if (d.draw == FV_DRAW_CONSTANT) {
         for (int64_t i = 0; i < count; i++)
-            d.dst[i] = (float)value;
+            fv_set(slot->dtype, fv_tensor_data(slot->data), i, value);
         return;
     }
     double fans = fv_schemes[init].in * (double)slot->fan_in + fv_schemes[init].out * (double)slot->fan_out;

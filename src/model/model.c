@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FV_MAX_CLASSES 1000000
+#define FV_MAX_CLASSES  1000000
+#define FV_MAX_CHANNELS 16
 
 static const fv_pipeline default_pipeline = {
     .resize = FV_RESIZE_STRETCH,
@@ -96,13 +97,13 @@ fv_status fv_model_note_init(fv_model *model, int32_t val, fv_init init, double 
     return FV_OK;
 }
 
-fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, const fv_shape *shape, fv_init init,
-                            double init_value)
+fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, fv_dtype dtype, const fv_shape *shape,
+                            fv_init init, double init_value)
 {
     fv_val *val = NULL;
     if (model->error != FV_OK)
         return (fv_value){-1};
-    fv_status status = fv_graph_param(model->graph, name, role, FV_F32, shape, &val);
+    fv_status status = fv_graph_param(model->graph, name, role, dtype, shape, &val);
     if (status == FV_OK && (unsigned)init >= FV_INIT_COUNT)
         status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "parameter '%s': init %d is not one of fv_init", name, (int)init);
     if (status == FV_OK)
@@ -117,45 +118,86 @@ void fv_model_take_graph(fv_model *model, fv_graph **graph)
     fv_graph_destroy(&model->graph);
     model->graph = *graph;
     *graph = NULL;
-    for (int32_t i = 0; i < model->graph->n_vals; i++) {
-        if (model->graph->vals[i]->role == FV_ROLE_INPUT) {
-            model->input.id = i;
-            break;
-        }
-    }
 }
 
-/* The one input must be an image, and there must be one output. */
+/* The one input, when it is an image; NULL otherwise. */
+static const fv_val *image_input(const fv_graph *g)
+{
+    const fv_val *input = NULL;
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        const fv_val *val = g->vals[i];
+        if (val->role != FV_ROLE_INPUT)
+            continue;
+        if (input || val->dtype != FV_F32 || val->shape.rank != 4 || val->shape.dim[3] > FV_MAX_CHANNELS)
+            return NULL;
+        input = val;
+    }
+    return input;
+}
+
+/* The batch is the first dimension of every input, 1 here; there is something to compute. */
 static fv_status check_ends(fv_model *model)
 {
     const fv_graph *g = model->graph;
     char text[96];
     int inputs = 0;
-    for (int32_t i = 0; i < g->n_vals; i++)
-        inputs += g->vals[i]->role == FV_ROLE_INPUT;
-    if (inputs != 1 || model->input.id < 0)
-        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': %d inputs: expected exactly one image input",
-                       model->name, inputs);
-    const fv_val *input = g->vals[model->input.id];
-    if (input->shape.rank != 4 || input->shape.dim[0] != 1 || input->dtype != FV_F32)
-        return fv_fail(model->ctx, FV_ERR_SHAPE, "model '%s': input '%s' is %s %s: expected f32 1 x h x w x c",
-                       model->name, input->name, fv_dtype_name(input->dtype), fv_shape_text(&input->shape, text));
-    if (input->shape.dim[3] > 16)
-        return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "model '%s': input '%s' has %lld channels: at most 16",
-                       model->name, input->name, (long long)input->shape.dim[3]);
-    if (g->n_outputs != 1)
-        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': %d outputs: expected exactly one", model->name,
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        const fv_val *val = g->vals[i];
+        if (val->role != FV_ROLE_INPUT)
+            continue;
+        inputs++;
+        if (val->shape.rank < 1 || val->shape.dim[0] != 1)
+            return fv_fail(model->ctx, FV_ERR_SHAPE,
+                           "model '%s': input '%s' is %s %s: expected 1 as the first dimension, which is the batch",
+                           model->name, val->name, fv_dtype_name(val->dtype), fv_shape_text(&val->shape, text));
+    }
+    if (inputs < 1 || g->n_outputs < 1)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT,
+                       "model '%s': %d inputs and %d outputs: expected one or more of both", model->name, inputs,
                        (int)g->n_outputs);
     for (int32_t n = 0; n < g->n_nodes; n++)
         if (g->nodes[n]->n_out == 0)
             return fv_fail(model->ctx, FV_ERR_UNSUPPORTED,
                            "model '%s': '%s' (%s) computes nothing: it belongs to training, not to a model",
                            model->name, g->nodes[n]->name, g->nodes[n]->op->name);
-    if (g->outputs[0]->shape.rank < 2 || g->outputs[0]->shape.dim[0] != 1)
-        return fv_fail(model->ctx, FV_ERR_SHAPE,
-                       "model '%s': output '%s' is %s: expected one row per image, 1 x classes", model->name,
-                       g->outputs[0]->name, fv_shape_text(&g->outputs[0]->shape, text));
+    const fv_val *image = image_input(g);
+    model->input.id = image ? image->id : -1;
     return FV_OK;
+}
+
+/* Whether the first output is a row of classes for every sample. */
+static bool has_classes(const fv_graph *g)
+{
+    const fv_val *out = g->outputs[0];
+    return fv_dtype_is_float(out->dtype) && out->shape.rank >= 2 && out->shape.dim[0] == 1;
+}
+
+bool fv_model_is_plain(const fv_model *model)
+{
+    const fv_graph *g = model->graph;
+    return model->finished && model->input.id >= 0 && g->n_outputs == 1 && g->outputs[0]->dtype == FV_F32 &&
+           has_classes(g);
+}
+
+fv_status fv_model_need_plain(const fv_model *model, const char *what)
+{
+    const fv_graph *g = model->graph;
+    char text[96];
+    int inputs = 0;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "%s: model '%s' is not finished; call fv_model_finish first", what,
+                       model->name);
+    if (fv_model_is_plain(model))
+        return FV_OK;
+    for (int32_t i = 0; i < g->n_vals; i++)
+        inputs += g->vals[i]->role == FV_ROLE_INPUT;
+    return fv_fail(
+        model->ctx, FV_ERR_UNSUPPORTED,
+        "%s: model '%s' has %d inputs (%s) and %d outputs, the first '%s' of %s %s: expected one image f32 1 "
+        "x h x w x c (c up to %d) and one output f32 1 x classes",
+        what, model->name, inputs, model->input.id >= 0 ? "an image" : "no image alone", (int)g->n_outputs,
+        g->output_names[0], fv_dtype_name(g->outputs[0]->dtype), fv_shape_text(&g->outputs[0]->shape, text),
+        FV_MAX_CHANNELS);
 }
 
 /* Class names "0", "1", ... */
@@ -163,11 +205,11 @@ static fv_status number_classes(fv_model *model)
 {
     const fv_shape *out = &model->graph->outputs[0]->shape;
     model->has_class_names = false;
-    model->n_classes = out->dim[out->rank - 1];
+    model->n_classes = has_classes(model->graph) ? out->dim[out->rank - 1] : 0;
     if (model->n_classes > FV_MAX_CLASSES)
         return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "model '%s': %lld classes: at most %d are supported",
                        model->name, (long long)model->n_classes, FV_MAX_CLASSES);
-    model->class_names = fv_arena_alloc(model->arena, (size_t)model->n_classes * sizeof *model->class_names);
+    model->class_names = fv_arena_alloc(model->arena, (size_t)(model->n_classes + 1) * sizeof *model->class_names);
     if (!model->class_names)
         return FV_ERR_NO_MEMORY;
     for (int64_t i = 0; i < model->n_classes; i++) {
@@ -191,16 +233,29 @@ fv_status fv_model_complete(fv_model *model)
     FV_TRY(fv_model_check(model));
     FV_TRY(fv_model_derive_views(model));
     for (int i = 0; i < model->n_slots; i++)
-        FV_TRY(fv_tensor_create(model->ctx, FV_F32, &model->slots[i].shape, &model->slots[i].data));
-    const fv_shape *in = &model->graph->vals[model->input.id]->shape;
-    model->pipeline.h = in->dim[1];
-    model->pipeline.w = in->dim[2];
-    model->pipeline.c = in->dim[3];
+        FV_TRY(fv_tensor_create(model->ctx, model->slots[i].dtype, &model->slots[i].shape, &model->slots[i].data));
+    fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
     model->finished = true;
     return FV_OK;
 }
 
-fv_status fv_model_finish(fv_model *model, fv_value output)
+void fv_output(fv_model *model, const char *name, fv_value output)
+{
+    fv_status status;
+    if (model->error != FV_OK)
+        return;
+    if (model->finished)
+        status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is finished already", model->name);
+    else if (output.id < 0 || output.id >= model->graph->n_vals)
+        status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': the output is not a value of it", model->name);
+    else if (name)
+        status = fv_graph_output_as(model->graph, model->graph->vals[output.id], name);
+    else
+        status = fv_graph_output(model->graph, model->graph->vals[output.id]);
+    fv_model_set_error(model, status);
+}
+
+fv_status fv_model_finish_outputs(fv_model *model)
 {
     if (model->error != FV_OK) {
         fv_status status = fv_fail(model->ctx, model->error, "%s", model->error_text);
@@ -208,13 +263,14 @@ fv_status fv_model_finish(fv_model *model, fv_value output)
     }
     if (model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is finished already", model->name);
-    if (output.id < 0 || output.id >= model->graph->n_vals)
-        return fv_model_set_error(
-            model, fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': the output is not a value of it", model->name));
-    fv_status status = fv_graph_output(model->graph, model->graph->vals[output.id]);
-    if (status == FV_OK)
-        status = fv_model_complete(model);
-    return fv_model_set_error(model, status);
+    return fv_model_set_error(model, fv_model_complete(model));
+}
+
+fv_status fv_model_finish(fv_model *model, fv_value output)
+{
+    if (!model->finished)
+        fv_output(model, NULL, output);
+    return fv_model_finish_outputs(model);
 }
 
 /* ---- looking ---- */
@@ -308,7 +364,7 @@ const char *fv_model_name(const fv_model *model)
 
 void fv_model_input_size(const fv_model *model, int64_t *h, int64_t *w, int64_t *c)
 {
-    fv_shape none = {.rank = 4};
+    const fv_shape none = {.rank = 4};
     const fv_shape *in = model->input.id >= 0 ? &model->graph->vals[model->input.id]->shape : &none;
     *h = in->dim[1];
     *w = in->dim[2];

@@ -15,7 +15,7 @@
 /* What a tensor is to the optimizer. Read off the graph, never off names. */
 typedef enum fv_slot_kind {
     FV_SLOT_WEIGHT, /* filters, matrices, and parameters of no other kind */
-    FV_SLOT_BIAS,   /* operand called bia */
+    FV_SLOT_BIAS,   /* operand of the kind BIAS beside a weight */
     FV_SLOT_NORM,   /* parameter of a node that also keeps a state: scale and shift of a normalization */
     FV_SLOT_STATE   /* not trained */
 } fv_slot_kind;
@@ -27,16 +27,17 @@ typedef enum fv_slot_kind {
  */
 typedef struct fv_slot {
     const char *name;
-    int32_t val; /* id in the graph */
+    int32_t val;    /* id in the graph */
+    fv_dtype dtype; /* f32 unless it is a state */
     fv_slot_kind kind;
     bool head; /* belongs to the last weighted node: what depends on the number of classes */
     fv_shape shape, file_shape;
     int64_t outer, mid, inner;
     int64_t fan_in, fan_out; /* of the weight; of a bias: its weight's */
-    bool weighted;           /* an operand called wei or bia: follows a scheme given to fv_model_init */
+    bool weighted;           /* a weight or its bias: follows a scheme given to fv_model_init */
     fv_init init;
     double init_value;
-    fv_tensor *data; /* f32 */
+    fv_tensor *data;
 } fv_slot;
 
 /* How a value starts, as the builder was told; by id of the value. */
@@ -58,9 +59,10 @@ typedef struct fv_name_count {
     int64_t count;
 } fv_name_count;
 
-/* What one pixel of a value sees of the input and how far its neighbour's view is moved, for rows and columns. */
+/* What one pixel of a value sees of the input, how far its neighbour's view is moved, and where the view of the first
+ * one begins (below 0: in the padding), for rows and columns. */
 typedef struct fv_view {
-    double field[2], jump[2];
+    double field[2], jump[2], start[2];
 } fv_view;
 
 /* Inputs are fv_selftest_input(seed, i); outputs the first `count` numbers of the model's output for each. */
@@ -83,7 +85,7 @@ struct fv_model {
     fv_status error;
     char error_text[1024], error_hint[512];
     char prefix[192];
-    fv_value input;
+    fv_value input; /* the one image of a model that takes one; id -1: others */
     fv_name_count *name_counts;
     int n_name_counts, cap_name_counts;
     fv_init_note *notes;
@@ -113,9 +115,11 @@ struct fv_model {
 
 /* Makes `status`, whose text is in the context, the model's error unless it has one; returns the first error. */
 fv_status fv_model_set_error(fv_model *model, fv_status status);
-/* Appends a PARAM or STATE named exactly `name` and notes how it starts. Sticky errors as everywhere in building. */
-fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, const fv_shape *shape, fv_init init,
-                            double init_value);
+/* Appends an f32 PARAM or a STATE named exactly `name` and notes how it starts. Sticky errors as everywhere in
+ * building.
+ */
+fv_value fv_model_new_param(fv_model *model, const char *name, fv_role role, fv_dtype dtype, const fv_shape *shape,
+                            fv_init init, double init_value);
 /* Notes how a value starts; the last note counts. */
 fv_status fv_model_note_init(fv_model *model, int32_t val, fv_init init, double value);
 /* Takes *graph (also on failure) as the model's graph; the model must have none but the empty one. */
@@ -136,8 +140,13 @@ fv_status fv_model_derive_views(fv_model *model);
 /* ---- tensors ---- */
 
 fv_slot *fv_model_slot(fv_model *model, const char *name);
-/* Address of a slot's floats. */
+/* Address of a slot's elements as floats: f32 only. */
 float *fv_slot_data(const fv_slot *slot);
+/* Whether the model is a function from an image to numbers, which data sets, training loops and predictors are made
+ * for: one input f32 1 x h x w x c, one output f32 1 x ... x classes. UNSUPPORTED saying what it is instead, for
+ * `what`. */
+bool fv_model_is_plain(const fv_model *model);
+fv_status fv_model_need_plain(const fv_model *model, const char *what);
 fv_counter *fv_model_counter(fv_model *model, const char *name);
 /* Adds `batches` to every counter: what a trainer calls with the steps it made. */
 void fv_model_count_batches(fv_model *model, int64_t batches);
@@ -153,10 +162,10 @@ void fv_model_device_changed(fv_model *model);
 /* Brings the tensors up to date; costs nothing when they are. Everything that reads them calls it. */
 void fv_model_sync(const fv_model *model);
 /* src [outer][mid][inner] -> dst [outer][inner][mid] for rows [begin, end) of outer; dst points at row begin. */
-void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
+void fv_slot_to_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst);
 /* The way back: rows [begin, end) of dst [outer][mid][inner] from src [outer][inner][mid], which points at row begin.
  */
-void fv_slot_from_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst);
+void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst);
 
 /* What fv_init_names returns. */
 extern const char *const fv_init_list[FV_INIT_COUNT + 1];

@@ -333,7 +333,7 @@ fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t
     fv_program_release(&program);
     fv_graph_destroy(&with_loss);
     for (int i = 0; status == FV_OK && i < model->n_slots; i++)
-        *bytes += fv_tensor_count(model->slots[i].data) * (int64_t)sizeof(float);
+        *bytes += (int64_t)fv_tensor_bytes(model->slots[i].data);
     if (status == FV_OK && training)
         *bytes += fv_model_parameters(model) * (int64_t)sizeof(float);
     return status;

@@ -80,21 +80,20 @@ static void set_fans(fv_slot *slot)
     slot->fan_out = s->rank >= 1 ? s->dim[0] * taps : 1;
 }
 
-/* Index of the operand that the operator calls `name`; -1: none. */
-static int32_t operand(const fv_node *node, const char *name)
+/* The slot of the first operand of that kind; NULL: none. */
+static fv_slot *slot_of_kind(fv_model *model, const fv_node *node, fv_operand_kind kind)
 {
-    for (int32_t i = 0; node->op->operands && i < node->n_in; i++) {
-        if (node->op->operands[i] && strcmp(node->op->operands[i], name) == 0)
-            return i;
+    for (int32_t i = 0; node->op->kinds && i < node->n_in; i++) {
+        if (node->op->kinds[i] == kind)
+            return slot_of(model, node->in[i]);
     }
-    return -1;
+    return NULL;
 }
 
 static void set_kinds(fv_model *model, const fv_node *node)
 {
-    const int32_t wei = operand(node, "wei"), bia = operand(node, "bia");
-    fv_slot *weight = wei >= 0 ? slot_of(model, node->in[wei]) : NULL;
-    fv_slot *bias = bia >= 0 ? slot_of(model, node->in[bia]) : NULL;
+    fv_slot *weight = slot_of_kind(model, node, FV_OPERAND_WEIGHT);
+    fv_slot *bias = slot_of_kind(model, node, FV_OPERAND_BIAS);
     bool keeps_state = false;
     for (int32_t i = 0; i < node->n_in; i++)
         keeps_state |= node->in[i] && node->in[i]->role == FV_ROLE_STATE;
@@ -126,26 +125,33 @@ static void mark_head(fv_model *model)
     }
 }
 
-/* Every state "X.running_mean" brings a counter "X.num_batches_tracked". */
+/* Every counted state "X.NAME" brings a counter "X.num_batches_tracked", in the order of the states. */
 static fv_status make_counters(fv_model *model)
 {
-    static const char suffix[] = ".running_mean";
+    const fv_graph *g = model->graph;
+    bool *counted = fv_calloc(model->ctx, (size_t)g->n_vals + 1, sizeof *counted);
     model->counters = fv_arena_alloc(model->arena, (size_t)(model->n_slots + 1) * sizeof *model->counters);
-    if (!model->counters)
-        return FV_ERR_NO_MEMORY;
+    fv_status status = counted && model->counters ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++) {
+        const fv_node *node = g->nodes[n];
+        for (int32_t i = 0; node->op->kinds && i < node->n_in; i++) {
+            if (node->in[i] && node->op->kinds[i] == FV_OPERAND_COUNTED)
+                counted[node->in[i]->id] = true;
+        }
+    }
     model->n_counters = 0;
-    for (int i = 0; i < model->n_slots; i++) {
-        const char *name = model->slots[i].name;
-        size_t size = strlen(name);
-        if (model->slots[i].kind != FV_SLOT_STATE || size < sizeof suffix ||
-            strcmp(name + size - (sizeof suffix - 1), suffix) != 0)
+    for (int i = 0; status == FV_OK && i < model->n_slots; i++) {
+        const fv_slot *slot = &model->slots[i];
+        const char *dot = strrchr(slot->name, '.');
+        if (slot->kind != FV_SLOT_STATE || !counted[slot->val])
             continue;
-        char *text = fv_arena_printf(model->arena, "%.*s.num_batches_tracked", (int)(size - (sizeof suffix - 1)), name);
-        if (!text)
-            return FV_ERR_NO_MEMORY;
+        char *text = fv_arena_printf(model->arena, "%.*s.num_batches_tracked",
+                                     (int)(dot ? (size_t)(dot - slot->name) : strlen(slot->name)), slot->name);
+        status = text ? FV_OK : FV_ERR_NO_MEMORY;
         model->counters[model->n_counters++] = (fv_counter){text, 0};
     }
-    return FV_OK;
+    fv_free(model->ctx, counted);
+    return status;
 }
 
 static fv_status collect(fv_model *model)
@@ -154,20 +160,21 @@ static fv_status collect(fv_model *model)
     int count = 0;
     for (int32_t i = 0; i < g->n_vals; i++)
         count += g->vals[i]->role == FV_ROLE_PARAM || g->vals[i]->role == FV_ROLE_STATE;
+    model->n_slots = 0;
     model->slots = fv_arena_alloc(model->arena, (size_t)(count + 1) * sizeof *model->slots);
     if (!model->slots)
         return FV_ERR_NO_MEMORY;
-    model->n_slots = 0;
     for (int32_t i = 0; i < g->n_vals; i++) {
         const fv_val *val = g->vals[i];
         if (val->role != FV_ROLE_PARAM && val->role != FV_ROLE_STATE)
             continue;
-        if (val->dtype != FV_F32)
-            return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "parameter '%s' is %s: models hold f32", val->name,
-                           fv_dtype_name(val->dtype));
+        if (val->role == FV_ROLE_PARAM && val->dtype != FV_F32)
+            return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "parameter '%s' is %s: parameters are trained as f32",
+                           val->name, fv_dtype_name(val->dtype));
         fv_slot *slot = &model->slots[model->n_slots++];
         *slot = (fv_slot){.name = val->name,
                           .val = i,
+                          .dtype = val->dtype,
                           .kind = val->role == FV_ROLE_STATE ? FV_SLOT_STATE : FV_SLOT_WEIGHT,
                           .shape = val->shape};
         set_plain_order(slot);
@@ -207,34 +214,38 @@ fv_status fv_model_derive_slots(fv_model *model)
 
 /* ---- order in files ---- */
 
-void fv_slot_to_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst)
+/* One row [mid][inner] -> [inner][mid] of elements of `size` bytes. */
+static inline void turn(const char *src, char *dst, int64_t mid, int64_t inner, size_t size)
 {
-    const int64_t mid = slot->mid, inner = slot->inner, row = mid * inner;
-    for (int64_t o = begin; o < end; o++, dst += row) {
-        const float *from = src + o * row;
-        if (mid == 1 || inner == 1) {
-            memcpy(dst, from, (size_t)row * sizeof *dst);
-            continue;
-        }
-        for (int64_t c = 0; c < inner; c++) {
-            for (int64_t m = 0; m < mid; m++)
-                dst[c * mid + m] = from[m * inner + c];
-        }
+    for (int64_t c = 0; c < inner; c++) {
+        for (int64_t m = 0; m < mid; m++)
+            memcpy(dst + (size_t)(c * mid + m) * size, src + (size_t)(m * inner + c) * size, size);
     }
 }
 
-void fv_slot_from_file(const fv_slot *slot, const float *src, int64_t begin, int64_t end, float *dst)
+/* With a size that the compiler knows where it matters. */
+static void turn_row(const char *src, char *dst, int64_t mid, int64_t inner, size_t size)
 {
-    const int64_t mid = slot->mid, inner = slot->inner, row = mid * inner;
-    dst += begin * row;
-    for (int64_t o = begin; o < end; o++, src += row, dst += row) {
-        if (mid == 1 || inner == 1) {
-            memcpy(dst, src, (size_t)row * sizeof *dst);
-            continue;
-        }
-        for (int64_t c = 0; c < inner; c++) {
-            for (int64_t m = 0; m < mid; m++)
-                dst[m * inner + c] = src[c * mid + m];
-        }
-    }
+    if (mid == 1 || inner == 1)
+        memcpy(dst, src, (size_t)(mid * inner) * size);
+    else if (size == 4)
+        turn(src, dst, mid, inner, 4);
+    else
+        turn(src, dst, mid, inner, size);
+}
+
+void fv_slot_to_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst)
+{
+    const size_t size = fv_dtype_size(slot->dtype), row = (size_t)(slot->mid * slot->inner) * size;
+    for (int64_t o = begin; o < end; o++)
+        turn_row((const char *)src + (size_t)o * row, (char *)dst + (size_t)(o - begin) * row, slot->mid, slot->inner,
+                 size);
+}
+
+void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst)
+{
+    const size_t size = fv_dtype_size(slot->dtype), row = (size_t)(slot->mid * slot->inner) * size;
+    for (int64_t o = begin; o < end; o++)
+        turn_row((const char *)src + (size_t)(o - begin) * row, (char *)dst + (size_t)o * row, slot->inner, slot->mid,
+                 size);
 }

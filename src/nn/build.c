@@ -157,7 +157,7 @@ fv_value fv_nn_param(fv_model *m, const char *full, const char *leaf, fv_role ro
 {
     char name[FV_NAME_MAX + 32];
     snprintf(name, sizeof name, "%s.%s", full, leaf);
-    return fv_model_new_param(m, name, role, shape, init, init_value);
+    return fv_model_new_param(m, name, role, FV_F32, shape, init, init_value);
 }
 
 fv_value fv_nn_activate(fv_model *m, const char *full, fv_value x, fv_activation activation)

@@ -187,5 +187,13 @@ fv_value fv_parameter(fv_model *m, const char *name, const fv_shape *shape, fv_i
     char full[FV_NAME_MAX];
     if (!fv_nn_name(m, "parameter", name, full))
         return fv_no_value;
-    return fv_model_new_param(m, full, FV_ROLE_PARAM, shape, init, init_value);
+    return fv_model_new_param(m, full, FV_ROLE_PARAM, FV_F32, shape, init, init_value);
+}
+
+fv_value fv_state(fv_model *m, const char *name, fv_dtype dtype, const fv_shape *shape, double value)
+{
+    char full[FV_NAME_MAX];
+    if (!fv_nn_name(m, "state", name, full))
+        return fv_no_value;
+    return fv_model_new_param(m, full, FV_ROLE_STATE, dtype, shape, FV_INIT_CONSTANT, value);
 }

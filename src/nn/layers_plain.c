@@ -29,6 +29,45 @@ fv_value fv_input(fv_model *m, int64_t h, int64_t w, int64_t c)
     return m->input;
 }
 
+fv_value fv_input_tensor(fv_model *m, const char *name, fv_dtype dtype, const fv_shape *shape)
+{
+    char text[96];
+    fv_val *val = NULL;
+    if (m->error != FV_OK)
+        return fv_no_value;
+    if (m->finished)
+        return fv_nn_refuse(m, FV_ERR_ARGUMENT, NULL, "input", name, "the model is finished: nothing can be added");
+    if (shape->rank < 1 || shape->dim[0] != 1)
+        return fv_nn_refuse(m, FV_ERR_SHAPE, NULL, "input", name,
+                            "shape %s: expected 1 as the first dimension, which is the batch",
+                            fv_shape_text(shape, text));
+    if (fv_model_set_error(m, fv_graph_input(m->graph, name, dtype, shape, &val)) != FV_OK)
+        return fv_no_value;
+    return (fv_value){val->id};
+}
+
+/* The copy lets the caller go on with the tensor; that of the graph never changes. */
+static fv_status append_constant(fv_model *m, const char *full, const fv_tensor *tensor, fv_value *value)
+{
+    fv_tensor *copy = NULL;
+    fv_val *val = NULL;
+    FV_TRY(fv_tensor_create(m->ctx, fv_tensor_dtype(tensor), fv_tensor_shape(tensor), &copy));
+    memcpy(fv_tensor_data(copy), fv_tensor_const_data(tensor), fv_tensor_bytes(tensor));
+    fv_status status = fv_graph_tensor(m->graph, full, copy, &val);
+    fv_tensor_destroy(&copy);
+    *value = status == FV_OK ? (fv_value){val->id} : fv_no_value;
+    return status;
+}
+
+fv_value fv_constant(fv_model *m, const char *name, const fv_tensor *tensor)
+{
+    char full[FV_NAME_MAX];
+    fv_value value = fv_no_value;
+    if (!fv_nn_name(m, "constant", name, full))
+        return fv_no_value;
+    return fv_model_set_error(m, append_constant(m, full, tensor, &value)) == FV_OK ? value : fv_no_value;
+}
+
 static fv_value pool(fv_model *m, const char *op, fv_value x, const fv_pool2d_options *o)
 {
     char full[FV_NAME_MAX];

@@ -70,6 +70,7 @@ const fv_op fv_op_adaptive_avg_pool2d = {
     .infer = adaptive_avg_pool2d_infer,
     .grad = adaptive_avg_pool2d_grad,
     .cost = adaptive_avg_pool2d_cost,
+    .reach = fv_parts_reach,
     .ref = adaptive_avg_pool2d_ref,
 };
 

@@ -76,6 +76,7 @@ const fv_op fv_op_avg_pool2d = {
     .infer = avg_pool2d_infer,
     .grad = avg_pool2d_grad,
     .cost = avg_pool2d_cost,
+    .reach = fv_pool_reach,
     .ref = avg_pool2d_ref,
 };
 

@@ -101,6 +101,8 @@ const fv_op fv_op_batch_norm = {
     .n_out = 1,
     .traits = FV_T_FUSES_ACTIVATION,
     .operands = (const char *const[]){"src", "gamma", "beta", "mean", "var", "dst"},
+    .kinds = (const fv_operand_kind[]){FV_OPERAND_DATA, FV_OPERAND_DATA, FV_OPERAND_DATA, FV_OPERAND_COUNTED,
+                                       FV_OPERAND_DATA},
     .letters = (const char *const[]){"nhwc", "c", "c", "c", "c"},
     .attr_size = sizeof(fv_batch_norm_attr),
     .attrs = batch_norm_attrs,

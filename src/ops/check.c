@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const fv_operand_kind fv_weighted_kinds[4] = {FV_OPERAND_DATA, FV_OPERAND_WEIGHT, FV_OPERAND_BIAS, FV_OPERAND_DATA};
+
 static fv_status check_presence(fv_ctx *ctx, const fv_node *node, int i, int rank)
 {
     const char *what = node->op->operands[i];

@@ -12,6 +12,9 @@ static inline const fv_val *fv_operand(const fv_node *node, int i)
     return i < node->n_in ? node->in[i] : NULL;
 }
 
+/* Operands src, weight, bias, residual: fv_op.kinds of operators with weights. */
+extern const fv_operand_kind fv_weighted_kinds[4];
+
 /* Operand i is there, has `rank` dimensions (0: any), none below 1, and is f32 or f64, the same as operand 0. */
 fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank);
 /* The same for an operand of a fixed dtype. */

@@ -99,6 +99,12 @@ static void conv2d_ref(const fv_call *call)
                 }
 }
 
+static fv_reach conv2d_reach(const fv_node *node, int axis)
+{
+    const fv_conv_geom geom = fv_conv_geom_forward(node);
+    return fv_window_reach(&geom.win, axis);
+}
+
 const fv_op fv_op_conv2d = {
     .name = "conv2d",
     .doc =
@@ -110,12 +116,14 @@ const fv_op fv_op_conv2d = {
     .n_out = 1,
     .traits = FV_T_FUSES_ACTIVATION | FV_T_FUSES_RESIDUAL | FV_T_WEIGHTED,
     .operands = (const char *const[]){"src", "wei", "bia", "res", "dst"},
+    .kinds = fv_weighted_kinds,
     .letters = (const char *const[]){"nhwc", "krsc", "k", "npqk"},
     .attr_size = sizeof(fv_conv2d_attr),
     .attrs = conv2d_attrs,
     .infer = conv2d_infer,
     .grad = conv2d_grad,
     .cost = conv2d_cost,
+    .reach = conv2d_reach,
     .ref = conv2d_ref,
 };
 

@@ -124,6 +124,18 @@ static void conv_transpose2d_ref(const fv_call *call)
                 }
 }
 
+/* An output pixel sees every stride-th tap: ((taps - 1) * dilation) / stride + 1 pixels, a fraction of one apart. */
+static fv_reach conv_transpose2d_reach(const fv_node *node, int axis)
+{
+    const fv_conv_transpose2d_attr *attr = node->attr;
+    const double stride = (double)attr->stride[axis];
+    const double extent = (double)((node->in[1]->shape.dim[1 + axis] - 1) * attr->dilation[axis]);
+    return (fv_reach){.taps = extent / stride + 1,
+                      .gap = 1,
+                      .step = 1 / stride,
+                      .start = ((double)attr->pad[axis] - extent) / stride};
+}
+
 const fv_op fv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .doc =
@@ -134,11 +146,13 @@ const fv_op fv_op_conv_transpose2d = {
     .n_in_max = 3,
     .n_out = 1,
     .operands = (const char *const[]){"src", "wei", "bia", "dst"},
+    .kinds = fv_weighted_kinds,
     .letters = (const char *const[]){"nhwc", "crsk", "k"},
     .attr_size = sizeof(fv_conv_transpose2d_attr),
     .attrs = conv_transpose2d_attrs,
     .infer = conv_transpose2d_infer,
     .grad = conv_transpose2d_grad,
     .cost = conv_transpose2d_cost,
+    .reach = conv_transpose2d_reach,
     .ref = conv_transpose2d_ref,
 };

@@ -72,6 +72,7 @@ const fv_op fv_op_dense = {
     .n_out = 1,
     .traits = FV_T_FUSES_ACTIVATION | FV_T_FUSES_RESIDUAL | FV_T_WEIGHTED,
     .operands = (const char *const[]){"src", "wei", "bia", "res", "dst"},
+    .kinds = fv_weighted_kinds,
     .letters = (const char *const[]){"ni", "oi", "o", "no"},
     .attr_size = sizeof(fv_dense_attr),
     .attrs = dense_attrs,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ref.h"
+#include "ops/pool.h"
 
 static fv_status global_avg_pool_infer(fv_ctx *ctx, const fv_node *node)
 {
@@ -48,6 +48,7 @@ const fv_op fv_op_global_avg_pool = {
     .infer = global_avg_pool_infer,
     .grad = global_avg_pool_grad,
     .cost = global_avg_pool_cost,
+    .reach = fv_parts_reach,
     .ref = global_avg_pool_ref,
 };
 

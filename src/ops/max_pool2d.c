@@ -85,6 +85,7 @@ const fv_op fv_op_max_pool2d = {
     .infer = max_pool2d_infer,
     .lower = max_pool2d_lower,
     .cost = max_pool2d_cost,
+    .reach = fv_pool_reach,
     .ref = max_pool2d_ref,
 };
 

@@ -49,6 +49,11 @@ static void pad_ref(const fv_call *call)
                 }
 }
 
+static fv_reach pad_reach(const fv_node *node, int axis)
+{
+    return (fv_reach){.taps = 1, .gap = 1, .step = 1, .start = -(double)((const fv_pad_attr *)node->attr)->pad[axis]};
+}
+
 const fv_op fv_op_pad = {
     .name = "pad",
     .doc = "src with `value` around it: rows, columns and channels.",
@@ -62,5 +67,6 @@ const fv_op fv_op_pad = {
     .infer = pad_infer,
     .grad = pad_grad,
     .cost = pad_cost,
+    .reach = pad_reach,
     .ref = pad_ref,
 };

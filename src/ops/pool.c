@@ -46,3 +46,16 @@ fv_status fv_pool_bwd_infer(fv_ctx *ctx, const fv_node *node)
                            "the result of the pool of a src of this size"));
     return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){dst[0], win.h, win.w, dst[3]});
 }
+
+fv_reach fv_pool_reach(const fv_node *node, int axis)
+{
+    const fv_window win = fv_pool_window_of(node, node->in[0]->shape.dim, node->out[0]->shape.dim);
+    return fv_window_reach(&win, axis);
+}
+
+fv_reach fv_parts_reach(const fv_node *node, int axis)
+{
+    const double from = (double)node->in[0]->shape.dim[1 + axis], to = (double)node->out[0]->shape.dim[1 + axis];
+    const double part = from > to ? from / to : 1;
+    return (fv_reach){.taps = part, .gap = 1, .step = part};
+}

@@ -39,6 +39,9 @@
 fv_status fv_pool_window(fv_ctx *ctx, const fv_node *node, int64_t h, int64_t w, fv_window *win);
 /* The same for a node that passed infer: h, w from src, p, q from dst (dimensions n h w c). */
 fv_window fv_pool_window_of(const fv_node *node, const int64_t *src, const int64_t *dst);
+/* fv_op.reach of windows; of operators whose positions look at equal parts of the image. */
+fv_reach fv_pool_reach(const fv_node *node, int axis);
+fv_reach fv_parts_reach(const fv_node *node, int axis);
 /* Checks d_dst (operand 0) against src_size and sets d_src: what infer of both backward operators does. */
 fv_status fv_pool_bwd_infer(fv_ctx *ctx, const fv_node *node);
 

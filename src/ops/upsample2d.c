@@ -77,6 +77,11 @@ static void upsample2d_ref(const fv_call *call)
                     fv_set(fv_call_dtype(call), call->out[0], i, upsample2d_at(call, (const int64_t[]){n, p, q, c}));
 }
 
+static fv_reach upsample2d_reach(const fv_node *node, int axis)
+{
+    return (fv_reach){.taps = 1, .gap = 1, .step = 1 / (double)((const fv_upsample_attr *)node->attr)->scale[axis]};
+}
+
 const fv_op fv_op_upsample2d = {
     .name = "upsample2d",
     .doc =
@@ -92,6 +97,7 @@ const fv_op fv_op_upsample2d = {
     .infer = upsample2d_infer,
     .grad = upsample2d_grad,
     .cost = upsample2d_cost,
+    .reach = upsample2d_reach,
     .ref = upsample2d_ref,
 };
 

@@ -23,6 +23,15 @@ typedef struct fv_window {
  */
 fv_status fv_window_output(fv_ctx *ctx, const fv_node *node, const char *what, fv_window *win, bool ceil);
 
+/* What position i along an axis sees. */
+static inline fv_reach fv_window_reach(const fv_window *win, int axis)
+{
+    return (fv_reach){.taps = (double)win->size[axis],
+                      .gap = (double)win->dilation[axis],
+                      .step = (double)win->stride[axis],
+                      .start = -(double)win->pad[axis]};
+}
+
 /* First input row (axis 0) or column (axis 1) under position i; may be negative. */
 static inline int64_t fv_window_begin(const fv_window *win, int axis, int64_t i)
 {

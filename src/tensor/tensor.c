@@ -126,6 +126,11 @@ int64_t fv_tensor_count(const fv_tensor *tensor)
     return tensor->count;
 }
 
+size_t fv_tensor_bytes(const fv_tensor *tensor)
+{
+    return (size_t)tensor->count * fv_dtype_size(tensor->dtype);
+}
+
 void *fv_tensor_data(fv_tensor *tensor)
 {
     return tensor->buffer->data;

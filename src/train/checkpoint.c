@@ -115,14 +115,14 @@ fv_status fv_checkpoints_average(fv_checkpoints *c, fv_trainer *trainer, const c
 }
 
 /* Copies all slots to or from one block. */
-static void copy_slots(fv_model *model, float *block, bool save)
+static void copy_slots(fv_model *model, char *block, bool save)
 {
     fv_model_sync(model);
     for (int i = 0; i < model->n_slots; i++) {
-        int64_t count = fv_tensor_count(model->slots[i].data);
-        float *data = fv_slot_data(&model->slots[i]);
-        memcpy(save ? block : data, save ? data : block, (size_t)count * sizeof(float));
-        block += count;
+        size_t bytes = fv_tensor_bytes(model->slots[i].data);
+        char *data = fv_tensor_data(model->slots[i].data);
+        memcpy(save ? block : data, save ? data : block, bytes);
+        block += bytes;
     }
 }
 
@@ -130,10 +130,10 @@ fv_status fv_checkpoints_remember(fv_checkpoints *c, fv_ctx *ctx, fv_model *mode
 {
     c->ctx = ctx;
     if (!c->best) {
-        int64_t count = 0;
+        size_t bytes = 0;
         for (int i = 0; i < model->n_slots; i++)
-            count += fv_tensor_count(model->slots[i].data);
-        c->best = fv_calloc(ctx, (size_t)count + 1, sizeof(float));
+            bytes += fv_tensor_bytes(model->slots[i].data);
+        c->best = fv_calloc(ctx, bytes + 1, 1);
         if (!c->best)
             return FV_ERR_NO_MEMORY;
     }

@@ -12,7 +12,7 @@ typedef struct fv_checkpoints {
     fv_ctx *ctx;
     char *dir;                           /* NULL: nothing is written */
     char recovery[FV_RECOVERY_KEPT][40]; /* names, newest first; "" none */
-    float *best;                         /* best weights and states in slot order, when remembered */
+    char *best;                          /* best weights and states in slot order, when remembered */
 } fv_checkpoints;
 
 /* Notes the recovery states already in dir. */

@@ -52,6 +52,7 @@ fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, 
     fv_session *session = NULL;
     fv_loader *loader = NULL;
     *metrics = (fv_metrics){0};
+    FV_TRY(fv_model_need_plain(model, "fv_evaluate"));
     if (fv_dataset_classes(dataset) > model->n_classes)
         return fv_fail_classes(model, dataset);
     FV_TRY(fv_task_check(model, dataset));

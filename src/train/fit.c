@@ -536,6 +536,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     fv_fit_result unused;
     result = result ? result : &unused;
     *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
+    FV_TRY(fv_model_need_plain(model, "fv_fit"));
     run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
     model->task = fv_dataset_task(train);
     fv_settings_task(&r.options, model->task);

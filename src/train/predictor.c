@@ -108,8 +108,6 @@ static int64_t even_batch(int64_t rows, int64_t most)
 static fv_status open_member(fv_predictor *p, const fv_predictor_options *o, member *m)
 {
     const fv_model *first = p->members[0].model;
-    if (!m->model->finished)
-        return fv_fail(p->ctx, FV_ERR_ARGUMENT, "fv_predictor_create: model '%s' is not finished", m->model->name);
     if (m->model->task != first->task)
         return fv_fail(p->ctx, FV_ERR_CONFLICT, "models that answer together must have one task: '%s' has %s, '%s' %s",
                        first->name, fv_task_names()[first->task], m->model->name, fv_task_names()[m->model->task]);
@@ -231,6 +229,8 @@ fv_status fv_predictor_create(fv_model *const *models, int count, const fv_predi
         return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_predictor_create: %d models", count);
     if (o->mc_dropout < 0 || o->mc_dropout > 1000000)
         return fv_fail(ctx, FV_ERR_VALUE, "--mc-dropout %lld: expected 0 to 1000000 passes", (long long)o->mc_dropout);
+    for (int i = 0; i < count; i++)
+        FV_TRY(fv_model_need_plain(models[i], "fv_predictor_create"));
     fv_predictor *p = fv_new(ctx, fv_predictor);
     if (!p)
         return FV_ERR_NO_MEMORY;

@@ -54,22 +54,22 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
     fv_json_end_object(&j);
 }
 
-/* ---- tensors in file order: visit(data, count) for weights and slots, states, averages ---- */
+/* ---- tensors in file order: visit(data, bytes) for weights and slots, states, averages ---- */
 
-typedef fv_status (*visit_fn)(void *arg, float *data, int64_t count);
+typedef fv_status (*visit_fn)(void *arg, void *data, size_t bytes);
 
 static fv_status visit_tensors(fv_trainer *t, visit_fn visit, void *arg)
 {
     for (int i = 0; i < t->n_params; i++) {
-        int64_t count = fv_tensor_count(t->params[i].tensor);
-        FV_TRY(visit(arg, fv_tensor_data(t->params[i].tensor), count));
+        size_t bytes = fv_tensor_bytes(t->params[i].tensor);
+        FV_TRY(visit(arg, fv_tensor_data(t->params[i].tensor), bytes));
         for (int s = 0; s < t->slots; s++)
-            FV_TRY(visit(arg, t->params[i].slot[s], count));
+            FV_TRY(visit(arg, t->params[i].slot[s], bytes));
     }
     for (int i = 0; i < t->n_states; i++)
-        FV_TRY(visit(arg, fv_tensor_data(t->states[i]), fv_tensor_count(t->states[i])));
+        FV_TRY(visit(arg, fv_tensor_data(t->states[i]), fv_tensor_bytes(t->states[i])));
     for (int i = 0; t->average && i < t->model->n_slots; i++)
-        FV_TRY(visit(arg, t->average->data[i], fv_tensor_count(t->model->slots[i].data)));
+        FV_TRY(visit(arg, t->average->data[i], (size_t)fv_tensor_count(t->model->slots[i].data) * sizeof(float)));
     return FV_OK;
 }
 
@@ -84,9 +84,9 @@ static fv_status put(sink *s, const void *data, size_t size)
     return fv_writer_put(s->writer, data, size);
 }
 
-static fv_status put_tensor(void *arg, float *data, int64_t count)
+static fv_status put_tensor(void *arg, void *data, size_t bytes)
 {
-    return put(arg, data, (size_t)count * sizeof(float));
+    return put(arg, data, bytes);
 }
 
 fv_status fv_state_save(fv_trainer *t, const fv_progress *progress, const fv_identity *identity, const char *path)
@@ -181,18 +181,18 @@ static void read_progress(const fv_doc_node *root, fv_progress *p)
                        .lowest_loss = get_real(root, real_keys[2])};
 }
 
-static fv_status add_size(void *arg, float *data, int64_t count)
+static fv_status add_size(void *arg, void *data, size_t bytes)
 {
     (void)data;
-    *(int64_t *)arg += count * (int64_t)sizeof(float);
+    *(int64_t *)arg += (int64_t)bytes;
     return FV_OK;
 }
 
-static fv_status get_tensor(void *arg, float *data, int64_t count)
+static fv_status get_tensor(void *arg, void *data, size_t bytes)
 {
     const uint8_t **p = arg;
-    memcpy(data, *p, (size_t)count * sizeof(float));
-    *p += (size_t)count * sizeof(float);
+    memcpy(data, *p, bytes);
+    *p += bytes;
     return FV_OK;
 }
 

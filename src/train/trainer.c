@@ -24,7 +24,7 @@ static fv_status collect_tensors(fv_trainer *t)
         const fv_slot *slot = &m->slots[i];
         if (slot->kind == FV_SLOT_STATE) {
             t->states[t->n_states++] = slot->data;
-            t->states_count += fv_tensor_count(slot->data);
+            t->states_bytes += fv_tensor_bytes(slot->data);
             continue;
         }
         fv_trainer_param *p = &t->params[t->n_params++];
@@ -37,7 +37,7 @@ static fv_status collect_tensors(fv_trainer *t)
                 return FV_ERR_NO_MEMORY;
         }
     }
-    t->states_before = fv_calloc(t->ctx, (size_t)t->states_count + 1, sizeof(float));
+    t->states_before = fv_calloc(t->ctx, t->states_bytes + 1, 1);
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
@@ -282,13 +282,13 @@ fv_scratch *fv_trainer_scratch(fv_trainer *t)
 /* Running statistics to or from the trainer's copy. */
 static void copy_states(fv_trainer *t, bool save)
 {
-    float *p = t->states_before;
+    char *p = t->states_before;
     fv_model_sync(t->model);
     for (int i = 0; i < t->n_states; i++) {
-        size_t bytes = (size_t)fv_tensor_count(t->states[i]) * sizeof(float);
-        void *data = fv_tensor_data(t->states[i]);
-        memcpy(save ? (void *)p : data, save ? data : (void *)p, bytes);
-        p += fv_tensor_count(t->states[i]);
+        size_t bytes = fv_tensor_bytes(t->states[i]);
+        char *data = fv_tensor_data(t->states[i]);
+        memcpy(save ? p : data, save ? data : p, bytes);
+        p += bytes;
     }
 }
 

@@ -49,9 +49,9 @@ struct fv_trainer {
     fv_trainer_param *params;
     int n_params;
     fv_tensor **states; /* running statistics: restored when a step diverges */
-    float *states_before;
+    char *states_before;
     int n_states;
-    int64_t states_count;
+    size_t states_bytes;
 
     fv_average *average; /* NULL: none is kept */
     fv_wisdom *wisdom;

@@ -304,7 +304,7 @@ static void check_texts(conform *c, const char *line, const fv_graph *g, const f
     assert_string_equal(text.data, again.data);
     fv_graph_json(g, &j1);
     if (fv_doc_parse_json(ctx, "model", json.data, json.size, &doc) != FV_OK ||
-        fv_graph_read_json(ctx, fv_op_find, doc, fv_doc_root(doc), &g3) != FV_OK)
+        fv_graph_read_json(ctx, fv_op_find, doc, fv_doc_root(doc), NULL, &g3) != FV_OK)
         fail_msg("%s: its JSON does not read back: %s", line, fv_ctx_error(ctx));
     fv_graph_json(g3, &j2);
     assert_string_equal(json.data, json2.data);

@@ -163,7 +163,7 @@ static fv_status read_text(fv_ctx *ctx, const char *text, fv_graph **g)
     fv_doc *doc = NULL;
     *g = NULL;
     FV_TRY(fv_doc_parse_json(ctx, "model", text, strlen(text), &doc));
-    fv_status status = fv_graph_read_json(ctx, toy_find, doc, fv_doc_root(doc), g);
+    fv_status status = fv_graph_read_json(ctx, toy_find, doc, fv_doc_root(doc), NULL, g);
     fv_doc_destroy(&doc);
     return status;
 }
@@ -253,7 +253,7 @@ static void test_json_refusals(void **state)
         {"{\"version\":1,\"values\":{},\"nodes\":[],\"outputs\":[]}", "values"},
         {GRAPH("3", "", ""), "map"},
         {GRAPH("{\"name\":\"x\",\"role\":\"computed\",\"dtype\":\"f32\",\"shape\":[1]}", "", ""), "computed"},
-        {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f16\",\"shape\":[1]}", "", ""), "f16"},
+        {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f12\",\"shape\":[1]}", "", ""), "f12"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[1,1,1,1,1,1,1,1]}", "", ""), "x"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[9000000000000000000,9]}", "", ""), "x"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[-1]}", "", ""), "x"},

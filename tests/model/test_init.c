@@ -17,9 +17,9 @@ static fv_model *make(fv_ctx *ctx, fv_init init, double value)
     assert_int_equal(fv_model_create(ctx, &m), FV_OK);
     assert_int_equal(fv_graph_input(m->graph, "input", FV_F32, &image, &in), FV_OK);
     m->input.id = in->id;
-    fv_value w = fv_model_new_param(m, "c.weight", FV_ROLE_PARAM, &filters, init, value);
-    fv_value b =
-        fv_model_new_param(m, "c.bias", FV_ROLE_PARAM, &bias, init == FV_INIT_DEFAULT ? init : FV_INIT_CONSTANT, 0);
+    fv_value w = fv_model_new_param(m, "c.weight", FV_ROLE_PARAM, FV_F32, &filters, init, value);
+    fv_value b = fv_model_new_param(m, "c.bias", FV_ROLE_PARAM, FV_F32, &bias,
+                                    init == FV_INIT_DEFAULT ? init : FV_INIT_CONSTANT, 0);
     fv_val *operands[3] = {in, m->graph->vals[w.id], m->graph->vals[b.id]};
     assert_int_equal(fv_graph_add(m->graph, fv_op_find(ctx, "conv2d"), "c", NULL, operands, 3, &node), FV_OK);
     if (fv_model_finish(m, (fv_value){node->out[0]->id}) != FV_OK)

@@ -70,8 +70,8 @@ static inline void op_run_alloc(op_run *run)
     for (int32_t i = 0; i < g->n_vals; i++) {
         const fv_val *val = g->vals[i];
         run->data[i] = calloc((size_t)op_count(&val->shape), sizeof(double));
-        for (int64_t j = 0; val->role == FV_ROLE_CONST && j < op_count(&val->shape); j++)
-            fv_set(val->dtype, run->data[i], j, val->constant);
+        if (val->role == FV_ROLE_CONST)
+            fv_const_fill(val, run->data[i]);
     }
 }
 

@@ -58,7 +58,7 @@ static const infer_case cases[] = {
     {"reshape", "dims=5,-1", "2x3x8", "!24 elements per sample are no multiple of the 5 that dims fix"},
     {"reshape", "dims=5,5", "2x3x8", "!dims hold 25 elements per sample, src has 24"},
     {"reshape", "dims=-1,-1", "2x3x8", "!dims[1] is -1; every dimension must be at least 1, and only one may be -1"},
-    {"reshape", "dims=1,2,3,4,1", "2x3x8", "!dims has 5 numbers, expected at most 4"},
+    {"reshape", "dims=1,2,3,4,1,1,1,1", "2x3x8", "!dims has 8 numbers, expected at most 7"},
     {"max_pool2d", "", "2x6x7x3", "2x3x3x3"},
     {"max_pool2d", "ceil=true", "2x6x7x3", "2x3x4x3"},
     {"max_pool2d", "size=3 stride=2 pad=1", "2x7x7x3", "2x4x4x3"},
