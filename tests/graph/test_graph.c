@@ -254,7 +254,7 @@ static void test_json_refusals(void **state)
         {GRAPH("3", "", ""), "map"},
         {GRAPH("{\"name\":\"x\",\"role\":\"computed\",\"dtype\":\"f32\",\"shape\":[1]}", "", ""), "computed"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f12\",\"shape\":[1]}", "", ""), "f12"},
-        {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[1,1,1,1,1,1,1,1]}", "", ""), "x"},
+        {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[1,1,1,1,1,1,1,1,1]}", "", ""), "x"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[9000000000000000000,9]}", "", ""), "x"},
         {GRAPH("{\"name\":\"x\",\"role\":\"input\",\"dtype\":\"f32\",\"shape\":[-1]}", "", ""), "x"},
         {GRAPH("{\"name\":\"x\",\"role\":\"const\",\"dtype\":\"f32\",\"shape\":[1]}", "", ""), "value"},

@@ -2,6 +2,8 @@
 /* The digest of a graph: every single change changes it, and nothing else does. */
 #include "support/support.h"
 
+#include <math.h>
+
 #include "graph/internal.h"
 #include "ops/ops.h"
 
