@@ -87,7 +87,7 @@ static fv_status note_values(compilation *c, const fv_graph *g, fv_val *const *m
     fv_val *val;
     int32_t output;
     for (int32_t i = 0; i < g->n_outputs; i++)
-        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->outputs[i]->name, i));
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->output_names[i], i));
     for (int32_t i = 0; i < o->n_values; i++) {
         FV_TRY(find_value(p, g, map, o->values[i], &val));
         FV_TRY(output_of(p->graph, val, &output));
@@ -164,7 +164,7 @@ static fv_status call_update(compilation *c, const char **params, fv_val **gradi
     p->first_update = g->n_nodes;
     FV_TRY(p->options.update.append(p->options.update.user, g, params, gradients, n, &p->first_update));
     for (int32_t i = outputs; i < g->n_outputs; i++)
-        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->outputs[i]->name, i));
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, g->output_names[i], i));
     return FV_OK;
 }
 

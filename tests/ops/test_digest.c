@@ -167,7 +167,7 @@ static void change_outputs(watch *w, fv_graph *g)
     for (int32_t i = 0; i < g->n_outputs; i++) {
         fv_val *val = g->outputs[i];
         const char *name = g->output_names[i];
-        g->outputs[i] = g->vals[0];
+        g->outputs[i] = fv_graph_find(g, "table");
         changed(w, "an output");
         g->outputs[i] = val;
         g->output_names[i] = "other";
