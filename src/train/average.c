@@ -14,6 +14,8 @@ fv_status fv_average_create(fv_model *model, fv_average **average)
     fv_status status = a->data ? FV_OK : FV_ERR_NO_MEMORY;
     fv_model_sync(model);
     for (int i = 0; status == FV_OK && i < model->n_slots; i++) {
+        if (model->slots[i].dtype != FV_F32)
+            continue;
         size_t count = (size_t)fv_tensor_count(model->slots[i].data);
         a->data[i] = fv_calloc(ctx, count, sizeof(float));
         if (a->data[i])
@@ -55,7 +57,7 @@ void fv_average_swap(fv_average *average)
     fv_model_sync(model);
     for (int i = 0; i < model->n_slots; i++) {
         float *a = average->data[i], *b = fv_slot_data(&model->slots[i]);
-        for (int64_t k = 0; k < fv_tensor_count(model->slots[i].data); k++) {
+        for (int64_t k = 0; a && k < fv_tensor_count(model->slots[i].data); k++) {
             float kept = a[k];
             a[k] = b[k];
             b[k] = kept;

@@ -7,7 +7,7 @@
 
 typedef struct fv_average {
     fv_model *model;
-    float **data; /* per slot of the model */
+    float **data; /* per slot of the model; NULL: not f32 */
 } fv_average;
 
 /* Begins as what the model's tensors are now. */

@@ -68,8 +68,10 @@ static fv_status visit_tensors(fv_trainer *t, visit_fn visit, void *arg)
     }
     for (int i = 0; i < t->n_states; i++)
         FV_TRY(visit(arg, fv_tensor_data(t->states[i]), fv_tensor_bytes(t->states[i])));
-    for (int i = 0; t->average && i < t->model->n_slots; i++)
-        FV_TRY(visit(arg, t->average->data[i], (size_t)fv_tensor_count(t->model->slots[i].data) * sizeof(float)));
+    for (int i = 0; t->average && i < t->model->n_slots; i++) {
+        if (t->average->data[i])
+            FV_TRY(visit(arg, t->average->data[i], fv_tensor_bytes(t->model->slots[i].data)));
+    }
     return FV_OK;
 }
 
