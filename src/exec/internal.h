@@ -50,6 +50,7 @@ struct fv_program {
     int32_t n_ports, cap_ports;
     fv_step *steps;
     int32_t n_steps;
+    bool moves_samples;   /* some node does: every run computes the whole batch */
     int32_t first_update; /* steps from here on are FV_STAGE_UPDATE */
     fv_placement *places; /* by value id */
     fv_program_memory memory;
