@@ -45,9 +45,9 @@ typedef struct fv_cast_attr {
     int32_t dtype; /* fv_dtype */
 } fv_cast_attr;
 
-typedef struct fv_clip_attr {
+typedef struct fv_clamp_attr {
     double min, max;
-} fv_clip_attr;
+} fv_clamp_attr;
 
 typedef struct fv_pow_attr {
     double exponent;

@@ -122,7 +122,7 @@ static const infer_case cases[] = {
     {"concat", "axis=0", "2x3 4x3", "6x3"},
     {"slice", "begin=1 count=2 axis=0", "4x3", "2x3"},
     {"softmax", "axis=2", "2x3", "!axis=2 does not exist"},
-    {"clip", "min=2 max=1", "2x3", "!min=2 is above max=1"},
+    {"clamp", "min=2 max=1", "2x3", "!min=2 is above max=1"},
     {"mul_reduce", "", "2x3x3x4 2x3x3x4", "2x1x1x4"},
     {"concat", "", "2x3x3x4 2x3x3x1 2x3x3x2", "2x3x3x7"},
     {"concat", "", "2x3x3x4 2x3x2x1", "!src1 has shape 2x3x2x1 beside src0 of 2x3x3x4; all dimensions but the last"},
