@@ -87,14 +87,16 @@ enum {
     FV_T_MIXED = 1 << 7,            /* float operands may be of different types: infer says which */
     FV_T_WEIGHTED =
         1 << 8, /* in[1] is a weight, in[2] an optional bias; linear in in[0]; output channels are in[1]'s dim 0 */
-    FV_T_ADD = 1 << 9,           /* out = in[0] + in[1], equal shapes */
-    FV_T_LOSS = 1 << 10,         /* out[0] is a scalar loss; in[1] the target */
-    FV_T_BACKWARD = 1 << 11,     /* appears only in gradients and updates: no gradient of its own */
-    FV_T_SHARDED = 1 << 12,      /* sums over samples by logical shards (see fv_call.shards) */
-    FV_T_MEETS = 1 << 13,        /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
-    FV_T_CLASS_LABELS = 1 << 20, /* LOSS: in[1] may be I32 class indices */
-    FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
-    FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */
+    FV_T_ADD = 1 << 9,            /* out = in[0] + in[1], equal shapes */
+    FV_T_LOSS = 1 << 10,          /* out[0] is a scalar loss; in[1] the target */
+    FV_T_BACKWARD = 1 << 11,      /* appears only in gradients and updates: no gradient of its own */
+    FV_T_SHARDED = 1 << 12,       /* sums over samples by logical shards (see fv_call.shards) */
+    FV_T_MEETS = 1 << 13,         /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
+    FV_T_MOVES_SAMPLES = 1 << 16, /* the first dimension of out[0] need not be that of in[0]: a program with such a node
+                                     always computes whole batches */
+    FV_T_CLASS_LABELS = 1 << 20,  /* LOSS: in[1] may be I32 class indices */
+    FV_T_SET_LABELS = 1 << 21,    /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
+    FV_T_VALUE_LABELS = 1 << 22   /* LOSS: the usual one for numbers to predict */
 };
 
 /** What an operand is to its operator: what a model asks when it starts, decays and files its tensors. */

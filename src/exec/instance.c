@@ -323,7 +323,7 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
             refresh(p, x);
         pthread_mutex_unlock(&p->mutex);
     }
-    const int64_t samples = run->samples < p->options.batch ? run->samples : 0;
+    const int64_t samples = run->samples < p->options.batch && !p->moves_samples ? run->samples : 0;
     const bool update = run->stage == FV_STAGE_UPDATE;
     double origin = p->options.profile ? fv_time_monotonic() : 0.0;
     int32_t meetings = 0;

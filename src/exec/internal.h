@@ -51,6 +51,7 @@ struct fv_program {
     fv_step *steps;
     int32_t n_steps;
     int shards;           /* of a piece of a batch; 0: runs are whole batches */
+    bool moves_samples;   /* some node does: every run computes the whole batch */
     int32_t first_update; /* steps from here on are FV_STAGE_UPDATE */
     fv_placement *places; /* by value id */
     fv_program_memory memory;

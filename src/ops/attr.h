@@ -23,8 +23,35 @@ typedef struct fv_dense_attr {
 } fv_dense_attr;
 
 typedef struct fv_reshape_attr {
-    fv_ints dims; /* without the batch; one may be -1 */
+    fv_ints dims; /* without the batch unless whole is true; one may be -1 */
+    bool whole;   /* dims are all dimensions, the batch included */
 } fv_reshape_attr;
+
+typedef struct fv_dims_attr {
+    fv_ints dims; /* expand: shape; transpose: order of the dimensions of src */
+} fv_dims_attr;
+
+typedef struct fv_reduce_attr {
+    fv_ints axes; /* none: all */
+    bool keepdims;
+} fv_reduce_attr;
+
+typedef struct fv_axis_attr {
+    int64_t axis;
+    int64_t size; /* gather_bwd: of src along the axis */
+} fv_axis_attr;
+
+typedef struct fv_cast_attr {
+    int32_t dtype; /* fv_dtype */
+} fv_cast_attr;
+
+typedef struct fv_clamp_attr {
+    double min, max;
+} fv_clamp_attr;
+
+typedef struct fv_pow_attr {
+    double exponent;
+} fv_pow_attr;
 
 typedef struct fv_pool2d_attr {
     int32_t activation;
@@ -62,8 +89,9 @@ typedef struct fv_dropout_attr {
 } fv_dropout_attr;
 
 typedef struct fv_slice_attr {
-    int64_t begin, count; /* channels */
-    int64_t channels;     /* backward: channels of src */
+    int64_t begin, count; /* along the axis */
+    int64_t channels;     /* backward: size of src along the axis */
+    int64_t axis;
 } fv_slice_attr;
 
 typedef struct fv_groups_attr {

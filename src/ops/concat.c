@@ -1,36 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "ops/ref.h"
+#include "ops/nd.h"
 
 enum { FV_CONCAT_MAX = FV_MAX_OPERANDS };
 
+static const fv_attr concat_attrs[] = {FV_AXIS_ROW(fv_axis_attr, -1), {0}};
+
+static int concat_axis(const fv_node *node)
+{
+    return fv_axis_of(((const fv_axis_attr *)node->attr)->axis, node->in[0]->shape.rank);
+}
+
 static fv_status concat_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_any(ctx, node, 0));
     fv_shape dst = node->in[0]->shape;
-    int last = dst.rank - 1;
+    FV_TRY(fv_axis_check(ctx, node, ((const fv_axis_attr *)node->attr)->axis, dst.rank));
+    const int axis = concat_axis(node);
     for (int i = 1; i < node->n_in; i++) {
-        FV_TRY(fv_operand_float(ctx, node, i, 0));
+        FV_TRY(fv_operand_like(ctx, node, i));
         const fv_shape *src = &node->in[i]->shape;
-        bool fits = src->rank == dst.rank && memcmp(src->dim, dst.dim, (size_t)last * sizeof *dst.dim) == 0;
+        bool fits = src->rank == dst.rank;
+        for (int d = 0; fits && d < dst.rank; d++)
+            fits = d == axis || src->dim[d] == dst.dim[d];
         char found[96], first[96];
         if (!fits)
-            return fv_node_fail(ctx, node, "%s has shape %s beside %s of %s; all dimensions but the last must be equal",
+            return fv_node_fail(ctx, node, "%s has shape %s beside %s of %s; all dimensions but the %s must be equal",
                                 node->op->operands[i], fv_shape_text(src, found), node->op->operands[0],
-                                fv_shape_text(&node->in[0]->shape, first));
-        if (!fv_size_add(dst.dim[last], src->dim[last], &dst.dim[last]))
-            return fv_node_fail(ctx, node, "the operands have too many channels in total");
+                                fv_shape_text(&node->in[0]->shape, first), axis == dst.rank - 1 ? "last" : "axis");
+        if (!fv_size_add(dst.dim[axis], src->dim[axis], &dst.dim[axis]))
+            return fv_node_fail(ctx, node, "the operands are too large in total");
     }
     return fv_result(ctx, node, 0, node->in[0]->dtype, dst.rank, dst.dim);
 }
 
 static fv_status concat_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
-    fv_slice_attr attr = {0};
+    const int axis = concat_axis(node);
+    fv_slice_attr attr = {.axis = ((const fv_axis_attr *)node->attr)->axis};
     for (int i = 0; i < node->n_in; i++) {
         attr.begin += attr.count;
-        attr.count = fv_shape_last(&node->in[i]->shape);
+        attr.count = node->in[i]->shape.dim[axis];
         if (fv_emit_wanted(b, node->in[i]))
             d_in[i] = fv_emit(b, "slice", &attr, d_out, 1);
     }
@@ -40,14 +49,16 @@ static fv_status concat_grad(fv_builder *b, const fv_node *node, fv_val *const *
 static void concat_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->out[0];
-    int64_t total = fv_shape_last(&dst->shape), rows = fv_shape_rows(&dst->shape), begin = 0;
+    const int axis = concat_axis(call->node);
+    const fv_around whole = fv_around_axis(&dst->shape, axis);
+    int64_t begin = 0;
     for (int i = 0; i < call->node->n_in; i++) {
-        int64_t channels = fv_shape_last(&call->node->in[i]->shape);
-        for (int64_t row = 0; row < rows; row++)
-            for (int64_t c = 0; c < channels; c++)
-                fv_set(dst->dtype, call->out[0], row * total + begin + c,
-                       fv_get(dst->dtype, call->in[i], row * channels + c));
-        begin += channels;
+        const fv_around part = fv_around_axis(&call->node->in[i]->shape, axis);
+        for (int64_t o = 0; o < part.outer; o++)
+            for (int64_t c = 0; c < part.count * part.inner; c++)
+                fv_move(dst->dtype, call->out[0], (o * whole.count + begin) * whole.inner + c, call->in[i],
+                        o * part.count * part.inner + c);
+        begin += part.count;
     }
 }
 
@@ -59,7 +70,8 @@ static fv_cost concat_cost(const fv_node *node)
 
 const fv_op fv_op_concat = {
     .name = "concat",
-    .doc = "The channels (last dimension) of 2 to 64 operands one behind the other; all other dimensions are equal.",
+    .doc =
+        "2 to 64 operands one behind the other along `axis` (the channels); all other dimensions are equal. Any dtype.",
     .n_in_min = 2,
     .n_in_max = FV_CONCAT_MAX,
     .n_out = 1,
@@ -78,6 +90,8 @@ const fv_op fv_op_concat = {
                               "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
                               "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc",
                               "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc", "nhwc"},
+    .attr_size = sizeof(fv_axis_attr),
+    .attrs = concat_attrs,
     .infer = concat_infer,
     .grad = concat_grad,
     .cost = concat_cost,

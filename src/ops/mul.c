@@ -1,48 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ref.h"
+#include "ops/binary.h"
 
-/* b has one value per sample and channel: n,1,1,c or n,c beside n,h,w,c. */
-static bool mul_broadcasts(const fv_shape *a, const fv_shape *b)
+bool fv_mul_by_channel(const fv_shape *a, const fv_shape *b)
 {
-    if (a->rank != 4 || b->dim[0] != a->dim[0] || b->dim[b->rank - 1] != a->dim[3])
+    if (a->rank != 4 || b->rank < 2 || b->dim[0] != a->dim[0] || b->dim[b->rank - 1] != a->dim[3])
         return false;
     return b->rank == 2 || (b->rank == 4 && b->dim[1] == 1 && b->dim[2] == 1);
 }
 
+static bool is_by_channel(const fv_node *node)
+{
+    return fv_mul_by_channel(&node->in[0]->shape, &node->in[1]->shape);
+}
+
 static fv_status mul_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 0));
-    FV_TRY(fv_operand_float(ctx, node, 1, 0));
-    const fv_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
-    char found[96], other[96];
-    if (!fv_shape_equal(a, b) && !mul_broadcasts(a, b))
-        return fv_node_fail(ctx, node, "b has shape %s beside a of %s; expected the same shape, or n,1,1,c or n,c",
-                            fv_shape_text(b, found), fv_shape_text(a, other));
+    const fv_val *a = fv_operand(node, 0), *b = fv_operand(node, 1);
+    if (!a || !b || !is_by_channel(node))
+        return fv_binary_infer(ctx, node);
+    FV_TRY(fv_operand_any(ctx, node, 0));
+    FV_TRY(fv_operand_like(ctx, node, 1));
     return fv_result_like(ctx, node, 0, 0);
 }
 
 static fv_status mul_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_val *x = node->in[0], *y = node->in[1];
+    bool by_channel = is_by_channel(node) && !fv_shape_equal(&x->shape, &y->shape);
     if (fv_emit_wanted(b, x))
-        d_in[0] = fv_emit(b, "mul", NULL, (fv_val *[]){d_out[0], y}, 2);
+        d_in[0] = fv_emit_unbroadcast(b, fv_emit(b, "mul", NULL, (fv_val *[]){d_out[0], y}, 2), x);
     if (!fv_emit_wanted(b, y))
         return FV_OK;
-    bool same = fv_shape_equal(&x->shape, &y->shape);
-    d_in[1] = fv_emit(b, same ? "mul" : "mul_reduce", NULL, (fv_val *[]){d_out[0], x}, 2);
-    if (y->shape.rank == 2 && !same)
+    d_in[1] = fv_emit(b, by_channel ? "mul_reduce" : "mul", NULL, (fv_val *[]){d_out[0], x}, 2);
+    if (y->shape.rank == 2 && by_channel)
         d_in[1] = fv_emit(b, "flatten", NULL, &d_in[1], 1);
+    if (!by_channel)
+        d_in[1] = fv_emit_unbroadcast(b, d_in[1], y);
     return FV_OK;
+}
+
+static double multiply(double a, double b)
+{
+    return a * b;
+}
+
+/* Wraps around, as the processor does. */
+static int64_t multiply_integers(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a * (uint64_t)b);
 }
 
 static void mul_ref(const fv_call *call)
 {
-    const fv_shape *a = &call->node->in[0]->shape, *b = &call->node->in[1]->shape;
+    const fv_shape *a = &call->node->in[0]->shape;
     fv_dtype dtype = fv_call_dtype(call);
-    bool same = fv_shape_equal(a, b);
+    if (!is_by_channel(call->node)) {
+        fv_binary_ref(call, multiply, multiply_integers);
+        return;
+    }
     int64_t count = fv_shape_count(a), channels = fv_shape_last(a), per_sample = count / a->dim[0];
     for (int64_t i = 0; i < count; i++) {
-        int64_t j = same ? i : i / per_sample * channels + i % channels;
+        int64_t j = i / per_sample * channels + i % channels;
         fv_set(dtype, call->out[0], i, fv_get(dtype, call->in[0], i) * fv_get(dtype, call->in[1], j));
     }
 }
@@ -50,13 +68,13 @@ static void mul_ref(const fv_call *call)
 const fv_op fv_op_mul = {
     .name = "mul",
     .doc =
-        "dst = a * b, elementwise; b has the shape of a, or one value per sample and channel (n,1,1,c or n,c), as in "
-        "squeeze-and-excitation (Hu et al., 2018).",
+        "dst = a * b, elementwise; a and b are repeated over each other as in NumPy. A b of n,c beside n,h,w,c has one "
+        "value per sample and channel, as in squeeze-and-excitation (Hu et al., 2018). Integers wrap around.",
     .n_in_min = 2,
     .n_in_max = 2,
     .n_out = 1,
-    .operands = (const char *const[]){"a", "b", "dst"},
-    .letters = (const char *const[]){"nhwc", "nhwc"},
+    .operands = fv_binary_operands,
+    .letters = fv_binary_letters,
     .infer = mul_infer,
     .grad = mul_grad,
     .ref = mul_ref,

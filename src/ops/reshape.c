@@ -1,34 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "ops/ref.h"
+#include "ops/nd.h"
 
 static const fv_attr reshape_attrs[] = {
     {"dims", FV_ATTR_INTS, offsetof(fv_reshape_attr, dims), 0, -1, (double)(INT64_C(1) << 40), NULL,
      "Dimensions behind the batch; one may be -1 and is computed."},
+    {"whole", FV_ATTR_BOOL, offsetof(fv_reshape_attr, whole), 0, 0, 1, NULL,
+     "dims are all dimensions, the batch included; one of 0 is as src has it there."},
     {0},
 };
 
 static fv_status reshape_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    const fv_reshape_attr *attr = node->attr;
+    const fv_ints *dims = &attr->dims;
+    FV_TRY(fv_operand_any(ctx, node, 0));
     const fv_shape *src = &node->in[0]->shape;
-    const fv_ints *dims = &((const fv_reshape_attr *)node->attr)->dims;
-    if (dims->count < 0 || dims->count > FV_MAX_RANK - 1)
-        return fv_node_fail(ctx, node, "dims has %lld numbers, expected at most %d (the batch is not among them)",
-                            (long long)dims->count, FV_MAX_RANK - 1);
-    int64_t dst[FV_MAX_RANK] = {src->dim[0]}, features = fv_shape_count(src) / src->dim[0], product = 1, open = -1;
+    const int first = attr->whole ? 0 : 1;
+    if (src->rank < first)
+        return fv_node_fail(ctx, node, "src is a scalar: it has no batch to keep");
+    if (dims->count < 0 || dims->count > FV_MAX_RANK - first)
+        return fv_node_fail(ctx, node, "dims has %lld numbers, expected at most %d%s", (long long)dims->count,
+                            FV_MAX_RANK - first, first ? " (the batch is not among them)" : "");
+    int64_t dst[FV_MAX_RANK] = {0}, features = fv_shape_count(src), product = 1, open = -1;
+    if (first) {
+        dst[0] = src->dim[0];
+        features /= dst[0];
+    }
     for (int64_t i = 0; i < dims->count; i++) {
         int64_t value = dims->value[i];
         if (value == -1 && open < 0) {
-            open = i + 1;
+            open = i + first;
             continue;
         }
+        if (value == 0 && !first && i < src->rank)
+            value = src->dim[i];
         if (value < 1)
             return fv_node_fail(ctx, node,
                                 "dims[%lld] is %lld; every dimension must be at least 1, and only one may be -1",
                                 (long long)i, (long long)value);
-        dst[i + 1] = value;
+        dst[i + first] = value;
         if (!fv_size_mul(product, value, &product))
             return fv_node_fail(ctx, node, "dims multiply to more elements than can be addressed");
     }
@@ -42,14 +54,15 @@ static fv_status reshape_infer(fv_ctx *ctx, const fv_node *node)
     if (product != features)
         return fv_node_fail(ctx, node, "dims hold %lld elements per sample, src has %lld", (long long)product,
                             (long long)features);
-    return fv_result(ctx, node, 0, node->in[0]->dtype, (int)dims->count + 1, dst);
+    return fv_result(ctx, node, 0, node->in[0]->dtype, (int)dims->count + first, dst);
 }
 
 static fv_status reshape_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     const fv_shape *src = &node->in[0]->shape;
-    fv_reshape_attr attr = {.dims.count = src->rank - 1};
-    memcpy(attr.dims.value, src->dim + 1, (size_t)(src->rank - 1) * sizeof *src->dim);
+    const bool whole = ((const fv_reshape_attr *)node->attr)->whole;
+    fv_reshape_attr attr = {.dims.count = src->rank - !whole, .whole = whole};
+    memcpy(attr.dims.value, src->dim + !whole, (size_t)attr.dims.count * sizeof *src->dim);
     if (fv_emit_wanted(b, node->in[0]))
         d_in[0] = fv_emit(b, "reshape", &attr, d_out, 1);
     return FV_OK;
@@ -70,11 +83,13 @@ static void reshape_ref(const fv_call *call)
 
 const fv_op fv_op_reshape = {
     .name = "reshape",
-    .doc = "The elements of every sample under other dimensions, in memory order; the batch stays. No work is done.",
+    .doc =
+        "The elements of every sample under other dimensions, in memory order; the batch stays unless whole is true. "
+        "Any dtype. No work is done.",
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_VIEW,
+    .traits = FV_T_VIEW | FV_T_MOVES_SAMPLES,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_reshape_attr),

@@ -81,10 +81,10 @@ static void test_shapes(void **state)
         fv_shape s = image(), t = s, u = s;
         t.dim[3] = pick(1, 30);
         check_case(&(op_case){.op = "concat", .shape = {s, t, s}, .n_in = 3}, NULL);
-        fv_slice_attr slice = {.begin = pick(0, s.dim[3] - 1)};
+        fv_slice_attr slice = {.axis = -1, .begin = pick(0, s.dim[3] - 1)};
         slice.count = pick(1, s.dim[3] - slice.begin);
         check_case(&(op_case){.op = "slice", .attr = &slice, .shape = {s}, .n_in = 1}, NULL);
-        fv_slice_attr back = {.begin = pick(0, 5), .channels = s.dim[3] + 9};
+        fv_slice_attr back = {.axis = -1, .begin = pick(0, 5), .channels = s.dim[3] + 9};
         check_case(&(op_case){.op = "slice_bwd", .attr = &back, .shape = {s}, .n_in = 1}, NULL);
         bool deep = pick(0, 1);
         fv_pad_attr pad = {.pad = {pick(0, 2), pick(0, 2), pick(0, 2), pick(0, 2)},
@@ -287,6 +287,46 @@ static bool is_mine(const fv_solver *solver)
     return !is_update(solver) && (!product || strstr(solver->name, "depthwise"));
 }
 
+/* Repeated operands, transposed and gathered arrays, sums over axes; blocks, tails and single elements. */
+static void test_arrays(void **state)
+{
+    (void)state;
+    static const char *const binaries[] = {"add", "sub", "mul", "div", "max", "min"};
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(1, 9), h = pick(1, 9), w = pick(1, 9), c = pick(1, 140);
+        const fv_shape whole = {4, {n, h, w, c}}, row = {1, {c}}, column = {4, {1, h, 1, 1}}, one = {1, {1}};
+        const fv_shape others[] = {row, column, one};
+        for (size_t k = 0; k < sizeof binaries / sizeof *binaries; k++) {
+            const fv_eltwise_attr add = {.activation = k == 0 ? (int32_t)pick(0, 2) : 0};
+            for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+                op_case x = {.op = binaries[k], .attr = k == 0 ? &add : NULL, .shape = {whole, others[i]}, .n_in = 2};
+                check_case(&x, NULL);
+                x.shape[0] = others[i];
+                x.shape[1] = whole;
+                check_case(&x, NULL);
+            }
+        }
+        fv_dims_attr perm = {.dims = {4, {0, 3, 1, 2}}};
+        check_case(&(op_case){.op = "transpose", .attr = &perm, .shape = {whole}, .n_in = 1}, NULL);
+        perm.dims = (fv_ints){0};
+        check_case(&(op_case){.op = "transpose", .attr = &perm, .shape = {whole}, .n_in = 1}, NULL);
+        const fv_axis_attr axis = {.axis = 1};
+        check_case(&(op_case){.op = "gather",
+                              .attr = &axis,
+                              .shape = {whole, {1, {5}}},
+                              .dtype = {FV_F32, FV_I32},
+                              .n_in = 2,
+                              .below = h},
+                   NULL);
+        static const fv_ints axes[] = {{1, {0}}, {2, {1, 2}}, {1, {-1}}, {0}, {2, {0, 3}}};
+        for (size_t k = 0; k < sizeof axes / sizeof *axes; k++) {
+            const fv_reduce_attr reduce = {.axes = axes[k], .keepdims = round % 2};
+            check_case(&(op_case){.op = "reduce_sum", .attr = &reduce, .shape = {whole}, .n_in = 1}, NULL);
+            check_case(&(op_case){.op = "reduce_mean", .attr = &reduce, .shape = {whole}, .n_in = 1}, NULL);
+        }
+    }
+}
+
 static void test_all_compared(void **state)
 {
     (void)state;
@@ -304,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_softmax_and_losses),
         cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_all_compared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

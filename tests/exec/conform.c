@@ -86,7 +86,7 @@ static void fill_rows(uint64_t *rng, double *data, int64_t count, int64_t width)
 
 static void fill_operand(uint64_t *rng, const char *name, int index, double *data, int64_t count)
 {
-    static const char *const positives[] = {"var", "rstd", "square", "scale", "norm"};
+    static const char *const positives[] = {"var", "rstd", "square", "scale", "norm", "radicand", "base", "divisor"};
     bool positive = false;
     for (size_t i = 0; i < sizeof positives / sizeof *positives; i++)
         positive = positive || strcmp(name, positives[i]) == 0;
@@ -97,6 +97,8 @@ static void fill_operand(uint64_t *rng, const char *name, int index, double *dat
     }
     if (index == 0)
         fill_spread(rng, data, count);
+    for (int64_t i = 0; index == 0 && positive && i < count; i++)
+        data[i] = 0.5 + fabs(data[i]);
     for (int64_t i = 0; (index > 0 || positive) && i < count; i++)
         data[i] = positive ? 1.0 + 0.5 * net_uniform(rng) : net_uniform(rng);
     for (int64_t i = 0; i < count; i++)
@@ -114,6 +116,31 @@ typedef struct model {
     int64_t batch;
 } model;
 
+/* Integers that are positions along every dimension of a shape, as a constant. */
+static fv_val *positions(conform *c, fv_graph *g, const fv_val *like, const fv_shape *of)
+{
+    fv_tensor *tensor = NULL;
+    fv_val *val = NULL;
+    int64_t smallest = INT64_MAX;
+    for (int d = 0; d < of->rank; d++)
+        smallest = of->dim[d] < smallest ? of->dim[d] : smallest;
+    assert_int_equal(fv_tensor_create(c->ctx, like->dtype, &like->shape, &tensor), FV_OK);
+    for (int64_t i = 0; i < fv_tensor_count(tensor); i++)
+        fv_set(like->dtype, fv_tensor_data(tensor), i, (double)net_int(&c->rng, -smallest, smallest - 1));
+    assert_int_equal(fv_graph_tensor(g, like->name, tensor, &val), FV_OK);
+    fv_tensor_destroy(&tensor);
+    return val;
+}
+
+/* One row per position of the first dimension. */
+static fv_reshape_attr rows_of(const fv_shape *shape)
+{
+    fv_reshape_attr attr = {.dims = {1, {-1}}};
+    if (shape->rank == 0)
+        attr = (fv_reshape_attr){.dims = {2, {1, 1}}, .whole = true};
+    return attr;
+}
+
 static void model_make(conform *c, const char *line, const fv_node *node, model *m)
 {
     bool is_loss = node->op->traits & FV_T_LOSS;
@@ -129,6 +156,10 @@ static void model_make(conform *c, const char *line, const fv_node *node, model 
         const fv_val *v = node->in[i];
         if (!v)
             continue;
+        if (!fv_dtype_is_float(v->dtype)) {
+            in[i] = positions(c, t->g, v, &node->in[0]->shape);
+            continue;
+        }
         fv_role role = v->role == FV_ROLE_STATE ? FV_ROLE_STATE : FV_ROLE_PARAM;
         in[i] = net_param(t, v->name, role, v->shape.rank, v->shape.dim);
         const char *name = node->op->operands[i];
@@ -139,7 +170,8 @@ static void model_make(conform *c, const char *line, const fv_node *node, model 
         fv_node *made;
         if (fv_graph_add(t->g, node->op, "problem", node->attr, in, node->n_in, &made) != FV_OK)
             fail_msg("%s: %s", line, fv_ctx_error(c->ctx));
-        fv_reshape_attr flat = {.dims = {1, {-1}}};
+        fv_reshape_attr flat = rows_of(&made->out[0]->shape);
+        m->batch = made->out[0]->shape.rank > 0 ? made->out[0]->shape.dim[0] : 1;
         top = net_op(t, "reshape", &flat, 1, &made->out[0]);
     }
     net_output(t, top);
@@ -291,6 +323,12 @@ static bool check_gradient(conform *c, const char *line, model *m)
 
 /* ---- texts ---- */
 
+/* The dtype that a problem's text begins with. */
+static fv_dtype float_of(const fv_node *node)
+{
+    return node->in[0]->dtype == FV_F64 ? FV_F64 : FV_F32;
+}
+
 static void check_texts(conform *c, const char *line, const fv_graph *g, const fv_node *node)
 {
     fv_ctx *ctx = c->ctx;
@@ -299,10 +337,10 @@ static void check_texts(conform *c, const char *line, const fv_graph *g, const f
     fv_graph *g2 = NULL, *g3 = NULL;
     fv_node *node2 = NULL;
     fv_doc *doc = NULL;
-    assert_int_equal(fv_problem_text(node, node->in[0]->dtype, &text), FV_OK);
+    assert_int_equal(fv_problem_text(node, float_of(node), &text), FV_OK);
     if (fv_problem_parse(ctx, text.data, &g2, &node2) != FV_OK)
         fail_msg("%s: its own text '%s' does not parse: %s", line, text.data, fv_ctx_error(ctx));
-    assert_int_equal(fv_problem_text(node2, node2->in[0]->dtype, &again), FV_OK);
+    assert_int_equal(fv_problem_text(node2, float_of(node2), &again), FV_OK);
     assert_string_equal(text.data, again.data);
     fv_graph_json(g, &j1);
     if (fv_doc_parse_json(ctx, "model", json.data, json.size, &doc) != FV_OK ||
@@ -319,7 +357,8 @@ static void check_texts(conform *c, const char *line, const fv_graph *g, const f
     fv_str_free(&json2);
 }
 
-/* A backward operator has no place in a model: it runs on operands of its own. */
+/* A backward operator has no place in a model, and what is no f32 cannot be trained: they run on operands of their own.
+ */
 static void check_alone(conform *c, const char *line, const fv_node *node)
 {
     void *in[FV_MAX_OPERANDS] = {NULL};
@@ -335,8 +374,8 @@ static void check_alone(conform *c, const char *line, const fv_node *node)
         assert_true(data && in[i]);
         fill_operand(&c->rng, node->op->operands[i], i, data, count);
         for (int64_t k = 0; k < count; k++) {
-            double label = v->dtype == FV_I32 ? (double)net_int(&c->rng, 0, classes - 1) : 0.0;
-            fv_set(v->dtype, in[i], k, v->dtype == FV_F32 || v->dtype == FV_F64 ? data[k] : label);
+            double label = (double)net_int(&c->rng, 0, classes - 1);
+            fv_set(v->dtype, in[i], k, fv_dtype_is_float(v->dtype) ? data[k] : label);
         }
         free(data);
     }
@@ -354,7 +393,10 @@ void conform_problem(conform *c, const char *line, bool gradient)
         fail_msg("%s", fv_ctx_error(c->ctx));
     c->problems++;
     check_texts(c, line, g, node);
-    if (node->op->traits & FV_T_BACKWARD) {
+    /* A cast names its dtype, which the dtype of a run does not change. */
+    bool other = node->in[0]->dtype != FV_F32 || (node->n_out > 0 && node->out[0]->dtype != FV_F32) ||
+                 strcmp(node->op->name, "cast") == 0;
+    if ((node->op->traits & FV_T_BACKWARD) || other) {
         check_alone(c, line, node);
         fv_graph_destroy(&g);
         return;

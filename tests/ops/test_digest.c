@@ -92,7 +92,7 @@ static void change_attributes(watch *w, fv_node *node)
         for (int64_t i = 0; i < fv_attr_width(a, attr); i++) {
             const double real = fv_attr_get(a, attr, i);
             const int64_t integer = a->kind == FV_ATTR_REAL ? 0 : fv_attr_get_int(a, attr, i);
-            fv_attr_set(a, attr, i, real + 0.001, a->kind == FV_ATTR_BOOL ? !integer : integer + 1);
+            fv_attr_set(a, attr, i, real + fabs(real) + 0.001, a->kind == FV_ATTR_BOOL ? !integer : integer + 1);
             changed(w, a->key);
             fv_attr_set(a, attr, i, real, integer);
             restored(w, a->key);

@@ -7,6 +7,7 @@
 #include "backend/cpu/split.h"
 #include "base/random.h"
 #include "kernels/reduce/reduce.h"
+#include "ops/binary.h"
 #include "ops/dropout.h"
 
 /* Operands of any of them; `per` floats make a unit of the split. */
@@ -220,6 +221,21 @@ static void lrn_bwd_run(const fv_plan *plan, const fv_call *call)
     fv_parallel_range(plan, elt_count(call) / job.channels, 64.0 * (double)job.channels, 1, lrn_bwd_range, &job);
 }
 
+/* Repeated operands are for the solvers of broadcast.c. */
+static const char *same_reject(const fv_solver *self, const fv_problem *problem)
+{
+    if (!fv_shape_equal(fv_in_shape(problem->node, 0), fv_in_shape(problem->node, 1)))
+        return "operands of other shapes";
+    return fv_all_f32_reject(self, problem);
+}
+
+static const char *mul_reject(const fv_solver *self, const fv_problem *problem)
+{
+    if (fv_mul_by_channel(fv_in_shape(problem->node, 0), fv_in_shape(problem->node, 1)))
+        return fv_all_f32_reject(self, problem);
+    return same_reject(self, problem);
+}
+
 #define FV_ELT_SOLVER(name_, run_)                                                                                     \
     {                                                                                                                  \
         .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
@@ -227,8 +243,8 @@ static void lrn_bwd_run(const fv_plan *plan, const fv_call *call)
 
 extern const fv_solver fv_cpu_eltwise_solvers[];
 const fv_solver fv_cpu_eltwise_solvers[] = {
-    FV_ELT_SOLVER("add", add_run),
-    FV_ELT_SOLVER("mul", mul_run),
+    {.name = "cpu.add", .op = "add", .version = 1, .reject = same_reject, .cost = fv_stream_cost, .run = add_run},
+    {.name = "cpu.mul", .op = "mul", .version = 1, .reject = mul_reject, .cost = fv_stream_cost, .run = mul_run},
     FV_ELT_SOLVER("mul_reduce", mul_reduce_run),
     FV_ELT_SOLVER("prelu", prelu_run),
     FV_ELT_SOLVER("dropout", dropout_run),

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/split.h"
 #include "kernels/eltwise/eltwise.h"
+#include "ops/nd.h"
 #include "ops/pad.h"
 
 typedef struct move_job {
@@ -256,16 +257,38 @@ static void upsample_run(const fv_plan *plan, const fv_call *call)
                       &job);
 }
 
+/* Only along the last dimension. */
+static const char *last_reject(const fv_problem *problem, const fv_solver *self, int64_t axis)
+{
+    const int rank = fv_in_shape(problem->node, 0)->rank;
+    return fv_axis_of(axis, rank) != rank - 1 ? "not along the last dimension" : fv_all_f32_reject(self, problem);
+}
+
+static const char *concat_reject(const fv_solver *self, const fv_problem *problem)
+{
+    return last_reject(problem, self, ((const fv_axis_attr *)problem->node->attr)->axis);
+}
+
+static const char *slice_reject(const fv_solver *self, const fv_problem *problem)
+{
+    return last_reject(problem, self, ((const fv_slice_attr *)problem->node->attr)->axis);
+}
+
 #define FV_SHAPE_SOLVER(name_, run_)                                                                                   \
     {                                                                                                                  \
         .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
     }
 
+#define FV_LAST_SOLVER(name_, reject_, run_)                                                                           \
+    {                                                                                                                  \
+        .name = "cpu." name_, .op = name_, .version = 1, .reject = reject_, .cost = fv_stream_cost, .run = run_        \
+    }
+
 extern const fv_solver fv_cpu_shape_solvers[];
 const fv_solver fv_cpu_shape_solvers[] = {
-    FV_SHAPE_SOLVER("concat", concat_run),
-    FV_SHAPE_SOLVER("slice", slice_run),
-    FV_SHAPE_SOLVER("slice_bwd", slice_bwd_run),
+    FV_LAST_SOLVER("concat", concat_reject, concat_run),
+    FV_LAST_SOLVER("slice", slice_reject, slice_run),
+    FV_LAST_SOLVER("slice_bwd", slice_reject, slice_bwd_run),
     FV_SHAPE_SOLVER("pad", pad_run),
     FV_SHAPE_SOLVER("crop", crop_run),
     FV_SHAPE_SOLVER("channel_shuffle", shuffle_run),

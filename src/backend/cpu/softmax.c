@@ -3,7 +3,7 @@
 #include "kernels/softmax/softmax.h"
 
 #include "backend/cpu/split.h"
-#include "ops/attr.h"
+#include "ops/nd.h"
 #include "ops/loss.h"
 
 typedef struct row_job {
@@ -197,12 +197,26 @@ static void loss_bwd_run(const fv_plan *plan, const fv_call *call)
         .run = run_                                                                                                    \
     }
 
+/* Only along the last dimension. */
+static const char *softmax_reject(const fv_solver *self, const fv_problem *problem)
+{
+    const int rank = fv_in_shape(problem->node, 0)->rank;
+    if (fv_axis_of(((const fv_axis_attr *)problem->node->attr)->axis, rank) != rank - 1)
+        return "not along the last dimension";
+    return fv_f32_reject(self, problem);
+}
+
+#define FV_LAST_SOLVER(name_, run_)                                                                                    \
+    {                                                                                                                  \
+        .name = "cpu." name_, .op = name_, .version = 1, .reject = softmax_reject, .cost = fv_stream_cost, .run = run_ \
+    }
+
 extern const fv_solver fv_cpu_softmax_solvers[];
 const fv_solver fv_cpu_softmax_solvers[] = {
-    FV_SOFTMAX_SOLVER("softmax", NULL, softmax_run),
-    FV_SOFTMAX_SOLVER("softmax_bwd", NULL, softmax_bwd_run),
-    FV_SOFTMAX_SOLVER("log_softmax", NULL, log_softmax_run),
-    FV_SOFTMAX_SOLVER("log_softmax_bwd", NULL, log_softmax_bwd_run),
+    FV_LAST_SOLVER("softmax", softmax_run),
+    FV_LAST_SOLVER("softmax_bwd", softmax_bwd_run),
+    FV_LAST_SOLVER("log_softmax", log_softmax_run),
+    FV_LAST_SOLVER("log_softmax_bwd", log_softmax_bwd_run),
     FV_SOFTMAX_SOLVER("softmax_cross_entropy", NULL, cross_entropy_run),
     FV_SOFTMAX_SOLVER("softmax_cross_entropy_bwd", NULL, cross_entropy_bwd_run),
     FV_SOFTMAX_SOLVER("mse", &loss_mse, loss_run),

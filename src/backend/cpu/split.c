@@ -71,6 +71,15 @@ const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem)
     return problem->dtype == FV_F32 ? NULL : "only f32";
 }
 
+const char *fv_all_f32_reject(const fv_solver *self, const fv_problem *problem)
+{
+    const fv_node *node = problem->node;
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i] && node->in[i]->dtype != FV_F32)
+            return "only f32";
+    return fv_f32_reject(self, problem);
+}
+
 double fv_stream_cost(const fv_solver *self, const fv_problem *problem)
 {
     (void)self;

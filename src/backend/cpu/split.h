@@ -34,6 +34,8 @@ static inline int64_t fv_call_part(const fv_call *call, int64_t count)
     return call->samples > 0 && call->samples < n ? count / n * call->samples : count;
 }
 
+/* Whether operands and results are float32, and so is the computation; a constant reason otherwise. */
+const char *fv_all_f32_reject(const fv_solver *self, const fv_problem *problem);
 /* Hooks: only float32; and the estimate for work that is bound by memory: every operand once, 10 GB/s. */
 const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem);
 double fv_stream_cost(const fv_solver *self, const fv_problem *problem);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/reduce.h"
+
+static fv_status reduce_mean_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    const double terms = (double)fv_shape_count(&node->in[0]->shape) / (double)fv_shape_count(&node->out[0]->shape);
+    if (!fv_emit_wanted(b, node->in[0]))
+        return FV_OK;
+    fv_val *divisor = fv_emit_const(b, terms, &(fv_shape){1, {1}});
+    fv_val *d = fv_emit_unreduced(b, node, d_out[0]);
+    d_in[0] = fv_emit(b, "div", NULL, (fv_val *[]){d, divisor}, 2);
+    return FV_OK;
+}
+
+static void reduce_mean_ref(const fv_call *call)
+{
+    fv_reduce_sum_ref(call, true);
+}
+
+const fv_op fv_op_reduce_mean = {
+    .name = "reduce_mean",
+    .doc = "Mean of src over `axes`: the sum of reduce_sum in float64 divided by the number of terms, rounded once.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .traits = FV_T_SHARDED | FV_T_MOVES_SAMPLES,
+    .operands = fv_reduce_operands,
+    .letters = fv_reduce_letters,
+    .attr_size = sizeof(fv_reduce_attr),
+    .attrs = fv_reduce_attrs,
+    .infer = fv_reduce_infer,
+    .grad = reduce_mean_grad,
+    .cost = fv_reduce_cost,
+    .ref = reduce_mean_ref,
+};

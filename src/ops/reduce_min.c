@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/reduce.h"
+
+static fv_status reduce_min_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
+{
+    return fv_extreme_grad(b, node, d_out, d_in, "reduce_min_bwd");
+}
+
+static void reduce_min_ref(const fv_call *call)
+{
+    fv_reduce_extreme_ref(call, false);
+}
+
+const fv_op fv_op_reduce_min = {
+    .name = "reduce_min",
+    .doc = "Smallest element of src over `axes`; NaN where one is.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .traits = FV_T_MOVES_SAMPLES,
+    .operands = fv_reduce_operands,
+    .letters = fv_reduce_letters,
+    .attr_size = sizeof(fv_reduce_attr),
+    .attrs = fv_reduce_attrs,
+    .infer = fv_reduce_infer,
+    .grad = reduce_min_grad,
+    .cost = fv_reduce_cost,
+    .ref = reduce_min_ref,
+};
+
+const fv_op fv_op_reduce_min_bwd = {
+    .name = "reduce_min_bwd",
+    .doc = "Gradient of reduce_min: d_dst shared evenly among the elements of src that are equal to dst, 0 elsewhere.",
+    .n_in_min = 3,
+    .n_in_max = 3,
+    .n_out = 1,
+    .traits = FV_T_BACKWARD,
+    .operands = fv_extreme_bwd_operands,
+    .letters = fv_extreme_bwd_letters,
+    .attr_size = sizeof(fv_reduce_attr),
+    .attrs = fv_reduce_attrs,
+    .infer = fv_extreme_bwd_infer,
+    .ref = fv_extreme_bwd_ref,
+};
