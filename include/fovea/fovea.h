@@ -9,6 +9,7 @@
 #include <fovea/data.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
+#include <fovea/plan.h>
 #include <fovea/predict.h>
 #include <fovea/report.h>
 #include <fovea/settings.h>

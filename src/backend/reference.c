@@ -29,7 +29,12 @@ static void reference_run(const fv_plan *plan, const fv_call *call)
 }
 
 const fv_solver fv_reference_solvers[] = {
-    {.name = "reference", .version = 1, .reject = reference_reject, .cost = reference_cost, .run = reference_run},
+    {.name = "reference",
+     .version = 1,
+     .bits = FV_BITS_REFERENCE,
+     .reject = reference_reject,
+     .cost = reference_cost,
+     .run = reference_run},
     {.name = NULL},
 };
 

@@ -19,6 +19,9 @@ typedef struct fv_problem {
     uint32_t const_in; /* bit i: in[i] does not change between runs, so pack may run once */
 } fv_problem;
 
+/* fv_solver.bits of the reference loops, which are asked only where no other solver accepts. */
+#define FV_BITS_REFERENCE "reference"
+
 typedef struct fv_plan fv_plan;
 
 typedef struct fv_solver fv_solver;
@@ -26,7 +29,12 @@ struct fv_solver {
     const char *name; /* "cpu.conv2d.igemm": unique, stored with the run */
     const char *op;   /* operator it solves; NULL: any */
     int version;      /* raised when its bits change */
-    const void *arg;  /* what tells apart the solvers that share hooks: a geometry, a direction, an activation */
+    /*
+     * Class of its bits: solvers of one class give the same bits for every problem that they accept. NULL: "chain", the
+     * chains that the operator's text states (or, for functions such as exp, the project's one sequence of operations).
+     */
+    const char *bits;
+    const void *arg; /* what tells apart the solvers that share hooks: a geometry, a direction, an activation */
     /* Operands that pack rearranges, bit i for in[i]: run does not read them. Where all of them are constant
      * (problem.const_in) pack runs once, and again after they changed; else before every run. 0: no pack. */
     uint32_t packs;
@@ -56,8 +64,37 @@ struct fv_plan {
     const fv_kernels *kernels; /* of the instruction set in use */
     int threads;               /* of the context */
     void *data;                /* the solver's own, made by prepare, freed by release */
-    double cost;               /* what the cost model said */
+    double cost;               /* nanoseconds: what the cost model said, or what was measured */
+    fv_graph *graph;           /* of a plan made from text: holds its node; else NULL */
+    /* Plans of parts of the problem (fv_plan_sub). */
+    fv_plan *first_sub, *next_sub;
+    size_t packed_at, workspace_at; /* of a part: its memory within that of the whole */
+    fv_status (*make_sub)(fv_plan *plan, const char *problem, fv_plan **sub); /* the planner's, while prepare runs */
+    const void *planner;                                                      /* its argument */
 };
+
+/*
+ * For prepare: plans a part of the problem, "dense f32 4096x576 64x576:const", as the planner plans everything: with
+ * its policy, its records and any solver. The part belongs to `plan`: its memory is part of the plan's, and it is
+ * destroyed with it. An operand that the part packs and that is ":const" is packed by fv_plan_pack_sub, from pack;
+ * others are packed when the part runs.
+ */
+fv_status fv_plan_sub(fv_plan *plan, const char *problem, const fv_plan **sub);
+/* `in`: the part's operands; only those that it packs are read. `packed`: what pack of the whole received. */
+void fv_plan_pack_sub(const fv_plan *sub, const fv_call *call, void *const *in, void *packed);
+/* Runs it within a run of the whole; not from a task of fv_parallel. `samples`: see fv_call. */
+void fv_plan_run_sub(const fv_plan *sub, const fv_call *call, void *const *in, void *const *out, int64_t samples);
+/* Bytes that pack writes, and of scratch that run needs, with those of the parts. */
+size_t fv_plan_packed_bytes(const fv_plan *plan);
+size_t fv_plan_workspace_bytes(const fv_plan *plan);
+/* For planners, after prepare: where the memory of the parts begins. */
+void fv_plan_place_subs(fv_plan *plan);
+/* Whether pack may run once for many runs. */
+static inline bool fv_plan_packs_once(const fv_plan *plan)
+{
+    const uint32_t packs = plan->solver->packs;
+    return packs != 0 && (plan->problem.const_in & packs) == packs;
+}
 
 /* Where solvers come from: a device's, the reference loops, a program's own. */
 typedef struct fv_solver_provider {

@@ -93,6 +93,8 @@ struct fv_scratch {
 
 /* Runs the passes: sets graph, ports and first_update. */
 fv_status fv_program_compile(fv_program *program, const fv_graph *g);
+/* With what its plans are made. */
+fv_planner fv_program_planner(const fv_program *p);
 /* Plans every node and lays out memory: sets steps, places and memory. */
 fv_status fv_program_build(fv_program *program);
 /* Lifetimes, shared places and offsets; sets places and memory. */

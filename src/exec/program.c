@@ -45,6 +45,17 @@ static uint32_t const_operands(const fv_program *p, const fv_node *node)
     return bits;
 }
 
+fv_planner fv_program_planner(const fv_program *p)
+{
+    const fv_program_options *o = &p->options;
+    fv_planner planner = fv_planner_of(p->ctx, o->wisdom);
+    if (o->providers)
+        planner.providers = o->providers;
+    if (o->policy == FV_PLAN_REFERENCE)
+        planner.policy = (fv_plan_policy){.mode = FV_PLAN_REFERENCE};
+    return planner;
+}
+
 static fv_status plan_step(fv_program *p, fv_step *s)
 {
     const fv_program_options *o = &p->options;
@@ -52,18 +63,14 @@ static fv_status plan_step(fv_program *p, fv_step *s)
     if (node->op->traits & FV_T_VIEW)
         return FV_OK;
     uint32_t const_in = s->once ? 0 : const_operands(p, node);
-    const fv_planner planner = {.ctx = p->ctx,
-                                .providers = o->providers ? o->providers : p->device->providers,
-                                .policy = o->policy,
-                                .wisdom = o->wisdom};
+    const fv_planner planner = fv_program_planner(p);
     FV_TRY(fv_plan_create(&planner, node, o->dtype, const_in, &s->plan));
-    const fv_solver *solver = s->plan->solver;
-    s->packed = solver->packed_bytes ? (int64_t)solver->packed_bytes(s->plan) : 0;
-    s->workspace = solver->workspace_bytes ? (int64_t)solver->workspace_bytes(s->plan) : 0;
+    s->packed = (int64_t)fv_plan_packed_bytes(s->plan);
+    s->workspace = (int64_t)fv_plan_workspace_bytes(s->plan);
     if (s->packed < 0 || s->workspace < 0)
         return fv_fail(p->ctx, FV_ERR_OVER_BUDGET, "%s '%s': %s needs more than 2^63 bytes of scratch memory",
-                       node->op->name, node->name, solver->name);
-    s->pack_once = solver->packs && (const_in & solver->packs) == solver->packs;
+                       node->op->name, node->name, s->plan->solver->name);
+    s->pack_once = fv_plan_packs_once(s->plan);
     return FV_OK;
 }
 
@@ -147,13 +154,19 @@ fv_status fv_program_create(fv_ctx *ctx, const fv_graph *g, const fv_program_opt
     return program_end(p, status, program);
 }
 
+static fv_status remember_solver(const fv_plan *plan, fv_wisdom *wisdom)
+{
+    for (const fv_plan *sub = plan->first_sub; sub; sub = sub->next_sub)
+        FV_TRY(remember_solver(sub, wisdom));
+    return fv_wisdom_put(wisdom, plan->problem.text, plan->solver->name, plan->solver->version);
+}
+
 /* The solvers this program uses, so that another one of its graph has the same bits. */
 static fv_status remember_solvers(const fv_program *p, fv_wisdom *wisdom)
 {
     for (int32_t n = 0; n < p->n_steps; n++) {
-        const fv_plan *plan = p->steps[n].plan;
-        if (plan)
-            FV_TRY(fv_wisdom_put(wisdom, plan->problem.text, plan->solver->name, plan->solver->version));
+        if (p->steps[n].plan)
+            FV_TRY(remember_solver(p->steps[n].plan, wisdom));
     }
     return FV_OK;
 }

@@ -70,9 +70,9 @@ typedef struct fv_program_options {
     const char *const *values;
     int32_t n_values;
     fv_update_hook update;                      /* append NULL: none */
-    const fv_solver_provider *const *providers; /* who may compute, ends with NULL; NULL: the device's */
-    fv_plan_policy policy;
-    fv_wisdom *wisdom; /* may be NULL; used during creation only */
+    const fv_solver_provider *const *providers; /* who may compute, ends with NULL; NULL: as the context says */
+    fv_plan_mode policy;                        /* REFERENCE; else as the context says (fv_ctx_plan) */
+    fv_wisdom *wisdom;                          /* may be NULL; used during creation only */
     /* Where PARAM and STATE values are, the first store that knows a name; borrowed, until the program is gone. */
     fv_store *stores[FV_STORES_MAX];
 } fv_program_options;

@@ -179,6 +179,7 @@ typedef struct fv_program_key {
     bool sampling, profile;
     const char *const *values; /* names of values that become outputs */
     int32_t n_values;
+    fv_wisdom *wisdom; /* not compared: the record of solvers, should it be compiled for this key; may be NULL */
 } fv_program_key;
 /* The program of that key, compiled by the first who asks; give it back with fv_model_give_program. Any thread. */
 fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_program **program);
@@ -186,8 +187,10 @@ void fv_model_give_program(fv_model *model, fv_program **program);
 
 /* A session in which dropout is at work as in training, and everything else as in inference. */
 fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **session);
-/* A session whose memory is `scratch`: others that use it may overwrite its input and output between runs. */
-fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_session **session);
+/* A session whose memory is `scratch`: others that use it may overwrite its input and output between runs. Its solvers
+ * are those of the record `wisdom`, which outlives it, and are added to it. */
+fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
+                                   fv_session **session);
 /* Whether anything in it is drawn at random: false when the model has no dropout. */
 bool fv_session_is_random(const fv_session *session);
 /* fv_session_run with the key of what is drawn; step < 2^40. A row's numbers depend on its place in the batch, and not

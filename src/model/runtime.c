@@ -139,6 +139,7 @@ static fv_status compile(fv_model *model, const fv_program_key *key, fv_program 
                                   .profile = key->profile,
                                   .values = key->values,
                                   .n_values = key->n_values,
+                                  .wisdom = key->wisdom,
                                   .policy = FV_PLAN_ESTIMATE};
     options.stores[0] = fresh_store(model);
     return fv_program_create(model->ctx, model->graph, &options, program);

@@ -7,10 +7,53 @@
 
 /* fv_problem_text with ":const" behind operands that do not change between runs: the key of wisdom. */
 fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_str *out);
+/* The same node for a batch of one sample, as a one-node graph. */
+fv_status fv_problem_one_sample(fv_ctx *ctx, const fv_node *node, fv_graph **graph, fv_node **one);
+/* What a planner is asked to solve; `text` stays the caller's. */
+fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, uint32_t const_in);
 
 /* The remembered solver of a problem, or NULL; its version into *version. */
 const char *fv_wisdom_find(const fv_wisdom *wisdom, const char *problem, int *version);
 /* Remembers or replaces. Texts are copied. */
 fv_status fv_wisdom_put(fv_wisdom *wisdom, const char *problem, const char *solver, int version);
+
+/* ---- candidates: the solvers that accept a problem ---- */
+
+#define FV_CANDIDATES_MAX 64
+
+typedef struct fv_candidate {
+    const fv_solver *solver;
+    double estimate; /* nanoseconds */
+    double measured; /* nanoseconds; 0: not measured */
+} fv_candidate;
+
+typedef struct fv_candidates {
+    fv_candidate row[FV_CANDIDATES_MAX]; /* in the order asked */
+    int count;
+    bool several_classes; /* of the solvers of this operator, whether they accept or not; the reference apart */
+} fv_candidates;
+
+/* Asks every solver of the providers (of the reference policy: the reference loops). `log`: says what each answers. */
+void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, bool log, fv_candidates *all);
+const char *fv_solver_bits(const fv_solver *solver);
+/* Whether it is of that algorithm: the last word of its name, or its class. */
+bool fv_solver_is(const fv_solver *solver, const char *algorithm);
+/* Keeps those for which `keep` says so. */
+void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg);
+/* Without the reference loops, where others accept. */
+void fv_candidates_drop_reference(fv_candidates *all);
+/* Cheapest first, by what is measured or else estimated. */
+void fv_candidates_sort(fv_candidates *all);
+
+/* The shortest run of a bound plan on made-up operands, in nanoseconds, with the effort of a policy. */
+fv_status fv_plan_time(fv_plan *plan, int effort, double *nanoseconds);
+/* Times those candidates that are worth it by the policy's effort and sets `measured`; others are dropped. */
+fv_status fv_candidates_measure(const fv_planner *planner, fv_plan *plan, fv_candidates *all);
+
+/* Chooses and binds. */
+fv_status fv_plan_choose(const fv_planner *planner, fv_plan *plan);
+/* Binds the plan to a solver and prepares it; `unbind` undoes that. */
+fv_status fv_plan_bind(fv_plan *plan, const fv_candidate *candidate);
+void fv_plan_unbind(fv_plan *plan);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef FV_PLAN_PLAN_H
 #define FV_PLAN_PLAN_H
 
+#include <fovea/plan.h>
+
 #include "backend/solver.h"
 
 /* Canonical text of a node's problem: operator, dtype, operand dimensions with their letters, attributes that differ
@@ -12,9 +14,19 @@ fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out);
 fv_status fv_problem_parse(fv_ctx *ctx, const char *text, fv_graph **graph, fv_node **node);
 
 /* How solvers are chosen. */
-typedef enum fv_plan_policy {
-    FV_PLAN_ESTIMATE, /* cost model only: the same choice on every machine (the default) */
+typedef enum fv_plan_mode {
+    FV_PLAN_ESTIMATE, /* by the cost model: the same choice on every machine (the default) */
+    FV_PLAN_MEASURE,  /* by timing on this machine those of the class of bits that the estimate chose */
     FV_PLAN_REFERENCE /* the operators' reference loops: for tests */
+} fv_plan_mode;
+
+typedef struct fv_plan_policy {
+    fv_plan_mode mode;
+    bool across_classes; /* MEASURE: those of all classes; the bits then belong to the recorded plan */
+    int effort;          /* MEASURE: 1, 2 or 3, how many are timed and how long; 0: 2 */
+    int64_t workspace; /* bytes of packed operands and scratch that a solver may need; 0: any. Chooses within a class */
+    const char *algorithm; /* NULL; else the last word of a solver's name ("igemm") or a class of bits: where a solver
+                              of that kind accepts the problem no other is asked */
 } fv_plan_policy;
 
 /* Choices made before: problem text -> solver name and version; what a run stores and a resumed run reads back. */
@@ -31,16 +43,26 @@ typedef struct fv_planner {
     fv_ctx *ctx;
     const fv_solver_provider *const *providers; /* ends with NULL; of equal costs the first asked wins */
     fv_plan_policy policy;
-    fv_wisdom *wisdom; /* may be NULL */
+    fv_wisdom *wisdom;         /* the run's record, which receives the choices; may be NULL */
+    const fv_wisdom *recorded; /* more choices made before, asked second; may be NULL */
 } fv_planner;
+/* What the context says (fv_ctx_plan, fv_ctx_add_solvers), with the record of one run. */
+fv_planner fv_planner_of(const fv_ctx *ctx, fv_wisdom *wisdom);
+/* A program's own solvers, asked before those of the context's device. The provider must outlive the context. */
+fv_status fv_ctx_add_solvers(fv_ctx *ctx, const fv_solver_provider *provider);
 
 /*
- * Chooses a solver for node: an entry of the planner's wisdom that still exists in that version and is not refused
- * wins, else the cheapest by estimate, ties by table order. Records the choice in wisdom. Topic "plan" logs every
- * candidate with its cost or reason. An entry that no longer holds is said in a warning and replaced.
+ * Chooses a solver for node. An entry of the records that still exists in that version and is not refused wins. Else
+ * the class of bits is that of the cheapest solver by the estimate for one sample, so that it depends on nothing but
+ * the network, and within the class the cheapest by estimate or by time, ties in the order asked. Records the choice in
+ * wisdom. Topic "plan" logs every candidate with its cost or reason. An entry that no longer holds is said in a warning
+ * and replaced.
  */
 fv_status fv_plan_create(const fv_planner *planner, const fv_node *node, fv_dtype dtype, uint32_t const_in,
                          fv_plan **plan);
+/* A plan with a certain solver, which must accept the problem: for benchmarks and tests. */
+fv_status fv_plan_create_with(const fv_planner *planner, const fv_solver *solver, const fv_node *node, fv_dtype dtype,
+                              uint32_t const_in, fv_plan **plan);
 void fv_plan_destroy(fv_plan **plan);
 
 /* ---- memory: offsets for buffers with known lifetimes in one block ---- */

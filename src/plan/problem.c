@@ -57,6 +57,47 @@ fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t co
     return fv_str_status(out);
 }
 
+/* Shards of a problem: its first operand holds the batch. */
+static int problem_shards(const fv_node *node)
+{
+    const fv_val *first = node->n_in > 0 ? node->in[0] : NULL;
+    if (!(node->op->traits & FV_T_SHARDED) || !first || first->shape.rank < 1)
+        return 1;
+    return fv_shards(first->shape.dim[0]);
+}
+
+fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, uint32_t const_in)
+{
+    return (fv_problem){
+        .node = node, .text = text, .dtype = dtype, .shards = problem_shards(node), .const_in = const_in};
+}
+
+fv_status fv_problem_one_sample(fv_ctx *ctx, const fv_node *node, fv_graph **graph, fv_node **one)
+{
+    fv_val *in[FV_MAX_OPERANDS] = {NULL};
+    char name[16];
+    FV_TRY(fv_graph_create(ctx, fv_op_find, graph));
+    fv_status status = FV_OK;
+    for (int i = 0; status == FV_OK && i < node->n_in; i++) {
+        const fv_val *val = node->in[i];
+        if (!val)
+            continue;
+        fv_shape shape = val->shape;
+        /* Letters begin with n where an operand holds samples. */
+        if (shape.rank > 0 && node->op->letters[i][0] == 'n')
+            shape.dim[0] = 1;
+        snprintf(name, sizeof name, "in%d", i);
+        status = val->role == FV_ROLE_PARAM || val->role == FV_ROLE_STATE
+                     ? fv_graph_param(*graph, name, val->role, val->dtype, &shape, &in[i])
+                     : fv_graph_input(*graph, name, val->dtype, &shape, &in[i]);
+    }
+    if (status == FV_OK)
+        status = fv_graph_add(*graph, node->op, node->name, node->attr, in, node->n_in, one);
+    if (status != FV_OK)
+        fv_graph_destroy(graph);
+    return status;
+}
+
 fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out)
 {
     return fv_problem_text_const(node, dtype, 0, out);

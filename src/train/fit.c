@@ -75,7 +75,8 @@ static fv_status open_validation(run *r)
     if (r->model->task != FV_TASK_CLASSIFY)
         options.targets = r->model->n_classes;
     FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->val_loader));
-    return fv_session_create_within(r->model, r->val_batch, fv_trainer_scratch(r->trainer), &r->val_session);
+    return fv_session_create_within(r->model, r->val_batch, fv_trainer_scratch(r->trainer), r->trainer->wisdom,
+                                    &r->val_session);
 }
 
 /* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss
@@ -172,6 +173,17 @@ static fv_status check_scale(run *r)
     return FV_OK;
 }
 
+/* What solvers a run that resumes ran by is known before anything is compiled. */
+static fv_status read_plan(run *r)
+{
+    if (!r->options.output || !r->options.resume)
+        return FV_OK;
+    char *weights = fv_path_join(r->ctx, r->options.output, "weights");
+    fv_status status = weights ? fv_state_plan(r->ctx, weights, r->trainer->wisdom) : FV_ERR_NO_MEMORY;
+    fv_free(r->ctx, weights);
+    return status;
+}
+
 static fv_status open_training(run *r)
 {
     const fv_fit_options *o = &r->options;
@@ -197,6 +209,7 @@ static fv_status open_training(run *r)
     fv_fit_options with_targets = *o;
     with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
     FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
+    FV_TRY(read_plan(r));
     if (count >= o->batch_size)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {

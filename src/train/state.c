@@ -255,43 +255,80 @@ static fv_status peek_step(fv_ctx *ctx, const char *path, int64_t *step)
     return status;
 }
 
-fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *dir,
-                          bool force, bool *found)
+/* Path of the newest whole state in `dir`, the caller's; NULL: none. *damaged counts those that are not whole, which
+ * `log` warns about. */
+static fv_status newest_state(fv_ctx *ctx, const char *dir, bool log, char **newest, int64_t *damaged)
 {
-    char **names = NULL, *best = NULL;
-    int64_t count = 0, best_step = -1, damaged = 0;
+    char **names = NULL;
+    int64_t count = 0, newest_step = -1;
     fv_status status = FV_OK;
-    *found = false;
+    *newest = NULL;
+    *damaged = 0;
     if (!fv_path_is_dir(dir))
         return FV_OK;
-    FV_TRY(fv_path_list(t->ctx, dir, &names, &count));
+    FV_TRY(fv_path_list(ctx, dir, &names, &count));
     for (int64_t i = 0; i < count && status == FV_OK; i++) {
         size_t length = strlen(names[i]);
         if (names[i][0] == '.' || length < 6 || strcmp(names[i] + length - 6, ".state") != 0)
             continue;
-        char *path = fv_path_join(t->ctx, dir, names[i]);
-        if (!path) {
-            status = FV_ERR_NO_MEMORY;
-            break;
-        }
+        char *path = fv_path_join(ctx, dir, names[i]);
         int64_t step = -1;
-        status = peek_step(t->ctx, path, &step);
-        if (status == FV_ERR_NO_MEMORY) { /* says nothing about the file */
-            fv_free(t->ctx, path);
-            break;
+        status = path ? peek_step(ctx, path, &step) : FV_ERR_NO_MEMORY;
+        if (status != FV_OK && status != FV_ERR_NO_MEMORY) { /* no memory says nothing about the file */
+            if (log)
+                fv_log(ctx, FV_LOG_WARN, "train", "%s; looking for an older state", fv_ctx_error(ctx));
+            ++*damaged;
+            status = FV_OK;
         }
-        if (status != FV_OK)
-            fv_log(t->ctx, FV_LOG_WARN, "train", "%s; looking for an older state", fv_ctx_error(t->ctx));
-        damaged += status != FV_OK;
-        status = FV_OK;
-        if (step > best_step) {
-            fv_free(t->ctx, best);
-            best = path;
-            best_step = step;
+        if (status == FV_OK && step > newest_step) {
+            fv_free(ctx, *newest);
+            *newest = path;
+            newest_step = step;
         } else {
-            fv_free(t->ctx, path);
+            fv_free(ctx, path);
         }
     }
+    fv_free(ctx, names);
+    if (status != FV_OK) {
+        fv_free(ctx, *newest);
+        *newest = NULL;
+    }
+    return status;
+}
+
+fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom)
+{
+    char *path = NULL;
+    int64_t damaged;
+    fv_blob m = {NULL, 0};
+    fv_doc *doc = NULL;
+    const char *header;
+    size_t size;
+    FV_TRY(newest_state(ctx, dir, false, &path, &damaged));
+    if (!path) {
+        fv_fail_clear(ctx); /* what is damaged is told when the state is read */
+        return FV_OK;
+    }
+    fv_status status = fv_blob_read(ctx, path, &m);
+    if (status == FV_OK)
+        status = check_frame(ctx, path, &m, &header, &size);
+    if (status == FV_OK)
+        status = fv_doc_parse_json(ctx, path, header, size, &doc);
+    if (status == FV_OK)
+        status = fv_wisdom_read(wisdom, path, get_text(fv_doc_root(doc), "plan"));
+    fv_doc_destroy(&doc);
+    fv_blob_free(ctx, &m);
+    fv_free(ctx, path);
+    return status;
+}
+
+fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *dir,
+                          bool force, bool *found)
+{
+    char *best = NULL;
+    int64_t damaged = 0;
+    *found = false;
+    fv_status status = newest_state(t->ctx, dir, true, &best, &damaged);
     if (status == FV_OK && best) {
         fv_fail_clear(t->ctx);
         status = fv_state_load(t, progress, identity, best, force);
@@ -306,6 +343,5 @@ fv_status fv_state_resume(fv_trainer *t, fv_progress *progress, const fv_identit
             "start anew with another --experiment, for example with --model %s/best.safetensors", dir);
     }
     fv_free(t->ctx, best);
-    fv_free(t->ctx, names);
     return status;
 }

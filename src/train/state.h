@@ -33,6 +33,10 @@ fv_status fv_state_save(fv_trainer *trainer, const fv_progress *progress, const 
 fv_status fv_state_load(fv_trainer *trainer, fv_progress *progress, const fv_identity *identity, const char *path,
                         bool force);
 
+/* The solvers that the newest valid *.state in `dir` recorded, into wisdom: what a run that will resume is compiled by.
+ * Nothing when there is none. */
+fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom);
+
 /*
  * Continues from the newest valid *.state in `dir` (by global step), warning about broken newer ones. *found tells
  * whether there was one.

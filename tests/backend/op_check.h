@@ -16,6 +16,7 @@
 #include "backend/solver.h"
 #include "ops/attr.h"
 #include "ops/ops.h"
+#include "plan/plan.h"
 
 enum { CONTEXTS = 8, SOLVERS = 256, OPERANDS = 16, RESULTS = 3, GUARD = 64, ROUNDS = 20 };
 
@@ -121,15 +122,11 @@ static inline void fill(const fv_val *v, void *data, int64_t below)
 
 static inline void call_solver(const fv_solver *solver, fv_ctx *ctx, const fv_problem *problem, memory *m)
 {
-    fv_plan plan = {.ctx = ctx,
-                    .solver = solver,
-                    .problem = *problem,
-                    .kernels = fv_kernels_of(ctx),
-                    .threads = fv_ctx_threads(ctx)};
-    if (solver->prepare)
-        assert_int_equal(solver->prepare(&plan), FV_OK);
-    size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(&plan) : 0;
-    size_t work_bytes = solver->workspace_bytes ? solver->workspace_bytes(&plan) : 0;
+    const fv_planner planner = fv_planner_of(ctx, NULL);
+    fv_plan *plan = NULL;
+    if (fv_plan_create_with(&planner, solver, problem->node, problem->dtype, problem->const_in, &plan) != FV_OK)
+        fail_msg("%s: %s", solver->name, fv_ctx_error(ctx));
+    size_t packed_bytes = fv_plan_packed_bytes(plan), work_bytes = fv_plan_workspace_bytes(plan);
     unsigned char *packed = guarded(ctx, packed_bytes), *work = guarded(ctx, work_bytes);
     fv_call call = {.node = problem->node,
                     .in = (void *const *)m->in,
@@ -140,13 +137,12 @@ static inline void call_solver(const fv_solver *solver, fv_ctx *ctx, const fv_pr
                     .step = 7,
                     .shards = problem->shards};
     if (solver->pack)
-        solver->pack(&plan, &call, packed);
-    solver->run(&plan, &call);
+        solver->pack(plan, &call, packed);
+    solver->run(plan, &call);
     for (int i = 0; i < GUARD; i++)
         if (packed[packed_bytes + (size_t)i] != 0xff || work[work_bytes + (size_t)i] != 0xff)
             fail_msg("%s writes behind its memory", solver->name);
-    if (solver->release)
-        solver->release(&plan);
+    fv_plan_destroy(&plan);
     fv_free(ctx, packed);
     fv_free(ctx, work);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "ops/ops.h"
+#include "plan/plan.h"
 
 #define MAX_CONTEXTS 8
 #define MAX_SOLVERS  256
@@ -160,23 +161,20 @@ static void drop_problem(solver_check *check)
     fv_graph_destroy(&check->graph);
 }
 
-/* Preparing a plan with every allocation failing once: the right status, and nothing left behind. */
+/* Making a plan with every allocation failing once: the right status, and nothing left behind. */
 static void run_out_of_memory(solver_check *check, const fv_solver *solver, const fv_problem *problem)
 {
     fv_ctx *ctx = check->failing;
+    const fv_planner planner = fv_planner_of(ctx, NULL);
     int64_t before, now;
     fv_ctx_memory(ctx, &before, NULL);
-    for (int64_t allocs = 0; solver->prepare; allocs++) {
-        fv_plan plan = {.ctx = ctx,
-                        .solver = solver,
-                        .problem = *problem,
-                        .kernels = fv_kernels_of(ctx),
-                        .threads = fv_ctx_threads(ctx)};
+    for (int64_t allocs = 0;; allocs++) {
+        fv_plan *plan = NULL;
         check->allocs_left = allocs;
-        const fv_status status = solver->prepare(&plan);
+        const fv_status status =
+            fv_plan_create_with(&planner, solver, problem->node, problem->dtype, problem->const_in, &plan);
         check->allocs_left = -1;
-        if (status == FV_OK && solver->release)
-            solver->release(&plan);
+        fv_plan_destroy(&plan);
         fv_ctx_memory(ctx, &now, NULL);
         if (now != before || (status != FV_OK && status != FV_ERR_NO_MEMORY))
             fail_msg("%s with %lld allocations: status %d, %lld bytes left: %s", solver->name, (long long)allocs,
@@ -189,15 +187,11 @@ static void run_out_of_memory(solver_check *check, const fv_solver *solver, cons
 /* One solver in one context; what it writes outside its buffers is caught by canaries behind them. */
 static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx, const fv_problem *problem)
 {
-    fv_plan plan = {.ctx = ctx,
-                    .solver = solver,
-                    .problem = *problem,
-                    .kernels = fv_kernels_of(ctx),
-                    .threads = fv_ctx_threads(ctx)};
-    if (solver->prepare)
-        assert_int_equal(solver->prepare(&plan), FV_OK);
-    const size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(&plan) : 0;
-    const size_t work_bytes = solver->workspace_bytes ? solver->workspace_bytes(&plan) : 0;
+    const fv_planner planner = fv_planner_of(ctx, NULL);
+    fv_plan *plan = NULL;
+    if (fv_plan_create_with(&planner, solver, problem->node, problem->dtype, problem->const_in, &plan) != FV_OK)
+        fail_msg("%s: %s: %s", solver->name, fv_ctx_error(ctx), problem->text);
+    const size_t packed_bytes = fv_plan_packed_bytes(plan), work_bytes = fv_plan_workspace_bytes(plan);
     enum { CANARY = 64 };
     unsigned char *packed = fv_malloc(ctx, packed_bytes + CANARY), *work = fv_malloc(ctx, work_bytes + CANARY);
     assert_non_null(packed);
@@ -212,8 +206,8 @@ static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx
     fv_call call = {
         .node = check->node, .in = in, .out = out, .workspace = work, .packed = packed, .shards = problem->shards};
     if (solver->pack)
-        solver->pack(&plan, &call, packed);
-    solver->run(&plan, &call);
+        solver->pack(plan, &call, packed);
+    solver->run(plan, &call);
     for (int i = 0; i < CANARY; i++) {
         if (packed[packed_bytes + (size_t)i] != 0xff || work[work_bytes + (size_t)i] != 0xff)
             fail_msg("%s writes behind its memory: %s", solver->name, problem->text);
@@ -226,8 +220,7 @@ static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx
     }
     fv_free(ctx, packed);
     fv_free(ctx, work);
-    if (solver->release)
-        solver->release(&plan);
+    fv_plan_destroy(&plan);
 }
 
 /* Operator, attributes and shapes for the failure text. */

@@ -88,6 +88,7 @@ static void test_conv2d(void **state)
     }
     assert_true(solver_check_count(check, "cpu.conv2d.igemm") >= ROUNDS);
     assert_true(solver_check_count(check, "cpu.conv2d.gemm") > FV_TEST_CASES(5, 0));
+    assert_true(solver_check_count(check, "cpu.conv2d.im2col") > FV_TEST_CASES(50, 5));
 }
 
 static void test_conv2d_bwd_data(void **state)

@@ -5,7 +5,7 @@
 #include "conform.h"
 
 #include "base/ctx.h"
-#include "plan/internal.h"
+#include "plan/plan.h"
 
 #define GUARD 256
 
@@ -63,21 +63,12 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
                           void *const *in, const fv_call *key, int poison)
 {
     results r = {{NULL}, {NULL}, {false}};
-    fv_str text = {.ctx = c->ctx};
-    fv_wisdom *wisdom = NULL;
     fv_plan *plan = NULL;
     bool wide = (node->n_out > 0 && node->out[0]->dtype == FV_F64) || (node->in[0] && node->in[0]->dtype == FV_F64);
     fv_dtype dtype = wide ? FV_F64 : FV_F32;
-    /* The record of the choice is how a certain solver is asked for. */
-    assert_int_equal(fv_problem_text_const(node, dtype, const_in, &text), FV_OK);
-    assert_int_equal(fv_wisdom_create(c->ctx, &wisdom), FV_OK);
-    assert_int_equal(fv_wisdom_put(wisdom, text.data, solver->name, solver->version), FV_OK);
-    const fv_planner planner = {.ctx = c->ctx, .providers = fv_cpu_providers, .wisdom = wisdom};
-    if (fv_plan_create(&planner, node, dtype, const_in, &plan) != FV_OK)
+    const fv_planner planner = fv_planner_of(c->ctx, NULL);
+    if (fv_plan_create_with(&planner, solver, node, dtype, const_in, &plan) != FV_OK)
         fail_msg("%s: %s: %s", line, solver->name, fv_ctx_error(c->ctx));
-    assert_ptr_equal(plan->solver, solver);
-    fv_str_free(&text);
-    fv_wisdom_destroy(&wisdom);
     for (int i = 0; i < node->n_in; i++) {
         r.in[i] = in[i];
         if (is_updated(node, i)) {
@@ -91,8 +82,7 @@ static results run_solver(conform *c, const char *line, const fv_node *node, con
         assert_non_null(r.out[i]);
         memset(r.out[i], poison, bytes_of(node->out[i]) + GUARD);
     }
-    size_t packed_bytes = solver->packed_bytes ? solver->packed_bytes(plan) : 0;
-    size_t workspace_bytes = solver->workspace_bytes ? solver->workspace_bytes(plan) : 0;
+    size_t packed_bytes = fv_plan_packed_bytes(plan), workspace_bytes = fv_plan_workspace_bytes(plan);
     unsigned char *packed = fv_malloc(c->ctx, packed_bytes + GUARD);
     unsigned char *workspace = fv_malloc(c->ctx, workspace_bytes + GUARD);
     assert_true(packed && workspace);

@@ -69,7 +69,7 @@ typedef struct net_exec_options {
     const fv_op *loss;
     const void *loss_attr;
     fv_dtype target_dtype;
-    fv_plan_policy policy;
+    fv_plan_mode policy;
     fv_wisdom *wisdom;
     fv_binding binding;
     fv_scratch *scratch;

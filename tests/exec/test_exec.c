@@ -125,7 +125,7 @@ static void test_bits_of_random_graphs(void **state)
     fv_ctx_destroy(&three);
 }
 
-static void logits(net *t, bool optimize, bool keep_all, fv_plan_policy policy, float out[BATCH * CLASSES])
+static void logits(net *t, bool optimize, bool keep_all, fv_plan_mode policy, float out[BATCH * CLASSES])
 {
     net_exec_options o = net_options(t, BATCH, false);
     o.optimize = optimize;

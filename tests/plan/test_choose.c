@@ -39,11 +39,12 @@ static void end(fixture *f)
 }
 
 /* Name of the solver chosen, in a static buffer. */
-static const char *chosen(fixture *f, uint32_t const_in, fv_plan_policy policy, fv_wisdom *wisdom)
+static const char *chosen(fixture *f, uint32_t const_in, fv_plan_mode mode, fv_wisdom *wisdom)
 {
     static char name[64];
     fv_plan *plan = NULL;
-    const fv_planner planner = {.ctx = f->ctx, .providers = fv_cpu_providers, .policy = policy, .wisdom = wisdom};
+    const fv_planner planner = {
+        .ctx = f->ctx, .providers = fv_cpu_providers, .policy = {.mode = mode}, .wisdom = wisdom};
     if (fv_plan_create(&planner, f->node, FV_F32, const_in, &plan) != FV_OK)
         fail_msg("%s", fv_ctx_error(f->ctx));
     snprintf(name, sizeof name, "%s", plan->solver->name);

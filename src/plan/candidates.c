@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who can solve a problem, at which cost. */
+#include <string.h>
+
+#include "plan/internal.h"
+
+typedef struct inquiry {
+    fv_ctx *ctx;
+    const fv_problem *problem;
+    fv_candidates *all;
+    const char *bits; /* class of the operator's first solver */
+    bool log;
+} inquiry;
+
+const char *fv_solver_bits(const fv_solver *solver)
+{
+    return solver->bits ? solver->bits : "chain";
+}
+
+bool fv_solver_is(const fv_solver *solver, const char *algorithm)
+{
+    const char *last = strrchr(solver->name, '.');
+    return strcmp(last ? last + 1 : solver->name, algorithm) == 0 || strcmp(fv_solver_bits(solver), algorithm) == 0;
+}
+
+static void ask(void *arg, const fv_solver *solver)
+{
+    inquiry *q = arg;
+    fv_candidates *all = q->all;
+    if (solver->op && strcmp(solver->op, q->problem->node->op->name) != 0)
+        return;
+    const char *bits = fv_solver_bits(solver);
+    if (strcmp(bits, FV_BITS_REFERENCE) != 0) {
+        all->several_classes = all->several_classes || (q->bits && strcmp(q->bits, bits) != 0);
+        q->bits = bits;
+    }
+    const char *reason = solver->reject ? solver->reject(solver, q->problem) : NULL;
+    if (reason) {
+        if (q->log)
+            fv_log(q->ctx, FV_LOG_DEBUG, "plan", "    %-28s no: %s", solver->name, reason);
+        return;
+    }
+    const double cost = solver->cost(solver, q->problem);
+    if (q->log)
+        fv_log(q->ctx, FV_LOG_DEBUG, "plan", "    %-28s %.3f us", solver->name, cost * 1e-3);
+    if (all->count < FV_CANDIDATES_MAX)
+        all->row[all->count++] = (fv_candidate){.solver = solver, .estimate = cost};
+}
+
+static bool is_no_reference(const fv_candidate *c, const void *arg)
+{
+    (void)arg;
+    return strcmp(fv_solver_bits(c->solver), FV_BITS_REFERENCE) != 0;
+}
+
+void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, bool log, fv_candidates *all)
+{
+    inquiry q = {.ctx = planner->ctx, .problem = problem, .all = all, .log = log};
+    all->count = 0;
+    all->several_classes = false;
+    if (planner->policy.mode == FV_PLAN_REFERENCE && problem->node->op->ref)
+        ask(&q, fv_reference_solvers);
+    else
+        fv_solvers_visit(planner->providers, ask, &q);
+}
+
+void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg)
+{
+    int kept = 0;
+    for (int i = 0; i < all->count; i++)
+        if (keep(&all->row[i], arg))
+            all->row[kept++] = all->row[i];
+    all->count = kept;
+}
+
+void fv_candidates_drop_reference(fv_candidates *all)
+{
+    for (int i = 0; i < all->count; i++)
+        if (is_no_reference(&all->row[i], NULL)) {
+            fv_candidates_keep(all, is_no_reference, NULL);
+            return;
+        }
+}
+
+static double cost_of(const fv_candidate *c)
+{
+    return c->measured > 0.0 ? c->measured : c->estimate;
+}
+
+/* By insertion, so that equal ones keep their order. */
+void fv_candidates_sort(fv_candidates *all)
+{
+    for (int i = 1; i < all->count; i++) {
+        const fv_candidate c = all->row[i];
+        int at = i;
+        for (; at > 0 && cost_of(&c) < cost_of(&all->row[at - 1]); at--)
+            all->row[at] = all->row[at - 1];
+        all->row[at] = c;
+    }
+}
