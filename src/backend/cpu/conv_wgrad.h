@@ -13,9 +13,20 @@
 #include "backend/solver.h"
 #include "ops/conv_geom.h"
 
-/* arg of a solver: the convolution whose filters the gradient is of. */
+/*
+ * How the sums of a block lie and what fills vectors:
+ * PACKED: a matrix per tap, rows are filters and columns channels. Both operands are copied into the tiles of filters
+ * and panels of channels that the kernel reads in order, so that few of them stay in the nearest cache while all others
+ * pass.
+ * MERGED: a matrix per row of the filter, columns are (s, c): fuller vectors for few channels.
+ * TURNED: one matrix, rows are (r, s, c) and columns filters: for the very few channels of an image.
+ */
+typedef enum fv_wgrad_layout { FV_WGRAD_PACKED, FV_WGRAD_MERGED, FV_WGRAD_TURNED } fv_wgrad_layout;
+
+/* arg of a solver: the convolution whose filters the gradient is of, and the layout. */
 typedef struct fv_conv_wgrad_use {
     fv_conv_geom (*geom)(const fv_node *node);
+    fv_wgrad_layout layout;
 } fv_conv_wgrad_use;
 
 const char *fv_conv_wgrad_reject(const fv_solver *self, const fv_problem *problem);

@@ -10,53 +10,61 @@
 /* Levels of the tree over at most 64 shards. */
 #define FV_WGRAD_LEVELS 7
 
+/* Who does what in which order: follows from the machine's cache and threads, and changes no bit. */
+typedef enum fv_wgrad_order {
+    FV_WGRAD_BY_BLOCK, /* a task is a block, shard after shard */
+    FV_WGRAD_BY_SHARD, /* a task is one shard of a block, and all partial sums exist at once */
+    /* Few pixels: all of them stay in the cache at once and the units of a block are finished one by one, so that the
+     * sums of one unit, stored and added at every shard, stay in the nearest cache. */
+    FV_WGRAD_BY_UNIT
+} fv_wgrad_order;
+
+/* d_wei cut into blocks: k filters x c channels, all taps. */
+typedef struct fv_wgrad_blocks {
+    int64_t k, c, n_k, n_c, count;
+    int64_t k_tasks; /* BY_UNIT: tasks that share the blocks of the same channels */
+} fv_wgrad_blocks;
+
+/* How the sums of a block lie in memory: `units` matrices as the layout says. */
+typedef struct fv_wgrad_sums {
+    int64_t units, row_step, unit_floats, block_floats;
+    int64_t *unit_at; /* units: offset of a unit's channels from the first tap's */
+    int64_t *a_col;   /* TURNED: offset of every (r, s, c) */
+} fv_wgrad_sums;
+
+/*
+ * Where pixels are read, of src and of d_dst: in place, or as a copy. src is copied to be padded, or because the pixels
+ * of wide images crowd into few cache sets; d_dst for that reason only; PACKED copies both.
+ */
+typedef struct fv_wgrad_pixels {
+    bool copied;
+    fv_strip strip;
+    int64_t row, image; /* floats from row to row and from image to image of what is read */
+    int64_t tile;       /* PACKED: floats from panel of channels to panel, or from tile of filters to tile */
+    int64_t floats;     /* of the copy */
+} fv_wgrad_pixels;
+
+/* Pieces of the pixels that pass over a block: whole images, or rows of one. */
+typedef struct fv_wgrad_pieces {
+    int64_t images, rows;
+    bool flat;       /* pixels of src that follow each other are those of d_dst */
+    bool compact;    /* PACKED, 1x1: only the pixels that the stride meets are copied */
+    bool one_run;    /* pixels of a piece lie at equal distance */
+    fv_tn_run *runs; /* images * rows; BY_UNIT: all rows of all images */
+} fv_wgrad_pieces;
+
 typedef struct fv_conv_wgrad {
+    fv_wgrad_layout layout;
+    fv_wgrad_order order;
     fv_conv_geom geom;
     int64_t depth, filters; /* channels and filters per group */
     int64_t shards, images; /* images per shard */
-
-    /* Blocks of d_wei: block_k filters x block_c channels, all taps. */
-    int64_t block_k, block_c, blocks_k, blocks_c, blocks;
-    /*
-     * How sums of a block lie in memory: `units` matrices of rows x cols. Plain: a unit is a tap, rows are filters and
-     * columns channels. merged: a unit is a row of the filter, columns are (s, c): fuller vectors for few channels.
-     * turned: one unit, rows are (r, s, c) and columns filters: for the very few channels of an image.
-     */
-    bool merged, turned;
-    int64_t units, row_step, unit_floats, block_floats;
-    int64_t *unit_at; /* units: offset of a unit's channels from the first tap's */
-    int64_t *a_col;   /* turned: offset of every (r, s, c) */
-
-    /*
-     * packs: both operands are copied into the tiles of filters and panels of channels that the kernel reads in order,
-     * so that few of them stay in the nearest cache while all others pass; neither turned nor merged. compact: only the
-     * pixels that a 1x1 filter with stride meets.
-     */
-    bool packs, compact;
-    int64_t dst_tile, src_panel; /* floats from tile to tile and from panel to panel */
-
-    /*
-     * Pixels: pieces of piece_images whole images, or piece_rows rows of one. src is read itself (direct) or as a copy:
-     * padded, or compact because the pixels of wide images crowd into few cache sets; d_dst is copied for that reason
-     * only.
-     */
-    bool direct, copies_dst;
-    bool flat;    /* pixels of src that follow each other are those of d_dst */
-    bool one_run; /* pixels of a piece lie at equal distance */
-    int64_t piece_images, piece_rows;
-    fv_strip strip, dst_strip;
-    int64_t src_row, src_image; /* floats from row to row and from image to image of what is read */
-    fv_tn_run *runs;            /* piece_images * piece_rows; whole: all rows of all images */
-
-    /*
-     * by_shard: a task is one shard of a block and all partial sums exist at once; else a task is a whole block.
-     * whole: few pixels. All of them stay in the cache at once and units are finished one by one, so that the sums
-     * of one unit, stored and added at every shard, stay in the nearest cache.
-     */
-    bool by_shard, whole;
-    int64_t k_tasks; /* whole: tasks that share the blocks of the same channels */
+    fv_wgrad_blocks block;
+    fv_wgrad_sums sum;
+    fv_wgrad_pixels src, dst;
+    fv_wgrad_pieces piece;
     int64_t levels;
-    int64_t strip_floats, dst_floats, worker_floats;
+    int64_t worker_floats;
     int max_threads;
 } fv_conv_wgrad;
 

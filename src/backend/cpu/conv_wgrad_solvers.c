@@ -26,7 +26,9 @@ static fv_conv_geom dense_geom(const fv_node *node)
         .win = {.h = 1, .w = 1, .p = 1, .q = 1, .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
 }
 
-static const fv_conv_wgrad_use conv_use = {conv_geom}, dense_use = {dense_geom};
+static const fv_conv_wgrad_use conv_merged = {conv_geom, FV_WGRAD_MERGED}, conv_packed = {conv_geom, FV_WGRAD_PACKED},
+                               conv_turned = {conv_geom, FV_WGRAD_TURNED}, dense_packed = {dense_geom, FV_WGRAD_PACKED},
+                               dense_turned = {dense_geom, FV_WGRAD_TURNED};
 
 #define FV_WGRAD_SOLVER(name_, op_, use_)                                                                              \
     {                                                                                                                  \
@@ -37,7 +39,11 @@ static const fv_conv_wgrad_use conv_use = {conv_geom}, dense_use = {dense_geom};
 
 extern const fv_solver fv_cpu_conv_wgrad_solvers[];
 const fv_solver fv_cpu_conv_wgrad_solvers[] = {
-    FV_WGRAD_SOLVER("cpu.conv2d_bwd_weights.gemm", "conv2d_bwd_weights", conv_use),
-    FV_WGRAD_SOLVER("cpu.dense_bwd_weights.gemm", "dense_bwd_weights", dense_use),
+    /* Of equal estimates the merged layout wins, which copies less. */
+    FV_WGRAD_SOLVER("cpu.conv2d_bwd_weights.merged", "conv2d_bwd_weights", conv_merged),
+    FV_WGRAD_SOLVER("cpu.conv2d_bwd_weights.packed", "conv2d_bwd_weights", conv_packed),
+    FV_WGRAD_SOLVER("cpu.conv2d_bwd_weights.turned", "conv2d_bwd_weights", conv_turned),
+    FV_WGRAD_SOLVER("cpu.dense_bwd_weights.packed", "dense_bwd_weights", dense_packed),
+    FV_WGRAD_SOLVER("cpu.dense_bwd_weights.turned", "dense_bwd_weights", dense_turned),
     {.name = NULL},
 };
