@@ -5,7 +5,9 @@
  *   fvbench infer --model resnet50 --batch-size 1 --threads 1 --seconds 5        ms=... median_ms=...
  *   fvbench data digits.fvpack --seconds 3                                       read_gb_per_s=... img_per_s=...
  *   fvbench overlap flowers5 --model mobilenet_v2 --batch-size 16 --seconds 60   alone step_ms=... loader ...
- *   fvbench problem "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" [--threads 1]      ms=... gflops=... solver=...
+ *   fvbench list --model resnet20 --batch-size 8 --training                      its problems, one per line
+ *   fvbench check bench/problems/resnet20.txt [--verify-only] [--seconds 0.1]    every solver verified and timed,
+ * regret fvbench problem "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" [--threads 1]      ms=... gflops=... solver=...
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,11 +228,15 @@ static void print_log(void *user, fv_log_level level, const char *topic, const c
 
 int main(int argc, char **argv)
 {
-    settings s = {.batch = 1, .seconds = 3};
+    settings s = {.batch = 1, .seconds = 3, .paths = argv};
     const char *mode = argc > 1 ? argv[1] : "";
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--profile") == 0)
             s.profile = true;
+        else if (strcmp(argv[i], "--training") == 0)
+            s.training = true;
+        else if (strcmp(argv[i], "--verify-only") == 0)
+            s.verify_only = true;
         else if (strcmp(argv[i], "--cold") == 0)
             s.cold = true;
         else if (strcmp(argv[i], "--model") == 0 && i + 1 < argc)
@@ -246,7 +252,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
             s.seconds = atof(argv[++i]);
         else
-            s.problem = argv[i];
+            s.problem = s.paths[s.n_paths++] = argv[i];
     }
     fv_ctx *ctx = NULL;
     fv_status status = fv_ctx_create(&(fv_ctx_options){.threads = s.threads, .log = print_log}, &ctx);
@@ -254,6 +260,10 @@ int main(int argc, char **argv)
         status = bench_train(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "infer") == 0 && s.model)
         status = bench_infer(ctx, &s);
+    else if (status == FV_OK && strcmp(mode, "list") == 0 && s.model)
+        status = fvbench_list(ctx, &s);
+    else if (status == FV_OK && strcmp(mode, "check") == 0 && s.problem)
+        status = fvbench_check(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "problem") == 0 && s.problem)
         status = bench_problem(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "data") == 0 && s.problem)
@@ -262,7 +272,8 @@ int main(int argc, char **argv)
         status = fvbench_overlap(ctx, &s);
     else if (status == FV_OK) {
         fputs("usage: fvbench train|infer --model NAME [--batch-size N] [--threads N] [--seconds S] [--profile] | "
-              "problem \"TEXT\" | data PATH [--augment STEPS] [--cold] | overlap PATH --model NAME\n",
+              "problem \"TEXT\" | list --model NAME [--training] | check FILE... [--verify-only] | data PATH "
+              "[--augment STEPS] [--cold] | overlap PATH --model NAME\n",
               stderr);
         fv_ctx_destroy(&ctx);
         return 2;

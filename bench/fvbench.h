@@ -12,9 +12,14 @@ typedef struct fvbench_settings {
     int threads;
     double seconds;
     bool profile, cold;
+    bool training, verify_only;
+    char **paths; /* all bare words */
+    int n_paths;
 } fvbench_settings;
 
 fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s);
 fv_status fvbench_overlap(fv_ctx *ctx, const fvbench_settings *s);
+fv_status fvbench_list(fv_ctx *ctx, const fvbench_settings *s);
+fv_status fvbench_check(fv_ctx *ctx, const fvbench_settings *s);
 
 #endif

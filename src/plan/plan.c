@@ -82,16 +82,6 @@ fv_status fv_plan_create_with(const fv_planner *planner, const fv_solver *solver
     return plan_done(*plan, fv_plan_bind(*plan, &only), plan);
 }
 
-/* Operands that the text calls ":const" have become parameters. */
-static uint32_t const_operands(const fv_node *node)
-{
-    uint32_t bits = 0;
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i] && node->in[i]->role == FV_ROLE_PARAM)
-            bits |= UINT32_C(1) << i;
-    return bits;
-}
-
 static fv_status make_sub(fv_plan *whole, const char *problem, fv_plan **sub)
 {
     fv_graph *graph = NULL;
@@ -101,7 +91,7 @@ static fv_status make_sub(fv_plan *whole, const char *problem, fv_plan **sub)
     /* What memory the whole may need is counted there. */
     fv_planner planner = *(const fv_planner *)whole->planner;
     planner.policy.workspace = 0;
-    fv_status status = fv_plan_create(&planner, node, whole->problem.dtype, const_operands(node), sub);
+    fv_status status = fv_plan_create(&planner, node, whole->problem.dtype, fv_problem_const_in(node), sub);
     if (status == FV_OK)
         (*sub)->graph = graph;
     else

@@ -13,6 +13,9 @@ fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out);
 /* The reverse, for benchmarks and wisdom: makes a one-node graph. */
 fv_status fv_problem_parse(fv_ctx *ctx, const char *text, fv_graph **graph, fv_node **node);
 
+/* The operands that a problem's text calls ":const", bit i for in[i]: parameters of the one-node graph. */
+uint32_t fv_problem_const_in(const fv_node *node);
+
 /* How solvers are chosen. */
 typedef enum fv_plan_mode {
     FV_PLAN_ESTIMATE, /* by the cost model: the same choice on every machine (the default) */

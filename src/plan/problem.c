@@ -66,6 +66,15 @@ static int problem_shards(const fv_node *node)
     return fv_shards(first->shape.dim[0]);
 }
 
+uint32_t fv_problem_const_in(const fv_node *node)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i] && node->in[i]->role == FV_ROLE_PARAM)
+            bits |= UINT32_C(1) << i;
+    return bits;
+}
+
 fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, uint32_t const_in)
 {
     return (fv_problem){
