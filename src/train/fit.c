@@ -261,6 +261,22 @@ static fv_status open_folder(run *r, bool *resumed)
     return fv_journal_begin(r->journal, *resumed, r->progress.epoch);
 }
 
+/* The solvers that this run is computed by, for people and for --plan. */
+static fv_status write_plan(run *r)
+{
+    if (!r->journal)
+        return FV_OK;
+    fv_str text = {.ctx = r->ctx};
+    char *path = fv_path_join(r->ctx, r->options.output, "plan.txt");
+    fv_wisdom_text(r->trainer->wisdom, &text);
+    fv_status status = path ? fv_str_status(&text) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_file_write(r->ctx, path, fv_str_get(&text), text.size);
+    fv_free(r->ctx, path);
+    fv_str_free(&text);
+    return status;
+}
+
 /* ---- saving ---- */
 
 static fv_status save_state(run *r, bool recovery)
@@ -517,6 +533,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     FV_TRY(open_validation(r));
     FV_TRY(identify(r));
     FV_TRY(open_folder(r, &resumed));
+    FV_TRY(write_plan(r));
     r->event.epochs = o->epochs;
     r->event.steps = r->steps;
     r->event.epoch = r->progress.epoch + 1;

@@ -153,6 +153,17 @@ static void log_line(void *user, fv_log_level level, const char *topic, const ch
         say_line("", "%s", line);
 }
 
+/* The options of the planner. */
+static fv_status plan_set(const settings *c, fv_ctx *ctx)
+{
+    const fv_plan_options options = {
+        .plan = c->plan, .effort = (int)c->plan_effort, .workspace = c->plan_workspace, .algorithm = c->conv_algo};
+    fv_status status = fv_ctx_plan(ctx, &options);
+    if (status != FV_OK)
+        print_failure(status, fv_ctx_error(ctx), fv_ctx_hint(ctx));
+    return status;
+}
+
 fv_status context_open(const settings *c, fv_ctx **ctx)
 {
     fv_ctx_options options = {.log = log_line, .log_user = (void *)c, .threads = (int)c->threads, .memory = c->memory};
@@ -162,6 +173,10 @@ fv_status context_open(const settings *c, fv_ctx **ctx)
     if (status != FV_OK)
         print_failure(status, opening_error,
                       status == FV_ERR_VALUE ? "correct or unset that variable; see `fovea help environment`" : NULL);
+    if (status == FV_OK)
+        status = plan_set(c, *ctx);
+    if (status != FV_OK)
+        fv_ctx_destroy(ctx);
     return status;
 }
 

@@ -117,6 +117,15 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "decode between steps instead of beside them: shows what the data cost") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR, \
       FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+    X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
+      "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
+      "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
+    X(INT, plan_effort, "plan-effort", NULL, 0, 2, 1, 3, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "N", \
+      "--plan measure: 1 is quick, 3 patient") \
+    X(BYTES, plan_workspace, "plan-workspace", NULL, 0, 0, 1, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, \
+      "SIZE", "packed weights and scratch that a layer may need; chooses among solvers of the same bits") \
+    X(TEXT, conv_algo, "conv-algo", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "NAME", \
+      "solvers of this kind where they can (gemm, igemm, im2col, depthwise, ...)") \
     X(CHOICE, progress, "progress", NULL, 0, 0, 0, 0, "auto,bar,plain,json,none", V_TRAIN, FV_OUTPUT, "HOW", \
       "auto is a bar on a terminal, plain lines elsewhere") \
     X(FLAG, no_color, "no-color", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_OUTPUT, NULL, \
