@@ -28,7 +28,10 @@ typedef struct fv_solver fv_solver;
 struct fv_solver {
     const char *name; /* "cpu.conv2d.igemm": unique, stored with the run */
     const char *op;   /* operator it solves; NULL: any */
-    int version;      /* raised when its bits change */
+    /* NULL; else it solves a region (ops/region.h): nodes of these operators (ends with NULL), each the only reader of
+     * the one before it. `op` is then "region", and hooks see the parts by fv_region_expand. */
+    const char *const *chain;
+    int version; /* raised when its bits change */
     /*
      * Class of its bits: solvers of one class give the same bits for every problem that they accept. NULL: "chain", the
      * chains that the operator's text states (or, for functions such as exp, the project's one sequence of operations).

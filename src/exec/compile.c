@@ -186,6 +186,17 @@ static fv_status add_update(compilation *c)
 
 /* ---- all of it ---- */
 
+/* What solvers compute together becomes one node where that is cheaper. */
+static fv_status join_regions(fv_program *p)
+{
+    const fv_planner planner = fv_program_planner(p);
+    fv_graph *next;
+    FV_TRY(fv_pass_regions(&planner, p->options.dtype, p->graph, &next));
+    fv_graph_destroy(&p->graph);
+    p->graph = next;
+    return FV_OK;
+}
+
 static fv_status run_passes(compilation *c, const int32_t *loss_output)
 {
     static const pass_fn before_gradient[] = {fv_pass_pool_first, NULL};
@@ -202,6 +213,8 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
     if (o->optimize)
         FV_TRY(apply_all(p, training ? after_gradient : inference));
     FV_TRY(apply(p, fv_pass_dead));
+    if (!training && o->optimize && !o->keep_all && o->policy != FV_PLAN_REFERENCE)
+        FV_TRY(join_regions(p));
     return add_update(c);
 }
 

@@ -2,6 +2,7 @@
 /* Who can solve a problem, at which cost. */
 #include <string.h>
 
+#include "ops/region.h"
 #include "plan/internal.h"
 
 typedef struct inquiry {
@@ -23,11 +24,24 @@ bool fv_solver_is(const fv_solver *solver, const char *algorithm)
     return strcmp(last ? last + 1 : solver->name, algorithm) == 0 || strcmp(fv_solver_bits(solver), algorithm) == 0;
 }
 
+bool fv_solver_solves(const fv_solver *solver, const fv_node *node)
+{
+    if (!solver->op || strcmp(solver->op, node->op->name) != 0)
+        return !solver->op;
+    if (!solver->chain)
+        return true;
+    const fv_region_attr *region = node->attr;
+    int p = 0;
+    while (p < region->n_parts && solver->chain[p] && strcmp(solver->chain[p], region->part[p].op->name) == 0)
+        p++;
+    return p == region->n_parts && !solver->chain[p];
+}
+
 static void ask(void *arg, const fv_solver *solver)
 {
     inquiry *q = arg;
     fv_candidates *all = q->all;
-    if (solver->op && strcmp(solver->op, q->problem->node->op->name) != 0)
+    if (!fv_solver_solves(solver, q->problem->node))
         return;
     const char *bits = fv_solver_bits(solver);
     if (strcmp(bits, FV_BITS_REFERENCE) != 0) {

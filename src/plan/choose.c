@@ -22,7 +22,7 @@ static void find_named(void *arg, const fv_solver *solver)
 /* Why a recorded solver cannot be used any more; NULL: it can. */
 static const char *stale_because(const fv_problem *problem, const fv_solver *solver, int version)
 {
-    if (!solver || (solver->op && strcmp(solver->op, problem->node->op->name) != 0))
+    if (!solver || !fv_solver_solves(solver, problem->node))
         return "there is no such solver";
     const char *reason = solver->reject ? solver->reject(solver, problem) : NULL;
     return reason ? reason : solver->version != version ? "it has another version now" : NULL;
@@ -104,8 +104,8 @@ static bool is_of_algorithm(const fv_candidate *c, const void *algorithm)
     return fv_solver_is(c->solver, algorithm);
 }
 
-/* Keeps those that the policy lets choose from. *bits: the class that the estimate says. */
-static fv_status narrow(const fv_planner *planner, const fv_problem *problem, fv_candidates *all, const char **bits)
+fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *problem, fv_candidates *all,
+                               const char **bits)
 {
     const fv_plan_policy *policy = &planner->policy;
     bool asked = false;
@@ -166,7 +166,7 @@ fv_status fv_plan_choose(const fv_planner *planner, fv_plan *plan)
     const char *bits = fv_solver_bits(all.row[0].solver), *how = "cheapest";
     const bool recorded = !reference && keep_recorded(planner, problem, &all);
     if (!reference && !recorded)
-        FV_TRY(narrow(planner, problem, &all, &bits));
+        FV_TRY(fv_candidates_narrow(planner, problem, &all, &bits));
     if (planner->policy.mode == FV_PLAN_MEASURE && !recorded && all.count > 1) {
         FV_TRY(fv_candidates_measure(planner, plan, &all));
         how = "fastest";

@@ -7,7 +7,10 @@
 
 /* fv_problem_text with ":const" behind operands that do not change between runs: the key of wisdom. */
 fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_str *out);
-/* The same node for a batch of one sample, as a one-node graph. */
+/* A node of an operator on operands like `in`, as a one-node graph. */
+fv_status fv_problem_like(fv_ctx *ctx, const fv_op *op, const void *attr, fv_val *const *in, int n_in, bool one_sample,
+                          fv_graph **graph, fv_node **node);
+/* The same node for a batch of one sample. */
 fv_status fv_problem_one_sample(fv_ctx *ctx, const fv_node *node, fv_graph **graph, fv_node **one);
 /* What a planner is asked to solve; `text` stays the caller's. */
 fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, uint32_t const_in);
@@ -35,6 +38,8 @@ typedef struct fv_candidates {
 
 /* Asks every solver of the providers (of the reference policy: the reference loops). `log`: says what each answers. */
 void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, bool log, fv_candidates *all);
+/* Whether it is of the node's operator, or of the chain of its region. */
+bool fv_solver_solves(const fv_solver *solver, const fv_node *node);
 const char *fv_solver_bits(const fv_solver *solver);
 /* Whether it is of that algorithm: the last word of its name, or its class. */
 bool fv_solver_is(const fv_solver *solver, const char *algorithm);
@@ -42,6 +47,9 @@ bool fv_solver_is(const fv_solver *solver, const char *algorithm);
 void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg);
 /* Without the reference loops, where others accept. */
 void fv_candidates_drop_reference(fv_candidates *all);
+/* Keeps those that the policy lets choose from. *bits: the class that the estimate says. */
+fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *problem, fv_candidates *all,
+                               const char **bits);
 /* Cheapest first, by what is measured or else estimated. */
 void fv_candidates_sort(fv_candidates *all);
 

@@ -68,6 +68,10 @@ fv_status fv_plan_create_with(const fv_planner *planner, const fv_solver *solver
                               uint32_t const_in, fv_plan **plan);
 void fv_plan_destroy(fv_plan **plan);
 
+/* A graph for inference in which chains of nodes that some solver computes together have become one node where that is
+ * cheaper and the bits stay. Topic "plan" says both prices. */
+fv_status fv_pass_regions(const fv_planner *planner, fv_dtype dtype, const fv_graph *g, fv_graph **out);
+
 /* ---- memory: offsets for buffers with known lifetimes in one block ---- */
 typedef struct fv_block {
     int64_t size;        /* bytes; rounded up to 64 by the planner, FV_TAIL_PAD is added once at the end of the block */

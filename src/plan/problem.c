@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/ops.h"
+#include "ops/region.h"
 #include "plan/internal.h"
 
 /* Letters of operand i when they fit its rank; NULL: dimensions are written plainly. */
@@ -44,11 +45,23 @@ static void problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool
         fv_str_append(out, ":const");
 }
 
+/* " conv2d{stride=2}+conv2d{activation=relu}" */
+static void region_text(const fv_region_attr *region, fv_str *out)
+{
+    for (int p = 0; p < region->n_parts; p++) {
+        fv_str_printf(out, "%s%s{", p ? "+" : " ", region->part[p].op->name);
+        fv_attr_text(region->part[p].op, region->part[p].attr, out);
+        fv_str_append(out, "}");
+    }
+}
+
 fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_str *out)
 {
     fv_str_printf(out, "%s %s", node->op->name, fv_dtype_name(dtype));
     for (int32_t i = 0; i < node->n_in; i++)
         problem_operand(node, i, dtype, const_in >> i & 1, out);
+    if (node->op == &fv_region_op)
+        region_text(node->attr, out);
     fv_str_append(out, " ");
     size_t before = out->size;
     fv_attr_text(node->op, node->attr, out);
@@ -81,30 +94,48 @@ fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, 
         .node = node, .text = text, .dtype = dtype, .shards = problem_shards(node), .const_in = const_in};
 }
 
-fv_status fv_problem_one_sample(fv_ctx *ctx, const fv_node *node, fv_graph **graph, fv_node **one)
+/* Whether dim 0 of operand i counts samples: its letters begin with n. */
+static bool has_samples(const fv_op *op, const void *attr, int i)
 {
-    fv_val *in[FV_MAX_OPERANDS] = {NULL};
+    if (op != &fv_region_op || i == 0)
+        return op->letters[i][0] == 'n';
+    const fv_region_attr *region = attr;
+    for (int p = 0; p < region->n_parts; p++) {
+        const int first = fv_region_operand(region, p, 1), count = region->part[p].op->n_in_max - 1;
+        if (i >= first && i < first + count)
+            return region->part[p].op->letters[i - first + 1][0] == 'n';
+    }
+    return false;
+}
+
+fv_status fv_problem_like(fv_ctx *ctx, const fv_op *op, const void *attr, fv_val *const *in, int n_in, bool one_sample,
+                          fv_graph **graph, fv_node **node)
+{
+    fv_val *copy[FV_MAX_OPERANDS] = {NULL};
     char name[16];
     FV_TRY(fv_graph_create(ctx, fv_op_find, graph));
     fv_status status = FV_OK;
-    for (int i = 0; status == FV_OK && i < node->n_in; i++) {
-        const fv_val *val = node->in[i];
-        if (!val)
+    for (int i = 0; status == FV_OK && i < n_in; i++) {
+        if (!in[i])
             continue;
-        fv_shape shape = val->shape;
-        /* Letters begin with n where an operand holds samples. */
-        if (shape.rank > 0 && node->op->letters[i][0] == 'n')
+        fv_shape shape = in[i]->shape;
+        if (one_sample && shape.rank > 0 && has_samples(op, attr, i))
             shape.dim[0] = 1;
         snprintf(name, sizeof name, "in%d", i);
-        status = val->role == FV_ROLE_PARAM || val->role == FV_ROLE_STATE
-                     ? fv_graph_param(*graph, name, val->role, val->dtype, &shape, &in[i])
-                     : fv_graph_input(*graph, name, val->dtype, &shape, &in[i]);
+        status = in[i]->role == FV_ROLE_PARAM || in[i]->role == FV_ROLE_STATE
+                     ? fv_graph_param(*graph, name, in[i]->role, in[i]->dtype, &shape, &copy[i])
+                     : fv_graph_input(*graph, name, in[i]->dtype, &shape, &copy[i]);
     }
     if (status == FV_OK)
-        status = fv_graph_add(*graph, node->op, node->name, node->attr, in, node->n_in, one);
+        status = fv_graph_add(*graph, op, "problem", attr, copy, n_in, node);
     if (status != FV_OK)
         fv_graph_destroy(graph);
     return status;
+}
+
+fv_status fv_problem_one_sample(fv_ctx *ctx, const fv_node *node, fv_graph **graph, fv_node **one)
+{
+    return fv_problem_like(ctx, node->op, node->attr, node->in, node->n_in, true, graph, one);
 }
 
 fv_status fv_problem_text(const fv_node *node, fv_dtype dtype, fv_str *out)
@@ -210,13 +241,35 @@ static fv_status problem_read_operand(problem_reader *r, fv_graph *g, int i, fv_
     return fv_graph_param(g, name, role, dtype, &shape, val);
 }
 
+/* The parts of a region, as region_text writes them. */
+static fv_status problem_read_parts(problem_reader *r, const char *text, fv_region_attr *region)
+{
+    for (const char *at = text + strspn(text, " "); *at; region->n_parts++) {
+        char name[64] = "", attrs[256] = "";
+        int used = 0;
+        fv_region_part *part = &region->part[region->n_parts];
+        if (region->n_parts == FV_REGION_PARTS || sscanf(at, "%63[a-z0-9_]{%n", name, &used) < 1 || used == 0 ||
+            !strchr(at, '}') || strchr(at, '}') - at - used >= (int)sizeof attrs)
+            return problem_fail(r, "parts such as conv2d{stride=2}+conv2d{}");
+        memcpy(attrs, at + used, (size_t)(strchr(at, '}') - at - used));
+        part->op = fv_op_find(r->ctx, name);
+        if (!part->op || part->op->attr_size > FV_REGION_ATTR_BYTES)
+            return problem_fail(r, "parts of operators that can be in a region");
+        fv_attr_defaults(part->op, part->attr);
+        FV_TRY(fv_attr_parse(r->ctx, part->op, part->attr, attrs));
+        at = strchr(at, '}') + 1;
+        at += *at == '+';
+    }
+    return region->n_parts > 0 ? FV_OK : problem_fail(r, "parts such as conv2d{stride=2}+conv2d{}");
+}
+
 static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
 {
     fv_val *in[FV_MAX_OPERANDS] = {NULL};
     int n_in = 0;
     if (!next_word(r))
         return problem_fail(r, "an operator");
-    r->op = fv_op_find(r->ctx, r->word);
+    r->op = strcmp(r->word, fv_region_op.name) == 0 ? &fv_region_op : fv_op_find(r->ctx, r->word);
     if (!r->op) {
         const char *nearest = fv_text_nearest(r->word, fv_op_names());
         return fv_fail(r->ctx, FV_ERR_UNKNOWN_OPTION, "problem '%.160s': there is no operator '%s'%s%s%s", r->text,
@@ -225,7 +278,7 @@ static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
     if (!next_word(r) || !dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
         return problem_fail(r, "f32 or f64 behind the operator");
     const char *attrs = r->at;
-    while (next_word(r) && !strchr(r->word, '=')) {
+    while (next_word(r) && !strchr(r->word, '=') && !strchr(r->word, '{')) {
         if (n_in >= r->op->n_in_max)
             return problem_fail(r, "no more operands than the operator takes");
         FV_TRY(problem_read_operand(r, g, n_in, &in[n_in]));
@@ -235,8 +288,13 @@ static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
     void *attr = fv_arena_alloc(g->arena, r->op->attr_size);
     if (!attr)
         return FV_ERR_NO_MEMORY;
-    fv_attr_defaults(r->op, attr);
-    FV_TRY(fv_attr_parse(r->ctx, r->op, attr, attrs));
+    if (r->op == &fv_region_op) {
+        memset(attr, 0, r->op->attr_size);
+        FV_TRY(problem_read_parts(r, attrs, attr));
+    } else {
+        fv_attr_defaults(r->op, attr);
+        FV_TRY(fv_attr_parse(r->ctx, r->op, attr, attrs));
+    }
     FV_TRY(fv_graph_add(g, r->op, "problem", attr, in, n_in, node));
     for (int i = 0; i < (*node)->n_out; i++)
         FV_TRY(fv_graph_output(g, (*node)->out[i]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Solvers of convolutions whose groups hold one input channel each. */
-#include "kernels/depthwise/depthwise.h"
+#include "backend/cpu/depthwise.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ typedef struct dw_job {
     int64_t per_shard, size; /* samples of a shard, floats of the filters */
 } dw_job;
 
-static fv_depthwise_shape dw_shape(const fv_conv_geom *g)
+fv_depthwise_shape fv_depthwise_shape_of(const fv_conv_geom *g)
 {
     const fv_window *w = &g->win;
     return (fv_depthwise_shape){.n = g->n,
@@ -102,7 +102,7 @@ static void fwd_range(void *arg, int64_t begin, int64_t end)
 static void fwd_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_geom g = fv_conv_geom_forward(call->node);
-    dw_job job = {.k = plan->kernels, .d = dw_shape(&g), .src = call->in[0], .packed = call->packed};
+    dw_job job = {.k = plan->kernels, .d = fv_depthwise_shape_of(&g), .src = call->in[0], .packed = call->packed};
     job.act = (fv_activation)((const fv_conv2d_attr *)call->node->attr)->activation;
     job.bia = fv_call_in(call, 2);
     job.add = fv_call_in(call, 3);
@@ -119,7 +119,7 @@ static void data_range(void *arg, int64_t begin, int64_t end)
 static void data_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_geom g = fv_conv_geom_bwd_data(call->node);
-    dw_job job = {.k = plan->kernels, .d = dw_shape(&g), .d_dst = call->in[0], .packed = call->packed};
+    dw_job job = {.k = plan->kernels, .d = fv_depthwise_shape_of(&g), .d_dst = call->in[0], .packed = call->packed};
     job.out = call->out[0];
     fv_parallel_range(plan, job.d.n * job.d.h, row_bytes(&job.d, job.d.h), 1, data_range, &job);
 }
@@ -146,7 +146,7 @@ static void weights_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_geom g = fv_conv_geom_bwd_weights(call->node);
     const int shards = fv_call_shards(call, g.n);
-    dw_job job = {.k = plan->kernels, .d = dw_shape(&g), .d_dst = call->in[0], .src = call->in[1]};
+    dw_job job = {.k = plan->kernels, .d = fv_depthwise_shape_of(&g), .d_dst = call->in[0], .src = call->in[1]};
     job.out = call->workspace;
     job.per_shard = g.n / shards;
     job.size = fv_shape_count(fv_out_shape(call->node, 0));

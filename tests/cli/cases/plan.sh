@@ -44,7 +44,7 @@ use_plan_file() {
         mv out $run.csv
     done
     same a.csv b.csv
-    fails 3 E3001 nothing.txt -- "$FOVEA" info --model "$model" --plan nothing.txt
+    fails 9 E9002 nothing.txt -- "$FOVEA" info --model "$model" --plan nothing.txt
     echo 'conv2d => ?' >bad.txt
     code 2 "$FOVEA" info --model "$model" --plan bad.txt
     says "bad.txt:1: expected 'problem => solver@version'"
