@@ -29,8 +29,8 @@ static fv_status record_model(fv_model *model, const fvbench_settings *s, fv_wis
         fv_session_destroy(&session);
         return FV_OK;
     }
-    fv_str text = {.ctx = model->ctx};
     const fv_fit_options options = FV_FIT_OPTIONS(.batch_size = s->batch, .lr = 0.1);
+    fv_str text = {.ctx = model->ctx};
     fv_status status = fv_trainer_create(model, &options, &trainer);
     if (status == FV_OK)
         status = fv_trainer_prepare(trainer, s->batch);

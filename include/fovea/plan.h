@@ -25,7 +25,8 @@ typedef struct fv_plan_options {
 
 /**
  * Sets it for everything that is compiled in the context from here on. VALUE for an unknown algorithm (the message
- * lists them) or an impossible number, NOT_FOUND or SYNTAX for a file; the context then stays as it was.
+ * lists them) or an impossible number, UNSUPPORTED for measuring on a device other than the processor, NOT_FOUND or
+ * SYNTAX for a file; the context then stays as it was.
  */
 FV_API fv_status fv_ctx_plan(fv_ctx *ctx, const fv_plan_options *options);
 

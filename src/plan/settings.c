@@ -151,6 +151,11 @@ fv_status fv_ctx_plan(fv_ctx *ctx, const fv_plan_options *options)
     if (options->workspace < 0)
         return fv_fail(ctx, FV_ERR_VALUE, "plan-workspace %lld: expected a number of bytes, 0 for any",
                        (long long)options->workspace);
+    if (measure && !fv_device_of(ctx)->host_memory)
+        return fv_fail(ctx, FV_ERR_UNSUPPORTED,
+                       "plan '%s': solvers of the device '%s' cannot be timed: its memory is "
+                       "its own; use 'cost' or a file",
+                       plan, fv_device_of(ctx)->name);
     if (options->algorithm)
         FV_TRY(check_algorithm(ctx, options->algorithm));
     FV_TRY(settings_of(ctx, &s));

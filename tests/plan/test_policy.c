@@ -2,6 +2,7 @@
 /* What a choice may depend on: classes of bits on one sample alone, the rest on the policy. And plans within plans. */
 #include "support/support.h"
 
+#include "backend/device.h"
 #include "base/file.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
@@ -218,6 +219,21 @@ static void test_measure_times_real_solvers(void **state)
     end(&f);
 }
 
+/* What the host may not touch is not timed. */
+static void test_measure_needs_host_memory(void **state)
+{
+    (void)state;
+    fixture f = begin(NULL, NULL);
+    fv_device apart = fv_cpu_device;
+    apart.host_memory = false;
+    assert_int_equal(fv_device_use(f.ctx, &apart), FV_OK);
+    assert_int_equal(fv_ctx_plan(f.ctx, &(fv_plan_options){.plan = "measure"}), FV_ERR_UNSUPPORTED);
+    assert_non_null(strstr(fv_ctx_error(f.ctx), "cannot be timed"));
+    assert_string_equal(chosen(&f, 1), "cpu.conv2d.igemm");
+    assert_int_equal(fv_device_use(f.ctx, &fv_cpu_device), FV_OK);
+    end(&f);
+}
+
 /* ---- algorithm, file ---- */
 
 static void test_algorithm(void **state)
@@ -354,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_measure_all_crosses_and_says_so),
         cmocka_unit_test(test_algorithm),
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_measure_needs_host_memory),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_allocation_failures),
     };
