@@ -101,10 +101,14 @@ typedef struct fv_dataset_options {
  */
 FV_API fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options,
                                  fv_dataset **dataset);
+/** Image files without labels, to be predicted: sample i is paths[i] (copied). Nothing is opened yet, and any number of
+ * them may turn out to be unusable. `decode` NULL: the defaults. */
+FV_API fv_status fv_dataset_files(fv_ctx *ctx, const char *const *paths, int64_t count, const fv_decode_options *decode,
+                                  fv_dataset **dataset);
 FV_API void fv_dataset_destroy(fv_dataset **dataset);
 /** Whether the data at path has that split by itself. */
 FV_API fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has);
-FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "cifar", "folder" */
+FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "folder", "files" */
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
 FV_API const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i);
@@ -112,7 +116,7 @@ FV_API const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i);
 FV_API void fv_dataset_size(const fv_dataset *dataset, int64_t *h, int64_t *w, int64_t *c);
 /** Label of sample i, and its name for messages (a path, or "FILE[index]"; text of at least 512 bytes). */
 FV_API int32_t fv_dataset_label(const fv_dataset *dataset, int64_t i);
-/** What a sample is labeled with: one class, any number of classes, or numbers to predict. */
+/** What a sample is labeled with: one class, any number of classes, or numbers to predict; FV_TASK_COUNT: nothing. */
 FV_API fv_task fv_dataset_task(const fv_dataset *dataset);
 /** fv_dataset_classes(dataset) floats, valid as long as the data set: MULTILABEL 0 or 1 per class, REGRESS the
  * numbers (the class names are then the names of the targets); NULL for CLASSIFY. */

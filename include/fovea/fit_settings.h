@@ -26,7 +26,7 @@
 #define FV_FIT_SETTINGS(X) \
     X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
       "passes over the training data (20 when fine-tuning)") \
-    X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_INFO | V_DATA, \
+    X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
       FV_MEANING, "N|auto", "samples per step; auto: 64, less for small data or memory") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "stop after so many steps; 0: no limit") \
@@ -82,7 +82,7 @@
     X(GRADED, balance, "balance", NULL, 0, FV_BALANCE_NONE, 0, 1, "none,oversample,undersample,weights", V_TRAIN, \
       FV_MEANING, "HOW[=F]", \
       "classes of unequal size: oversample, undersample or weights (of the loss); F in [0, 1] is how far") \
-    X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL, FV_SPEED, "N", \
+    X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "N", \
       "decoding threads; 0: as --threads, -1: none") \
     X(REAL, stuck_after, "io-timeout", NULL, 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_SPEED, "S", \
       "seconds after which a file that does not answer is named and left out") \

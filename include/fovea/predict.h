@@ -27,7 +27,8 @@ typedef struct fv_predictor_options {
     bool mean_logits;      /* average outputs instead of answers */
     int64_t mc_dropout;    /* passes with dropout at work (Gal and Ghahramani, 2016); [0: dropout is off] */
     uint64_t seed;      /* of these passes: what is dropped is a pure function of (seed, sample, member, view, pass) */
-    int64_t batch_size; /* forwards at a time; changes no result [0: up to 32] */
+    int64_t batch_size; /* forwards at a time; changes no result [0: up to 8] */
+    int workers;        /* of a data set: decoding threads, as fv_loader_options has them */
 } fv_predictor_options;
 
 /**
@@ -47,6 +48,24 @@ FV_API int64_t fv_predictor_forwards(const fv_predictor *predictor);
  * One thread at a time. NO_MEMORY, DATA_FORMAT (channels), DIVERGED (the answer is not finite). */
 FV_API fv_status fv_predictor_run(fv_predictor *predictor, const fv_image *image, uint64_t sample, float *mean,
                                   float *std);
+/** What a predictor says of one sample of a data set. Pointers are valid until the next call. */
+typedef struct fv_answer {
+    int64_t sample;          /* -1: there are no more */
+    fv_status status;        /* OK; why the sample cannot be read; DIVERGED: its answer is not finite */
+    const char *error;       /* "ROOT/NAME: the file is empty"; of DIVERGED, without the name; NULL: none */
+    const float *mean, *std; /* as of fv_predictor_run; NULL: there is no answer */
+} fv_answer;
+/**
+ * Begins with the samples of a data set, in their order; threads decode ahead of fv_predictor_next, and networks are
+ * run for several images at a time: as many as memory allows, which changes no answer. `first` keys dropout for sample
+ * 0. The data set must stay until fv_predictor_stop. A sample that cannot be used, for whatever reason, is told of in
+ * its place; a file that does not answer is given up after 30 seconds. NO_MEMORY, DATA_EMPTY.
+ */
+FV_API fv_status fv_predictor_start(fv_predictor *predictor, fv_dataset *dataset, uint64_t first);
+/** The next sample's answer; one thread at a time. NO_MEMORY; IO when too many files do not answer. */
+FV_API fv_status fv_predictor_next(fv_predictor *predictor, fv_answer *answer);
+/** Ends it before or behind the last sample, as fv_loader_destroy does. Destroying the predictor stops it, too. */
+FV_API void fv_predictor_stop(fv_predictor *predictor);
 /** fv_evaluate with the predictor's answers; the data's classes must be numbered as the first model's. Losses of
  * classes are those of the mean probabilities, each at most 88. */
 FV_API fv_status fv_predictor_evaluate(fv_predictor *predictor, fv_dataset *dataset, fv_metrics *metrics);

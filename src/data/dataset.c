@@ -179,42 +179,6 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
     return status;
 }
 
-fv_status fv_task_parse(fv_ctx *ctx, const char *task, fv_task *kind)
-{
-    static const char *const words[FV_TASK_COUNT + 1] = {"class", "multi-label", "regression", NULL};
-    *kind = FV_TASK_COUNT;
-    if (!task)
-        return FV_OK;
-    for (int k = 0; k < FV_TASK_COUNT; k++) {
-        if (strcmp(task, words[k]) == 0)
-            *kind = (fv_task)k;
-    }
-    const char *near = fv_text_nearest(task, words);
-    return *kind < FV_TASK_COUNT
-               ? FV_OK
-               : fv_fail(ctx, FV_ERR_VALUE, "task '%s': expected class, multi-label or regression%s%s%s", task,
-                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
-}
-
-const char *fv_task_labels(fv_task kind)
-{
-    static const char *const texts[FV_TASK_COUNT + 1] = {"one class each", "several classes each", "numbers to predict",
-                                                         "boxes or masks"};
-    return texts[kind];
-}
-
-fv_status fv_task_fits(fv_ctx *ctx, const char *path, const char *task, fv_task kind)
-{
-    fv_task wanted;
-    FV_TRY(fv_task_parse(ctx, task, &wanted));
-    if (!task || wanted == kind)
-        return FV_OK;
-    return fv_fail_hint(ctx,
-                        fv_fail(ctx, FV_ERR_CONFLICT, "%s: task '%s' wants %s, but the samples have %s", path, task,
-                                fv_task_labels(wanted), fv_task_labels(kind)),
-                        "leave out --task, or give data or a model of the other kind");
-}
-
 static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_split *split)
 {
     static const char *const words[] = {"train", "val", "test", NULL};
@@ -274,15 +238,23 @@ static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options 
     return take_samples(d, options, &from);
 }
 
-fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options, fv_dataset **dataset)
+static fv_dataset *create(fv_ctx *ctx)
 {
-    *dataset = NULL;
     fv_dataset *d = fv_new(ctx, fv_dataset);
     if (!d)
-        return FV_ERR_NO_MEMORY;
+        return NULL;
     d->ctx = ctx;
     atomic_init(&d->pins, 1);
     pthread_mutex_init(&d->mutex, NULL);
+    return d;
+}
+
+fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_options *options, fv_dataset **dataset)
+{
+    *dataset = NULL;
+    fv_dataset *d = create(ctx);
+    if (!d)
+        return FV_ERR_NO_MEMORY;
     fv_status status = fill(d, path, options ? options : &(fv_dataset_options){0});
     if (status != FV_OK) {
         fv_dataset_destroy(&d);
@@ -290,6 +262,38 @@ fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset_option
     }
     *dataset = d;
     return FV_OK;
+}
+
+static fv_status fill_files(fv_dataset *d, const char *const *paths, int64_t count)
+{
+    static const fv_source_type type = {.name = "files"};
+    d->type = &type;
+    d->path = "";
+    d->max_bad = 1.0;
+    atomic_init(&d->told, UINT32_MAX); /* of conversions nothing is said, as when a file is read by itself */
+    FV_TRY(fv_source_files(d->ctx, paths, count, &d->source));
+    FV_TRY(alloc_samples(d));
+    for (int64_t i = 0; i < count; i++) {
+        d->index[i] = i;
+        d->labels[i] = 0;
+    }
+    d->count = count;
+    return FV_OK;
+}
+
+fv_status fv_dataset_files(fv_ctx *ctx, const char *const *paths, int64_t count, const fv_decode_options *decode,
+                           fv_dataset **dataset)
+{
+    *dataset = NULL;
+    fv_dataset *d = create(ctx);
+    if (!d)
+        return FV_ERR_NO_MEMORY;
+    d->decode = decode ? *decode : (fv_decode_options){0};
+    fv_status status = fill_files(d, paths, count);
+    if (status != FV_OK)
+        fv_dataset_destroy(&d);
+    *dataset = d;
+    return status;
 }
 
 static void free_if_last(fv_dataset *d)
@@ -406,10 +410,17 @@ void fv_dataset_sample_name(const fv_dataset *dataset, int64_t i, char *text, si
         dataset->source->ops->name(dataset->source, dataset->index[i], text, size);
 }
 
+void fv_dataset_sample_path(const fv_dataset *d, int64_t i, char *text, size_t size)
+{
+    const int n = d->path[0] ? snprintf(text, size, "%s/", d->path) : 0;
+    if (n >= 0 && (size_t)n < size)
+        fv_dataset_sample_name(d, i, text + n, size - (size_t)n);
+}
+
 fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_decode_notes *notes)
 {
     fv_image_error error;
-    char name[1024];
+    char path[FV_SAMPLE_PATH];
     *image = (fv_image){0};
     if (i < 0 || i >= dataset->count)
         return fv_fail(dataset->ctx, FV_ERR_ARGUMENT, "fv_dataset_image: sample %lld of %lld", (long long)i,
@@ -417,8 +428,8 @@ fv_status fv_dataset_image(fv_dataset *dataset, int64_t i, fv_image *image, fv_d
     fv_status status = fv_dataset_fetch(dataset, i, NULL, NULL, image, notes, &error);
     if (status == FV_OK)
         return FV_OK;
-    fv_dataset_sample_name(dataset, i, name, sizeof name);
-    return fv_fail(dataset->ctx, status, "%s/%s: %s", dataset->path, name, error.text);
+    fv_dataset_sample_path(dataset, i, path, sizeof path);
+    return fv_fail(dataset->ctx, status, "%s: %s", path, error.text);
 }
 
 void fv_dataset_fingerprint(const fv_dataset *dataset, char hex[65])

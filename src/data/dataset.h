@@ -9,11 +9,14 @@
 #include "data/cache.h"
 #include "data/source/source.h"
 
+/* Bytes of a text for fv_dataset_sample_path. */
+enum { FV_SAMPLE_PATH = 4200 };
 /* What is known about a sample. */
 enum { FV_SAMPLE_BAD = 1, FV_SAMPLE_WARNED = 2, FV_SAMPLE_TOLD = 4 };
 
 typedef struct fv_quarantine_row {
     int64_t sample, byte;
+    fv_status status;
     char text[256];
 } fv_quarantine_row;
 
@@ -23,7 +26,7 @@ struct fv_dataset {
     fv_arena *arena;
     const fv_source_type *type;
     fv_source *source;
-    const char *path;
+    const char *path; /* "": the samples' names are paths */
     int64_t count;
     int64_t *index;   /* sample -> sample of the source */
     int32_t *labels;  /* numbered by `classes` */
@@ -97,6 +100,10 @@ bool fv_error_is_quarantine(const fv_image_error *error);
 /* Remembers that sample i is bad. Any thread. */
 fv_status fv_dataset_quarantine(fv_dataset *dataset, int64_t i, const fv_image_error *error);
 bool fv_dataset_is_bad(const fv_dataset *dataset, int64_t i);
+/* Why it is bad: "ROOT/NAME: the file is empty". */
+fv_status fv_dataset_verdict(fv_dataset *dataset, int64_t i, char *text, size_t size);
+/* A sample's name behind the path of the data set, for messages. */
+void fv_dataset_sample_path(const fv_dataset *dataset, int64_t i, char *text, size_t size);
 /* Logs a quarantined sample once; DATA_TOO_BAD when there are too many. */
 fv_status fv_dataset_tell_bad(fv_dataset *dataset, int64_t i, bool *first);
 /* Writes the list if it has changed. */

@@ -25,10 +25,9 @@ static void tell_conversions(fv_dataset *d, int64_t i, const fv_image *image, co
         if (!kinds[k].happened || (atomic_load_explicit(&d->told, memory_order_relaxed) & (1u << k)) ||
             (atomic_fetch_or(&d->told, 1u << k) & (1u << k)))
             continue;
-        char name[1024];
-        fv_dataset_sample_name(d, i, name, sizeof name);
-        fv_log(d->ctx, kinds[k].level, "data", "%s/%s: %s (said once; `fovea data check` lists all)", d->path, name,
-               kinds[k].text);
+        char path[FV_SAMPLE_PATH];
+        fv_dataset_sample_path(d, i, path, sizeof path);
+        fv_log(d->ctx, kinds[k].level, "data", "%s: %s (said once; `fovea data check` lists all)", path, kinds[k].text);
     }
 }
 
@@ -37,14 +36,13 @@ static void tell_damage(fv_dataset *d, int64_t i, const fv_decode_notes *notes)
     if ((!notes->corrupt_markers && !notes->salvaged) ||
         (atomic_fetch_or(&d->state[i], FV_SAMPLE_WARNED) & FV_SAMPLE_WARNED))
         return;
-    char name[1024];
-    fv_dataset_sample_name(d, i, name, sizeof name);
+    char path[FV_SAMPLE_PATH];
+    fv_dataset_sample_path(d, i, path, sizeof path);
+    if (notes->corrupt_markers)
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: %s; the image is used as it decodes", path, notes->warning);
     if (notes->salvaged)
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: salvaged, damaged at byte %lld; the rest is grey", d->path, name,
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: salvaged, damaged at byte %lld; the rest is grey", path,
                (long long)notes->bad_byte);
-    else
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: %s; the image is used as it decodes", d->path, name,
-               notes->warning);
 }
 
 /* A sample of those that are all in memory. */
@@ -151,7 +149,7 @@ fv_status fv_dataset_quarantine(fv_dataset *d, int64_t i, const fv_image_error *
         }
         if (status == FV_OK) {
             fv_quarantine_row *row = &d->rows[d->n_rows++];
-            *row = (fv_quarantine_row){.sample = i, .byte = error->byte};
+            *row = (fv_quarantine_row){.sample = i, .byte = error->byte, .status = error->status};
             memcpy(row->text, error->text, sizeof row->text);
             atomic_fetch_or_explicit(&d->state[i], FV_SAMPLE_BAD, memory_order_release);
         }
@@ -171,6 +169,15 @@ static fv_quarantine_row row_of(fv_dataset *d, int64_t i)
     }
     pthread_mutex_unlock(&d->mutex);
     return row;
+}
+
+fv_status fv_dataset_verdict(fv_dataset *d, int64_t i, char *text, size_t size)
+{
+    char path[FV_SAMPLE_PATH];
+    const fv_quarantine_row row = row_of(d, i);
+    fv_dataset_sample_path(d, i, path, sizeof path);
+    snprintf(text, size, "%s: %s", path, row.text);
+    return row.status;
 }
 
 /* Files that were lost before the first was decoded. Where samples are held out they count for the whole split only. */
@@ -197,9 +204,9 @@ fv_status fv_dataset_tell_bad(fv_dataset *d, int64_t i, bool *first)
 {
     *first = !(atomic_fetch_or(&d->state[i], FV_SAMPLE_TOLD) & FV_SAMPLE_TOLD);
     if (*first) {
-        char name[1024];
-        fv_dataset_sample_name(d, i, name, sizeof name);
-        fv_log(d->ctx, FV_LOG_WARN, "data", "%s/%s: quarantined: %s", d->path, name, row_of(d, i).text);
+        char path[FV_SAMPLE_PATH];
+        fv_dataset_sample_path(d, i, path, sizeof path);
+        fv_log(d->ctx, FV_LOG_WARN, "data", "%s: quarantined: %s", path, row_of(d, i).text);
     }
     pthread_mutex_lock(&d->mutex);
     d->n_told += *first;

@@ -10,17 +10,24 @@
 #include <pthread.h>
 
 #include "data/dataset.h"
-#include "data/pipeline.h"
+#include "data/views.h"
 
 #define FV_MAX_WORKERS 256
+
+/* What decoding told of a sample, for the consumer to say in the samples' order. */
+typedef struct fv_loader_note {
+    fv_image size; /* h, w, c and depth alone */
+    fv_decode_notes notes;
+} fv_loader_note;
 
 typedef struct fv_loader_slot {
     float *images;
     int32_t *labels;
-    float *targets;   /* n x n_targets; NULL: labels are enough */
-    float *lines;     /* one sample, while mixing */
-    int64_t *samples; /* -1: nothing could be put here */
-    int64_t *skipped; /* bad samples met on the way to the one that took the place */
+    float *targets;        /* n x n_targets; NULL: labels are enough */
+    float *lines;          /* one sample, while mixing */
+    int64_t *samples;      /* -1: nothing could be put here */
+    int64_t *skipped;      /* bad samples met on the way to the one that took the place */
+    fv_loader_note *notes; /* NULL: workers say themselves what they met */
     int64_t batch, n, claimed, filled;
     bool done;            /* filled, and mixed */
     fv_image_error error; /* why the run must stop; FV_OK: it need not */
@@ -29,7 +36,7 @@ typedef struct fv_loader_slot {
 
 typedef struct fv_worker {
     fv_loader *loader;
-    fv_applier applier;
+    fv_intake intake;
     pthread_t thread;
     bool running; /* has a thread that has not left; under the loader's lock */
     /* For the watchdog, under the loader's lock: what is being read, and for which place. */
@@ -45,27 +52,38 @@ struct fv_loader {
     fv_ctx *ctx;
     fv_loader_options options;
     fv_decode_options decode;
-    fv_pipeline pipeline;
+    fv_views *views; /* n_views, of one image each; mixing takes place with one, plain */
+    int n_views;
+    bool each; /* errors are the samples' own: see fv_loader_views */
     fv_augment *augment;
     int64_t sample_size; /* floats */
-    int64_t n_targets;   /* 0: class labels only */
-    float *class_weight; /* with balance WEIGHTS */
-    bool weighted;       /* targets are multiplied by weights */
     int64_t chunk;       /* samples claimed at a time */
-    int64_t n_batches;
-    int64_t *order;
-    int64_t count; /* places of an epoch */
-    int64_t epoch;
-    fv_loader_slot *slots;
-    int64_t n_slots;
-    fv_worker *workers;
-    void *(*loop)(void *worker); /* what a thread does */
-    int threads;                 /* 0: the caller decodes, as workers[0] */
-    int n_workers;               /* running ones first, then as many that take the place of stuck ones */
-    pthread_mutex_t mutex;       /* of what follows, and of the slots' claimed and done */
+    struct {
+        int64_t n;           /* numbers of a sample's target; 0: class labels only */
+        float *class_weight; /* with balance WEIGHTS */
+        bool weighted;       /* targets are multiplied by weights */
+    } target;
+    struct {
+        int64_t number;
+        int64_t *order;
+        int64_t count; /* places */
+        int64_t n_batches;
+    } epoch;
+    struct {
+        fv_worker *workers;
+        void *(*loop)(void *worker); /* what a thread does */
+        int threads;                 /* 0: the caller decodes, as workers[0] */
+        int n;                       /* workers: running ones first, then as many that take the place of stuck ones */
+        int started;
+    } team;
+    pthread_mutex_t mutex; /* of what follows, of team.started, and of the slots' claimed and done */
     pthread_cond_t work, ready;
-    int64_t released, claim, next; /* batches: [released, next) are the caller's, [next, claim) are being filled */
-    int active, started;
+    struct {
+        fv_loader_slot *slots;
+        int64_t n;
+        int64_t released, claim, next; /* batches: [released, next) are the caller's, [next, claim) are being filled */
+    } ring;
+    int active; /* workers that fill */
     bool paused, quit;
     bool abandoned; /* by the caller: whoever leaves last frees it */
     struct {
@@ -77,6 +95,23 @@ struct fv_loader {
     int64_t quarantined;
 };
 
+/* What becomes of an image, where that is more than one plain view of it. */
+typedef struct fv_loader_views {
+    const fv_views *views; /* n, copied: of each network that looks at the same images */
+    int n;
+    bool whole; /* images are decoded at full size, whatever the pipelines say (fast_decode) */
+    /* The consumer wants to hear of each sample in turn (in order, not shuffled). A sample that cannot be used, for
+     * whatever reason but memory, is left out of its batch, and neither logged nor counted: fv_dataset_verdict has the
+     * reason. What decoding notes is not logged before fv_loader_tell. */
+    bool each;
+} fv_loader_views;
+/* A loader whose batches hold a row of floats for each image, as fv_intake_store has it. Images are decoded as the
+ * first network's pipeline says. */
+fv_status fv_loader_create_views(fv_dataset *dataset, const fv_loader_views *what, const fv_loader_options *options,
+                                 fv_loader **loader);
+/* With `each`: logs what decoding noted of row i of the batch at hand. */
+void fv_loader_tell(const fv_loader *loader, const fv_batch *batch, int64_t i);
+
 /* ---- filling: the lock is not held (loader_fill.c) ---- */
 
 /* Place `at` of a slot. Shuffled: the next good sample of the epoch's order takes the place of a bad one. In order, as
@@ -86,7 +121,13 @@ bool fv_loader_fill_place(fv_worker *worker, fv_loader_slot *slot, int64_t at, f
 /* When all places are filled: mixes, where the augmentation says so. */
 void fv_loader_mix_slot(fv_loader *loader, fv_loader_slot *slot);
 
-/* Frees what there is; no worker is left. (loader.c) */
+/* ---- making (loader_make.c) and working (loader.c) ---- */
+
+/* Which sample comes where in an epoch; at first how many there are, too. */
+fv_status fv_loader_make_order(fv_loader *loader, int64_t epoch);
+/* What a worker's thread does. */
+void *fv_loader_work(void *worker);
+/* Frees what there is; no worker is left. */
 void fv_loader_free(fv_loader *loader);
 
 /* ---- workers: the lock is held (loader_watch.c) ---- */

@@ -19,34 +19,17 @@ static bool watch(fv_worker *w, int64_t sample)
     return kept;
 }
 
-static fv_status fail_channels(const fv_loader *l, int64_t c, fv_image_error *error)
-{
-    *error = (fv_image_error){.status = FV_ERR_DATA_FORMAT, .fault = FV_FAULT_CHANNELS, .byte = -1};
-    snprintf(error->text, sizeof error->text, "%lld channels, which cannot be made the network's %lld", (long long)c,
-             (long long)l->pipeline.c);
-    return error->status;
-}
-
-/* Decodes and augments sample i onto the worker's canvas. */
-static fv_status read_sample(fv_worker *w, int64_t i, fv_shot *shot, fv_image *image, fv_decode_notes *notes,
-                             fv_image_error *error)
+/* Decodes sample i, as much of it as its frame needs. */
+static fv_status read_sample(fv_worker *w, int64_t i, fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
     fv_loader *l = w->loader;
     const fv_source *source = l->dataset->source;
-    fv_shot_begin(shot, &w->applier, l->options.seed, (uint64_t)l->epoch, (uint64_t)i);
-    if (source->pixels) {
-        *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
-        image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
-        fv_shot_whole(shot, image->h, image->w);
-    } else {
-        FV_TRY(fv_dataset_fetch_quiet(l->dataset, i, &l->decode, &shot->request, image, notes, error));
-    }
-    if (!fv_pipeline_takes(&l->pipeline, image->c))
-        return fail_channels(l, image->c, error);
-    if (fv_shot_pixels(shot, image) == FV_OK)
-        return FV_OK;
-    *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for resizing"};
-    return FV_ERR_NO_MEMORY;
+    fv_image_request *request = fv_intake_begin(&w->intake, l->options.seed, (uint64_t)l->epoch.number, (uint64_t)i);
+    if (!source->pixels)
+        return fv_dataset_fetch_quiet(l->dataset, i, &l->decode, request, image, notes, error);
+    *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
+    image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
+    return FV_OK;
 }
 
 typedef enum outcome { LOADED, BAD, STOP, GIVEN_UP } outcome;
@@ -55,12 +38,33 @@ typedef enum outcome { LOADED, BAD, STOP, GIVEN_UP } outcome;
 static void store_target(const fv_loader *l, int64_t i, float *target)
 {
     const fv_dataset *d = l->dataset;
-    fv_dataset_target(d, i, target, l->n_targets);
-    if (!l->weighted)
+    fv_dataset_target(d, i, target, l->target.n);
+    if (!l->target.weighted)
         return;
-    const float weight = fv_dataset_weight(d, i) * (l->class_weight ? l->class_weight[d->labels[i]] : 1.0f);
-    for (int64_t k = 0; k < l->n_targets; k++)
+    const float weight =
+        fv_dataset_weight(d, i) * (l->target.class_weight ? l->target.class_weight[d->labels[i]] : 1.0f);
+    for (int64_t k = 0; k < l->target.n; k++)
         target[k] *= weight;
+}
+
+/* The decoded sample i into place `at` of a slot. */
+static fv_status store_sample(fv_worker *w, int64_t i, const fv_image *image, const fv_decode_notes *notes,
+                              fv_loader_slot *s, int64_t at, fv_image_error *error)
+{
+    const fv_loader *l = w->loader;
+    fv_dataset *d = l->dataset;
+    FV_TRY(fv_intake_store(&w->intake, image, s->images + at * l->sample_size, error));
+    if (s->notes) {
+        s->notes[at] = (fv_loader_note){*image, *notes};
+        s->notes[at].size.data = NULL;
+    } else if (!d->source->pixels) {
+        fv_dataset_tell(d, i, image, notes);
+    }
+    s->samples[at] = i;
+    s->labels[at] = d->labels[i];
+    if (s->targets)
+        store_target(l, i, s->targets + at * l->target.n);
+    return FV_OK;
 }
 
 /* Sample i into place `at` of a slot. */
@@ -69,30 +73,22 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_loader_slot *s, int64_t a
     fv_loader *l = w->loader;
     fv_dataset *d = l->dataset;
     const bool in_memory = d->source->pixels != NULL;
-    fv_shot shot;
     fv_image image = {0};
     fv_decode_notes notes;
     fv_image_error why = {0};
     if (!in_memory)
         watch(w, i);
-    fv_status status = read_sample(w, i, &shot, &image, &notes, &why);
+    fv_status status = read_sample(w, i, &image, &notes, &why);
     const bool kept = in_memory || watch(w, -1);
-    if (status == FV_OK && kept) {
-        if (!in_memory)
-            fv_dataset_tell(d, i, &image, &notes);
-        fv_shot_store(&shot, s->images + at * l->sample_size);
-        s->samples[at] = i;
-        s->labels[at] = d->labels[i];
-        if (s->targets)
-            store_target(l, i, s->targets + at * l->n_targets);
-    }
+    if (status == FV_OK && kept)
+        status = store_sample(w, i, &image, &notes, s, at, &why);
     if (!in_memory)
         fv_image_free(l->ctx, &image);
     if (!kept)
         return GIVEN_UP;
     if (status == FV_OK)
         return LOADED;
-    if (!fv_error_is_quarantine(&why))
+    if (!fv_error_is_quarantine(&why) && (!l->each || why.status == FV_ERR_NO_MEMORY))
         *error = why;
     else if (fv_dataset_quarantine(d, i, &why) != FV_OK)
         *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .text = "no memory for the quarantine"};
@@ -102,11 +98,11 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_loader_slot *s, int64_t a
 bool fv_loader_fill_place(fv_worker *w, fv_loader_slot *s, int64_t at, fv_image_error *error, int64_t *error_sample)
 {
     fv_loader *l = w->loader;
-    const int64_t count = l->count, tries = l->options.shuffle ? count : 1;
+    const int64_t count = l->epoch.count, tries = l->options.shuffle ? count : 1;
     const int64_t place = s->batch * l->options.batch_size + at;
     s->samples[at] = -1;
     for (int64_t t = 0; t < tries; t++) {
-        const int64_t i = l->order[(place + t) % count];
+        const int64_t i = l->epoch.order[(place + t) % count];
         s->skipped[at] = t;
         const outcome got = fv_dataset_is_bad(l->dataset, i) ? BAD : load_sample(w, i, s, at, error);
         if (got == STOP)
@@ -129,9 +125,9 @@ void fv_loader_mix_slot(fv_loader *l, fv_loader_slot *s)
                         .targets = s->targets,
                         .lines = s->lines,
                         .n = s->n,
-                        .h = l->pipeline.h,
-                        .w = l->pipeline.w,
-                        .c = l->pipeline.c,
-                        .n_targets = l->n_targets};
-    fv_augment_mix(l->augment, l->options.seed, (uint64_t)l->epoch, s->batch, &mix);
+                        .h = l->views[0].pipeline.h,
+                        .w = l->views[0].pipeline.w,
+                        .c = l->views[0].pipeline.c,
+                        .n_targets = l->target.n};
+    fv_augment_mix(l->augment, l->options.seed, (uint64_t)l->epoch.number, s->batch, &mix);
 }

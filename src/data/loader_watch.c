@@ -15,14 +15,14 @@
 
 fv_status fv_loader_start_worker(fv_loader *l)
 {
-    fv_worker *w = &l->workers[l->started];
+    fv_worker *w = &l->team.workers[l->team.started];
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* signals belong to the caller's thread */
-    const int error = pthread_create(&w->thread, NULL, l->loop, w);
+    const int error = pthread_create(&w->thread, NULL, l->team.loop, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     w->running = error == 0;
-    l->started += error == 0;
+    l->team.started += error == 0;
     return error ? fv_fail(l->ctx, FV_ERR_FAILED, "a loader thread cannot be started: %s", strerror(error)) : FV_OK;
 }
 
@@ -40,21 +40,21 @@ static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
     l->n_redo++;
     FV_TRY(fv_dataset_quarantine(l->dataset, i, &error));
     pthread_cond_broadcast(&l->work);
-    if (l->started < l->n_workers)
+    if (l->team.started < l->team.n)
         return fv_loader_start_worker(l);
-    char name[1024];
-    fv_dataset_sample_name(l->dataset, i, name, sizeof name);
+    char path[FV_SAMPLE_PATH];
+    fv_dataset_sample_path(l->dataset, i, path, sizeof path);
     return fv_fail_hint(l->ctx,
-                        fv_fail(l->ctx, FV_ERR_IO, "%s/%s: the file has not answered for %.0f s, like %d others before",
-                                l->dataset->path, name, seconds, l->n_workers - 1),
+                        fv_fail(l->ctx, FV_ERR_IO, "%s: the file has not answered for %.0f s, like %d others before",
+                                path, seconds, l->team.n - 1),
                         "see whether the disk or network it is on works; --io-timeout sets the patience");
 }
 
 static fv_status look_after_workers(fv_loader *l)
 {
     const double now = fv_time_monotonic(), limit = l->options.stuck_after;
-    for (int i = 0; i < l->started; i++) {
-        fv_worker *w = &l->workers[i];
+    for (int i = 0; i < l->team.started; i++) {
+        fv_worker *w = &l->team.workers[i];
         if (w->sample >= 0 && !w->given_up && now - w->since > limit && l->n_redo < FV_MAX_WORKERS)
             FV_TRY(give_up(l, w, now - w->since));
     }
@@ -80,10 +80,9 @@ fv_status fv_loader_wait_ready(fv_loader *l)
 
 static void leave_behind(fv_loader *l, fv_worker *w)
 {
-    char name[1024];
-    fv_dataset_sample_name(l->dataset, w->sample, name, sizeof name);
-    fv_log(l->ctx, FV_LOG_WARN, "data", "%s/%s: still does not answer; a thread stays behind until it does",
-           l->dataset->path, name);
+    char path[FV_SAMPLE_PATH];
+    fv_dataset_sample_path(l->dataset, w->sample, path, sizeof path);
+    fv_log(l->ctx, FV_LOG_WARN, "data", "%s: still does not answer; a thread stays behind until it does", path);
     w->given_up = true;
     pthread_detach(w->thread);
 }
@@ -97,8 +96,8 @@ bool fv_loader_stop_workers(fv_loader *l)
     for (;;) {
         const double now = fv_time_monotonic();
         int busy = 0, stuck = 0;
-        for (int i = 0; i < l->started; i++) {
-            const fv_worker *w = &l->workers[i];
+        for (int i = 0; i < l->team.started; i++) {
+            const fv_worker *w = &l->team.workers[i];
             const bool keeps = w->running && w->sample >= 0 && now - w->since > patience && now - begin > LAST_GRACE;
             stuck += keeps;
             busy += w->running && !keeps;
@@ -107,8 +106,8 @@ bool fv_loader_stop_workers(fv_loader *l)
             wait_for_news(l);
             continue;
         }
-        for (int i = 0; i < l->started; i++) {
-            fv_worker *w = &l->workers[i];
+        for (int i = 0; i < l->team.started; i++) {
+            fv_worker *w = &l->team.workers[i];
             if (w->running) {
                 leave_behind(l, w);
             } else {

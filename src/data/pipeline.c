@@ -175,8 +175,10 @@ static void choose(fv_image_request *request, int64_t h, int64_t w)
     fv_shot *shot = (fv_shot *)request;
     fv_applier *a = shot->applier;
     fv_resize_spec *s = &shot->spec;
-    fv_augment_frame(a->augment, &a->pipeline, shot->seed, shot->epoch, shot->sample, h, w, s, shot->note,
-                     shot->note_size);
+    if (shot->view.size > 0)
+        fv_frame_view(&a->pipeline, &shot->view, h, w, s);
+    else
+        fv_augment_frame(&shot->key, h, w, s);
     const double width = reach(s->filter);
     needed(s->y0, s->y1, s->h, s->window.y, s->window.h, width, h, &request->y0, &request->y1);
     needed(s->x0, s->x1, s->w, s->window.x, s->window.w, width, w, &request->x0, &request->x1);
@@ -187,7 +189,13 @@ static void choose(fv_image_request *request, int64_t h, int64_t w)
 
 void fv_shot_begin(fv_shot *shot, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample)
 {
-    *shot = (fv_shot){.request.choose = choose, .applier = applier, .seed = seed, .epoch = epoch, .sample = sample};
+    *shot = (fv_shot){.request.choose = choose,
+                      .applier = applier,
+                      .key = {.augment = applier->augment,
+                              .pipeline = &applier->pipeline,
+                              .seed = seed,
+                              .epoch = epoch,
+                              .sample = sample}};
 }
 
 void fv_shot_whole(fv_shot *shot, int64_t h, int64_t w)
@@ -272,8 +280,7 @@ fv_status fv_shot_pixels(fv_shot *shot, const fv_image *image)
     if (a->augment && !fv_augment_is_plain(a->augment)) {
         if (a->canvas.image.c == 1 && p->c == 3)
             FV_TRY(replicate(&a->canvas, p->c));
-        FV_TRY(fv_augment_run(a->augment, p, shot->seed, shot->epoch, shot->sample, &a->canvas, shot->note,
-                              shot->note_size));
+        FV_TRY(fv_augment_run(&shot->key, &a->canvas));
     }
     return FV_OK;
 }

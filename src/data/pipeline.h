@@ -22,12 +22,11 @@ typedef struct fv_applier {
 
 /* One sample on its way through an applier. `request` comes first: a decoder answers it. */
 typedef struct fv_shot {
-    fv_image_request request;
+    fv_image_request request; /* full_h stays 0 until it is answered */
     fv_applier *applier;
-    uint64_t seed, epoch, sample;
+    fv_augment_key key;
+    fv_image_view view;  /* instead of the frame that is the augmentation's or the pipeline's */
     fv_resize_spec spec; /* of the whole image */
-    char *note;          /* what augmentation did, for people; NULL: not wanted */
-    size_t note_size;
 } fv_shot;
 
 /* Checks the pipeline: VALUE. `augment` must outlive the applier. */

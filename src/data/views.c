@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/views.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "data/pipeline.h"
 
 static const struct {
     const char *name;
@@ -83,6 +83,11 @@ fv_status fv_views_parse(fv_ctx *ctx, const fv_pipeline *pipeline, const char *t
     return FV_OK;
 }
 
+fv_views fv_views_plain(const fv_pipeline *pipeline)
+{
+    return (fv_views){.pipeline = *pipeline, .crops = 1};
+}
+
 int64_t fv_views_frames(const fv_views *views)
 {
     return views->crops * (views->n_scales ? views->n_scales : 1);
@@ -93,23 +98,59 @@ int64_t fv_views_count(const fv_views *views)
     return fv_views_frames(views) * (views->mirrored ? 2 : 1);
 }
 
-bool fv_views_take(const fv_views *views, int64_t c)
+fv_image_view fv_views_at(const fv_views *v, int64_t frame)
 {
-    return fv_pipeline_takes(&views->pipeline, c);
+    if (v->n_scales == 0)
+        return (fv_image_view){0};
+    return (fv_image_view){v->scale[frame / v->crops], v->crops == 5 ? (fv_view_place)(frame % 5) : FV_VIEW_CENTER};
 }
 
-/* The frame of a crop of an h x w image. The center's odd pixel goes where the pipeline's own frame has it. */
-static void frame_crop(const fv_views *v, int64_t h, int64_t w, int64_t frame, fv_resize_spec *spec)
+/* ---- image to network inputs ---- */
+
+bool fv_views_size(const fv_views *views, int n, int64_t *size)
 {
-    fv_pipeline p = v->pipeline;
-    const int64_t crop = v->crops == 5 ? frame % 5 : 4;
-    p.resize = FV_RESIZE_SHORT_CROP;
-    p.resize_size = v->scale[frame / v->crops];
-    fv_frame_default(&p, h, w, spec);
-    if (crop < 4) {
-        spec->window.y = crop & 2 ? spec->h - p.h : 0;
-        spec->window.x = crop & 1 ? spec->w - p.w : 0;
+    *size = 0;
+    for (int i = 0; i < n; i++) {
+        const fv_pipeline *p = &views[i].pipeline;
+        int64_t one = 0;
+        if (!fv_size_mul(p->h, p->w, &one) || !fv_size_mul(one, p->c, &one) ||
+            !fv_size_mul(one, fv_views_count(&views[i]), &one) || !fv_size_add(*size, one, size))
+            return false;
     }
+    return true;
+}
+
+fv_status fv_intake_init(fv_ctx *ctx, const fv_views *views, int n, const fv_augment *augment, fv_intake *intake)
+{
+    *intake = (fv_intake){.ctx = ctx, .views = views};
+    intake->appliers = fv_calloc(ctx, (size_t)n, sizeof *intake->appliers);
+    if (!intake->appliers)
+        return FV_ERR_NO_MEMORY;
+    for (; intake->n < n; intake->n++)
+        FV_TRY(fv_applier_init(ctx, &views[intake->n].pipeline, augment, &intake->appliers[intake->n]));
+    return FV_OK;
+}
+
+void fv_intake_free(fv_intake *intake)
+{
+    for (int i = 0; i < intake->n; i++)
+        fv_applier_free(&intake->appliers[i]);
+    fv_free(intake->ctx, intake->appliers);
+    *intake = (fv_intake){.ctx = intake->ctx};
+}
+
+static void begin_view(fv_intake *in, int network, int64_t frame)
+{
+    const fv_augment_key key = in->shot.key;
+    fv_shot_begin(&in->shot, &in->appliers[network], key.seed, key.epoch, key.sample);
+    in->shot.view = fv_views_at(&in->views[network], frame);
+}
+
+fv_image_request *fv_intake_begin(fv_intake *in, uint64_t seed, uint64_t epoch, uint64_t sample)
+{
+    in->shot.key = (fv_augment_key){.seed = seed, .epoch = epoch, .sample = sample};
+    begin_view(in, 0, 0);
+    return in->n == 1 && fv_views_frames(&in->views[0]) == 1 ? &in->shot.request : NULL;
 }
 
 static void mirror(const fv_pipeline *p, const float *src, float *dst)
@@ -120,24 +161,45 @@ static void mirror(const fv_pipeline *p, const float *src, float *dst)
     }
 }
 
-fv_status fv_views_store(fv_ctx *ctx, const fv_views *v, const fv_image *image, int64_t frame, float *dst)
+static fv_status fail_channels(int64_t c, const fv_pipeline *p, fv_image_error *error)
+{
+    *error = (fv_image_error){.status = FV_ERR_DATA_FORMAT, .fault = FV_FAULT_CHANNELS, .byte = -1};
+    snprintf(error->text, sizeof error->text, "an image with %lld channels, which cannot be made the network's %lld",
+             (long long)c, (long long)p->c);
+    return error->status;
+}
+
+/* The view that has been begun, and its mirror image. */
+static fv_status store_view(fv_intake *in, const fv_views *v, const fv_image *image, float *dst, fv_image_error *error)
 {
     const fv_pipeline *p = &v->pipeline;
-    fv_applier applier;
-    fv_shot view;
-    if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(p, image->c))
-        return fv_fail(ctx, FV_ERR_DATA_FORMAT, "an image with %lld channels, which cannot be made the network's %lld",
-                       (long long)image->c, (long long)p->c);
-    FV_TRY(fv_applier_init(ctx, p, NULL, &applier));
-    fv_shot_begin(&view, &applier, 0, 0, 0);
-    fv_shot_whole(&view, image->h, image->w);
-    if (v->n_scales)
-        frame_crop(v, image->h, image->w, frame, &view.spec);
-    fv_status status = fv_shot_pixels(&view, image);
-    if (status == FV_OK)
-        fv_shot_store(&view, dst);
-    if (status == FV_OK && v->mirrored)
+    if (in->shot.request.full_h == 0) /* no decoder has answered: the image is whole */
+        fv_shot_whole(&in->shot, image->h, image->w);
+    if (fv_shot_pixels(&in->shot, image) != FV_OK) {
+        *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .byte = -1, .text = "no memory for resizing"};
+        return FV_ERR_NO_MEMORY;
+    }
+    fv_shot_store(&in->shot, dst);
+    if (v->mirrored)
         mirror(p, dst, dst + p->h * p->w * p->c);
-    fv_applier_free(&applier);
-    return status;
+    return FV_OK;
+}
+
+fv_status fv_intake_store(fv_intake *in, const fv_image *image, float *dst, fv_image_error *error)
+{
+    for (int i = 0; i < in->n; i++) {
+        if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(&in->views[i].pipeline, image->c))
+            return fail_channels(image->c, &in->views[i].pipeline, error);
+    }
+    for (int i = 0; i < in->n; i++) {
+        const fv_views *v = &in->views[i];
+        const fv_pipeline *p = &v->pipeline;
+        for (int64_t frame = 0; frame < fv_views_frames(v); frame++) {
+            if (i > 0 || frame > 0)
+                begin_view(in, i, frame);
+            FV_TRY(store_view(in, v, image, dst, error));
+            dst += p->h * p->w * p->c * (v->mirrored ? 2 : 1);
+        }
+    }
+    return FV_OK;
 }

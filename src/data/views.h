@@ -8,6 +8,8 @@
 
 #include <fovea/data.h>
 
+#include "data/pipeline.h"
+
 #define FV_VIEWS_SCALES 16
 
 typedef struct fv_views {
@@ -26,16 +28,37 @@ typedef struct fv_views {
  */
 fv_status fv_views_parse(fv_ctx *ctx, const fv_pipeline *pipeline, const char *tta, const char *scales,
                          fv_views *views);
+/* The pipeline's own frame, once: what training sees. */
+fv_views fv_views_plain(const fv_pipeline *pipeline);
 /* Frames of an image, and network inputs made of them: twice as many when they are mirrored too. */
 int64_t fv_views_frames(const fv_views *views);
 int64_t fv_views_count(const fv_views *views);
-/* Whether images of c channels can be made the network's. */
-bool fv_views_take(const fv_views *views, int64_t c);
-/*
- * Frame number `frame`, scale by scale, of an image: dst receives h x w x c floats, behind them those of the mirror
- * image where there is one. An image that is too elongated for its crops is scaled until they fit. Any thread.
- * NO_MEMORY; DATA_FORMAT for channels that the pipeline cannot take.
- */
-fv_status fv_views_store(fv_ctx *ctx, const fv_views *views, const fv_image *image, int64_t frame, float *dst);
+/* Crop number `frame` in [0, fv_views_frames), scale by scale. */
+fv_image_view fv_views_at(const fv_views *views, int64_t frame);
+
+/* ---- image to network inputs ---- */
+
+/* What one thread keeps to make the inputs of one network, or of several that look at the same images. The views of
+ * the first network come first, scale by scale, each crop before its mirror image; then those of the second. */
+typedef struct fv_intake {
+    const fv_views *views; /* n, the caller's */
+    int n;
+    fv_applier *appliers; /* one for each */
+    fv_ctx *ctx;
+    fv_shot shot; /* of the sample at hand */
+} fv_intake;
+
+/* Floats of all views of an image; false: more than there can be. */
+bool fv_views_size(const fv_views *views, int n, int64_t *size);
+/* Checks the pipelines: VALUE. With an augmentation (may be NULL) there is one network, with plain views. `views` and
+ * `augment` must outlive the intake. Freeing takes also what could not be made. */
+fv_status fv_intake_init(fv_ctx *ctx, const fv_views *views, int n, const fv_augment *augment, fv_intake *intake);
+void fv_intake_free(fv_intake *intake);
+/* Begins a sample. The request for its decoder, which may then give just the part that is needed; NULL: several views
+ * need the whole image. */
+fv_image_request *fv_intake_begin(fv_intake *intake, uint64_t seed, uint64_t epoch, uint64_t sample);
+/* The image that the decoder gave, or one that was there already, whole -> the inputs. An image that is too elongated
+ * for its crops is scaled until they fit. DATA_FORMAT for channels that a network cannot take, NO_MEMORY: in *error. */
+fv_status fv_intake_store(fv_intake *intake, const fv_image *image, float *dst, fv_image_error *error);
 
 #endif

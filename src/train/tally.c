@@ -65,8 +65,9 @@ void fv_task_answer(fv_task task, const float *output, int64_t count, float *ans
 
 fv_status fv_task_check(fv_model *model, const fv_dataset *dataset)
 {
-    static const char *const kinds[] = {"one class each", "several classes each", "numbers"};
-    static const char *const tasks[] = {"classifies", "knows several classes at once", "predicts numbers"};
+    static const char *const kinds[FV_TASK_COUNT + 1] = {"one class each", "several classes each", "numbers",
+                                                         "no labels"};
+    static const char *const tasks[FV_TASK_COUNT] = {"classifies", "knows several classes at once", "predicts numbers"};
     const fv_task task = fv_model_task(model);
     const fv_task kind = fv_dataset_task(dataset);
     if (task == kind)

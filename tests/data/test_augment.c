@@ -303,7 +303,7 @@ static void scale_crops(void **state)
     for (uint64_t i = 0; i < 45000; i++) {
         const int64_t h = i % 3 == 0 ? 100 : 333, w = i % 2 ? 500 : 150;
         fv_resize_spec s;
-        fv_augment_frame(a, &p, 1, 0, i, h, w, &s, NULL, 0);
+        fv_augment_frame(&(fv_augment_key){.augment = a, .pipeline = &p, .seed = 1, .sample = i}, h, w, &s);
         const int64_t shorter = s.h < s.w ? s.h : s.w;
         assert_in_range(shorter, 256, 480);
         assert_true(s.window.y >= 0 && s.window.x >= 0 && s.window.y + 224 <= s.h && s.window.x + 224 <= s.w);
@@ -322,7 +322,7 @@ static void rrc_boxes(void **state)
     int areas[20] = {0}, ratios[20] = {0};
     for (uint64_t i = 0; i < 20000; i++) {
         fv_resize_spec s;
-        fv_augment_frame(a, &p, 1, 0, i, 4000, 4000, &s, NULL, 0);
+        fv_augment_frame(&(fv_augment_key){.augment = a, .pipeline = &p, .seed = 1, .sample = i}, 4000, 4000, &s);
         const double h = s.y1 - s.y0, w = s.x1 - s.x0;
         assert_true(s.y0 >= 0 && s.x0 >= 0 && s.y1 <= 4000 && s.x1 <= 4000 && h >= 1 && w >= 1);
         const int area = (int)((h * w / 16e6 - 0.1) / 0.4 * 20), ratio = (int)((log(w / h) / log(2) + 1) / 2 * 20);
@@ -333,7 +333,7 @@ static void rrc_boxes(void **state)
     assert_uniform(ratios, 20, 36.2);
     /* No box of such a ratio fits into a line: the central part is taken. */
     fv_resize_spec s;
-    fv_augment_frame(a, &p, 1, 0, 0, 1, 4000, &s, NULL, 0);
+    fv_augment_frame(&(fv_augment_key){.augment = a, .pipeline = &p, .seed = 1}, 1, 4000, &s);
     assert_true(s.y1 - s.y0 == 1 && s.x1 - s.x0 == 2);
     fv_augment_destroy(&a);
 }

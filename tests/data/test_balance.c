@@ -38,10 +38,11 @@ static int teardown(void **state)
 
 static int64_t *order_of(fv_balance how, double power, uint64_t seed, int64_t epoch, int64_t *count)
 {
+    const fv_balance_input in = {labels, N, CLASSES, how, power};
     int64_t again = 0;
-    assert_int_equal(fv_balance_order(ctx, labels, N, CLASSES, how, power, seed, epoch, NULL, count), FV_OK);
+    assert_int_equal(fv_balance_order(ctx, &in, seed, epoch, NULL, count), FV_OK);
     int64_t *order = calloc((size_t)*count, sizeof *order);
-    assert_int_equal(fv_balance_order(ctx, labels, N, CLASSES, how, power, seed, epoch, order, &again), FV_OK);
+    assert_int_equal(fv_balance_order(ctx, &in, seed, epoch, order, &again), FV_OK);
     assert_int_equal(*count, again);
     return order;
 }
@@ -137,7 +138,8 @@ static void weights(void **state)
     for (int p = 0; p <= 2; p++) {
         const double power = p / 2.0;
         double mean = 0;
-        assert_int_equal(fv_balance_weights(ctx, labels, N, CLASSES + 1, FV_BALANCE_WEIGHTS, power, w), FV_OK);
+        assert_int_equal(
+            fv_balance_weights(ctx, &(fv_balance_input){labels, N, CLASSES + 1, FV_BALANCE_WEIGHTS, power}, w), FV_OK);
         for (int64_t i = 0; i < N; i++)
             mean += (double)w[labels[i]] / N;
         assert_true(fabs(mean - 1.0) < 1e-6);
@@ -145,7 +147,8 @@ static void weights(void **state)
             assert_true(fabs(w[k] / w[0] - pow((double)sizes[k] / (double)sizes[0], -power)) < 1e-4 * w[k] / w[0]);
         assert_true(w[CLASSES] == 0.0f);
     }
-    assert_int_equal(fv_balance_weights(ctx, labels, N, CLASSES, FV_BALANCE_OVERSAMPLE, 1.0, w), FV_OK);
+    assert_int_equal(fv_balance_weights(ctx, &(fv_balance_input){labels, N, CLASSES, FV_BALANCE_OVERSAMPLE, 1.0}, w),
+                     FV_OK);
     for (int k = 0; k < CLASSES; k++)
         assert_true(w[k] == 1.0f);
 }
@@ -165,14 +168,18 @@ static void words(void **state)
     assert_int_equal(fv_balance_parse(ctx, "weights=x", &how, &power), FV_ERR_VALUE);
     int64_t count;
     const int32_t bad[2] = {0, 7};
-    assert_int_equal(fv_balance_order(ctx, bad, 2, 3, FV_BALANCE_NONE, 1, 0, 0, NULL, &count), FV_ERR_ARGUMENT);
-    assert_int_equal(fv_balance_order(ctx, labels, N, CLASSES, FV_BALANCE_NONE, NAN, 0, 0, NULL, &count), FV_ERR_VALUE);
+    assert_int_equal(fv_balance_order(ctx, &(fv_balance_input){bad, 2, 3, FV_BALANCE_NONE, 1}, 0, 0, NULL, &count),
+                     FV_ERR_ARGUMENT);
+    assert_int_equal(
+        fv_balance_order(ctx, &(fv_balance_input){labels, N, CLASSES, FV_BALANCE_NONE, NAN}, 0, 0, NULL, &count),
+        FV_ERR_VALUE);
 }
 
 static fv_status order_once(fv_ctx *own, void *arg)
 {
     int64_t count = 0;
-    return fv_balance_order(own, labels, N, CLASSES, FV_BALANCE_UNDERSAMPLE, 1.0, 1, 1, arg, &count);
+    return fv_balance_order(own, &(fv_balance_input){labels, N, CLASSES, FV_BALANCE_UNDERSAMPLE, 1.0}, 1, 1, arg,
+                            &count);
 }
 
 static void allocation_failures(void **state)

@@ -136,6 +136,46 @@ static void stalled_files_are_left_out(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* Who wants to hear of each sample is told which one does not answer, and nothing is logged. */
+static void stalled_files_have_a_verdict(void **state)
+{
+    (void)state;
+    enum { COUNT = 12, STUCK = 5 };
+    static fv_source_ops ops;
+    fv_dataset *d = open_gated(COUNT, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    const fv_views views[2] = {{.pipeline = p, .crops = 1, .mirrored = true}, fv_views_plain(&p)};
+    fv_loader *l = NULL;
+    fv_batch batch;
+    char text[FV_SAMPLE_PATH];
+    gate.stuck_from = STUCK;
+    gate.stuck_to = STUCK + 1;
+    set_gate(false);
+    const fv_loader_options o = {.batch_size = 4, .workers = 2, .stuck_after = 0.1};
+    const fv_loader_views what = {.views = views, .n = 2, .each = true};
+    assert_int_equal(fv_loader_create_views(d, &what, &o, &l), FV_OK);
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    for (int64_t next = 0; next < COUNT;) {
+        assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+        assert_int_equal(batch.n, next == 4 ? 3 : 4);
+        for (int64_t i = 0; i < batch.n; i++, next++) {
+            next += next == STUCK;
+            assert_int_equal(batch.samples[i], next);
+            for (int e = 0; e < 3 * 16; e++) /* the view, its mirror image, the other network's */
+                assert_true(batch.images[i * 3 * 16 + e] == (float)next / 255.0f);
+            fv_loader_tell(l, &batch, i);
+        }
+    }
+    assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+    assert_int_equal(batch.n, 0);
+    assert_int_equal(fv_dataset_verdict(d, STUCK, text, sizeof text), FV_ERR_IO);
+    assert_non_null(strstr(text, "/train-images-idx3-ubyte[5]: the file has not answered for 0 s"));
+    assert_null(strstr(log_lines.text, "quarantined"));
+    set_gate(true);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
 /* When nothing answers any more the run ends, with the reason. */
 static void everything_stalls(void **state)
 {
@@ -306,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stalled_files_are_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(stalled_files_have_a_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(everything_stalls, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_waits_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slow_loader_is_hidden, setup, teardown),

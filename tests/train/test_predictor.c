@@ -1,62 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Views, passes with dropout and several models against what is made by hand through the public interface. */
-#include "support/support.h"
-
-#include <math.h>
-
-#include <fovea/fovea.h>
-
-enum { SIZE = 16, CLASSES = 5 };
-static const char *const names[CLASSES] = {"ash", "birch", "cedar", "douglas", "elm"};
-
-/* ---- what all of them use ---- */
-
-/* A net that takes h x w x 3, its classes in another order for each `turn`. */
-static fv_model *make_model(fv_ctx *ctx, int64_t h, int64_t w, uint64_t seed, double dropout, int turn)
-{
-    fv_model *m = NULL;
-    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
-    fv_value x = fv_input(m, h, w, 3);
-    x = fv_conv2d(m, x, .filters = 6, .kernel = {3, 3}, .stride = {2, 2}, .no_bias = true);
-    x = fv_batch_norm(m, x, .activation = FV_RELU);
-    x = fv_flatten(m, fv_max_pool2d(m, x, .size = {2, 2}));
-    if (dropout > 0)
-        x = fv_dropout(m, x, dropout);
-    x = fv_dense(m, x, .units = CLASSES);
-    assert_int_equal(fv_model_finish(m, x), FV_OK);
-    assert_int_equal(fv_model_init(m, seed, FV_INIT_HE_NORMAL), FV_OK);
-    const char *turned[CLASSES];
-    for (int i = 0; i < CLASSES; i++)
-        turned[i] = names[(i + turn) % CLASSES];
-    assert_int_equal(fv_model_set_class_names(m, turned, CLASSES), FV_OK);
-    return m;
-}
-
-static void set_resize(fv_model *m, int64_t resize_size)
-{
-    fv_pipeline p = *fv_model_pipeline(m);
-    p.resize = resize_size ? FV_RESIZE_SHORT_CROP : FV_RESIZE_STRETCH;
-    p.resize_size = resize_size;
-    for (int i = 0; i < 3; i++) {
-        p.mean[i] = 0.4f + 0.05f * (float)i;
-        p.std[i] = 0.2f + 0.03f * (float)i;
-    }
-    assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);
-}
-
-/* Smooth waves with some noise on them. */
-static fv_image make_image(int64_t h, int64_t w, int64_t c, unsigned seed)
-{
-    fv_image image = {.data = malloc((size_t)(h * w * c)), .h = h, .w = w, .c = c};
-    unsigned state = seed * 2654435761u + 1;
-    assert_non_null(image.data);
-    for (int64_t i = 0; i < h * w * c; i++) {
-        const double y = (double)(i / c / w), x = (double)(i / c % w), k = (double)(i % c);
-        state = state * 1664525u + 1013904223u;
-        image.data[i] = (uint8_t)(127 + 80 * sin(0.21 * x + 0.5 * k + seed) * cos(0.13 * y) + (state >> 28));
-    }
-    return image;
-}
+#include "pictures.h"
 
 static fv_image part_of(const fv_image *from, int64_t y0, int64_t x0, int64_t h, int64_t w, bool mirrored)
 {
@@ -522,7 +466,7 @@ static void data_sets(void **state)
 
 typedef struct failing {
     const fv_image *image;
-    const char *digits;
+    const char *digits, *file;
 } failing;
 
 static fv_status everything(fv_ctx *ctx, void *arg)
@@ -532,6 +476,7 @@ static fv_status everything(fv_ctx *ctx, void *arg)
     fv_predictor *p = NULL;
     fv_dataset *d = NULL;
     fv_metrics metrics;
+    fv_answer answer;
     float mean[10];
     const fv_predictor_options o = {.tta = "flip", .scales = "28,33", .mc_dropout = 3};
     fv_status status = fv_model_zoo(ctx, "lenet", &(fv_zoo_options){.dropout = 0.2}, &m);
@@ -545,6 +490,13 @@ static fv_status everything(fv_ctx *ctx, void *arg)
         status = fv_predictor_run(p, f->image, 0, mean, NULL);
     if (status == FV_OK)
         status = fv_predictor_evaluate(p, d, &metrics);
+    fv_dataset_destroy(&d);
+    if (status == FV_OK)
+        status = fv_dataset_files(ctx, (const char *const[]){f->file, "absent.png", f->file}, 3, NULL, &d);
+    if (status == FV_OK)
+        status = fv_predictor_start(p, d, 0);
+    for (int i = 0; i < 3 && status == FV_OK; i++)
+        status = fv_predictor_next(p, &answer);
     fv_predictor_destroy(&p);
     fv_dataset_destroy(&d);
     fv_model_destroy(&m);
@@ -554,13 +506,15 @@ static fv_status everything(fv_ctx *ctx, void *arg)
 static void every_allocation(void **state)
 {
     (void)state;
-    char dir[256];
+    char dir[256], file[300];
     fv_test_dir_create(dir);
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_image image = make_image(30, 40, 1, 3);
     assert_int_equal(fv_make_digits(ctx, dir, 10, 3, 1), FV_OK);
+    snprintf(file, sizeof file, "%s/image.png", dir);
+    assert_int_equal(fv_image_write_png(ctx, file, &image), FV_OK);
     fv_ctx_destroy(&ctx);
-    failing f = {&image, dir};
+    failing f = {&image, dir, file};
     assert_true(fv_test_each_allocation(everything, &f) > 50);
     free(image.data);
     fv_test_dir_remove(dir);

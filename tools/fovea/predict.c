@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea predict: images to classes. A file that cannot be read is reported in its place; the others are done; exit 3 at
- * the end, 7 where an answer is not finite. */
+ * the end, 7 where an answer is not finite. Files are collected, and answered together: threads decode ahead. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "frames.h"
+#include "lines.h"
 #include "output.h"
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
+
+/* Files that are answered together; their names are in memory meanwhile. */
+enum { TOGETHER = 4096 };
 
 typedef struct prediction {
     settings *c;
@@ -20,6 +26,8 @@ typedef struct prediction {
     fv_model *model; /* the first of them */
     fv_task task;
     fv_dataset *data;
+    char **paths; /* TOGETHER: files to be answered */
+    int64_t n_paths;
     float *probability, *deviation; /* or values; the deviation of a pass with dropout */
     int64_t *order;
     int64_t classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
@@ -124,46 +132,96 @@ static void rank(prediction *p)
     }
 }
 
-static fv_status predict_one(prediction *p, const char *name, fv_image *image, fv_status status, const char *truth)
+static void report_bad(prediction *p, const char *name, const char *text, fv_status status)
 {
-    const bool read = status == FV_OK;
-    if (read)
-        status =
-            fv_predictor_run(p->models.predictor, image, (uint64_t)(p->done + p->bad), p->probability, p->deviation);
-    if (status == FV_ERR_NO_MEMORY)
-        return status;
-    if (status != FV_OK) {
-        char text[4096];
-        snprintf(text, sizeof text, "%s%s%s", read ? name : "", read ? ": " : "", fv_ctx_error(p->ctx));
-        p->bad++;
-        p->lost += status == FV_ERR_DIVERGED;
-        print_bad(p, name, text);
-        return FV_OK;
-    }
+    p->bad++;
+    p->lost += status == FV_ERR_DIVERGED;
+    print_bad(p, name, text);
+}
+
+/* p->probability is there. */
+static fv_status report_good(prediction *p, const char *name, const fv_image *image, const char *truth)
+{
     rank(p);
     print_good(p, name);
-    if (p->sheet)
-        status = sheet_add_prediction(p->sheet, image, fv_model_class_name(p->model, p->order[0]),
-                                      p->probability[p->order[0]], truth);
     p->done++;
-    return status;
+    if (!p->sheet)
+        return FV_OK;
+    return sheet_add_prediction(p->sheet, image, fv_model_class_name(p->model, p->order[0]),
+                                p->probability[p->order[0]], truth);
 }
 
 static bool enough(const prediction *p)
 {
     /* Also when nobody can read what comes. */
-    return (p->c->limit > 0 && p->done + p->bad >= p->c->limit) || ferror(stdout);
+    return (p->c->limit > 0 && p->done + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
+}
+
+/* ---- many images ---- */
+
+static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a)
+{
+    char name[4200], text[8800];
+    fv_image image = {0};
+    fv_dataset_sample_name(data, a->sample, name, sizeof name);
+    if (!a->mean) {
+        const bool lost = a->status == FV_ERR_DIVERGED;
+        snprintf(text, sizeof text, "%s%s%s", lost ? name : "", lost ? ": " : "", a->error);
+        report_bad(p, name, text, a->status);
+        return FV_OK;
+    }
+    memcpy(p->probability, a->mean, (size_t)p->classes * sizeof(float));
+    memcpy(p->deviation, a->std, (size_t)p->classes * sizeof(float));
+    if (p->sheet && fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
+        report_bad(p, name, fv_ctx_error(p->ctx), FV_ERR_IO);
+        return FV_OK;
+    }
+    const int32_t label = fv_dataset_task(data) == FV_TASK_CLASSIFY ? fv_dataset_label(data, a->sample) : -1;
+    fv_status status = report_good(p, name, &image, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
+    fv_image_free(p->ctx, &image);
+    return status;
+}
+
+/* All samples of a data set, or as many as are enough. */
+static fv_status predict_dataset(prediction *p, fv_dataset *data)
+{
+    fv_predictor *predictor = p->models.predictor;
+    fv_answer answer = {0};
+    fv_status status = fv_predictor_start(predictor, data, (uint64_t)(p->done + p->bad));
+    while (status == FV_OK && !enough(p)) {
+        status = fv_predictor_next(predictor, &answer);
+        if (status != FV_OK || answer.sample < 0)
+            break;
+        status = tell_answer(p, data, &answer);
+    }
+    fv_predictor_stop(predictor);
+    return status;
+}
+
+/* Answers the files that have been collected. */
+static fv_status predict_collected(prediction *p)
+{
+    fv_decode_options o = {.max_pixels = p->c->max_pixels, .ignore_exif = p->c->ignore_exif, .salvage = p->c->salvage};
+    o = fv_pipeline_decoding(fv_model_pipeline(p->model), &o);
+    fv_dataset *files = NULL;
+    const int64_t n = p->n_paths;
+    if (n == 0)
+        return FV_OK;
+    fv_status status = fv_dataset_files(p->ctx, (const char *const *)p->paths, n, &o, &files);
+    for (p->n_paths = 0; p->n_paths < n; p->n_paths++)
+        free(p->paths[p->n_paths]);
+    p->n_paths = 0;
+    if (status == FV_OK)
+        status = predict_dataset(p, files);
+    fv_dataset_destroy(&files);
+    return status;
 }
 
 static fv_status predict_file(prediction *p, const char *path)
 {
-    fv_image image = {0};
-    fv_decode_options o = {.max_pixels = p->c->max_pixels, .ignore_exif = p->c->ignore_exif, .salvage = p->c->salvage};
-    o = fv_pipeline_decoding(fv_model_pipeline(p->model), &o);
-    fv_status status = fv_image_read(p->ctx, path, &o, &image, NULL);
-    status = predict_one(p, path, &image, status, NULL);
-    fv_image_free(p->ctx, &image);
-    return status;
+    if (!(p->paths[p->n_paths] = strdup(path)))
+        return FV_ERR_NO_MEMORY;
+    return ++p->n_paths == TOGETHER ? predict_collected(p) : FV_OK;
 }
 
 /* ---- sources ---- */
@@ -196,18 +254,25 @@ static bool leads_back(const ancestor *a, const struct stat *st)
 
 static fv_status predict_folder(prediction *p, const char *path, const ancestor *above);
 
+/* Warns, behind what there is to say of the files before. */
+static fv_status skip(prediction *p, const char *path, const char *why)
+{
+    FV_TRY(predict_collected(p));
+    if (!enough(p))
+        warn("%s: %s", path, why);
+    return FV_OK;
+}
+
 static fv_status predict_entry(prediction *p, const char *path, const ancestor *here)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
-        warn("%s: a FIFO, socket, device or dangling link: skipped", path);
-    else if (S_ISREG(st.st_mode))
+        return skip(p, path, "a FIFO, socket, device or dangling link: skipped");
+    if (S_ISREG(st.st_mode))
         return predict_file(p, path);
-    else if (leads_back(here, &st))
-        warn("%s: a link that leads back up: not followed", path);
-    else
-        return predict_folder(p, path, here);
-    return FV_OK;
+    if (leads_back(here, &st))
+        return skip(p, path, "a link that leads back up: not followed");
+    return predict_folder(p, path, here);
 }
 
 static fv_status predict_folder(prediction *p, const char *path, const ancestor *above)
@@ -218,8 +283,11 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
     const ancestor here = {above, st.st_dev, st.st_ino};
     const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
     fv_status status = FV_OK;
-    if (n < 0)
-        return complain(errno == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path, strerror(errno));
+    if (n < 0) {
+        const int error = errno;
+        FV_TRY(predict_collected(p));
+        return complain(error == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path, strerror(error));
+    }
     for (int i = 0; i < n; i++) {
         char *name = NULL;
         if (status == FV_OK && !enough(p) && asprintf(&name, "%s%s%s", path, slash, entries[i]->d_name) > 0)
@@ -231,19 +299,29 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
     return status;
 }
 
-static fv_status predict_list(prediction *p, FILE *f)
+/* Names of files, a line each. Whoever writes them one by one and waits gets each answer at once. */
+static fv_status predict_list(prediction *p, int fd)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t n;
+    lines from = {.fd = fd};
     fv_status status = FV_OK;
-    while (status == FV_OK && !enough(p) && (n = getline(&line, &capacity, f)) > 0) {
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-            line[--n] = 0;
-        if (n > 0)
+    const char *line = NULL;
+    while (status == FV_OK && !enough(p)) {
+        if (!lines_waiting(&from)) {
+            status = predict_collected(p);
+            fflush(stdout);
+            if (status != FV_OK || enough(p))
+                break;
+        }
+        if (!(line = lines_next(&from)))
+            break;
+        if (*line)
             status = predict_file(p, line);
     }
-    free(line);
+    if (status == FV_OK && from.error)
+        status = predict_collected(p);
+    if (status == FV_OK && from.error)
+        status = complain(FV_ERR_IO, NULL, "%s: %s", p->c->source, strerror(from.error));
+    lines_free(&from);
     return status;
 }
 
@@ -252,13 +330,20 @@ static fv_status predict_frame(prediction *p, const frame_form *form, uint8_t *d
     char name[32];
     fv_image image = {.data = data, .h = form->h, .w = form->w, .c = form->c, .depth = form->depth};
     const int64_t bad = frame_not_finite(form, data);
+    char text[4096];
+    fv_status status = FV_ERR_DATA;
     snprintf(name, sizeof name, "-[%lld]", (long long)number);
-    if (bad < 0)
-        return predict_one(p, name, &image, FV_OK, NULL);
-    char text[128];
     snprintf(text, sizeof text, "%s: number %lld of the frame is not finite", name, (long long)bad);
-    p->bad++;
-    print_bad(p, name, text);
+    if (bad < 0) {
+        status =
+            fv_predictor_run(p->models.predictor, &image, (uint64_t)(p->done + p->bad), p->probability, p->deviation);
+        if (status == FV_OK)
+            return report_good(p, name, &image, NULL);
+        snprintf(text, sizeof text, "%s: %s", name, fv_ctx_error(p->ctx));
+    }
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
+    report_bad(p, name, text, status);
     return FV_OK;
 }
 
@@ -296,7 +381,7 @@ static fv_status predict_source(prediction *p)
     const char *source = p->c->source;
     struct stat st;
     if (strcmp(source, "-") == 0)
-        return p->c->raw ? predict_frames(p) : predict_list(p, stdin);
+        return p->c->raw ? predict_frames(p) : predict_list(p, STDIN_FILENO);
     if (stat(source, &st) != 0)
         return complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
     if (S_ISDIR(st.st_mode))
@@ -304,27 +389,18 @@ static fv_status predict_source(prediction *p)
     size_t n = strlen(source);
     if (n < 4 || strcmp(source + n - 4, ".txt") != 0)
         return predict_file(p, source);
-    FILE *f = fopen(source, "r");
-    if (!f)
+    const int fd = open(source, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
         return complain(FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
-    fv_status status = predict_list(p, f);
-    fclose(f);
+    fv_status status = predict_list(p, fd);
+    close(fd);
     return status;
 }
 
 static fv_status predict_data(prediction *p)
 {
-    fv_status status = data_open(p->ctx, p->c, p->c->split ? p->c->split : "test", p->model, &p->data);
-    for (int64_t i = 0; status == FV_OK && i < fv_dataset_count(p->data) && !enough(p); i++) {
-        char name[1024];
-        fv_image image = {0};
-        fv_dataset_sample_name(p->data, i, name, sizeof name);
-        int32_t label = p->task == FV_TASK_CLASSIFY ? fv_dataset_label(p->data, i) : -1;
-        status = fv_dataset_image(p->data, i, &image, NULL);
-        status = predict_one(p, name, &image, status, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
-        fv_image_free(p->ctx, &image);
-    }
-    return status;
+    FV_TRY(data_open(p->ctx, p->c, p->c->split ? p->c->split : "test", p->model, &p->data));
+    return predict_dataset(p, p->data);
 }
 
 /* ---- the verb ---- */
@@ -355,7 +431,8 @@ static fv_status predict(prediction *p)
     p->probability = calloc((size_t)p->classes + 1, sizeof(float));
     p->deviation = calloc((size_t)p->classes + 1, sizeof(float));
     p->order = calloc((size_t)p->topk + 1, sizeof(int64_t));
-    if (!p->probability || !p->deviation || !p->order)
+    p->paths = calloc(TOGETHER, sizeof *p->paths);
+    if (!p->probability || !p->deviation || !p->order || !p->paths)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
@@ -363,6 +440,7 @@ static fv_status predict(prediction *p)
         printf("file,%s,%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
                c->mc_dropout ? "std," : "");
     FV_TRY(c->source ? predict_source(p) : predict_data(p));
+    FV_TRY(predict_collected(p));
     if (p->done + p->bad == 0 && !ferror(stdout))
         return fail_nothing(p);
     if (p->sheet && p->done) {
@@ -407,6 +485,9 @@ fv_status verb_predict(settings *c)
     free(p.probability);
     free(p.deviation);
     free(p.order);
+    while (p.n_paths > 0)
+        free(p.paths[--p.n_paths]);
+    free(p.paths);
     fv_dataset_destroy(&p.data);
     ensemble_close(&p.models);
     fv_ctx_destroy(&p.ctx);

@@ -57,8 +57,6 @@ static fv_status check(const settings *c, const ensemble *e)
                         c->ensemble_weights.count, e->count);
     if (option_changed("ensemble", c) && plain)
         return without_effect("ensemble", "there is one --model, looked at once");
-    if (option_changed("workers", c) && !plain)
-        return without_effect("workers", "images that are looked at more than once are decoded by the --threads");
     if (option_given("batch-size") && c->mc_dropout > 0)
         return without_effect("batch-size", "--mc-dropout runs its passes 16 at a time");
     return FV_OK;
@@ -99,6 +97,7 @@ fv_status ensemble_predictor(const settings *c, ensemble *e)
         .mc_dropout = c->mc_dropout,
         .seed = (uint64_t)c->fit.seed,
         .batch_size = c->fit.batch_size,
+        .workers = (int)c->fit.workers,
     };
     FV_TRY(fv_predictor_create(e->model, e->count, &options, &e->predictor));
     if (!ensemble_is_plain(c, e))

@@ -88,8 +88,8 @@ fv_status fv_augment_apply(fv_ctx *ctx, const fv_augment *augment, const fv_pipe
     fv_shot shot;
     FV_TRY(fv_applier_init(ctx, pipeline, augment, &applier));
     fv_shot_begin(&shot, &applier, seed, epoch, index);
-    shot.note = note;
-    shot.note_size = note_size;
+    shot.key.note = note;
+    shot.key.note_size = note_size;
     fv_status status = apply(&applier, &shot, sample);
     fv_applier_free(&applier);
     return status;

@@ -290,33 +290,35 @@ void fv_augment_note(fv_augment_call *call, const char *format, ...)
 }
 
 /* Whether the step happens; its random numbers are ready. */
-static bool happens(const step *s, fv_draw *draw, uint64_t seed, uint64_t epoch, uint64_t sample)
+static bool happens(const step *s, fv_draw *draw, const fv_augment_key *key)
 {
-    fv_draw_begin(draw, seed, epoch, sample, s->index);
+    fv_draw_begin(draw, key->seed, key->epoch, key->sample, s->index);
     return s->p >= 1 || fv_draw_uniform(draw, 0, 1) < s->p;
 }
 
-void fv_augment_frame(const fv_augment *a, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch, uint64_t sample,
-                      int64_t h, int64_t w, fv_resize_spec *spec, char *note, size_t note_size)
+void fv_augment_frame(const fv_augment_key *key, int64_t h, int64_t w, fv_resize_spec *spec)
 {
-    if (note)
-        note[0] = '\0';
-    fv_frame_default(pipeline, h, w, spec);
+    const fv_augment *a = key->augment;
+    if (key->note)
+        key->note[0] = '\0';
+    fv_frame_default(key->pipeline, h, w, spec);
     if (!a || !a->frame.op)
         return;
-    fv_augment_call call = {.arg = a->frame.arg, .pipeline = pipeline, .note = note, .note_size = note_size};
-    if (happens(&a->frame, &call.draw, seed, epoch, sample))
+    fv_augment_call call = {
+        .arg = a->frame.arg, .pipeline = key->pipeline, .note = key->note, .note_size = key->note_size};
+    if (happens(&a->frame, &call.draw, key))
         a->frame.op->frame(&call, h, w, spec);
 }
 
-fv_status fv_augment_run(const fv_augment *a, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch,
-                         uint64_t sample, fv_canvas *canvas, char *note, size_t note_size)
+fv_status fv_augment_run(const fv_augment_key *key, fv_canvas *canvas)
 {
-    fv_augment_call call = {.pipeline = pipeline, .canvas = canvas, .note = note, .note_size = note_size};
+    const fv_augment *a = key->augment;
+    fv_augment_call call = {
+        .pipeline = key->pipeline, .canvas = canvas, .note = key->note, .note_size = key->note_size};
     for (int i = 0; a && i < a->n_samples; i++) {
         const step *s = &a->samples[i];
         call.arg = s->arg;
-        if (happens(s, &call.draw, seed, epoch, sample))
+        if (happens(s, &call.draw, key))
             FV_TRY(s->op->apply(&call));
     }
     return canvas->warped ? fv_canvas_pixels(canvas) : FV_OK;

@@ -112,12 +112,19 @@ typedef struct fv_augment_op {
 
 const fv_augment_op *fv_augment_op_find(const char *name);
 
-/* The frame of a sample: by the pipeline's framing step, or as the model's own rule says. */
-void fv_augment_frame(const fv_augment *augment, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch,
-                      uint64_t sample, int64_t h, int64_t w, fv_resize_spec *spec, char *note, size_t note_size);
+/* All that the augmentation of one sample depends on, apart from its pixels. */
+typedef struct fv_augment_key {
+    const fv_augment *augment; /* NULL: none */
+    const fv_pipeline *pipeline;
+    uint64_t seed, epoch, sample;
+    char *note; /* what was drawn, for people; NULL: not wanted */
+    size_t note_size;
+} fv_augment_key;
+
+/* The frame of a sample, an image of h x w: by the framing step, or as the model's own rule says. */
+void fv_augment_frame(const fv_augment_key *key, int64_t h, int64_t w, fv_resize_spec *spec);
 /* The steps after the frame. canvas->image is h x w of the pipeline. */
-fv_status fv_augment_run(const fv_augment *augment, const fv_pipeline *pipeline, uint64_t seed, uint64_t epoch,
-                         uint64_t sample, fv_canvas *canvas, char *note, size_t note_size);
+fv_status fv_augment_run(const fv_augment_key *key, fv_canvas *canvas);
 /* Whether samples are mixed, so that targets are needed; mixing batch `batch` of an epoch. */
 bool fv_augment_mixes(const fv_augment *augment);
 void fv_augment_mix(const fv_augment *augment, uint64_t seed, uint64_t epoch, int64_t batch, const fv_mix *mix);
@@ -129,6 +136,21 @@ const char *fv_augment_cuts(const fv_augment *augment);
 
 /* The model's own frame: STRETCH, or the central h x w of the image with its short side at resize_size. */
 void fv_frame_default(const fv_pipeline *pipeline, int64_t h, int64_t w, fv_resize_spec *spec);
+/* A look at an image: a crop of the network's size where the image has its short side at `size`. */
+typedef enum fv_view_place {
+    FV_VIEW_TOP_LEFT,
+    FV_VIEW_TOP_RIGHT,
+    FV_VIEW_LOW_LEFT,
+    FV_VIEW_LOW_RIGHT,
+    FV_VIEW_CENTER
+} fv_view_place;
+typedef struct fv_image_view {
+    int64_t size; /* 0: no crop; the frame is the augmentation's or the model's own */
+    fv_view_place place;
+} fv_image_view;
+/* Its frame. An image that is too elongated is scaled until it covers the crop. The center's odd pixel goes where
+ * fv_frame_default has it. */
+void fv_frame_view(const fv_pipeline *pipeline, const fv_image_view *view, int64_t h, int64_t w, fv_resize_spec *spec);
 
 /* ---- what operators use ---- */
 

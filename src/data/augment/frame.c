@@ -5,24 +5,40 @@
 #include "data/augment/augment.h"
 #include "kernels/math/math.h"
 
+/* The image resized so that its short side has `size` pixels, more where the input would not fit: a crop larger than
+ * the resized image would have to invent pixels. */
+static void scale_short_side(const fv_pipeline *p, int64_t h, int64_t w, int64_t size, fv_resize_spec *spec)
+{
+    const int64_t shorter = h < w ? h : w;
+    while (h * size / shorter < p->h || w * size / shorter < p->w)
+        size++;
+    spec->h = h * size / shorter;
+    spec->w = w * size / shorter;
+}
+
 void fv_frame_default(const fv_pipeline *p, int64_t h, int64_t w, fv_resize_spec *spec)
 {
     *spec = (fv_resize_spec){.y1 = (double)h, .x1 = (double)w, .h = p->h, .w = p->w, .filter = p->filter};
     spec->antialias = p->antialias;
-    if (p->resize == FV_RESIZE_SHORT_CROP) {
-        const int64_t shorter = h < w ? h : w;
-        int64_t size = p->resize_size;
-        /* A crop larger than the resized image would have to invent pixels: resize until it covers the crop. */
-        while (h * size / shorter < p->h || w * size / shorter < p->w)
-            size++;
-        spec->h = h * size / shorter;
-        spec->w = w * size / shorter;
-    }
+    if (p->resize == FV_RESIZE_SHORT_CROP)
+        scale_short_side(p, h, w, p->resize_size, spec);
     /* Central, the odd pixel as Python's round(x / 2.0) has it: half to even. */
     int64_t y = (spec->h - p->h) / 2, x = (spec->w - p->w) / 2;
     y += ((spec->h - p->h) & 1) && (y & 1);
     x += ((spec->w - p->w) & 1) && (x & 1);
     spec->window = (fv_resize_window){y, x, p->h, p->w};
+}
+
+void fv_frame_view(const fv_pipeline *pipeline, const fv_image_view *view, int64_t h, int64_t w, fv_resize_spec *spec)
+{
+    fv_pipeline p = *pipeline;
+    p.resize = FV_RESIZE_SHORT_CROP;
+    p.resize_size = view->size;
+    fv_frame_default(&p, h, w, spec);
+    if (view->place == FV_VIEW_CENTER)
+        return;
+    spec->window.y = view->place & 2 ? spec->h - p.h : 0;
+    spec->window.x = view->place & 1 ? spec->w - p.w : 0;
 }
 
 /* The whole of a box of the image, resized to the input. */
@@ -94,16 +110,11 @@ static const fv_augment_param scale_crop_params[] = {
 static void scale_crop_frame(fv_augment_call *call, int64_t h, int64_t w, fv_resize_spec *spec)
 {
     const fv_pipeline *p = call->pipeline;
-    const int64_t shorter = h < w ? h : w;
-    int64_t size = fv_draw_whole(&call->draw, call->arg[0]);
-    while (h * size / shorter < p->h || w * size / shorter < p->w)
-        size++;
-    spec->h = h * size / shorter;
-    spec->w = w * size / shorter;
+    scale_short_side(p, h, w, fv_draw_whole(&call->draw, call->arg[0]), spec);
     spec->window.y = fv_draw_below(&call->draw, spec->h - p->h + 1);
     spec->window.x = fv_draw_below(&call->draw, spec->w - p->w + 1);
-    fv_augment_note(call, "short side %lld, crop at %lld,%lld", (long long)size, (long long)spec->window.x,
-                    (long long)spec->window.y);
+    fv_augment_note(call, "short side %lld, crop at %lld,%lld", (long long)(spec->h < spec->w ? spec->h : spec->w),
+                    (long long)spec->window.x, (long long)spec->window.y);
 }
 
 const fv_augment_op fv_augment_scale_crop = {

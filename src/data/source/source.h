@@ -49,11 +49,11 @@ struct fv_source {
     fv_ctx *ctx;
     fv_arena *arena; /* lives as long as the source */
     int64_t count;
-    fv_task kind;
-    int32_t *labels;              /* into `classes`; MULTI: a sample's first class, VALUES: 0 */
-    fv_names classes;             /* of this split; VALUES: the names of the targets */
+    fv_task kind;                 /* COUNT: samples have no labels */
+    int32_t *labels;              /* into `classes`; MULTILABEL: a sample's first class, REGRESS: 0 */
+    fv_names classes;             /* of this split; REGRESS: the names of the targets */
     fv_names train;               /* of the train split: what labels are numbered by */
-    float *targets;               /* MULTI: count x classes of 0 and 1; VALUES: count x classes numbers; CLASS: NULL */
+    float *targets;               /* count x classes, MULTILABEL: 0 or 1, REGRESS: numbers; CLASSIFY: NULL */
     float *weights;               /* per sample; NULL: 1 */
     uint64_t *groups;             /* samples of one group stay on one side of a split; 0: on its own. NULL: none */
     const char **group_names;     /* as the data write them; NULL: they are told by number alone, or there are none */
@@ -92,6 +92,8 @@ enum { FV_CLASSES_MAX = 1 << 20 };
 #include "data/source/sources.def"
 #undef FV_SOURCE
 
+/* Files without labels, each told of by its path (copied). */
+fv_status fv_source_files(fv_ctx *ctx, const char *const *paths, int64_t count, fv_source **source);
 /* The kind of source at path, a file or a folder: NOT_FOUND, DATA, DATA_EMPTY. */
 fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **type);
 /* Allocates a source of `size` bytes that begins with an fv_source, with its arena. */

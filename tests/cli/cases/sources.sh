@@ -420,6 +420,71 @@ use_frames() {
     fails 2 E2004 "standard input only" -- "$FOVEA" predict --model "$model" --source frames --raw 28x28x1
 }
 
+# Files are answered together, by threads that decode ahead: nobody sees it.
+use_files_together() {
+    mkdir -p many/below none
+    for i in 1 2 3 5 6 7 8 9 10 11 12; do plant jpeg many/$i.jpg h=$((28 + 3 * i)) w=$((60 - i)); done
+    plant png many/below/a.png h=30 w=40
+    head -c 300 many/8.jpg >many/4.jpg
+    : >many/below/b.png
+    mkfifo many/55.jpg
+    printf '%s\n' many/1.jpg many/2.jpg many/3.jpg many/4.jpg many/5.jpg many/6.jpg many/7.jpg many/8.jpg many/9.jpg many/10.jpg \
+        many/11.jpg many/12.jpg many/below/a.png many/below/b.png >list.txt
+    while read -r file; do
+        got=0
+        "$FOVEA" predict --model "$model" "$file" --json --topk 3 >one 2>err || got=$?
+        [ $got = 0 ] || [ $got = 3 ] || die "exit code $got for $file"
+        cat one
+    done <list.txt >expected
+    equal "$(wc -l <expected | tr -d ' ')" 14
+    grep -q '"file":"many/4.jpg","error":"many/4.jpg: truncated JPEG at byte 300 of 300' expected || die "no error for many/4.jpg"
+    for batch in 1 2 5 64; do
+        for threads in 1 2; do
+            code 3 "$FOVEA" predict --model "$model" many --json --topk 3 --batch-size $batch --threads $threads
+            same out expected
+            says "many/55.jpg: a FIFO, socket, device or dangling link: skipped" "2 of 14 images could not be read"
+        done
+    done
+    code 3 "$FOVEA" predict --model "$model" list.txt --json --topk 3 --workers 3
+    same out expected
+    code 3 sh -c "\"\$FOVEA\" predict --model '$model' --source - --json --topk 3 --workers -1 <list.txt"
+    same out expected
+    # As text the errors come in between, in the files' order.
+    code 3 "$FOVEA" predict --model "$model" many --topk 1
+    grep -o 'many/[^:]*: [a-zF]*' err >order
+    equal "$(cut -d: -f1 order | tr '\n' ' ')" "many/4.jpg many/55.jpg many/below/b.png "
+    equal "$(wc -l <out | tr -d ' ')" 12
+    code 0 "$FOVEA" predict --model "$model" many --json --topk 3 --limit 3
+    head -n 3 expected >three
+    same out three
+    code 3 "$FOVEA" predict --model "$model" many --json --topk 3 --limit 4
+    code 0 "$FOVEA" predict --model "$model" many/1.jpg --json --topk 3
+    head -n 1 expected >one
+    same out one
+    fails 3 E3004 "none: no image in it" -- "$FOVEA" predict --model "$model" none
+    # A picture of them has the same ones.
+    code 3 "$FOVEA" predict --model "$model" many --json --topk 3 --sheet sheet.png
+    same out expected
+    says "sheet.png: 12 images with predictions"
+    # Each answer comes while the next name is not there yet.
+    mkfifo names
+    "$FOVEA" predict --model "$model" --source - --json --topk 3 <names >answers 2>err &
+    pid=$!
+    exec 9>names
+    for i in 1 2 3; do
+        sed -n "${i}p" list.txt >&9
+        tries=0
+        while [ "$(wc -l <answers)" -lt $i ]; do
+            tries=$((tries + 1))
+            [ $tries -lt 600 ] || die "no answer to name $i"
+            sleep 0.1
+        done
+    done
+    exec 9>&-
+    wait $pid || die "exit code $?"
+    same answers three
+}
+
 near() {
     checks=$((checks + 1))
     awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit d < 0 ? -d > t : d > t }' || die "$1 and $2 differ by more than $3"

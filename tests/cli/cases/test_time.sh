@@ -25,7 +25,11 @@ use_tta() {
     fails 2 E2003 "a short side of 20 pixels has no room" "give scales from 28 on" -- \
         "$FOVEA" predict --model "$model" a.jpg --tta 5crop --tta-scales 32,20
     fails 2 E2003 "'3x': expected whole numbers" -- "$FOVEA" predict --model "$model" a.jpg --tta-scales 32,3x
-    fails 2 E2004 "--workers has no effect here" -- "$FOVEA" eval --data "$digits" --model "$model" --tta flip --workers 2
+    code 0 "$FOVEA" eval --data "$digits" --model "$model" --tta flip --json
+    drive json loss <out >loss.flip
+    code 0 "$FOVEA" eval --data "$digits" --model "$model" --tta flip --json --workers 2 --batch-size 3
+    drive json loss <out >loss.workers
+    same loss.flip loss.workers
     # Files that cannot be read are left out as ever.
     plant classes data/val count=30 cat dog
     plant classes data/train count=4 cat dog
