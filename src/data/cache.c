@@ -9,8 +9,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "data/dataset.h"
-
 #define OVERHEAD ((int64_t)(64 + FV_TAIL_PAD)) /* of a block from the context */
 
 /* One image, its pixels behind it. */
@@ -70,6 +68,16 @@ static size_t pixel_bytes(const fv_image *image)
     return (size_t)(image->h * image->w * image->c) * fv_depth_bytes(image->depth);
 }
 
+int64_t fv_cache_cost(const fv_image *image)
+{
+    return (int64_t)(sizeof(entry) + pixel_bytes(image)) + OVERHEAD;
+}
+
+int64_t fv_cache_least(int64_t count)
+{
+    return count * (int64_t)sizeof(entry *) + 4 * OVERHEAD;
+}
+
 void fv_cache_get(fv_cache *cache, int64_t i, fv_image *image, fv_decode_notes *notes, bool *hit)
 {
     const entry *e = atomic_load_explicit(&cache->entries[i], memory_order_acquire);
@@ -88,7 +96,7 @@ void fv_cache_get(fv_cache *cache, int64_t i, fv_image *image, fv_decode_notes *
 
 void fv_cache_put(fv_cache *cache, int64_t i, const fv_image *image, const fv_decode_notes *notes)
 {
-    const int64_t size = (int64_t)(sizeof(entry) + pixel_bytes(image)) + OVERHEAD;
+    const int64_t size = fv_cache_cost(image);
     if (atomic_load_explicit(&cache->entries[i], memory_order_relaxed))
         return;
     if (atomic_fetch_add(&cache->bytes, size) + size > cache->limit) {
@@ -113,57 +121,4 @@ void fv_cache_stats(const fv_cache *cache, int64_t *bytes, int64_t *samples)
 {
     *bytes = atomic_load(&cache->bytes);
     *samples = atomic_load(&cache->samples);
-}
-
-/* Bytes that all samples would take, from some of them. */
-static fv_status estimate(fv_dataset *d, const fv_decode_options *decode, int64_t *bytes)
-{
-    const int64_t looked_at = d->count < 24 ? d->count : 24;
-    int64_t sum = 0, n = 0;
-    for (int64_t t = 0; t < looked_at; t++) {
-        fv_image image = {0};
-        fv_image_error error = {0};
-        const fv_status status = fv_dataset_fetch(d, t * d->count / looked_at, decode, NULL, &image, NULL, &error);
-        if (status == FV_ERR_NO_MEMORY)
-            return status;
-        if (status != FV_OK)
-            continue; /* it will be quarantined when its turn comes */
-        sum += (int64_t)(sizeof(entry) + pixel_bytes(&image)) + OVERHEAD;
-        n++;
-        fv_image_free(d->ctx, &image);
-    }
-    *bytes = n ? (int64_t)((double)sum / (double)n * (double)d->count) : 0;
-    return FV_OK;
-}
-
-fv_status fv_dataset_cache(fv_dataset *dataset, const fv_pipeline *pipeline, int64_t limit, int64_t *bytes)
-{
-    fv_dataset *d = dataset;
-    const fv_decode_options decode = fv_pipeline_decoding(pipeline, &d->decode);
-    *bytes = 0;
-    if (pipeline->fast_decode)
-        return fv_fail_hint(d->ctx,
-                            fv_fail(d->ctx, FV_ERR_CONFLICT,
-                                    "%s: a cache holds whole images, and this model's come reduced (fast_decode)",
-                                    d->path),
-                            "leave the cache out");
-    if (d->source->pixels || d->source->stored)
-        return FV_OK;
-    FV_TRY(estimate(d, &decode, bytes));
-    fv_cache_destroy(&d->cache);
-    const int64_t table = d->count * (int64_t)sizeof(entry *) + 4 * OVERHEAD;
-    if (limit <= table)
-        return fv_fail_hint(d->ctx,
-                            fv_fail(d->ctx, FV_ERR_OVER_BUDGET,
-                                    "%s: %lld bytes are left for a cache, its table needs %lld", d->path,
-                                    (long long)limit, (long long)table),
-                            "raise --memory, or leave the cache out");
-    return fv_cache_create(d->ctx, d->count, limit, &decode, &d->cache);
-}
-
-void fv_dataset_cached(const fv_dataset *dataset, int64_t *bytes, int64_t *samples)
-{
-    *bytes = *samples = 0;
-    if (dataset->cache)
-        fv_cache_stats(dataset->cache, bytes, samples);
 }
