@@ -124,54 +124,22 @@ static int compare_rows(const void *a, const void *b)
 
 /* ---- making a report ---- */
 
+fv_marks_place fv_check_place(const fv_check_report *r)
+{
+    return (fv_marks_place){.ctx = r->ctx, .root = r->root, .file = r->file};
+}
+
 static fv_status find_layout(fv_check_report *r)
 {
-    char **names = NULL;
-    int64_t count = 0;
-    fv_status status = FV_OK;
-    if (!r->file && fv_path_is_dir(r->root))
-        status = fv_path_list(r->ctx, r->root, &names, &count);
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !r->layout && status == FV_OK; i++) {
+    const fv_marks_place place = fv_check_place(r);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !r->layout; i++) {
+        const fv_check_layout *layout = layouts[i];
         bool yes = false;
-        status = layouts[i]->probe(r, (const char *const *)names, count, &yes);
+        FV_TRY(layout->marks ? layout->marks->probe(&place, &yes) : layout->probe(r, &yes));
         if (yes)
-            r->layout = layouts[i];
-    }
-    fv_free(r->ctx, names);
-    return status;
-}
-
-/* Else its files are not worth reading: class folders may have any JSON beside them. */
-static fv_status has_home(fv_ctx *ctx, const char *root, const fv_check_layout *layout, bool *yes)
-{
-    *yes = !layout->homes;
-    for (const char *const *home = layout->homes; !*yes && *home; home++) {
-        char *path = fv_path_join(ctx, root, *home);
-        if (!path)
-            return FV_ERR_NO_MEMORY;
-        *yes = fv_path_is_dir(path);
-        fv_free(ctx, path);
+            r->layout = layout;
     }
     return FV_OK;
-}
-
-fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layout **layout)
-{
-    fv_check_report r = {.ctx = ctx, .root = root};
-    *layout = NULL;
-    FV_TRY(fv_arena_create(ctx, &r.arena));
-    fv_status status = FV_OK;
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !*layout && status == FV_OK; i++) {
-        bool home = false, yes = false;
-        if (layouts[i]->marks != FV_CHECK_LABELS)
-            status = has_home(ctx, root, layouts[i], &home);
-        if (status == FV_OK && home)
-            status = layouts[i]->probe(&r, NULL, 0, &yes);
-        if (yes)
-            *layout = layouts[i];
-    }
-    fv_arena_destroy(&r.arena);
-    return status;
 }
 
 static fv_status count_usable(fv_check_report *r)
@@ -235,9 +203,7 @@ static fv_status check_task(fv_check_report *r)
     const bool model = r->options.data.classes != NULL;
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         const fv_check_split *s = &r->splits[k];
-        const fv_task kind = r->layout->marks != FV_CHECK_LABELS ? FV_TASK_COUNT
-                             : s->source                         ? s->source->kind
-                                                                 : FV_TASK_CLASSIFY;
+        const fv_task kind = r->layout->marks ? FV_TASK_COUNT : s->source ? s->source->kind : FV_TASK_CLASSIFY;
         fv_task wanted;
         FV_TRY(fv_task_parse(r->ctx, r->options.data.task, &wanted));
         if (s->present && !model)
@@ -337,7 +303,8 @@ const char *fv_check_report_text(const fv_check_report *report)
 
 const char *fv_check_report_format(const fv_check_report *report)
 {
-    return report->source_name ? report->source_name : report->layout->name;
+    const fv_check_layout *layout = report->layout;
+    return report->source_name ? report->source_name : layout->marks ? layout->marks->name : layout->name;
 }
 
 void fv_check_report_sample(const fv_check_report *report, int64_t i, fv_check_file *file)
@@ -393,7 +360,8 @@ int64_t fv_check_report_class_count(const fv_check_report *report, int64_t i, co
 
 int64_t fv_check_report_class_boxes(const fv_check_report *report, int64_t i, const char *split)
 {
-    if (report->layout->marks != FV_CHECK_BOXES || fv_check_report_class_count(report, i, split) < 0)
+    if (!report->layout->marks || report->layout->marks->kind != FV_MARKS_BOXES ||
+        fv_check_report_class_count(report, i, split) < 0)
         return -1;
     return report->splits[fv_split_parse(split)].boxes[i];
 }

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "data/float_range.h"
+#include "data/marks/marks.h"
 #include "data/pixel_sums.h"
 #include "data/source/folder_scan.h"
 
@@ -102,30 +103,25 @@ struct fv_check_report {
     fv_str text;
 };
 
-/* How images come by classes: one label, or what is marked in them. */
-typedef enum fv_check_kind { FV_CHECK_LABELS, FV_CHECK_BOXES, FV_CHECK_PIXELS } fv_check_kind;
-
 typedef struct fv_check_layout {
-    const char *name; /* "folder" */
-    fv_check_kind marks;
-    const char *text;         /* with boxes or masks: what is there, and what tells it */
-    const char *const *homes; /* folders that would pass for classes (ends with NULL): one is there; NULL: any */
-    /* Whether the data at the report's root, a folder with those names in it (none: a file), is of this kind. */
-    fv_status (*probe)(fv_check_report *r, const char *const *names, int64_t count, bool *yes);
+    const fv_marks_type *marks; /* what images have instead of a label; NULL: they have one, and */
+    const char *name;           /* "folder", */
+    /* whether the report's data are of this kind; *yes is false before. */
+    fv_status (*probe)(fv_check_report *r, bool *yes);
     /* Fills splits and samples; adds findings about what cannot become a sample. */
     fv_status (*list)(fv_check_report *r);
     /* What only this layout has, once all is decoded. May be NULL. */
     fv_status (*judge)(fv_check_report *r);
 } fv_check_layout;
 
-/* The layout of the folder when its images have boxes or masks instead of a label, else NULL. */
-fv_status fv_check_find_marks(fv_ctx *ctx, const char *root, const fv_check_layout **layout);
-
 extern const fv_check_layout fv_check_folder, fv_check_sources, fv_check_yolo, fv_check_coco, fv_check_masks;
 
-/* What is said of a place in the data set, from where the place in it begins; of the set itself, from ":" on. */
+/* The report's data, as marks are looked for in them. */
+fv_marks_place fv_check_place(const fv_check_report *r);
+/* A message "ROOT/FILE: text" without the root: "FILE: text"; of "ROOT: text" the part ": text". Points into `text`,
+ * and is all of it where it begins otherwise. */
 const char *fv_check_inside(const fv_check_report *r, const char *text);
-/* The context's error as a finding about a file, whose name is not said again. */
+/* The context's error without "ROOT/" and without "file: ", as the text of a finding that names the file. */
 const char *fv_check_said(const fv_check_report *r, const char *file);
 /* Adds a finding; `sample` is its number, -1: none. */
 fv_status fv_check_add(fv_check_report *r, int fault, fv_verdict verdict, const char *file, int64_t sample,
@@ -143,7 +139,6 @@ fv_status fv_check_walk(fv_check_report *r, const char *dir, fv_check_file_fn fn
  * Layouts with a file beside each image: images/ and `other`/ (labels, masks) in the root, perhaps with split folders
  * in both, or in each split folder.
  */
-fv_status fv_check_pairs_probe(fv_check_report *r, const char *other, bool *yes);
 fv_status fv_check_pairs_list(fv_check_report *r);
 /* The name of an image's companion without its extension ("labels/train/a" for "images/train/a.jpg"); the caller's. */
 char *fv_check_pairs_name(const fv_check_report *r, const char *image, const char *other);
@@ -186,9 +181,5 @@ fv_status fv_check_classes(fv_check_report *r);
 fv_status fv_check_names(fv_check_report *r);
 fv_status fv_check_duplicates(fv_check_report *r);
 fv_status fv_check_balance(fv_check_report *r);
-
-/* A name as it is compared for likeness: composed letters taken apart, small letters, without spaces and dots at the
- * end. The caller's (fv_free); NULL: no memory. */
-char *fv_check_fold(fv_ctx *ctx, const char *name);
 
 #endif

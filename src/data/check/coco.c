@@ -5,109 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/doc.h"
 #include "base/file.h"
 #include "data/check/check.h"
-#include "data/check/coco_json.h"
-
-#define MAX_JSON_BYTES (INT64_C(8) << 30)
-
-static bool ends_with(const char *text, const char *suffix)
-{
-    const size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && strcasecmp(text + n - m, suffix) == 0;
-}
-
-static bool has_word(const fv_blob *file, const char *word)
-{
-    return memmem(file->data, (size_t)file->size, word, strlen(word)) != NULL;
-}
-
-/* Whether text is no JSON at all. */
-static fv_status is_broken(const fv_check_report *r, const fv_blob *file, bool *yes)
-{
-    fv_coco coco = {0};
-    fv_doc *doc = NULL;
-    fv_status status = fv_coco_parse(r->ctx, r->arena, (const char *)file->data, file->size, &coco);
-    *yes = status == FV_OK && coco.bad_line > 0;
-    fv_coco_free(r->ctx, &coco);
-    if (!*yes)
-        return status;
-    /* What is no COCO file may be JSON of another kind. */
-    status = fv_doc_parse_json(r->ctx, "annotations", (const char *)file->data, (size_t)file->size, &doc);
-    *yes = status != FV_OK;
-    fv_doc_destroy(&doc);
-    return status == FV_ERR_NO_MEMORY ? status : FV_OK;
-}
-
-/* Whether a file is JSON with a list of annotations in it, or was meant to be: text that breaks off may have lost one
- * of the lists, and would let the folder pass for something else. */
-static fv_status is_coco(const fv_check_report *r, const char *name, bool *yes)
-{
-    fv_blob file = {0};
-    char *path = fv_path_join(r->ctx, r->root, name);
-    *yes = false;
-    if (!path)
-        return FV_ERR_NO_MEMORY;
-    fv_status status = ends_with(name, ".json") && !fv_path_is_dir(path) ? fv_blob_read(r->ctx, path, &file) : FV_OK;
-    fv_free(r->ctx, path);
-    if (status == FV_ERR_NO_MEMORY)
-        return status;
-    status = FV_OK;
-    if (file.size > 0 && memchr(file.data, '{', file.size < 16 ? (size_t)file.size : 16)) {
-        const bool boxes = has_word(&file, "\"annotations\""), images = has_word(&file, "\"images\"");
-        *yes = boxes && images;
-        if (!*yes && (boxes || images || has_word(&file, "\"categories\"")))
-            status = is_broken(r, &file, yes);
-    }
-    fv_blob_free(r->ctx, &file);
-    return status;
-}
-
-/* Calls fn for each annotation file. */
-static fv_status each_file(fv_check_report *r, fv_status (*fn)(fv_check_report *r, const char *name, void *arg),
-                           void *arg)
-{
-    static const char *const dirs[] = {"", "annotations"};
-    bool yes = false;
-    if (r->file) { /* the file itself was given */
-        FV_TRY(is_coco(r, r->file, &yes));
-        return yes ? fn(r, r->file, arg) : FV_OK;
-    }
-    for (size_t d = 0; d < 2; d++) {
-        char **names = NULL, *dir = dirs[d][0] ? fv_path_join(r->ctx, r->root, dirs[d]) : fv_strdup(r->ctx, r->root);
-        int64_t count = 0;
-        fv_status status = dir ? FV_OK : FV_ERR_NO_MEMORY;
-        if (status == FV_OK && fv_path_is_dir(dir))
-            status = fv_path_list(r->ctx, dir, &names, &count);
-        for (int64_t i = 0; i < count && status == FV_OK; i++) {
-            char *name = dirs[d][0] ? fv_path_join(r->ctx, dirs[d], names[i]) : fv_strdup(r->ctx, names[i]);
-            status = name ? is_coco(r, name, &yes) : FV_ERR_NO_MEMORY;
-            if (status == FV_OK && yes)
-                status = fn(r, name, arg);
-            fv_free(r->ctx, name);
-        }
-        fv_free(r->ctx, names);
-        fv_free(r->ctx, dir);
-        FV_TRY(status);
-    }
-    return FV_OK;
-}
-
-static fv_status found(fv_check_report *r, const char *name, void *arg)
-{
-    (void)r;
-    (void)name;
-    *(bool *)arg = true;
-    return FV_OK;
-}
-
-static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
-{
-    (void)names;
-    (void)count;
-    return each_file(r, found, yes);
-}
+#include "data/marks/coco_json.h"
 
 /* ---- samples ---- */
 
@@ -371,9 +271,9 @@ static fv_status take(fv_check_report *r, const char *name, fv_coco *c)
     return mark_boxes(&j);
 }
 
-static fv_status read_file(fv_check_report *r, const char *name, void *arg)
+static fv_status read_file(void *arg, const char *name)
 {
-    (void)arg;
+    fv_check_report *r = arg;
     fv_blob file = {0};
     fv_coco coco = {0};
     char *path = fv_path_join(r->ctx, r->root, name);
@@ -394,7 +294,8 @@ static fv_status read_file(fv_check_report *r, const char *name, void *arg)
 
 static fv_status list(fv_check_report *r)
 {
-    return each_file(r, read_file, NULL);
+    const fv_marks_place place = fv_check_place(r);
+    return fv_coco_each_file(&place, read_file, r);
 }
 
 static fv_status judge(fv_check_report *r)
@@ -418,12 +319,4 @@ static fv_status judge(fv_check_report *r)
                         (long long)sizes.count);
 }
 
-static const char *const homes[] = {"images", "annotations", "train2017", "val2017", NULL};
-
-const fv_check_layout fv_check_coco = {.name = "coco",
-                                       .homes = homes,
-                                       .marks = FV_CHECK_BOXES,
-                                       .text = "boxes as COCO has them (a JSON file with annotations)",
-                                       .probe = probe,
-                                       .list = list,
-                                       .judge = judge};
+const fv_check_layout fv_check_coco = {.marks = &fv_marks_coco, .list = list, .judge = judge};

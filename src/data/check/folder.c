@@ -3,11 +3,9 @@
 #include "base/file.h"
 #include "data/check/check.h"
 
-static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
+static fv_status probe(fv_check_report *r, bool *yes)
 {
     const fv_source_type *type = NULL;
-    (void)names;
-    (void)count;
     FV_TRY(fv_source_find(r->ctx, r->path, &type));
     *yes = type == &fv_source_folder;
     return FV_OK;

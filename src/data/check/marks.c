@@ -18,7 +18,7 @@ fv_status fv_check_mark(fv_check_report *r, int64_t sample, int64_t class, int64
 
 fv_status fv_check_marks(fv_check_report *r)
 {
-    if (r->layout->marks == FV_CHECK_LABELS)
+    if (!r->layout->marks)
         return FV_OK;
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         fv_check_split *s = &r->splits[k];

@@ -24,13 +24,6 @@ typedef struct mask_job {
     mask_facts *facts;
 } mask_job;
 
-static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
-{
-    (void)names;
-    (void)count;
-    return fv_check_pairs_probe(r, "masks", yes);
-}
-
 static fv_status list(fv_check_report *r)
 {
     FV_TRY(fv_check_pairs_classes(r, FV_FAULT_MASK));
@@ -183,9 +176,4 @@ static fv_status judge(fv_check_report *r)
     return status == FV_OK ? fv_check_pairs_lone(r, "masks", NULL, FV_FAULT_MASK) : status;
 }
 
-const fv_check_layout fv_check_masks = {.name = "masks",
-                                        .marks = FV_CHECK_PIXELS,
-                                        .text = "masks (images/ beside masks/)",
-                                        .probe = probe,
-                                        .list = list,
-                                        .judge = judge};
+const fv_check_layout fv_check_masks = {.marks = &fv_marks_masks, .list = list, .judge = judge};

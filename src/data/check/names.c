@@ -67,7 +67,7 @@ static fv_status check_clashes(fv_check_report *r)
     for (int k = 0; k < FV_SPLIT_COUNT && status == FV_OK; k++) {
         const fv_check_split *s = &r->splits[k];
         for (int64_t i = 0; i < s->classes.count && status == FV_OK; i++) {
-            all[filled] = (folded){s->classes.name[i], s->where, fv_check_fold(r->ctx, s->classes.name[i])};
+            all[filled] = (folded){s->classes.name[i], s->where, fv_text_fold(r->ctx, s->classes.name[i])};
             status = all[filled++].key ? FV_OK : FV_ERR_NO_MEMORY;
         }
     }
@@ -176,7 +176,7 @@ static fv_status check_stored(fv_check_report *r)
         FV_TRY(refuse_names(r, &s->classes, s->where));
         own &= s->classes.name != r->classes.name;
     }
-    return own && r->layout->marks == FV_CHECK_LABELS ? refuse_names(r, &r->classes, "classes.txt") : FV_OK;
+    return own && !r->layout->marks ? refuse_names(r, &r->classes, "classes.txt") : FV_OK;
 }
 
 /* Told once for a class, not for each of its files. */

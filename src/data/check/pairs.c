@@ -69,31 +69,8 @@ fv_status fv_check_walk(fv_check_report *r, const char *dir, fv_check_file_fn fn
 
 static fv_status is_dir(const fv_check_report *r, const char *a, const char *b, bool *yes)
 {
-    fv_str path = {.ctx = r->ctx};
-    fv_str_printf(&path, "%s/%s%s%s", r->root, a, a[0] ? "/" : "", b);
-    fv_status status = fv_str_status(&path);
-    *yes = status == FV_OK && fv_path_is_dir(fv_str_get(&path));
-    fv_str_free(&path);
-    return status;
-}
-
-/* Folder number k that may hold images/ beside another: "" for the root, then every split's. NULL behind the last. */
-static const char *holder(int k)
-{
-    static const char *const names[] = {"",           "train", "training",   "val",  "valid",
-                                        "validation", "eval",  "evaluation", "test", "testing"};
-    return k < (int)(sizeof names / sizeof *names) ? names[k] : NULL;
-}
-
-fv_status fv_check_pairs_probe(fv_check_report *r, const char *other, bool *yes)
-{
-    bool images = false, others = false;
-    for (int k = 0; holder(k) && !(images && others); k++) {
-        FV_TRY(is_dir(r, holder(k), "images", &images));
-        FV_TRY(is_dir(r, holder(k), other, &others));
-    }
-    *yes = images && others;
-    return FV_OK;
+    const fv_marks_place place = fv_check_place(r);
+    return fv_marks_is_dir(&place, a, b, yes);
 }
 
 static fv_status add_image(fv_check_report *r, const char *name, int64_t bytes, void *arg)
@@ -119,11 +96,11 @@ fv_status fv_check_pairs_list(fv_check_report *r)
 {
     bool divided = false;
     char dir[64];
-    for (int k = 1; holder(k); k++) {
-        const fv_split split = (fv_split)fv_split_parse(holder(k));
+    for (int k = 1; fv_marks_holder(k); k++) {
+        const fv_split split = (fv_split)fv_split_parse(fv_marks_holder(k));
         bool above = false, there = false;
-        FV_TRY(is_dir(r, holder(k), "images", &above));
-        snprintf(dir, sizeof dir, above ? "%s/images" : "images/%s", holder(k));
+        FV_TRY(is_dir(r, fv_marks_holder(k), "images", &above));
+        snprintf(dir, sizeof dir, above ? "%s/images" : "images/%s", fv_marks_holder(k));
         FV_TRY(is_dir(r, "", dir, &there));
         if (r->splits[split].present || !there)
             continue;
@@ -150,10 +127,10 @@ char *fv_check_pairs_name(const fv_check_report *r, const char *image, const cha
 
 fv_status fv_check_pairs_walk(fv_check_report *r, const char *other, fv_check_file_fn fn, void *arg)
 {
-    for (int k = 0; holder(k); k++) {
+    for (int k = 0; fv_marks_holder(k); k++) {
         char dir[64];
         bool there = false;
-        snprintf(dir, sizeof dir, "%s%s%s", holder(k), k ? "/" : "", other);
+        snprintf(dir, sizeof dir, "%s%s%s", fv_marks_holder(k), k ? "/" : "", other);
         FV_TRY(is_dir(r, "", dir, &there));
         if (there)
             FV_TRY(fv_check_walk(r, dir, fn, arg));

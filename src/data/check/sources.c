@@ -7,10 +7,8 @@
 #include "data/check/check.h"
 #include "data/source/manifest.h"
 
-static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
+static fv_status probe(fv_check_report *r, bool *yes)
 {
-    (void)names;
-    (void)count;
     const fv_source_type *type = NULL;
     FV_TRY(fv_source_find(r->ctx, r->path, &type)); /* tells what is there when it is no data set */
     *yes = true;

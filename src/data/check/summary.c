@@ -111,17 +111,17 @@ fv_status fv_check_report_summary(const fv_check_report *report, fv_data_summary
 /* A column per split there is, and one for its boxes, where there are boxes; classes below each other. */
 static void put_counts(fv_check_report *r)
 {
-    static const char *const what[] = {[FV_CHECK_LABELS] = "",
-                                       [FV_CHECK_BOXES] = ": images with a box of it, and boxes",
-                                       [FV_CHECK_PIXELS] = ": images with a pixel of it"};
+    static const char *const what[] = {
+        [FV_MARKS_BOXES] = ": images with a box of it, and boxes", [FV_MARKS_PIXELS] = ": images with a pixel of it"};
+    const fv_marks_type *marks = r->layout->marks;
     fv_str *out = &r->text;
-    const bool boxes = r->layout->marks == FV_CHECK_BOXES && r->classes.count > 0;
+    const bool boxes = marks && marks->kind == FV_MARKS_BOXES && r->classes.count > 0;
     int64_t usable = 0, sum[FV_SPLIT_COUNT] = {0};
     for (int k = 0; k < FV_SPLIT_COUNT; k++) {
         if (r->splits[k].present)
             fv_str_printf(out, "%8s%s", fv_split_name((fv_split)k), boxes ? "    boxes" : "");
     }
-    fv_str_printf(out, "  class%s\n", r->classes.count > 0 ? what[r->layout->marks] : "");
+    fv_str_printf(out, "  class%s\n", marks && r->classes.count > 0 ? what[marks->kind] : "");
     for (int64_t i = 0; i < r->classes.count; i++) {
         for (int k = 0; k < FV_SPLIT_COUNT; k++) {
             const char *split = fv_split_name((fv_split)k);

@@ -25,13 +25,6 @@ typedef struct label_file {
     int64_t *boxes; /* of each class; zero between files */
 } label_file;
 
-static fv_status probe(fv_check_report *r, const char *const *names, int64_t count, bool *yes)
-{
-    (void)names;
-    (void)count;
-    return fv_check_pairs_probe(r, "labels", yes);
-}
-
 static fv_status list(fv_check_report *r)
 {
     FV_TRY(fv_check_pairs_classes(r, FV_FAULT_BOXES));
@@ -197,9 +190,4 @@ static fv_status judge(fv_check_report *r)
     return status == FV_OK ? fv_check_pairs_lone(r, "labels", ".txt", FV_FAULT_BOXES) : status;
 }
 
-const fv_check_layout fv_check_yolo = {.name = "yolo",
-                                       .marks = FV_CHECK_BOXES,
-                                       .text = "boxes as YOLO has them (images/ beside labels/)",
-                                       .probe = probe,
-                                       .list = list,
-                                       .judge = judge};
+const fv_check_layout fv_check_yolo = {.marks = &fv_marks_yolo, .list = list, .judge = judge};

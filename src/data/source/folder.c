@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "data/check/check.h"
+#include "data/marks/marks.h"
 #include "data/source/folder_scan.h"
 
 typedef struct folder_source {
@@ -15,26 +15,13 @@ typedef struct folder_source {
     const char *root;
 } folder_source;
 
-/* Their folders would pass for classes. */
-static fv_status refuse_marks(fv_ctx *ctx, const char *path)
-{
-    const fv_check_layout *marks = NULL;
-    FV_TRY(fv_check_find_marks(ctx, path, &marks));
-    if (!marks)
-        return FV_OK;
-    return fv_fail_hint(ctx,
-                        fv_fail(ctx, FV_ERR_DATA, "%s: found %s, expected one folder per class", path, marks->text),
-                        "`fovea data check` and `fovea data stats` look at boxes and masks; everything else needs a "
-                        "label for each image: folders of classes, or a manifest");
-}
-
 static fv_status folder_probe(fv_ctx *ctx, const fv_location *place, bool *yes)
 {
     fv_arena *arena = NULL;
     fv_names classes = {0};
     if (place->is_file)
         return FV_OK;
-    FV_TRY(refuse_marks(ctx, place->path));
+    FV_TRY(fv_marks_refuse(ctx, place->path));
     FV_TRY(fv_arena_create(ctx, &arena));
     fv_status status = fv_folder_classes(ctx, arena, place->path, "", &classes);
     *yes = classes.count > 0;
@@ -173,7 +160,7 @@ static fv_status check_alike(fv_ctx *ctx, const char *root, const fv_names *clas
     folded *all = fv_calloc(ctx, (size_t)classes->count + 1, sizeof *all);
     fv_status status = all ? FV_OK : FV_ERR_NO_MEMORY;
     for (int64_t k = 0; status == FV_OK && k < classes->count; k++) {
-        all[k] = (folded){classes->name[k], fv_check_fold(ctx, classes->name[k])};
+        all[k] = (folded){classes->name[k], fv_text_fold(ctx, classes->name[k])};
         status = all[k].key ? FV_OK : FV_ERR_NO_MEMORY;
     }
     if (status == FV_OK)

@@ -123,6 +123,9 @@ fv_status fv_names_map(fv_ctx *ctx, const fv_names *from, const fv_names *to, in
 /* "daisy, roses, tulips (3)" for messages, cut off after some; the caller's (fv_free), NULL on failure. */
 char *fv_names_text(fv_ctx *ctx, const fv_names *names);
 
+/* A name as it is compared for likeness: composed letters taken apart, small letters, without spaces and dots at the
+ * end. The caller's (fv_free); NULL: no memory. */
+char *fv_text_fold(fv_ctx *ctx, const char *name);
 /* A sample's identity from its name: 64 bits of SHA-256. Never 0. */
 uint64_t fv_text_key(const char *text);
 /* Answers a request (may be NULL) with an image that is there already, whole. */

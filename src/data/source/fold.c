@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/check/check.h"
+#include "base/text.h"
+#include "data/source/source.h"
 
 /* A composed letter, and what it is composed of. In order. */
 static const struct {
@@ -177,7 +178,7 @@ static uint32_t take(const unsigned char **p)
     return c;
 }
 
-char *fv_check_fold(fv_ctx *ctx, const char *name)
+char *fv_text_fold(fv_ctx *ctx, const char *name)
 {
     fv_str out = {.ctx = ctx};
     fv_str_append(&out, "");

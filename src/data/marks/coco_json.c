@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/check/coco_json.h"
+#include "data/marks/coco_json.h"
 
 #include <math.h>
 #include <stdlib.h>
