@@ -16,9 +16,8 @@ static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *
         FV_TRY(fv_loader_next(loader, &batch));
         if (batch.n == 0)
             return FV_OK;
-        /* A short last batch leaves old rows behind the new ones; every sample's result is its own. */
         memcpy(fv_session_input(session), batch.images, (size_t)(batch.n * p->h * p->w * p->c) * sizeof(float));
-        FV_TRY(fv_session_run(session));
+        FV_TRY(fv_session_run_n(session, batch.n));
         const float *logits = fv_session_output(session, NULL);
         for (int64_t i = 0; i < batch.n; i++)
             FV_TRY(fv_tally_add(tally, batch.samples[i], logits + i * classes, true, batch.labels[i],

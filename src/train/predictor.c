@@ -269,7 +269,7 @@ static fv_status run_views(fv_predictor *p, const fv_member *m, const float *inp
         for (int64_t i = at; i < at + n; i++, to += m->size)
             memcpy(to, inputs + i / m->views * p->size + m->inputs + i % m->views * m->size,
                    (size_t)m->size * sizeof *to);
-        FV_TRY(fv_session_run(m->session));
+        FV_TRY(fv_session_run_n(m->session, n));
         const float *output = fv_session_output(m->session, NULL);
         for (int64_t i = 0; i < n; i++)
             add_row(p, m, output + i * p->classes, p->sums + (at + i) / m->views * p->classes);
