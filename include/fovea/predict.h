@@ -27,7 +27,7 @@ typedef struct fv_predictor_options {
     bool mean_logits;      /* average outputs instead of answers */
     int64_t mc_dropout;    /* passes with dropout at work (Gal and Ghahramani, 2016); [0: dropout is off] */
     uint64_t seed;      /* of these passes: what is dropped is a pure function of (seed, sample, member, view, pass) */
-    int64_t batch_size; /* forwards at a time; changes no result [0: up to 8] */
+    int64_t batch_size; /* forwards at a time; changes no result [0: up to 32, fewer of large images] */
     int workers;        /* of a data set: decoding threads, as fv_loader_options has them */
 } fv_predictor_options;
 

@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "train/evaluate.h"
 
+/* Floats of a run's inputs; their activations are some ten times as many. */
+enum { RUN_FLOATS = 1 << 17 };
+
 /* ---- making ---- */
 
 static fv_status fail_other_classes(const fv_model *first, const fv_model *other)
@@ -90,10 +93,20 @@ static fv_status open_member(fv_predictor *p, const fv_predictor_options *o, fv_
     return FV_OK;
 }
 
+/* Rows of a run: one image of a large network keeps all threads busy, and what is computed of it stays in the cache;
+ * small networks have many, so that their kernels outlast the calls. */
+static int64_t most_rows(const fv_predictor *p, const fv_member *m)
+{
+    const int64_t fit = RUN_FLOATS / m->size;
+    if (p->most > 0)
+        return p->most;
+    return fit < 1 ? 1 : fit > FV_PREDICTOR_ROWS ? FV_PREDICTOR_ROWS : fit;
+}
+
 static fv_status open_session(fv_predictor *p, fv_member *m)
 {
     const int64_t rows = p->dropout ? FV_PASS_GROUP : p->round * m->views;
-    const int64_t batch = p->dropout && p->passes < FV_PASS_GROUP ? p->passes : even_batch(rows, p->most);
+    const int64_t batch = p->dropout && p->passes < FV_PASS_GROUP ? p->passes : even_batch(rows, most_rows(p, m));
     if (m->session && m->batch == batch)
         return FV_OK;
     fv_session_destroy(&m->session);
@@ -193,7 +206,7 @@ fv_status fv_predictor_create(fv_model *const *models, int count, const fv_predi
     p->passes = p->dropout ? o->mc_dropout : 1;
     p->mean_logits = o->mean_logits;
     p->seed = o->seed;
-    p->most = p->dropout ? FV_PASS_GROUP : o->batch_size > 0 ? o->batch_size : FV_PREDICTOR_ROWS;
+    p->most = p->dropout ? FV_PASS_GROUP : o->batch_size;
     p->workers = o->workers;
     p->intake.ctx = ctx;
     p->members = fv_calloc(ctx, (size_t)count, sizeof *p->members);

@@ -14,8 +14,8 @@
 
 /* Rows of a session in which dropout works: the pass's place in a group of these is its row. */
 enum { FV_PASS_GROUP = 16 };
-/* Rows of a run, unless the caller says. More gain little: kernels are as fast with a few images as with many. */
-enum { FV_PREDICTOR_ROWS = 8 };
+/* Rows of a batch at most, unless the caller says. */
+enum { FV_PREDICTOR_ROWS = 32 };
 
 typedef struct fv_member {
     fv_model *model;
@@ -52,7 +52,7 @@ struct fv_predictor {
     int64_t classes, passes, forwards;
     bool dropout, mean_logits;
     uint64_t seed;
-    int64_t most;       /* rows of a run at most */
+    int64_t most;       /* rows of a run at most; 0: as each member's inputs suggest */
     int64_t size;       /* floats of an image's row */
     int workers;        /* that decode; as fv_loader_options has it */
     int64_t round;      /* images that go through together; 0: nothing is prepared */

@@ -8,16 +8,16 @@
 
 /* Floats of a batch that is decoded ahead, unless one image has more; there are at most AHEAD of them, and the one in
  * use. */
-enum { BATCH_FLOATS = 4 << 20, AHEAD = 2 };
+enum { BATCH_FLOATS = 1 << 20, AHEAD = 2 };
 
-/* Images that go through together: as many as fill a run of the member with the fewest views, fewer where they are
- * large, and such that `count` of them make batches of about one size. */
+/* Images that go through together: as many as fill a batch with the views of the member that has the fewest, fewer
+ * where they are large, and such that `count` of them make batches of about one size. */
 static int64_t images_together(const fv_predictor *p, int64_t count)
 {
     int64_t views = p->members[0].views;
     for (int i = 1; i < p->count; i++)
         views = p->members[i].views < views ? p->members[i].views : views;
-    int64_t n = p->most / views, fit = BATCH_FLOATS / p->size;
+    int64_t n = (p->most > 0 ? p->most : FV_PREDICTOR_ROWS) / views, fit = BATCH_FLOATS / p->size;
     n = fit < n ? fit : n;
     n = n < 1 ? 1 : n;
     const int64_t batches = (count + n - 1) / n;
