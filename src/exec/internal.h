@@ -101,8 +101,6 @@ fv_planner fv_program_planner(const fv_program *p);
 fv_status fv_program_build(fv_program *program);
 /* Lifetimes, shared places and offsets; sets places and memory. */
 fv_status fv_program_layout(fv_program *program);
-/* OVER_BUDGET with the largest consumers when `more` bytes do not fit into what the context still allows. */
-fv_status fv_program_check_budget(const fv_program *program, int64_t more);
 /* A program of the same compiled graph, which it borrows, and the same solvers, in which every value has memory of its
  * own. */
 fv_status fv_program_keep_all(fv_program *program, fv_program **kept);

@@ -127,6 +127,8 @@ typedef struct fv_program_memory {
     int64_t total;                       /* packed + instance */
 } fv_program_memory;
 fv_program_memory fv_program_memory_use(const fv_program *program);
+/* OVER_BUDGET with the largest consumers when `more` bytes do not fit into what the context still allows. */
+fv_status fv_program_check_budget(const fv_program *program, int64_t more);
 const fv_graph *fv_program_graph(const fv_program *program);
 fv_ctx *fv_program_ctx(const fv_program *program);
 /* Whether anything in it is drawn at random. */

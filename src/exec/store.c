@@ -74,13 +74,22 @@ fv_status fv_store_find(fv_store *s, const fv_val *val, void **data)
         *data = host;
         return FV_OK;
     }
+    const size_t bytes = (size_t)fv_shape_count(&val->shape) * fv_dtype_size(val->dtype);
     for (int32_t i = 0; i < s->count; i++) {
-        if (strcmp(s->copies[i].name, val->name) == 0) {
-            *data = s->copies[i].device;
+        store_copy *c = &s->copies[i];
+        if (strcmp(c->name, val->name) != 0)
+            continue;
+        if (c->host == host && c->bytes == bytes) {
+            *data = c->device;
             return FV_OK;
         }
+        /* A model with another head: no program uses the old copy any more. */
+        s->device->release(s->device->user, s->ctx, c->device);
+        fv_free(s->ctx, c->name);
+        *c = s->copies[--s->count];
+        break;
     }
-    return store_add(s, val->name, host, (size_t)fv_shape_count(&val->shape) * fv_dtype_size(val->dtype), data);
+    return store_add(s, val->name, host, bytes, data);
 }
 
 void fv_store_upload(fv_store *s)

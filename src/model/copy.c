@@ -109,6 +109,9 @@ static void swap_models(fv_model *a, fv_model *b)
     *a = *b;
     *b = t;
     a->version = b->version;
+    /* What sessions and stores know of a model is its handle. */
+    b->runtime = a->runtime;
+    a->runtime = t.runtime;
 }
 
 fv_status fv_model_change_head(fv_model *model, int64_t classes)

@@ -332,6 +332,8 @@ fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t
     fv_status status = fv_program_create(model->ctx, training ? with_loss : model->graph, &options, &program);
     if (status == FV_OK)
         *bytes = fv_program_memory_use(program).total;
+    if (status == FV_OK)
+        status = fv_program_check_budget(program, *bytes);
     fv_program_release(&program);
     fv_graph_destroy(&with_loss);
     for (int i = 0; status == FV_OK && i < model->n_slots; i++)

@@ -308,8 +308,9 @@ static fv_status set_augment(job *j)
 
 /* ---- recipe ---- */
 
-/* What the run holds at once at a batch size: plans for a whole batch, for the epoch's smaller last one and for
- * validation, beside what is in use already. OVER_BUDGET, with a text, when that is more than the limit. */
+/* What the run holds at once at a batch size: the largest of the plans for a whole batch, for the epoch's smaller last
+ * one and for validation, which take turns in one memory, beside what is in use already. OVER_BUDGET, with a text, when
+ * that is more than the limit. */
 static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
 {
     int64_t count = fv_dataset_count(j->train), held = j->val ? fv_dataset_count(j->val) : 0, now = 0;
@@ -321,13 +322,14 @@ static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
                  {piece_of(j->c, count % batch), true},
                  {held < batch ? held : batch, false}};
     fv_ctx_memory(j->ctx, &now, NULL);
-    *bytes = now;
+    int64_t largest = 0;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         int64_t more = 0;
         if (plans[i].batch > 0)
             FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
-        *bytes += more;
+        largest = more > largest ? more : largest;
     }
+    *bytes = now + largest;
     /* One number per parameter for the optimizer is counted above. */
     *bytes += fv_model_parameters(j->model) * (fv_optimizer_slots(&j->c->fit) - 1) * (int64_t)sizeof(float);
     const fv_loader_options o = {
