@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/nd.h"
+#include "ops/partial.h"
 
 #include <string.h>
 
@@ -145,9 +146,21 @@ static void gather_bwd_ref(const fv_call *call)
                 double sum[FV_SHARDS_MAX] = {0};
                 for (int64_t k = 0; k < count; k++)
                     if (fv_gather_row(index, call->in[1], k, a.count) == row)
-                        sum[k / (count / shards)] += fv_get(src->dtype, call->in[0], (o * count + k) * a.inner + i);
-                fv_set(src->dtype, call->out[0], (o * a.count + row) * a.inner + i, fv_tree_sum(FV_F64, sum, shards));
+                        sum[k / (count / shards)] +=
+                            fv_get(fv_call_dtype(call), call->in[0], (o * count + k) * a.inner + i);
+                fv_set(call->node->out[0]->dtype, call->out[0], (o * a.count + row) * a.inner + i,
+                       fv_tree_sum(FV_F64, sum, shards));
             }
+}
+
+static fv_status gather_bwd_split(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out)
+{
+    (void)pooled;
+    if (((const fv_axis_attr *)node->attr)->axis != 0)
+        out[0] = fv_emit(b, "gather_bwd", node->attr, in, 2);
+    else
+        out[0] = fv_emit_rounded(b, fv_emit(b, "gather_bwd_partial", node->attr, in, 2), node->out[0]->dtype);
+    return FV_OK;
 }
 
 const fv_op fv_op_gather_bwd = {
@@ -164,6 +177,32 @@ const fv_op fv_op_gather_bwd = {
     .attr_size = sizeof(fv_axis_attr),
     .attrs = gather_bwd_attrs,
     .infer = gather_bwd_infer,
+    .cost = fv_move_cost,
+    .ref = gather_bwd_ref,
+    .partial = gather_bwd_split,
+};
+
+/* ---- before it is rounded ---- */
+
+static fv_status gather_bwd_partial_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(gather_bwd_infer(ctx, node));
+    node->out[0]->dtype = FV_F64;
+    return FV_OK;
+}
+
+const fv_op fv_op_gather_bwd_partial = {
+    .name = "gather_bwd_partial",
+    .doc = "gather_bwd before it is rounded: the sums stay float64.",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .traits = FV_T_BACKWARD | FV_T_SHARDED,
+    .operands = (const char *const[]){"d_dst", "indices", "sums"},
+    .letters = (const char *const[]){"nkc", "nk"},
+    .attr_size = sizeof(fv_axis_attr),
+    .attrs = gather_bwd_attrs,
+    .infer = gather_bwd_partial_infer,
     .cost = fv_move_cost,
     .ref = gather_bwd_ref,
 };

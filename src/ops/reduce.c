@@ -65,10 +65,16 @@ void fv_reduce_sum_ref(const fv_call *call, bool mean)
     for (int64_t o = 0; o < r.outputs; o++) {
         const int64_t at = fv_reduction_output(&r, o);
         if (fv_dtype_is_float(src->dtype))
-            fv_set(src->dtype, call->out[0], o, sum_floats(call, &r, shards, at) / (mean ? (double)r.terms : 1.0));
+            fv_set(call->node->out[0]->dtype, call->out[0], o,
+                   sum_floats(call, &r, shards, at) / (mean ? (double)r.terms : 1.0));
         else
             fv_dtype_set_integer(src->dtype, call->out[0], o, sum_integers(call, &r, at) / (mean ? r.terms : 1));
     }
+}
+
+bool fv_reduces_samples(const fv_node *node)
+{
+    return fv_reduction_of(&attr_of(node)->axes, &node->in[0]->shape).over_samples;
 }
 
 /* ---- extremes ---- */

@@ -17,6 +17,8 @@ fv_cost fv_reduce_cost(const fv_node *node);
  * summed each in memory order and then by a tree; otherwise all terms in memory order. `mean`: divided by the terms.
  */
 void fv_reduce_sum_ref(const fv_call *call, bool mean);
+/* Whether the first dimension is among the terms. */
+bool fv_reduces_samples(const fv_node *node);
 /* The largest or smallest; NaN where one is. */
 void fv_reduce_extreme_ref(const fv_call *call, bool largest);
 

@@ -17,6 +17,15 @@ static void reduce_mean_ref(const fv_call *call)
     fv_reduce_sum_ref(call, true);
 }
 
+static fv_status reduce_mean_split(fv_builder *b, const fv_node *node, bool pooled, fv_val *const *in, fv_val **out)
+{
+    (void)pooled;
+    if (fv_reduces_samples(node))
+        return fv_emit_fail(b, node, "a mean over samples cannot be computed in pieces of a batch; use reduce_sum");
+    out[0] = fv_emit(b, "reduce_mean", node->attr, in, 1);
+    return FV_OK;
+}
+
 const fv_op fv_op_reduce_mean = {
     .name = "reduce_mean",
     .doc = "Mean of src over `axes`: the sum of reduce_sum in float64 divided by the number of terms, rounded once.",
@@ -32,4 +41,5 @@ const fv_op fv_op_reduce_mean = {
     .grad = reduce_mean_grad,
     .cost = fv_reduce_cost,
     .ref = reduce_mean_ref,
+    .partial = reduce_mean_split,
 };

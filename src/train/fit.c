@@ -26,16 +26,14 @@ typedef struct run {
     fv_trainer *trainer;
     fv_loader *loader, *val_loader;
     fv_session *val_session;
-    int64_t val_batch;
     fv_journal *journal;
     fv_checkpoints checkpoints;
     fv_progress progress;
     fv_identity identity;
     fv_fit_event event;
     int64_t steps; /* per epoch */
-    double start, epoch_start;
-    int64_t epoch_start_seen;
-    double first_loss;
+    double start, epoch_start, first_loss;
+    int64_t val_batch, epoch_start_seen;
     fv_stop stop; /* NOT: it goes on */
     bool stop_asked;
 } run;

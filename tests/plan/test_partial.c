@@ -53,6 +53,12 @@ static const partial_case cases[] = {
     {"conv2d_bwd_weights f32 nNp7q7k24 nNh7w7c17 size=1", 3, 0},
     {"conv2d_bwd_weights f32 nNp4q4k18 nNh8w8c18 size=3 stride=2 pad=1,1,0,0 groups=18", 3, 0},
     {"dense_bwd_weights f32 nNo10 nNi33", 3, 0},
+    {"reduce_sum f32 nNh5w3c7 axes=0,1", 1, 0},
+    {"reduce_sum f32 nNh5w3c7 axes=0,3 keepdims=true", 1, 0},
+    {"reduce_sum f32 nNh5w3c7 axes=2", 1, 1},
+    {"reduce_mean f32 nNh5w3c7 axes=1,2", 1, 1},
+    {"gather_bwd f32 nNk3c5 nNk3:i32 size=4", 3, 0},
+    {"gather_bwd f32 nNk3c5 3:i32 axis=1 size=4", 1, 1},
     {"dropout f32 nNh3w3c5 rate=0.3", 1, 1},
     {"dropout_bwd f32 nNi128 rate=0.5 stream=3", 1, 1},
 };
