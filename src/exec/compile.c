@@ -72,7 +72,7 @@ static fv_status output_of(fv_graph *g, fv_val *val, int32_t *output)
 /* The lowered counterpart of the value `name` of g. */
 static fv_status find_value(const fv_program *p, const fv_graph *g, fv_val *const *map, const char *name, fv_val **val)
 {
-    const fv_val *asked = fv_graph_find(g, name);
+    const fv_val *asked = fv_graph_named(g, name);
     *val = asked ? map[asked->id] : NULL;
     if (*val)
         return FV_OK;

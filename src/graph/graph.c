@@ -416,6 +416,15 @@ fv_status fv_graph_output(fv_graph *g, fv_val *val)
     return fv_graph_add_output(g, val, val && val->name ? val->name : "");
 }
 
+fv_val *fv_graph_named(const fv_graph *g, const char *name)
+{
+    for (int32_t i = 0; i < g->n_outputs; i++) {
+        if (strcmp(g->output_names[i], name) == 0)
+            return g->outputs[i];
+    }
+    return fv_graph_find(g, name);
+}
+
 fv_status fv_graph_output_as(fv_graph *g, fv_val *val, const char *name)
 {
     if (!name || !*name)

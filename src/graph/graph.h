@@ -63,7 +63,8 @@ fv_status fv_graph_output_as(fv_graph *g, fv_val *val, const char *name);
 fv_status fv_graph_add_output(fv_graph *g, fv_val *val, const char *name);
 /* Appends a copy of a value that no node computes (of any graph). Elements of constants are shared. */
 fv_status fv_graph_copy_leaf(fv_graph *g, const fv_val *leaf, fv_val **val);
-fv_val *fv_graph_find(const fv_graph *g, const char *name); /* by value name; NULL if absent */
+fv_val *fv_graph_find(const fv_graph *g, const char *name);  /* by value name; NULL if absent */
+fv_val *fv_graph_named(const fv_graph *g, const char *name); /* by output name, else by value name */
 
 /* Number of uses of each value by id (operands + outputs); `uses` has n_vals entries. */
 void fv_graph_uses(const fv_graph *g, int32_t *uses);

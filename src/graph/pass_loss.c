@@ -26,7 +26,7 @@ static fv_status add_loss(fv_rewrite *rw, const fv_loss *loss, fv_node **node)
     if (!loss->op || !(loss->op->traits & FV_T_LOSS))
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "'%s' is not a loss: expected an operator that computes one",
                        loss->op ? loss->op->name : "(none)");
-    const fv_val *asked = loss->prediction       ? fv_graph_find(rw->g, loss->prediction)
+    const fv_val *asked = loss->prediction       ? fv_graph_named(rw->g, loss->prediction)
                           : rw->g->n_outputs > 0 ? rw->g->outputs[0]
                                                  : NULL;
     if (!asked)
