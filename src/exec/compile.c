@@ -209,10 +209,10 @@ static fv_status separate(const fv_graph *g, fv_graph **out, fv_val **map)
 
 static fv_status run_passes(compilation *c, const int32_t *loss_output)
 {
-    static const pass_fn before_gradient[] = {fv_pass_pool_first, NULL};
+    static const pass_fn before_gradient[] = {fv_pass_const, fv_pass_pool_first, NULL};
     static const pass_fn after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
-    static const pass_fn inference[] = {fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first,
-                                        fv_pass_fuse_activation, NULL};
+    static const pass_fn inference[] = {
+        fv_pass_const, fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first, fv_pass_fuse_activation, NULL};
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
     const bool training = fv_lowering_trains(o->lowering);

@@ -298,6 +298,54 @@ static void test_losses(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* ---- constants ---- */
+
+/* What depends on constants alone is not in the program, keeps its name, and has the bits of a run. */
+static void test_constants(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    net t;
+    fv_tensor *numbers;
+    fv_val *c;
+    float out[2][BATCH * CLASSES], inner[2][CLASSES];
+    net_init(&t, ctx, FV_F32, 9);
+    net_small(&t, CLASSES);
+    assert_int_equal(fv_tensor_create(ctx, FV_F32, &(fv_shape){1, {CLASSES}}, &numbers), FV_OK);
+    for (int i = 0; i < CLASSES; i++)
+        ((float *)fv_tensor_data(numbers))[i] = 0.3f * (float)(i - 1);
+    assert_int_equal(fv_graph_tensor(t.g, "numbers", numbers, &c), FV_OK);
+    fv_tensor_destroy(&numbers);
+    fv_val *twice = net_op(&t, "add", NULL, 2, (fv_val *[]){c, c});
+    fv_val *shift = net_op(&t, "mul", NULL, 2, (fv_val *[]){twice, c});
+    net_output(&t, net_op(&t, "add", NULL, 2, (fv_val *[]){t.g->outputs[0], shift}));
+    const char *name = shift->name;
+    int32_t nodes[2];
+    for (int k = 0; k < 2; k++) {
+        net_exec_options o = net_options(&t, BATCH, true);
+        o.optimize = k == 1;
+        o.values = &name;
+        o.n_values = 1;
+        net_exec *exec = net_compile(&t, &o);
+        net_fill(&t, exec, BATCH, CLASSES, 4);
+        assert_int_equal(net_exec_run(exec, 0, 0), FV_OK);
+        memcpy(out[k], net_exec_output(exec, 1, NULL), sizeof out[k]);
+        memcpy(inner[k], net_exec_value(exec, name, NULL), sizeof inner[k]);
+        nodes[k] = 0;
+        for (int32_t i = 0; i < net_exec_graph(exec)->n_nodes; i++)
+            nodes[k] += strcmp(net_exec_graph(exec)->nodes[i]->op->name, "mul") == 0;
+        net_exec_destroy(&exec);
+    }
+    assert_int_equal(nodes[0], 1);
+    assert_int_equal(nodes[1], 0);
+    assert_memory_equal(inner[0], inner[1], sizeof inner[0]);
+    const float last = 0.3f * 3.0f;
+    assert_true(inner[1][4] == (last + last) * last);
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    net_free(&t);
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- another device ---- */
 
 static void test_guarded_device(void **state)
@@ -338,9 +386,9 @@ static void test_guarded_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_scratch),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_fewer_samples), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_guarded_device),
+        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_scratch),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_fewer_samples),  cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_constants),      cmocka_unit_test(test_guarded_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
