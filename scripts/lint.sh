@@ -80,5 +80,9 @@ for t in $(grep -hoE '^[a-z].*\bfv_[a-z0-9_]+\(' $(echo "$sources" | grep -E '^(
     fail "$t is the name of a type and of a function"
 done
 
+# 8. A struct is one idea: at most 30 members, unless a table expands to them.
+wide=$(awk -v max=30 -f scripts/struct_members.awk $(echo "$sources" | grep -E '^(include|src|tools)/'))
+[ -z "$wide" ] || fail "$wide; group what belongs together"
+
 [ $bad -eq 0 ] && echo "lint: clean ($(echo "$sources" | wc -l) files)"
 exit $bad

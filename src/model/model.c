@@ -53,7 +53,7 @@ void fv_model_destroy(fv_model **ptr)
     fv_model *model = *ptr;
     fv_ctx *ctx = model->ctx;
     *ptr = NULL;
-    fv_session_destroy(&model->session);
+    fv_session_destroy(&model->own.session);
     fv_model_runtime_destroy(&model->runtime);
     for (int i = 0; i < model->n_slots; i++)
         fv_tensor_destroy(&model->slots[i].data);

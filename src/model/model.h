@@ -72,6 +72,12 @@ typedef struct fv_selftest {
     float *output; /* vectors x count; in the model's arena */
 } fv_selftest;
 
+/* A model's own session, of batch 1, and the version of the weights that it has packed. */
+typedef struct fv_own_session {
+    fv_session *session;
+    uint64_t version;
+} fv_own_session;
+
 /* Programs that sessions of a model share, and its weights on the device. */
 typedef struct fv_model_runtime fv_model_runtime;
 
@@ -105,9 +111,8 @@ struct fv_model {
     bool has_class_names;
     fv_selftest selftest; /* vectors 0: none */
 
-    uint64_t version;    /* changes with the weights (fv_model_touch) */
-    fv_session *session; /* batch 1, made by fv_model_session */
-    uint64_t session_version;
+    uint64_t version;          /* changes with the weights (fv_model_touch) */
+    fv_own_session own;        /* made by fv_model_session */
     fv_model_runtime *runtime; /* made with the model */
 };
 

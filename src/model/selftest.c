@@ -45,7 +45,7 @@ static fv_status run_vector(fv_model *model, fv_session *session, uint64_t seed,
 static fv_status borrow_session(fv_model *model, fv_session **own, fv_session **session)
 {
     *own = NULL;
-    if (model->session)
+    if (model->own.session)
         return fv_model_session(model, session);
     FV_TRY(fv_session_create(model, 1, own));
     *session = *own;

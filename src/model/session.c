@@ -273,12 +273,12 @@ fv_status fv_session_profile(fv_session *session, bool on, char **table, char **
 fv_status fv_model_session(fv_model *model, fv_session **session)
 {
     *session = NULL;
-    if (!model->session)
-        FV_TRY(fv_session_create(model, 1, &model->session));
-    else if (model->session_version != model->version)
-        FV_TRY(fv_session_refresh(model->session));
-    model->session_version = model->version;
-    *session = model->session;
+    if (!model->own.session)
+        FV_TRY(fv_session_create(model, 1, &model->own.session));
+    else if (model->own.version != model->version)
+        FV_TRY(fv_session_refresh(model->own.session));
+    model->own.version = model->version;
+    *session = model->own.session;
     return FV_OK;
 }
 
