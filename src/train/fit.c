@@ -257,7 +257,7 @@ static fv_status identify(run *r)
     fv_dataset_fingerprint(r->data, r->identity.data);
     r->identity.model = fv_model_name(r->model);
     r->identity.options = &r->options;
-    FV_TRY(fv_identity_graph(r->ctx, r->model->graph, r->identity.graph));
+    fv_identity_graph(r->model->graph, r->identity.graph);
     return pipeline_digest(r->model, r->identity.pipeline);
 }
 

@@ -7,19 +7,11 @@
 #include "base/file.h"
 #include "base/text.h"
 
-fv_status fv_identity_graph(fv_ctx *ctx, const fv_graph *graph, char hex[65])
+void fv_identity_graph(const fv_graph *graph, char hex[65])
 {
-    fv_str text = {.ctx = ctx};
-    fv_sha256 hash;
     uint8_t digest[32];
-    fv_graph_text(graph, &text);
-    fv_status status = fv_str_status(&text);
-    fv_sha256_init(&hash);
-    fv_sha256_update(&hash, fv_str_get(&text), strlen(fv_str_get(&text)));
-    fv_sha256_final(&hash, digest);
+    fv_graph_digest(graph, digest);
     fv_sha256_hex(digest, hex);
-    fv_str_free(&text);
-    return status;
 }
 
 /* ---- the setting's value as text, of any length ---- */

@@ -18,8 +18,8 @@ typedef struct fv_identity {
     const fv_fit_options *options; /* resolved: those of their rows that are FV_MEANING */
 } fv_identity;
 
-/* SHA-256 of the graph's text, which holds its operators, attributes, names and shapes. NO_MEMORY. */
-fv_status fv_identity_graph(fv_ctx *ctx, const fv_graph *graph, char hex[65]);
+/* fv_graph_digest as text: operators, attributes, names, shapes, constants. */
+void fv_identity_graph(const fv_graph *graph, char hex[65]);
 
 /* Appends the members "data", "model", "pipeline", "graph" and "settings" (key: text) to an open object. */
 void fv_identity_json(fv_json *json, const fv_identity *identity);

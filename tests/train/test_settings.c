@@ -275,8 +275,8 @@ static void identity_of_the_graph(void **state)
         fv_model *m[2];
         for (int k = 0; k < 2; k++)
             assert_int_equal(fv_model_zoo(ctx, nets[i].name, &nets[i].options, &m[k]), FV_OK);
-        assert_int_equal(fv_identity_graph(ctx, m[0]->graph, hex[i]), FV_OK);
-        assert_int_equal(fv_identity_graph(ctx, m[1]->graph, again), FV_OK);
+        fv_identity_graph(m[0]->graph, hex[i]);
+        fv_identity_graph(m[1]->graph, again);
         assert_string_equal(hex[i], again);
         for (int k = 0; k < i; k++)
             assert_string_not_equal(hex[i], hex[k]);
