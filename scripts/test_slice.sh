@@ -9,7 +9,7 @@ set -eu
 # Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build or asks nothing new.
 share() {
     case $1 in
-    kernels | ops | backend | plan | train) echo 1 ;;
+    kernels | ops | backend | plan) echo 1 ;;
     cli) echo 6 ;;
     arm | examples) echo 0 ;;
     *) echo 3 ;;
