@@ -315,7 +315,7 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
     fv_program *p = x->program;
     run = run ? run : &plain;
     if (!x->scratch->data)
-        return fv_fail(p->ctx, FV_ERR_NO_MEMORY, "the memory of this executable could not be grown and is gone");
+        return fv_fail(p->ctx, FV_ERR_NO_MEMORY, "the memory that instances share could not be grown: it is gone");
     FV_TRY(check_run(p, run));
     if (!atomic_load_explicit(&p->refreshed, memory_order_acquire)) {
         pthread_mutex_lock(&p->mutex);

@@ -84,24 +84,25 @@ static bool lockstep_wait(fv_lockstep *l)
     return open;
 }
 
-/* One stretch of all pieces' data: summed by a tree of neighbors, and written to all. */
-#define FV_LOCKSTEP_SUM(name, T)                                                                                       \
-    static void name(fv_lockstep *l, int64_t begin, int64_t end)                                                       \
-    {                                                                                                                  \
-        for (int64_t i = begin; i < end; i++) {                                                                        \
-            T v[FV_PIECES_MAX];                                                                                        \
-            for (int k = 0; k < l->pieces; k++)                                                                        \
-                v[k] = ((const T *)l->offer[k].data)[i];                                                               \
-            for (int step = 1; step < l->pieces; step *= 2)                                                            \
-                for (int k = 0; k + step < l->pieces; k += 2 * step)                                                   \
-                    v[k] += v[k + step];                                                                               \
-            for (int k = 0; k < l->pieces; k++)                                                                        \
-                ((T *)l->offer[k].data)[i] = v[0];                                                                     \
-        }                                                                                                              \
+/* One stretch of all pieces' data: summed by a tree of neighbors, each sum rounded to the dtype, and written to all. */
+static void sum_stretch(const fv_lockstep *l, fv_dtype dtype, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++) {
+        double v[FV_PIECES_MAX];
+        for (int k = 0; k < l->pieces; k++)
+            v[k] = fv_get(dtype, l->offer[k].data, i);
+        for (int step = 1; step < l->pieces; step *= 2) {
+            for (int k = 0; k + step < l->pieces; k += 2 * step) {
+                v[k] += v[k + step];
+                /* The sum of two floats in double, rounded to float, is their sum in float. */
+                if (dtype == FV_F32)
+                    v[k] = (double)(float)v[k];
+            }
+        }
+        for (int k = 0; k < l->pieces; k++)
+            fv_set(dtype, l->offer[k].data, i, v[0]);
     }
-
-FV_LOCKSTEP_SUM(sum_f32, float)
-FV_LOCKSTEP_SUM(sum_f64, double)
+}
 
 /* All threads see the same offers and so agree about them. */
 static bool lockstep_offers_agree(const fv_lockstep *l)
@@ -129,10 +130,7 @@ static fv_status lockstep_combine(void *user, int32_t index, void *data, int64_t
                        "same graph",
                        seat->piece, (int)index, (long long)count);
     }
-    if (dtype == FV_F32)
-        sum_f32(l, begin < count ? begin : count, begin + per < count ? begin + per : count);
-    else
-        sum_f64(l, begin < count ? begin : count, begin + per < count ? begin + per : count);
+    sum_stretch(l, dtype, begin < count ? begin : count, begin + per < count ? begin + per : count);
     if (lockstep_wait(l))
         return FV_OK;
 left:

@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device whose memory the host may not touch trains, evaluates and saves with the bits of the host. */
 #include "support/guarded_device.h"
-#include "support/support.h"
-
-#include <fovea/fovea.h>
+#define DIGITS_TRAIN 72
+#define DIGITS_TEST  40
+#include "digits_fixture.h"
 
 #include "base/file.h"
-
-static char folder[256], data_dir[300];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(folder);
-    snprintf(data_dir, sizeof data_dir, "%s/digits", folder);
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    assert_int_equal(fv_make_digits(ctx, data_dir, 72, 40, 5), FV_OK);
-    fv_ctx_destroy(&ctx);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(folder);
-    return 0;
-}
 
 /* What a run comes to. */
 typedef struct outcome {

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run that is killed, interrupted or stopped and then resumed ends with the bits of a run that was not. */
-#include "support/support.h"
+#define DIGITS_TRAIN 330
+#define DIGITS_TEST  100
+#include "digits_fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#include <fovea/fovea.h>
-
-static char folder[256], data_dir[300];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(folder);
-    snprintf(data_dir, sizeof data_dir, "%s/digits", folder);
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    assert_int_equal(fv_make_digits(ctx, data_dir, 330, 100, 5), FV_OK);
-    fv_ctx_destroy(&ctx);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(folder);
-    return 0;
-}
 
 typedef struct request {
     const char *dir; /* NULL: no run folder */

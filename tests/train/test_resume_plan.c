@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A resumed run is computed by the solvers that its state recorded, whatever the cost model says by then. */
-#include "support/support.h"
-
-#include <fovea/fovea.h>
+#define DIGITS_TRAIN 110
+#define DIGITS_TEST  40
+#include "digits_fixture.h"
 
 #include "plan/plan.h"
-
-static char folder[256], data_dir[300];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(folder);
-    snprintf(data_dir, sizeof data_dir, "%s/digits", folder);
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    assert_int_equal(fv_make_digits(ctx, data_dir, 110, 40, 5), FV_OK);
-    fv_ctx_destroy(&ctx);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(folder);
-    return 0;
-}
 
 /* ---- two solvers of dense that differ in their bits; which of them is cheaper is for the test to say ---- */
 
