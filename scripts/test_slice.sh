@@ -10,7 +10,8 @@ set -eu
 share() {
     case $1 in
     kernels | ops | backend | plan) echo 1 ;;
-    cli) echo 6 ;;
+    train) echo 6 ;;
+    cli) echo 12 ;;
     arm | examples) echo 0 ;;
     *) echo 3 ;;
     esac

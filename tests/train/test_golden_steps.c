@@ -226,11 +226,7 @@ static void test_names(void **state)
 int main(void)
 {
     enum { N = sizeof nets / sizeof nets[0] };
-#ifdef FV_TEST_EMULATED
-    const int n = 5;
-#else
-    const int n = N;
-#endif
+    const int n = FV_TEST_CASES(N, 5);
     struct CMUnitTest tests[N + 1] = {cmocka_unit_test(test_names)};
     for (int i = 0; i < n; i++)
         tests[i + 1] = (struct CMUnitTest){nets[i].file, test_net, NULL, NULL, (void *)(uintptr_t)&nets[i]};

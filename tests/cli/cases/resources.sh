@@ -42,7 +42,7 @@ row_65_instruction_sets() {
             code 0 few_steps --experiment $isa
             same runs/train/any/weights/last.safetensors runs/train/$isa/weights/last.safetensors
         else
-            fails 2 E2003 "FOVEA_CPU: " "lacks '$isa'" "possible here: scalar" -- "$FOVEA" doctor
+            fails 2 E2003 "FOVEA_CPU: " "'$isa'" "possible here: scalar" -- "$FOVEA" doctor
         fi
     done
     FOVEA_CPU=nonsense
