@@ -87,16 +87,14 @@ enum {
     FV_T_MIXED = 1 << 7,            /* float operands may be of different types: infer says which */
     FV_T_WEIGHTED =
         1 << 8, /* in[1] is a weight, in[2] an optional bias; linear in in[0]; output channels are in[1]'s dim 0 */
-    FV_T_ADD = 1 << 9,            /* out = in[0] + in[1], equal shapes */
-    FV_T_LOSS = 1 << 10,          /* out[0] is a scalar loss; in[1] the target */
-    FV_T_BACKWARD = 1 << 11,      /* appears only in gradients and updates: no gradient of its own */
-    FV_T_SHARDED = 1 << 12,       /* sums over samples by logical shards (see fv_call.shards) */
-    FV_T_MEETS = 1 << 13,         /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
-    FV_T_MOVES_SAMPLES = 1 << 14, /* the first dimension of out[0] need not be that of in[0]: a program with such a node
-                                     always computes whole batches */
-    FV_T_CLASS_LABELS = 1 << 20,  /* LOSS: in[1] may be I32 class indices */
-    FV_T_SET_LABELS = 1 << 21,    /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
-    FV_T_VALUE_LABELS = 1 << 22   /* LOSS: the usual one for numbers to predict */
+    FV_T_ADD = 1 << 9,           /* out = in[0] + in[1], where their shapes are equal */
+    FV_T_LOSS = 1 << 10,         /* out[0] is a scalar loss; in[1] the target */
+    FV_T_BACKWARD = 1 << 11,     /* appears only in gradients and updates: no gradient of its own */
+    FV_T_SHARDED = 1 << 12,      /* sums over samples by logical shards (see fv_call.shards) */
+    FV_T_MEETS = 1 << 13,        /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
+    FV_T_CLASS_LABELS = 1 << 20, /* LOSS: in[1] may be I32 class indices */
+    FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
+    FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */
 };
 
 /** What an operand is to its operator: what a model asks when it starts, decays and files its tensors. */
@@ -151,6 +149,8 @@ FV_API fv_val *fv_emit_out(fv_builder *builder, fv_val *first, int i);
 FV_API bool fv_emit_wanted(const fv_builder *builder, const fv_val *val);
 /** A constant of the graph's float type: `value`, repeated. */
 FV_API fv_val *fv_emit_const(fv_builder *builder, double value, const fv_shape *shape);
+/** That float type: f32, or f64 in programs that check gradients. */
+FV_API fv_dtype fv_emit_float(const fv_builder *builder);
 /** A constant with the dtype, shape and elements of `tensor`, which it shares: they must not change any more. */
 FV_API fv_val *fv_emit_tensor(fv_builder *builder, const fv_tensor *tensor);
 /** The sum of `sums` over all pieces of the batch: those of this run's samples, where it computes the whole of it. */
@@ -184,6 +184,9 @@ struct fv_op {
     /** Images (n h w c): what an output pixel sees of in[0] along axis 0 (rows) or 1. NULL: the pixel at its place, or
      * everything when the result is no image. */
     fv_reach (*reach)(const fv_node *node, int axis);
+    /** Whether row i of out[0] may depend on other rows than i of the operands, or its rows are not the samples: then
+     * runs compute the whole batch (fv_call.samples is 0). NULL: never. */
+    bool (*moves_samples)(const fv_node *node);
     /** Plain loops (fv_get, fv_set), single-threaded; the definition of the result. */
     void (*ref)(const fv_call *call);
     /**

@@ -58,6 +58,7 @@ static void *address(const fv_instance *x, int32_t id)
     case FV_IN_LASTING:
         return (char *)p->lasting + place->offset;
     case FV_IN_STORE:
+        id = p->places[id].root;
         return x->own_states && x->own_states[id] ? x->own_states[id] : place->data;
     case FV_IN_NONE:
         break;
@@ -314,8 +315,7 @@ fv_status fv_instance_run(fv_instance *x, const fv_run *run)
     static const fv_run plain;
     fv_program *p = x->program;
     run = run ? run : &plain;
-    if (!x->scratch->data)
-        return fv_fail(p->ctx, FV_ERR_NO_MEMORY, "the memory that instances share could not be grown: it is gone");
+    FV_TRY(fv_scratch_reserve(x->scratch, p->memory.instance)); /* gone where it could not be grown for another */
     FV_TRY(check_run(p, run));
     if (!atomic_load_explicit(&p->refreshed, memory_order_acquire)) {
         pthread_mutex_lock(&p->mutex);
@@ -359,6 +359,7 @@ fv_status fv_instance_write(fv_instance *x, const fv_port *port, const void *src
 {
     const fv_device *d = x->program->device;
     FV_TRY(check_size(x, port, bytes));
+    FV_TRY(fv_scratch_reserve(x->scratch, x->program->memory.instance));
     d->upload(d->user, x->data[port->val->id], src, bytes);
     return FV_OK;
 }
@@ -367,13 +368,14 @@ fv_status fv_instance_read(const fv_instance *x, const fv_port *port, void *dst,
 {
     const fv_device *d = x->program->device;
     FV_TRY(check_size(x, port, bytes));
+    FV_TRY(fv_scratch_reserve(x->scratch, x->program->memory.instance));
     d->download(d->user, dst, x->data[port->val->id], bytes);
     return FV_OK;
 }
 
 void *fv_instance_map(const fv_instance *x, const fv_port *port)
 {
-    return port && x->program->device->host_memory ? x->data[port->val->id] : NULL;
+    return port && x->scratch->data && x->program->device->host_memory ? x->data[port->val->id] : NULL;
 }
 
 double fv_instance_scalar(const fv_instance *x, const fv_port *port)

@@ -108,7 +108,8 @@ fv_status fv_program_build(fv_program *p)
         return FV_ERR_NO_MEMORY;
     p->n_steps = g->n_nodes;
     for (int32_t n = 0; n < g->n_nodes; n++)
-        p->moves_samples = p->moves_samples || (g->nodes[n]->op->traits & FV_T_MOVES_SAMPLES);
+        p->moves_samples =
+            p->moves_samples || (g->nodes[n]->op->moves_samples && g->nodes[n]->op->moves_samples(g->nodes[n]));
     for (int32_t n = 0; n < g->n_nodes; n++)
         p->steps[n].node = g->nodes[n];
     find_lasting(p);

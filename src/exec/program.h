@@ -27,12 +27,14 @@ typedef struct fv_binding {
 /*
  * A binding on a device: on the host the tensors themselves; elsewhere a copy of each, made when a program first asks
  * for it. `upload` and `download` make the copies follow the tensors and the tensors the copies; on the host they do
- * nothing. Programs borrow stores. One thread at a time, while no program of the store runs.
+ * nothing; no program of the store may run meanwhile. Programs borrow stores. Any thread.
  */
 fv_status fv_store_create(fv_ctx *ctx, const fv_binding *binding, fv_store **store);
 void fv_store_destroy(fv_store **store);
 /* Device address of a tensor; *data is NULL when the binding does not know it. NO_MEMORY. */
 fv_status fv_store_find(fv_store *store, const fv_val *val, void **data);
+/* Gives back all copies, when their tensors are replaced: no program of the store may run any more. */
+void fv_store_clear(fv_store *store);
 void fv_store_upload(fv_store *store);
 void fv_store_download(fv_store *store);
 

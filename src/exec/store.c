@@ -14,6 +14,7 @@ struct fv_store {
     fv_ctx *ctx;
     const fv_device *device;
     fv_binding binding;
+    pthread_mutex_t mutex; /* guards the copies */
     store_copy *copies;
     int32_t count, room;
 };
@@ -24,7 +25,17 @@ fv_status fv_store_create(fv_ctx *ctx, const fv_binding *binding, fv_store **sto
     if (!*store)
         return FV_ERR_NO_MEMORY;
     **store = (fv_store){.ctx = ctx, .device = fv_device_of(ctx), .binding = *binding};
+    pthread_mutex_init(&(*store)->mutex, NULL);
     return FV_OK;
+}
+
+void fv_store_clear(fv_store *s)
+{
+    for (int32_t i = 0; i < s->count; i++) {
+        s->device->release(s->device->user, s->ctx, s->copies[i].device);
+        fv_free(s->ctx, s->copies[i].name);
+    }
+    s->count = 0;
 }
 
 void fv_store_destroy(fv_store **store)
@@ -32,10 +43,8 @@ void fv_store_destroy(fv_store **store)
     fv_store *s = store ? *store : NULL;
     if (!s)
         return;
-    for (int32_t i = 0; i < s->count; i++) {
-        s->device->release(s->device->user, s->ctx, s->copies[i].device);
-        fv_free(s->ctx, s->copies[i].name);
-    }
+    fv_store_clear(s);
+    pthread_mutex_destroy(&s->mutex);
     fv_free(s->ctx, s->copies);
     fv_free(s->ctx, s);
     *store = NULL;
@@ -75,31 +84,34 @@ fv_status fv_store_find(fv_store *s, const fv_val *val, void **data)
         return FV_OK;
     }
     const size_t bytes = (size_t)fv_shape_count(&val->shape) * fv_dtype_size(val->dtype);
-    for (int32_t i = 0; i < s->count; i++) {
-        store_copy *c = &s->copies[i];
-        if (strcmp(c->name, val->name) != 0)
-            continue;
-        if (c->host == host && c->bytes == bytes) {
-            *data = c->device;
-            return FV_OK;
-        }
-        /* A model with another head: no program uses the old copy any more. */
-        s->device->release(s->device->user, s->ctx, c->device);
-        fv_free(s->ctx, c->name);
-        *c = s->copies[--s->count];
-        break;
+    pthread_mutex_lock(&s->mutex);
+    fv_status status = FV_OK;
+    for (int32_t i = 0; i < s->count && !*data; i++) {
+        if (strcmp(s->copies[i].name, val->name) == 0)
+            *data = s->copies[i].device;
     }
-    return store_add(s, val->name, host, bytes, data);
+    if (!*data)
+        status = store_add(s, val->name, host, bytes, data);
+    pthread_mutex_unlock(&s->mutex);
+    return status;
 }
 
 void fv_store_upload(fv_store *s)
 {
-    for (int32_t i = 0; s && i < s->count; i++)
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    for (int32_t i = 0; i < s->count; i++)
         s->device->upload(s->device->user, s->copies[i].device, s->copies[i].host, s->copies[i].bytes);
+    pthread_mutex_unlock(&s->mutex);
 }
 
 void fv_store_download(fv_store *s)
 {
-    for (int32_t i = 0; s && i < s->count; i++)
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    for (int32_t i = 0; i < s->count; i++)
         s->device->download(s->device->user, s->copies[i].host, s->copies[i].device, s->copies[i].bytes);
+    pthread_mutex_unlock(&s->mutex);
 }

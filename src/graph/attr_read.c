@@ -6,7 +6,7 @@
 
 #include "graph/internal.h"
 
-#define FV_ATTR_MAX_ITEMS 8
+#define FV_ATTR_MAX_ITEMS ((int)(sizeof((fv_ints *)0)->value / sizeof(int64_t)))
 
 /* Numbers as written, before they are spread over the attribute. */
 typedef struct attr_items {

@@ -50,6 +50,11 @@ fv_val *fv_emit_const(fv_builder *b, double value, const fv_shape *shape)
     return val;
 }
 
+fv_dtype fv_emit_float(const fv_builder *b)
+{
+    return b->dtype;
+}
+
 fv_val *fv_emit_tensor(fv_builder *b, const fv_tensor *tensor)
 {
     fv_val *val = NULL;

@@ -157,7 +157,8 @@ fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, f
  */
 fv_status fv_pass_partial(const fv_graph *g, bool pooled, fv_graph **out, fv_val **map);
 /* Nodes that depend on constants alone become constants of their results' names, computed by the reference loops, up to
- * 16 MiB a node. Nodes that draw, update, sum over samples or belong to gradients stay. */
+ * 64 MiB of operands and results and 1e9 operations in all. Nodes that draw, update, sum over samples or belong to
+ * gradients stay. */
 fv_status fv_pass_const(const fv_graph *g, fv_graph **out, fv_val **map);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);

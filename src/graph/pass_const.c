@@ -4,17 +4,33 @@
 
 #include "graph/internal.h"
 
-/* Larger results stay nodes: a graph should not grow by what a run computes quickly. */
-#define FOLD_BYTES_MAX (INT64_C(16) << 20)
+/* Nodes with more operands and results, or more work, stay: a graph, which may come from a file, must not make
+ * compiling slow or large. All nodes together: */
+#define FOLD_BYTES_MAX (INT64_C(64) << 20)
+#define FOLD_FLOPS_MAX 1e9
+
+typedef struct fold_budget {
+    int64_t bytes;
+    double flops;
+} fold_budget;
 
 static int64_t bytes_of(const fv_val *val)
 {
     return fv_shape_count(&val->shape) * (int64_t)fv_dtype_size(val->dtype);
 }
 
-/* Whether the node of g, whose operands have counterparts in rw->out, can be computed now. */
-static bool is_foldable(const fv_rewrite *rw, const fv_node *node)
+/* Takes the bytes of a value from the budget. */
+static bool takes(fold_budget *left, const fv_val *val)
 {
+    left->bytes -= bytes_of(val) <= left->bytes ? bytes_of(val) : left->bytes + 1;
+    return left->bytes >= 0;
+}
+
+/* Whether the node of g, whose operands have counterparts in rw->out, can be computed now within the budget, which it
+ * then uses. */
+static bool is_foldable(const fv_rewrite *rw, const fv_node *node, fold_budget *budget)
+{
+    fold_budget left = *budget;
     const uint32_t no = FV_T_STOCHASTIC | FV_T_BACKWARD | FV_T_SHARDED | FV_T_MEETS | FV_T_LOSS;
     bool any = false;
     if (node->op->updates || (node->op->traits & no) || node->n_out < 1 ||
@@ -24,12 +40,20 @@ static bool is_foldable(const fv_rewrite *rw, const fv_node *node)
         const fv_val *in = node->in[i] ? rw->map[node->in[i]->id] : NULL;
         if (node->in[i] && (!in || in->role != FV_ROLE_CONST))
             return false;
+        if (in && !takes(&left, in))
+            return false;
         any = any || in;
     }
-    int64_t bytes = 0;
-    for (int32_t i = 0; i < node->n_out; i++)
-        bytes += bytes_of(node->out[i]);
-    return any && bytes <= FOLD_BYTES_MAX;
+    for (int32_t i = 0; i < node->n_out; i++) {
+        if (!takes(&left, node->out[i]))
+            return false;
+        left.flops -= node->op->cost ? 0.0 : (double)fv_shape_count(&node->out[i]->shape);
+    }
+    left.flops -= node->op->cost ? node->op->cost(node).flops : 0.0;
+    if (!any || left.flops < 0.0)
+        return false;
+    *budget = left;
+    return true;
 }
 
 /* What one node is computed from and to. */
@@ -86,8 +110,10 @@ static fv_status fold(fv_rewrite *rw, const fv_node *node)
 fv_status fv_pass_const(const fv_graph *g, fv_graph **out, fv_val **map)
 {
     fv_rewrite rw;
+    fold_budget budget = {.bytes = FOLD_BYTES_MAX, .flops = FOLD_FLOPS_MAX};
     fv_status status = fv_rewrite_begin(&rw, g, true);
     for (int32_t n = 0; status == FV_OK && n < g->n_nodes; n++)
-        status = is_foldable(&rw, g->nodes[n]) ? fold(&rw, g->nodes[n]) : fv_rewrite_copy(&rw, g->nodes[n], NULL, NULL);
+        status = is_foldable(&rw, g->nodes[n], &budget) ? fold(&rw, g->nodes[n])
+                                                        : fv_rewrite_copy(&rw, g->nodes[n], NULL, NULL);
     return fv_rewrite_end(&rw, status, out, map);
 }

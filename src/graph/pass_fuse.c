@@ -97,7 +97,7 @@ static bool takes_residual(const fv_rewrite *rw, const fv_val *val, const fv_nod
 static int residual_side(const fv_rewrite *rw, const fv_node *add)
 {
     int side = -1;
-    if (!(add->op->traits & FV_T_ADD) || add->n_in != 2)
+    if (!(add->op->traits & FV_T_ADD) || add->n_in != 2 || !fv_shape_equal(&add->in[0]->shape, &add->in[1]->shape))
         return -1;
     for (int i = 0; i < 2; i++) {
         if (takes_residual(rw, add->in[i], add) && (side < 0 || add->in[i]->id > add->in[side]->id))

@@ -2,20 +2,32 @@
 /* Losses behind a graph: what turns a model's graph into one that can be trained. */
 #include "graph/internal.h"
 
-/* The INPUT that a prediction is compared with. */
-static fv_status add_target(fv_graph *g, const fv_loss *loss, const fv_val *prediction, fv_val **target)
+/* The INPUT that a prediction is compared with. Losses that name the same target, of one dtype and shape, share it. */
+static fv_status add_target(const fv_rewrite *rw, const fv_loss *loss, const fv_val *prediction, fv_val **target)
 {
+    fv_graph *g = rw->out;
     fv_shape shape = prediction->shape;
-    const char *wanted = loss->target ? loss->target : "target", *name = wanted;
     const bool floats = loss->target_dtype == FV_F32 || loss->target_dtype == FV_F64;
+    const fv_dtype dtype = floats ? prediction->dtype : loss->target_dtype;
+    const char *name = loss->target ? loss->target : "target";
     if (!floats && shape.rank > 1)
         shape.rank--;
+    fv_val *known = fv_graph_find(g, name);
+    const bool of_model = fv_graph_find(rw->g, name) != NULL;
+    if (known && !of_model && known->role == FV_ROLE_INPUT && known->dtype == dtype &&
+        fv_shape_equal(&known->shape, &shape)) {
+        *target = known;
+        return FV_OK;
+    }
+    if (known && (loss->target || !of_model))
+        return fv_fail(g->ctx, FV_ERR_ARGUMENT, "target '%s' of a loss: the name is taken by %s", name,
+                       of_model ? "a value of the model" : "another loss's target of another dtype or shape");
     for (int i = 2; fv_graph_find(g, name); i++) {
-        name = fv_arena_printf(g->arena, "%s_%d", wanted, i);
+        name = fv_arena_printf(g->arena, "target_%d", i);
         if (!name)
             return FV_ERR_NO_MEMORY;
     }
-    return fv_graph_input(g, name, floats ? prediction->dtype : loss->target_dtype, &shape, target);
+    return fv_graph_input(g, name, dtype, &shape, target);
 }
 
 static fv_status add_loss(fv_rewrite *rw, const fv_loss *loss, fv_node **node)
@@ -34,9 +46,12 @@ static fv_status add_loss(fv_rewrite *rw, const fv_loss *loss, fv_node **node)
                        loss->prediction ? "value '" : "output", loss->prediction ? loss->prediction : "",
                        loss->prediction ? "'" : "");
     fv_val *prediction = rw->map[asked->id];
-    FV_TRY(add_target(g, loss, prediction, &target));
-    if (fv_graph_find(g, name))
+    FV_TRY(add_target(rw, loss, prediction, &target));
+    if (fv_graph_find(g, name)) {
+        if (loss->name)
+            return fv_fail(g->ctx, FV_ERR_ARGUMENT, "loss '%s': the name is taken", name);
         name = NULL;
+    }
     return fv_graph_add(g, loss->op, name, loss->attr, (fv_val *[]){prediction, target}, 2, node);
 }
 

@@ -146,6 +146,8 @@ static fv_status apply(fv_model *model, const fv_safetensors *file, const fv_loa
         return FV_ERR_NO_MEMORY;
     fv_status status = FV_OK;
     for (int pass = 0; status == FV_OK && pass < 2; pass++) {
+        if (pass == 1)
+            fv_model_touch(model);
         for (int i = 0; status == FV_OK && i < model->n_slots; i++) {
             const fv_st_entry *entry = find(file, model->slots[i].name);
             if (fv_load_report_row(report, i)->verdict != FV_LOADED)
@@ -176,8 +178,8 @@ fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool part
     if (status == FV_OK && loaded < model->n_slots && (!partial || loaded == 0))
         status = mismatch(model, file, report, loaded);
     if (status == FV_OK) {
+        fv_model_sync(model); /* what is not loaded stays as a device has it */
         status = apply(model, file, report);
-        fv_model_touch(model);
     }
     if (out && (status == FV_OK || status == FV_ERR_MODEL_MISMATCH))
         *out = report;

@@ -112,6 +112,7 @@ static void swap_models(fv_model *a, fv_model *b)
     /* What sessions and stores know of a model is its handle. */
     b->runtime = a->runtime;
     a->runtime = t.runtime;
+    fv_model_forget_device(a);
 }
 
 fv_status fv_model_change_head(fv_model *model, int64_t classes)

@@ -156,10 +156,11 @@ static fv_status check_ends(fv_model *model)
                        "model '%s': %d inputs and %d outputs: expected one or more of both", model->name, inputs,
                        (int)g->n_outputs);
     for (int32_t n = 0; n < g->n_nodes; n++)
-        if (g->nodes[n]->n_out == 0)
+        if (g->nodes[n]->op->updates || (g->nodes[n]->op->traits & FV_T_BACKWARD))
             return fv_fail(model->ctx, FV_ERR_UNSUPPORTED,
-                           "model '%s': '%s' (%s) computes nothing: it belongs to training, not to a model",
-                           model->name, g->nodes[n]->name, g->nodes[n]->op->name);
+                           "model '%s': '%s' (%s) belongs to training, not to a model: it %s", model->name,
+                           g->nodes[n]->name, g->nodes[n]->op->name,
+                           g->nodes[n]->op->updates ? "changes tensors" : "is part of a gradient");
     const fv_val *image = image_input(g);
     model->input.id = image ? image->id : -1;
     return FV_OK;
@@ -328,7 +329,7 @@ fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trai
         *name = model->slots[i].name;
     if (trained)
         *trained = model->slots[i].kind != FV_SLOT_STATE;
-    fv_model_sync(model);
+    fv_model_lend(model);
     return model->slots[i].data;
 }
 
@@ -343,7 +344,7 @@ bool fv_model_in_head(const fv_model *model, const char *name)
 fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)
 {
     fv_slot *slot = fv_model_slot(model, name);
-    fv_model_sync(model);
+    fv_model_lend(model);
     return slot ? slot->data : NULL;
 }
 

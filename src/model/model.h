@@ -164,6 +164,11 @@ fv_store *fv_model_store(fv_model *model);
 /* Says that a program changed weights or states on the device: the tensors are out of date until fv_model_sync. Comes
  * after fv_model_touch where both do. */
 void fv_model_device_changed(fv_model *model);
+/* Says that a caller may write to the tensors: brings them up to date, and what is compiled or copied from here on
+ * takes them anew. Self-test vectors stay. */
+void fv_model_lend(fv_model *model);
+/* Gives back the copies of tensors on the device, when the tensors themselves are replaced. */
+void fv_model_forget_device(fv_model *model);
 /* Brings the tensors up to date; costs nothing when they are. Everything that reads them calls it. */
 void fv_model_sync(const fv_model *model);
 /* src [outer][mid][inner] -> dst [outer][inner][mid] for rows [begin, end) of outer; dst points at row begin. */
@@ -198,6 +203,10 @@ typedef struct fv_program_key {
 /* The program of that key, compiled by the first who asks; give it back with fv_model_give_program. Any thread. */
 fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_program **program);
 void fv_model_give_program(fv_model *model, fv_program **program);
+/* Whether more than one session has it. A program of older weights gets no new ones. */
+bool fv_model_shares_program(fv_model *model, const fv_program *program);
+/* fv_program_refresh with the weights as they are now, for all sessions of the program. */
+fv_status fv_model_refresh_program(fv_model *model, fv_program *program, fv_instance *instance);
 
 /* A session in which dropout is at work as in training, and everything else as in inference. */
 fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **session);

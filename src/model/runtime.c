@@ -8,6 +8,7 @@
 typedef struct cached_program {
     fv_program_key key; /* names copied */
     fv_program *program;
+    uint64_t version; /* of the model whose weights it packs or has packed */
     int users;
     struct cached_program *next;
 } cached_program;
@@ -86,6 +87,19 @@ void fv_model_touch(fv_model *model)
     pthread_mutex_unlock(&model->runtime->mutex);
 }
 
+void fv_model_lend(fv_model *model)
+{
+    fv_model_sync(model);
+    pthread_mutex_lock(&model->runtime->mutex);
+    model->version++;
+    pthread_mutex_unlock(&model->runtime->mutex);
+}
+
+void fv_model_forget_device(fv_model *model)
+{
+    fv_store_clear(model->runtime->store);
+}
+
 void fv_model_device_changed(fv_model *model)
 {
     pthread_mutex_lock(&model->runtime->mutex);
@@ -107,8 +121,9 @@ void fv_model_sync(const fv_model *model)
 
 static bool same_key(const fv_program_key *a, const fv_program_key *b)
 {
-    bool same =
-        a->batch == b->batch && a->sampling == b->sampling && a->profile == b->profile && a->n_values == b->n_values;
+    /* What a run's record chooses and receives is that run's alone. */
+    bool same = !a->wisdom && !b->wisdom && a->batch == b->batch && a->sampling == b->sampling &&
+                a->profile == b->profile && a->n_values == b->n_values;
     for (int32_t i = 0; same && i < a->n_values; i++)
         same = strcmp(a->values[i], b->values[i]) == 0;
     return same;
@@ -149,7 +164,8 @@ static fv_status take(fv_model *model, const fv_program_key *key, fv_program **p
 {
     fv_model_runtime *r = model->runtime;
     cached_program *c = r->programs;
-    while (c && !same_key(&c->key, key))
+    /* Sessions that have not been refreshed since the weights changed keep the program that they run. */
+    while (c && !(c->version == model->version && same_key(&c->key, key)))
         c = c->next;
     if (!c) {
         c = fv_new(r->ctx, cached_program);
@@ -162,6 +178,7 @@ static fv_status take(fv_model *model, const fv_program_key *key, fv_program **p
             free_cached(r->ctx, c);
             return status;
         }
+        c->version = model->version;
         c->next = r->programs;
         r->programs = c;
     }
@@ -176,6 +193,31 @@ fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_p
     pthread_mutex_lock(&model->runtime->mutex);
     fv_status status = take(model, key, program);
     pthread_mutex_unlock(&model->runtime->mutex);
+    return status;
+}
+
+bool fv_model_shares_program(fv_model *model, const fv_program *program)
+{
+    fv_model_runtime *r = model->runtime;
+    bool shared = false;
+    pthread_mutex_lock(&r->mutex);
+    for (const cached_program *c = r->programs; c; c = c->next)
+        shared = shared || (c->program == program && c->users > 1);
+    pthread_mutex_unlock(&r->mutex);
+    return shared;
+}
+
+fv_status fv_model_refresh_program(fv_model *model, fv_program *program, fv_instance *instance)
+{
+    fv_model_runtime *r = model->runtime;
+    pthread_mutex_lock(&r->mutex);
+    (void)fresh_store(model);
+    fv_status status = fv_program_refresh(program, instance);
+    for (cached_program *c = r->programs; c; c = c->next) {
+        if (c->program == program)
+            c->version = model->version;
+    }
+    pthread_mutex_unlock(&r->mutex);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inference sessions over executables. */
+/* Inference sessions: an instance of a program that sessions of the model share. */
 #include <math.h>
 #include <string.h>
 
@@ -11,11 +11,15 @@ struct fv_session {
     fv_program_key key; /* values: the session's own copies */
     fv_program *program;
     fv_instance *instance;
-    fv_scratch *scratch;             /* NULL: memory of its own */
-    const fv_port *input, *output;   /* the first ones */
-    float *host_input, *host_output; /* where the device's memory is not the host's */
-    fv_shape host_shape;
+    fv_scratch *scratch;            /* NULL: memory of its own */
+    const fv_port *input, *output;  /* the first ones */
+    void *host_input, *host_output; /* where the device's memory is not the host's */
 };
+
+static size_t port_bytes(const fv_port *port)
+{
+    return (size_t)fv_shape_count(&port->val->shape) * fv_dtype_size(port->val->dtype);
+}
 
 /* An instance of the program of session->key, in the place of what the session has. */
 static fv_status compile(fv_session *session)
@@ -29,18 +33,26 @@ static fv_status compile(fv_session *session)
         fv_model_give_program(session->model, &program);
         return status;
     }
+    const fv_port *input = fv_program_port_at(program, FV_PORT_INPUT, 0);
+    const fv_port *output = fv_program_port_at(program, FV_PORT_OUTPUT, 0);
+    if (!fv_instance_map(instance, output) && !session->host_output) {
+        if (!session->host_input)
+            session->host_input = fv_calloc(ctx, 1, port_bytes(input));
+        session->host_output = fv_calloc(ctx, 1, port_bytes(output));
+        if (!session->host_input || !session->host_output) {
+            fv_instance_destroy(&instance);
+            fv_model_give_program(session->model, &program);
+            return FV_ERR_NO_MEMORY;
+        }
+    }
     fv_instance_destroy(&session->instance);
     if (session->program)
         fv_model_give_program(session->model, &session->program);
     session->program = program;
     session->instance = instance;
-    session->input = fv_program_port_at(program, FV_PORT_INPUT, 0);
-    session->output = fv_program_port_at(program, FV_PORT_OUTPUT, 0);
-    if (fv_instance_map(instance, session->output) || session->host_input)
-        return FV_OK;
-    session->host_input = fv_calloc(ctx, (size_t)fv_shape_count(&session->input->val->shape), sizeof(float));
-    session->host_output = fv_calloc(ctx, (size_t)fv_shape_count(&session->output->val->shape), sizeof(float));
-    return session->host_input && session->host_output ? FV_OK : FV_ERR_NO_MEMORY;
+    session->input = input;
+    session->output = output;
+    return FV_OK;
 }
 
 /* Copies of the names, so that the session can be compiled again. */
@@ -55,6 +67,8 @@ static fv_status copy_values(fv_session *session, const char *const *values, int
     session->key.values = (const char *const *)names;
     session->key.n_values = count;
     for (int32_t i = 0; i < count; i++) {
+        if (!values[i])
+            return fv_fail(ctx, FV_ERR_ARGUMENT, "a session's value %d has no name", (int)i);
         names[i] = fv_strdup(ctx, values[i]);
         if (!names[i])
             return FV_ERR_NO_MEMORY;
@@ -137,12 +151,10 @@ static fv_status run(fv_session *session, const fv_run *how)
 {
     const fv_port *in = session->input, *out = session->output;
     if (session->host_input)
-        FV_TRY(fv_instance_write(session->instance, in, session->host_input,
-                                 (size_t)fv_shape_count(&in->val->shape) * sizeof(float)));
+        FV_TRY(fv_instance_write(session->instance, in, session->host_input, port_bytes(in)));
     FV_TRY(fv_instance_run(session->instance, how));
     if (session->host_output)
-        FV_TRY(fv_instance_read(session->instance, out, session->host_output,
-                                (size_t)fv_shape_count(&out->val->shape) * sizeof(float)));
+        FV_TRY(fv_instance_read(session->instance, out, session->host_output, port_bytes(out)));
     return FV_OK;
 }
 
@@ -175,19 +187,21 @@ const float *fv_session_output(const fv_session *session, fv_shape *shape)
 
 static fv_status find_port(const fv_session *session, fv_port_kind kind, const char *name, const fv_port **port)
 {
-    *port = fv_program_port(session->program, kind, name);
+    *port = name ? fv_program_port(session->program, kind, name) : NULL;
     if (*port)
         return FV_OK;
     return fv_fail(session->model->ctx, FV_ERR_ARGUMENT, "model '%s': the session has no %s '%s'", session->model->name,
-                   kind == FV_PORT_INPUT ? "input" : "output", name);
+                   kind == FV_PORT_INPUT ? "input" : "output", name ? name : "(none)");
 }
 
 fv_status fv_session_set(fv_session *session, const char *name, const void *data, size_t bytes)
 {
     const fv_port *port;
     FV_TRY(find_port(session, FV_PORT_INPUT, name, &port));
+    if (!data)
+        return fv_fail(session->model->ctx, FV_ERR_ARGUMENT, "fv_session_set: '%s': no data", name);
     if (session->host_input && port == session->input) {
-        if (bytes > (size_t)fv_shape_count(&port->val->shape) * sizeof(float))
+        if (bytes > port_bytes(port))
             return fv_instance_write(session->instance, port, data, bytes); /* which refuses it */
         memcpy(session->host_input, data, bytes);
         return FV_OK;
@@ -204,7 +218,7 @@ fv_status fv_session_get(const fv_session *session, const char *name, void *data
 
 fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape)
 {
-    const fv_port *port = fv_program_port(session->program, FV_PORT_INPUT, name);
+    const fv_port *port = name ? fv_program_port(session->program, FV_PORT_INPUT, name) : NULL;
     if (!port)
         FV_TRY(find_port(session, FV_PORT_OUTPUT, name, &port));
     *dtype = port->val->dtype;
@@ -214,8 +228,7 @@ fv_status fv_session_describe(const fv_session *session, const char *name, fv_dt
 
 fv_status fv_session_refresh(fv_session *session)
 {
-    (void)fv_model_store(session->model); /* the device has what the tensors say */
-    return fv_program_refresh(session->program, session->instance);
+    return fv_model_refresh_program(session->model, session->program, session->instance);
 }
 
 /* Hands growable text over to the caller. */
@@ -273,10 +286,15 @@ fv_status fv_session_profile(fv_session *session, bool on, char **table, char **
 fv_status fv_model_session(fv_model *model, fv_session **session)
 {
     *session = NULL;
+    fv_session *own = model->own.session;
+    const bool stale = own && model->own.version != model->version;
+    /* Another thread may be running a session of the same program: that one keeps it. */
+    if (stale && fv_model_shares_program(model, own->program))
+        fv_session_destroy(&model->own.session);
+    else if (stale)
+        FV_TRY(fv_session_refresh(own));
     if (!model->own.session)
         FV_TRY(fv_session_create(model, 1, &model->own.session));
-    else if (model->own.version != model->version)
-        FV_TRY(fv_session_refresh(model->own.session));
     model->own.version = model->version;
     *session = model->own.session;
     return FV_OK;

@@ -63,5 +63,6 @@ const fv_op fv_op_add = {
     .infer = add_infer,
     .grad = add_grad,
     .cost = add_cost,
+    .moves_samples = fv_broadcast_moves_samples,
     .ref = add_ref,
 };

@@ -43,7 +43,7 @@ void fv_binary_ref(const fv_call *call, fv_binary_fn f, fv_binary_integer_fn int
 
 fv_val *fv_emit_scaled(fv_builder *b, fv_val *x, double factor)
 {
-    fv_val *constant = fv_emit_const(b, factor, &(fv_shape){1, {1}});
+    fv_val *constant = fv_emit_const(b, factor, &(fv_shape){0});
     return fv_emit(b, "mul", NULL, (fv_val *[]){x, constant}, 2);
 }
 

@@ -18,8 +18,9 @@ void fv_binary_ref(const fv_call *call, fv_binary_fn f, fv_binary_integer_fn int
 /* x * factor. */
 fv_val *fv_emit_scaled(fv_builder *b, fv_val *x, double factor);
 
-/* b has one value per sample and channel beside a of n,h,w,c: n,1,1,c or n,c. */
-bool fv_mul_by_channel(const fv_shape *a, const fv_shape *b);
+/* b has one value per sample and channel beside a of n,h,w,c: n,1,1,c, or n,c that is computed from samples or
+ * cannot be meant as w,c. */
+bool fv_mul_by_channel(const fv_val *a, const fv_val *b);
 
 /* Gradient of the larger or smaller of two: (d_dst, mine, other) -> d_dst where mine was chosen, half of it where both
  * are equal, else 0; before the sum over repetitions. */

@@ -25,6 +25,17 @@ static fv_status cast_grad(fv_builder *b, const fv_node *node, fv_val *const *d_
     return FV_OK;
 }
 
+/* A program for float64 has float64 where the model has float32. */
+static fv_status cast_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
+{
+    fv_cast_attr attr = *(const fv_cast_attr *)node->attr;
+    (void)training;
+    if (attr.dtype == FV_F32)
+        attr.dtype = (int32_t)fv_emit_float(b);
+    out[0] = fv_emit(b, "cast", &attr, in, 1);
+    return FV_OK;
+}
+
 static void cast_ref(const fv_call *call)
 {
     const fv_val *src = call->node->in[0], *dst = call->node->out[0];
@@ -53,4 +64,5 @@ const fv_op fv_op_cast = {
     .grad = cast_grad,
     .cost = fv_move_cost,
     .ref = cast_ref,
+    .lower = cast_lower,
 };

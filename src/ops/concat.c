@@ -95,5 +95,6 @@ const fv_op fv_op_concat = {
     .infer = concat_infer,
     .grad = concat_grad,
     .cost = concat_cost,
+    .moves_samples = fv_axis_moves_samples,
     .ref = concat_ref,
 };

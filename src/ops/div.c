@@ -45,6 +45,7 @@ const fv_op fv_op_div = {
     .operands = (const char *const[]){"a", "divisor", "dst"},
     .letters = fv_binary_letters,
     .infer = fv_binary_infer,
+    .moves_samples = fv_broadcast_moves_samples,
     .grad = div_grad,
     .ref = div_ref,
 };

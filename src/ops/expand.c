@@ -51,7 +51,6 @@ const fv_op fv_op_expand = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_MOVES_SAMPLES,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_dims_attr),
@@ -59,5 +58,6 @@ const fv_op fv_op_expand = {
     .infer = expand_infer,
     .grad = expand_grad,
     .cost = fv_move_cost,
+    .moves_samples = fv_broadcast_moves_samples,
     .ref = expand_ref,
 };

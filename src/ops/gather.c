@@ -80,7 +80,6 @@ const fv_op fv_op_gather = {
     .n_in_min = 2,
     .n_in_max = 2,
     .n_out = 1,
-    .traits = FV_T_MOVES_SAMPLES,
     .operands = (const char *const[]){"src", "indices", "dst"},
     .letters = (const char *const[]){"vc", "nk"},
     .attr_size = sizeof(fv_axis_attr),
@@ -88,6 +87,7 @@ const fv_op fv_op_gather = {
     .infer = gather_infer,
     .grad = gather_grad,
     .cost = fv_move_cost,
+    .moves_samples = fv_axis_moves_samples,
     .ref = gather_ref,
 };
 

@@ -62,6 +62,7 @@ const fv_op fv_op_log_softmax = {
     .infer = log_softmax_infer,
     .grad = log_softmax_grad,
     .cost = log_softmax_cost,
+    .moves_samples = fv_axis_moves_samples,
     .ref = log_softmax_ref,
 };
 

@@ -31,6 +31,7 @@ const fv_op fv_op_max = {
     .operands = fv_binary_operands,
     .letters = fv_binary_letters,
     .infer = fv_binary_infer,
+    .moves_samples = fv_broadcast_moves_samples,
     .grad = max_grad,
     .ref = max_ref,
 };

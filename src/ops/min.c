@@ -32,6 +32,7 @@ const fv_op fv_op_min = {
     .operands = fv_binary_operands,
     .letters = fv_binary_letters,
     .infer = fv_binary_infer,
+    .moves_samples = fv_broadcast_moves_samples,
     .grad = min_grad,
     .ref = min_ref,
 };

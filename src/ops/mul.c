@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
 
-bool fv_mul_by_channel(const fv_shape *a, const fv_shape *b)
+bool fv_mul_by_channel(const fv_val *x, const fv_val *y)
 {
+    const fv_shape *a = &x->shape, *b = &y->shape;
+    /* What is trained or constant and can be aligned as in NumPy is, also where its first dimension happens to be the
+     * batch's size. */
+    const bool of_samples = y->role == FV_ROLE_COMPUTED || y->role == FV_ROLE_INPUT || !fv_broadcasts_to(b, a);
     if (a->rank != 4 || b->rank < 2 || b->dim[0] != a->dim[0] || b->dim[b->rank - 1] != a->dim[3])
         return false;
-    return b->rank == 2 || (b->rank == 4 && b->dim[1] == 1 && b->dim[2] == 1);
+    return (b->rank == 2 && of_samples) || (b->rank == 4 && b->dim[1] == 1 && b->dim[2] == 1);
 }
 
 static bool is_by_channel(const fv_node *node)
 {
-    return fv_mul_by_channel(&node->in[0]->shape, &node->in[1]->shape);
+    return fv_mul_by_channel(node->in[0], node->in[1]);
 }
 
 static fv_status mul_infer(fv_ctx *ctx, const fv_node *node)
@@ -37,6 +41,11 @@ static fv_status mul_grad(fv_builder *b, const fv_node *node, fv_val *const *d_o
     if (!by_channel)
         d_in[1] = fv_emit_unbroadcast(b, d_in[1], y);
     return FV_OK;
+}
+
+static bool mul_moves_samples(const fv_node *node)
+{
+    return !is_by_channel(node) && fv_broadcast_moves_samples(node);
 }
 
 static double multiply(double a, double b)
@@ -76,6 +85,7 @@ const fv_op fv_op_mul = {
     .operands = fv_binary_operands,
     .letters = fv_binary_letters,
     .infer = mul_infer,
+    .moves_samples = mul_moves_samples,
     .grad = mul_grad,
     .ref = mul_ref,
 };

@@ -34,6 +34,23 @@ fv_status fv_axis_check(fv_ctx *ctx, const fv_node *node, int64_t given, int ran
                         rank, -rank, rank - 1);
 }
 
+bool fv_axis_moves_samples(const fv_node *node)
+{
+    return fv_axis_of(((const fv_axis_attr *)node->attr)->axis, node->in[0]->shape.rank) == 0;
+}
+
+bool fv_broadcast_moves_samples(const fv_node *node)
+{
+    const fv_shape *dst = &node->out[0]->shape;
+    for (int32_t i = 0; i < node->n_in; i++) {
+        const fv_val *in = node->in[i];
+        const bool computed = in && (in->role == FV_ROLE_COMPUTED || in->role == FV_ROLE_INPUT);
+        if (computed && (in->shape.rank != dst->rank || (dst->rank > 0 && in->shape.dim[0] != dst->dim[0])))
+            return true;
+    }
+    return false;
+}
+
 fv_around fv_around_axis(const fv_shape *shape, int axis)
 {
     fv_around a = {1, shape->dim[axis], 1};

@@ -23,6 +23,11 @@ static inline int fv_axis_of(int64_t given, int rank)
     return (int)(given < 0 ? given + rank : given);
 }
 
+/* For fv_op.moves_samples of operators whose attributes are fv_axis_attr: along the first dimension they do. */
+bool fv_axis_moves_samples(const fv_node *node);
+/* For elementwise ones: a computed operand is repeated to another first dimension. */
+bool fv_broadcast_moves_samples(const fv_node *node);
+
 /* An array as outer x count x inner around an axis. */
 typedef struct fv_around {
     int64_t outer, count, inner;

@@ -6,7 +6,7 @@ static fv_status reduce_mean_grad(fv_builder *b, const fv_node *node, fv_val *co
     const double terms = (double)fv_shape_count(&node->in[0]->shape) / (double)fv_shape_count(&node->out[0]->shape);
     if (!fv_emit_wanted(b, node->in[0]))
         return FV_OK;
-    fv_val *divisor = fv_emit_const(b, terms, &(fv_shape){1, {1}});
+    fv_val *divisor = fv_emit_const(b, terms, &(fv_shape){0});
     fv_val *d = fv_emit_unreduced(b, node, d_out[0]);
     d_in[0] = fv_emit(b, "div", NULL, (fv_val *[]){d, divisor}, 2);
     return FV_OK;
@@ -32,7 +32,7 @@ const fv_op fv_op_reduce_mean = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_SHARDED | FV_T_MOVES_SAMPLES,
+    .traits = FV_T_SHARDED,
     .operands = fv_reduce_operands,
     .letters = fv_reduce_letters,
     .attr_size = sizeof(fv_reduce_attr),
@@ -40,6 +40,7 @@ const fv_op fv_op_reduce_mean = {
     .infer = fv_reduce_infer,
     .grad = reduce_mean_grad,
     .cost = fv_reduce_cost,
+    .moves_samples = fv_reduces_samples,
     .ref = reduce_mean_ref,
     .partial = reduce_mean_split,
 };

@@ -17,7 +17,6 @@ const fv_op fv_op_reduce_min = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_MOVES_SAMPLES,
     .operands = fv_reduce_operands,
     .letters = fv_reduce_letters,
     .attr_size = sizeof(fv_reduce_attr),
@@ -25,6 +24,7 @@ const fv_op fv_op_reduce_min = {
     .infer = fv_reduce_infer,
     .grad = reduce_min_grad,
     .cost = fv_reduce_cost,
+    .moves_samples = fv_reduces_samples,
     .ref = reduce_min_ref,
 };
 

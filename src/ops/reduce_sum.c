@@ -34,7 +34,7 @@ const fv_op fv_op_reduce_sum = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_SHARDED | FV_T_MOVES_SAMPLES,
+    .traits = FV_T_SHARDED,
     .operands = fv_reduce_operands,
     .letters = fv_reduce_letters,
     .attr_size = sizeof(fv_reduce_attr),
@@ -42,6 +42,7 @@ const fv_op fv_op_reduce_sum = {
     .infer = fv_reduce_infer,
     .grad = reduce_sum_grad,
     .cost = fv_reduce_cost,
+    .moves_samples = fv_reduces_samples,
     .ref = reduce_sum_ref,
     .partial = reduce_sum_split,
 };

@@ -74,6 +74,11 @@ static fv_cost reshape_cost(const fv_node *node)
     return (fv_cost){0};
 }
 
+static bool reshape_moves_samples(const fv_node *node)
+{
+    return ((const fv_reshape_attr *)node->attr)->whole;
+}
+
 static void reshape_ref(const fv_call *call)
 {
     const fv_val *dst = call->node->out[0];
@@ -89,7 +94,7 @@ const fv_op fv_op_reshape = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_VIEW | FV_T_MOVES_SAMPLES,
+    .traits = FV_T_VIEW,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_reshape_attr),
@@ -97,5 +102,6 @@ const fv_op fv_op_reshape = {
     .infer = reshape_infer,
     .grad = reshape_grad,
     .cost = reshape_cost,
+    .moves_samples = reshape_moves_samples,
     .ref = reshape_ref,
 };

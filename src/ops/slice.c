@@ -10,17 +10,22 @@ static const fv_attr slice_attrs[] = {
     {0},
 };
 
-static fv_status slice_check(fv_ctx *ctx, const fv_node *node, int64_t begin, int64_t count, int64_t channels)
+static fv_status slice_check(fv_ctx *ctx, const fv_node *node, int64_t begin, int64_t count, int64_t size)
 {
-    if (begin + count <= channels)
+    if (begin + count <= size)
         return FV_OK;
-    return fv_node_fail(ctx, node, "channels %lld to %lld do not lie within the %lld of src", (long long)begin,
-                        (long long)(begin + count - 1), (long long)channels);
+    return fv_node_fail(ctx, node, "positions %lld to %lld do not lie within the %lld of src", (long long)begin,
+                        (long long)(begin + count - 1), (long long)size);
 }
 
 static int slice_axis(const fv_node *node)
 {
     return fv_axis_of(((const fv_slice_attr *)node->attr)->axis, node->in[0]->shape.rank);
+}
+
+static bool slice_moves_samples(const fv_node *node)
+{
+    return slice_axis(node) == 0;
 }
 
 static fv_status slice_infer(fv_ctx *ctx, const fv_node *node)
@@ -74,6 +79,7 @@ const fv_op fv_op_slice = {
     .infer = slice_infer,
     .grad = slice_grad,
     .cost = slice_cost,
+    .moves_samples = slice_moves_samples,
     .ref = slice_ref,
 };
 

@@ -62,6 +62,7 @@ const fv_op fv_op_softmax = {
     .infer = softmax_infer,
     .grad = softmax_grad,
     .cost = softmax_cost,
+    .moves_samples = fv_axis_moves_samples,
     .ref = softmax_ref,
 };
 

@@ -35,6 +35,7 @@ const fv_op fv_op_sub = {
     .operands = fv_binary_operands,
     .letters = fv_binary_letters,
     .infer = fv_binary_infer,
+    .moves_samples = fv_broadcast_moves_samples,
     .grad = sub_grad,
     .ref = sub_ref,
 };

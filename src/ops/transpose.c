@@ -15,6 +15,11 @@ static int transpose_from(const fv_node *node, int d)
     return perm->count == 0 ? rank - 1 - d : fv_axis_of(perm->value[d], rank);
 }
 
+static bool transpose_moves_samples(const fv_node *node)
+{
+    return node->in[0]->shape.rank > 0 && transpose_from(node, 0) != 0;
+}
+
 static fv_status transpose_infer(fv_ctx *ctx, const fv_node *node)
 {
     FV_TRY(fv_operand_any(ctx, node, 0));
@@ -74,7 +79,6 @@ const fv_op fv_op_transpose = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
-    .traits = FV_T_MOVES_SAMPLES,
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"abcd"},
     .attr_size = sizeof(fv_dims_attr),
@@ -82,5 +86,6 @@ const fv_op fv_op_transpose = {
     .infer = transpose_infer,
     .grad = transpose_grad,
     .cost = fv_move_cost,
+    .moves_samples = transpose_moves_samples,
     .ref = transpose_ref,
 };

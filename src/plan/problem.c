@@ -82,7 +82,7 @@ static int problem_shards(const fv_node *node)
 uint32_t fv_problem_const_in(const fv_node *node)
 {
     uint32_t bits = 0;
-    for (int i = 0; i < node->n_in; i++)
+    for (int i = 0; i < node->n_in && i < 32; i++)
         if (node->in[i] && node->in[i]->role == FV_ROLE_PARAM)
             bits |= UINT32_C(1) << i;
     return bits;

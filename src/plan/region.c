@@ -31,7 +31,7 @@ typedef struct search {
 static uint32_t constants_of(const search *s, fv_val *const *in, int n_in)
 {
     uint32_t bits = 0;
-    for (int i = 0; i < n_in; i++)
+    for (int i = 0; i < n_in && i < 32; i++)
         if (in[i] && s->constant[in[i]->id])
             bits |= UINT32_C(1) << i;
     return bits;

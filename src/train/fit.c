@@ -327,19 +327,16 @@ static fv_status fail_diverged(run *r, const fv_batch *batch, double loss)
         "weights and checkpoints are those before this step; try --lr %g or --warmup-epochs 1", lr / 10);
 }
 
-static void count_batch(run *r, const fv_batch *batch, double loss)
+static fv_status count_batch(run *r, const fv_batch *batch, double loss)
 {
     fv_shape shape;
     const float *logits = fv_trainer_logits(r->trainer, &shape);
-    int64_t classes = fv_shape_count(&shape) / batch->n;
-    for (int64_t i = 0; i < batch->n && r->model->task != FV_TASK_REGRESS; i++) {
-        const float *row = logits + i * classes;
-        r->progress.correct += r->model->task == FV_TASK_CLASSIFY
-                                   ? fv_rank_of(row, classes, batch->labels[i]) == 0
-                                   : fv_all_right(row, batch->targets + i * batch->n_targets, classes, 0.0f);
-    }
+    if (!logits)
+        return FV_ERR_NO_MEMORY;
+    r->progress.correct += fv_count_right(r->model->task, logits, fv_shape_count(&shape) / batch->n, batch);
     r->progress.seen += batch->n;
     r->progress.loss_sum += loss * (double)batch->n;
+    return FV_OK;
 }
 
 /* What the epoch has come to so far. */
@@ -377,7 +374,7 @@ static fv_status train_step(run *r, const fv_batch *batch)
                                batch->n, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
-    count_batch(r, batch, loss);
+    FV_TRY(count_batch(r, batch, loss));
     FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
     p->step++;
     p->global_step++;

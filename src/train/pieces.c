@@ -26,7 +26,7 @@ static size_t port_bytes(const fv_port *port)
 
 static bool is_cut(const fv_port *port, const fv_graph *graph, const char *const *scalars, int n_scalars)
 {
-    const fv_val *val = port->kind == FV_PORT_GRADIENT ? NULL : fv_graph_find(graph, port->name);
+    const fv_val *val = port->kind == FV_PORT_GRADIENT ? NULL : fv_graph_named(graph, port->name);
     if (!val || val->shape.rank < 1)
         return false;
     for (int i = 0; i < n_scalars; i++)

@@ -28,6 +28,17 @@ bool fv_all_right(const float *scores, const float *target, int64_t classes, flo
     return true;
 }
 
+int64_t fv_count_right(fv_task task, const float *logits, int64_t classes, const fv_batch *batch)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < batch->n && task != FV_TASK_REGRESS; i++) {
+        const float *row = logits + i * classes;
+        right += task == FV_TASK_CLASSIFY ? fv_rank_of(row, classes, batch->labels[i]) == 0
+                                          : fv_all_right(row, batch->targets + i * batch->n_targets, classes, 0.0f);
+    }
+    return right;
+}
+
 bool fv_task_answers(fv_task task, const float *output, int64_t count)
 {
     bool good = true;

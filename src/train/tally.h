@@ -9,6 +9,8 @@
 int fv_rank_of(const float *scores, int64_t classes, int64_t label);
 /* Whether every class is on the right side: of 0 for logits, of 1/2 for probabilities. */
 bool fv_all_right(const float *scores, const float *target, int64_t classes, float threshold);
+/* Samples of a batch whose row of `logits` has its class, or all its classes, right; 0 where answers are numbers. */
+int64_t fv_count_right(fv_task task, const float *logits, int64_t classes, const fv_batch *batch);
 /* Outputs of a model -> answers: softmax, sigmoids, or as they are; in place allowed. All NaN where an output is no
  * answer (fv_task_answers). */
 void fv_task_answer(fv_task task, const float *output, int64_t count, float *answer);

@@ -126,6 +126,8 @@ static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
     if (n < 1 || n > FV_LOSSES_MAX)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: %d losses: expected 1 to %d", (int)n,
                        FV_LOSSES_MAX);
+    if (!specs)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: no losses");
     fv_status status = FV_OK;
     for (int32_t i = 0; status == FV_OK && i < n; i++)
         status = describe_loss(t, &specs[i], &attrs[i], &losses[i]);
@@ -212,6 +214,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     fv_free(t->ctx, t->states_before);
     fv_free(t->ctx, t->host_gradient);
     fv_free(t->ctx, t->host_logits);
+    fv_free(t->ctx, t->set);
     fv_wisdom_destroy(&t->wisdom);
     fv_free(t->ctx, t);
     *trainer = NULL;
@@ -265,7 +268,7 @@ static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
     return make_instance(t, n, pieces, e);
 }
 
-/* What is compiled for a batch of n; the least useful one makes room when all places are taken. */
+/* What is compiled for a batch of n; the one compiled last makes room when all places are taken. */
 static fv_status find_exec(fv_trainer *t, int64_t n, fv_trainer_exec **found)
 {
     fv_trainer_exec *free_slot = NULL;
@@ -280,6 +283,7 @@ static fv_status find_exec(fv_trainer *t, int64_t n, fv_trainer_exec **found)
     if (!free_slot)
         free_slot = &t->exec[FV_TRAINER_EXECS - 1];
     t->current = NULL; /* what it left in the scratch may be gone */
+    t->phase = FV_TRAINER_IDLE;
     free_exec(t, free_slot);
     fv_status status = compile(t, n, free_slot);
     if (status != FV_OK) {
@@ -305,6 +309,8 @@ fv_scratch *fv_trainer_scratch(fv_trainer *t)
 static void copy_states(fv_trainer *t, bool save)
 {
     char *p = t->states_before;
+    if (t->n_states == 0)
+        return;
     fv_model_sync(t->model);
     for (int i = 0; i < t->n_states; i++) {
         size_t bytes = fv_tensor_bytes(t->states[i]);
@@ -336,11 +342,13 @@ static double total_loss(const fv_trainer *t)
 /* Class indices are within the prediction's last dimension. */
 static fv_status check_labels(const fv_trainer *t, const fv_port *target, const int32_t *labels, size_t count)
 {
-    int64_t classes = fv_model_classes(t->model);
+    int64_t classes = INT64_MAX;
     for (int32_t i = 0; i < t->graph->n_nodes; i++) {
         const fv_node *node = t->graph->nodes[i];
-        if ((node->op->traits & FV_T_LOSS) && strcmp(node->in[1]->name, target->name) == 0)
-            classes = node->in[0]->shape.dim[node->in[0]->shape.rank - 1];
+        if (!(node->op->traits & FV_T_LOSS) || strcmp(node->in[1]->name, target->name) != 0)
+            continue;
+        const int64_t own = node->in[0]->shape.dim[node->in[0]->shape.rank - 1];
+        classes = own < classes ? own : classes;
     }
     for (size_t i = 0; i < count; i++)
         if (labels[i] < 0 || labels[i] >= classes)
@@ -353,8 +361,17 @@ static fv_status check_labels(const fv_trainer *t, const fv_port *target, const 
 fv_status fv_trainer_begin(fv_trainer *t, int64_t n)
 {
     if (n < 1)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_gradient: a batch of %lld samples", (long long)n);
-    return find_exec(t, n, &t->current);
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "a batch of %lld samples: expected at least 1", (long long)n);
+    t->phase = FV_TRAINER_IDLE;
+    FV_TRY(find_exec(t, n, &t->current));
+    int32_t ports;
+    (void)fv_program_ports(t->current->program, &ports);
+    fv_free(t->ctx, t->set);
+    t->set = fv_calloc(t->ctx, (size_t)ports + 1, sizeof *t->set);
+    if (!t->set)
+        return FV_ERR_NO_MEMORY;
+    t->phase = FV_TRAINER_BEGUN;
+    return FV_OK;
 }
 
 static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
@@ -365,6 +382,8 @@ static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
         if (t->losses[i].target_dtype == FV_I32 && strcmp(t->losses[i].target, port->name) == 0)
             FV_TRY(check_labels(t, port, data, count));
     const size_t bytes = count * fv_dtype_size(port->val->dtype);
+    int32_t ports;
+    t->set[port - fv_program_ports(t->current->program, &ports)] = true;
     if (!whole)
         return fv_instance_write(t->current->instance, port, data, bytes);
     memcpy(whole, data, bytes);
@@ -373,18 +392,35 @@ static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
 
 fv_status fv_trainer_set(fv_trainer *t, const char *input, const void *data)
 {
-    if (!t->current)
+    if (t->phase != FV_TRAINER_BEGUN)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: call fv_trainer_begin first");
-    const fv_port *port = fv_program_port(t->current->program, FV_PORT_INPUT, input);
-    if (!port)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: model '%s' has no input '%s'", t->model->name, input);
+    const fv_port *port = input ? fv_program_port(t->current->program, FV_PORT_INPUT, input) : NULL;
+    if (!port || port == t->current->run)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: model '%s' has no input '%s'", t->model->name,
+                       input ? input : "(none)");
+    if (!data)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: '%s': no data", input);
     return set_port(t, port, data);
+}
+
+/* Every input has been given since the batch began. */
+static fv_status check_set(const fv_trainer *t)
+{
+    int32_t count;
+    const fv_port *ports = fv_program_ports(t->current->program, &count);
+    for (int32_t i = 0; i < count; i++) {
+        if (ports[i].kind == FV_PORT_INPUT && &ports[i] != t->current->run && !t->set[i])
+            return fv_fail(t->ctx, FV_ERR_ARGUMENT, "model '%s': input '%s' of this batch was not set: fv_trainer_set",
+                           t->model->name, ports[i].name);
+    }
+    return FV_OK;
 }
 
 fv_status fv_trainer_compute(fv_trainer *t, double *loss)
 {
-    if (!t->current)
+    if (t->phase != FV_TRAINER_BEGUN)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_compute: call fv_trainer_begin first");
+    FV_TRY(check_set(t));
     (void)fv_model_store(t->model); /* the device has what the tensors say */
     copy_states(t, true);
     const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
@@ -392,6 +428,7 @@ fv_status fv_trainer_compute(fv_trainer *t, double *loss)
     fv_status status = e->pieces ? fv_pieces_run(e->pieces, t->accumulate, &run) : fv_instance_run(e->instance, &run);
     fv_model_device_changed(t->model); /* running statistics */
     FV_TRY(status);
+    t->phase = FV_TRAINER_COMPUTED;
     if (loss)
         *loss = total_loss(t);
     return FV_OK;
@@ -400,7 +437,8 @@ fv_status fv_trainer_compute(fv_trainer *t, double *loss)
 fv_status fv_trainer_gradient(fv_trainer *t, const float *images, const void *target, int64_t n, double *loss)
 {
     FV_TRY(fv_trainer_begin(t, n));
-    FV_TRY(set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), images));
+    const fv_port *first = fv_program_port_at(t->current->program, FV_PORT_INPUT, 0);
+    FV_TRY(fv_trainer_set(t, first->name, images));
     FV_TRY(fv_trainer_set(t, t->losses[0].target, target));
     return fv_trainer_compute(t, loss);
 }
@@ -418,13 +456,19 @@ static fv_status read_port(const fv_trainer *t, const fv_port *port, void *data,
     return FV_OK;
 }
 
+static bool is_readable(const fv_trainer *t)
+{
+    return t->phase >= FV_TRAINER_COMPUTED;
+}
+
 fv_status fv_trainer_get(const fv_trainer *t, const char *output, void *data, size_t bytes)
 {
-    const fv_port *port = t->current ? fv_program_port(t->current->program, FV_PORT_OUTPUT, output) : NULL;
+    if (!is_readable(t))
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_get: nothing is computed; call fv_trainer_compute first");
+    const fv_port *port = output ? fv_program_port(t->current->program, FV_PORT_OUTPUT, output) : NULL;
     if (!port)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_get: %s%s%s",
-                       t->current ? "there is no output '" : "nothing computed yet", t->current ? output : "",
-                       t->current ? "'" : "");
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_get: model '%s' has no output '%s'", t->model->name,
+                       output ? output : "(none)");
     return read_port(t, port, data, bytes);
 }
 
@@ -444,7 +488,7 @@ static const float *port_floats(const fv_trainer *t, const fv_port *port, float 
 
 const float *fv_trainer_gradient_of(fv_trainer *t, const char *parameter, fv_shape *shape)
 {
-    for (int i = 0; t->current && i < t->n_params; i++)
+    for (int i = 0; is_readable(t) && i < t->n_params; i++)
         if (strcmp(t->params[i].name, parameter) == 0) {
             if (shape)
                 *shape = *fv_tensor_shape(t->params[i].tensor);
@@ -455,10 +499,10 @@ const float *fv_trainer_gradient_of(fv_trainer *t, const char *parameter, fv_sha
 
 const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
 {
-    const fv_port *port = t->current ? fv_program_port_at(t->current->program, FV_PORT_OUTPUT, 0) : NULL;
+    const fv_port *port = is_readable(t) ? fv_program_port_at(t->current->program, FV_PORT_OUTPUT, 0) : NULL;
     if (port && shape)
         *shape = port->val->shape;
-    if (port && shape && t->current->pieces)
+    if (port && shape && t->current->pieces && fv_pieces_whole(t->current->pieces, port))
         shape->dim[0] *= t->current->pieces->count;
     return port ? port_floats(t, port, &t->host_logits) : NULL;
 }
@@ -466,6 +510,7 @@ const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
 fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 {
     const fv_run run = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->step};
+    (void)fv_model_store(t->model); /* states as they were before the step */
     if (t->current->pieces)
         return fv_pieces_find_nonfinite(t->current->pieces, &run, name, size);
     return fv_instance_find_nonfinite(t->current->instance, &run, name, size);
@@ -475,8 +520,10 @@ fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 
 fv_status fv_trainer_apply(fv_trainer *t, double lr)
 {
-    if (!t->current)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_apply: no gradient yet; call fv_trainer_gradient first");
+    if (t->phase != FV_TRAINER_COMPUTED)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT,
+                       "fv_trainer_apply: no gradient to apply; call fv_trainer_gradient or fv_trainer_compute first");
+    t->phase = FV_TRAINER_APPLIED;
     const fv_trainer_exec *e = t->current;
     const double values[2] = {lr, (double)(t->step + 1)};
     const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step, .stage = FV_STAGE_UPDATE};

@@ -10,7 +10,8 @@
 #include "train/pieces.h"
 #include "train/settings.h"
 
-/* Batch sizes compiled at the same time: the full batch, the last short one, and room for callers with more. */
+/* Batch sizes compiled at the same time: the full batch, the last short one, and room for callers with more, the last
+ * of which gives way to the next. */
 #define FV_TRAINER_EXECS 4
 
 typedef struct fv_trainer_param {
@@ -38,6 +39,14 @@ typedef struct fv_trainer_loss {
     fv_dtype target_dtype;
 } fv_trainer_loss;
 
+/* How far the current batch is. */
+typedef enum fv_trainer_phase {
+    FV_TRAINER_IDLE,
+    FV_TRAINER_BEGUN,
+    FV_TRAINER_COMPUTED, /* outputs and gradients can be read, and applied once */
+    FV_TRAINER_APPLIED   /* outputs and gradients can still be read */
+} fv_trainer_phase;
+
 struct fv_trainer {
     fv_ctx *ctx;
     fv_model *model;
@@ -63,6 +72,8 @@ struct fv_trainer {
     float *host_gradient, *host_logits; /* where the device's memory is not the host's: the ones asked for last */
     fv_trainer_exec exec[FV_TRAINER_EXECS];
     fv_trainer_exec *current;
+    fv_trainer_phase phase;
+    bool *set;    /* by port of the current program: written since fv_trainer_begin */
     int64_t step; /* optimizer steps done */
 };
 

@@ -225,6 +225,93 @@ static void test_fewer_samples(void **state)
     }
 }
 
+/* Where rows are not samples every run computes all of them. */
+static void test_moved_samples(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    net t;
+    float all[BATCH * CLASSES];
+    net_init(&t, ctx, FV_F32, 3);
+    fv_val *x =
+        net_dense(&t, net_unary(&t, "flatten", net_input(&t, "image", 4, (const int64_t[]){1, 8, 8, 3})), CLASSES);
+    const fv_axis_attr first = {.axis = 0};
+    fv_val *both = net_unary(&t, "relu", net_op(&t, "concat", &first, 2, (fv_val *[]){x, x}));
+    net_output(&t, net_op(&t, "softmax", &first, 1, (fv_val *[]){both}));
+    net_bind(&t, FV_F32);
+    net_exec_options o = net_options(&t, BATCH, false);
+    net_exec *exec = net_compile(&t, &o);
+    net_fill(&t, exec, BATCH, CLASSES, 5);
+    assert_int_equal(fv_instance_run(exec->instance, NULL), FV_OK);
+    memcpy(all, net_exec_output(exec, 0, NULL), sizeof all);
+    net_fill(&t, exec, BATCH, CLASSES, 6);
+    assert_int_equal(fv_instance_run(exec->instance, NULL), FV_OK);
+    net_fill(&t, exec, BATCH, CLASSES, 5);
+    assert_int_equal(fv_instance_run(exec->instance, &(fv_run){.samples = 2}), FV_OK);
+    assert_memory_equal(net_exec_output(exec, 0, NULL), all, sizeof all);
+    net_exec_destroy(&exec);
+    net_free(&t);
+    fv_ctx_destroy(&ctx);
+}
+
+/* An addition of something smaller is no residual: it is not fused, and gives what it gave unfused. */
+static void test_small_addition(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    net t;
+    float out[2][BATCH * 8 * 8 * 4];
+    net_init(&t, ctx, FV_F32, 3);
+    fv_val *x = net_conv(&t, net_input(&t, "image", 4, (const int64_t[]){1, 8, 8, 3}), 4, 3, 1, 1, true);
+    fv_val *small = net_param(&t, "small", FV_ROLE_PARAM, 1, (const int64_t[]){4});
+    net_output(&t, net_unary(&t, "relu", net_add(&t, x, small)));
+    net_bind(&t, FV_F32);
+    for (int k = 0; k < 2; k++) {
+        net_exec_options o = net_options(&t, BATCH, false);
+        o.optimize = k == 1;
+        net_exec *exec = net_compile(&t, &o);
+        net_fill(&t, exec, BATCH, CLASSES, 5);
+        assert_int_equal(net_exec_run(exec, 0, 0), FV_OK);
+        memcpy(out[k], net_exec_output(exec, 0, NULL), sizeof out[k]);
+        net_exec_destroy(&exec);
+    }
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    net_free(&t);
+    fv_ctx_destroy(&ctx);
+}
+
+static int count_op(const fv_graph *g, const char *op)
+{
+    int count = 0;
+    for (int32_t i = 0; i < g->n_nodes; i++)
+        count += strcmp(g->nodes[i]->op->name, op) == 0;
+    return count;
+}
+
+/* Sums of weights are no sums over samples; what met once does not meet again. */
+static void test_meetings(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    net t;
+    fv_graph *g;
+    const fv_reduce_attr rows = {.axes = {1, {0}}};
+    net_init(&t, ctx, FV_F32, 3);
+    fv_val *x = net_input(&t, "x", 2, (const int64_t[]){8, 5});
+    fv_val *w = net_param(&t, "w", FV_ROLE_PARAM, 2, (const int64_t[]){8, 5});
+    net_output(&t, net_op(&t, "reduce_sum", &rows, 1, (fv_val *[]){w}));
+    assert_int_equal(fv_pass_partial(t.g, true, &g, NULL), FV_OK);
+    assert_int_equal(count_op(g, "all_reduce"), 0);
+    fv_graph_destroy(&g);
+    fv_val *sum = net_op(&t, "reduce_sum", &rows, 1, (fv_val *[]){x});
+    net_output(&t, net_op(&t, "reduce_sum", &rows, 1, (fv_val *[]){sum}));
+    assert_int_equal(fv_pass_partial(t.g, true, &g, NULL), FV_OK);
+    assert_int_equal(count_op(g, "all_reduce"), 1);
+    fv_graph_destroy(&g);
+    net_free(&t);
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- several losses ---- */
 
 /* The gradient of a * x + b * y is a times that of x and b times that of y. */
@@ -386,9 +473,12 @@ static void test_guarded_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_scratch),        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_fewer_samples),  cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_constants),      cmocka_unit_test(test_guarded_device),
+        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_threads),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_fewer_samples),  cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_constants),      cmocka_unit_test(test_moved_samples),
+        cmocka_unit_test(test_small_addition), cmocka_unit_test(test_meetings),
+        cmocka_unit_test(test_guarded_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,48 @@ static void test_refresh(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* A session made after the weights changed has the new ones, also while one with the old ones is alive: and so have
+ * fv_predict and the vectors of a saved file. */
+static void test_new_session_after_a_change(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make(ctx, "squeezenet1_1"), *other = make(ctx, "squeezenet1_1");
+    fv_session *old, *new, *alone;
+    const float *out;
+    float kept[CLASSES], expected[CLASSES];
+    assert_int_equal(fv_session_create(m, 1, &old), FV_OK);
+    fill(fv_session_input(old), PIXELS, 5);
+    assert_int_equal(fv_session_run(old), FV_OK);
+    memcpy(kept, fv_session_output(old, NULL), sizeof kept);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fv_model_init(i ? m : other, 4, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_session_create(other, 1, &alone), FV_OK);
+    assert_int_equal(fv_session_create(m, 1, &new), FV_OK);
+    fill(fv_session_input(alone), PIXELS, 5);
+    fill(fv_session_input(new), PIXELS, 5);
+    assert_int_equal(fv_session_run(alone), FV_OK);
+    assert_int_equal(fv_session_run(new), FV_OK);
+    memcpy(expected, fv_session_output(alone, NULL), sizeof expected);
+    assert_memory_equal(fv_session_output(new, NULL), expected, sizeof expected);
+    assert_memory_not_equal(expected, kept, sizeof expected);
+    /* Through a tensor too. */
+    fv_session_destroy(&new);
+    float *weight = fv_tensor_data(fv_model_tensor(m, 0, NULL, NULL));
+    weight[0] += 1.0f;
+    assert_int_equal(fv_session_create(m, 1, &new), FV_OK);
+    fill(fv_session_input(new), PIXELS, 5);
+    assert_int_equal(fv_session_run(new), FV_OK);
+    out = fv_session_output(new, NULL);
+    assert_memory_not_equal(out, expected, sizeof expected);
+    fv_session_destroy(&new);
+    fv_session_destroy(&old);
+    fv_session_destroy(&alone);
+    fv_model_destroy(&other);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* By name and by pointer, on the host and on a device whose memory the host may not touch. */
 static void test_names(void **state)
 {
@@ -182,9 +224,8 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_refresh), cmocka_unit_test(test_new_session_after_a_change),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,7 +296,7 @@ static void test_refusals(void **state)
     assert_int_equal(fv_graph_add(m->graph, fv_op_find(ctx, "ema"), "e", NULL, (fv_val *[]){average, src}, 2, NULL),
                      FV_OK);
     assert_int_equal(fv_model_finish(m, x), FV_ERR_UNSUPPORTED);
-    assert_non_null(strstr(fv_ctx_error(ctx), "'e' (ema) computes nothing: it belongs to training"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "'e' (ema) belongs to training"));
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }

@@ -83,7 +83,7 @@ static const char *binary_reject(const fv_solver *self, const fv_problem *proble
 {
     const fv_shape *a = fv_in_shape(problem->node, 0), *b = fv_in_shape(problem->node, 1);
     const binary_kind kind = *(const binary_kind *)self->arg;
-    if (kind == MUL && fv_mul_by_channel(a, b))
+    if (kind == MUL && fv_mul_by_channel(problem->node->in[0], problem->node->in[1]))
         return "one value per sample and channel";
     if ((kind == MUL || kind == ADD) && fv_shape_equal(a, b))
         return "nothing is repeated";

@@ -231,7 +231,7 @@ static const char *same_reject(const fv_solver *self, const fv_problem *problem)
 
 static const char *mul_reject(const fv_solver *self, const fv_problem *problem)
 {
-    if (fv_mul_by_channel(fv_in_shape(problem->node, 0), fv_in_shape(problem->node, 1)))
+    if (fv_mul_by_channel(problem->node->in[0], problem->node->in[1]))
         return fv_all_f32_reject(self, problem);
     return same_reject(self, problem);
 }
