@@ -34,10 +34,13 @@ static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
 /* Whether the model has a place for a tensor of the file, or holds it in its graph. */
 static bool is_known(fv_model *model, const char *name)
 {
-    const fv_val *val = fv_graph_find(model->graph, name);
-    if (fv_model_slot(model, name) || fv_model_counter(model, name) || (val && val->role == FV_ROLE_CONST))
-        return true;
-    return strncmp(name, "module.", 7) == 0 && is_known(model, name + 7);
+    for (;; name += 7) {
+        const fv_val *val = fv_graph_find(model->graph, name);
+        if (fv_model_slot(model, name) || fv_model_counter(model, name) || (val && val->role == FV_ROLE_CONST))
+            return true;
+        if (strncmp(name, "module.", 7) != 0)
+            return false;
+    }
 }
 
 static fv_status make_report(fv_model *model, const fv_safetensors *file, fv_load_report **report)

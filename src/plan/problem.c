@@ -26,17 +26,18 @@ static const char *problem_letters(const fv_node *node, int32_t i)
 static void problem_operand(const fv_node *node, int32_t i, fv_dtype dtype, bool constant, fv_str *out)
 {
     const fv_val *val = node->in[i];
-    char shape[96];
     if (!val) {
         fv_str_append(out, " -");
         return;
     }
     const char *letters = problem_letters(node, i);
     fv_str_append(out, " ");
-    for (int32_t d = 0; letters && d < val->shape.rank; d++)
-        fv_str_printf(out, "%c%" PRId64, letters[d], val->shape.dim[d]);
-    if (!letters)
-        fv_str_append(out, fv_shape_text(&val->shape, shape));
+    for (int32_t d = 0; d < val->shape.rank; d++) {
+        fv_str_append(out, letters ? (char[]){letters[d], '\0'} : d > 0 ? "x" : "");
+        fv_str_printf(out, "%" PRId64, val->shape.dim[d]);
+    }
+    if (val->shape.rank == 0)
+        fv_str_append(out, "scalar");
     if (val->dtype != dtype)
         fv_str_printf(out, ":%s", fv_dtype_name(val->dtype));
     if (fv_op_updates(node->op, i))

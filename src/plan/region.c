@@ -79,19 +79,22 @@ static fv_status weigh(const search *s, const proposal *p, bool *together)
     fv_node *node = NULL;
     double whole, apart = 0.0, cost;
     const char *bits = NULL, *part_bits = NULL;
-    bool recorded = false, unused, same = true;
+    bool recorded = false, part_recorded, parts_recorded = true, same = true;
     *together = false;
     FV_TRY(fv_problem_like(s->planner->ctx, &fv_region_op, &p->attr, p->in, p->n_in, false, &graph, &node));
     fv_status status = price(s, node, constants_of(s, p->in, p->n_in), &whole, &bits, &recorded);
     for (int i = 0; status == FV_OK && whole >= 0.0 && i < p->n; i++) {
-        status = price(s, p->node[i], constants_of(s, p->node[i]->in, p->node[i]->n_in), &cost, &part_bits, &unused);
+        part_recorded = false;
+        status = price(s, p->node[i], constants_of(s, p->node[i]->in, p->node[i]->n_in), &cost, &part_bits,
+                       &part_recorded);
         apart += cost;
+        parts_recorded = parts_recorded && part_recorded;
         same = same && part_bits && strcmp(part_bits, bits) == 0;
     }
     fv_graph_destroy(&graph);
     if (status != FV_OK || whole < 0.0)
         return status;
-    *together = same && (recorded || whole < apart);
+    *together = same && (recorded || (whole < apart && !parts_recorded));
     fv_log(s->planner->ctx, FV_LOG_DEBUG, "plan", "region '%s' to '%s': together %.3f us, apart %.3f us: %s",
            p->node[0]->name, p->node[p->n - 1]->name, whole * 1e-3, apart * 1e-3,
            !same       ? "apart, for the bits"
