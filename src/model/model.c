@@ -229,9 +229,38 @@ fv_status fv_model_check(fv_model *model)
     return fv_model_derive_slots(model);
 }
 
+/* All weights together, before one of them is allocated: a text of a few bytes may describe more than there is. */
+static fv_status check_budget(const fv_model *model)
+{
+    const int64_t limit = fv_ctx_memory_limit(model->ctx);
+    const fv_slot *largest = NULL;
+    char shape[96];
+    int64_t now, sum = 0, need = 0;
+    bool fits = true;
+    fv_ctx_memory(model->ctx, &now, NULL);
+    for (int i = 0; i < model->n_slots; i++) {
+        const fv_slot *slot = &model->slots[i];
+        const int64_t count = fv_shape_count(&slot->shape);
+        fits = fits && fv_size_mul(count, (int64_t)fv_dtype_size(slot->dtype), &need) && fv_size_add(sum, need, &sum);
+        if (!largest || count > fv_shape_count(&largest->shape))
+            largest = slot;
+    }
+    if (!largest || limit <= 0 || (fits && fv_size_add(sum, now, &need) && need <= limit))
+        return FV_OK;
+    return fv_fail_hint(
+        model->ctx,
+        fv_fail(model->ctx, FV_ERR_OVER_BUDGET,
+                "model '%s': its weights need %s%.1f MiB and %.1f MiB are in use, but the limit is %.1f MiB; the "
+                "largest: '%s' %s",
+                model->name, fits ? "" : "more than ", (double)sum / 1048576, (double)now / 1048576,
+                (double)limit / 1048576, largest->name, fv_shape_text(&largest->shape, shape)),
+        "use a smaller model, or raise --memory");
+}
+
 fv_status fv_model_complete(fv_model *model)
 {
     FV_TRY(fv_model_check(model));
+    FV_TRY(check_budget(model));
     FV_TRY(fv_model_derive_views(model));
     for (int i = 0; i < model->n_slots; i++)
         FV_TRY(fv_tensor_create(model->ctx, model->slots[i].dtype, &model->slots[i].shape, &model->slots[i].data));

@@ -6,6 +6,7 @@
  *   signal NAME after=TEXT COMMAND      with default signal actions; the signal is sent once TEXT has been seen on
  *                                       its standard error, which is copied to standard error
  *   nobody COMMAND                      as a user without rights (the caller must be root)
+ *   peak FILE COMMAND                   the most memory that it had, in kB, is written to the file
  *   json [KEY[.KEY]...]                 every line of standard input must be JSON; the value of KEY in each is printed
  * Ends as the command ends: with its exit code, or 128 + the signal.
  */
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +128,23 @@ static int as_nobody(char **argv)
     return fail(argv[0]);
 }
 
+static int with_peak(char **argv)
+{
+    FILE *file = argv[0] ? fopen(argv[0], "w") : NULL;
+    struct rusage usage;
+    if (!file)
+        return fail("peak FILE");
+    pid_t child = fork();
+    if (child == 0) {
+        execvp(argv[1], argv + 1);
+        _exit(127);
+    }
+    const int result = result_of(child);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    fprintf(file, "%ld\n", usage.ru_maxrss);
+    return fclose(file) == 0 ? result : fail(argv[0]);
+}
+
 static int read_json(char **argv)
 {
     char *line = NULL;
@@ -169,9 +188,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(char **argv);
-    } ways[] = {{"pty", in_terminal}, {"signal", with_signal}, {"nobody", as_nobody}, {"json", read_json}};
+    } ways[] = {
+        {"pty", in_terminal}, {"signal", with_signal}, {"nobody", as_nobody}, {"peak", with_peak}, {"json", read_json}};
     for (size_t i = 0; argc > 1 && i < sizeof ways / sizeof *ways; i++)
         if (strcmp(argv[1], ways[i].name) == 0)
             return ways[i].run(argv + 2);
-    return fail("usage: drive pty|signal|nobody|json ...");
+    return fail("usage: drive pty|signal|nobody|peak|json ...");
 }
