@@ -76,6 +76,7 @@ typedef struct fv_selftest {
 typedef struct fv_own_session {
     fv_session *session;
     uint64_t version;
+    fv_session *lent; /* by a training run, of batch 1, for recording the self-test; NULL: none */
 } fv_own_session;
 
 /* Programs that sessions of a model share, and its weights on the device. */
@@ -224,7 +225,8 @@ fv_status fv_model_session(fv_model *model, fv_session **session);
 
 /* Element i of self-test input `vector`: standard normal, a pure function of (seed, vector, i). */
 void fv_selftest_input(uint64_t seed, int64_t vector, int64_t count, float *dst);
-/* Computes the vectors anew for the weights as they are (two inputs, at most 4096 outputs of each). */
+/* Computes the vectors anew for the weights as they are (two inputs, at most 4096 outputs of each), with the session
+ * that was lent for it, so that saving while a run goes on needs no memory that it does not have yet. */
 fv_status fv_selftest_record(fv_model *model);
 
 #endif

@@ -41,10 +41,15 @@ static fv_status run_vector(fv_model *model, fv_session *session, uint64_t seed,
     return FV_OK;
 }
 
-/* The model's own session where it is there and fresh already, else a passing one, so that saving keeps no memory. */
+/* The one that was lent, the model's own session where it is there, else a passing one, so that saving keeps no memory.
+ */
 static fv_status borrow_session(fv_model *model, fv_session **own, fv_session **session)
 {
     *own = NULL;
+    if (model->own.lent) {
+        *session = model->own.lent;
+        return fv_session_refresh(*session);
+    }
     if (model->own.session)
         return fv_model_session(model, session);
     FV_TRY(fv_session_create(model, 1, own));

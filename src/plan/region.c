@@ -85,8 +85,8 @@ static fv_status weigh(const search *s, const proposal *p, bool *together)
     fv_status status = price(s, node, constants_of(s, p->in, p->n_in), &whole, &bits, &recorded);
     for (int i = 0; status == FV_OK && whole >= 0.0 && i < p->n; i++) {
         part_recorded = false;
-        status = price(s, p->node[i], constants_of(s, p->node[i]->in, p->node[i]->n_in), &cost, &part_bits,
-                       &part_recorded);
+        status =
+            price(s, p->node[i], constants_of(s, p->node[i]->in, p->node[i]->n_in), &cost, &part_bits, &part_recorded);
         apart += cost;
         parts_recorded = parts_recorded && part_recorded;
         same = same && part_bits && strcmp(part_bits, bits) == 0;

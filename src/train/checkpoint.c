@@ -7,11 +7,34 @@
 
 #include "base/file.h"
 
+/* Room for a copy of all slots. */
+static fv_status make_best(fv_checkpoints *c, const fv_model *model)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < model->n_slots; i++)
+        bytes += fv_tensor_bytes(model->slots[i].data);
+    c->best = fv_calloc(c->ctx, bytes + 1, 1);
+    return c->best ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_checkpoints *c)
+{
+    c->ctx = trainer->ctx;
+    c->model = trainer->model;
+    if (files) {
+        FV_TRY(fv_wisdom_create(c->ctx, &c->selftest_plan));
+        FV_TRY(fv_session_create_within(c->model, 1, fv_trainer_scratch(trainer), c->selftest_plan, &c->selftest));
+        c->model->own.lent = c->selftest;
+    }
+    return best ? make_best(c, c->model) : FV_OK;
+}
+
 fv_status fv_checkpoints_open(fv_ctx *ctx, const char *dir, fv_checkpoints *c)
 {
     char **names = NULL;
     int64_t count = 0;
-    *c = (fv_checkpoints){.ctx = ctx, .dir = fv_strdup(ctx, dir)};
+    c->ctx = ctx;
+    c->dir = fv_strdup(ctx, dir);
     if (!c->dir)
         return FV_ERR_NO_MEMORY;
     FV_TRY(fv_path_list(ctx, dir, &names, &count));
@@ -30,8 +53,11 @@ void fv_checkpoints_close(fv_checkpoints *c)
         return;
     fv_free(c->ctx, c->dir);
     fv_free(c->ctx, c->best);
-    c->dir = NULL;
-    c->best = NULL;
+    if (c->selftest)
+        c->model->own.lent = NULL;
+    fv_session_destroy(&c->selftest);
+    fv_wisdom_destroy(&c->selftest_plan);
+    *c = (fv_checkpoints){0};
 }
 
 static fv_status path_of(const fv_checkpoints *c, const char *name, char *path, size_t size)
@@ -129,21 +155,16 @@ static void copy_slots(fv_model *model, char *block, bool save)
 fv_status fv_checkpoints_remember(fv_checkpoints *c, fv_ctx *ctx, fv_model *model)
 {
     c->ctx = ctx;
-    if (!c->best) {
-        size_t bytes = 0;
-        for (int i = 0; i < model->n_slots; i++)
-            bytes += fv_tensor_bytes(model->slots[i].data);
-        c->best = fv_calloc(ctx, bytes + 1, 1);
-        if (!c->best)
-            return FV_ERR_NO_MEMORY;
-    }
+    if (!c->best)
+        FV_TRY(make_best(c, model));
     copy_slots(model, c->best, true);
+    c->remembers = true;
     return FV_OK;
 }
 
 fv_status fv_checkpoints_restore(fv_checkpoints *c, fv_model *model)
 {
-    if (c->best) {
+    if (c->remembers) {
         copy_slots(model, c->best, false);
         fv_model_touch(model);
         return FV_OK;

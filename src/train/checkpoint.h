@@ -12,9 +12,16 @@ typedef struct fv_checkpoints {
     fv_ctx *ctx;
     char *dir;                           /* NULL: nothing is written */
     char recovery[FV_RECOVERY_KEPT][40]; /* names, newest first; "" none */
-    char *best;                          /* best weights and states in slot order, when remembered */
+    char *best;                          /* best weights and states in slot order */
+    bool remembers;                      /* `best` has been filled */
+    fv_model *model;                     /* which has been lent `selftest` */
+    fv_session *selftest;                /* what saving runs, in the trainer's scratch */
+    fv_wisdom *selftest_plan;            /* its solvers: a record makes the program its own */
 } fv_checkpoints;
 
+/* Makes the memory that saving needs (`files`: of models; `best`: of remembering), so that a run that has begun does
+ * not fail for want of it at its first checkpoint. OVER_BUDGET. */
+fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_checkpoints *checkpoints);
 /* Notes the recovery states already in dir. */
 fv_status fv_checkpoints_open(fv_ctx *ctx, const char *dir, fv_checkpoints *checkpoints);
 void fv_checkpoints_close(fv_checkpoints *checkpoints);

@@ -542,6 +542,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     r->event.monitor = result->monitor = r->monitor;
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
+    FV_TRY(fv_checkpoints_prepare(r->trainer, o->output != NULL, o->restore_best, &r->checkpoints));
     FV_TRY(identify(r));
     FV_TRY(open_folder(r, &resumed));
     FV_TRY(write_plan(r));
