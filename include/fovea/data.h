@@ -106,6 +106,10 @@ FV_API fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset
 FV_API fv_status fv_dataset_files(fv_ctx *ctx, const char *const *paths, int64_t count, const fv_decode_options *decode,
                                   fv_dataset **dataset);
 FV_API void fv_dataset_destroy(fv_dataset **dataset);
+/** Whether a file or folder that lies among data is none of it: hidden, one that a system makes for itself
+ * ("Thumbs.db",
+ * "@eaDir", "lost+found"), or one that fovea wrote (a run, a model, a packed file). Folders of classes leave it out. */
+FV_API bool fv_path_is_aside(const char *path);
 /** Whether the data at path has that split by itself. */
 FV_API fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has);
 FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "folder", "files" */

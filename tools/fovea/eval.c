@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea eval: score a model, or several together, on a split. */
 #include <math.h>
+#include <string.h>
 
 #include "test_time.h"
 
+/* val, test, or what is there where the data have no splits: they are what somebody wants scored. */
+static fv_status choose_split(fv_ctx *ctx, settings *c)
+{
+    static const char *const order[] = {"val", "test", "train"};
+    const int count = c->val_split > 0 ? 1 : 3;
+    bool has = false;
+    for (int i = 0; i < count && !has; i++) {
+        c->split = order[i];
+        FV_TRY(fv_dataset_has_split(ctx, c->data, c->split, &has));
+    }
+    if (has && strcmp(c->split, "train") == 0)
+        note("%s: neither a val nor a test split there: scoring all of it", c->data);
+    return FV_OK;
+}
+
 static fv_status evaluate(fv_ctx *ctx, settings *c, ensemble *e, fv_dataset **data, fv_metrics *m)
 {
-    bool has = false;
     FV_TRY(ensemble_open(ctx, c, e));
-    if (!c->split) {
-        FV_TRY(fv_dataset_has_split(ctx, c->data, "val", &has));
-        c->split = has || c->val_split > 0 ? "val" : "test";
-    }
+    if (!c->split)
+        FV_TRY(choose_split(ctx, c));
     FV_TRY(data_open(ctx, c, c->split, e->model[0], data));
     if (ensemble_is_plain(c, e))
         return fv_evaluate(e->model[0], *data, c->fit.batch_size, (int)c->fit.workers, m);

@@ -232,11 +232,6 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return natural_compare((*a)->d_name, (*b)->d_name);
 }
 
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.' && strcmp(entry->d_name, "Thumbs.db") != 0;
-}
-
 /* A folder on the way down, to notice links that lead back to it. */
 typedef struct ancestor {
     const struct ancestor *above;
@@ -266,6 +261,8 @@ static fv_status skip(prediction *p, const char *path, const char *why)
 static fv_status predict_entry(prediction *p, const char *path, const ancestor *here)
 {
     struct stat st;
+    if (fv_path_is_aside(path))
+        return FV_OK;
     if (stat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
         return skip(p, path, "a FIFO, socket, device or dangling link: skipped");
     if (S_ISREG(st.st_mode))
@@ -279,7 +276,7 @@ static fv_status predict_folder(prediction *p, const char *path, const ancestor 
 {
     struct dirent **entries;
     struct stat st = {0};
-    int n = stat(path, &st) == 0 ? scandir(path, &entries, visible, by_name) : -1;
+    int n = stat(path, &st) == 0 ? scandir(path, &entries, NULL, by_name) : -1;
     const ancestor here = {above, st.st_dev, st.st_ino};
     const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
     fv_status status = FV_OK;
@@ -399,7 +396,13 @@ static fv_status predict_source(prediction *p)
 
 static fv_status predict_data(prediction *p)
 {
-    FV_TRY(data_open(p->ctx, p->c, p->c->split ? p->c->split : "test", p->model, &p->data));
+    static const char *const order[] = {"test", "val", "train"};
+    bool has = p->c->split != NULL;
+    for (int i = 0; i < 3 && !has; i++) {
+        p->c->split = order[i];
+        FV_TRY(fv_dataset_has_split(p->ctx, p->c->data, p->c->split, &has));
+    }
+    FV_TRY(data_open(p->ctx, p->c, p->c->split, p->model, &p->data));
     return predict_dataset(p, p->data);
 }
 

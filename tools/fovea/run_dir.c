@@ -36,6 +36,17 @@ static bool make_folders(const char *dir)
     }
 }
 
+/* An empty weights/ tells whoever looks for data in the folders around that this is a run. */
+static void mark_folder(const char *dir)
+{
+    char weights[4200];
+    snprintf(weights, sizeof weights, "%s/weights", dir);
+    if (made.count > 0 && made.count < 64 && strlen(weights) < sizeof made.path && mkdir(weights, 0777) == 0) {
+        made.length[made.count++] = strlen(weights);
+        memcpy(made.path, weights, strlen(weights) + 1);
+    }
+}
+
 void run_dir_release(void)
 {
     while (made.count > 0) {
@@ -75,8 +86,12 @@ fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
         /* Making the folder is what claims the name: another run may look for one at the same time. */
         for (int i = 1; i < 1000000; i++) {
             n = i == 1 ? snprintf(dir, size, "%s/%s", root, name) : snprintf(dir, size, "%s/%s%d", root, name, i);
-            if (n < 0 || (size_t)n >= size || make_folders(dir))
+            if (n < 0 || (size_t)n >= size)
                 break;
+            if (make_folders(dir)) {
+                mark_folder(dir);
+                break;
+            }
             if (errno != EEXIST)
                 return fail_folder(dir, errno);
         }

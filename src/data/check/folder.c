@@ -19,6 +19,7 @@ static fv_status tell_layout(fv_check_report *r, fv_split split)
         const char *text;
     } kinds[FV_ODD_COUNT] = {
         [FV_ODD_HIDDEN] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "hidden or system file: skipped"},
+        [FV_ODD_OWN] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "written by fovea: left out"},
         [FV_ODD_STRAY] = {FV_FAULT_LAYOUT, FV_VERDICT_WARN, "outside the class folders: skipped"},
         [FV_ODD_SPECIAL] = {FV_FAULT_STALL, FV_VERDICT_QUARANTINE, fv_folder_loss(FV_ODD_SPECIAL)},
         [FV_ODD_DANGLING] = {FV_FAULT_VANISHED, FV_VERDICT_QUARANTINE, fv_folder_loss(FV_ODD_DANGLING)},

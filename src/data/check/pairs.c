@@ -8,6 +8,7 @@
 #include "base/doc.h"
 #include "base/file.h"
 #include "data/check/check.h"
+#include "data/source/aside.h"
 
 enum { MAX_DEPTH = 32 };
 
@@ -49,7 +50,7 @@ static fv_status walk_dir(walk *w, const char *dir)
     fv_status status = full ? fv_path_list(ctx, full, &names, &count) : FV_ERR_NO_MEMORY;
     fv_free(ctx, full);
     for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        if (names[i][0] == '.')
+        if (fv_name_is_system(names[i]))
             continue;
         char *name = dir[0] ? fv_path_join(ctx, dir, names[i]) : fv_strdup(ctx, names[i]);
         status = name ? walk_entry(w, name) : FV_ERR_NO_MEMORY;

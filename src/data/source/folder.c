@@ -112,6 +112,7 @@ static void tell_oddities(fv_ctx *ctx, const char *root, const fv_folder_scan *s
         const char *one, *many, *text;
     } told[] = {
         {FV_ODD_HIDDEN, FV_LOG_INFO, "hidden or system file", "hidden or system files", " skipped"},
+        {FV_ODD_OWN, FV_LOG_INFO, "file or folder", "files or folders", " that fovea wrote left out"},
         {FV_ODD_STRAY, FV_LOG_WARN, "file or folder", "files or folders", " outside the class folders skipped"},
         {FV_ODD_SPECIAL, FV_LOG_WARN, "FIFO, socket or device", "FIFOs, sockets or devices", " skipped"},
         {FV_ODD_DANGLING, FV_LOG_WARN, "link", "links", " to something that is not there skipped"},
@@ -241,6 +242,8 @@ static fv_status fill(folder_source *s, const char *path, fv_split split, const 
     FV_TRY(check_empty(ctx, s, split, options->allow_empty));
     FV_TRY(check_alike(ctx, path, &s->scan.classes));
     tell_oddities(ctx, path, &s->scan);
+    if (dir[0] && strcmp(dir, fv_split_name(split)) != 0)
+        fv_log(ctx, FV_LOG_INFO, "data", "%s: folder '%s' is taken as the %s split", path, dir, fv_split_name(split));
     FV_TRY(list_losses(base, &s->scan));
     base->classes = s->scan.classes;
     base->count = s->scan.n_files;

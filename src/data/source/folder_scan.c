@@ -2,11 +2,11 @@
 #include "data/source/folder_scan.h"
 
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/source/aside.h"
 
 #define MAX_DEPTH 64
 
@@ -26,20 +26,8 @@ typedef struct walk {
     ancestor above[MAX_DEPTH + 1];
     int depth;
     int32_t label;
+    unsigned splits; /* a bit for each split that a folder in this class is called by */
 } walk;
-
-static bool is_hidden(const char *name)
-{
-    static const char *const system_files[] = {"Thumbs.db", "ehthumbs.db",  "desktop.ini",
-                                               "__MACOSX",  "$RECYCLE.BIN", "System Volume Information"};
-    if (name[0] == '.')
-        return true;
-    for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++) {
-        if (strcasecmp(system_files[i], name) == 0)
-            return true;
-    }
-    return false;
-}
 
 const char *fv_folder_loss(fv_folder_oddity kind)
 {
@@ -61,14 +49,15 @@ static fv_status list(fv_ctx *ctx, const char *root, const char *dir, char ***na
     return status;
 }
 
-/* Whether root/dir/name is a folder that is not hidden. */
+/* Whether root/dir/name is a folder that may be a class or a split. */
 static bool is_class_dir(fv_ctx *ctx, const char *root, const char *dir, const char *name, bool *failed)
 {
-    if (is_hidden(name))
+    if (fv_name_is_system(name))
         return false;
     fv_str path = {.ctx = ctx};
     fv_str_printf(&path, "%s/%s%s%s", root, dir, dir[0] ? "/" : "", name);
-    bool yes = fv_str_status(&path) == FV_OK && fv_path_is_dir(fv_str_get(&path));
+    bool yes =
+        fv_str_status(&path) == FV_OK && fv_path_is_dir(fv_str_get(&path)) && !fv_path_is_own_folder(fv_str_get(&path));
     *failed |= fv_str_status(&path) != FV_OK;
     fv_str_free(&path);
     return yes;
@@ -87,33 +76,41 @@ static fv_status has_class_dir(fv_ctx *ctx, const char *root, const char *dir, b
     return failed ? FV_ERR_NO_MEMORY : FV_OK;
 }
 
+static fv_status fail_twice(fv_ctx *ctx, const char *root, const char *a, const char *b, fv_split split)
+{
+    return fv_fail_hint(
+        ctx,
+        fv_fail(ctx, FV_ERR_CONFLICT, "%s: both '%s' and '%s' would be split '%s'", root, a, b, fv_split_name(split)),
+        "rename or remove one of them");
+}
+
 /*
  * A root has splits when a folder with a split's name has folders in it: "train" may also be a class of vehicles, and
- * then has images in it.
+ * then has images in it. Where two folders have names of one split, the one with classes in it is meant.
  */
 fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir)
 {
     char **names = NULL;
     int64_t count = 0;
-    bool splits = false, failed = false;
+    bool splits = false, failed = false, full = false; /* `found` has classes in it */
     const char *found = NULL;
     *dir = NULL;
     FV_TRY(list(ctx, root, "", &names, &count));
     fv_status status = FV_OK;
     for (int64_t i = 0; i < count && status == FV_OK; i++) {
         const int which = fv_split_parse(names[i]);
-        if (which < 0 || !is_class_dir(ctx, root, "", names[i], &failed))
+        bool has = false;
+        if (which < 0 || (which != (int)split && splits) || !is_class_dir(ctx, root, "", names[i], &failed))
             continue;
-        if (!splits)
-            status = has_class_dir(ctx, root, names[i], &splits);
-        if (which != (int)split)
+        status = has_class_dir(ctx, root, names[i], &has);
+        splits |= has;
+        if (which != (int)split || status != FV_OK)
             continue;
-        if (found)
-            status = fv_fail_hint(ctx,
-                                  fv_fail(ctx, FV_ERR_CONFLICT, "%s: both '%s' and '%s' would be split '%s'", root,
-                                          found, names[i], fv_split_name(split)),
-                                  "rename or remove one of them");
-        found = names[i];
+        if (has && full)
+            status = fail_twice(ctx, root, found, names[i], split);
+        if (has || !found)
+            found = names[i];
+        full |= has;
     }
     if (failed)
         status = FV_ERR_NO_MEMORY;
@@ -210,10 +207,15 @@ static fv_status walk_entry(walk *w)
     struct stat st;
     if (stat(w->path.data, &st) != 0)
         return note(w, FV_ODD_DANGLING);
+    const char *name = strrchr(w->path.data, '/') + 1;
     if (S_ISREG(st.st_mode))
-        return add_file(w, (int64_t)st.st_size);
+        return fv_name_is_own_file(name) ? note(w, FV_ODD_OWN) : add_file(w, (int64_t)st.st_size);
     if (!S_ISDIR(st.st_mode))
         return note(w, FV_ODD_SPECIAL);
+    if (w->depth >= 2 && fv_path_is_own_folder(w->path.data))
+        return note(w, FV_ODD_OWN);
+    if (w->depth == 2 && fv_split_parse(name) >= 0)
+        w->splits |= 1u << fv_split_parse(name);
     for (int i = 0; i < w->depth; i++) {
         if (w->above[i].dev == st.st_dev && w->above[i].ino == st.st_ino)
             return note(w, FV_ODD_LOOP);
@@ -238,27 +240,45 @@ static fv_status walk_dir(walk *w)
         size_t back = enter(w, names[i]);
         status = fv_str_status(&w->path);
         if (status == FV_OK)
-            status = is_hidden(names[i]) ? note(w, FV_ODD_HIDDEN) : walk_entry(w);
+            status = fv_name_is_system(names[i]) ? note(w, FV_ODD_HIDDEN) : walk_entry(w);
         leave(w, back);
     }
     fv_free(w->ctx, names);
     return status;
 }
 
+/* A class folder that holds train/ and test/ would be trained on both. */
+static fv_status fail_splits_inside(walk *w, const char *name)
+{
+    const char *dir = w->scan->dir;
+    return fv_fail_hint(w->ctx,
+                        fv_fail(w->ctx, FV_ERR_DATA_CLASSES,
+                                "%.*s: the folder has splits in it, where images of the class '%s' were expected",
+                                (int)w->path.size, w->path.data, name),
+                        dir[0] ? "a data set is SPLIT/CLASS/images; give the folder that has the splits"
+                               : "a data set is SPLIT/CLASS/images, the splits outside: move them, or list the images "
+                                 "with their splits in a manifest (`fovea help data`)");
+}
+
 /* An entry of the split's own folder: a class, or something that does not belong there. */
 static fv_status walk_top(walk *w, const char *name)
 {
-    if (is_hidden(name))
+    if (fv_name_is_system(name))
         return note(w, FV_ODD_HIDDEN);
     const fv_names *classes = &w->scan->classes;
     const bool at_root = w->scan->dir[0] == '\0';
     if (w->label + 1 < classes->count && strcmp(classes->name[w->label + 1], name) == 0) {
         w->label++;
+        w->splits = 0;
         int64_t before = w->scan->n_files;
         FV_TRY(walk_entry(w));
+        if (w->splits & (w->splits - 1)) /* more than one */
+            return fail_splits_inside(w, name);
         return w->scan->n_files == before ? note(w, FV_ODD_EMPTY_CLASS) : FV_OK;
     }
-    return at_root && strcmp(name, "classes.txt") == 0 ? FV_OK : note(w, FV_ODD_STRAY);
+    if (at_root && strcmp(name, "classes.txt") == 0)
+        return FV_OK;
+    return note(w, fv_path_is_aside(w->path.data) ? FV_ODD_OWN : FV_ODD_STRAY);
 }
 
 /* What lies beside the split folders. */
@@ -273,11 +293,89 @@ static fv_status walk_root(walk *w)
         status = fv_str_status(&w->path);
         bool known = fv_split_parse(names[i]) >= 0 || strcmp(names[i], "classes.txt") == 0;
         if (status == FV_OK && !known)
-            status = note(w, is_hidden(names[i]) ? FV_ODD_HIDDEN : FV_ODD_STRAY);
+            status = note(w, fv_name_is_system(names[i])      ? FV_ODD_HIDDEN
+                             : fv_path_is_aside(w->path.data) ? FV_ODD_OWN
+                                                              : FV_ODD_STRAY);
         leave(w, back);
     }
     fv_free(w->ctx, names);
     return status;
+}
+
+/* Folders that are all called like splits, with images instead of classes in them. */
+static fv_status refuse_bare_splits(const walk *w, const char *root)
+{
+    const fv_names *classes = &w->scan->classes;
+    for (int64_t k = 0; k < classes->count; k++) {
+        if (fv_split_parse(classes->name[k]) < 0)
+            return FV_OK;
+    }
+    return fv_fail_hint(w->ctx,
+                        fv_fail(w->ctx, FV_ERR_DATA_CLASSES,
+                                "%s: '%s' is the name of a split, but there are no class folders in it", root,
+                                classes->name[0]),
+                        "expected %s/CLASS/images; without classes there is nothing to learn", classes->name[0]);
+}
+
+/* The only folder in `path` besides what is left aside, and no file; NULL: there is more, or none. The caller's. */
+static fv_status find_only_folder(fv_ctx *ctx, const char *path, char **only)
+{
+    char **names = NULL;
+    int64_t count = 0, n = 0;
+    *only = NULL;
+    FV_TRY(fv_path_list(ctx, path, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && n < 2 && status == FV_OK; i++) {
+        char *inner = fv_path_join(ctx, path, names[i]);
+        status = inner ? FV_OK : FV_ERR_NO_MEMORY;
+        const bool counts = inner && !fv_path_is_aside(inner);
+        n += counts;
+        if (counts && n == 1 && fv_path_is_dir(inner))
+            *only = inner;
+        else
+            fv_free(ctx, inner);
+    }
+    if (n > 1 || status != FV_OK) {
+        fv_free(ctx, *only);
+        *only = NULL;
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
+/* One folder that holds the whole data set, as archives do when they are unpacked. */
+static fv_status refuse_wrapped(walk *w, const char *root)
+{
+    enum { DEEPEST = 5 };
+    char *at = fv_path_join(w->ctx, root, w->scan->classes.name[0]);
+    fv_status status = at ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int depth = 0; at && status == FV_OK && depth < DEEPEST; depth++) {
+        const char *dir = "";
+        char *inner = NULL;
+        for (int k = 0; k < FV_SPLIT_COUNT && status == FV_OK && (!dir || !dir[0]); k++)
+            status = fv_folder_locate(w->ctx, w->arena, at, (fv_split)k, &dir);
+        if (status == FV_OK && dir && dir[0])
+            status = fv_fail_hint(w->ctx,
+                                  fv_fail(w->ctx, FV_ERR_DATA_CLASSES,
+                                          "%s: nothing but the folder '%s', in which a data set with splits lies", root,
+                                          w->scan->classes.name[0]),
+                                  "use --data %s", at);
+        if (status == FV_OK)
+            status = find_only_folder(w->ctx, at, &inner);
+        fv_free(w->ctx, at);
+        at = inner;
+    }
+    fv_free(w->ctx, at);
+    return status;
+}
+
+/* What looks like classes by its place and is none. */
+static fv_status refuse_no_classes(walk *w, const char *root)
+{
+    if (w->scan->dir[0] || w->scan->classes.count == 0)
+        return FV_OK;
+    FV_TRY(refuse_bare_splits(w, root));
+    return w->scan->classes.count == 1 ? refuse_wrapped(w, root) : FV_OK;
 }
 
 fv_status fv_folder_scan_split(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_folder_scan *scan)
@@ -298,6 +396,8 @@ fv_status fv_folder_scan_split(fv_ctx *ctx, fv_arena *arena, const char *root, c
     }
     if (status == FV_OK)
         status = fv_folder_classes(ctx, arena, root, dir, &scan->classes);
+    if (status == FV_OK)
+        status = refuse_no_classes(&w, root);
     if (status == FV_OK)
         status = fv_path_list(ctx, w.path.data, &names, &count);
     struct stat st;

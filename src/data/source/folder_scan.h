@@ -12,6 +12,7 @@ typedef enum fv_folder_oddity {
     FV_ODD_DANGLING,    /* a link to something that is not there: skipped */
     FV_ODD_LOOP,        /* a link that leads back up: not followed */
     FV_ODD_NESTED,      /* a folder inside a class folder: its files belong to the class */
+    FV_ODD_OWN,         /* what fovea wrote: a run, a model, a packed file */
     FV_ODD_EMPTY_CLASS, /* a class folder without files */
     FV_ODD_COUNT
 } fv_folder_oddity;
@@ -45,7 +46,8 @@ const char *fv_folder_loss(fv_folder_oddity kind);
 fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir);
 /* Names of the class folders in root/dir, byte-wise sorted. */
 fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_names *classes);
-/* Everything in root/dir. */
+/* Everything in root/dir. DATA_CLASSES where its folders are no classes: splits without classes in them, splits inside
+ * classes, one folder that holds the whole data set. */
 fv_status fv_folder_scan_split(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_folder_scan *scan);
 void fv_folder_scan_free(fv_ctx *ctx, fv_folder_scan *scan);
 

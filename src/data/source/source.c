@@ -19,32 +19,6 @@ static const fv_source_type *const types[] = {
 #undef FV_SOURCE
 };
 
-static const struct {
-    const char *name;
-    fv_split split;
-} splits[] = {
-    {"train", FV_SPLIT_TRAIN},    {"training", FV_SPLIT_TRAIN}, {"val", FV_SPLIT_VAL},
-    {"valid", FV_SPLIT_VAL},      {"validation", FV_SPLIT_VAL}, {"eval", FV_SPLIT_VAL},
-    {"evaluation", FV_SPLIT_VAL}, {"test", FV_SPLIT_TEST},      {"testing", FV_SPLIT_TEST},
-};
-
-int fv_split_parse(const char *name)
-{
-    if (!name)
-        return FV_SPLIT_TRAIN;
-    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
-        if (strcmp(splits[i].name, name) == 0)
-            return (int)splits[i].split;
-    }
-    return -1;
-}
-
-const char *fv_split_name(fv_split split)
-{
-    static const char *const names[FV_SPLIT_COUNT] = {"train", "val", "test"};
-    return names[split];
-}
-
 /* The first bytes of a file, or the names in a folder. */
 static fv_status look(fv_ctx *ctx, const char *path, fv_location *place, char ***names)
 {

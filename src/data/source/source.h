@@ -100,7 +100,7 @@ fv_status fv_source_find(fv_ctx *ctx, const char *path, const fv_source_type **t
 fv_source *fv_source_new(fv_ctx *ctx, size_t size, const fv_source_ops *ops);
 void fv_source_destroy(fv_source **source);
 
-/* "train", or a synonym ("training", "validation", ...): the split, or -1. NULL: train. */
+/* "train", or what people call it too ("Training", "val_set", "test-images", ...): the split, or -1. NULL: train. */
 int fv_split_parse(const char *name);
 const char *fv_split_name(fv_split split);
 

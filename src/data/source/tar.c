@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/source/aside.h"
 #include "data/source/manifest.h"
 #include "data/source/tar_scan.h"
 #include "data/source/tar_shards.h"
@@ -225,7 +226,7 @@ static fv_status take_member(void *arg, const fv_tar_member *member)
     reader *r = arg;
     sample *s = &r->now;
     const char *base = last_part(member->name), *dot = strchr(base, '.');
-    if (base[0] == '.' || !dot || dot[1] == '\0')
+    if (fv_path_has_system(member->name) || !dot || dot[1] == '\0')
         return FV_OK; /* hidden, or no part of a sample */
     const size_t key = (size_t)(dot - member->name);
     const char *extension = dot + 1;

@@ -2,10 +2,12 @@
 /* Which shards are at a path, and the splits that their names say. */
 #include "data/source/tar_shards.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "base/file.h"
+#include "data/source/aside.h"
 
 bool fv_tar_is_shard(const char *name)
 {
@@ -19,18 +21,20 @@ bool fv_tar_is_packed(const char *name)
     return fv_text_has_ending(name, endings);
 }
 
-/* "val-000001.tar": by the letters it begins with. */
+/* "val-000001.tar", "imagenet_Validation-00.tar": by the first of its words that is a split's name. */
 static fv_split split_of(const char *name)
 {
-    char word[16];
-    size_t n = 0;
-    while ((name[n] >= 'a' && name[n] <= 'z') && n < sizeof word - 1) {
-        word[n] = name[n];
-        n++;
+    static const char between[] = "-_. ";
+    char word[48];
+    for (name += strspn(name, between); *name; name += strspn(name, between)) {
+        const size_t n = strcspn(name, between);
+        snprintf(word, sizeof word, "%.*s", (int)n, name);
+        const int split = n < sizeof word ? fv_split_parse(word) : -1;
+        if (split >= 0)
+            return (fv_split)split;
+        name += n;
     }
-    word[n] = '\0';
-    const int split = fv_split_parse(word);
-    return split < 0 ? FV_SPLIT_TRAIN : (fv_split)split;
+    return FV_SPLIT_TRAIN;
 }
 
 /* Calls fn for the shards of the folder root/dir (dir "": root itself), relative to root. */
@@ -45,7 +49,7 @@ static fv_status each_in(fv_ctx *ctx, const char *root, const char *dir,
     fv_status status = fv_path_list(ctx, path, &names, &count);
     fv_free(ctx, path);
     for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        if ((!fv_tar_is_shard(names[i]) && !fv_tar_is_packed(names[i])) || names[i][0] == '.')
+        if ((!fv_tar_is_shard(names[i]) && !fv_tar_is_packed(names[i])) || fv_name_is_system(names[i]))
             continue;
         char *shard = dir[0] ? fv_path_join(ctx, dir, names[i]) : fv_strdup(ctx, names[i]);
         const fv_split split = dir[0] ? (fv_split)fv_split_parse(dir) : split_of(names[i]);
