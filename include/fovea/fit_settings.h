@@ -14,8 +14,8 @@
  * min, max range of numbers. FV_ABOVE_ZERO, FV_BELOW_ONE: 0 or 1 itself is not in it
  * choices  CHOICE, GRADED: names in the order of their numbers, separated by commas
  * verbs    which verbs of the program take it
- * level    FV_MEANING: part of the run's identity; FV_SPEED: changes no bit; FV_OUTPUT: what is written, how long it
- * runs value    how help shows the value; help: one line
+ * level    what it is to the run, and what --resume does where it differs: fv_setting_level in fovea/settings.h
+ * value    how help shows the value; help: one line
  */
 #ifndef FOVEA_FIT_SETTINGS_H
 #define FOVEA_FIT_SETTINGS_H
@@ -24,7 +24,7 @@
 
 /* clang-format off */
 #define FV_FIT_SETTINGS(X) \
-    X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+    X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN, FV_TOLD, "N", \
       "passes over the training data (20 when fine-tuning)") \
     X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
       FV_MEANING, "N|auto", "samples per step; auto: 64, less for small data or memory") \
@@ -34,7 +34,7 @@
       "stop after so many steps; 0: no limit") \
     X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT, FV_MEANING, "N", \
       "of weights, order, augmentation, splits") \
-    X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_MEANING, \
+    X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_FIXED, \
       "NAME", "optimizer") \
     X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
       "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4") \
@@ -53,7 +53,7 @@
       "largest norm of all gradients together; longer ones are scaled down; 0: any") \
     X(REAL, clip_value, "clip-value", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest magnitude of an element of a gradient; 0: any") \
-    X(FLAG, model_ema, "model-ema", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+    X(FLAG, model_ema, "model-ema", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_FIXED, NULL, \
       "also keep a moving average of the model: weights/ema.safetensors") \
     X(REAL, model_ema_decay, "model-ema-decay", NULL, 0, 0.9998, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
       "with --model-ema: share of the average that a step keeps") \
@@ -93,13 +93,13 @@
     X(TEXT, monitor, "monitor", "eval-metric", 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "METRIC", \
       "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss (default for labels " \
       "that are not one class), val_mean_ap, val_mae, train_loss (default without one), train_top1") \
-    X(INT, patience, "patience", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+    X(INT, patience, "patience", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_TOLD, "N", \
       "stop after N epochs without improvement; 0: never") \
-    X(REAL, min_delta, "min-delta", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", "what counts as improvement" \
+    X(REAL, min_delta, "min-delta", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_TOLD, "F", "what counts as improvement" \
       ) \
-    X(FLAG, restore_best, "restore-best", "restore-best-weights", 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+    X(FLAG, restore_best, "restore-best", "restore-best-weights", 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "end with the best weights, in last.safetensors too") \
-    X(INT, val_interval, "val-interval", NULL, 0, 1, 1, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+    X(INT, val_interval, "val-interval", NULL, 0, 1, 1, 1e6, NULL, V_TRAIN, FV_TOLD, "N", \
       "epochs between validations") \
     X(INT, recovery_interval, "recovery-interval", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between recovery states; 0: at epochs only")

@@ -93,8 +93,13 @@ typedef struct fv_real_list {
 /** "sgd," of a row (FV_SGD, sgd): names as text. */
 #define FV_NAME_OF(id, name) #name ","
 
-/** MEANING: part of the run's identity; SPEED: changes no bit; OUTPUT: what is written, and how long the run is. */
-typedef enum fv_setting_level { FV_MEANING, FV_SPEED, FV_OUTPUT } fv_setting_level;
+/**
+ * What a setting is to the run, and so what a resumed run does where it differs. FIXED, MEANING and TOLD are recorded
+ * with its state. FIXED: the state cannot be read under another, which is refused. MEANING: it shapes the weights or
+ * what they are measured by: refused without --force. TOLD: a change that makes sense, or only matters at the start: a
+ * warning. SPEED: changes no bit. OUTPUT: what is written, and where the run ends.
+ */
+typedef enum fv_setting_level { FV_FIXED, FV_MEANING, FV_TOLD, FV_SPEED, FV_OUTPUT } fv_setting_level;
 
 typedef struct fv_setting_row {
     const char *key, *aliases;

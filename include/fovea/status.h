@@ -49,7 +49,7 @@ extern "C" {
     X(NOT_FOUND, 9002, "a file or folder that does not exist", "check the path")                                       \
     X(NO_SPACE, 9003, "the disk is full", "free space or choose another --output")                                     \
     X(PERMISSION, 9004, "a file or folder that may not be read or written", "check its permissions")                   \
-    X(INTERRUPTED, 75001, "interrupted by a signal; the state is saved", "rerun with --resume auto")
+    X(INTERRUPTED, 75001, "interrupted by a signal; the state is saved", "`fovea train --resume FOLDER` goes on")
 
 /** Zero is success; every failure is minus the number of its row. */
 typedef enum fv_status {

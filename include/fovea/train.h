@@ -168,9 +168,11 @@ typedef struct fv_fit_options {
     fv_dataset *validation; /* may be NULL */
     const char *output;     /* run folder; NULL: nothing is written */
     const char *arguments;  /* text for args.yaml; may be NULL */
-    const char *identity;   /* further settings that --resume compares: lines `key: value`; may be NULL */
-    bool resume;            /* continue the newest valid state in `output`; start where there is none */
-    bool force;             /* resume although the data differ */
+    const char *identity; /* further settings that --resume compares, as FV_MEANING: lines `key: value`; may be NULL */
+    const char *identity_told; /* and as FV_TOLD */
+    bool resume; /* continue the newest valid state in `output`; start where there is none. A run that is over stays as
+                    it is, unless the rule that ended it is another now */
+    bool force;  /* resume although data or settings of level FV_MEANING differ */
 
     /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
     bool (*on_event)(void *user, const fv_fit_event *event);
@@ -211,6 +213,7 @@ typedef struct fv_fit_result {
     int64_t epochs_run, steps_run, best_epoch;
     double best_metric, final_loss;
     fv_stop stop;
+    fv_stop ended;             /* COMPLETE: the rule by which the run is over; else as stop */
     const fv_monitor *monitor; /* what best_metric is of */
     int64_t resumed_step;      /* global step it continued from; 0: fresh */
 } fv_fit_result;
@@ -221,6 +224,16 @@ typedef struct fv_fit_result {
  * state saved. result may be NULL.
  */
 FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
+/** What a run folder's newest state says. */
+typedef struct fv_run_state {
+    bool found; /* there is a state; else the rest is 0 */
+    int64_t epoch, global_step;
+    fv_stop ended; /* by the options' epochs, max_steps or patience the run is over, and all of it is written; NOT: it
+                      would go on */
+    double time;   /* of its writing, in seconds since 1970 */
+} fv_run_state;
+/** Looks at the states of the run in `dir` without checking the weights in them; what is damaged counts for nothing. */
+FV_API fv_status fv_run_look(fv_ctx *ctx, const char *dir, const fv_fit_options *options, fv_run_state *state);
 /** In C: fv_fit(model, data, .epochs = 5, .validation = val). */
 #define fv_fit(model, train, ...)                                                                                      \
     __extension__({                                                                                                    \

@@ -191,6 +191,116 @@ void fv_events_close(fv_events **events)
     *events = NULL;
 }
 
+/* ---- reading ---- */
+
+typedef struct bytes {
+    const uint8_t *at, *end;
+} bytes;
+
+static uint64_t get_fixed(const uint8_t *p, int n)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++)
+        value |= (uint64_t)p[i] << 8 * i;
+    return value;
+}
+
+static uint64_t get_varint(bytes *b)
+{
+    uint64_t value = 0;
+    for (int shift = 0; b->at < b->end && shift < 64; shift += 7) {
+        const uint8_t byte = *b->at++;
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80))
+            break;
+    }
+    return value;
+}
+
+/* The next field of a message: its number (0: none is left), its number's value or its bytes. */
+static int get_field(bytes *b, uint64_t *value, bytes *inner)
+{
+    const uint64_t key = b->at < b->end ? get_varint(b) : 0;
+    const uint64_t left = (uint64_t)(b->end - b->at), size = (key & 7) == FIXED64 ? 8 : (key & 7) == FIXED32 ? 4 : 0;
+    *value = 0;
+    *inner = (bytes){b->at, b->at};
+    if ((key & 7) == VARINT) {
+        *value = get_varint(b);
+    } else if ((key & 7) == BYTES) {
+        const uint64_t n = get_varint(b);
+        if (n > (uint64_t)(b->end - b->at))
+            return 0;
+        *inner = (bytes){b->at, b->at + n};
+        b->at += n;
+    } else {
+        if (size == 0 || size > left)
+            return 0;
+        b->at += size;
+    }
+    return (int)(key >> 3);
+}
+
+/* Bytes of the field with that number; empty: there is none. */
+static bytes find_field(bytes message, int wanted, uint64_t *value)
+{
+    bytes inner;
+    int field;
+    while ((field = get_field(&message, value, &inner)) > 0)
+        if (field == wanted)
+            return inner;
+    *value = 0;
+    return (bytes){NULL, NULL};
+}
+
+/* Whether an event is of an epoch or step that the run has done. */
+static bool is_kept(bytes event, int64_t epochs, int64_t steps)
+{
+    static const char epoch[] = "epoch_";
+    uint64_t step, unused;
+    (void)find_field(event, 2, &step);
+    const bytes tag = find_field(find_field(find_field(event, 5, &unused), 1, &unused), 1, &unused);
+    const bool of_epoch =
+        tag.at && (size_t)(tag.end - tag.at) >= sizeof epoch - 1 && memcmp(tag.at, epoch, sizeof epoch - 1) == 0;
+    return step <= (uint64_t)(of_epoch ? epochs : steps);
+}
+
+static fv_status cut_file(fv_ctx *ctx, const char *path, int64_t epochs, int64_t steps)
+{
+    enum { AROUND = 16 }; /* length, two checksums */
+    fv_blob file;
+    FV_TRY(fv_blob_read(ctx, path, &file));
+    int64_t at = 0;
+    while (file.size - at >= AROUND) {
+        const uint64_t n = get_fixed(file.data + at, 8);
+        const uint8_t *event = file.data + at + 12;
+        if (n > (uint64_t)(file.size - at - AROUND) || !is_kept((bytes){event, event + n}, epochs, steps))
+            break;
+        at += (int64_t)n + AROUND;
+    }
+    const bool cut = at < file.size;
+    fv_blob_free(ctx, &file);
+    return !cut || truncate(path, (off_t)at) == 0 ? FV_OK : fv_fail_errno(ctx, errno, "cut", path);
+}
+
+fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t steps)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    if (!fv_path_is_dir(dir))
+        return FV_OK;
+    FV_TRY(fv_path_list(ctx, dir, &names, &count));
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        if (strncmp(names[i], prefix, sizeof prefix - 1) != 0)
+            continue;
+        char *path = fv_path_join(ctx, dir, names[i]);
+        status = path ? cut_file(ctx, path, epochs, steps) : FV_ERR_NO_MEMORY;
+        fv_free(ctx, path);
+    }
+    fv_free(ctx, names);
+    return status;
+}
+
 fv_status fv_events_remove(fv_ctx *ctx, const char *dir, int64_t *removed)
 {
     char **names = NULL;

@@ -28,6 +28,9 @@ fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events);
 /* Appends one event with these scalars, in one write; nothing when none is finite. */
 fv_status fv_events_put(fv_events *events, int64_t step, const fv_scalar *scalars, int count);
 void fv_events_close(fv_events **events);
+/* Cuts off, in every file of dir, what a resumed run will write again, from the first event on of an epoch behind
+ * `epochs` (tags epoch_...) or of a step behind `steps` (all other tags), and half a record. */
+fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t steps);
 /* Removes the event files of earlier runs from dir; *removed counts them. A folder that is not there has none. */
 fv_status fv_events_remove(fv_ctx *ctx, const char *dir, int64_t *removed);
 

@@ -14,7 +14,7 @@ struct fv_report {
     char *dir, *title, *train_dir, *validation_dir;
     fv_events *train, *validation; /* opened at the first event they get */
     fv_str warnings;               /* one a line */
-    bool warnings_full;
+    bool warnings_full, begun;
     int64_t epochs;
     const fv_monitor *monitor; /* NULL: not known yet */
     const char *ended;         /* points into why */
@@ -104,6 +104,13 @@ static fv_status forget_events(fv_report *r)
     return FV_OK;
 }
 
+/* A run that goes on writes again what lies behind the state that it was read from. */
+static fv_status cut_events(fv_report *r, const fv_fit_event *e)
+{
+    FV_TRY(fv_events_cut(r->ctx, r->train_dir, e->epoch - 1, e->global_step));
+    return fv_events_cut(r->ctx, r->validation_dir, e->epoch - 1, e->global_step);
+}
+
 /* ---- the page ---- */
 
 /* The text of DIR/args.yaml; NULL where there is none. */
@@ -175,10 +182,11 @@ static void keep_warning(fv_report *r, const char *text)
 
 void fv_report_event(fv_report *r, const fv_fit_event *e)
 {
+    r->begun |= e->kind == FV_EVENT_START;
     r->epochs = e->epochs > 0 ? e->epochs : r->epochs;
     r->monitor = e->monitor ? e->monitor : r->monitor;
-    if (e->kind == FV_EVENT_START && !e->text)
-        settle(r, forget_events(r), "TensorBoard events");
+    if (e->kind == FV_EVENT_START)
+        settle(r, e->text ? cut_events(r, e) : forget_events(r), "TensorBoard events");
     if (e->kind == FV_EVENT_WARN && e->text)
         keep_warning(r, e->text);
     if (e->kind == FV_EVENT_EPOCH)
@@ -187,6 +195,6 @@ void fv_report_event(fv_report *r, const fv_fit_event *e)
         snprintf(r->why, sizeof r->why, "%s", e->text ? e->text : "done");
         r->ended = r->why;
     }
-    if (e->kind == FV_EVENT_EPOCH || e->kind == FV_EVENT_END)
+    if (r->begun && (e->kind == FV_EVENT_EPOCH || e->kind == FV_EVENT_END)) /* else the run was over: its page stands */
         settle(r, write_page(r), "report.html");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/checkpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ static fv_status make_best(fv_checkpoints *c, const fv_model *model)
     for (int i = 0; i < model->n_slots; i++)
         bytes += fv_tensor_bytes(model->slots[i].data);
     c->best = fv_calloc(c->ctx, bytes + 1, 1);
-    return c->best ? FV_OK : FV_ERR_NO_MEMORY;
+    c->best_counts = fv_calloc(c->ctx, (size_t)model->n_counters + 1, sizeof *c->best_counts);
+    return c->best && c->best_counts ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
 fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_checkpoints *c)
@@ -53,6 +55,7 @@ void fv_checkpoints_close(fv_checkpoints *c)
         return;
     fv_free(c->ctx, c->dir);
     fv_free(c->ctx, c->best);
+    fv_free(c->ctx, c->best_counts);
     if (c->selftest)
         c->model->own.lent = NULL;
     fv_session_destroy(&c->selftest);
@@ -131,6 +134,44 @@ fv_status fv_checkpoints_model(fv_checkpoints *c, fv_model *model, const char *n
     return status;
 }
 
+bool fv_checkpoints_has(const fv_checkpoints *c, const char *name)
+{
+    char path[4096];
+    return c->dir && path_of(c, name, path, sizeof path) == FV_OK && fv_path_exists(path);
+}
+
+fv_status fv_checkpoints_drop(const fv_checkpoints *c, const char *name)
+{
+    char path[4096];
+    FV_TRY(path_of(c, name, path, sizeof path));
+    return unlink(path) == 0 || errno == ENOENT ? FV_OK : fv_fail_errno(c->ctx, errno, "remove", path);
+}
+
+/* Byte by byte, so that the two are the same file however the run came here. */
+fv_status fv_checkpoints_copy(const fv_checkpoints *c, const char *from, const char *to)
+{
+    char path[4096], block[16384];
+    fv_reader reader = {0};
+    fv_writer *writer = NULL;
+    FV_TRY(path_of(c, from, path, sizeof path));
+    FV_TRY(fv_reader_open(c->ctx, path, &reader));
+    char target[4096];
+    fv_status status = path_of(c, to, target, sizeof target);
+    if (status == FV_OK)
+        status = fv_writer_open(c->ctx, target, &writer);
+    for (int64_t at = 0; status == FV_OK && at < reader.size; at += (int64_t)sizeof block) {
+        const size_t size = reader.size - at < (int64_t)sizeof block ? (size_t)(reader.size - at) : sizeof block;
+        status = fv_reader_get_all(c->ctx, path, &reader, at, block, size);
+        if (status == FV_OK)
+            status = fv_writer_put(writer, block, size);
+    }
+    fv_reader_close(&reader);
+    if (status == FV_OK)
+        status = fv_writer_commit(&writer);
+    fv_writer_abort(&writer);
+    return status;
+}
+
 fv_status fv_checkpoints_average(fv_checkpoints *c, fv_trainer *trainer, const char *name)
 {
     fv_trainer_sync(trainer);
@@ -140,10 +181,16 @@ fv_status fv_checkpoints_average(fv_checkpoints *c, fv_trainer *trainer, const c
     return status;
 }
 
-/* Copies all slots to or from one block. */
-static void copy_slots(fv_model *model, char *block, bool save)
+/* Copies all slots and counters to or from two blocks. */
+static void copy_slots(fv_model *model, char *block, int64_t *counts, bool save)
 {
     fv_model_sync(model);
+    for (int i = 0; i < model->n_counters; i++) {
+        if (save)
+            counts[i] = model->counters[i].value;
+        else
+            model->counters[i].value = counts[i];
+    }
     for (int i = 0; i < model->n_slots; i++) {
         size_t bytes = fv_tensor_bytes(model->slots[i].data);
         char *data = fv_tensor_data(model->slots[i].data);
@@ -157,7 +204,7 @@ fv_status fv_checkpoints_remember(fv_checkpoints *c, fv_ctx *ctx, fv_model *mode
     c->ctx = ctx;
     if (!c->best)
         FV_TRY(make_best(c, model));
-    copy_slots(model, c->best, true);
+    copy_slots(model, c->best, c->best_counts, true);
     c->remembers = true;
     return FV_OK;
 }
@@ -165,7 +212,7 @@ fv_status fv_checkpoints_remember(fv_checkpoints *c, fv_ctx *ctx, fv_model *mode
 fv_status fv_checkpoints_restore(fv_checkpoints *c, fv_model *model)
 {
     if (c->remembers) {
-        copy_slots(model, c->best, false);
+        copy_slots(model, c->best, c->best_counts, false);
         fv_model_touch(model);
         return FV_OK;
     }

@@ -13,6 +13,7 @@ typedef struct fv_checkpoints {
     char *dir;                           /* NULL: nothing is written */
     char recovery[FV_RECOVERY_KEPT][40]; /* names, newest first; "" none */
     char *best;                          /* best weights and states in slot order */
+    int64_t *best_counts;                /* and its counters */
     bool remembers;                      /* `best` has been filled */
     fv_model *model;                     /* which has been lent `selftest` */
     fv_session *selftest;                /* what saving runs, in the trainer's scratch */
@@ -35,6 +36,11 @@ fv_status fv_checkpoints_state(fv_checkpoints *checkpoints, fv_trainer *trainer,
                                const fv_identity *identity, bool recovery, char *path, size_t size);
 /* Saves the model under that name, with the same answer to a full disk. */
 fv_status fv_checkpoints_model(fv_checkpoints *checkpoints, fv_model *model, const char *name);
+
+bool fv_checkpoints_has(const fv_checkpoints *checkpoints, const char *name);
+/* Removes the file, where there is one. */
+fv_status fv_checkpoints_drop(const fv_checkpoints *checkpoints, const char *name);
+fv_status fv_checkpoints_copy(const fv_checkpoints *checkpoints, const char *from, const char *to);
 
 /* Saves the model with the trainer's averages for tensors. */
 fv_status fv_checkpoints_average(fv_checkpoints *checkpoints, fv_trainer *trainer, const char *name);

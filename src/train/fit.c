@@ -14,6 +14,7 @@
 #include "train/columns.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
+#include "train/judge.h"
 #include "train/state.h"
 
 /* Everything a run holds. */
@@ -32,9 +33,11 @@ typedef struct run {
     fv_identity identity;
     fv_fit_event event;
     int64_t steps; /* per epoch */
-    double start, epoch_start, first_loss;
+    double start, epoch_start;
     int64_t val_batch, epoch_start_seen;
-    fv_stop stop; /* NOT: it goes on */
+    fv_stop stop;       /* NOT: it goes on */
+    int64_t unfinished; /* the epoch that stopped in its middle while there was no best one: best.safetensors is its */
+    double unfinished_metric;
     bool stop_asked;
 } run;
 
@@ -48,11 +51,6 @@ static void emit(run *r, fv_event_kind kind, const char *text)
         fv_journal_event(r->journal, &event);
     if (r->options.on_event && r->options.on_event(r->options.user, &event))
         r->stop_asked = true;
-}
-
-static bool interrupted(const run *r)
-{
-    return r->options.interrupt && *r->options.interrupt;
 }
 
 /* ---- setting up ---- */
@@ -236,57 +234,26 @@ static fv_status open_training(run *r)
     return FV_OK;
 }
 
-/* SHA-256 of how images become the network's input. */
-static fv_status pipeline_digest(fv_model *model, char hex[65])
-{
-    fv_str text = {.ctx = model->ctx};
-    fv_sha256 hash;
-    uint8_t digest[32];
-    fv_meta_pipeline(model, &text);
-    fv_status status = fv_str_status(&text);
-    fv_sha256_init(&hash);
-    fv_sha256_update(&hash, fv_str_get(&text), strlen(fv_str_get(&text)));
-    fv_sha256_final(&hash, digest);
-    fv_sha256_hex(digest, hex);
-    fv_str_free(&text);
-    return status;
-}
-
-static fv_status identify(run *r)
-{
-    fv_dataset_fingerprint(r->data, r->identity.data);
-    r->identity.model = fv_model_name(r->model);
-    r->identity.options = &r->options;
-    fv_identity_graph(r->model->graph, r->identity.graph);
-    return pipeline_digest(r->model, r->identity.pipeline);
-}
-
 static fv_status open_folder(run *r, bool *resumed)
 {
     const fv_fit_options *o = &r->options;
     *resumed = false;
     if (!o->output)
         return FV_OK;
-    int64_t bytes = 4 * fv_model_parameters(r->model) * (2 + r->trainer->slots + (r->trainer->average ? 2 : 0));
-    FV_TRY(fv_journal_open(r->ctx, o->output, o->arguments, bytes, &r->journal));
+    FV_TRY(fv_journal_open(r->ctx, o->output, &r->journal));
     FV_TRY(fv_checkpoints_open(r->ctx, r->journal->weights, &r->checkpoints));
-    if (o->resume)
-        FV_TRY(fv_state_resume(r->trainer, &r->progress, &r->identity, r->journal->weights, o->force, resumed));
-    return fv_journal_begin(r->journal, *resumed, r->progress.epoch);
+    return o->resume ? fv_state_resume(r->trainer, &r->progress, &r->identity, r->journal->weights, o->force, resumed)
+                     : FV_OK;
 }
 
 /* The solvers that this run is computed by, for people and for --plan. */
 static fv_status write_plan(run *r)
 {
-    if (!r->journal)
-        return FV_OK;
     fv_str text = {.ctx = r->ctx};
-    char *path = fv_path_join(r->ctx, r->options.output, "plan.txt");
     fv_wisdom_text(r->trainer->wisdom, &text);
-    fv_status status = path ? fv_str_status(&text) : FV_ERR_NO_MEMORY;
+    fv_status status = fv_str_status(&text);
     if (status == FV_OK)
-        status = fv_file_write(r->ctx, path, fv_str_get(&text), text.size);
-    fv_free(r->ctx, path);
+        status = fv_journal_write(r->journal, "plan.txt", fv_str_get(&text));
     fv_str_free(&text);
     return status;
 }
@@ -298,6 +265,7 @@ static fv_status save_state(run *r, bool recovery)
     if (!r->journal)
         return FV_OK;
     char path[4096];
+    r->progress.seconds = fv_time_monotonic() - r->start;
     FV_TRY(fv_checkpoints_state(&r->checkpoints, r->trainer, &r->progress, &r->identity, recovery, path, sizeof path));
     emit(r, FV_EVENT_CHECKPOINT, path);
     return FV_OK;
@@ -406,40 +374,35 @@ static fv_status validate(run *r, bool last)
     return FV_OK;
 }
 
-/* Best so far, patience, and whether the loss looks healthy. */
+/* An epoch that a rule stops in its middle counts for nothing: a run that goes on from there will do the whole of it.
+ * Only while there is no best model yet its model is kept as one. */
 static void judge_epoch(run *r)
 {
     fv_progress *p = &r->progress;
-    double metric = fv_monitor_value(r->monitor, &r->event), sign = r->monitor->metric->higher_is_better ? 1 : -1,
-           loss = r->event.train_loss;
-    r->event.best = false;
-    if (isfinite(metric)) {
-        bool first = p->best_epoch == 0;
-        if (first || sign * (metric - p->best_metric) > r->options.min_delta) {
-            p->best_metric = metric;
-            p->best_epoch = r->event.epoch;
-            p->bad_epochs = 0;
-            r->event.best = true;
-        } else if (++p->bad_epochs >= r->options.patience && r->options.patience > 0) {
-            r->stop = FV_STOP_EARLY;
-        }
-    }
+    const double metric = fv_monitor_value(r->monitor, &r->event);
     char text[256];
-    if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0) {
-        snprintf(text, sizeof text, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
-                 loss / p->lowest_loss, r->options.lr / 3);
+    if (fv_judge_loss(p, &r->options, r->event.train_loss, text))
         emit(r, FV_EVENT_WARN, text);
+    if (p->step < r->steps) {
+        r->event.best = p->best_epoch == 0 && isfinite(metric);
+        r->unfinished = r->event.best ? r->event.epoch : 0;
+        r->unfinished_metric = metric;
+        return;
     }
-    if (p->epoch == 0)
-        r->first_loss = loss;
-    if (p->epoch == 2 && r->first_loss > 0 && loss > 0.99 * r->first_loss) {
-        snprintf(text, sizeof text,
-                 "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
-                 r->options.lr * 10);
-        emit(r, FV_EVENT_WARN, text);
-    }
-    if (p->epoch == 0 || loss < p->lowest_loss)
-        p->lowest_loss = loss;
+    r->event.best = fv_judge_epoch(p, &r->options, r->monitor, &r->event);
+}
+
+static fv_status save_models(run *r)
+{
+    if (r->journal && r->event.best)
+        FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
+    if (r->journal)
+        FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
+    if (r->journal && r->trainer->average)
+        FV_TRY(fv_checkpoints_average(&r->checkpoints, r->trainer, "ema.safetensors"));
+    if (r->event.best && r->options.restore_best)
+        FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));
+    return FV_OK;
 }
 
 static fv_status end_epoch(run *r)
@@ -450,23 +413,32 @@ static fv_status end_epoch(run *r)
     judge_epoch(r);
     fv_ctx_memory(r->ctx, NULL, &r->event.memory);
     r->event.seconds = fv_time_monotonic() - r->start;
-    if (r->journal) {
-        if (r->event.best)
-            FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
-        FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
-        if (r->trainer->average)
-            FV_TRY(fv_checkpoints_average(&r->checkpoints, r->trainer, "ema.safetensors"));
-    }
-    if (r->event.best && r->options.restore_best)
-        FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));
+    FV_TRY(save_models(r));
     emit(r, FV_EVENT_EPOCH, NULL);
     if (p->step >= r->steps) {
         p->epoch++;
         p->step = p->seen = p->correct = 0;
         p->loss_sum = 0;
     }
-    p->finished = r->stop || p->epoch >= r->options.epochs;
+    r->stop = r->stop ? r->stop : fv_run_ended(p, &r->options);
+    p->finished = r->stop != FV_STOP_NOT;
+    if (p->finished && r->options.restore_best && fv_checkpoints_has(&r->checkpoints, "best.safetensors"))
+        FV_TRY(fv_checkpoints_copy(&r->checkpoints, "best.safetensors", "last.safetensors"));
     return save_state(r, false);
+}
+
+/* The caller or a signal wants the run to stop here. */
+static fv_status stop_within(run *r)
+{
+    FV_TRY(save_state(r, true));
+    if (r->stop_asked) {
+        r->stop = FV_STOP_ASKED;
+        return FV_OK;
+    }
+    const fv_status status =
+        fv_fail(r->ctx, FV_ERR_INTERRUPTED, "interrupted at epoch %lld step %lld%s", (long long)r->event.epoch,
+                (long long)r->progress.step, r->journal ? "; the state is saved" : "; no run folder, nothing saved");
+    return r->journal ? fv_journal_hint(r->journal, status, "") : status;
 }
 
 static fv_status train_epoch(run *r)
@@ -488,18 +460,8 @@ static fv_status train_epoch(run *r)
             break;
         }
         FV_TRY(train_step(r, &batch));
-        if (interrupted(r) || r->stop_asked) {
-            FV_TRY(save_state(r, true));
-            if (r->stop_asked) {
-                r->stop = FV_STOP_ASKED;
-                return FV_OK;
-            }
-            return fv_fail_hint(r->ctx,
-                                fv_fail(r->ctx, FV_ERR_INTERRUPTED, "interrupted at epoch %lld step %lld%s",
-                                        (long long)r->event.epoch, (long long)p->step,
-                                        r->journal ? "; the state is saved" : "; no run folder, nothing saved"),
-                                "run the same command with --resume auto to go on");
-        }
+        if (r->stop_asked || (r->options.interrupt && *r->options.interrupt))
+            return stop_within(r);
     }
     return end_epoch(r);
 }
@@ -508,29 +470,71 @@ static fv_status train_epoch(run *r)
 
 static fv_status run_epochs(run *r)
 {
-    fv_status status = FV_OK;
-    if (r->progress.finished && r->progress.epoch < r->options.epochs && !r->options.max_steps)
-        r->progress.finished = false; /* more epochs were asked for */
-    if (r->progress.finished)
-        r->stop = FV_STOP_COMPLETE;
-    while (status == FV_OK && !r->stop && r->progress.epoch < r->options.epochs)
+    fv_status status;
+    /* A kill may have come between the last step that a rule allows and the end of what belongs to it. */
+    r->stop = fv_run_ended(&r->progress, &r->options);
+    do
         status = train_epoch(r);
+    while (status == FV_OK && !r->stop);
     return status;
 }
 
 /* Tells why the run ends. What the listeners do with it, and fail at, must not take the reason's place. */
-static fv_status end_failed(run *r, fv_status status)
+static fv_status end_failed(run *r, fv_status status, fv_fit_result *result)
 {
     char text[1024], hint[512];
     snprintf(text, sizeof text, "%s", fv_ctx_error(r->ctx));
+    if (status == FV_ERR_NO_SPACE && !fv_ctx_hint(r->ctx)[0] && r->journal)
+        fv_journal_hint(r->journal, status, " when there is space: what was saved before is whole");
     snprintf(hint, sizeof hint, "%s", fv_ctx_hint(r->ctx));
-    if (status == FV_ERR_NO_SPACE && !hint[0] && r->journal)
-        snprintf(hint, sizeof hint, "what was saved before is whole: free space and rerun with --resume auto");
-    r->stop = FV_STOP_FAILED;
+    r->stop = result->stop = FV_STOP_FAILED;
     emit(r, FV_EVENT_END, text);
     fv_fail_clear(r->ctx);
     fv_fail(r->ctx, status, "%s", text);
     return hint[0] ? fv_fail_hint(r->ctx, status, "%s", hint) : status;
+}
+
+/* From here on the folder is written to. */
+static fv_status start(run *r, bool resumed)
+{
+    const fv_fit_options *o = &r->options;
+    const int64_t tensors = 2 + r->trainer->slots + (r->trainer->average ? 2 : 0);
+    const fv_journal_start begin = {.arguments = o->arguments,
+                                    .checkpoint_bytes = 4 * fv_model_parameters(r->model) * tensors,
+                                    .resumed = resumed,
+                                    .epoch = r->progress.epoch,
+                                    .seconds = r->progress.seconds};
+    if (r->journal) {
+        FV_TRY(fv_journal_begin(r->journal, &begin));
+        if (r->progress.best_epoch == 0) /* of an epoch that was not finished */
+            FV_TRY(fv_checkpoints_drop(&r->checkpoints, "best.safetensors"));
+        FV_TRY(write_plan(r));
+    }
+    r->start = fv_time_monotonic() - r->progress.seconds;
+    r->event.seconds = r->progress.seconds;
+    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
+    emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
+    return FV_OK;
+}
+
+/* The model that the run is for, once it is over. */
+static fv_status finish(run *r)
+{
+    const bool file = !r->journal || fv_checkpoints_has(&r->checkpoints, "best.safetensors");
+    if (r->stop != FV_STOP_ASKED && !r->unfinished)
+        FV_TRY(fv_judge_end(r->ctx, &r->progress, &r->options, r->monitor, r->checkpoints.dir, file));
+    return r->options.restore_best && file ? fv_checkpoints_restore(&r->checkpoints, r->model) : FV_OK;
+}
+
+static void fill_result(const run *r, const fv_progress *first, fv_fit_result *result)
+{
+    const fv_progress *p = &r->progress;
+    result->epochs_run = p->epoch - first->epoch;
+    result->steps_run = p->global_step - first->global_step;
+    result->best_epoch = p->best_epoch ? p->best_epoch : r->unfinished;
+    result->best_metric = p->best_epoch ? p->best_metric : r->unfinished ? r->unfinished_metric : NAN;
+    result->final_loss = r->event.train_loss;
+    result->stop = r->stop;
 }
 
 static fv_status execute(run *r, fv_fit_result *result)
@@ -543,32 +547,26 @@ static fv_status execute(run *r, fv_fit_result *result)
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
     FV_TRY(fv_checkpoints_prepare(r->trainer, o->output != NULL, o->restore_best, &r->checkpoints));
-    FV_TRY(identify(r));
+    FV_TRY(fv_identity_make(r->model, r->data, o, &r->identity));
     FV_TRY(open_folder(r, &resumed));
-    FV_TRY(write_plan(r));
     r->event.epochs = o->epochs;
     r->event.steps = r->steps;
     r->event.epoch = r->progress.epoch + 1;
     r->event.global_step = result->resumed_step = r->progress.global_step;
-    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
-    emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
-    int64_t first_epoch = r->progress.epoch, first_step = r->progress.global_step;
-    fv_status status = run_epochs(r);
-    result->epochs_run = r->progress.epoch - first_epoch;
-    result->steps_run = r->progress.global_step - first_step;
-    result->best_epoch = r->progress.best_epoch;
-    result->best_metric = r->progress.best_metric;
-    result->final_loss = r->event.train_loss;
-    if (status == FV_OK && !r->stop)
-        r->stop = FV_STOP_DONE;
-    result->stop = status == FV_OK ? r->stop : FV_STOP_FAILED;
-    if (status != FV_OK)
-        return end_failed(r, status);
-    if (o->restore_best && r->progress.best_epoch) {
-        FV_TRY(fv_checkpoints_restore(&r->checkpoints, r->model));
-        if (r->journal)
-            FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
+    const fv_progress first = r->progress;
+    fv_status status = FV_OK;
+    result->ended = resumed ? fv_run_over(&first, o) : FV_STOP_NOT;
+    r->stop = FV_STOP_COMPLETE; /* and nothing in the folder changes */
+    if (!result->ended) {
+        FV_TRY(start(r, resumed));
+        status = run_epochs(r);
+        result->ended = r->stop;
     }
+    if (status == FV_OK)
+        status = finish(r);
+    fill_result(r, &first, result);
+    if (status != FV_OK)
+        return end_failed(r, status, result);
     emit(r, FV_EVENT_END, fv_stop_text(r->stop));
     return FV_OK;
 }

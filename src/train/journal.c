@@ -19,7 +19,7 @@ static fv_status open_log(fv_journal *j, const char *name, int flags, int *fd)
     char *path = fv_path_join(j->ctx, j->dir, name);
     if (!path)
         return FV_ERR_NO_MEMORY;
-    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    *fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
     fv_status status = *fd < 0 ? fv_fail_errno(j->ctx, errno, "open", path) : FV_OK;
     fv_free(j->ctx, path);
     return status;
@@ -64,8 +64,7 @@ static void put_line(fv_journal *j, int fd)
     }
 }
 
-fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, int64_t checkpoint_bytes,
-                          fv_journal **journal)
+fv_status fv_journal_open(fv_ctx *ctx, const char *dir, fv_journal **journal)
 {
     *journal = NULL;
     fv_journal *j = fv_new(ctx, fv_journal);
@@ -75,42 +74,59 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, i
     fv_status status = FV_ERR_NO_MEMORY;
     j->ctx = ctx;
     j->lock.fd = j->results = j->events = -1;
-    j->start = fv_time_monotonic();
     j->dir = fv_strdup(ctx, dir);
     j->weights = fv_path_join(ctx, dir, "weights");
     j->line.ctx = ctx;
-    if (!j->dir || !j->weights || !fv_str_reserve(&j->line, LINE_ROOM))
-        goto fail;
-    if ((status = fv_path_mkdirs(ctx, j->weights)) != FV_OK)
-        goto fail;
-    path = fv_path_join(ctx, dir, ".lock");
-    status = path ? fv_lock_take(ctx, path, &j->lock) : FV_ERR_NO_MEMORY;
+    if (j->dir && j->weights && fv_str_reserve(&j->line, LINE_ROOM))
+        status = fv_path_mkdirs(ctx, j->weights);
+    if (status == FV_OK)
+        status = (path = fv_path_join(ctx, dir, ".lock")) ? fv_lock_take(ctx, path, &j->lock) : FV_ERR_NO_MEMORY;
+    fv_free(ctx, path);
     if (status != FV_OK)
-        goto fail;
-    /* The folder is ours now: whoever wrote a temporary file here was killed. */
-    if ((status = fv_writer_sweep(ctx, dir)) != FV_OK || (status = fv_writer_sweep(ctx, j->weights)) != FV_OK)
-        goto fail;
-    int64_t room = fv_path_free_bytes(dir);
-    if (room >= 0 && room < 3 * checkpoint_bytes) {
-        status = fv_fail_hint(ctx,
-                              fv_fail(ctx, FV_ERR_NO_SPACE, "%s: %lld MB free, three checkpoints need %lld MB", dir,
-                                      (long long)(room >> 20), (long long)((3 * checkpoint_bytes) >> 20) + 1),
-                              "free space, or choose another --output");
-        goto fail;
-    }
-    if (arguments) {
-        fv_free(ctx, path);
-        path = fv_path_join(ctx, dir, "args.yaml");
-        status = path ? fv_file_write(ctx, path, arguments, strlen(arguments)) : FV_ERR_NO_MEMORY;
-        if (status != FV_OK)
-            goto fail;
-    }
-    fv_free(ctx, path);
+        fv_journal_close(&j);
     *journal = j;
-    return FV_OK;
-fail:
-    fv_free(ctx, path);
-    fv_journal_close(&j);
+    return status;
+}
+
+static fv_status check_room(const fv_journal *j, int64_t checkpoint_bytes)
+{
+    const int64_t room = fv_path_free_bytes(j->dir);
+    if (room < 0 || room >= 3 * checkpoint_bytes)
+        return FV_OK;
+    return fv_fail_hint(j->ctx,
+                        fv_fail(j->ctx, FV_ERR_NO_SPACE, "%s: %lld MB free, three checkpoints need %lld MB", j->dir,
+                                (long long)(room >> 20), (long long)((3 * checkpoint_bytes) >> 20) + 1),
+                        "free space, or choose another --output");
+}
+
+fv_status fv_journal_write(const fv_journal *j, const char *name, const char *text)
+{
+    char *path = fv_path_join(j->ctx, j->dir, name);
+    fv_status status = path ? fv_file_write(j->ctx, path, text, strlen(text)) : FV_ERR_NO_MEMORY;
+    fv_free(j->ctx, path);
+    return status;
+}
+
+/* A path as a shell reads it. */
+static void quote(fv_str *out, const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:,@%";
+    if (path[0] && path[0] != '-' && path[strspn(path, plain)] == '\0') {
+        fv_str_append(out, path);
+        return;
+    }
+    fv_str_append(out, path[0] == '-' ? "./'" : "'");
+    for (const char *p = path; *p; p++)
+        fv_str_append_n(out, *p == '\'' ? "'\\''" : p, *p == '\'' ? 4 : 1);
+    fv_str_append(out, "'");
+}
+
+fv_status fv_journal_hint(const fv_journal *j, fv_status status, const char *when)
+{
+    fv_str text = {.ctx = j->ctx};
+    quote(&text, j->dir);
+    status = fv_fail_hint(j->ctx, status, "`fovea train --resume %s` goes on%s", fv_str_get(&text), when);
+    fv_str_free(&text);
     return status;
 }
 
@@ -187,11 +203,50 @@ static fv_status keep_results(fv_journal *j, int64_t epoch)
     return status;
 }
 
-fv_status fv_journal_begin(fv_journal *j, bool resumed, int64_t epoch)
+/* Cuts off what a killed process left of a line, and finds the seconds of the last whole one; 0: there is none. */
+static double last_time(fv_journal *j)
 {
-    FV_TRY(keep_results(j, resumed ? epoch : 0));
+    enum { TAIL = 2 * LINE_ROOM };
+    static const char key[] = "{\"t\":";
+    char tail[TAIL + 1];
+    double seconds = 0;
+    const off_t size = lseek(j->events, 0, SEEK_END), at = size > TAIL ? size - TAIL : 0;
+    const ssize_t n = size > 0 ? pread(j->events, tail, TAIL, at) : 0;
+    if (n <= 0)
+        return 0;
+    tail[n] = '\0';
+    char *end = strrchr(tail, '\n');
+    if (!end || end[1]) {
+        const off_t whole = end ? at + (end + 1 - tail) : at;
+        if (ftruncate(j->events, whole) != 0)
+            fv_log(j->ctx, FV_LOG_DEBUG, "train", "%s: half a line stays in the log", j->dir);
+    }
+    if (!end)
+        return 0;
+    *end = '\0';
+    char *line = strrchr(tail, '\n');
+    line = line ? line + 1 : tail;
+    if (strncmp(line, key, sizeof key - 1) != 0)
+        return 0;
+    line += sizeof key - 1;
+    line[strcspn(line, ",}")] = '\0';
+    return fv_text_to_double(line, &seconds) ? seconds : 0;
+}
+
+fv_status fv_journal_begin(fv_journal *j, const fv_journal_start *start)
+{
+    FV_TRY(check_room(j, start->checkpoint_bytes));
+    /* The folder is ours now: whoever wrote a temporary file here was killed. */
+    FV_TRY(fv_writer_sweep(j->ctx, j->dir));
+    FV_TRY(fv_writer_sweep(j->ctx, j->weights));
+    if (start->arguments)
+        FV_TRY(fv_journal_write(j, "args.yaml", start->arguments));
+    FV_TRY(keep_results(j, start->resumed ? start->epoch : 0));
     FV_TRY(open_log(j, "results.csv", 0, &j->results));
-    return open_log(j, "events.jsonl", resumed ? 0 : O_TRUNC, &j->events);
+    FV_TRY(open_log(j, "events.jsonl", start->resumed ? 0 : O_TRUNC, &j->events));
+    const double last = last_time(j);
+    j->start = fv_time_monotonic() - (last > start->seconds ? last : start->seconds);
+    return FV_OK;
 }
 
 void fv_journal_close(fv_journal **journal)

@@ -18,14 +18,26 @@ typedef struct fv_journal {
     fv_str line;  /* of the logs, made in room that is there from the start: a run must not end because of a line */
 } fv_journal;
 
+/* Makes and locks the folder, and changes nothing else in it. */
+fv_status fv_journal_open(fv_ctx *ctx, const char *dir, fv_journal **journal);
+
+typedef struct fv_journal_start {
+    const char *arguments;    /* text of args.yaml; NULL: none is written */
+    int64_t checkpoint_bytes; /* there must be room for three */
+    bool resumed;
+    int64_t epoch;  /* resumed: epochs that are done */
+    double seconds; /* resumed: that the run took so far */
+} fv_journal_start;
 /*
- * Makes and locks the folder, checks that it can be written and has room for three checkpoints of `checkpoint_bytes`,
- * writes args.yaml, opens the logs. A fresh run empties them; a resumed one keeps the lines of results.csv up to epoch
- * `epoch` (later ones will be written again).
+ * Checks that the folder can be written and has room, removes what killed writers left, writes args.yaml, opens the
+ * logs. A fresh run empties them; a resumed one keeps the lines of results.csv up to its epoch (later ones will be
+ * written again), and its clock goes on.
  */
-fv_status fv_journal_open(fv_ctx *ctx, const char *dir, const char *arguments, int64_t checkpoint_bytes,
-                          fv_journal **journal);
-fv_status fv_journal_begin(fv_journal *journal, bool resumed, int64_t epoch);
+fv_status fv_journal_begin(fv_journal *journal, const fv_journal_start *start);
+/* A text file of the folder. */
+fv_status fv_journal_write(const fv_journal *journal, const char *name, const char *text);
+/* Hints at the command that goes on with the run, and what to wait for first (""); returns status. */
+fv_status fv_journal_hint(const fv_journal *journal, fv_status status, const char *when);
 void fv_journal_close(fv_journal **journal);
 
 /* Appends to the logs. A line that cannot be written is reported through the log and does not stop the run. */

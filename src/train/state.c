@@ -4,11 +4,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "base/doc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
+#include "train/judge.h"
 
 static const char magic[8] = {'F', 'V', 'S', 'T', 'A', 'T', 'E', '1'};
 
@@ -18,7 +21,8 @@ enum { P_EPOCH, P_STEP, P_GLOBAL, P_CORRECT, P_SEEN, P_BEST_EPOCH, P_BAD, P_FINI
 
 static const char *const int_keys[P_INTS] = {"epoch", "step",       "global_step", "correct",
                                              "seen",  "best_epoch", "bad_epochs",  "finished"};
-static const char *const real_keys[] = {"loss_sum", "best_metric", "lowest_loss"};
+static const char *const real_keys[] = {"loss_sum", "best_metric", "lowest_loss", "first_loss", "seconds"};
+enum { P_REALS = sizeof real_keys / sizeof *real_keys };
 
 static void progress_ints(const fv_progress *p, int64_t v[P_INTS])
 {
@@ -31,14 +35,14 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
 {
     fv_json j = {.out = out};
     int64_t ints[P_INTS];
-    const double reals[] = {p->loss_sum, p->best_metric, p->lowest_loss};
+    const double reals[P_REALS] = {p->loss_sum, p->best_metric, p->lowest_loss, p->first_loss, p->seconds};
     progress_ints(p, ints);
     fv_json_begin_object(&j);
     for (int i = 0; i < P_INTS; i++) {
         fv_json_key(&j, int_keys[i]);
         fv_json_int(&j, ints[i]);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < P_REALS; i++) {
         fv_json_key(&j, real_keys[i]);
         fv_json_real(&j, reals[i]); /* NaN and Inf become null: "none yet" */
     }
@@ -180,7 +184,10 @@ static void read_progress(const fv_doc_node *root, fv_progress *p)
                        .finished = v[P_FINISHED] != 0,
                        .loss_sum = get_real(root, real_keys[0]),
                        .best_metric = get_real(root, real_keys[1]),
-                       .lowest_loss = get_real(root, real_keys[2])};
+                       .lowest_loss = get_real(root, real_keys[2]),
+                       .first_loss = get_real(root, real_keys[3]),
+                       .seconds = get_real(root, real_keys[4])};
+    p->seconds = isfinite(p->seconds) ? p->seconds : 0; /* an earlier version wrote it */
 }
 
 static fv_status add_size(void *arg, void *data, size_t bytes)
@@ -196,6 +203,22 @@ static fv_status get_tensor(void *arg, void *data, size_t bytes)
     memcpy(data, *p, bytes);
     *p += bytes;
     return FV_OK;
+}
+
+/* The best of another measure is none, and patience with another begins anew. */
+static void forget_best(const fv_doc_node *root, const fv_fit_options *o, fv_progress *p)
+{
+    const fv_doc_node *settings = fv_doc_get(root, "settings");
+    const char *monitor = settings ? get_text(settings, "monitor") : "";
+    const char *delta = settings ? get_text(settings, "min-delta") : "";
+    double before = 0;
+    if (monitor[0] && strcmp(monitor, o->monitor) != 0) {
+        p->best_epoch = 0;
+        p->best_metric = NAN;
+        p->bad_epochs = 0;
+    }
+    if (delta[0] && fv_text_to_double(delta, &before) && before != o->min_delta)
+        p->bad_epochs = 0;
 }
 
 /* Everything is checked before the first tensor is overwritten. */
@@ -217,6 +240,7 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
     fv_trainer_touch(t);
     t->step = get_int(root, "optimizer_step");
     read_progress(root, progress);
+    forget_best(root, identity->options, progress);
     fv_model_count_batches(t->model, t->step);
     fv_model_touch(t->model);
     return FV_OK;
@@ -236,6 +260,63 @@ fv_status fv_state_load(fv_trainer *t, fv_progress *progress, const fv_identity 
         status = take_state(t, progress, identity, path, &m, doc, size, force);
     fv_doc_destroy(&doc);
     fv_blob_free(t->ctx, &m);
+    return status;
+}
+
+/* The header of a state file, its frame and checksum unseen. False: there is none. */
+static bool read_header(fv_ctx *ctx, const char *path, fv_doc **doc)
+{
+    enum { LARGEST = 64 << 20 };
+    fv_reader reader = {0};
+    char frame[16], *text = NULL;
+    uint64_t size = 0;
+    bool ok = fv_reader_open(ctx, path, &reader) == FV_OK &&
+              fv_reader_get_all(ctx, path, &reader, 0, frame, sizeof frame) == FV_OK &&
+              memcmp(frame, magic, sizeof magic) == 0;
+    if (ok)
+        memcpy(&size, frame + sizeof magic, sizeof size);
+    ok = ok && size <= LARGEST && (int64_t)size <= reader.size && (text = fv_malloc(ctx, size + 1)) &&
+         fv_reader_get_all(ctx, path, &reader, sizeof frame, text, size) == FV_OK &&
+         fv_doc_parse_json(ctx, path, text, size, doc) == FV_OK;
+    fv_free(ctx, text);
+    fv_reader_close(&reader);
+    fv_fail_clear(ctx);
+    return ok;
+}
+
+static void look_at(fv_ctx *ctx, const char *path, const fv_fit_options *options, fv_run_state *state)
+{
+    fv_doc *doc = NULL;
+    fv_progress p;
+    struct stat st;
+    if (read_header(ctx, path, &doc)) {
+        read_progress(fv_doc_root(doc), &p);
+        if ((!state->found || p.global_step > state->global_step) && stat(path, &st) == 0)
+            *state = (fv_run_state){.found = true,
+                                    .epoch = p.epoch,
+                                    .global_step = p.global_step,
+                                    .ended = fv_run_over(&p, options),
+                                    .time = (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec};
+    }
+    fv_doc_destroy(&doc);
+}
+
+fv_status fv_run_look(fv_ctx *ctx, const char *dir, const fv_fit_options *options, fv_run_state *state)
+{
+    char **names = NULL, *weights = fv_path_join(ctx, dir, "weights");
+    int64_t count = 0;
+    *state = (fv_run_state){0};
+    fv_status status = !weights                  ? FV_ERR_NO_MEMORY
+                       : fv_path_is_dir(weights) ? fv_path_list(ctx, weights, &names, &count)
+                                                 : FV_OK;
+    for (int64_t i = 0; i < count && status == FV_OK; i++) {
+        char *path = fv_text_match("*.state", names[i]) ? fv_path_join(ctx, weights, names[i]) : NULL;
+        if (path)
+            look_at(ctx, path, options, state);
+        fv_free(ctx, path);
+    }
+    fv_free(ctx, names);
+    fv_free(ctx, weights);
     return status;
 }
 

@@ -17,7 +17,9 @@ typedef struct fv_progress {
     int64_t best_epoch; /* 1-based; 0: none yet */
     int64_t bad_epochs; /* since the monitor last improved */
     double lowest_loss; /* of any epoch so far */
-    bool finished;
+    double first_loss;  /* of the first epoch */
+    double seconds;     /* that the run took so far */
+    bool finished;      /* a rule ended it (fv_run_ended), and its files are written */
 } fv_progress;
 
 /*

@@ -40,7 +40,7 @@ static int result_of(pid_t child)
 
 static void default_signals(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGXCPU};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         signal(signals[i], SIG_DFL);
 }
@@ -94,7 +94,8 @@ static int with_signal(char **argv)
     static const struct {
         const char *name;
         int number;
-    } signals[] = {{"INT", SIGINT}, {"TERM", SIGTERM}, {"HUP", SIGHUP}, {"KILL", SIGKILL}};
+    } signals[] = {{"INT", SIGINT},   {"TERM", SIGTERM}, {"HUP", SIGHUP},  {"KILL", SIGKILL},
+                   {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"XCPU", SIGXCPU}};
     int number = 0, ends[2];
     for (size_t i = 0; argv[0] && i < sizeof signals / sizeof *signals; i++)
         if (strcmp(argv[0], signals[i].name) == 0)

@@ -169,7 +169,8 @@ static void identity_of_every_row(void **state)
     const fv_setting_row *rows = fv_fit_settings(&count);
     fv_fit_options base, changed;
     fv_fit_defaults(&base);
-    const fv_identity identity = {.data = "d", .model = "m", .pipeline = "p", .graph = "g", .options = &base};
+    const fv_identity identity = {
+        .data = "d", .model = "m", .pipeline = "p", .graph = "g", .tensors = "t", .options = &base};
     char *text = identity_text(ctx, &identity);
     fv_doc *doc = NULL;
     assert_int_equal(fv_doc_parse_json(ctx, "state", text, strlen(text), &doc), FV_OK);
@@ -180,8 +181,8 @@ static void identity_of_every_row(void **state)
         fv_identity other = identity;
         other.options = &changed;
         char *now = identity_text(ctx, &other);
-        assert_int_equal(strcmp(text, now) != 0, rows[i].level == FV_MEANING);
-        meaning += rows[i].level == FV_MEANING;
+        assert_int_equal(strcmp(text, now) != 0, rows[i].level <= FV_TOLD);
+        meaning += rows[i].level <= FV_TOLD;
         fv_free(ctx, now);
     }
     assert_true(meaning > 25 && meaning < count);
@@ -211,7 +212,8 @@ static void every_difference_is_told(void **state)
     fv_fit_options base, changed;
     fv_fit_defaults(&base);
     fv_settings_resolve(&base);
-    const fv_identity identity = {.data = "d", .model = "m", .pipeline = "p", .graph = "g", .options = &base};
+    const fv_identity identity = {
+        .data = "d", .model = "m", .pipeline = "p", .graph = "g", .tensors = "t", .options = &base};
     char *text = identity_text(ctx, &identity);
     fv_doc *doc = NULL;
     assert_int_equal(fv_doc_parse_json(ctx, "state", text, strlen(text), &doc), FV_OK);
@@ -224,23 +226,43 @@ static void every_difference_is_told(void **state)
         fv_fail_clear(ctx);
         const fv_status status = fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false);
         const char *told = status == FV_OK ? said : fv_ctx_error(ctx);
-        assert_true(status == FV_OK || status == FV_ERR_CONFLICT);
-        assert_int_equal(strstr(told, "was") != NULL, rows[i].level == FV_MEANING);
-        if (status == FV_OK && rows[i].level == FV_MEANING)
+        const bool refused = rows[i].level == FV_FIXED || rows[i].level == FV_MEANING;
+        assert_int_equal(status, refused ? FV_ERR_CONFLICT : FV_OK);
+        assert_int_equal(strstr(told, "was") != NULL, rows[i].level <= FV_TOLD);
+        if (rows[i].level <= FV_TOLD)
             assert_non_null(strstr(told, rows[i].key));
+        /* Forced, it is said, unless nothing can be done with the state. */
+        said[0] = '\0';
+        assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, true),
+                         rows[i].level == FV_FIXED ? FV_ERR_CONFLICT : FV_OK);
+        assert_int_equal(strstr(said, "was") != NULL, rows[i].level == FV_MEANING || rows[i].level == FV_TOLD);
     }
-    /* The network itself. */
+    /* Several at once are all named. */
     fv_identity other = identity;
-    memcpy(other.graph, "h", 2);
+    changed = base;
+    changed.lr = 0.5;
+    changed.weight_decay = 0.25;
+    changed.patience = 7;
+    other.options = &changed;
     said[0] = '\0';
-    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_OK);
-    assert_non_null(strstr(said, "the network"));
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "--lr was 0.1, now 0.5; --wd was 0.0001, now 0.25"));
+    assert_string_equal(said, "state: --patience was 0, now 7\n");
+    /* The network itself: its computation, and its tensors. */
+    other = identity;
+    memcpy(other.graph, "h", 2);
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "the network"));
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, true), FV_OK);
+    memcpy(other.tensors, "u", 2);
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, true), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "tensors"));
     fv_doc_destroy(&doc);
     fv_free(ctx, text);
     /* Settings that the caller adds. */
-    base.identity = "init: default\nscale: \n";
+    base.identity_told = "init: default\nscale: \n";
     changed = base;
-    changed.identity = "init: default\nscale: 0.08,1\n";
+    changed.identity_told = "init: default\nscale: 0.08,1\n";
     other = identity;
     other.options = &changed;
     text = identity_text(ctx, &identity);
@@ -248,6 +270,10 @@ static void every_difference_is_told(void **state)
     said[0] = '\0';
     assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_OK);
     assert_string_equal(said, "state: --scale was '', now '0.08,1'\n");
+    changed.identity = changed.identity_told;
+    changed.identity_told = NULL;
+    assert_int_equal(fv_identity_check(ctx, "state", fv_doc_root(doc), &other, false), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "--scale was '', now '0.08,1'"));
     fv_doc_destroy(&doc);
     fv_free(ctx, text);
     fv_ctx_destroy(&ctx);

@@ -60,6 +60,8 @@ extern const verb verbs[]; /* ends with a NULL name */
  * -h or --help stands among them.
  */
 fv_status options_read(const verb *v, int argc, char **argv, settings *c, bool *help);
+/* The settings of a recipe that were not given by then. */
+fv_status options_read_recipe(const verb *v, const char *path, settings *c);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
 bool option_changed(const char *name, const settings *c);
@@ -67,8 +69,8 @@ bool option_changed(const char *name, const settings *c);
 const char *option_text(const char *name, const settings *c, char *text, size_t size);
 /* Every option that the verb takes with its value, as YAML; the caller frees. */
 char *options_yaml(const verb *v, const settings *c);
-/* Those of the program's own rows that are part of a run's identity: lines `key: value`; the caller frees. */
-char *options_identity(const settings *c);
+/* Those of the program's own rows that are of a level: lines `key: value`; the caller frees. */
+char *options_identity(const settings *c, fv_setting_level level);
 void options_help(const verb *v, FILE *out);
 /* What an option is to one action, where the table speaks for several. */
 typedef struct option_words {
@@ -103,7 +105,8 @@ const char *count_of(int64_t n, const char *one, const char *many, char *text);
 /* Makes the context the options ask for. */
 fv_status context_open(const settings *c, fv_ctx **ctx);
 extern volatile sig_atomic_t caught_signal;
-/* From here on SIGINT, SIGTERM and SIGHUP ask what runs to clean up and stop; a second SIGINT ends it at once. */
+/* From here on SIGINT, SIGTERM, SIGHUP and what batch systems warn by (SIGUSR1, SIGUSR2, SIGXCPU) ask what runs to
+ * clean up and stop; a second SIGINT ends it at once. */
 void signals_catch(void);
 /* Dies of the signal that was caught, so that whoever waits for us sees which. */
 void signals_die(void);

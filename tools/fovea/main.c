@@ -14,7 +14,7 @@ const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
      "  fovea train --data mnist --model mnist_cnn --epochs 5 --opt adam --lr 1e-3\n"
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
-     "  fovea train -c runs/train/exp/args.yaml --resume auto\n",
+     "  fovea train --resume runs/train/exp\n",
      V_TRAIN, 0, verb_train},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
@@ -193,7 +193,7 @@ static void on_signal(int number)
 
 void signals_catch(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)

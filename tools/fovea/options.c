@@ -137,10 +137,10 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, b
     return FV_OK;
 }
 
-static fv_status read_setting(const verb *v, const fv_setting *s, settings *c)
+static fv_status read_setting(const verb *v, const char *path, const fv_setting *s, settings *c)
 {
     char place[1024];
-    snprintf(place, sizeof place, "%s:%d:%d: ", c->config, s->line, s->column);
+    snprintf(place, sizeof place, "%s:%d:%d: ", path, s->line, s->column);
     const fv_setting_row *o = find_option(s->key, strlen(s->key));
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
@@ -155,15 +155,15 @@ static fv_status read_setting(const verb *v, const fv_setting *s, settings *c)
     return set_option(o, place, text, c);
 }
 
-static fv_status read_recipe(const verb *v, settings *c)
+fv_status options_read_recipe(const verb *v, const char *path, settings *c)
 {
     fv_ctx *ctx = NULL;
     fv_config *config = NULL;
     fv_status status = fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx);
     if (status == FV_OK)
-        status = fv_config_read(ctx, c->config, &config);
+        status = fv_config_read(ctx, path, &config);
     for (int i = 0; status == FV_OK && i < fv_config_count(config); i++)
-        status = read_setting(v, fv_config_get(config, i), c);
+        status = read_setting(v, path, fv_config_get(config, i), c);
     status = report(ctx, status);
     fv_config_destroy(&config);
     fv_ctx_destroy(&ctx);
@@ -177,7 +177,7 @@ fv_status options_read(const verb *v, int argc, char **argv, settings *c, bool *
     *help = false;
     fv_status status = read_words(v, argc, argv, c, help);
     if (status == FV_OK && !*help && c->config)
-        status = read_recipe(v, c);
+        status = options_read_recipe(v, c->config, c);
     cli_quiet = c->quiet;
     if (status == FV_OK && !*help && strcmp(c->device, "auto") != 0 && strcmp(c->device, "cpu") != 0)
         status = complain(FV_ERR_DEVICE, "use --device cpu, or auto",

@@ -75,7 +75,7 @@ char *options_yaml(const verb *v, const settings *c)
     return fclose(f) == 0 ? text : NULL;
 }
 
-char *options_identity(const settings *c)
+char *options_identity(const settings *c, fv_setting_level level)
 {
     char *text = NULL;
     size_t size = 0;
@@ -84,7 +84,7 @@ char *options_identity(const settings *c)
         return NULL;
     for (int i = 0; i < n_options; i++) {
         const bool fits = options[i].offset >= AT(fit) && options[i].offset < AT(fit) + sizeof c->fit;
-        if (fits || !(options[i].verbs & V_TRAIN) || options[i].level != FV_MEANING)
+        if (fits || !(options[i].verbs & V_TRAIN) || options[i].level != level)
             continue;
         fprintf(f, "%s: ", options[i].key);
         if (option_is_set(&options[i], c))

@@ -53,7 +53,7 @@ static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS
     char now[32], mean[32], mem[32], eta[32];
     double left = (double)((e->epochs - e->epoch) * e->steps + e->steps - e->step);
     int64_t done = e->global_step - p->first_step;
-    double batch = done > 0 ? e->seconds / (double)done : 0;
+    double batch = done > 0 ? (e->seconds - p->first_seconds) / (double)done : 0;
     memory(e->memory, mem);
     duration(left * batch, eta);
     loss_text(e->loss, 3, now);
@@ -179,6 +179,8 @@ void progress_event(progress *p, const fv_fit_event *e)
 {
     if (e->kind == FV_EVENT_START)
         p->first_step = e->global_step;
+    if (e->kind == FV_EVENT_START)
+        p->first_seconds = e->seconds;
     if (e->kind == FV_EVENT_START && e->global_step > 0 && e->epoch <= e->epochs)
         note("resumed at epoch %lld, after %lld steps", (long long)e->epoch, (long long)e->global_step);
     if (e->kind == FV_EVENT_WARN)

@@ -10,7 +10,8 @@ typedef struct progress {
     bool color;
     int64_t interval;   /* steps between plain lines */
     double last;        /* seconds of the run when the bar was last drawn */
-    int64_t first_step; /* steps done before this process */
+    int64_t first_step; /* steps done before this process, and their seconds */
+    double first_seconds;
 } progress;
 
 progress progress_make(const settings *c);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_dir.h"
+#include "run_find.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,20 +71,24 @@ static fv_status fail_folder(const char *dir, int error)
                     dir, strerror(error));
 }
 
+static fv_status too_long(void)
+{
+    return complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
+}
+
 fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
 {
     const char *root = c->output ? c->output : "runs/train", *name = c->experiment ? c->experiment : "exp";
     int n = 0;
-    (void)ctx;
     if (c->resume && strcmp(c->resume, "auto") != 0) {
-        char recipe[4200];
         n = snprintf(dir, size, "%s", c->resume);
-        snprintf(recipe, sizeof recipe, "%s/args.yaml", c->resume);
-        if (access(recipe, F_OK) != 0)
-            return complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
-                            "--resume %s: no run folder (args.yaml is missing there)", c->resume);
-    } else if (c->resume) {
-        n = snprintf(dir, size, "%s/%s", root, name);
+        return n >= 0 && (size_t)n < size ? FV_OK : too_long();
+    }
+    if (c->resume)
+        FV_TRY(run_find(ctx, c, root, dir, size));
+    if (c->resume && dir[0]) { /* with --experiment it need not be there yet */
+        if (!make_folders(dir) && errno != EEXIST)
+            return fail_folder(dir, errno);
     } else {
         /* Making the folder is what claims the name: another run may look for one at the same time. */
         for (int i = 1; i < 1000000; i++) {
@@ -96,9 +103,23 @@ fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
                 return fail_folder(dir, errno);
         }
     }
-    if (n < 0 || (size_t)n >= size)
-        return complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
-    return FV_OK;
+    return n >= 0 && (size_t)n < size ? FV_OK : too_long();
+}
+
+/* The path in two, behind its last slash. */
+void run_dir_name(settings *c, const char *dir)
+{
+    static char output[4096], experiment[4096];
+    char whole[4096];
+    const char *slash = strrchr(dir, '/'), *last = slash ? slash + 1 : dir;
+    if ((strcmp(last, ".") == 0 || strcmp(last, "..") == 0) && realpath(dir, whole)) {
+        dir = whole;
+        slash = strrchr(dir, '/');
+    }
+    snprintf(experiment, sizeof experiment, "%s", slash ? slash + 1 : dir);
+    snprintf(output, sizeof output, "%.*s", slash ? (int)(slash - dir) : 1, slash ? dir : ".");
+    c->output = output[0] ? output : "/";
+    c->experiment = experiment;
 }
 
 fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, const fv_load_report *report)

@@ -21,10 +21,10 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "zoo architecture, architecture file (.yaml) or model file (.safetensors); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT, FV_MEANING, "FILE", "safetensors to start from, tensors matched by name") \
-    X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      | V_PREDICT, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
+    X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
-    X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+    X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
     X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA, FV_OUTPUT, "NAME", \
       "train, val or test") \
@@ -62,7 +62,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "dropout rate of the architecture") \
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \
       "default,xavier_uniform,xavier_normal,he_uniform,he_normal,lecun_normal,gaussian,constant", V_TRAIN, \
-      FV_MEANING, "NAME", "how weights start; default is each layer's own") \
+      FV_TOLD, "NAME", "how weights start; default is each layer's own") \
     X(LIST, scale, "scale", NULL, 0, 0, 1e-4, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \
       "random resized crop: share of the image's area, 0.08,1 for photographs") \
     X(LIST, ratio, "ratio", NULL, 0, 0, 0.01, 100, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \
@@ -103,9 +103,10 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
       "name of the run; never overwritten: name, name2, ...") \
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
-      "go on with the newest valid state of the run, or start it") \
+      "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
+      "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_PREDICT | V_DATA, FV_OUTPUT, NULL, \
-      "train: resume although data, seed or batch size differ; predict, data: replace a file that is not an " \
+      "train: resume although data or settings that shape the weights differ; predict, data: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -136,11 +137,11 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS, \
       FV_OUTPUT, NULL, "result as JSON") \
-    X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+    X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
-    X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
+    X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "accept class folders without images") \
-    X(REAL, max_bad, "max-bad", NULL, 0, 0.01, 0, 1, NULL, V_ALL_DATA, FV_MEANING, "F", \
+    X(REAL, max_bad, "max-bad", NULL, 0, 0.01, 0, 1, NULL, V_ALL_DATA, FV_TOLD, "F", \
       "share of files that may be unreadable") \
     X(INT, max_pixels, "max-pixels", NULL, 0, 178956970, 1, 1e12, NULL, V_ALL_DATA, FV_MEANING, "N", \
       "larger images are rejected") \

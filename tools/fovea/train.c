@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "progress.h"
 #include "run_dir.h"
+#include "run_find.h"
 #include "train_check.h"
 
 typedef struct job {
@@ -22,7 +23,7 @@ typedef struct job {
     progress progress;
     fv_report *report;
     char dir[4096], quarantine[3][4200];
-    char *arguments, *augment, *identity;
+    char *arguments, *augment, *identity[2]; /* what a resumed run must have, and what it may change */
     int interrupt;
 } job;
 
@@ -430,7 +431,8 @@ static fv_fit_options fit_options(job *j)
     o.validation = j->val;
     o.output = j->dir;
     o.arguments = j->arguments;
-    o.identity = j->identity;
+    o.identity = j->identity[0];
+    o.identity_told = j->identity[1];
     o.resume = c->resume != NULL;
     o.force = c->force;
     o.on_event = on_event;
@@ -464,9 +466,29 @@ static fv_status final_test(job *j)
     return status;
 }
 
+/* What the run left, of what people look for. */
+static void print_files(const job *j)
+{
+    static const char *const names[] = {"best.safetensors", "last.safetensors"};
+    char path[4200];
+    printf("run: %s\n", j->dir);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/weights/%s", j->dir, names[i]);
+        if (access(path, F_OK) != 0)
+            continue;
+        printf("weights: %s\n", path);
+        return;
+    }
+}
+
 static fv_status finish(job *j, const fv_fit_result *r)
 {
-    if (r->stop != FV_STOP_DONE)
+    static const char *const flags[FV_STOP_COUNT] = {
+        [FV_STOP_DONE] = "epochs", [FV_STOP_STEPS] = "max-steps", [FV_STOP_EARLY] = "patience"};
+    if (r->stop == FV_STOP_COMPLETE)
+        note("%s (%s); a larger --%s goes on%s", fv_stop_text(r->stop), fv_stop_text(r->ended), flags[r->ended],
+             r->ended == FV_STOP_DONE ? "" : ", as does 0");
+    else if (r->stop != FV_STOP_DONE)
         note("%s", fv_stop_text(r->stop));
     if (r->best_epoch) {
         const bool percent = r->monitor->metric->percent;
@@ -474,7 +496,7 @@ static fv_status finish(job *j, const fv_fit_result *r)
                r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
     }
     fv_status status = final_test(j);
-    printf("run: %s\nweights: %s/weights/best.safetensors\n", j->dir, j->dir);
+    print_files(j);
     note("use it:  fovea predict --model %s/weights/best.safetensors --source YOUR_IMAGE", j->dir);
     return status;
 }
@@ -511,21 +533,27 @@ static fv_status train(job *j)
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));
+    run_dir_name(c, j->dir);
     j->arguments = options_yaml(&verbs[0], c);
-    j->identity = options_identity(c);
-    if (!j->arguments || !j->identity)
+    j->identity[0] = options_identity(c, FV_MEANING);
+    j->identity[1] = options_identity(c, FV_TOLD);
+    if (!j->arguments || !j->identity[0] || !j->identity[1])
         return FV_ERR_NO_MEMORY;
     describe_run(j);
     FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
     fv_fit_options options = fit_options(j);
     signals_catch();
-    FV_TRY(fv_fit_with(j->model, j->train, &options, &result));
+    fv_status status = fv_fit_with(j->model, j->train, &options, &result);
+    if (status == FV_ERR_DIVERGED)
+        print_files(j);
+    FV_TRY(status);
     return finish(j, &result);
 }
 
 fv_status verb_train(settings *c)
 {
     job j = {.c = c};
+    FV_TRY(run_take_recipe(c));
     if (!c->data)
         return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea train: --data PATH is missing");
     fv_status status = context_open(c, &j.ctx);
@@ -537,7 +565,8 @@ fv_status verb_train(settings *c)
         run_dir_release();
     fv_report_destroy(&j.report);
     free(j.arguments);
-    free(j.identity);
+    free(j.identity[0]);
+    free(j.identity[1]);
     free(j.augment);
     fv_dataset_destroy(&j.test);
     fv_dataset_destroy(&j.val);

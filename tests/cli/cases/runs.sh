@@ -132,7 +132,7 @@ row_59_disk_full_while_saving() {
     cp log.txt err
     equal "$got" 9
     one_error E9003
-    says "runs/train/exp/weights/" "disk full" "--resume auto"
+    says "runs/train/exp/weights/" "disk full" "\`fovea train --resume runs/train/exp\` goes on when there is space"
     no_leftovers runs
     # What was saved before is whole, and the run goes on from it.
     rm full
@@ -159,7 +159,7 @@ use_resume_of_a_folder() {
     fails 9 E9002 "--resume none: no run folder" -- small_run --resume none
     equal "$(ls mine)" notes
     code 0 small_run --max-steps 4 --experiment a
-    code 0 small_run --resume runs/train/a
+    code 0 small_run --resume runs/train/a --max-steps 0
     says "resumed at epoch 1, after 4 steps"
     code 0 small_run --experiment b
     same runs/train/a/weights/last.safetensors runs/train/b/weights/last.safetensors
@@ -168,11 +168,13 @@ use_resume_of_a_folder() {
     fails 2 E2004 "cannot resume: --seed was 0, now 5" -- again --seed 5
     fails 2 E2004 "cannot resume: --batch-size was 60, now 30" -- again --batch-size 30
     fails 2 E2004 "cannot resume: the model was 'lenet', now 'mnist_cnn'" -- again --model mnist_cnn
-    fails 2 E2004 "cannot resume: the data was" "--force" -- again --data "$photos" --model lenet --in-chans 1
-    fails 2 E2004 "cannot resume: the augmentation was '', now 'hflip p=0.5'" "--force" -- again --hflip
+    fails 2 E2004 "the data was" -- again --data "$photos" --model lenet --in-chans 1
+    fails 2 E2004 "cannot resume: --augment was '', now 'hflip p=0.5'" "--force" -- again --hflip
     fails 2 E2004 "cannot resume: --balance was 'none', now 'oversample'" -- again --balance oversample
     fails 2 E2004 "cannot resume: the images' way into the network" "--force" -- again --contrast clahe
-    code 0 again --lr 0.1 --label-smoothing 0.1 --init he_normal
+    fails 2 E2004 "cannot resume: --lr was 0.05, now 0.1; --label-smoothing was 0, now 0.1" "--force" -- \
+        again --lr 0.1 --label-smoothing 0.1
+    code 0 again --lr 0.1 --label-smoothing 0.1 --init he_normal --force
     says "--epochs was 2, now 3" "schedule is rebuilt" "--lr was 0.05, now 0.1" "--label-smoothing was 0, now 0.1" \
         "--init was 'default', now 'he_normal'"
     silent_about "--wd was" "--workers" "--threads"

@@ -21,7 +21,7 @@ saved_by() {
     for moment in '3/12  4/10' '7/12  9/10'; do
         stopped() { drive signal "$1" after="Epoch $moment" "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 \
             --lr 0.05 --log-interval 1 --resume auto; }
-        fails 75 E75001 "interrupted at epoch " "the state is saved" "--resume auto" -- stopped "$1"
+        fails 75 E75001 "interrupted at epoch " "the state is saved" "hint: \`fovea train --resume runs/train/exp\` goes on" -- stopped "$1"
         stopped_at=$(sed -n 's/.*interrupted at epoch \([0-9]*\) .*/\1/p' err)
     done
     # On a busy machine the signal comes some steps later.
@@ -39,6 +39,13 @@ row_58_sigterm() { saved_by TERM; }
 row_58_sigint() { saved_by INT; }
 
 row_58_sighup() { saved_by HUP; }
+
+# What batch systems warn by: a signal that was asked for, or the processor's time running out.
+row_58_sigusr1() { saved_by USR1; }
+
+row_58_sigusr2() { saved_by USR2; }
+
+row_58_sigxcpu() { saved_by XCPU; }
 
 row_58_sigkill() {
     straight_run

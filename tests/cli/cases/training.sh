@@ -11,7 +11,7 @@ row_54_diverged() {
     # Checkpoints of a run that went well so far stay as they were.
     code 0 small_run --experiment good --sched constant
     cp -r runs/train/good before
-    later() { "$FOVEA" train --data "$digits" --model lenet --epochs 9 --batch-size 60 --lr 1e6 --sched constant --resume auto --experiment good; }
+    later() { "$FOVEA" train --data "$digits" --model lenet --epochs 9 --batch-size 60 --lr 1e6 --sched constant --resume auto --experiment good --force; }
     fails 7 E7001 "epoch 3 step " "weights and checkpoints are those before this step" -- later
     for file in best.safetensors last.safetensors last.state; do
         same runs/train/good/weights/$file before/weights/$file

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+
+fv_stop fv_run_ended(const fv_progress *p, const fv_fit_options *o)
+{
+    if (p->epoch >= o->epochs)
+        return FV_STOP_DONE;
+    if (o->max_steps > 0 && p->global_step >= o->max_steps)
+        return FV_STOP_STEPS;
+    /* Within an epoch its end decides. */
+    return o->patience > 0 && p->bad_epochs >= o->patience && p->step == 0 ? FV_STOP_EARLY : FV_STOP_NOT;
+}
+
+fv_stop fv_run_over(const fv_progress *p, const fv_fit_options *o)
+{
+    const fv_stop ended = fv_run_ended(p, o);
+    return ended == FV_STOP_STEPS && !p->finished && p->step > 0 ? FV_STOP_NOT : ended;
+}
+
+bool fv_judge_epoch(fv_progress *p, const fv_fit_options *o, const fv_monitor *monitor, const fv_fit_event *e)
+{
+    const double metric = fv_monitor_value(monitor, e), sign = monitor->metric->higher_is_better ? 1 : -1;
+    if (p->epoch == 0 || e->train_loss < p->lowest_loss)
+        p->lowest_loss = e->train_loss;
+    if (!isfinite(metric))
+        return false;
+    const bool best = p->best_epoch == 0 || sign * (metric - p->best_metric) > o->min_delta;
+    if (best) {
+        p->best_metric = metric;
+        p->best_epoch = e->epoch;
+    }
+    p->bad_epochs = best ? 0 : p->bad_epochs + 1;
+    return best;
+}
+
+bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, char text[256])
+{
+    text[0] = '\0';
+    if (p->epoch == 0)
+        p->first_loss = loss;
+    if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
+        snprintf(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
+                 loss / p->lowest_loss, o->lr / 3);
+    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
+        snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
+                 o->lr * 10);
+    return text[0] != '\0';
+}
+
+fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *p, const fv_fit_options *o, const fv_monitor *monitor,
+                       const char *weights, bool file)
+{
+    fv_status status = FV_OK;
+    if (p->best_epoch > 0 && !file)
+        status = fv_fail(ctx, FV_ERR_DIVERGED,
+                         "%s/best.safetensors: the best model (epoch %lld, %s %.4g) is gone: the file was removed",
+                         weights, (long long)p->best_epoch, monitor->name, p->best_metric);
+    else if (p->best_epoch == 0 && (!file || !weights))
+        status = fv_fail(ctx, FV_ERR_DIVERGED, "%s was never finite when it was measured: there is no best model",
+                         monitor->name);
+    if (status == FV_OK || !weights)
+        return status;
+    if (p->best_epoch > 0)
+        return fv_fail_hint(ctx, status, "the weights of the last epoch are in %s/last.safetensors", weights);
+    return fv_fail_hint(ctx, status,
+                        "the weights of the last epoch are in %s/last.safetensors; try --lr %g in another run", weights,
+                        o->lr / 10);
+}

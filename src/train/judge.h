@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the numbers of an epoch mean for the run, and which rule has ended it. */
+#ifndef FV_TRAIN_JUDGE_H
+#define FV_TRAIN_JUDGE_H
+
+#include "train/state.h"
+
+/* The rule of `options` by which a run that stands there is over: epochs, steps or patience; NOT: it goes on. It says
+ * the same of a run that has just come there and of one that is resumed. */
+fv_stop fv_run_ended(const fv_progress *progress, const fv_fit_options *options);
+
+/* The same, NOT where the end of its last epoch is still to be done: a kill came before it. */
+fv_stop fv_run_over(const fv_progress *progress, const fv_fit_options *options);
+
+/* Whether the event's epoch, a whole one, is the best so far; else patience is one shorter. What is not finite is
+ * neither. */
+bool fv_judge_epoch(fv_progress *progress, const fv_fit_options *options, const fv_monitor *monitor,
+                    const fv_fit_event *event);
+/* Before it: whether there is a warning about the epoch's loss. */
+bool fv_judge_loss(fv_progress *progress, const fv_fit_options *options, double loss, char text[256]);
+
+/* A run that ended without a best model has not done what it was for: DIVERGED, with what there is instead. `file`:
+ * best.safetensors is there (or nothing is written). `weights` is the folder of the files, NULL: none. */
+fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *progress, const fv_fit_options *options,
+                       const fv_monitor *monitor, const char *weights, bool file);
+
+#endif

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs that go on: the one that is meant, from where it was, and nothing else is touched.
+
+# Stopped in the second epoch, at about its fourth step.
+stopped_run() { drive signal TERM after='2/3  4/10' "$FOVEA" train --data "$digits" --model lenet --epochs 3 --batch-size 60 --lr 0.05 \
+    --log-interval 1 "$@"; }
+whole_run() { "$FOVEA" train --data "$digits" --model lenet --epochs 3 --batch-size 60 --lr 0.05 "$@"; }
+
+# Runs the command of the hint, as it stands there.
+follow_hint() {
+    line=$(sed -n 's/^hint: `fovea \(.*\)` goes on.*$/\1/p' err)
+    [ -n "$line" ] || die "no command in the hint"
+    eval "code 0 \"\$FOVEA\" $line"
+}
+
+# The hint names the folder, and the folder is enough: other runs beside it stay as they are.
+use_resume_alone() {
+    code 0 whole_run
+    fails 75 E75001 "\`fovea train --resume runs/train/exp2\` goes on" -- stopped_run
+    unchanged runs/train/exp follow_hint
+    says "resumed at epoch 2"
+    same runs/train/exp/weights/last.safetensors runs/train/exp2/weights/last.safetensors
+    grep -q '^experiment: exp2$' runs/train/exp2/args.yaml || die "args.yaml lacks the experiment"
+    grep -q '^output: runs/train$' runs/train/exp2/args.yaml || die "args.yaml lacks the output"
+    # Names that a shell would take apart, and another place.
+    code 75 stopped_run --experiment "it's mine; \$HOME" --output "my runs"
+    follow_hint
+    same runs/train/exp/weights/last.safetensors "my runs/it's mine; \$HOME/weights/last.safetensors"
+    # Flags win over the recipe, and are compared.
+    code 75 stopped_run --experiment b --sched constant
+    fails 2 E2004 "cannot resume: --lr was 0.05, now 0.01" -- "$FOVEA" train --resume runs/train/b/ --lr 0.01
+    code 0 "$FOVEA" train --resume runs/train/b/ --epochs 2
+    equal "$(tail -n 1 runs/train/b/results.csv | cut -d, -f1)" 2
+    fails 9 E9002 "--resume runs: no run folder" -- "$FOVEA" train --resume runs
+}
+
+# The newest run that is not over and has the settings of now.
+use_resume_auto_finds_the_run() {
+    code 0 whole_run
+    code 75 stopped_run
+    code 75 stopped_run --experiment other --label-smoothing 0.1
+    fingerprint runs/train/exp >exp
+    fingerprint runs/train/other >other
+    code 0 whole_run --resume auto
+    says "--resume auto: runs/train/exp2, which has done 1" "resumed at epoch 2"
+    same runs/train/exp/weights/last.safetensors runs/train/exp2/weights/last.safetensors
+    # Both are over: nothing is left to do, and nothing changes.
+    unchanged runs code 0 whole_run --resume auto
+    says "the run was already complete (all epochs done)"
+    # No such run: a new one, and what the unfinished one differs in.
+    code 0 whole_run --resume auto --label-smoothing 0.2
+    says "--resume auto: runs/train/other is another run (--label-smoothing differs): a new one is started"
+    exists runs/train/exp3/weights/last.safetensors
+    code 0 whole_run --resume auto --label-smoothing 0.1
+    says "--resume auto: runs/train/other"
+    # A name means that run and those numbered after it.
+    code 75 stopped_run --experiment b
+    code 75 stopped_run --experiment b
+    code 0 whole_run --resume auto --experiment b
+    says "--resume auto: runs/train/b2"
+    fails 2 E2004 "cannot resume: --seed was 0, now 4" -- whole_run --resume auto --experiment b --seed 4
+    fingerprint runs/train/exp >now
+    same exp now
+}
+
+# A run that a rule ended stays ended, says by which, and not a byte changes; a rule that allows more goes on.
+use_resume_of_an_ended_run() {
+    patient() { "$FOVEA" train --data "$digits" --model lenet --epochs 9 --batch-size 60 --lr 1e-9 --sched constant --val-split 0.2 \
+        --monitor val_top1 --min-delta 0.5 --experiment es --resume auto "$@"; }
+    code 0 patient --patience 2
+    says "early stopping"
+    equal "$(tail -n 1 runs/train/es/results.csv | cut -d, -f1)" 3
+    for i in 1 2; do
+        unchanged runs code 0 patient --patience 2
+        says "already complete (early stopping" "a larger --patience goes on"
+    done
+    code 0 patient --patience 3
+    equal "$(tail -n 1 runs/train/es/results.csv | cut -d, -f1)" 4
+    code 0 whole_run --max-steps 14 --experiment ms
+    cp runs/train/ms/results.csv rows
+    unchanged runs code 0 whole_run --max-steps 14 --experiment ms --resume auto
+    says "already complete (--max-steps reached)"
+    same rows runs/train/ms/results.csv
+    unchanged runs code 0 "$FOVEA" train --resume runs/train/ms
+    says "already complete (--max-steps reached)"
+    code 0 whole_run --max-steps 17 --experiment ms --resume auto
+    code 0 whole_run --experiment ms --resume auto
+    code 0 whole_run --experiment straight
+    same runs/train/ms/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    same runs/train/ms/weights/best.safetensors runs/train/straight/weights/best.safetensors
+    equal "$(cut -d, -f1,2 runs/train/ms/results.csv | tr '\n' ' ')" "epoch,step 1,10 2,20 3,30 "
+    unchanged runs code 0 whole_run --experiment ms --resume auto
+    says "already complete (all epochs done); a larger --epochs goes on"
+    # The same of a folder that is not to be written to at all.
+    unchanged runs code 2 whole_run --experiment ms --resume auto --lr 1
+    unchanged runs code 2 whole_run --experiment ms --resume auto --model mnist_cnn
+    unchanged runs code 2 "$FOVEA" train --resume runs/train/ms --balance oversample
+    silent_about "was 'none', now 'none'"
+}
+
+# Every difference is named; what changes the meaning is refused.
+use_resume_with_other_settings() {
+    code 0 whole_run --balance oversample --max-steps 14 --experiment a
+    again() { "$FOVEA" train --resume runs/train/a --max-steps 20 "$@"; }
+    for words in "lr 0.05 0.5" "wd 0.0001 0" "momentum 0.9 0.1" "warmup-epochs 0 1" "label-smoothing 0 0.1" "clip-grad 0 1"; do
+        set -- $words
+        fails 2 E2004 "cannot resume: --$1 was $2, now $3" "--force" -- again --$1 $3
+    done
+    fails 2 E2004 "cannot resume: --sched was 'cosine', now 'constant'" -- again --sched constant
+    fails 2 E2004 "cannot resume: --balance was 'oversample', now 'oversample=0.1'" -- again --balance oversample=0.1
+    fails 2 E2004 "cannot resume: --loss was 'softmax_cross_entropy', now 'mse'" -- again --loss mse
+    fails 2 E2004 "cannot resume: --opt was 'sgd', now 'adam'; --lr was 0.05, now 0.001" -- again --opt adam --lr 0.001 --momentum 0
+    silent_about "--force"
+    fails 2 E2004 "--lr was 0.05, now 0.5; --momentum was 0.9, now 0.1; --wd was 0.0001, now 0" "--force" -- \
+        again --lr 0.5 --momentum 0.1 --wd 0
+    unchanged runs code 2 again --lr 0.5
+    code 0 again --lr 0.5 --force
+    says "--lr was 0.05, now 0.5; going on because of --force"
+}
+
+# A state belongs to the graph that it was computed by, whatever the file's name and the number of its weights.
+use_resume_with_another_network() {
+    net() { # FILTERS FILTERS ACTIVATION DROPOUT
+        printf 'name: net\ninput: [28,28,1]\nlayers:\n  - conv2d: {filters: %s, kernel: 3, same: true, activation: %s, name: a}\n' "$1" "$3"
+        printf '  - conv2d: {filters: %s, kernel: 3, same: true, activation: relu, name: b}\n  - global_avg_pool\n  - flatten\n' "$2"
+        printf '  - dropout: {rate: %s}\n  - dense: 10\n' "$4"
+    } >net.yaml
+    run() { "$FOVEA" train --data "$digits" --model net.yaml --epochs 1 --batch-size 60 --lr 0.05 --experiment n "$@"; }
+    net 1 28 relu 0.25
+    code 0 run --max-steps 4
+    # 1 * 9 + 1 + 28 * 9 + 28 + 28 * 10 + 10 numbers, and as many in another order.
+    net 4 8 relu 0.25
+    fails 2 E2004 "cannot resume: the set of the network's tensors" -- run --resume auto
+    fails 2 E2004 "cannot resume: the set of the network's tensors" -- run --resume auto --force
+    net 1 28 tanh 0.25
+    fails 2 E2004 "cannot resume: the network (its operators, attributes or shapes)" "--force" -- run --resume auto
+    net 1 28 relu 0.5
+    unchanged runs code 2 run --resume auto
+    says "the network (its operators"
+    code 0 run --resume auto --force
+    says "going on because of --force"
+    net 1 28 relu 0.25
+    code 0 run --resume auto --experiment new
+}
+
+# A kill behind the last step that --max-steps allows adds none.
+use_resume_behind_the_last_step() {
+    short() { "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --max-steps 4 --recovery-interval 2 \
+        --log-interval 1 "$@"; }
+    code 0 short --experiment straight
+    cp -r runs/train/straight runs/train/killed
+    # As the kill leaves it: the recovery state of step 4, and no end of the epoch.
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 --max-steps 5 --recovery-interval 2 \
+        --experiment five
+    killed() { drive signal KILL after='1/2  5/10' "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 \
+        --recovery-interval 4 --log-interval 1 --experiment cut; }
+    code 137 killed
+    rm -f runs/train/cut/weights/recovery-0000-000008.state
+    exists runs/train/cut/weights/recovery-0000-000004.state
+    code 0 short --experiment cut --resume auto
+    for file in best last; do
+        same runs/train/cut/weights/$file.safetensors runs/train/straight/weights/$file.safetensors
+    done
+    equal "$(cut -d, -f1,2 runs/train/cut/results.csv)" "$(cut -d, -f1,2 runs/train/straight/results.csv)"
+    unchanged runs code 0 short --experiment cut --resume auto
+}
+
+# A stop within an epoch counts for neither patience nor best: what comes of it in pieces is what comes of it at once.
+use_resume_within_an_epoch() {
+    ending() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 4 --batch-size 18 --lr 0.05 --val-split 0.7 --restore-best \
+        --patience 2 "$@"; }
+    code 0 ending --experiment straight
+    code 0 ending --experiment parts --max-steps 3
+    exists runs/train/parts/weights/best.safetensors
+    prints "best: epoch 1, val_top1"
+    for steps in 9 10 11 20; do
+        code 0 ending --experiment parts --resume auto --max-steps $steps
+    done
+    code 0 ending --experiment parts --resume auto
+    for file in best last; do
+        same runs/train/parts/weights/$file.safetensors runs/train/straight/weights/$file.safetensors
+    done
+    same runs/train/parts/weights/best.safetensors runs/train/parts/weights/last.safetensors
+    cut -d, -f1,2,4-9 runs/train/parts/results.csv >one
+    cut -d, -f1,2,4-9 runs/train/straight/results.csv >two
+    same one two
+    # Time goes on counting, in both logs.
+    cut -d, -f3 runs/train/parts/results.csv | tail -n +2 >times
+    sort -n times >sorted
+    same times sorted
+    drive json t <runs/train/parts/events.jsonl >times
+    sort -n times >sorted
+    same times sorted
+    unchanged runs code 0 ending --experiment parts --resume auto
+}
+
+# Half a line that a kill left in the log does not spoil the next one.
+use_resume_behind_half_a_line() {
+    code 0 small_run --max-steps 13
+    printf '{"t":99,"ev":"st' >>runs/train/exp/events.jsonl
+    code 0 small_run --resume auto
+    drive json ev <runs/train/exp/events.jsonl >kinds || die "a line is not JSON"
+}
+
+# The cache of a run that does not exist yet.
+use_resume_auto_with_a_cache() {
+    code 0 small_run --cache disk --resume auto --experiment c
+    code 0 small_run --experiment n
+    same runs/train/c/weights/last.safetensors runs/train/n/weights/last.safetensors
+    unchanged runs code 0 small_run --cache disk --resume auto --experiment c
+}
+
+# A run without a best model has not done what it was for: one step of an epoch, behind which nothing is finite.
+use_run_without_a_best_model() {
+    lost() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 1 --batch-size 120 --lr 1e6 --momentum 0 --val-split 0.8 "$@"; }
+    for words in "val_top1" "val_loss" "val_loss --loss mse" "val_top1 --max-steps 1"; do
+        rm -rf runs
+        fails 7 E7001 "${words%% *} was never finite when it was measured: there is no best model" \
+            "the weights of the last epoch are in runs/train/exp/weights/last.safetensors" -- lost --monitor $words
+        prints "run: runs/train/exp" "weights: runs/train/exp/weights/last.safetensors"
+        silent_about "best.safetensors" "use it:"
+        absent runs/train/exp/weights/best.safetensors
+        exists runs/train/exp/weights/last.safetensors runs/train/exp/report.html
+        unchanged runs code 7 "$FOVEA" train --resume runs/train/exp
+        says "was never finite"
+    done
+    # One that was deleted is not named as if it were there.
+    code 0 small_run --experiment b
+    rm runs/train/b/weights/best.safetensors
+    fails 7 E7001 "runs/train/b/weights/best.safetensors: the best model (epoch " "the file was removed" \
+        "runs/train/b/weights/last.safetensors" -- "$FOVEA" train --resume runs/train/b
+    prints "weights: runs/train/b/weights/last.safetensors"
+    silent_about "use it:"
+    exists runs/train/b/weights/last.safetensors
+}
