@@ -235,7 +235,8 @@ static fv_status fill(fv_dataset *d, const char *path, const fv_dataset_options 
     FV_TRY(d->type->open(d->ctx, path, from.split, options, &d->source));
     FV_TRY(fv_task_fits(d->ctx, path, options->task, d->source->kind));
     FV_TRY(check_lost(d));
-    return take_samples(d, options, &from);
+    FV_TRY(take_samples(d, options, &from));
+    return split == FV_SPLIT_TRAIN ? fv_dataset_check_usable(d, options->allow_empty) : FV_OK;
 }
 
 static fv_dataset *create(fv_ctx *ctx)

@@ -80,6 +80,9 @@ fv_status fv_split_units(fv_source *source, const int64_t *index, int64_t n, int
 /* Chooses the held-out samples of a train split; groups and files with the same content stay together. */
 fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool *held);
 
+/* DATA_EMPTY for a class that has images and none that can be used, which is only logged with allow_empty. */
+fv_status fv_dataset_check_usable(fv_dataset *dataset, bool allow_empty);
+
 /* The data set and its context stay until unpinned, even if they are destroyed meanwhile. Any thread. */
 void fv_dataset_pin(fv_dataset *dataset);
 void fv_dataset_unpin(fv_dataset *dataset);

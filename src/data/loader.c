@@ -159,6 +159,7 @@ fv_status fv_loader_start(fv_loader *l, int64_t epoch, int64_t first)
         l->ring.slots[i].batch = -1;
     l->ring.released = l->ring.claim = l->ring.next = first;
     l->waited = 0.0;
+    l->gave = first > 0;
     l->paused = false;
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->mutex);
@@ -241,6 +242,16 @@ static fv_status stop_for(fv_loader *l, const fv_loader_slot *s)
     return fv_fail(l->ctx, s->error.status, "%s: %s", path, s->error.text);
 }
 
+/* An epoch of nothing is no epoch: neither learned nor scored. */
+static fv_status fail_nothing(const fv_loader *l)
+{
+    const fv_dataset *d = l->dataset;
+    return fv_fail_hint(l->ctx,
+                        fv_fail(l->ctx, FV_ERR_DATA_EMPTY, "%s: none of %lld image%s can be used", d->path,
+                                (long long)d->count, d->count == 1 ? "" : "s"),
+                        "`fovea data check` says why for each; repair or replace them");
+}
+
 fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
 {
     *batch = (fv_batch){0};
@@ -255,6 +266,7 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
             FV_TRY(tell_skipped(l, s));
         compact(l, s);
         if (s->n > 0) {
+            l->gave = true;
             *batch = (fv_batch){.images = s->images,
                                 .labels = s->labels,
                                 .targets = s->targets,
@@ -264,7 +276,11 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
             return FV_OK;
         }
     }
-    return l->dataset->csv_due && !l->each ? fv_dataset_write_quarantine(l->dataset) : FV_OK;
+    if (l->each)
+        return FV_OK;
+    if (l->dataset->csv_due)
+        FV_TRY(fv_dataset_write_quarantine(l->dataset));
+    return l->gave || l->dataset->count == 0 ? FV_OK : fail_nothing(l);
 }
 
 void fv_loader_tell(const fv_loader *l, const fv_batch *batch, int64_t i)

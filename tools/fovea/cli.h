@@ -113,6 +113,8 @@ void signals_die(void);
 
 /* ---- models and data ---- */
 
+/* Whether a name is an architecture file's, by its ending: YAML or JSON. */
+bool model_is_recipe(const char *name);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);

@@ -216,11 +216,20 @@ static bool has_suffix(const char *text, const char *suffix)
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
+bool model_is_recipe(const char *name)
+{
+    static const char *const endings[] = {".yaml", ".yml", ".json"};
+    bool yes = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        yes |= has_suffix(name, endings[i]);
+    return yes && !has_suffix(name, ".index.json"); /* which lists the parts of weights */
+}
+
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
     *loaded = false;
-    if (has_suffix(name, ".yaml") || has_suffix(name, ".yml"))
+    if (model_is_recipe(name))
         return fv_model_read_architecture(ctx, name, options, model);
     if (!strchr(name, '/') && !strchr(name, '.'))
         return fv_model_zoo(ctx, name, options, model);
@@ -333,11 +342,12 @@ static int run_verb(const verb *v, int argc, char **argv)
     return fv_status_exit_code(status);
 }
 
-/* A file that is opened must not take the place of standard output or error when those were closed. */
+/* A file that is opened must not take the place of standard output or error when those were closed. What is written to
+ * an output that is not there is an error, as with any other that cannot be written. */
 static void keep_standard_files(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0)
             _exit(9);
 }
 

@@ -8,8 +8,7 @@
 
 static bool is_model_file(const settings *c)
 {
-    const char *dot = strrchr(c->model, '.');
-    return strpbrk(c->model, "/.") && !(dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0));
+    return strpbrk(c->model, "/.") && !model_is_recipe(c->model);
 }
 
 static bool is_new_network(const settings *c)

@@ -85,9 +85,47 @@ static fv_status tell_weights(fv_check_report *r, const fv_check_split *s)
                         (long long)source->count);
 }
 
+/* A class with images of which none can be used is as good as empty. */
+static fv_status tell_useless(fv_check_report *r, fv_split split)
+{
+    const fv_check_split *s = &r->splits[split];
+    const bool reject = split == FV_SPLIT_TRAIN && !r->options.data.allow_empty;
+    fv_status status = FV_OK;
+    int64_t *count = fv_calloc(r->ctx, (size_t)s->classes.count + 1, sizeof *count);
+    if (!count)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = s->first; i < s->first + s->count; i++) {
+        if (r->samples[i].label >= 0)
+            count[r->samples[i].label]++;
+    }
+    for (int64_t k = 0; status == FV_OK && s->usable > 0 && k < s->classes.count; k++) {
+        if (count[k] > 0 && s->per_class[k] == 0)
+            status = fv_check_add(
+                r, FV_FAULT_EMPTY_CLASS, reject ? FV_VERDICT_REJECT : FV_VERDICT_WARN, s->where, -1, -1,
+                "class '%s': none of its %lld images can be used%s", s->classes.name[k], (long long)count[k],
+                reject ? ": convert or replace them, remove the class, or keep it with --allow-empty" : "");
+    }
+    fv_free(r->ctx, count);
+    return status;
+}
+
+/* A split with nothing that can be learned from, or scored. */
+static fv_status tell_nothing(fv_check_report *r, const fv_check_split *s)
+{
+    if (!s->present || s->count == 0 || s->usable > 0)
+        return FV_OK;
+    return fv_check_add(r, FV_FAULT_EMPTY_CLASS, FV_VERDICT_REJECT, s->where, -1, -1,
+                        "none of %lld image%s can be used", (long long)s->count, s->count == 1 ? "" : "s");
+}
+
 fv_status fv_check_balance(fv_check_report *r)
 {
     FV_TRY(tell_weights(r, &r->splits[FV_SPLIT_TRAIN]));
+    for (int k = 0; k < FV_SPLIT_COUNT; k++) {
+        FV_TRY(tell_nothing(r, &r->splits[k]));
+        if (!r->layout->marks)
+            FV_TRY(tell_useless(r, (fv_split)k));
+    }
     const fv_check_split *s = &r->splits[FV_SPLIT_TRAIN];
     if (s->usable > 0) {
         FV_TRY(tell_one_class(r, s));
