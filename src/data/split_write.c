@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "data/dataset.h"
+#include "data/source/manifest.h"
 
 typedef struct divider {
     fv_ctx *ctx;
@@ -71,9 +72,12 @@ static void put_label(divider *v, const fv_dataset *d, int64_t i)
 
 static void put_header(divider *v, const fv_dataset *d)
 {
+    bool names = false; /* which would be read as something else */
+    for (int64_t k = 0; d->source->kind == FV_TASK_CLASSIFY && k < d->classes.count; k++)
+        names |= fv_manifest_misreads(d->classes.name[k]);
     fv_str_append(&v->text, "path,");
     if (d->source->kind != FV_TASK_REGRESS)
-        fv_str_append(&v->text, "label");
+        fv_str_append(&v->text, names ? "class_name" : "label");
     for (int64_t k = 0; d->source->kind == FV_TASK_REGRESS && k < d->classes.count; k++)
         fv_str_printf(&v->text, "%starget%lld", k ? "," : "", (long long)k);
     fv_str_append(&v->text, ",split");
@@ -235,7 +239,7 @@ static fv_status check(const divider *v, const char *path, const double share[2]
     if (!(share[0] >= 0 && share[1] >= 0 && share[0] + share[1] < 1))
         return fv_fail(v->ctx, FV_ERR_VALUE, "shares %g and %g: expected numbers whose sum is below 1", share[0],
                        share[1]);
-    for (int64_t k = 0; k < d->classes.count; k++) {
+    for (int64_t k = 0; d->source->kind == FV_TASK_MULTILABEL && k < d->classes.count; k++) {
         if (strchr(d->classes.name[k], '|'))
             return fv_fail_hint(v->ctx,
                                 fv_fail(v->ctx, FV_ERR_DATA_CLASSES,

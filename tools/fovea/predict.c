@@ -302,6 +302,7 @@ static fv_status predict_list(prediction *p, int fd)
     lines from = {.fd = fd};
     fv_status status = FV_OK;
     const char *line = NULL;
+    bool first = true;
     while (status == FV_OK && !enough(p)) {
         if (!lines_waiting(&from)) {
             status = predict_collected(p);
@@ -311,6 +312,9 @@ static fv_status predict_list(prediction *p, int fd)
         }
         if (!(line = lines_next(&from)))
             break;
+        if (first && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
+            line += 3; /* some editors begin a text with it */
+        first = false;
         if (*line)
             status = predict_file(p, line);
     }

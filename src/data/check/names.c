@@ -40,7 +40,9 @@ static const char *difference(const char *a, const char *b)
         n--;
     if (m == n && memcmp(a, b, n) == 0)
         return "spaces or dots at the end";
-    return is_ascii(a) && is_ascii(b) ? "case" : "case or in how accents are encoded (Unicode NFC and NFD)";
+    return is_ascii(a) && is_ascii(b) ? "case"
+                                      : "case or in how accents are encoded (Unicode NFC and NFD), white space or "
+                                        "characters that are not seen";
 }
 
 static fv_status tell_clashes(fv_check_report *r, folded *all, int64_t n)
@@ -49,10 +51,16 @@ static fv_status tell_clashes(fv_check_report *r, folded *all, int64_t n)
     for (int64_t i = 1; i < n; i++) {
         if (strcmp(all[i - 1].key, all[i].key) != 0 || strcmp(all[i - 1].name, all[i].name) == 0)
             continue;
-        FV_TRY(fv_check_add(r, FV_FAULT_NAME_CLASH, FV_VERDICT_REJECT, all[i].where, -1, -1,
-                            "classes '%s' and '%s' differ only in %s: two classes here, one on other systems; rename "
-                            "or merge them",
-                            all[i - 1].name, all[i].name, difference(all[i - 1].name, all[i].name)));
+        char *a = fv_text_reveal(r->ctx, all[i - 1].name), *b = fv_text_reveal(r->ctx, all[i].name);
+        fv_status status = FV_ERR_NO_MEMORY;
+        if (a && b)
+            status = fv_check_add(r, FV_FAULT_NAME_CLASH, FV_VERDICT_REJECT, all[i].where, -1, -1,
+                                  "classes '%s' and '%s' differ only in %s: two classes here, one on other systems; "
+                                  "rename or merge them",
+                                  a, b, difference(all[i - 1].name, all[i].name));
+        fv_free(r->ctx, a);
+        fv_free(r->ctx, b);
+        FV_TRY(status);
     }
     return FV_OK;
 }
@@ -76,6 +84,27 @@ static fv_status check_clashes(fv_check_report *r)
     for (int64_t i = 0; i < filled; i++)
         fv_free(r->ctx, all[i].key);
     fv_free(r->ctx, all);
+    return status;
+}
+
+/* Letters of another alphabet, or blanks inside: perhaps meant so. Sources that are opened say it themselves. */
+static fv_status check_resemblance(fv_check_report *r)
+{
+    fv_status status = FV_OK;
+    for (int k = 0; k < FV_SPLIT_COUNT && status == FV_OK; k++) {
+        const fv_check_split *s = &r->splits[k];
+        fv_names_pair alike, pair = {0};
+        if (s->source)
+            continue;
+        FV_TRY(fv_names_alike(r->ctx, &s->classes, &alike));
+        if (!alike.a) /* that is told above, as more */
+            status = fv_names_resemble(r->ctx, &s->classes, &pair);
+        if (status == FV_OK && pair.a)
+            status = fv_check_add(r, FV_FAULT_NAME_CLASH, FV_VERDICT_WARN, s->where, -1, -1,
+                                  "classes '%s' and '%s' look alike: are they one class?", pair.a, pair.b);
+        fv_names_pair_free(r->ctx, &alike);
+        fv_names_pair_free(r->ctx, &pair);
+    }
     return status;
 }
 
@@ -197,6 +226,7 @@ static fv_status check_folders(fv_check_report *r)
 fv_status fv_check_names(fv_check_report *r)
 {
     FV_TRY(check_clashes(r));
+    FV_TRY(check_resemblance(r));
     FV_TRY(check_order(r));
     FV_TRY(check_stored(r));
     FV_TRY(check_folders(r));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names as file systems that ignore case or normalize Unicode take them: canonical decomposition (Unicode, section 3.7)
- * of Latin, kana and Hangul, simple lower case of Latin, Greek and Cyrillic.
+ * of Latin, kana and Hangul, simple lower case of Latin, Greek and Cyrillic; and as people see them: white space, what
+ * is never drawn (Default_Ignorable_Code_Point of DerivedCoreProperties.txt), wide forms, letters of another alphabet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -178,12 +179,77 @@ static uint32_t take(const unsigned char **p)
     return c;
 }
 
-char *fv_text_fold(fv_ctx *ctx, const char *name)
+typedef struct range {
+    uint32_t first, last;
+} range;
+
+static bool is_in(uint32_t c, const range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+static bool is_space(uint32_t c)
+{
+    static const range spaces[] = {{0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
+                                   {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                                   {0x205F, 0x205F}, {0x3000, 0x3000}};
+    return is_in(c, spaces, sizeof spaces / sizeof *spaces);
+}
+
+static bool is_ignorable(uint32_t c)
+{
+    static const range ignorables[] = {
+        {0xAD, 0xAD},     {0x34F, 0x34F},   {0x61C, 0x61C},     {0x115F, 0x1160},   {0x17B4, 0x17B5},  {0x180B, 0x180F},
+        {0x200B, 0x200F}, {0x202A, 0x202E}, {0x2060, 0x206F},   {0x3164, 0x3164},   {0xFE00, 0xFE0F},  {0xFEFF, 0xFEFF},
+        {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+    return is_in(c, ignorables, sizeof ignorables / sizeof *ignorables);
+}
+
+/* Fullwidth forms of ASCII stand in the order of ASCII. */
+static uint32_t narrow(uint32_t c)
+{
+    return c >= 0xFF01 && c <= 0xFF5E ? c - 0xFF01 + 0x21 : c;
+}
+
+/* Small letters that are drawn alike (Unicode's confusables.txt has them among others). */
+static uint32_t latin(uint32_t c)
+{
+    static const struct {
+        uint16_t other;
+        char latin;
+    } pairs[] = {{0x430, 'a'}, {0x435, 'e'}, {0x43E, 'o'}, {0x440, 'p'}, {0x441, 'c'}, {0x443, 'y'}, {0x445, 'x'},
+                 {0x455, 's'}, {0x456, 'i'}, {0x458, 'j'}, {0x501, 'd'}, {0x51B, 'q'}, {0x51D, 'w'}, {0x4BB, 'h'},
+                 {0x3BF, 'o'}, {0x3BD, 'v'}, {0x3B1, 'a'}, {0x3C1, 'p'}, {0x3B9, 'i'}, {0x3BA, 'k'}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (pairs[i].other == c)
+            return (uint32_t)pairs[i].latin;
+    }
+    return c;
+}
+
+static char *fold(fv_ctx *ctx, const char *name, bool skeleton)
 {
     fv_str out = {.ctx = ctx};
+    bool blank = false; /* white space since the last letter */
     fv_str_append(&out, "");
-    for (const unsigned char *p = (const unsigned char *)name; *p;)
-        put_folded(&out, take(&p));
+    for (const unsigned char *p = (const unsigned char *)name; *p;) {
+        const bool ascii = *p < 0x80;
+        const uint32_t c = narrow(take(&p));
+        if (!ascii && is_ignorable(c))
+            continue;
+        if (is_space(c)) {
+            blank = true;
+            continue;
+        }
+        if (blank && out.size > 0 && !skeleton)
+            fv_str_append(&out, " ");
+        blank = false;
+        put_folded(&out, skeleton ? latin(lower(c)) : c);
+    }
     if (fv_str_status(&out) != FV_OK) {
         fv_str_free(&out);
         return NULL;
@@ -191,4 +257,32 @@ char *fv_text_fold(fv_ctx *ctx, const char *name)
     while (out.size > 0 && (out.data[out.size - 1] == ' ' || out.data[out.size - 1] == '.'))
         out.data[--out.size] = '\0';
     return out.data;
+}
+
+char *fv_text_fold(fv_ctx *ctx, const char *name)
+{
+    return fold(ctx, name, false);
+}
+
+char *fv_text_skeleton(fv_ctx *ctx, const char *name)
+{
+    return fold(ctx, name, true);
+}
+
+char *fv_text_reveal(fv_ctx *ctx, const char *name)
+{
+    fv_str out = {.ctx = ctx};
+    fv_str_append(&out, "");
+    for (const unsigned char *p = (const unsigned char *)name; *p;) {
+        const unsigned char *begin = p;
+        const uint32_t c = take(&p);
+        if (*begin >= 0x80 && (is_space(c) || is_ignorable(c)))
+            fv_str_printf(&out, c > 0xFFFF ? "\\U%08x" : "\\u%04x", c);
+        else
+            fv_str_append_n(&out, begin, (size_t)(p - begin));
+    }
+    if (fv_str_status(&out) == FV_OK)
+        return out.data;
+    fv_str_free(&out);
+    return NULL;
 }

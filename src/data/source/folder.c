@@ -145,40 +145,28 @@ static fv_status list_losses(fv_source *base, const fv_folder_scan *scan)
     return base->n_bad == 0 || base->bad ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-typedef struct folded {
-    const char *name;
-    char *key; /* without case, accents' encoding, and blanks at the end */
-} folded;
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const folded *)a)->key, ((const folded *)b)->key);
-}
-
 /* Class folders that are two here and would be one on another system. */
 static fv_status check_alike(fv_ctx *ctx, const char *root, const fv_names *classes)
 {
-    folded *all = fv_calloc(ctx, (size_t)classes->count + 1, sizeof *all);
-    fv_status status = all ? FV_OK : FV_ERR_NO_MEMORY;
-    for (int64_t k = 0; status == FV_OK && k < classes->count; k++) {
-        all[k] = (folded){classes->name[k], fv_text_fold(ctx, classes->name[k])};
-        status = all[k].key ? FV_OK : FV_ERR_NO_MEMORY;
+    fv_names_pair pair;
+    FV_TRY(fv_names_alike(ctx, classes, &pair));
+    if (pair.a) {
+        fv_status status = fv_fail_hint(
+            ctx,
+            fv_fail(ctx, FV_ERR_DATA_CLASSES,
+                    "%s: class folders '%s' and '%s' differ only by letter case, the encoding of accents or blanks at "
+                    "the end%s: one class on other systems",
+                    root, pair.a, pair.b, pair.unseen),
+            "rename or merge them");
+        fv_names_pair_free(ctx, &pair);
+        return status;
     }
-    if (status == FV_OK)
-        qsort(all, (size_t)classes->count, sizeof *all, by_key);
-    for (int64_t k = 1; status == FV_OK && k < classes->count; k++) {
-        if (by_key(&all[k - 1], &all[k]) == 0)
-            status = fv_fail_hint(ctx,
-                                  fv_fail(ctx, FV_ERR_DATA_CLASSES,
-                                          "%s: class folders '%s' and '%s' differ only by letter case, the encoding of "
-                                          "accents or blanks at the end: one class on other systems",
-                                          root, all[k - 1].name, all[k].name),
-                                  "rename or merge them");
-    }
-    for (int64_t k = 0; all && k < classes->count; k++)
-        fv_free(ctx, all[k].key);
-    fv_free(ctx, all);
-    return status;
+    FV_TRY(fv_names_resemble(ctx, classes, &pair));
+    if (pair.a)
+        fv_log(ctx, FV_LOG_WARN, "data", "%s: class folders '%s' and '%s' look alike: are they one class?", root,
+               pair.a, pair.b);
+    fv_names_pair_free(ctx, &pair);
+    return FV_OK;
 }
 
 static fv_status check_empty(fv_ctx *ctx, const folder_source *s, fv_split split, bool allow_empty)

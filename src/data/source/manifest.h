@@ -4,6 +4,7 @@
  *
  *     path,label[,split,weight,group]        label: a class; a|b|c: several; a number with --task regression
  *     path,target0,target1,...               numbers to predict
+ *     path,class_name[,...]                  the name of a class, whatever it looks like ("0.5", "nan", "a|b")
  *     {"path": "a.jpg", "label": "cat"}      label: text, a number, or a list of texts or numbers
  *
  * Paths are relative to the manifest's folder. What labels are follows from the task when one is given; else columns
@@ -53,6 +54,7 @@ typedef struct fv_manifest {
     int64_t n_targets;
     const char *const *target_names;
     bool has_weights, has_groups, has_lists, any_split[FV_SPLIT_COUNT];
+    bool named;      /* labels are names of classes, whatever they look like */
     bool indices;    /* labels are classes given by number: for those who make rows themselves */
     bool keys;       /* a group of 16 hexadecimal digits is a key, not a name: in what a pack wrote */
     fv_split split;  /* of rows that do not say theirs */
@@ -96,8 +98,12 @@ void fv_manifest_unfill(fv_source *base);
 /* Whether a file's name is a manifest's. */
 bool fv_manifest_name(const char *name);
 
+/* Whether a label alone would not be read as this class: "0.5", "nan", "a|b". */
+bool fv_manifest_misreads(const char *name);
 /* For the readers: what a column's or key's name means; a bad line; a row. */
 int fv_manifest_field_of(const char *name);
+/* Whether it says that labels are names of classes. */
+bool fv_manifest_says_names(const char *name);
 /* 16 hexadecimal digits, as a pack writes keys. */
 bool fv_manifest_key(const char *text, uint64_t *key);
 fv_status fv_manifest_bad(fv_manifest *m, int64_t line, int column, const char *format, ...) FV_PRINTF(4, 5);

@@ -133,6 +133,7 @@ static fv_status read_header(fv_manifest *m, csv *c, int *meaning, int *n_column
             return fv_fail(m->ctx, FV_ERR_DATA_FORMAT, "%s:%lld:%d: a second column '%s'", m->path,
                            (long long)c->record_line, c->column[k], c->field[k]);
         seen[field] = true;
+        m->named |= fv_manifest_says_names(c->field[k]);
         targets += field >= FV_FIELD_TARGET;
     }
     for (int64_t k = 0; k < targets; k++) {

@@ -2,7 +2,6 @@
 /* From the rows of a manifest to a source's classes, labels, targets, weights and groups. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -91,44 +90,26 @@ static fv_status collect_classes(const fv_manifest *m, fv_arena *arena, fv_split
     return list ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-/* Letter case and blanks around do not count. */
-static int loosely(const char *a, const char *b)
-{
-    a += strspn(a, " \t");
-    b += strspn(b, " \t");
-    size_t n = strlen(a), m = strlen(b);
-    while (n > 0 && (a[n - 1] == ' ' || a[n - 1] == '\t'))
-        n--;
-    while (m > 0 && (b[m - 1] == ' ' || b[m - 1] == '\t'))
-        m--;
-    const int order = strncasecmp(a, b, n < m ? n : m);
-    return order ? order : n < m ? -1 : n > m;
-}
-
-static int by_loose_text(const void *a, const void *b)
-{
-    return loosely(*(char *const *)a, *(char *const *)b);
-}
-
 /* "Cat" beside "cat " is one class written in two ways. */
 static fv_status check_alike(const fv_manifest *m, const fv_names *names)
 {
-    const char **sorted = fv_malloc(m->ctx, (size_t)(names->count + 1) * sizeof *sorted);
-    if (!sorted)
-        return FV_ERR_NO_MEMORY;
-    memcpy(sorted, names->name, (size_t)names->count * sizeof *sorted);
-    qsort(sorted, (size_t)names->count, sizeof *sorted, by_loose_text);
-    fv_status status = FV_OK;
-    for (int64_t i = 1; i < names->count && status == FV_OK; i++) {
-        if (loosely(sorted[i - 1], sorted[i]) == 0)
-            status = fv_fail_hint(m->ctx,
-                                  fv_fail(m->ctx, FV_ERR_DATA_CLASSES,
-                                          "%s: classes '%s' and '%s' differ by letter case or blanks only", m->path,
-                                          sorted[i - 1], sorted[i]),
-                                  "write them in one way");
+    fv_names_pair pair;
+    FV_TRY(fv_names_alike(m->ctx, names, &pair));
+    if (pair.a) {
+        fv_status status = fv_fail_hint(m->ctx,
+                                        fv_fail(m->ctx, FV_ERR_DATA_CLASSES,
+                                                "%s: classes '%s' and '%s' differ by letter case or blanks only%s",
+                                                m->path, pair.a, pair.b, pair.unseen),
+                                        "write them in one way");
+        fv_names_pair_free(m->ctx, &pair);
+        return status;
     }
-    fv_free(m->ctx, (void *)sorted);
-    return status;
+    FV_TRY(fv_names_resemble(m->ctx, names, &pair));
+    if (pair.a)
+        fv_log(m->ctx, FV_LOG_WARN, "data", "%s: classes '%s' and '%s' look alike: are they one class?", m->path,
+               pair.a, pair.b);
+    fv_names_pair_free(m->ctx, &pair);
+    return FV_OK;
 }
 
 static int64_t find_sorted(const fv_names *names, const char *name)

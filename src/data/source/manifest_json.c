@@ -128,6 +128,7 @@ static fv_status take_key(line_reader *r, const fv_doc_node *node)
     const int field = strcmp(node->key, "targets") == 0 ? FV_FIELD_LABEL : fv_manifest_field_of(node->key);
     if (r->path)
         note_key(r, node);
+    r->m->named |= fv_manifest_says_names(node->key);
     if ((field == FV_FIELD_PATH && r->path) || (field == FV_FIELD_LABEL && r->label))
         return FV_OK;
     r->m->object_line = object_line(r, node);

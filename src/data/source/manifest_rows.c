@@ -14,6 +14,31 @@
 
 enum { BAD_SHOWN = 20 };
 static const double VALUE_MAX = 3e38; /* a float's */
+#define NAMES "class_name"
+
+/* Without blanks around. */
+static void trim(const char *name, char word[32])
+{
+    const size_t from = strspn(name, " \t");
+    size_t n = strlen(name + from);
+    while (n > 0 && (name[from + n - 1] == ' ' || name[from + n - 1] == '\t'))
+        n--;
+    snprintf(word, 32, "%.*s", (int)(n < 31 ? n : 31), name + from);
+}
+
+bool fv_manifest_says_names(const char *name)
+{
+    char word[32];
+    trim(name, word);
+    return strcasecmp(word, NAMES) == 0;
+}
+
+bool fv_manifest_misreads(const char *name)
+{
+    double value = 0.0;
+    const bool digits = name[strspn(name, "0123456789")] == '\0';
+    return strchr(name, '|') || strcasecmp(name, "nan") == 0 || (!digits && fv_text_to_double(name, &value));
+}
 
 int fv_manifest_field_of(const char *name)
 {
@@ -23,14 +48,10 @@ int fv_manifest_field_of(const char *name)
     } names[] = {
         {"path", FV_FIELD_PATH},     {"file", FV_FIELD_PATH},    {"filename", FV_FIELD_PATH}, {"image", FV_FIELD_PATH},
         {"label", FV_FIELD_LABEL},   {"labels", FV_FIELD_LABEL}, {"class", FV_FIELD_LABEL},   {"split", FV_FIELD_SPLIT},
-        {"weight", FV_FIELD_WEIGHT}, {"group", FV_FIELD_GROUP},
+        {"weight", FV_FIELD_WEIGHT}, {"group", FV_FIELD_GROUP},  {NAMES, FV_FIELD_LABEL},
     };
     char word[32];
-    const size_t from = strspn(name, " \t");
-    size_t n = strlen(name + from);
-    while (n > 0 && (name[from + n - 1] == ' ' || name[from + n - 1] == '\t'))
-        n--;
-    snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), name + from);
+    trim(name, word);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcasecmp(names[i].name, word) == 0)
             return names[i].field;
@@ -293,7 +314,7 @@ fv_status fv_manifest_settle(fv_manifest *m, const char *task)
 {
     FV_TRY(fv_task_parse(m->ctx, task, &m->kind));
     if (m->kind == FV_TASK_COUNT) {
-        m->kind = guess_kind(m);
+        m->kind = m->named ? FV_TASK_CLASSIFY : guess_kind(m);
         if (m->kind == FV_TASK_REGRESS && m->n_targets == 0)
             fv_log(m->ctx, FV_LOG_INFO, "data",
                    "%s: the labels are numbers with fractions: values to predict (--task class reads them as names)",
@@ -311,7 +332,7 @@ fv_status fv_manifest_settle(fv_manifest *m, const char *task)
         m->object_line = row->label_row;
         if (!row->label || (row->label[0] == '\0' && m->kind == FV_TASK_CLASSIFY))
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column ? row->label_column : 1, "no label"));
-        else if (m->kind == FV_TASK_CLASSIFY && strcasecmp(row->label, "nan") == 0)
+        else if (m->kind == FV_TASK_CLASSIFY && !m->named && strcasecmp(row->label, "nan") == 0)
             FV_TRY(fv_manifest_bad(m, row->line, row->label_column, "the label is '%s'", row->label));
     }
     return FV_OK;

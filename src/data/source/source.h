@@ -123,9 +123,23 @@ fv_status fv_names_map(fv_ctx *ctx, const fv_names *from, const fv_names *to, in
 /* "daisy, roses, tulips (3)" for messages, cut off after some; the caller's (fv_free), NULL on failure. */
 char *fv_names_text(fv_ctx *ctx, const fv_names *names);
 
-/* A name as it is compared for likeness: composed letters taken apart, small letters, without spaces and dots at the
- * end. The caller's (fv_free); NULL: no memory. */
+/* A name as it is compared for likeness: composed letters taken apart, small letters, wide ones as usual ones; white
+ * space around it gone and one blank inside, dots at the end and what is never seen (Unicode's default-ignorable code
+ * points) gone. The caller's (fv_free); NULL: no memory. */
 char *fv_text_fold(fv_ctx *ctx, const char *name);
+/* The same without any white space, and Cyrillic and Greek letters as the Latin ones that they look like. */
+char *fv_text_skeleton(fv_ctx *ctx, const char *name);
+/* A name for a message about likeness: "cat\u00a0" with what is not seen written out. The caller's; NULL: no memory. */
+char *fv_text_reveal(fv_ctx *ctx, const char *name);
+/* Two names, revealed; the caller's (fv_names_pair_free). */
+typedef struct fv_names_pair {
+    char *a, *b;        /* NULL: there are none */
+    const char *unseen; /* for a message that says what they differ by: "" unless that may be what nobody sees */
+} fv_names_pair;
+/* Two names that are the same once folded; two of the same skeleton, to be asked where no two are alike. NO_MEMORY. */
+fv_status fv_names_alike(fv_ctx *ctx, const fv_names *names, fv_names_pair *pair);
+fv_status fv_names_resemble(fv_ctx *ctx, const fv_names *names, fv_names_pair *pair);
+void fv_names_pair_free(fv_ctx *ctx, fv_names_pair *pair);
 /* A sample's identity from its name: 64 bits of SHA-256. Never 0. */
 uint64_t fv_text_key(const char *text);
 /* Answers a request (may be NULL) with an image that is there already, whole. */

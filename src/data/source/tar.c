@@ -42,7 +42,9 @@ typedef struct tar_source {
 /* The sample that is being put together. */
 typedef struct sample {
     fv_str key, image, label, json;
+    fv_str odd; /* a member that would be an image, were the key longer: "s1.2.jpg" */
     location where;
+    int64_t n_odd; /* such images */
     bool has_image, has_label, has_json;
 } sample;
 
@@ -62,8 +64,10 @@ typedef struct reader {
     int64_t told;      /* of those of the split that is wanted; the first few are shown */
     const char **keys; /* of the shard, to find those that come again */
     int64_t n_keys, keys_capacity;
+    bool cut;      /* the archive ends in the sample at hand, which is told */
     bool settling; /* all are read */
     bool names;    /* a label that is no index */
+    bool other;    /* a label of JSON, or one that is a list */
 } reader;
 
 static const char *last_part(const char *path)
@@ -182,6 +186,35 @@ static fv_status tell_bad(void *arg, int64_t line, int column, const char *text)
     return FV_OK;
 }
 
+/* n images of the sample are left out, for a reason: they are named, and count like files that cannot be decoded. */
+static void lose(reader *r, int64_t n, const char *why)
+{
+    char *first = r->first_bad[r->split], text[400];
+    snprintf(text, sizeof text, "%.100s:%.100s: %s", r->shard, fv_str_get(&r->now.key), why);
+    r->bad[r->split] += n;
+    if (first[0] == '\0')
+        snprintf(first, sizeof r->first_bad[0], "%s", text);
+    if (r->split == r->wanted && (r->told++ < BAD_SHOWN || fv_log_wants_all(r->ctx)))
+        fv_log(r->ctx, FV_LOG_ERROR, "data", "%s/%s", r->root, text);
+}
+
+/* A sample that lacks an image or a label. A key that has neither is none: a text file among the samples. */
+static void lose_half(reader *r)
+{
+    const sample *s = &r->now;
+    char why[200];
+    if (s->n_odd > 0 && !r->cut) {
+        snprintf(why, sizeof why,
+                 "a key ends at the first dot, so that '%.80s' is no image of it: take the dots out of the key",
+                 last_part(fv_str_get(&s->odd)));
+        lose(r, s->n_odd, why);
+    } else if (!r->cut && (s->has_image || s->has_label || s->has_json)) {
+        lose(r, 1, s->has_image ? "an image without .cls or .json" : "a label without an image");
+    }
+    r->no_image += !s->has_image;
+    r->no_label += s->has_image;
+}
+
 /* The members seen since the key changed are a sample. */
 static fv_status end_sample(reader *r)
 {
@@ -193,31 +226,32 @@ static fv_status end_sample(reader *r)
     r->samples++;
     FV_TRY(keep_key(r));
     char *label = s->label.data;
-    if (s->has_label) { /* blanks and the line's end do not count */
+    if (s->has_label) { /* a byte order mark, blanks and the line's end do not count */
+        label += strncmp(label, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
         label += strspn(label, " \t\r\n");
         for (size_t n = strlen(label); n > 0 && strchr(" \t\r\n", label[n - 1]); n--)
             label[n - 1] = '\0';
     }
-    if (!s->has_image) {
-        r->no_image++;
+    if (!s->has_image || (!s->has_json && !s->has_label)) {
+        lose_half(r);
     } else if (s->has_json) {
         status = fv_manifest_parse_object(&r->m, s->json.data, s->json.size, r->samples, fv_str_get(&s->image),
                                           s->has_label ? label : NULL);
-    } else if (s->has_label) {
+    } else {
         fv_manifest_cells cells = {.line = r->samples, .key = fv_text_key(fv_str_get(&s->image))};
         cells.text[FV_FIELD_PATH] = fv_str_get(&s->image);
         cells.text[FV_FIELD_LABEL] = label;
         status = fv_manifest_add(&r->m, &cells);
-    } else {
-        r->no_label++;
     }
     r->bad[r->split] += r->m.n_bad > bad;
     if (status == FV_OK && r->m.n_rows > rows) {
         r->names |= !s->has_label || !is_index(label);
+        r->other |= !s->has_label || strchr(label, '|') != NULL;
         status = keep_place(r);
     }
     s->key.size = 0;
     s->has_image = s->has_label = s->has_json = false;
+    s->n_odd = 0;
     return status;
 }
 
@@ -245,8 +279,14 @@ static fv_status take_member(void *arg, const fv_tar_member *member)
         s->has_json = true;
         return read_text(r, member, &s->json);
     }
-    if (!fv_image_extension_known(extension))
-        return FV_OK;
+    if (!fv_image_extension_known(extension)) {
+        const char *last = strrchr(extension, '.');
+        if (!last || !fv_image_extension_known(last + 1) || s->n_odd++ > 0)
+            return FV_OK;
+        s->odd.size = 0;
+        fv_str_append(&s->odd, member->name);
+        return fv_str_status(&s->odd);
+    }
     r->twice += s->has_image;
     if (s->has_image)
         return FV_OK; /* the first one counts */
@@ -294,6 +334,7 @@ static fv_status read_shard(reader *r, const char *root, const char *shard, fv_s
     r->m.path = path;
     r->split = r->m.split = split;
     fv_status status = path && r->shard ? fv_tar_scan(r->ctx, path, take_member, r, &end) : FV_ERR_NO_MEMORY;
+    r->cut = status == FV_OK && end.byte >= 0;
     if (status == FV_OK)
         status = end_sample(r);
     if (status == FV_OK)
@@ -508,6 +549,7 @@ static fv_status fill(tar_source *s, reader *r, const char *task)
     r->settling = true;
     r->split = split;
     r->first_bad[split][0] = '\0';
+    r->m.named = r->names && !r->other; /* what .cls holds is a class, also where it looks like a number */
     FV_TRY(fv_manifest_settle(&r->m, task));
     if (r->m.n_bad > bad)
         return fv_fail(base->ctx, FV_ERR_DATA_FORMAT, "%s: labels that cannot be used, the first: %s", r->given,
@@ -545,7 +587,11 @@ static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const f
         r->m.on_bad = tell_bad;
         r->m.on_bad_arg = r;
         r->wanted = split;
-        r->now = (sample){.key = {.ctx = ctx}, .image = {.ctx = ctx}, .label = {.ctx = ctx}, .json = {.ctx = ctx}};
+        r->now = (sample){.key = {.ctx = ctx},
+                          .image = {.ctx = ctx},
+                          .label = {.ctx = ctx},
+                          .json = {.ctx = ctx},
+                          .odd = {.ctx = ctx}};
         opening o = {r, s->root};
         status = fv_tar_each_shard(ctx, path, open_shard, &o);
         if (status == FV_OK)
@@ -559,6 +605,7 @@ static fv_status tar_open(fv_ctx *ctx, const char *path, fv_split split, const f
         fv_str_free(&r->now.image);
         fv_str_free(&r->now.label);
         fv_str_free(&r->now.json);
+        fv_str_free(&r->now.odd);
     } else {
         status = FV_ERR_NO_MEMORY;
     }

@@ -110,3 +110,197 @@ row_84_system_folders() {
     prints "4 images, 1 classes"
     chmod 700 'photos/lost+found' photos/cat/@eaDir
 }
+
+# heic FILE: the photo of a telephone, in a format that is not read.
+heic() { printf '\0\0\0\030ftypheic\0\0\0\0mif1heic and more' >"$1"; }
+
+row_85_class_of_useless_files() {
+    plant classes d/train count=150 cat dog
+    mkdir d/train/fox
+    for i in 1 2 3; do heic "d/train/fox/IMG_$i.HEIC"; done
+    fails 3 E3004 "class 'fox': none of its 3 images can be used" "fox/IMG_1.HEIC: the content looks like a HEIC image" \
+        "--allow-empty" -- tiny_run --data d
+    code 3 "$FOVEA" data check d
+    prints "reject     train: class 'fox': none of its 3 images can be used"
+    fails 3 E3004 "class 'fox'" -- "$FOVEA" data split d --val 0.2 --output d.csv
+    fails 3 E3004 "class 'fox'" -- "$FOVEA" data pack d --output d.fvpack
+    code 0 tiny_run --data d --allow-empty
+    knows 3
+    says "class 'fox': none of its 3 images can be used"
+    # One good one is enough; files that are cut off are none.
+    plant jpeg d/train/fox/good.jpg h=30 w=30
+    head -c 300 d/train/fox/good.jpg >cut.jpg
+    code 0 tiny_run --data d
+    cp cut.jpg d/train/fox/good.jpg
+    code 3 tiny_run --data d
+    rm d/train/fox/*
+    fails 3 E3004 "d/train/fox: a class without images" -- tiny_run --data d
+    # The same in a manifest and in shards.
+    { echo path,label; for f in d/train/cat/*.jpg; do echo "$f,cat"; done; echo cut.jpg,fox; } >list.csv
+    fails 3 E3004 "class 'fox': none of its 1 images can be used" -- tiny_run --data list.csv
+    mkdir shard
+    i=0
+    for f in d/train/cat/*.jpg d/train/dog/*.jpg cut.jpg; do
+        i=$((i + 1))
+        cp "$f" shard/$i.jpg
+        basename "$(dirname "$f")" >shard/$i.cls
+    done
+    tar --sort=name -cf part.tar -C shard .
+    fails 3 E3004 "class '.': none of its 1 images can be used" -- tiny_run --data part.tar
+}
+
+# spoil FOLDER: every image in it becomes a text.
+spoil() { find "$1" -name '*.jpg' | while read -r f; do echo text >"$f"; done; }
+
+row_94_nothing_usable() {
+    plant classes d/train count=6 cat dog
+    plant classes d/val count=6 cat dog
+    plant classes d/test count=6 cat dog
+    code 0 tiny_run --data d --experiment good
+    for split in train val test; do
+        cp -r d spoilt
+        spoil spoilt/$split
+        fails 3 E3004 "can be used" -- tiny_run --data spoilt --max-bad 1
+        code 3 "$FOVEA" data check spoilt --max-bad 1
+        prints "reject     $split: none of 12 images can be used"
+        [ $split = train ] || {
+            fails 3 E3004 "none of 12 images can be used" -- "$FOVEA" eval --data spoilt --split $split --max-bad 1 \
+                --model runs/train/good/weights/best.safetensors
+            fails 3 E3004 "none of 12 images can be used" -- "$FOVEA" eval --data spoilt --split $split --max-bad 1 --tta flip \
+                --model runs/train/good/weights/best.safetensors
+        }
+        rm -r spoilt
+    done
+    [ ! -e runs/train/exp/results.csv ] || silent_about "0,0,0,"
+    # Nobody is there to read the answers.
+    got=0
+    "$FOVEA" predict --data d --model runs/train/good/weights/best.safetensors >&- 2>err || got=$?
+    equal $got 9
+    one_error E9001
+}
+
+use_architecture_as_json() {
+    printf '\n{"input": [28, 28, 3],\n "layers": [{"conv2d": {"filters": 4, "kernel": 3}}, "flatten", {"dense": {"units": 2}}]}' >net.json
+    code 0 "$FOVEA" info net.json
+    plant classes d count=6 cat dog
+    code 0 "$FOVEA" train --data d --model net.json --epochs 1
+    printf '{"input": [28, 28, 3], "layers": [{"conv2d": {"filters": 4, "kernels": 3}}]}' >bad.json
+    code 2 "$FOVEA" info bad.json
+    says "bad.json:1:" "kernel"
+    printf '{"input": [28, 28, 3], "layers": [' >bad.json
+    code 2 "$FOVEA" info bad.json
+    says "bad.json:1:"
+}
+
+# likes LABEL VERDICT: beside 'cat' in a manifest and as a folder.
+likes() {
+    rm -rf both both.csv
+    { echo path,label; i=0; for f in im/x/*.jpg; do i=$((i + 1)); [ $((i % 2)) = 0 ] && echo "$f,cat" || echo "$f,\"$1\""; done; } >both.csv
+    plant classes both count=6 cat "$1"
+    for data in both.csv both; do
+        if [ "$2" = reject ]; then
+            code 3 "$FOVEA" data check $data
+            prints "reject "
+            fails 3 E3005 "$3" -- tiny_run --data $data
+        else
+            code 0 "$FOVEA" data check $data
+            prints "look alike"
+            code 0 tiny_run --data $data
+            says "look alike" "$3"
+        fi
+    done
+}
+
+row_86_labels_alike() {
+    plant classes im count=12 x
+    likes 'Cat' reject "'cat'"
+    likes "$(printf 'cat\302\240')" reject "'cat\\u00a0'"
+    likes "$(printf 'c\342\200\213at')" reject "'c\\u200bat'"
+    likes "$(printf '\357\273\277cat')" reject "'\\ufeffcat'"
+    likes "$(printf 'ca\302\255t\342\200\216')" reject "'ca\\u00adt\\u200e'"
+    likes "$(printf 'cat\343\200\200')" reject "'cat\\u3000'"
+    likes "$(printf '\357\275\203at')" reject "'cat'"
+    likes "$(printf 'c\320\260t')" warn "'cat'"
+    likes "c at" warn "'c at'"
+    # A byte order mark in a label of a shard and in a list of files.
+    mkdir shard
+    i=0
+    for f in im/x/*.jpg; do
+        i=$((i + 1))
+        cp "$f" shard/$i.jpg
+        [ $((i % 2)) = 0 ] && printf 'cat' >shard/$i.cls || printf '\357\273\277cat\n' >shard/$i.cls
+    done
+    tar --sort=name -cf part.tar -C shard .
+    code 0 "$FOVEA" data check part.tar
+    knows 1
+    { printf '\357\273\277' && ls im/x/*.jpg; } >list.txt
+    code 0 "$FOVEA" predict --model runs/train/exp/weights/best.safetensors --source list.txt
+    equal "$(wc -l <out)" 12
+}
+
+row_87_names_like_numbers() {
+    for names in "nan roti" "0.5 1.5 2.25" "1.1 1.10 2.0" "NaN inf" "1 2 10" "a|b c" "true false null" "1e3 2e3" "-1 -2.5" "2024-01-02 2024-01-03"; do
+        rm -rf d d.csv d.fvpack shards classes.txt
+        plant classes d count=8 $names
+        count=$(echo "$names" | wc -w)
+        images=$((8 * count))
+        code 0 "$FOVEA" data split d --val 0.25 --output d.csv
+        code 0 "$FOVEA" data pack d --output d.fvpack
+        code 0 "$FOVEA" data pack d --output shards --format tar
+        for data in d d.csv d.fvpack shards; do
+            code 0 "$FOVEA" data check $data
+            prints "$images images, $count classes; 0 to reject, 0 to quarantine"
+            grep -oE '^ +[0-9]+ .* [^ ]+$|^ +[0-9]+  [^ ]+$' out | awk '{ print $NF }' | LC_ALL=C sort -u >names.$data
+        done
+        same names.d names.d.csv
+        same names.d names.d.fvpack
+        same names.d names.shards
+        code 0 tiny_run --data d.csv
+        knows "$count"
+    done
+    # As objects; and .cls holds a class, whatever it looks like.
+    plant classes im count=6 x y
+    for f in im/x/*.jpg; do echo "{\"path\": \"$f\", \"class_name\": \"0.5\"}"; done >m.jsonl
+    for f in im/y/*.jpg; do echo "{\"path\": \"$f\", \"class_name\": \"1.5\"}"; done >>m.jsonl
+    code 0 "$FOVEA" data check m.jsonl
+    knows 2
+    mkdir cls
+    for f in 1 2 3 4 5 6; do
+        cp im/x/000$((f - 1)).jpg cls/$f.jpg
+        echo "$((f % 2)).5" >cls/$f.cls
+    done
+    tar --sort=name -cf cls.tar -C cls .
+    code 0 "$FOVEA" data check cls.tar
+    knows 2
+}
+
+row_91_dots_in_keys() {
+    plant classes d count=20 cat dog
+    mkdir t
+    for c in cat dog; do
+        for f in d/$c/*.jpg; do
+            n=$(basename "$f" .jpg)
+            key=$c$n
+            [ "$n" -lt 0010 ] || key=$c${n}_v2.0
+            cp "$f" t/$key.jpg
+            printf $c >t/$key.cls
+        done
+    done
+    tar --sort=name -cf part.tar -C t .
+    code 3 "$FOVEA" data check part.tar
+    prints "quarantine part.tar:./cat0010_v2: a key ends at the first dot"
+    fails 3 E3007 "20 of 40 samples cannot be used" "take the dots out of the key" -- tiny_run --data part.tar
+    # Other endings of a sample are none of it, and no loss.
+    rm -rf t/*_v2*
+    for f in t/*.jpg; do cp "$f" "${f%.jpg}.seg.jpg"; done
+    tar --sort=name -cf seg.tar -C t .
+    code 0 "$FOVEA" data check seg.tar
+    prints "20 images, 2 classes; 0 to reject, 0 to quarantine"
+    # Halves of samples.
+    rm t/cat0000.jpg t/cat0001.cls
+    rm t/*.seg.jpg
+    tar --sort=name -cf half.tar -C t .
+    fails 3 E3007 "2 of 20 samples cannot be used" "a label without an image" -- tiny_run --data half.tar
+    says "an image without .cls or .json"
+    code 0 tiny_run --data half.tar --max-bad 0.2
+}
