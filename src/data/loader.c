@@ -159,7 +159,7 @@ fv_status fv_loader_start(fv_loader *l, int64_t epoch, int64_t first)
         l->ring.slots[i].batch = -1;
     l->ring.released = l->ring.claim = l->ring.next = first;
     l->waited = 0.0;
-    l->gave = first > 0;
+    l->empty = first == 0;
     l->paused = false;
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->mutex);
@@ -266,7 +266,7 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
             FV_TRY(tell_skipped(l, s));
         compact(l, s);
         if (s->n > 0) {
-            l->gave = true;
+            l->empty = false;
             *batch = (fv_batch){.images = s->images,
                                 .labels = s->labels,
                                 .targets = s->targets,
@@ -280,7 +280,7 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
         return FV_OK;
     if (l->dataset->csv_due)
         FV_TRY(fv_dataset_write_quarantine(l->dataset));
-    return l->gave || l->dataset->count == 0 ? FV_OK : fail_nothing(l);
+    return l->empty && l->dataset->count > 0 ? fail_nothing(l) : FV_OK;
 }
 
 void fv_loader_tell(const fv_loader *l, const fv_batch *batch, int64_t i)

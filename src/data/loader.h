@@ -93,7 +93,7 @@ struct fv_loader {
     int n_redo;
     double waited;
     int64_t quarantined;
-    bool gave; /* since the start: a batch that had samples */
+    bool empty; /* the epoch so far: no batch had samples */
 };
 
 /* What becomes of an image, where that is more than one plain view of it. */
