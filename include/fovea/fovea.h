@@ -7,6 +7,7 @@
 #include <fovea/config.h>
 #include <fovea/context.h>
 #include <fovea/data.h>
+#include <fovea/evaluate.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
 #include <fovea/plan.h>

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "model/model.h"
+#include "train/evaluation.h"
 
 static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *loader, fv_tally *tally)
 {
@@ -25,14 +26,17 @@ static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *
     }
 }
 
-fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics)
+fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics,
+                           fv_evaluation *findings)
 {
     const double start = fv_time_monotonic();
     fv_tally tally;
     *metrics = (fv_metrics){0};
+    if (findings)
+        FV_TRY(fv_evaluation_begin(findings, model->task, model->n_classes));
     FV_TRY(fv_session_refresh(session));
     FV_TRY(fv_loader_start(loader, 0, 0));
-    fv_tally_begin(model->ctx, model->task, model->n_classes, &tally);
+    fv_tally_begin(model->ctx, model->task, model->n_classes, findings, &tally);
     fv_status status = score_batches(model, session, loader, &tally);
     const double seconds = fv_time_monotonic() - start;
     if (status != FV_OK) {
@@ -46,6 +50,12 @@ fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *load
 }
 
 fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers, fv_metrics *metrics)
+{
+    return fv_evaluate_into(model, dataset, batch_size, workers, metrics, NULL);
+}
+
+fv_status fv_evaluate_into(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers, fv_metrics *metrics,
+                           fv_evaluation *findings)
 {
     fv_ctx *ctx = model->ctx;
     fv_session *session = NULL;
@@ -69,7 +79,7 @@ fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, 
     if (status == FV_OK)
         status = fv_loader_create(dataset, p, &options, &loader);
     if (status == FV_OK)
-        status = fv_evaluate_with(model, session, loader, metrics);
+        status = fv_evaluate_with(model, session, loader, metrics, findings);
     fv_loader_destroy(&loader);
     fv_session_destroy(&session);
     return status;

@@ -4,9 +4,10 @@
 
 #include "train/tally.h"
 
-/* Scores with a session and loader that are kept between epochs. The loader's batches are no larger than the session's,
- * and have targets as wide as the model's output unless it classifies. */
-fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics);
+/* fv_evaluate_into with a session and loader that are kept between epochs. The loader's batches are no larger than the
+ * session's, and have targets as wide as the model's output unless it classifies. */
+fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics,
+                           fv_evaluation *findings);
 /* DATA_CLASSES with both lists. */
 fv_status fv_fail_classes(fv_model *model, const fv_dataset *dataset);
 

@@ -363,7 +363,7 @@ static fv_status validate(run *r, bool last)
     fv_monitor_forget(&r->event, true);
     if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
-    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m));
+    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m, NULL));
     if (m.lost > 0) {
         char text[160];
         snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "train/evaluate.h"
+#include "train/evaluation.h"
 #include "train/predictor.h"
 
 /* Floats of a batch that is decoded ahead, unless one image has more; there are at most AHEAD of them, and the one in
@@ -128,6 +129,11 @@ static fv_status score(fv_predictor *p, float *target, fv_tally *tally)
 
 fv_status fv_predictor_evaluate(fv_predictor *p, fv_dataset *dataset, fv_metrics *metrics)
 {
+    return fv_predictor_evaluate_into(p, dataset, metrics, NULL);
+}
+
+fv_status fv_predictor_evaluate_into(fv_predictor *p, fv_dataset *dataset, fv_metrics *metrics, fv_evaluation *findings)
+{
     const double begin = fv_time_monotonic();
     fv_tally tally;
     *metrics = (fv_metrics){0};
@@ -136,8 +142,10 @@ fv_status fv_predictor_evaluate(fv_predictor *p, fv_dataset *dataset, fv_metrics
     FV_TRY(fv_task_check(p->members[0].model, dataset));
     if (fv_dataset_count(dataset) == 0)
         return fv_fail(p->ctx, FV_ERR_DATA_EMPTY, "no samples to evaluate on");
+    if (findings)
+        FV_TRY(fv_evaluation_begin(findings, p->task, p->classes));
     float *target = fv_malloc(p->ctx, (size_t)p->classes * sizeof *target);
-    fv_tally_begin(p->ctx, p->task, p->classes, &tally);
+    fv_tally_begin(p->ctx, p->task, p->classes, findings, &tally);
     fv_status status = target ? start(p, dataset, false, 0) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = score(p, target, &tally);

@@ -8,6 +8,7 @@
 #include "base/ctx.h"
 #include "kernels/math/math.h"
 #include "model/model.h"
+#include "train/evaluation.h"
 
 /* The smallest normal float: what a probability of 0 counts as. */
 #define TINY 1.17549435e-38f
@@ -240,9 +241,9 @@ static bool is_measured(const fv_tally *t, int metric)
     return fv_metric_list(&count)[metric].called[t->task] != NULL;
 }
 
-void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally)
+void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_evaluation *findings, fv_tally *tally)
 {
-    *tally = (fv_tally){.ctx = ctx, .task = task, .classes = classes};
+    *tally = (fv_tally){.ctx = ctx, .task = task, .classes = classes, .findings = findings};
     for (int i = 0; i < FV_METRIC_COUNT; i++)
         tally->keeps_rows |= measures[i].whole && is_measured(tally, i);
 }
@@ -268,8 +269,11 @@ fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool lo
                        const float *target)
 {
     const scored_sample s = {t->task, t->classes, scores, logits, label, target};
-    if (!fv_task_answers(t->task, scores, t->classes) && t->lost++ == 0)
+    const bool lost = !fv_task_answers(t->task, scores, t->classes);
+    if (lost && t->lost++ == 0)
         t->first_lost = sample;
+    if (t->findings && !lost)
+        FV_TRY(fv_evaluation_add(t->findings, sample, scores, logits, label, target, measure_loss(&s)));
     if (t->keeps_rows)
         FV_TRY(keep_row(t, scores, target));
     for (int i = 0; i < FV_METRIC_COUNT; i++)
@@ -302,6 +306,8 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
     }
     for (int i = 0; metrics && status == FV_OK && i < count; i++)
         status = measure(t, i, (double *)((char *)metrics + list[i].offset));
+    if (metrics && t->findings && status == FV_OK)
+        status = fv_evaluation_end(t->findings);
     fv_free(t->ctx, t->rows);
     *t = (fv_tally){0};
     return status;

@@ -3,6 +3,7 @@
 #ifndef FV_TRAIN_TALLY_H
 #define FV_TRAIN_TALLY_H
 
+#include <fovea/evaluate.h>
 #include <fovea/train.h>
 
 /* Number of classes that score above `label` (ties: the smaller index scores above): 0 = top-1 correct. */
@@ -30,9 +31,11 @@ typedef struct fv_tally {
     bool keeps_rows;             /* a metric needs all samples together */
     float *rows;                 /* scores and targets, 2 x classes a sample */
     int64_t capacity;            /* samples */
+    fv_evaluation *findings;     /* borrowed; NULL: nobody asks */
 } fv_tally;
 
-void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_tally *tally);
+/* `findings` (may be NULL) are filled, too; they are for that task and number of classes. */
+void fv_tally_begin(fv_ctx *ctx, fv_task task, int64_t classes, fv_evaluation *findings, fv_tally *tally);
 /* One sample, by its number in the data set: its class, or its targets (classes floats). `scores` are logits, or
  * answers (fv_task_answer). NO_MEMORY. */
 fv_status fv_tally_add(fv_tally *tally, int64_t sample, const float *scores, bool logits, int32_t label,

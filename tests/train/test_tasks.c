@@ -17,7 +17,7 @@ static fv_metrics tally_of(fv_task task, bool logits, int classes, int n, const 
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_tally t;
     fv_metrics m;
-    fv_tally_begin(ctx, task, classes, &t);
+    fv_tally_begin(ctx, task, classes, NULL, &t);
     for (int i = 0; i < n; i++) {
         int32_t label = 0;
         for (int k = 1; k < classes; k++)

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "findings.h"
+#include "output.h"
 #include "test_time.h"
 
 /* val, test, or what is there where the data have no splits: they are what somebody wants scored. */
@@ -20,16 +22,33 @@ static fv_status choose_split(fv_ctx *ctx, settings *c)
     return FV_OK;
 }
 
-static fv_status evaluate(fv_ctx *ctx, settings *c, ensemble *e, fv_dataset **data, fv_metrics *m)
+typedef struct scoring {
+    ensemble models;
+    fv_dataset *data;
+    fv_metrics metrics;
+    fv_evaluation *evaluation;
+    gates gates;
+} scoring;
+
+static fv_status evaluate(fv_ctx *ctx, settings *c, scoring *s)
 {
+    ensemble *e = &s->models;
     FV_TRY(ensemble_open(ctx, c, e));
+    FV_TRY(fv_evaluation_create(ctx, fv_model_task(e->model[0]), fv_model_classes(e->model[0]), &s->evaluation));
+    FV_TRY(gates_parse(c->gate, s->evaluation, &s->gates));
     if (!c->split)
         FV_TRY(choose_split(ctx, c));
-    FV_TRY(data_open(ctx, c, c->split, e->model[0], data));
-    if (ensemble_is_plain(c, e))
-        return fv_evaluate(e->model[0], *data, c->fit.batch_size, (int)c->fit.workers, m);
-    FV_TRY(ensemble_predictor(c, e));
-    return fv_predictor_evaluate(e->predictor, *data, m);
+    FV_TRY(data_open(ctx, c, c->split, e->model[0], &s->data));
+    if (ensemble_is_plain(c, e)) {
+        FV_TRY(
+            fv_evaluate_into(e->model[0], s->data, c->fit.batch_size, (int)c->fit.workers, &s->metrics, s->evaluation));
+    } else {
+        FV_TRY(ensemble_predictor(c, e));
+        FV_TRY(fv_predictor_evaluate_into(e->predictor, s->data, &s->metrics, s->evaluation));
+    }
+    FV_TRY(metrics_lost(&s->metrics, s->data, c->model));
+    gates_judge(&s->gates, &s->metrics, s->evaluation);
+    return FV_OK;
 }
 
 /* A member of an object, null for what was not measured. */
@@ -38,8 +57,9 @@ static void put_json(const char *key, double value)
     printf(isfinite(value) ? ",\"%s\":%.10g" : ",\"%s\":null", key, value);
 }
 
-static void print_json(const ensemble *e, const fv_metrics *m)
+static void print_json(const scoring *s, const findings *f)
 {
+    const fv_metrics *m = &s->metrics;
     printf("{\"samples\":%lld", (long long)m->samples);
     int count;
     const fv_metric *list = fv_metric_list(&count);
@@ -51,8 +71,9 @@ static void print_json(const ensemble *e, const fv_metrics *m)
     printf(",\"img_per_s\":%.1f", m->img_per_s);
     if (m->task != FV_TASK_CLASSIFY)
         printf(",\"task\":\"%s\"", fv_task_names()[m->task]);
-    if (e->predictor)
-        printf(",\"forwards\":%lld", (long long)fv_predictor_forwards(e->predictor));
+    if (s->models.predictor)
+        printf(",\"forwards\":%lld", (long long)fv_predictor_forwards(s->models.predictor));
+    findings_json(f, stdout);
     puts("}");
 }
 
@@ -86,32 +107,43 @@ fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *
                     (long long)m->lost, (long long)m->samples, name);
 }
 
+static void print_scoring(const settings *c, const scoring *s)
+{
+    const fv_metrics *m = &s->metrics;
+    const findings f = {s->models.model[0], s->data, m, s->evaluation, &s->gates};
+    if (c->out == OUT_JSON) {
+        print_json(s, &f);
+    } else if (c->out == OUT_CSV) {
+        findings_csv(&f, stdout);
+    } else {
+        printf("%s on %s (%s): %lld samples  ", c->model, c->data, c->split, (long long)m->samples);
+        metrics_text(m, "  ", stdout);
+        printf("  (%.0f img/s)\n", m->img_per_s);
+        findings_text(&f, stdout);
+    }
+}
+
 fv_status verb_eval(settings *c)
 {
     fv_ctx *ctx;
-    ensemble e = {.count = 0};
-    fv_dataset *data = NULL;
-    fv_metrics m = {0};
+    scoring s = {.data = NULL};
     char text[64];
+    FV_TRY(output_form(c));
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea eval: --data PATH and --model FILE are needed");
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
-    status = report(ctx, evaluate(ctx, c, &e, &data, &m));
+    status = report(ctx, evaluate(ctx, c, &s));
     if (status == FV_OK)
-        status = metrics_lost(&m, data, c->model);
-    if (status == FV_OK && c->json) {
-        print_json(&e, &m);
-    } else if (status == FV_OK) {
-        printf("%s on %s (%s): %lld samples  ", c->model, c->data, c->split, (long long)m.samples);
-        metrics_text(&m, "  ", stdout);
-        printf("  (%.0f img/s)\n", m.img_per_s);
-    }
-    if (m.quarantined)
-        warn("%s could not be read; the score is without them", count_of(m.quarantined, "file", "files", text));
-    fv_dataset_destroy(&data);
-    ensemble_close(&e);
+        print_scoring(c, &s);
+    if (s.metrics.quarantined)
+        warn("%s could not be read; the score is without them", count_of(s.metrics.quarantined, "file", "files", text));
+    if (status == FV_OK)
+        status = gates_result(&s.gates);
+    fv_evaluation_destroy(&s.evaluation);
+    fv_dataset_destroy(&s.data);
+    ensemble_close(&s.models);
     fv_ctx_destroy(&ctx);
     return status;
 }

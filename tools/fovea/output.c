@@ -66,3 +66,12 @@ fv_status output_check(const settings *c, const char *option, const char *path, 
     return complain(FV_ERR_CONFLICT, "choose another file, or replace this one with --force",
                     "--%s %s: exists already, and is not %s of fovea", option, path, kinds[kind].what);
 }
+
+fv_status output_form(settings *c)
+{
+    if (c->json && option_given("out") && c->out != OUT_JSON)
+        return complain(FV_ERR_CONFLICT, "drop one of them", "--json and --out: two forms of one result");
+    if (c->json)
+        c->out = OUT_JSON;
+    return FV_OK;
+}

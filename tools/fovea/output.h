@@ -10,6 +10,9 @@ typedef enum output_kind { OUTPUT_SHEET, OUTPUT_PAGE, OUTPUT_QUARANTINE } output
  * program wrote as output of that kind; or with --force. Else CONFLICT, after a message. */
 fv_status output_check(const settings *c, const char *option, const char *path, output_kind kind);
 
+/* CONFLICT, after a message, when --json and --out ask for two forms; else --out is what was asked for. */
+fv_status output_form(settings *c);
+
 /* Whether both are one file, there or not. */
 bool output_same(const char *a, const char *b);
 

@@ -15,6 +15,7 @@
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
+#include "truth.h"
 
 /* Files that are answered together; their names are in memory meanwhile. */
 enum { TOGETHER = 4096 };
@@ -31,6 +32,8 @@ typedef struct prediction {
     float *probability, *deviation; /* or values; the deviation of a pass with dropout */
     int64_t *order;
     int64_t classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
+    int64_t shown;                          /* of the done, those that --wrong-only leaves */
+    truth truth;
     sheet *sheet;
 } prediction;
 
@@ -40,12 +43,16 @@ static void print_bad(const prediction *p, const char *name, const char *error)
 {
     if (p->c->out == OUT_JSON) {
         json_t *line = json_pack("{s:o, s:o}", "file", show_json(name), "error", show_json(error));
-        json_dumpf(line, stdout, JSON_COMPACT);
+        if (p->truth.there)
+            truth_json(&p->truth, NULL, -1, line);
+        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         json_decref(line);
         putchar('\n');
     } else if (p->c->out == OUT_CSV) {
         show_csv(stdout, name);
         fputs(p->c->mc_dropout ? ",,,," : ",,,", stdout);
+        if (p->truth.there)
+            truth_csv(&p->truth, -1);
         show_csv(stdout, error);
         putchar('\n');
     } else {
@@ -67,6 +74,8 @@ static void print_json(const prediction *p, const char *name)
         json_array_append_new(list, item);
     }
     line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
+    if (p->truth.there)
+        truth_json(&p->truth, p->probability, p->order[0], line);
     json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(line);
     putchar('\n');
@@ -98,6 +107,8 @@ static void print_good(const prediction *p, const char *name)
             printf(",%.9g,", (double)p->probability[i]);
             if (p->c->mc_dropout)
                 printf("%.9g,", (double)p->deviation[i]);
+            if (p->truth.there)
+                truth_csv(&p->truth, i);
             putchar('\n');
         } else {
             if (k == 0)
@@ -106,8 +117,17 @@ static void print_good(const prediction *p, const char *name)
             print_text(p, i);
         }
     }
+    if (p->c->out == OUT_TEXT && p->truth.there)
+        truth_text(&p->truth, p->probability, p->order[0]);
     if (p->c->out == OUT_TEXT)
         putchar('\n');
+}
+
+static void print_head(const prediction *p)
+{
+    if (p->c->out == OUT_CSV)
+        printf("file,%s,%s%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
+               p->c->mc_dropout ? "std," : "", p->truth.there ? "label," : "");
 }
 
 /* ---- one image ---- */
@@ -139,22 +159,21 @@ static void report_bad(prediction *p, const char *name, const char *text, fv_sta
     print_bad(p, name, text);
 }
 
-/* p->probability is there. */
-static fv_status report_good(prediction *p, const char *name, const fv_image *image, const char *truth)
+/* p->probability is there, and p->order. */
+static fv_status report_good(prediction *p, const char *name, const fv_image *image)
 {
-    rank(p);
     print_good(p, name);
-    p->done++;
+    p->shown++;
     if (!p->sheet)
         return FV_OK;
     return sheet_add_prediction(p->sheet, image, fv_model_class_name(p->model, p->order[0]),
-                                p->probability[p->order[0]], truth);
+                                p->probability[p->order[0]], truth_name(&p->truth));
 }
 
 static bool enough(const prediction *p)
 {
     /* Also when nobody can read what comes. */
-    return (p->c->limit > 0 && p->done + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
+    return (p->c->limit > 0 && p->shown + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
 }
 
 /* ---- many images ---- */
@@ -164,6 +183,7 @@ static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a
     char name[4200], text[8800];
     fv_image image = {0};
     fv_dataset_sample_name(data, a->sample, name, sizeof name);
+    truth_take(&p->truth, data, a->sample);
     if (!a->mean) {
         const bool lost = a->status == FV_ERR_DIVERGED;
         snprintf(text, sizeof text, "%s%s%s", lost ? name : "", lost ? ": " : "", a->error);
@@ -172,12 +192,16 @@ static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a
     }
     memcpy(p->probability, a->mean, (size_t)p->classes * sizeof(float));
     memcpy(p->deviation, a->std, (size_t)p->classes * sizeof(float));
+    rank(p);
+    p->done++;
+    if (p->c->wrong_only && truth_agrees(&p->truth, p->probability, p->order[0]))
+        return FV_OK;
     if (p->sheet && fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
+        p->done--;
         report_bad(p, name, fv_ctx_error(p->ctx), FV_ERR_IO);
         return FV_OK;
     }
-    const int32_t label = fv_dataset_task(data) == FV_TASK_CLASSIFY ? fv_dataset_label(data, a->sample) : -1;
-    fv_status status = report_good(p, name, &image, label >= 0 ? fv_model_class_name(p->model, label) : NULL);
+    fv_status status = report_good(p, name, &image);
     fv_image_free(p->ctx, &image);
     return status;
 }
@@ -338,8 +362,11 @@ static fv_status predict_frame(prediction *p, const frame_form *form, uint8_t *d
     if (bad < 0) {
         status =
             fv_predictor_run(p->models.predictor, &image, (uint64_t)(p->done + p->bad), p->probability, p->deviation);
-        if (status == FV_OK)
-            return report_good(p, name, &image, NULL);
+        if (status == FV_OK) {
+            rank(p);
+            p->done++;
+            return report_good(p, name, &image);
+        }
         snprintf(text, sizeof text, "%s: %s", name, fv_ctx_error(p->ctx));
     }
     if (status == FV_ERR_NO_MEMORY)
@@ -407,6 +434,12 @@ static fv_status predict_data(prediction *p)
         FV_TRY(fv_dataset_has_split(p->ctx, p->c->data, p->c->split, &has));
     }
     FV_TRY(data_open(p->ctx, p->c, p->c->split, p->model, &p->data));
+    p->truth = truth_of(p->model, p->data);
+    if (p->c->wrong_only && (!p->truth.there || p->task == FV_TASK_REGRESS))
+        return complain(FV_ERR_CONFLICT, "leave --wrong-only out",
+                        "--wrong-only: %s has no classes as labels that the model's answers could be held against",
+                        p->c->data);
+    print_head(p);
     return predict_dataset(p, p->data);
 }
 
@@ -443,16 +476,18 @@ static fv_status predict(prediction *p)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
-    if (c->out == OUT_CSV)
-        printf("file,%s,%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
-               c->mc_dropout ? "std," : "");
+    if (c->source)
+        print_head(p);
     FV_TRY(c->source ? predict_source(p) : predict_data(p));
     FV_TRY(predict_collected(p));
     if (p->done + p->bad == 0 && !ferror(stdout))
         return fail_nothing(p);
-    if (p->sheet && p->done) {
+    if (c->wrong_only)
+        note("%lld of %lld samples have another label than the answer%s", (long long)p->shown, (long long)p->done,
+             c->limit > 0 ? " (--limit)" : "");
+    if (p->sheet && p->shown) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
-        note("%s: %lld images with predictions", c->sheet, (long long)p->done);
+        note("%s: %lld images with predictions", c->sheet, (long long)p->shown);
     }
     return FV_OK;
 }
@@ -462,15 +497,15 @@ fv_status verb_predict(settings *c)
     prediction p = {.c = c};
     if (c->positional[0] && !c->source)
         c->source = c->positional[0];
-    if (c->json && option_given("out") && c->out != OUT_JSON)
-        return complain(FV_ERR_CONFLICT, "drop one of them", "--json and --out: two forms of one result");
-    if (c->json)
-        c->out = OUT_JSON;
+    FV_TRY(output_form(c));
     if (!option_given("model") || (!c->source && !c->data))
         return complain(FV_ERR_USAGE, NULL,
                         "fovea predict: --model FILE and one of --source PATH or --data PATH are needed");
     if (c->source && c->data)
         return complain(FV_ERR_CONFLICT, NULL, "fovea predict: give --source or --data, not both");
+    if (c->wrong_only && !c->data)
+        return complain(FV_ERR_CONFLICT, "name the labeled images with --data",
+                        "--wrong-only: images of --source have no labels");
     if (c->raw && (!c->source || strcmp(c->source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);

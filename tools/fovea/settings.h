@@ -153,7 +153,11 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "decode what truncated files have") \
     X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
     X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", "at most N images") \
-    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
+      "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \
+    X(FLAG, wrong_only, "wrong-only", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \
+      "with --data: only the samples whose answer differs from their label") \
     X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "FILE.png", \
       "one picture of images and predictions") \
     X(CHOICE, tta, "tta", "test-time-augmentation", 0, 0, 0, 0, "none,flip,5crop,10crop", V_EVAL | V_PREDICT, \

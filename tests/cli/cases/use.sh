@@ -98,7 +98,7 @@ use_eval() {
     code 0 "$FOVEA" eval --data "$digits" --split test --model "$model" --json
     drive json <out || die "not JSON"
     equal "$(wc -l <out | tr -d ' ')" 1
-    grep -qE '^\{"samples":120,"top1":0\.[0-9]+,"top5":[01]\.?[0-9]*,"loss":[0-9.]+,"img_per_s":[0-9.]+\}$' out || die "other keys"
+    grep -qE '^\{"samples":120,"top1":0\.[0-9]+,"top5":[01]\.?[0-9]*,"loss":[0-9.]+,"img_per_s":[0-9.]+,"macro":.*\}$' out || die "other keys"
     silent_about "fovea"
     for alias in val test validate; do
         code 0 "$FOVEA" $alias --data "$digits" --model "$model"
