@@ -17,6 +17,9 @@ typedef struct fv_evaluation fv_evaluation;
 FV_API fv_status fv_evaluation_create(fv_ctx *ctx, fv_task task, int64_t classes, fv_evaluation **evaluation);
 FV_API void fv_evaluation_destroy(fv_evaluation **evaluation);
 
+/** What was found changes places; both are of one task and number of classes. */
+FV_API void fv_evaluation_swap(fv_evaluation *a, fv_evaluation *b);
+
 /** fv_evaluate and fv_predictor_evaluate that also fill `findings` (may be NULL), which forget what they held before.
  * Samples without a finite answer are in no finding. ARGUMENT: the findings are for another task or number of classes.
  */

@@ -3,14 +3,26 @@
 #ifndef FOVEA_REPORT_H
 #define FOVEA_REPORT_H
 
-#include <fovea/data.h>
-#include <fovea/train.h>
+#include <fovea/evaluate.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct fv_report fv_report;
+
+/** What was evaluated, for a page; all is borrowed. `data` are those that `evaluation` is of. */
+typedef struct fv_evaluation_page {
+    const char *title; /* a heading: "Test", "best.safetensors on photos" */
+    const char *about; /* a line below it; NULL: none */
+    const fv_model *model;
+    fv_dataset *data;
+    const fv_metrics *metrics;
+    const fv_evaluation *evaluation;
+} fv_evaluation_page;
+/** As one HTML page that needs nothing else: scores, confusion matrix, classes, calibration, the worst samples and some
+ * that are right as small pictures. Written atomically. */
+FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page *page, const char *path);
 
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
@@ -21,6 +33,15 @@ typedef struct fv_report fv_report;
 FV_API fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_report **report);
 /** Adds an event of the run. Failures to write are logged as warnings and do not stop the run. */
 FV_API void fv_report_event(fv_report *report, const fv_fit_event *event);
+/** A line of the page's list of facts, such as ("command", "fovea train --data photos"). NO_MEMORY. */
+FV_API fv_status fv_report_fact(fv_report *report, const char *name, const char *value);
+/** Puts findings on the page, before or behind the end of the run; those of an earlier call with the same title are
+ * replaced. The page is written with the next event, or behind the end at once. NO_MEMORY. */
+FV_API fv_status fv_report_evaluation(fv_report *report, const fv_evaluation_page *page);
+/** Puts a few training images on the page as the first epoch sees them: `augment` as fv_fit_options has it. NO_MEMORY,
+ * and what fv_augment_create says. Images that cannot be read are left out. */
+FV_API fv_status fv_report_batch(fv_report *report, fv_dataset *train, const fv_pipeline *pipeline, const char *augment,
+                                 uint64_t seed);
 FV_API void fv_report_destroy(fv_report **report);
 
 /**

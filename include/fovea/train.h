@@ -105,6 +105,7 @@ FV_API const char *fv_stop_text(fv_stop stop);
 /* ---- what a run tells ---- */
 
 struct fv_monitor;
+struct fv_evaluation;
 typedef enum fv_event_kind {
     FV_EVENT_START,
     FV_EVENT_STEP,
@@ -133,6 +134,7 @@ typedef struct fv_fit_event {
     bool best;                                /* this epoch improved the monitor */
     const struct fv_monitor *monitor;         /* what `best` goes by; NULL until it is chosen */
     fv_stop stop;                             /* END */
+    fv_status status;                         /* END: what fv_fit_with returns */
     const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
 
@@ -166,9 +168,11 @@ typedef struct fv_fit_options {
 
     bool soft_targets; /* fv_trainer_gradient is given n x classes floats, also by a loss that takes class labels */
     fv_dataset *validation; /* may be NULL */
-    const char *output;     /* run folder; NULL: nothing is written */
-    const char *arguments;  /* text for args.yaml; may be NULL */
-    const char *identity; /* further settings that --resume compares, as FV_MEANING: lines `key: value`; may be NULL */
+    struct fv_evaluation
+        *findings;         /* what every validation finds, until the next one (fovea/evaluate.h); may be NULL */
+    const char *output;    /* run folder; NULL: nothing is written */
+    const char *arguments; /* text for args.yaml; may be NULL */
+    const char *identity;  /* further settings that --resume compares, as FV_MEANING: lines `key: value`; may be NULL */
     const char *identity_told; /* and as FV_TOLD */
     bool resume; /* continue the newest valid state in `output`; start where there is none. A run that is over stays as
                     it is, unless the rule that ended it is another now */

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The picture, in its own units. */
-enum { WIDTH = 560, HEIGHT = 272, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 42 };
+/* The picture, in its own units: so wide that its text is of the page's size on a telephone, too. */
+enum { WIDTH = 340, HEIGHT = 220, LEFT = 60, RIGHT = 10, TOP = 18, BOTTOM = 40 };
 enum { STRETCHES = 200, MARKED = 60 };
 
 /* ---- numbers ---- */
@@ -98,20 +98,28 @@ static double round_step(double x)
     return 10 * power;
 }
 
+/* A value as the axis has it. */
+static double on_axis(const fv_chart *c, double value)
+{
+    return c->logarithmic ? log10(value) : value * c->scale;
+}
+
 static void value_axis(axis *a, const fv_chart *c)
 {
     double low = INFINITY, high = -INFINITY;
     for (int s = 0; s < c->n_series; s++)
         for (int64_t i = 0; i < c->n; i++) {
-            double y = c->series[s].y[i] * c->scale;
+            double y = on_axis(c, c->series[s].y[i]);
             low = isfinite(y) && y < low ? y : low;
             high = isfinite(y) && y > high ? y : high;
         }
-    if (c->from_zero && low > 0)
+    if (c->from_zero && !c->logarithmic && low > 0)
         low = 0;
     if (high - low <= 1e-9 * fabs(high))
         high = low + (low != 0 ? 0.1 * fabs(low) : 1);
     a->step = round_step((high - low) / 5);
+    if (c->logarithmic && a->step < 1)
+        a->step = 1;
     a->low = floor(low / a->step + 1e-9) * a->step;
     a->high = ceil(high / a->step - 1e-9) * a->step;
     if (c->limit != 0 && a->high > c->limit) {
@@ -122,18 +130,18 @@ static void value_axis(axis *a, const fv_chart *c)
     a->length = -(double)(HEIGHT - BOTTOM - TOP);
 }
 
-static void epoch_axis(axis *a, const fv_chart *c)
+static void x_axis(axis *a, const fv_chart *c)
 {
     double first = c->x[0], last = c->x[c->n - 1];
     a->low = c->n > 1 ? first : first - 1;
     a->high = c->n > 1 ? last : last + 1;
-    a->step = round_step((a->high - a->low) / 8);
+    a->step = round_step((a->high - a->low) / 5);
     a->step = a->step < 1 ? 1 : a->step;
     a->at = LEFT;
     a->length = WIDTH - LEFT - RIGHT;
 }
 
-static void put_grid(fv_str *out, const axis *x, const axis *y)
+static void put_grid(fv_str *out, const fv_chart *c, const axis *x, const axis *y)
 {
     for (int i = 0; y->low + i * y->step <= y->high + 1e-6 * y->step; i++) {
         double value = y->low + i * y->step, at = place(y, value);
@@ -144,7 +152,10 @@ static void put_grid(fv_str *out, const axis *x, const axis *y)
         fv_str_printf(out, "\"/><text class=\"end\" x=\"%d\" y=\"", LEFT - 8);
         put_coordinate(out, at + 4);
         fv_str_append(out, "\">");
-        fv_put_short(out, fabs(value) < 1e-9 * y->step ? 0 : value, 6);
+        if (c->logarithmic)
+            fv_put_short(out, pow(10, value), 3);
+        else
+            fv_put_short(out, fabs(value) < 1e-9 * y->step ? 0 : value, 6);
         fv_str_append(out, "</text>");
     }
     for (double value = ceil(x->low / x->step) * x->step; value <= x->high; value += x->step) {
@@ -154,7 +165,23 @@ static void put_grid(fv_str *out, const axis *x, const axis *y)
         fv_put_fixed(out, value, 0);
         fv_str_append(out, "</text>");
     }
-    fv_str_printf(out, "<text class=\"middle\" x=\"%d\" y=\"%d\">epoch</text>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6);
+    fv_str_printf(out, "<text class=\"middle\" x=\"%d\" y=\"%d\">%s</text>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6,
+                  c->x_name);
+}
+
+static void put_mark(fv_str *out, const fv_chart *c, const axis *x)
+{
+    const double at = place(x, c->mark);
+    if (!(c->mark >= x->low && c->mark <= x->high))
+        return;
+    fv_str_append(out, "<line class=\"mark\" x1=\"");
+    put_coordinate(out, at);
+    fv_str_append(out, "\" x2=\"");
+    put_coordinate(out, at);
+    fv_str_printf(out, "\" y1=\"%d\" y2=\"%d\"/><text class=\"%s\" x=\"", TOP, HEIGHT - BOTTOM,
+                  at > (LEFT + WIDTH - RIGHT) / 2.0 ? "end" : "");
+    put_coordinate(out, at);
+    fv_str_printf(out, "\" y=\"%d\">%s</text>", TOP - 5, c->mark_name);
 }
 
 /* ---- lines ---- */
@@ -163,7 +190,7 @@ static void put_point(fv_str *out, const fv_chart *c, const fv_series *s, const 
 {
     put_coordinate(out, place(x, c->x[i]));
     fv_str_append(out, ",");
-    put_coordinate(out, place(y, s->y[i] * c->scale));
+    put_coordinate(out, place(y, on_axis(c, s->y[i])));
     fv_str_append(out, " ");
 }
 
@@ -201,8 +228,8 @@ static void put_line(fv_str *out, const fv_chart *c, const fv_series *s, const a
         fv_str_printf(out, "<circle class=\"%s\" r=\"3\" cx=\"", s->name);
         put_coordinate(out, place(x, c->x[i]));
         fv_str_append(out, "\" cy=\"");
-        put_coordinate(out, place(y, s->y[i] * c->scale));
-        fv_str_append(out, "\"><title>epoch ");
+        put_coordinate(out, place(y, on_axis(c, s->y[i])));
+        fv_str_printf(out, "\"><title>%s ", c->x_name);
         fv_put_fixed(out, c->x[i], 0);
         fv_str_printf(out, ", %s: ", s->name);
         fv_put_short(out, s->y[i] * c->scale, 5);
@@ -228,7 +255,7 @@ void fv_put_chart(fv_str *out, const fv_chart *chart)
     if (c.n_series == 0)
         return;
     axis x, y;
-    epoch_axis(&x, &c);
+    x_axis(&x, &c);
     value_axis(&y, &c);
     fv_str_printf(out, "<figure>\n<figcaption><b>%s</b>", c.title);
     for (int s = 0; s < c.n_series; s++) {
@@ -237,9 +264,10 @@ void fv_put_chart(fv_str *out, const fv_chart *chart)
         fv_put_short(out, last_value(&c, &c.series[s]), 4);
         fv_str_printf(out, "%s</span>", c.unit);
     }
-    fv_str_printf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s by epoch\">", WIDTH,
-                  HEIGHT, c.title);
-    put_grid(out, &x, &y);
+    fv_str_printf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s by %s\">", WIDTH, HEIGHT,
+                  c.title, c.x_name);
+    put_grid(out, &c, &x, &y);
+    put_mark(out, &c, &x);
     for (int s = c.n_series - 1; s >= 0; s--)
         put_line(out, &c, &c.series[s], &x, &y);
     fv_str_append(out, "</svg>\n</figure>\n");

@@ -21,9 +21,13 @@ typedef struct fv_chart {
     const char *unit; /* behind values; "" */
     double scale;     /* values are shown times this */
     bool from_zero;   /* the axis begins at 0 */
+    bool logarithmic; /* the axis has powers of ten; values are above 0 */
     double limit;     /* the axis ends here at most; 0: no limit */
-    const double *x;  /* rising */
-    int64_t n;        /* points */
+    const char *x_name;
+    double mark; /* an x that is pointed out, with its `mark_name`; NaN: none */
+    const char *mark_name;
+    const double *x; /* rising */
+    int64_t n;       /* points */
     fv_series series[2];
     int n_series;
 } fv_chart;

@@ -3,119 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include "base/file.h"
 #include "report/chart.h"
+#include "report/findings.h"
 #include "report/page.h"
+#include "report/picture.h"
 #include "report/plot.h"
 
 #include <fovea/report.h>
 
-enum { THUMB = 112, PICTURES = 200, ROWS = 2000, DOTS = 4000 };
+enum { PICTURES = 200, ROWS = 2000, DOTS = 4000, GALLERY = 60, EACH = 6 };
 
 static const char *const verdicts[] = {"reject", "quarantine", "warn", "convert"};
-
-/* ---- small pictures ---- */
-
-static void put_base64(fv_str *out, const uint8_t *data, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        const size_t left = size - i;
-        const uint32_t v =
-            (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0u);
-        const char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                              left > 2 ? digits[v & 63] : '='};
-        fv_str_append_n(out, four, 4);
-    }
-}
-
-static uint8_t *put_u32(uint8_t *p, size_t v)
-{
-    for (int i = 0; i < 4; i++)
-        *p++ = (uint8_t)(v >> (24 - 8 * i));
-    return p;
-}
-
-static uint8_t *put_chunk(uint8_t *p, const char *type, const uint8_t *data, size_t size)
-{
-    p = put_u32(p, size);
-    memcpy(p, type, 4);
-    if (size > 0)
-        memcpy(p + 4, data, size);
-    return put_u32(p + 4 + size, crc32(0, p, (uInt)size + 4));
-}
-
-/* 8-bit RGB pixels as a PNG in a data URI. */
-static fv_status put_png(fv_str *out, const uint8_t *rgb, int h, int w)
-{
-    const size_t stride = (size_t)w * 3, raw_size = (size_t)h * (stride + 1);
-    uLongf packed = compressBound((uLong)raw_size);
-    uint8_t *raw = fv_malloc(out->ctx, raw_size), *data = fv_malloc(out->ctx, packed),
-            *file = fv_malloc(out->ctx, packed + 128);
-    fv_status status = raw && data && file ? FV_OK : FV_ERR_NO_MEMORY;
-    for (int y = 0; y < h && status == FV_OK; y++) {
-        raw[(size_t)y * (stride + 1)] = 0; /* no filter */
-        memcpy(raw + (size_t)y * (stride + 1) + 1, rgb + (size_t)y * stride, stride);
-    }
-    if (status == FV_OK && compress2(data, &packed, raw, (uLong)raw_size, 9) != Z_OK)
-        status = fv_fail_memory(out->ctx, raw_size, "a small picture");
-    if (status == FV_OK) {
-        uint8_t header[13] = {0}, *p = file;
-        put_u32(put_u32(header, (size_t)w), (size_t)h);
-        header[8] = 8;
-        header[9] = 2;
-        memcpy(p, "\x89PNG\r\n\x1A\n", 8);
-        p = put_chunk(p + 8, "IHDR", header, sizeof header);
-        p = put_chunk(p, "IDAT", data, packed);
-        p = put_chunk(p, "IEND", NULL, 0);
-        put_base64(out, file, (size_t)(p - file));
-    }
-    fv_free(out->ctx, raw);
-    fv_free(out->ctx, data);
-    fv_free(out->ctx, file);
-    return status;
-}
-
-static int value_of(const fv_image *image, int64_t pixel, int k)
-{
-    const int64_t at = pixel * image->c + (image->c >= 3 ? k : 0);
-    if (image->depth == FV_DEPTH_16)
-        return ((const uint16_t *)(const void *)image->data)[at] >> 8;
-    if (image->depth == FV_DEPTH_F32) {
-        const float v = ((const float *)(const void *)image->data)[at];
-        return v >= 1.0f ? 255 : v > 0.0f ? (int)(v * 255.0f + 0.5f) : 0;
-    }
-    return image->data[at];
-}
-
-/* The picture at most THUMB pixels long, by averages of areas; small ones stay as they are. */
-static fv_status put_picture(fv_str *out, const fv_image *image)
-{
-    const int64_t side = image->h > image->w ? image->h : image->w, kept = side < THUMB ? side : THUMB;
-    const int h = (int)(image->h * kept / side > 0 ? image->h * kept / side : 1),
-              w = (int)(image->w * kept / side > 0 ? image->w * kept / side : 1);
-    uint8_t rgb[THUMB * THUMB * 3];
-    for (int y = 0; y < h; y++) {
-        const int64_t y0 = y * image->h / h, y1 = (y + 1) * image->h / h;
-        for (int x = 0; x < w; x++) {
-            const int64_t x0 = x * image->w / w, x1 = (x + 1) * image->w / w, n = (y1 - y0) * (x1 - x0);
-            for (int k = 0; k < 3; k++) {
-                int64_t sum = 0;
-                for (int64_t v = y0; v < y1; v++) {
-                    for (int64_t u = x0; u < x1; u++)
-                        sum += value_of(image, v * image->w + u, k);
-                }
-                rgb[(y * w + x) * 3 + k] = (uint8_t)((sum + n / 2) / n);
-            }
-        }
-    }
-    fv_str_append(out, "<img alt=\"\" src=\"data:image/png;base64,");
-    FV_TRY(put_png(out, rgb, h, w));
-    fv_str_append(out, "\">");
-    return FV_OK;
-}
 
 /* ---- parts of the page ---- */
 
@@ -232,7 +131,7 @@ static fv_status put_findings(fv_str *out, const fv_check_report *r)
         if (f->sample >= 0 && pictures++ < PICTURES) {
             fv_status status = fv_check_report_image(r, f->sample, &image);
             if (status == FV_OK)
-                status = put_picture(out, &image);
+                status = fv_put_picture(out, &image);
             fv_image_free(out->ctx, &image);
             if (status == FV_ERR_NO_MEMORY)
                 return status;
@@ -248,6 +147,69 @@ static fv_status put_findings(fv_str *out, const fv_check_report *r)
     return FV_OK;
 }
 
+/* ---- gallery ---- */
+
+/* Usable images of the first classes, a few of each. */
+typedef struct gallery {
+    int64_t classes, each; /* how many are looked for */
+    int64_t sample[GALLERY][EACH], n[GALLERY], found;
+} gallery;
+
+static void choose(const fv_check_report *r, const fv_data_summary *s, gallery *g)
+{
+    g->classes = s->classes == 0 ? 1 : s->classes < GALLERY ? s->classes : GALLERY;
+    g->each = s->classes == 0 ? EACH : GALLERY / g->classes < EACH ? GALLERY / g->classes : EACH;
+    int64_t k = 0;
+    for (int64_t i = 0; i < s->images && g->found < g->classes * g->each; i++) {
+        fv_check_file f;
+        fv_check_report_sample(r, i, &f);
+        if (!f.usable || (s->classes > 0 && !f.class_name))
+            continue;
+        for (int64_t tried = 0; s->classes > 0 && strcmp(fv_check_report_class(r, k), f.class_name) != 0; tried++) {
+            k = (k + 1) % g->classes; /* mostly images of one class lie together */
+            if (tried == g->classes) {
+                k = -1;
+                break;
+            }
+        }
+        if (k >= 0 && g->n[k] < g->each) {
+            g->sample[k][g->n[k]++] = i;
+            g->found++;
+        }
+        k = k < 0 ? 0 : k;
+    }
+}
+
+static fv_status put_gallery(fv_str *out, const fv_check_report *r, const fv_data_summary *s)
+{
+    gallery g = {.classes = 0};
+    choose(r, s, &g);
+    if (g.found == 0)
+        return FV_OK;
+    fv_str_append(out, "<h2>Images</h2>\n<p class=\"sub\">A few of each class.</p>\n<div class=\"gallery\">\n");
+    for (int64_t k = 0; k < g.classes; k++) {
+        for (int64_t i = 0; i < g.n[k]; i++) {
+            fv_image image = {0};
+            fv_check_file f;
+            fv_check_report_sample(r, g.sample[k][i], &f);
+            fv_str_append(out, "<figure class=\"shot\">");
+            fv_status status = fv_check_report_image(r, g.sample[k][i], &image);
+            if (status == FV_OK)
+                status = fv_put_picture(out, &image);
+            fv_image_free(out->ctx, &image);
+            if (status == FV_ERR_NO_MEMORY)
+                return status;
+            fv_str_append(out, "<figcaption><b>");
+            fv_put_escaped(out, f.class_name ? f.class_name : "");
+            fv_str_append(out, "</b>");
+            fv_put_escaped(out, f.name);
+            fv_str_append(out, "</figcaption></figure>\n");
+        }
+    }
+    fv_str_append(out, "</div>\n");
+    return FV_OK;
+}
+
 static fv_status put_page(fv_str *out, const fv_check_report *r, const char *title)
 {
     static const char style[] =
@@ -258,10 +220,19 @@ static fv_status put_page(fv_str *out, const fv_check_report *r, const char *tit
         ".charts{align-items:start}.tiles{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr))}"
         "rect.train{fill:var(--train)}rect.validation{fill:var(--validation)}rect.value{fill:var(--value)}"
         "circle.dot{fill:var(--train);fill-opacity:.55}ul{margin:.2rem 0 1rem;padding-left:1.2rem}\n"
+        "@media(max-width:40rem){.findings thead{display:none}.findings tr{display:block;padding:.5rem;"
+        "border-bottom:1px solid var(--line)}.findings td{display:inline-block;border:0;padding:.1rem .3rem}"
+        ".findings td:nth-child(4),.findings td:nth-child(5){display:block;min-width:0;max-width:none;"
+        "overflow-wrap:anywhere}}\n"
         "@media(prefers-color-scheme:dark){td.reject,td.quarantine{color:#ff8a80}}\n";
     fv_data_summary s;
     FV_TRY(fv_check_report_summary(r, &s));
-    fv_put_page_head(out, title, style);
+    fv_str rules = {.ctx = out->ctx};
+    fv_str_append(&rules, fv_findings_style);
+    fv_str_append(&rules, style);
+    fv_put_page_head(out, title, fv_str_get(&rules));
+    out->failed |= rules.failed;
+    fv_str_free(&rules);
     fv_str_append(out, "<h1>");
     fv_put_escaped(out, title);
     fv_str_printf(out, "</h1>\n<p class=\"sub\">%s", fv_check_report_format(r));
@@ -278,6 +249,7 @@ static fv_status put_page(fv_str *out, const fv_check_report *r, const char *tit
     FV_TRY(put_sizes(out, r, &s));
     fv_str_append(out, "</div>\n");
     FV_TRY(put_findings(out, r));
+    FV_TRY(put_gallery(out, r, &s));
     fv_str_append(out, "</main>\n</body>\n</html>\n");
     return fv_str_status(out);
 }

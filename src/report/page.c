@@ -9,43 +9,60 @@
 
 #include "base/file.h"
 #include "report/chart.h"
+#include "report/findings.h"
 
 enum { TABLE_ROWS = 500, RELOAD_SECONDS = 20 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--text:#1b1f24;--muted:#626b76;--line:#e3e6ea;"
-    "--train:#2366d1;--validation:#d9660b;--value:#5b6b7f;--best:#e9f3ec;--warn:#9a5b00}\n"
-    "@media(prefers-color-scheme:dark){:root{--page:#15181c;--card:#1d2126;--text:#e6e9ed;--muted:#98a2ae;"
-    "--line:#31373e;--train:#6ea3ff;--validation:#ffa050;--value:#a9b7c8;--best:#22342a;--warn:#f0b35a}}\n"
+    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--text:#1b1f24;--muted:#5d6671;--line:#e3e6ea;"
+    "--train:#2366d1;--validation:#c2570a;--value:#5b6b7f;--best:#e9f3ec;--warn:#8a5200;--bad:#c5221f;--good:#1a7f37;"
+    "--shade:rgba(0,0,0,.22)}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#15181c;--card:#1d2126;--text:#e6e9ed;--muted:#a0aab5;"
+    "--line:#31373e;--train:#6ea3ff;--validation:#ffa050;--value:#a9b7c8;--best:#22342a;--warn:#f0b35a;--bad:#ff8a80;"
+    "--good:#6fd388;--shade:rgba(0,0,0,.6)}}\n"
     "body{margin:0;background:var(--page);color:var(--text);font:15px/1.45 system-ui,-apple-system,\"Segoe UI\","
     "Roboto,\"Helvetica Neue\",sans-serif}\n"
     "main{max-width:75rem;margin:0 auto;padding:1.6rem 1.25rem 3rem}\n"
-    "h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:2rem 0 .6rem}\n"
-    ".sub{color:var(--muted);margin:.2rem 0 1.2rem;overflow-wrap:anywhere}\n"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin-bottom:.75rem}\n"
-    ".tile,figure,.scroll,details{background:var(--card);border:1px solid var(--line);border-radius:8px}\n"
+    "h1{font-size:1.5rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:2rem 0 .6rem}\n"
+    "h2+.sub{margin-top:-.4rem}.sub{color:var(--muted);margin:.2rem 0 1.2rem;overflow-wrap:anywhere}\n"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin-bottom:.75rem}\n"
+    ".tile,figure,.scroll,details,.box{background:var(--card);border:1px solid var(--line);border-radius:8px}\n"
     ".tile{padding:.6rem .85rem}.tile small{display:block;color:var(--muted);font-size:.8rem}\n"
     ".tile b{font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}\n"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:.75rem}\n"
-    "figure{margin:0;padding:.75rem .85rem .35rem}figcaption{display:flex;flex-wrap:wrap;gap:.1rem .4rem;"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(21rem,100%),1fr));gap:.75rem;"
+    "align-items:start}\n"
+    "figure{margin:0;padding:.75rem .85rem .35rem;min-width:0}figcaption{display:flex;flex-wrap:wrap;gap:.1rem .4rem;"
     "align-items:center;font-size:.87rem;color:var(--muted)}figcaption b{color:var(--text);font-size:.97rem;"
     "margin-right:auto}\n"
     ".key{width:.95rem;height:3px;border-radius:2px;margin-left:.6rem;background:var(--value)}"
     ".number{color:var(--text);font-variant-numeric:tabular-nums}\n"
-    "svg{display:block;width:100%;height:auto;margin-top:.3rem;font-size:12px}svg text{fill:var(--muted);"
+    "svg{display:block;width:100%;height:auto;margin-top:.3rem;font-size:12.5px}svg text{fill:var(--muted);"
     "font-variant-numeric:tabular-nums}.end{text-anchor:end}.middle{text-anchor:middle}\n"
-    ".grid{stroke:var(--line)}.axis{stroke:var(--muted)}polyline{fill:none;stroke:var(--value);stroke-width:2;"
-    "stroke-linejoin:round;stroke-linecap:round}circle{fill:var(--value);stroke:var(--card)}\n"
+    ".grid{stroke:var(--line)}.axis{stroke:var(--muted)}.mark{stroke:var(--good);stroke-dasharray:3 3}"
+    "polyline{fill:none;stroke:var(--value);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
+    "circle{fill:var(--value);stroke:var(--card)}\n"
     "polyline.train{stroke:var(--train)}circle.train{fill:var(--train)}.key.train{background:var(--train)}\n"
     "polyline.validation{stroke:var(--validation)}circle.validation{fill:var(--validation)}"
     ".key.validation{background:var(--validation)}\n"
-    ".scroll{overflow:auto;max-height:34rem}table{border-collapse:collapse;width:100%;font-size:.87rem;"
+    ".scroll{overflow:auto;max-height:34rem;background:linear-gradient(90deg,var(--card) 40%,transparent) left/3rem "
+    "100% no-repeat local,linear-gradient(270deg,var(--card) 40%,transparent) right/3rem 100% no-repeat local,"
+    "linear-gradient(90deg,var(--shade),transparent) left/.8rem 100% no-repeat,"
+    "linear-gradient(270deg,var(--shade),transparent) right/.8rem 100% no-repeat,var(--card)}"
+    "table{border-collapse:collapse;width:100%;font-size:.87rem;"
     "font-variant-numeric:tabular-nums}th,td{padding:.3rem .75rem;text-align:right;white-space:nowrap;"
     "border-bottom:1px solid var(--line)}th{position:sticky;top:0;background:var(--card);color:var(--muted);"
     "font-weight:600}tr.best td{background:var(--best)}tr:last-child td{border-bottom:0}\n"
-    "ul.warn{color:var(--warn);margin:.2rem 0 1rem;padding-left:1.2rem}\n"
+    "ul.warn{color:var(--warn);margin:.2rem 0 1rem;padding-left:1.2rem;overflow-wrap:anywhere}\n"
+    ".box{padding:.7rem .85rem;margin:0 0 1rem;overflow-wrap:anywhere}.box.bad{border-color:var(--bad);"
+    "border-left-width:5px}.box.bad b{color:var(--bad)}.box p{margin:.25rem 0 0}\n"
+    ".facts{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:0;padding:.7rem .85rem;"
+    "font-size:.9rem}.facts dt{color:var(--muted)}.facts dd{margin:0;overflow-wrap:anywhere}\n"
     "details{padding:.55rem .85rem;margin-top:2rem}summary{cursor:pointer;font-weight:600}"
-    "pre{overflow:auto;font-size:.83rem;margin:.6rem 0 .2rem}\n";
+    "pre{overflow:auto;font-size:.83rem;margin:.6rem 0 .2rem}\n"
+    "@media(max-width:40rem){main{padding:1rem .75rem 2rem}th,td{padding:.3rem .5rem}figure{padding:.6rem .6rem .3rem}"
+    ".facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.4rem}"
+    ".wide::before{content:\"\\2194  scrolls sideways\";display:block;position:sticky;left:0;width:max-content;"
+    "padding:.3rem .6rem 0;font-size:.8rem;color:var(--muted)}}\n";
 
 void fv_put_escaped(fv_str *out, const char *text)
 {
@@ -190,13 +207,42 @@ static void put_metric_chart(fv_str *out, const fv_results *r, fv_chart chart, c
     fv_put_chart(out, &chart);
 }
 
-static void put_charts(fv_str *out, const fv_results *r)
+/* Whether the values, all above 0, differ by more than a thousandfold: as those of a run that diverges. */
+static bool spans_much(const double *values, int64_t n)
 {
+    double low = INFINITY, high = 0;
+    for (int64_t i = 0; i < n; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    return low > 0 && high < INFINITY && high > 1000 * low;
+}
+
+/* Over the steps, where a run that diverged has its last word. */
+static void put_step_chart(fv_str *out, const fv_page *page)
+{
+    fv_chart chart = {
+        .title = "Loss by step", .unit = "", .scale = 1, .from_zero = true, .x_name = "step", .mark = NAN};
+    chart.x = page->steps;
+    chart.n = page->n_steps;
+    chart.logarithmic = page->n_steps > 0 && spans_much(page->step_loss, page->n_steps);
+    chart.series[chart.n_series++] = (fv_series){"train", page->step_loss};
+    if (page->n_steps > 0)
+        fv_put_chart(out, &chart);
+}
+
+static void put_charts(fv_str *out, const fv_page *page)
+{
+    const fv_results *r = page->results;
     static const struct {
         const char *title, *name;
         fv_result_column column;
     } rows[] = {{"Learning rate", "rate", FV_RESULT_LR}, {"Images per second", "images/s", FV_RESULT_SPEED}};
-    const fv_chart chart = {.unit = "", .scale = 1, .from_zero = true, .x = r->column[FV_RESULT_EPOCH], .n = r->rows};
+    fv_chart chart = {.unit = "", .scale = 1, .from_zero = true, .x = r->column[FV_RESULT_EPOCH], .n = r->rows};
+    const int64_t best = page->monitor ? best_row(r, page->monitor) : -1;
+    chart.x_name = "epoch";
+    chart.mark = best >= 0 ? chart.x[best] : NAN;
+    chart.mark_name = "best";
     int count;
     const fv_metric *metrics = fv_metric_list(&count);
     fv_str_append(out, "<div class=\"charts\">\n");
@@ -208,6 +254,7 @@ static void put_charts(fv_str *out, const fv_results *r)
         own.series[own.n_series++] = (fv_series){rows[i].name, r->column[rows[i].column]};
         fv_put_chart(out, &own);
     }
+    put_step_chart(out, page);
     fv_str_append(out, "</div>\n");
 }
 
@@ -267,7 +314,7 @@ static void put_table(fv_str *out, const fv_page *page)
     if (first > 0)
         fv_str_printf(out, "<p class=\"sub\">The last %d of %lld epochs; results.csv has them all.</p>\n", TABLE_ROWS,
                       (long long)r->rows);
-    fv_str_append(out, "<div class=\"scroll\"><table>\n<thead>");
+    fv_str_append(out, "<div class=\"scroll wide\"><table>\n<thead>");
     put_heads(out, r);
     fv_str_append(out, "</thead>\n<tbody>\n");
     for (int64_t row = r->rows - 1; row >= first; row--) {
@@ -298,6 +345,22 @@ void fv_put_page_head(fv_str *out, const char *title, const char *more)
     put_top(out, title, more, 0);
 }
 
+/* What made the run end: layer, files and cure stand in the texts. */
+static void put_failure(fv_str *out, const fv_page *page)
+{
+    if (!page->ended || !page->failed)
+        return;
+    fv_str_append(out, "<div class=\"box bad\"><b>The run failed</b><p>");
+    fv_put_escaped(out, page->ended);
+    fv_str_append(out, "</p>");
+    if (page->cure && *page->cure) {
+        fv_str_append(out, "<p>");
+        fv_put_escaped(out, page->cure);
+        fv_str_append(out, "</p>");
+    }
+    fv_str_append(out, "</div>\n");
+}
+
 static void put_head(fv_str *out, const fv_page *page)
 {
     char when[64] = "";
@@ -305,14 +368,17 @@ static void put_head(fv_str *out, const fv_page *page)
     struct tm tm;
     if (gmtime_r(&now, &tm))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    put_top(out, page->title, "", page->ended ? 0 : RELOAD_SECONDS);
+    put_top(out, page->title, fv_findings_style, page->ended ? 0 : RELOAD_SECONDS);
     fv_str_append(out, "<h1>");
     fv_put_escaped(out, page->title);
     fv_str_append(out, "</h1>\n<p class=\"sub\">");
     fv_put_escaped(out, page->run);
-    fv_str_append(out, page->ended ? " \xC2\xB7 ended: " : " \xC2\xB7 in progress");
-    fv_put_escaped(out, page->ended ? page->ended : "");
+    fv_str_append(out, !page->ended   ? " \xC2\xB7 in progress"
+                       : page->failed ? " \xC2\xB7 failed"
+                                      : " \xC2\xB7 ended: ");
+    fv_put_escaped(out, page->ended && !page->failed ? page->ended : "");
     fv_str_printf(out, " \xC2\xB7 written %s</p>\n", when);
+    put_failure(out, page);
 }
 
 static void put_warning(fv_str *out, const char *line, bool last)
@@ -342,8 +408,14 @@ void fv_put_page(fv_str *out, const fv_page *page)
     put_head(out, page);
     put_tiles(out, page);
     put_warnings(out, page->warnings);
-    put_charts(out, page->results);
+    put_charts(out, page);
+    if (page->findings)
+        fv_str_append(out, page->findings);
     put_table(out, page);
+    if (page->pictures)
+        fv_str_append(out, page->pictures);
+    if (page->facts)
+        fv_str_printf(out, "<h2>About this run</h2>\n<dl class=\"box facts\">\n%s</dl>\n", page->facts);
     if (page->recipe) {
         fv_str_append(out, "<details><summary>Recipe (args.yaml)</summary><pre>");
         each_line(out, page->recipe, put_recipe_line);

@@ -12,9 +12,14 @@ typedef struct fv_page {
     int64_t epochs;            /* asked for */
     const fv_monitor *monitor; /* what the best epoch goes by; NULL: not known */
     const char *ended;         /* why the run ended; NULL: it goes on, and the page asks to be loaded again */
-    const char *warnings;      /* one a line; "" */
-    const char *recipe;        /* text of args.yaml; NULL: none */
+    bool failed;               /* that is an error, and `cure` (may be NULL) is against it */
+    const char *cure;
+    const char *warnings; /* one a line; "" */
+    const char *recipe;   /* text of args.yaml; NULL: none */
     const fv_results *results;
+    const double *steps, *step_loss; /* n_steps; losses as they were */
+    int64_t n_steps;
+    const char *findings, *pictures, *facts; /* parts that were made before; NULL: none */
 } fv_page;
 
 /* Appends text as fv_text_show has it, with what HTML gives a meaning to written as entities. */

@@ -7,8 +7,8 @@
 #include "report/chart.h"
 #include "report/page.h"
 
-enum { WIDTH = 560, HEIGHT = 400, LEFT = 52, RIGHT = 24, TOP = 26, BOTTOM = 42, NAMES = 150, SUMS = 62, ROW = 20 };
-enum { BARS_MAX = 60, NAME_CHARS = 22 };
+enum { WIDTH = 340, HEIGHT = 280, LEFT = 46, RIGHT = 20, TOP = 26, BOTTOM = 42, NAMES = 120, SUMS = 52, ROW = 20 };
+enum { BARS_MAX = 60, NAME_CHARS = 15 };
 
 static const char *const styles[3] = {"train", "validation", "value"};
 

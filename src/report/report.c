@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fovea/report.h>
+#include "report/internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "report/events.h"
 #include "report/page.h"
-
-struct fv_report {
-    fv_ctx *ctx;
-    char *dir, *title, *train_dir, *validation_dir;
-    fv_events *train, *validation; /* opened at the first event they get */
-    fv_str warnings;               /* one a line */
-    bool warnings_full, begun;
-    int64_t epochs;
-    const fv_monitor *monitor; /* NULL: not known yet */
-    const char *ended;         /* points into why */
-    char why[256];
-};
 
 enum { WARNINGS_MAX = 8192, RECIPE_MAX = 1 << 20 };
 
@@ -31,12 +18,14 @@ fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_r
     fv_report *r = fv_new(ctx, fv_report);
     if (!r)
         return FV_ERR_NO_MEMORY;
-    r->ctx = r->warnings.ctx = ctx;
+    r->ctx = r->warnings.ctx = r->pictures.ctx = r->facts.ctx = ctx;
     r->dir = fv_strdup(ctx, dir);
     r->title = fv_strdup(ctx, title && *title ? title : "Training run");
     r->train_dir = fv_path_join(ctx, dir, "train");
     r->validation_dir = fv_path_join(ctx, dir, "validation");
     if (!r->dir || !r->title || !r->train_dir || !r->validation_dir)
+        fv_report_destroy(&r);
+    if (r && fv_report_fact(r, "fovea", fv_version()) != FV_OK)
         fv_report_destroy(&r);
     *report = r;
     return r ? FV_OK : FV_ERR_NO_MEMORY;
@@ -50,6 +39,12 @@ void fv_report_destroy(fv_report **report)
     fv_events_close(&r->train);
     fv_events_close(&r->validation);
     fv_str_free(&r->warnings);
+    fv_str_free(&r->pictures);
+    fv_str_free(&r->facts);
+    for (int i = 0; i < FV_REPORT_PARTS; i++) {
+        fv_free(r->ctx, r->parts[i].title);
+        fv_str_free(&r->parts[i].html);
+    }
     fv_free(r->ctx, r->dir);
     fv_free(r->ctx, r->title);
     fv_free(r->ctx, r->train_dir);
@@ -127,21 +122,33 @@ static fv_status read_recipe(fv_report *r, char **text)
     return status;
 }
 
-static fv_status write_page(fv_report *r)
+fv_status fv_report_write(fv_report *r)
 {
-    fv_str page = {.ctx = r->ctx};
+    fv_str page = {.ctx = r->ctx}, findings = {.ctx = r->ctx};
     fv_results results = {.ctx = r->ctx};
     char *recipe = NULL, *csv = fv_path_join(r->ctx, r->dir, "results.csv");
     char *html = fv_path_join(r->ctx, r->dir, "report.html");
     fv_status status = csv && html ? fv_results_read(r->ctx, csv, &results) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = read_recipe(r, &recipe);
+    for (int i = 0; i < FV_REPORT_PARTS; i++)
+        fv_str_append(&findings, fv_str_get(&r->parts[i].html));
+    if (status == FV_OK)
+        status = fv_str_status(&findings);
     if (status == FV_OK) {
         fv_put_page(&page, &(fv_page){.title = r->title,
                                       .run = r->dir,
                                       .epochs = r->epochs,
                                       .monitor = r->monitor,
                                       .ended = r->ended,
+                                      .failed = r->failed,
+                                      .cure = r->cure,
+                                      .steps = r->steps.step,
+                                      .step_loss = r->steps.loss,
+                                      .n_steps = r->steps.n,
+                                      .findings = fv_str_get(&findings),
+                                      .pictures = fv_str_get(&r->pictures),
+                                      .facts = fv_str_get(&r->facts),
                                       .warnings = fv_str_get(&r->warnings),
                                       .recipe = recipe,
                                       .results = &results});
@@ -150,6 +157,7 @@ static fv_status write_page(fv_report *r)
     if (status == FV_OK)
         status = fv_file_write(r->ctx, html, page.data, page.size);
     fv_str_free(&page);
+    fv_str_free(&findings);
     fv_results_free(&results);
     fv_free(r->ctx, recipe);
     fv_free(r->ctx, csv);
@@ -167,6 +175,14 @@ static void settle(fv_report *r, fv_status status, const char *what)
     const char *text = fv_ctx_error(r->ctx);
     fv_log(r->ctx, FV_LOG_WARN, "report", "%s not written: %s", what, *text ? text : fv_status_text(status));
     fv_fail_clear(r->ctx);
+}
+
+static fv_status read_steps(fv_report *r)
+{
+    char *path = fv_path_join(r->ctx, r->dir, "events.jsonl");
+    fv_status status = path ? fv_steps_read(r->ctx, path, &r->steps) : FV_ERR_NO_MEMORY;
+    fv_free(r->ctx, path);
+    return status;
 }
 
 static void keep_warning(fv_report *r, const char *text)
@@ -187,6 +203,10 @@ void fv_report_event(fv_report *r, const fv_fit_event *e)
     r->monitor = e->monitor ? e->monitor : r->monitor;
     if (e->kind == FV_EVENT_START)
         settle(r, e->text ? cut_events(r, e) : forget_events(r), "TensorBoard events");
+    if (e->kind == FV_EVENT_START && e->text)
+        settle(r, read_steps(r), "the losses of earlier steps");
+    if (e->kind == FV_EVENT_STEP)
+        fv_steps_add(&r->steps, e->global_step, e->loss);
     if (e->kind == FV_EVENT_WARN && e->text)
         keep_warning(r, e->text);
     if (e->kind == FV_EVENT_EPOCH)
@@ -194,7 +214,9 @@ void fv_report_event(fv_report *r, const fv_fit_event *e)
     if (e->kind == FV_EVENT_END) {
         snprintf(r->why, sizeof r->why, "%s", e->text ? e->text : "done");
         r->ended = r->why;
+        r->failed = e->stop == FV_STOP_FAILED && e->status != FV_ERR_INTERRUPTED;
+        snprintf(r->cure, sizeof r->cure, "%s", r->failed ? fv_ctx_hint(r->ctx) : "");
     }
     if (r->begun && (e->kind == FV_EVENT_EPOCH || e->kind == FV_EVENT_END)) /* else the run was over: its page stands */
-        settle(r, write_page(r), "report.html");
+        settle(r, fv_report_write(r), "report.html");
 }

@@ -87,6 +87,13 @@ void fv_evaluation_destroy(fv_evaluation **evaluation)
     *evaluation = NULL;
 }
 
+void fv_evaluation_swap(fv_evaluation *a, fv_evaluation *b)
+{
+    const fv_evaluation kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
 /* ---- filling ---- */
 
 fv_status fv_evaluation_begin(fv_evaluation *e, fv_task task, int64_t classes)

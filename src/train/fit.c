@@ -363,7 +363,7 @@ static fv_status validate(run *r, bool last)
     fv_monitor_forget(&r->event, true);
     if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
-    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m, NULL));
+    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m, r->options.findings));
     if (m.lost > 0) {
         char text[160];
         snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
@@ -488,6 +488,7 @@ static fv_status end_failed(run *r, fv_status status, fv_fit_result *result)
         fv_journal_hint(r->journal, status, " when there is space: what was saved before is whole");
     snprintf(hint, sizeof hint, "%s", fv_ctx_hint(r->ctx));
     r->stop = result->stop = FV_STOP_FAILED;
+    r->event.status = status;
     emit(r, FV_EVENT_END, text);
     fv_fail_clear(r->ctx);
     fv_fail(r->ctx, status, "%s", text);

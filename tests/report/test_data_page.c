@@ -60,6 +60,7 @@ static void page(void **state)
     assert_true(count(text, "data:image/png;base64,iVBORw0KGgo") > 15);
     assert_null(strstr(text, "<script"));
     assert_null(strstr(text, "http"));
+    assert_int_equal(count(text, "<figure class=\"shot\">"), 12); /* six of each class */
     /* The bars of the two classes, of which one has as many images as were filled in. */
     assert_non_null(strstr(text, ">12</text>"));
     const char *end = strstr(text, "</html>\n");

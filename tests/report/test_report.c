@@ -16,6 +16,7 @@
 #include "report/events.h"
 #include "report/page.h"
 #include "decode.h"
+#include "pages.h"
 
 /* ---- checksums ---- */
 
@@ -37,9 +38,6 @@ static void test_crc32c(void **state)
 }
 
 /* ---- a run without the training ---- */
-
-static const char header[] = "epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1,val_top5,img_per_s,"
-                             "data_wait_pct,peak_mem_mb\n";
 
 static fv_fit_event epoch_event(int64_t epoch)
 {
@@ -92,45 +90,6 @@ static void run_epochs(fv_report *r, const char *dir, int64_t first, int64_t las
         append_row(dir, &e);
         fv_report_event(r, &e);
     }
-}
-
-static char *read_page(fv_ctx *ctx, const char *dir)
-{
-    uint8_t *data;
-    int64_t size;
-    assert_int_equal(fv_file_read(ctx, fv_test_path(dir, "report.html"), 0, false, &data, &size), FV_OK);
-    return (char *)data;
-}
-
-/* Every tag that is opened is closed, in order; no script, nothing fetched. */
-static void check_page(const char *page)
-{
-    static const char *const void_tags[] = {"meta", "!DOCTYPE"};
-    char stack[32][32];
-    int depth = 0;
-    for (const char *p = page; (p = strchr(p, '<'));) {
-        const char *end = strchr(p, '>');
-        assert_non_null(end);
-        bool close = p[1] == '/', alone = end[-1] == '/';
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 1 + close, " />"), p + 1 + close);
-        for (int i = 0; i < 2; i++)
-            alone = alone || strcmp(name, void_tags[i]) == 0;
-        if (close) {
-            assert_true(depth > 0);
-            assert_string_equal(stack[--depth], name);
-        } else if (!alone) {
-            assert_true(depth < 32);
-            memcpy(stack[depth++], name, sizeof name);
-        }
-        p = end;
-    }
-    assert_int_equal(depth, 0);
-    assert_null(strstr(page, "<script"));
-    assert_null(strstr(page, "href"));
-    assert_null(strstr(page, "http:"));
-    assert_null(strstr(page, "https:"));
-    assert_null(strstr(page, "nan"));
 }
 
 static void test_events(void **state)
@@ -308,6 +267,7 @@ static void test_page(void **state)
     assert_non_null(strstr(page, "<title>epoch 4, validation: 81.25 %</title>"));
     assert_non_null(strstr(page, "<b>81.25 %</b><small>best validation top-1, epoch 4</small>"));
     assert_non_null(strstr(page, "<b>5 of 6</b>"));
+    assert_int_equal(count(page, ">best</text>"), 5); /* in every chart by epoch */
     assert_non_null(strstr(page, "<b>00:05:25</b>"));
     assert_int_equal(count(page, "<tr class=\"best\"><td>4</td><td>40</td><td>00:04:20</td><td>0.00025</td>"
                                  "<td>0.5000</td><td>87.50</td><td>0.6250</td><td>81.25</td><td>99.00</td>"
@@ -325,12 +285,21 @@ static void test_chart_geometry(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     const double x[] = {1, 2, 3}, y[] = {0, 1, 2}, none[] = {NAN, NAN, NAN};
-    fv_chart chart = {.title = "T", .unit = "", .scale = 1, .from_zero = true, .x = x, .n = 3, .n_series = 1};
+    fv_chart chart = {.title = "T",
+                      .unit = "",
+                      .scale = 1,
+                      .from_zero = true,
+                      .x_name = "epoch",
+                      .mark = NAN,
+                      .x = x,
+                      .n = 3,
+                      .n_series = 1};
     fv_str out = {.ctx = ctx};
     chart.series[0] = (fv_series){"train", y};
     fv_put_chart(&out, &chart);
-    /* From 52 to 546 and from 230 up to 12. */
-    assert_non_null(strstr(fv_str_get(&out), "points=\"52.0,230.0 299.0,121.0 546.0,12.0 \""));
+    /* From 60 to 330 and from 180 up to 18. */
+    assert_non_null(strstr(fv_str_get(&out), "points=\"60.0,180.0 195.0,99.0 330.0,18.0 \""));
+    assert_null(strstr(fv_str_get(&out), "class=\"mark\""));
     fv_str_free(&out);
     chart.series[0].y = none;
     fv_put_chart(&out, &chart);
@@ -530,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_failure_is_a_warning),
         cmocka_unit_test(test_page),
+
         cmocka_unit_test(test_chart_geometry),
         cmocka_unit_test(test_long_run),
         cmocka_unit_test(test_numbers),

@@ -29,7 +29,8 @@ enum {
 /* What the command line says: a member for each row. */
 typedef struct settings {
     const char *positional[8];
-    int n_positional;
+    int n_positional, n_words;
+    char **words;       /* behind the verb, as they were typed */
     const char *packed; /* what data_open opens instead of data: the cache on disk */
     fv_fit_options fit;
     SETTINGS_BEFORE(FV_SETTING_MEMBER)

@@ -123,6 +123,20 @@ static void print_scoring(const settings *c, const scoring *s)
     }
 }
 
+static fv_status write_page(fv_ctx *ctx, const settings *c, const scoring *s)
+{
+    char title[4400], about[8800];
+    if (!c->report)
+        return FV_OK;
+    snprintf(title, sizeof title, "%.2048s on %.2048s (%s)", c->model, c->data, c->split);
+    snprintf(about, sizeof about, "fovea %s \xC2\xB7 %lld samples \xC2\xB7 %s", fv_version(),
+             (long long)s->metrics.samples, fv_model_name(s->models.model[0]));
+    const fv_evaluation_page page = {title, about, s->models.model[0], s->data, &s->metrics, s->evaluation};
+    FV_TRY(fv_evaluation_write_html(ctx, &page, c->report));
+    note("%s: what was found, with pictures", c->report);
+    return FV_OK;
+}
+
 fv_status verb_eval(settings *c)
 {
     fv_ctx *ctx;
@@ -131,12 +145,15 @@ fv_status verb_eval(settings *c)
     FV_TRY(output_form(c));
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea eval: --data PATH and --model FILE are needed");
+    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
     status = report(ctx, evaluate(ctx, c, &s));
-    if (status == FV_OK)
+    if (status == FV_OK) {
         print_scoring(c, &s);
+        status = report(ctx, write_page(ctx, c, &s));
+    }
     if (s.metrics.quarantined)
         warn("%s could not be read; the score is without them", count_of(s.metrics.quarantined, "file", "files", text));
     if (status == FV_OK)

@@ -325,6 +325,8 @@ static int run_verb(const verb *v, int argc, char **argv)
     static settings c;
     bool help = false;
     fv_status status = options_read(v, argc, argv, &c, &help);
+    c.words = argv;
+    c.n_words = argc;
     if (help) {
         c.positional[0] = v->name;
         c.positional[1] = NULL;

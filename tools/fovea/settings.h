@@ -105,8 +105,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_PREDICT | V_DATA, FV_OUTPUT, NULL, \
-      "train: resume although data or settings that shape the weights differ; predict, data: replace a file that is not an " \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA, FV_OUTPUT, NULL, \
+      "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -190,8 +190,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "data show: the images that `data check` finds something about") \
     X(INT, per_class, "per-class", NULL, 0, 8, 1, 1000, NULL, V_DATA, FV_OUTPUT, "N", \
       "data show: samples of each class; with --augmented: samples in all") \
-    X(TEXT, report, "report", NULL, 0, NULL, 0, 0, NULL, V_DATA, FV_OUTPUT, "FILE.html", \
-      "data check, data stats: a page with charts, findings and small pictures, all in one file") \
+    X(TEXT, report, "report", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_DATA, FV_OUTPUT, "FILE.html", \
+      "eval, data check, data stats: a page with charts, findings and small pictures, all in one file") \
     X(TEXT, quarantine, "quarantine", NULL, 0, NULL, 0, 0, NULL, V_DATA, FV_OUTPUT, "FILE.csv", \
       "data check: list of the files that cannot be used: path, verdict, byte") \
     X(CHOICE, format, "format", NULL, 0, 0, 0, 0, "fvpack,tar", V_DATA, FV_OUTPUT, "FORM", \

@@ -14,6 +14,7 @@
 #include "run_dir.h"
 #include "run_find.h"
 #include "train_check.h"
+#include "train_page.h"
 
 typedef struct job {
     settings *c;
@@ -21,7 +22,7 @@ typedef struct job {
     fv_model *model;
     fv_dataset *train, *val, *test;
     progress progress;
-    fv_report *report;
+    train_page page;
     char dir[4096], quarantine[3][4200];
     char *arguments, *augment, *identity[2]; /* what a resumed run must have, and what it may change */
     int interrupt;
@@ -415,8 +416,7 @@ static bool on_event(void *user, const fv_fit_event *e)
 {
     job *j = user;
     progress_event(&j->progress, e);
-    if (j->report)
-        fv_report_event(j->report, e);
+    train_page_event(&j->page, e);
     j->interrupt = caught_signal != 0;
     return false;
 }
@@ -429,6 +429,7 @@ static fv_fit_options fit_options(job *j)
     o.augment = j->augment;
     o.workers = c->no_prefetch ? -1 : o.workers;
     o.validation = j->val;
+    o.findings = j->page.latest;
     o.output = j->dir;
     o.arguments = j->arguments;
     o.identity = j->identity[0];
@@ -444,24 +445,27 @@ static fv_fit_options fit_options(job *j)
 /* ---- the end ---- */
 
 /* The best model on the test split, where the data has one: the number people want to see. */
-static fv_status final_test(job *j)
+static fv_status final_test(job *j, const char *path)
 {
     fv_model *best = NULL;
+    fv_evaluation *findings = NULL;
     fv_metrics m;
-    char path[4200];
     if (!j->test)
         return FV_OK;
-    snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
     fv_status status = fv_model_load(j->ctx, path, &best);
     if (status == FV_OK)
-        status = fv_evaluate(best, j->test, j->c->fit.batch_size, (int)j->c->fit.workers, &m);
+        status = fv_evaluation_create(j->ctx, fv_model_task(best), fv_model_classes(best), &findings);
+    if (status == FV_OK)
+        status = fv_evaluate_into(best, j->test, j->c->fit.batch_size, (int)j->c->fit.workers, &m, findings);
     if (status == FV_OK)
         status = metrics_lost(&m, j->test, path);
     if (status == FV_OK) {
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);
         putchar('\n');
+        status = train_page_test(&j->page, best, j->test, &m, findings);
     }
+    fv_evaluation_destroy(&findings);
     fv_model_destroy(&best);
     return status;
 }
@@ -483,6 +487,7 @@ static void print_files(const job *j)
 
 static fv_status finish(job *j, const fv_fit_result *r)
 {
+    char path[4200];
     static const char *const flags[FV_STOP_COUNT] = {
         [FV_STOP_DONE] = "epochs", [FV_STOP_STEPS] = "max-steps", [FV_STOP_EARLY] = "patience"};
     if (r->stop == FV_STOP_COMPLETE)
@@ -495,7 +500,10 @@ static fv_status finish(job *j, const fv_fit_result *r)
         printf("best: epoch %lld, %s %.4g%s\n", (long long)r->best_epoch, r->monitor->name,
                r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
     }
-    fv_status status = final_test(j);
+    snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
+    fv_status status = final_test(j, path);
+    if (status == FV_OK && r->stop != FV_STOP_COMPLETE)
+        status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
     print_files(j);
     note("use it:  fovea predict --model %s/weights/best.safetensors --source YOUR_IMAGE", j->dir);
     return status;
@@ -540,7 +548,7 @@ static fv_status train(job *j)
     if (!j->arguments || !j->identity[0] || !j->identity[1])
         return FV_ERR_NO_MEMORY;
     describe_run(j);
-    FV_TRY(fv_report_create(j->ctx, j->dir, fv_model_name(j->model), &j->report));
+    FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->page));
     fv_fit_options options = fit_options(j);
     signals_catch();
     fv_status status = fv_fit_with(j->model, j->train, &options, &result);
@@ -563,7 +571,7 @@ fv_status verb_train(settings *c)
     status = report(j.ctx, train(&j));
     if (status != FV_OK)
         run_dir_release();
-    fv_report_destroy(&j.report);
+    train_page_close(&j.page);
     free(j.arguments);
     free(j.identity[0]);
     free(j.identity[1]);

@@ -179,3 +179,72 @@ use_labels_of_predictions_of_other_kinds() {
     grep -qE ' \(label: 0\.[0-9]+, 0\.[0-9]+\)$' out || die "no numbers as label"
     fails 2 E2004 "no classes as labels" -- "$FOVEA" predict "$@" --wrong-only
 }
+
+use_eval_page() {
+    set -- --data "$digits" --model "$model" --quiet
+    code 0 "$FOVEA" eval "$@" --report page.html --gate top1=0.1
+    says_nothing=$(wc -c <err | tr -d ' ')
+    equal "$says_nothing" 0
+    for text in '<!DOCTYPE html>' 'Confusion matrix' 'Worst samples' 'Right, and sure of it' 'Calibration' 'weighted mean'; do
+        grep -qF "$text" page.html || die "the page lacks: $text"
+    done
+    right=$("$FOVEA" predict "$@" --json | drive json right | grep -c true)
+    equal "$(grep -o 'class="shot wrong"' page.html | wc -l | tr -d ' ')" 25
+    [ "$right" -ge 12 ] || die "too few are right"
+    [ "$(grep -o 'class="shot right"' page.html | wc -l)" -ge 5 ] || die "too few right pictures"
+    equal "$(grep -o '<img ' page.html | wc -l | tr -d ' ')" "$(grep -o 'class="shot' page.html | wc -l | tr -d ' ')"
+    if grep -qE '<script|http|nan' page.html; then die "the page fetches, runs or lacks something"; fi
+    # The cells are those of the matrix.
+    code 0 "$FOVEA" eval "$@" --json
+    for k in 0 4 9; do
+        n=$(drive json confusion.$k.$k <out)
+        grep -qE "<tr><th>$k</th>.*<td style=\"background:rgba\(46,160,67,[.0-9]+\)\">$n</td>" page.html || die "cell $k $k is not $n"
+    done
+    # Its own page is replaced, nobody else's.
+    code 0 "$FOVEA" eval "$@" --report page.html
+    echo mine >page.html
+    fails 2 E2004 "page.html: exists already" -- "$FOVEA" eval "$@" --report page.html
+    equal "$(cat page.html)" mine
+    # Of a missed gate there is a page, too; of sets of classes and of numbers as well.
+    code 8 "$FOVEA" eval "$@" --report missed.html --gate top1=1
+    [ -s missed.html ] || die "no page where a gate was missed"
+    plant scenes scenes count=60
+    for kind in sets values; do
+        "$FOVEA" train --data scenes/$kind.csv --model lenet --epochs 1 --quiet --experiment $kind >/dev/null
+        code 0 "$FOVEA" eval --data scenes/$kind.csv --model runs/train/$kind/weights/best.safetensors --report $kind.html
+        grep -qF 'Worst samples' $kind.html || die "no worst samples of $kind"
+    done
+    grep -qF 'made up' sets.html || die "nothing is made up"
+    grep -qF 'squared error' values.html || die "no squared error"
+}
+
+use_page_of_a_run() {
+    "$FOVEA" train --data "$photos" --model lenet --epochs 3 --augment 'hflip' --experiment "it's" --quiet >printed
+    page="runs/train/it's/report.html"
+    for text in '<h2>Validation</h2>' 'Confusion matrix' 'Training images, as the network gets them' 'Augmentation: hflip' \
+        '<b>Loss by step</b>' '>best</text>' '<dt>command</dt><dd>fovea train --data ' '--experiment &#39;it&#39;\&#39;&#39;s&#39;' \
+        '<dt>run</dt><dd>it&#39;s</dd>' '<dt>machine</dt>' "<dt>fovea</dt><dd>$("$FOVEA" version | cut -d' ' -f2)</dd>"; do
+        grep -qF -e "$text" "$page" || die "the page lacks: $text"
+    done
+    # The findings are those of the best epoch, which need not be the last.
+    code 0 "$FOVEA" eval --data "$photos" --split val --model "runs/train/it's/weights/best.safetensors" --json
+    for k in 0 1; do
+        n=$(drive json confusion.$k.$k <out)
+        [ "$n" = 0 ] || grep -qE "<tr><th>$k (cat|dog)</th>.*rgba\(46,160,67,[.0-9]+\)\">$n</td>" "$page" || die "cell $k $k is not $n"
+    done
+    grep -qF "The model of epoch $(sed -n 's/^best: epoch \([0-9]*\),.*/\1/p' printed), the best one" "$page" || die "another best epoch"
+    # A test set is scored on the page.
+    "$FOVEA" train --data "$digits" --model lenet --epochs 1 --quiet --experiment d >out
+    grep -qF '<h2>Test</h2>' runs/train/d/report.html || die "no test result"
+    top1=$(sed -n 's/^test: .*top1 \([0-9.]*\) %.*/\1/p' out)
+    grep -qF "<b>$(awk -v t="$top1" 'BEGIN { printf "%.4g", t }') %</b><small>top1</small>" runs/train/d/report.html || die "another test result than $top1"
+    # A run that diverged shows the curve, the layer and the cause.
+    code 7 "$FOVEA" train --data "$digits" --model lenet --epochs 3 --lr 50 --momentum 0.99 -b 20 --experiment bad
+    grep -qE '<b>The run failed</b><p>.*first bad layer: .*batch: .*</p><p>.*--lr ' runs/train/bad/report.html || die "the page does not say why"
+    grep -qF '<b>Loss by step</b>' runs/train/bad/report.html || die "no curve"
+    # One that goes on after an interruption has its earlier steps and its best epoch's findings.
+    "$FOVEA" train --data "$photos" --model lenet --epochs 2 --experiment r --quiet >/dev/null
+    "$FOVEA" train --data "$photos" --model lenet --epochs 3 --experiment r --resume runs/train/r --quiet >/dev/null
+    grep -qF '<h2>Validation</h2>' runs/train/r/report.html || die "no findings behind a resume"
+    grep -qF '<title>step 1, train: ' runs/train/r/report.html || die "the earlier steps are gone"
+}

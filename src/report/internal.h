@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a run's report. */
+#ifndef FV_REPORT_INTERNAL_H
+#define FV_REPORT_INTERNAL_H
+
+#include <fovea/report.h>
+
+#include "base/text.h"
+#include "report/events.h"
+#include "report/steps.h"
+
+/* Findings that were made into a part of the page. */
+typedef struct fv_report_part {
+    char *title;
+    fv_str html;
+} fv_report_part;
+enum { FV_REPORT_PARTS = 4 };
+
+struct fv_report {
+    fv_ctx *ctx;
+    char *dir, *title, *train_dir, *validation_dir;
+    fv_events *train, *validation; /* opened at the first event they get */
+    fv_str warnings;               /* one a line */
+    bool warnings_full, begun;     /* begun: there is a run to tell of */
+    int64_t epochs;
+    const fv_monitor *monitor; /* NULL: not known yet */
+    const char *ended;         /* points into why */
+    char why[1024], cure[512];
+    bool failed;
+    fv_steps steps;
+    fv_report_part parts[FV_REPORT_PARTS]; /* those with a title */
+    fv_str pictures, facts;
+};
+
+/* Writes DIR/report.html. */
+fv_status fv_report_write(fv_report *report);
+
+#endif

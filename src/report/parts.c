@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a caller adds to a run's page. */
+#include <string.h>
+
+#include "report/findings.h"
+#include "report/internal.h"
+#include "report/page.h"
+#include "report/picture.h"
+
+#include <fovea/augment.h>
+
+enum { BATCH_SHOWN = 16 };
+
+fv_status fv_report_fact(fv_report *r, const char *name, const char *value)
+{
+    fv_str_append(&r->facts, "<dt>");
+    fv_put_escaped(&r->facts, name);
+    fv_str_append(&r->facts, "</dt><dd>");
+    fv_put_escaped(&r->facts, value);
+    fv_str_append(&r->facts, "</dd>\n");
+    return fv_str_status(&r->facts);
+}
+
+/* The part of that title, or a free one; the last where all are taken. */
+static fv_report_part *part_of(fv_report *r, const char *title)
+{
+    int i = 0;
+    while (i < FV_REPORT_PARTS - 1 && r->parts[i].title && strcmp(r->parts[i].title, title) != 0)
+        i++;
+    fv_report_part *part = &r->parts[i];
+    fv_free(r->ctx, part->title);
+    fv_str_free(&part->html);
+    part->html = (fv_str){.ctx = r->ctx};
+    part->title = fv_strdup(r->ctx, title);
+    return part->title ? part : NULL;
+}
+
+fv_status fv_report_evaluation(fv_report *r, const fv_evaluation_page *page)
+{
+    fv_report_part *part = part_of(r, page->title);
+    if (!part)
+        return FV_ERR_NO_MEMORY;
+    fv_str_append(&part->html, "<h2>");
+    fv_put_escaped(&part->html, page->title);
+    fv_str_append(&part->html, "</h2>\n");
+    if (page->about) {
+        fv_str_append(&part->html, "<p class=\"sub\">");
+        fv_put_escaped(&part->html, page->about);
+        fv_str_append(&part->html, "</p>\n");
+    }
+    fv_status status = fv_put_findings(&part->html, page);
+    if (status != FV_OK)
+        fv_str_free(&part->html);
+    return status == FV_OK && r->ended && r->begun ? fv_report_write(r) : status;
+}
+
+static fv_status put_sample(fv_report *r, fv_dataset *train, const fv_pipeline *p, const fv_augment *augment,
+                            uint64_t seed, int64_t i)
+{
+    fv_sample sample = {0};
+    char note[512] = "";
+    fv_status status = fv_dataset_image(train, i, &sample.image, NULL);
+    if (status == FV_OK)
+        status = fv_augment_apply(r->ctx, augment, p, seed, 0, (uint64_t)i, &sample, note, sizeof note);
+    if (status == FV_OK) {
+        const bool classes = fv_dataset_task(train) == FV_TASK_CLASSIFY;
+        fv_str_append(&r->pictures, "<figure class=\"shot\">");
+        status = fv_put_picture(&r->pictures, &sample.image);
+        fv_str_append(&r->pictures, "<figcaption>");
+        if (classes)
+            fv_put_escaped(&r->pictures, fv_dataset_class_name(train, fv_dataset_label(train, i)));
+        fv_str_append(&r->pictures, classes && note[0] ? ": " : "");
+        fv_put_escaped(&r->pictures, note);
+        fv_str_append(&r->pictures, "</figcaption></figure>\n");
+    }
+    fv_image_free(r->ctx, &sample.image);
+    return status;
+}
+
+fv_status fv_report_batch(fv_report *r, fv_dataset *train, const fv_pipeline *pipeline, const char *augment,
+                          uint64_t seed)
+{
+    fv_augment *steps = NULL;
+    const int64_t count = fv_dataset_count(train), n = count < BATCH_SHOWN ? count : BATCH_SHOWN;
+    FV_TRY(fv_augment_create(r->ctx, augment, &steps));
+    fv_str_free(&r->pictures);
+    r->pictures = (fv_str){.ctx = r->ctx};
+    fv_str_append(&r->pictures, "<h2>Training images, as the network gets them</h2>\n<p class=\"sub\">Augmentation: ");
+    fv_put_escaped(&r->pictures, augment && *augment ? augment : "none");
+    fv_str_append(&r->pictures, "</p>\n<div class=\"gallery\">\n");
+    fv_status status = FV_OK;
+    for (int64_t i = 0; status != FV_ERR_NO_MEMORY && i < n; i++) {
+        status = put_sample(r, train, pipeline, steps, seed, i * count / n);
+        if (status != FV_OK && status != FV_ERR_NO_MEMORY)
+            fv_fail_clear(r->ctx); /* one that cannot be read is told of in training */
+    }
+    fv_str_append(&r->pictures, "</div>\n");
+    fv_augment_destroy(&steps);
+    return status == FV_ERR_NO_MEMORY ? status : fv_str_status(&r->pictures);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/picture.h"
+
+#include <string.h>
+
+#include <zlib.h>
+
+static void put_base64(fv_str *out, const uint8_t *data, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        const size_t left = size - i;
+        const uint32_t v =
+            (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0u);
+        const char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
+                              left > 2 ? digits[v & 63] : '='};
+        fv_str_append_n(out, four, 4);
+    }
+}
+
+static uint8_t *put_u32(uint8_t *p, size_t v)
+{
+    for (int i = 0; i < 4; i++)
+        *p++ = (uint8_t)(v >> (24 - 8 * i));
+    return p;
+}
+
+static uint8_t *put_chunk(uint8_t *p, const char *type, const uint8_t *data, size_t size)
+{
+    p = put_u32(p, size);
+    memcpy(p, type, 4);
+    if (size > 0)
+        memcpy(p + 4, data, size);
+    return put_u32(p + 4 + size, crc32(0, p, (uInt)size + 4));
+}
+
+/* 8-bit RGB pixels as a PNG in a data URI. */
+static fv_status put_png(fv_str *out, const uint8_t *rgb, int h, int w)
+{
+    const size_t stride = (size_t)w * 3, raw_size = (size_t)h * (stride + 1);
+    uLongf packed = compressBound((uLong)raw_size);
+    uint8_t *raw = fv_malloc(out->ctx, raw_size), *data = fv_malloc(out->ctx, packed),
+            *file = fv_malloc(out->ctx, packed + 128);
+    fv_status status = raw && data && file ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int y = 0; y < h && status == FV_OK; y++) {
+        raw[(size_t)y * (stride + 1)] = 0; /* no filter */
+        memcpy(raw + (size_t)y * (stride + 1) + 1, rgb + (size_t)y * stride, stride);
+    }
+    if (status == FV_OK && compress2(data, &packed, raw, (uLong)raw_size, 9) != Z_OK)
+        status = fv_fail_memory(out->ctx, raw_size, "a small picture");
+    if (status == FV_OK) {
+        uint8_t header[13] = {0}, *p = file;
+        put_u32(put_u32(header, (size_t)w), (size_t)h);
+        header[8] = 8;
+        header[9] = 2;
+        memcpy(p, "\x89PNG\r\n\x1A\n", 8);
+        p = put_chunk(p + 8, "IHDR", header, sizeof header);
+        p = put_chunk(p, "IDAT", data, packed);
+        p = put_chunk(p, "IEND", NULL, 0);
+        put_base64(out, file, (size_t)(p - file));
+    }
+    fv_free(out->ctx, raw);
+    fv_free(out->ctx, data);
+    fv_free(out->ctx, file);
+    return status;
+}
+
+static int value_of(const fv_image *image, int64_t pixel, int k)
+{
+    const int64_t at = pixel * image->c + (image->c >= 3 ? k : 0);
+    if (image->depth == FV_DEPTH_16)
+        return ((const uint16_t *)(const void *)image->data)[at] >> 8;
+    if (image->depth == FV_DEPTH_F32) {
+        const float v = ((const float *)(const void *)image->data)[at];
+        return v >= 1.0f ? 255 : v > 0.0f ? (int)(v * 255.0f + 0.5f) : 0;
+    }
+    return image->data[at];
+}
+
+fv_status fv_put_picture(fv_str *out, const fv_image *image)
+{
+    const int64_t side = image->h > image->w ? image->h : image->w,
+                  kept = side < FV_PICTURE_SIDE ? side : FV_PICTURE_SIDE;
+    const int h = (int)(image->h * kept / side > 0 ? image->h * kept / side : 1),
+              w = (int)(image->w * kept / side > 0 ? image->w * kept / side : 1);
+    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
+    for (int y = 0; y < h; y++) {
+        const int64_t y0 = y * image->h / h, y1 = (y + 1) * image->h / h;
+        for (int x = 0; x < w; x++) {
+            const int64_t x0 = x * image->w / w, x1 = (x + 1) * image->w / w, n = (y1 - y0) * (x1 - x0);
+            for (int k = 0; k < 3; k++) {
+                int64_t sum = 0;
+                for (int64_t v = y0; v < y1; v++) {
+                    for (int64_t u = x0; u < x1; u++)
+                        sum += value_of(image, v * image->w + u, k);
+                }
+                rgb[(y * w + x) * 3 + k] = (uint8_t)((sum + n / 2) / n);
+            }
+        }
+    }
+    fv_str_append(out, "<img alt=\"\" src=\"data:image/png;base64,");
+    FV_TRY(put_png(out, rgb, h, w));
+    fv_str_append(out, "\">");
+    return FV_OK;
+}
