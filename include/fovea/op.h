@@ -36,6 +36,7 @@ typedef struct fv_val {
     fv_node *def;     /* node that computes it; NULL unless COMPUTED */
     int32_t def_index;
     fv_tensor *elements; /* CONST only: all of them, or one that is repeated; shared by copies, never written */
+    bool frozen;         /* PARAM, STATE: training keeps its value (--freeze) */
 } fv_val;
 
 /** A node: one use of an operator. `in[i]` is NULL where an optional operand is absent. */

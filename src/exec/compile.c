@@ -115,7 +115,7 @@ static fv_status differentiate(compilation *c, const int32_t *loss_output, fv_va
     for (int32_t i = 0; i < o->n_objectives; i++)
         losses[i] = (fv_gradient_loss){g->outputs[loss_output[i]], o->objectives[i].weight};
     for (int32_t i = 0; i < g->n_vals; i++) {
-        if (g->vals[i]->role == FV_ROLE_PARAM)
+        if (g->vals[i]->role == FV_ROLE_PARAM && !g->vals[i]->frozen)
             wanted[n++] = g->vals[i];
     }
     FV_TRY(fv_pass_gradient(g, losses, o->n_objectives, wanted, n, d, &next, NULL));

@@ -21,10 +21,11 @@ static fv_status lower_leaf(fv_rewrite *rw, const fv_val *val, int64_t n, fv_dty
     return status;
 }
 
-static bool keeps_statistics(const fv_node *node)
+/* Whether a node reads a state; of those, only the frozen. */
+static bool keeps_statistics(const fv_node *node, bool frozen)
 {
     for (int32_t i = 0; i < node->n_in; i++) {
-        if (node->in[i] && node->in[i]->role == FV_ROLE_STATE)
+        if (node->in[i] && node->in[i]->role == FV_ROLE_STATE && (!frozen || node->in[i]->frozen))
             return true;
     }
     return false;
@@ -32,7 +33,8 @@ static bool keeps_statistics(const fv_node *node)
 
 static bool lowers_to_training(const fv_node *node, fv_lowering lowering)
 {
-    return lowering == FV_LOWER_TRAINING || (lowering == FV_LOWER_FROZEN && !keeps_statistics(node)) ||
+    return (lowering == FV_LOWER_TRAINING && !keeps_statistics(node, true)) ||
+           (lowering == FV_LOWER_FROZEN && !keeps_statistics(node, false)) ||
            (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
 }
 

@@ -328,10 +328,11 @@ fv_counter *fv_model_counter(fv_model *model, const char *name)
     return NULL;
 }
 
-void fv_model_count_batches(fv_model *model, int64_t batches)
+void fv_model_count_batches(fv_model *model, int64_t batches, const bool *frozen)
 {
     for (int i = 0; i < model->n_counters; i++)
-        model->counters[i].value += batches;
+        if (!frozen[model->counters[i].slot])
+            model->counters[i].value += batches;
 }
 
 static void *find_binding(void *user, const char *name, const fv_shape *shape)

@@ -51,6 +51,7 @@ typedef struct fv_init_note {
 typedef struct fv_counter {
     const char *name;
     int64_t value;
+    int slot; /* the state whose updates it counts */
 } fv_counter;
 
 /* How often an operator was used without a name of its own. */
@@ -154,8 +155,8 @@ float *fv_slot_data(const fv_slot *slot);
 bool fv_model_is_plain(const fv_model *model);
 fv_status fv_model_need_plain(const fv_model *model, const char *what);
 fv_counter *fv_model_counter(fv_model *model, const char *name);
-/* Adds `batches` to every counter: what a trainer calls with the steps it made. */
-void fv_model_count_batches(fv_model *model, int64_t batches);
+/* Adds `batches` to the counters of all slots but the frozen (by slot): what a trainer calls with the steps it made. */
+void fv_model_count_batches(fv_model *model, int64_t batches, const bool *frozen);
 /* Says that weights changed: the cached session is refreshed before its next use, self-test vectors are void. */
 void fv_model_touch(fv_model *model);
 /* The model's tensors by name. */

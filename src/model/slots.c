@@ -148,7 +148,7 @@ static fv_status make_counters(fv_model *model)
         char *text = fv_arena_printf(model->arena, "%.*s.num_batches_tracked",
                                      (int)(dot ? (size_t)(dot - slot->name) : strlen(slot->name)), slot->name);
         status = text ? FV_OK : FV_ERR_NO_MEMORY;
-        model->counters[model->n_counters++] = (fv_counter){text, 0};
+        model->counters[model->n_counters++] = (fv_counter){text, 0, i};
     }
     fv_free(model->ctx, counted);
     return status;

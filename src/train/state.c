@@ -67,7 +67,7 @@ static fv_status visit_tensors(fv_trainer *t, visit_fn visit, void *arg)
     for (int i = 0; i < t->n_params; i++) {
         size_t bytes = fv_tensor_bytes(t->params[i].tensor);
         FV_TRY(visit(arg, fv_tensor_data(t->params[i].tensor), bytes));
-        for (int s = 0; s < t->slots; s++)
+        for (int s = 0; s < t->slots && t->params[i].slot[s]; s++)
             FV_TRY(visit(arg, t->params[i].slot[s], bytes));
     }
     for (int i = 0; i < t->n_states; i++)
@@ -241,7 +241,7 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
     t->step = get_int(root, "optimizer_step");
     read_progress(root, progress);
     forget_best(root, identity->options, progress);
-    fv_model_count_batches(t->model, t->step);
+    fv_model_count_batches(t->model, t->step, t->frozen);
     fv_model_touch(t->model);
     return FV_OK;
 }

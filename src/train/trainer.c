@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "train/freeze.h"
 #include "train/update.h"
 
 static bool decays(fv_slot_kind kind, const fv_fit_options *options)
@@ -18,8 +19,10 @@ static fv_status collect_tensors(fv_trainer *t)
     fv_model *m = t->model;
     t->params = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->params);
     t->states = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->states);
-    if (!t->params || !t->states)
+    t->frozen = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->frozen);
+    if (!t->params || !t->states || !t->frozen)
         return FV_ERR_NO_MEMORY;
+    FV_TRY(fv_freeze_mark(m, t->options.freeze, t->frozen));
     for (int i = 0; i < m->n_slots; i++) {
         const fv_slot *slot = &m->slots[i];
         if (slot->kind == FV_SLOT_STATE) {
@@ -31,7 +34,7 @@ static fv_status collect_tensors(fv_trainer *t)
         p->name = slot->name;
         p->tensor = slot->data;
         p->decay = decays(slot->kind, &t->options);
-        for (int s = 0; s < t->slots; s++) {
+        for (int s = 0; s < t->slots && !t->frozen[i]; s++) {
             p->slot[s] = fv_calloc(t->ctx, (size_t)fv_tensor_count(slot->data), sizeof(float));
             if (!p->slot[s])
                 return FV_ERR_NO_MEMORY;
@@ -39,6 +42,14 @@ static fv_status collect_tensors(fv_trainer *t)
     }
     t->states_before = fv_calloc(t->ctx, t->states_bytes + 1, 1);
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* The trainer's graph has the model's tensors by name. */
+static void mark_frozen(const fv_trainer *t)
+{
+    for (int i = 0; i < t->model->n_slots; i++)
+        if (t->frozen[i])
+            fv_graph_find(t->graph, t->model->slots[i].name)->frozen = true;
 }
 
 /* ---- the optimizer's memory, as the graph names it ---- */
@@ -163,6 +174,8 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     fv_status status = add_losses(t, losses, n_losses);
     if (status == FV_OK)
         status = collect_tensors(t);
+    if (status == FV_OK)
+        mark_frozen(t);
     if (status == FV_OK && resolved.model_ema)
         status = fv_average_create(model, &t->average);
     if (status == FV_OK)
@@ -209,6 +222,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     for (int i = 0; i < t->n_params; i++)
         for (int s = 0; s < FV_OPTIMIZER_SLOTS; s++)
             fv_free(t->ctx, t->params[i].slot[s]);
+    fv_free(t->ctx, t->frozen);
     fv_free(t->ctx, t->params);
     fv_free(t->ctx, t->states);
     fv_free(t->ctx, t->states_before);
@@ -530,7 +544,7 @@ fv_status fv_trainer_apply(fv_trainer *t, double lr)
     if (e->run)
         FV_TRY(fv_instance_write(e->instance, e->run, values, sizeof values));
     FV_TRY(fv_instance_run(e->instance, &run));
-    fv_model_count_batches(t->model, 1);
+    fv_model_count_batches(t->model, 1, t->frozen);
     fv_model_touch(t->model);
     fv_model_device_changed(t->model);
     t->step++;

@@ -59,6 +59,7 @@ struct fv_trainer {
 
     fv_trainer_param *params;
     int n_params;
+    bool *frozen;       /* by the model's slot: --freeze */
     fv_tensor **states; /* running statistics: restored when a step diverges */
     char *states_before;
     int n_states;
