@@ -15,7 +15,9 @@ if [ $# -gt 0 ]; then
     name=demo-$(basename "$data")
     split="val"
     show "$fovea" data check "$data"
-    set -- --model squeezenet1_1 --img-size 128 --epochs 15 --opt adamw --lr 5e-4 --hflip --norm imagenet
+    # From a pretrained network where FOVEA_ZOO names a folder of them.
+    set --
+    [ -n "${FOVEA_ZOO:-}" ] || set -- --model squeezenet1_1 --img-size 128 --epochs 40 --preset photos --opt adamw --lr 5e-4
     has_val=no
     for d in val valid validation eval evaluation; do
         [ -d "$data/$d" ] && has_val=yes

@@ -63,9 +63,9 @@
       "decay batch-norm scale and shift too") \
     X(FLAG, freeze_norm, "freeze-norm", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
       "batch norm keeps its running statistics and uses them; scale and shift are trained") \
-    X(TEXT, freeze, "freeze", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "NAMES|N", \
+    X(TEXT, freeze, "freeze", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_FIXED, "NAMES|N", \
       "tensors that keep their values, batch-norm statistics too: names with * and ?, separated by commas; N: the " \
-      "first N layers; -N: all but the last N") \
+      "first N layers; -N: all but the last N; none") \
     X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN, \
       FV_MEANING, "NAME", "learning-rate schedule") \
     X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \

@@ -116,7 +116,7 @@ static fv_status mark_patterns(const fv_model *m, const char *text, bool *frozen
 fv_status fv_freeze_mark(const fv_model *m, const char *text, bool *frozen)
 {
     char *end;
-    if (!text || !*text)
+    if (!text || !*text || strcmp(text, "none") == 0)
         return FV_OK;
     const long long n = strtoll(text, &end, 10);
     FV_TRY(*end == '\0' ? mark_first(m, n, frozen) : mark_patterns(m, text, frozen));

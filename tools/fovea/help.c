@@ -34,6 +34,8 @@ static const struct {
     {"environment", "Environment\n"
                     "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
                     "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
+                    "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
+                    "                      on photographs may start from\n"
                     "  FOVEA_LOG           topics to explain on standard error: plan\n"
                     "  NO_COLOR, TERM=dumb plain progress\n"},
 };

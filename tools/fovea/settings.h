@@ -58,6 +58,9 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
 
 /* The network's own, augmentation by flags, data, the run, and what other verbs take. */
 #define SETTINGS_BEHIND(X) \
+    X(CHOICE, preset, "preset", NULL, 0, 0, 0, 0, "auto,none,photos", V_TRAIN, FV_MEANING, "NAME", \
+      "a recipe for what else is not said: photos is --augment 'rrc; hflip', and from nothing warm-up and a " \
+      "rate by batch size; auto: photos where pretrained weights were chosen") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \

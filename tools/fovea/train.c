@@ -13,6 +13,7 @@
 #include "progress.h"
 #include "run_dir.h"
 #include "run_find.h"
+#include "start.h"
 #include "train_check.h"
 #include "train_page.h"
 
@@ -90,16 +91,6 @@ static fv_status choose_task(job *j)
 }
 
 /* ---- model ---- */
-
-/* The architecture for --model auto. */
-static const char *suggest_model(const fv_dataset *data)
-{
-    int64_t h, w, c;
-    fv_dataset_size(data, &h, &w, &c);
-    if (h > 0 && h <= 32 && c == 1)
-        return "mnist_cnn";
-    return h > 0 && h <= 64 ? "resnet20" : "mobilenet_v2";
-}
 
 static fv_status set_classes(job *j)
 {
@@ -190,10 +181,6 @@ static fv_status open_model(job *j)
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
                               .dropout = option_given("drop") ? c->drop : -1};
-    if (strcmp(c->model, "auto") == 0) {
-        c->model = suggest_model(j->train);
-        note("--model auto: %s", c->model);
-    }
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     if (loaded && !c->reset_head)
         FV_TRY(compare_classes(j));
@@ -280,9 +267,7 @@ static fv_status set_pipeline(job *j)
 /* What is done to training images, also when that is nothing: photographs gain by it, and mirrored digits are none. */
 static void tell_augment(const job *j)
 {
-    int64_t h, w, channels;
-    fv_dataset_size(j->train, &h, &w, &channels);
-    const bool photographs = channels == 3 && (h == 0 || (h >= 64 && w >= 64));
+    const bool photographs = start_is_photographs(j->train);
     if (j->augment[0])
         note("augmentation: %s", j->augment);
     else
@@ -393,18 +378,26 @@ static fv_status choose_batch(job *j)
     return cache_in_memory(j->ctx, c, j->model, bytes, j->train, j->val);
 }
 
-static void choose_defaults(job *j)
+static bool is_tuning(const settings *c)
+{
+    return c->weights || train_takes_model_file(c);
+}
+
+static void choose_defaults(settings *c)
+{
+    if (!option_given("momentum"))
+        c->fit.momentum = fv_optimizer_about(c->fit.optimizer)->momentum;
+}
+
+/* The learning rate, for which the batch is known, and the recipe as a line. */
+static void choose_rate(job *j)
 {
     settings *c = j->c;
     const fv_task kind = fv_dataset_task(j->train);
     const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
-    const bool tuning = c->weights || train_takes_model_file(c);
-    if (!option_given("epochs") && tuning)
-        c->fit.epochs = 20;
-    if (!option_given("lr"))
-        c->fit.lr = tuning ? optimizer->tuning_lr : optimizer->lr;
-    if (!option_given("momentum"))
-        c->fit.momentum = optimizer->momentum;
+    const bool tuning = is_tuning(c);
+    if (isnan(c->fit.lr))
+        c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
     char text[64];
     note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
          kind == FV_TASK_CLASSIFY ? "" : ", ", optimizer->name, c->fit.lr,
@@ -534,14 +527,16 @@ static fv_status train(job *j)
     FV_TRY(cache_on_disk(j->ctx, c, j->dir));
     FV_TRY(open_data(j));
     FV_TRY(choose_task(j));
+    FV_TRY(start_choose(j->ctx, c, j->train));
+    choose_defaults(c);
     FV_TRY(open_model(j));
-    choose_defaults(j);
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));
     run_dir_name(c, j->dir);
+    choose_rate(j);
     j->arguments = options_yaml(&verbs[0], c);
     j->identity[0] = options_identity(c, FV_MEANING);
     j->identity[1] = options_identity(c, FV_TOLD);

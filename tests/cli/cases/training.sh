@@ -136,3 +136,64 @@ use_grad_accum_steps() {
     fails 2 E2004 "--grad-accum-steps 8: a batch of 12 can be cut into at most 4 pieces" -- \
         "$FOVEA" train --data "$digits" --model lenet --batch-size 12 --grad-accum-steps 8
 }
+
+# What is frozen by number or by names is the same.
+use_freeze() {
+    part() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 2 -b 32 --max-steps 3 "$@"; }
+    code 0 part --experiment head --freeze -1
+    code 0 part --experiment same --freeze 'conv1,bn1,layer*'
+    same runs/train/head/weights/last.safetensors runs/train/same/weights/last.safetensors
+    code 0 part --experiment none --freeze none
+    code 0 part --experiment all
+    same runs/train/none/weights/last.safetensors runs/train/all/weights/last.safetensors
+    fails 2 E2003 "--freeze: no tensor of model 'resnet8' is called 'layer9'" "its layers are conv1, bn1, layer1.0.conv1" -- \
+        part --freeze layer9
+    fails 2 E2003 "--freeze *: nothing is left to train" "--freeze -1" -- part --freeze '*'
+}
+
+# Without --model, training on photographs starts from weights at hand.
+use_pretrained_start() {
+    few() { "$FOVEA" train --data "$photos" --img-size 64 --max-steps 1 -b 8 "$@"; }
+    mkdir zoo
+    code 0 few --model squeezenet1_1 --experiment seed
+    silent_about "starting from"
+    cp runs/train/seed/weights/last.safetensors zoo/squeezenet1_1-abc.safetensors
+    cp zoo/squeezenet1_1-abc.safetensors zoo/resnet18.safetensors
+    cp zoo/squeezenet1_1-abc.safetensors zoo/other.safetensors
+    export FOVEA_ZOO="$PWD/zoo"
+    code 0 few --experiment auto
+    says "zoo/resnet18.safetensors does not fit resnet18: not used" "--model auto: squeezenet1_1" \
+        "starting from $PWD/zoo/squeezenet1_1-abc.safetensors" "only a new output layer is trained" "augmentation: rrc; hflip"
+    grep -q '^freeze: "\?-1' runs/train/auto/args.yaml || die "args.yaml does not say what is frozen"
+    # What is said wins.
+    code 0 few --experiment own --freeze none --lr 0.001 --opt sgd --augment hflip
+    says "augmentation: hflip" "recipe: sgd, lr 0.001,"
+    code 0 few --model resnet8 --experiment named
+    silent_about "starting from"
+    # Digits are no photographs.
+    code 0 "$FOVEA" train --data "$digits" --max-steps 1 -b 8 --experiment digits
+    says "--model auto: mnist_cnn"
+    silent_about "starting from"
+    # Its recipe repeats the run without the folder's name in the environment.
+    unset FOVEA_ZOO
+    code 0 "$FOVEA" train -c runs/train/auto/args.yaml --experiment again
+    same runs/train/auto/weights/last.safetensors runs/train/again/weights/last.safetensors
+    code 0 few --weights zoo/other.safetensors --experiment file
+    says "--model auto: squeezenet1_1"
+    code 0 few --experiment nothing
+    says "photographs are few to train a network from nothing" "FOVEA_ZOO"
+    export FOVEA_ZOO="$PWD/nowhere"
+    fails 9 E9002 "FOVEA_ZOO: " "nowhere: cannot be read" -- few
+    FOVEA_ZOO=$PWD/empty
+    mkdir empty
+    code 0 few --experiment empty
+    says "empty has no weights of "
+    unset FOVEA_ZOO
+    "$FOVEA" train --data "$digits" --model lenet --max-steps 1 -b 8 --experiment lenet --quiet >/dev/null 2>&1
+    code 0 "$FOVEA" train --data "$digits" --max-steps 1 -b 8 --weights runs/train/lenet/weights/last.safetensors --experiment fitted
+    says "--model auto: lenet"
+    printf 'input: [28, 28, 1]\nlayers:\n  - conv2d: {filters: 4, kernel: 5, activation: relu, name: odd}\n  - flatten\n  - dense: 10\n' >net.yaml
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --max-steps 1 -b 8 --experiment odd
+    fails 4 E4003 "fits none of the architectures" "name their architecture with --model" -- \
+        few --weights runs/train/odd/weights/last.safetensors
+}

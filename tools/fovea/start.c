@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "start.h"
+
+#include "augment_text.h"
+#include "train_check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Images up to which a new output layer alone is trained: more of the network would learn them by heart. */
+enum { FEW_IMAGES = 1000, FEW_EPOCHS = 12, TUNING_EPOCHS = 20 };
+/* The batch that default learning rates are made for. */
+enum { USUAL_BATCH = 64 };
+
+/* Architectures that weights are looked for, the ones that know most for what they cost first. */
+static const char *const preferred[] = {"mobilenet_v2", "resnet18", "resnet50", "squeezenet1_1", "vgg16", "vgg19",
+                                        "vgg11",        "alexnet",  NULL};
+
+bool start_is_photographs(const fv_dataset *data)
+{
+    int64_t h, w, channels;
+    fv_dataset_size(data, &h, &w, &channels);
+    return channels == 3 && (h == 0 || (h >= 64 && w >= 64));
+}
+
+static const char *small_network(const fv_dataset *data)
+{
+    int64_t h, w, c;
+    fv_dataset_size(data, &h, &w, &c);
+    if (h > 0 && h <= 32 && c == 1)
+        return "mnist_cnn";
+    return h > 0 && h <= 64 ? "resnet20" : "mobilenet_v2";
+}
+
+/* ---- weights at hand ---- */
+
+/* Whether all tensors of the architecture but those of its output layer are in the file. */
+static bool fits(fv_ctx *ctx, const char *architecture, const char *path)
+{
+    fv_model *model = NULL;
+    fv_load_report *report = NULL;
+    bool fit = fv_model_zoo(ctx, architecture, NULL, &model) == FV_OK &&
+               fv_model_load_weights(model, path, true, &report) == FV_OK;
+    for (int i = 0; fit && i < fv_load_report_count(report); i++) {
+        const fv_load_row *row = fv_load_report_row(report, i);
+        fit = row->verdict == FV_LOADED || row->verdict == FV_UNUSED || fv_model_in_head(model, row->name);
+    }
+    fv_load_report_destroy(&report);
+    fv_model_destroy(&model);
+    return fit;
+}
+
+/* NAME.safetensors, or NAME-anything.safetensors */
+static bool is_named(const char *file, const char *architecture)
+{
+    const size_t n = strlen(architecture), size = strlen(file), tail = strlen(".safetensors");
+    return size >= n + tail && strncmp(file, architecture, n) == 0 && (file[n] == '-' || file[n] == '.') &&
+           strcmp(file + size - tail, ".safetensors") == 0;
+}
+
+/* The file of the folder for an architecture: the first by name. */
+static fv_status find_file(const char *folder, const char *architecture, char path[4096])
+{
+    path[0] = '\0';
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return complain(FV_ERR_NOT_FOUND, "correct or unset that variable; see `fovea help environment`",
+                        "FOVEA_ZOO: %s: cannot be read: %s", folder, strerror(errno));
+    char best[256] = "";
+    for (struct dirent *e; (e = readdir(dir));)
+        if (is_named(e->d_name, architecture) && strlen(e->d_name) < sizeof best &&
+            (!best[0] || strcmp(e->d_name, best) < 0))
+            snprintf(best, sizeof best, "%s", e->d_name);
+    closedir(dir);
+    if (best[0])
+        snprintf(path, 4096, "%s/%s", folder, best);
+    return FV_OK;
+}
+
+/* Sets --model and --weights from the folder of networks; leaves them where nothing there fits. */
+static fv_status take_from_zoo(fv_ctx *ctx, settings *c, const char *folder)
+{
+    static char path[4096];
+    for (int i = 0; preferred[i]; i++) {
+        FV_TRY(find_file(folder, preferred[i], path));
+        if (!path[0])
+            continue;
+        if (fits(ctx, preferred[i], path)) {
+            c->model = preferred[i];
+            c->weights = path;
+            return FV_OK;
+        }
+        note("FOVEA_ZOO: %s does not fit %s: not used", path, preferred[i]);
+    }
+    note("FOVEA_ZOO: %s has no weights of %s or another of `fovea help train`'s architectures", folder, preferred[0]);
+    return FV_OK;
+}
+
+/* --weights without --model: the architecture that they fit. */
+static fv_status name_architecture(fv_ctx *ctx, settings *c)
+{
+    const char *const *names = fv_zoo_names();
+    for (int i = 0; names[i]; i++) {
+        if (!fits(ctx, names[i], c->weights))
+            continue;
+        c->model = names[i];
+        return FV_OK;
+    }
+    fv_load_report *report = NULL;
+    fv_model *model = NULL;
+    fv_status status = fv_model_zoo(ctx, names[0], NULL, &model);
+    if (status == FV_OK)
+        status = fv_model_load_weights(model, c->weights, true, &report);
+    fv_load_report_destroy(&report);
+    fv_model_destroy(&model);
+    if (status != FV_OK && status != FV_ERR_MODEL_MISMATCH)
+        return status; /* it is no file of weights at all */
+    return complain(FV_ERR_MODEL_MISMATCH, "name their architecture with --model", "%s: fits none of the architectures",
+                    c->weights);
+}
+
+/* ---- recipes ---- */
+
+/* Where nothing of the kind was asked for, so that a flag, a recipe or a resumed run is never overridden. */
+static void preset_photos(settings *c)
+{
+    if (!augment_given(c))
+        c->fit.augment = "rrc; hflip";
+    if (!option_given("warmup-epochs") && !c->weights && c->fit.epochs >= 20)
+        c->fit.warmup_epochs = 5;
+}
+
+static void tune(settings *c, const fv_dataset *train)
+{
+    const bool few = fv_dataset_count(train) <= FEW_IMAGES;
+    if (c->preset == PRESET_AUTO)
+        c->preset = PRESET_PHOTOS;
+    if (!option_given("freeze") && few)
+        c->fit.freeze = "-1";
+    if (!option_given("opt"))
+        c->fit.optimizer = FV_ADAMW;
+    if (!option_given("lr") && few)
+        c->fit.lr = 2e-3;
+    if (!option_given("epochs") && few)
+        c->fit.epochs = FEW_EPOCHS;
+    note("starting from %s; %s (--freeze, --lr, --model and --weights choose otherwise)", c->weights,
+         few ? "with few images only a new output layer is trained"
+             : "all layers are trained, at a tenth of the usual rate");
+}
+
+fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
+{
+    const char *folder = getenv("FOVEA_ZOO");
+    const bool open = strcmp(c->model, "auto") == 0, photographs = start_is_photographs(train);
+    if (open && c->weights)
+        FV_TRY(name_architecture(ctx, c));
+    else if (open && photographs && folder && *folder)
+        FV_TRY(take_from_zoo(ctx, c, folder));
+    const bool found = open && c->weights;
+    if (open && !found)
+        c->model = small_network(train);
+    if (open)
+        note("--model auto: %s", c->model);
+    if (!option_given("epochs") && (c->weights || train_takes_model_file(c)))
+        c->fit.epochs = TUNING_EPOCHS;
+    if (found && photographs)
+        tune(c, train);
+    else if (photographs && !c->weights && open && fv_dataset_count(train) <= 10 * FEW_IMAGES)
+        note("%lld photographs are few to train a network from nothing: start from one that knows others, with "
+             "--weights FILE, or FOVEA_ZOO=FOLDER of such files",
+             (long long)fv_dataset_count(train));
+    if (c->preset == PRESET_PHOTOS)
+        preset_photos(c);
+    return FV_OK;
+}
+
+double start_rate(const settings *c, double usual)
+{
+    return c->preset == PRESET_PHOTOS ? usual * (double)c->fit.batch_size / USUAL_BATCH : usual;
+}
