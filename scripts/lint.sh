@@ -84,5 +84,18 @@ done
 wide=$(awk -v max=30 -f scripts/struct_members.awk $(echo "$sources" | grep -E '^(include|src|tools)/'))
 [ -z "$wide" ] || fail "$wide; group what belongs together"
 
+# 9. Stored vectors are compared with: a test has the file's name, or that of a network whose file it opens.
+for f in tests/golden/*.safetensors tests/golden/*.bin tests/golden/*.txt; do
+    name=$(basename "$f")
+    grep -rqE "\"([^\"]*/)?$name\"" tests --include='*.[ch]' ||
+        grep -qs "\"${name%.*}\"" $(grep -rl 'golden/%s\.safetensors' tests --include='*.c') || fail "$f: no test reads it"
+done
+
+# 10. A test that a claim names exists: a program of tests/, a case of the command line (cli_NAME) or an example.
+for t in $(grep '^|' tests/CAPABILITIES.md | grep -o '`[a-z0-9_]*`' | tr -d '`' | sort -u); do
+    [ -n "$(ls tests/*/"$t.c" examples/"$t.c" 2>/dev/null)" ] || grep -qsE "^${t#cli_}\(\) \{" tests/cli/cases/*.sh ||
+        fail "tests/CAPABILITIES.md: there is no test '$t'"
+done
+
 [ $bad -eq 0 ] && echo "lint: clean ($(echo "$sources" | wc -l) files)"
 exit $bad

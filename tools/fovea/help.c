@@ -31,13 +31,14 @@ static const struct {
      "  YAML lines `key: value`, the keys are the long flags of `fovea train`; lists in [a, b]; # begins a comment.\n"
      "  The sections model:, data: and aug: may hold one more level. Flags on the command line win.\n"
      "  Every run writes args.yaml, a recipe that repeats it.\n"},
-    {"environment", "Environment\n"
-                    "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
-                    "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
-                    "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
-                    "                      on photographs may start from\n"
-                    "  FOVEA_LOG           topics to explain on standard error: plan\n"
-                    "  NO_COLOR, TERM=dumb plain progress\n"},
+    {"environment",
+     "Environment\n"
+     "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
+     "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
+     "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
+     "                      on photographs may start from\n"
+     "  FOVEA_LOG           topics to explain on standard error: plan\n"
+     "  NO_COLOR, TERM=dumb plain progress\n"},
 };
 
 static const struct {
