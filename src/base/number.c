@@ -136,7 +136,7 @@ bool fv_text_to_bool(const char *text, bool *value)
     } rows[] = {{"true", true},   {"yes", true}, {"on", true},   {"1", true},
                 {"false", false}, {"no", false}, {"off", false}, {"0", false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!strcmp(text, rows[i].word)) {
+        if (!strcasecmp(text, rows[i].word)) {
             *value = rows[i].value;
             return true;
         }

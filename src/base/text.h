@@ -42,7 +42,7 @@ const char *fv_text_nearest(const char *word, const char *const *words);
 bool fv_text_to_int(const char *text, int64_t *value);
 bool fv_text_to_double(const char *text, double *value);
 bool fv_text_to_bytes(const char *text, int64_t *value);
-bool fv_text_to_bool(const char *text, bool *value); /* true/false, yes/no, on/off, 1/0 */
+bool fv_text_to_bool(const char *text, bool *value); /* true/false, yes/no, on/off, 1/0, in any case */
 
 /* Shell-like match with * and ? over the whole text. */
 bool fv_text_match(const char *pattern, const char *text);

@@ -2,6 +2,7 @@
 /* A setting as text: reading, ranges, printing. One table row per kind. */
 #include <fovea/settings.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,13 +157,24 @@ static bool read_text(const fv_setting_row *row, const char *text, void *member,
     return true;
 }
 
+/* "AdamW" is adamw, "per_image" is per-image. */
+static bool same_word(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        const int x = *a == '_' ? '-' : tolower((unsigned char)*a), y = *b == '_' ? '-' : tolower((unsigned char)*b);
+        if (x != y)
+            return false;
+    }
+    return *a == *b;
+}
+
 static bool read_choice(const fv_setting_row *row, const char *text, void *member, char *expected)
 {
     char held[512], all[512];
     const char *names[NAMES_MAX + 1];
     const int n = list_choices(row, held, names);
     for (int i = 0; i < n; i++)
-        if (strcmp(names[i], text) == 0)
+        if (same_word(names[i], text))
             return *(int *)member = i, true;
     const char *nearest = fv_text_nearest(text, names);
     all[0] = '\0';

@@ -114,6 +114,20 @@ static const char *monitor_names(char text[256])
     return text;
 }
 
+/* Keras' names of metrics, by ours. */
+static const char *monitor_called(const char *name)
+{
+    static const char *const called[][2] = {{"val_accuracy", "val_top1"},
+                                            {"val_acc", "val_top1"},
+                                            {"accuracy", "train_top1"},
+                                            {"acc", "train_top1"},
+                                            {"loss", "train_loss"}};
+    for (size_t i = 0; i < sizeof called / sizeof *called; i++)
+        if (strcmp(called[i][0], name) == 0)
+            return called[i][1];
+    return name;
+}
+
 fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, fv_task task, const fv_monitor **monitor)
 {
     int count;
@@ -122,7 +136,7 @@ fv_status fv_settings_monitor(fv_ctx *ctx, const fv_fit_options *o, fv_task task
     char known[256];
     for (int i = 0; i < count; i++) {
         names[i] = list[i].name;
-        if (strcmp(list[i].name, o->monitor) != 0)
+        if (strcmp(list[i].name, monitor_called(o->monitor)) != 0)
             continue;
         if (list[i].validation && !o->validation)
             return fv_fail_hint(

@@ -28,7 +28,7 @@ enum {
 
 /* What the command line says: a member for each row. */
 typedef struct settings {
-    const char *positional[8];
+    const char **positional; /* bare words; NULLs behind them */
     int n_positional, n_words;
     char **words;       /* behind the verb, as they were typed */
     const char *packed; /* what data_open opens instead of data: the cache on disk */

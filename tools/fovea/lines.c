@@ -65,6 +65,21 @@ const char *lines_next(lines *l)
     return line;
 }
 
+size_t lines_peek(lines *l, const char **data)
+{
+    if (l->at == l->end && !l->over)
+        read_more(l);
+    *data = l->data ? l->data + l->at : "";
+    return l->end - l->at;
+}
+
+size_t lines_take(lines *l, const char **data)
+{
+    const size_t n = lines_peek(l, data);
+    l->at = l->end;
+    return n;
+}
+
 void lines_free(lines *l)
 {
     free(l->data);

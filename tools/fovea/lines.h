@@ -18,6 +18,10 @@ typedef struct lines {
 bool lines_waiting(const lines *l);
 /* The next line without its end ("\n" or "\r\n"), valid until the next call; NULL: there are no more. */
 const char *lines_next(lines *l);
+/* What has been read and not returned, after one read where that is nothing; how many bytes it is. lines_take returns
+ * it: 0 is the end. */
+size_t lines_peek(lines *l, const char **data);
+size_t lines_take(lines *l, const char **data);
 void lines_free(lines *l);
 
 #endif

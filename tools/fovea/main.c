@@ -2,6 +2,7 @@
 /* fovea: the command line. Picks the verb; messages, context and signals of all verbs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,11 @@ const verb verbs[] = {
      "  fovea eval --data mnist --model best.safetensors --tta 10crop --tta-scales 32,36,40\n"
      "  fovea eval --data mnist --model best.safetensors,runs/train/exp/weights/last.safetensors\n",
      V_EVAL, 0, verb_eval},
-    {"predict", NULL, "classify images", "--model FILE (--source PATH | --data PATH --split NAME) [options]",
-     "  fovea predict --model best.safetensors --source cat.jpg --topk 3\n"
+    {"predict", NULL, "classify images", "--model FILE (IMAGE... | --source PATH | --data PATH --split NAME) [options]",
+     "  fovea predict --model best.safetensors cat.jpg dog.jpg --topk 3\n"
      "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n"
      "  fovea predict --model best.safetensors --source cat.jpg --tta flip --json\n",
-     V_PREDICT, 1, verb_predict},
+     V_PREDICT, INT_MAX, verb_predict},
     {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
      "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
@@ -328,8 +329,7 @@ static int run_verb(const verb *v, int argc, char **argv)
     c.words = argv;
     c.n_words = argc;
     if (help) {
-        c.positional[0] = v->name;
-        c.positional[1] = NULL;
+        c.positional = (const char *[]){v->name, NULL};
         status = verb_help(&c);
     } else if (status == FV_OK) {
         status = v->run(&c);
@@ -353,6 +353,11 @@ static void keep_standard_files(void)
             _exit(9);
 }
 
+/* Verbs to come: not misspelt ones. */
+static const char *const planned[] = {"convert",  "export", "benchmark", "time",    "quantize", "prune", "distill",
+                                      "compress", "plan",   "sanity",    "lr-find", "tune",     "grow",  "features",
+                                      "linear",   "search", "serve",     "zoo",     "factorize"};
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "help";
@@ -365,6 +370,10 @@ int main(int argc, char **argv)
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
     const verb *v = find_verb(name);
+    for (size_t i = 0; !v && i < sizeof planned / sizeof *planned; i++)
+        if (strcmp(planned[i], name) == 0)
+            return fv_status_exit_code(
+                complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists the verbs", "'%s' is not in this version", name));
     if (!v) {
         const char *names[sizeof verbs / sizeof verbs[0]];
         int n = 0;

@@ -24,6 +24,7 @@ static const verb *reading; /* whose options */
 static bool given[MAX_OPTIONS];
 static char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
 static int n_owned;
+static const char **bare; /* settings.positional */
 
 /* The verb's own option of that name, else another verb's. */
 static const fv_setting_row *find_option(const char *name, size_t length)
@@ -54,16 +55,50 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
                     expected);
 }
 
+/* Options that other tools have and this version has not: no other name is what was meant. */
+static const char *const planned[] = {"amp",
+                                      "half",
+                                      "mixed-precision",
+                                      "dtype",
+                                      "lr-mult",
+                                      "layer-decay",
+                                      "unfreeze-at",
+                                      "teacher",
+                                      "kd-temperature",
+                                      "int8",
+                                      "calib",
+                                      "grad-checkpointing",
+                                      "drop-path",
+                                      "save-period",
+                                      "checkpoint-hist",
+                                      "deterministic",
+                                      "pretrained",
+                                      "sync-bn",
+                                      "patience-epochs"};
+
+static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
+{
+    for (size_t i = 0; i < sizeof planned / sizeof *planned; i++) {
+        const fv_setting_row row = {.key = planned[i]};
+        if (fv_setting_has_name(&row, name, strlen(name)))
+            return complain(FV_ERR_UNKNOWN_OPTION, "leave it out", "%s%s%s is not in this version", place, dashes,
+                            name);
+    }
+    return FV_OK;
+}
+
 static fv_status unknown_option(const verb *v, const char *place, const char *dashes, const char *word, size_t length)
 {
     const char *names[MAX_OPTIONS + 1];
     char name[64];
     int n = 0;
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
+    if (!*dashes || dashes[1])
+        FV_TRY(refuse_planned(place, dashes, name));
     for (int i = 0; i < n_options; i++)
         if (options[i].verbs & v->mask)
             names[n++] = options[i].key;
     names[n] = NULL;
-    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
     const char *nearest = fv_nearest(name, names);
     char hint[128];
     snprintf(hint, sizeof hint, "`fovea help %s` lists the options", v->name);
@@ -88,8 +123,56 @@ static fv_status unexpected_word(const verb *v, const char *word)
     return complain(FV_ERR_USAGE, hint, "fovea %s: unexpected word '%s'", v->name, word);
 }
 
+/* A copy that lives as long as the settings; NULL: no memory. */
+static char *own(const char *text)
+{
+    char *copy = n_owned < (int)(sizeof owned / sizeof owned[0]) ? strdup(text) : NULL;
+    if (copy)
+        owned[n_owned++] = copy;
+    return copy;
+}
+
+/* Whether a word is the next of a list's numbers: a number, and in no other option's place. */
+static bool is_number(const char *word)
+{
+    char *end;
+    (void)strtod(word, &end);
+    return end != word && *end == '\0';
+}
+
+/* Numbers in words of their own, as "--mean 0.485 0.456 0.406", are one list; *i is the last word taken. */
+static const char *join_numbers(const fv_setting_row *o, int argc, char **argv, int *i)
+{
+    char text[FV_SETTING_TEXT_MAX];
+    const bool list = o->kind == FV_SETTING_LIST || o->kind == FV_SETTING_MEASURE || o->kind == FV_SETTING_PAIR;
+    const char *first = argv[++*i];
+    if (!list || !is_number(first) || *i + 1 >= argc || !is_number(argv[*i + 1]))
+        return first;
+    snprintf(text, sizeof text, "%s", first);
+    while (*i + 1 < argc && is_number(argv[*i + 1])) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, ",%s", argv[++*i]);
+    }
+    return own(text);
+}
+
+/* What stands for the value of a flag or a share that was given without "=": the next word where it is one. */
+static const char *optional_value(const fv_setting_row *o, int argc, char **argv, int *i)
+{
+    settings unused;
+    char expected[FV_SETTING_TEXT_MAX];
+    const char *next = *i + 1 < argc ? argv[*i + 1] : "";
+    const bool taken = o->kind == FV_SETTING_SHARE ? fv_setting_read(o, next, &unused, expected)
+                                                   : strcasecmp(next, "true") == 0 || strcasecmp(next, "false") == 0;
+    return taken ? argv[++*i] : "true";
+}
+
 static fv_status read_words(const verb *v, int argc, char **argv, settings *c, bool *help)
 {
+    bare = calloc((size_t)argc + 4, sizeof *bare); /* verbs look at their first ones without counting them */
+    if (!bare)
+        return complain(FV_ERR_NO_MEMORY, NULL, "no memory for %d words", argc);
+    c->positional = bare;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *name = word, *equals = strchr(word, '=');
         size_t length;
@@ -102,16 +185,17 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, b
                 return FV_OK;
             }
             o = find_letter(word[1]);
-            if (!o || (word[2] && word[2] != '='))
+            if (!o || (word[2] && word[2] != '=' && !isdigit((unsigned char)word[2])))
                 return unknown_option(v, "", "-", word + 1, strlen(word + 1));
             name = word + 1;
+            equals = word[2] ? word + 1 + (word[2] == '=') : NULL; /* -b=32 and -b32 */
         } else if (!equals || !isalpha((unsigned char)word[0])) {
             if (c->n_positional >= v->positionals)
                 return unexpected_word(v, word);
-            c->positional[c->n_positional++] = word;
+            bare[c->n_positional++] = word;
             continue;
         }
-        length = equals ? (size_t)(equals - name) : strlen(name);
+        length = o ? 1 : equals ? (size_t)(equals - name) : strlen(name);
         if (length == 4 && strncmp(name, "help", 4) == 0) {
             *help = true;
             return FV_OK;
@@ -121,18 +205,17 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, b
         if (!o || !(o->verbs & v->mask))
             return unknown_option(v, "", "--", name, length);
         const char *value = equals ? equals + 1 : NULL;
-        if (!value && o->kind == FV_SETTING_SHARE) {
-            settings unused;
-            char expected[FV_SETTING_TEXT_MAX];
-            value = i + 1 < argc && fv_setting_read(o, argv[i + 1], &unused, expected) ? argv[++i] : "true";
-        }
-        if (!value && o->kind != FV_SETTING_FLAG) {
+        if (!value && (o->kind == FV_SETTING_SHARE || o->kind == FV_SETTING_FLAG))
+            value = optional_value(o, argc, argv, &i);
+        if (!value) {
             bool resume_alone = o->offset == AT(resume) && (i + 1 == argc || argv[i + 1][0] == '-');
             if (!resume_alone && i + 1 == argc)
                 return complain(FV_ERR_USAGE, o->help, "--%s needs a value: --%s %s", o->key, o->key, o->value);
-            value = resume_alone ? "auto" : argv[++i];
+            value = resume_alone ? "auto" : join_numbers(o, argc, argv, &i);
+            if (!value)
+                return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
-        FV_TRY(set_option(o, "", value ? value : "true", c));
+        FV_TRY(set_option(o, "", value, c));
     }
     return FV_OK;
 }
@@ -146,12 +229,9 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
         return unknown_option(v, place, "", s->key, strlen(s->key));
     if (given[o - options] || !*s->value)
         return FV_OK;
-    char *text = strdup(s->value);
-    if (!text || n_owned == (int)(sizeof owned / sizeof owned[0])) {
-        free(text);
+    char *text = own(s->value);
+    if (!text)
         return complain(FV_ERR_NO_MEMORY, NULL, "%sno memory for the recipe", place);
-    }
-    owned[n_owned++] = text;
     return set_option(o, place, text, c);
 }
 
@@ -215,4 +295,6 @@ void options_free(void)
 {
     while (n_owned > 0)
         free(owned[--n_owned]);
+    free(bare);
+    bare = NULL;
 }

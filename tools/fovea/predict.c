@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea predict: images to classes. A file that cannot be read is reported in its place; the others are done; exit 3 at
  * the end, 7 where an answer is not finite. Files are collected, and answered together: threads decode ahead. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
+#include "walk.h"
 #include "truth.h"
 
 /* Files that are answered together; their names are in memory meanwhile. */
@@ -35,6 +36,7 @@ typedef struct prediction {
     int64_t shown;                          /* of the done, those that --wrong-only leaves */
     truth truth;
     sheet *sheet;
+    char piped[32]; /* where an image from standard input is kept */
 } prediction;
 
 /* ---- output ---- */
@@ -184,9 +186,15 @@ static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a
     fv_image image = {0};
     fv_dataset_sample_name(data, a->sample, name, sizeof name);
     truth_take(&p->truth, data, a->sample);
+    const size_t piped = strlen(p->piped);
+    const bool is_piped = piped > 0 && strcmp(name, p->piped) == 0;
+    if (is_piped)
+        snprintf(name, sizeof name, "-");
     if (!a->mean) {
         const bool lost = a->status == FV_ERR_DIVERGED;
-        snprintf(text, sizeof text, "%s%s%s", lost ? name : "", lost ? ": " : "", a->error);
+        const bool named = is_piped && a->error && strncmp(a->error, p->piped, piped) == 0;
+        snprintf(text, sizeof text, "%s%s%s", lost || named ? name : "", lost ? ": " : "",
+                 a->error + (named ? piped : 0));
         report_bad(p, name, text, a->status);
         return FV_OK;
     }
@@ -250,91 +258,44 @@ static fv_status predict_file(prediction *p, const char *path)
 
 /* ---- sources ---- */
 
-/* Frames in their order, whether or not their numbers have leading zeros. */
-static int by_name(const struct dirent **a, const struct dirent **b)
+static fv_status predict_source(prediction *p, const char *source);
+
+static fv_status walk_file(void *user, const char *path)
 {
-    return natural_compare((*a)->d_name, (*b)->d_name);
+    return predict_file(user, path);
 }
 
-/* A folder on the way down, to notice links that lead back to it. */
-typedef struct ancestor {
-    const struct ancestor *above;
-    dev_t dev;
-    ino_t ino;
-} ancestor;
-
-static bool leads_back(const ancestor *a, const struct stat *st)
+static fv_status walk_source(void *user, const char *path)
 {
-    for (; a; a = a->above)
-        if (a->dev == st->st_dev && a->ino == st->st_ino)
-            return true;
-    return false;
+    return predict_source(user, path);
 }
 
-static fv_status predict_folder(prediction *p, const char *path, const ancestor *above);
-
-/* Warns, behind what there is to say of the files before. */
-static fv_status skip(prediction *p, const char *path, const char *why)
+static fv_status walk_flush(void *user)
 {
-    FV_TRY(predict_collected(p));
-    if (!enough(p))
-        warn("%s: %s", path, why);
-    return FV_OK;
+    return predict_collected(user);
 }
 
-static fv_status predict_entry(prediction *p, const char *path, const ancestor *here)
+static bool walk_enough(void *user)
 {
-    struct stat st;
-    if (fv_path_is_aside(path))
-        return FV_OK;
-    if (stat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
-        return skip(p, path, "a FIFO, socket, device or dangling link: skipped");
-    if (S_ISREG(st.st_mode))
-        return predict_file(p, path);
-    if (leads_back(here, &st))
-        return skip(p, path, "a link that leads back up: not followed");
-    return predict_folder(p, path, here);
+    return enough(user);
 }
 
-static fv_status predict_folder(prediction *p, const char *path, const ancestor *above)
-{
-    struct dirent **entries;
-    struct stat st = {0};
-    int n = stat(path, &st) == 0 ? scandir(path, &entries, NULL, by_name) : -1;
-    const ancestor here = {above, st.st_dev, st.st_ino};
-    const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
-    fv_status status = FV_OK;
-    if (n < 0) {
-        const int error = errno;
-        FV_TRY(predict_collected(p));
-        return complain(error == EACCES ? FV_ERR_PERMISSION : FV_ERR_IO, NULL, "%s: %s", path, strerror(error));
-    }
-    for (int i = 0; i < n; i++) {
-        char *name = NULL;
-        if (status == FV_OK && !enough(p) && asprintf(&name, "%s%s%s", path, slash, entries[i]->d_name) > 0)
-            status = predict_entry(p, name, &here);
-        free(name);
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
-}
+static const walk files = {walk_file, walk_flush, walk_enough}, sources = {walk_source, walk_flush, walk_enough};
 
 /* Names of files, a line each. Whoever writes them one by one and waits gets each answer at once. */
-static fv_status predict_list(prediction *p, int fd)
+static fv_status predict_list(prediction *p, lines *from, const char *name)
 {
-    lines from = {.fd = fd};
     fv_status status = FV_OK;
     const char *line = NULL;
     bool first = true;
     while (status == FV_OK && !enough(p)) {
-        if (!lines_waiting(&from)) {
+        if (!lines_waiting(from)) {
             status = predict_collected(p);
             fflush(stdout);
             if (status != FV_OK || enough(p))
                 break;
         }
-        if (!(line = lines_next(&from)))
+        if (!(line = lines_next(from)))
             break;
         if (first && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
             line += 3; /* some editors begin a text with it */
@@ -342,11 +303,10 @@ static fv_status predict_list(prediction *p, int fd)
         if (*line)
             status = predict_file(p, line);
     }
-    if (status == FV_OK && from.error)
+    if (status == FV_OK && from->error)
         status = predict_collected(p);
-    if (status == FV_OK && from.error)
-        status = complain(FV_ERR_IO, NULL, "%s: %s", p->c->source, strerror(from.error));
-    lines_free(&from);
+    if (status == FV_OK && from->error)
+        status = complain(FV_ERR_IO, NULL, "%s: %s", name, strerror(from->error));
     return status;
 }
 
@@ -404,23 +364,68 @@ static fv_status predict_frames(prediction *p)
     return status;
 }
 
-static fv_status predict_source(prediction *p)
+/* Whether bytes begin as an image does, and no name of a file. */
+static bool begins_image(const char *data, size_t n)
 {
-    const char *source = p->c->source;
+    static const char *const marks[] = {"\xff\xd8\xff", "\x89PNG", "GIF8", "RIFF", "II*", "MM", "BM"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (n > strlen(marks[i]) && memcmp(data, marks[i], strlen(marks[i])) == 0 &&
+            (memchr(data, '\0', n) || (data[0] & 0x80)))
+            return true;
+    return n > 2 && data[0] == 'P' && data[1] >= '1' && data[1] <= '6' && strchr(" \t\r\n", data[2]);
+}
+
+/* One image from standard input, of which `from` has read a part: kept as a file without a name. */
+static fv_status predict_piped(prediction *p, lines *from)
+{
+    const int fd = memfd_create("image", MFD_CLOEXEC);
+    const char *data;
+    fv_status status = fd < 0 ? FV_ERR_IO : FV_OK;
+    for (size_t n; status == FV_OK && (n = lines_take(from, &data)) > 0;)
+        if (write(fd, data, n) != (ssize_t)n)
+            status = FV_ERR_IO;
+    if (status != FV_OK || from->error)
+        status = complain(FV_ERR_IO, NULL, "standard input: %s", strerror(from->error ? from->error : errno));
+    snprintf(p->piped, sizeof p->piped, "/proc/self/fd/%d", fd);
+    if (status == FV_OK)
+        status = predict_file(p, p->piped);
+    if (status == FV_OK)
+        status = predict_collected(p);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+static fv_status predict_input(prediction *p)
+{
+    lines from = {.fd = STDIN_FILENO};
+    const char *data;
+    const size_t n = lines_peek(&from, &data);
+    fv_status status = begins_image(data, n) ? predict_piped(p, &from) : predict_list(p, &from, "standard input");
+    lines_free(&from);
+    return status;
+}
+
+static fv_status predict_source(prediction *p, const char *source)
+{
     struct stat st;
     if (strcmp(source, "-") == 0)
-        return p->c->raw ? predict_frames(p) : predict_list(p, STDIN_FILENO);
+        return p->c->raw ? predict_frames(p) : predict_input(p);
+    if (stat(source, &st) != 0 && errno == ENOENT && strpbrk(source, "*?["))
+        return walk_pattern(&sources, p, source);
     if (stat(source, &st) != 0)
         return complain(errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return predict_folder(p, source, NULL);
+        return walk_folder(&files, p, source);
     size_t n = strlen(source);
     if (n < 4 || strcmp(source + n - 4, ".txt") != 0)
         return predict_file(p, source);
     const int fd = open(source, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return complain(FV_ERR_IO, NULL, "%s: %s", source, strerror(errno));
-    fv_status status = predict_list(p, fd);
+    lines from = {.fd = fd};
+    fv_status status = predict_list(p, &from, source);
+    lines_free(&from);
     close(fd);
     return status;
 }
@@ -449,10 +454,11 @@ static fv_status predict_data(prediction *p)
 static fv_status fail_nothing(const prediction *p)
 {
     const settings *c = p->c;
-    if (c->source && strcmp(c->source, "-") == 0)
+    const char *source = c->source ? c->source : c->positional[0];
+    if (source && strcmp(source, "-") == 0)
         return complain(FV_ERR_DATA_EMPTY, NULL, "standard input: no %s came",
-                        c->raw ? "frame" : "name of an image file");
-    return complain(FV_ERR_DATA_EMPTY, NULL, "%s: no image in it", c->source ? c->source : c->data);
+                        c->raw ? "frame" : "image or name of an image file");
+    return complain(FV_ERR_DATA_EMPTY, NULL, "%s: no image in it", source ? source : c->data);
 }
 
 static fv_status predict(prediction *p)
@@ -476,9 +482,14 @@ static fv_status predict(prediction *p)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
-    if (c->source)
+    if (!c->data)
         print_head(p);
-    FV_TRY(c->source ? predict_source(p) : predict_data(p));
+    if (c->source)
+        FV_TRY(predict_source(p, c->source));
+    for (int i = 0; i < c->n_positional && !enough(p); i++)
+        FV_TRY(predict_source(p, c->positional[i]));
+    if (c->data)
+        FV_TRY(predict_data(p));
     FV_TRY(predict_collected(p));
     if (p->done + p->bad == 0 && !ferror(stdout))
         return fail_nothing(p);
@@ -495,18 +506,17 @@ static fv_status predict(prediction *p)
 fv_status verb_predict(settings *c)
 {
     prediction p = {.c = c};
-    if (c->positional[0] && !c->source)
-        c->source = c->positional[0];
+    const char *source = c->source ? c->source : c->positional[0];
     FV_TRY(output_form(c));
-    if (!option_given("model") || (!c->source && !c->data))
+    if (!option_given("model") || (!source && !c->data))
         return complain(FV_ERR_USAGE, NULL,
-                        "fovea predict: --model FILE and one of --source PATH or --data PATH are needed");
-    if (c->source && c->data)
-        return complain(FV_ERR_CONFLICT, NULL, "fovea predict: give --source or --data, not both");
+                        "fovea predict: --model FILE and one of IMAGE, --source PATH or --data PATH are needed");
+    if (source && c->data)
+        return complain(FV_ERR_CONFLICT, NULL, "fovea predict: give images or --data, not both");
     if (c->wrong_only && !c->data)
         return complain(FV_ERR_CONFLICT, "name the labeled images with --data",
                         "--wrong-only: images of --source have no labels");
-    if (c->raw && (!c->source || strcmp(c->source, "-") != 0))
+    if (c->raw && (!source || strcmp(source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
     FV_TRY(output_check(c, "sheet", c->sheet, OUTPUT_SHEET));

@@ -68,7 +68,7 @@ row_39_contradictions() {
     fails 2 E2004 "--img-size" "model file" -- "$FOVEA" train --data "$digits" --model "$model" --img-size 64
     fails 2 E2004 "--weights" "of its own" -- "$FOVEA" train --data "$digits" --model "$model" --weights "$model"
     fails 2 E2004 "--val-split 0.2" "val split of its own" -- "$FOVEA" train --data "$photos" --model lenet --val-split 0.2
-    fails 2 E2004 "--source or --data" -- "$FOVEA" predict --model "$model" --source x --data "$digits"
+    fails 2 E2004 "give images or --data, not both" -- "$FOVEA" predict --model "$model" --source x --data "$digits"
     # Where both can be, the command line wins over the recipe, and args.yaml says which it was.
     printf 'epochs: 7\nbatch-size: 60\n' >recipe.yaml
     code 0 "$FOVEA" train --data "$digits" --model lenet -c recipe.yaml --epochs 1

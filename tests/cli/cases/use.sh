@@ -160,7 +160,7 @@ use_predict() {
     equal "$(wc -l <out | tr -d ' ')" 7
     mkdir nothing
     fails 3 E3004 "nothing: no image in it" -- "$FOVEA" predict --model "$model" --source nothing
-    fails 3 E3004 "standard input: no name of an image file came" -- "$FOVEA" predict --model "$model" --source - </dev/null
+    fails 3 E3004 "standard input: no image or name of an image file came" -- "$FOVEA" predict --model "$model" --source - </dev/null
     fails 9 E9002 "no-folder/sheet.png" -- "$FOVEA" predict --model "$model" --source a.jpg --sheet no-folder/sheet.png
 }
 
@@ -267,4 +267,51 @@ use_doctor() {
         drive json $key <out >/dev/null || die "no $key"
     done
     fails 6 E6001 "--device cuda:0" "cpu" -- small_run --device cuda:0
+}
+
+# As people write who come from Python.
+use_habits() {
+    one() { "$FOVEA" train --data "$photos" --model resnet8 --max-steps 1 -q "$@"; }
+    code 0 one -b 12 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --nesterov --opt sgd --lr 0.1 --experiment plain
+    code 0 one -b12 --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --nesterov True --opt SGD --lr 1e-1 --experiment python
+    same runs/train/plain/weights/last.safetensors runs/train/python/weights/last.safetensors
+    code 0 one -b=12 --mean=0.485,0.456,0.406 std=0.229,0.224,0.225 --nesterov=TRUE --lr .1 --experiment mixed
+    same runs/train/plain/weights/last.safetensors runs/train/mixed/weights/last.safetensors
+    code 0 one -b 12 --nesterov False --opt AdamW --monitor val_accuracy --norm per_image --experiment other
+    prints "best: epoch 1, val_top1"
+    fails 2 E2003 "--std: found '0,0.1'" -- one -b 12 --std 0 0.1
+    fails 2 E2002 "has no option -batch" -- one -batch 12
+    for flag in --amp --mixed-precision --lr_mult --teacher; do
+        fails 2 E2002 "$flag is not in this version" -- one $flag
+        silent_about "did you mean"
+    done
+    fails 2 E2002 "'export' is not in this version" -- "$FOVEA" export --format onnx
+    fails 2 E2002 "no verb 'trian'; did you mean 'train'?" -- "$FOVEA" trian
+}
+
+# Several images, patterns, an image on standard input.
+use_predict_words() {
+    ask() { "$FOVEA" predict --model "$model" --topk 1 "$@"; }
+    plant png a.png
+    plant png b.png
+    mkdir folder
+    plant png folder/c.png
+    code 0 ask a.png b.png folder
+    prints "a.png: " "b.png: " "folder/c.png: "
+    [ "$(wc -l <out)" = 3 ] || die "not three answers"
+    cp out three
+    code 0 ask --source a.png b.png folder
+    same out three
+    code 0 ask '?.png' 'folder/*'
+    same out three
+    code 0 sh -c '"$@" - <a.png' sh "$FOVEA" predict --model "$model" --topk 1
+    prints "-: "
+    [ "$(sed 's/.*: //' out)" = "$(sed -n '1s/.*: //p' three)" ] || die "another answer"
+    code 0 sh -c 'printf "a.png\nb.png\n" | "$@" --source -' sh "$FOVEA" predict --model "$model" --topk 1
+    prints "a.png: " "b.png: "
+    code 3 sh -c 'head -c 60 a.png | "$@" -' sh "$FOVEA" predict --model "$model"
+    says "-: "
+    silent_about "/proc"
+    fails 9 E9002 "none*.png: " -- ask 'none*.png'
+    fails 2 E2004 "give images or --data, not both" -- ask --data "$digits" a.png
 }
