@@ -38,36 +38,61 @@ static fv_status bad(const fv_safetensors *file, const char *format, ...)
 
 /* ---- what the file is ---- */
 
+/* This version reads no other format. */
+#define NO_IMPORT "save it as safetensors with the tool that wrote it"
+
 /* Files that people give instead, by their first bytes. */
 static const struct {
     const char *magic;
-    size_t size;
+    size_t at, size;
     fv_status status;
     const char *what, *cure;
-} fv_strangers[] = {
-    {"PK\3\4", 4, FV_ERR_MODEL_PICKLE, "a PyTorch zip file, whose pickle could run code when loaded",
+} strangers[] = {
+    {"PK\3\4", 0, 4, FV_ERR_MODEL_PICKLE, "a PyTorch zip file, whose pickle could run code when loaded",
      "convert it once, where you trust it: python -c \"import torch, safetensors.torch as s; "
-     "s.save_file(torch.load('MODEL.pt', weights_only=True), 'MODEL.safetensors')\""},
-    {"\x80", 1, FV_ERR_MODEL_PICKLE, "a pickle file, which could run code when loaded",
+     "s.save_file(torch.load('MODEL.pt', weights_only=True, map_location='cpu'), 'MODEL.safetensors')\""},
+    {"\x80", 0, 1, FV_ERR_MODEL_PICKLE, "a pickle file, which could run code when loaded",
      "convert it once, where you trust it: python -c \"import torch, safetensors.torch as s; "
-     "d = torch.load('MODEL.th', weights_only=True); s.save_file(d.get('state_dict', d), 'MODEL.safetensors')\""},
-    {"\x89HDF\r\n", 6, FV_ERR_MODEL_FORMAT, "an HDF5 file", "give a safetensors file"},
-    {"\x1f\x8b", 2, FV_ERR_MODEL_FORMAT, "a gzip file", "unpack it first"},
-    {"version https://git-lfs", 23, FV_ERR_MODEL_FORMAT, "a Git LFS pointer instead of the file it stands for",
+     "d = torch.load('MODEL.th', weights_only=True, map_location='cpu'); s.save_file(d.get('state_dict', d), "
+     "'MODEL.safetensors')\""},
+    {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", NO_IMPORT},
+    {"\x89HDF\r\n", 0, 6, FV_ERR_MODEL_FORMAT, "an HDF5 file, as Keras writes it", NO_IMPORT},
+    {"\x1f\x8b", 0, 2, FV_ERR_MODEL_FORMAT, "a gzip file", "unpack it first"},
+    {"version https://git-lfs", 0, 23, FV_ERR_MODEL_FORMAT, "a Git LFS pointer instead of the file it stands for",
      "fetch the file itself with git lfs pull"},
-    {"<", 1, FV_ERR_MODEL_FORMAT, "a web page", "fetch the file itself"},
+    {"<", 0, 1, FV_ERR_MODEL_FORMAT, "a web page", "fetch the file itself"},
+    {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON: an index of files, or a description",
+     "give the .safetensors file itself; where an index names several, join them into one"},
+    {"\x89PNG", 0, 4, FV_ERR_MODEL_FORMAT, "a PNG image", "give a model file here, and images with --source"},
+    {"\xff\xd8\xff", 0, 3, FV_ERR_MODEL_FORMAT, "a JPEG image", "give a model file here, and images with --source"},
 };
+
+/* The first field of an ONNX file is its IR version, the second the name of who wrote it. */
+static bool is_onnx(const uint8_t *data, int64_t size)
+{
+    return size > 3 && data[0] == 0x08 && data[1] >= 3 && data[1] < 0x20 && (data[2] == 0x12 || data[2] == 0x3a);
+}
 
 static fv_status check_stranger(const fv_safetensors *file, const uint8_t *data, int64_t size)
 {
-    for (size_t i = 0; i < sizeof fv_strangers / sizeof *fv_strangers; i++) {
-        if (size < (int64_t)fv_strangers[i].size || memcmp(data, fv_strangers[i].magic, fv_strangers[i].size) != 0)
+    const char *what = NULL, *cure = NULL;
+    fv_status status = FV_ERR_MODEL_FORMAT;
+    for (size_t i = 0; !what && i < sizeof strangers / sizeof *strangers; i++) {
+        if (size < (int64_t)(strangers[i].at + strangers[i].size) ||
+            memcmp(data + strangers[i].at, strangers[i].magic, strangers[i].size) != 0)
             continue;
-        fv_status status = fv_fail(file->ctx, fv_strangers[i].status, "%s: this is %s, not safetensors", file->name,
-                                   fv_strangers[i].what);
-        return fv_fail_hint(file->ctx, status, "%s", fv_strangers[i].cure);
+        what = strangers[i].what;
+        cure = strangers[i].cure;
+        status = strangers[i].status;
     }
-    return FV_OK;
+    if (!what && is_onnx(data, size)) {
+        what = "an ONNX model";
+        cure = NO_IMPORT;
+    }
+    if (!what)
+        return FV_OK;
+    return fv_fail_hint(file->ctx, fv_fail(file->ctx, status, "%s: this is %s, not safetensors", file->name, what),
+                        "%s", cure);
 }
 
 /* Finds the header; *header is its first byte, *length its size. */

@@ -11,13 +11,29 @@
 /* Numbers checked at a time. */
 #define FV_CHECK_CHUNK ((int64_t)1 << 14)
 
-/* A tensor by its name, or as a network wrapped for several devices calls it. */
+/* What wrappers put before the names of the network inside: for several devices, compiled, in a training loop. */
+static const char *const wrappers[] = {"module.", "_orig_mod.", "model.", "net."};
+
+/* A name without the first wrapper's; NULL: it has none. */
+static const char *unwrapped(const char *name)
+{
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
+        if (strncmp(name, wrappers[i], strlen(wrappers[i])) == 0)
+            return name + strlen(wrappers[i]);
+    return NULL;
+}
+
+/* A tensor by its name, or as a wrapped network calls it. */
 static const fv_st_entry *find(const fv_safetensors *file, const char *name)
 {
+    enum { WRAPPERS = sizeof wrappers / sizeof *wrappers };
     char wrapped[512];
     const fv_st_entry *entry = fv_safetensors_find(file, name);
-    if (!entry && (size_t)snprintf(wrapped, sizeof wrapped, "module.%s", name) < sizeof wrapped)
-        entry = fv_safetensors_find(file, wrapped);
+    for (int i = 0; !entry && i < WRAPPERS * (WRAPPERS + 1); i++) { /* one wrapper, or one in another */
+        const char *outer = i < WRAPPERS ? "" : wrappers[i / WRAPPERS - 1];
+        if ((size_t)snprintf(wrapped, sizeof wrapped, "%s%s%s", outer, wrappers[i % WRAPPERS], name) < sizeof wrapped)
+            entry = fv_safetensors_find(file, wrapped);
+    }
     return entry;
 }
 
@@ -34,13 +50,12 @@ static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
 /* Whether the model has a place for a tensor of the file, or holds it in its graph. */
 static bool is_known(fv_model *model, const char *name)
 {
-    for (;; name += 7) {
+    for (; name; name = unwrapped(name)) {
         const fv_val *val = fv_graph_find(model->graph, name);
         if (fv_model_slot(model, name) || fv_model_counter(model, name) || (val && val->role == FV_ROLE_CONST))
             return true;
-        if (strncmp(name, "module.", 7) != 0)
-            return false;
     }
+    return false;
 }
 
 static fv_status make_report(fv_model *model, const fv_safetensors *file, fv_load_report **report)

@@ -379,6 +379,44 @@ static void test_foreign_weights(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Names that wrappers made longer: for several devices, compiled, in a training loop, one in another. */
+static void test_wrapped_names(void **state)
+{
+    static const struct {
+        const char *name;
+        fv_load_verdict verdict;
+    } rows[] = {{"fc2.bias", FV_LOADED},
+                {"module.fc2.bias", FV_LOADED},
+                {"_orig_mod.fc2.bias", FV_LOADED},
+                {"model.fc2.bias", FV_LOADED},
+                {"model._orig_mod.fc2.bias", FV_LOADED},
+                {"module.module.fc2.bias", FV_LOADED},
+                {"mymodule.fc2.bias", FV_UNUSED},
+                {"ema.fc2.bias", FV_UNUSED}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    const char *path = fv_test_path(dir, "wrapped.safetensors");
+    const float ones[64] = {1, 1, 1, 1, 1, 1, 1, 1};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const fv_st_item items[] = {{.name = rows[i].name, .dtype = FV_F32, .shape = {1, {3}}, .data = ones},
+                                    {.name = "fc2.weight", .dtype = FV_F32, .shape = {2, {3, 6}}, .data = ones}};
+        fv_model *m = make(ctx);
+        fv_load_report *report = NULL;
+        int counts[4] = {0};
+        assert_int_equal(fv_safetensors_write(ctx, path, items, 2, NULL, 0), FV_OK);
+        if (fv_model_load_weights(m, path, true, &report) != FV_OK)
+            fail_msg("%s: %s", rows[i].name, fv_ctx_error(ctx));
+        for (int k = 0; k < fv_load_report_count(report); k++)
+            counts[fv_load_report_row(report, k)->verdict]++;
+        if (counts[FV_UNUSED] != (rows[i].verdict == FV_UNUSED))
+            fail_msg("%s: %d tensors not used", rows[i].name, counts[FV_UNUSED]);
+        assert_int_equal(fv_slot_data(fv_model_slot(m, "fc2.bias"))[1] == 1, rows[i].verdict == FV_LOADED);
+        fv_load_report_destroy(&report);
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 /* Damaged self-test vectors, or a machine that computes something else. */
 static void test_selftest(void **state)
 {
@@ -439,10 +477,15 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_damage),     cmocka_unit_test(test_foreign_weights),
-        cmocka_unit_test(test_selftest),   cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_foreign_weights),
+        cmocka_unit_test(test_wrapped_names),
+        cmocka_unit_test(test_selftest),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

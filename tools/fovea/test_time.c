@@ -44,7 +44,9 @@ bool ensemble_is_plain(const settings *c, const ensemble *e)
 
 static fv_status without_effect(const char *option, const char *why)
 {
-    return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s", option, why);
+    char hint[96];
+    snprintf(hint, sizeof hint, "leave out --%s", option);
+    return complain(FV_ERR_CONFLICT, hint, "--%s has no effect here: %s", option, why);
 }
 
 static fv_status check(const settings *c, const ensemble *e)

@@ -116,7 +116,9 @@ static bool list_takers(const char *key, const char *const *names, bool (*takes)
 
 static fv_status no_effect(const char *key, const char *belongs, const char *to)
 {
-    return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s%s", key, belongs, to);
+    char hint[128];
+    snprintf(hint, sizeof hint, "leave out --%s, or choose what it belongs to", key);
+    return complain(FV_ERR_CONFLICT, hint, "--%s has no effect here: %s%s", key, belongs, to);
 }
 
 /* What belongs to some optimizers or losses, as their rows say, and not to those of the run. */
@@ -147,8 +149,7 @@ fv_status train_check(const settings *c)
     FV_TRY(check_takers(c));
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (option_changed(rules[i].option, c) && !rules[i].used(c))
-            return complain(FV_ERR_CONFLICT, "drop one of the two", "--%s has no effect here: %s", rules[i].option,
-                            rules[i].why);
+            return no_effect(rules[i].option, rules[i].why, "");
     if (c->fit.warmup_epochs > 0 && c->fit.warmup_epochs >= (double)c->fit.epochs)
         return complain(FV_ERR_CONFLICT, "warm up for fewer epochs than there are",
                         "--warmup-epochs %g is not below --epochs %lld", c->fit.warmup_epochs,

@@ -52,6 +52,24 @@ row_49_pickle() {
     absent runs
 }
 
+# What a file is that is given for a model is said, with a cure that fits it.
+use_other_formats() {
+    printf '\010\007\022\007pytorch' >model.onnx
+    printf '\040\000\000\000TFL3xxxxxxxx' >model.tflite
+    printf '\211HDF\r\n\032\n' >model.h5
+    printf '{"metadata": {}, "weight_map": {"a": "b"}}' >model.safetensors.index.json
+    printf '<!DOCTYPE html>' >page.safetensors
+    plant png photo.png
+    for row in 'model.onnx|an ONNX model|save it as safetensors' 'model.tflite|a TFLite model|save it as safetensors' \
+        'model.h5|an HDF5 file|save it as safetensors' 'model.safetensors.index.json|JSON: an index of files|give the .safetensors file' \
+        'page.safetensors|a web page|fetch the file itself' 'photo.png|a PNG image|--source'; do
+        file=${row%%|*}
+        rest=${row#*|}
+        fails 4 E4002 "$file: this is ${rest%|*}" "${rest#*|}" -- "$FOVEA" info --model "./$file"
+        fails 4 E4002 "$file: this is ${rest%|*}" "${rest#*|}" -- "$FOVEA" train --data "$digits" --model lenet --weights "$file"
+    done
+}
+
 row_52_malformed_safetensors() {
     malformed() {
         plant tensors $1.safetensors $1
