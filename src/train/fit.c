@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "data/augment/augment.h"
 #include "data/dataset.h"
-#include "data/float_range.h"
+#include "data/pixel_range.h"
 #include "io/safetensors_model.h"
 #include "train/checkpoint.h"
 #include "train/columns.h"
@@ -39,6 +39,7 @@ typedef struct run {
     int64_t unfinished; /* the epoch that stopped in its middle while there was no best one: best.safetensors is its */
     double unfinished_metric;
     bool stop_asked;
+    bool odd_scale; /* the pixels are not on the scale that is expected, which was warned of */
 } run;
 
 static void emit(run *r, fv_event_kind kind, const char *text)
@@ -154,14 +155,15 @@ static void check_one_class(run *r)
 /* Numbers on another scale train, but badly. */
 static fv_status check_scale(run *r)
 {
-    fv_float_range range;
-    char text[300], line[960];
+    fv_pixel_range range;
+    char text[400], line[1060];
     fv_augment *augment = NULL;
-    FV_TRY(fv_dataset_float_range(r->data, &range));
-    if (!fv_float_range_odd(&range, text, sizeof text))
+    FV_TRY(fv_dataset_pixel_range(r->data, &range));
+    if (!fv_pixel_range_odd(&range, text, sizeof text))
         return FV_OK;
+    r->odd_scale = true;
     FV_TRY(fv_augment_create(r->ctx, r->options.augment, &augment));
-    const char *step = fv_augment_cuts(augment);
+    const char *step = range.images ? fv_augment_cuts(augment) : NULL;
     snprintf(line, sizeof line, "%.480s: %s%s%s%s", r->data->path, text, step ? "; the step '" : "", step ? step : "",
              step ? "' cuts off what is beyond, so that training sees other pixels than scoring" : "");
     fv_augment_destroy(&augment);
@@ -370,6 +372,15 @@ static fv_status validate(run *r, bool last)
                  (long long)m.lost, (long long)m.samples);
         emit(r, FV_EVENT_WARN, text);
     }
+    if (last && m.one_class >= 0) {
+        char text[400];
+        snprintf(
+            text, sizeof text,
+            "validation: all %lld samples are taken for class '%.200s': the network has not learned to tell classes "
+            "apart",
+            (long long)m.samples, fv_model_class_name(r->model, m.one_class));
+        emit(r, FV_EVENT_WARN, text);
+    }
     fv_monitor_take(&r->event, &m);
     return FV_OK;
 }
@@ -381,7 +392,7 @@ static void judge_epoch(run *r)
     fv_progress *p = &r->progress;
     const double metric = fv_monitor_value(r->monitor, &r->event);
     char text[256];
-    if (fv_judge_loss(p, &r->options, r->event.train_loss, text))
+    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->odd_scale, text))
         emit(r, FV_EVENT_WARN, text);
     if (p->step < r->steps) {
         r->event.best = p->best_epoch == 0 && isfinite(metric);

@@ -36,14 +36,25 @@ bool fv_judge_epoch(fv_progress *p, const fv_fit_options *o, const fv_monitor *m
     return best;
 }
 
-bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, char text[256])
+bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool odd_scale, char text[256])
 {
+    static const double runaway = 1e9; /* of no loss that learns */
     text[0] = '\0';
     if (p->epoch == 0)
         p->first_loss = loss;
-    if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
+    if (loss > runaway)
+        snprintf(text, 256,
+                 "the loss is %.3g: the weights have run away, and what the network says means nothing; try --lr %g in "
+                 "another run",
+                 loss, o->lr / 10);
+    else if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
         snprintf(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
                  loss / p->lowest_loss, o->lr / 3);
+    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && odd_scale)
+        snprintf(
+            text, 256,
+            "the loss hardly moved in three epochs: the pixels are on another scale than is expected, as the start "
+            "of the run says; see to that first");
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
         snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
                  o->lr * 10);

@@ -16,8 +16,8 @@ fv_stop fv_run_over(const fv_progress *progress, const fv_fit_options *options);
  * neither. */
 bool fv_judge_epoch(fv_progress *progress, const fv_fit_options *options, const fv_monitor *monitor,
                     const fv_fit_event *event);
-/* Before it: whether there is a warning about the epoch's loss. */
-bool fv_judge_loss(fv_progress *progress, const fv_fit_options *options, double loss, char text[256]);
+/* Before it: whether there is a warning about the epoch's loss. `odd_scale`: the pixels explain a flat one. */
+bool fv_judge_loss(fv_progress *progress, const fv_fit_options *options, double loss, bool odd_scale, char text[256]);
 
 /* A run that ended without a best model has not done what it was for: DIVERGED, with what there is instead. `file`:
  * best.safetensors is there (or nothing is written). `weights` is the folder of the files, NULL: none. */

@@ -265,6 +265,16 @@ static fv_status keep_row(fv_tally *t, const float *scores, const float *target)
     return FV_OK;
 }
 
+/* Whether all samples have one answer, and whether one label. */
+static void compare_first(fv_tally *t, const float *scores, int32_t label)
+{
+    int64_t best = 0;
+    for (int64_t k = 1; k < t->classes; k++)
+        best = scores[k] > scores[best] ? k : best;
+    t->answer = t->samples == 0 || t->answer == best ? best : -1;
+    t->label = t->samples == 0 || t->label == label ? label : -1;
+}
+
 fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
                        const float *target)
 {
@@ -274,6 +284,8 @@ fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool lo
         t->first_lost = sample;
     if (t->findings && !lost)
         FV_TRY(fv_evaluation_add(t->findings, sample, scores, logits, label, target, measure_loss(&s)));
+    if (t->task == FV_TASK_CLASSIFY)
+        compare_first(t, scores, label);
     if (t->keeps_rows)
         FV_TRY(keep_row(t, scores, target));
     for (int i = 0; i < FV_METRIC_COUNT; i++)
@@ -303,6 +315,8 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
     if (metrics) {
         *metrics = (fv_metrics){.samples = t->samples, .task = t->task, .lost = t->lost};
         metrics->first_lost = t->lost ? t->first_lost : -1;
+        const bool one = t->task == FV_TASK_CLASSIFY && t->samples > 0 && !t->lost && t->label < 0;
+        metrics->one_class = one ? t->answer : -1;
     }
     for (int i = 0; metrics && status == FV_OK && i < count; i++)
         status = measure(t, i, (double *)((char *)metrics + list[i].offset));

@@ -209,6 +209,17 @@ static void print_json(const fv_check_report *r, const fv_data_summary *s, const
     json_decref(root);
 }
 
+/* Pixels on another scale: the mean and deviation above are theirs. */
+static void warn_scale(const fv_check_report *r)
+{
+    enum { DEEP = 8, NOT_FINITE = 16 };
+    for (int64_t i = 0; i < fv_check_report_count(r); i++) {
+        const fv_finding *f = fv_check_report_row(r, i);
+        if (f->verdict == FV_VERDICT_WARN && (f->fault == DEEP || f->fault == NOT_FINITE))
+            warn("%s: %s", f->file, f->detail);
+    }
+}
+
 fv_status data_stats(settings *c, fv_ctx *ctx)
 {
     const char *path = data_path(c, "stats");
@@ -227,6 +238,7 @@ fv_status data_stats(settings *c, fv_ctx *ctx)
             print_json(r, &s, &n);
         else
             print_text(r, &s, &n);
+        warn_scale(r);
         if (c->report)
             status = fv_check_report_write_html(ctx, r, path, c->report);
     }

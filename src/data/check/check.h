@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 #include "base/text.h"
-#include "data/float_range.h"
+#include "data/pixel_range.h"
 #include "data/marks/marks.h"
 #include "data/pixel_sums.h"
 #include "data/source/folder_scan.h"
@@ -77,7 +77,7 @@ typedef struct fv_check_split {
     int64_t *own;       /* where each of the report's classes is among the split's, -1: nowhere */
     fv_source *source;  /* NULL: the samples are files below the root */
     fv_folder_scan scan;
-    fv_float_range floats;
+    fv_pixel_range range;
 } fv_check_split;
 
 struct fv_check_report {

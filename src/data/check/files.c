@@ -75,13 +75,14 @@ static fv_status tell_profiles(fv_check_report *r, const fv_check_split *split)
 }
 
 /* Told once for a split: it is a habit of whoever wrote the files. */
-static fv_status tell_floats(fv_check_report *r, const fv_check_split *split)
+static fv_status tell_range(fv_check_report *r, const fv_check_split *split)
 {
-    char text[300];
-    if (!fv_float_range_odd(&split->floats, text, sizeof text))
+    char text[400];
+    if (!fv_pixel_range_odd(&split->range, text, sizeof text))
         return FV_OK;
-    return fv_check_add(r, FV_FAULT_NOT_FINITE, FV_VERDICT_WARN, split->where, -1, -1, "%s (%lld images)", text,
-                        (long long)split->floats.images);
+    const bool floats = split->range.images > 0;
+    return fv_check_add(r, floats ? FV_FAULT_NOT_FINITE : FV_FAULT_SIXTEEN_BIT, FV_VERDICT_WARN, split->where, -1, -1,
+                        "%s (%lld images)", text, (long long)(floats ? split->range.images : split->range.deep));
 }
 
 fv_status fv_check_files(fv_check_report *r)
@@ -101,7 +102,7 @@ fv_status fv_check_files(fv_check_report *r)
             FV_TRY(tell_pixels(r, i));
         }
         FV_TRY(tell_profiles(r, split));
-        FV_TRY(tell_floats(r, split));
+        FV_TRY(tell_range(r, split));
     }
     return FV_OK;
 }

@@ -84,7 +84,7 @@ static fv_status look_at(void *arg, int64_t i)
     fv_image_error error = {.byte = -1};
     fv_decode_notes notes = {.bad_byte = -1};
     fv_pixel_sums sums;
-    fv_float_range floats = {0};
+    fv_pixel_range range = {0};
     fv_status status = fv_check_image(r, i, &r->options.data.decode, &image, &notes, &error), kept = FV_OK;
     const bool decoded = status == FV_OK;
     if (decoded) {
@@ -94,7 +94,7 @@ static fv_status look_at(void *arg, int64_t i)
         s->depth = (uint8_t)image.depth;
         s->constant = is_constant(&image);
         hash_pixels(&image, s->hash);
-        fv_float_range_add(&floats, &image);
+        fv_pixel_range_add(&range, &image);
         if (s->split == FV_SPLIT_TRAIN)
             fv_pixel_sums_image(&image, notes.alpha, &sums);
         if (r->options.near_duplicates && (s->thumb = fv_malloc(r->ctx, sizeof *s->thumb)))
@@ -109,7 +109,7 @@ static fv_status look_at(void *arg, int64_t i)
         kept = keep_error(r, s, status, &error);
     if (decoded && s->split == FV_SPLIT_TRAIN)
         fv_pixel_sums_add(&r->sums, &sums);
-    fv_float_range_merge(&r->splits[s->split].floats, &floats);
+    fv_pixel_range_merge(&r->splits[s->split].range, &range);
     pthread_mutex_unlock(&r->mutex);
     const fv_image_format *format = fv_image_format_find(s->format);
     s->wrong_extension = format && !fv_image_extension_fits(format, s->name);

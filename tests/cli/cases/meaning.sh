@@ -304,3 +304,48 @@ row_91_dots_in_keys() {
     says "an image without .cls or .json"
     code 0 tiny_run --data half.tar --max-bad 0.2
 }
+
+# deep DIR COUNT MOST: pictures of 16 bits, two classes, whose values go up to MOST.
+deep() {
+    for k in $(seq 1 "$2"); do
+        for c in 0 1; do
+            mkdir -p "$1/$c"
+            awk -v k="$k" -v c=$c -v most="$3" 'BEGIN {
+                print "P2\n12 12\n65535"
+                for (i = 0; i < 144; i++) print int(most * ((c ? i : 143 - i) + (i * 7 + k * 13) % 20) / 162)
+            }' >"$1/$c/$k.pgm"
+        done
+    done
+}
+
+row_89_bits_in_wider_files() {
+    for range in "4095 12 16" "255 8 257" "1023 10 64" "16000 14 4"; do
+        set -- $range
+        rm -rf d
+        deep d 10 "$1"
+        code 0 "$FOVEA" data check d
+        prints "as of $2 bits in a file of 16" "multiply them by $3"
+        code 0 "$FOVEA" data stats d
+        says "as of $2 bits" "--norm dataset"
+        code 0 tiny_run --data d
+        says "as of $2 bits in a file of 16"
+    done
+    # The cure that is named is one.
+    code 0 "$FOVEA" train --data d --model lenet --img-size 12 --in-chans 1 --norm dataset --epochs 4 --batch-size 4 --opt adam
+    rm -rf d
+    deep d 10 65535
+    code 0 "$FOVEA" data check d
+    silent_about "in a file of 16"
+    code 0 tiny_run --data d
+    silent_about "in a file of 16"
+}
+
+row_56_one_answer() {
+    # A rate that is far too high leaves one answer, or weights that have run away: both are said.
+    plant classes d/train count=12 cat dog
+    plant classes d/val count=6 cat dog
+    code 0 tiny_run --data d --lr 1e-9
+    says "validation: all 12 samples are taken for class"
+    code 0 small_run --data "$digits" --epochs 3
+    silent_about "are taken for class"
+}
