@@ -55,6 +55,7 @@ const fv_op fv_op_softmax = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
+    .traits = FV_T_BOUNDED,
     .operands = fv_unary_operands,
     .letters = fv_unary_letters,
     .attr_size = sizeof(fv_axis_attr),

@@ -349,3 +349,26 @@ row_56_one_answer() {
     code 0 small_run --data "$digits" --epochs 3
     silent_about "are taken for class"
 }
+
+row_92_last_activation() {
+    net() { printf 'input: [28, 28, 1]\nlayers:\n  - conv2d: {filters: 4, kernel: 3, stride: 4, activation: relu}\n  - flatten\n  - dense: {units: 10, activation: %s}\n%s' "$1" "$2" >net.yaml; }
+    for a in softmax sigmoid relu relu6 tanh hard_sigmoid silu; do
+        net $a ""
+        fails 2 E2004 "ends with $a" "take that activation off" -- small_run --model net.yaml
+        absent runs
+    done
+    net none '  - softmax'
+    fails 2 E2004 "ends with softmax" -- small_run --model net.yaml
+    net sigmoid '  - dropout: 0.2'
+    fails 2 E2004 "ends with sigmoid" -- small_run --model net.yaml
+    for a in none leaky_relu; do
+        net $a ""
+        code 0 small_run --model net.yaml
+    done
+    # Squeezenet has an activation in front of its mean, which is as it should be; values to predict may be bounded.
+    code 0 "$FOVEA" train --data "$photos" --model squeezenet1_1 --img-size 32 --epochs 1 --max-steps 1
+    plant scenes s count=20
+    net sigmoid "" && sed -i 's/28, 28, 1/28, 28, 3/; s/units: 10/units: 2/' net.yaml
+    code 0 "$FOVEA" train --data s/values.csv --model net.yaml --epochs 1
+    fails 2 E2004 "sigmoid_bce expects scores" -- "$FOVEA" train --data s/sets.csv --model net.yaml --epochs 1
+}
