@@ -6,9 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "data/augment/augment.h"
 #include "data/dataset.h"
-#include "data/pixel_range.h"
 #include "io/safetensors_model.h"
 #include "train/checkpoint.h"
 #include "train/columns.h"
@@ -152,25 +150,6 @@ static void check_one_class(run *r)
     emit(r, FV_EVENT_WARN, line);
 }
 
-/* Numbers on another scale train, but badly. */
-static fv_status check_scale(run *r)
-{
-    fv_pixel_range range;
-    char text[400], line[1060];
-    fv_augment *augment = NULL;
-    FV_TRY(fv_dataset_pixel_range(r->data, &range));
-    if (!fv_pixel_range_odd(&range, text, sizeof text))
-        return FV_OK;
-    r->odd_scale = true;
-    FV_TRY(fv_augment_create(r->ctx, r->options.augment, &augment));
-    const char *step = range.images ? fv_augment_cuts(augment) : NULL;
-    snprintf(line, sizeof line, "%.480s: %s%s%s%s", r->data->path, text, step ? "; the step '" : "", step ? step : "",
-             step ? "' cuts off what is beyond, so that training sees other pixels than scoring" : "");
-    fv_augment_destroy(&augment);
-    emit(r, FV_EVENT_WARN, line);
-    return FV_OK;
-}
-
 /* What solvers a run that resumes ran by is known before anything is compiled. */
 static fv_status read_plan(run *r)
 {
@@ -206,7 +185,10 @@ static fv_status open_training(run *r)
     if (count == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     FV_TRY(check_weights(r));
-    FV_TRY(check_scale(r));
+    char line[FV_JUDGE_TEXT];
+    FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
+    if (r->odd_scale)
+        emit(r, FV_EVENT_WARN, line);
     check_one_class(r);
     fv_loader_options options = {.batch_size = o->batch_size,
                                  .shuffle = true,
@@ -372,15 +354,9 @@ static fv_status validate(run *r, bool last)
                  (long long)m.lost, (long long)m.samples);
         emit(r, FV_EVENT_WARN, text);
     }
-    if (last && m.one_class >= 0) {
-        char text[400];
-        snprintf(
-            text, sizeof text,
-            "validation: all %lld samples are taken for class '%.200s': the network has not learned to tell classes "
-            "apart",
-            (long long)m.samples, fv_model_class_name(r->model, m.one_class));
+    char text[FV_JUDGE_TEXT];
+    if (last && fv_judge_answers(r->model, &m, text))
         emit(r, FV_EVENT_WARN, text);
-    }
     fv_monitor_take(&r->event, &m);
     return FV_OK;
 }

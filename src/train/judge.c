@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/augment/augment.h"
+#include "data/pixel_range.h"
+
 fv_stop fv_run_ended(const fv_progress *p, const fv_fit_options *o)
 {
     if (p->epoch >= o->epochs)
@@ -59,6 +62,35 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
         snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
                  o->lr * 10);
     return text[0] != '\0';
+}
+
+fv_status fv_judge_pixels(fv_dataset *dataset, const char *augment, bool *odd, char text[FV_JUDGE_TEXT])
+{
+    fv_pixel_range range;
+    char what[400];
+    fv_augment *steps = NULL;
+    *odd = false;
+    FV_TRY(fv_dataset_pixel_range(dataset, &range));
+    if (!fv_pixel_range_odd(&range, what, sizeof what))
+        return FV_OK;
+    FV_TRY(fv_augment_create(dataset->ctx, augment, &steps));
+    const char *step = range.images ? fv_augment_cuts(steps) : NULL;
+    snprintf(text, FV_JUDGE_TEXT, "%.480s: %s%s%s%s", dataset->path, what, step ? "; the step '" : "", step ? step : "",
+             step ? "' cuts off what is beyond, so that training sees other pixels than scoring" : "");
+    fv_augment_destroy(&steps);
+    *odd = true;
+    return FV_OK;
+}
+
+bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, char text[FV_JUDGE_TEXT])
+{
+    if (metrics->one_class < 0)
+        return false;
+    snprintf(
+        text, FV_JUDGE_TEXT,
+        "validation: all %lld samples are taken for class '%.200s': the network has not learned to tell classes apart",
+        (long long)metrics->samples, fv_model_class_name(model, metrics->one_class));
+    return true;
 }
 
 fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *p, const fv_fit_options *o, const fv_monitor *monitor,
