@@ -29,6 +29,8 @@ typedef struct fv_decode_options {
     bool salvage;    /* decode what a truncated file has, the rest grey */
     bool keep_depth; /* give 16 bits and floats as the file has them; else they are reduced to 8 bits */
     bool fast;       /* JPEG: may decode at 1/2, 1/4 or 1/8 of the size where a resize follows; changes the pixels */
+    void (*on_bytes)(void *user); /* called when all bytes have been read, before they are decoded; may be NULL */
+    void *user;
 } fv_decode_options;
 
 /** What decoding noticed, for counts and warnings. */

@@ -48,10 +48,11 @@ static fv_status too_large(fv_ctx *ctx, const char *path, int64_t max, const cha
 static fv_status wait_for_bytes(fv_ctx *ctx, const char *path, int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    int ready;
-    do {
-        ready = poll(&p, 1, PIPE_PATIENCE * 1000);
-    } while (ready < 0 && errno == EINTR);
+    int ready = 0;
+    /* In pieces: a process that stood still for a while has not waited for so long. */
+    for (int waited = 0; waited < PIPE_PATIENCE && ready == 0; waited++)
+        while ((ready = poll(&p, 1, 1000)) < 0 && errno == EINTR)
+            ;
     if (ready < 0)
         return fv_fail_errno(ctx, errno, "read", path);
     return ready > 0

@@ -245,6 +245,7 @@ static fv_dataset *create(fv_ctx *ctx)
     if (!d)
         return NULL;
     d->ctx = ctx;
+    d->first_pause = 10;
     atomic_init(&d->pins, 1);
     pthread_mutex_init(&d->mutex, NULL);
     return d;

@@ -2,6 +2,7 @@
 /* Getting single samples, and keeping account of those that cannot be had. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -59,6 +60,25 @@ static fv_status copy_pixels(const fv_dataset *d, int64_t i, fv_image *image, fv
     return FV_OK;
 }
 
+/* What the machine lacks may come back: five more tries, in 3.4 s in all. Another error of reading gets one. */
+static fv_status read_patiently(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
+                                fv_image *image, fv_decode_notes *notes, fv_image_error *error)
+{
+    enum { TRIES = 5 };
+    fv_source *source = d->source;
+    long pause = d->first_pause; /* each is four times the one before */
+    for (int again = 0;; again++, pause *= 4) {
+        *error = (fv_image_error){.byte = -1};
+        const fv_status status = source->ops->image(source, d->index[i], decode, request, image, notes, error);
+        const bool machine = error->fault == FV_FAULT_MACHINE;
+        if (status != FV_ERR_IO || again == (machine ? TRIES : 1))
+            return status;
+        const struct timespec t = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
+        if (machine)
+            nanosleep(&t, NULL);
+    }
+}
+
 fv_status fv_dataset_fetch_quiet(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                                  fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
@@ -77,7 +97,7 @@ fv_status fv_dataset_fetch_quiet(fv_dataset *d, int64_t i, const fv_decode_optio
         fv_cache_get(d->cache, i, image, notes, &hit);
     /* With a cache images are whole, those that are not in it too: what a batch holds must not depend on what fits. */
     if (!hit)
-        FV_TRY(source->ops->image(source, d->index[i], decode, cached ? NULL : request, image, notes, error));
+        FV_TRY(read_patiently(d, i, decode, cached ? NULL : request, image, notes, error));
     if (cached && !hit)
         fv_cache_put(d->cache, i, image, notes);
     if (cached)
@@ -172,6 +192,8 @@ void fv_dataset_target(const fv_dataset *d, int64_t i, float *target, int64_t n)
 
 bool fv_error_is_quarantine(const fv_image_error *error)
 {
+    if (error->fault == FV_FAULT_MACHINE)
+        return false;
     switch (error->status) {
     case FV_ERR_DATA_TRUNCATED:
     case FV_ERR_DATA_FORMAT:

@@ -239,7 +239,12 @@ static fv_status stop_for(fv_loader *l, const fv_loader_slot *s)
 {
     char path[FV_SAMPLE_PATH];
     fv_dataset_sample_path(l->dataset, s->error_sample, path, sizeof path);
-    return fv_fail(l->ctx, s->error.status, "%s: %s", path, s->error.text);
+    const fv_status status = fv_fail(l->ctx, s->error.status, "%s: %s", path, s->error.text);
+    return s->error.fault != FV_FAULT_MACHINE
+               ? status
+               : fv_fail_hint(l->ctx, status,
+                              "it was tried for some seconds; the file may be sound: the machine lacked what reading "
+                              "needs");
 }
 
 /* An epoch of nothing is no epoch: neither learned nor scored. */

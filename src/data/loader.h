@@ -41,7 +41,7 @@ typedef struct fv_worker {
     bool running; /* has a thread that has not left; under the loader's lock */
     /* For the watchdog, under the loader's lock: what is being read, and for which place. */
     int64_t sample; /* -1: nothing */
-    double since;
+    double since;   /* on the watch's clock */
     fv_loader_slot *slot;
     int64_t at;
     bool given_up; /* the place has been filled by somebody else */
@@ -91,6 +91,13 @@ struct fv_loader {
         int64_t at;
     } redo[FV_MAX_WORKERS]; /* places given up by stuck workers */
     int n_redo;
+    struct {
+        double (*clock)(void);            /* monotonic seconds */
+        double last;                      /* what it said when it was last looked at */
+        double waited;                    /* seconds in which the consumer waited and the process ran */
+        int64_t once[3 * FV_MAX_WORKERS]; /* samples whose file has been given up once */
+        int n_once;
+    } watch;
     double waited;
     int64_t quarantined;
     bool empty; /* the epoch so far: no batch had samples */

@@ -3,20 +3,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "data/loader.h"
 
 /* The worker begins (sample >= 0) or ends to read a file. False: it took so long that its place was given away. */
 static bool watch(fv_worker *w, int64_t sample)
 {
     fv_loader *l = w->loader;
-    const double now = sample >= 0 ? fv_time_monotonic() : 0.0;
     pthread_mutex_lock(&l->mutex);
     const bool kept = !w->given_up;
     w->sample = sample;
-    w->since = now;
+    w->since = l->watch.waited;
     pthread_mutex_unlock(&l->mutex);
     return kept;
+}
+
+/* The file has answered: how long it takes to decode it is not its fault. */
+static void stop_watching(void *worker)
+{
+    (void)watch(worker, -1);
 }
 
 /* Decodes sample i, as much of it as its frame needs. */
@@ -25,8 +29,12 @@ static fv_status read_sample(fv_worker *w, int64_t i, fv_image *image, fv_decode
     fv_loader *l = w->loader;
     const fv_source *source = l->dataset->source;
     fv_image_request *request = fv_intake_begin(&w->intake, l->options.seed, (uint64_t)l->epoch.number, (uint64_t)i);
-    if (!source->pixels)
-        return fv_dataset_fetch_quiet(l->dataset, i, &l->decode, request, image, notes, error);
+    if (!source->pixels) {
+        fv_decode_options decode = l->decode;
+        decode.on_bytes = stop_watching;
+        decode.user = w;
+        return fv_dataset_fetch_quiet(l->dataset, i, &decode, request, image, notes, error);
+    }
     *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
     image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
     return FV_OK;
@@ -88,7 +96,7 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_loader_slot *s, int64_t a
         return GIVEN_UP;
     if (status == FV_OK)
         return LOADED;
-    if (!fv_error_is_quarantine(&why) && (!l->each || why.status == FV_ERR_NO_MEMORY))
+    if (!fv_error_is_quarantine(&why) && (!l->each || why.status == FV_ERR_NO_MEMORY || why.fault == FV_FAULT_MACHINE))
         *error = why;
     else if (fv_dataset_quarantine(d, i, &why) != FV_OK)
         *error = (fv_image_error){.status = FV_ERR_NO_MEMORY, .text = "no memory for the quarantine"};

@@ -82,8 +82,10 @@ static fv_status make_workers(fv_loader *l)
     for (int i = 0; i < l->team.n; i++) {
         l->team.workers[i].loader = l;
         l->team.workers[i].sample = -1;
-        FV_TRY(fv_intake_init(l->ctx, l->views, l->n_views, l->augment, &l->team.workers[i].intake));
+        l->team.workers[i].intake.ctx = l->ctx; /* the rest is made with its thread */
     }
+    if (l->team.threads == 0)
+        return fv_intake_init(l->ctx, l->views, l->n_views, l->augment, &l->team.workers[0].intake);
     for (int i = 0; i < l->team.threads; i++)
         FV_TRY(fv_loader_start_worker(l));
     return FV_OK;
@@ -172,7 +174,7 @@ static fv_status fill(fv_loader *l, const fv_loader_views *what)
     FV_TRY(make_augment(l));
     FV_TRY(make_targets(l));
     l->team.threads = threads_of(l->dataset, o);
-    l->team.n = l->team.threads == 0 ? 1 : in_memory ? l->team.threads : 2 * l->team.threads;
+    l->team.n = l->team.threads == 0 ? 1 : in_memory ? l->team.threads : 3 * l->team.threads;
     l->chunk = in_memory ? o->batch_size : 1;
     l->ring.n = slots_of(o, l->team.threads);
     FV_TRY(fv_loader_make_order(l, 0));
@@ -197,6 +199,8 @@ fv_status fv_loader_create_views(fv_dataset *dataset, const fv_loader_views *wha
     l->dataset = dataset;
     l->ctx = dataset->ctx;
     l->options = *options;
+    l->watch.clock = fv_time_monotonic;
+    l->watch.last = fv_time_monotonic();
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->work, NULL);
     pthread_condattr_t clock;

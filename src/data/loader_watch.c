@@ -17,6 +17,7 @@ fv_status fv_loader_start_worker(fv_loader *l)
 {
     fv_worker *w = &l->team.workers[l->team.started];
     sigset_t all, old;
+    FV_TRY(fv_intake_init(l->ctx, l->views, l->n_views, l->augment, &w->intake));
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* signals belong to the caller's thread */
     const int error = pthread_create(&w->thread, NULL, l->team.loop, w);
@@ -26,8 +27,19 @@ fv_status fv_loader_start_worker(fv_loader *l)
     return error ? fv_fail(l->ctx, FV_ERR_FAILED, "a loader thread cannot be started: %s", strerror(error)) : FV_OK;
 }
 
-/* A worker has been reading one file for too long: the file is quarantined, its place goes to others, and a fresh
- * thread takes the worker's until the file answers. */
+/* Whether it is the second time for that sample: the first is remembered. */
+static bool was_given_up(fv_loader *l, int64_t sample)
+{
+    for (int i = 0; i < l->watch.n_once; i++)
+        if (l->watch.once[i] == sample)
+            return true;
+    if (l->watch.n_once < (int)(sizeof l->watch.once / sizeof *l->watch.once))
+        l->watch.once[l->watch.n_once++] = sample;
+    return false;
+}
+
+/* A worker has been reading one file for too long: its place goes to others, and a fresh thread takes the worker's
+ * until the file answers. They read it once more; when it does not answer them either, it is quarantined. */
 static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
 {
     const int64_t i = w->sample;
@@ -38,7 +50,8 @@ static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
     l->redo[l->n_redo].slot = w->slot;
     l->redo[l->n_redo].at = w->at;
     l->n_redo++;
-    FV_TRY(fv_dataset_quarantine(l->dataset, i, &error));
+    if (was_given_up(l, i))
+        FV_TRY(fv_dataset_quarantine(l->dataset, i, &error));
     pthread_cond_broadcast(&l->work);
     if (l->team.started < l->team.n)
         return fv_loader_start_worker(l);
@@ -50,9 +63,26 @@ static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
                         "see whether the disk or network it is on works; --io-timeout sets the patience");
 }
 
+/* Seconds between two looks at the workers, at most. */
+static double pause_of(const fv_loader *l)
+{
+    return l->options.stuck_after < 4.0 ? l->options.stuck_after / 4.0 : 1.0;
+}
+
+/* The watch's clock goes on while the consumer waits for a batch. What passes between two looks counts as their usual
+ * distance at most: more means that the process stood still (stopped, paused, its machine saved and restored), or that
+ * the consumer was computing, and says nothing about files. */
+static double look_at_clock(fv_loader *l)
+{
+    const double now = l->watch.clock(), passed = now - l->watch.last, most = pause_of(l);
+    l->watch.last = now;
+    l->watch.waited += passed < 0.0 ? 0.0 : passed < most ? passed : most;
+    return l->watch.waited;
+}
+
 static fv_status look_after_workers(fv_loader *l)
 {
-    const double now = fv_time_monotonic(), limit = l->options.stuck_after;
+    const double now = look_at_clock(l), limit = l->options.stuck_after;
     for (int i = 0; i < l->team.started; i++) {
         fv_worker *w = &l->team.workers[i];
         if (w->sample >= 0 && !w->given_up && now - w->since > limit && l->n_redo < FV_MAX_WORKERS)
@@ -63,7 +93,7 @@ static fv_status look_after_workers(fv_loader *l)
 
 static void wait_for_news(fv_loader *l)
 {
-    const double pause = l->options.stuck_after < 4.0 ? l->options.stuck_after / 4.0 : 1.0;
+    const double pause = pause_of(l);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     const double at = (double)until.tv_nsec * 1e-9 + pause;
@@ -90,11 +120,11 @@ static void leave_behind(fv_loader *l, fv_worker *w)
 bool fv_loader_stop_workers(fv_loader *l)
 {
     const double patience = l->options.stuck_after < LAST_PATIENCE ? l->options.stuck_after : LAST_PATIENCE;
-    const double begin = fv_time_monotonic();
+    const double begin = look_at_clock(l);
     l->quit = true;
     pthread_cond_broadcast(&l->work);
     for (;;) {
-        const double now = fv_time_monotonic();
+        const double now = look_at_clock(l);
         int busy = 0, stuck = 0;
         for (int i = 0; i < l->team.started; i++) {
             const fv_worker *w = &l->team.workers[i];

@@ -253,6 +253,8 @@ fv_status fv_image_decode_quiet(fv_ctx *ctx, const void *data, size_t size, cons
     fv_image_job job = {.ctx = ctx, .data = data, .size = size, .request = request, .error = error, .orientation = 1};
     if (options)
         job.options = *options;
+    if (job.options.on_bytes)
+        job.options.on_bytes(job.options.user);
     if (job.options.max_pixels <= 0)
         job.options.max_pixels = MAX_PIXELS_DEFAULT;
     job.notes.bad_byte = -1;
@@ -293,14 +295,24 @@ static int64_t read_all(int fd, uint8_t *data, int64_t size)
     return got;
 }
 
+fv_read_fault fv_read_fault_of(int error)
+{
+    static const int machine[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EINTR, EAGAIN, ESTALE, ETIMEDOUT};
+    for (size_t i = 0; i < sizeof machine / sizeof *machine; i++)
+        if (error == machine[i])
+            return (fv_read_fault){FV_ERR_IO, FV_FAULT_MACHINE};
+    return (fv_read_fault){error == ENOENT || error == ENOTDIR ? FV_ERR_NOT_FOUND
+                           : error == EACCES || error == EPERM ? FV_ERR_PERMISSION
+                                                               : FV_ERR_IO,
+                           FV_FAULT_VANISHED};
+}
+
 static fv_status fail_errno(fv_image_job *job, const char *verb)
 {
-    int error = errno;
-    fv_status status = error == ENOENT || error == ENOTDIR ? FV_ERR_NOT_FOUND
-                       : error == EACCES || error == EPERM ? FV_ERR_PERMISSION
-                                                           : FV_ERR_IO;
+    const int error = errno;
+    const fv_read_fault found = fv_read_fault_of(error);
     char text[128];
-    return fv_image_fail(job, status, FV_FAULT_VANISHED, -1, "cannot %s: %s", verb,
+    return fv_image_fail(job, found.status, found.fault, -1, "cannot %s: %s", verb,
                          strerror_r(error, text, sizeof text));
 }
 

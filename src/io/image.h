@@ -36,6 +36,7 @@ typedef enum fv_image_fault {
     FV_FAULT_ONE_CLASS = 34,
     FV_FAULT_PACK = 35,
     FV_FAULT_STALLED = 37,
+    FV_FAULT_MACHINE = 81, /* the machine's, not the file's: no descriptors, no memory, a server that is away */
 } fv_image_fault;
 
 /* Why an image could not be decoded. */
@@ -89,6 +90,13 @@ typedef struct fv_image_format {
 #define FV_IMAGE_FORMAT(name) extern const fv_image_format fv_image_##name;
 #include "io/image_formats.def"
 #undef FV_IMAGE_FORMAT
+
+/* What an errno says of a file that cannot be opened or read. */
+typedef struct fv_read_fault {
+    fv_status status;
+    fv_image_fault fault;
+} fv_read_fault;
+fv_read_fault fv_read_fault_of(int error);
 
 /* Fills the job's error and returns status. */
 fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,

@@ -2,7 +2,9 @@
 /* A loader whose files stall: named, left out, their workers replaced; and the bound on its memory. */
 #include "support/support.h"
 
+#include <errno.h>
 #include <fovea/data.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -42,7 +44,11 @@ static struct {
     bool open;
     int64_t stuck_from, stuck_to; /* samples that wait for the gate */
     useconds_t takes;             /* microseconds for each */
-} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0, 0, 0};
+    int attempts;                 /* of those that wait: only the first so many do; 0: all */
+    bool reads_first;             /* they have been read when they begin to wait */
+    int failures, failed;         /* so many tries end with an errno, and have */
+    int error;
+} gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, true, 0, 0, 0, 0, false, 0, 0, 0};
 
 static void set_gate(bool open)
 {
@@ -55,11 +61,22 @@ static void set_gate(bool open)
 static fv_status gated_image(fv_source *source, int64_t i, const fv_decode_options *options, fv_image_request *request,
                              fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
-    (void)options, (void)error;
+    if (gate.reads_first && options->on_bytes)
+        options->on_bytes(options->user);
     pthread_mutex_lock(&gate.mutex);
-    while (!gate.open && i >= gate.stuck_from && i < gate.stuck_to)
+    const bool concerned = i >= gate.stuck_from && i < gate.stuck_to;
+    const bool fails = concerned && gate.failed < gate.failures;
+    gate.failed += fails;
+    const bool waits = concerned && gate.attempts >= 0 && gate.failures == 0;
+    if (waits && gate.attempts > 0 && --gate.attempts == 0)
+        gate.attempts = -1; /* the next one does not */
+    while (!gate.open && waits)
         pthread_cond_wait(&gate.opened, &gate.mutex);
     pthread_mutex_unlock(&gate.mutex);
+    if (fails) {
+        const fv_read_fault found = fv_read_fault_of(gate.error);
+        return fv_sample_fail(error, found.status, found.fault, -1, "cannot read: errno %d", gate.error);
+    }
     if (gate.takes > 0)
         usleep(gate.takes);
     *image = (fv_image){.h = 4, .w = 4, .c = 1, .data = fv_malloc(source->ctx, 16)};
@@ -82,6 +99,9 @@ static fv_dataset *open_gated(int64_t n, fv_source_ops *ops)
     assert_int_equal(fv_dataset_open(ctx, dir, &(fv_dataset_options){.max_bad = 0.5}, &d), FV_OK);
     *ops = *d->source->ops;
     ops->image = gated_image;
+    d->first_pause = 0;
+    gate.attempts = gate.failures = gate.failed = 0;
+    gate.reads_first = false;
     d->source->ops = ops;
     d->source->pixels = NULL;
     return d;
@@ -192,10 +212,149 @@ static void everything_stalls(void **state)
     assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
     assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
     assert_int_equal(fv_loader_next(l, &batch), FV_ERR_IO);
-    assert_non_null(strstr(fv_ctx_error(ctx), "the file has not answered for 0 s, like 3 others before"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "the file has not answered for 0 s, like 5 others before"));
     set_gate(true);
     fv_loader_destroy(&l);
     fv_dataset_destroy(&d);
+}
+
+/* ---- what is no proof against a file ---- */
+
+/* A clock that the test turns: it goes on by `step` at every look, and by `jump` at the fourth and the eighth. */
+static struct {
+    _Atomic int looks;
+    double step, jump;
+} hands;
+
+static double turned_clock(void)
+{
+    const int n = ++hands.looks;
+    return hands.step * n + hands.jump * ((n >= 4) + (n >= 8));
+}
+
+/* Opens the gate once the clock has been looked at so often. */
+static void *open_later(void *looks)
+{
+    while (hands.looks < *(const int *)looks)
+        usleep(1000);
+    set_gate(true);
+    return NULL;
+}
+
+/* One epoch of 12 samples, of which number 7 waits until the watch has looked `looks` times. */
+static void epoch_by_the_clock(double step, double jump, bool reads_first, int attempts, int64_t expected_bad)
+{
+    static fv_source_ops ops;
+    static const int looks = 20;
+    fv_dataset *d = open_gated(12, &ops);
+    const fv_pipeline p = pipeline_4x4();
+    fv_loader *l = NULL;
+    fv_batch batch;
+    pthread_t thread;
+    int64_t quarantined = 0, seen = 0;
+    gate.stuck_from = 7;
+    gate.stuck_to = 8;
+    gate.reads_first = reads_first;
+    gate.attempts = attempts;
+    set_gate(false);
+    const fv_loader_options o = {.batch_size = 6, .shuffle = true, .seed = 1, .workers = 1, .stuck_after = 0.04};
+    assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+    hands.step = step;
+    hands.jump = jump;
+    hands.looks = 0;
+    l->watch.last = 0;
+    l->watch.clock = turned_clock;
+    assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+    assert_int_equal(pthread_create(&thread, NULL, open_later, (void *)&looks), 0);
+    for (;;) {
+        assert_int_equal(fv_loader_next(l, &batch), FV_OK);
+        if (batch.n == 0)
+            break;
+        for (int64_t i = 0; i < batch.n; i++)
+            seen += batch.samples[i] == 7;
+    }
+    fv_loader_stats(l, NULL, &quarantined);
+    assert_int_equal(quarantined, expected_bad);
+    assert_int_equal(seen, expected_bad ? 0 : 1);
+    hands.looks = looks;
+    pthread_join(thread, NULL);
+    fv_loader_destroy(&l);
+    fv_dataset_destroy(&d);
+}
+
+/* The process was stopped, or its machine put to sleep: a single look, however much later it comes. */
+static void standing_still_is_no_proof(void **state)
+{
+    (void)state;
+    epoch_by_the_clock(1e-9, 40, false, 0, 0);
+    epoch_by_the_clock(1e-9, 1e6, false, 0, 0);
+    epoch_by_the_clock(0, -100, false, 0, 0);
+}
+
+/* With a clock that goes on at every look, a file that does not answer is left out, as ever. */
+static void waiting_is(void **state)
+{
+    (void)state;
+    epoch_by_the_clock(0.02, 0, false, 0, 1);
+}
+
+static void slow_decoding_is_no_proof(void **state)
+{
+    (void)state;
+    epoch_by_the_clock(0.02, 0, true, 0, 0);
+}
+
+/* Who answers when asked again is not left out. */
+static void files_are_asked_twice(void **state)
+{
+    (void)state;
+    epoch_by_the_clock(0.02, 0, false, 1, 0);
+}
+
+/* What the machine lacks is no fault of a file: it is waited for, and then the run stops. */
+static void errors_of_the_machine(void **state)
+{
+    (void)state;
+    static const struct {
+        int error, failures;
+        fv_status status;
+        int64_t bad;
+    } cases[] = {
+        {EMFILE, 3, FV_OK, 0},        {ENFILE, 5, FV_OK, 0},        {ESTALE, 1, FV_OK, 0},
+        {EMFILE, 1000, FV_ERR_IO, 0}, {ENOMEM, 1000, FV_ERR_IO, 0}, {ETIMEDOUT, 1000, FV_ERR_IO, 0},
+        {EINTR, 1000, FV_ERR_IO, 0},  {EIO, 1, FV_OK, 0}, /* once is no proof */
+        {EIO, 1000, FV_OK, 1},        {ENOENT, 1000, FV_OK, 1},     {EACCES, 1000, FV_OK, 1},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        static fv_source_ops ops;
+        fv_dataset *d = open_gated(12, &ops);
+        const fv_pipeline p = pipeline_4x4();
+        fv_loader *l = NULL;
+        fv_batch batch;
+        gate.stuck_from = 7;
+        gate.stuck_to = 8;
+        gate.failures = cases[k].failures;
+        gate.error = cases[k].error;
+        const fv_loader_options o = {.batch_size = 6, .shuffle = true, .seed = 1, .workers = 2};
+        assert_int_equal(fv_loader_create(d, &p, &o, &l), FV_OK);
+        assert_int_equal(fv_loader_start(l, 0, 0), FV_OK);
+        fv_status status;
+        do
+            status = fv_loader_next(l, &batch);
+        while (status == FV_OK && batch.n > 0);
+        assert_int_equal(status, cases[k].status);
+        if (status != FV_OK) {
+            assert_int_equal(fv_status_exit_code(status), 9);
+            assert_non_null(strstr(fv_ctx_hint(ctx), "the file may be sound"));
+            fv_fail_clear(ctx);
+        }
+        int64_t quarantined = 0;
+        fv_loader_stats(l, NULL, &quarantined);
+        assert_int_equal(quarantined, cases[k].bad);
+        fv_loader_destroy(&l);
+        fv_dataset_destroy(&d);
+        gate.failures = 0;
+    }
 }
 
 /* What a file keeps for ever is left behind, with all that it still needs, and gone once it answers. */
@@ -301,7 +460,7 @@ static void memory_is_bounded(void **state)
             while (batch.n > 0)
                 assert_int_equal(fv_loader_next(l, &batch), FV_OK);
             /* Beside the batches: the loader's own records, and per worker an applier with its buffers. */
-            const int64_t own = (int64_t)sizeof *l + 2 * 4 * (int64_t)(sizeof(fv_worker) + 8 * 64 * 64) + 16384;
+            const int64_t own = (int64_t)sizeof *l + 4 * (int64_t)(3 * sizeof(fv_worker) + 8 * 64 * 64) + 16384;
             assert_true(allocator.peak_bytes - before <= bound + own);
             assert_true(allocator.peak_bytes - before >= bound);
             fv_loader_destroy(&l);
@@ -348,6 +507,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(stalled_files_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(stalled_files_have_a_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(everything_stalls, setup, teardown),
+        cmocka_unit_test_setup_teardown(standing_still_is_no_proof, setup, teardown),
+        cmocka_unit_test_setup_teardown(waiting_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(slow_decoding_is_no_proof, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_asked_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(errors_of_the_machine, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_waits_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slow_loader_is_hidden, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_is_bounded, setup, teardown),

@@ -187,4 +187,26 @@ static inline const point *find_point(const decoded *d, const char *tag, int64_t
     return found;
 }
 
+/* All points of a tag in the files of a folder, counted by their steps. */
+static inline void count_points(const char *dir, const char *name, const char *tag, int counts[16])
+{
+    char **names = NULL;
+    int64_t n = 0;
+    char path[768];
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    memset(counts, 0, 16 * sizeof *counts);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(fv_path_list(ctx, path, &names, &n), FV_OK);
+    for (int64_t i = 0; i < n; i++) {
+        decoded d;
+        snprintf(path, sizeof path, "%s/%s/%s", dir, name, names[i]);
+        decode_file(path, &d);
+        for (int k = 0; k < d.n; k++)
+            if (strcmp(d.points[k].tag, tag) == 0 && d.points[k].step < 16)
+                counts[d.points[k].step]++;
+    }
+    fv_free(ctx, names);
+    fv_ctx_destroy(&ctx);
+}
+
 #endif

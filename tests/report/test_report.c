@@ -162,6 +162,53 @@ static void test_resume_and_restart(void **state)
     fv_test_dir_remove(dir);
 }
 
+/* What a killed run told behind its last state is told again by the one that goes on, and stands there once. */
+static void test_killed_and_resumed(void **state)
+{
+    (void)state;
+    char dir[256], path[768];
+    int counts[16];
+    fv_test_dir_create(dir);
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    static const int64_t done[] = {0, 3, 3, 1, 6}; /* epochs by the state that each start reads */
+    for (size_t run = 0; run < sizeof done / sizeof *done; run++) {
+        fv_report *r = NULL;
+        assert_int_equal(fv_report_create(ctx, dir, "net", &r), FV_OK);
+        const fv_fit_event start = {.kind = FV_EVENT_START, .epoch = done[run] + 1, .text = run ? "resumed" : NULL};
+        fv_report_event(r, &start);
+        run_epochs(r, dir, done[run] + 1, done[run] + 5);
+        fv_report_destroy(&r);
+        if (find_files(dir, "train", path) > 0) { /* the kill came in the middle of a record */
+            FILE *file = fopen(path, "a");
+            assert_int_equal(fwrite("half a record", 1, run, file), run);
+            fclose(file);
+        }
+        const fv_fit_event again = {.kind = FV_EVENT_START, .epoch = done[run] + 6, .text = "resumed"};
+        assert_int_equal(fv_report_create(ctx, dir, "net", &r), FV_OK);
+        fv_report_event(r, &again); /* cuts the half */
+        fv_report_destroy(&r);
+        count_points(dir, "train", "epoch_loss", counts);
+        for (int64_t e = 1; e < 16; e++)
+            assert_int_equal(counts[e], e <= done[run] + 5);
+        count_points(dir, "validation", "epoch_loss", counts);
+        for (int64_t e = 1; e < 16; e++)
+            assert_int_equal(counts[e], e <= done[run] + 5 && isfinite(epoch_event(e).val_loss));
+    }
+    /* Other tags count steps of the run. */
+    fv_events *events = NULL;
+    snprintf(path, sizeof path, "%s/other", dir);
+    assert_int_equal(fv_events_open(ctx, path, &events), FV_OK);
+    for (int64_t i = 1; i <= 8; i++)
+        assert_int_equal(fv_events_put(events, i, &(fv_scalar){"batch_loss", 1.0}, 1), FV_OK);
+    fv_events_close(&events);
+    assert_int_equal(fv_events_cut(ctx, path, 2, 5), FV_OK);
+    count_points(dir, "other", "batch_loss", counts);
+    for (int i = 1; i < 16; i++)
+        assert_int_equal(counts[i], i <= 5);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(dir);
+}
+
 /* A write that fails half-way leaves whole records, and the file goes on when there is room again. */
 static void test_full_disk(void **state)
 {
@@ -496,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_crc32c),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_resume_and_restart),
+        cmocka_unit_test(test_killed_and_resumed),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_failure_is_a_warning),
         cmocka_unit_test(test_page),

@@ -115,10 +115,8 @@ fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault
 static fv_status fail_file(fv_image_error *error, const char *verb)
 {
     char text[128];
-    const fv_status status = errno == ENOENT || errno == ENOTDIR ? FV_ERR_NOT_FOUND
-                             : errno == EACCES || errno == EPERM ? FV_ERR_PERMISSION
-                                                                 : FV_ERR_IO;
-    return fv_sample_fail(error, status, FV_FAULT_VANISHED, -1, "cannot %s: %s", verb,
+    const fv_read_fault found = fv_read_fault_of(errno);
+    return fv_sample_fail(error, found.status, found.fault, -1, "cannot %s: %s", verb,
                           strerror_r(errno, text, sizeof text));
 }
 
@@ -387,8 +385,9 @@ fv_status fv_sample_get(const fv_reader *file, int64_t at, void *dst, size_t siz
     size_t got = 0;
     const int failed = fv_reader_get(file, at, dst, size, &got);
     if (failed)
-        return fv_sample_fail(error, FV_ERR_IO, FV_FAULT_NONE, at, "cannot be read at byte %lld: %s", (long long)at,
-                              strerror(failed));
+        return fv_sample_fail(error, FV_ERR_IO,
+                              fv_read_fault_of(failed).fault == FV_FAULT_MACHINE ? FV_FAULT_MACHINE : FV_FAULT_NONE, at,
+                              "cannot be read at byte %lld: %s", (long long)at, strerror(failed));
     if (got < size)
         return fv_sample_fail(
             error, FV_ERR_DATA_TRUNCATED, FV_FAULT_TRUNCATED, at + (int64_t)got,

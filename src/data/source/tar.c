@@ -144,8 +144,9 @@ static int64_t tar_bytes(const fv_source *base, int64_t i)
 static fv_status fail_read(fv_image_error *error, const char *verb)
 {
     char text[128];
-    return fv_sample_fail(error, errno == ENOENT ? FV_ERR_NOT_FOUND : FV_ERR_IO, FV_FAULT_VANISHED, -1,
-                          "the shard cannot be %s: %s", verb, strerror_r(errno, text, sizeof text));
+    const fv_read_fault found = fv_read_fault_of(errno);
+    return fv_sample_fail(error, found.status, found.fault, -1, "the shard cannot be %s: %s", verb,
+                          strerror_r(errno, text, sizeof text));
 }
 
 static fv_status tar_read(fv_source *base, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error)

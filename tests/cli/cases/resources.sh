@@ -70,3 +70,50 @@ row_66_memory() {
         fails 5 E5002 "batch 600 needs " "the limit is " "use --batch-size " -- limited
     fi
 }
+
+photographs() { # HEIGHT WIDTH
+    for class in cat dog; do
+        mkdir -p big/$class
+        plant jpeg big/$class/0.jpg h="$1" w="$2"
+        for i in 1 2 3 4 5 6 7 8 9; do cp big/$class/0.jpg big/$class/$i.jpg; done
+    done
+}
+
+# A process that stood still has not waited: Ctrl-Z, a paused container, a machine that slept.
+row_80_standing_still() {
+    photographs 900 1200
+    slow() { "$FOVEA" train --data big --model lenet --in-chans 3 --img-size 28 --epochs 6 --batch-size 5 --workers 2 --io-timeout 0.3 "$@"; }
+    code 0 slow --experiment straight
+    slow --experiment paused --log-interval 1 >out 2>err &
+    pid=$!
+    for moment in 1 2 4; do
+        while ! grep -qs "Epoch $moment/6  1/4" err && kill -0 $pid; do sleep 0.01; done
+        kill -STOP $pid
+        sleep 1
+        kill -CONT $pid
+    done
+    got=0
+    wait $pid || got=$?
+    equal "$got" 0
+    silent_about quarantined
+    absent runs/train/paused/quarantine.csv
+    same runs/train/paused/weights/last.safetensors runs/train/straight/weights/last.safetensors
+}
+
+# Too few descriptors are the machine's fault: the run may stop, but no file is blamed.
+row_81_too_few_descriptors() {
+    photographs 300 400
+    limited() (
+        ulimit -n "$1"
+        "$FOVEA" train --data big --model lenet --in-chans 3 --img-size 28 --epochs 1 --workers 8 --max-bad 0.5 --experiment "n$1"
+    )
+    for n in 12 8 7 6 5; do
+        got=0
+        limited $n >out 2>err || got=$?
+        silent_about quarantined "cannot be used"
+        absent "runs/train/n$n/quarantine.csv"
+        [ "$got" = 0 ] || [ "$got" = 9 ] || die "exit code $got with $n descriptors"
+        [ "$got" = 0 ] || says "Too many open files"
+    done
+    limited 64 || die "exit code $?"
+}
