@@ -82,12 +82,12 @@ photographs() { # HEIGHT WIDTH
 # A process that stood still has not waited: Ctrl-Z, a paused container, a machine that slept.
 row_80_standing_still() {
     photographs 900 1200
-    slow() { "$FOVEA" train --data big --model lenet --in-chans 3 --img-size 28 --epochs 6 --batch-size 5 --workers 2 --io-timeout 0.3 "$@"; }
+    slow() { "$FOVEA" train --data big --model lenet --in-chans 3 --img-size 28 --epochs 20 --batch-size 5 --workers 2 --io-timeout 0.3 "$@"; }
     code 0 slow --experiment straight
     slow --experiment paused --log-interval 1 >out 2>err &
     pid=$!
-    for moment in 1 2 4; do
-        while ! grep -qs "Epoch $moment/6  1/4" err && kill -0 $pid; do sleep 0.01; done
+    for moment in 1 3 5; do
+        while ! grep -qs "Epoch $moment/20  1/4" err && kill -0 $pid; do sleep 0.01; done
         kill -STOP $pid
         sleep 1
         kill -CONT $pid
