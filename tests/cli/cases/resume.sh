@@ -233,3 +233,105 @@ use_run_without_a_best_model() {
     silent_about "use it:"
     exists runs/train/b/weights/last.safetensors
 }
+
+# ---- sequences ----
+
+# A number below $1, the next of a row that the seed begins (Lehmer, 16807 modulo 2^31 - 1).
+draw() { random=$((random * 16807 % 2147483647)); drawn=$((random % $1)); }
+
+# The folder of the run with that learning rate; no two may have it.
+folder_of() {
+    found=
+    for recipe in runs/train/*/args.yaml; do
+        if grep -qs "^lr: $1\$" "$recipe"; then
+            [ -z "$found" ] || die "two folders of one run: $found ${recipe%/args.yaml}"
+            found=${recipe%/args.yaml}
+        fi
+    done
+}
+
+# Epochs 1, 2, 3, ... without gap or double, in the log and for TensorBoard's readers alike.
+check_rows() {
+    [ ! -e "$1/results.csv" ] || tail -n +2 "$1/results.csv" |
+        awk -F, '$1 != NR || NF != 14 { bad = 1 } END { exit bad }' || die "$1/results.csv: a gap or a double"
+    [ ! -e "$1/events.jsonl" ] || drive json ev <"$1/events.jsonl" >/dev/null || die "$1/events.jsonl: a line is broken"
+    no_leftovers "$1"
+}
+
+# All epochs done, and the state of the end saved.
+is_over() {
+    [ "$(tail -n 1 "$1/results.csv" | cut -d, -f1,2)" = 3,15 ] && ! ls "$1"/weights/recovery-* >/dev/null 2>&1
+}
+
+has_state() { [ -n "$1" ] && ls "$1"/weights/*.state >/dev/null 2>&1; }
+
+# One thing that may happen to the run of learning rate $1.
+happen() {
+    draw 6
+    what=$drawn
+    draw 3
+    epoch=$((drawn + 1))
+    draw 5
+    at="$epoch/3  $((drawn + 1))/5"
+    set -- --data little --model lenet --epochs 3 --batch-size 12 --lr "$1" --log-interval 1 --recovery-interval 2 --val-split 0.2
+    got=0
+    case $what in
+    0) drive signal KILL after="Epoch $at" "$FOVEA" train "$@" --resume auto >out 2>err || got=$? ;;
+    1) drive signal TERM after="Epoch $at" "$FOVEA" train "$@" --resume auto >out 2>err || got=$? ;;
+    2) "$FOVEA" train "$@" --resume auto --max-steps "$((1 + drawn + 5 * (epoch - 1)))" >out 2>err || got=$? ;;
+    3) ! has_state "$folder" || unchanged "$folder" code 2 "$FOVEA" train --resume "$folder" --seed 9 ;;
+    4) ! has_state "$folder" || unchanged "$folder" code 2 "$FOVEA" train "$@" --resume "$folder" --model mnist_cnn ;;
+    *) [ -z "$folder" ] || drive signal INT after="Epoch $at" "$FOVEA" train --resume "$folder" >out 2>err || got=$? ;;
+    esac
+    case $what$got in [34]* | ?0 | ?75 | ?137) ;; *) die "exit code $got" ;; esac
+}
+
+# Two runs in one output folder, killed, stopped, refused and resumed in random order, never change each other; one that
+# is over stays as it is; and both end as if nothing had happened.
+use_random_sequences() {
+    code 0 "$FOVEA" data make digits --output little --train 75 --test 10 --seed 3
+    for lr in 0.05 0.02; do
+        code 0 "$FOVEA" train --data little --model lenet --epochs 3 --batch-size 12 --lr $lr --val-split 0.2 --output straight --experiment $lr
+    done
+    seed=${CLI_SEQUENCE_SEED:-1}
+    last=$((seed + ${CLI_SEQUENCES:-20}))
+    while [ $seed -lt $last ]; do
+        random=$((seed * 7919 + 17))
+        rm -rf runs done.*
+        for i in 1 2 3 4 5 6; do
+            draw 2
+            [ $drawn = 0 ] && mine=0.05 other=0.02 || { mine=0.02 other=0.05; }
+            folder_of $other
+            beside=$found
+            [ -z "$beside" ] || fingerprint "$beside" >beside
+            folder_of $mine
+            folder=$found
+            happen $mine
+            folder_of $mine
+            folder=$found
+            [ -z "$folder" ] || check_rows "$folder"
+            if [ -n "$beside" ]; then
+                fingerprint "$beside" >now
+                same beside now
+            fi
+            if [ -e done.$mine ]; then
+                fingerprint "$folder" >now
+                same done.$mine now
+            elif [ -n "$folder" ] && is_over "$folder"; then
+                fingerprint "$folder" >done.$mine
+            fi
+        done
+        for lr in 0.05 0.02; do
+            code 0 "$FOVEA" train --data little --model lenet --epochs 3 --batch-size 12 --lr $lr --val-split 0.2 --recovery-interval 2 --resume auto
+            folder_of $lr
+            for file in best last; do
+                same "$found/weights/$file.safetensors" straight/$lr/weights/$file.safetensors
+            done
+            check_rows "$found"
+            cut -d, -f1,2,4-9 "$found/results.csv" >one
+            cut -d, -f1,2,4-9 "straight/$lr/results.csv" >two
+            same one two
+        done
+        seed=$((seed + 1))
+    done
+}
