@@ -237,6 +237,8 @@ typedef struct fv_pack_options {
     bool shards;         /* WebDataset tar shards in a folder; else one packed file */
     bool raw;            /* pixels; else image files as they are, where the data set has files */
     int64_t h, w;        /* raw: every image is brought to that size; 0: as it is */
+    bool keep_bad;       /* one file: samples that cannot be decoded stay in, as their files are, so that whoever reads
+                            the packed file finds them bad where the data set has them; else they are left out */
     bool crop;           /* the short side is scaled to cover h x w and the middle kept; else stretched */
     int64_t shard_bytes; /* a shard is ended once it is that long; 0: 1e9 */
     /** Looked at now and then, may be set by a signal handler; not 0: packing ends with INTERRUPTED and what was begun
@@ -260,9 +262,14 @@ FV_API void fv_packer_destroy(fv_packer **packer);
  * of the samples. */
 FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes);
 /** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, each atomically, and
- * classes.txt. Samples that cannot be read are left out, logged and counted. NO_SPACE before anything is written when
- * the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already; INTERRUPTED. */
+ * classes.txt. Samples that cannot be read are left out, logged and counted (but see keep_bad). NO_SPACE before
+ * anything is written when the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already;
+ * INTERRUPTED. */
 FV_API fv_status fv_packer_write(fv_packer *packer, const char *output, fv_pack_report *report);
+
+/** Reads every sample of a packed file's split and compares it with its checksum: DATA_FORMAT, IO. What a sample's
+ * decoder says of it is not looked at; other data sets have no checksums. */
+FV_API fv_status fv_dataset_check_sums(fv_dataset *dataset);
 
 /* ---- making and checking ---- */
 

@@ -122,6 +122,20 @@ fv_status fv_dataset_fetch(fv_dataset *d, int64_t i, const fv_decode_options *de
     return FV_OK;
 }
 
+fv_status fv_dataset_check_sums(fv_dataset *d)
+{
+    for (int64_t i = 0; d->source->ops->crc && i < d->count; i++) {
+        fv_image image = {0};
+        fv_decode_notes notes;
+        fv_image_error error = {0};
+        const fv_status status = fv_dataset_fetch_quiet(d, i, NULL, NULL, &image, &notes, &error);
+        fv_image_free(d->ctx, &image);
+        if (status != FV_OK && (error.fault == FV_FAULT_PACK || !fv_error_is_quarantine(&error) || status == FV_ERR_IO))
+            return fv_fail(d->ctx, status, "%s: %s", d->path, error.text);
+    }
+    return FV_OK;
+}
+
 /* ---- keeping them in memory ---- */
 
 /* Bytes that all samples would take, from some of them. */

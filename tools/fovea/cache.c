@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 static char packed[4300];
+static bool written; /* by this process */
 
 static const char *const split_names[] = {"train", "val", "test"};
 
@@ -60,11 +61,8 @@ static fv_status is_sound(fv_ctx *ctx, const char *path, bool *sound, char *why,
             continue;
         any = true;
         status = fv_dataset_open(ctx, path, &(fv_dataset_options){.split = split_names[s]}, &d);
-        for (int64_t i = 0; status == FV_OK && i < fv_dataset_count(d); i++) {
-            fv_image image = {0};
-            status = fv_dataset_image(d, i, &image, NULL);
-            fv_image_free(ctx, &image);
-        }
+        if (status == FV_OK)
+            status = fv_dataset_check_sums(d);
         fv_dataset_destroy(&d);
     }
     *sound = status == FV_OK && any;
@@ -98,7 +96,7 @@ static fv_status write_cache(fv_ctx *ctx, const settings *c, const fv_dataset_op
     fv_packer *packer = NULL;
     fv_pack_report r;
     int64_t samples = 0, bytes = 0;
-    const fv_pack_options pack = {.raw = true, .interrupt = &caught_signal};
+    const fv_pack_options pack = {.raw = true, .keep_bad = true, .interrupt = &caught_signal};
     fv_status status = fv_packer_create(ctx, c->data, options, &pack, &packer);
     if (status == FV_OK)
         status = fv_packer_size(packer, &samples, &bytes);
@@ -108,6 +106,7 @@ static fv_status write_cache(fv_ctx *ctx, const settings *c, const fv_dataset_op
         status = fv_packer_write(packer, packed, &r);
     }
     fv_packer_destroy(&packer);
+    written = status == FV_OK;
     if (status == FV_ERR_INTERRUPTED) { /* there is no state yet that a run could be resumed from */
         report(ctx, status);
         run_dir_release();
@@ -127,7 +126,6 @@ fv_status cache_on_disk(fv_ctx *ctx, settings *c, const char *dir)
     FV_TRY(find_key(ctx, c->data, &o, &key));
     snprintf(packed, sizeof packed, "%s/cache-%016" PRIx64 ".fvpack", dir, key);
     c->packed = packed;
-    remove_others(dir, packed);
     if (stat(packed, &st) == 0) {
         bool sound = false;
         FV_TRY(is_sound(ctx, packed, &sound, why, sizeof why));
@@ -136,6 +134,14 @@ fv_status cache_on_disk(fv_ctx *ctx, settings *c, const char *dir)
         warn("cache: %s: damaged, and made anew: %s", packed, why);
     }
     return write_cache(ctx, c, &o);
+}
+
+void cache_settle(const char *dir, bool begun)
+{
+    if (packed[0] && begun)
+        remove_others(dir, packed);
+    else if (written)
+        remove(packed);
 }
 
 fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model, int64_t planned, fv_dataset *train,

@@ -7,8 +7,11 @@
 
 /* --cache disk: packs the data as pixels into DIR/cache-KEY.fvpack and has data_open open that. The key is of the data
  * set (names, sizes, labels, classes, splits) and of the rule of decoding: a resumed run uses the file of an earlier
- * one only when both are the same and every record is sound; else it packs anew and removes the old file. */
+ * one only when both are the same and every record is sound; else it packs anew. Samples that cannot be decoded stay in
+ * it as they are. */
 fv_status cache_on_disk(fv_ctx *ctx, settings *c, const char *dir);
+/* Whether the run came to be: then caches of other data are removed, else the one that was made for it. */
+void cache_settle(const char *dir, bool begun);
 /* --cache ram: `planned` bytes are needed for the rest; what --memory leaves is for the images. `val` may be NULL. */
 fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model, int64_t planned, fv_dataset *train,
                           fv_dataset *val);

@@ -27,6 +27,7 @@ typedef struct job {
     char dir[4096], quarantine[3][4200];
     char *arguments, *augment, *identity[2]; /* what a resumed run must have, and what it may change */
     int interrupt;
+    bool begun; /* the run has written to its folder */
 } job;
 
 /* ---- data ---- */
@@ -408,6 +409,8 @@ static void choose_rate(job *j)
 static bool on_event(void *user, const fv_fit_event *e)
 {
     job *j = user;
+    if (e->kind == FV_EVENT_START)
+        cache_settle(j->dir, j->begun = true);
     progress_event(&j->progress, e);
     train_page_event(&j->page, e);
     j->interrupt = caught_signal != 0;
@@ -564,6 +567,8 @@ fv_status verb_train(settings *c)
         return status;
     j.progress = progress_make(c);
     status = report(j.ctx, train(&j));
+    if (!j.begun)
+        cache_settle(j.dir, false);
     if (status != FV_OK)
         run_dir_release();
     train_page_close(&j.page);

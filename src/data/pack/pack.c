@@ -93,6 +93,19 @@ typedef struct chunk {
     fv_pack_item items[CHUNK];
 } chunk;
 
+/* In the place of a sample that cannot be decoded its file, or nothing where not even that can be read. */
+static void keep_bad(fv_pack_item *item)
+{
+    fv_source *source = item->dataset->source;
+    fv_image_error unread = {0};
+    const fv_split split = item->split;
+    fv_free(source->ctx, item->data);
+    *item = (fv_pack_item){.split = split, .dataset = item->dataset, .sample = item->sample, .kind = FV_PACK_FILE};
+    if (!source->ops->read ||
+        source->ops->read(source, item->dataset->index[item->sample], &item->data, &item->size, &unread) != FV_OK)
+        item->size = 0;
+}
+
 static fv_status prepare_one(void *arg, int64_t i)
 {
     chunk *c = arg;
@@ -100,6 +113,8 @@ static fv_status prepare_one(void *arg, int64_t i)
     item->error.status = FV_OK;
     if (prepare(c->packer, item) != FV_OK && item->error.status == FV_OK)
         fv_sample_fail(&item->error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");
+    if (c->packer->options.keep_bad && item->error.status != FV_OK && fv_error_is_quarantine(&item->error))
+        keep_bad(item);
     return FV_OK; /* told in the item, so that the first one in order counts */
 }
 

@@ -380,7 +380,9 @@ use_cache() {
     done
     code 0 "$FOVEA" train --data changed --model lenet --epochs 1 --batch-size 8 --cache disk --experiment changed
     plant jpeg changed/cat/1.jpg quality=20
-    fails 2 E2004 "the data was" -- "$FOVEA" train --data changed --model lenet --epochs 2 --batch-size 8 --cache disk --resume runs/train/changed
+    refused() { "$FOVEA" train --data changed --model lenet --epochs 2 --batch-size 8 --cache disk --resume runs/train/changed; }
+    fails 2 E2004 "the data was" -- refused
+    unchanged runs code 2 refused
     code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
     says "cache: training images need about" "MB, which fit into"
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
@@ -525,4 +527,31 @@ row_32_files_vanish() {
     says "data/train/cat/0003.jpg: quarantined: cannot open: No such file" "data/train/dog/0004.jpg: quarantined: the file is empty"
     silent_about later.jpg
     exists runs/train/exp/weights/last.safetensors
+}
+
+# Files that cannot be decoded are bad in the cache too, so that the others keep their places.
+use_cache_with_bad_files() {
+    mkdir -p bad/cat bad/dog
+    for i in 1 2 3 4 5 6 7 8 9; do
+        plant jpeg bad/cat/$i.jpg quality=$((60 + i))
+        plant jpeg bad/dog/$i.jpg quality=$((70 + i))
+    done
+    head -c 200 bad/cat/4.jpg >cut && cp cut bad/cat/4.jpg
+    : >bad/dog/2.jpg
+    echo text >bad/dog/7.jpg
+    cached() { "$FOVEA" train --data bad --model lenet --epochs 2 --batch-size 4 --max-bad 0.5 "$@"; }
+    for where in none ram disk; do
+        code 0 cached --cache $where --experiment $where
+        says "cat/4.jpg: quarantined" "dog/2.jpg: quarantined" "dog/7.jpg: quarantined"
+        same runs/train/$where/weights/last.safetensors runs/train/none/weights/last.safetensors
+        cut -d, -f1 runs/train/$where/quarantine.csv >list.$where
+        same list.$where list.none
+        code 0 cached --cache $where --experiment $where-split --val-split 0.3
+        same runs/train/$where-split/weights/last.safetensors runs/train/none-split/weights/last.safetensors
+    done
+    # It is sound all the same: it is not made anew.
+    code 0 cached --cache disk --resume runs/train/disk --epochs 3
+    silent_about "damaged, and made anew"
+    code 0 "$FOVEA" data pack bad --output bad.fvpack --raw --max-bad 0.5
+    code 0 "$FOVEA" data check bad.fvpack
 }
