@@ -4,6 +4,23 @@ include(CMakePackageConfigHelpers)
 
 if(TARGET fovea)
   install(TARGETS fovea RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # Completions and manual pages are what the program says of itself, so only a program of this machine can.
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(CODE [=[
+      function(fv_help path)
+        execute_process(COMMAND "$<TARGET_FILE:fovea>" help ${ARGN} OUTPUT_FILE "${CMAKE_CURRENT_BINARY_DIR}/help.txt" COMMAND_ERROR_IS_FATAL ANY)
+        get_filename_component(dir "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/share/${path}" DIRECTORY)
+        file(MAKE_DIRECTORY "${dir}")
+        configure_file("${CMAKE_CURRENT_BINARY_DIR}/help.txt" "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/share/${path}" COPYONLY)
+      endfunction()
+      fv_help(bash-completion/completions/fovea completion bash)
+      fv_help(zsh/site-functions/_fovea completion zsh)
+      fv_help(fish/vendor_completions.d/fovea.fish completion fish)
+      fv_help(man/man1/fovea.1 man)
+      foreach(verb train eval predict info data runs doctor)
+        fv_help(man/man1/fovea-${verb}.1 man ${verb})
+      endforeach()]=])
+  endif()
 endif()
 install(TARGETS fovea_static fovea_shared
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

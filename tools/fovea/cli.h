@@ -59,9 +59,10 @@ extern const verb verbs[]; /* ends with a NULL name */
 /*
  * Reads the words behind the verb: --flag value, --flag=value, flag=value, -b
  * 8; then the file of -c, whose settings count where no flag was given. *help:
- * -h or --help stands among them.
+ * -h, --help or --help-all stands among them.
  */
-fv_status options_read(const verb *v, int argc, char **argv, settings *c, bool *help);
+typedef enum help_kind { HELP_NONE, HELP_USUAL, HELP_ALL } help_kind;
+fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help);
 /* The settings of a recipe that were not given by then. */
 fv_status options_read_recipe(const verb *v, const char *path, settings *c);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
@@ -73,7 +74,6 @@ const char *option_text(const char *name, const settings *c, char *text, size_t 
 char *options_yaml(const verb *v, const settings *c);
 /* Those of the program's own rows that are of a level: lines `key: value`; the caller frees. */
 char *options_identity(const settings *c, fv_setting_level level);
-void options_help(const verb *v, FILE *out);
 /* What an option is to one action, where the table speaks for several. */
 typedef struct option_words {
     const char *name, *value, *help; /* value NULL: none; lists end with a NULL name */

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "data.h"
+#include "help_groups.h"
 
 static const struct {
     const char *name, *text;
@@ -89,19 +90,19 @@ static fv_status help_all(void)
     printf("\n`fovea help VERB` shows the options. Topics: ");
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         printf("%s, ", topics[i].name);
-    printf("augment, codes.\n\nFirst steps:\n"
+    printf("models, augment, codes, completion SHELL, man [VERB].\n\nFirst steps:\n"
            "  fovea data make digits --output digits\n"
            "  fovea train --data digits --model mnist_cnn --epochs 3 --opt adam\n"
            "  fovea predict --model runs/train/exp/weights/best.safetensors --source YOUR_IMAGE.png\n");
     return FV_OK;
 }
 
-static fv_status help_verb(const verb *v)
+static fv_status help_verb(const verb *v, bool all)
 {
     printf("fovea %s: %s\n\nUsage: fovea %s %s\n\n", v->name, v->summary, v->name, v->usage);
     for (const data_action *a = data_actions; v->mask == V_DATA && a->name; a++)
         printf("  %-6s %s (`fovea help data %s`)\n%s", a->name, a->summary, a->name, a[1].name ? "" : "\n");
-    options_help(v, stdout);
+    help_groups(v, all, stdout);
     printf("\nExamples:\n%s", v->examples);
     if (v->mask == V_TRAIN || v->mask == V_INFO) {
         const char *const *names = fv_zoo_names();
@@ -111,6 +112,38 @@ static fv_status help_verb(const verb *v)
         fputs("\nArchitectures: ", stdout);
         help_wrap(stdout, text, (int)strlen("Architectures: "), help_width());
     }
+    return FV_OK;
+}
+
+static fv_status help_models(void)
+{
+    puts("Architectures (--model NAME)");
+    const char *const *names = fv_zoo_names();
+    char text[1024] = "";
+    for (int i = 0; names[i]; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", names[i]);
+    fputs("  ", stdout);
+    help_wrap(stdout, text, 2, help_width());
+    puts("`fovea info NAME` shows layers, parameters and multiply-adds of one. --weights FILE starts from trained\n"
+         "weights with torchvision's names; without --model the architecture that they fit is taken. Training on\n"
+         "photographs without --model starts from the best NAME.safetensors in the folder that FOVEA_ZOO names.\n"
+         "Networks of your own are YAML files: docs/architecture-files.md.");
+    return FV_OK;
+}
+
+/* What a package installs: completions and manual pages. */
+static fv_status help_file(const char *word, const char *which)
+{
+    if (strcmp(word, "completion") == 0)
+        return which && help_completion(which, stdout)
+                   ? FV_OK
+                   : complain(FV_ERR_USAGE, "fovea help completion bash | zsh | fish", "completion for which shell?");
+    const verb *v = verbs;
+    while (which && v->name && strcmp(v->name, which) != 0)
+        v++;
+    if (which && !v->name)
+        return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help` lists the verbs", "no verb '%s'", which);
+    help_manual(which ? v : NULL, stdout);
     return FV_OK;
 }
 
@@ -128,7 +161,12 @@ fv_status verb_help(settings *c)
             printf("E%-6d %s\n", -(int)codes[i].status, fv_status_text(codes[i].status));
         return FV_OK;
     }
-    if (c->positional[1]) {
+    const bool all = c->positional[1] && strcmp(c->positional[1], "all") == 0;
+    if (strcmp(word, "completion") == 0 || strcmp(word, "man") == 0)
+        return help_file(word, c->positional[1]);
+    if (strcmp(word, "models") == 0)
+        return help_models();
+    if (c->positional[1] && !all) {
         const data_action *a = strcmp(word, "data") == 0 ? data_action_find(c->positional[1]) : NULL;
         if (!a)
             return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help data` lists its actions", "no help on '%s %s'", word,
@@ -138,9 +176,9 @@ fv_status verb_help(settings *c)
     }
     for (const verb *v = verbs; v->name; v++)
         if (strcmp(v->name, word) == 0 && v->mask != V_DATA)
-            return help_verb(v);
+            return help_verb(v, all);
         else if (strcmp(v->name, word) == 0)
-            help_verb(v);
+            help_verb(v, all);
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         if (strcmp(topics[i].name, word) == 0)
             return printf("\n%s", topics[i].text) < 0 ? FV_ERR_IO : FV_OK;

@@ -324,12 +324,12 @@ static bool reader_is_gone(int error)
 static int run_verb(const verb *v, int argc, char **argv)
 {
     static settings c;
-    bool help = false;
+    help_kind help;
     fv_status status = options_read(v, argc, argv, &c, &help);
     c.words = argv;
     c.n_words = argc;
     if (help) {
-        c.positional = (const char *[]){v->name, NULL};
+        c.positional = (const char *[]){v->name, help == HELP_ALL ? "all" : NULL, NULL};
         status = verb_help(&c);
     } else if (status == FV_OK) {
         status = v->run(&c);

@@ -167,7 +167,7 @@ static const char *optional_value(const fv_setting_row *o, int argc, char **argv
     return taken ? argv[++*i] : "true";
 }
 
-static fv_status read_words(const verb *v, int argc, char **argv, settings *c, bool *help)
+static fv_status read_words(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
     bare = calloc((size_t)argc + 4, sizeof *bare); /* verbs look at their first ones without counting them */
     if (!bare)
@@ -181,7 +181,7 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, b
             name = word + 2;
         } else if (word[0] == '-' && word[1] && !isdigit((unsigned char)word[1])) {
             if (strcmp(word, "-h") == 0) {
-                *help = true;
+                *help = HELP_USUAL;
                 return FV_OK;
             }
             o = find_letter(word[1]);
@@ -196,8 +196,12 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, b
             continue;
         }
         length = o ? 1 : equals ? (size_t)(equals - name) : strlen(name);
-        if (length == 4 && strncmp(name, "help", 4) == 0) {
-            *help = true;
+        if (strncmp(name, "help", length) == 0 && length == 4) {
+            *help = HELP_USUAL;
+            return FV_OK;
+        }
+        if (strncmp(name, "help-all", length) == 0 && length == 8) {
+            *help = HELP_ALL;
             return FV_OK;
         }
         if (!o)
@@ -250,11 +254,11 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c)
     return status;
 }
 
-fv_status options_read(const verb *v, int argc, char **argv, settings *c, bool *help)
+fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
     reading = v;
     *c = options_default;
-    *help = false;
+    *help = HELP_NONE;
     fv_status status = read_words(v, argc, argv, c, help);
     if (status == FV_OK && !*help && c->config)
         status = options_read_recipe(v, c->config, c);

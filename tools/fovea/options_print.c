@@ -118,11 +118,6 @@ void help_wrap(FILE *out, const char *text, int indent, int width)
     fputc('\n', out);
 }
 
-void options_help(const verb *v, FILE *out)
-{
-    options_help_some(v->mask, NULL, NULL, out);
-}
-
 /* The option's help, its choices and its default; or the action's own words. */
 static void describe(const fv_setting_row *o, const option_words *own, char text[1024])
 {

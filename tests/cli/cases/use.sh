@@ -21,6 +21,46 @@ use_help() {
         prints "fovea data $action: " "Usage: fovea data $action " "Examples:"
         [ "$(awk '{ if (length > n) n = length } END { print n }' out)" -le 102 ] || die "a line of help data $action is longer than 102"
     done
+    # Every option stands under a heading; the usual ones are few.
+    for verb in train eval predict info data runs doctor; do
+        code 0 "$FOVEA" $verb --help-all
+        cp out all
+        silent_about "Others" "further options"
+        code 0 "$FOVEA" help $verb all
+        same out all
+    done
+    code 0 "$FOVEA" train --help
+    [ "$(wc -l <out)" -le 70 ] || die "the short help is long"
+    prints "--data PATH" "--epochs N" "further options: fovea train --help-all"
+    silent_about "--clahe-tiles"
+    # For shells and for man.
+    for shell in bash zsh fish; do
+        code 0 "$FOVEA" help completion $shell
+        prints train label-smoothing
+        cp out completion.$shell
+    done
+    bash -n completion.bash || die "bash does not read its completion"
+    cat >ask.sh <<'EOF'
+. ./completion.bash
+COMP_WORDS=(fovea train --opt ad) COMP_CWORD=3
+_fovea
+echo "${COMPREPLY[@]}"
+COMP_WORDS=(fovea tr) COMP_CWORD=1
+_fovea
+echo "${COMPREPLY[@]}"
+COMP_WORDS=(fovea info --prof) COMP_CWORD=2
+_fovea
+echo "${COMPREPLY[@]}"
+EOF
+    code 0 bash ask.sh
+    [ "$(tr '\n' '|' <out)" = "adam adamw|train|--profile|" ] || die "completes otherwise"
+    fails 2 E2001 "completion for which shell?" "bash | zsh | fish" -- "$FOVEA" help completion ksh
+    code 0 "$FOVEA" help man
+    prints ".TH fovea 1" '\fBtrain\fR'
+    code 0 "$FOVEA" help man train
+    prints ".TH fovea\-train 1" '\fB\-\-label\-smoothing\fR \fIF\fR' ".SH EXAMPLES"
+    code 0 "$FOVEA" help models
+    prints resnet50 FOVEA_ZOO
     fails 2 E2002 "no help on 'data chek'" -- "$FOVEA" help data chek
     for topic in data config environment codes; do
         code 0 "$FOVEA" help $topic
@@ -51,6 +91,7 @@ use_examples_of_the_help() {
     rm -r photos/val
     cp "$model" best.safetensors
     plant jpeg cat.jpg
+    plant jpeg dog.jpg
     mkdir -p runs/train
     "$FOVEA" train --data mnist --model lenet --epochs 1 -b 60 --quiet --experiment exp >/dev/null
     "$FOVEA" train --data mnist --model lenet --epochs 1 -b 60 --quiet --experiment exp2 >/dev/null

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "help_groups.h"
+
+#include <string.h>
+
+#include "data.h"
+#include "options.h"
+
+/* Every option stands under one heading; those in `usual` are in the short help. Keys between blanks. */
+static const struct {
+    const char *title, *usual, *further;
+} groups[] = {
+    {"Data", " data source split val-split val-share test-share ",
+     " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
+     "suspicious "
+     "per-class quarantine format original shard-size val train test "},
+    {"Network", " model weights img-size freeze ",
+     " partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize interpolation drop init "},
+    {"Training", " epochs batch-size opt lr preset augment patience ",
+     " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
+     "model-ema "
+     "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-lr min-lr "
+     "decay-epochs "
+     "decay-rate loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
+    {"Augmentation by flags", "",
+     " scale ratio crop-pad hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob "
+     "mixup "
+     "cutmix augmented "},
+    {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
+    {"Run and results", " output experiment resume config json sheet report ",
+     " force recovery-interval log-interval out graph dot profile trace progress no-color quiet verbose "},
+    {"Machine", " threads memory ",
+     " device workers io-timeout cache no-prefetch plan plan-effort plan-workspace conv-algo "},
+};
+
+enum { GROUPS = sizeof groups / sizeof *groups };
+
+static bool has_key(const char *keys, const char *key)
+{
+    char word[64];
+    snprintf(word, sizeof word, " %s ", key);
+    return strstr(keys, word) != NULL;
+}
+
+/* Keys of a verb's options in a list, between blanks; how many. */
+static int select_keys(const verb *v, const char *usual, const char *further, char keys[4096])
+{
+    int n = 0;
+    snprintf(keys, 4096, " ");
+    for (int i = 0; i < n_options; i++) {
+        const fv_setting_row *o = &options[i];
+        if (!(o->verbs & v->mask) || !(has_key(usual, o->key) || has_key(further, o->key)))
+            continue;
+        snprintf(keys + strlen(keys), 4096 - strlen(keys), "%s ", o->key);
+        n++;
+    }
+    return n;
+}
+
+/* Options that stand under no heading: none, which a test looks at. */
+static void print_others(const verb *v, FILE *out)
+{
+    bool any = false;
+    for (int i = 0; i < n_options; i++) {
+        bool known = !(options[i].verbs & v->mask);
+        for (int g = 0; g < GROUPS; g++)
+            known = known || has_key(groups[g].usual, options[i].key) || has_key(groups[g].further, options[i].key);
+        char key[64];
+        snprintf(key, sizeof key, " %s ", options[i].key);
+        if (known)
+            continue;
+        fputs(any ? "" : "Others\n", out);
+        options_help_some(v->mask, key, NULL, out);
+        any = true;
+    }
+}
+
+void help_groups(const verb *v, bool all, FILE *out)
+{
+    char keys[4096];
+    int total = 0, shown = 0;
+    for (int i = 0; i < n_options; i++)
+        total += (options[i].verbs & v->mask) != 0;
+    all = all || total <= 12;
+    for (int g = 0; g < GROUPS; g++) {
+        const int n = select_keys(v, groups[g].usual, all ? groups[g].further : "", keys);
+        if (n == 0)
+            continue;
+        fprintf(out, "%s%s\n", shown ? "\n" : "", groups[g].title);
+        options_help_some(v->mask, keys, NULL, out);
+        shown += n;
+    }
+    if (all)
+        print_others(v, out);
+    else
+        fprintf(out, "\n%d further options: fovea %s --help-all\n", total - shown, v->name);
+}
+
+/* ---- shells ---- */
+
+/* A text as one word of a shell: without what ends or changes it. */
+static void plain(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fputc(strchr("'\"`\\$:[]", *text) ? ' ' : *text, out);
+}
+
+static bool takes_path(const fv_setting_row *o)
+{
+    return o->kind == FV_SETTING_TEXT && o->value &&
+           (strstr(o->value, "FILE") || strstr(o->value, "PATH") || strstr(o->value, "DIR"));
+}
+
+static void print_choices(FILE *out, const fv_setting_row *o)
+{
+    for (const char *p = o->choices; *p; p++)
+        fputc(*p == ',' ? ' ' : *p, out);
+}
+
+static void bash(FILE *out)
+{
+    fputs("# bash completion of fovea; made by `fovea help completion bash`\n_fovea()\n{\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+          "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"",
+          out);
+    for (const verb *v = verbs; v->name; v++)
+        fprintf(out, "%s ", v->name);
+    fputs("\" -- \"$word\"))\n        return\n    fi\n    case $before in\n", out);
+    for (int i = 0; i < n_options; i++) {
+        if (!options[i].choices)
+            continue;
+        fprintf(out, "    --%s) words='", options[i].key);
+        print_choices(out, &options[i]);
+        fputs("' ;;\n", out);
+    }
+    fputs("    esac\n    if [ -z \"$words\" ] && [[ $word == -* ]]; then\n        case ${COMP_WORDS[1]} in\n", out);
+    for (const verb *v = verbs; v->name; v++) {
+        fprintf(out, "        %s) words='", v->name);
+        for (int i = 0; i < n_options; i++)
+            if (options[i].verbs & v->mask)
+                fprintf(out, "--%s ", options[i].key);
+        fputs("--help' ;;\n", out);
+    }
+    fputs(
+        "        esac\n    elif [ -z \"$words\" ] && [ \"${COMP_WORDS[1]}\" = data ] && [ \"$COMP_CWORD\" = 2 ]; then\n"
+        "        words='",
+        out);
+    for (const data_action *a = data_actions; a->name; a++)
+        fprintf(out, "%s ", a->name);
+    fputs("'\n    fi\n    if [ -n \"$words\" ]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+          "    else\n        COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}\n"
+          "complete -o filenames -F _fovea fovea\n",
+          out);
+}
+
+static void zsh(FILE *out)
+{
+    fputs("#compdef fovea\n# made by `fovea help completion zsh`\nlocal -a verbs\nverbs=(\n", out);
+    for (const verb *v = verbs; v->name; v++) {
+        fprintf(out, "  '%s:", v->name);
+        plain(out, v->summary);
+        fputs("'\n", out);
+    }
+    fputs(")\nif (( CURRENT == 2 )); then\n  _describe verb verbs\n  return\nfi\ncase $words[2] in\n", out);
+    for (const verb *v = verbs; v->name; v++) {
+        fprintf(out, "  %s) shift words; (( CURRENT-- )); _arguments \\\n", v->name);
+        for (int i = 0; i < n_options; i++) {
+            const fv_setting_row *o = &options[i];
+            if (!(o->verbs & v->mask))
+                continue;
+            fprintf(out, "    '--%s[", o->key);
+            plain(out, o->help);
+            fputc(']', out);
+            if (o->choices) {
+                fputs(":value:(", out);
+                print_choices(out, o);
+                fputc(')', out);
+            } else if (o->kind != FV_SETTING_FLAG) {
+                fputs(takes_path(o) ? ":path:_files" : ":value: ", out);
+            }
+            fputs("' \\\n", out);
+        }
+        fputs("    '*:file:_files' ;;\n", out);
+    }
+    fputs("esac\n", out);
+}
+
+static void fish(FILE *out)
+{
+    fputs("# made by `fovea help completion fish`\n", out);
+    for (const verb *v = verbs; v->name; v++) {
+        fprintf(out, "complete -c fovea -n __fish_use_subcommand -a %s -d '", v->name);
+        plain(out, v->summary);
+        fputs("'\n", out);
+    }
+    for (const verb *v = verbs; v->name; v++)
+        for (int i = 0; i < n_options; i++) {
+            const fv_setting_row *o = &options[i];
+            if (!(o->verbs & v->mask))
+                continue;
+            fprintf(out, "complete -c fovea -n '__fish_seen_subcommand_from %s' -l %s", v->name, o->key);
+            if (o->letter)
+                fprintf(out, " -s %c", o->letter);
+            if (o->choices) {
+                fputs(" -x -a '", out);
+                print_choices(out, o);
+                fputc('\'', out);
+            } else if (o->kind != FV_SETTING_FLAG) {
+                fputs(takes_path(o) ? " -r" : " -x", out);
+            }
+            fputs(" -d '", out);
+            plain(out, o->help);
+            fputs("'\n", out);
+        }
+}
+
+bool help_completion(const char *shell, FILE *out)
+{
+    static const struct {
+        const char *name;
+        void (*print)(FILE *out);
+    } shells[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+        if (strcmp(shells[i].name, shell) == 0)
+            return shells[i].print(out), true;
+    return false;
+}
+
+/* ---- manuals ---- */
+
+/* A text as roff takes it: no line begins with a dot, dashes are dashes. */
+static void roff(FILE *out, const char *text)
+{
+    bool begins = true;
+    for (; *text; text++) {
+        if (begins && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
+        if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '-')
+            fputs("\\-", out);
+        else
+            fputc(*text, out);
+        begins = *text == '\n';
+    }
+}
+
+static void manual_options(const verb *v, FILE *out)
+{
+    fputs(".SH OPTIONS\n", out);
+    for (int g = 0; g < GROUPS; g++) {
+        bool any = false;
+        for (int i = 0; i < n_options; i++) {
+            const fv_setting_row *o = &options[i];
+            if (!(o->verbs & v->mask) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
+                continue;
+            if (!any)
+                fprintf(out, ".SS %s\n", groups[g].title);
+            any = true;
+            fputs(".TP\n", out);
+            if (o->letter)
+                fprintf(out, "\\fB\\-%c\\fR, ", o->letter);
+            fputs("\\fB\\-\\-", out);
+            roff(out, o->key);
+            fputs("\\fR", out);
+            if (o->value) {
+                fputs(" \\fI", out);
+                roff(out, o->value);
+                fputs("\\fR", out);
+            }
+            fputc('\n', out);
+            roff(out, o->help);
+            fputc('\n', out);
+            if (o->choices) {
+                fputs("One of ", out);
+                print_choices(out, o);
+                fputs(".\n", out);
+            }
+        }
+    }
+}
+
+void help_manual(const verb *v, FILE *out)
+{
+    fprintf(out, ".TH fovea%s%s 1 \"\" \"fovea %s\"\n.SH NAME\nfovea%s%s \\- ", v ? "\\-" : "", v ? v->name : "",
+            fv_version(), v ? "\\-" : "", v ? v->name : "");
+    roff(out, v ? v->summary : "convolutional networks from image folder to product");
+    fprintf(out, "\n.SH SYNOPSIS\n\\fBfovea %s\\fR ", v ? v->name : "VERB");
+    roff(out, v ? v->usage : "[options]");
+    fputc('\n', out);
+    if (v) {
+        manual_options(v, out);
+        fputs(".SH EXAMPLES\n.nf\n", out);
+        roff(out, v->examples);
+        fputs(".fi\n", out);
+        return;
+    }
+    fputs(".SH VERBS\n", out);
+    for (const verb *w = verbs; w->name; w++) {
+        fprintf(out, ".TP\n\\fB%s\\fR\n", w->name);
+        roff(out, w->summary);
+        fprintf(out, ": \\fBfovea\\-%s\\fR(1)\n", w->name);
+    }
+    fputs(
+        ".SH EXIT STATUS\n"
+        "0 done; 2 usage; 3 data; 4 model; 5 memory; 6 device; 7 diverged; 8 a gate was not passed; 9 input or output; "
+        "75 interrupted, resume it. \\fBfovea help codes\\fR lists the messages.\n",
+        out);
+}
