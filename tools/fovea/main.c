@@ -345,12 +345,15 @@ static int run_verb(const verb *v, int argc, char **argv)
 }
 
 /* A file that is opened must not take the place of standard output or error when those were closed. What is written to
- * an output that is not there is an error, as with any other that cannot be written. */
-static void keep_standard_files(void)
+ * an output that is not there is an error, as with any other that cannot be written; but not where all of it is in a
+ * run folder too. */
+static void keep_standard_files(bool output_matters)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0)
+    for (int fd = 0; fd <= 2; fd++) {
+        const bool writable = fd == STDERR_FILENO || (fd == STDOUT_FILENO && !output_matters);
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", writable ? O_WRONLY : O_RDONLY) < 0)
             _exit(9);
+    }
 }
 
 /* Verbs to come: not misspelt ones. */
@@ -361,7 +364,7 @@ static const char *const planned[] = {"convert",  "export", "benchmark", "time",
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "help";
-    keep_standard_files();
+    keep_standard_files(strcmp(name, "train") != 0);
     /* A closed pipe and the limit on file sizes are errors of writing, told where they happen. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

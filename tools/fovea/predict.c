@@ -174,8 +174,8 @@ static fv_status report_good(prediction *p, const char *name, const fv_image *im
 
 static bool enough(const prediction *p)
 {
-    /* Also when nobody can read what comes. */
-    return (p->c->limit > 0 && p->shown + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
+    /* Also when nobody can read what comes, or somebody wants it to end. */
+    return caught_signal != 0 || (p->c->limit > 0 && p->shown + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
 }
 
 /* ---- many images ---- */
@@ -523,7 +523,15 @@ fv_status verb_predict(settings *c)
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
         return status;
+    if (!source || strcmp(source, "-") != 0) /* whoever waits for words ends at once */
+        signals_catch();
     status = report(p.ctx, predict(&p));
+    if (status == FV_OK && caught_signal) {
+        fflush(stdout);
+        warn("stopped by signal %d: %lld images answered, the rest not", (int)caught_signal,
+             (long long)(p.done + p.bad));
+        signals_die();
+    }
     const bool done = status == FV_OK;
     if (done && p.bad > p.lost) {
         warn("%lld of %lld images could not be read; the others are done", (long long)(p.bad - p.lost),

@@ -310,6 +310,24 @@ use_doctor() {
     fails 6 E6001 "--device cuda:0" "cpu" -- small_run --device cuda:0
 }
 
+# A signal ends predict behind an answer, and says where.
+use_predict_stopped() {
+    plant classes many count=400 cat dog
+    cp "$model" best.safetensors
+    "$FOVEA" predict --model best.safetensors --source many --workers -1 >out 2>err &
+    pid=$!
+    while [ ! -s out ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+    kill -TERM $pid 2>/dev/null || true
+    got=0
+    wait $pid || got=$?
+    pid=
+    lines=$(wc -l <out)
+    if [ "$lines" -lt 800 ]; then
+        [ $got = 143 ] || die "exit code $got"
+        says "stopped by signal 15: $lines images answered"
+    fi
+}
+
 # As people write who come from Python.
 use_habits() {
     one() { "$FOVEA" train --data "$photos" --model resnet8 --max-steps 1 -q "$@"; }
