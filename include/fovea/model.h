@@ -216,6 +216,13 @@ FV_API void fv_model_sha256(const fv_model *model, char hex[65]);
 FV_API int64_t fv_model_classes(const fv_model *model);
 /** Name of class i ("7" when the model has no names). */
 FV_API const char *fv_model_class_name(const fv_model *model, int64_t i);
+enum { FV_LICENSE_MAX = 65536 };
+/** Under what terms the weights may be used: an SPDX identifier ("Apache-2.0") or a text; NULL: not said. Travels in
+ * the model file. ARGUMENT: not UTF-8, or more than FV_LICENSE_MAX bytes. */
+FV_API const char *fv_model_license(const fv_model *model);
+FV_API fv_status fv_model_set_license(fv_model *model, const char *text);
+/** Whether its classes have names of their own. fv_fit gives a model that has none those of its training data. */
+FV_API bool fv_model_has_class_names(const fv_model *model);
 FV_API fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count);
 /** What a model's numbers mean: one class (softmax over the logits gives probabilities), several classes (a sigmoid for
  * each), values as they are. Travels in the model file. fv_fit sets it by the data. */

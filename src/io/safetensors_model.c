@@ -18,7 +18,7 @@ static void write_graph(const fv_model *model, fv_str *out)
 
 static bool has_labels(const fv_model *model)
 {
-    return model->has_class_names;
+    return model->card.has_class_names;
 }
 
 static bool has_selftest(const fv_model *model)
@@ -52,16 +52,31 @@ static bool has_task(const fv_model *model)
     return model->task != FV_TASK_CLASSIFY;
 }
 
-#define FV_TEXTS 8
+static void write_license(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, model->card.license);
+}
+
+static bool has_license(const fv_model *model)
+{
+    return model->card.license != NULL;
+}
+
+#define FV_TEXTS 9
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
-    {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
-    {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
-    {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
+    {"fovea.format", write_format, NULL},
+    {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},
+    {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
+    {"fovea.labels", fv_meta_labels, has_labels},
+    {"fovea.task", write_task, has_task},
+    {"fovea.init", fv_meta_init, NULL},
+    {"fovea.selftest", fv_meta_selftest, has_selftest},
+    {"fovea.license", write_license, has_license},
 };
 
 static fv_status check_weights(const fv_model *model)
@@ -228,6 +243,7 @@ static fv_status load(fv_model *model, const fv_safetensors *file)
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
     FV_TRY(read_task(model, file));
+    FV_TRY(fv_model_set_license(model, fv_safetensors_metadata(file, "fovea.license")));
     FV_TRY(fv_weights_load(model, file, false, NULL));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }

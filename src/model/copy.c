@@ -58,6 +58,8 @@ static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **
         goto fail;
     copy->pipeline = model->pipeline;
     copy->task = model->task;
+    if ((status = fv_model_set_license(copy, model->card.license)) != FV_OK)
+        goto fail;
     *out = copy;
     return FV_OK;
 fail:
@@ -86,7 +88,7 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be copied", model->name);
     FV_TRY(copy_model(model, NULL, &copy));
     fv_status status = FV_OK;
-    if (model->has_class_names)
+    if (model->card.has_class_names)
         status = fv_model_set_class_names(copy, model->class_names, model->n_classes);
     copy_weights(model, copy, true);
     if (status == FV_OK && model->selftest.vectors > 0) {

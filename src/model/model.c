@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define FV_MAX_CLASSES  1000000
 #define FV_MAX_CHANNELS 16
 
@@ -205,7 +207,7 @@ fv_status fv_model_need_plain(const fv_model *model, const char *what)
 static fv_status number_classes(fv_model *model)
 {
     const fv_shape *out = &model->graph->outputs[0]->shape;
-    model->has_class_names = false;
+    model->card.has_class_names = false;
     model->n_classes = has_classes(model->graph) ? out->dim[out->rank - 1] : 0;
     if (model->n_classes > FV_MAX_CLASSES)
         return fv_fail(model->ctx, FV_ERR_UNSUPPORTED, "model '%s': %lld classes: at most %d are supported",
@@ -414,6 +416,25 @@ const char *fv_model_class_name(const fv_model *model, int64_t i)
     return i >= 0 && i < model->n_classes ? model->class_names[i] : NULL;
 }
 
+const char *fv_model_license(const fv_model *model)
+{
+    return model->card.license;
+}
+
+fv_status fv_model_set_license(fv_model *model, const char *text)
+{
+    if (text && (strlen(text) > FV_LICENSE_MAX || !fv_text_is_utf8(text)))
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a license is a text in UTF-8 of at most %d bytes",
+                       model->name, FV_LICENSE_MAX);
+    model->card.license = text && *text ? fv_arena_strdup(model->arena, text) : NULL;
+    return text && *text && !model->card.license ? FV_ERR_NO_MEMORY : FV_OK;
+}
+
+bool fv_model_has_class_names(const fv_model *model)
+{
+    return model->card.has_class_names;
+}
+
 fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count)
 {
     if (count != model->n_classes)
@@ -431,7 +452,7 @@ fv_status fv_model_set_class_names(fv_model *model, const char *const *names, in
             return FV_ERR_NO_MEMORY;
     }
     model->class_names = copy;
-    model->has_class_names = true;
+    model->card.has_class_names = true;
     return FV_OK;
 }
 

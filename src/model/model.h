@@ -80,6 +80,12 @@ typedef struct fv_own_session {
     fv_session *lent; /* by a training run, of batch 1, for recording the self-test; NULL: none */
 } fv_own_session;
 
+/* What is said of a model beside the network. */
+typedef struct fv_model_card {
+    bool has_class_names;
+    const char *license; /* NULL: not said */
+} fv_model_card;
+
 /* Programs that sessions of a model share, and its weights on the device. */
 typedef struct fv_model_runtime fv_model_runtime;
 
@@ -110,7 +116,7 @@ struct fv_model {
     fv_task task;
     const char **class_names; /* n_classes texts; "0", "1", ... until set */
     int64_t n_classes;
-    bool has_class_names;
+    fv_model_card card;
     fv_selftest selftest; /* vectors 0: none */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */

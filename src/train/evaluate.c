@@ -85,6 +85,22 @@ fv_status fv_evaluate_into(fv_model *model, fv_dataset *dataset, int64_t batch_s
     return status;
 }
 
+fv_status fv_labels_adopt(fv_model *model, const fv_dataset *dataset)
+{
+    const int64_t n = fv_dataset_classes(dataset);
+    model->task = fv_dataset_task(dataset);
+    if (model->card.has_class_names || n != model->n_classes)
+        return FV_OK;
+    const char **names = fv_malloc(model->ctx, (size_t)(n > 0 ? n : 1) * sizeof *names);
+    if (!names)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        names[i] = fv_dataset_class_name(dataset, i);
+    fv_status status = fv_model_set_class_names(model, names, n);
+    fv_free(model->ctx, names);
+    return status;
+}
+
 fv_status fv_fail_classes(fv_model *model, const fv_dataset *dataset)
 {
     int64_t have = model->n_classes, data = fv_dataset_classes(dataset);

@@ -566,7 +566,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
     FV_TRY(fv_model_need_plain(model, "fv_fit"));
     run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
-    model->task = fv_dataset_task(train);
+    FV_TRY(fv_labels_adopt(model, train));
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;

@@ -128,9 +128,9 @@ const char **model_class_names(const fv_model *model);
 fv_dataset_options data_options(const settings *c);
 /* What --task calls what a model does. */
 const char *task_of(const fv_model *model);
-/* Opens a split of --data with the options' limits; `classes` from a model or NULL. */
-fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, const fv_model *classes_of,
-                    fv_dataset **dataset);
+/* Opens a split of --data with the options' limits; its classes are those of a model by name (NULL: its own). A model
+ * whose classes have no names gets those of the data by number, which is said. */
+fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, fv_model *classes_of, fv_dataset **dataset);
 
 /* What to do about answers that are not finite. */
 extern const char lost_cure[];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "show.h"
 
 static void count_text(double value, char text[32])
 {
@@ -79,6 +80,11 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
     bytes_text((double)fv_model_parameters(model) * 4, params);
     printf("\nparameters        %lld (%s)\nmultiply-adds     %s per image (%s floating-point operations)\n",
            (long long)fv_model_parameters(model), params, macs, flops);
+    if (fv_model_license(model)) {
+        fputs("license           ", stdout);
+        show_text(stdout, fv_model_license(model));
+        putchar('\n');
+    }
     bytes_text((double)t->activations, bytes);
     printf("activations       %s per image, all layers\n", bytes);
     bytes_text((double)t->training, bytes);
@@ -111,6 +117,8 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
                   "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops, "activation_bytes",
                   (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
                   (json_int_t)t->training, "inference_bytes", (json_int_t)t->inference, "layers", layers);
+    if (fv_model_license(model))
+        json_object_set_new(root, "license", json_string(fv_model_license(model)));
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(root);

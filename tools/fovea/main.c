@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "class_names.h"
 #include "cli.h"
+#include "run_file.h"
 #include "show.h"
 
 const verb verbs[] = {
@@ -246,11 +248,12 @@ fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)
     bool loaded;
     FV_TRY(model_open(ctx, c, c->model, NULL, model, &loaded));
     if (loaded)
-        return FV_OK;
+        return class_names_take(c, *model);
     if (!c->weights)
         return complain(FV_ERR_MODEL, "give a model file (.safetensors) that was trained, or --weights FILE for it",
                         "%s is an architecture without weights", c->model);
-    return fv_model_load_weights(*model, c->weights, false, NULL);
+    FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));
+    return class_names_take(c, *model);
 }
 
 const char **model_class_names(const fv_model *model)
@@ -281,24 +284,25 @@ const char *task_of(const fv_model *model)
     return words[fv_model_task(model)];
 }
 
-fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, const fv_model *classes_of, fv_dataset **dataset)
+fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, fv_model *classes_of, fv_dataset **dataset)
 {
     const char **names = NULL;
+    const bool named = classes_of && fv_model_has_class_names(classes_of);
     fv_dataset_options o = data_options(c);
     o.split = split;
     o.decode.keep_depth = true;
     if (classes_of) {
         o.decode = fv_pipeline_decoding(fv_model_pipeline(classes_of), &o.decode);
-        o.n_classes = fv_model_classes(classes_of);
-        if (!(names = model_class_names(classes_of)))
+        if (named && !(names = model_class_names(classes_of)))
             return FV_ERR_NO_MEMORY;
+        o.n_classes = named ? fv_model_classes(classes_of) : 0;
         o.classes = names;
         if (!c->task)
             o.task = task_of(classes_of);
     }
     fv_status status = fv_dataset_open(ctx, c->packed ? c->packed : c->data, &o, dataset);
     free(names);
-    return status;
+    return status == FV_OK && classes_of ? class_names_guess(c, classes_of, *dataset) : status;
 }
 
 /* ---- the program ---- */
@@ -328,6 +332,8 @@ static int run_verb(const verb *v, int argc, char **argv)
     fv_status status = options_read(v, argc, argv, &c, &help);
     c.words = argv;
     c.n_words = argc;
+    if (status == FV_OK && !help)
+        status = run_file_resolve(v, &c);
     if (help) {
         c.positional = (const char *[]){v->name, help == HELP_ALL ? "all" : NULL, NULL};
         status = verb_help(&c);

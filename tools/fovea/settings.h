@@ -103,6 +103,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "share of the training data to validate on, where there is no val split") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS, FV_OUTPUT, \
       "DIR", "train: runs go to DIR/EXPERIMENT (default runs/train); data: where to write") \
+    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "TEXT", \
+      "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
       "name of the run; never overwritten: name, name2, ...") \
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
@@ -157,6 +159,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
     X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", "at most N images") \
     X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT, FV_MEANING, "FILE", \
+      "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
       "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \
     X(FLAG, wrong_only, "wrong-only", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_time.h"
 
+#include "class_names.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,6 +103,7 @@ fv_status ensemble_predictor(const settings *c, ensemble *e)
         .batch_size = c->fit.batch_size,
         .workers = (int)c->fit.workers,
     };
+    FV_TRY(class_names_share(e->model, e->count));
     FV_TRY(fv_predictor_create(e->model, e->count, &options, &e->predictor));
     if (!ensemble_is_plain(c, e))
         note("an image is %s of a network", count_of(fv_predictor_forwards(e->predictor), "run", "runs", text));

@@ -440,32 +440,6 @@ static fv_fit_options fit_options(job *j)
 
 /* ---- the end ---- */
 
-/* The best model on the test split, where the data has one: the number people want to see. */
-static fv_status final_test(job *j, const char *path)
-{
-    fv_model *best = NULL;
-    fv_evaluation *findings = NULL;
-    fv_metrics m;
-    if (!j->test)
-        return FV_OK;
-    fv_status status = fv_model_load(j->ctx, path, &best);
-    if (status == FV_OK)
-        status = fv_evaluation_create(j->ctx, fv_model_task(best), fv_model_classes(best), &findings);
-    if (status == FV_OK)
-        status = fv_evaluate_into(best, j->test, j->c->fit.batch_size, (int)j->c->fit.workers, &m, findings);
-    if (status == FV_OK)
-        status = metrics_lost(&m, j->test, path);
-    if (status == FV_OK) {
-        printf("test: %lld samples, ", (long long)m.samples);
-        metrics_text(&m, ", ", stdout);
-        putchar('\n');
-        status = train_page_test(&j->page, best, j->test, &m, findings);
-    }
-    fv_evaluation_destroy(&findings);
-    fv_model_destroy(&best);
-    return status;
-}
-
 /* What the run left, of what people look for. */
 static void print_files(const job *j)
 {
@@ -497,7 +471,7 @@ static fv_status finish(job *j, const fv_fit_result *r)
                r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
     }
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
-    fv_status status = final_test(j, path);
+    fv_status status = train_page_test(j->ctx, j->c, &j->page, j->test, path);
     if (status == FV_OK && r->stop != FV_STOP_COMPLETE)
         status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
     print_files(j);
@@ -535,6 +509,8 @@ static fv_status train(job *j)
     FV_TRY(open_model(j));
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
+    if (c->license)
+        FV_TRY(fv_model_set_license(j->model, c->license));
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));

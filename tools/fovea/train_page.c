@@ -124,8 +124,27 @@ fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page
     return status;
 }
 
-fv_status train_page_test(train_page *page, const fv_model *best, fv_dataset *test, const fv_metrics *m,
-                          const fv_evaluation *evaluation)
+fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_dataset *test, const char *path)
 {
-    return put(page, "Test", "The best model on the test set.", best, test, m, evaluation);
+    fv_model *best = NULL;
+    fv_evaluation *findings = NULL;
+    fv_metrics m;
+    if (!test)
+        return FV_OK;
+    fv_status status = fv_model_load(ctx, path, &best);
+    if (status == FV_OK)
+        status = fv_evaluation_create(ctx, fv_model_task(best), fv_model_classes(best), &findings);
+    if (status == FV_OK)
+        status = fv_evaluate_into(best, test, c->fit.batch_size, (int)c->fit.workers, &m, findings);
+    if (status == FV_OK)
+        status = metrics_lost(&m, test, path);
+    if (status == FV_OK) {
+        printf("test: %lld samples, ", (long long)m.samples);
+        metrics_text(&m, ", ", stdout);
+        putchar('\n');
+        status = put(page, "Test", "The best model on the test set.", best, test, &m, findings);
+    }
+    fv_evaluation_destroy(&findings);
+    fv_model_destroy(&best);
+    return status;
 }

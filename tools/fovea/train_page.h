@@ -24,8 +24,7 @@ void train_page_event(train_page *page, const fv_fit_event *event);
 /* Behind the end: what is wrong with the best model's answers for the validation set. `path` is the file of the best
  * weights: they are asked again where the best epoch lies before this process. */
 fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page, int64_t best_epoch, const char *path);
-/* The same of the test set, whose score is `m`. */
-fv_status train_page_test(train_page *page, const fv_model *best, fv_dataset *test, const fv_metrics *m,
-                          const fv_evaluation *evaluation);
+/* The best model on the test split, where the data has one (NULL: none): the number people want to see is printed. */
+fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_dataset *test, const char *path);
 
 #endif

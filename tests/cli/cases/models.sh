@@ -128,3 +128,72 @@ use_answers_that_are_not_finite() {
         [ ! -s out ] || die "a score"
     done
 }
+
+# Weights without names for their classes: matched by number, which is said, or by --classes.
+use_weights_without_class_names() {
+    printf 'input: [28, 28, 1]\nlayers:\n  - conv2d: {filters: 4, kernel: 5, activation: relu}\n  - max_pool2d: {size: 4}\n  - flatten\n  - dense: {units: 2}\n' >net.yaml
+    "$FOVEA" train --data "$photos" --model net.yaml --epochs 3 --quiet >/dev/null
+    best=runs/train/exp/weights/best.safetensors
+    plant edit plain.safetensors from=$best
+    code 0 "$FOVEA" eval --data "$photos" --model $best --out csv
+    grep -v img_per_s out >wanted
+    code 0 "$FOVEA" eval --data "$photos" --model net.yaml --weights plain.safetensors --out csv
+    says "plain.safetensors: its classes have no names; taken to be numbered as the data's: cat, dog" "--classes FILE"
+    grep -v img_per_s out >found
+    same wanted found
+    code 0 "$FOVEA" predict --data "$photos" --split val --model net.yaml --weights plain.safetensors --limit 1
+    prints "(label: cat; "
+    says "its classes have no names"
+    printf '\357\273\277dog\r\ncat\n\n' >names.txt
+    code 0 "$FOVEA" eval --data "$photos" --model net.yaml --weights plain.safetensors --classes names.txt --json
+    silent_about "no names"
+    equal "$(drive json classes.0.class <out)" dog
+    right=$(awk -F, '$1 == "top1" { print $5 }' wanted)
+    equal "$(drive json top1 <out | awk -v t="$right" '{ d = $1 - (1 - t); print (d < 1e-9 && d > -1e-9) }')" 1
+    plant png a.png grey
+    code 0 "$FOVEA" predict --model net.yaml --weights plain.safetensors --classes names.txt a.png
+    prints "dog " "cat "
+    code 0 "$FOVEA" predict --model net.yaml --weights plain.safetensors a.png
+    prints "0 " "1 "
+    fails 2 E2004 "has names for its classes" "drop --classes" -- "$FOVEA" eval --data "$photos" --model $best --classes names.txt
+    echo cat >names.txt
+    fails 3 E3005 "names.txt: 1 names, but" "2 classes" -- "$FOVEA" eval --data "$photos" --model net.yaml --weights plain.safetensors --classes names.txt
+    fails 9 E9002 "--classes none.txt" -- "$FOVEA" eval --data "$photos" --model net.yaml --weights plain.safetensors --classes none.txt
+    # Another number of classes is no guess at all.
+    plant edit ten.safetensors from="$model"
+    fails 3 E3005 "ten.safetensors knows 10 classes, which have no names" "2 (cat, dog)" "--classes FILE" -- \
+        "$FOVEA" eval --data "$photos" --model lenet --weights ten.safetensors
+    # Several models: the others are numbered as the first.
+    code 0 "$FOVEA" eval --data "$digits" --model lenet --weights ten.safetensors
+    silent_about "no names" # the data's names are the numbers
+}
+
+# A run's folder stands for its best weights, for every verb.
+use_run_folder_as_model() {
+    "$FOVEA" train --data "$digits" --model lenet --epochs 1 --max-steps 2 --quiet --license "CC-BY-4.0" >/dev/null
+    cp -r runs/train/exp lenet
+    for name in runs/train/exp runs/train/exp/ runs/train/exp/weights ./lenet; do
+        code 0 "$FOVEA" eval --data "$digits" --model $name
+        says "--model $name: $name"
+        prints "best.safetensors on"
+        code 0 "$FOVEA" info $name
+        prints "license           CC-BY-4.0"
+        code 0 "$FOVEA" predict --data "$digits" --model $name --limit 1
+        code 0 "$FOVEA" data check "$digits" --model $name
+        code 0 "$FOVEA" train --data "$digits" --model $name --epochs 1 --max-steps 1 --experiment more
+        code 0 "$FOVEA" eval --data "$digits" --model lenet --weights $name
+    done
+    # The license goes on with the weights.
+    code 0 "$FOVEA" info runs/train/more --json
+    equal "$(drive json license <out)" CC-BY-4.0
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp,runs/train/more
+    says "an image is 2 runs"
+    # The architecture is meant where a folder has its name.
+    fails 4 E4001 "lenet is an architecture" -- "$FOVEA" eval --data "$digits" --model lenet
+    rm runs/train/exp/weights/best.safetensors
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp
+    prints "last.safetensors on"
+    rm runs/train/exp/weights/last.safetensors
+    fails 9 E9002 "--model runs/train/exp: a folder without weights/best.safetensors" -- "$FOVEA" eval --data "$digits" --model runs/train/exp
+    fails 9 E9002 "--weights runs: a folder without" -- "$FOVEA" eval --data "$digits" --model lenet --weights runs
+}
