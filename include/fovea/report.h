@@ -19,6 +19,7 @@ typedef struct fv_evaluation_page {
     fv_dataset *data;
     const fv_metrics *metrics;
     const fv_evaluation *evaluation;
+    int64_t epoch; /* that the model is of: TensorBoard gets the confusion matrix as a picture; 0: it gets none */
 } fv_evaluation_page;
 /** As one HTML page that needs nothing else: scores, confusion matrix, classes, calibration, the worst samples and some
  * that are right as small pictures. Written atomically. */
@@ -26,9 +27,9 @@ FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page 
 
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
- * event. TensorBoard: dir/train and dir/validation, scalars epoch_learning_rate and the tags of
- * fovea/metrics.def, epoch_loss, epoch_accuracy and so on. HTML: dir/report.html, rewritten after every epoch from
- * dir/results.csv.
+ * event. TensorBoard: dir/train and dir/validation, scalars epoch_learning_rate and the tags of fovea/metrics.def,
+ * epoch_loss, epoch_accuracy and so on, batch_loss and batch_learning_rate of every step; dir itself has the settings
+ * of args.yaml as hyperparameters. HTML: dir/report.html, rewritten after every epoch from dir/results.csv.
  */
 FV_API fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_report **report);
 /** Adds an event of the run. Failures to write are logged as warnings and do not stop the run. */

@@ -8,108 +8,81 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/text.h"
 #include "base/crc32c.h"
+#include "base/file.h"
+#include "report/picture.h"
+#include "report/proto.h"
 
 static const char prefix[] = "events.out.tfevents.";
 
-/* ---- protocol buffers: a key is field number * 8 + wire type ---- */
-
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
-
-static void put_fixed(fv_str *out, uint64_t value, int bytes)
-{
-    uint8_t b[8];
-    for (int i = 0; i < bytes; i++)
-        b[i] = (uint8_t)(value >> 8 * i);
-    fv_str_append_n(out, b, (size_t)bytes);
-}
-
-static void put_varint(fv_str *out, uint64_t value)
-{
-    uint8_t b[10];
-    size_t n = 0;
-    do {
-        b[n] = (uint8_t)((value & 0x7F) | (value > 0x7F ? 0x80 : 0));
-        value >>= 7;
-        n++;
-    } while (value);
-    fv_str_append_n(out, b, n);
-}
-
-static void put_key(fv_str *out, int field, int type)
-{
-    put_varint(out, (uint64_t)(field * 8 + type));
-}
-
-static void put_bytes(fv_str *out, int field, const void *data, size_t size)
-{
-    put_key(out, field, BYTES);
-    put_varint(out, size);
-    fv_str_append_n(out, data, size);
-}
-
-static void put_wall_time(fv_str *out)
-{
-    double now = fv_time_wall();
-    uint64_t bits;
-    memcpy(&bits, &now, sizeof bits);
-    put_key(out, 1, FIXED64);
-    put_fixed(out, bits, 8);
-}
+/* So many bytes of records wait to be written together. */
+enum { PENDING = 1 << 16 };
+/* Wire types, for reading. */
+enum { VARINT = FV_PROTO_VARINT, FIXED64 = FV_PROTO_FIXED64, BYTES = FV_PROTO_BYTES, FIXED32 = FV_PROTO_FIXED32 };
 
 static void put_value(fv_str *summary, const fv_scalar *scalar)
 {
     fv_str value = {.ctx = summary->ctx};
-    float simple = (float)scalar->value;
-    uint32_t bits;
-    memcpy(&bits, &simple, sizeof bits);
-    put_bytes(&value, 1, scalar->tag, strlen(scalar->tag));
-    put_key(&value, 2, FIXED32);
-    put_fixed(&value, bits, 4);
-    put_bytes(summary, 1, value.data, value.size);
-    summary->failed |= value.failed;
-    fv_str_free(&value);
+    fv_proto_text(&value, 1, scalar->tag);
+    fv_proto_float(&value, 2, (float)scalar->value);
+    fv_proto_message(summary, 1, &value);
 }
 
 /* ---- records ---- */
 
-static fv_status write_record(fv_events *e, const fv_str *event)
+/* The event, which is freed, as a record behind those that wait. */
+static fv_status add_record(fv_events *e, fv_str *event)
 {
     fv_str record = {.ctx = e->ctx};
-    put_fixed(&record, event->size, 8);
-    put_fixed(&record, record.data ? fv_crc32c_masked(record.data, 8) : 0, 4);
+    fv_proto_fixed(&record, event->size, 8);
+    fv_proto_fixed(&record, record.data ? fv_crc32c_masked(record.data, 8) : 0, 4);
     fv_str_append_n(&record, event->data, event->size);
-    put_fixed(&record, fv_crc32c_masked(event->data, event->size), 4);
-    fv_status status = fv_str_status(event);
+    fv_proto_fixed(&record, fv_crc32c_masked(event->data, event->size), 4);
+    record.failed |= event->failed;
+    fv_status status = fv_str_status(&record);
     if (status == FV_OK)
-        status = fv_str_status(&record);
+        fv_str_append_n(&e->pending, record.data, record.size);
+    if (status == FV_OK)
+        status = fv_str_status(&e->pending);
+    e->pending.failed = false;
+    fv_str_free(event);
+    fv_str_free(&record);
+    return status;
+}
+
+fv_status fv_events_flush(fv_events *e)
+{
     size_t done = 0;
-    while (status == FV_OK && done < record.size) {
-        ssize_t n = write(e->fd, record.data + done, record.size - done);
+    fv_status status = FV_OK;
+    while (status == FV_OK && done < e->pending.size) {
+        ssize_t n = write(e->fd, e->pending.data + done, e->pending.size - done);
         if (n > 0)
             done += (size_t)n;
         else if (n == 0 || errno != EINTR)
             status = fv_fail_errno(e->ctx, n == 0 ? EIO : errno, "write", e->path);
     }
     if (status == FV_OK)
-        e->size += (int64_t)record.size;
+        e->size += (int64_t)e->pending.size;
     else if (ftruncate(e->fd, e->size) == 0) /* readers stop at half a record */
         (void)lseek(e->fd, e->size, SEEK_SET);
-    fv_str_free(&record);
+    e->pending.size = 0;
     return status;
+}
+
+static void begin_event(fv_str *event, int64_t step)
+{
+    fv_proto_double(event, 1, fv_time_wall());
+    fv_proto_int(event, 2, (uint64_t)step);
 }
 
 static fv_status write_version(fv_events *e)
 {
     static const char version[] = "brain.Event:2";
     fv_str event = {.ctx = e->ctx};
-    put_wall_time(&event);
-    put_bytes(&event, 3, version, sizeof version - 1);
-    fv_status status = write_record(e, &event);
-    fv_str_free(&event);
-    return status;
+    fv_proto_double(&event, 1, fv_time_wall());
+    fv_proto_text(&event, 3, version);
+    FV_TRY(add_record(e, &event));
+    return fv_events_flush(e);
 }
 
 /* ---- files ---- */
@@ -145,7 +118,7 @@ fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events)
     fv_events *e = fv_new(ctx, fv_events);
     if (!e)
         return FV_ERR_NO_MEMORY;
-    e->ctx = ctx;
+    e->ctx = e->pending.ctx = ctx;
     e->fd = -1;
     fv_status status = fv_path_mkdirs(ctx, dir);
     if (status == FV_OK)
@@ -161,21 +134,50 @@ fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events)
     return status;
 }
 
-fv_status fv_events_put(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
+fv_status fv_events_add(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
 {
     fv_str event = {.ctx = e->ctx}, summary = {.ctx = e->ctx};
     for (int i = 0; i < count; i++)
         if (isfinite(scalars[i].value))
             put_value(&summary, &scalars[i]);
-    put_wall_time(&event);
-    put_key(&event, 2, VARINT);
-    put_varint(&event, (uint64_t)step);
-    if (summary.size > 0)
-        put_bytes(&event, 5, summary.data, summary.size);
-    event.failed |= summary.failed;
-    fv_status status = summary.size > 0 || summary.failed ? write_record(e, &event) : FV_OK;
-    fv_str_free(&summary);
-    fv_str_free(&event);
+    if (summary.size == 0 && !summary.failed)
+        return FV_OK;
+    begin_event(&event, step);
+    fv_proto_message(&event, 5, &summary);
+    FV_TRY(add_record(e, &event));
+    return e->pending.size > PENDING ? fv_events_flush(e) : FV_OK;
+}
+
+fv_status fv_events_put(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
+{
+    FV_TRY(fv_events_add(e, step, scalars, count));
+    return fv_events_flush(e);
+}
+
+fv_status fv_events_put_value(fv_events *e, int64_t step, fv_str *value)
+{
+    fv_str event = {.ctx = e->ctx}, summary = {.ctx = e->ctx};
+    begin_event(&event, step);
+    fv_proto_message(&summary, 1, value);
+    fv_proto_message(&event, 5, &summary);
+    FV_TRY(add_record(e, &event));
+    return fv_events_flush(e);
+}
+
+fv_status fv_events_put_image(fv_events *e, int64_t step, const char *tag, const fv_picture *picture)
+{
+    fv_str value = {.ctx = e->ctx}, image = {.ctx = e->ctx}, file = {.ctx = e->ctx};
+    fv_status status = fv_picture_png(&file, picture);
+    if (status == FV_OK) {
+        fv_proto_int(&image, 1, (uint64_t)picture->h);
+        fv_proto_int(&image, 2, (uint64_t)picture->w);
+        fv_proto_int(&image, 3, 3); /* RGB */
+        fv_proto_bytes(&image, 4, file.data, file.size);
+        fv_proto_text(&value, 1, tag);
+        fv_proto_message(&value, 4, &image);
+        status = fv_events_put_value(e, step, &value);
+    }
+    fv_str_free(&file);
     return status;
 }
 
@@ -184,8 +186,11 @@ void fv_events_close(fv_events **events)
     fv_events *e = events ? *events : NULL;
     if (!e)
         return;
-    if (e->fd >= 0)
+    if (e->fd >= 0) {
+        (void)fv_events_flush(e);
         close(e->fd);
+    }
+    fv_str_free(&e->pending);
     fv_free(e->ctx, e->path);
     fv_free(e->ctx, e);
     *events = NULL;

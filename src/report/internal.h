@@ -19,9 +19,9 @@ enum { FV_REPORT_PARTS = 4 };
 struct fv_report {
     fv_ctx *ctx;
     char *dir, *title, *train_dir, *validation_dir;
-    fv_events *train, *validation; /* opened at the first event they get */
-    fv_str warnings;               /* one a line */
-    bool warnings_full, begun;     /* begun: there is a run to tell of */
+    fv_events *train, *validation, *run; /* opened at the first event they get */
+    fv_str warnings;                     /* one a line */
+    bool warnings_full, begun;           /* begun: there is a run to tell of */
     int64_t epochs;
     const fv_monitor *monitor; /* NULL: not known yet */
     const char *ended;         /* points into why */
@@ -30,8 +30,11 @@ struct fv_report {
     fv_steps steps;
     fv_report_part parts[FV_REPORT_PARTS]; /* those with a title */
     fv_str pictures, facts;
+    fv_picture batch; /* the training images on one sheet, until it is written; rgb NULL: none */
 };
 
+/* Opens the events of a folder, unless they are open. */
+fv_status fv_report_events(fv_report *report, const char *dir, fv_events **events);
 /* Writes DIR/report.html. */
 fv_status fv_report_write(fv_report *report);
 

@@ -9,7 +9,7 @@
 
 #include <fovea/augment.h>
 
-enum { BATCH_SHOWN = 16 };
+enum { BATCH_SHOWN = 16, SHEET_COLUMNS = 4, MATRIX_CLASSES = 500, MATRIX_SIDE = 500 };
 
 fv_status fv_report_fact(fv_report *r, const char *name, const char *value)
 {
@@ -19,6 +19,34 @@ fv_status fv_report_fact(fv_report *r, const char *name, const char *value)
     fv_put_escaped(&r->facts, value);
     fv_str_append(&r->facts, "</dd>\n");
     return fv_str_status(&r->facts);
+}
+
+/* Cells of the confusion matrix from white to blue by the share of their row; rows: what it is. */
+static fv_status put_matrix_image(fv_report *r, const fv_evaluation_page *page)
+{
+    const fv_evaluation *e = page->evaluation;
+    const int64_t classes = fv_evaluation_classes(e);
+    if (page->epoch == 0 || fv_evaluation_task(e) != FV_TASK_CLASSIFY || classes > MATRIX_CLASSES)
+        return FV_OK;
+    const int cell = (int)(MATRIX_SIDE / classes < 24 ? MATRIX_SIDE / classes : 24), side = cell * (int)classes;
+    fv_picture picture = {fv_malloc(r->ctx, (size_t)side * (size_t)side * 3), side, side};
+    if (!picture.rgb)
+        return FV_ERR_NO_MEMORY;
+    for (int y = 0; y < side; y++) {
+        fv_class_score s;
+        fv_evaluation_class(e, y / cell, &s);
+        for (int x = 0; x < side; x++) {
+            static const int white[3] = {255, 255, 255}, blue[3] = {8, 48, 107};
+            const int64_t n = fv_evaluation_confusion(e, y / cell, x / cell), all = s.samples > 0 ? s.samples : 1;
+            for (int k = 0; k < 3; k++)
+                picture.rgb[(y * side + x) * 3 + k] = (uint8_t)(white[k] + (blue[k] - white[k]) * n / all);
+        }
+    }
+    fv_status status = fv_report_events(r, r->validation_dir, &r->validation);
+    if (status == FV_OK)
+        status = fv_events_put_image(r->validation, page->epoch, "epoch_confusion_matrix", &picture);
+    fv_free(r->ctx, picture.rgb);
+    return status;
 }
 
 /* The part of that title, or a free one; the last where all are taken. */
@@ -51,12 +79,26 @@ fv_status fv_report_evaluation(fv_report *r, const fv_evaluation_page *page)
     fv_status status = fv_put_findings(&part->html, page);
     if (status != FV_OK)
         fv_str_free(&part->html);
+    if (status == FV_OK && r->begun)
+        status = put_matrix_image(r, page);
     return status == FV_OK && r->ended && r->begun ? fv_report_write(r) : status;
 }
 
-static fv_status put_sample(fv_report *r, fv_dataset *train, const fv_pipeline *p, const fv_augment *augment,
-                            uint64_t seed, int64_t i)
+/* The k-th picture's place on a sheet. */
+static void place_picture(fv_picture *sheet, int k, const fv_picture *from)
 {
+    const int top = k / SHEET_COLUMNS * FV_PICTURE_SIDE, left = k % SHEET_COLUMNS * FV_PICTURE_SIDE;
+    for (int y = 0; y < from->h; y++)
+        memcpy(sheet->rgb + ((size_t)(top + y) * (size_t)sheet->w + (size_t)left) * 3,
+               from->rgb + (size_t)y * (size_t)from->w * 3, (size_t)from->w * 3);
+}
+
+/* ---- training images ---- */
+
+static fv_status put_sample(fv_report *r, fv_dataset *train, const fv_pipeline *p, const fv_augment *augment,
+                            uint64_t seed, int64_t i, int k)
+{
+    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
     fv_sample sample = {0};
     char note[512] = "";
     fv_status status = fv_dataset_image(train, i, &sample.image, NULL);
@@ -64,6 +106,8 @@ static fv_status put_sample(fv_report *r, fv_dataset *train, const fv_pipeline *
         status = fv_augment_apply(r->ctx, augment, p, seed, 0, (uint64_t)i, &sample, note, sizeof note);
     if (status == FV_OK) {
         const bool classes = fv_dataset_task(train) == FV_TASK_CLASSIFY;
+        const fv_picture small = fv_picture_shrink(&sample.image, rgb);
+        place_picture(&r->batch, k, &small);
         fv_str_append(&r->pictures, "<figure class=\"shot\">");
         status = fv_put_picture(&r->pictures, &sample.image);
         fv_str_append(&r->pictures, "<figcaption>");
@@ -82,6 +126,12 @@ fv_status fv_report_batch(fv_report *r, fv_dataset *train, const fv_pipeline *pi
 {
     fv_augment *steps = NULL;
     const int64_t count = fv_dataset_count(train), n = count < BATCH_SHOWN ? count : BATCH_SHOWN;
+    const int rows = (int)((n + SHEET_COLUMNS - 1) / SHEET_COLUMNS), side = SHEET_COLUMNS * FV_PICTURE_SIDE;
+    fv_free(r->ctx, r->batch.rgb);
+    r->batch =
+        (fv_picture){fv_calloc(r->ctx, (size_t)(rows * FV_PICTURE_SIDE * side), 3), rows * FV_PICTURE_SIDE, side};
+    if (!r->batch.rgb)
+        return FV_ERR_NO_MEMORY;
     FV_TRY(fv_augment_create(r->ctx, augment, &steps));
     fv_str_free(&r->pictures);
     r->pictures = (fv_str){.ctx = r->ctx};
@@ -90,7 +140,7 @@ fv_status fv_report_batch(fv_report *r, fv_dataset *train, const fv_pipeline *pi
     fv_str_append(&r->pictures, "</p>\n<div class=\"gallery\">\n");
     fv_status status = FV_OK;
     for (int64_t i = 0; status != FV_ERR_NO_MEMORY && i < n; i++) {
-        status = put_sample(r, train, pipeline, steps, seed, i * count / n);
+        status = put_sample(r, train, pipeline, steps, seed, i * count / n, (int)i);
         if (status != FV_OK && status != FV_ERR_NO_MEMORY)
             fv_fail_clear(r->ctx); /* one that cannot be read is told of in training */
     }

@@ -34,9 +34,9 @@ static uint8_t *put_chunk(uint8_t *p, const char *type, const uint8_t *data, siz
     return put_u32(p + 4 + size, crc32(0, p, (uInt)size + 4));
 }
 
-/* 8-bit RGB pixels as a PNG in a data URI. */
-static fv_status put_png(fv_str *out, const uint8_t *rgb, int h, int w)
+fv_status fv_picture_png(fv_str *out, const fv_picture *picture)
 {
+    const int h = picture->h, w = picture->w;
     const size_t stride = (size_t)w * 3, raw_size = (size_t)h * (stride + 1);
     uLongf packed = compressBound((uLong)raw_size);
     uint8_t *raw = fv_malloc(out->ctx, raw_size), *data = fv_malloc(out->ctx, packed),
@@ -44,7 +44,7 @@ static fv_status put_png(fv_str *out, const uint8_t *rgb, int h, int w)
     fv_status status = raw && data && file ? FV_OK : FV_ERR_NO_MEMORY;
     for (int y = 0; y < h && status == FV_OK; y++) {
         raw[(size_t)y * (stride + 1)] = 0; /* no filter */
-        memcpy(raw + (size_t)y * (stride + 1) + 1, rgb + (size_t)y * stride, stride);
+        memcpy(raw + (size_t)y * (stride + 1) + 1, picture->rgb + (size_t)y * stride, stride);
     }
     if (status == FV_OK && compress2(data, &packed, raw, (uLong)raw_size, 9) != Z_OK)
         status = fv_fail_memory(out->ctx, raw_size, "a small picture");
@@ -57,7 +57,7 @@ static fv_status put_png(fv_str *out, const uint8_t *rgb, int h, int w)
         p = put_chunk(p + 8, "IHDR", header, sizeof header);
         p = put_chunk(p, "IDAT", data, packed);
         p = put_chunk(p, "IEND", NULL, 0);
-        put_base64(out, file, (size_t)(p - file));
+        fv_str_append_n(out, file, (size_t)(p - file));
     }
     fv_free(out->ctx, raw);
     fv_free(out->ctx, data);
@@ -77,13 +77,12 @@ static int value_of(const fv_image *image, int64_t pixel, int k)
     return image->data[at];
 }
 
-fv_status fv_put_picture(fv_str *out, const fv_image *image)
+fv_picture fv_picture_shrink(const fv_image *image, uint8_t *rgb)
 {
     const int64_t side = image->h > image->w ? image->h : image->w,
                   kept = side < FV_PICTURE_SIDE ? side : FV_PICTURE_SIDE;
     const int h = (int)(image->h * kept / side > 0 ? image->h * kept / side : 1),
               w = (int)(image->w * kept / side > 0 ? image->w * kept / side : 1);
-    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
     for (int y = 0; y < h; y++) {
         const int64_t y0 = y * image->h / h, y1 = (y + 1) * image->h / h;
         for (int x = 0; x < w; x++) {
@@ -98,8 +97,20 @@ fv_status fv_put_picture(fv_str *out, const fv_image *image)
             }
         }
     }
+    return (fv_picture){rgb, h, w};
+}
+
+fv_status fv_put_picture(fv_str *out, const fv_image *image)
+{
+    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
+    fv_str file = {.ctx = out->ctx};
+    const fv_picture picture = fv_picture_shrink(image, rgb);
+    fv_status status = fv_picture_png(&file, &picture);
+    if (status == FV_OK)
+        status = fv_str_status(&file);
     fv_str_append(out, "<img alt=\"\" src=\"data:image/png;base64,");
-    FV_TRY(put_png(out, rgb, h, w));
+    put_base64(out, (const uint8_t *)file.data, status == FV_OK ? file.size : 0);
     fv_str_append(out, "\">");
-    return FV_OK;
+    fv_str_free(&file);
+    return status;
 }

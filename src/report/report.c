@@ -38,8 +38,10 @@ void fv_report_destroy(fv_report **report)
         return;
     fv_events_close(&r->train);
     fv_events_close(&r->validation);
+    fv_events_close(&r->run);
     fv_str_free(&r->warnings);
     fv_str_free(&r->pictures);
+    fv_free(r->ctx, r->batch.rgb);
     fv_str_free(&r->facts);
     for (int i = 0; i < FV_REPORT_PARTS; i++) {
         fv_free(r->ctx, r->parts[i].title);
@@ -55,11 +57,29 @@ void fv_report_destroy(fv_report **report)
 
 /* ---- TensorBoard ---- */
 
+/* The text of DIR/args.yaml; NULL where there is none. */
+static fv_status read_recipe(fv_report *r, char **text)
+{
+    uint8_t *data = NULL;
+    int64_t size;
+    char *path = fv_path_join(r->ctx, r->dir, "args.yaml");
+    fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
+    if (path && fv_path_exists(path))
+        status = fv_file_read(r->ctx, path, RECIPE_MAX, false, &data, &size);
+    fv_free(r->ctx, path);
+    *text = (char *)data;
+    return status;
+}
+
+fv_status fv_report_events(fv_report *r, const char *dir, fv_events **events)
+{
+    return *events ? FV_OK : fv_events_open(r->ctx, dir, events);
+}
+
 static fv_status put_events(fv_report *r, fv_events **events, const char *dir, int64_t step, const fv_scalar *scalars,
                             int count)
 {
-    if (!*events)
-        FV_TRY(fv_events_open(r->ctx, dir, events));
+    FV_TRY(fv_report_events(r, dir, events));
     return fv_events_put(*events, step, scalars, count);
 }
 
@@ -87,15 +107,50 @@ static fv_status write_events(fv_report *r, const fv_fit_event *e)
     return measured ? put_events(r, &r->validation, r->validation_dir, e->epoch, scalars, n) : FV_OK;
 }
 
+/* The step's own loss and learning rate: written with those of other steps, as steps may be quick. */
+static fv_status write_step(fv_report *r, const fv_fit_event *e)
+{
+    const fv_scalar scalars[] = {{"batch_loss", e->loss}, {"batch_learning_rate", e->lr}};
+    FV_TRY(fv_report_events(r, r->train_dir, &r->train));
+    if (r->batch.rgb && e->global_step == 1)
+        FV_TRY(fv_events_put_image(r->train, 0, "training_images", &r->batch));
+    fv_free(r->ctx, r->batch.rgb);
+    r->batch.rgb = NULL;
+    return fv_events_add(r->train, e->global_step, scalars, 2);
+}
+
+/* The settings of a run that begins, for the table of hyperparameters. */
+static fv_status write_settings(fv_report *r)
+{
+    char *recipe = NULL;
+    FV_TRY(read_recipe(r, &recipe));
+    fv_status status = recipe ? fv_report_events(r, r->dir, &r->run) : FV_OK;
+    if (status == FV_OK && recipe)
+        status = fv_events_begin_run(r->run, recipe);
+    fv_free(r->ctx, recipe);
+    return status;
+}
+
+static fv_status write_end(fv_report *r, const fv_fit_event *e)
+{
+    if (r->train)
+        FV_TRY(fv_events_flush(r->train));
+    if (!r->begun || e->status == FV_ERR_INTERRUPTED) /* it may go on */
+        return FV_OK;
+    FV_TRY(fv_report_events(r, r->dir, &r->run));
+    return fv_events_end_run(r->run, !r->failed);
+}
+
 /* A fresh run empties results.csv; curves of an earlier run in the same folder would lie behind the new ones. */
 static fv_status forget_events(fv_report *r)
 {
-    int64_t removed[2] = {0, 0};
+    int64_t removed[3] = {0, 0, 0};
     FV_TRY(fv_events_remove(r->ctx, r->train_dir, &removed[0]));
     FV_TRY(fv_events_remove(r->ctx, r->validation_dir, &removed[1]));
-    if (removed[0] + removed[1] > 0)
+    FV_TRY(fv_events_remove(r->ctx, r->dir, &removed[2]));
+    if (removed[0] + removed[1] + removed[2] > 0)
         fv_log(r->ctx, FV_LOG_INFO, "report", "%s: %lld event files of an earlier run removed", r->dir,
-               (long long)(removed[0] + removed[1]));
+               (long long)(removed[0] + removed[1] + removed[2]));
     return FV_OK;
 }
 
@@ -107,20 +162,6 @@ static fv_status cut_events(fv_report *r, const fv_fit_event *e)
 }
 
 /* ---- the page ---- */
-
-/* The text of DIR/args.yaml; NULL where there is none. */
-static fv_status read_recipe(fv_report *r, char **text)
-{
-    uint8_t *data = NULL;
-    int64_t size;
-    char *path = fv_path_join(r->ctx, r->dir, "args.yaml");
-    fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
-    if (path && fv_path_exists(path))
-        status = fv_file_read(r->ctx, path, RECIPE_MAX, false, &data, &size);
-    fv_free(r->ctx, path);
-    *text = (char *)data;
-    return status;
-}
 
 fv_status fv_report_write(fv_report *r)
 {
@@ -205,8 +246,14 @@ void fv_report_event(fv_report *r, const fv_fit_event *e)
         settle(r, e->text ? cut_events(r, e) : forget_events(r), "TensorBoard events");
     if (e->kind == FV_EVENT_START && e->text)
         settle(r, read_steps(r), "the losses of earlier steps");
-    if (e->kind == FV_EVENT_STEP)
+    if (e->kind == FV_EVENT_START && !e->text)
+        settle(r, write_settings(r), "TensorBoard events");
+    if (e->kind == FV_EVENT_STEP) {
         fv_steps_add(&r->steps, e->global_step, e->loss);
+        settle(r, write_step(r, e), "TensorBoard events");
+    }
+    if (e->kind == FV_EVENT_CHECKPOINT && r->train) /* a run that goes on from here must not lack steps before */
+        settle(r, fv_events_flush(r->train), "TensorBoard events");
     if (e->kind == FV_EVENT_WARN && e->text)
         keep_warning(r, e->text);
     if (e->kind == FV_EVENT_EPOCH)
@@ -216,6 +263,7 @@ void fv_report_event(fv_report *r, const fv_fit_event *e)
         r->ended = r->why;
         r->failed = e->stop == FV_STOP_FAILED && e->status != FV_ERR_INTERRUPTED;
         snprintf(r->cure, sizeof r->cure, "%s", r->failed ? fv_ctx_hint(r->ctx) : "");
+        settle(r, write_end(r, e), "TensorBoard events");
     }
     if (r->begun && (e->kind == FV_EVENT_EPOCH || e->kind == FV_EVENT_END)) /* else the run was over: its page stands */
         settle(r, fv_report_write(r), "report.html");

@@ -22,6 +22,8 @@ typedef struct point {
     char tag[64];
     int64_t step;
     float value;
+    int height, width;  /* of an image: those it says and, where its PNG agrees, has */
+    char settings[512]; /* of hyperparameters: "key=value " of each; "end=STATUS" behind the run */
 } point;
 
 typedef struct decoded {
@@ -90,6 +92,79 @@ static inline field take_field(const uint8_t **p, const uint8_t *end)
     return f;
 }
 
+static inline void decode_image(const uint8_t *p, const uint8_t *end, point *out)
+{
+    int sides[2] = {0}, colors = 0;
+    while (p < end) {
+        field f = take_field(&p, end);
+        if (f.number <= 2)
+            sides[f.number - 1] = (int)f.value;
+        else if (f.number == 3)
+            colors = (int)f.value;
+        else {
+            assert_true(f.number == 4 && f.value > 24 && memcmp(f.bytes, "\x89PNG\r\n\x1A\n", 8) == 0);
+            for (int i = 0; i < 2; i++) { /* width, then height: big endian behind the head of IHDR */
+                const uint8_t *b = f.bytes + 16 + 4 * i;
+                assert_int_equal(sides[1 - i], b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3]);
+            }
+        }
+    }
+    assert_int_equal(colors, 3);
+    out->height = sides[0];
+    out->width = sides[1];
+}
+
+/* The bytes of the field with that number; the message must have it. */
+static inline field find_in(const uint8_t *p, const uint8_t *end, uint64_t number)
+{
+    while (p < end) {
+        field f = take_field(&p, end);
+        if (f.number == number)
+            return f;
+    }
+    fail_msg("no field %d", (int)number);
+    return (field){0};
+}
+
+static inline void decode_setting(field entry, point *out)
+{
+    const field key = find_in(entry.bytes, entry.bytes + entry.value, 1),
+                value = find_in(entry.bytes, entry.bytes + entry.value, 2);
+    const uint8_t *p = value.bytes;
+    const field v = take_field(&p, value.bytes + value.value);
+    const size_t used = strlen(out->settings);
+    char text[128];
+    double number;
+    memcpy(&number, &v.value, sizeof number);
+    if (v.number == 2)
+        snprintf(text, sizeof text, "%g", number);
+    else if (v.number == 3)
+        snprintf(text, sizeof text, "'%.*s'", (int)v.value, (const char *)v.bytes);
+    else
+        snprintf(text, sizeof text, "%s", v.value ? "yes" : "no");
+    snprintf(out->settings + used, sizeof out->settings - used, "%.*s=%s ", (int)key.value, (const char *)key.bytes,
+             text);
+}
+
+static inline void decode_plugin(const uint8_t *p, const uint8_t *end, point *out)
+{
+    const field plugin = find_in(p, end, 1);
+    const field name = find_in(plugin.bytes, plugin.bytes + plugin.value, 1),
+                content = find_in(plugin.bytes, plugin.bytes + plugin.value, 2);
+    assert_true(name.value == 7 && memcmp(name.bytes, "hparams", 7) == 0);
+    const uint8_t *q = content.bytes, *stop = content.bytes + content.value;
+    while (q < stop) {
+        field f = take_field(&q, stop);
+        if (f.number == 4)
+            snprintf(out->settings, sizeof out->settings, "end=%d", (int)find_in(f.bytes, f.bytes + f.value, 1).value);
+        for (const uint8_t *s = f.bytes; f.number == 3 && s < f.bytes + f.value;) {
+            field entry = take_field(&s, f.bytes + f.value);
+            if (entry.number == 1)
+                decode_setting(entry, out);
+        }
+    }
+}
+
 static inline void decode_value(const uint8_t *p, const uint8_t *end, int64_t step, decoded *d)
 {
     assert_true(d->n < 256);
@@ -102,7 +177,11 @@ static inline void decode_value(const uint8_t *p, const uint8_t *end, int64_t st
         else if (f.number == 2 && f.type == 5) {
             uint32_t bits = (uint32_t)f.value;
             memcpy(&out->value, &bits, 4);
-        } else
+        } else if (f.number == 4 && f.type == 2)
+            decode_image(f.bytes, f.bytes + f.value, out);
+        else if (f.number == 9 && f.type == 2)
+            decode_plugin(f.bytes, f.bytes + f.value, out);
+        else
             fail_msg("field %d in a value", (int)f.number);
     }
 }

@@ -98,9 +98,9 @@ void train_page_event(train_page *page, const fv_fit_event *e)
 }
 
 static fv_status put(train_page *page, const char *title, const char *about, const fv_model *model, fv_dataset *data,
-                     const fv_metrics *m, const fv_evaluation *evaluation)
+                     const fv_metrics *m, const fv_evaluation *evaluation, int64_t epoch)
 {
-    const fv_evaluation_page part = {title, about, model, data, m, evaluation};
+    const fv_evaluation_page part = {title, about, model, data, m, evaluation, epoch};
     return fv_evaluation_count(evaluation) > 0 ? fv_report_evaluation(page->report, &part) : FV_OK;
 }
 
@@ -119,7 +119,8 @@ fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page
     snprintf(about, sizeof about, "The model of epoch %lld, the best one, on the validation set.",
              (long long)best_epoch);
     if (status == FV_OK)
-        status = put(page, "Validation", about, page->model, page->val, &page->best_metrics, page->best);
+        status =
+            put(page, "Validation", about, page->model, page->val, &page->best_metrics, page->best, page->best_epoch);
     fv_model_destroy(&best);
     return status;
 }
@@ -142,7 +143,7 @@ fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_d
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);
         putchar('\n');
-        status = put(page, "Test", "The best model on the test set.", best, test, &m, findings);
+        status = put(page, "Test", "The best model on the test set.", best, test, &m, findings, 0);
     }
     fv_evaluation_destroy(&findings);
     fv_model_destroy(&best);
