@@ -245,7 +245,7 @@ static fv_dataset *create(fv_ctx *ctx)
     if (!d)
         return NULL;
     d->ctx = ctx;
-    d->first_pause = 10;
+    d->first_pause = FV_READ_PAUSE;
     atomic_init(&d->pins, 1);
     pthread_mutex_init(&d->mutex, NULL);
     return d;

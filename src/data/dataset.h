@@ -37,7 +37,7 @@ struct fv_dataset {
     fv_decode_options decode;
     fv_cache *cache; /* NULL: none */
     double max_bad;
-    long first_pause; /* ms before the first of the further tries to read what the machine could not */
+    long first_pause; /* of fv_read_again */
     const char *quarantine_csv;
     _Atomic uint8_t *state; /* per sample */
     _Atomic uint32_t told;  /* conversions that have been logged, a bit each */

@@ -2,7 +2,6 @@
 /* Getting single samples, and keeping account of those that cannot be had. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -60,22 +59,15 @@ static fv_status copy_pixels(const fv_dataset *d, int64_t i, fv_image *image, fv
     return FV_OK;
 }
 
-/* What the machine lacks may come back: five more tries, in 3.4 s in all. Another error of reading gets one. */
 static fv_status read_patiently(fv_dataset *d, int64_t i, const fv_decode_options *decode, fv_image_request *request,
                                 fv_image *image, fv_decode_notes *notes, fv_image_error *error)
 {
-    enum { TRIES = 5 };
     fv_source *source = d->source;
-    long pause = d->first_pause; /* each is four times the one before */
-    for (int again = 0;; again++, pause *= 4) {
+    for (int tries = 1;; tries++) {
         *error = (fv_image_error){.byte = -1};
         const fv_status status = source->ops->image(source, d->index[i], decode, request, image, notes, error);
-        const bool machine = error->fault == FV_FAULT_MACHINE;
-        if (status != FV_ERR_IO || again == (machine ? TRIES : 1))
+        if (status == FV_OK || !fv_read_again(error, tries, d->first_pause))
             return status;
-        const struct timespec t = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
-        if (machine)
-            nanosleep(&t, NULL);
     }
 }
 

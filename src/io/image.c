@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -305,6 +306,19 @@ fv_read_fault fv_read_fault_of(int error)
                            : error == EACCES || error == EPERM ? FV_ERR_PERMISSION
                                                                : FV_ERR_IO,
                            FV_FAULT_VANISHED};
+}
+
+bool fv_read_again(const fv_image_error *error, int tries, long pause)
+{
+    enum { MORE = 5 };
+    if (error->status != FV_ERR_IO || error->fault != FV_FAULT_MACHINE)
+        return error->status == FV_ERR_IO && tries < 2;
+    for (int i = 1; i < tries; i++)
+        pause *= 4;
+    const struct timespec t = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
+    if (tries <= MORE)
+        nanosleep(&t, NULL);
+    return tries <= MORE;
 }
 
 static fv_status fail_errno(fv_image_job *job, const char *verb)

@@ -97,6 +97,10 @@ typedef struct fv_read_fault {
     fv_image_fault fault;
 } fv_read_fault;
 fv_read_fault fv_read_fault_of(int error);
+/* Whether a sample that could not be read is worth another try, behind `tries` of them. What the machine lacks may come
+ * back: five more, after pauses of `pause` ms, four times that and so on; another failure of reading gets one. */
+bool fv_read_again(const fv_image_error *error, int tries, long pause);
+enum { FV_READ_PAUSE = 10 }; /* 3.4 s in all */
 
 /* Fills the job's error and returns status. */
 fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault fault, int64_t byte, const char *format,

@@ -18,6 +18,16 @@ static size_t path_length(const char *path)
     return n;
 }
 
+/* Whether the folder is what --output and --experiment name, as far as they are given. */
+static bool is_folder_of(const char *folder, const settings *c)
+{
+    const char *slash = strrchr(folder, '/');
+    const size_t n = c->output ? path_length(c->output) : 0;
+    if (strcmp(slash ? slash + 1 : folder, c->experiment) != 0)
+        return false;
+    return !c->output || (slash && (size_t)(slash - folder) == n && strncmp(folder, c->output, n) == 0);
+}
+
 fv_status run_take_recipe(settings *c)
 {
     static char recipe[4200], folder[4096];
@@ -26,6 +36,9 @@ fv_status run_take_recipe(settings *c)
     snprintf(folder, sizeof folder, "%.*s", (int)path_length(c->resume), c->resume);
     c->resume = folder;
     snprintf(recipe, sizeof recipe, "%s/args.yaml", folder);
+    if (c->experiment && !is_folder_of(folder, c))
+        return complain(FV_ERR_CONFLICT, "drop one of the two", "--resume %s: --experiment %s is another run", folder,
+                        c->experiment);
     if (access(recipe, F_OK) != 0)
         return complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
                         "--resume %s: no run folder (args.yaml is missing there)", c->resume);

@@ -69,6 +69,8 @@ static fv_status keep_error(fv_check_report *r, fv_check_sample *s, fv_status st
 {
     if (status == FV_ERR_NO_MEMORY)
         return status;
+    if (error->fault == FV_FAULT_MACHINE) /* says nothing about the file */
+        return fv_fail(r->ctx, status, "%s/%s: %s", r->root, s->name, error->text);
     s->status = status;
     s->fault = error->fault;
     s->bad_byte = error->byte;
@@ -86,6 +88,10 @@ static fv_status look_at(void *arg, int64_t i)
     fv_pixel_sums sums;
     fv_pixel_range range = {0};
     fv_status status = fv_check_image(r, i, &r->options.data.decode, &image, &notes, &error), kept = FV_OK;
+    for (int tries = 1; status != FV_OK && fv_read_again(&error, tries, FV_READ_PAUSE); tries++) {
+        error = (fv_image_error){.byte = -1};
+        status = fv_check_image(r, i, &r->options.data.decode, &image, &notes, &error);
+    }
     const bool decoded = status == FV_OK;
     if (decoded) {
         s->h = image.h;

@@ -118,6 +118,8 @@ static fv_status look_at_mask(void *arg, int64_t i)
     if (!path)
         return FV_ERR_NO_MEMORY;
     fv_status status = fv_image_read_quiet(r->ctx, path, &r->options.data.decode, NULL, &mask, &notes, &error);
+    for (int tries = 1; status != FV_OK && fv_read_again(&error, tries, FV_READ_PAUSE); tries++)
+        status = fv_image_read_quiet(r->ctx, path, &r->options.data.decode, NULL, &mask, &notes, &error);
     if (status == FV_OK) {
         f->h = mask.h;
         f->w = mask.w;
@@ -132,6 +134,8 @@ static fv_status look_at_mask(void *arg, int64_t i)
         else if (r->classes.count > 0 && depth)
             look_at_values(f, &mask, r->classes.count, palette, n);
         fv_image_free(r->ctx, &mask);
+    } else if (error.fault == FV_FAULT_MACHINE) { /* says nothing about the file */
+        status = fv_fail(r->ctx, status, "%s: %s", path, error.text);
     } else if (status != FV_ERR_NO_MEMORY) {
         snprintf(f->error, sizeof f->error, "%s", error.text[0] ? error.text : "cannot be decoded");
         status = FV_OK;

@@ -116,4 +116,19 @@ row_81_too_few_descriptors() {
         [ "$got" = 0 ] || says "Too many open files"
     done
     limited 64 || die "exit code $?"
+    # Nor do the checks, packing or prediction.
+    verbs() (
+        ulimit -n "$1"
+        shift
+        "$FOVEA" "$@"
+    )
+    for n in 7 6 5; do
+        for words in "data check big --threads 8" "data stats big --threads 8" "data pack big --output pack$n.fvpack --threads 8" \
+            "predict --model runs/train/n64/weights/last.safetensors --source big/cat --workers 8"; do
+            got=0
+            verbs $n $words >out 2>err || got=$?
+            silent_about "quarantined" "quarantine cat" "quarantine dog" "cannot be used"
+            [ "$got" = 0 ] || [ "$got" = 9 ] || die "exit code $got with $n descriptors: $words"
+        done
+    done
 }

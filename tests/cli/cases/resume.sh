@@ -32,6 +32,8 @@ use_resume_alone() {
     code 0 "$FOVEA" train --resume runs/train/b/ --epochs 2
     equal "$(tail -n 1 runs/train/b/results.csv | cut -d, -f1)" 2
     fails 9 E9002 "--resume runs: no run folder" -- "$FOVEA" train --resume runs
+    fails 2 E2004 "--resume runs/train/b: --experiment c is another run" -- "$FOVEA" train --resume runs/train/b --experiment c
+    code 0 "$FOVEA" train -c runs/train/b/args.yaml --resume runs/train/b
 }
 
 # The newest run that is not over and has the settings of now.
