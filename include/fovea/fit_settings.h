@@ -92,7 +92,7 @@
     X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "N", \
       "decoding threads; 0: as --threads, -1: none") \
     X(REAL, stuck_after, "io-timeout", NULL, 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_SPEED, "S", \
-      "seconds after which a file that does not answer is named and left out") \
+      "seconds after which a file that does not answer is read anew, and then named and left out") \
     X(TEXT, monitor, "monitor", "eval-metric", 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "METRIC", \
       "what `best` means: val_top1 (default where there is a val split), val_top5, val_loss (default for labels " \
       "that are not one class), val_mean_ap, val_mae, train_loss (default without one), train_top1") \

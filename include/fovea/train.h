@@ -225,8 +225,9 @@ typedef struct fv_fit_result {
 
 /**
  * Trains. The model's weights are updated in place. DIVERGED when the loss becomes NaN or Inf: weights and checkpoints
- * are those before that step, the message names the first bad layer and the batch's files. INTERRUPTED after a signal,
- * state saved. result may be NULL.
+ * are those before that step, the message names the first bad layer and the batch's files; and when the run ends
+ * without a best model, as the monitored number was never finite. INTERRUPTED after a signal, state saved. result may
+ * be NULL.
  */
 FV_API fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result);
 /** What a run folder's newest state says. */

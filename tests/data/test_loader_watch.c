@@ -460,7 +460,7 @@ static void memory_is_bounded(void **state)
             while (batch.n > 0)
                 assert_int_equal(fv_loader_next(l, &batch), FV_OK);
             /* Beside the batches: the loader's own records, and per worker an applier with its buffers. */
-            const int64_t own = (int64_t)sizeof *l + 4 * (int64_t)(3 * sizeof(fv_worker) + 8 * 64 * 64) + 16384;
+            const int64_t own = (int64_t)sizeof *l + 2 * 4 * (int64_t)(2 * sizeof(fv_worker) + 8 * 64 * 64) + 16384;
             assert_true(allocator.peak_bytes - before <= bound + own);
             assert_true(allocator.peak_bytes - before >= bound);
             fv_loader_destroy(&l);
