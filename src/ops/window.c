@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/window.h"
 
-/* Positions along one axis; 0 or negative when the window does not fit. `in` is at most 2^62, the rest small. */
+/* Positions along one axis; 0 or negative when the window does not fit. With `ceil` it may reach beyond the padding, by
+ * less than a stride, also where there is only that one. `in` is at most 2^62, the rest small. */
 static int64_t window_positions(int64_t in, int64_t before, int64_t after, int64_t extent, int64_t stride, bool ceil)
 {
     int64_t room = in + before + after - extent;
     if (room < 0)
-        return room;
+        return ceil && room + stride > 0 ? 1 : room;
     int64_t count = room / stride + 1;
     if (ceil && room % stride != 0 && count * stride < in + before)
         count++;
