@@ -121,6 +121,8 @@ static fv_status parser_fail(const yaml_reader *r)
     return fv_doc_fail_at(doc, at, FV_ERR_SYNTAX, "%s", problem);
 }
 
+#define YAML_BINARY_TAG "tag:yaml.org,2002:binary"
+
 static fv_status refuse(const yaml_reader *r, const yaml_event_t *event, const char *what, const char *cure)
 {
     return fv_fail_hint(
@@ -138,8 +140,52 @@ static fv_status check_properties(const yaml_reader *r, const yaml_event_t *even
     return FV_OK;
 }
 
+static int base64_digit(char c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+/* Text that is no UTF-8, such as the path of an old camera's folder, in base64 (yaml.org/type/binary): the one tag that
+ * is understood. */
+static fv_status on_binary(yaml_reader *r, const yaml_event_t *event)
+{
+    fv_ctx *ctx = r->builder.doc->ctx;
+    const char *text = (const char *)event->data.scalar.value;
+    char *bytes = fv_malloc(ctx, event->data.scalar.length + 1);
+    size_t n = 0;
+    unsigned held = 0;
+    int bits = 0;
+    bool good = bytes != NULL;
+    if (!bytes)
+        return FV_ERR_NO_MEMORY;
+    for (; good && *text && *text != '='; text++) {
+        const int digit = base64_digit(*text);
+        if (digit < 0 && strchr(" \t\r\n", *text))
+            continue;
+        held = (held << 6 | (unsigned)(digit & 63)) & 0xFFFFu;
+        bits += 6;
+        if (bits >= 8)
+            bytes[n++] = (char)(held >> (bits -= 8) & 0xFFu);
+        good = digit >= 0 && (n == 0 || bytes[n - 1] != '\0');
+    }
+    const fv_status status = good ? fv_doc_put_scalar(&r->builder, place_of(event->start_mark),
+                                                      (fv_doc_node){.kind = FV_DOC_STRING}, bytes, n)
+                                  : fv_doc_fail_at(r->builder.doc, place_of(event->start_mark), FV_ERR_SYNTAX,
+                                                   "!!binary: expected a text in base64");
+    fv_free(ctx, bytes);
+    return status;
+}
+
 static fv_status on_scalar(yaml_reader *r, const yaml_event_t *event)
 {
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (tag && !event->data.scalar.anchor && !fv_doc_wants_key(&r->builder) && strcmp(tag, YAML_BINARY_TAG) == 0)
+        return on_binary(r, event);
     fv_doc_builder *b = &r->builder;
     const char *text = (const char *)event->data.scalar.value;
     size_t size = event->data.scalar.length;

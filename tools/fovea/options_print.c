@@ -6,10 +6,41 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "options.h"
+
+/* A path need not be UTF-8, as YAML must be. */
+static bool is_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    json_decref(string);
+    return string != NULL;
+}
+
+static void yaml_binary(FILE *f, const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)text;
+    fputs("!!binary ", f);
+    for (size_t n = strlen(text); n > 0;) {
+        const size_t taken = n < 3 ? n : 3;
+        unsigned long bits = (unsigned long)p[0] << 16;
+        bits |= taken > 1 ? (unsigned long)p[1] << 8 : 0;
+        bits |= taken > 2 ? p[2] : 0;
+        for (size_t k = 0; k < 4; k++)
+            fputc(k <= taken ? digits[bits >> (18 - 6 * k) & 63] : '=', f);
+        p += taken;
+        n -= taken;
+    }
+}
 
 static void yaml_text(FILE *f, const char *text)
 {
+    if (!is_utf8(text)) {
+        yaml_binary(f, text);
+        return;
+    }
     bool plain = *text != 0;
     for (const char *p = text; *p; p++)
         plain = plain && (isalnum((unsigned char)*p) || strchr("_-./", *p)) && !(p == text && strchr("-.", *p));
