@@ -65,20 +65,23 @@ typedef struct fv_split_input {
  * each side that is asked for. Where a unit goes depends on the seed and on its class mates only: by the rank that its
  * key draws. */
 fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double share[2], uint64_t seed, uint8_t *side);
-/* Files that repeat another one, as fv_split_units finds them. */
+/* Samples that repeat another one, as fv_split_units finds them. */
 typedef struct fv_split_copies {
     int64_t files;        /* with the content of another one before them */
-    int64_t alike, bytes; /* files of a size that others have too: they were read; bytes in all */
-    bool skipped;         /* these were more than the limit, and not read */
+    int64_t alike, bytes; /* samples of a size that others have too; bytes in all */
+    int64_t read;         /* of these, as their beginnings or checksums are alike too */
 } fv_split_copies;
+/* Bytes that are read whole to find copies; of more the beginnings are compared first. */
+#define FV_SPLIT_READ_WHOLE (INT64_C(1) << 30)
 /*
  * unit[i] for n samples of a source, those in `index` (NULL: the first n): equal for samples that must stay together,
- * as they are of one group or files with the same content, and not changed by samples that come to others. Files are
- * read only where others have their size, and not at all when these have more than `limit` bytes (0: none). NO_MEMORY.
+ * as they are of one group or have the same content, and not changed by samples that come to others. They are read only
+ * where others have their size; where these have more than `limit` bytes, their beginnings are compared before.
+ * NO_MEMORY.
  */
 fv_status fv_split_units(fv_source *source, const int64_t *index, int64_t n, int64_t limit, uint64_t *unit,
                          fv_split_copies *copies);
-/* Chooses the held-out samples of a train split; groups and files with the same content stay together. */
+/* Chooses the held-out samples of a train split; groups and samples with the same content stay together. */
 fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool *held);
 
 /* DATA_EMPTY for a class that has images and none that can be used, which is only logged with allow_empty. */

@@ -8,9 +8,6 @@
 
 #include <stdio.h>
 
-/* Bytes that are read before a run to find files with the same content. */
-#define COPIES_LIMIT (INT64_C(4) << 30)
-
 /* Samples that stay together. */
 typedef struct unit {
     uint64_t key, rank;
@@ -152,12 +149,7 @@ fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool
     fv_status status = units && side ? FV_OK : FV_ERR_NO_MEMORY;
     fv_split_copies copies = {0};
     if (status == FV_OK)
-        status = fv_split_units(source, NULL, source->count, COPIES_LIMIT, units, &copies);
-    if (copies.skipped)
-        fv_log(ctx, FV_LOG_WARN, "data",
-               "%lld of %lld files share their size with another (%.1f GB): they are not compared, so that copies may "
-               "stand on both sides of --val-split; `fovea data split` keeps them together",
-               (long long)copies.alike, (long long)source->count, (double)copies.bytes / 1e9);
+        status = fv_split_units(source, NULL, source->count, FV_SPLIT_READ_WHOLE, units, &copies);
     const fv_split_input in = {source->labels,
                                units,
                                source->count,

@@ -272,7 +272,7 @@ static fv_status divide(divider *v, const char *path, const fv_dataset_options *
     v->side = fv_malloc(v->ctx, (size_t)d->count);
     if (!v->unit || !v->side)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_split_units(d->source, d->index, d->count, 0, v->unit, &copies));
+    FV_TRY(fv_split_units(d->source, d->index, d->count, FV_SPLIT_READ_WHOLE, v->unit, &copies));
     v->report->same_content = copies.files;
     const fv_split_input in = {d->labels,
                                v->unit,

@@ -88,12 +88,19 @@ static fv_status folder_read(fv_source *base, int64_t i, uint8_t **data, int64_t
     return fv_sample_read_file(base->ctx, s->root, s->scan.files[i].path, data, size, error);
 }
 
+static fv_status folder_head(fv_source *base, int64_t i, uint8_t *data, size_t room, size_t *got)
+{
+    const folder_source *s = (const folder_source *)base;
+    return fv_sample_read_head(base->ctx, s->root, s->scan.files[i].path, 0, data, room, got);
+}
+
 static const fv_source_ops folder_ops = {.destroy = folder_destroy,
                                          .name = folder_name,
                                          .key = folder_key,
                                          .bytes = folder_bytes,
                                          .image = folder_image,
-                                         .read = folder_read};
+                                         .read = folder_read,
+                                         .head = folder_head};
 
 static const char *first_of(const fv_folder_scan *scan, fv_folder_oddity kind)
 {

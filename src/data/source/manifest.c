@@ -120,12 +120,19 @@ static fv_status manifest_read(fv_source *base, int64_t i, uint8_t **data, int64
     return fv_sample_read_file(base->ctx, s->root, s->path[i], data, size, error);
 }
 
+static fv_status manifest_head(fv_source *base, int64_t i, uint8_t *data, size_t room, size_t *got)
+{
+    const manifest_source *s = (const manifest_source *)base;
+    return fv_sample_read_head(base->ctx, s->root, s->path[i], 0, data, room, got);
+}
+
 static const fv_source_ops manifest_ops = {.destroy = manifest_destroy,
                                            .name = manifest_name,
                                            .key = manifest_key,
                                            .bytes = manifest_bytes,
                                            .image = manifest_image,
-                                           .read = manifest_read};
+                                           .read = manifest_read,
+                                           .head = manifest_head};
 
 static fv_status fill(manifest_source *s, const fv_manifest *m, fv_split split)
 {

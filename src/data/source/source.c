@@ -169,6 +169,27 @@ fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, u
     return status;
 }
 
+fv_status fv_sample_read_head(fv_ctx *ctx, const char *root, const char *path, int64_t at, uint8_t *data, size_t room,
+                              size_t *got)
+{
+    ssize_t n = 1;
+    *got = 0;
+    char *full = fv_path_join(ctx, path[0] == '/' ? "" : root, path);
+    if (!full)
+        return FV_ERR_NO_MEMORY;
+    const int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    fv_free(ctx, full);
+    while (fd >= 0 && *got < room && n != 0) {
+        n = pread(fd, data + *got, room - *got, at + (int64_t)*got);
+        if (n < 0 && errno != EINTR)
+            break;
+        *got += n > 0 ? (size_t)n : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 || n < 0 ? FV_ERR_IO : FV_OK;
+}
+
 fv_source *fv_source_new(fv_ctx *ctx, size_t size, const fv_source_ops *ops)
 {
     fv_source *source = fv_calloc(ctx, 1, size);

@@ -41,6 +41,8 @@ typedef struct fv_source_ops {
                        fv_image *image, fv_decode_notes *notes, fv_image_error *error);
     /* The bytes of a sample's image file, undecoded; *data is the caller's. Any thread. NULL: there is no such file. */
     fv_status (*read)(fv_source *source, int64_t i, uint8_t **data, int64_t *size, fv_image_error *error);
+    /* Its first bytes, at most `room`; *got: how many. Any thread. NULL: there is nothing quicker than `read`. */
+    fv_status (*head)(fv_source *source, int64_t i, uint8_t *data, size_t room, size_t *got);
 } fv_source_ops;
 
 /* One split, opened. Types put their own members behind this one. */
@@ -62,6 +64,7 @@ struct fv_source {
     const fv_source_loss *losses; /* all of them; NULL: they are not listed */
     int64_t h, w, c;              /* common to all samples; h = w = 0 when sizes differ */
     const uint8_t *pixels;        /* all samples in memory, count x h x w x c bytes; NULL: decode one by one */
+    bool bands;                   /* of those pixels, as fv_image has it */
     bool stored;                  /* samples are pixels in a file, so that keeping them in memory too gains little */
 };
 
@@ -147,6 +150,9 @@ void fv_image_answer_whole(fv_image_request *request, const fv_image *image);
 /* A regular file's bytes, for `read`; at most 1 GiB. */
 fv_status fv_sample_read_file(fv_ctx *ctx, const char *root, const char *path, uint8_t **data, int64_t *size,
                               fv_image_error *error);
+/* The first bytes behind `at` of a regular file, for `head`. IO, NO_MEMORY. */
+fv_status fv_sample_read_head(fv_ctx *ctx, const char *root, const char *path, int64_t at, uint8_t *data, size_t room,
+                              size_t *got);
 /* A sample's bytes from a file that may be cut short at any time. Any thread. */
 fv_status fv_sample_get(const fv_reader *file, int64_t at, void *dst, size_t size, fv_image_error *error);
 /* Fills *error and returns status. */

@@ -210,8 +210,21 @@ static fv_status tar_image(fv_source *base, int64_t i, const fv_decode_options *
     return status;
 }
 
-static const fv_source_ops tar_ops = {
-    .destroy = tar_destroy, .name = tar_name, .key = tar_key, .bytes = tar_bytes, .image = tar_image, .read = tar_read};
+static fv_status tar_head(fv_source *base, int64_t i, uint8_t *data, size_t room, size_t *got)
+{
+    const tar_source *s = (const tar_source *)base;
+    const fv_tar_place *at = &s->places[i];
+    room = (int64_t)room < at->size ? room : (size_t)at->size;
+    return fv_sample_read_head(base->ctx, s->root, at->shard, at->offset, data, room, got);
+}
+
+static const fv_source_ops tar_ops = {.destroy = tar_destroy,
+                                      .name = tar_name,
+                                      .key = tar_key,
+                                      .bytes = tar_bytes,
+                                      .image = tar_image,
+                                      .read = tar_read,
+                                      .head = tar_head};
 
 /* All shards: samples of the split wanted, and of the train split, whose classes number the labels, may be in any. */
 typedef struct opening {
