@@ -19,6 +19,7 @@ typedef struct fv_image {
     uint8_t *data; /* through the context's allocator; in the machine's byte order */
     int64_t h, w, c;
     fv_depth depth;
+    bool bands; /* the channels are so many bands: the last of 4 is no opacity */
 } fv_image;
 /** Bytes of one channel of one pixel: 1, 2, 4. */
 FV_API size_t fv_depth_bytes(fv_depth depth);
@@ -40,6 +41,8 @@ typedef struct fv_decode_notes {
     bool icc;          /* has a color profile, which is not applied */
     bool animated;     /* has more frames or pages than the first, which is used */
     bool float_pixels; /* the file's channels are floating-point numbers */
+    bool bands;        /* more channels than the color has, none of them declared as opacity */
+    bool preview;      /* the first page is a small one of another, which is used */
     bool clipped;      /* some are outside 0 to 1; reduced to 8 bits they are cut off */
     int64_t bad_byte;  /* where a truncated or corrupt file ends; -1 */
     int warnings;      /* complaints of the decoder about a file that it could decode all the same */

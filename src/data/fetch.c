@@ -20,6 +20,8 @@ static void tell_conversions(fv_dataset *d, int64_t i, const fv_image *image, co
         {image->h == 1 || image->w == 1, FV_LOG_WARN, "an image one pixel high or wide"},
         {notes->alpha, FV_LOG_INFO, "transparency, put on the background color"},
         {notes->exif_rotated, FV_LOG_INFO, "turned upright as its EXIF orientation says"},
+        {notes->preview, FV_LOG_INFO, "the first page is a preview: the picture that it is of is used"},
+        {notes->bands, FV_LOG_WARN, "bands beyond the color that are not declared as opacity: used as they are"},
     };
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (!kinds[k].happened || (atomic_load_explicit(&d->told, memory_order_relaxed) & (1u << k)) ||
@@ -50,7 +52,8 @@ static fv_status copy_pixels(const fv_dataset *d, int64_t i, fv_image *image, fv
 {
     const fv_source *source = d->source;
     const size_t size = (size_t)(source->h * source->w * source->c);
-    *image = (fv_image){.data = fv_malloc(d->ctx, size), .h = source->h, .w = source->w, .c = source->c};
+    *image = (fv_image){
+        .data = fv_malloc(d->ctx, size), .h = source->h, .w = source->w, .c = source->c, .bands = source->bands};
     if (!image->data) {
         *image = (fv_image){0};
         return fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for an image");

@@ -35,7 +35,7 @@ static fv_status read_sample(fv_worker *w, int64_t i, fv_image *image, fv_decode
         decode.user = w;
         return fv_dataset_fetch_quiet(l->dataset, i, &decode, request, image, notes, error);
     }
-    *image = (fv_image){.h = source->h, .w = source->w, .c = source->c};
+    *image = (fv_image){.h = source->h, .w = source->w, .c = source->c, .bands = source->bands};
     image->data = (uint8_t *)source->pixels + l->dataset->index[i] * image->h * image->w * image->c;
     return FV_OK;
 }

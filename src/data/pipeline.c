@@ -50,8 +50,11 @@ void fv_applier_free(fv_applier *applier)
 
 /* ---- channels ---- */
 
-bool fv_pipeline_takes(const fv_pipeline *p, int64_t c)
+bool fv_pipeline_takes(const fv_pipeline *p, const fv_image *image)
 {
+    const int64_t c = image->c;
+    if (image->bands && c == 4 && p->c != 4)
+        return false; /* there is no opacity to put them on a background by */
     return c == p->c || c == 1 || ((c == 3 || c == 4) && (p->c == 1 || p->c == 3));
 }
 
@@ -364,9 +367,9 @@ fv_decode_options fv_pipeline_decoding(const fv_pipeline *pipeline, const fv_dec
 
 fv_status fv_pipeline_apply(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_image *image, float *dst)
 {
-    if (!image->data || image->h < 1 || image->w < 1 || image->c < 1 || !fv_pipeline_takes(pipeline, image->c))
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_pipeline_apply: an image with %lld channels for a network with %lld",
-                       (long long)image->c, (long long)pipeline->c);
+    if (!image->data || image->h < 1 || image->w < 1 || image->c < 1 || !fv_pipeline_takes(pipeline, image))
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "fv_pipeline_apply: an image with %lld channels%s for a network with %lld",
+                       (long long)image->c, image->bands ? ", none of them opacity," : "", (long long)pipeline->c);
     fv_applier applier;
     fv_shot shot;
     FV_TRY(fv_applier_init(ctx, pipeline, NULL, &applier));

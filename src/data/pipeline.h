@@ -33,7 +33,7 @@ typedef struct fv_shot {
 fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_augment *augment, fv_applier *applier);
 void fv_applier_free(fv_applier *applier);
 /* Whether images of c channels can be made the network's. */
-bool fv_pipeline_takes(const fv_pipeline *pipeline, int64_t c);
+bool fv_pipeline_takes(const fv_pipeline *pipeline, const fv_image *image);
 /* A shot whose request is to be given to the decoder, or answered by fv_shot_whole. */
 void fv_shot_begin(fv_shot *shot, fv_applier *applier, uint64_t seed, uint64_t epoch, uint64_t sample);
 /* The image is there already, h x w, whole. */

@@ -161,11 +161,14 @@ static void mirror(const fv_pipeline *p, const float *src, float *dst)
     }
 }
 
-static fv_status fail_channels(int64_t c, const fv_pipeline *p, fv_image_error *error)
+static fv_status fail_channels(const fv_image *image, const fv_pipeline *p, fv_image_error *error)
 {
+    const bool bands = image->bands && image->c == 4;
     *error = (fv_image_error){.status = FV_ERR_DATA_FORMAT, .fault = FV_FAULT_CHANNELS, .byte = -1};
-    snprintf(error->text, sizeof error->text, "an image with %lld channels, which cannot be made the network's %lld",
-             (long long)c, (long long)p->c);
+    snprintf(error->text, sizeof error->text,
+             "an image with %lld channels%s, which cannot be made the network's %lld%s", (long long)image->c,
+             bands ? ", the last of them not declared as opacity" : "", (long long)p->c,
+             bands ? "; --in-chans 4 takes all of them" : "");
     return error->status;
 }
 
@@ -188,8 +191,8 @@ static fv_status store_view(fv_intake *in, const fv_views *v, const fv_image *im
 fv_status fv_intake_store(fv_intake *in, const fv_image *image, float *dst, fv_image_error *error)
 {
     for (int i = 0; i < in->n; i++) {
-        if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(&in->views[i].pipeline, image->c))
-            return fail_channels(image->c, &in->views[i].pipeline, error);
+        if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(&in->views[i].pipeline, image))
+            return fail_channels(image, &in->views[i].pipeline, error);
     }
     for (int i = 0; i < in->n; i++) {
         const fv_views *v = &in->views[i];

@@ -63,6 +63,14 @@ fv_status fv_npy_check_pixels(fv_image_job *job, const fv_npy *npy, fv_depth *de
     return FV_OK;
 }
 
+bool fv_npy_channels_first(const int64_t dims[3])
+{
+    enum { SIDE = 8 };
+    if (dims[1] < SIDE || dims[2] < SIDE)
+        return false;
+    return dims[0] == 3 || dims[0] == 4 || (dims[1] == dims[2] && dims[0] < dims[1] && dims[2] > 2 * SIDE);
+}
+
 static fv_status check_shape(fv_image_job *job, const fv_npy *npy)
 {
     if (npy->n_dims != 2 && npy->n_dims != 3) {
@@ -76,6 +84,12 @@ static fv_status check_shape(fv_image_job *job, const fv_npy *npy)
                              shape);
     }
     FV_TRY(fv_image_check_size(job, npy->dims[0], npy->dims[1]));
+    if (npy->n_dims == 3 && fv_npy_channels_first(npy->dims))
+        return fv_image_fail(
+            job, FV_ERR_DATA_FORMAT, FV_FAULT_NPY, -1,
+            "an NPY array of shape (%lld, %lld, %lld) has its channels first, expected (height, width, "
+            "channels): save x.transpose(1, 2, 0)",
+            (long long)npy->dims[0], (long long)npy->dims[1], (long long)npy->dims[2]);
     if (npy->n_dims == 3 && npy->dims[2] < 1)
         return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_TINY, -1,
                              "an NPY array of 0 channels: there is no image");

@@ -34,4 +34,8 @@ fv_status fv_npy_check_pixels(fv_image_job *job, const fv_npy *npy, fv_depth *de
  */
 void fv_npy_convert(const fv_npy *npy, const uint8_t *src, int64_t n, void *dst);
 
+/* Whether dims, taken for height, width and channels, look like channels, height and width: 3 or 4 in front of an
+ * image, or few in front of a square. */
+bool fv_npy_channels_first(const int64_t dims[3]);
+
 #endif

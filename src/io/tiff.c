@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TIFF through libtiff, where that was there when fovea was built: the first page; grey, palette, RGB, CMYK, YCbCr in
+ * TIFF through libtiff, where that was there when fovea was built: the picture among previews and
+ * pages; grey, palette, RGB, CMYK, YCbCr in
  * JPEG, or any number of bands; 1 to 8, 16 bits, or floats; strips and tiles; planes together or apart.
  */
 #include <stdarg.h>
@@ -22,6 +23,7 @@ static bool tiff_sniff(const uint8_t *data, size_t size)
 #ifdef FV_WITH_TIFF
 
 #define MAX_BLOCK_BYTES (INT64_C(1) << 30) /* what libtiff may allocate at once */
+enum { PAGES_MAX = 64 };
 
 typedef struct tiff_state {
     fv_image_job *job;
@@ -33,11 +35,13 @@ typedef struct tiff_state {
     uint16_t bits, format, photometric;
     uint16_t *map[3]; /* of a palette; libtiff's */
     uint16_t extra;   /* bands beyond those of the color */
-    bool alpha;       /* the first of them is opacity */
+    bool alpha;       /* it is opacity, as the file declares: */
+    bool associated;  /* colors are multiplied by it already */
     int64_t colors;   /* bands of the color: 1, 3, 4, or all there are */
     fv_depth depth;
     uint8_t *block;
     tmsize_t block_bytes;
+    bool subpage; /* the directory at hand is not in the chain of pages */
     char message[160];
 } tiff_state;
 
@@ -167,6 +171,7 @@ static fv_status read_color(tiff_state *s)
     if (s->bands < s->colors)
         return fail_coding(job, "%lld bands for a color of %lld", (long long)s->bands, (long long)s->colors);
     s->alpha = s->bands == s->colors + 1 && s->extra == 1 && extra && extra[0] != EXTRASAMPLE_UNSPECIFIED;
+    s->associated = s->alpha && extra[0] == EXTRASAMPLE_ASSOCALPHA;
     if (s->photometric == PHOTOMETRIC_PALETTE &&
         (s->bits > 8 || s->bands != 1 || !TIFFGetField(s->tiff, TIFFTAG_COLORMAP, &s->map[0], &s->map[1], &s->map[2])))
         return fail_coding(job, "a palette of %u bits and %lld bands", s->bits, (long long)s->bands);
@@ -328,6 +333,32 @@ static fv_status read_blocks(tiff_state *s)
     return FV_OK;
 }
 
+/* Colors that were multiplied by the opacity behind them are divided by it; where that is 0 there is no color. */
+static void divide_alpha(fv_image *image)
+{
+    const int64_t c = image->c, n = image->h * image->w;
+    uint8_t *bytes = image->data;
+    uint16_t *words = (uint16_t *)(void *)image->data;
+    float *reals = (float *)(void *)image->data;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = i * c, a = at + c - 1;
+        for (int64_t k = at; k < a; k++) {
+            if (image->depth == FV_DEPTH_F32) {
+                reals[k] = reals[a] > 0.0f ? reals[k] / reals[a] : 0.0f;
+                continue;
+            }
+            const uint32_t full = image->depth == FV_DEPTH_8 ? 255 : 65535;
+            const uint32_t opacity = full == 255 ? bytes[a] : words[a], v = full == 255 ? bytes[k] : words[k];
+            uint32_t whole = opacity ? (uint32_t)(((uint64_t)v * full + opacity / 2) / opacity) : 0;
+            whole = whole < full ? whole : full;
+            if (full == 255)
+                bytes[k] = (uint8_t)whole;
+            else
+                words[k] = (uint16_t)whole;
+        }
+    }
+}
+
 /* Grey with alpha -> RGBA, as all of fovea has it. */
 static fv_status widen_alpha(fv_image_job *job)
 {
@@ -343,11 +374,89 @@ static fv_status widen_alpha(fv_image_job *job)
     return status;
 }
 
+/* ---- pages ---- */
+
+/* What the page at hand says of itself. */
+typedef struct page {
+    uint32_t h, w;
+    bool reduced; /* a smaller form of another page, or a mask */
+} page;
+
+static page page_here(const tiff_state *s)
+{
+    page p = {0};
+    uint32_t kind = 0;
+    uint16_t old_kind = 0;
+    TIFFGetField(s->tiff, TIFFTAG_IMAGELENGTH, &p.h);
+    TIFFGetField(s->tiff, TIFFTAG_IMAGEWIDTH, &p.w);
+    if (TIFFGetField(s->tiff, TIFFTAG_SUBFILETYPE, &kind))
+        p.reduced = (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) != 0;
+    else if (TIFFGetField(s->tiff, TIFFTAG_OSUBFILETYPE, &old_kind))
+        p.reduced = old_kind == OFILETYPE_REDUCEDIMAGE;
+    return p;
+}
+
+/* Whether `small` is what a camera or a program puts in front of `large`: of its shape, within 5 %, at most half as
+ * high. */
+static bool is_preview(const page *small, const page *large)
+{
+    const double turned = (double)small->h * large->w, straight = (double)small->w * large->h;
+    return small->h <= large->h / 2 && turned < 1.05 * straight && straight < 1.05 * turned;
+}
+
+/* The picture in the directories that the first page refers to; false: there is none. */
+static bool enter_subpage(tiff_state *s)
+{
+    uint16_t count = 0;
+    toff_t *list = NULL, offsets[PAGES_MAX];
+    if (!TIFFGetField(s->tiff, TIFFTAG_SUBIFD, &count, &list) || !list)
+        return false;
+    count = count < PAGES_MAX ? count : PAGES_MAX;
+    memcpy(offsets, list, count * sizeof *offsets); /* which the next directory takes the place of */
+    for (uint16_t i = 0; i < count; i++) {
+        if (TIFFSetSubDirectory(s->tiff, offsets[i]) && !page_here(s).reduced)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Goes to the page that is the picture: the first, unless it says that it is a reduced one, or looks like a preview of
+ * another. Pages that cannot be read are none. A file of one page is not looked at any further.
+ */
+static fv_status choose_page(tiff_state *s)
+{
+    const page first = page_here(s);
+    const fv_decode_notes before = s->job->notes;
+    page best = first;
+    tdir_t chosen = 0;
+    if (!first.reduced && TIFFLastDirectory(s->tiff))
+        return FV_OK;
+    for (tdir_t i = 1; i < PAGES_MAX && TIFFSetDirectory(s->tiff, i); i++) {
+        const page here = page_here(s);
+        if (here.reduced || !(best.reduced || is_preview(&best, &here)))
+            continue;
+        best = here;
+        chosen = i;
+    }
+    bool found = TIFFSetDirectory(s->tiff, chosen) && !best.reduced;
+    const bool inside = !found && TIFFSetDirectory(s->tiff, 0) && enter_subpage(s);
+    s->job->notes = before; /* what other pages are like is nothing to complain of */
+    s->message[0] = '\0';
+    s->job->notes.preview = inside || chosen > 0;
+    s->subpage = inside;
+    if (found || inside)
+        return FV_OK;
+    return fail_coding(s->job, "nothing but a reduced picture (%u x %u) of one that is not in the file", first.w,
+                       first.h);
+}
+
 static fv_status decode_page(tiff_state *s)
 {
     fv_image_job *job = s->job;
     if (!open_file(s))
         return fail_library(s);
+    FV_TRY(choose_page(s));
     FV_TRY(read_header(s));
     const bool palette = s->photometric == PHOTOMETRIC_PALETTE, cmyk = s->photometric == PHOTOMETRIC_SEPARATED;
     if (cmyk && s->apart)
@@ -362,15 +471,18 @@ static fv_status decode_page(tiff_state *s)
     job->notes.palette = palette;
     job->notes.cmyk = cmyk;
     job->notes.alpha = s->alpha;
+    job->notes.bands = job->image.bands = !s->alpha && !palette && !cmyk && s->bands > s->colors;
     job->notes.grey = s->bands == 1 && !palette;
     job->notes.sixteen_bit = s->depth == FV_DEPTH_16;
     job->notes.float_pixels = s->depth == FV_DEPTH_F32;
     FV_TRY(read_blocks(s));
     FV_TRY(fv_image_check_finite(job));
+    if (s->associated)
+        divide_alpha(&job->image);
     if (s->alpha && s->bands == 2)
         FV_TRY(widen_alpha(job));
     if (!job->notes.salvaged)
-        job->notes.animated = !TIFFLastDirectory(s->tiff);
+        job->notes.animated = !s->subpage && !job->notes.preview && !TIFFLastDirectory(s->tiff);
     return FV_OK;
 }
 

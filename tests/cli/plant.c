@@ -92,6 +92,65 @@ static void plant_classes(const char *dir, int argc, char **argv)
     }
 }
 
+static unsigned draw(uint64_t *state, unsigned n)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(*state >> 33) % n;
+}
+
+/* A class of `count` pictures, some in a folder of their own, some broken; what systems leave lies among them. */
+static void plant_random_class(const char *dir, const char *name, int count, uint64_t *state)
+{
+    char path[600];
+    const bool nested = draw(state, 5) == 0, broken = draw(state, 6) == 0;
+    snprintf(path, sizeof path, "%s/%s/.keep", dir, name);
+    fv_test_write(path, "", 0);
+    for (int k = 0; k < count; k++) {
+        snprintf(path, sizeof path, "%s/%s/%simage %d.jpg", dir, name, nested && k % 2 ? "part 1/" : "", k);
+        if (broken && k == 1)
+            fv_test_write(path, "text", 4);
+        else
+            planted_save(path, planted_make_jpeg((planted_jpeg){.h = 20 + k,
+                                                                .w = 20 + (int)draw(state, 30),
+                                                                .c = draw(state, 4) ? 3 : 1,
+                                                                .quality = 60 + (int)draw(state, 40)}));
+    }
+    if (draw(state, 4) == 0) {
+        snprintf(path, sizeof path, "%s/%s/%s", dir, name, draw(state, 2) ? "Thumbs.db" : "@eaDir/1.jpg");
+        fv_test_write(path, "thumbs", 6);
+    }
+}
+
+/* plant random DIR seed=N: a folder of classes as people have them. */
+static void plant_random(const char *dir, int argc, char **argv)
+{
+    static const char *const names[] = {
+        "cat",     "dog",          "0",          "1",       "10",     "0.5",       "1.5",     "nan",    "inf",
+        "true",    "null",         "a|b",        "Cat",     "train",  "runs",      "hot dog", "hotdog", "a,b",
+        "#1",      "100%",         "2024-01-02", "-x",      "1e3",    "x;y",       "a'b",     "~",      "caf\xC3\xA9",
+        "qu\"ote", "\xE5\x90\x8D", "c at",       "weights", "@eaDir", "lost+found"};
+    static const char *const splits[][2] = {
+        {"", ""}, {"", ""}, {"train", "val"}, {"Training", "Validation"}, {"TRAIN", ""}};
+    enum { NAMES = sizeof names / sizeof *names, SPLITS = sizeof splits / sizeof *splits };
+    uint64_t state = (uint64_t)number(argc, argv, "seed", 1) * UINT64_C(0x9E3779B97F4A7C15);
+    const unsigned layout = draw(&state, SPLITS), first = draw(&state, NAMES);
+    const int classes = 2 + (int)draw(&state, 4);
+    char path[400];
+    for (int k = 0; k < classes; k++) {
+        const char *name = names[(first + (unsigned)k * (1 + draw(&state, 7))) % NAMES];
+        const int count = draw(&state, 20) == 0 ? 0 : 6 + (int)draw(&state, 6);
+        for (int side = 0; side < 2; side++) {
+            if (side == 1 && !splits[layout][1][0])
+                continue;
+            snprintf(path, sizeof path, "%s%s%s", dir, splits[layout][side][0] ? "/" : "", splits[layout][side]);
+            plant_random_class(path, name, side ? 3 : count, &state);
+        }
+    }
+    snprintf(path, sizeof path, "%s/README.txt", dir);
+    if (draw(&state, 3) == 0)
+        fv_test_write(path, "read me", 7);
+}
+
 /* plant pixels FILE h= w= count= [depth=8|16|32]: raw frames of the grey picture that plant png draws. */
 static void plant_pixels(const char *path, int argc, char **argv)
 {
@@ -373,7 +432,8 @@ int main(int argc, char **argv)
     } kinds[] = {{"jpeg", plant_jpeg},       {"png", plant_png},         {"png-claim", plant_png_claim},
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
-                 {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats}};
+                 {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats},
+                 {"random", plant_random}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

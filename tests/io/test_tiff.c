@@ -195,10 +195,10 @@ static void tiff_kinds(void **state)
         {{.bits = 8, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_UNASSALPHA},
          .c = 4,
          .alpha = true},
-        {{.bits = 8, .bands = 2, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_ASSOCALPHA},
+        {{.bits = 8, .bands = 2, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_UNASSALPHA},
          .c = 4,
          .alpha = true},
-        {{.bits = 16, .bands = 2, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_ASSOCALPHA},
+        {{.bits = 16, .bands = 2, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_UNASSALPHA},
          .c = 4,
          .alpha = true},
         {{.bits = 16, .bands = 12, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_UNSPECIFIED}, .c = 12},
@@ -226,6 +226,8 @@ static void tiff_kinds(void **state)
         assert_int_equal(d.notes.animated, o->pages > 1);
         assert_int_equal(d.notes.sixteen_bit, o->bits == 16);
         assert_int_equal(d.notes.warnings, 0);
+        assert_int_equal(d.notes.bands, o->bands == 12);
+        assert_int_equal(d.image.bands, o->bands == 12);
         for (int e = 0; e < 37 * 51 * kinds[i].c; e++)
             check_sample(o, &d.image, e / kinds[i].c / 51, e / kinds[i].c % 51, e % kinds[i].c, kinds[i].alpha);
         decoded_free(&d);
@@ -234,6 +236,106 @@ static void tiff_kinds(void **state)
         decoded_free(&d);
         free(file.data);
     }
+}
+
+/* A fourth band is opacity where the file says so, and what is multiplied by it is divided by it. */
+static void tiff_opacity(void **state)
+{
+    (void)state;
+    static const kind kinds[] = {
+        {.bits = 8, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_UNSPECIFIED},
+        {.bits = 16, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_UNSPECIFIED},
+        {.bits = 8, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_ASSOCALPHA},
+        {.bits = 16, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_ASSOCALPHA},
+        {.bits = 8, .bands = 2, .photometric = PHOTOMETRIC_MINISBLACK, .extra = EXTRASAMPLE_ASSOCALPHA},
+        {.bits = 32, .bands = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_ASSOCALPHA, .real = true}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const kind *o = &kinds[i];
+        const bool divided = o->extra == EXTRASAMPLE_ASSOCALPHA;
+        const double full = o->real ? 1.0 : (1 << o->bits) - 1;
+        planted file = make_tiff(*o, 21, 33);
+        decoded d = decode_sound(file.data, file.size, keep);
+        assert_int_equal(d.image.c, 4);
+        assert_int_equal(d.notes.alpha, divided);
+        assert_int_equal(d.image.bands, !divided);
+        for (int e = 0; e < 21 * 33 * 4; e++) {
+            const int y = e / 4 / 33, x = e / 4 % 33, band = o->bands == 2 ? (e % 4 == 3) : e % 4;
+            const double scale = o->real ? 65535.0 : 1.0, a = value_at(o, y, x, o->bands - 1) / scale;
+            double want = value_at(o, y, x, band) / scale;
+            if (divided && e % 4 < 3)
+                want = a > 0 ? fmin(o->real ? INFINITY : full, want * full / a) : 0;
+            const double have = o->real         ? (double)((const float *)d.image.data)[e]
+                                : o->bits == 16 ? ((const uint16_t *)d.image.data)[e]
+                                                : d.image.data[e];
+            assert_true(fabs(have - want) <= (o->real ? 1e-6 * want : 0.5));
+        }
+        decoded_free(&d);
+        free(file.data);
+    }
+}
+
+typedef struct page {
+    int h, w;
+    uint32_t kind; /* NewSubfileType */
+    int inside;    /* so many of the pages behind it are referred to by it */
+} page;
+
+static planted make_pages(const page *pages, int n)
+{
+    char dir[256];
+    fv_test_dir_create(dir);
+    const char *path = fv_test_path(dir, "a.tif");
+    TIFF *t = TIFFOpen(path, "w");
+    for (int i = 0; i < n; i++) {
+        const kind o = {.bits = 8, .bands = 1, .photometric = PHOTOMETRIC_MINISBLACK, .extra = -1};
+        toff_t none[4] = {0};
+        TIFFSetField(t, TIFFTAG_SUBFILETYPE, pages[i].kind);
+        if (pages[i].inside)
+            TIFFSetField(t, TIFFTAG_SUBIFD, pages[i].inside, none);
+        write_page(t, &o, pages[i].h, pages[i].w);
+    }
+    TIFFClose(t);
+    FILE *f = fopen(path, "rb");
+    planted file = {malloc(1 << 20), 0};
+    file.size = fread(file.data, 1, 1 << 20, f);
+    fclose(f);
+    fv_test_dir_remove(dir);
+    return file;
+}
+
+/* The picture is the page that is none of another: previews may come first. */
+static void tiff_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        page pages[3];
+        int n, h;
+        bool preview, more;
+    } files[] = {
+        {{{12, 16, 1, 0}, {240, 320, 0, 0}}, 2, 240, true, false},
+        {{{240, 320, 0, 0}, {120, 160, 1, 0}, {60, 80, 1, 0}}, 3, 240, false, true}, /* a pyramid */
+        {{{12, 16, 1, 1}, {240, 320, 0, 0}}, 2, 240, true, false},
+        {{{15, 20, 0, 0}, {150, 200, 0, 0}}, 2, 150, true, false}, /* only its size says so */
+        {{{60, 80, 1, 0}, {30, 40, 1, 0}, {240, 320, 0, 0}}, 3, 240, true, false},
+        {{{100, 100, 0, 0}, {200, 300, 0, 0}}, 2, 100, false, true}, /* of another shape: pages of their own */
+        {{{100, 120, 0, 0}, {110, 132, 0, 0}}, 2, 100, false, true},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        planted file = make_pages(files[i].pages, files[i].n);
+        decoded d = decode_sound(file.data, file.size, keep);
+        assert_int_equal(d.image.h, files[i].h);
+        assert_int_equal(d.notes.preview, files[i].preview);
+        assert_int_equal(d.notes.animated, files[i].more);
+        assert_int_equal(d.notes.warnings, 0);
+        const kind o = {.bits = 8, .bands = 1};
+        for (int x = 0; x < d.image.w; x++)
+            assert_int_equal(d.image.data[d.image.w + x], value_at(&o, 1, x, 0));
+        decoded_free(&d);
+        free(file.data);
+    }
+    planted file = make_pages((const page[]){{12, 16, 1, 0}}, 1);
+    expect_refused(file.data, file.size, FV_ERR_DATA_FORMAT, FV_FAULT_CODING, "a reduced picture (16 x 12)");
+    free(file.data);
 }
 
 static void tiff_ramp_and_orientation(void **state)
@@ -301,8 +403,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #ifdef FV_WITH_TIFF
-        cmocka_unit_test(tiff_kinds),
-        cmocka_unit_test(tiff_ramp_and_orientation),
+        cmocka_unit_test(tiff_kinds),  cmocka_unit_test(tiff_opacity),
+        cmocka_unit_test(tiff_pages),  cmocka_unit_test(tiff_ramp_and_orientation),
         cmocka_unit_test(tiff_broken),
 #else
         cmocka_unit_test(tiff_absent),

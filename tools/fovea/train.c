@@ -65,6 +65,12 @@ static fv_status open_test(job *j)
     return data_open(j->ctx, j->c, "test", j->model, &j->test);
 }
 
+/* Arrays do not say that one of their bands is opacity, as image files do. */
+static bool is_array(const fv_dataset *data)
+{
+    return strcmp(fv_dataset_format(data), "npy") == 0;
+}
+
 /* What follows from the data where nothing else is asked for: the loss from the labels, the network's channels from
  * images that no usual network takes. Said, never silent. */
 static fv_status choose_task(job *j)
@@ -84,7 +90,8 @@ static fv_status choose_task(job *j)
         FV_TRY(train_check(c)); /* what belongs to another loss */
     }
     fv_dataset_size(j->train, &h, &w, &channels);
-    if (option_given("in-chans") || train_takes_model_file(c) || (channels != 2 && channels <= 4))
+    const bool bands = channels == 2 || channels > 4 || (channels == 4 && is_array(j->train));
+    if (option_given("in-chans") || train_takes_model_file(c) || !bands)
         return FV_OK;
     c->in_chans = channels;
     note("--in-chans %lld: the images have so many channels", (long long)channels);

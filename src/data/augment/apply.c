@@ -77,7 +77,7 @@ fv_status fv_augment_apply(fv_ctx *ctx, const fv_augment *augment, const fv_pipe
                            uint64_t epoch, uint64_t index, fv_sample *sample, char *note, size_t note_size)
 {
     const fv_image *image = &sample->image, *mask = &sample->mask;
-    if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(pipeline, image->c))
+    if (!image->data || image->h < 1 || image->w < 1 || !fv_pipeline_takes(pipeline, image))
         return fv_fail(ctx, FV_ERR_DATA_FORMAT, "fv_augment_apply: an image with %lld channels for a network with %lld",
                        (long long)image->c, (long long)pipeline->c);
     if (mask->data && (mask->h != image->h || mask->w != image->w || mask->c != 1 || mask->depth != FV_DEPTH_8))

@@ -26,7 +26,8 @@ fv_status fv_check_image(const fv_check_report *r, int64_t i, const fv_decode_op
     if (!source->pixels)
         return source->ops->image(source, s->index, decode, NULL, image, notes, error);
     const size_t size = (size_t)(source->h * source->w * source->c);
-    *image = (fv_image){.data = fv_malloc(r->ctx, size), .h = source->h, .w = source->w, .c = source->c};
+    *image = (fv_image){
+        .data = fv_malloc(r->ctx, size), .h = source->h, .w = source->w, .c = source->c, .bands = source->bands};
     if (!image->data) {
         *image = (fv_image){0};
         return FV_ERR_NO_MEMORY;

@@ -26,6 +26,7 @@
 
 enum { FV_PACK_UNIFORM = 1, FV_PACK_WEIGHTS = 2, FV_PACK_GROUPS = 4 }; /* flags */
 enum { FV_PACK_PIXELS = 0, FV_PACK_FILE = 1 };                         /* what a record is */
+enum { FV_PACK_BANDS = 0x80 }; /* in an entry's depth: the last of 4 channels is no opacity */
 
 /* Where things are in the header. Its checksum covers what is before it. */
 enum { FV_PACK_H_VERSION = 8, FV_PACK_H_CRC = 4092 };

@@ -27,7 +27,7 @@ static fv_status fit(const fv_packer *p, fv_image *image, fv_image_error *error)
     if (image->h == h && image->w == w)
         return FV_OK;
     const int64_t room = h * w * image->c * (int64_t)fv_depth_bytes(image->depth);
-    fv_image fitted = {.h = h, .w = w, .c = image->c, .depth = image->depth};
+    fv_image fitted = {.h = h, .w = w, .c = image->c, .depth = image->depth, .bands = image->bands};
     fv_resize_scratch scratch = {.ctx = p->ctx};
     fitted.data = fv_malloc(p->ctx, (size_t)room);
     const fv_status status = fitted.data ? fv_resize(&scratch, image, &spec, fitted.data) : FV_ERR_NO_MEMORY;
@@ -63,6 +63,12 @@ static fv_status decode(const fv_packer *p, fv_pack_item *item)
     item->w = image.w;
     item->c = image.c;
     item->depth = image.depth;
+    item->bands = image.bands;
+    if (image.bands && image.c == 4 && p->options.shards)
+        return fv_sample_fail(
+            &item->error, FV_ERR_DATA_FORMAT, FV_FAULT_CHANNELS, -1,
+            "4 bands, none of them opacity, which pixels in shards would not tell from RGBA: pack them "
+            "as one file, or without --raw");
     item->size = image.h * image.w * image.c * (int64_t)fv_depth_bytes(image.depth);
     if (image.h > UINT32_MAX || image.w > UINT32_MAX || image.c > UINT16_MAX)
         return fv_sample_fail(&item->error, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1,

@@ -13,6 +13,7 @@ typedef struct fv_pack_item {
     int kind;        /* FV_PACK_PIXELS, FV_PACK_FILE */
     int64_t h, w, c; /* pixels */
     fv_depth depth;
+    bool bands; /* as fv_image has it */
     fv_split split;
     const fv_dataset *dataset;
     int64_t sample; /* of the data set */

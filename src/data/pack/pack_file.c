@@ -17,6 +17,7 @@ typedef struct file_sink {
     uint32_t flags;
     int64_t h, w, c; /* of the first record */
     fv_depth depth;
+    bool bands;
 } file_sink;
 
 static fv_status put(file_sink *s, const void *data, int64_t size)
@@ -41,9 +42,10 @@ static void note_common(file_sink *s, const fv_pack_item *item)
         s->w = item->w;
         s->c = item->c;
         s->depth = item->depth;
+        s->bands = item->bands;
     }
     if (item->kind != FV_PACK_PIXELS || item->h != s->h || item->w != s->w || item->c != s->c ||
-        item->depth != s->depth)
+        item->depth != s->depth || item->bands != s->bands)
         s->flags &= ~(uint32_t)FV_PACK_UNIFORM;
 }
 
@@ -73,7 +75,7 @@ static fv_status put_sample(void *state, const fv_pack_item *item)
     fv_pack_put(e + FV_PACK_E_H, (uint64_t)item->h, 4);
     fv_pack_put(e + FV_PACK_E_W, (uint64_t)item->w, 4);
     fv_pack_put(e + FV_PACK_E_C, (uint64_t)item->c, 2);
-    e[FV_PACK_E_DEPTH] = (uint8_t)item->depth;
+    e[FV_PACK_E_DEPTH] = (uint8_t)((int)item->depth | (item->bands ? FV_PACK_BANDS : 0));
     e[FV_PACK_E_KIND] = (uint8_t)item->kind;
     note_common(s, item);
     s->flags |= (d->weights ? FV_PACK_WEIGHTS : 0u) | (d->groups ? FV_PACK_GROUPS : 0u);

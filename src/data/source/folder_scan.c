@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/source/aside.h"
+#include "io/image.h"
 
 #define MAX_DEPTH 64
 
@@ -369,10 +370,51 @@ static fv_status refuse_wrapped(walk *w, const char *root)
     return status;
 }
 
+/* Whether there is a file called like an image. */
+static bool has_image(char *const *names, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const char *dot = strrchr(names[i], '.');
+        if (names[i][0] != '.' && dot && fv_image_extension_known(dot + 1))
+            return true;
+    }
+    return false;
+}
+
+/* "train" with images and folders in it, beside folders that are no splits, may be a split or a class of vehicles. */
+static fv_status refuse_ambiguous(walk *w, const char *root)
+{
+    char **inside = NULL, **beside = NULL;
+    int64_t n_inside = 0, n_beside = 0;
+    const char *other = NULL;
+    bool failed = false;
+    fv_status status = list(w->ctx, root, w->scan->dir, &inside, &n_inside);
+    const bool images = status == FV_OK && has_image(inside, n_inside);
+    if (images)
+        status = list(w->ctx, root, "", &beside, &n_beside);
+    for (int64_t i = 0; images && status == FV_OK && i < n_beside && !other; i++) {
+        if (fv_split_parse(beside[i]) < 0 && is_class_dir(w->ctx, root, "", beside[i], &failed))
+            other = beside[i];
+    }
+    if (other)
+        status =
+            fv_fail_hint(w->ctx,
+                         fv_fail(w->ctx, FV_ERR_DATA_CLASSES,
+                                 "%s/%s: a split with classes in it, or a class beside '%s'? It has both images and "
+                                 "folders",
+                                 root, w->scan->dir, other),
+                         "for a split move its images into class folders; for a class take the folders out of it");
+    fv_free(w->ctx, inside);
+    fv_free(w->ctx, beside);
+    return failed ? FV_ERR_NO_MEMORY : status;
+}
+
 /* What looks like classes by its place and is none. */
 static fv_status refuse_no_classes(walk *w, const char *root)
 {
-    if (w->scan->dir[0] || w->scan->classes.count == 0)
+    if (w->scan->dir[0])
+        return refuse_ambiguous(w, root);
+    if (w->scan->classes.count == 0)
         return FV_OK;
     FV_TRY(refuse_bare_splits(w, root));
     return w->scan->classes.count == 1 ? refuse_wrapped(w, root) : FV_OK;

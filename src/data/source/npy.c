@@ -274,7 +274,8 @@ static fv_status npy_image(fv_source *base, int64_t i, const fv_decode_options *
     npy_source *s = (npy_source *)base;
     (void)options;
     *notes = (fv_decode_notes){.format = "npy", .bad_byte = -1};
-    *image = (fv_image){.h = base->h, .w = base->w, .c = base->c, .depth = s->depth};
+    /* Nothing in an array says that a band is opacity. */
+    *image = (fv_image){.h = base->h, .w = base->w, .c = base->c, .depth = s->depth, .bands = base->c == 4};
     image->data = fv_malloc(base->ctx, (size_t)s->sample * fv_depth_bytes(s->depth));
     fv_status status = image->data ? fill_image(s, i, image, error)
                                    : fv_sample_fail(error, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1,
@@ -306,6 +307,14 @@ static fv_status load_images(npy_source *s, const char *path)
                        "%s: an array of %d dimensions, expected (images, height, width) or (images, height, width, "
                        "bands)",
                        path, npy->n_dims);
+    if (npy->n_dims == 4 && fv_npy_channels_first(npy->dims + 1))
+        return fv_fail_hint(base->ctx,
+                            fv_fail(base->ctx, FV_ERR_DATA_FORMAT,
+                                    "%s: shape (%lld, %lld, %lld, %lld): images with their channels first, expected "
+                                    "(images, height, width, channels)",
+                                    path, (long long)npy->dims[0], (long long)npy->dims[1], (long long)npy->dims[2],
+                                    (long long)npy->dims[3]),
+                            "save x.transpose(0, 2, 3, 1)");
     base->count = npy->dims[0];
     base->h = npy->dims[1];
     base->w = npy->dims[2];

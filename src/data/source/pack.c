@@ -142,7 +142,7 @@ static fv_status check_entries(fv_ctx *ctx, const char *path, const pack_file *f
         const uint64_t offset = fv_pack_get(e + FV_PACK_E_OFFSET, 8), size = fv_pack_get(e + FV_PACK_E_SIZE, 8);
         const int64_t h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4), w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
                       c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2);
-        const int kind = e[FV_PACK_E_KIND], depth = e[FV_PACK_E_DEPTH];
+        const int kind = e[FV_PACK_E_KIND], depth = e[FV_PACK_E_DEPTH] & ~FV_PACK_BANDS;
         int64_t bytes = 0;
         bool good = offset >= (uint64_t)FV_PACK_HEADER && offset <= (uint64_t)f->index_at &&
                     size <= (uint64_t)f->index_at - offset && kind <= FV_PACK_FILE &&
@@ -286,7 +286,8 @@ static fv_status pack_image(fv_source *base, int64_t i, const fv_decode_options 
                         .h = (int64_t)fv_pack_get(e + FV_PACK_E_H, 4),
                         .w = (int64_t)fv_pack_get(e + FV_PACK_E_W, 4),
                         .c = (int64_t)fv_pack_get(e + FV_PACK_E_C, 2),
-                        .depth = (fv_depth)e[FV_PACK_E_DEPTH]};
+                        .depth = (fv_depth)(e[FV_PACK_E_DEPTH] & ~FV_PACK_BANDS),
+                        .bands = (e[FV_PACK_E_DEPTH] & FV_PACK_BANDS) != 0};
     fv_image_answer_whole(request, image);
     return FV_OK;
 }
@@ -422,6 +423,7 @@ static fv_status keep_pixels(pack_source *s)
         s->pixels = NULL;
     }
     base->pixels = s->pixels;
+    base->bands = (entry(base, 0)[FV_PACK_E_DEPTH] & FV_PACK_BANDS) != 0; /* uniform: of all */
     return FV_OK;
 }
 

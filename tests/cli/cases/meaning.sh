@@ -6,7 +6,7 @@ tiny_run() { "$FOVEA" train --model resnet8 --img-size 16 --epochs 1 "$@"; }
 # knows N: the last run or check spoke of so many classes.
 knows() {
     checks=$((checks + 1))
-    grep -q " $1 classes" err out || die "not $1 classes"
+    grep -Eq " $1 class(es)?\b" err out || die "not $1 classes"
 }
 
 row_82_own_files() {
@@ -371,4 +371,140 @@ row_92_last_activation() {
     net sigmoid "" && sed -i 's/28, 28, 1/28, 28, 3/; s/units: 10/units: 2/' net.yaml
     code 0 "$FOVEA" train --data s/values.csv --model net.yaml --epochs 1
     fails 2 E2004 "sigmoid_bce expects scores" -- "$FOVEA" train --data s/sets.csv --model net.yaml --epochs 1
+}
+
+row_87_paths_of_bytes() {
+    data=$(printf 'caf\351')
+    plant classes "$data" count=6 cat dog
+    code 0 tiny_run --data "$data"
+    code 0 "$FOVEA" train -c runs/train/exp/args.yaml --experiment again
+    same runs/train/exp/weights/best.safetensors runs/train/again/weights/best.safetensors
+    code 0 "$FOVEA" train --resume runs/train/exp --epochs 2
+    # Every length of a text, and what is no base64.
+    for name in a bc def; do
+        data=$(printf '%s\377' $name)
+        plant classes "$data" count=2 cat dog
+        code 0 tiny_run --data "$data" --experiment $name
+        code 0 "$FOVEA" train -c runs/train/$name/args.yaml --experiment $name-again
+    done
+    printf 'data: !!binary "%%%%"\nmodel: resnet8\n' >bad.yaml
+    fails 2 E2005 "bad.yaml:1:" "base64" -- "$FOVEA" train -c bad.yaml
+    printf 'data: !!str photos\n' >bad.yaml
+    fails 2 E2005 "tags (!) are not supported" -- "$FOVEA" train -c bad.yaml
+}
+
+use_copies_do_not_leak() {
+    # Every picture twice: whatever holds them, no two of a pair stand on two sides, so that a fifth is a fifth of pairs.
+    plant classes once count=25 cat dog
+    mkdir -p twice/cat twice/dog
+    for c in cat dog; do
+        for f in once/$c/*.jpg; do
+            cp "$f" "twice/$c/a$(basename "$f")"
+            cp "$f" "twice/$c/b$(basename "$f")"
+        done
+    done
+    code 0 "$FOVEA" data pack twice --output files.fvpack
+    code 0 "$FOVEA" data pack twice --output raw.fvpack --raw --img-size 16
+    code 0 "$FOVEA" data pack twice --output shards --format tar
+    code 0 "$FOVEA" data pack twice --output raw-shards --format tar --raw --img-size 16
+    plant bands bands count=512 # 256 of them come again
+    mkdir idx
+    { printf '\000\000\010\003\000\000\000\170\000\000\000\034\000\000\000\034'
+    for i in 1 2; do tail -c +17 "$digits/train-images-idx3-ubyte" | head -c 47040; done; } >idx/train-images-idx3-ubyte
+    { printf '\000\000\010\001\000\000\000\170'
+    for i in 1 2; do tail -c +9 "$digits/train-labels-idx1-ubyte" | head -c 60; done; } >idx/train-labels-idx1-ubyte
+    for data in twice bands idx files.fvpack raw.fvpack shards raw-shards; do
+        code 0 "$FOVEA" data pack $data --val-split 0.2 --output held.fvpack --force
+        code 0 "$FOVEA" data check held.fvpack
+        silent_about "the same pixels as one of"
+    done
+}
+
+# array DIR SHAPE BYTES: images.npy of that shape of bytes, and labels of two classes.
+array() {
+    mkdir -p "$1"
+    n=${2%%,*}
+    text="{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }"
+    { printf '\223NUMPY\001\000\166\000%-117s\n' "$text"; head -c "$3" "$digits/train-images-idx3-ubyte"; } >"$1/images.npy"
+    text="{'descr': '|u1', 'fortran_order': False, 'shape': ($n,), }"
+    { printf '\223NUMPY\001\000\166\000%-117s\n' "$text"; for i in $(seq $((n / 2))); do printf '\000\001'; done; } >"$1/labels.npy"
+}
+
+row_88_bands() {
+    # Four bands of an array are four, not three and opacity.
+    array four "20, 16, 16, 4" 20480
+    code 0 tiny_run --data four
+    says "--in-chans 4: the images have so many channels"
+    array three "20, 16, 16, 3" 15360
+    code 0 tiny_run --data three --experiment rgb
+    fails 3 E3007 "the last of them not declared as opacity" "--in-chans 4" -- \
+        "$FOVEA" eval --data four --split train --model runs/train/rgb/weights/best.safetensors
+    # In a packed file they stay what they are.
+    code 0 "$FOVEA" data pack four --output four.fvpack
+    fails 3 E3007 "not declared as opacity" -- tiny_run --data four.fvpack --in-chans 3
+    code 0 tiny_run --data four.fvpack --in-chans 4
+    code 3 "$FOVEA" data pack four --output shards --format tar
+    says "not tell from RGBA"
+}
+
+row_90_channels_first() {
+    for shape in "20, 3, 16, 16" "20, 4, 8, 12" "20, 12, 32, 32"; do
+        rm -rf a
+        array a "$shape" "$(echo "$shape" | awk -F', ' '{ print $1 * $2 * $3 * $4 }')"
+        fails 3 E3003 "channels first" "transpose(0, 2, 3, 1)" -- tiny_run --data a
+        code 3 "$FOVEA" data check a
+    done
+    # Few rows are no channels.
+    for shape in "20, 1, 16, 9" "20, 2, 30, 12" "20, 16, 16, 12"; do
+        rm -rf a
+        array a "$shape" "$(echo "$shape" | awk -F', ' '{ print $1 * $2 * $3 * $4 }')"
+        code 0 "$FOVEA" data check a
+    done
+}
+
+use_small_maps() {
+    # As PyTorch has it: with ceil a window may reach beyond the map, also when there is only one.
+    for n in 32 25 24 20 17; do
+        code 0 "$FOVEA" info squeezenet1_1 --img-size $n
+    done
+    plant classes d count=8 cat dog
+    code 0 "$FOVEA" train --data d --model squeezenet1_1 --img-size 20 --epochs 1
+    printf 'input: [1, 1, 3]\nlayers:\n  - max_pool2d: {size: 3, stride: 2, ceil: true}\n' >net.yaml
+    code 2 "$FOVEA" info net.yaml
+    says "does not fit"
+}
+
+# totals: images that can be used, and classes, of the last check.
+totals() { awk '/ images, .* to reject/ { sub(/,/, "", $2); for (i = 1; i <= NF; i++) if ($i == "quarantine,") q = $(i - 2); print $1 - q, $3 }' out; }
+
+use_random_folders() {
+    accepted=0
+    for seed in $(seq 1 "${FOVEA_RANDOM_FOLDERS:-30}"); do
+        rm -rf d d.csv d.fvpack classes.txt runs
+        plant random d seed="$seed"
+        got=0
+        "$FOVEA" data check d --max-bad 1 >out 2>err || got=$?
+        [ $got = 0 ] || [ $got = 3 ] || die "seed $seed: check exits with $got"
+        found=$(totals)
+        if [ $got = 3 ]; then
+            code 3 "$FOVEA" data split d --output d.csv
+            code 3 "$FOVEA" data pack d --output d.fvpack --max-bad 1
+            code 3 tiny_run --data d --max-bad 1
+            continue
+        fi
+        accepted=$((accepted + 1))
+        code 0 "$FOVEA" data stats d
+        prints "classes   ${found#* },"
+        code 0 "$FOVEA" data split d --output d.csv
+        code 0 "$FOVEA" data check d.csv --max-bad 1
+        equal "seed $seed: $(totals)" "seed $seed: $found"
+        code 0 "$FOVEA" data pack d --output d.fvpack --max-bad 1
+        code 0 "$FOVEA" data check d.fvpack --max-bad 1
+        equal "seed $seed: $(totals)" "seed $seed: $found"
+        code 0 tiny_run --data d --max-bad 1 --max-steps 1
+        knows "${found#* }"
+        code 0 "$FOVEA" eval --data d --split train --max-bad 1 --model runs/train/exp/weights/best.safetensors
+    done
+    # Both kinds must come up.
+    [ "$accepted" -gt 0 ] && [ "$accepted" -lt "$seed" ] || die "$accepted of $seed folders were accepted"
 }
