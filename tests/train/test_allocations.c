@@ -108,7 +108,7 @@ static fv_status fit_once(fv_ctx *ctx, void *arg)
                        .max_steps = c->max_steps, .optimizer = FV_ADAM, .loss = c->one_hot ? "sigmoid_bce" : NULL,
                        .augment = "crop pad=1; hflip", .validation = val, .restore_best = true, .workers = c->workers,
                        .output = c->folder ? run : NULL, .arguments = "epochs: 1\n", .resume = c->resume,
-                       .recovery_interval = 1);
+                       .recovery_interval = 1, .monitor = c->resume ? "train_loss" : NULL);
     if (status == FV_OK)
         status = fv_fit_with(m, train, &o, NULL);
     fv_dataset_destroy(&val);
