@@ -18,9 +18,9 @@ static void depths(void **state)
     uint8_t bytes[4] = {0, 51, 102, 255};
     uint16_t words[4] = {0, 13107, 26214, 65535};
     float floats[4] = {0.0f, 0.25f, 0.5f, 1.0f};
-    const fv_image images[3] = {{bytes, 2, 2, 1, FV_DEPTH_8},
-                                {(uint8_t *)words, 2, 2, 1, FV_DEPTH_16},
-                                {(uint8_t *)floats, 2, 2, 1, FV_DEPTH_F32}};
+    const fv_image images[3] = {{.data = bytes, .h = 2, .w = 2, .c = 1, .depth = FV_DEPTH_8},
+                                {.data = (uint8_t *)words, .h = 2, .w = 2, .c = 1, .depth = FV_DEPTH_16},
+                                {.data = (uint8_t *)floats, .h = 2, .w = 2, .c = 1, .depth = FV_DEPTH_F32}};
     const double second[3] = {0.2, 0.2, 0.25}, third[3] = {0.4, 0.4, 0.5};
     for (int k = 0; k < 3; k++) {
         fv_pixel_sums sums;
@@ -41,14 +41,14 @@ static void channels(void **state)
     fv_pixel_sums all = {0}, one;
     double mean[16], std[16];
     assert_int_equal(fv_pixel_sums_result(&all, mean, std), 0);
-    fv_pixel_sums_image(&(fv_image){grey, 1, 2, 1, FV_DEPTH_8}, false, &one);
+    fv_pixel_sums_image(&(fv_image){.data = grey, .h = 1, .w = 2, .c = 1, .depth = FV_DEPTH_8}, false, &one);
     fv_pixel_sums_add(&all, &one);
-    fv_pixel_sums_image(&(fv_image){rgba, 1, 2, 4, FV_DEPTH_8}, true, &one);
+    fv_pixel_sums_image(&(fv_image){.data = rgba, .h = 1, .w = 2, .c = 4, .depth = FV_DEPTH_8}, true, &one);
     fv_pixel_sums_add(&all, &one);
     assert_int_equal(fv_pixel_sums_result(&all, mean, std), 3);
     for (int k = 0; k < 3; k++)
         near(mean[k], (1 + 0.2 * k) / 2);
-    fv_pixel_sums_image(&(fv_image){bands, 1, 1, 5, FV_DEPTH_8}, false, &one);
+    fv_pixel_sums_image(&(fv_image){.data = bands, .h = 1, .w = 1, .c = 5, .depth = FV_DEPTH_8}, false, &one);
     assert_int_equal(fv_pixel_sums_result(&one, mean, std), 5);
     near(mean[3], 0.6);
     near(mean[4], 1.0);
@@ -67,9 +67,12 @@ static void any_order(void **state)
             pixels[i][k] = (float)((seed = seed * 1664525u + 1013904223u) >> 8) / 16777216.0f;
     }
     for (int i = 0; i < N; i++) {
-        fv_pixel_sums_image(&(fv_image){(uint8_t *)pixels[i], 5, 7, 3, FV_DEPTH_F32}, false, &one);
+        fv_pixel_sums_image(&(fv_image){.data = (uint8_t *)pixels[i], .h = 5, .w = 7, .c = 3, .depth = FV_DEPTH_F32},
+                            false, &one);
         fv_pixel_sums_add(&forward, &one);
-        fv_pixel_sums_image(&(fv_image){(uint8_t *)pixels[N - 1 - i], 5, 7, 3, FV_DEPTH_F32}, false, &one);
+        fv_pixel_sums_image(
+            &(fv_image){.data = (uint8_t *)pixels[N - 1 - i], .h = 5, .w = 7, .c = 3, .depth = FV_DEPTH_F32}, false,
+            &one);
         fv_pixel_sums_add(&backward, &one);
     }
     assert_memory_equal(&forward, &backward, sizeof forward);

@@ -116,7 +116,7 @@ static void sixteen_bit_ramps(void **state)
         ramp[i] = (uint16_t)i;
     for (int c = 1; c <= 4; c += 3) {
         const char *path = fv_test_path(dir, "ramp.png");
-        fv_image image = {(uint8_t *)ramp, 64, 1024 / c, c, FV_DEPTH_16}, again;
+        fv_image image = {.data = (uint8_t *)ramp, .h = 64, .w = 1024 / c, .c = c, .depth = FV_DEPTH_16}, again;
         assert_int_equal(fv_image_write_png(ctx, path, &image), FV_OK);
         fv_decode_notes notes;
         assert_int_equal(fv_image_read(ctx, path, &keep, &again, &notes), FV_OK);
