@@ -57,16 +57,17 @@ int main(int argc, char **argv)
     const char *path = argc > 1 ? argv[1] : "02_model.safetensors";
     fv_ctx *ctx = NULL;
     fv_model *m = NULL;
-    int64_t bytes = 0;
+    const fv_fit_options options = FV_FIT_OPTIONS(.batch_size = 64);
+    fv_memory memory = {.total = 0};
     if (fv_ctx_create(NULL, &ctx) != FV_OK)
         return 1;
     fv_status status = build(ctx, &m);
     if (status == FV_OK) {
         print_table(m);
-        status = fv_model_memory(m, 64, true, &bytes);
+        status = fv_fit_memory(m, NULL, &options, &memory);
     }
     if (status == FV_OK) {
-        printf("training with 64 images at a time: %.1f MB\n", (double)bytes / 1e6);
+        printf("training with 64 images at a time: %.1f MB\n", (double)memory.total / 1e6);
         status = fv_model_save(m, path);
     }
     if (status == FV_OK)

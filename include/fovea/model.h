@@ -256,9 +256,6 @@ typedef struct fv_layer_info {
 } fv_layer_info;
 FV_API int fv_model_layer_count(const fv_model *model);
 FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);
-/** Bytes that training or inference needs at a batch size, by compiling (not running) it: weights, activations, packed
- * weights, workspace; training also gradients and one number per parameter for the optimizer's momentum. */
-FV_API fv_status fv_model_memory(fv_model *model, int64_t batch, bool training, int64_t *bytes);
 /** The graph as text or Graphviz. *text is the caller's: fv_text_free. */
 FV_API fv_status fv_model_text(const fv_model *model, bool dot, char **text);
 FV_API void fv_text_free(fv_ctx *ctx, char *text);

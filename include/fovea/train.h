@@ -247,6 +247,37 @@ FV_API fv_status fv_run_look(fv_ctx *ctx, const char *dir, const fv_fit_options 
         fv_fit_with((model), (train), &fv_options_, NULL);                                                             \
     })
 
+/** Memory that a process has while it trains or scores: X(member, title). */
+#define FV_MEMORY_LIST(X)                                                                                              \
+    X(code, "program")                                                                                                 \
+    X(data, "data")                                                                                                    \
+    X(weights, "weights")                                                                                              \
+    X(gradients, "gradients")                                                                                          \
+    X(optimizer, "optimizer")                                                                                          \
+    X(activations, "activations")                                                                                      \
+    X(workspace, "workspace")                                                                                          \
+    X(packed, "packed weights")                                                                                        \
+    X(loader, "batches ahead")                                                                                         \
+    X(decoding, "decoding")                                                                                            \
+    X(report, "report")
+/** In bytes, each part as it is when the sum is largest. `code` has the threads' stacks and what a process that holds
+ * the library has for itself; `data` the data sets that are open, the graphs and the plans; `optimizer` all that an
+ * update remembers, averages among it. */
+typedef struct fv_memory {
+#define FV_MEMORY_MEMBER(name, title) int64_t name;
+    FV_MEMORY_LIST(FV_MEMORY_MEMBER)
+#undef FV_MEMORY_MEMBER
+    int64_t total;
+} fv_memory;
+/** Part i of a plan by its title and size; NULL behind the last. */
+FV_API const char *fv_memory_part(const fv_memory *memory, int i, int64_t *bytes);
+/** What fv_fit_with will have, by compiling (not running) it. train NULL: for photographs in a folder, with validation
+ * and checkpoints. */
+FV_API fv_status fv_fit_memory(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_memory *memory);
+/** What fv_evaluate will have. dataset NULL: photographs in a folder, at least a batch of them. */
+FV_API fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers,
+                                    fv_memory *memory);
+
 /** Scores a model on a data set. The bits do not depend on batch_size. CONFLICT: the labels are not what the model's
  * task asks for. */
 FV_API fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers,

@@ -91,6 +91,9 @@ bool fv_size_add(int64_t a, int64_t b, int64_t *out);
 fv_status fv_ctx_attach(fv_ctx *ctx, const void *key, void *object, void (*destroy)(fv_ctx *ctx, void *object));
 void *fv_ctx_attached(const fv_ctx *ctx, const void *key);
 
+/* The most bytes that this process ever had in memory; 0: the system does not say. */
+int64_t fv_process_peak(void);
+
 /* The context's memory and its allocator stay usable until unpinned, beyond fv_ctx_destroy if need be: for a thread
  * that cannot be made to end. Any thread. */
 void fv_ctx_pin(fv_ctx *ctx);

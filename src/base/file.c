@@ -117,15 +117,27 @@ static fv_status gz_fail(fv_ctx *ctx, const char *path, const z_stream *z, int c
                    z->msg ? z->msg : "not a gzip stream");
 }
 
+/* Room for what the end of the file says, so that nothing is copied while it grows; damage may say anything, but
+ * nothing is packed by more than 1032. */
+static fv_status gz_reserve(fv_ctx *ctx, const bytes *in, int64_t max, bytes *out)
+{
+    const uint8_t *end = in->data + in->size;
+    const size_t said =
+        in->size < 18 ? 0 : (size_t)end[-4] | (size_t)end[-3] << 8 | (size_t)end[-2] << 16 | (size_t)end[-1] << 24;
+    if (said == 0 || said / 1032 > in->size || (max > 0 && said > (size_t)max))
+        return FV_OK;
+    return bytes_reserve(ctx, out, said + 1);
+}
+
 /* Inflates one or more gzip members; zero bytes behind the last one are padding. */
 static fv_status gunzip_bytes(fv_ctx *ctx, const char *path, const bytes *in, int64_t max, bytes *out)
 {
     z_stream z = {.zalloc = gz_alloc, .zfree = gz_free, .opaque = ctx};
     if (inflateInit2(&z, 15 + 16) != Z_OK)
         return fv_fail_memory(ctx, 0, "inflating");
-    fv_status status = FV_OK;
+    fv_status status = gz_reserve(ctx, in, max, out);
     size_t at = 0;
-    for (;;) {
+    while (status == FV_OK) {
         if (out->size == out->capacity && (status = bytes_grow(ctx, out)) != FV_OK)
             break;
         size_t left = in->size - at, room = out->capacity - out->size;

@@ -9,6 +9,7 @@
 #include "base/ctx_impl.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 typedef struct mem_header {
     _Alignas(64) size_t size;
@@ -95,6 +96,12 @@ void fv_ctx_memory(const fv_ctx *ctx, int64_t *now, int64_t *peak)
         *now = atomic_load_explicit(&ctx->bytes_now, memory_order_relaxed);
     if (peak)
         *peak = atomic_load_explicit(&ctx->bytes_peak, memory_order_relaxed);
+}
+
+int64_t fv_process_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
 }
 
 bool fv_size_mul(int64_t a, int64_t b, int64_t *out)

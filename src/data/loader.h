@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "data/balance.h"
 #include "data/dataset.h"
 #include "data/views.h"
 
@@ -119,6 +120,26 @@ fv_status fv_loader_create_views(fv_dataset *dataset, const fv_loader_views *wha
                                  fv_loader **loader);
 /* With `each`: logs what decoding noted of row i of the batch at hand. */
 void fv_loader_tell(const fv_loader *loader, const fv_batch *batch, int64_t i);
+
+/* ---- planning (loader_plan.c) ---- */
+
+typedef struct fv_loader_bytes {
+    int64_t batches;  /* in the slots */
+    int64_t decoding; /* images on their way there */
+} fv_loader_bytes;
+/* Memory that such a loader will have. dataset NULL: photographs of a usual size, as many as it likes. */
+void fv_loader_plan(fv_ctx *ctx, const fv_dataset *dataset, const fv_pipeline *pipeline,
+                    const fv_loader_options *options, fv_loader_bytes *bytes);
+/* Threads that decode; 0: the caller does. dataset NULL: files. */
+int fv_loader_threads(fv_ctx *ctx, const fv_dataset *dataset, const fv_loader_options *options);
+/* Samples of an epoch: more than the data set has where classes are balanced by repeating. */
+fv_status fv_loader_places(const fv_dataset *dataset, const fv_loader_options *options, int64_t *places);
+/* Batches ready ahead, and the one that the caller holds; no more than an epoch has. */
+int64_t fv_loader_slots(const fv_loader_options *options, int threads, int64_t places);
+int64_t fv_loader_slot_bytes(int64_t places, int64_t sample_size, const fv_loader_options *options, int64_t n_targets);
+/* Whether samples are repeated or left out by class, and how. */
+bool fv_loader_balances(const fv_dataset *dataset, const fv_loader_options *options);
+fv_balance_input fv_loader_balance(const fv_dataset *dataset, const fv_loader_options *options);
 
 /* ---- filling: the lock is not held (loader_fill.c) ---- */
 

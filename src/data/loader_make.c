@@ -21,26 +21,6 @@ static fv_status check_options(fv_ctx *ctx, const fv_loader_options *o)
     return FV_OK;
 }
 
-/* Samples in memory cost a worker a microsecond: one thread feeds any network. */
-static int threads_of(const fv_dataset *d, const fv_loader_options *o)
-{
-    const int n = o->workers > 0 ? o->workers : o->workers < 0 ? 0 : d->source->pixels ? 1 : fv_ctx_threads(d->ctx);
-    return n > FV_MAX_WORKERS ? FV_MAX_WORKERS : n;
-}
-
-/* Batches ready ahead, and the one that the caller holds. */
-static int64_t slots_of(const fv_loader_options *o, int threads)
-{
-    return (threads == 0 ? 0 : o->queue > 0 ? o->queue : threads > 1 ? 4 : 2) + 1;
-}
-
-static int64_t slot_bytes(const fv_dataset *d, int64_t sample_size, const fv_loader_options *o, int64_t n_targets)
-{
-    const int64_t n = o->batch_size < d->count ? o->batch_size : d->count;
-    return n * ((sample_size + n_targets) * (int64_t)sizeof(float) + 20) +
-           (sample_size + n_targets) * (int64_t)sizeof(float);
-}
-
 static fv_status make_slots(fv_loader *l)
 {
     const int64_t n = l->options.batch_size < l->epoch.count ? l->options.batch_size : l->epoch.count;
@@ -67,7 +47,7 @@ static fv_status make_slots(fv_loader *l)
             (fv_augment_mixes(l->augment) && !s->lines) || (l->each && !l->dataset->source->pixels && !s->notes))
             return FV_ERR_NO_MEMORY;
     }
-    const int64_t bytes = l->ring.n * slot_bytes(l->dataset, l->sample_size, &l->options, l->target.n);
+    const int64_t bytes = l->ring.n * fv_loader_slot_bytes(l->epoch.count, l->sample_size, &l->options, l->target.n);
     fv_log(l->ctx, l->each ? FV_LOG_DEBUG : FV_LOG_INFO, "data",
            "loader of %lld samples: %d decoding, %lld batches ahead, at most %.1f MB", (long long)l->dataset->count,
            l->team.threads, (long long)l->ring.n - 1, (double)bytes / 1048576);
@@ -89,16 +69,6 @@ static fv_status make_workers(fv_loader *l)
     for (int i = 0; i < l->team.threads; i++)
         FV_TRY(fv_loader_start_worker(l));
     return FV_OK;
-}
-
-static fv_balance_input balance_input(const fv_loader *l)
-{
-    const fv_loader_options *o = &l->options;
-    return (fv_balance_input){.labels = l->dataset->labels,
-                              .n = l->dataset->count,
-                              .classes = fv_dataset_classes(l->dataset),
-                              .how = o->balance,
-                              .power = o->balance_power > 0 ? o->balance_power : 1};
 }
 
 /* The step `pca` needs what has been measured of the training set. */
@@ -123,7 +93,7 @@ static fv_status make_targets(fv_loader *l)
         l->target.class_weight = fv_malloc(l->ctx, (size_t)classes * sizeof *l->target.class_weight);
         if (!l->target.class_weight)
             return FV_ERR_NO_MEMORY;
-        const fv_balance_input in = balance_input(l);
+        const fv_balance_input in = fv_loader_balance(l->dataset, &l->options);
         FV_TRY(fv_balance_weights(l->ctx, &in, l->target.class_weight));
     }
     l->target.weighted = o->shuffle && class_labels && (l->target.class_weight || d->source->weights);
@@ -138,13 +108,10 @@ fv_status fv_loader_make_order(fv_loader *l, int64_t epoch)
 {
     const fv_dataset *d = l->dataset;
     const fv_loader_options *o = &l->options;
-    const bool balanced = o->shuffle && o->balance != FV_BALANCE_NONE && o->balance != FV_BALANCE_WEIGHTS &&
-                          fv_dataset_task(d) == FV_TASK_CLASSIFY;
-    const fv_balance_input in = balance_input(l);
+    const bool balanced = fv_loader_balances(d, o);
+    const fv_balance_input in = fv_loader_balance(l->dataset, &l->options);
     if (!l->epoch.order) {
-        l->epoch.count = d->count;
-        if (balanced)
-            FV_TRY(fv_balance_order(l->ctx, &in, o->seed, epoch, NULL, &l->epoch.count));
+        FV_TRY(fv_loader_places(d, o, &l->epoch.count));
         l->epoch.order = fv_malloc(l->ctx, (size_t)l->epoch.count * sizeof *l->epoch.order);
         return l->epoch.order ? FV_OK : FV_ERR_NO_MEMORY;
     }
@@ -173,11 +140,11 @@ static fv_status fill(fv_loader *l, const fv_loader_views *what)
     o->stuck_after = o->stuck_after > 0 ? o->stuck_after : 30.0;
     FV_TRY(make_augment(l));
     FV_TRY(make_targets(l));
-    l->team.threads = threads_of(l->dataset, o);
+    l->team.threads = fv_loader_threads(l->ctx, l->dataset, o);
     l->team.n = l->team.threads == 0 ? 1 : in_memory ? l->team.threads : 3 * l->team.threads;
     l->chunk = in_memory ? o->batch_size : 1;
-    l->ring.n = slots_of(o, l->team.threads);
     FV_TRY(fv_loader_make_order(l, 0));
+    l->ring.n = fv_loader_slots(o, l->team.threads, l->epoch.count);
     l->epoch.n_batches = l->epoch.count / o->batch_size;
     if (l->epoch.count % o->batch_size != 0 && (!o->drop_last || l->epoch.n_batches == 0))
         l->epoch.n_batches++;
@@ -272,10 +239,4 @@ void fv_loader_destroy(fv_loader **loader)
     pthread_mutex_unlock(&l->mutex);
     if (!left)
         fv_loader_free(l);
-}
-
-int64_t fv_loader_memory(const fv_dataset *dataset, const fv_pipeline *pipeline, const fv_loader_options *options)
-{
-    return slots_of(options, threads_of(dataset, options)) *
-           slot_bytes(dataset, pipeline->h * pipeline->w * pipeline->c, options, fv_dataset_classes(dataset));
 }

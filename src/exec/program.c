@@ -116,7 +116,7 @@ fv_status fv_program_build(fv_program *p)
     for (int32_t n = 0; n < g->n_nodes; n++)
         FV_TRY(plan_step(p, &p->steps[n]));
     FV_TRY(fv_program_layout(p));
-    return bind_stores(p);
+    return p->options.unbound ? FV_OK : bind_stores(p);
 }
 
 /* ---- making and freeing ---- */

@@ -65,6 +65,7 @@ typedef struct fv_program_options {
     fv_lowering lowering; /* inference; training; inference with dropout at work, keyed by a run's seed and step */
     bool optimize;        /* fold, fuse, pool first */
     bool keep_all;        /* every value gets memory of its own and is a port */
+    bool unbound;         /* for its sizes alone: it has no tensors, and no instances */
     bool profile;         /* instances time every node; the first one measures the machine's peak (milliseconds) */
     /* Gradients of all PARAMs with respect to these become ports; 0: none. */
     const fv_objective *objectives;

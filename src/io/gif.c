@@ -299,6 +299,8 @@ static fv_status gif_decode(fv_image_job *job)
     const bool partial = f->h < s->h || f->w < s->w;
     if (status == FV_OK)
         status = fv_image_alloc(job, s->h, s->w, partial || f->transparent >= 0 ? 4 : 3, FV_DEPTH_8);
+    if (status == FV_OK)
+        status = fv_image_afford(job, f->h * f->w);
     if (status == FV_OK) {
         job->notes.palette = true;
         job->notes.alpha = job->image.c == 4;

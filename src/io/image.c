@@ -13,6 +13,8 @@
 
 #define MAX_PIXELS_DEFAULT INT64_C(178956970)
 #define MAX_FILE_BYTES     (INT64_C(1) << 30)
+/* So much of the context's limit an image may take whatever is in use. */
+#define ALWAYS_PART 16
 
 static const fv_image_format *const formats[] = {
 #define FV_IMAGE_FORMAT(name) &fv_image_##name,
@@ -35,17 +37,31 @@ fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault faul
     return status;
 }
 
+fv_status fv_image_afford(fv_image_job *job, int64_t bytes)
+{
+    const int64_t limit = fv_ctx_memory_limit(job->ctx);
+    int64_t now, need;
+    fv_ctx_memory(job->ctx, &now, NULL);
+    if (limit <= 0 || bytes <= limit / ALWAYS_PART || (fv_size_add(now, bytes, &need) && need <= limit))
+        return FV_OK;
+    return fv_image_fail(job, FV_ERR_OVER_BUDGET, FV_FAULT_TOO_LARGE, -1,
+                         "decoding needs %.1f MiB and %.1f MiB are in use, but the limit is %.1f MiB (--memory)",
+                         (double)bytes / 1048576, (double)now / 1048576, (double)limit / 1048576);
+}
+
 fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w)
 {
     if (h <= 0 || w <= 0)
         return fv_image_fail(job, FV_ERR_DATA_FORMAT, FV_FAULT_TINY, -1,
                              "the header says %lld x %lld pixels: there is no image", (long long)w, (long long)h);
     int64_t pixels = 0;
-    if (!fv_size_mul(h, w, &pixels) || pixels > job->options.max_pixels)
-        return fv_image_fail(job, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1,
-                             "the header says %lld x %lld pixels, the limit is %lld pixels", (long long)w, (long long)h,
-                             (long long)job->options.max_pixels);
-    return FV_OK;
+    if (fv_size_mul(h, w, &pixels) && pixels <= job->options.max_pixels)
+        return fv_image_afford(job, pixels);
+    job->error->h = h;
+    job->error->w = w;
+    return fv_image_fail(job, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1,
+                         "the header says %lld x %lld pixels, the limit is %lld pixels", (long long)w, (long long)h,
+                         (long long)job->options.max_pixels);
 }
 
 size_t fv_depth_bytes(fv_depth depth)
@@ -56,10 +72,14 @@ size_t fv_depth_bytes(fv_depth depth)
 
 fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_depth depth)
 {
-    int64_t bytes = 0;
-    if (fv_size_mul(h, w, &bytes) && fv_size_mul(bytes, c, &bytes) &&
-        fv_size_mul(bytes, (int64_t)fv_depth_bytes(depth), &bytes))
+    const bool reduced = depth != FV_DEPTH_8 && !job->options.keep_depth;
+    const bool turned = job->orientation > 1 && !job->options.ignore_exif;
+    int64_t bytes = 0, samples = 0;
+    if (fv_size_mul(h, w, &samples) && fv_size_mul(samples, c, &samples) &&
+        fv_size_mul(samples, (int64_t)fv_depth_bytes(depth), &bytes) && bytes < INT64_MAX / 2) {
+        FV_TRY(fv_image_afford(job, bytes + (reduced ? samples : turned ? bytes : 0)));
         job->image.data = fv_malloc(job->ctx, (size_t)bytes);
+    }
     if (!job->image.data)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for %lld x %lld x %lld samples",
                              (long long)h, (long long)w, (long long)c);
@@ -347,6 +367,7 @@ static fv_status load(fv_image_job *job, int fd, uint8_t **data)
         return fv_image_fail(job, FV_ERR_DATA_TOO_LARGE, FV_FAULT_TOO_LARGE, -1, "%lld bytes, the limit is %lld",
                              (long long)st.st_size, (long long)MAX_FILE_BYTES);
     int64_t size = known ? (int64_t)st.st_size : got;
+    FV_TRY(fv_image_afford(job, size));
     *data = fv_malloc(job->ctx, (size_t)(size > 0 ? size : 1));
     if (!*data)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for the file's %lld bytes",

@@ -44,6 +44,7 @@ typedef struct fv_image_error {
     fv_status status;
     fv_image_fault fault;
     int64_t byte; /* where in the file; -1 */
+    int64_t h, w; /* what the header said, where its size was what was refused; else 0 */
     char text[256];
 } fv_image_error;
 
@@ -107,7 +108,10 @@ fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault faul
                         ...) FV_PRINTF(5, 6);
 /* Refuses an empty image and one above max_pixels: to be called with the header's numbers, before any allocation. */
 fv_status fv_image_check_size(fv_image_job *job, int64_t h, int64_t w);
-/* Allocates job->image. */
+/* Whether the context has `bytes` for decoding, to be asked before they are allocated. Little is always granted: plans
+ * leave room for the images that they have looked at. OVER_BUDGET. */
+fv_status fv_image_afford(fv_image_job *job, int64_t bytes);
+/* Allocates job->image, where there is room for it and for what becomes of it: 8 bits, turned upright. */
 fv_status fv_image_alloc(fv_image_job *job, int64_t h, int64_t w, int64_t c, fv_depth depth);
 /* A file that ends too early: at `byte`, in row `row` of the image (negative: before the first). With `salvage` and an
  * allocated image the rows from `row` on become grey and the status is OK. */

@@ -261,6 +261,8 @@ static fv_status decode_rows(jpeg_state *s)
     cinfo->scale_denom = (unsigned)reduction(job);
     jpeg_calc_output_dimensions(cinfo);
     const int64_t h = cinfo->output_height, w = cinfo->output_width, c = cinfo->num_components == 1 ? 1 : 3;
+    if (jpeg_has_multiple_scans(cinfo)) /* the coefficients of all of it */
+        FV_TRY(fv_image_afford(job, 2 * (int64_t)cinfo->image_height * cinfo->image_width * cinfo->num_components));
     FV_TRY(fv_image_alloc(job, h, w, c, FV_DEPTH_8));
     if (cmyk) {
         s->row = fv_malloc(job->ctx, (size_t)w * 4);

@@ -514,7 +514,7 @@ fv_status fv_jpeg_baseline(fv_image_job *job, const fv_image_part *part, int den
     fv_free(job->ctx, b.scan);
     fv_free(job->ctx, b.ends);
     fv_free(job->ctx, b.samples);
-    if (status != FV_OK)
+    if (status == FV_ERR_NO_MEMORY)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for decoding");
-    return FV_OK;
+    return status;
 }

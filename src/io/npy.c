@@ -101,6 +101,7 @@ static fv_status reorder(fv_image_job *job, size_t item)
 {
     const fv_image *from = &job->image;
     const int64_t h = from->h, w = from->w, c = from->c;
+    FV_TRY(fv_image_afford(job, h * w * c * (int64_t)item));
     uint8_t *data = fv_malloc(job->ctx, (size_t)(h * w * c) * item);
     if (!data)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for the image");

@@ -464,6 +464,7 @@ static fv_status decode_page(tiff_state *s)
     FV_TRY(fv_image_alloc(job, s->h, s->w, palette || cmyk ? 3 : s->bands, s->depth));
     const int64_t bytes = s->h * s->w * job->image.c * (int64_t)fv_depth_bytes(s->depth);
     memset(job->image.data, s->depth == FV_DEPTH_F32 ? 0 : 128, (size_t)bytes);
+    FV_TRY(fv_image_afford(job, s->block_bytes));
     s->block = fv_malloc(job->ctx, (size_t)s->block_bytes);
     if (!s->block)
         return fv_image_fail(job, FV_ERR_NO_MEMORY, FV_FAULT_NONE, -1, "no memory for %lld bytes of a strip",

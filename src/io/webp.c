@@ -115,6 +115,8 @@ static fv_status webp_decode(fv_image_job *job)
                              "corrupt WebP: the first frame does not fit its canvas");
     const int64_t full_h = framed ? f.h : h, full_w = framed ? f.w : w;
     FV_TRY(fv_image_check_size(job, full_h, full_w));
+    if (config.input.format == 2) /* lossless: libwebp has all of it for itself */
+        FV_TRY(fv_image_afford(job, 4 * h * w));
     const bool alpha = config.input.has_alpha || full_h != h || full_w != w;
     const int64_t c = alpha ? 4 : 3;
     FV_TRY(fv_image_alloc(job, full_h, full_w, c, FV_DEPTH_8));

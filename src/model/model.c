@@ -380,6 +380,14 @@ fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)
     return slot ? slot->data : NULL;
 }
 
+int64_t fv_model_weight_bytes(const fv_model *model)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < model->n_slots; i++)
+        bytes += (int64_t)fv_tensor_bytes(model->slots[i].data);
+    return bytes;
+}
+
 int64_t fv_model_parameters(const fv_model *model)
 {
     int64_t count = 0;

@@ -153,6 +153,8 @@ fv_status fv_model_derive_views(fv_model *model);
 /* ---- tensors ---- */
 
 fv_slot *fv_model_slot(fv_model *model, const char *name);
+/* Of all tensors together. */
+int64_t fv_model_weight_bytes(const fv_model *model);
 /* Address of a slot's elements as floats: f32 only. */
 float *fv_slot_data(const fv_slot *slot);
 /* Whether the model is a function from an image to numbers, which data sets, training loops and predictors are made

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "io/safetensors_model.h"
 #include "train/checkpoint.h"
 #include "train/columns.h"
@@ -206,6 +207,7 @@ static fv_status open_training(run *r)
     FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
     FV_TRY(read_plan(r));
     warn_of_pieces(r);
+    FV_TRY(fv_loader_places(r->data, &options, &count)); /* balanced classes repeat samples */
     if (count >= o->batch_size)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {
@@ -313,7 +315,7 @@ static void describe_step(run *r, double loss)
     e->seconds = now - r->start;
     e->img_per_s = spent > 0 ? (double)(p->seen - r->epoch_start_seen) / spent : 0;
     e->data_wait = spent > 0 ? waited / spent : 0;
-    fv_ctx_memory(r->ctx, NULL, &e->memory);
+    e->memory = fv_process_peak();
 }
 
 static fv_status train_step(run *r, const fv_batch *batch)
@@ -398,7 +400,7 @@ static fv_status end_epoch(run *r)
     bool last = r->stop || p->epoch + 1 >= r->options.epochs;
     FV_TRY(validate(r, last));
     judge_epoch(r);
-    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
+    r->event.memory = fv_process_peak();
     r->event.seconds = fv_time_monotonic() - r->start;
     FV_TRY(save_models(r));
     emit(r, FV_EVENT_EPOCH, NULL);
@@ -500,7 +502,7 @@ static fv_status start(run *r, bool resumed)
     }
     r->start = fv_time_monotonic() - r->progress.seconds;
     r->event.seconds = r->progress.seconds;
-    fv_ctx_memory(r->ctx, NULL, &r->event.memory);
+    r->event.memory = fv_process_peak();
     emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
     return FV_OK;
 }

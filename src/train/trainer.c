@@ -34,13 +34,13 @@ static fv_status collect_tensors(fv_trainer *t)
         p->name = slot->name;
         p->tensor = slot->data;
         p->decay = decays(slot->kind, &t->options);
-        for (int s = 0; s < t->slots && !t->frozen[i]; s++) {
+        for (int s = 0; s < t->slots && !t->frozen[i] && !t->planned; s++) {
             p->slot[s] = fv_calloc(t->ctx, (size_t)fv_tensor_count(slot->data), sizeof(float));
             if (!p->slot[s])
                 return FV_ERR_NO_MEMORY;
         }
     }
-    t->states_before = fv_calloc(t->ctx, t->states_bytes + 1, 1);
+    t->states_before = fv_calloc(t->ctx, t->planned ? 1 : t->states_bytes + 1, 1);
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
@@ -173,8 +173,8 @@ static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
     return status;
 }
 
-fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options, const fv_loss_spec *losses,
-                                 int32_t n_losses, fv_trainer **trainer)
+static fv_status create(fv_model *model, const fv_fit_options *options, const fv_loss_spec *losses, int32_t n_losses,
+                        bool planned, fv_trainer **trainer)
 {
     *trainer = NULL;
     fv_ctx *ctx = model->ctx;
@@ -190,6 +190,7 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     t->ctx = ctx;
     t->model = model;
     t->options = resolved;
+    t->planned = planned;
     t->optimizer = fv_optimizer_get((fv_optimizer_kind)resolved.optimizer);
     t->slots = t->optimizer->slots(&resolved);
     fv_status status = add_losses(t, losses, n_losses);
@@ -197,7 +198,7 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
         status = collect_tensors(t);
     if (status == FV_OK)
         mark_frozen(t);
-    if (status == FV_OK && resolved.model_ema)
+    if (status == FV_OK && resolved.model_ema && !planned)
         status = fv_average_create(model, &t->average);
     if (status == FV_OK)
         status = fv_wisdom_create(ctx, &t->wisdom);
@@ -213,10 +214,22 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     return status;
 }
 
+fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options, const fv_loss_spec *losses,
+                                 int32_t n_losses, fv_trainer **trainer)
+{
+    return create(model, options, losses, n_losses, false, trainer);
+}
+
 fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
 {
     const fv_loss_spec only = {.weight = 1.0, .soft_targets = options->soft_targets};
-    return fv_trainer_create_with(model, options, &only, 1, trainer);
+    return create(model, options, &only, 1, false, trainer);
+}
+
+fv_status fv_trainer_create_planned(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
+{
+    const fv_loss_spec only = {.weight = 1.0, .soft_targets = options->soft_targets};
+    return create(model, options, &only, 1, true, trainer);
 }
 
 static void free_exec(fv_trainer *t, fv_trainer_exec *e)
@@ -270,7 +283,7 @@ static fv_status make_instance(fv_trainer *t, int64_t n, int pieces, fv_trainer_
     return pieces > 1 ? fv_pieces_create(e->instance, n, pieces, t->graph, scalars, t->n_losses, &e->pieces) : FV_OK;
 }
 
-static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
+fv_status fv_trainer_program(fv_trainer *t, int64_t n, fv_program **program)
 {
     const int pieces = fv_trainer_pieces(t, n);
     fv_objective objectives[FV_LOSSES_MAX];
@@ -287,20 +300,26 @@ static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
         .n_objectives = t->n_losses,
         .update = {.append = append_update, .user = t},
         .wisdom = t->wisdom,
+        .unbound = t->planned,
         .stores = {NULL, t->store},
     };
     options.stores[0] = fv_model_store(t->model);
+    return fv_program_create(t->ctx, t->graph, &options, program);
+}
+
+static fv_status compile(fv_trainer *t, int64_t n, fv_trainer_exec *e)
+{
     e->gradient = fv_calloc(t->ctx, (size_t)t->n_params + 1, sizeof *e->gradient);
     if (!e->gradient)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_program_create(t->ctx, t->graph, &options, &e->program));
+    FV_TRY(fv_trainer_program(t, n, &e->program));
     for (int i = 0; i < t->n_params; i++)
         e->gradient[i] = fv_program_port(e->program, FV_PORT_GRADIENT, t->params[i].name);
     e->loss = fv_program_port(e->program, FV_PORT_OUTPUT, t->losses[0].name);
     e->run = fv_program_port(e->program, FV_PORT_INPUT, FV_UPDATE_RUN);
     e->finite = fv_program_port(e->program, FV_PORT_OUTPUT, FV_UPDATE_FINITE);
     e->n = n;
-    return make_instance(t, n, pieces, e);
+    return make_instance(t, n, fv_trainer_pieces(t, n), e);
 }
 
 /* What is compiled for a batch of n; the one compiled last makes room when all places are taken. */

@@ -52,6 +52,7 @@ struct fv_trainer {
     fv_model *model;
     fv_fit_options options;
     const fv_optimizer *optimizer;
+    bool planned;    /* for its programs' sizes: it has no memory of its own and cannot run */
     fv_graph *graph; /* the model's, with the losses */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
@@ -78,6 +79,10 @@ struct fv_trainer {
     int64_t step; /* optimizer steps done */
 };
 
+/* A trainer for planning alone. */
+fv_status fv_trainer_create_planned(fv_model *model, const fv_fit_options *options, fv_trainer **trainer);
+/* What would be compiled for a batch of n. */
+fv_status fv_trainer_program(fv_trainer *trainer, int64_t n, fv_program **program);
 /* Compiles for a batch of n now (otherwise at the first gradient of that size), so that memory is known before the run
  * starts. */
 fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);

@@ -345,24 +345,6 @@ static void test_steady(void **state)
     assert_int_equal(a.live_blocks, 0);
 }
 
-static void test_memory(void **state)
-{
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = NULL;
-    int64_t one = 0, eight = 0, training = 0;
-    (void)state;
-    assert_int_equal(fv_model_zoo(ctx, "resnet8", NULL, &m), FV_OK);
-    if (fv_model_memory(m, 1, false, &one) != FV_OK || fv_model_memory(m, 8, false, &eight) != FV_OK ||
-        fv_model_memory(m, 8, true, &training) != FV_OK)
-        fail_msg("%s", fv_ctx_error(ctx));
-    print_message("resnet8: %lld, %lld, %lld bytes\n", (long long)one, (long long)eight, (long long)training);
-    assert_true(one > fv_model_parameters(m) * 4);
-    assert_true(eight > one && training > eight);
-    assert_int_equal(fv_model_memory(m, 0, false, &one), FV_ERR_ARGUMENT);
-    fv_model_destroy(&m);
-    fv_ctx_destroy(&ctx);
-}
-
 static void test_reset_head(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
@@ -388,9 +370,9 @@ static void test_reset_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),  cmocka_unit_test(test_same),       cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_finish), cmocka_unit_test(test_session),    cmocka_unit_test(test_steady),
-        cmocka_unit_test(test_memory), cmocka_unit_test(test_reset_head),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_same),    cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_finish),     cmocka_unit_test(test_session), cmocka_unit_test(test_steady),
+        cmocka_unit_test(test_reset_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,7 +186,8 @@ static fv_status use_once(fv_ctx *ctx, void *arg)
     char *text = NULL;
     fv_load_report *report = NULL;
     double difference;
-    int64_t bytes;
+    const fv_fit_options options = FV_FIT_OPTIONS(.batch_size = 2);
+    fv_memory memory;
     fv_status status = fv_model_load(ctx, model_file, &m);
     if (status == FV_OK)
         status = fv_model_clone(m, &copy);
@@ -196,7 +197,7 @@ static fv_status use_once(fv_ctx *ctx, void *arg)
     if (status == FV_OK)
         status = fv_model_selftest(m, &difference);
     if (status == FV_OK)
-        status = fv_model_memory(m, 2, true, &bytes);
+        status = fv_fit_memory(m, NULL, &options, &memory);
     if (status == FV_OK)
         status = fv_model_text(m, true, &text);
     fv_text_free(ctx, text);

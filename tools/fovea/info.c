@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "memory_text.h"
 #include "show.h"
 
 static void count_text(double value, char text[32])
@@ -37,11 +38,14 @@ static void output_text(const fv_shape *shape, char text[96])
 
 typedef struct totals {
     double macs, flops;
-    int64_t activations, training, inference;
+    int64_t activations;
+    fv_memory training, inference;
 } totals;
 
-static fv_status add_up(fv_model *model, int64_t batch, totals *t)
+static fv_status add_up(fv_model *model, const settings *c, int64_t batch, totals *t)
 {
+    fv_fit_options o = c->fit;
+    o.batch_size = batch;
     *t = (totals){0};
     for (int i = 0; i < fv_model_layer_count(model); i++) {
         fv_layer_info l;
@@ -50,8 +54,17 @@ static fv_status add_up(fv_model *model, int64_t batch, totals *t)
         t->flops += l.flops;
         t->activations += l.activation_bytes;
     }
-    FV_TRY(fv_model_memory(model, batch, true, &t->training));
-    return fv_model_memory(model, batch, false, &t->inference);
+    FV_TRY(fv_fit_memory(model, NULL, &o, &t->training));
+    return fv_evaluate_memory(model, NULL, batch, (int)o.workers, &t->inference);
+}
+
+static void print_memory(const char *title, const fv_memory *m, int64_t batch)
+{
+    char total[32], parts[512];
+    bytes_text((double)m->total, total);
+    memory_text(m, 20, parts, sizeof parts);
+    printf("%-17s %s at batch size %lld, of photographs in a folder:\n                  %s\n", title, total,
+           (long long)batch, parts);
 }
 
 static void print_text(fv_model *model, int64_t batch, const totals *t)
@@ -87,10 +100,17 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
     }
     bytes_text((double)t->activations, bytes);
     printf("activations       %s per image, all layers\n", bytes);
-    bytes_text((double)t->training, bytes);
-    printf("training memory   %s at batch size %lld\n", bytes, (long long)batch);
-    bytes_text((double)t->inference, bytes);
-    printf("inference memory  %s at batch size %lld\n", bytes, (long long)batch);
+    print_memory("training memory", &t->training, batch);
+    print_memory("inference memory", &t->inference, batch);
+}
+
+static json_t *memory_json(const fv_memory *m)
+{
+    json_t *object = json_object();
+#define FV_MEMORY_JSON(name, title) json_object_set_new(object, #name, json_integer((json_int_t)m->name));
+    FV_MEMORY_LIST(FV_MEMORY_JSON)
+#undef FV_MEMORY_JSON
+    return object;
 }
 
 static void print_json(fv_model *model, int64_t batch, const totals *t)
@@ -111,12 +131,13 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
                                                 "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]));
     }
     json_t *root =
-        json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name", fv_model_name(model),
-                  "task", fv_task_names()[fv_model_task(model)], "input", (json_int_t)h, (json_int_t)w, (json_int_t)c,
-                  "classes", (json_int_t)fv_model_classes(model), "parameters", (json_int_t)fv_model_parameters(model),
-                  "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops, "activation_bytes",
-                  (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
-                  (json_int_t)t->training, "inference_bytes", (json_int_t)t->inference, "layers", layers);
+        json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
+                  fv_model_name(model), "task", fv_task_names()[fv_model_task(model)], "input", (json_int_t)h,
+                  (json_int_t)w, (json_int_t)c, "classes", (json_int_t)fv_model_classes(model), "parameters",
+                  (json_int_t)fv_model_parameters(model), "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops,
+                  "activation_bytes", (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
+                  (json_int_t)t->training.total, "inference_bytes", (json_int_t)t->inference.total, "training_memory",
+                  memory_json(&t->training), "inference_memory", memory_json(&t->inference), "layers", layers);
     if (fv_model_license(model))
         json_object_set_new(root, "license", json_string(fv_model_license(model)));
     json_dumpf(root, stdout, JSON_COMPACT);
@@ -191,7 +212,7 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
         fv_text_free(ctx, text);
         return FV_OK;
     }
-    FV_TRY(add_up(*model, batch, &t));
+    FV_TRY(add_up(*model, c, batch, &t));
     c->json ? print_json(*model, batch, &t) : print_text(*model, batch, &t);
     return FV_OK;
 }

@@ -10,6 +10,7 @@
 #include "augment_text.h"
 #include "cache.h"
 #include "cli.h"
+#include "memory_text.h"
 #include "progress.h"
 #include "run_dir.h"
 #include "run_find.h"
@@ -303,116 +304,6 @@ static fv_status set_augment(job *j)
 
 /* ---- recipe ---- */
 
-/* What the run holds at once at a batch size: the largest of the plans for a whole batch, for the epoch's smaller last
- * one and for validation, which take turns in one memory, beside what is in use already. OVER_BUDGET, with a text, when
- * that is more than the limit. */
-static fv_status planned_memory(job *j, int64_t batch, int64_t *bytes)
-{
-    int64_t count = fv_dataset_count(j->train), held = j->val ? fv_dataset_count(j->val) : 0, now = 0;
-    int64_t limit = fv_ctx_memory_limit(j->ctx);
-    const struct {
-        int64_t batch;
-        bool training;
-    } plans[] = {{count >= batch ? piece_of(j->c, batch) : 0, true},
-                 {piece_of(j->c, count % batch), true},
-                 {held < batch ? held : batch, false}};
-    fv_ctx_memory(j->ctx, &now, NULL);
-    int64_t largest = 0;
-    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        int64_t more = 0;
-        if (plans[i].batch > 0)
-            FV_TRY(fv_model_memory(j->model, plans[i].batch, plans[i].training, &more));
-        largest = more > largest ? more : largest;
-    }
-    *bytes = now + largest;
-    /* One number per parameter for the optimizer is counted above. */
-    *bytes += fv_model_parameters(j->model) * (fv_optimizer_slots(&j->c->fit) - 1) * (int64_t)sizeof(float);
-    const fv_loader_options o = {
-        .batch_size = batch, .shuffle = true, .workers = j->c->no_prefetch ? -1 : (int)j->c->fit.workers};
-    *bytes += fv_loader_memory(j->train, fv_model_pipeline(j->model), &o);
-    if (j->val)
-        *bytes += fv_loader_memory(j->val, fv_model_pipeline(j->model), &o);
-    return *bytes <= limit ? FV_OK : FV_ERR_OVER_BUDGET;
-}
-
-/* Halves the batch until it fits, which 1 need not do. */
-static fv_status fitting_batch(job *j, int64_t *batch, int64_t *bytes)
-{
-    fv_status status = planned_memory(j, *batch, bytes);
-    while (*batch > 1 && (status == FV_ERR_OVER_BUDGET || status == FV_ERR_NO_MEMORY)) {
-        *batch /= 2;
-        status = planned_memory(j, *batch, bytes);
-    }
-    return status;
-}
-
-static fv_status over_budget(job *j, int64_t bytes)
-{
-    char text[1024], hint[160];
-    int64_t batch = j->c->fit.batch_size;
-    double limit = (double)fv_ctx_memory_limit(j->ctx) / 1048576;
-    snprintf(text, sizeof text, "%s", fv_ctx_error(j->ctx));
-    if (!text[0])
-        snprintf(text, sizeof text, "training with batch %lld needs %.2f MiB, but the limit is %.2f MiB",
-                 (long long)batch, (double)bytes / 1048576, limit);
-    if (fitting_batch(j, &batch, &bytes) == FV_OK)
-        snprintf(hint, sizeof hint, "use --batch-size %lld, or raise --memory", (long long)batch);
-    else
-        snprintf(hint, sizeof hint,
-                 "not even --batch-size 1 fits: use a smaller model or --img-size, or raise --memory");
-    return complain(FV_ERR_OVER_BUDGET, hint, "%s", text);
-}
-
-/* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
- * silent. */
-static fv_status choose_batch(job *j)
-{
-    settings *c = j->c;
-    int64_t bytes = 0;
-    fv_status status;
-    if (c->fit.batch_size == 0) {
-        for (c->fit.batch_size = 64; c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
-            c->fit.batch_size /= 2;
-        status = fitting_batch(j, &c->fit.batch_size, &bytes);
-        note("--batch-size auto: %lld", (long long)c->fit.batch_size);
-    } else {
-        status = planned_memory(j, c->fit.batch_size, &bytes);
-    }
-    if (status == FV_ERR_OVER_BUDGET)
-        return over_budget(j, bytes);
-    FV_TRY(status);
-    note("memory for training: %.1f MB planned, limit %.1f GB", (double)bytes / 1048576,
-         (double)fv_ctx_memory_limit(j->ctx) / 1073741824);
-    return cache_in_memory(j->ctx, c, j->model, bytes, j->train, j->val);
-}
-
-static bool is_tuning(const settings *c)
-{
-    return c->weights || train_takes_model_file(c);
-}
-
-static void choose_defaults(settings *c)
-{
-    if (!option_given("momentum"))
-        c->fit.momentum = fv_optimizer_about(c->fit.optimizer)->momentum;
-}
-
-/* The learning rate, for which the batch is known, and the recipe as a line. */
-static void choose_rate(job *j)
-{
-    settings *c = j->c;
-    const fv_task kind = fv_dataset_task(j->train);
-    const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
-    const bool tuning = is_tuning(c);
-    if (isnan(c->fit.lr))
-        c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
-    char text[64];
-    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
-         kind == FV_TASK_CLASSIFY ? "" : ", ", optimizer->name, c->fit.lr,
-         tuning && !option_given("lr") ? " (fine-tuning)" : "", c->fit.weight_decay,
-         fv_schedule_names()[c->fit.schedule], count_of(c->fit.epochs, "epoch", "epochs", text));
-}
-
 static bool on_event(void *user, const fv_fit_event *e)
 {
     job *j = user;
@@ -443,6 +334,113 @@ static fv_fit_options fit_options(job *j)
     o.user = j;
     o.interrupt = &j->interrupt;
     return o;
+}
+
+/* What the run will have at a batch size, and the test at its end, when the best model is beside the trained one.
+ * OVER_BUDGET when that is more than the limit. */
+static fv_status planned_memory(job *j, int64_t batch, fv_memory *plan)
+{
+    fv_fit_options o = fit_options(j);
+    fv_memory test;
+    o.batch_size = batch;
+    FV_TRY(fv_fit_memory(j->model, j->train, &o, plan));
+    if (j->test) {
+        FV_TRY(fv_evaluate_memory(j->model, j->test, batch, (int)o.workers, &test));
+        test.total += test.weights;
+        test.weights *= 2;
+        *plan = test.total > plan->total ? test : *plan;
+    }
+    return plan->total <= fv_ctx_memory_limit(j->ctx) ? FV_OK : FV_ERR_OVER_BUDGET;
+}
+
+/* Halves the batch until it fits. OVER_BUDGET with the smallest plan where none does; networks that cannot be trained
+ * on fewer samples at a time end the search. */
+static fv_status fitting_batch(job *j, int64_t *batch, fv_memory *plan)
+{
+    fv_status status = planned_memory(j, *batch, plan);
+    for (int64_t half = *batch / 2; half > 0 && (status == FV_ERR_OVER_BUDGET || status == FV_ERR_NO_MEMORY);
+         half /= 2) {
+        fv_memory less;
+        const fv_status smaller = planned_memory(j, half, &less);
+        if (smaller != FV_OK && smaller != FV_ERR_OVER_BUDGET && smaller != FV_ERR_NO_MEMORY)
+            return FV_ERR_OVER_BUDGET;
+        *batch = half;
+        *plan = less;
+        status = smaller;
+    }
+    return status;
+}
+
+static fv_status over_budget(job *j, const fv_memory *plan, int64_t batch)
+{
+    char hint[200], parts[200];
+    fv_memory less;
+    const double limit = (double)fv_ctx_memory_limit(j->ctx) / 1048576;
+    int64_t fits = batch, held = fv_dataset_count(j->train) < batch ? fv_dataset_count(j->train) : batch;
+    memory_text(plan, 3, parts, sizeof parts);
+    if (fitting_batch(j, &fits, &less) == FV_OK)
+        snprintf(hint, sizeof hint, "use --batch-size %lld, or raise --memory", (long long)fits);
+    else
+        snprintf(hint, sizeof hint,
+                 "not even --batch-size %lld fits (%.1f MiB): use a smaller model or --img-size, or raise --memory",
+                 (long long)fits, (double)less.total / 1048576);
+    return complain(FV_ERR_OVER_BUDGET, hint,
+                    "training with batch %lld needs %.2f MiB, but the limit is %.2f MiB; the largest parts: %s",
+                    (long long)held, (double)plan->total / 1048576, limit, parts);
+}
+
+/* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
+ * silent. */
+static fv_status choose_batch(job *j)
+{
+    settings *c = j->c;
+    fv_memory plan;
+    fv_status status;
+    char parts[512];
+    if (c->fit.batch_size == 0) {
+        for (c->fit.batch_size = 64; c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
+            c->fit.batch_size /= 2;
+        status = fitting_batch(j, &c->fit.batch_size, &plan);
+        if (status == FV_OK)
+            note("--batch-size auto: %lld", (long long)c->fit.batch_size);
+    } else {
+        status = planned_memory(j, c->fit.batch_size, &plan);
+    }
+    if (status == FV_ERR_OVER_BUDGET || status == FV_ERR_NO_MEMORY)
+        return over_budget(j, &plan, c->fit.batch_size);
+    FV_TRY(status);
+    memory_text(&plan, 20, parts, sizeof parts);
+    note("memory for training: %.1f MB planned, limit %.1f GB", ceil((double)plan.total / 1048576 * 10) / 10,
+         (double)fv_ctx_memory_limit(j->ctx) / 1073741824);
+    note("memory: %s", parts);
+    return cache_in_memory(j->ctx, c, j->model, plan.total, j->train, j->val);
+}
+
+static bool is_tuning(const settings *c)
+{
+    return c->weights || train_takes_model_file(c);
+}
+
+static void choose_defaults(settings *c)
+{
+    if (!option_given("momentum"))
+        c->fit.momentum = fv_optimizer_about(c->fit.optimizer)->momentum;
+}
+
+/* The learning rate, for which the batch is known, and the recipe as a line. */
+static void choose_rate(job *j)
+{
+    settings *c = j->c;
+    const fv_task kind = fv_dataset_task(j->train);
+    const fv_optimizer_info *optimizer = fv_optimizer_about(c->fit.optimizer);
+    const bool tuning = is_tuning(c);
+    if (isnan(c->fit.lr))
+        c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
+    char text[64];
+    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
+         kind == FV_TASK_CLASSIFY ? "" : ", ", optimizer->name, c->fit.lr,
+         tuning && !option_given("lr") ? " (fine-tuning)" : "", c->fit.weight_decay,
+         fv_schedule_names()[c->fit.schedule], count_of(c->fit.epochs, "epoch", "epochs", text));
 }
 
 /* ---- the end ---- */

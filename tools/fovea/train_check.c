@@ -156,11 +156,3 @@ fv_status train_check(const settings *c)
                         (long long)c->fit.epochs);
     return FV_OK;
 }
-
-int64_t piece_of(const settings *c, int64_t n)
-{
-    int64_t pieces = 1;
-    while (2 * pieces <= c->fit.grad_accum_steps && n % (2 * pieces) == 0)
-        pieces *= 2;
-    return n / pieces;
-}

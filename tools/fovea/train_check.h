@@ -9,7 +9,4 @@ fv_status train_check(const settings *c);
 /* Whether --model is a model file, which has an input of its own. */
 bool train_takes_model_file(const settings *c);
 
-/* Samples of the pieces that a batch of n is computed in. */
-int64_t piece_of(const settings *c, int64_t n);
-
 #endif

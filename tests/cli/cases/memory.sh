@@ -27,3 +27,82 @@ use_memory_of_absurd_models() {
     peak_below 60 "$FOVEA" train --data "$photos" --model wide.yaml --memory 200M
     absent runs
 }
+
+# A few bytes may say that they are a large image: what decoding needs is asked for before it is allocated.
+use_memory_of_large_images() {
+    printf '\211\120\116\107\015\012\032\012\000\000\000\015\111\110\104\122\000\000\062\310\000\000\062\310\020\002\000\000\000\075\120\243\054\000\000\000\013\111\104\101\124\170\234\143\140\140\000\000\000\003\000\001\270\255\072\143\000\000\000\000\111\105\116\104\256\102\140\202' >deep.png
+    printf '\107\111\106\070\071\141\310\062\310\062\200\000\000\000\000\000\377\377\377\054\000\000\000\000\310\062\310\062\000\002\002\114\001\000\073' >wide.gif
+    printf 'RIFF\046\000\000\000WEBPVP8L\031\000\000\000\057\307\262\361\014\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >wide.webp
+    for file in deep.png wide.gif wide.webp; do
+        [ $file != wide.webp ] || "$FOVEA" doctor | grep -q 'webp.*yes\|webp [0-9]' || continue
+        code 3 "$FOVEA" predict --model "$model" --source $file --memory 200M
+        says "$file: decoding needs " " are in use, but the limit is 200.0 MiB (--memory)"
+        peak_below 60 "$FOVEA" predict --model "$model" --source $file --memory 200M
+    done
+    # In data sets too.
+    mkdir -p set/train/a set/train/b
+    cp "$photos"/train/cat/* set/train/a
+    cp "$photos"/train/dog/* set/train/b
+    cp deep.png set/train/b
+    peak_below 60 "$FOVEA" data check set --memory 200M
+    fails 5 E5002 "deep.png" "decoding needs " "--memory" -- \
+        "$FOVEA" train --data set --model lenet --img-size 28 --epochs 1 --memory 200M
+    # An image of the usual size is not refused because little is left.
+    code 0 "$FOVEA" predict --model "$model" --source "$photos/train/cat" --memory 20M
+}
+
+planned_of() {
+    sed -n 's/^memory for training: \([0-9.]*\) MB planned.*/\1/p' err
+}
+
+# within PLANNED KB: 4 MB or 5 %.
+near() {
+    checks=$((checks + 1))
+    [ -n "${CLI_SANITIZE:-}" ] ||
+        awk -v p="$1" -v k="$2" 'BEGIN { u = k / 1024; d = p > u ? p - u : u - p; exit !(d <= 4 || d <= 0.05 * u) }' ||
+        die "$1 MB planned, $2 kB used"
+}
+
+use_memory_as_planned() {
+    for net in lenet resnet8 squeezenet1_1 mobilenet_v2; do
+        for batch in 3 8; do
+            code 0 drive peak kb "$FOVEA" train --data "$photos" --model $net --img-size 64 --batch-size $batch \
+                --epochs 1 --experiment $net
+            near "$(planned_of)" "$(cat kb)"
+            # What `info` says of these weights, for training and for inference.
+            weights=runs/train/$net/weights/last.safetensors
+            code 0 "$FOVEA" info $weights --batch-size $batch --json
+            drive json inference_bytes <out >bytes
+            code 0 drive peak kb "$FOVEA" eval --model $weights --data "$photos" --batch-size $batch
+            near "$(awk '{ print $1 / 1048576 }' bytes)" "$(cat kb)"
+            rm -r runs
+        done
+    done
+}
+
+# With just what was planned a run ends, with and without validation, with a last batch of any size, and with a cache.
+use_memory_that_is_just_enough() {
+    mkdir bare
+    cp -r "$photos/train/." bare
+    for data in "$photos" bare; do
+        for batch in 7 24; do
+            one_epoch() {
+                "$FOVEA" train --data $data --model squeezenet1_1 --img-size 48 --epochs 1 --batch-size $batch --lr 1e-4 "$@"
+            }
+            code 0 one_epoch --experiment full
+            planned=$(planned_of)
+            code 0 one_epoch --experiment tight --memory "${planned}M"
+            code 0 one_epoch --experiment cached --cache ram --memory "$(awk -v p="$planned" 'BEGIN { print p + 1 }')M"
+            same runs/train/full/weights/last.safetensors runs/train/tight/weights/last.safetensors
+            less=$(awk -v p="$planned" 'BEGIN { print p - 1 }')
+            fails 5 E5002 "training with batch $batch needs " "the largest parts: " "raise --memory" -- \
+                one_epoch --experiment less --memory "${less}M"
+            absent runs/train/less
+            rm -r runs
+        done
+    done
+    # Networks that cannot be trained on one sample at a time end the search for a batch with exit 5 too.
+    fails 5 E5002 "training with batch 2 needs " "not even --batch-size 2 fits" -- \
+        "$FOVEA" train --data "$photos" --model mobilenet_v2 --img-size 32 --memory 20M
+    absent runs
+}

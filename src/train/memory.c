@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a process has while it trains or scores: one plan for all who ask. Everything is compiled as the run will
+ * compile it, so that the sizes are those of the run; nothing that is planned is allocated.
+ */
+#include <string.h>
+
+#include "base/ctx.h"
+#include "data/loader.h"
+#include "train/pieces.h"
+#include "train/trainer.h"
+
+#define PROGRAMS_MAX 4
+/* What the program and its libraries have in memory once they have trained or scored, and a thread for itself:
+ * constant, so that a plan is the same each time it is made. */
+#define TRAIN_BYTES  INT64_C(9200000)
+#define EVAL_BYTES   INT64_C(6600000)
+#define THREAD_BYTES INT64_C(160000)
+/* Logs, tables and the page of a run, while they are written. */
+#define REPORT_BYTES INT64_C(700000)
+
+static const char *const titles[] = {
+#define FV_MEMORY_TITLE(name, title) title,
+    FV_MEMORY_LIST(FV_MEMORY_TITLE)
+#undef FV_MEMORY_TITLE
+};
+
+const char *fv_memory_part(const fv_memory *memory, int i, int64_t *bytes)
+{
+    const int64_t parts[] = {
+#define FV_MEMORY_BYTES(name, title) memory->name,
+        FV_MEMORY_LIST(FV_MEMORY_BYTES)
+#undef FV_MEMORY_BYTES
+    };
+    if (i < 0 || i >= (int)(sizeof parts / sizeof *parts))
+        return NULL;
+    *bytes = parts[i];
+    return titles[i];
+}
+
+/* Programs that take turns in one memory: packed weights of all, and an instance of the largest. */
+typedef struct turns {
+    fv_program *trained[PROGRAMS_MAX], *shared[PROGRAMS_MAX]; /* the latter are given back to the model */
+    int n_trained, n_shared;
+    int64_t before; /* bytes in use before they were compiled */
+    const fv_program *largest;
+    int64_t packed;
+} turns;
+
+static void take_turn(turns *t, const fv_program *p)
+{
+    t->packed += fv_program_memory_use(p).packed;
+    if (!t->largest || fv_program_memory_use(p).instance > fv_program_memory_use(t->largest).instance)
+        t->largest = p;
+}
+
+static fv_status plan_trained(turns *t, fv_trainer *trainer, int64_t n)
+{
+    if (n == 0)
+        return FV_OK;
+    FV_TRY(fv_trainer_program(trainer, n, &t->trained[t->n_trained]));
+    take_turn(t, t->trained[t->n_trained++]);
+    return FV_OK;
+}
+
+static fv_status plan_shared(turns *t, fv_model *model, int64_t n, fv_wisdom *wisdom)
+{
+    if (n == 0)
+        return FV_OK;
+    FV_TRY(fv_model_take_program(model, &(fv_program_key){.batch = n, .wisdom = wisdom}, &t->shared[t->n_shared]));
+    take_turn(t, t->shared[t->n_shared++]);
+    return FV_OK;
+}
+
+static int64_t gradient_bytes(const fv_program *p)
+{
+    const fv_port *port;
+    int64_t sum = 0;
+    for (int32_t i = 0; (port = fv_program_port_at(p, FV_PORT_GRADIENT, i)); i++)
+        sum += fv_shape_count(&port->val->shape) * (int64_t)fv_dtype_size(port->val->dtype);
+    return sum;
+}
+
+/* Adds what was planned, and forgets it. */
+static void end_turns(turns *t, fv_model *model, fv_memory *m)
+{
+    int64_t now;
+    fv_ctx_memory(model->ctx, &now, NULL);
+    if (t->largest) {
+        const fv_program_memory use = fv_program_memory_use(t->largest);
+        const int64_t gradients = gradient_bytes(t->largest);
+        m->gradients += gradients < use.activations ? gradients : use.activations;
+        m->activations += use.instance - use.workspace - m->gradients;
+        m->workspace += use.workspace;
+        m->packed += t->packed;
+        m->data += now - t->before;
+    }
+    for (int i = 0; i < t->n_trained; i++)
+        fv_program_release(&t->trained[i]);
+    for (int i = 0; i < t->n_shared; i++)
+        fv_model_give_program(model, &t->shared[i]);
+}
+
+/* What there is already: the process itself, the weights, and all else that the context knows of. */
+static void plan_present(fv_model *model, int64_t code, int workers, fv_memory *m)
+{
+    const int64_t threads = fv_ctx_threads(model->ctx) + workers;
+    int64_t now;
+    fv_ctx_memory(model->ctx, &now, NULL);
+    *m = (fv_memory){.code = code + THREAD_BYTES * threads, .weights = fv_model_weight_bytes(model)};
+    m->data = now - m->weights;
+}
+
+static void add_up(fv_memory *m)
+{
+    m->total = 0;
+#define FV_MEMORY_SUM(name, title) m->total += m->name;
+    FV_MEMORY_LIST(FV_MEMORY_SUM)
+#undef FV_MEMORY_SUM
+}
+
+static void plan_loader(fv_model *model, const fv_dataset *data, const fv_loader_options *options, fv_memory *m)
+{
+    fv_loader_bytes bytes;
+    fv_loader_plan(model->ctx, data, &model->pipeline, options, &bytes);
+    m->loader += bytes.batches;
+    m->decoding = bytes.decoding > m->decoding ? bytes.decoding : m->decoding; /* one loader reads at a time */
+}
+
+/* What the optimizer, averages, sums of pieces and the best weights hold beside the programs. */
+static void plan_optimizer(const fv_trainer *t, int pieces, fv_memory *m)
+{
+    const fv_pipeline *p = &t->model->pipeline;
+    int64_t parameters = 0;
+    int levels = 0;
+    for (int i = 0; i < t->model->n_slots; i++)
+        if (t->model->slots[i].kind != FV_SLOT_STATE && !t->frozen[i])
+            parameters += (int64_t)fv_tensor_bytes(t->model->slots[i].data);
+    while (pieces >> (levels + 1))
+        levels++;
+    if (pieces > 1) /* the batch itself, out of which pieces are taken, and its outputs */
+        m->activations += t->options.batch_size * (p->h * p->w * p->c + t->model->n_classes) * (int64_t)sizeof(float);
+    m->optimizer = parameters * (t->slots + levels) + (int64_t)t->states_bytes;
+    if (t->options.model_ema)
+        m->optimizer += m->weights;
+    if (t->options.restore_best)
+        m->weights += fv_model_weight_bytes(t->model);
+}
+
+static fv_status plan_turns(fv_trainer *trainer, const fv_dataset *train, const fv_loader_options *loader, turns *t)
+{
+    const fv_fit_options *o = &trainer->options;
+    const int64_t batch = o->batch_size;
+    const int64_t held = !train ? batch : o->validation ? fv_dataset_count(o->validation) : 0;
+    int64_t places = batch;
+    if (train)
+        FV_TRY(fv_loader_places(train, loader, &places));
+    FV_TRY(plan_trained(t, trainer, places >= batch ? batch : 0));
+    FV_TRY(plan_trained(t, trainer, places % batch));
+    FV_TRY(plan_shared(t, trainer->model, held < batch ? held : batch, trainer->wisdom));
+    return plan_shared(t, trainer->model, o->output || !train ? 1 : 0, NULL);
+}
+
+/* A loss for networks whose answer is not a row of classes, where none is asked for. */
+static void choose_loss(const fv_model *model, fv_fit_options *o)
+{
+    int count = 0;
+    const fv_op *const *ops = fv_op_list(&count);
+    for (int i = 0; i < count && !o->loss && model->graph->outputs[0]->shape.rank != 2; i++)
+        if ((ops[i]->traits & FV_T_LOSS) && !(ops[i]->traits & FV_T_CLASS_LABELS))
+            o->loss = ops[i]->name;
+}
+
+fv_status fv_fit_memory(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_memory *m)
+{
+    fv_fit_options o = *options;
+    fv_trainer *trainer = NULL;
+    turns t = {.n_trained = 0};
+    *m = (fv_memory){0};
+    fv_settings_task(&o, model->task);
+    fv_settings_resolve(&o);
+    fv_loader_options loader = {.batch_size = o.batch_size,
+                                .shuffle = true,
+                                .workers = (int)o.workers,
+                                .augment = o.augment,
+                                .balance = o.balance_power > 0 ? (fv_balance)o.balance : FV_BALANCE_NONE,
+                                .balance_power = o.balance_power};
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_fit_memory: model '%s' is not finished", model->name);
+    choose_loss(model, &o);
+    plan_present(model, TRAIN_BYTES, fv_loader_threads(model->ctx, train, &loader), m);
+    fv_ctx_memory(model->ctx, &t.before, NULL);
+    FV_TRY(fv_trainer_create_planned(model, &o, &trainer));
+    fv_status status = plan_turns(trainer, train, &loader, &t);
+    end_turns(&t, model, m);
+    plan_optimizer(trainer, fv_trainer_pieces(trainer, o.batch_size), m);
+    fv_trainer_destroy(&trainer);
+    plan_loader(model, train, &loader, m);
+    loader.shuffle = false;
+    if (!train || o.validation)
+        plan_loader(model, o.validation, &loader, m);
+    m->report = REPORT_BYTES;
+    add_up(m);
+    return status;
+}
+
+fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers, fv_memory *m)
+{
+    const int64_t count = dataset ? fv_dataset_count(dataset) : INT64_MAX;
+    const fv_loader_options loader = {.batch_size = batch_size > 0 ? batch_size : 64, .workers = workers};
+    turns t = {.n_trained = 0};
+    *m = (fv_memory){0};
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_evaluate_memory: model '%s' is not finished", model->name);
+    plan_present(model, EVAL_BYTES, fv_loader_threads(model->ctx, dataset, &loader), m);
+    fv_ctx_memory(model->ctx, &t.before, NULL);
+    fv_status status = plan_shared(&t, model, count < loader.batch_size ? count : loader.batch_size, NULL);
+    end_turns(&t, model, m);
+    plan_loader(model, dataset, &loader, m);
+    add_up(m);
+    return status;
+}
