@@ -112,7 +112,8 @@ typedef struct job {
     job_fn fn;
     int threads;
     int64_t at_least; /* calls of malloc and its kin */
-    int64_t retries;  /* how many of them may fail and be tried again: libjpeg then asks for less */
+    int64_t retries;  /* how many of them may fail and be tried again: libjpeg then asks for less, a folder is opened
+                         again */
 } job;
 
 static void on_log(void *user, fv_log_level level, const char *topic, const char *line)
@@ -366,9 +367,9 @@ int main(void)
         {"yaml", read_yaml, 1, 60, 0},
         {"model file", load_model, 1, 500, 0},
         {"images", read_images, 1, 60, 4},
-        {"evaluate", evaluate, 1, 500, 4},
+        {"evaluate", evaluate, 1, 500, 12},
         {"train digits", train_digits, 1, 300, 0},
-        {"train images", train_images, 2, 300, 4},
+        {"train images", train_images, 2, 300, 12},
     };
     enum { JOBS = sizeof jobs / sizeof jobs[0] };
     struct CMUnitTest tests[JOBS];

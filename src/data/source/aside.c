@@ -2,6 +2,7 @@
 #include "data/source/aside.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -125,6 +126,8 @@ static bool holds_own(const char *path, int depth, bool empty_is_own)
     if (has_file(path, "args.yaml"))
         return true;
     DIR *dir = depth < OWN_DEPTH ? opendir(path) : NULL;
+    if (!dir && depth < OWN_DEPTH && (errno == ENOMEM || errno == EMFILE || errno == ENFILE))
+        dir = opendir(path); /* what is short for a moment must not make a class of results */
     if (!dir)
         return false;
     for (const struct dirent *e; own && (e = readdir(dir));) {
