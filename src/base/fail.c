@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recording failures, one per thread, and sending log lines. */
 #include "base/ctx_impl.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 /* Formats into buf as one line: control characters become '?', a text that is too long ends in "...". */
 static void format_line(char *buf, size_t capacity, const char *format, va_list args)
 {
-    int n = vsnprintf(buf, capacity, format, args);
+    int n = fv_text_vformat(buf, capacity, format, args);
     if (n < 0)
         buf[0] = '\0';
     for (char *p = buf; *p; p++) {
@@ -196,12 +197,16 @@ void fv_fail_clear(fv_ctx *ctx)
 
 const char *fv_ctx_error(const fv_ctx *ctx)
 {
+    if (!ctx)
+        return "there is no context";
     const fv_failure_record *r = own_record(ctx);
     return r ? r->failure.message : atomic_load(&ctx->speechless) == this_thread() ? "out of memory" : "";
 }
 
 const char *fv_ctx_hint(const fv_ctx *ctx)
 {
+    if (!ctx)
+        return "create one with fv_ctx_create, whose log says why it cannot be had";
     const fv_failure_record *r = own_record(ctx);
     return r ? r->failure.hint : "";
 }

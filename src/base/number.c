@@ -75,6 +75,23 @@ static void leave_c_locale(c_locale l)
     freelocale(l.c);
 }
 
+int fv_text_vformat(char *text, size_t size, const char *format, va_list args)
+{
+    c_locale l = enter_c_locale();
+    const int n = vsnprintf(text, size, format, args);
+    leave_c_locale(l);
+    return n;
+}
+
+int fv_text_format(char *text, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int n = fv_text_vformat(text, size, format, args);
+    va_end(args);
+    return n;
+}
+
 bool fv_text_to_double(const char *text, double *value)
 {
     if (!is_decimal(text))

@@ -50,11 +50,11 @@ void fv_str_vprintf(fv_str *s, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = fv_text_vformat(NULL, 0, format, args);
     if (n < 0)
         s->failed = true;
     else if (fv_str_reserve(s, (size_t)n)) {
-        vsnprintf(s->data + s->size, (size_t)n + 1, format, again);
+        fv_text_vformat(s->data + s->size, (size_t)n + 1, format, again);
         s->size += (size_t)n;
     }
     va_end(again);

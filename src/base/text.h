@@ -18,6 +18,9 @@ typedef struct fv_str {
 bool fv_str_reserve(fv_str *s, size_t more);
 void fv_str_append(fv_str *s, const char *text);
 void fv_str_append_n(fv_str *s, const void *data, size_t size);
+/* snprintf and vsnprintf whose numbers have a decimal point whatever the thread's locale says. */
+int fv_text_format(char *text, size_t size, const char *format, ...) FV_PRINTF(3, 4);
+int fv_text_vformat(char *text, size_t size, const char *format, va_list args);
 void fv_str_printf(fv_str *s, const char *format, ...) FV_PRINTF(2, 3);
 void fv_str_vprintf(fv_str *s, const char *format, va_list args);
 /* Appends text as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. */

@@ -9,15 +9,19 @@
 static fv_status check_options(fv_ctx *ctx, const fv_loader_options *o)
 {
     if (o->batch_size < 1)
-        return fv_fail(ctx, FV_ERR_VALUE, "batch_size %lld: expected at least 1", (long long)o->batch_size);
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "batch_size %lld: expected at least 1", (long long)o->batch_size);
     if (o->workers < -1 || o->workers > FV_MAX_WORKERS)
-        return fv_fail(ctx, FV_ERR_VALUE, "workers %d: expected -1 to %d", o->workers, FV_MAX_WORKERS);
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "workers %d: expected -1 to %d", o->workers, FV_MAX_WORKERS);
     if (o->queue < 0)
-        return fv_fail(ctx, FV_ERR_VALUE, "queue %d: expected at least 0", o->queue);
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "queue %d: expected at least 0", o->queue);
     if (o->targets < 0)
-        return fv_fail(ctx, FV_ERR_VALUE, "targets %lld: expected at least 0", (long long)o->targets);
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "targets %lld: expected at least 0", (long long)o->targets);
+    if ((unsigned)o->balance > FV_BALANCE_WEIGHTS)
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "balance %d does not exist", (int)o->balance);
+    if (!(o->balance_power >= 0 && o->balance_power <= 1))
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "balance_power %g: expected 0 to 1", o->balance_power);
     if (!(o->stuck_after >= 0))
-        return fv_fail(ctx, FV_ERR_VALUE, "stuck_after %g: expected seconds, 0 or more", o->stuck_after);
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "stuck_after %g: expected seconds, 0 or more", o->stuck_after);
     return FV_OK;
 }
 

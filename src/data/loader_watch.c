@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "base/file.h"
 #include "data/loader.h"
 
@@ -44,7 +45,7 @@ static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
 {
     const int64_t i = w->sample;
     fv_image_error error = {.status = FV_ERR_IO, .fault = FV_FAULT_STALLED, .byte = -1};
-    snprintf(error.text, sizeof error.text, "the file has not answered for %.0f s", seconds);
+    fv_text_format(error.text, sizeof error.text, "the file has not answered for %.0f s", seconds);
     w->given_up = true;
     l->active--;
     l->redo[l->n_redo].slot = w->slot;

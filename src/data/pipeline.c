@@ -13,27 +13,8 @@ fv_status fv_applier_init(fv_ctx *ctx, const fv_pipeline *pipeline, const fv_aug
     for (int i = 0; i < 2; i++)
         applier->canvas.buffer[i].ctx = applier->canvas.mask_buffer[i].ctx = ctx;
     applier->canvas.work.ctx = ctx;
-    if (p->h < 1 || p->w < 1 || p->h > INT32_MAX || p->w > INT32_MAX)
-        return fv_fail(ctx, FV_ERR_VALUE, "pipeline: input of %lld x %lld pixels", (long long)p->h, (long long)p->w);
-    if (p->c < 1 || p->c > FV_MAX_CHANNELS)
-        return fv_fail(ctx, FV_ERR_VALUE, "pipeline: the network wants %lld channels, images can have 1 to %d",
-                       (long long)p->c, FV_MAX_CHANNELS);
-    if (p->resize == FV_RESIZE_SHORT_CROP && (p->resize_size < 1 || p->resize_size > INT32_MAX))
-        return fv_fail(ctx, FV_ERR_VALUE, "pipeline: resize_size is %lld, expected at least 1",
-                       (long long)p->resize_size);
-    for (int i = 0; i < 2; i++) {
-        if (p->clahe_tiles[i] < 0 || p->clahe_tiles[i] > 64 || !(p->clahe_clip >= 0.0f))
-            return fv_fail(ctx, FV_ERR_VALUE,
-                           "pipeline: CLAHE of %d x %d tiles, limit %g: expected 1 to 64 tiles, a "
-                           "limit above 0",
-                           p->clahe_tiles[0], p->clahe_tiles[1], (double)p->clahe_clip);
-    }
+    FV_TRY(fv_pipeline_check(ctx, p));
     for (int64_t k = 0; k < p->c; k++) {
-        if (!isfinite(p->mean[k]) || !isfinite(p->std[k]) || p->std[k] <= 0.0f)
-            return fv_fail(ctx, FV_ERR_VALUE,
-                           "pipeline: channel %lld has mean %g and std %g, expected finite numbers "
-                           "and std > 0",
-                           (long long)k, (double)p->mean[k], (double)p->std[k]);
         for (int v = 0; v < 256; v++)
             applier->table[k][v] = ((float)v / 255.0f - p->mean[k]) / p->std[k];
     }

@@ -9,8 +9,7 @@
 
 #include "data/augment/augment.h"
 #include "io/image.h"
-
-#define FV_MAX_CHANNELS 16
+#include "model/model.h"
 
 typedef struct fv_applier {
     fv_pipeline pipeline;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "data/pixel_range.h"
 
 #include <float.h>
@@ -82,7 +83,7 @@ bool fv_pixel_range_odd(const fv_pixel_range *range, char *text, size_t size)
         return false;
     for (size_t i = sizeof scales / sizeof *scales; i-- > 0 && range->low >= -level;)
         cure = range->high <= scales[i].most ? scales[i].cure : cure;
-    snprintf(text, size, "floating-point pixels from %g to %g, expected 0 to 1 (1 is full scale): %s",
+    fv_text_format(text, size, "floating-point pixels from %g to %g, expected 0 to 1 (1 is full scale): %s",
              (double)range->low, (double)range->high, cure);
     return true;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "exec/internal.h"
 
 static int64_t round_up(int64_t bytes)
@@ -196,7 +197,7 @@ static const char *bytes_text(int64_t bytes, char text[32])
     int unit = 0;
     for (; value >= 1024.0 && unit < 6; unit++)
         value /= 1024.0;
-    snprintf(text, 32, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+    fv_text_format(text, 32, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
     return text;
 }
 

@@ -28,7 +28,7 @@ fv_status fv_image_fail(fv_image_job *job, fv_status status, fv_image_fault faul
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(job->error->text, sizeof job->error->text, format, args);
+    fv_text_vformat(job->error->text, sizeof job->error->text, format, args);
     va_end(args);
     job->error->status = status;
     job->error->fault = fault;

@@ -280,7 +280,7 @@ fv_status fv_meta_read_labels(fv_model *model, const fv_doc *doc)
     for (int64_t i = 0; status == FV_OK && i < root->count; i++)
         status = fv_doc_string(doc, &root->child[i], "class name", &names[i]);
     if (status == FV_OK)
-        status = fv_model_set_class_names(model, names, root->count);
+        status = fv_model_take_class_names(model, names, root->count);
     fv_free(model->ctx, names);
     return status;
 }

@@ -89,7 +89,7 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
     FV_TRY(copy_model(model, NULL, &copy));
     fv_status status = FV_OK;
     if (model->card.has_class_names)
-        status = fv_model_set_class_names(copy, model->class_names, model->n_classes);
+        status = fv_model_take_class_names(copy, model->class_names, model->n_classes);
     copy_weights(model, copy, true);
     if (status == FV_OK && model->selftest.vectors > 0) {
         copy->selftest = model->selftest;

@@ -3,12 +3,12 @@
 #include "model/model.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
 #define FV_MAX_CLASSES  1000000
-#define FV_MAX_CHANNELS 16
 
 static const fv_pipeline default_pipeline = {
     .resize = FV_RESIZE_STRETCH,
@@ -443,7 +443,7 @@ bool fv_model_has_class_names(const fv_model *model)
     return model->card.has_class_names;
 }
 
-fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count)
+fv_status fv_model_take_class_names(fv_model *model, const char *const *names, int64_t count)
 {
     if (count != model->n_classes)
         return fv_fail_hint(model->ctx,
@@ -462,6 +462,44 @@ fv_status fv_model_set_class_names(fv_model *model, const char *const *names, in
     model->class_names = copy;
     model->card.has_class_names = true;
     return FV_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names tell classes apart, for people and in files. */
+static fv_status check_names(fv_model *model, const char *const *names, int64_t count)
+{
+    fv_status status = FV_OK;
+    for (int64_t i = 0; i < count; i++) {
+        const char *what = !names[i] || !names[i][0] ? "is empty" : fv_text_is_utf8(names[i]) ? NULL : "is not UTF-8";
+        if (what)
+            return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': the name of class %lld %s", model->name,
+                           (long long)i, what);
+    }
+    const char **sorted = fv_malloc(model->ctx, ((size_t)count + 1) * sizeof *sorted);
+    if (!sorted)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < count; i++)
+        sorted[i] = names[i];
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_names);
+    for (int64_t i = 1; status == FV_OK && i < count; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': two classes are called '%s'", model->name,
+                             sorted[i]);
+    fv_free(model->ctx, sorted);
+    return status;
+}
+
+fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count)
+{
+    if (!names && count > 0)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_model_set_class_names: no names");
+    if (count == model->n_classes)
+        FV_TRY(check_names(model, names, count));
+    return fv_model_take_class_names(model, names, count);
 }
 
 static const char *const task_list[FV_TASK_COUNT + 1] = {
@@ -498,19 +536,11 @@ fv_status fv_model_set_pipeline(fv_model *model, const fv_pipeline *p)
         return fv_fail(model->ctx, FV_ERR_SHAPE, "pipeline: %lldx%lldx%lld: the input of '%s' is %lldx%lldx%lld",
                        (long long)p->h, (long long)p->w, (long long)p->c, model->name, (long long)h, (long long)w,
                        (long long)c);
-    if (p->resize != FV_RESIZE_STRETCH && p->resize != FV_RESIZE_SHORT_CROP)
-        return fv_fail(model->ctx, FV_ERR_VALUE, "pipeline: resize mode %d does not exist", (int)p->resize);
-    if (p->resize == FV_RESIZE_SHORT_CROP && (p->resize_size < (h > w ? h : w) || p->resize_size > 1 << 20))
-        return fv_fail(model->ctx, FV_ERR_VALUE,
+    FV_TRY(fv_pipeline_check(model->ctx, p));
+    if (p->resize == FV_RESIZE_SHORT_CROP && p->resize_size < (h > w ? h : w))
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT,
                        "pipeline: short side %lld: expected at least the larger side of the input (%lld)",
                        (long long)p->resize_size, (long long)(h > w ? h : w));
-    for (int64_t i = 0; i < c; i++) {
-        if (!(p->std[i] > 0 && p->std[i] < 1e30f) || !(p->mean[i] > -1e30f && p->mean[i] < 1e30f))
-            return fv_fail(model->ctx, FV_ERR_VALUE,
-                           "pipeline: channel %lld has mean %g and standard deviation %g: expected finite numbers, the "
-                           "second above 0",
-                           (long long)i, (double)p->mean[i], (double)p->std[i]);
-    }
     model->pipeline = *p;
     return FV_OK;
 }

@@ -187,10 +187,18 @@ void fv_slot_to_file(const fv_slot *slot, const void *src, int64_t begin, int64_
  */
 void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst);
 
+/* Of an image that a network takes. */
+#define FV_MAX_CHANNELS 16
+
 /* What fv_init_names returns. */
 extern const char *const fv_init_list[FV_INIT_COUNT + 1];
 /* Fills a slot's tensor as `init` says (see fv_init). */
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value);
+
+/* Whether every member of a pipeline is one that it can have. ARGUMENT, naming it. */
+fv_status fv_pipeline_check(fv_ctx *ctx, const fv_pipeline *pipeline);
+/* The names as they are, for files: those of others may be double. */
+fv_status fv_model_take_class_names(fv_model *model, const char *const *names, int64_t count);
 
 /* ---- reports ---- */
 

@@ -29,9 +29,9 @@ const char *fv_metric_text(const fv_metric *metric, double value, char text[32])
     if (!isfinite(value))
         return "-";
     if (metric->decimals < 0)
-        snprintf(text, 32, "%.*g", -metric->decimals, shown);
+        fv_text_format(text, 32, "%.*g", -metric->decimals, shown);
     else /* what grew out of hand keeps its column */
-        snprintf(text, 32, fabs(shown) < 1e5 ? "%.*f" : "%.*e", metric->decimals, shown);
+        fv_text_format(text, 32, fabs(shown) < 1e5 ? "%.*f" : "%.*e", metric->decimals, shown);
     return text;
 }
 

@@ -84,6 +84,8 @@ double fv_schedule_lr(const fv_fit_options *options, double epoch)
 {
     fv_fit_options o = *options;
     fv_settings_resolve(&o);
+    if ((size_t)o.schedule >= sizeof schedules / sizeof *schedules || isnan(epoch))
+        return NAN;
     if (epoch < o.warmup_epochs)
         return o.warmup_lr + (o.lr - o.warmup_lr) * (epoch / o.warmup_epochs);
     return schedules[o.schedule](&o, epoch - o.warmup_epochs, (double)o.epochs - o.warmup_epochs);

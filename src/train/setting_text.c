@@ -68,16 +68,16 @@ static void expect_range(const fv_setting_row *row, char expected[FV_SETTING_TEX
     const bool open = row->min > 0 && row->min <= FV_ABOVE_ZERO;
     char low[64] = "", high[64] = "";
     if (bytes)
-        snprintf(low, sizeof low, ", %.0f%s or more", row->min / (row->min < 1 << 20 ? 1 << 10 : 1 << 20),
+        fv_text_format(low, sizeof low, ", %.0f%s or more", row->min / (row->min < 1 << 20 ? 1 << 10 : 1 << 20),
                  row->min < 1 << 20 ? "k" : "M");
     else if (open)
         snprintf(low, sizeof low, " above 0");
     else
-        snprintf(low, sizeof low, limited ? " from %.10g" : ", %.10g or more", row->min);
+        fv_text_format(low, sizeof low, limited ? " from %.10g" : ", %.10g or more", row->min);
     if (!bytes && row->max == FV_BELOW_ONE)
         snprintf(high, sizeof high, " to below 1");
     else if (!bytes && limited)
-        snprintf(high, sizeof high, open ? ", at most %.16g" : " to %.16g", row->max);
+        fv_text_format(high, sizeof high, open ? ", at most %.16g" : " to %.16g", row->max);
     snprintf(expected, FV_SETTING_TEXT_MAX, "%s%s%s%s%s", words[kind], low, high,
              list ? ", or several separated by commas" : "",
              kind == FV_SETTING_BATCH || kind == FV_SETTING_MEASURE ? ", or auto" : "");
@@ -216,7 +216,7 @@ static bool read_size(const fv_setting_row *row, const char *text, void *member,
     if (*end || end == text)
         return expect(expected, "N or HxW (rows x columns, as 224x160)");
     if (!in_range(row, (double)v[0]) || !in_range(row, (double)v[1])) {
-        snprintf(expected, FV_SETTING_TEXT_MAX, "N or HxW (rows x columns), each from %g to %g", row->min, row->max);
+        fv_text_format(expected, FV_SETTING_TEXT_MAX, "N or HxW (rows x columns), each from %g to %g", row->min, row->max);
         return false;
     }
     memcpy(member, v, sizeof v);

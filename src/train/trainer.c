@@ -513,6 +513,8 @@ fv_status fv_trainer_apply(fv_trainer *t, double lr)
     if (t->phase != FV_TRAINER_COMPUTED)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT,
                        "fv_trainer_apply: no gradient to apply; call fv_trainer_gradient or fv_trainer_compute first");
+    if (!(lr >= 0) || lr > 1e30)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_apply: learning rate %g: expected a number from 0", lr);
     t->phase = FV_TRAINER_APPLIED;
     const fv_trainer_exec *e = t->current;
     const double values[2] = {lr, (double)(t->step + 1)};

@@ -306,16 +306,16 @@ static void wrong_pipelines(void **state)
     assert_int_equal(fv_pipeline_apply(ctx, &p, &(fv_image){.data = grey, .h = 2, .w = 1, .c = 2}, out),
                      FV_ERR_ARGUMENT);
     p.c = 17;
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_ARGUMENT);
     p = pipeline_of(2, 2, 1);
     p.std[0] = 0;
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
-    assert_non_null(strstr(fv_ctx_error(ctx), "std 0"));
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_ARGUMENT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "deviation 0"));
     p = pipeline_of(2, 0, 1);
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_ARGUMENT);
     p = pipeline_of(2, 2, 1);
     p.resize = FV_RESIZE_SHORT_CROP;
-    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_VALUE);
+    assert_int_equal(fv_pipeline_apply(ctx, &p, &image, out), FV_ERR_ARGUMENT);
 }
 
 static fv_status apply_once(fv_ctx *own, void *arg)

@@ -239,7 +239,7 @@ static void test_finish(void **state)
     assert_string_equal(fv_model_class_name(m, 0), "a");
     fv_pipeline p = *fv_model_pipeline(m);
     p.std[0] = 0;
-    assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_VALUE);
+    assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_ARGUMENT);
     p.std[0] = 1;
     p.w = 5;
     assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_SHAPE);

@@ -92,7 +92,7 @@ static fv_status fail_value(const reader *r, const fv_augment_op *op, const fv_a
             snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s", i ? ", " : "one of ",
                      param->names[i]);
     } else {
-        snprintf(expected, sizeof expected, "%s from %g to %g%s",
+        fv_text_format(expected, sizeof expected, "%s from %g to %g%s",
                  param->kind == FV_PARAM_WHOLE || param->kind == FV_PARAM_WHOLES ? "a whole number" : "a number",
                  param->min, param->max,
                  param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_WHOLES ? ", or two as low..high"
@@ -387,11 +387,11 @@ static int describe_param(const fv_augment_param *p, char *text, size_t size)
     if (p->kind == FV_PARAM_CHOICE)
         snprintf(def, sizeof def, "%s", p->names[(int)p->def.low]);
     else if (p->kind == FV_PARAM_SPREAD && p->def.low == -p->def.high)
-        snprintf(def, sizeof def, "%g (-v..v)", p->def.high);
+        fv_text_format(def, sizeof def, "%g (-v..v)", p->def.high);
     else if (p->def.low == p->def.high)
-        snprintf(def, sizeof def, "%g", p->def.low);
+        fv_text_format(def, sizeof def, "%g", p->def.low);
     else
-        snprintf(def, sizeof def, "%g..%g", p->def.low, p->def.high);
+        fv_text_format(def, sizeof def, "%g..%g", p->def.low, p->def.high);
     int used = snprintf(text, size, "\n    %s=%s  %s", p->key, def, p->doc);
     for (int i = 0; p->kind == FV_PARAM_CHOICE && p->names[i] && (size_t)used < size; i++)
         used += snprintf(text + used, size - (size_t)used, "%s%s", i ? ", " : ": ", p->names[i]);

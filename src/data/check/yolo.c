@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/file.h"
 #include "data/check/check.h"
 
@@ -51,10 +52,10 @@ static const char *judge_numbers(const label_file *f, const double *v, int n, ch
         if (v[i] >= 0.0 && v[i] <= 1.0)
             continue;
         if (looks_like_pixels(f->image, v, n))
-            snprintf(text, 160, "%g looks like pixels, expected shares of the image (%lld x %lld): divide by its size",
+            fv_text_format(text, 160, "%g looks like pixels, expected shares of the image (%lld x %lld): divide by its size",
                      v[i], (long long)f->image->w, (long long)f->image->h);
         else
-            snprintf(text, 160, "%s = %g is %s", n == 4 ? names[i] : "a coordinate", v[i],
+            fv_text_format(text, 160, "%s = %g is %s", n == 4 ? names[i] : "a coordinate", v[i],
                      v[i] < 0.0 ? "negative" : "outside 0 to 1");
         return text;
     }

@@ -104,7 +104,7 @@ fv_status fv_sample_fail(fv_image_error *error, fv_status status, fv_image_fault
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
+    fv_text_vformat(error->text, sizeof error->text, format, args);
     va_end(args);
     error->status = status;
     error->fault = fault;

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What callers give the library is checked before it is kept or written: E2007 and nothing changed. */
+#include "support/support.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include <fovea/fovea.h>
+
+static fv_model *make_model(fv_ctx *ctx)
+{
+    fv_model *m = NULL;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_input(m, 8, 8, 3);
+    x = fv_dense(m, fv_flatten(m, x), .units = 5);
+    assert_int_equal(fv_model_finish(m, x), FV_OK);
+    assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
+    return m;
+}
+
+static void size_zero(fv_pipeline *p) { p->std[0] = 0; }
+static void std_nan(fv_pipeline *p) { p->std[1] = NAN; }
+static void std_below(fv_pipeline *p) { p->std[2] = -1; }
+static void std_tiny(fv_pipeline *p) { p->std[0] = 1e-40f; }
+static void mean_inf(fv_pipeline *p) { p->mean[0] = INFINITY; }
+static void mean_nan(fv_pipeline *p) { p->mean[2] = NAN; }
+static void filter(fv_pipeline *p) { p->filter = (fv_filter)99; }
+static void filter_below(fv_pipeline *p) { p->filter = (fv_filter)-1; }
+static void contrast(fv_pipeline *p) { p->contrast = (fv_contrast)99; }
+static void resize(fv_pipeline *p) { p->resize = (fv_resize_mode)99; }
+static void tiles(fv_pipeline *p) { p->clahe_tiles[0] = -5; }
+static void many_tiles(fv_pipeline *p) { p->clahe_tiles[1] = 65; }
+static void clip_nan(fv_pipeline *p) { p->clahe_clip = NAN; }
+static void clip_below(fv_pipeline *p) { p->clahe_clip = -1; }
+static void short_side(fv_pipeline *p) { p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = 3; }
+static void long_side(fv_pipeline *p) { p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = (int64_t)1 << 40; }
+static void pca(fv_pipeline *p) { p->pca_value[0] = NAN; }
+static void pca_axis(fv_pipeline *p) { p->pca_axis[8] = INFINITY; }
+
+static void test_pipelines(void **state)
+{
+    static const struct {
+        void (*spoil)(fv_pipeline *p);
+        const char *says;
+    } rows[] = {
+        {size_zero, "channel 0"}, {std_nan, "channel 1"},  {std_below, "channel 2"},      {std_tiny, "channel 0"},
+        {mean_inf, "channel 0"},  {mean_nan, "channel 2"}, {filter, "filter 99"},         {filter_below, "filter -1"},
+        {contrast, "contrast 99"}, {resize, "resize 99"},   {tiles, "-5 x 0 tiles"},       {many_tiles, "0 x 65 tiles"},
+        {clip_nan, "limit"},      {clip_below, "limit"},   {short_side, "short side 3"},  {long_side, "short side 1099511627776"},
+        {pca, "pca_value[0]"},    {pca_axis, "pca_axis[8]"},
+    };
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make_model(ctx);
+    uint8_t pixels[75] = {9};
+    float input[8 * 8 * 3];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const fv_pipeline before = *fv_model_pipeline(m);
+        fv_pipeline p = before;
+        rows[i].spoil(&p);
+        assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_ARGUMENT);
+        if (!strstr(fv_ctx_error(ctx), rows[i].says))
+            fail_msg("'%s' lacks '%s'", fv_ctx_error(ctx), rows[i].says);
+        assert_memory_equal(fv_model_pipeline(m), &before, sizeof before);
+        /* The same when no model is asked. */
+        const fv_image image = {.data = pixels, .h = 5, .w = 5, .c = 3};
+        if (rows[i].spoil != short_side) /* which only a network's input makes too small */
+            assert_int_equal(fv_pipeline_apply(ctx, &p, &image, input), FV_ERR_ARGUMENT);
+    }
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+static void test_class_names(void **state)
+{
+    static const char *const names[][5] = {{"a", "", "b", "c", "d"},         {"a", "b", "c", "d", "a"},
+                                           {"a", "\xff", "b", "c", "d"},     {"\xed\xa0\x80", "a", "b", "c", "d"},
+                                           {"a", "b", "\xc0\x80", "c", "d"}, {"a", "b", "c", "d", NULL}};
+    static const char *const good[] = {"a", "\x01\n\"\\", "b", "\xc3\xa9", "d"};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make_model(ctx), *again = NULL;
+    char folder[256], path[300];
+    (void)state;
+    fv_test_dir_create(folder);
+    snprintf(path, sizeof path, "%s/m.safetensors", folder);
+    assert_int_equal(fv_model_set_class_names(m, good, 5), FV_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(fv_model_set_class_names(m, names[i], 5), FV_ERR_ARGUMENT);
+        assert_string_equal(fv_model_class_name(m, 0), "a");
+        assert_string_equal(fv_model_class_name(m, 4), "d");
+    }
+    assert_int_equal(fv_model_set_class_names(m, NULL, 5), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_model_save(m, path), FV_OK);
+    if (fv_model_load(ctx, path, &again) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(fv_model_class_name(again, i), good[i]);
+    fv_model_destroy(&again);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(folder);
+}
+
+static void test_rates(void **state)
+{
+    static const double rates[] = {NAN, -0.1, INFINITY};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make_model(ctx);
+    fv_trainer *t = NULL;
+    const fv_fit_options o = FV_FIT_OPTIONS(.batch_size = 4);
+    fv_fit_options odd = o;
+    float images[4 * 8 * 8 * 3] = {0.5f};
+    const int32_t labels[4] = {0, 1, 2, 3};
+    double loss;
+    char before[65], after[65];
+    (void)state;
+    assert_int_equal(fv_trainer_create(m, &o, &t), FV_OK);
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        assert_int_equal(fv_trainer_gradient(t, images, labels, 4, &loss), FV_OK);
+        fv_model_sha256(m, before);
+        assert_int_equal(fv_trainer_apply(t, rates[i]), FV_ERR_ARGUMENT);
+        fv_model_sha256(m, after);
+        assert_string_equal(before, after);
+    }
+    assert_int_equal(fv_trainer_apply(t, 0.1), FV_OK); /* the gradient is still there */
+    fv_trainer_destroy(&t);
+    odd.schedule = (fv_schedule_kind)55;
+    assert_true(isnan(fv_schedule_lr(&odd, 1)));
+    assert_int_not_equal(fv_trainer_create(m, &odd, &t), FV_OK);
+    odd = o;
+    odd.optimizer = (fv_optimizer_kind)77;
+    assert_int_not_equal(fv_trainer_create(m, &odd, &t), FV_OK);
+    odd = o;
+    odd.lr = INFINITY;
+    assert_int_not_equal(fv_trainer_create(m, &odd, &t), FV_OK);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+static void test_loaders(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    fv_dataset *d = NULL;
+    fv_loader *l = NULL;
+    char folder[256];
+    (void)state;
+    fv_test_dir_create(folder);
+    assert_int_equal(fv_make_digits(ctx, folder, 30, 10, 1), FV_OK);
+    assert_int_equal(fv_dataset_open(ctx, folder, NULL, &d), FV_OK);
+    assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
+    const fv_loader_options bad[] = {
+        {.batch_size = 0},
+        {.batch_size = -4},
+        {.batch_size = 4, .workers = -2},
+        {.batch_size = 4, .queue = -1},
+        {.batch_size = 4, .targets = -1},
+        {.batch_size = 4, .balance = (fv_balance)9},
+        {.batch_size = 4, .balance = FV_BALANCE_OVERSAMPLE, .balance_power = NAN},
+        {.batch_size = 4, .balance = FV_BALANCE_OVERSAMPLE, .balance_power = 9},
+        {.batch_size = 4, .stuck_after = NAN},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(fv_loader_create(d, fv_model_pipeline(m), &bad[i], &l), FV_ERR_ARGUMENT);
+        assert_null(l);
+    }
+    fv_dataset_destroy(&d);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(folder);
+}
+
+/* A host program with a decimal comma; the messages keep the point. */
+static void test_locale(void **state)
+{
+    static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
+    locale_t locale = (locale_t)0;
+    (void)state;
+    for (size_t i = 0; !locale && i < sizeof commas / sizeof *commas; i++)
+        locale = newlocale(LC_ALL_MASK, commas[i], (locale_t)0);
+    if (!locale) {
+        print_message("no locale with a decimal comma here\n");
+        skip();
+    }
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make_model(ctx);
+    const locale_t before = uselocale(locale);
+    fv_pipeline p = *fv_model_pipeline(m);
+    p.std[0] = -1.5f;
+    assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_ARGUMENT);
+    uselocale(before);
+    freelocale(locale);
+    assert_non_null(strstr(fv_ctx_error(ctx), "-1.5"));
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+static void test_no_context(void **state)
+{
+    (void)state;
+    assert_string_equal(fv_ctx_error(NULL), "there is no context");
+    assert_non_null(strstr(fv_ctx_hint(NULL), "fv_ctx_create"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pipelines), cmocka_unit_test(test_class_names),
+                                       cmocka_unit_test(test_rates),     cmocka_unit_test(test_loaders),
+                                       cmocka_unit_test(test_locale),    cmocka_unit_test(test_no_context)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
