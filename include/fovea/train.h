@@ -247,6 +247,22 @@ FV_API fv_status fv_run_look(fv_ctx *ctx, const char *dir, const fv_fit_options 
         fv_fit_with((model), (train), &fv_options_, NULL);                                                             \
     })
 
+/** Time that a run still takes, from the events that it tells. */
+typedef struct fv_eta_mean {
+    double sum, count;
+} fv_eta_mean;
+typedef struct fv_eta {
+    fv_eta_mean step, validation, rest; /* seconds: of a step, of a validation, of all else at an epoch's end */
+    double begin, last;                 /* of the run, and when something ended last */
+    int64_t first_step, max_steps, batch, validation_samples, val_interval;
+    bool ended; /* the last event was an epoch's end */
+} fv_eta;
+FV_API void fv_eta_begin(fv_eta *eta, const fv_fit_options *options);
+/** Every event of the run, in their order. */
+FV_API void fv_eta_event(fv_eta *eta, const fv_fit_event *event);
+/** Seconds from `event`, the last one, to the end of the last epoch, its validation and checkpoints among them. */
+FV_API double fv_eta_left(const fv_eta *eta, const fv_fit_event *event);
+
 /** Memory that a process has while it trains or scores: X(member, title). */
 #define FV_MEMORY_LIST(X)                                                                                              \
     X(code, "program")                                                                                                 \

@@ -84,7 +84,7 @@ bool fv_pixel_range_odd(const fv_pixel_range *range, char *text, size_t size)
     for (size_t i = sizeof scales / sizeof *scales; i-- > 0 && range->low >= -level;)
         cure = range->high <= scales[i].most ? scales[i].cure : cure;
     fv_text_format(text, size, "floating-point pixels from %g to %g, expected 0 to 1 (1 is full scale): %s",
-             (double)range->low, (double)range->high, cure);
+                   (double)range->low, (double)range->high, cure);
     return true;
 }
 

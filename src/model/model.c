@@ -487,8 +487,8 @@ static fv_status check_names(fv_model *model, const char *const *names, int64_t 
     qsort(sorted, (size_t)count, sizeof *sorted, compare_names);
     for (int64_t i = 1; status == FV_OK && i < count; i++)
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            status = fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': two classes are called '%s'", model->name,
-                             sorted[i]);
+            status =
+                fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': two classes are called '%s'", model->name, sorted[i]);
     fv_free(model->ctx, sorted);
     return status;
 }

@@ -4,10 +4,10 @@
 
 #include "model/model.h"
 
-#define STD_LEAST   1e-30f
-#define REAL_MOST   1e30f
-#define SIZE_MOST   ((int64_t)1 << 20)
-#define TILES_MOST  64
+#define STD_LEAST  1e-30f
+#define REAL_MOST  1e30f
+#define SIZE_MOST  ((int64_t)1 << 20)
+#define TILES_MOST 64
 
 static fv_status check_choices(fv_ctx *ctx, const fv_pipeline *p)
 {
@@ -66,7 +66,8 @@ fv_status fv_pipeline_check(fv_ctx *ctx, const fv_pipeline *p)
             return fv_fail(ctx, FV_ERR_ARGUMENT, "pipeline: CLAHE of %d x %d tiles: expected 1 to %d, or 0 for 8",
                            p->clahe_tiles[0], p->clahe_tiles[1], TILES_MOST);
     if (!is_real(p->clahe_clip) || p->clahe_clip < 0.0f)
-        return fv_fail(ctx, FV_ERR_ARGUMENT, "pipeline: CLAHE's limit is %g: expected a finite number above 0, or 0 for 2",
+        return fv_fail(ctx, FV_ERR_ARGUMENT,
+                       "pipeline: CLAHE's limit is %g: expected a finite number above 0, or 0 for 2",
                        (double)p->clahe_clip);
     return FV_OK;
 }

@@ -47,13 +47,14 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
     if (p->epoch == 0)
         p->first_loss = loss;
     if (loss > runaway)
-        fv_text_format(text, 256,
-                 "the loss is %.3g: the weights have run away, and what the network says means nothing; try --lr %g in "
-                 "another run",
-                 loss, o->lr / 10);
+        fv_text_format(
+            text, 256,
+            "the loss is %.3g: the weights have run away, and what the network says means nothing; try --lr %g in "
+            "another run",
+            loss, o->lr / 10);
     else if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
         fv_text_format(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
-                 loss / p->lowest_loss, o->lr / 3);
+                       loss / p->lowest_loss, o->lr / 3);
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && odd_scale)
         snprintf(
             text, 256,

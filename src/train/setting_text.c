@@ -69,7 +69,7 @@ static void expect_range(const fv_setting_row *row, char expected[FV_SETTING_TEX
     char low[64] = "", high[64] = "";
     if (bytes)
         fv_text_format(low, sizeof low, ", %.0f%s or more", row->min / (row->min < 1 << 20 ? 1 << 10 : 1 << 20),
-                 row->min < 1 << 20 ? "k" : "M");
+                       row->min < 1 << 20 ? "k" : "M");
     else if (open)
         snprintf(low, sizeof low, " above 0");
     else
@@ -216,7 +216,8 @@ static bool read_size(const fv_setting_row *row, const char *text, void *member,
     if (*end || end == text)
         return expect(expected, "N or HxW (rows x columns, as 224x160)");
     if (!in_range(row, (double)v[0]) || !in_range(row, (double)v[1])) {
-        fv_text_format(expected, FV_SETTING_TEXT_MAX, "N or HxW (rows x columns), each from %g to %g", row->min, row->max);
+        fv_text_format(expected, FV_SETTING_TEXT_MAX, "N or HxW (rows x columns), each from %g to %g", row->min,
+                       row->max);
         return false;
     }
     memcpy(member, v, sizeof v);

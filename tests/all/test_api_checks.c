@@ -19,24 +19,78 @@ static fv_model *make_model(fv_ctx *ctx)
     return m;
 }
 
-static void size_zero(fv_pipeline *p) { p->std[0] = 0; }
-static void std_nan(fv_pipeline *p) { p->std[1] = NAN; }
-static void std_below(fv_pipeline *p) { p->std[2] = -1; }
-static void std_tiny(fv_pipeline *p) { p->std[0] = 1e-40f; }
-static void mean_inf(fv_pipeline *p) { p->mean[0] = INFINITY; }
-static void mean_nan(fv_pipeline *p) { p->mean[2] = NAN; }
-static void filter(fv_pipeline *p) { p->filter = (fv_filter)99; }
-static void filter_below(fv_pipeline *p) { p->filter = (fv_filter)-1; }
-static void contrast(fv_pipeline *p) { p->contrast = (fv_contrast)99; }
-static void resize(fv_pipeline *p) { p->resize = (fv_resize_mode)99; }
-static void tiles(fv_pipeline *p) { p->clahe_tiles[0] = -5; }
-static void many_tiles(fv_pipeline *p) { p->clahe_tiles[1] = 65; }
-static void clip_nan(fv_pipeline *p) { p->clahe_clip = NAN; }
-static void clip_below(fv_pipeline *p) { p->clahe_clip = -1; }
-static void short_side(fv_pipeline *p) { p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = 3; }
-static void long_side(fv_pipeline *p) { p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = (int64_t)1 << 40; }
-static void pca(fv_pipeline *p) { p->pca_value[0] = NAN; }
-static void pca_axis(fv_pipeline *p) { p->pca_axis[8] = INFINITY; }
+static void size_zero(fv_pipeline *p)
+{
+    p->std[0] = 0;
+}
+static void std_nan(fv_pipeline *p)
+{
+    p->std[1] = NAN;
+}
+static void std_below(fv_pipeline *p)
+{
+    p->std[2] = -1;
+}
+static void std_tiny(fv_pipeline *p)
+{
+    p->std[0] = 1e-40f;
+}
+static void mean_inf(fv_pipeline *p)
+{
+    p->mean[0] = INFINITY;
+}
+static void mean_nan(fv_pipeline *p)
+{
+    p->mean[2] = NAN;
+}
+static void filter(fv_pipeline *p)
+{
+    p->filter = (fv_filter)99;
+}
+static void filter_below(fv_pipeline *p)
+{
+    p->filter = (fv_filter)-1;
+}
+static void contrast(fv_pipeline *p)
+{
+    p->contrast = (fv_contrast)99;
+}
+static void resize(fv_pipeline *p)
+{
+    p->resize = (fv_resize_mode)99;
+}
+static void tiles(fv_pipeline *p)
+{
+    p->clahe_tiles[0] = -5;
+}
+static void many_tiles(fv_pipeline *p)
+{
+    p->clahe_tiles[1] = 65;
+}
+static void clip_nan(fv_pipeline *p)
+{
+    p->clahe_clip = NAN;
+}
+static void clip_below(fv_pipeline *p)
+{
+    p->clahe_clip = -1;
+}
+static void short_side(fv_pipeline *p)
+{
+    p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = 3;
+}
+static void long_side(fv_pipeline *p)
+{
+    p->resize = FV_RESIZE_SHORT_CROP, p->resize_size = (int64_t)1 << 40;
+}
+static void pca(fv_pipeline *p)
+{
+    p->pca_value[0] = NAN;
+}
+static void pca_axis(fv_pipeline *p)
+{
+    p->pca_axis[8] = INFINITY;
+}
 
 static void test_pipelines(void **state)
 {
@@ -44,11 +98,15 @@ static void test_pipelines(void **state)
         void (*spoil)(fv_pipeline *p);
         const char *says;
     } rows[] = {
-        {size_zero, "channel 0"}, {std_nan, "channel 1"},  {std_below, "channel 2"},      {std_tiny, "channel 0"},
-        {mean_inf, "channel 0"},  {mean_nan, "channel 2"}, {filter, "filter 99"},         {filter_below, "filter -1"},
-        {contrast, "contrast 99"}, {resize, "resize 99"},   {tiles, "-5 x 0 tiles"},       {many_tiles, "0 x 65 tiles"},
-        {clip_nan, "limit"},      {clip_below, "limit"},   {short_side, "short side 3"},  {long_side, "short side 1099511627776"},
-        {pca, "pca_value[0]"},    {pca_axis, "pca_axis[8]"},
+        {size_zero, "channel 0"},     {std_nan, "channel 1"},
+        {std_below, "channel 2"},     {std_tiny, "channel 0"},
+        {mean_inf, "channel 0"},      {mean_nan, "channel 2"},
+        {filter, "filter 99"},        {filter_below, "filter -1"},
+        {contrast, "contrast 99"},    {resize, "resize 99"},
+        {tiles, "-5 x 0 tiles"},      {many_tiles, "0 x 65 tiles"},
+        {clip_nan, "limit"},          {clip_below, "limit"},
+        {short_side, "short side 3"}, {long_side, "short side 1099511627776"},
+        {pca, "pca_value[0]"},        {pca_axis, "pca_axis[8]"},
     };
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_model *m = make_model(ctx);

@@ -51,11 +51,8 @@ static const int by_importance[PARTS] = {P_LOSS, P_ETA, P_TOP1, P_SPEED, P_LR, P
 static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS][64])
 {
     char now[32], mean[32], mem[32], eta[32];
-    double left = (double)((e->epochs - e->epoch) * e->steps + e->steps - e->step);
-    int64_t done = e->global_step - p->first_step;
-    double batch = done > 0 ? (e->seconds - p->first_seconds) / (double)done : 0;
     memory(e->memory, mem);
-    duration(left * batch, eta);
+    duration(fv_eta_left(&p->eta, e), eta);
     loss_text(e->loss, 3, now);
     loss_text(e->train_loss, 3, mean);
     snprintf(part[P_LOSS], 64, "  loss %.20s (%.20s)", now, mean);
@@ -177,10 +174,7 @@ static void json_line(const fv_fit_event *e)
 
 void progress_event(progress *p, const fv_fit_event *e)
 {
-    if (e->kind == FV_EVENT_START)
-        p->first_step = e->global_step;
-    if (e->kind == FV_EVENT_START)
-        p->first_seconds = e->seconds;
+    fv_eta_event(&p->eta, e);
     if (e->kind == FV_EVENT_START && e->global_step > 0 && e->epoch <= e->epochs)
         note("resumed at epoch %lld, after %lld steps", (long long)e->epoch, (long long)e->global_step);
     if (e->kind == FV_EVENT_WARN)

@@ -8,10 +8,9 @@
 typedef struct progress {
     int style; /* PROGRESS_BAR, PLAIN, JSON or NONE */
     bool color;
-    int64_t interval;   /* steps between plain lines */
-    double last;        /* seconds of the run when the bar was last drawn */
-    int64_t first_step; /* steps done before this process, and their seconds */
-    double first_seconds;
+    int64_t interval; /* steps between plain lines */
+    double last;      /* seconds of the run when the bar was last drawn */
+    fv_eta eta;
 } progress;
 
 progress progress_make(const settings *c);

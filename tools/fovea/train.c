@@ -529,6 +529,7 @@ static fv_status train(job *j)
     describe_run(j);
     FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->page));
     fv_fit_options options = fit_options(j);
+    fv_eta_begin(&j->progress.eta, &options);
     signals_catch();
     fv_status status = fv_fit_with(j->model, j->train, &options, &result);
     if (status == FV_ERR_DIVERGED)

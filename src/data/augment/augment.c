@@ -93,11 +93,11 @@ static fv_status fail_value(const reader *r, const fv_augment_op *op, const fv_a
                      param->names[i]);
     } else {
         fv_text_format(expected, sizeof expected, "%s from %g to %g%s",
-                 param->kind == FV_PARAM_WHOLE || param->kind == FV_PARAM_WHOLES ? "a whole number" : "a number",
-                 param->min, param->max,
-                 param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_WHOLES ? ", or two as low..high"
-                 : param->kind == FV_PARAM_SPREAD ? " (v stands for -v..v), or two as low..high"
-                                                  : "");
+                       param->kind == FV_PARAM_WHOLE || param->kind == FV_PARAM_WHOLES ? "a whole number" : "a number",
+                       param->min, param->max,
+                       param->kind == FV_PARAM_RANGE || param->kind == FV_PARAM_WHOLES ? ", or two as low..high"
+                       : param->kind == FV_PARAM_SPREAD ? " (v stands for -v..v), or two as low..high"
+                                                        : "");
     }
     return fv_fail(r->ctx, FV_ERR_VALUE, "augment: step %d: %s %s: found '%s', expected %s", r->number, op->name,
                    param->key, r->word, expected);

@@ -52,11 +52,12 @@ static const char *judge_numbers(const label_file *f, const double *v, int n, ch
         if (v[i] >= 0.0 && v[i] <= 1.0)
             continue;
         if (looks_like_pixels(f->image, v, n))
-            fv_text_format(text, 160, "%g looks like pixels, expected shares of the image (%lld x %lld): divide by its size",
-                     v[i], (long long)f->image->w, (long long)f->image->h);
+            fv_text_format(text, 160,
+                           "%g looks like pixels, expected shares of the image (%lld x %lld): divide by its size", v[i],
+                           (long long)f->image->w, (long long)f->image->h);
         else
             fv_text_format(text, 160, "%s = %g is %s", n == 4 ? names[i] : "a coordinate", v[i],
-                     v[i] < 0.0 ? "negative" : "outside 0 to 1");
+                           v[i] < 0.0 ? "negative" : "outside 0 to 1");
         return text;
     }
     if (n != 4)
