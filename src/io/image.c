@@ -2,6 +2,8 @@
 /* From a file's bytes to an image: which format, decode, orient. */
 #include "io/image.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

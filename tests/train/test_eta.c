@@ -18,7 +18,7 @@ static const eta_run runs[] = {
     {"a slow start is no step", 30, 0.1, 0, 0, 3, 40, 1, 0, 0},
     {"validations count", 2, 0.1, 1.4, 0, 5, 40, 1, 0, 0},
     {"few validations", 2, 0.1, 1.4, 0.2, 9, 40, 4, 0, 0},
-    {"checkpoints", 1, 0.05, 0.7, 0.3, 6, 30, 1, 0, 0},
+    {"checkpoints", 1, 0.05, 0.7, 0.1, 6, 30, 1, 0, 0},
     {"stopped early", 10, 0.2, 0, 0, 50, 40, 1, 60, 0},
     {"one epoch", 5, 0.2, 1, 0, 1, 100, 1, 0, 0},
     {"resumed", 5, 0.2, 2.8, 0.1, 4, 50, 1, 0, 73},
