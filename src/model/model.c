@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-#define FV_MAX_CLASSES  1000000
+#define FV_MAX_CLASSES 1000000
 
 static const fv_pipeline default_pipeline = {
     .resize = FV_RESIZE_STRETCH,

@@ -120,7 +120,7 @@ static void run_once(fv_model *m, float *output, int64_t count)
 
 static void test_round_trip(void **state)
 {
-    static const char *const names[] = {"cat \"one\"", "Hündchen", ""};
+    static const char *const names[] = {"cat \"one\"", "Hündchen", " "};
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     const char *path = fv_test_path(dir, "a.safetensors"), *again = fv_test_path(dir, "b.safetensors");
     fv_model *m = make(ctx), *copy = NULL, *loaded = NULL;

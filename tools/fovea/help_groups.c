@@ -13,7 +13,7 @@ static const struct {
     {"Data", " data source split val-split val-share test-share ",
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
-     "per-class quarantine format original shard-size val train test "},
+     "per-class quarantine format classes original shard-size val train test "},
     {"Network", " model weights img-size freeze ",
      " partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize interpolation drop init "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
@@ -27,7 +27,7 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
-    {"Run and results", " output experiment resume config json sheet report ",
+    {"Run and results", " output experiment resume config json sheet report license ",
      " force recovery-interval log-interval out graph dot profile trace progress no-color quiet verbose "},
     {"Machine", " threads memory ",
      " device workers io-timeout cache no-prefetch plan plan-effort plan-workspace conv-algo "},

@@ -410,8 +410,8 @@ static fv_status choose_batch(job *j)
         return over_budget(j, &plan, c->fit.batch_size);
     FV_TRY(status);
     memory_text(&plan, 20, parts, sizeof parts);
-    note("memory for training: %.1f MB planned, limit %.1f GB", ceil((double)plan.total / 1048576 * 10) / 10,
-         (double)fv_ctx_memory_limit(j->ctx) / 1073741824);
+    note("memory for training: %.1f MB planned, limit %.1f MB", ceil((double)plan.total / 1048576 * 10) / 10,
+         (double)fv_ctx_memory_limit(j->ctx) / 1048576);
     note("memory: %s", parts);
     return cache_in_memory(j->ctx, c, j->model, plan.total, j->train, j->val);
 }

@@ -93,7 +93,7 @@ row_52_malformed_safetensors() {
     fails 4 E4002 "empty.safetensors: 0 bytes" -- "$FOVEA" info empty.safetensors
     fails 9 E9002 "none.safetensors: cannot open" -- "$FOVEA" info none.safetensors
     mkdir folder.safetensors
-    fails 9 E9001 "folder.safetensors: is a folder" -- "$FOVEA" info folder.safetensors
+    fails 9 E9002 "folder.safetensors: a folder without weights/best.safetensors" -- "$FOVEA" info folder.safetensors
     echo '<!DOCTYPE html>' >page.safetensors
     fails 4 E4002 "a web page" -- "$FOVEA" info page.safetensors
 }

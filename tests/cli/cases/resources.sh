@@ -88,7 +88,7 @@ row_80_standing_still() {
     pid=$!
     for moment in 1 3 5; do
         while ! grep -qs "Epoch $moment/20  1/4" err && kill -0 $pid; do sleep 0.01; done
-        kill -STOP $pid
+        kill -STOP $pid 2>/dev/null || continue # it was over before
         sleep 1
         kill -CONT $pid
     done

@@ -383,7 +383,7 @@ use_cache() {
     refused() { "$FOVEA" train --data changed --model lenet --epochs 2 --batch-size 8 --cache disk --resume runs/train/changed; }
     fails 2 E2004 "the data was" -- refused
     unchanged runs code 2 refused
-    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 5M
+    code 0 "$FOVEA" train --data "$photos" --model lenet --epochs 1 --batch-size 8 --cache ram --memory 16M
     says "cache: training images need about" "MB, which fit into"
     code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 1 --cache ram
     says "the training images are in memory or stored as pixels already"
