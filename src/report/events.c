@@ -269,8 +269,14 @@ static bool is_kept(bytes event, int64_t epochs, int64_t steps)
     return step <= (uint64_t)(of_epoch ? epochs : steps);
 }
 
-static fv_status cut_file(fv_ctx *ctx, const char *path, int64_t epochs, int64_t steps)
+/* How far a run has come. */
+typedef struct done {
+    int64_t epochs, steps;
+} done;
+
+static fv_status cut_file(fv_ctx *ctx, const char *path, void *arg)
 {
+    const done *d = arg;
     enum { AROUND = 16 }; /* length, two checksums */
     fv_blob file;
     FV_TRY(fv_blob_read(ctx, path, &file));
@@ -278,7 +284,7 @@ static fv_status cut_file(fv_ctx *ctx, const char *path, int64_t epochs, int64_t
     while (file.size - at >= AROUND) {
         const uint64_t n = get_fixed(file.data + at, 8);
         const uint8_t *event = file.data + at + 12;
-        if (n > (uint64_t)(file.size - at - AROUND) || !is_kept((bytes){event, event + n}, epochs, steps))
+        if (n > (uint64_t)(file.size - at - AROUND) || !is_kept((bytes){event, event + n}, d->epochs, d->steps))
             break;
         at += (int64_t)n + AROUND;
     }
@@ -287,7 +293,9 @@ static fv_status cut_file(fv_ctx *ctx, const char *path, int64_t epochs, int64_t
     return !cut || truncate(path, (off_t)at) == 0 ? FV_OK : fv_fail_errno(ctx, errno, "cut", path);
 }
 
-fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t steps)
+/* visit(path) for every event file of a folder, which need not be there. */
+static fv_status each_file(fv_ctx *ctx, const char *dir, fv_status (*visit)(fv_ctx *ctx, const char *path, void *arg),
+                           void *arg)
 {
     char **names = NULL;
     int64_t count = 0;
@@ -299,34 +307,28 @@ fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t st
         if (strncmp(names[i], prefix, sizeof prefix - 1) != 0)
             continue;
         char *path = fv_path_join(ctx, dir, names[i]);
-        status = path ? cut_file(ctx, path, epochs, steps) : FV_ERR_NO_MEMORY;
+        status = path ? visit(ctx, path, arg) : FV_ERR_NO_MEMORY;
         fv_free(ctx, path);
     }
     fv_free(ctx, names);
     return status;
 }
 
+fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t steps)
+{
+    return each_file(ctx, dir, cut_file, &(done){epochs, steps});
+}
+
+static fv_status remove_file(fv_ctx *ctx, const char *path, void *removed)
+{
+    if (unlink(path) != 0)
+        return fv_fail_errno(ctx, errno, "remove", path);
+    ++*(int64_t *)removed;
+    return FV_OK;
+}
+
 fv_status fv_events_remove(fv_ctx *ctx, const char *dir, int64_t *removed)
 {
-    char **names = NULL;
-    int64_t count = 0;
     *removed = 0;
-    if (!fv_path_is_dir(dir))
-        return FV_OK;
-    FV_TRY(fv_path_list(ctx, dir, &names, &count));
-    fv_status status = FV_OK;
-    for (int64_t i = 0; i < count && status == FV_OK; i++) {
-        if (strncmp(names[i], prefix, sizeof prefix - 1) != 0)
-            continue;
-        char *path = fv_path_join(ctx, dir, names[i]);
-        if (!path)
-            status = FV_ERR_NO_MEMORY;
-        else if (unlink(path) != 0)
-            status = fv_fail_errno(ctx, errno, "remove", path);
-        else
-            ++*removed;
-        fv_free(ctx, path);
-    }
-    fv_free(ctx, names);
-    return status;
+    return each_file(ctx, dir, remove_file, removed);
 }

@@ -9,27 +9,6 @@ enum { LONG_PATH = 260 };
 
 /* ---- classes that are one folder elsewhere ---- */
 
-typedef struct folded {
-    const char *name, *where;
-    char *key;
-} folded;
-
-static int by_key(const void *a, const void *b)
-{
-    const folded *x = a, *y = b;
-    const int keys = strcmp(x->key, y->key);
-    return keys ? keys : strcmp(x->name, y->name);
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 /* What two names of one key differ in. */
 static const char *difference(const char *a, const char *b)
 {
@@ -40,14 +19,15 @@ static const char *difference(const char *a, const char *b)
         n--;
     if (m == n && memcmp(a, b, n) == 0)
         return "spaces or dots at the end";
-    return is_ascii(a) && is_ascii(b) ? "case"
-                                      : "case or in how accents are encoded (Unicode NFC and NFD), white space or "
-                                        "characters that are not seen";
+    return fv_text_is_ascii(a) && fv_text_is_ascii(b)
+               ? "case"
+               : "case or in how accents are encoded (Unicode NFC and NFD), white space or "
+                 "characters that are not seen";
 }
 
-static fv_status tell_clashes(fv_check_report *r, folded *all, int64_t n)
+static fv_status tell_clashes(fv_check_report *r, fv_folded *all, int64_t n)
 {
-    qsort(all, (size_t)n, sizeof *all, by_key);
+    qsort(all, (size_t)n, sizeof *all, fv_folded_order);
     for (int64_t i = 1; i < n; i++) {
         if (strcmp(all[i - 1].key, all[i].key) != 0 || strcmp(all[i - 1].name, all[i].name) == 0)
             continue;
@@ -70,12 +50,12 @@ static fv_status check_clashes(fv_check_report *r)
     int64_t n = 0, filled = 0;
     for (int k = 0; k < FV_SPLIT_COUNT; k++)
         n += r->splits[k].classes.count;
-    folded *all = fv_calloc(r->ctx, (size_t)n + 1, sizeof *all);
+    fv_folded *all = fv_calloc(r->ctx, (size_t)n + 1, sizeof *all);
     fv_status status = all ? FV_OK : FV_ERR_NO_MEMORY;
     for (int k = 0; k < FV_SPLIT_COUNT && status == FV_OK; k++) {
         const fv_check_split *s = &r->splits[k];
         for (int64_t i = 0; i < s->classes.count && status == FV_OK; i++) {
-            all[filled] = (folded){s->classes.name[i], s->where, fv_text_fold(r->ctx, s->classes.name[i])};
+            all[filled] = (fv_folded){s->classes.name[i], s->where, fv_text_fold(r->ctx, s->classes.name[i])};
             status = all[filled++].key ? FV_OK : FV_ERR_NO_MEMORY;
         }
     }

@@ -130,6 +130,13 @@ char *fv_names_text(fv_ctx *ctx, const fv_names *names);
  * space around it gone and one blank inside, dots at the end and what is never seen (Unicode's default-ignorable code
  * points) gone. The caller's (fv_free); NULL: no memory. */
 char *fv_text_fold(fv_ctx *ctx, const char *name);
+bool fv_text_is_ascii(const char *text);
+/* A name, where it stands, and what it is folded to; for qsort: by key, then by name. */
+typedef struct fv_folded {
+    const char *name, *where;
+    char *key;
+} fv_folded;
+int fv_folded_order(const void *a, const void *b);
 /* The same without any white space, and Cyrillic and Greek letters as the Latin ones that they look like. */
 char *fv_text_skeleton(fv_ctx *ctx, const char *name);
 /* A name for a message about likeness: "cat\u00a0" with what is not seen written out. The caller's; NULL: no memory. */
