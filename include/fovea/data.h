@@ -23,6 +23,9 @@ typedef struct fv_image {
 } fv_image;
 /** Bytes of one channel of one pixel: 1, 2, 4. */
 FV_API size_t fv_depth_bytes(fv_depth depth);
+/** Channel k of red, green, blue of pixel number `pixel`, 0 to 255, for showing it: grey replicated, the first three
+ * bands of many. */
+FV_API int fv_image_level(const fv_image *image, int64_t pixel, int k);
 
 typedef struct fv_decode_options {
     int64_t max_pixels; /* 0: 178,956,970; larger headers are DATA_TOO_LARGE before any allocation */

@@ -55,6 +55,13 @@ typedef struct fv_class_score {
     double precision, recall, f1;
 } fv_class_score;
 FV_API void fv_evaluation_class(const fv_evaluation *evaluation, int64_t class_index, fv_class_score *score);
+typedef struct fv_ranked_class {
+    int64_t class_index;
+    double f1;
+} fv_ranked_class;
+/** The classes that occur or are said, from the lowest f1 on, of equal ones in their order, into rows[classes]; how
+ * many they are. */
+FV_API int64_t fv_evaluation_ranking(const fv_evaluation *evaluation, fv_ranked_class *rows);
 /** Means over the classes that occur or are said: each the same (macro), or by its samples (weighted). NaN without
  * samples. */
 FV_API void fv_evaluation_means(const fv_evaluation *evaluation, fv_class_score *macro, fv_class_score *weighted);

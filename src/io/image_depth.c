@@ -56,3 +56,15 @@ fv_status fv_image_check_finite(fv_image_job *job)
     }
     return FV_OK;
 }
+
+int fv_image_level(const fv_image *image, int64_t pixel, int k)
+{
+    const int64_t at = pixel * image->c + (image->c >= 3 ? k : 0);
+    if (image->depth == FV_DEPTH_16)
+        return ((const uint16_t *)(const void *)image->data)[at] >> 8;
+    if (image->depth == FV_DEPTH_F32) {
+        const float v = ((const float *)(const void *)image->data)[at];
+        return v >= 1.0f ? 255 : v > 0.0f ? (int)(v * 255.0f + 0.5f) : 0;
+    }
+    return image->data[at];
+}

@@ -153,46 +153,30 @@ static void put_score(fv_str *out, const fv_class_score *s)
     fv_str_printf(out, "<td>%lld</td></tr>\n", (long long)s->samples);
 }
 
-typedef struct ranked {
-    int64_t k;
-    double f1;
-} ranked;
-
-static int by_f1(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->f1 != y->f1)
-        return x->f1 < y->f1 ? -1 : 1;
-    return x->k < y->k ? -1 : x->k > y->k;
-}
-
 /* In their order; many of them from the worst on, and those that neither occur nor are said not at all. */
 static fv_status put_classes(fv_str *out, const fv_evaluation_page *p)
 {
     const fv_evaluation *e = p->evaluation;
     const int64_t classes = fv_evaluation_classes(e);
     const bool many = classes > CLASSES;
-    ranked *rows = fv_malloc(out->ctx, (size_t)classes * sizeof *rows);
+    fv_ranked_class *rows = fv_malloc(out->ctx, (size_t)classes * sizeof *rows);
     fv_class_score s, macro, weighted;
     int64_t n = 0;
     if (!rows)
         return FV_ERR_NO_MEMORY;
-    for (int64_t k = 0; k < classes; k++) {
-        fv_evaluation_class(e, k, &s);
-        if (!many || s.samples + s.said > 0)
-            rows[n++] = (ranked){k, s.f1};
-    }
     if (many)
-        qsort(rows, (size_t)n, sizeof *rows, by_f1);
+        n = fv_evaluation_ranking(e, rows);
+    for (; !many && n < classes; n++)
+        rows[n].class_index = n;
     fv_str_append(out, "<h2>Classes</h2>\n");
     if (n > ROWS)
         fv_str_printf(out, "<p class=\"sub\">The %d of %lld with the lowest F1.</p>\n", ROWS, (long long)n);
     fv_str_append(out, "<div class=\"scroll\"><table class=\"names\">\n<thead><tr><th>class</th><th>precision %</th>"
                        "<th>recall %</th><th>F1 %</th><th>samples</th></tr></thead>\n<tbody>\n");
     for (int64_t i = 0; i < n && i < ROWS; i++) {
-        fv_evaluation_class(e, rows[i].k, &s);
+        fv_evaluation_class(e, rows[i].class_index, &s);
         fv_str_append(out, "<tr><td>");
-        fv_put_escaped(out, class_name(p, rows[i].k));
+        fv_put_escaped(out, class_name(p, rows[i].class_index));
         fv_str_append(out, "</td>");
         put_score(out, &s);
     }

@@ -65,18 +65,6 @@ fv_status fv_picture_png(fv_str *out, const fv_picture *picture)
     return status;
 }
 
-static int value_of(const fv_image *image, int64_t pixel, int k)
-{
-    const int64_t at = pixel * image->c + (image->c >= 3 ? k : 0);
-    if (image->depth == FV_DEPTH_16)
-        return ((const uint16_t *)(const void *)image->data)[at] >> 8;
-    if (image->depth == FV_DEPTH_F32) {
-        const float v = ((const float *)(const void *)image->data)[at];
-        return v >= 1.0f ? 255 : v > 0.0f ? (int)(v * 255.0f + 0.5f) : 0;
-    }
-    return image->data[at];
-}
-
 fv_picture fv_picture_shrink(const fv_image *image, uint8_t *rgb)
 {
     const int64_t side = image->h > image->w ? image->h : image->w,
@@ -91,7 +79,7 @@ fv_picture fv_picture_shrink(const fv_image *image, uint8_t *rgb)
                 int64_t sum = 0;
                 for (int64_t v = y0; v < y1; v++) {
                     for (int64_t u = x0; u < x1; u++)
-                        sum += value_of(image, v * image->w + u, k);
+                        sum += fv_image_level(image, v * image->w + u, k);
                 }
                 rgb[(y * w + x) * 3 + k] = (uint8_t)((sum + n / 2) / n);
             }

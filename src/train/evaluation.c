@@ -308,6 +308,27 @@ static void add_score(fv_class_score *mean, const fv_class_score *score, double 
     mean->f1 += weight * score->f1;
 }
 
+static int by_f1(const void *a, const void *b)
+{
+    const fv_ranked_class *x = a, *y = b;
+    if (x->f1 != y->f1)
+        return x->f1 < y->f1 ? -1 : 1;
+    return x->class_index < y->class_index ? -1 : x->class_index > y->class_index;
+}
+
+int64_t fv_evaluation_ranking(const fv_evaluation *e, fv_ranked_class *rows)
+{
+    int64_t n = 0;
+    for (int64_t k = 0; k < fv_evaluation_classes(e); k++) {
+        fv_class_score s;
+        fv_evaluation_class(e, k, &s);
+        if (s.samples + s.said > 0)
+            rows[n++] = (fv_ranked_class){k, s.f1};
+    }
+    qsort(rows, (size_t)n, sizeof *rows, by_f1);
+    return n;
+}
+
 void fv_evaluation_means(const fv_evaluation *e, fv_class_score *macro, fv_class_score *weighted)
 {
     fv_class_score means[2] = {{0}, {0}}, score;

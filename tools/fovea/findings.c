@@ -62,19 +62,6 @@ static void put_score(FILE *out, const char *name, int width, const fv_class_sco
     fprintf(out, "  %7lld\n", (long long)s->samples);
 }
 
-typedef struct ranked {
-    int64_t k;
-    double f1;
-} ranked;
-
-static int by_f1(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->f1 != y->f1)
-        return x->f1 < y->f1 ? -1 : 1;
-    return x->k < y->k ? -1 : x->k > y->k;
-}
-
 /* Of many classes those with the lowest f1. */
 static void text_classes(const findings *f, FILE *out)
 {
@@ -82,25 +69,22 @@ static void text_classes(const findings *f, FILE *out)
     const int64_t classes = fv_evaluation_classes(e);
     const int width = name_width(f);
     fv_class_score s, macro, weighted;
-    ranked *rows = calloc((size_t)classes, sizeof *rows);
+    fv_ranked_class *rows = calloc((size_t)classes, sizeof *rows);
     int64_t n = 0;
-    for (int64_t k = 0; rows && k < classes; k++) {
-        fv_evaluation_class(e, k, &s);
-        if (classes <= CLASSES || s.samples + s.said > 0)
-            rows[n++] = (ranked){k, s.f1};
-    }
-    if (n > CLASSES) {
-        qsort(rows, (size_t)n, sizeof *rows, by_f1);
-        fprintf(out, "\nThe %d of %lld classes with the lowest f1 (--json and --out csv have all):\n", FEWER,
-                (long long)n);
-        n = FEWER;
+    if (rows && classes > CLASSES) {
+        const int64_t all = fv_evaluation_ranking(e, rows);
+        n = all < FEWER ? all : FEWER;
+        fprintf(out, "\nThe %lld of %lld classes with the lowest f1 (--json and --out csv have all):\n", (long long)n,
+                (long long)all);
     } else {
         fputc('\n', out);
     }
+    for (; rows && classes <= CLASSES && n < classes; n++)
+        rows[n].class_index = n;
     fprintf(out, "%-*s  precision    recall        f1  samples\n", width - 1, "class");
     for (int64_t i = 0; i < n; i++) {
-        fv_evaluation_class(e, rows[i].k, &s);
-        put_score(out, class_name(f, rows[i].k), width, &s);
+        fv_evaluation_class(e, rows[i].class_index, &s);
+        put_score(out, class_name(f, rows[i].class_index), width, &s);
     }
     free(rows);
     fv_evaluation_means(e, &macro, &weighted);

@@ -74,19 +74,6 @@ fv_status sheet_band(sheet *s, const char *heading)
 
 /* ---- pictures ---- */
 
-/* Channel k of 3 of a pixel, 0 to 255: grey replicated, the first three bands of many. */
-static int value_of(const fv_image *image, int64_t pixel, int k)
-{
-    const int64_t at = pixel * image->c + (image->c >= 3 ? k : 0);
-    if (image->depth == FV_DEPTH_16)
-        return ((const uint16_t *)(const void *)image->data)[at] >> 8;
-    if (image->depth == FV_DEPTH_F32) {
-        const float v = ((const float *)(const void *)image->data)[at];
-        return v >= 1.0f ? 255 : v > 0.0f ? (int)(v * 255.0f + 0.5f) : 0;
-    }
-    return image->data[at];
-}
-
 /* The image in a square, whole, centered: averaged over the covered pixels when it shrinks, repeated when it grows. */
 static void draw_thumbnail(uint8_t *pixels, const fv_image *image)
 {
@@ -102,7 +89,7 @@ static void draw_thumbnail(uint8_t *pixels, const fv_image *image)
                     if (v < 0 || u < 0 || v >= image->h || u >= image->w)
                         continue;
                     for (int k = 0; k < 3; k++)
-                        sum[k] += value_of(image, v * image->w + u, k);
+                        sum[k] += fv_image_level(image, v * image->w + u, k);
                     n++;
                 }
             for (int k = 0; k < 3; k++)
