@@ -376,23 +376,34 @@ static bool begins_image(const char *data, size_t n)
 }
 
 /* One image from standard input, of which `from` has read a part: kept as a file without a name. */
+static fv_status keep_piped(prediction *p, lines *from, int fd)
+{
+    const int64_t limit = fv_ctx_memory_limit(p->ctx);
+    const char *data;
+    int64_t size = 0;
+    for (size_t n; (n = lines_take(from, &data)) > 0;) {
+        size += (int64_t)n;
+        if (size > limit)
+            return complain(FV_ERR_OVER_BUDGET, "raise --memory, or give a file",
+                            "standard input: an image of more than the %.1f MB of --memory", (double)limit / 1048576);
+        if (write(fd, data, n) != (ssize_t)n)
+            return complain(FV_ERR_IO, NULL, "standard input: cannot be kept: %s", strerror(errno));
+    }
+    return from->error ? complain(FV_ERR_IO, NULL, "standard input: %s", strerror(from->error)) : FV_OK;
+}
+
 static fv_status predict_piped(prediction *p, lines *from)
 {
     const int fd = memfd_create("image", MFD_CLOEXEC);
-    const char *data;
-    fv_status status = fd < 0 ? FV_ERR_IO : FV_OK;
-    for (size_t n; status == FV_OK && (n = lines_take(from, &data)) > 0;)
-        if (write(fd, data, n) != (ssize_t)n)
-            status = FV_ERR_IO;
-    if (status != FV_OK || from->error)
-        status = complain(FV_ERR_IO, NULL, "standard input: %s", strerror(from->error ? from->error : errno));
+    if (fd < 0)
+        return complain(FV_ERR_IO, NULL, "standard input: cannot be kept: %s", strerror(errno));
+    fv_status status = keep_piped(p, from, fd);
     snprintf(p->piped, sizeof p->piped, "/proc/self/fd/%d", fd);
     if (status == FV_OK)
         status = predict_file(p, p->piped);
     if (status == FV_OK)
         status = predict_collected(p);
-    if (fd >= 0)
-        close(fd);
+    close(fd);
     return status;
 }
 

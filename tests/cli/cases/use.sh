@@ -371,6 +371,9 @@ use_predict_words() {
     code 3 sh -c 'head -c 60 a.png | "$@" -' sh "$FOVEA" predict --model "$model"
     says "-: "
     silent_about "/proc"
+    # An endless one ends at the limit.
+    fails 5 E5002 "standard input: an image of more than the 40.0 MB" -- \
+        sh -c '{ cat a.png; head -c 60000000 /dev/zero; } | "$@" - --memory 40M' sh "$FOVEA" predict --model "$model"
     fails 9 E9002 "none*.png: " -- ask 'none*.png'
     fails 2 E2004 "give images or --data, not both" -- ask --data "$digits" a.png
 }
