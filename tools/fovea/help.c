@@ -31,7 +31,8 @@ static const struct {
      "Recipes (-c FILE)\n"
      "  YAML lines `key: value`, the keys are the long flags of `fovea train`; lists in [a, b]; # begins a comment.\n"
      "  The sections model:, data: and aug: may hold one more level. Flags on the command line win.\n"
-     "  Every run writes args.yaml, a recipe that repeats it.\n"},
+     "  Every run writes args.yaml, a recipe that repeats it. Its relative paths are from its `directory`, where\n"
+     "  the run began, or from the working directory where they are found there only, as after a move.\n"},
     {"environment",
      "Environment\n"
      "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "recipe_path.h"
 
 /* ---- the table ---- */
 
@@ -224,6 +225,20 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
     return FV_OK;
 }
 
+/* Takes a path of a recipe as the run that wrote it meant it; a copy. */
+static fv_status read_path(const fv_setting_row *o, const char *place, const fv_setting *s, settings *c)
+{
+    char text[RECIPE_PATH_MAX], hint[128];
+    bool found;
+    char *path = own(recipe_path(c->directory, s->value, text, &found));
+    snprintf(hint, sizeof hint, "name where it is now with --%s", o->key);
+    if (!path)
+        return complain(FV_ERR_NO_MEMORY, NULL, "%sno memory for the recipe", place);
+    if (!found)
+        return complain(FV_ERR_NOT_FOUND, hint, "%s%s: there is no %s", place, o->key, path);
+    return set_option(o, place, path, c);
+}
+
 static fv_status read_setting(const verb *v, const char *path, const fv_setting *s, settings *c)
 {
     char place[1024];
@@ -233,10 +248,24 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
         return unknown_option(v, place, "", s->key, strlen(s->key));
     if (given[o - options] || !*s->value)
         return FV_OK;
+    if (c->directory && recipe_is_path(o, s->value))
+        return read_path(o, place, s, c);
     char *text = own(s->value);
     if (!text)
         return complain(FV_ERR_NO_MEMORY, NULL, "%sno memory for the recipe", place);
     return set_option(o, place, text, c);
+}
+
+/* The folder comes first: other settings mean what it says. */
+static fv_status read_settings(const verb *v, const char *path, const fv_config *config, settings *c)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < fv_config_count(config); i++) {
+            const fv_setting *s = fv_config_get(config, i);
+            if ((strcmp(s->key, "directory") == 0) == (pass == 0))
+                FV_TRY(read_setting(v, path, s, c));
+        }
+    return FV_OK;
 }
 
 fv_status options_read_recipe(const verb *v, const char *path, settings *c)
@@ -246,8 +275,8 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c)
     fv_status status = fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx);
     if (status == FV_OK)
         status = fv_config_read(ctx, path, &config);
-    for (int i = 0; status == FV_OK && i < fv_config_count(config); i++)
-        status = read_setting(v, path, fv_config_get(config, i), c);
+    if (status == FV_OK)
+        status = read_settings(v, path, config, c);
     status = report(ctx, status);
     fv_config_destroy(&config);
     fv_ctx_destroy(&ctx);
@@ -262,6 +291,10 @@ fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_k
     fv_status status = read_words(v, argc, argv, c, help);
     if (status == FV_OK && !*help && c->config)
         status = options_read_recipe(v, c->config, c);
+    const bool recipe = c->config || (c->resume && strcmp(c->resume, "auto") != 0);
+    if (status == FV_OK && !*help && option_given("directory") && !recipe)
+        status = complain(FV_ERR_CONFLICT, "add -c FILE or --resume DIR, or drop it",
+                          "--directory has no effect here: no recipe is read");
     cli_quiet = c->quiet;
     if (status == FV_OK && !*help && strcmp(c->device, "auto") != 0 && strcmp(c->device, "cpu") != 0)
         status = complain(FV_ERR_DEVICE, "use --device cpu, or auto",

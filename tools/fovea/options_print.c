@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "options.h"
+#include "recipe_path.h"
 
 /* A path need not be UTF-8, as YAML must be. */
 static bool is_utf8(const char *text)
@@ -106,6 +107,17 @@ char *options_yaml(const verb *v, const settings *c)
     return fclose(f) == 0 ? text : NULL;
 }
 
+/* A path is what it leads to, from wherever it is called. */
+static void identity_value(FILE *f, const fv_setting_row *o, const settings *c)
+{
+    const char *const *text = (const void *)((const char *)c + o->offset);
+    char place[RECIPE_PATH_MAX];
+    if (o->kind == FV_SETTING_TEXT && recipe_is_path(o, *text))
+        yaml_text(f, recipe_place(NULL, *text, place));
+    else
+        yaml_value(f, o, c);
+}
+
 char *options_identity(const settings *c, fv_setting_level level)
 {
     char *text = NULL;
@@ -119,7 +131,7 @@ char *options_identity(const settings *c, fv_setting_level level)
             continue;
         fprintf(f, "%s: ", options[i].key);
         if (option_is_set(&options[i], c))
-            yaml_value(f, &options[i], c);
+            identity_value(f, &options[i], c);
         fputc('\n', f);
     }
     return fclose(f) == 0 ? text : NULL;

@@ -109,7 +109,7 @@ fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
 /* The path in two, behind its last slash. */
 void run_dir_name(settings *c, const char *dir)
 {
-    static char output[4096], experiment[4096];
+    static char output[4096], experiment[4096], here[4096];
     char whole[4096];
     const char *slash = strrchr(dir, '/'), *last = slash ? slash + 1 : dir;
     if ((strcmp(last, ".") == 0 || strcmp(last, "..") == 0) && realpath(dir, whole)) {
@@ -120,6 +120,7 @@ void run_dir_name(settings *c, const char *dir)
     snprintf(output, sizeof output, "%.*s", slash ? (int)(slash - dir) : 1, slash ? dir : ".");
     c->output = output[0] ? output : "/";
     c->experiment = experiment;
+    c->directory = getcwd(here, sizeof here);
 }
 
 fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, const fv_load_report *report)

@@ -7,7 +7,8 @@
 
 /* runs/train/exp, exp2, ... (never an existing one; the folder is made), or the folder of the run that is resumed. */
 fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size);
-/* --output and --experiment as they are for that folder, so that args.yaml has them. */
+/* --output and --experiment as they are for that folder, and the folder from which paths are, so that args.yaml has
+ * them. */
 void run_dir_name(settings *c, const char *dir);
 /* Removes the folders that run_dir_choose has made, as far as nothing is in them. */
 void run_dir_release(void);

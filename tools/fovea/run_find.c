@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "recipe_path.h"
 
 /* Length of a path without the slashes behind it. */
 static size_t path_length(const char *path)
@@ -78,6 +79,15 @@ static bool is_compared(const fv_setting_row *o)
            (o->level <= FV_MEANING || o->offset == AT(data) || o->offset == AT(model) || o->offset == AT(task));
 }
 
+/* The folder from which the recipe's relative paths are; NULL: it does not say. */
+static const char *directory_of(const fv_config *recipe)
+{
+    for (int i = 0; i < fv_config_count(recipe); i++)
+        if (strcmp(fv_config_get(recipe, i)->key, "directory") == 0 && *fv_config_get(recipe, i)->value)
+            return fv_config_get(recipe, i)->value;
+    return NULL;
+}
+
 /* Whether the recipe, or where it is silent the default, gives the row the value of now. */
 static bool is_same(const fv_setting_row *o, const fv_config *recipe, const settings *c)
 {
@@ -88,7 +98,13 @@ static bool is_same(const fv_setting_row *o, const fv_config *recipe, const sett
         if (*s->value && fv_setting_has_name(o, s->key, strlen(s->key)))
             fv_setting_read(o, s->value, &before, expected);
     }
-    return strcmp(fv_setting_print(o, c, now, sizeof now), fv_setting_print(o, &before, then, sizeof then)) == 0;
+    fv_setting_print(o, c, now, sizeof now);
+    fv_setting_print(o, &before, then, sizeof then);
+    if (recipe_is_path(o, now) && recipe_is_path(o, then)) {
+        char place[2][RECIPE_PATH_MAX];
+        return strcmp(recipe_place(NULL, now, place[0]), recipe_place(directory_of(recipe), then, place[1])) == 0;
+    }
+    return strcmp(now, then) == 0;
 }
 
 /* The first setting in which the run is another; NULL: none. */

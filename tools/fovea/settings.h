@@ -33,6 +33,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "input") \
     X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "FILE", \
       "recipe (YAML, same keys as the flags); flags win") \
+    X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
+      "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_INFO | V_DATA, \
       FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \

@@ -36,6 +36,58 @@ use_resume_alone() {
     code 0 "$FOVEA" train -c runs/train/b/args.yaml --resume runs/train/b
 }
 
+# The folder is enough from anywhere: paths are from where the run began, or from here when the tree was moved.
+use_resume_from_another_folder() {
+    mkdir -p work/sets elsewhere
+    ln -s "$digits" work/sets/digits
+    cp "$model" work/start.safetensors
+    printf 'name: net\ninput: [28,28,1]\nlayers:\n  - conv2d: {filters: 4, kernel: 3, activation: relu}\n  - flatten\n  - dense: 10\n' >work/net.yaml
+    tuned() { "$FOVEA" train --data sets/digits --model lenet --weights start.safetensors --lr 0.01 --epochs 2 --batch-size 60 "$@"; }
+    cd work
+    code 0 tuned --experiment straight
+    code 0 tuned --max-steps 5 --experiment a
+    code 0 "$FOVEA" train --data ./sets/digits --model net.yaml --max-steps 5 --epochs 1 --batch-size 60 --experiment n
+    grep -q "^directory: \"\?$(pwd -P)\"\?$" runs/train/a/args.yaml || die "args.yaml does not say from where paths are"
+    cp -R runs/train/a runs/train/b
+    cd ../elsewhere
+    mkdir sets && echo "another set" >sets/digits # of the same name, and not what is meant
+    code 0 "$FOVEA" train --resume ../work/runs/train/a --max-steps 0
+    silent_about " was " warning
+    same ../work/runs/train/a/weights/last.safetensors ../work/runs/train/straight/weights/last.safetensors
+    code 0 "$FOVEA" train --resume ../work/runs/train/n --max-steps 0
+    says "resumed at epoch 1, after 5 steps"
+    # From there the recipe is written anew, and is good for the first folder, too; auto finds the run from both.
+    cd ../work
+    unchanged runs code 0 "$FOVEA" train --resume runs/train/a
+    says "already complete"
+    unchanged runs code 0 tuned --resume auto --experiment a
+    says "already complete"
+    cd ../elsewhere
+    unchanged ../work/runs code 0 "$FOVEA" train --data ../work/sets/../sets/digits --model lenet --weights ../work/start.safetensors \
+        --lr 0.01 --epochs 2 --batch-size 60 --resume auto --experiment a --output ../work/runs/train
+    says "already complete"
+    # The run's folder is moved, then all of it, then only the data.
+    mv ../work/runs/train/b run
+    code 0 "$FOVEA" train --resume run --max-steps 7
+    cd ..
+    mv work moved
+    cd moved
+    mv ../elsewhere/run runs/train/b
+    sed -i "s,^data: .*,data: sets/digits,; s,^weights: .*,weights: start.safetensors,; s,^directory: .*,directory: ../work," runs/train/b/args.yaml
+    code 0 "$FOVEA" train --resume runs/train/b --max-steps 8
+    mv sets/digits ../digits
+    unchanged runs fails 9 E9002 "runs/train/b/args.yaml:" "data: there is no " "sets/digits" "name where it is now with --data" -- \
+        "$FOVEA" train --resume runs/train/b --max-steps 0
+    code 0 "$FOVEA" train --resume runs/train/b --data ../digits --max-steps 0
+    same runs/train/b/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    # A recipe is the same; --directory says it of one that does not.
+    cd ../elsewhere
+    code 0 "$FOVEA" train -c ../moved/runs/train/b/args.yaml --max-steps 1 --experiment c
+    printf 'data: digits\nmodel: lenet\nmax-steps: 1\n' >plain.yaml
+    code 0 "$FOVEA" train -c plain.yaml --directory .. --experiment d
+    fails 2 E2004 "--directory has no effect here" -- "$FOVEA" train --data ../digits --directory ..
+}
+
 # The newest run that is not over and has the settings of now.
 use_resume_auto_finds_the_run() {
     code 0 whole_run
