@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <fovea/status.h>
+#include <fovea/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,9 +71,6 @@ FV_API const char *fv_ctx_processor(const fv_ctx *ctx);
 FV_API void fv_ctx_memory(const fv_ctx *ctx, int64_t *now, int64_t *peak);
 /** Bytes that plans may use (fv_ctx_options.memory, resolved). */
 FV_API int64_t fv_ctx_memory_limit(const fv_ctx *ctx);
-
-/** "0.1.0" */
-FV_API const char *fv_version(void);
 
 #ifdef __cplusplus
 }

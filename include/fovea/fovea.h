@@ -17,5 +17,6 @@
 #include <fovea/status.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>
+#include <fovea/version.h>
 
 #endif

@@ -118,13 +118,15 @@ FV_API fv_value fv_dense_with(fv_model *m, fv_value x, const fv_dense_options *o
 FV_API fv_value fv_max_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
 FV_API fv_value fv_avg_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
 FV_API fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_options *options);
-#define fv_conv2d(m, x, ...)           fv_conv2d_with((m), (x), &(fv_conv2d_options){__VA_ARGS__})
-#define fv_conv_transpose2d(m, x, ...) fv_conv_transpose2d_with((m), (x), &(fv_conv_transpose2d_options){__VA_ARGS__})
-#define fv_dense(m, x, ...)            fv_dense_with((m), (x), &(fv_dense_options){__VA_ARGS__})
-#define fv_max_pool2d(m, x, ...)       fv_max_pool2d_with((m), (x), &(fv_pool2d_options){__VA_ARGS__})
-#define fv_avg_pool2d(m, x, ...)       fv_avg_pool2d_with((m), (x), &(fv_pool2d_options){__VA_ARGS__})
-/** fv_batch_norm(m, x, .eps = 1e-5): at least one named argument is needed in C17. */
-#define fv_batch_norm(m, x, ...) fv_batch_norm_with((m), (x), &(fv_batch_norm_options){__VA_ARGS__})
+#define fv_conv2d(m, x, ...) fv_conv2d_with((m), (x), FV_OPTIONS(fv_conv2d_options, __VA_ARGS__))
+#define fv_conv_transpose2d(m, x, ...)                                                                                 \
+    fv_conv_transpose2d_with((m), (x), FV_OPTIONS(fv_conv_transpose2d_options, __VA_ARGS__))
+#define fv_dense(m, x, ...)      fv_dense_with((m), (x), FV_OPTIONS(fv_dense_options, __VA_ARGS__))
+#define fv_max_pool2d(m, x, ...) fv_max_pool2d_with((m), (x), FV_OPTIONS(fv_pool2d_options, __VA_ARGS__))
+#define fv_avg_pool2d(m, x, ...) fv_avg_pool2d_with((m), (x), FV_OPTIONS(fv_pool2d_options, __VA_ARGS__))
+/** fv_batch_norm(m, x, .eps = 1e-5): at least one named argument is needed in C17. In C++ the arguments of all of these
+ * stand in the order of the members. */
+#define fv_batch_norm(m, x, ...) fv_batch_norm_with((m), (x), FV_OPTIONS(fv_batch_norm_options, __VA_ARGS__))
 
 FV_API fv_value fv_flatten(fv_model *m, fv_value x);
 FV_API fv_value fv_global_avg_pool(fv_model *m, fv_value x);

@@ -257,3 +257,8 @@ const char *fv_version(void)
 {
     return FOVEA_VERSION;
 }
+
+int fv_abi_version(void)
+{
+    return FOVEA_ABI_VERSION;
+}

@@ -17,7 +17,8 @@ prefix=$scratch/an\ install
 "$cmake" --install "$build" --prefix "$prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; fail "install failed"; }
 libdir=$(dirname "$(find "$prefix" -name libfovea.a)")
 for file in "$libdir/libfovea.so" "$libdir/libfovea.so.0" "$libdir/pkgconfig/fovea.pc" "$libdir/cmake/fovea/foveaConfig.cmake" \
-    "$prefix/include/fovea/fovea.h" "$prefix/share/doc/fovea/README.md"; do
+    "$prefix/include/fovea/fovea.h" "$prefix/share/doc/fovea/README.md" \
+    "$prefix/share/doc/fovea/docs/tour.md" "$prefix/share/doc/fovea/examples/02_build_a_model.c"; do
     [ -e "$file" ] || fail "$file is not installed"
 done
 for header in "$source"/include/fovea/*.h; do
@@ -55,6 +56,63 @@ eval "set -- $(pkg-config --cflags --libs fovea)"
 "$cc" "$example" -o shared "$@" || fail "compiling with pkg-config failed"
 LD_LIBRARY_PATH=$libdir ./shared >shared.txt || fail "the program linked with libfovea.so failed"
 LD_LIBRARY_PATH=$libdir ldd ./shared | grep -q 'libfovea\.so\.0' || fail "the program does not need libfovea.so.0"
+
+# C++ builds networks with named arguments, too, and sees the version.
+if command -v c++ >/dev/null; then
+    cat >layers.cpp <<'TEXT'
+#include <fovea/fovea.h>
+
+#include <cstdio>
+#include <cstring>
+
+#if FOVEA_VERSION_MAJOR * 10000 + FOVEA_VERSION_MINOR * 100 + FOVEA_VERSION_PATCH < 100
+#error an old fovea
+#endif
+
+int main()
+{
+    fv_ctx *ctx = nullptr;
+    fv_model *m = nullptr;
+    if (std::strcmp(fv_version(), FOVEA_VERSION) != 0 || fv_abi_version() != FOVEA_ABI_VERSION)
+        return 1;
+    if (fv_ctx_create(nullptr, &ctx) != FV_OK || fv_model_create(ctx, &m) != FV_OK)
+        return 2;
+    fv_value x = fv_input(m, 28, 28, 1);
+    x = fv_conv2d(m, x, .filters = 8, .kernel = {3, 3}, .activation = FV_RELU);
+    x = fv_batch_norm(m, x, .eps = 1e-3);
+    x = fv_max_pool2d(m, x, .size = {2, 2});
+    x = fv_avg_pool2d(m, fv_max_pool2d(m, x, .size = {1, 1}), .size = {2, 2});
+    fv_dense_options dense = {}; // what the macros do, for compilers without named arguments
+    dense.units = 10;
+    x = fv_dense_with(m, fv_flatten(m, x), &dense);
+    if (fv_model_finish(m, x) != FV_OK)
+        return 3;
+    std::printf("%lld\n", (long long)fv_model_parameters(m));
+    fv_fit_options options;
+    fv_fit_defaults(&options);
+    options.epochs = 5;
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+    return 0;
+}
+TEXT
+    # 3 x 3 x 8 weights and 8 biases; 2 x 8 of batch norm; 6 x 6 x 8 x 10 weights and 10 biases.
+    for cxx in c++ clang++; do
+        command -v $cxx >/dev/null || continue
+        for std in c++17 c++20; do
+            eval "set -- $(pkg-config --cflags --libs fovea)"
+            $cxx -std=$std -Wall -Wextra -Wpedantic -Wshadow -Werror layers.cpp -o layers "$@" || fail "compiling with $cxx -std=$std failed"
+            [ "$(LD_LIBRARY_PATH=$libdir ./layers)" = $((80 + 16 + 2890)) ] || fail "what $cxx -std=$std compiled fails"
+        done
+    done
+fi
+
+# The installed examples need nothing but what is installed.
+for example in "$prefix"/share/doc/fovea/examples/*.c; do
+    eval "set -- $(pkg-config --cflags --libs fovea)"
+    "$cc" -std=gnu17 -Wall -Werror "$example" -o example "$@" -lm || fail "compiling the installed $(basename "$example") failed"
+done
+example=$prefix/share/doc/fovea/examples/09_data_pipeline.c
 
 # Without the shared library beside it, -lfovea is the archive.
 mkdir only-static
