@@ -26,7 +26,8 @@ typedef struct fv_placement {
     bool lasting; /* does not change between runs */
     int32_t last; /* last step that needs it; of a root: that needs any of those that share it */
     int64_t bytes, offset;
-    void *data; /* FV_IN_STORE: device address */
+    int64_t room; /* of a root: bytes kept for the place, those that may be read behind it included */
+    void *data;   /* FV_IN_STORE: device address */
 } fv_placement;
 
 /* One node and how it is run. */

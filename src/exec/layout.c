@@ -6,10 +6,20 @@
 
 #include "base/text.h"
 #include "exec/internal.h"
+#include "ops/ref.h"
 
 static int64_t round_up(int64_t bytes)
 {
     return (bytes + (int64_t)FV_ALIGN - 1) / (int64_t)FV_ALIGN * (int64_t)FV_ALIGN;
+}
+
+/* Bytes of a value's place: where its rows are no whole vectors, kernels read behind the last one. Were that the place
+ * of another value, a task could read what another is writing. */
+static int64_t place_room(const fv_val *val, int64_t bytes)
+{
+    const int64_t row = val->shape.rank > 0 ? fv_shape_last(&val->shape) * (int64_t)fv_dtype_size(val->dtype) : 1;
+    return row % (int64_t)FV_ALIGN == 0 || bytes > INT64_MAX - (int64_t)FV_TAIL_PAD ? bytes
+                                                                                    : bytes + (int64_t)FV_TAIL_PAD;
 }
 
 static void layout_last_uses(fv_program *p)
@@ -20,6 +30,7 @@ static void layout_last_uses(fv_program *p)
         place->root = i;
         place->last = -1;
         place->bytes = fv_shape_count(&g->vals[i]->shape) * (int64_t)fv_dtype_size(g->vals[i]->dtype);
+        place->room = place_room(g->vals[i], place->bytes);
     }
     for (int32_t n = 0; n < g->n_nodes; n++) {
         for (int32_t i = 0; i < g->nodes[n]->n_in; i++) {
@@ -39,6 +50,8 @@ static void layout_share(fv_program *p, const fv_val *in, const fv_val *out)
     place->section = root->section;
     if (place->last > root->last)
         root->last = place->last;
+    if (place->room > root->room)
+        root->room = place->room;
 }
 
 /* Whether step n may overwrite its first operand: nobody else needs that memory, and no other operand lives in it. */
@@ -122,7 +135,7 @@ static fv_status layout_blocks(fv_program *p, fv_section section)
         int32_t first = g->vals[i]->def->id, last = place->last > first ? place->last : first;
         if (p->options.keep_all)
             last = g->n_nodes;
-        blocks[count++] = (fv_block){.size = place->bytes, .first = first, .last = last};
+        blocks[count++] = (fv_block){.size = place->room, .first = first, .last = last};
     }
     fv_status status = fv_memory_plan(p->ctx, blocks, count, &total);
     for (int32_t i = 0, b = 0; status == FV_OK && i < g->n_vals; i++) {
@@ -151,9 +164,9 @@ fv_status fv_program_layout(fv_program *p)
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_placement *place = &p->places[i];
         if (place->root == i && place->section == FV_IN_INPUTS)
-            FV_TRY(layout_add(p, &m->inputs, place->bytes, &place->offset));
+            FV_TRY(layout_add(p, &m->inputs, place->room, &place->offset));
         if (place->root == i && place->section == FV_IN_LASTING)
-            FV_TRY(layout_add(p, &m->packed, place->bytes, &place->offset));
+            FV_TRY(layout_add(p, &m->packed, place->room, &place->offset));
     }
     for (int32_t n = 0; n < p->n_steps; n++) {
         fv_step *s = &p->steps[n];

@@ -153,10 +153,16 @@ typedef struct pool_grad {
     float *d_src;
 } pool_grad;
 
+/* The caller's own sums: lanes behind the last channel may be another caller's. */
+FV_INLINE vf load_sum(const float *sum, int64_t left)
+{
+    return left >= VF ? vf_load(sum) : vf_load_n(sum, (int)left);
+}
+
 FV_INLINE void gather_list(const pool_grad *g, const pool_list *list, const int maximum, const int begins, float *to)
 {
     for (int64_t j = 0; j < g->d->c; j += VF) {
-        vf acc = begins ? vf_zero() : vf_load(to + j);
+        vf acc = begins ? vf_zero() : load_sum(to + j, g->d->c - j);
         for (int64_t e = 0; e < list->count; e++) {
             vf v = vf_load(g->d_dst + list->at[e] + j);
             if (maximum) {
