@@ -198,8 +198,8 @@ fv_status data_check(settings *c, fv_ctx *ctx)
     fv_check_report *r = NULL;
     if (!path)
         return FV_ERR_USAGE;
-    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
-    FV_TRY(output_check(c, "quarantine", c->quarantine, OUTPUT_QUARANTINE));
+    FV_TRY(output_check(c, path, "report", c->report, OUTPUT_PAGE));
+    FV_TRY(output_check(c, path, "quarantine", c->quarantine, OUTPUT_QUARANTINE));
     if (c->report && c->quarantine && output_same(c->report, c->quarantine))
         return complain(FV_ERR_CONFLICT, "choose another file for one of them",
                         "--report and --quarantine: both are %s", c->report);

@@ -248,7 +248,7 @@ fv_status data_show(settings *c, fv_ctx *ctx)
     if (!path)
         return FV_ERR_USAGE;
     FV_TRY(check_flags(c));
-    FV_TRY(output_check(c, "output", c->output, OUTPUT_SHEET));
+    FV_TRY(output_check(c, path, "output", c->output, OUTPUT_SHEET));
     sheet *s = sheet_create(c->suspicious ? 6 : c->augmented > 0 ? 9 : 0);
     fv_status status = s ? show(c, ctx, s, path) : FV_ERR_NO_MEMORY;
     sheet_destroy(s);

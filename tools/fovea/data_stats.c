@@ -228,7 +228,7 @@ fv_status data_stats(settings *c, fv_ctx *ctx)
     counts n;
     if (!path)
         return FV_ERR_USAGE;
-    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
+    FV_TRY(output_check(c, path, "report", c->report, OUTPUT_PAGE));
     fv_status status = data_look(c, ctx, path, &r);
     if (status == FV_OK)
         status = fv_check_report_summary(r, &s);

@@ -145,7 +145,7 @@ fv_status verb_eval(settings *c)
     FV_TRY(output_form(c));
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea eval: --data PATH and --model FILE are needed");
-    FV_TRY(output_check(c, "report", c->report, OUTPUT_PAGE));
+    FV_TRY(output_check(c, c->data, "report", c->report, OUTPUT_PAGE));
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sheet.h"
 
@@ -51,20 +54,47 @@ bool output_same(const char *a, const char *b)
     return same_inode(a, b) || (strcmp(name[0], name[1]) == 0 && same_inode(folder[0], folder[1]));
 }
 
-fv_status output_check(const settings *c, const char *option, const char *path, output_kind kind)
+/* Whether a file of that path would lie in a folder of the folder `root`, where images are taken from, and not in a
+ * run's, which is left out there. */
+static bool is_in_folder_of(const char *root, const char *path)
+{
+    char folder[4096], top[PATH_MAX], inner[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    if (!root || !realpath(root, top) || !realpath(folder, inner))
+        return false;
+    const size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    if (strncmp(top, inner, n) != 0 || inner[n] != '/' || inner[n + 1] == '\0')
+        return false;
+    for (char *end = inner + strlen(inner); end > inner + n; end = strrchr(inner, '/')) {
+        snprintf(end, sizeof inner - (size_t)(end - inner), "/args.yaml");
+        if (access(inner, F_OK) == 0)
+            return false;
+        *end = '\0';
+    }
+    return true;
+}
+
+fv_status output_check(const settings *c, const char *data, const char *option, const char *path, output_kind kind)
 {
     struct stat st;
     uint8_t head[64];
-    if (!path || c->force || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+    if (!path || c->force)
         return FV_OK;
-    FILE *f = fopen(path, "rb");
-    const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
-    if (f)
-        fclose(f);
-    if (kinds[kind].is(head, size))
-        return FV_OK;
-    return complain(FV_ERR_CONFLICT, "choose another file, or replace this one with --force",
-                    "--%s %s: exists already, and is not %s of fovea", option, path, kinds[kind].what);
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        FILE *f = fopen(path, "rb");
+        const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
+        if (f)
+            fclose(f);
+        if (!kinds[kind].is(head, size))
+            return complain(FV_ERR_CONFLICT, "choose another file, or replace this one with --force",
+                            "--%s %s: exists already, and is not %s of fovea", option, path, kinds[kind].what);
+    }
+    if (is_in_folder_of(data, path))
+        return complain(FV_ERR_CONFLICT, "choose a path outside of it, or write there all the same with --force",
+                        "--%s %s: in a folder of the data set %s, which would take it for one of its images", option,
+                        path, data);
+    return FV_OK;
 }
 
 fv_status output_form(settings *c)

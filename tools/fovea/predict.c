@@ -530,7 +530,7 @@ fv_status verb_predict(settings *c)
     if (c->raw && (!source || strcmp(source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
-    FV_TRY(output_check(c, "sheet", c->sheet, OUTPUT_SHEET));
+    FV_TRY(output_check(c, c->data, "sheet", c->sheet, OUTPUT_SHEET));
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
         return status;

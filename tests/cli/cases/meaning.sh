@@ -36,6 +36,22 @@ row_82_own_files() {
     prints "16 images, 2 classes; 0 to reject, 0 to quarantine"
     code 0 "$FOVEA" predict --model photos/models/exp/weights/best.safetensors --source photos
     equal "$(wc -l <out)" 16
+    # What would become a sample is not written among them: beside the classes it may lie, and in a run.
+    for words in "show photos --per-class 1 --output" "check photos --report" "check photos --quarantine" "stats photos --report"; do
+        for place in photos/cat photos/dog/../cat ./photos/dog/ photos/models; do
+            fails 2 E2004 "in a folder of the data set photos" "--force" -- "$FOVEA" data $words $place/output.png
+        done
+        got=0
+        (cd photos/cat && "$FOVEA" data $(echo "$words" | sed 's/photos/../') here.png) >/dev/null 2>&1 || got=$?
+        equal $got 2
+        code 0 "$FOVEA" data $words photos/output.png --force
+        code 0 "$FOVEA" data $words photos/models/exp/output.png --force
+    done
+    fails 2 E2004 "--sheet photos/cat/sheet.png: in a folder" -- \
+        "$FOVEA" predict --model photos/models/exp/weights/best.safetensors --data photos --sheet photos/cat/sheet.png
+    fails 2 E2004 "--report photos/cat/page.html: in a folder" -- \
+        "$FOVEA" eval --model photos/models/exp/weights/best.safetensors --data photos --report photos/cat/page.html
+    absent photos/cat/output.png photos/dog/output.png photos/models/output.png photos/cat/here.png photos/cat/sheet.png photos/cat/page.html
     # A class may be called like what fovea writes.
     plant classes sports count=4 runs weights
     code 0 tiny_run --data sports
