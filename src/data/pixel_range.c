@@ -5,7 +5,7 @@
 #include <float.h>
 #include <stdio.h>
 
-enum { LOOKED_AT = 16 };
+enum { LOOKED_AT = 16, FEW_LEVELS = 32 };
 
 void fv_pixel_range_merge(fv_pixel_range *range, const fv_pixel_range *more)
 {
@@ -18,6 +18,8 @@ void fv_pixel_range_merge(fv_pixel_range *range, const fv_pixel_range *more)
     range->most = more->most > range->most ? more->most : range->most;
     range->images += more->images;
     range->deep += more->deep;
+    range->level = more->level > range->level ? more->level : range->level;
+    range->plain += more->plain;
 }
 
 static void add_floats(fv_pixel_range *range, const float *v, int64_t n)
@@ -38,6 +40,14 @@ static void add_words(fv_pixel_range *range, const uint16_t *v, int64_t n)
     fv_pixel_range_merge(range, &own);
 }
 
+static void add_bytes(fv_pixel_range *range, const uint8_t *v, int64_t n)
+{
+    uint8_t level = 0;
+    for (int64_t i = 0; i < n; i++)
+        level = v[i] > level ? v[i] : level;
+    fv_pixel_range_merge(range, &(fv_pixel_range){.plain = 1, .level = level});
+}
+
 void fv_pixel_range_add(fv_pixel_range *range, const fv_image *image)
 {
     const void *data = image->data;
@@ -46,6 +56,8 @@ void fv_pixel_range_add(fv_pixel_range *range, const fv_image *image)
         add_floats(range, data, n);
     else if (n > 0 && image->depth == FV_DEPTH_16)
         add_words(range, data, n);
+    else if (n > 0)
+        add_bytes(range, data, n);
 }
 
 /* The narrowest depth that cameras and programs have, that holds every value; 16: there is nothing odd. */
@@ -66,6 +78,19 @@ static bool deep_odd(const fv_pixel_range *range, char *text, size_t size)
     return false;
 }
 
+/* All black is another finding. */
+static bool plain_odd(const fv_pixel_range *range, char *text, size_t size)
+{
+    if (range->plain == 0 || range->level == 0 || range->level >= FEW_LEVELS)
+        return false;
+    snprintf(text, size,
+             "8-bit pixels from 0 to %d at most, whose full scale is 255, as of class indices or a mask: they train as "
+             "nearly black; give the pictures themselves, multiply them by %d, or add --norm dataset, which measures "
+             "their scale and keeps it in the model",
+             range->level, 255 / range->level);
+    return true;
+}
+
 bool fv_pixel_range_odd(const fv_pixel_range *range, char *text, size_t size)
 {
     static const float level = 1.0f / 255.0f;
@@ -78,6 +103,8 @@ bool fv_pixel_range_odd(const fv_pixel_range *range, char *text, size_t size)
                   {FLT_MAX, "divide them by their full scale"}};
     const char *cure = "save them without standardizing (--norm does that, and keeps it in the model)";
     if (range->deep > 0 && deep_odd(range, text, size))
+        return true;
+    if (range->images == 0 && plain_odd(range, text, size))
         return true;
     if (range->images == 0 || (range->low >= -level && range->high <= 1.0f + level))
         return false;
@@ -94,7 +121,7 @@ fv_status fv_dataset_pixel_range(fv_dataset *dataset, fv_pixel_range *range)
     fv_decode_options decode = dataset->decode;
     decode.keep_depth = true;
     *range = (fv_pixel_range){0};
-    for (int64_t k = 0; k < n && range->images + range->deep == k; k++) {
+    for (int64_t k = 0; k < n && range->level < FEW_LEVELS; k++) {
         fv_image image = {0};
         fv_image_error error = {.byte = -1};
         fv_status status = fv_dataset_fetch(dataset, k * count / n, &decode, NULL, &image, NULL, &error);

@@ -212,10 +212,10 @@ static void print_json(const fv_check_report *r, const fv_data_summary *s, const
 /* Pixels on another scale: the mean and deviation above are theirs. */
 static void warn_scale(const fv_check_report *r)
 {
-    enum { DEEP = 8, NOT_FINITE = 16 };
+    enum { NOT_FINITE = 16, SCALE = 89 };
     for (int64_t i = 0; i < fv_check_report_count(r); i++) {
         const fv_finding *f = fv_check_report_row(r, i);
-        if (f->verdict == FV_VERDICT_WARN && (f->fault == DEEP || f->fault == NOT_FINITE))
+        if (f->verdict == FV_VERDICT_WARN && (f->fault == SCALE || f->fault == NOT_FINITE))
             warn("%s: %s", f->file, f->detail);
     }
 }

@@ -31,6 +31,7 @@ enum {
     FV_FAULT_BATCH = 33,
     FV_FAULT_TAR = 36,
     FV_FAULT_STALL = 37,
+    FV_FAULT_SCALE = 89,
 };
 
 /* The side of the small grey pictures by which similar images are compared. */

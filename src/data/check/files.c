@@ -84,9 +84,12 @@ static fv_status tell_range(fv_check_report *r, const fv_check_split *split)
     char text[400];
     if (!fv_pixel_range_odd(&split->range, text, sizeof text))
         return FV_OK;
-    const bool floats = split->range.images > 0;
-    return fv_check_add(r, floats ? FV_FAULT_NOT_FINITE : FV_FAULT_SIXTEEN_BIT, FV_VERDICT_WARN, split->where, -1, -1,
-                        "%s (%lld images)", text, (long long)(floats ? split->range.images : split->range.deep));
+    const fv_pixel_range *range = &split->range;
+    return fv_check_add(r, range->images ? FV_FAULT_NOT_FINITE : FV_FAULT_SCALE, FV_VERDICT_WARN, split->where, -1, -1,
+                        "%s (%lld images)", text,
+                        (long long)(range->images ? range->images
+                                    : range->deep ? range->deep
+                                                  : range->plain));
 }
 
 fv_status fv_check_files(fv_check_report *r)

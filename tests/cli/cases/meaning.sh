@@ -321,13 +321,13 @@ row_91_dots_in_keys() {
     code 0 tiny_run --data half.tar --max-bad 0.2
 }
 
-# deep DIR COUNT MOST: pictures of 16 bits, two classes, whose values go up to MOST.
+# deep DIR COUNT MOST [BITS]: pictures of 16 bits, two classes, whose values go up to MOST.
 deep() {
     for k in $(seq 1 "$2"); do
         for c in 0 1; do
             mkdir -p "$1/$c"
-            awk -v k="$k" -v c=$c -v most="$3" 'BEGIN {
-                print "P2\n12 12\n65535"
+            awk -v k="$k" -v c=$c -v most="$3" -v full=$(((1 << ${4:-16}) - 1)) 'BEGIN {
+                print "P2\n12 12\n" full
                 for (i = 0; i < 144; i++) print int(most * ((c ? i : 143 - i) + (i * 7 + k * 13) % 20) / 162)
             }' >"$1/$c/$k.pgm"
         done
@@ -346,6 +346,24 @@ row_89_bits_in_wider_files() {
         code 0 tiny_run --data d
         says "as of $2 bits in a file of 16"
     done
+    # Masks of class indices, and of 0 and 1, in place of pictures.
+    for range in "4 63" "1 255" "31 8"; do
+        set -- $range
+        rm -rf d
+        deep d 10 "$1" 8
+        code 0 "$FOVEA" data check d
+        prints "8-bit pixels from 0 to $1 at most" "class indices" "multiply them by $2"
+        code 0 "$FOVEA" data stats d
+        says "--norm dataset"
+        code 0 tiny_run --data d
+        says "8-bit pixels from 0 to $1 at most"
+    done
+    # A picture in twilight is one.
+    deep d 10 60 8
+    code 0 "$FOVEA" data check d
+    silent_about "at most"
+    rm -rf d
+    deep d 10 4095
     # The cure that is named is one.
     code 0 "$FOVEA" train --data d --model lenet --img-size 12 --in-chans 1 --norm dataset --epochs 4 --batch-size 4 --opt adam
     rm -rf d
