@@ -75,6 +75,29 @@ static fv_status plan_step(fv_program *p, fv_step *s)
     return FV_OK;
 }
 
+/* --plan-workspace is a wish where no solver of the same bits needs so little: one warning for all steps. */
+static void warn_of_workspace(const fv_program *p)
+{
+    const int64_t allowed = fv_program_planner(p).policy.workspace;
+    const fv_step *most = NULL;
+    int over = 0, planned = 0;
+    for (int32_t n = 0; n < p->n_steps; n++) {
+        const fv_step *s = &p->steps[n];
+        planned += s->plan != NULL;
+        if (s->packed + s->workspace <= allowed)
+            continue;
+        over++;
+        most = !most || s->packed + s->workspace > most->packed + most->workspace ? s : most;
+    }
+    if (allowed > 0 && most)
+        fv_log(p->ctx, FV_LOG_WARN, "plan",
+               "batch %lld: %d of %d steps need more than the %lld bytes that --plan-workspace allows, whatever solver "
+               "of the "
+               "same bits computes them; %s '%s' needs most: %lld bytes",
+               (long long)p->options.batch, over, planned, (long long)allowed, most->node->op->name, most->node->name,
+               (long long)(most->packed + most->workspace));
+}
+
 /* Addresses of parameters and states come from the stores. */
 static fv_status bind_stores(fv_program *p)
 {
@@ -116,7 +139,10 @@ fv_status fv_program_build(fv_program *p)
     for (int32_t n = 0; n < g->n_nodes; n++)
         FV_TRY(plan_step(p, &p->steps[n]));
     FV_TRY(fv_program_layout(p));
-    return p->options.unbound ? FV_OK : bind_stores(p);
+    if (p->options.unbound)
+        return FV_OK;
+    warn_of_workspace(p);
+    return bind_stores(p);
 }
 
 /* ---- making and freeing ---- */

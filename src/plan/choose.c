@@ -80,11 +80,15 @@ static fv_status class_of(const fv_planner *planner, const fv_problem *problem, 
     fv_graph *graph = NULL;
     fv_node *node = NULL;
     FV_TRY(fv_problem_one_sample(planner->ctx, problem->node, &graph, &node));
-    const fv_problem one = fv_problem_of(node, problem->text, problem->dtype, problem->const_in);
-    fv_candidates of_one;
-    fv_candidates_ask(planner, &one, false, &of_one);
-    fv_candidates_drop_reference(&of_one);
-    fv_candidates_sort(&of_one);
+    fv_str text = {.ctx = planner->ctx};
+    fv_status status = fv_problem_text_const(node, problem->dtype, problem->const_in, &text);
+    const fv_problem one = fv_problem_of(node, fv_str_get(&text), problem->dtype, problem->const_in);
+    fv_candidates of_one = {.count = 0};
+    if (status == FV_OK) {
+        fv_candidates_ask(planner, &one, false, &of_one);
+        fv_candidates_drop_reference(&of_one);
+        fv_candidates_sort(&of_one);
+    }
     /* A class none of whose solvers takes the whole batch is passed over, which changes bits. */
     for (int i = 0; i < of_one.count; i++) {
         *bits = fv_solver_bits(of_one.row[i].solver);
@@ -95,8 +99,9 @@ static fv_status class_of(const fv_planner *planner, const fv_problem *problem, 
                "depend on the size of the batch",
                problem->text, of_one.row[i].solver->name);
     }
+    fv_str_free(&text);
     fv_graph_destroy(&graph);
-    return FV_OK;
+    return status;
 }
 
 static bool is_of_algorithm(const fv_candidate *c, const void *algorithm)
@@ -143,10 +148,8 @@ static fv_status bind_first(const fv_planner *planner, fv_plan *plan, const fv_c
         }
         fv_plan_unbind(plan);
     }
-    fv_log(planner->ctx, FV_LOG_WARN, "plan",
-           "'%s': no solver of the same bits needs less than %zu bytes; %lld are "
-           "allowed",
-           plan->problem.text, least, (long long)planner->policy.workspace);
+    fv_log(planner->ctx, FV_LOG_DEBUG, "plan", "    all need more than the %lld bytes that are allowed",
+           (long long)planner->policy.workspace); /* a program warns of all of its steps at once */
     return fv_plan_bind(plan, &all->row[best]);
 }
 

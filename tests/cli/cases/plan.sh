@@ -52,7 +52,12 @@ use_plan_file() {
 
 use_plan_workspace() {
     code 0 "$FOVEA" info --model "$model" --profile --plan-workspace 1G
-    silent_about "are allowed"
+    silent_about "--plan-workspace allows"
     code 0 "$FOVEA" info --model "$model" --profile --plan-workspace 100
-    says "100 are allowed"
+    says " steps need more than the 100 bytes that --plan-workspace allows" " needs most: "
+    # One line for all steps of a program.
+    equal "$(grep 'plan-workspace' err | sort -u | wc -l)" 1
+    code 0 "$FOVEA" predict --model "$model" --source "$photos/train/cat/0000.jpg" --plan-workspace 1
+    says " steps need more than the 1 bytes that --plan-workspace allows"
+    equal "$(grep -c 'plan-workspace' err)" 1
 }
