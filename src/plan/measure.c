@@ -21,9 +21,9 @@ static void *operand_make(fv_ctx *ctx, const fv_val *val)
 {
     const int64_t count = fv_shape_count(&val->shape);
     void *data = fv_calloc(ctx, (size_t)count, fv_dtype_size(val->dtype));
-    /* Integers stay 0, which is a class; floats lie in [-1, 1). */
-    for (int64_t i = 0; data && val->dtype == FV_F32 && i < count; i++)
-        ((float *)data)[i] = (float)((uint32_t)i * 2654435761u >> 8) / 8388608.0f - 1.0f;
+    /* Integers stay 0, which is a class; numbers of any size of float lie in [-1, 1). */
+    for (int64_t i = 0; data && fv_dtype_is_float(val->dtype) && i < count; i++)
+        fv_dtype_set(val->dtype, data, i, (double)((uint32_t)i * 2654435761u >> 8) / 8388608.0 - 1.0);
     return data;
 }
 
