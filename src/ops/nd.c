@@ -112,14 +112,20 @@ void fv_broadcast_strides(const fv_shape *of, const fv_shape *over, int64_t stri
     }
 }
 
-int64_t fv_strided(const fv_shape *shape, int64_t i, const int64_t stride[FV_MAX_RANK])
+/* Position under strides of element i of an array of n dimensions. */
+static int64_t position(int n, const int64_t *dim, const int64_t *stride, int64_t i)
 {
     int64_t at = 0;
-    for (int d = shape->rank - 1; d >= 0; d--) {
-        at += i % shape->dim[d] * stride[d];
-        i /= shape->dim[d];
+    for (int d = n - 1; d >= 0; d--) {
+        at += i % dim[d] * stride[d];
+        i /= dim[d];
     }
     return at;
+}
+
+int64_t fv_strided(const fv_shape *shape, int64_t i, const int64_t stride[FV_MAX_RANK])
+{
+    return position(shape->rank, shape->dim, stride, i);
 }
 
 fv_val *fv_emit_unbroadcast(fv_builder *b, fv_val *d, const fv_val *like)
@@ -179,24 +185,14 @@ fv_reduction fv_reduction_of(const fv_ints *axes, const fv_shape *src)
     return r;
 }
 
-static int64_t place(int n, const int64_t *dim, const int64_t *stride, int64_t i)
-{
-    int64_t at = 0;
-    for (int d = n - 1; d >= 0; d--) {
-        at += i % dim[d] * stride[d];
-        i /= dim[d];
-    }
-    return at;
-}
-
 int64_t fv_reduction_output(const fv_reduction *r, int64_t o)
 {
-    return place(r->n_kept, r->kept, r->kept_stride, o);
+    return position(r->n_kept, r->kept, r->kept_stride, o);
 }
 
 int64_t fv_reduction_term(const fv_reduction *r, int64_t t)
 {
-    return place(r->n_gone, r->gone, r->gone_stride, t);
+    return position(r->n_gone, r->gone, r->gone_stride, t);
 }
 
 void fv_reduction_shape(const fv_ints *axes, const fv_shape *src, bool keepdims, fv_shape *dst)

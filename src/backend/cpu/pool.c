@@ -189,23 +189,18 @@ static void global_max_bwd_run(const fv_plan *plan, const fv_call *call)
     global_run(plan, call, fv_in_dims(call, 1), &job, global_max_bwd_range);
 }
 
-#define FV_POOL_SOLVER(name_, run_)                                                                                    \
-    {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
-    }
-
 extern const fv_solver fv_cpu_pool_solvers[];
 const fv_solver fv_cpu_pool_solvers[] = {
-    FV_POOL_SOLVER("max_pool2d", max_run),
-    FV_POOL_SOLVER("max_pool2d_train", max_run),
-    FV_POOL_SOLVER("max_pool2d_bwd", max_bwd_run),
-    FV_POOL_SOLVER("avg_pool2d", avg_run),
-    FV_POOL_SOLVER("avg_pool2d_bwd", avg_bwd_run),
-    FV_POOL_SOLVER("adaptive_avg_pool2d", adaptive_run),
-    FV_POOL_SOLVER("adaptive_avg_pool2d_bwd", adaptive_bwd_run),
-    FV_POOL_SOLVER("global_avg_pool", global_avg_run),
-    FV_POOL_SOLVER("global_avg_pool_bwd", global_avg_bwd_run),
-    FV_POOL_SOLVER("global_max_pool", global_max_run),
-    FV_POOL_SOLVER("global_max_pool_bwd", global_max_bwd_run),
+    FV_STREAM_SOLVER("max_pool2d", fv_f32_reject, max_run),
+    FV_STREAM_SOLVER("max_pool2d_train", fv_f32_reject, max_run),
+    FV_STREAM_SOLVER("max_pool2d_bwd", fv_f32_reject, max_bwd_run),
+    FV_STREAM_SOLVER("avg_pool2d", fv_f32_reject, avg_run),
+    FV_STREAM_SOLVER("avg_pool2d_bwd", fv_f32_reject, avg_bwd_run),
+    FV_STREAM_SOLVER("adaptive_avg_pool2d", fv_f32_reject, adaptive_run),
+    FV_STREAM_SOLVER("adaptive_avg_pool2d_bwd", fv_f32_reject, adaptive_bwd_run),
+    FV_STREAM_SOLVER("global_avg_pool", fv_f32_reject, global_avg_run),
+    FV_STREAM_SOLVER("global_avg_pool_bwd", fv_f32_reject, global_avg_bwd_run),
+    FV_STREAM_SOLVER("global_max_pool", fv_f32_reject, global_max_run),
+    FV_STREAM_SOLVER("global_max_pool_bwd", fv_f32_reject, global_max_bwd_run),
     {.name = NULL},
 };

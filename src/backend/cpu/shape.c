@@ -274,24 +274,14 @@ static const char *slice_reject(const fv_solver *self, const fv_problem *problem
     return last_reject(problem, self, ((const fv_slice_attr *)problem->node->attr)->axis);
 }
 
-#define FV_SHAPE_SOLVER(name_, run_)                                                                                   \
-    {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = fv_f32_reject, .cost = fv_stream_cost, .run = run_  \
-    }
-
-#define FV_LAST_SOLVER(name_, reject_, run_)                                                                           \
-    {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = reject_, .cost = fv_stream_cost, .run = run_        \
-    }
-
 extern const fv_solver fv_cpu_shape_solvers[];
 const fv_solver fv_cpu_shape_solvers[] = {
-    FV_LAST_SOLVER("concat", concat_reject, concat_run),
-    FV_LAST_SOLVER("slice", slice_reject, slice_run),
-    FV_LAST_SOLVER("slice_bwd", slice_reject, slice_bwd_run),
-    FV_SHAPE_SOLVER("pad", pad_run),
-    FV_SHAPE_SOLVER("crop", crop_run),
-    FV_SHAPE_SOLVER("channel_shuffle", shuffle_run),
+    FV_STREAM_SOLVER("concat", concat_reject, concat_run),
+    FV_STREAM_SOLVER("slice", slice_reject, slice_run),
+    FV_STREAM_SOLVER("slice_bwd", slice_reject, slice_bwd_run),
+    FV_STREAM_SOLVER("pad", fv_f32_reject, pad_run),
+    FV_STREAM_SOLVER("crop", fv_f32_reject, crop_run),
+    FV_STREAM_SOLVER("channel_shuffle", fv_f32_reject, shuffle_run),
     {.name = "cpu.upsample2d",
      .op = "upsample2d",
      .version = 1,

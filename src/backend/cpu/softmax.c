@@ -206,17 +206,12 @@ static const char *softmax_reject(const fv_solver *self, const fv_problem *probl
     return fv_f32_reject(self, problem);
 }
 
-#define FV_LAST_SOLVER(name_, run_)                                                                                    \
-    {                                                                                                                  \
-        .name = "cpu." name_, .op = name_, .version = 1, .reject = softmax_reject, .cost = fv_stream_cost, .run = run_ \
-    }
-
 extern const fv_solver fv_cpu_softmax_solvers[];
 const fv_solver fv_cpu_softmax_solvers[] = {
-    FV_LAST_SOLVER("softmax", softmax_run),
-    FV_LAST_SOLVER("softmax_bwd", softmax_bwd_run),
-    FV_LAST_SOLVER("log_softmax", log_softmax_run),
-    FV_LAST_SOLVER("log_softmax_bwd", log_softmax_bwd_run),
+    FV_STREAM_SOLVER("softmax", softmax_reject, softmax_run),
+    FV_STREAM_SOLVER("softmax_bwd", softmax_reject, softmax_bwd_run),
+    FV_STREAM_SOLVER("log_softmax", softmax_reject, log_softmax_run),
+    FV_STREAM_SOLVER("log_softmax_bwd", softmax_reject, log_softmax_bwd_run),
     FV_SOFTMAX_SOLVER("softmax_cross_entropy", NULL, cross_entropy_run),
     FV_SOFTMAX_SOLVER("softmax_cross_entropy_bwd", NULL, cross_entropy_bwd_run),
     FV_SOFTMAX_SOLVER("mse", &loss_mse, loss_run),

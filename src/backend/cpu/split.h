@@ -40,4 +40,10 @@ const char *fv_all_f32_reject(const fv_solver *self, const fv_problem *problem);
 const char *fv_f32_reject(const fv_solver *self, const fv_problem *problem);
 double fv_stream_cost(const fv_solver *self, const fv_problem *problem);
 
+/* The row of a solver "cpu.OP" whose time is that of reading and writing. */
+#define FV_STREAM_SOLVER(name_, reject_, run_)                                                                         \
+    {                                                                                                                  \
+        .name = "cpu." name_, .op = name_, .version = 1, .reject = reject_, .cost = fv_stream_cost, .run = run_        \
+    }
+
 #endif
