@@ -98,25 +98,46 @@ static unsigned draw(uint64_t *state, unsigned n)
     return (unsigned)(*state >> 33) % n;
 }
 
+/* One picture of a class, in one of the forms that cameras and programs write. */
+static void plant_random_picture(const char *stem, int k, uint64_t *state)
+{
+    static const int types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_PALETTE,
+                                PNG_COLOR_TYPE_RGB_ALPHA};
+    static const char *const extensions[] = {"jpg", "jpg", "JPG", "jpeg", "png", "PNG"};
+    const char *extension = extensions[draw(state, sizeof extensions / sizeof *extensions)];
+    const bool png = strcasecmp(extension, "png") == 0;
+    char path[700];
+    snprintf(path, sizeof path, "%s %d.%s", stem, k, extension);
+    planted_jpeg jpeg = {.h = 20 + k, .w = 20 + (int)draw(state, 30), .c = draw(state, 4) ? 3 : 1};
+    jpeg.quality = 60 + (int)draw(state, 40);
+    if (png)
+        planted_save(path, planted_make_png(jpeg.h, jpeg.w, types[draw(state, 4)], 8, false, false));
+    else
+        planted_save(path, planted_make_jpeg(jpeg));
+}
+
 /* A class of `count` pictures, some in a folder of their own, some broken; what systems leave lies among them. */
 static void plant_random_class(const char *dir, const char *name, int count, uint64_t *state)
 {
+    static const char *const left[] = {"Thumbs.db",     "@eaDir/1.jpg", ".DS_Store",
+                                       "._image 1.jpg", "desktop.ini",  "notes.txt"};
+    static const char *const stems[] = {"image", "image", "-image", "im'age", "im,age", "im\nage", "\xE5\x9B\xBE"};
+    const char *stem = stems[draw(state, sizeof stems / sizeof *stems)];
     char path[600];
-    const bool nested = draw(state, 5) == 0, broken = draw(state, 6) == 0;
+    const bool nested = draw(state, 5) == 0;
+    const unsigned broken = draw(state, 9);
     snprintf(path, sizeof path, "%s/%s/.keep", dir, name);
     fv_test_write(path, "", 0);
     for (int k = 0; k < count; k++) {
-        snprintf(path, sizeof path, "%s/%s/%simage %d.jpg", dir, name, nested && k % 2 ? "part 1/" : "", k);
-        if (broken && k == 1)
-            fv_test_write(path, "text", 4);
+        snprintf(path, sizeof path, "%s/%s/%s%s", dir, name, nested && k % 2 ? "part 1/" : "", stem);
+        if (broken < 3 && k == 1) /* text, nothing, or a form that is not read */
+            snprintf(path, sizeof path, "%s/%s/broken.%s", dir, name, broken == 2 ? "heic" : "jpg"),
+                fv_test_write(path, "text", broken == 1 ? 0 : 4);
         else
-            planted_save(path, planted_make_jpeg((planted_jpeg){.h = 20 + k,
-                                                                .w = 20 + (int)draw(state, 30),
-                                                                .c = draw(state, 4) ? 3 : 1,
-                                                                .quality = 60 + (int)draw(state, 40)}));
+            plant_random_picture(path, k, state);
     }
     if (draw(state, 4) == 0) {
-        snprintf(path, sizeof path, "%s/%s/%s", dir, name, draw(state, 2) ? "Thumbs.db" : "@eaDir/1.jpg");
+        snprintf(path, sizeof path, "%s/%s/%s", dir, name, left[draw(state, sizeof left / sizeof *left)]);
         fv_test_write(path, "thumbs", 6);
     }
 }
@@ -129,15 +150,68 @@ static void plant_random(const char *dir, int argc, char **argv)
         "true",    "null",         "a|b",        "Cat",     "train",  "runs",      "hot dog", "hotdog", "a,b",
         "#1",      "100%",         "2024-01-02", "-x",      "1e3",    "x;y",       "a'b",     "~",      "caf\xC3\xA9",
         "qu\"ote", "\xE5\x90\x8D", "c at",       "weights", "@eaDir", "lost+found"};
-    static const char *const splits[][2] = {
-        {"", ""}, {"", ""}, {"train", "val"}, {"Training", "Validation"}, {"TRAIN", ""}};
-    enum { NAMES = sizeof names / sizeof *names, SPLITS = sizeof splits / sizeof *splits };
+    /* Names that a text file, a shell or an eye takes for something else. */
+    static const char *const odd[] = {"cafe\xCC\x81",
+                                      "dog\xE2\x80\x8B",
+                                      "hot\xC2\xA0"
+                                      "dog",
+                                      " cat",
+                                      "cat ",
+                                      "a\tb",
+                                      "a\nb",
+                                      "\xFF\xFE",
+                                      "=1+1",
+                                      "[x]",
+                                      "{x}",
+                                      "*",
+                                      "?",
+                                      "0x10",
+                                      "+1",
+                                      "-1",
+                                      "1_000",
+                                      "1,5",
+                                      "NaN",
+                                      "TRUE",
+                                      "None",
+                                      "val",
+                                      "Test",
+                                      "a\\b",
+                                      "a:b",
+                                      ".hidden",
+                                      "a.jpg",
+                                      "images",
+                                      "$HOME",
+                                      "&",
+                                      "\xEF\xBB\xBF"
+                                      "dog",
+                                      "01",
+                                      "1.0",
+                                      "---",
+                                      "a=b",
+                                      "\"x\"",
+                                      "!x",
+                                      "%s",
+                                      "CON"};
+    static const char *const splits[][2] = {{"", ""},
+                                            {"", ""},
+                                            {"train", "val"},
+                                            {"Training", "Validation"},
+                                            {"TRAIN", ""},
+                                            {"", ""},
+                                            {"photos/train", "photos/val"}};
+    enum {
+        NAMES = sizeof names / sizeof *names,
+        ODD = sizeof odd / sizeof *odd,
+        SPLITS = sizeof splits / sizeof *splits
+    };
     uint64_t state = (uint64_t)number(argc, argv, "seed", 1) * UINT64_C(0x9E3779B97F4A7C15);
     const unsigned layout = draw(&state, SPLITS), first = draw(&state, NAMES);
     const int classes = 2 + (int)draw(&state, 4);
     char path[400];
     for (int k = 0; k < classes; k++) {
         const char *name = names[(first + (unsigned)k * (1 + draw(&state, 7))) % NAMES];
+        if (draw(&state, 4) == 0)
+            name = odd[draw(&state, ODD)];
         const int count = draw(&state, 20) == 0 ? 0 : 6 + (int)draw(&state, 6);
         for (int side = 0; side < 2; side++) {
             if (side == 1 && !splits[layout][1][0])

@@ -513,7 +513,9 @@ totals() { awk '/ images, .* to reject/ { sub(/,/, "", $2); for (i = 1; i <= NF;
 
 use_random_folders() {
     accepted=0
-    for seed in $(seq 1 "${FOVEA_RANDOM_FOLDERS:-30}"); do
+    first=${CLI_FOLDER_SEED:-1}
+    last=$((first + ${CLI_FOLDERS:-30} - 1))
+    for seed in $(seq "$first" "$last"); do
         rm -rf d d.csv d.fvpack classes.txt runs
         plant random d seed="$seed"
         got=0
@@ -540,5 +542,6 @@ use_random_folders() {
         code 0 "$FOVEA" eval --data d --split train --max-bad 1 --model runs/train/exp/weights/best.safetensors
     done
     # Both kinds must come up.
-    [ "$accepted" -gt 0 ] && [ "$accepted" -lt "$seed" ] || die "$accepted of $seed folders were accepted"
+    [ "$accepted" -gt 0 ] && [ "$accepted" -lt "$((last + 1 - first))" ] ||
+        die "$accepted of $((last + 1 - first)) folders were accepted"
 }
