@@ -57,6 +57,7 @@ endfunction()
 # Order matters for archives: a library before what it uses.
 fv_optional(libtiff tiffio.h tiff TIFFClientOpenExt FV_WITH_TIFF SHARED)
 fv_optional(libwebp webp/decode.h webp WebPDecode FV_WITH_WEBP)
+fv_optional(libzip zip.h zip zip_source_buffer_create FV_WITH_ZIP SHARED)
 fv_require(libyaml yaml.h yaml)
 fv_require(jansson jansson.h jansson)
 fv_require(libjpeg jpeglib.h jpeg)

@@ -198,12 +198,12 @@ FV_API const fv_load_row *fv_load_report_row(const fv_load_report *report, int i
 FV_API void fv_load_report_destroy(fv_load_report **report);
 
 /**
- * Loads tensors by name from a safetensors file (F32, F64, F16, BF16 or integers, each number rounded once). With
- * `partial` false, anything missing or of another shape is MODEL_MISMATCH; with `partial` true these keep their values,
- * and only a file of which nothing fits is a mismatch. Tensors that the model does not have are no failure. NaN or Inf:
- * MODEL_NAN. Pickle: MODEL_PICKLE. Checksum of a file of our own wrong: MODEL_CORRUPT. On failure the model is
- * unchanged. report may be NULL; it is made on success and on MODEL_MISMATCH (to show what differs) and is the caller's
- * then.
+ * Loads tensors by name from a safetensors file, an index of several, or a file of PyTorch's (F32, F64, F16, BF16 or
+ * integers, each number rounded once). With `partial` false, anything missing or of another shape is MODEL_MISMATCH;
+ * with `partial` true these keep their values, and only a file of which nothing fits is a mismatch. Tensors that the
+ * model does not have are no failure. NaN or Inf: MODEL_NAN. A pickle that asks for more than tensors: MODEL_PICKLE.
+ * Checksum of a file of our own wrong: MODEL_CORRUPT. On failure the model is unchanged. report may be NULL; it is made
+ * on success and on MODEL_MISMATCH (to show what differs) and is the caller's then.
  */
 FV_API fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report);
 

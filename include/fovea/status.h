@@ -39,7 +39,8 @@ extern "C" {
     X(MODEL_MISMATCH, 4003, "weights that do not fit the architecture", "see the table, or use --partial")             \
     X(MODEL_CORRUPT, 4004, "a checkpoint whose checksum is wrong", "use an older checkpoint")                          \
     X(MODEL_NAN, 4005, "NaN or Inf inside weights", "use an older checkpoint")                                         \
-    X(MODEL_PICKLE, 4006, "a pickle file, which could run code when loaded", "convert it to safetensors")              \
+    X(MODEL_PICKLE, 4006, "a pickle that asks for more than tensors",                                                  \
+      "save the tensors alone: torch.save(model.state_dict(), FILE)")                                                  \
     X(NO_MEMORY, 5001, "memory could not be allocated", "use a smaller batch or model")                                \
     X(OVER_BUDGET, 5002, "the plan needs more memory than allowed", "use a smaller batch or raise --memory")           \
     X(DEVICE, 6001, "the device asked for is absent or failed", "use --device cpu")                                    \

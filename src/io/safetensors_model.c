@@ -165,11 +165,11 @@ fv_status fv_model_save(fv_model *model, const char *path)
 /* ---- loading ---- */
 
 /* Parses the text of a key and hands it to `read`; an absent key is fine unless `required`. */
-static fv_status read_text(fv_model *model, const fv_safetensors *file, const char *key,
+static fv_status read_text(fv_model *model, const fv_tensor_file *file, const char *key,
                            fv_status (*read)(fv_model *model, const fv_doc *doc), bool required)
 {
     fv_doc *doc = NULL;
-    const char *text = fv_safetensors_metadata(file, key);
+    const char *text = fv_tensor_file_metadata(file, key);
     if (!text && !required)
         return FV_OK;
     if (!text)
@@ -184,9 +184,9 @@ static fv_status read_text(fv_model *model, const fv_safetensors *file, const ch
 /* A constant whose elements are a tensor of the file. Nothing is allocated that the file has no bytes for. */
 static fv_status load_constant(void *user, const char *name, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor)
 {
-    const fv_safetensors *file = user;
-    const fv_st_entry *entry = fv_safetensors_find(file, name);
-    fv_ctx *ctx = fv_safetensors_ctx(file);
+    const fv_tensor_file *file = user;
+    const fv_st_entry *entry = fv_tensor_file_find(file, name);
+    fv_ctx *ctx = fv_tensor_file_ctx(file);
     if (!entry || entry->dtype != (int)dtype || !fv_shape_equal(&entry->shape, shape))
         return fv_fail(ctx, FV_ERR_MODEL_FORMAT, "constant '%s' of the graph %s", name,
                        entry ? "has another dtype or shape in the file" : "is not in the file");
@@ -195,11 +195,11 @@ static fv_status load_constant(void *user, const char *name, fv_dtype dtype, con
     return FV_OK;
 }
 
-static fv_status read_graph(fv_model *model, const fv_safetensors *file)
+static fv_status read_graph(fv_model *model, const fv_tensor_file *file)
 {
     static const char key[] = "fovea.graph";
     const fv_const_source apart = {load_constant, (void *)(uintptr_t)file};
-    const char *text = fv_safetensors_metadata(file, key);
+    const char *text = fv_tensor_file_metadata(file, key);
     fv_graph *graph = NULL;
     fv_doc *doc = NULL;
     if (!text)
@@ -214,9 +214,9 @@ static fv_status read_graph(fv_model *model, const fv_safetensors *file)
 }
 
 /* Bare text. Files from before there was a choice classify. */
-static fv_status read_task(fv_model *model, const fv_safetensors *file)
+static fv_status read_task(fv_model *model, const fv_tensor_file *file)
 {
-    const char *text = fv_safetensors_metadata(file, "fovea.task");
+    const char *text = fv_tensor_file_metadata(file, "fovea.task");
     for (int i = 0; text && i < FV_TASK_COUNT; i++) {
         if (strcmp(text, fv_task_names()[i]) == 0)
             return fv_model_set_task(model, (fv_task)i);
@@ -226,7 +226,7 @@ static fv_status read_task(fv_model *model, const fv_safetensors *file)
                 : FV_OK;
 }
 
-static fv_status load(fv_model *model, const fv_safetensors *file)
+static fv_status load(fv_model *model, const fv_tensor_file *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
     FV_TRY(read_graph(model, file));
@@ -234,7 +234,7 @@ static fv_status load(fv_model *model, const fv_safetensors *file)
     FV_TRY(fv_model_check(model));
     /* Sizes come from an untrusted text: believe only those that the file has the bytes for. */
     for (int i = 0; i < model->n_slots; i++) {
-        const fv_st_entry *entry = fv_safetensors_find(file, model->slots[i].name);
+        const fv_st_entry *entry = fv_tensor_file_find(file, model->slots[i].name);
         if (!entry || !fv_shape_equal(&entry->shape, &model->slots[i].file_shape))
             return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "tensor '%s' of the graph %s", model->slots[i].name,
                            entry ? "has another shape in the file" : "is not in the file");
@@ -243,17 +243,17 @@ static fv_status load(fv_model *model, const fv_safetensors *file)
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
     FV_TRY(read_task(model, file));
-    FV_TRY(fv_model_set_license(model, fv_safetensors_metadata(file, "fovea.license")));
+    FV_TRY(fv_model_set_license(model, fv_tensor_file_metadata(file, "fovea.license")));
     FV_TRY(fv_weights_load(model, file, false, NULL));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }
 
 /* Whether the file is a model, and of a version that this build reads. */
-static fv_status check_format(fv_ctx *ctx, const fv_safetensors *file)
+static fv_status check_format(fv_ctx *ctx, const fv_tensor_file *file)
 {
-    const char *format = fv_safetensors_metadata(file, "fovea.format");
-    const char *path = fv_safetensors_name(file);
-    if (!format || !fv_safetensors_metadata(file, "fovea.graph"))
+    const char *format = fv_tensor_file_metadata(file, "fovea.format");
+    const char *path = fv_tensor_file_name(file);
+    if (!format || !fv_tensor_file_metadata(file, "fovea.graph"))
         return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_MODEL, "%s: weights only: it does not say of which network", path),
                             "name the architecture: --model NAME --weights %s", path);
     if (strcmp(format, FV_MODEL_FORMAT) != 0)
@@ -264,9 +264,9 @@ static fv_status check_format(fv_ctx *ctx, const fv_safetensors *file)
     return FV_OK;
 }
 
-fv_status fv_model_read(fv_ctx *ctx, const fv_safetensors *file, fv_model **out)
+fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **out)
 {
-    const char *path = fv_safetensors_name(file), *name = fv_safetensors_metadata(file, "fovea.name");
+    const char *path = fv_tensor_file_name(file), *name = fv_tensor_file_metadata(file, "fovea.name");
     fv_model *model = NULL;
     *out = NULL;
     FV_TRY(check_format(ctx, file));
@@ -286,10 +286,10 @@ fv_status fv_model_read(fv_ctx *ctx, const fv_safetensors *file, fv_model **out)
 
 fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **out)
 {
-    fv_safetensors *file = NULL;
+    fv_tensor_file *file = NULL;
     *out = NULL;
-    FV_TRY(fv_safetensors_open(ctx, path, &file));
+    FV_TRY(fv_tensor_file_open(ctx, path, &file));
     fv_status status = fv_model_read(ctx, file, out);
-    fv_safetensors_close(&file);
+    fv_tensor_file_close(&file);
     return status;
 }

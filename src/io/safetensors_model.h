@@ -31,9 +31,9 @@ fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
 
 /* A model from an open file: what fv_model_load does. */
-fv_status fv_model_read(fv_ctx *ctx, const fv_safetensors *file, fv_model **model);
+fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **model);
 
 /* Loads tensors by name; *report (NULL: not wanted) is made whenever the file was compared, also on MODEL_MISMATCH. */
-fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool partial, fv_load_report **report);
+fv_status fv_weights_load(fv_model *model, const fv_tensor_file *file, bool partial, fv_load_report **report);
 
 #endif

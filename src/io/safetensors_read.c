@@ -5,36 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/doc.h"
 #include "io/safetensors.h"
 #include "io/safetensors_dtype.h"
 
 #define FV_ST_HEADER_MAX 100000000
-
-struct fv_safetensors {
-    fv_ctx *ctx;
-    fv_arena *arena;
-    const char *name;
-    fv_blob own; /* data NULL: the caller's memory */
-    fv_doc *doc;
-    const fv_doc_node *metadata; /* NULL: none */
-    const uint8_t *tensors;
-    int64_t size; /* of the tensor section */
-    fv_st_entry *entries;
-    int64_t count;
-};
-
-static fv_status bad(const fv_safetensors *file, const char *format, ...) FV_PRINTF(2, 3);
-static fv_status bad(const fv_safetensors *file, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(file->ctx, FV_ERR_MODEL_FORMAT, "%s: %s", file->name, text);
-}
 
 /* ---- what the file is ---- */
 
@@ -48,21 +22,15 @@ static const struct {
     fv_status status;
     const char *what, *cure;
 } strangers[] = {
-    {"PK\3\4", 0, 4, FV_ERR_MODEL_PICKLE, "a PyTorch zip file, whose pickle could run code when loaded",
-     "convert it once, where you trust it: python -c \"import torch, safetensors.torch as s; "
-     "s.save_file(torch.load('MODEL.pt', weights_only=True, map_location='cpu'), 'MODEL.safetensors')\""},
-    {"\x80", 0, 1, FV_ERR_MODEL_PICKLE, "a pickle file, which could run code when loaded",
-     "convert it once, where you trust it: python -c \"import torch, safetensors.torch as s; "
-     "d = torch.load('MODEL.th', weights_only=True, map_location='cpu'); s.save_file(d.get('state_dict', d), "
-     "'MODEL.safetensors')\""},
+    {"PK\3\4", 0, 4, FV_ERR_MODEL_FORMAT, "a zip archive", "give a safetensors file here"},
+    {"\x80\2", 0, 2, FV_ERR_MODEL_FORMAT, "a pickle", "give a safetensors file here"},
     {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", NO_IMPORT},
     {"\x89HDF\r\n", 0, 6, FV_ERR_MODEL_FORMAT, "an HDF5 file, as Keras writes it", NO_IMPORT},
     {"\x1f\x8b", 0, 2, FV_ERR_MODEL_FORMAT, "a gzip file", "unpack it first"},
     {"version https://git-lfs", 0, 23, FV_ERR_MODEL_FORMAT, "a Git LFS pointer instead of the file it stands for",
      "fetch the file itself with git lfs pull"},
     {"<", 0, 1, FV_ERR_MODEL_FORMAT, "a web page", "fetch the file itself"},
-    {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON: an index of files, or a description",
-     "give the .safetensors file itself; where an index names several, join them into one"},
+    {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON, and no index of safetensors files", "give the .safetensors file itself"},
     {"\x89PNG", 0, 4, FV_ERR_MODEL_FORMAT, "a PNG image", "give a model file here, and images with --source"},
     {"\xff\xd8\xff", 0, 3, FV_ERR_MODEL_FORMAT, "a JPEG image", "give a model file here, and images with --source"},
 };
@@ -73,7 +41,7 @@ static bool is_onnx(const uint8_t *data, int64_t size)
     return size > 3 && data[0] == 0x08 && data[1] >= 3 && data[1] < 0x20 && (data[2] == 0x12 || data[2] == 0x3a);
 }
 
-static fv_status check_stranger(const fv_safetensors *file, const uint8_t *data, int64_t size)
+static fv_status check_stranger(const fv_tensor_file *file, const uint8_t *data, int64_t size)
 {
     const char *what = NULL, *cure = NULL;
     fv_status status = FV_ERR_MODEL_FORMAT;
@@ -96,7 +64,7 @@ static fv_status check_stranger(const fv_safetensors *file, const uint8_t *data,
 }
 
 /* Finds the header; *header is its first byte, *length its size. */
-static fv_status find_header(fv_safetensors *file, const uint8_t *data, int64_t size, const char **header,
+static fv_status find_header(fv_tensor_file *file, const uint8_t *data, int64_t size, const char **header,
                              int64_t *length)
 {
     uint64_t n = 0;
@@ -106,14 +74,14 @@ static fv_status find_header(fv_safetensors *file, const uint8_t *data, int64_t 
     if (!fits || n < 2 || data[8] != '{')
         FV_TRY(check_stranger(file, data, size));
     if (size < 8)
-        return bad(file, "%" PRId64 " bytes: too short for a safetensors file", size);
+        return fv_tensor_file_bad(file, "%" PRId64 " bytes: too short for a safetensors file", size);
     if (n > FV_ST_HEADER_MAX)
-        return bad(file, "header of %" PRIu64 " bytes: at most %d are allowed", n, FV_ST_HEADER_MAX);
+        return fv_tensor_file_bad(file, "header of %" PRIu64 " bytes: at most %d are allowed", n, FV_ST_HEADER_MAX);
     if (!fits)
-        return bad(file, "header of %" PRIu64 " bytes in a file of %" PRId64 ": it is truncated or no safetensors", n,
-                   size);
+        return fv_tensor_file_bad(
+            file, "header of %" PRIu64 " bytes in a file of %" PRId64 ": it is truncated or no safetensors", n, size);
     if (n < 2 || data[8] != '{')
-        return bad(file, "the header does not begin with '{': it is damaged or no safetensors");
+        return fv_tensor_file_bad(file, "the header does not begin with '{': it is damaged or no safetensors");
     *header = (const char *)data + 8;
     *length = (int64_t)n;
     file->tensors = data + 8 + n;
@@ -123,64 +91,66 @@ static fv_status find_header(fv_safetensors *file, const uint8_t *data, int64_t 
 
 /* ---- entries ---- */
 
-static fv_status read_dtype(const fv_safetensors *file, const fv_doc_node *node, fv_st_entry *entry)
+static fv_status read_dtype(const fv_tensor_file *file, const fv_doc_node *node, fv_st_entry *entry)
 {
     if (!node || node->kind != FV_DOC_STRING)
-        return bad(file, "tensor '%.200s': dtype is missing or no text", entry->name);
+        return fv_tensor_file_bad(file, "tensor '%.200s': dtype is missing or no text", entry->name);
     entry->dtype = fv_st_dtype_find(node->text);
     if (entry->dtype >= 0)
         return FV_OK;
-    return bad(file, "tensor '%.200s': unknown dtype '%.40s'", entry->name, node->text);
+    return fv_tensor_file_bad(file, "tensor '%.200s': unknown dtype '%.40s'", entry->name, node->text);
 }
 
-static fv_status read_shape(const fv_safetensors *file, const fv_doc_node *node, fv_st_entry *entry)
+static fv_status read_shape(const fv_tensor_file *file, const fv_doc_node *node, fv_st_entry *entry)
 {
     if (!node || node->kind != FV_DOC_LIST)
-        return bad(file, "tensor '%.200s': shape is missing or no list", entry->name);
+        return fv_tensor_file_bad(file, "tensor '%.200s': shape is missing or no list", entry->name);
     if (node->count > FV_MAX_RANK)
-        return bad(file, "tensor '%.200s': %" PRId64 " dimensions: at most %d are supported", entry->name, node->count,
-                   FV_MAX_RANK);
+        return fv_tensor_file_bad(file, "tensor '%.200s': %" PRId64 " dimensions: at most %d are supported",
+                                  entry->name, node->count, FV_MAX_RANK);
     entry->shape.rank = (int32_t)node->count;
     for (int64_t i = 0; i < node->count; i++) {
         if (node->child[i].kind != FV_DOC_INT || node->child[i].integer < 0)
-            return bad(file, "tensor '%.200s': dimension %" PRId64 " is no number above or equal to 0", entry->name, i);
+            return fv_tensor_file_bad(file, "tensor '%.200s': dimension %" PRId64 " is no number above or equal to 0",
+                                      entry->name, i);
         entry->shape.dim[i] = node->child[i].integer;
     }
     return FV_OK;
 }
 
-static fv_status read_offsets(const fv_safetensors *file, const fv_doc_node *node, fv_st_entry *entry)
+static fv_status read_offsets(const fv_tensor_file *file, const fv_doc_node *node, fv_st_entry *entry)
 {
     int64_t bytes = fv_shape_count(&entry->shape);
     if (!node || node->kind != FV_DOC_LIST || node->count != 2 || node->child[0].kind != FV_DOC_INT ||
         node->child[1].kind != FV_DOC_INT)
-        return bad(file, "tensor '%.200s': data_offsets is not a list of two whole numbers", entry->name);
+        return fv_tensor_file_bad(file, "tensor '%.200s': data_offsets is not a list of two whole numbers",
+                                  entry->name);
     entry->begin = node->child[0].integer;
     entry->end = node->child[1].integer;
     if (entry->begin < 0 || entry->end < entry->begin)
-        return bad(file, "tensor '%.200s': data_offsets [%" PRId64 ", %" PRId64 "] are impossible", entry->name,
-                   entry->begin, entry->end);
+        return fv_tensor_file_bad(file, "tensor '%.200s': data_offsets [%" PRId64 ", %" PRId64 "] are impossible",
+                                  entry->name, entry->begin, entry->end);
     if (entry->end > file->size)
-        return bad(file,
-                   "tensor '%.200s' ends at byte %" PRId64 " of %" PRId64 ": the file is truncated or its header wrong",
-                   entry->name, entry->end, file->size);
+        return fv_tensor_file_bad(
+            file, "tensor '%.200s' ends at byte %" PRId64 " of %" PRId64 ": the file is truncated or its header wrong",
+            entry->name, entry->end, file->size);
     if (bytes < 0 || !fv_size_mul(bytes, fv_st_dtype_size(entry->dtype), &bytes) || bytes != entry->end - entry->begin)
-        return bad(file, "tensor '%.200s': %" PRId64 " bytes do not fit its dtype %s and shape", entry->name,
-                   entry->end - entry->begin, fv_st_dtype_name(entry->dtype));
+        return fv_tensor_file_bad(file, "tensor '%.200s': %" PRId64 " bytes do not fit its dtype %s and shape",
+                                  entry->name, entry->end - entry->begin, fv_st_dtype_name(entry->dtype));
     entry->data = file->tensors + entry->begin;
     return FV_OK;
 }
 
-static fv_status read_entry(const fv_safetensors *file, const fv_doc_node *node, fv_st_entry *entry)
+static fv_status read_entry(const fv_tensor_file *file, const fv_doc_node *node, fv_st_entry *entry)
 {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     entry->name = node->key;
     if (node->kind != FV_DOC_MAP)
-        return bad(file, "tensor '%.200s': expected {dtype, shape, data_offsets}", entry->name);
+        return fv_tensor_file_bad(file, "tensor '%.200s': expected {dtype, shape, data_offsets}", entry->name);
     for (int64_t i = 0; i < node->count; i++) {
         const char *key = node->child[i].key;
         if (strcmp(key, keys[0]) != 0 && strcmp(key, keys[1]) != 0 && strcmp(key, keys[2]) != 0)
-            return bad(file, "tensor '%.200s': unknown key '%.40s'", entry->name, key);
+            return fv_tensor_file_bad(file, "tensor '%.200s': unknown key '%.40s'", entry->name, key);
     }
     FV_TRY(read_dtype(file, fv_doc_get(node, keys[0]), entry));
     FV_TRY(read_shape(file, fv_doc_get(node, keys[1]), entry));
@@ -198,37 +168,39 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* The bytes must be used once each. */
-static fv_status check_cover(const fv_safetensors *file)
+static fv_status check_cover(const fv_tensor_file *file)
 {
     int64_t at = 0;
     for (int64_t i = 0; i < file->count; i++) {
         const fv_st_entry *e = &file->entries[i];
         if (e->begin < at)
-            return bad(file, "tensors '%.100s' and '%.100s' overlap", file->entries[i - 1].name, e->name);
+            return fv_tensor_file_bad(file, "tensors '%.100s' and '%.100s' overlap", file->entries[i - 1].name,
+                                      e->name);
         if (e->begin > at)
-            return bad(file, "%" PRId64 " bytes before tensor '%.200s' belong to no tensor", e->begin - at, e->name);
+            return fv_tensor_file_bad(file, "%" PRId64 " bytes before tensor '%.200s' belong to no tensor",
+                                      e->begin - at, e->name);
         at = e->end;
     }
     if (at != file->size)
-        return bad(file, "%" PRId64 " bytes behind the last tensor%s%.200s%s belong to no tensor", file->size - at,
-                   file->count ? " '" : "", file->count ? file->entries[file->count - 1].name : "",
-                   file->count ? "'" : "");
+        return fv_tensor_file_bad(file, "%" PRId64 " bytes behind the last tensor%s%.200s%s belong to no tensor",
+                                  file->size - at, file->count ? " '" : "",
+                                  file->count ? file->entries[file->count - 1].name : "", file->count ? "'" : "");
     return FV_OK;
 }
 
-static fv_status read_metadata(fv_safetensors *file, const fv_doc_node *node)
+static fv_status read_metadata(fv_tensor_file *file, const fv_doc_node *node)
 {
     if (node->kind != FV_DOC_MAP)
-        return bad(file, "__metadata__ is no map of texts");
+        return fv_tensor_file_bad(file, "__metadata__ is no map of texts");
     for (int64_t i = 0; i < node->count; i++) {
         if (node->child[i].kind != FV_DOC_STRING)
-            return bad(file, "__metadata__: '%.200s' is no text", node->child[i].key);
+            return fv_tensor_file_bad(file, "__metadata__: '%.200s' is no text", node->child[i].key);
     }
     file->metadata = node;
     return FV_OK;
 }
 
-static fv_status read_header(fv_safetensors *file, const char *header, int64_t length)
+static fv_status read_header(fv_tensor_file *file, const char *header, int64_t length)
 {
     fv_status status = fv_doc_parse_json(file->ctx, file->name, header, (size_t)length, &file->doc);
     if (status == FV_ERR_SYNTAX)
@@ -237,7 +209,7 @@ static fv_status read_header(fv_safetensors *file, const char *header, int64_t l
         return status;
     const fv_doc_node *root = fv_doc_root(file->doc);
     if (root->kind != FV_DOC_MAP)
-        return bad(file, "the header is no map");
+        return fv_tensor_file_bad(file, "the header is no map");
     file->entries = fv_arena_alloc(file->arena, (size_t)(root->count + 1) * sizeof *file->entries);
     if (!file->entries)
         return FV_ERR_NO_MEMORY;
@@ -252,91 +224,24 @@ static fv_status read_header(fv_safetensors *file, const char *header, int64_t l
     return check_cover(file);
 }
 
-fv_status fv_safetensors_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_safetensors **out)
+fv_status fv_safetensors_read(fv_tensor_file *file, const uint8_t *data, int64_t size)
 {
     const char *header = NULL;
     int64_t length = 0;
-    *out = NULL;
-    fv_safetensors *file = fv_new(ctx, fv_safetensors);
-    if (!file)
-        return FV_ERR_NO_MEMORY;
-    file->ctx = ctx;
-    fv_status status = fv_arena_create(ctx, &file->arena);
-    if (status == FV_OK)
-        status = (file->name = fv_arena_strdup(file->arena, name)) ? FV_OK : FV_ERR_NO_MEMORY;
-    if (status == FV_OK)
-        status = find_header(file, data, size, &header, &length);
-    if (status == FV_OK)
-        status = read_header(file, header, length);
+    FV_TRY(find_header(file, data, size, &header, &length));
+    return read_header(file, header, length);
+}
+
+fv_status fv_safetensors_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **out)
+{
+    FV_TRY(fv_tensor_file_create(ctx, name, "safetensors", out));
+    fv_status status = fv_safetensors_read(*out, data, size);
     if (status != FV_OK)
-        fv_safetensors_close(&file);
-    *out = file;
+        fv_tensor_file_close(out);
     return status;
 }
 
-fv_status fv_safetensors_open(fv_ctx *ctx, const char *path, fv_safetensors **out)
-{
-    fv_blob own;
-    *out = NULL;
-    FV_TRY(fv_blob_read(ctx, path, &own));
-    fv_status status = fv_safetensors_parse(ctx, path, own.data, own.size, out);
-    if (status != FV_OK)
-        fv_blob_free(ctx, &own);
-    else
-        (*out)->own = own;
-    return status;
-}
-
-void fv_safetensors_close(fv_safetensors **ptr)
-{
-    if (!ptr || !*ptr)
-        return;
-    fv_safetensors *file = *ptr;
-    *ptr = NULL;
-    fv_doc_destroy(&file->doc);
-    fv_arena_destroy(&file->arena);
-    fv_blob_free(file->ctx, &file->own);
-    fv_free(file->ctx, file);
-}
-
-/* ---- looking ---- */
-
-fv_ctx *fv_safetensors_ctx(const fv_safetensors *file)
-{
-    return file->ctx;
-}
-
-const char *fv_safetensors_name(const fv_safetensors *file)
-{
-    return file->name;
-}
-
-int64_t fv_safetensors_count(const fv_safetensors *file)
-{
-    return file->count;
-}
-
-const fv_st_entry *fv_safetensors_entry(const fv_safetensors *file, int64_t i)
-{
-    return i >= 0 && i < file->count ? &file->entries[i] : NULL;
-}
-
-const fv_st_entry *fv_safetensors_find(const fv_safetensors *file, const char *name)
-{
-    for (int64_t i = 0; i < file->count; i++) {
-        if (strcmp(file->entries[i].name, name) == 0)
-            return &file->entries[i];
-    }
-    return NULL;
-}
-
-const char *fv_safetensors_metadata(const fv_safetensors *file, const char *key)
-{
-    const fv_doc_node *node = file->metadata ? fv_doc_get(file->metadata, key) : NULL;
-    return node ? node->text : NULL;
-}
-
-void fv_safetensors_sha256(const fv_safetensors *file, char hex[65])
+void fv_safetensors_sha256(const fv_tensor_file *file, char hex[65])
 {
     fv_sha256 h;
     uint8_t digest[32];
@@ -346,10 +251,10 @@ void fv_safetensors_sha256(const fv_safetensors *file, char hex[65])
     fv_sha256_hex(digest, hex);
 }
 
-fv_status fv_safetensors_verify(const fv_safetensors *file, bool *has)
+fv_status fv_safetensors_verify(const fv_tensor_file *file, bool *has)
 {
     char hex[65];
-    const char *expected = fv_safetensors_metadata(file, FV_ST_SHA256_KEY);
+    const char *expected = fv_tensor_file_metadata(file, FV_ST_SHA256_KEY);
     if (has)
         *has = expected != NULL;
     if (!expected)

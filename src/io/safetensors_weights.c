@@ -24,15 +24,15 @@ static const char *unwrapped(const char *name)
 }
 
 /* A tensor by its name, or as a wrapped network calls it. */
-static const fv_st_entry *find(const fv_safetensors *file, const char *name)
+static const fv_st_entry *find(const fv_tensor_file *file, const char *name)
 {
     enum { WRAPPERS = sizeof wrappers / sizeof *wrappers };
     char wrapped[512];
-    const fv_st_entry *entry = fv_safetensors_find(file, name);
+    const fv_st_entry *entry = fv_tensor_file_find(file, name);
     for (int i = 0; !entry && i < WRAPPERS * (WRAPPERS + 1); i++) { /* one wrapper, or one in another */
         const char *outer = i < WRAPPERS ? "" : wrappers[i / WRAPPERS - 1];
         if ((size_t)snprintf(wrapped, sizeof wrapped, "%s%s%s", outer, wrappers[i % WRAPPERS], name) < sizeof wrapped)
-            entry = fv_safetensors_find(file, wrapped);
+            entry = fv_tensor_file_find(file, wrapped);
     }
     return entry;
 }
@@ -58,15 +58,15 @@ static bool is_known(fv_model *model, const char *name)
     return false;
 }
 
-static fv_status make_report(fv_model *model, const fv_safetensors *file, fv_load_report **report)
+static fv_status make_report(fv_model *model, const fv_tensor_file *file, fv_load_report **report)
 {
     FV_TRY(fv_load_report_create(model->ctx, report));
     for (int i = 0; i < model->n_slots; i++) {
         fv_load_row row = compare(&model->slots[i], find(file, model->slots[i].name));
         FV_TRY(fv_load_report_add(*report, &row));
     }
-    for (int64_t i = 0; i < fv_safetensors_count(file); i++) {
-        const fv_st_entry *entry = fv_safetensors_entry(file, i);
+    for (int64_t i = 0; i < fv_tensor_file_count(file); i++) {
+        const fv_st_entry *entry = fv_tensor_file_entry(file, i);
         if (is_known(model, entry->name))
             continue;
         fv_load_row row = {.name = entry->name, .verdict = FV_UNUSED, .file_shape = entry->shape};
@@ -76,7 +76,7 @@ static fv_status make_report(fv_model *model, const fv_safetensors *file, fv_loa
 }
 
 /* The refusal, with the first tensor that is missing and the first of another shape. */
-static fv_status mismatch(fv_model *model, const fv_safetensors *file, const fv_load_report *report, int loaded)
+static fv_status mismatch(fv_model *model, const fv_tensor_file *file, const fv_load_report *report, int loaded)
 {
     const fv_load_row *missing = NULL, *other = NULL;
     char first[320] = "", second[512] = "", a[96], b[96];
@@ -97,7 +97,7 @@ static fv_status mismatch(fv_model *model, const fv_safetensors *file, const fv_
         snprintf(second, sizeof second, "%s '%.200s' is %s in the file and %s in the model", missing ? "," : ":",
                  other->name, fv_shape_text(&other->file_shape, a), fv_shape_text(&other->model_shape, b));
     fv_status status = fv_fail(model->ctx, FV_ERR_MODEL_MISMATCH, "%s: %d of %d tensors do not fit '%s'%s%s",
-                               fv_safetensors_name(file), n, model->n_slots, model->name, first, second);
+                               fv_tensor_file_name(file), n, model->n_slots, model->name, first, second);
     if (only_head)
         return fv_fail_hint(model->ctx, status,
                             "only the last layer differs, which depends on the number of classes: --reset-head starts "
@@ -108,34 +108,34 @@ static fv_status mismatch(fv_model *model, const fv_safetensors *file, const fv_
 }
 
 /* f32 takes any numbers, each rounded once; other dtypes take their own. */
-static fv_status check_dtype(const fv_model *model, const fv_safetensors *file, const fv_st_entry *entry,
+static fv_status check_dtype(const fv_model *model, const fv_tensor_file *file, const fv_st_entry *entry,
                              const fv_slot *slot)
 {
     if (slot->dtype == FV_F32 || entry->dtype == (int)slot->dtype)
         return FV_OK;
     return fv_fail(model->ctx, FV_ERR_MODEL_MISMATCH, "%s: tensor '%s' is %s: the model holds %s",
-                   fv_safetensors_name(file), entry->name, fv_st_dtype_name(entry->dtype),
+                   fv_tensor_file_name(file), entry->name, fv_st_dtype_name(entry->dtype),
                    fv_dtype_find(slot->dtype)->file);
 }
 
-static fv_status check_finite(fv_model *model, const fv_safetensors *file, const fv_st_entry *entry, float *chunk)
+static fv_status check_finite(fv_model *model, const fv_tensor_file *file, const fv_st_entry *entry, float *chunk)
 {
     const bool integers = entry->dtype < FV_DTYPE_COUNT && !fv_dtype_is_float((fv_dtype)entry->dtype);
     const int64_t count = integers ? 0 : fv_shape_count(&entry->shape);
     for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
         const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
-        FV_TRY(fv_safetensors_floats(file, entry, i, n, chunk));
+        FV_TRY(fv_tensor_file_floats(file, entry, i, n, chunk));
         for (int64_t k = 0; k < n; k++) {
             if (!isfinite(chunk[k]))
                 return fv_fail(model->ctx, FV_ERR_MODEL_NAN, "%s: tensor '%s': element %" PRId64 " is %s",
-                               fv_safetensors_name(file), entry->name, i + k, isnan(chunk[k]) ? "NaN" : "infinite");
+                               fv_tensor_file_name(file), entry->name, i + k, isnan(chunk[k]) ? "NaN" : "infinite");
         }
     }
     return FV_OK;
 }
 
 /* Reads the tensor into its slot, row by row of the file's order. */
-static fv_status fill(const fv_safetensors *file, const fv_st_entry *entry, const fv_slot *slot, float *row)
+static fv_status fill(const fv_tensor_file *file, const fv_st_entry *entry, const fv_slot *slot, float *row)
 {
     void *dst = fv_tensor_data(slot->data);
     const int64_t size = slot->mid * slot->inner;
@@ -144,15 +144,15 @@ static fv_status fill(const fv_safetensors *file, const fv_st_entry *entry, cons
         return FV_OK;
     }
     if (slot->mid == 1 || slot->inner == 1)
-        return fv_safetensors_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
+        return fv_tensor_file_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
     for (int64_t o = 0; o < slot->outer; o++) {
-        FV_TRY(fv_safetensors_floats(file, entry, o * size, size, row));
+        FV_TRY(fv_tensor_file_floats(file, entry, o * size, size, row));
         fv_slot_from_file(slot, row, o, o + 1, dst);
     }
     return FV_OK;
 }
 
-static fv_status apply(fv_model *model, const fv_safetensors *file, const fv_load_report *report)
+static fv_status apply(fv_model *model, const fv_tensor_file *file, const fv_load_report *report)
 {
     int64_t size = FV_CHECK_CHUNK;
     for (int i = 0; i < model->n_slots; i++) {
@@ -181,12 +181,12 @@ static fv_status apply(fv_model *model, const fv_safetensors *file, const fv_loa
     for (int i = 0; status == FV_OK && i < model->n_counters; i++) {
         const fv_st_entry *entry = find(file, model->counters[i].name);
         if (entry && fv_shape_count(&entry->shape) == 1)
-            status = fv_safetensors_integers(file, entry, 0, 1, &model->counters[i].value);
+            status = fv_tensor_file_integers(file, entry, 0, 1, &model->counters[i].value);
     }
     return status;
 }
 
-fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool partial, fv_load_report **out)
+fv_status fv_weights_load(fv_model *model, const fv_tensor_file *file, bool partial, fv_load_report **out)
 {
     fv_load_report *report = NULL;
     int loaded = 0;
@@ -206,18 +206,39 @@ fv_status fv_weights_load(fv_model *model, const fv_safetensors *file, bool part
     return status;
 }
 
+/* Says what was taken off the names, or from around the tensors. */
+static void tell(const fv_model *model, const fv_tensor_file *file)
+{
+    const char *path = fv_tensor_file_name(file);
+    if (file->inside)
+        fv_log(model->ctx, FV_LOG_INFO, "weights", "%s: %s: the tensors are those of its '%.100s'", path, file->format,
+               file->inside);
+    for (int i = 0; i < model->n_slots; i++) {
+        const char *name = model->slots[i].name;
+        const fv_st_entry *entry = find(file, name);
+        const size_t more = entry ? strlen(entry->name) - strlen(name) : 0;
+        if (more == 0)
+            continue;
+        fv_log(model->ctx, FV_LOG_INFO, "weights", "%s: '%.*s' before the names of its tensors is left out", path,
+               (int)more, entry->name);
+        break;
+    }
+}
+
 fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report)
 {
-    fv_safetensors *file = NULL;
+    fv_tensor_file *file = NULL;
     if (report)
         *report = NULL;
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: call fv_model_finish first",
                        model->name);
-    FV_TRY(fv_safetensors_open(model->ctx, path, &file));
+    FV_TRY(fv_tensor_file_open(model->ctx, path, &file));
     fv_status status = fv_safetensors_verify(file, NULL);
     if (status == FV_OK)
         status = fv_weights_load(model, file, partial, report);
-    fv_safetensors_close(&file);
+    if (status == FV_OK)
+        tell(model, file);
+    fv_tensor_file_close(&file);
     return status;
 }

@@ -187,18 +187,18 @@ static void test_order(void **state)
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     const char *path = fv_test_path(dir, "order.safetensors");
     fv_model *m = make(ctx);
-    fv_safetensors *file = NULL;
+    fv_tensor_file *file = NULL;
     float x;
     (void)state;
     assert_int_equal(fv_model_save(m, path), FV_OK);
     assert_int_equal(fv_safetensors_open(ctx, path, &file), FV_OK);
-    assert_string_equal(fv_safetensors_metadata(file, "format"), "pt");
+    assert_string_equal(fv_tensor_file_metadata(file, "format"), "pt");
     bool has = false;
     assert_int_equal(fv_safetensors_verify(file, &has), FV_OK);
     assert_true(has);
 
     /* up.weight: here c r s k/g = 12 2 3 4, there c k/g r s */
-    const fv_st_entry *e = fv_safetensors_find(file, "up.weight");
+    const fv_st_entry *e = fv_tensor_file_find(file, "up.weight");
     const float *w = fv_tensor_data(fv_model_find_tensor(m, "up.weight"));
     assert_non_null(e);
     assert_true(e->shape.dim[0] == 12 && e->shape.dim[1] == 4 && e->shape.dim[2] == 2 && e->shape.dim[3] == 3);
@@ -206,31 +206,31 @@ static void test_order(void **state)
         for (int64_t k = 0; k < 4; k++)
             for (int64_t r = 0; r < 2; r++)
                 for (int64_t s = 0; s < 3; s++) {
-                    assert_int_equal(fv_safetensors_floats(file, e, ((c * 4 + k) * 2 + r) * 3 + s, 1, &x), FV_OK);
+                    assert_int_equal(fv_tensor_file_floats(file, e, ((c * 4 + k) * 2 + r) * 3 + s, 1, &x), FV_OK);
                     assert_true(x == w[((c * 2 + r) * 3 + s) * 4 + k]);
                 }
 
     /* fc1.weight and the norm before it stand behind a flattened 9 x 11 x 8 image: columns c h w there */
-    e = fv_safetensors_find(file, "fc1.weight");
+    e = fv_tensor_file_find(file, "fc1.weight");
     w = fv_tensor_data(fv_model_find_tensor(m, "fc1.weight"));
-    const fv_st_entry *g = fv_safetensors_find(file, "flat_norm.running_mean");
+    const fv_st_entry *g = fv_tensor_file_find(file, "flat_norm.running_mean");
     const float *mean = fv_tensor_data(fv_model_find_tensor(m, "flat_norm.running_mean"));
     const int64_t h = e->shape.dim[1] / 8 / 11, pixels = h * 11;
     assert_int_equal(e->shape.dim[1], pixels * 8);
     for (int64_t o = 0; o < 6; o++)
         for (int64_t pixel = 0; pixel < pixels; pixel++)
             for (int64_t c = 0; c < 8; c++) {
-                assert_int_equal(fv_safetensors_floats(file, e, (o * 8 + c) * pixels + pixel, 1, &x), FV_OK);
+                assert_int_equal(fv_tensor_file_floats(file, e, (o * 8 + c) * pixels + pixel, 1, &x), FV_OK);
                 assert_true(x == w[(o * pixels + pixel) * 8 + c]);
-                assert_int_equal(fv_safetensors_floats(file, g, c * pixels + pixel, 1, &x), FV_OK);
+                assert_int_equal(fv_tensor_file_floats(file, g, c * pixels + pixel, 1, &x), FV_OK);
                 assert_true(x == mean[pixel * 8 + c]);
             }
-    e = fv_safetensors_find(file, "norm.num_batches_tracked");
+    e = fv_tensor_file_find(file, "norm.num_batches_tracked");
     int64_t batches = 0;
     assert_true(e && e->dtype == FV_I64 && e->shape.rank == 0);
-    assert_int_equal(fv_safetensors_integers(file, e, 0, 1, &batches), FV_OK);
+    assert_int_equal(fv_tensor_file_integers(file, e, 0, 1, &batches), FV_OK);
     assert_int_equal(batches, 1234567890123);
-    fv_safetensors_close(&file);
+    fv_tensor_file_close(&file);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }

@@ -9,32 +9,32 @@ enum { SIZE = 12, LONG = 100 };
 
 static fv_ctx *ctx;
 
-static fv_safetensors *open_file(const char *name)
+static fv_tensor_file *open_file(const char *name)
 {
     char path[1024];
-    fv_safetensors *f;
+    fv_tensor_file *f;
     snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("FOVEA_SOURCE_DIR"), name);
     ctx = fv_test_ctx(1, NULL, NULL);
     assert_int_equal(fv_safetensors_open(ctx, path, &f), FV_OK);
     return f;
 }
 
-static void close_file(fv_safetensors **f)
+static void close_file(fv_tensor_file **f)
 {
-    fv_safetensors_close(f);
+    fv_tensor_file_close(f);
     fv_ctx_destroy(&ctx);
 }
 
-static int64_t read_floats(const fv_safetensors *f, const char *name, const char *operand, float *data, int64_t most)
+static int64_t read_floats(const fv_tensor_file *f, const char *name, const char *operand, float *data, int64_t most)
 {
     char full[64];
     snprintf(full, sizeof full, "%s.%s", name, operand);
-    const fv_st_entry *e = fv_safetensors_find(f, full);
+    const fv_st_entry *e = fv_tensor_file_find(f, full);
     if (!e)
         fail_msg("no tensor '%s'", full);
     const int64_t count = fv_shape_count(&e->shape);
     assert_true(count <= most);
-    assert_int_equal(fv_safetensors_floats(f, e, 0, count, data), FV_OK);
+    assert_int_equal(fv_tensor_file_floats(f, e, 0, count, data), FV_OK);
     return count;
 }
 
@@ -135,12 +135,12 @@ static void check_track(void *arg, int step, const float *w)
 static void test_trajectories(void **state)
 {
     (void)state;
-    fv_safetensors *f = open_file("ops_optimizer.safetensors");
-    char *names = strdup(fv_safetensors_metadata(f, "cases")), *save = NULL;
+    fv_tensor_file *f = open_file("ops_optimizer.safetensors");
+    char *names = strdup(fv_tensor_file_metadata(f, "cases")), *save = NULL;
     int followed = 0;
     for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
         float start[SIZE], expected[LONG * SIZE];
-        const char *attributes = fv_safetensors_metadata(f, name);
+        const char *attributes = fv_tensor_file_metadata(f, name);
         if (value_of(attributes, "centered", 0) != 0)
             continue; /* no option of this library */
         const fv_fit_options o = options_of(attributes);
@@ -266,12 +266,12 @@ static double rate(const fv_fit_options *o, double t)
 static void test_schedules(void **state)
 {
     (void)state;
-    fv_safetensors *f = open_file("ops_schedule.safetensors");
-    char *names = strdup(fv_safetensors_metadata(f, "cases")), *save = NULL;
+    fv_tensor_file *f = open_file("ops_schedule.safetensors");
+    char *names = strdup(fv_tensor_file_metadata(f, "cases")), *save = NULL;
     int followed = 0;
     for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
         float expected[LONG];
-        const char *attributes = fv_safetensors_metadata(f, name);
+        const char *attributes = fv_tensor_file_metadata(f, name);
         if (strcmp(name, "multistep") == 0)
             continue; /* no option of this library */
         const fv_fit_options o = schedule_of(name, attributes);

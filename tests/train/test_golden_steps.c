@@ -24,25 +24,25 @@ static const golden_net nets[] = {
     {"resnet56", "resnet56", 2e-2},
 };
 
-static double metadata(const fv_safetensors *f, const char *key, double def)
+static double metadata(const fv_tensor_file *f, const char *key, double def)
 {
-    const char *text = fv_safetensors_metadata(f, key);
+    const char *text = fv_tensor_file_metadata(f, key);
     return text ? strtod(text, NULL) : def;
 }
 
-static void read_floats(const fv_safetensors *f, const char *name, int64_t *count, float **data)
+static void read_floats(const fv_tensor_file *f, const char *name, int64_t *count, float **data)
 {
-    const fv_st_entry *e = fv_safetensors_find(f, name);
+    const fv_st_entry *e = fv_tensor_file_find(f, name);
     if (!e)
-        fail_msg("%s: no tensor '%s'", fv_safetensors_name(f), name);
+        fail_msg("%s: no tensor '%s'", fv_tensor_file_name(f), name);
     *count = fv_shape_count(&e->shape);
     *data = malloc((size_t)*count * sizeof(float) + 1);
     assert_non_null(*data);
-    assert_int_equal(fv_safetensors_floats(f, e, 0, *count, *data), FV_OK);
+    assert_int_equal(fv_tensor_file_floats(f, e, 0, *count, *data), FV_OK);
 }
 
 /* ||a - b|| / ||b|| with b the golden samples of `name` and a those of data (this library's order). */
-static double distance(const fv_safetensors *f, const char *name, const fv_slot *slot, const float *data,
+static double distance(const fv_tensor_file *f, const char *name, const fv_slot *slot, const float *data,
                        const float *start)
 {
     int64_t count, n = fv_shape_count(&slot->shape);
@@ -76,7 +76,7 @@ static const fv_slot *slot_of(fv_model *m, const char *name)
     return NULL;
 }
 
-static void compare_gradients(const golden_net *net, const fv_safetensors *f, fv_model *m, fv_trainer *t)
+static void compare_gradients(const golden_net *net, const fv_tensor_file *f, fv_model *m, fv_trainer *t)
 {
     for (int i = 0; i < m->n_slots; i++) {
         char name[256];
@@ -92,7 +92,7 @@ static void compare_gradients(const golden_net *net, const fv_safetensors *f, fv
     }
 }
 
-static void compare_logits(const golden_net *net, const fv_safetensors *f, fv_trainer *t)
+static void compare_logits(const golden_net *net, const fv_tensor_file *f, fv_trainer *t)
 {
     int64_t count;
     float *golden;
@@ -110,7 +110,7 @@ static void compare_logits(const golden_net *net, const fv_safetensors *f, fv_tr
         fail_msg("%s: logits of step 0 differ by %.3g of %.3g", net->file, worst, largest);
 }
 
-static void compare_weights(const golden_net *net, const fv_safetensors *f, fv_model *m, float **start)
+static void compare_weights(const golden_net *net, const fv_tensor_file *f, fv_model *m, float **start)
 {
     for (int i = 0; i < m->n_slots; i++) {
         const fv_slot *slot = &m->slots[i];
@@ -127,7 +127,7 @@ static void run_net(const golden_net *net, int threads)
 {
     char path[1024];
     fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
-    fv_safetensors *f;
+    fv_tensor_file *f;
     fv_model *m;
     fv_trainer *t;
     snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", getenv("FOVEA_SOURCE_DIR"), net->file);
@@ -138,7 +138,7 @@ static void run_net(const golden_net *net, int threads)
     else
         m = golden_opnet(ctx);
     golden_start(m);
-    const char *optimizer = fv_safetensors_metadata(f, "optimizer");
+    const char *optimizer = fv_tensor_file_metadata(f, "optimizer");
     bool adam = optimizer && strcmp(optimizer, "adam") == 0;
     fv_fit_options o =
         FV_FIT_OPTIONS(.schedule = FV_CONSTANT, .batch_size = BATCH, .optimizer = adam ? FV_ADAM : FV_SGD,
@@ -181,7 +181,7 @@ static void run_net(const golden_net *net, int threads)
     free(images);
     fv_trainer_destroy(&t);
     fv_model_destroy(&m);
-    fv_safetensors_close(&f);
+    fv_tensor_file_close(&f);
     fv_ctx_destroy(&ctx);
 }
 
@@ -198,7 +198,7 @@ static void test_names(void **state)
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     for (size_t k = 0; k < sizeof nets / sizeof nets[0]; k++) {
         char path[1024], *names, *save = NULL;
-        fv_safetensors *f;
+        fv_tensor_file *f;
         fv_model *m;
         snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", getenv("FOVEA_SOURCE_DIR"), nets[k].file);
         assert_int_equal(fv_safetensors_open(ctx, path, &f), FV_OK);
@@ -206,7 +206,7 @@ static void test_names(void **state)
             assert_int_equal(fv_model_zoo(ctx, nets[k].zoo, NULL, &m), FV_OK);
         else
             m = golden_opnet(ctx);
-        names = strdup(fv_safetensors_metadata(f, "names"));
+        names = strdup(fv_tensor_file_metadata(f, "names"));
         int found = 0;
         for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
             if (golden_ends(name, "num_batches_tracked"))
@@ -218,7 +218,7 @@ static void test_names(void **state)
         assert_int_equal(found, m->n_slots);
         free(names);
         fv_model_destroy(&m);
-        fv_safetensors_close(&f);
+        fv_tensor_file_close(&f);
     }
     fv_ctx_destroy(&ctx);
 }

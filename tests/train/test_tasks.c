@@ -146,7 +146,7 @@ static void task_travels(void **state)
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     for (int task = 0; task < FV_TASK_COUNT; task++) {
         fv_model *m = small_net(ctx, 3), *copy = NULL, *back = NULL;
-        fv_safetensors *file = NULL;
+        fv_tensor_file *file = NULL;
         assert_int_equal(fv_model_task(m), FV_TASK_CLASSIFY);
         assert_int_equal(fv_model_set_task(m, (fv_task)task), FV_OK);
         assert_int_equal(fv_model_clone(m, &copy), FV_OK);
@@ -158,12 +158,12 @@ static void task_travels(void **state)
         assert_int_equal(fv_model_task(back), task);
         /* What classifies looks as it did before there was a choice. */
         assert_int_equal(fv_safetensors_open(ctx, path, &file), FV_OK);
-        const char *text = fv_safetensors_metadata(file, "fovea.task");
+        const char *text = fv_tensor_file_metadata(file, "fovea.task");
         if (task == FV_TASK_CLASSIFY)
             assert_null(text);
         else
             assert_string_equal(text, fv_task_names()[task]);
-        fv_safetensors_close(&file);
+        fv_tensor_file_close(&file);
         fv_model_destroy(&m);
         fv_model_destroy(&copy);
         fv_model_destroy(&back);

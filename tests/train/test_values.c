@@ -127,7 +127,7 @@ static void test_round_trip(void **state)
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_model *m = make(ctx), *clone = NULL, *back = NULL;
     const char *path = fv_test_path(dir, "values.safetensors");
-    fv_safetensors *file = NULL;
+    fv_tensor_file *file = NULL;
     for (int32_t i = 0; i < m->graph->n_vals; i++) {
         const fv_val *v = m->graph->vals[i];
         for (int64_t k = 0; v->role == FV_ROLE_CONST && k < fv_tensor_count(v->elements); k++)
@@ -146,14 +146,14 @@ static void test_round_trip(void **state)
     for (int t = 0; t < FV_DTYPE_COUNT; t++) {
         char name[32];
         snprintf(name, sizeof name, "const.%s.200", fv_dtype_name((fv_dtype)t));
-        const fv_st_entry *entry = fv_safetensors_find(file, name);
+        const fv_st_entry *entry = fv_tensor_file_find(file, name);
         assert_true(entry && entry->dtype == t);
         snprintf(name, sizeof name, "const.%s.3", fv_dtype_name((fv_dtype)t));
-        assert_null(fv_safetensors_find(file, name));
+        assert_null(fv_tensor_file_find(file, name));
     }
-    assert_null(fv_safetensors_metadata(file, "fovea.pipeline"));
-    assert_null(fv_safetensors_metadata(file, "fovea.selftest"));
-    fv_safetensors_close(&file);
+    assert_null(fv_tensor_file_metadata(file, "fovea.pipeline"));
+    assert_null(fv_tensor_file_metadata(file, "fovea.selftest"));
+    fv_tensor_file_close(&file);
     /* The sum of weights notices what is not f32 as well. */
     char before[65], after[65];
     fv_model_sha256(back, before);

@@ -41,15 +41,20 @@ row_48_nan_inside_weights() {
     absent runs
 }
 
+# A pickle is read for its tensors, and nothing that it asks for is run.
 row_49_pickle() {
     mkdir given
-    printf 'PK\003\004 archive/data.pkl' >given/model.pt
-    printf '\200\002}q\000. more of it' >given/model.pth
-    for file in given/model.pt given/model.pth; do
-        unchanged given fails 4 E4006 "$file: " "pickle" "safetensors.torch" -- "$FOVEA" eval --data "$digits" --model $file
-        fails 4 E4006 "$file: " "convert it" -- "$FOVEA" train --data "$digits" --model lenet --weights $file
+    printf '\200\002cposix\nsystem\nX\013\000\000\000touch owned\205R.' >given/model.pth
+    printf '\200\004\214\010builtins\214\004eval\223X\003\000\000\0001+1\205R.' >given/model.th
+    printf '\200\002c__main__\nNet\n)\201}b.' >given/whole.pt
+    for row in model.pth:posix.system model.th:builtins.eval whole.pt:__main__.Net; do
+        file=given/${row%%:*}
+        unchanged given fails 4 E4006 "$file: " "pickle asks for ${row#*:}" "torch.save(model.state_dict()" -- "$FOVEA" eval --data "$digits" --model $file
+        fails 4 E4006 "$file: " "never run" -- "$FOVEA" train --data "$digits" --model lenet --weights $file
     done
-    absent runs
+    printf 'PK\003\004 archive/data.pkl' >given/model.pt
+    fails 4 E4002 "given/model.pt: " "zip archive" -- "$FOVEA" info --model given/model.pt
+    absent runs owned
 }
 
 # What a file is that is given for a model is said, with a cure that fits it.
@@ -57,17 +62,41 @@ use_other_formats() {
     printf '\010\007\022\007pytorch' >model.onnx
     printf '\040\000\000\000TFL3xxxxxxxx' >model.tflite
     printf '\211HDF\r\n\032\n' >model.h5
-    printf '{"metadata": {}, "weight_map": {"a": "b"}}' >model.safetensors.index.json
+    printf '{"metadata": {}}' >model.index
     printf '<!DOCTYPE html>' >page.safetensors
     plant png photo.png
     for row in 'model.onnx|an ONNX model|save it as safetensors' 'model.tflite|a TFLite model|save it as safetensors' \
-        'model.h5|an HDF5 file|save it as safetensors' 'model.safetensors.index.json|JSON: an index of files|give the .safetensors file' \
+        'model.h5|an HDF5 file|save it as safetensors' 'model.index|JSON, and no index|give the .safetensors file' \
         'page.safetensors|a web page|fetch the file itself' 'photo.png|a PNG image|--source'; do
         file=${row%%|*}
         rest=${row#*|}
         fails 4 E4002 "$file: this is ${rest%|*}" "${rest#*|}" -- "$FOVEA" info --model "./$file"
         fails 4 E4002 "$file: this is ${rest%|*}" "${rest#*|}" -- "$FOVEA" train --data "$digits" --model lenet --weights "$file"
     done
+}
+
+# Weights in several files are read through their index, from its folder alone.
+use_index_of_shards() {
+    mkdir sharded
+    plant edit sharded/part.safetensors from="$model" whole
+    echo '{"metadata": {}, "weight_map": {"fc1.weight": "part.safetensors", "fc1.bias": "../x"}}' >sharded/out.index.json
+    fails 4 E4002 "out.index.json" "weight_map names '../x'" -- "$FOVEA" info --model sharded/out.index.json
+    echo '{"weight_map": {"nothing": "part.safetensors"}}' >sharded/lost.index.json
+    fails 4 E4002 "tensor 'nothing' is not in part.safetensors" -- "$FOVEA" info --model sharded/lost.index.json
+    echo '{"weight_map": {"fc1.weight": "absent.safetensors"}}' >sharded/absent.index.json
+    fails 9 E9002 "absent.index.json: sharded/absent.safetensors" -- "$FOVEA" info --model sharded/absent.index.json
+    plant edit sharded/one.safetensors from="$model" drop=conv1.weight
+    plant edit sharded/two.safetensors from="$model"
+    map='"conv1.weight": "two.safetensors"'
+    for name in conv1.bias conv2.weight conv2.bias fc1.weight fc1.bias fc2.weight fc2.bias fc3.weight fc3.bias; do
+        map="$map, \"$name\": \"one.safetensors\""
+    done
+    echo "{\"weight_map\": {$map}}" >sharded/all.index.json
+    code 0 "$FOVEA" eval --data "$digits" --model lenet --weights sharded/all.index.json --json
+    drive json top1 <out >one
+    code 0 "$FOVEA" eval --data "$digits" --model lenet --weights sharded/two.safetensors --json
+    drive json top1 <out >two
+    same one two
 }
 
 row_52_malformed_safetensors() {

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of named tensors: which format one is in, and what the readers share. */
+#include "io/tensor_file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/safetensors.h"
+#include "io/torch/torch.h"
+
+/* In the order in which they are asked; the last one takes, or refuses by name, whatever is left. */
+static const struct {
+    const char *name;
+    bool (*is)(const uint8_t *data, int64_t size);
+    fv_status (*read)(fv_tensor_file *file, const uint8_t *data, int64_t size);
+} formats[] = {
+    {"PyTorch", fv_torch_is_zip, fv_torch_read_zip},
+    {"PyTorch", fv_torch_is_legacy, fv_torch_read_legacy},
+    {"safetensors index", fv_safetensors_is_index, fv_safetensors_read_index},
+    {"safetensors", NULL, fv_safetensors_read},
+};
+
+fv_status fv_tensor_file_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **out)
+{
+    size_t i = 0;
+    while (formats[i].is && !formats[i].is(data, size))
+        i++;
+    FV_TRY(fv_tensor_file_create(ctx, name, formats[i].name, out));
+    fv_status status = formats[i].read(*out, data, size);
+    if (status != FV_OK)
+        fv_tensor_file_close(out);
+    return status;
+}
+
+/* Opens by a parser of memory, and lets the file own its bytes. */
+static fv_status open_by(fv_status (*parse)(fv_ctx *, const char *, const uint8_t *, int64_t, fv_tensor_file **),
+                         fv_ctx *ctx, const char *path, fv_tensor_file **out)
+{
+    fv_blob own;
+    *out = NULL;
+    FV_TRY(fv_blob_read(ctx, path, &own));
+    fv_status status = parse(ctx, path, own.data, own.size, out);
+    if (status == FV_OK)
+        status = fv_tensor_file_take(*out, &own);
+    if (status != FV_OK) {
+        fv_blob_free(ctx, &own);
+        fv_tensor_file_close(out);
+    }
+    return status;
+}
+
+fv_status fv_tensor_file_open(fv_ctx *ctx, const char *path, fv_tensor_file **out)
+{
+    return open_by(fv_tensor_file_parse, ctx, path, out);
+}
+
+fv_status fv_safetensors_open(fv_ctx *ctx, const char *path, fv_tensor_file **out)
+{
+    return open_by(fv_safetensors_parse, ctx, path, out);
+}
+
+/* ---- for readers ---- */
+
+fv_status fv_tensor_file_create(fv_ctx *ctx, const char *name, const char *format, fv_tensor_file **out)
+{
+    fv_tensor_file *file = fv_new(ctx, fv_tensor_file);
+    *out = NULL;
+    if (!file)
+        return FV_ERR_NO_MEMORY;
+    file->ctx = ctx;
+    file->format = format;
+    fv_status status = fv_arena_create(ctx, &file->arena);
+    if (status == FV_OK && !(file->name = fv_arena_strdup(file->arena, name)))
+        status = FV_ERR_NO_MEMORY;
+    if (status != FV_OK)
+        fv_tensor_file_close(&file);
+    *out = file;
+    return status;
+}
+
+fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
+{
+    if (fv_tensor_file_find(file, entry->name))
+        return fv_tensor_file_bad(file, "tensor '%.200s' is there twice", entry->name);
+    if (file->count == file->capacity) {
+        const int64_t capacity = file->capacity ? 2 * file->capacity : 64;
+        fv_st_entry *grown = fv_arena_alloc(file->arena, (size_t)capacity * sizeof *grown);
+        if (!grown)
+            return FV_ERR_NO_MEMORY;
+        if (file->count)
+            memcpy(grown, file->entries, (size_t)file->count * sizeof *grown);
+        file->entries = grown;
+        file->capacity = capacity;
+    }
+    file->entries[file->count++] = *entry;
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_take(fv_tensor_file *file, const fv_blob *blob)
+{
+    fv_blob *own = fv_realloc(file->ctx, file->own, (size_t)(file->n_own + 1) * sizeof *own);
+    if (!own)
+        return FV_ERR_NO_MEMORY;
+    file->own = own;
+    own[file->n_own++] = *blob;
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_bad(const fv_tensor_file *file, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return fv_fail(file->ctx, FV_ERR_MODEL_FORMAT, "%s: %s", file->name, text);
+}
+
+void fv_tensor_file_close(fv_tensor_file **ptr)
+{
+    if (!ptr || !*ptr)
+        return;
+    fv_tensor_file *file = *ptr;
+    *ptr = NULL;
+    fv_doc_destroy(&file->doc);
+    fv_arena_destroy(&file->arena);
+    for (int i = 0; i < file->n_own; i++)
+        fv_blob_free(file->ctx, &file->own[i]);
+    fv_free(file->ctx, file->own);
+    fv_free(file->ctx, file);
+}
+
+/* ---- looking ---- */
+
+fv_ctx *fv_tensor_file_ctx(const fv_tensor_file *file)
+{
+    return file->ctx;
+}
+
+const char *fv_tensor_file_name(const fv_tensor_file *file)
+{
+    return file->name;
+}
+
+int64_t fv_tensor_file_count(const fv_tensor_file *file)
+{
+    return file->count;
+}
+
+const fv_st_entry *fv_tensor_file_entry(const fv_tensor_file *file, int64_t i)
+{
+    return i >= 0 && i < file->count ? &file->entries[i] : NULL;
+}
+
+const fv_st_entry *fv_tensor_file_find(const fv_tensor_file *file, const char *name)
+{
+    for (int64_t i = 0; i < file->count; i++) {
+        if (strcmp(file->entries[i].name, name) == 0)
+            return &file->entries[i];
+    }
+    return NULL;
+}
+
+const char *fv_tensor_file_metadata(const fv_tensor_file *file, const char *key)
+{
+    const fv_doc_node *node = file->metadata ? fv_doc_get(file->metadata, key) : NULL;
+    return node ? node->text : NULL;
+}

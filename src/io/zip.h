@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members of a zip archive in memory, by libzip; a build without it says so. */
+#ifndef FV_IO_ZIP_H
+#define FV_IO_ZIP_H
+
+#include "base/arena.h"
+
+typedef struct fv_zip fv_zip;
+
+/* `data` must outlive *archive; `name` is for messages; what is read lives in `arena`. `budget`: bytes that all members
+ * that are read may have together. MODEL_FORMAT. */
+fv_status fv_zip_open(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_arena *arena, int64_t budget,
+                      fv_zip **archive);
+void fv_zip_close(fv_zip **archive);
+int64_t fv_zip_count(const fv_zip *archive);
+/* Name of a member; "" out of range. */
+const char *fv_zip_name(const fv_zip *archive, int64_t i);
+/* Reads a member and checks its checksum. *data NULL: there is none of that name. */
+fv_status fv_zip_read(fv_zip *archive, const char *member, const uint8_t **data, int64_t *size);
+
+#endif
