@@ -36,6 +36,13 @@ static fv_status folder_has_split(fv_ctx *ctx, const char *path, fv_split split,
     FV_TRY(fv_arena_create(ctx, &arena));
     fv_status status = fv_folder_locate(ctx, arena, path, split, &dir);
     *has = dir != NULL;
+    /* Nothing to train on beside a "test" that may be a class: which of the two is the question. */
+    for (int other = FV_SPLIT_TRAIN + 1; status == FV_OK && split == FV_SPLIT_TRAIN && !*has && other < FV_SPLIT_COUNT;
+         other++) {
+        status = fv_folder_locate(ctx, arena, path, (fv_split)other, &dir);
+        if (status == FV_OK && dir)
+            status = fv_folder_refuse_ambiguous(ctx, path, dir);
+    }
     fv_arena_destroy(&arena);
     return status;
 }

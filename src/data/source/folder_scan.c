@@ -381,31 +381,30 @@ static bool has_image(char *const *names, int64_t count)
     return false;
 }
 
-/* "train" with images and folders in it, beside folders that are no splits, may be a split or a class of vehicles. */
-static fv_status refuse_ambiguous(walk *w, const char *root)
+fv_status fv_folder_refuse_ambiguous(fv_ctx *ctx, const char *root, const char *dir)
 {
     char **inside = NULL, **beside = NULL;
     int64_t n_inside = 0, n_beside = 0;
     const char *other = NULL;
     bool failed = false;
-    fv_status status = list(w->ctx, root, w->scan->dir, &inside, &n_inside);
+    fv_status status = list(ctx, root, dir, &inside, &n_inside);
     const bool images = status == FV_OK && has_image(inside, n_inside);
     if (images)
-        status = list(w->ctx, root, "", &beside, &n_beside);
+        status = list(ctx, root, "", &beside, &n_beside);
     for (int64_t i = 0; images && status == FV_OK && i < n_beside && !other; i++) {
-        if (fv_split_parse(beside[i]) < 0 && is_class_dir(w->ctx, root, "", beside[i], &failed))
+        if (fv_split_parse(beside[i]) < 0 && is_class_dir(ctx, root, "", beside[i], &failed))
             other = beside[i];
     }
     if (other)
         status =
-            fv_fail_hint(w->ctx,
-                         fv_fail(w->ctx, FV_ERR_DATA_CLASSES,
+            fv_fail_hint(ctx,
+                         fv_fail(ctx, FV_ERR_DATA_CLASSES,
                                  "%s/%s: a split with classes in it, or a class beside '%s'? It has both images and "
                                  "folders",
-                                 root, w->scan->dir, other),
+                                 root, dir, other),
                          "for a split move its images into class folders; for a class take the folders out of it");
-    fv_free(w->ctx, inside);
-    fv_free(w->ctx, beside);
+    fv_free(ctx, inside);
+    fv_free(ctx, beside);
     return failed ? FV_ERR_NO_MEMORY : status;
 }
 
@@ -413,7 +412,7 @@ static fv_status refuse_ambiguous(walk *w, const char *root)
 static fv_status refuse_no_classes(walk *w, const char *root)
 {
     if (w->scan->dir[0])
-        return refuse_ambiguous(w, root);
+        return fv_folder_refuse_ambiguous(w->ctx, root, w->scan->dir);
     if (w->scan->classes.count == 0)
         return FV_OK;
     FV_TRY(refuse_bare_splits(w, root));

@@ -44,6 +44,9 @@ const char *fv_folder_loss(fv_folder_oddity kind);
 /* Folder of a split relative to root: *dir = "" when the root has no splits (that is the train split), NULL when this
  * split is absent. CONFLICT when two folders claim it. The text is the arena's. */
 fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_split split, const char **dir);
+/* "train" with images and folders in it, beside folders that are no splits, may be a split or a class of vehicles:
+ * DATA_CLASSES. `dir` is called like a split and has folders in it. */
+fv_status fv_folder_refuse_ambiguous(fv_ctx *ctx, const char *root, const char *dir);
 /* Names of the class folders in root/dir, byte-wise sorted. */
 fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_names *classes);
 /* Everything in root/dir. DATA_CLASSES where its folders are no classes: splits without classes in them, splits inside

@@ -101,6 +101,26 @@ row_83_splits_in_place() {
     equal "$(wc -l <out)" 8
 }
 
+use_split_or_class() {
+    # "Test" with pictures and a folder in it, beside classes, is a split or a class: one question for every verb.
+    for name in Test val testing; do
+        rm -rf d
+        plant classes d count=6 cat dog $name
+        mkdir "d/$name/more"
+        cp d/cat/0000.jpg "d/$name/more"
+        for verb in "data check d" "data stats d" "data split d --output d.csv" "data pack d --output d.fvpack" \
+            "train --data d --model resnet8 --img-size 16 --epochs 1"; do
+            # shellcheck disable=SC2086
+            fails 3 E3005 "d/$name: a split with classes in it, or a class beside 'cat'?" "move its images into class folders" -- \
+                "$FOVEA" $verb
+        done
+    done
+    # Without pictures of its own it is a split, and there is none to train on.
+    rm d/testing/*.jpg
+    fails 9 E9002 "no 'train' split here (found: test)" -- tiny_run --data d
+    absent runs d.csv d.fvpack
+}
+
 row_84_system_folders() {
     plant classes photos count=8 cat dog
     plant classes photos count=2 @eaDir 'lost+found' __pycache__ '#recycle' 'FOUND.000' '@Recycle' '$RECYCLE.BIN'
