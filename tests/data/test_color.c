@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Colors, blur and principal components: against Pillow, torchvision, OpenCV and NumPy; and other depths against 8
  * bits. */
-#include "support/fixture.h"
+#include "data/scratch.h"
 
 #include <fovea/data.h>
 #include <math.h>
 
 #include "data/image/color.h"
-#include "data/image/filter.h"
 #include "data/image/pca.h"
 
 enum { H = 17, W = 23, GREY_H = 40, GREY_W = 48 };
-
-static fv_resize_scratch scratch;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_begin(1);
-    scratch = (fv_resize_scratch){.ctx = ctx};
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_scratch_free(&scratch);
-    return fv_test_end();
-}
 
 /* ---- operations with their arguments, as tests/golden/make_color.py lists them ---- */
 

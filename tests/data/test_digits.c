@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Drawn digits: the same everywhere, all classes, telling apart. */
-#include "support/support.h"
+#include "support/folder.h"
 
 #include <fovea/data.h>
 
 #include "base/file.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static void hash_file(fv_ctx *ctx, const char *name, char hex[65])
 {

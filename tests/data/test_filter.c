@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blur, noise, erasing, mirrors and crops; resizes of 16 bits and floats. */
-#include "support/fixture.h"
+#include "data/scratch.h"
 
 #include <fovea/data.h>
 #include <math.h>
-
-#include "data/image/filter.h"
-
-static fv_resize_scratch scratch;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_begin(1);
-    scratch = (fv_resize_scratch){.ctx = ctx};
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_scratch_free(&scratch);
-    return fv_test_end();
-}
 
 static double get(const fv_image *image, int64_t i)
 {

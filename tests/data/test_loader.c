@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: order, augmentation, workers, quarantine, stopping at any moment. */
 #include "data/planted.h"
+#define FV_TEST_THREADS 2
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 
 #include "base/file.h"
 #include "base/random.h"
-
-static char dir[256];
-static fv_ctx *ctx;
-static fv_test_log log_lines;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    memset(&log_lines, 0, sizeof log_lines);
-    ctx = fv_test_ctx(2, NULL, &log_lines);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static fv_pipeline pipeline_of(int64_t h, int64_t w, int64_t c)
 {
@@ -299,7 +277,7 @@ static int64_t take_all(fv_loader *l, int64_t epoch, fv_status *status)
 static int count_lines(const char *words)
 {
     int n = 0;
-    for (const char *at = strstr(log_lines.text, words); at; at = strstr(at + 1, words))
+    for (const char *at = strstr(messages.text, words); at; at = strstr(at + 1, words))
         n++;
     return n;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Data sets as NumPy arrays: element types, orders, labels of each kind, broken files. */
-#include "support/support.h"
+#define FV_TEST_THREADS 1
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 
@@ -8,28 +9,6 @@
 #include <time.h>
 
 #include "data/dataset.h"
-
-static char dir[256];
-static fv_ctx *ctx;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    ctx = fv_test_ctx(1, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* An array file; `cut` bytes are missing at its end. */
 static void write_npy(const char *name, const char *descr, bool fortran, const char *shape, const void *data,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The packed file and shards: what goes in comes out, and every damage is told. */
 #include "data/planted.h"
+#include "support/fixture.h"
 
 #include <fovea/data.h>
 
@@ -8,16 +9,10 @@
 #include "data/dataset.h"
 #include "data/pack/format.h"
 
-static char dir[256];
-static fv_ctx *ctx;
-static fv_test_log messages;
-
 static int setup(void **state)
 {
     (void)state;
-    fv_test_dir_create(dir);
-    messages = (fv_test_log){0};
-    ctx = fv_test_ctx(2, NULL, &messages);
+    fv_test_begin(2);
     /* A manifest with splits, weights, groups, grey and color, JPEG and PNG. */
     char text[4096] = "path,label,split,weight,group\n";
     for (int i = 0; i < 12; i++) {
@@ -41,12 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    int64_t now = -1;
-    fv_ctx_memory(ctx, &now, NULL);
-    assert_int_equal(now, 0);
-    fv_ctx_destroy(&ctx);
-    fv_test_dir_remove(dir);
-    return 0;
+    return fv_test_end();
 }
 
 static fv_pack_report pack(const char *from, const fv_pack_options *options, const char *to)

@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Warps: what must be exact, what must follow a plain reference in float64, and where points and boxes go. */
-#include "support/fixture.h"
+#include "data/scratch.h"
 
 #include <fovea/data.h>
 #include <math.h>
 
-#include "data/image/filter.h"
 #include "data/image/warp.h"
-
-static fv_resize_scratch scratch;
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_begin(1);
-    scratch = (fv_resize_scratch){.ctx = ctx};
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_scratch_free(&scratch);
-    return fv_test_end();
-}
 
 static const fv_filter filters[3] = {FV_FILTER_NEAREST, FV_FILTER_BILINEAR, FV_FILTER_BICUBIC};
 static const fv_fill fills[4] = {FV_FILL_CONSTANT, FV_FILL_EDGE, FV_FILL_REFLECT, FV_FILL_WRAP};

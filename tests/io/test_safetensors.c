@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The format itself: every rule broken once, every element type read, what is written. */
-#include "support/support.h"
+#include "support/folder.h"
 
 #include <math.h>
 
 #include "io/safetensors.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* A file from a header text and a number of bytes 0, 1, 2, ...; its size is returned. */
 static int64_t make_file(uint8_t *out, const char *header, int64_t bytes)

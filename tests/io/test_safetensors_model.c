@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Model files: round trips, refusals, self-test vectors, allocation failures. */
-#include "support/support.h"
+#include "support/folder.h"
 
 #include <math.h>
 
 #include "base/file.h"
 #include "io/safetensors.h"
 #include "model/model.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* Every kind of tensor and order: grouped, depthwise and transposed filters, norms, prelu, norm and dense behind a
  * flattened image, a shared parameter. */

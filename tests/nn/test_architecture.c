@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Architecture files: what they can say, and where they are wrong. */
-#include "support/support.h"
+#include "support/folder.h"
 
 #include "model/model.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 static const char *write_yaml(const char *text)
 {

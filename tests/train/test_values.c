@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models of several inputs and outputs, constants and states of every dtype: built, copied, saved, loaded, refused. */
-#include "support/support.h"
+#include "support/folder.h"
 
 #include <math.h>
 
@@ -10,22 +10,6 @@
 #include "base/file.h"
 #include "io/safetensors.h"
 #include "model/model.h"
-
-static char dir[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    fv_test_dir_create(dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fv_test_dir_remove(dir);
-    return 0;
-}
 
 /* Element i of a tensor of that dtype: no two alike within a dtype's range, fractions where it has them. */
 static double element(fv_dtype dtype, int64_t i)
