@@ -3,6 +3,7 @@
 #ifndef FOVEA_CONTEXT_H
 #define FOVEA_CONTEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,6 +72,22 @@ FV_API const char *fv_ctx_processor(const fv_ctx *ctx);
 FV_API void fv_ctx_memory(const fv_ctx *ctx, int64_t *now, int64_t *peak);
 /** Bytes that plans may use (fv_ctx_options.memory, resolved). */
 FV_API int64_t fv_ctx_memory_limit(const fv_ctx *ctx);
+
+/** How far a long call is: "checked 120 of 400 images" is {"checked", "images", 120, 400}. */
+typedef struct fv_how_far {
+    const char *done_what; /* a past participle */
+    const char *unit;
+    int64_t done, total;
+} fv_how_far;
+
+/** Is told how far the call is, now and then and in the thread that made it; true ends it with FV_ERR_INTERRUPTED. */
+typedef bool (*fv_watch_fn)(void *user, const fv_how_far *progress);
+/**
+ * Has the context's long calls watched from here on: evaluation (a run's validation, too), checks, statistics,
+ * splitting, packing and drawing of data. `fn` NULL: nobody watches. What a call that is ended would have
+ * written is not there, or as it was. Not while other threads are in the context.
+ */
+FV_API void fv_ctx_watch(fv_ctx *ctx, fv_watch_fn fn, void *user);
 
 #ifdef __cplusplus
 }

@@ -247,9 +247,6 @@ typedef struct fv_pack_options {
                             the packed file finds them bad where the data set has them; else they are left out */
     bool crop;           /* the short side is scaled to cover h x w and the middle kept; else stretched */
     int64_t shard_bytes; /* a shard is ended once it is that long; 0: 1e9 */
-    /** Looked at now and then, may be set by a signal handler; not 0: packing ends with INTERRUPTED and what was begun
-     * is removed. NULL: never. */
-    volatile const int *interrupt;
 } fv_pack_options;
 
 typedef struct fv_pack_report {
@@ -267,10 +264,10 @@ FV_API void fv_packer_destroy(fv_packer **packer);
 /** How many samples, and about how many bytes the output will have: file sizes are added up, pixels estimated from some
  * of the samples. */
 FV_API fv_status fv_packer_size(fv_packer *packer, int64_t *samples, int64_t *bytes);
-/** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, each atomically, and
- * classes.txt. Samples that cannot be read are left out, logged and counted (but see keep_bad). NO_SPACE before
- * anything is written when the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards already;
- * INTERRUPTED. */
+/** Writes `output`: a file, atomically, or for shards a folder of split-000000.tar files, which go again when not all
+ * came to be, and classes.txt. Samples that cannot be read are left out, logged and counted (but see keep_bad).
+ * NO_SPACE before anything is written when the disk is too small; DATA_TOO_BAD; CONFLICT when the folder has shards
+ * already; INTERRUPTED. */
 FV_API fv_status fv_packer_write(fv_packer *packer, const char *output, fv_pack_report *report);
 
 /** Reads every sample of a packed file's split and compares it with its checksum: DATA_FORMAT, IO. What a sample's

@@ -243,6 +243,23 @@ int64_t fv_ctx_memory_limit(const fv_ctx *ctx)
     return ctx->memory_limit;
 }
 
+void fv_ctx_watch(fv_ctx *ctx, fv_watch_fn fn, void *user)
+{
+    ctx->watch = fn;
+    ctx->watch_user = user;
+}
+
+fv_status fv_watch(fv_ctx *ctx, const char *done_what, const char *unit, int64_t done, int64_t total)
+{
+    const fv_how_far progress = {done_what, unit, done, total};
+    if (!ctx->watch || !ctx->watch(ctx->watch_user, &progress))
+        return FV_OK;
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_INTERRUPTED, "interrupted: %s %lld of %lld %s", done_what, (long long)done,
+                                (long long)total, unit),
+                        "nothing was written; start it again");
+}
+
 const fv_cpu *fv_ctx_cpu(const fv_ctx *ctx)
 {
     return &ctx->cpu;

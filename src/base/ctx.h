@@ -65,6 +65,10 @@ bool fv_log_wants_all(const fv_ctx *ctx);
 /* Whether debug lines of a topic would go out (to skip costly formatting). */
 bool fv_log_wants(const fv_ctx *ctx, const char *topic);
 
+/* Tells who watches (fv_ctx_watch) that `done` of `total` `unit` are `done_what`. FV_ERR_INTERRUPTED where they want no
+ * more of it: on the way out nothing is left under a name that somebody would take for the result. */
+fv_status fv_watch(fv_ctx *ctx, const char *done_what, const char *unit, int64_t done, int64_t total);
+
 /*
  * Memory through the context's allocator. All return NULL on failure, having recorded NO_MEMORY; sizes are checked
  * for overflow. Memory is 64-byte aligned and has FV_TAIL_PAD readable bytes behind it. fv_free takes NULL. Any thread.

@@ -52,6 +52,8 @@ struct fv_ctx {
     fv_allocator allocator;
     size_t block_size; /* of this struct with its ranges */
     fv_log_sink sink;  /* under log_mutex */
+    fv_watch_fn watch; /* NULL: nobody watches */
+    void *watch_user;
     char topics[FV_TOPICS_MAX];
     fv_cpu cpu;
     fv_isa isa;

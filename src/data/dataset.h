@@ -116,7 +116,9 @@ fv_status fv_dataset_tell_bad(fv_dataset *dataset, int64_t i, bool *first);
 /* Writes the list if it has changed. */
 fv_status fv_dataset_write_quarantine(fv_dataset *dataset);
 
-/* Calls fn(arg, i) for i in [0, count) on some threads; stops after a failure and returns it. */
-fv_status fv_data_each(fv_ctx *ctx, int64_t count, fv_status (*fn)(void *arg, int64_t i), void *arg);
+/* Calls fn(arg, i) for i in [0, count) on some threads; stops after a failure and returns it. Who watches the context
+ * is told "checked 12 of 30 images" by done_what and unit; NULL: is told nothing. */
+fv_status fv_data_each(fv_ctx *ctx, const char *done_what, const char *unit, int64_t count,
+                       fv_status (*fn)(void *arg, int64_t i), void *arg);
 
 #endif

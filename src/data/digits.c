@@ -4,6 +4,7 @@
  * in float64, which IEEE 754 fixes bit for bit, so that a seed gives the same files everywhere.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -233,27 +234,30 @@ static fv_status write_in(fv_ctx *ctx, const char *dir, const char *name, const 
     return status;
 }
 
-static fv_status make_split(fv_ctx *ctx, const char *dir, const char *images_name, const char *labels_name, int64_t n,
-                            uint64_t seed, uint64_t first)
+/* Digits of a split, as IDX files have them. */
+typedef struct drawing {
+    uint8_t *images, *labels;
+    int64_t count;
+} drawing;
+
+static fv_status draw_split(fv_ctx *ctx, int64_t n, uint64_t seed, uint64_t first, drawing *d)
 {
-    uint8_t *images = fv_malloc(ctx, (size_t)(16 + n * AREA)), *labels = fv_malloc(ctx, (size_t)(8 + n));
-    fv_status status = images && labels ? FV_OK : FV_ERR_NO_MEMORY;
-    if (status == FV_OK) {
-        const uint32_t header[4] = {0x803, (uint32_t)n, SIDE, SIDE};
-        for (int i = 0; i < 4; i++)
-            put_u32(images + 4 * i, header[i]);
-        put_u32(labels, 0x801);
-        put_u32(labels + 4, (uint32_t)n);
-        sheet s = {.seed = seed, .first = first, .images = images + 16, .labels = labels + 8};
-        status = fv_data_each(ctx, n, draw_one, &s);
-    }
-    if (status == FV_OK)
-        status = write_in(ctx, dir, images_name, images, 16 + n * AREA);
-    if (status == FV_OK)
-        status = write_in(ctx, dir, labels_name, labels, 8 + n);
-    fv_free(ctx, images);
-    fv_free(ctx, labels);
-    return status;
+    *d = (drawing){fv_malloc(ctx, (size_t)(16 + n * AREA)), fv_malloc(ctx, (size_t)(8 + n)), n};
+    if (!d->images || !d->labels)
+        return FV_ERR_NO_MEMORY;
+    const uint32_t header[4] = {0x803, (uint32_t)n, SIDE, SIDE};
+    for (int i = 0; i < 4; i++)
+        put_u32(d->images + 4 * i, header[i]);
+    put_u32(d->labels, 0x801);
+    put_u32(d->labels + 4, (uint32_t)n);
+    sheet s = {.seed = seed, .first = first, .images = d->images + 16, .labels = d->labels + 8};
+    return fv_data_each(ctx, "drew", "digits", n, draw_one, &s);
+}
+
+static fv_status write_split(fv_ctx *ctx, const char *dir, const char *images, const char *labels, const drawing *d)
+{
+    FV_TRY(write_in(ctx, dir, images, d->images, 16 + d->count * AREA));
+    return write_in(ctx, dir, labels, d->labels, 8 + d->count);
 }
 
 fv_status fv_make_digits(fv_ctx *ctx, const char *dir, int64_t n_train, int64_t n_test, uint64_t seed)
@@ -263,10 +267,22 @@ fv_status fv_make_digits(fv_ctx *ctx, const char *dir, int64_t n_train, int64_t 
                        "digits: %lld for training and %lld for testing, expected 1 to %d and 0 to "
                        "%d",
                        (long long)n_train, (long long)n_test, MAX_DIGITS, MAX_DIGITS);
+    const bool there = fv_path_exists(dir);
+    drawing train = {0}, test = {0};
     FV_TRY(fv_path_mkdirs(ctx, dir));
-    FV_TRY(make_split(ctx, dir, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", n_train, seed, 0));
-    if (n_test == 0)
-        return FV_OK;
-    /* Far behind any training digit: the test digits do not depend on n_train. */
-    return make_split(ctx, dir, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", n_test, seed, UINT64_C(1) << 32);
+    /* Nothing is written until all is drawn: half a data set would pass for one. */
+    fv_status status = draw_split(ctx, n_train, seed, 0, &train);
+    if (status == FV_OK && n_test > 0) /* far behind any training digit: test digits do not depend on n_train */
+        status = draw_split(ctx, n_test, seed, UINT64_C(1) << 32, &test);
+    if (status == FV_OK)
+        status = write_split(ctx, dir, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", &train);
+    else if (!there)
+        (void)remove(dir);
+    if (status == FV_OK && n_test > 0)
+        status = write_split(ctx, dir, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", &test);
+    fv_free(ctx, train.images);
+    fv_free(ctx, train.labels);
+    fv_free(ctx, test.images);
+    fv_free(ctx, test.labels);
+    return status;
 }

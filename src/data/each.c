@@ -7,10 +7,12 @@
 #define MAX_THREADS 64
 
 typedef struct each {
-    _Atomic int64_t next;
+    _Atomic int64_t next, done;
     _Atomic int failed; /* the first failure's status */
     fv_failure failure; /* and its texts: whoever met it wrote them */
     fv_ctx *ctx;
+    const char *done_what, *unit; /* NULL: nobody is told */
+    pthread_t caller;
     int64_t count;
     fv_status (*fn)(void *arg, int64_t i);
     void *arg;
@@ -23,7 +25,10 @@ static void *work(void *user)
         const int64_t i = atomic_fetch_add(&e->next, 1);
         if (i >= e->count)
             break;
-        const fv_status status = e->fn(e->arg, i);
+        fv_status status = e->fn(e->arg, i);
+        const int64_t done = atomic_fetch_add(&e->done, 1) + 1;
+        if (status == FV_OK && e->done_what && pthread_equal(pthread_self(), e->caller))
+            status = fv_watch(e->ctx, e->done_what, e->unit, done, e->count);
         int expected = FV_OK;
         if (status != FV_OK && atomic_compare_exchange_strong(&e->failed, &expected, status))
             fv_fail_save(e->ctx, &e->failure);
@@ -31,9 +36,11 @@ static void *work(void *user)
     return NULL;
 }
 
-fv_status fv_data_each(fv_ctx *ctx, int64_t count, fv_status (*fn)(void *arg, int64_t i), void *arg)
+fv_status fv_data_each(fv_ctx *ctx, const char *done_what, const char *unit, int64_t count,
+                       fv_status (*fn)(void *arg, int64_t i), void *arg)
 {
-    each e = {.ctx = ctx, .count = count, .fn = fn, .arg = arg};
+    each e = {.ctx = ctx, .count = count, .fn = fn, .arg = arg, .done_what = done_what, .unit = unit};
+    e.caller = pthread_self();
     pthread_t threads[MAX_THREADS];
     int wanted = fv_ctx_threads(ctx) - 1, started = 0;
     wanted = wanted > MAX_THREADS ? MAX_THREADS : wanted;

@@ -122,7 +122,7 @@ static fv_status hash_head(void *arg, int64_t k)
 /* Keeps of the alike samples those whose heads are alike too. */
 static fv_status compare_heads(joiner *j)
 {
-    FV_TRY(fv_data_each(j->source->ctx, j->n_alike, hash_head, j));
+    FV_TRY(fv_data_each(j->source->ctx, "compared", "beginnings of files", j->n_alike, hash_head, j));
     for (int64_t k = 0; k < j->n_alike; k++)
         j->sorted[k] = (keyed){j->content[j->alike[k]], j->alike[k]};
     const int64_t n = j->n_alike;
@@ -198,7 +198,7 @@ fv_status fv_split_units(fv_source *source, const int64_t *index, int64_t n, int
         copies->read = j.n_alike;
     }
     if (status == FV_OK)
-        status = fv_data_each(ctx, j.n_alike, hash_content, &j);
+        status = fv_data_each(ctx, "compared", "files of one size", j.n_alike, hash_content, &j);
     if (status == FV_OK) {
         for (int64_t i = 0; i < n; i++) {
             j.parent[i] = i;

@@ -40,7 +40,7 @@ fv_status fv_dataset_statistics(fv_dataset *dataset, int64_t limit, float mean[1
     job j = {.dataset = dataset, .taken = limit > 0 && limit < dataset->count ? limit : dataset->count};
     double means[FV_SUM_CHANNELS], deviations[FV_SUM_CHANNELS];
     pthread_mutex_init(&j.mutex, NULL);
-    fv_status status = fv_data_each(dataset->ctx, j.taken, add_sample, &j);
+    fv_status status = fv_data_each(dataset->ctx, "measured", "images", j.taken, add_sample, &j);
     pthread_mutex_destroy(&j.mutex);
     if (status != FV_OK)
         return status;

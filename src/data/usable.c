@@ -97,7 +97,7 @@ fv_status fv_dataset_check_usable(fv_dataset *d, bool allow_empty)
     fv_status status = next && last && s.at && s.count && s.error ? FV_OK : FV_ERR_NO_MEMORY;
     if (status == FV_OK) {
         chain(&s, next, last);
-        status = fv_data_each(d->ctx, d->classes.count, look_at_class, &s);
+        status = fv_data_each(d->ctx, "looked into", "classes", d->classes.count, look_at_class, &s);
     }
     for (int64_t k = 0; status == FV_OK && k < d->classes.count; k++) {
         if (s.at[k] >= 0)

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "data/loader.h"
 #include "model/model.h"
 #include "train/evaluation.h"
 
 static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *loader, fv_tally *tally)
 {
+    const int64_t total = fv_dataset_count(loader->dataset);
+    int64_t done = 0;
     const fv_pipeline *p = &model->pipeline;
     const int64_t classes = model->n_classes;
     for (;;) {
@@ -23,6 +26,8 @@ static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *
         for (int64_t i = 0; i < batch.n; i++)
             FV_TRY(fv_tally_add(tally, batch.samples[i], logits + i * classes, true, batch.labels[i],
                                 batch.targets ? batch.targets + i * batch.n_targets : NULL));
+        done += batch.n;
+        FV_TRY(fv_watch(model->ctx, "scored", "images", done, total));
     }
 }
 

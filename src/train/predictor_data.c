@@ -115,6 +115,7 @@ void fv_predictor_stop(fv_predictor *p)
 static fv_status score(fv_predictor *p, float *target, fv_tally *tally)
 {
     const fv_prediction *d = &p->data;
+    int64_t done = 0;
     for (;;) {
         FV_TRY(run_next(p));
         if (d->batch.n == 0)
@@ -124,6 +125,8 @@ static fv_status score(fv_predictor *p, float *target, fv_tally *tally)
             fv_dataset_target(d->dataset, sample, target, p->classes);
             FV_TRY(fv_tally_add(tally, sample, p->mean + i * p->classes, false, d->batch.labels[i], target));
         }
+        done += d->batch.n;
+        FV_TRY(fv_watch(p->ctx, "scored", "images", done, fv_dataset_count(d->dataset)));
     }
 }
 

@@ -4,6 +4,7 @@
  *   FAULT_DISK_FLAG=FILE     while FILE exists, writing to regular files fails as on a full disk
  *   FAULT_DISK_FREE=BYTES    what statvfs says is free
  *   FAULT_CLOCK=1            the wall clock goes back an hour at every look
+ *   FAULT_SPEED=N            the monotonic clock runs N times as fast
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,6 +69,11 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     int result = real(clock, now);
     if (clock == CLOCK_REALTIME && getenv("FAULT_CLOCK"))
         now->tv_sec -= 3600 * ++looks;
+    if (clock == CLOCK_MONOTONIC && getenv("FAULT_SPEED")) {
+        const double t = ((double)now->tv_sec + 1e-9 * (double)now->tv_nsec) * strtod(getenv("FAULT_SPEED"), NULL);
+        now->tv_sec = (time_t)t;
+        now->tv_nsec = (long)((t - (double)now->tv_sec) * 1e9);
+    }
     return result;
 }
 

@@ -96,22 +96,16 @@ static fv_status write_cache(fv_ctx *ctx, const settings *c, const fv_dataset_op
     fv_packer *packer = NULL;
     fv_pack_report r;
     int64_t samples = 0, bytes = 0;
-    const fv_pack_options pack = {.raw = true, .keep_bad = true, .interrupt = &caught_signal};
+    const fv_pack_options pack = {.raw = true, .keep_bad = true};
     fv_status status = fv_packer_create(ctx, c->data, options, &pack, &packer);
     if (status == FV_OK)
         status = fv_packer_size(packer, &samples, &bytes);
     if (status == FV_OK) {
-        signals_catch();
         note("cache: %lld images, about %.1f MB in %s", (long long)samples, (double)bytes / 1048576, packed);
         status = fv_packer_write(packer, packed, &r);
     }
     fv_packer_destroy(&packer);
     written = status == FV_OK;
-    if (status == FV_ERR_INTERRUPTED) { /* there is no state yet that a run could be resumed from */
-        report(ctx, status);
-        run_dir_release();
-        signals_die();
-    }
     return status;
 }
 

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "options.h"
+#include "watch.h"
 
 /* What every action looks at. */
-#define COMMON " quiet verbose threads "
+#define COMMON " quiet verbose threads progress "
 /* How files are read. */
 #define DECODING " max-pixels ignore-exif salvage "
 
@@ -201,7 +202,9 @@ fv_status verb_data(settings *c)
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
+    watch_begin(c, ctx);
     status = a->run(c, ctx);
+    watch_end();
     fv_ctx_destroy(&ctx);
     return status;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea data check: what is wrong with a data set. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "data.h"
 #include "output.h"
 #include "show.h"
+#include "watch.h"
 
 static const char *const verdicts[] = {"reject", "quarantine", "warn", "convert"};
 
@@ -71,7 +71,9 @@ static void print_findings(const settings *c, const fv_check_report *r)
 /* The files that cannot be used, as RFC 4180 has it. */
 static fv_status write_quarantine(const fv_check_report *r, const char *path)
 {
-    FILE *f = fopen(path, "wb");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
     if (f) {
         fputs("path,verdict,byte\r\n", f);
         for (int64_t i = 0; i < fv_check_report_count(r); i++) {
@@ -87,10 +89,9 @@ static fv_status write_quarantine(const fv_check_report *r, const char *path)
                 fputs(",\r\n", f);
         }
     }
-    if (f && fclose(f) == 0)
-        return 0;
-    return complain(errno == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "%s: cannot be written: %s", path,
-                    strerror(errno));
+    const fv_status status = f && fclose(f) == 0 ? output_write(path, text, size) : FV_ERR_NO_MEMORY;
+    free(text);
+    return status;
 }
 
 /* A file that cannot be used. */
@@ -187,6 +188,7 @@ fv_status data_look(settings *c, fv_ctx *ctx, const char *path, fv_check_report 
             o.data.task = task_of(model);
     }
     fv_status status = model && !names ? FV_ERR_NO_MEMORY : fv_dataset_check(ctx, path, &o, r);
+    watch_end();
     free(names);
     fv_model_destroy(&model);
     return status;

@@ -5,6 +5,7 @@
 
 #include "data.h"
 #include "show.h"
+#include "watch.h"
 
 enum { FORMAT_FVPACK, FORMAT_TAR };
 enum { RESIZE_AUTO, RESIZE_STRETCH, RESIZE_CROP };
@@ -78,8 +79,7 @@ fv_status data_pack(settings *c, fv_ctx *ctx)
                                .h = sized ? c->img_size[0] : 0,
                                .w = sized ? c->img_size[1] : 0,
                                .crop = c->resize == RESIZE_CROP,
-                               .shard_bytes = c->shard_size,
-                               .interrupt = &caught_signal};
+                               .shard_bytes = c->shard_size};
     fv_pack_report r;
     int64_t samples = 0, bytes = 0;
     char size[32];
@@ -87,15 +87,12 @@ fv_status data_pack(settings *c, fv_ctx *ctx)
     if (status == FV_OK)
         status = fv_packer_size(packer, &samples, &bytes);
     if (status == FV_OK) {
-        signals_catch();
         note("%s: %lld images, about %s", c->output, (long long)samples, size_text(bytes, size));
         status = fv_packer_write(packer, c->output, &r);
     }
+    watch_end();
     if (status == FV_OK)
         print_report(c, &r);
     fv_packer_destroy(&packer);
-    status = report(ctx, status);
-    if (status == FV_ERR_INTERRUPTED)
-        signals_die();
-    return status;
+    return report(ctx, status);
 }

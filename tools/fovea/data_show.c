@@ -7,6 +7,7 @@
 #include "data.h"
 #include "output.h"
 #include "sheet.h"
+#include "watch.h"
 
 enum {
     SUSPICIOUS_MAX = 400,
@@ -65,23 +66,37 @@ static fv_status add_sample(fv_ctx *ctx, sheet *s, fv_dataset *data, int64_t i)
     return status;
 }
 
+static int64_t count_class(const fv_dataset *data, int64_t k)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < fv_dataset_count(data); i++)
+        n += k < 0 || fv_dataset_label(data, i) == k;
+    return n;
+}
+
 /* A band per class. */
 static fv_status show_samples(const settings *c, fv_ctx *ctx, sheet *s, fv_dataset *data)
 {
     const bool classes = fv_dataset_task(data) == FV_TASK_CLASSIFY;
+    int64_t total = 0;
+    for (int64_t k = 0; k < (classes ? fv_dataset_classes(data) : 1); k++) {
+        const int64_t n = count_class(data, classes ? k : -1);
+        total += n < c->per_class ? n : c->per_class;
+    }
     int64_t *chosen = malloc((size_t)(c->per_class + 1) * sizeof *chosen);
     fv_status status = chosen ? FV_OK : FV_ERR_NO_MEMORY;
     for (int64_t k = 0; status == FV_OK && k < (classes ? fv_dataset_classes(data) : 1); k++) {
         const int64_t n = choose(c, data, classes ? (int32_t)k : -1, c->per_class, chosen);
-        int64_t all = 0;
-        for (int64_t i = 0; i < fv_dataset_count(data); i++)
-            all += !classes || fv_dataset_label(data, i) == k;
+        const int64_t all = count_class(data, classes ? k : -1);
         char heading[256];
         snprintf(heading, sizeof heading, "%.200s (%lld)", classes ? fv_dataset_class_name(data, k) : "samples",
                  (long long)all);
         status = sheet_band(s, heading);
-        for (int64_t i = 0; i < n && status == FV_OK; i++)
+        for (int64_t i = 0; i < n && status == FV_OK; i++) {
             status = add_sample(ctx, s, data, chosen[i]);
+            if (status == FV_OK)
+                status = watch_own("drew", "pictures", sheet_count(s), total);
+        }
     }
     free(chosen);
     return status;
@@ -154,8 +169,11 @@ static fv_status show_augmented(const settings *c, fv_ctx *ctx, sheet *s, fv_dat
         status = fv_dataset_color_axes(data, 1000, p.pca_value, p.pca_axis);
     if (status == FV_OK && (fv_augment_has(augment, "mixup") || fv_augment_has(augment, "cutmix")))
         warn("mixup and cutmix mix the images of a batch, which this sheet does not show");
-    for (int64_t i = 0; i < n && status == FV_OK; i++)
+    for (int64_t i = 0; i < n && status == FV_OK; i++) {
         status = show_epochs(c, ctx, s, data, &p, augment, chosen[i]);
+        if (status == FV_OK)
+            status = watch_own("drew", "samples", i + 1, n);
+    }
     fv_augment_destroy(&augment);
     free(text);
     return status;
@@ -189,6 +207,8 @@ static fv_status show_suspicious(settings *c, fv_ctx *ctx, sheet *s, const char 
                            f->verdict <= FV_VERDICT_QUARANTINE ? SHEET_RED : SHEET_BLACK);
         fv_image_free(ctx, &image);
         shown++;
+        if (status == FV_OK)
+            status = watch_own("drew", "pictures", shown, 0);
     }
     fv_check_report_destroy(&r);
     if (status == FV_OK && shown == 0)

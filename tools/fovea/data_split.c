@@ -4,6 +4,7 @@
 
 #include "data.h"
 #include "show.h"
+#include "watch.h"
 
 fv_status data_split(settings *c, fv_ctx *ctx)
 {
@@ -24,6 +25,7 @@ fv_status data_split(settings *c, fv_ctx *ctx)
     const double test = option_given("test") ? c->test_amount : 0;
     if (status == FV_OK)
         status = fv_dataset_split(ctx, path, &o, val, test, c->output, &r);
+    watch_end();
     if (status != FV_OK)
         return report(ctx, status);
     if (c->json) {

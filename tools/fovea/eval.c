@@ -6,6 +6,7 @@
 #include "findings.h"
 #include "output.h"
 #include "test_time.h"
+#include "watch.h"
 
 /* val, test, or what is there where the data have no splits: they are what somebody wants scored. */
 static fv_status choose_split(fv_ctx *ctx, settings *c)
@@ -149,7 +150,9 @@ fv_status verb_eval(settings *c)
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
+    watch_begin(c, ctx);
     status = report(ctx, evaluate(ctx, c, &s));
+    watch_end();
     if (status == FV_OK) {
         print_scoring(c, &s);
         status = report(ctx, write_page(ctx, c, &s));

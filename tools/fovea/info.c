@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "memory_text.h"
+#include "output.h"
 #include "show.h"
 
 static void count_text(double value, char text[32])
@@ -168,10 +169,8 @@ static fv_status profile(fv_ctx *ctx, const settings *c, fv_model *model, int64_
     if (status == FV_OK)
         fputs(table, stdout);
     if (status == FV_OK && c->trace) {
-        FILE *f = fopen(c->trace, "w");
-        if (!f || fputs(trace, f) < 0 || fclose(f) != 0)
-            status = complain(FV_ERR_IO, NULL, "%s: cannot be written", c->trace);
-        else
+        status = output_write(c->trace, trace, strlen(trace));
+        if (status == FV_OK)
             note("%s: load it in chrome://tracing", c->trace);
     }
     fv_text_free(ctx, table);

@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "run_file.h"
 #include "show.h"
+#include "watch.h"
 
 const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
@@ -347,6 +348,8 @@ static int run_verb(const verb *v, int argc, char **argv)
     if (failed && status == FV_OK && !reader_is_gone(error))
         status = complain(error == ENOSPC ? FV_ERR_NO_SPACE : FV_ERR_IO, NULL, "standard output: %s",
                           error ? strerror(error) : "could not be written");
+    if (watch_stopped()) /* all is cleaned up and told */
+        signals_die();
     return fv_status_exit_code(status);
 }
 

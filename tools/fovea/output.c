@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,38 @@ fv_status output_check(const settings *c, const char *data, const char *option, 
                         "--%s %s: in a folder of the data set %s, which would take it for one of its images", option,
                         path, data);
     return FV_OK;
+}
+
+static bool write_all(const char *path, const char *text, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    const bool put = f && fwrite(text, 1, size, f) == size && fflush(f) == 0;
+    const int error = errno;
+    const bool closed = f && fclose(f) == 0;
+    errno = put ? errno : error;
+    return put && closed;
+}
+
+fv_status output_write(const char *path, const char *text, size_t size)
+{
+    struct stat st;
+    char *beside = NULL;
+    const bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode); /* a pipe, /dev/stdout: written as it is */
+    if (!special && asprintf(&beside, "%s.tmp-%ld", path, (long)getpid()) < 0)
+        return FV_ERR_NO_MEMORY;
+    bool ok = write_all(beside ? beside : path, text, size);
+    if (ok && beside)
+        ok = rename(beside, path) == 0;
+    const int error = errno;
+    if (!ok && beside)
+        remove(beside);
+    free(beside);
+    if (ok)
+        return FV_OK;
+    return complain(error == ENOSPC || error == EDQUOT  ? FV_ERR_NO_SPACE
+                    : error == EACCES || error == EROFS ? FV_ERR_PERMISSION
+                                                        : FV_ERR_IO,
+                    NULL, "%s: cannot be written: %s", path, strerror(error));
 }
 
 fv_status output_form(settings *c)

@@ -14,6 +14,9 @@ fv_status output_check(const settings *c, const char *data, const char *option, 
 /* CONFLICT, after a message, when --json and --out ask for two forms; else --out is what was asked for. */
 fv_status output_form(settings *c);
 
+/* Writes a text: a regular file is the old one or all of the new one whenever one looks. */
+fv_status output_write(const char *path, const char *text, size_t size);
+
 /* Whether both are one file, there or not. */
 bool output_same(const char *a, const char *b);
 

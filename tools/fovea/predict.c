@@ -15,8 +15,9 @@
 #include "sheet.h"
 #include "show.h"
 #include "test_time.h"
-#include "walk.h"
 #include "truth.h"
+#include "walk.h"
+#include "watch.h"
 
 /* Files that are answered together; their names are in memory meanwhile. */
 enum { TOGETHER = 4096 };
@@ -36,7 +37,8 @@ typedef struct prediction {
     int64_t shown;                          /* of the done, those that --wrong-only leaves */
     truth truth;
     sheet *sheet;
-    char piped[32]; /* where an image from standard input is kept */
+    bool shared_line; /* answers stand on the terminal's line: no progress on it */
+    char piped[32];   /* where an image from standard input is kept */
 } prediction;
 
 /* ---- output ---- */
@@ -175,7 +177,7 @@ static fv_status report_good(prediction *p, const char *name, const fv_image *im
 static bool enough(const prediction *p)
 {
     /* Also when nobody can read what comes, or somebody wants it to end. */
-    return caught_signal != 0 || (p->c->limit > 0 && p->shown + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
+    return watch_asked() || (p->c->limit > 0 && p->shown + p->bad + p->n_paths >= p->c->limit) || ferror(stdout);
 }
 
 /* ---- many images ---- */
@@ -225,6 +227,8 @@ static fv_status predict_dataset(prediction *p, fv_dataset *data)
         if (status != FV_OK || answer.sample < 0)
             break;
         status = tell_answer(p, data, &answer);
+        if (!p->shared_line)
+            watch_step("answered", "images", p->done + p->bad, p->data ? fv_dataset_count(p->data) : 0);
     }
     fv_predictor_stop(predictor);
     return status;
@@ -502,12 +506,12 @@ static fv_status predict(prediction *p)
     if (c->data)
         FV_TRY(predict_data(p));
     FV_TRY(predict_collected(p));
-    if (p->done + p->bad == 0 && !ferror(stdout))
+    if (p->done + p->bad == 0 && !ferror(stdout) && !watch_asked())
         return fail_nothing(p);
     if (c->wrong_only)
         note("%lld of %lld samples have another label than the answer%s", (long long)p->shown, (long long)p->done,
              c->limit > 0 ? " (--limit)" : "");
-    if (p->sheet && p->shown) {
+    if (p->sheet && p->shown && !watch_asked()) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
         note("%s: %lld images with predictions", c->sheet, (long long)p->shown);
     }
@@ -535,15 +539,20 @@ fv_status verb_predict(settings *c)
     if (status != FV_OK)
         return status;
     if (!source || strcmp(source, "-") != 0) /* whoever waits for words ends at once */
-        signals_catch();
+        watch_begin(c, p.ctx);
+    p.shared_line = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
     status = report(p.ctx, predict(&p));
-    if (status == FV_OK && caught_signal) {
+    watch_end();
+    const bool stopped = watch_stopped(), done = status == FV_OK && !stopped;
+    if (stopped && status == FV_OK) {
+        char of[32] = "";
+        if (p.data)
+            snprintf(of, sizeof of, " of %lld", (long long)fv_dataset_count(p.data));
         fflush(stdout);
-        warn("stopped by signal %d: %lld images answered, the rest not", (int)caught_signal,
-             (long long)(p.done + p.bad));
-        signals_die();
+        warn("stopped by signal %d: %lld%s images answered, the rest not%s%s%s", (int)caught_signal,
+             (long long)(p.done + p.bad), of, c->sheet ? "; " : "", c->sheet ? c->sheet : "",
+             c->sheet ? " was not written" : "");
     }
-    const bool done = status == FV_OK;
     if (done && p.bad > p.lost) {
         warn("%lld of %lld images could not be read; the others are done", (long long)(p.bad - p.lost),
              (long long)(p.bad + p.done));

@@ -20,7 +20,7 @@ progress progress_make(const settings *c)
     return p;
 }
 
-static void duration(double seconds, char text[32])
+void progress_duration(double seconds, char text[32])
 {
     long s = seconds > 0 && seconds < 1e9 ? lround(seconds) : 0;
     snprintf(text, 32, "%02ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
@@ -32,7 +32,7 @@ static void memory(int64_t bytes, char text[32])
     snprintf(text, 32, mb < 1000 ? "%.0fM" : "%.1fG", mb < 1000 ? mb : mb / 1024);
 }
 
-static int columns(void)
+int progress_columns(void)
 {
     struct winsize w;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 100;
@@ -52,7 +52,7 @@ static void make_parts(const progress *p, const fv_fit_event *e, char part[PARTS
 {
     char now[32], mean[32], mem[32], eta[32];
     memory(e->memory, mem);
-    duration(fv_eta_left(&p->eta, e), eta);
+    progress_duration(fv_eta_left(&p->eta, e), eta);
     loss_text(e->loss, 3, now);
     loss_text(e->train_loss, 3, mean);
     snprintf(part[P_LOSS], 64, "  loss %.20s (%.20s)", now, mean);
@@ -86,7 +86,7 @@ static void append_parts(const progress *p, const fv_fit_event *e, size_t width,
 static void draw_bar(progress *p, const fv_fit_event *e)
 {
     char bar[32], line[512];
-    int width = columns() - 1, size = width >= 140 ? 20 : 10;
+    int width = progress_columns() - 1, size = width >= 140 ? 20 : 10;
     int done = (int)(e->step * size / (e->steps ? e->steps : 1));
     if (e->seconds - p->last < 0.1 && e->step < e->steps)
         return;
@@ -106,11 +106,13 @@ static void draw_bar(progress *p, const fv_fit_event *e)
     funlockfile(stderr);
 }
 
-static void plain_step(const progress *p, const fv_fit_event *e)
+/* Every so many steps, and where these take long after half a minute. */
+static void plain_step(progress *p, const fv_fit_event *e)
 {
     char line[512];
-    if (e->step % p->interval != 0)
+    if (e->step % p->interval != 0 && e->seconds - p->last < 30)
         return;
+    p->last = e->seconds;
     snprintf(line, 128, "Epoch %lld/%lld  %lld/%lld", (long long)e->epoch, (long long)e->epochs, (long long)e->step,
              (long long)e->steps);
     append_parts(p, e, sizeof line - 1, line);
@@ -138,7 +140,7 @@ static int metrics_part(const fv_fit_event *e, bool validation, const char *firs
 static void epoch_line(const progress *p, const fv_fit_event *e)
 {
     char line[512], *bold = p->color && e->best ? "\033[1m" : "", *reset = *bold ? "\033[0m" : "";
-    int width = isatty(STDERR_FILENO) ? columns() : 1000;
+    int width = isatty(STDERR_FILENO) ? progress_columns() : 1000;
     for (int level = 0; level < 3; level++) {
         int n = snprintf(line, sizeof line, "Epoch %lld/%lld", (long long)e->epoch, (long long)e->epochs);
         n += metrics_part(e, false, "  ", FV_METRIC_COUNT, line + n, sizeof line - (size_t)n);

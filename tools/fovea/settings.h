@@ -135,7 +135,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "packed weights and scratch that a layer may need; chooses among solvers of the same bits") \
     X(TEXT, conv_algo, "conv-algo", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "NAME", \
       "solvers of this kind where they can (gemm, igemm, im2col, depthwise, ...)") \
-    X(CHOICE, progress, "progress", NULL, 0, 0, 0, 0, "auto,bar,plain,json,none", V_TRAIN, FV_OUTPUT, "HOW", \
+    X(CHOICE, progress, "progress", NULL, 0, 0, 0, 0, "auto,bar,plain,json,none", V_ALL_DATA, FV_OUTPUT, "HOW", \
       "auto is a bar on a terminal, plain lines elsewhere") \
     X(FLAG, no_color, "no-color", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_OUTPUT, NULL, \
       "no colors (also NO_COLOR, TERM=dumb)") \

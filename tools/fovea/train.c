@@ -17,6 +17,7 @@
 #include "start.h"
 #include "train_check.h"
 #include "train_page.h"
+#include "watch.h"
 
 typedef struct job {
     settings *c;
@@ -309,6 +310,8 @@ static bool on_event(void *user, const fv_fit_event *e)
     job *j = user;
     if (e->kind == FV_EVENT_START)
         cache_settle(j->dir, j->begun = true);
+    if (j->begun)
+        watch_only(); /* the run saves its state itself */
     progress_event(&j->progress, e);
     train_page_event(&j->page, e);
     j->interrupt = caught_signal != 0;
@@ -530,7 +533,6 @@ static fv_status train(job *j)
     FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->page));
     fv_fit_options options = fit_options(j);
     fv_eta_begin(&j->progress.eta, &options);
-    signals_catch();
     fv_status status = fv_fit_with(j->model, j->train, &options, &result);
     if (status == FV_ERR_DIVERGED)
         print_files(j);
@@ -548,6 +550,7 @@ fv_status verb_train(settings *c)
     if (status != FV_OK)
         return status;
     j.progress = progress_make(c);
+    watch_begin(c, j.ctx);
     status = report(j.ctx, train(&j));
     if (!j.begun)
         cache_settle(j.dir, false);

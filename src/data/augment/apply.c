@@ -128,7 +128,7 @@ fv_status fv_dataset_color_axes(fv_dataset *dataset, int64_t limit, float value[
     color_job job = {.dataset = dataset, .sums.c = 3, .other = -1};
     const int64_t n = limit > 0 && limit < dataset->count ? limit : dataset->count;
     pthread_mutex_init(&job.mutex, NULL);
-    fv_status status = fv_data_each(dataset->ctx, n, add_colors, &job);
+    fv_status status = fv_data_each(dataset->ctx, "measured", "images", n, add_colors, &job);
     pthread_mutex_destroy(&job.mutex);
     FV_TRY(status);
     if (job.sums.n < 2 && job.other >= 0)

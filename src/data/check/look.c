@@ -125,5 +125,5 @@ static fv_status look_at(void *arg, int64_t i)
 
 fv_status fv_check_look(fv_check_report *r)
 {
-    return fv_data_each(r->ctx, r->n_samples, look_at, r);
+    return fv_data_each(r->ctx, "checked", "images", r->n_samples, look_at, r);
 }

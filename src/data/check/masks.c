@@ -173,7 +173,8 @@ static fv_status tell(fv_check_report *r, int64_t i, const mask_facts *f)
 static fv_status judge(fv_check_report *r)
 {
     mask_job job = {r, fv_calloc(r->ctx, (size_t)r->n_samples + 1, sizeof *job.facts)};
-    fv_status status = job.facts ? fv_data_each(r->ctx, r->n_samples, look_at_mask, &job) : FV_ERR_NO_MEMORY;
+    fv_status status =
+        job.facts ? fv_data_each(r->ctx, "checked", "masks", r->n_samples, look_at_mask, &job) : FV_ERR_NO_MEMORY;
     for (int64_t i = 0; i < r->n_samples && status == FV_OK; i++)
         status = tell(r, i, &job.facts[i]);
     fv_free(r->ctx, job.facts);

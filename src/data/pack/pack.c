@@ -95,6 +95,7 @@ static fv_status prepare(const fv_packer *p, fv_pack_item *item)
 /* ---- all samples ---- */
 
 typedef struct chunk {
+    int64_t done, total; /* samples of all splits, the bad ones too */
     const fv_packer *packer;
     fv_pack_item items[CHUNK];
 } chunk;
@@ -148,20 +149,18 @@ static fv_status each_of_split(fv_packer *p, chunk *c, fv_split split, const fv_
     fv_dataset *d = p->splits[split];
     fv_status status = FV_OK;
     for (int64_t from = 0; d && from < d->count && status == FV_OK; from += CHUNK) {
-        if (p->options.interrupt && *p->options.interrupt)
-            return fv_fail_hint(p->ctx,
-                                fv_fail(p->ctx, FV_ERR_INTERRUPTED, "%s: packing was interrupted by a signal", p->path),
-                                p->options.shards ? "remove the shards that are finished, and pack again"
-                                                  : "nothing was written; pack again");
         const int64_t n = d->count - from < CHUNK ? d->count - from : CHUNK;
         for (int64_t i = 0; i < n; i++)
             c->items[i] = (fv_pack_item){.split = split, .dataset = d, .sample = from + i};
-        status = fv_data_each(p->ctx, n, prepare_one, c);
+        status = fv_data_each(p->ctx, NULL, NULL, n, prepare_one, c);
         for (int64_t i = 0; i < n; i++) {
             if (status == FV_OK)
                 status = deliver(p, sink, &c->items[i], report);
             fv_free(p->ctx, c->items[i].data);
         }
+        c->done += n;
+        if (status == FV_OK && (status = fv_watch(p->ctx, "packed", "images", c->done, c->total)) != FV_OK)
+            status = fv_fail_prefix(p->ctx, status, p->path);
     }
     return status;
 }
@@ -172,6 +171,8 @@ fv_status fv_packer_each(fv_packer *packer, const fv_pack_sink *sink, fv_pack_re
     if (!c)
         return FV_ERR_NO_MEMORY;
     c->packer = packer;
+    for (int s = 0; s < FV_SPLIT_COUNT; s++)
+        c->total += packer->splits[s] ? packer->splits[s]->count : 0;
     fv_status status = FV_OK;
     for (int s = 0; s < FV_SPLIT_COUNT && status == FV_OK; s++)
         status = each_of_split(packer, c, (fv_split)s, sink, report);

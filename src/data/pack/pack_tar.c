@@ -19,8 +19,8 @@ typedef struct shard_sink {
     const char *output;
     fv_writer *writer; /* of the shard being written; NULL: none */
     fv_split split;
-    int64_t shard_bytes; /* so far */
-    int64_t shard;       /* number of the next one of the split */
+    int64_t shard_bytes;            /* so far */
+    int64_t shards[FV_SPLIT_COUNT]; /* begun of each split: the number of its next one */
     fv_pack_report *report;
 } shard_sink;
 
@@ -40,16 +40,33 @@ static fv_status end_shard(shard_sink *s)
     return status;
 }
 
-static fv_status begin_shard(shard_sink *s, fv_split split)
+/* The caller frees. */
+static char *shard_path(shard_sink *s, fv_split split, int64_t number)
 {
     char name[64];
-    if (split != s->split)
-        s->shard = 0;
+    snprintf(name, sizeof name, "%s-%06" PRId64 ".tar", fv_split_name(split), number);
+    return fv_path_join(s->ctx, s->output, name);
+}
+
+/* Some shards of a data set would pass for all of it. */
+static void remove_shards(shard_sink *s)
+{
+    for (int k = 0; k < FV_SPLIT_COUNT; k++)
+        for (int64_t i = 0; i < s->shards[k]; i++) {
+            char *path = shard_path(s, (fv_split)k, i);
+            if (path)
+                (void)remove(path);
+            fv_free(s->ctx, path);
+        }
+}
+
+static fv_status begin_shard(shard_sink *s, fv_split split)
+{
     s->split = split;
-    snprintf(name, sizeof name, "%s-%06" PRId64 ".tar", fv_split_name(split), s->shard++);
-    char *path = fv_path_join(s->ctx, s->output, name);
+    char *path = shard_path(s, split, s->shards[split]);
     if (!path)
         return FV_ERR_NO_MEMORY;
+    s->shards[split]++;
     const fv_status status = fv_writer_open(s->ctx, path, &s->writer);
     fv_free(s->ctx, path);
     return status;
@@ -233,5 +250,9 @@ fv_status fv_pack_write_shards(fv_packer *packer, const char *output, fv_pack_re
         status = end_shard(&s);
     if (s.writer)
         fv_writer_abort(&s.writer);
-    return status == FV_OK ? write_classes(&s) : status;
+    if (status == FV_OK)
+        status = write_classes(&s);
+    if (status != FV_OK)
+        remove_shards(&s);
+    return status;
 }

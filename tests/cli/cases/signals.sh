@@ -66,17 +66,85 @@ row_58_sigkill() {
 row_58_packing() {
     code 0 "$FOVEA" data make digits --output many --train 60000 --test 10
     packing() { drive signal "$1" after="images, about" "$FOVEA" data pack many --output packed.fvpack --raw --img-size 96; }
-    fails 130 E75001 "many: packing was interrupted" "nothing was written" -- packing INT
-    fails 143 E75001 "many: packing was interrupted" "nothing was written" -- packing TERM
+    fails 130 E75001 "many: interrupted: packed " " of 60010 images" "nothing was written" -- packing INT
+    fails 143 E75001 "many: interrupted: packed " " of 60010 images" "nothing was written" -- packing TERM
+    sharding() { drive signal TERM after="images, about" "$FOVEA" data pack many --output shards --format tar --shard-size 1M; }
+    fails 143 E75001 "many: interrupted: packed " -- sharding
+    equal "$(find shards -type f)" ""
     caching() { drive signal "$1" after="images, about" "$FOVEA" train --data many --model lenet --cache disk || echo $?; }
     code 0 caching HUP
     # On a busy machine the signal may come when the cache is done.
     if [ "$(tail -n 1 out)" = 129 ]; then
-        says "many: packing was interrupted"
+        says "many: interrupted: packed "
         absent runs
     fi
     no_leftovers .
     code 0 "$FOVEA" data pack many --output packed.fvpack --raw
+}
+
+# Every verb that takes long says how far it was, leaves nothing that would pass for a result, and ends as the signal
+# would have ended it.
+row_58_other_verbs() {
+    needs_faults
+    code 0 "$FOVEA" data make digits --output many --train 20000 --test 10
+    stopped() { FAULT_SPEED=1000 LD_PRELOAD="$CLI_FAULTS" drive signal "$@" --progress json; }
+    stops() { # SIGNAL CODE WHAT COMMAND
+        signal=$1 number=$2 what=$3
+        shift 3
+        fails "$number" E75001 "interrupted: $what " " of " "nothing was written; start it again" -- stopped "$signal" after="\"${what%% *}\"" "$@"
+        [ ! -s out ] || die "half a result on standard output"
+    }
+    stops TERM 143 scored "$FOVEA" eval --data many --split train --model "$model" --report page.html
+    stops INT 130 scored "$FOVEA" eval --data many --split train --model "$model" --tta flip --json
+    stops HUP 129 checked "$FOVEA" data check many --report page.html --quarantine bad.csv
+    stops TERM 143 checked "$FOVEA" data stats many --report page.html
+    stops TERM 143 checked "$FOVEA" data show many --suspicious --output sheet.png
+    stops INT 130 drew "$FOVEA" data show many --per-class 1000 --output sheet.png
+    plant classes alike count=1500 cat dog
+    stops TERM 143 compared "$FOVEA" data split alike --output parts.csv
+    stops USR1 138 drew "$FOVEA" data make digits --output new --train 60000
+    stops TERM 143 measured "$FOVEA" train --data many --model lenet --norm dataset
+    absent page.html bad.csv sheet.png parts.csv new runs
+    no_leftovers .
+    # What was answered is whole lines.
+    code 143 stopped TERM after='"answered"' "$FOVEA" predict --data many --split train --model "$model" --out csv --sheet sheet.png
+    says "stopped by signal 15: " " of 20000 images answered, the rest not; sheet.png was not written"
+    awk -F, 'NF != 5 { exit 1 }' out || die "half a line"
+    absent sheet.png
+}
+
+# One line is drawn anew on a terminal and gone before the result; elsewhere there is one every half minute.
+use_progress_of_every_verb() {
+    needs_faults
+    code 0 "$FOVEA" data make digits --output many --train 4000 --test 10
+    plant classes alike count=600 cat dog
+    faster() { FAULT_SPEED=$speed LD_PRELOAD="$CLI_FAULTS" "$@"; }
+    for words in "scored eval --data many --split train --model $model" "checked data check many" "checked data stats many" \
+        "compared data split alike --output parts.csv --force" "packed data pack many --output many.fvpack --force" \
+        "answered predict --data many --model $model --split train" "measured train --data many --model lenet --max-steps 1 --norm dataset"; do
+        set -- $words
+        what=$1
+        shift
+        speed=20000
+        code 0 faster "$FOVEA" "$@"
+        grep -qE "^$what [0-9]+ of [0-9]+ [a-z ]+  [0-9]+%  [0-9.]+/s  ETA [0-9:]+$" err || die "no line of progress: $words"
+        [ "$what" != answered ] || continue # its answers are on the terminal
+        speed=1000
+        code 0 faster drive pty 40 "$FOVEA" "$@"
+        tr '\r' '\n' <out | grep -a "^$what [0-9]* of" | sed 's/\x1b.*//' >lines
+        [ -s lines ] || die "no live line: $words"
+        awk 'length >= 40 { exit 1 }' lines || die "a live line wraps: $words"
+    done
+    code 0 faster "$FOVEA" eval --data many --split train --model "$model" --quiet
+    silent_about "scored"
+    speed=1
+    code 0 faster "$FOVEA" eval --data many --model "$model"
+    silent_about "scored"
+    # Validation, too; and steps that take long are told of whatever --log-interval says.
+    speed=20000
+    code 0 faster "$FOVEA" train --data many --model lenet --val-split 0.5 --epochs 1 --log-interval 100000
+    grep -q "^scored [0-9]* of 20" err || die "no progress of validation"
+    grep -q "^Epoch 1/1  [0-9]*/" err || die "no progress between --log-interval"
 }
 
 # What nohup and background jobs ignore stays ignored.
