@@ -339,6 +339,10 @@ void fv_journal_event(fv_journal *j, const fv_fit_event *e)
         fv_json_key(&json, "text");
         fv_json_string(&json, e->text);
     }
+    if (e->kind == FV_EVENT_END && e->status != FV_OK) {
+        fv_json_key(&json, "error");
+        fv_json_int(&json, -(int64_t)e->status);
+    }
     fv_json_end_object(&json);
     fv_str_append(&j->line, "\n");
     put_line(j, j->events);

@@ -5,8 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "cli.h"
+#include "run_facts.h"
 
 typedef struct run {
     char name[256];
@@ -14,6 +15,7 @@ typedef struct run {
     double last[FV_MONITOR_COUNT], best[FV_MONITOR_COUNT]; /* NaN: never measured */
     char model[64], data[256];
     const fv_monitor *monitor; /* what its best is judged by */
+    run_facts facts;
 } run;
 
 /* The value of `key: value` in a recipe, without quotes. */
@@ -104,6 +106,8 @@ static bool read_run(const char *root, const char *name, run *r)
     recipe_value(path, "data", r->data, sizeof r->data);
     recipe_value(path, "monitor", monitor, sizeof monitor);
     r->monitor = monitor_of(r, monitor);
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    run_facts_read(path, &r->facts);
     return true;
 }
 
@@ -118,6 +122,14 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static int by_date(const void *a, const void *b)
+{
+    const run *x = a, *y = b;
+    if (x->facts.began != y->facts.began)
+        return x->facts.began < y->facts.began ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
 static int read_runs(const char *root, run **runs)
 {
     struct dirent **entries;
@@ -130,19 +142,59 @@ static int read_runs(const char *root, run **runs)
     }
     if (n >= 0)
         free(entries);
+    if (count > 1)
+        qsort(*runs, (size_t)count, sizeof **runs, by_date);
     return count;
 }
 
-static void print_run(const run *r)
+static const char *date_text(const run *r, const char *format, char text[32])
+{
+    const time_t began = (time_t)r->facts.began;
+    struct tm local;
+    if (r->facts.began <= 0 || !localtime_r(&began, &local) || strftime(text, 32, format, &local) == 0)
+        snprintf(text, 32, "-");
+    return text;
+}
+
+/* What the test gave, by its usual metric: "97.50 %"; "-": nothing was tested. */
+static const char *test_text(const run *r, char text[80])
 {
     int count;
-    const fv_metric *loss = &fv_metric_list(&count)[FV_METRIC_loss];
-    char number[32], best[80] = "-", last[32];
+    const fv_metric *list = fv_metric_list(&count);
+    snprintf(text, 80, "-");
+    for (int i = 0; i < count; i++) {
+        char number[32];
+        if (strcmp(list[i].name, r->facts.test) == 0 && isfinite(r->facts.scores[i]))
+            snprintf(text, 80, "%s%s", fv_metric_text(&list[i], r->facts.scores[i], number),
+                     list[i].percent ? " %" : "");
+    }
+    return text;
+}
+
+enum { WITH_MODEL = 100, WITH_DATA = 120 }; /* columns of a terminal that has room for them */
+
+static void print_head(int width)
+{
+    const bool wide = width >= WITH_MODEL;
+    printf("%-16s %-*s %-8s ", "run", wide ? 16 : 10, "date", "status");
+    if (wide)
+        printf("%-14s ", "model");
+    printf("%6s %18s %8s%s\n", "epochs", "best", "test", width >= WITH_DATA ? "  data" : "");
+}
+
+static void print_run(const run *r, int width)
+{
+    const bool wide = width >= WITH_MODEL;
+    char number[32], best[80] = "-", date[32], test[80];
     if (!isnan(best_of(r)))
         snprintf(best, sizeof best, "%s %s%s", r->monitor->name, fv_metric_text(r->monitor->metric, best_of(r), number),
                  r->monitor->metric->percent ? " %" : "");
-    printf("%-20s %-16s %6d %20s %10s  %s\n", r->name, r->model, r->epochs, best,
-           fv_metric_text(loss, r->last[FV_MONITOR_train_loss], last), r->data);
+    printf("%-16s %-*s %-8s ", r->name, wide ? 16 : 10, date_text(r, wide ? "%Y-%m-%d %H:%M" : "%Y-%m-%d", date),
+           run_status_name(r->facts.status));
+    if (wide)
+        printf("%-14s ", r->model);
+    printf("%6d %18s %8s", r->epochs, best, test_text(r, test));
+    printf(width >= WITH_DATA ? "  %s\n" : "\n", r->data);
 }
 
 static json_t *run_json(const run *r)
@@ -151,6 +203,17 @@ static json_t *run_json(const run *r)
     const fv_monitor *list = fv_monitor_list(&count);
     json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s}", "name", r->name, "model", r->model, "data", r->data, "epochs",
                           r->epochs, "monitor", r->monitor->name);
+    char date[32];
+    json_object_set_new(o, "date", json_string(date_text(r, "%Y-%m-%dT%H:%M:%S%z", date)));
+    json_object_set_new(o, "status", json_string(run_status_name(r->facts.status)));
+    int n_metrics;
+    const fv_metric *metrics = fv_metric_list(&n_metrics);
+    for (int i = 0; o && i < n_metrics; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "test_%s", metrics[i].name);
+        if (isfinite(r->facts.scores[i]))
+            json_object_set_new(o, key, json_real(r->facts.scores[i]));
+    }
     for (int i = 0; o && i < count; i++) {
         char key[64];
         snprintf(key, sizeof key, "%s%s", list[i].validation ? "best_" : "", list[i].name);
@@ -191,11 +254,12 @@ static fv_status list(const settings *c, const char *root, bool best_only)
         putchar('\n');
         json_decref(a);
     } else {
+        const int width = help_width();
         if (n)
-            printf("%-20s %-16s %6s %20s %10s  %s\n", "run", "model", "epochs", "best", "loss", "data");
+            print_head(width);
         for (int i = 0; i < n; i++)
             if (!best_only || i == best)
-                print_run(&runs[i]);
+                print_run(&runs[i], width);
         if (!n)
             note("%s: no runs", root);
     }
@@ -203,11 +267,15 @@ static fv_status list(const settings *c, const char *root, bool best_only)
     return 0;
 }
 
-/* Last values of training, best ones of validation. */
+/* How they stand; last values of training, best ones of validation; the test. */
 static void diff_results(const run r[2])
 {
     int count;
     const fv_monitor *list = fv_monitor_list(&count);
+    char date[2][32], test[2][80];
+    printf("%-24s %-24s %s\n", "began", date_text(&r[0], "%Y-%m-%d %H:%M", date[0]),
+           date_text(&r[1], "%Y-%m-%d %H:%M", date[1]));
+    printf("%-24s %-24s %s\n", "status", run_status_name(r[0].facts.status), run_status_name(r[1].facts.status));
     printf("%-24s %-24d %d\n", "epochs run", r[0].epochs, r[1].epochs);
     for (int i = 0; i < count; i++) {
         char name[64], text[2][32];
@@ -221,24 +289,50 @@ static void diff_results(const run r[2])
             shown[k] = fv_metric_text(list[i].metric, list[i].validation ? r[k].best[i] : r[k].last[i], text[k]);
         printf("%-24s %-24s %s%s\n", name, shown[0], shown[1], list[i].metric->percent ? " %" : "");
     }
+    if (r[0].facts.test[0] || r[1].facts.test[0]) {
+        char name[80];
+        snprintf(name, sizeof name, "test %.60s", r[r[0].facts.test[0] == '\0'].facts.test);
+        printf("%-24s %-24s %s\n", name, test_text(&r[0], test[0]), test_text(&r[1], test[1]));
+    }
+}
+
+/* A run by the path of its folder, or by its name among the runs. */
+static bool find_run(const char *root, const char *name, char dir[4096], run *r)
+{
+    snprintf(dir, 4096, "%s", name);
+    if (read_run(dir, ".", r))
+        return true;
+    snprintf(dir, 4096, "%s/%s", root, name);
+    return !strchr(name, '/') && read_run(dir, ".", r);
+}
+
+/* What says where and not how: it differs between any two runs. */
+static bool is_place(const char *key)
+{
+    static const char *const keys[] = {"experiment", "output", "directory"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
 }
 
 /* Lines that are in one recipe and not in the other, then the results side by side. */
-static fv_status diff(const char *a, const char *b)
+static fv_status diff(const char *root, const char *a, const char *b)
 {
-    const char *const dirs[2] = {a, b};
-    char path[4096], line[1024], key[128], other[1024];
+    const char *const names[2] = {a, b};
+    char dirs[2][4096], path[2 * 4096 + 16], line[1024], key[128], other[1024];
     run r[2];
     for (int i = 0; i < 2; i++)
-        if (!read_run(dirs[i], ".", &r[i]))
-            return complain(FV_ERR_NOT_FOUND, NULL, "%s: no run folder (results.csv is missing)", dirs[i]);
+        if (!find_run(root, names[i], dirs[i], &r[i]))
+            return complain(FV_ERR_NOT_FOUND, "`fovea runs` lists them", "%s: no run folder (results.csv is missing)",
+                            names[i]);
     printf("%-24s %-24s %s\n", "", a, b);
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/args.yaml", dirs[i]);
         FILE *f = fopen(path, "r");
         while (f && fgets(line, sizeof line, f)) {
             char mine[1024];
-            if (line[0] == '#' || sscanf(line, "%127[^:]", key) != 1)
+            if (line[0] == '#' || sscanf(line, "%127[^:]", key) != 1 || is_place(key))
                 continue;
             snprintf(path, sizeof path, "%s/args.yaml", dirs[i]);
             recipe_value(path, key, mine, sizeof mine);
@@ -260,6 +354,6 @@ fv_status verb_runs(settings *c)
     if (strcmp(action, "ls") == 0 || strcmp(action, "best") == 0)
         return list(c, root, action[0] == 'b');
     if (strcmp(action, "diff") == 0 && c->n_positional == 3)
-        return diff(c->positional[1], c->positional[2]);
+        return diff(root, c->positional[1], c->positional[2]);
     return complain(FV_ERR_USAGE, NULL, "fovea runs %s: the actions are ls, best, and diff RUN_A RUN_B", action);
 }

@@ -479,7 +479,7 @@ static fv_status finish(job *j, const fv_fit_result *r)
                r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
     }
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
-    fv_status status = train_page_test(j->ctx, j->c, &j->page, j->test, path);
+    fv_status status = train_page_test(j->ctx, j->c, j->dir, &j->page, j->test, path);
     if (status == FV_OK && r->stop != FV_STOP_COMPLETE)
         status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
     print_files(j);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train_page.h"
+#include "run_facts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -125,7 +126,8 @@ fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page
     return status;
 }
 
-fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_dataset *test, const char *path)
+fv_status train_page_test(fv_ctx *ctx, const settings *c, const char *dir, train_page *page, fv_dataset *test,
+                          const char *path)
 {
     fv_model *best = NULL;
     fv_evaluation *findings = NULL;
@@ -139,6 +141,8 @@ fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_d
         status = fv_evaluate_into(best, test, c->fit.batch_size, (int)c->fit.workers, &m, findings);
     if (status == FV_OK)
         status = metrics_lost(&m, test, path);
+    if (status == FV_OK)
+        status = run_facts_keep_test(dir, &m);
     if (status == FV_OK) {
         printf("test: %lld samples, ", (long long)m.samples);
         metrics_text(&m, ", ", stdout);

@@ -25,6 +25,7 @@ void train_page_event(train_page *page, const fv_fit_event *event);
  * weights: they are asked again where the best epoch lies before this process. */
 fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page, int64_t best_epoch, const char *path);
 /* The best model on the test split, where the data has one (NULL: none): the number people want to see is printed. */
-fv_status train_page_test(fv_ctx *ctx, const settings *c, train_page *page, fv_dataset *test, const char *path);
+fv_status train_page_test(fv_ctx *ctx, const settings *c, const char *dir, train_page *page, fv_dataset *test,
+                          const char *path);
 
 #endif

@@ -222,6 +222,49 @@ use_args_yaml_repeats_the_run() {
     repeat --data "$digits" --model "$model" --epochs 1 --max-steps 3
 }
 
+# When, how it stands, and what the test gave, of runs of every end.
+use_runs_tells_how_they_stand() {
+    mkdir data && cp -R "$photos/train" "$photos/val" data && cp -R "$photos/val" data/test && chmod -R u+w data
+    run() { "$FOVEA" train --data data --model lenet --img-size 28 --in-chans 3 --batch-size 8 --lr 0.01 "$@"; }
+    code 0 run --epochs 1 --experiment done
+    prints "test: 8 samples"
+    drive json top1 <runs/train/done/test.json >top1
+    code 0 run --epochs 9 --max-steps 2 --experiment steps
+    code 7 run --epochs 9 --lr 1e6 --experiment wild
+    code 75 drive signal TERM after="Epoch 2/99" "$FOVEA" train --data "$digits" --model lenet --epochs 99 --batch-size 60 --experiment ended
+    code 137 drive signal KILL after="Epoch 2/99" "$FOVEA" train --data "$digits" --model lenet --epochs 99 --batch-size 60 --experiment dead
+    "$FOVEA" train --data "$digits" --model lenet --epochs 999 --batch-size 60 --experiment now >log 2>&1 &
+    pid=$!
+    while ! grep -q "^Epoch 2/" log; do sleep 0.1; done
+    code 0 "$FOVEA" runs
+    kill "$pid"
+    wait "$pid" || true
+    pid=
+    for words in "done finished" "steps finished" "wild diverged" "ended stopped" "dead killed" "now running"; do
+        grep -qE "^${words% *} +$(date +%Y)-[0-9-]+ [0-9:]+ +${words#* } +lenet" out || die "not so: $words"
+    done
+    awk 'length > 100 { exit 1 }' out || die "a line is too long"
+    grep -qE "^done .* [0-9.]+ %$" out || die "the test's score is missing"
+    equal "$(awk 'NR == 2 { print $1 }' out)" "done" # the oldest comes first
+    code 0 drive pty 80 "$FOVEA" runs
+    awk 'length > 81 { exit 1 }' out || die "a line is too long for 80 columns"
+    prints "done" finished
+    code 0 "$FOVEA" runs --json
+    drive json 0.status <out >status
+    equal "$(head -n 1 status)" finished
+    drive json 0.test_top1 <out >score
+    same top1 score
+    # By name; what differs between any two runs is left out.
+    code 0 "$FOVEA" runs diff done wild
+    prints "lr " "0.01 " "status" "diverged" "test top1"
+    silent_about experiment directory
+    fails 9 E9002 "other: no run folder" -- "$FOVEA" runs diff done other
+    # Gone on with, it is finished.
+    code 0 "$FOVEA" train --resume runs/train/ended --epochs 3
+    code 0 "$FOVEA" runs
+    grep -qE "^ended .* finished " out || die "a resumed run is not finished"
+}
+
 use_runs() {
     code 0 small_run --val-split 0.2 --experiment "a b"
     code 0 small_run --val-split 0.2 --experiment c --lr 0.2 --label-smoothing 0.1
