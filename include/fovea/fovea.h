@@ -8,6 +8,8 @@
 #include <fovea/context.h>
 #include <fovea/data.h>
 #include <fovea/evaluate.h>
+#include <fovea/layer_kinds.h>
+#include <fovea/machine.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
 #include <fovea/plan.h>

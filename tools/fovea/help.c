@@ -91,7 +91,7 @@ static fv_status help_all(void)
     printf("\n`fovea help VERB` shows the options. Topics: ");
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         printf("%s, ", topics[i].name);
-    printf("models, augment, codes, completion SHELL, man [VERB].\n\nFirst steps:\n"
+    printf("models, layers [NAME], augment, codes, completion SHELL, man [VERB].\n\nFirst steps:\n"
            "  fovea data make digits --output digits\n"
            "  fovea train --data digits --model mnist_cnn --epochs 3 --opt adam\n"
            "  fovea predict --model runs/train/exp/weights/best.safetensors --source YOUR_IMAGE.png\n");
@@ -114,6 +114,77 @@ static fv_status help_verb(const verb *v, bool all)
         help_wrap(stdout, text, (int)strlen("Architectures: "), help_width());
     }
     return FV_OK;
+}
+
+/* What a key takes: "N", "[H, W]", "true|false", or its choices. */
+static void key_form(const fv_attr *key, char text[512])
+{
+    static const char *const forms[] = {
+        [FV_ATTR_INT] = "N",         [FV_ATTR_INT2] = "N|[H, W]", [FV_ATTR_PAD] = "N|[V, H]|[T, L, B, R]",
+        [FV_ATTR_INTS] = "[N, ...]", [FV_ATTR_REAL] = "F",        [FV_ATTR_BOOL] = "true|false"};
+    text[0] = '\0';
+    if (key->kind != FV_ATTR_ENUM)
+        snprintf(text, 512, "%s", forms[key->kind]);
+    for (int i = 0; key->kind == FV_ATTR_ENUM && key->names[i]; i++)
+        snprintf(text + strlen(text), 512 - strlen(text), "%s%s", i ? "|" : "", key->names[i]);
+}
+
+static void key_default(const fv_attr *key, char text[64])
+{
+    text[0] = '\0';
+    if (key->kind == FV_ATTR_BOOL)
+        snprintf(text, 64, " [%s]", key->def != 0 ? "true" : "false");
+    else if (key->kind == FV_ATTR_ENUM)
+        snprintf(text, 64, " [%s]", key->names[(int)key->def]);
+    else if (key->kind != FV_ATTR_INTS && key->def >= key->min && key->def <= key->max)
+        snprintf(text, 64, " [%.9g]", key->def);
+}
+
+static void help_layer(const fv_layer_kind *layer)
+{
+    const int width = help_width();
+    char line[1024], form[512], value[64];
+    printf("%s", layer->name);
+    if (layer->inputs[1] > 1 && layer->inputs[0] == layer->inputs[1])
+        printf(" (%d inputs)", layer->inputs[0]);
+    else if (layer->inputs[1] > 1)
+        printf(" (%d to %d inputs)", layer->inputs[0], layer->inputs[1]);
+    fputs("\n    ", stdout);
+    help_wrap(stdout, layer->doc, 4, width);
+    for (const fv_attr *key = layer->keys; key && key->key; key++) {
+        key_form(key, form);
+        key_default(key, value);
+        snprintf(line, sizeof line, "%s: %s. %s%s%s", key->key, form, key->doc ? key->doc : "", value,
+                 layer->main && strcmp(layer->main, key->key) == 0 ? " (may stand alone)" : "");
+        fputs("      ", stdout);
+        help_wrap(stdout, line, 8, width - 2);
+    }
+}
+
+/* The layers that architecture files are made of, or one of them. */
+static fv_status help_layers(const char *name)
+{
+    fv_layer_kind layer;
+    const char *names[256] = {NULL};
+    bool found = false;
+    if (!name)
+        puts("Layers of architecture files (docs/architecture-files.md): `- NAME: {key: value, ...}`\n"
+             "  src, wei, bia and dst are operands; n h w c an image's numbers, p q k those of the result; r s those "
+             "of\n"
+             "  a filter; [default]. Every layer also takes name, id and from. `fovea help layers NAME` shows one.\n");
+    for (int i = 0; fv_layer_kind_at(i, &layer); i++) {
+        if (i < 255)
+            names[i] = layer.name;
+        if (name && strcmp(name, layer.name) != 0)
+            continue;
+        help_layer(&layer);
+        found = true;
+    }
+    if (found)
+        return FV_OK;
+    const char *near = fv_nearest(name, names);
+    return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help layers` lists them", "there is no layer '%s'%s%s%s", name,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static fv_status help_models(void)
@@ -167,6 +238,8 @@ fv_status verb_help(settings *c)
         return help_file(word, c->positional[1]);
     if (strcmp(word, "models") == 0)
         return help_models();
+    if (strcmp(word, "layers") == 0)
+        return help_layers(c->positional[1]);
     if (c->positional[1] && !all) {
         const data_action *a = strcmp(word, "data") == 0 ? data_action_find(c->positional[1]) : NULL;
         if (!a)

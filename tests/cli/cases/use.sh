@@ -21,6 +21,15 @@ use_help() {
         prints "fovea data $action: " "Usage: fovea data $action " "Examples:"
         [ "$(awk '{ if (length > n) n = length } END { print n }' out)" -le 102 ] || die "a line of help data $action is longer than 102"
     done
+    # Layers, from the tables: every key with what it is, one alone, a misspelt one.
+    code 0 "$FOVEA" help layers
+    prints "Layers of architecture files" "conv2d" "      kernel: N|[H, W]. Rows and columns of a filter." "upsample2d" "      mode: " "concat (2 to " "adaptive_avg_pool2d"
+    silent_about "_bwd" sgd_step softmax_cross_entropy "(null)"
+    [ "$(awk '{ if (length > n) n = length } END { print n }' out)" -le 120 ] || die "a line of help layers is too long"
+    code 0 "$FOVEA" help layers depthwise_conv2d
+    prints "group for each channel" "filters: N."
+    silent_about "max_pool2d"
+    fails 2 E2002 "there is no layer 'cnv2d'; did you mean 'conv2d'?" -- "$FOVEA" help layers cnv2d
     # Every option stands under a heading; the usual ones are few.
     for verb in train eval predict info data runs doctor; do
         code 0 "$FOVEA" $verb --help-all
