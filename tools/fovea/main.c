@@ -36,7 +36,7 @@ const verb verbs[] = {
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
-     "  fovea runs\n  fovea runs diff runs/train/exp runs/train/exp2\n", V_RUNS, 3, verb_runs},
+     "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
     {"doctor", "checks", "processor, threads, memory, library versions", "[--json]", "  fovea doctor\n", V_DOCTOR, 0,
      verb_doctor},
     {"version", NULL, "the version", "", "  fovea version\n", V_VERSION, 0, verb_version},
@@ -142,9 +142,31 @@ const char *count_of(int64_t n, const char *one, const char *many, char *text)
 static char opening_error[1024];
 static bool opening;
 
+/* What data sets say once each (training has up to three) is said once by the program: the kind of it stands between
+ * the file's name and the mark. */
+static bool said_before(const char *line)
+{
+    static char said[16][96];
+    static int count;
+    const char *mark = strstr(line, " (said once;"), *kind = line;
+    for (const char *p = line; mark && p < mark; p++)
+        kind = p[0] == ':' && p[1] == ' ' ? p + 2 : kind;
+    if (!mark)
+        return false;
+    const int n = (int)(mark - kind);
+    for (int i = 0; i < count; i++)
+        if ((int)strlen(said[i]) == n && strncmp(said[i], kind, (size_t)n) == 0)
+            return true;
+    if (count < 16 && n < 96)
+        snprintf(said[count++], sizeof said[0], "%.*s", n, kind);
+    return false;
+}
+
 static void log_line(void *user, fv_log_level level, const char *topic, const char *line)
 {
     const settings *c = user;
+    if (said_before(line))
+        return;
     if (level == FV_LOG_WARN)
         warn("%s", line);
     else if (level == FV_LOG_ERROR && opening)

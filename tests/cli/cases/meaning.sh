@@ -1,4 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
+# Conversions are said once by a run, whichever of its data sets and however many files they happen to.
+use_conversions_said_once() {
+    for split in train val test; do
+        for class in a b; do
+            mkdir -p flat/$split/$class
+            for i in 1 2 3; do
+                printf 'P5 28 1 255 %028d' $i$i$i >flat/$split/$class/$i.pgm
+                printf 'P5 28 28 65535 ' >flat/$split/$class/deep$i.pgm
+                head -c 1568 "$digits/train-images-idx3-ubyte" >>flat/$split/$class/deep$i.pgm
+            done
+        done
+    done
+    code 0 "$FOVEA" train --data flat --model lenet --epochs 2 --batch-size 4
+    equal "$(grep -c 'an image one pixel high or wide (said once' err)" 1
+    code 0 "$FOVEA" eval --data flat --model runs/train/exp
+    equal "$(grep -c 'an image one pixel high or wide (said once' err)" 1
+    code 0 "$FOVEA" data pack flat --output flat.fvpack
+    [ "$(grep -c 'one pixel high' err)" -le 1 ] || die "said more than once"
+}
+
 # Data mean what the user means: folders, labels and files that would be taken for something else in silence.
 
 tiny_run() { "$FOVEA" train --model resnet8 --img-size 16 --epochs 1 "$@"; }
