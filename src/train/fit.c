@@ -272,13 +272,13 @@ static fv_status fail_diverged(run *r, const fv_batch *batch, double loss)
         int n = snprintf(files + used, sizeof files - used, "%s%s", i ? ", " : "", name);
         used += n > 0 && (size_t)n < sizeof files - used ? (size_t)n : 0;
     }
-    double lr = r->event.lr;
     return fv_fail_hint(
         r->ctx,
         fv_fail(r->ctx, FV_ERR_DIVERGED, "epoch %lld step %lld: the %s is not finite; first bad layer: %s; batch: %s%s",
                 (long long)r->event.epoch, (long long)r->event.step, isfinite(loss) ? "gradient" : "loss",
                 layer[0] ? layer : "unknown", files, batch->n > 3 ? ", ..." : ""),
-        "weights and checkpoints are those before this step; try --lr %g or --warmup-epochs 1", lr / 10);
+        "weights and checkpoints are those before this step; try --lr %.2g%s", r->options.lr / 10,
+        r->options.warmup_epochs > 0 ? "" : " or --warmup-epochs 1");
 }
 
 static fv_status count_batch(run *r, const fv_batch *batch, double loss)

@@ -49,11 +49,11 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
     if (loss > runaway)
         fv_text_format(
             text, 256,
-            "the loss is %.3g: the weights have run away, and what the network says means nothing; try --lr %g in "
+            "the loss is %.3g: the weights have run away, and what the network says means nothing; try --lr %.2g in "
             "another run",
             loss, o->lr / 10);
     else if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
-        fv_text_format(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %g",
+        fv_text_format(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %.2g",
                        loss / p->lowest_loss, o->lr / 3);
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && odd_scale)
         snprintf(
@@ -61,7 +61,7 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
             "the loss hardly moved in three epochs: the pixels are on another scale than is expected, as the start "
             "of the run says; see to that first");
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
-        snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %g",
+        snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g",
                  o->lr * 10);
     return text[0] != '\0';
 }
@@ -111,6 +111,6 @@ fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *p, const fv_fit_options *
     if (p->best_epoch > 0)
         return fv_fail_hint(ctx, status, "the weights of the last epoch are in %s/last.safetensors", weights);
     return fv_fail_hint(ctx, status,
-                        "the weights of the last epoch are in %s/last.safetensors; try --lr %g in another run", weights,
-                        o->lr / 10);
+                        "the weights of the last epoch are in %s/last.safetensors; try --lr %.2g in another run",
+                        weights, o->lr / 10);
 }

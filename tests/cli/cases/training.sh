@@ -4,6 +4,13 @@
 row_54_diverged() {
     diverge() { small_run --lr 1e6 --momentum 0 --experiment bad; }
     fails 7 E7001 "epoch 1 step " "is not finite" "first bad layer: " "batch: train-images-idx3-ubyte[" "--lr " -- diverge
+    says "try --lr 1e+05 or --warmup-epochs 1"
+    # Rates in hints are round, and of the run, not of the moment: warm-up begins at 0, which is none.
+    odd() { small_run --lr 987654 --momentum 0 --warmup-epochs 1 --warmup-lr 99999 --experiment odd; }
+    fails 7 E7001 "before this step; try --lr 9.9e+04" -- odd
+    silent_about "warmup-epochs 1"
+    code 0 small_run --epochs 3 --lr 1.23456e-9 --momentum 0 --experiment slow
+    says "may be too low; try --lr 1.2e-08"
     grep 'first bad layer: unknown' err >/dev/null && die "the layer was not found"
     absent runs/train/bad/weights/last.safetensors runs/train/bad/weights/last.state
     drive json ev <runs/train/bad/events.jsonl | tail -n 1 >last
