@@ -114,12 +114,19 @@ FV_API fv_status fv_dataset_open(fv_ctx *ctx, const char *path, const fv_dataset
 FV_API fv_status fv_dataset_files(fv_ctx *ctx, const char *const *paths, int64_t count, const fv_decode_options *decode,
                                   fv_dataset **dataset);
 FV_API void fv_dataset_destroy(fv_dataset **dataset);
+/** Keeps `count` samples, of each class its share, drawn by `seed`, in their order; all where there are no more. Before
+ * any has been read (else ARGUMENT). VALUE, NO_MEMORY. */
+FV_API fv_status fv_dataset_keep(fv_dataset *dataset, int64_t count, uint64_t seed);
 /** Whether a file or folder that lies among data is none of it: hidden, one that a system makes for itself
  * ("Thumbs.db",
  * "@eaDir", "lost+found"), or one that fovea wrote (a run, a model, a packed file). Folders of classes leave it out. */
 FV_API bool fv_path_is_aside(const char *path);
-/** Whether the data at path has that split by itself. */
+/** Whether the data at path has that split by itself, with labels. */
 FV_API fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split, bool *has);
+/** The folder of a test split whose labels are kept back, as contests do: images where folders of classes were
+ * expected. fv_dataset_has_split says that there is no test split, fv_dataset_open refuses it (DATA_EMPTY). "" where
+ * there is none. VALUE: the path does not fit in `size` bytes. */
+FV_API fv_status fv_dataset_unlabeled_test(fv_ctx *ctx, const char *path, char *folder, size_t size);
 FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "folder", "files" */
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);

@@ -17,6 +17,7 @@ typedef enum fv_purpose {
     FV_RANDOM_TEST = 7,
     FV_RANDOM_BALANCE = 16,
     FV_RANDOM_PASSES = 17,
+    FV_RANDOM_KEEP = 18,
 } fv_purpose;
 
 /*

@@ -15,9 +15,27 @@ typedef struct origin {
     bool want_held; /* the part held out, or the rest */
 } origin;
 
+/* A test split whose labels are kept back has nothing to be scored by. */
+static fv_status fail_unlabeled(fv_ctx *ctx, const char *path, const char *folder)
+{
+    return fv_fail_hint(
+        ctx, fv_fail(ctx, FV_ERR_DATA_EMPTY, "%s: images without labels: no class folders in the test split", folder),
+        "expected one folder per class with its images in it; `fovea predict --data %s --split test "
+        "--model FILE` tells the classes of images without labels",
+        path);
+}
+
 static fv_status fail_no_split(fv_ctx *ctx, const fv_source_type *type, const char *path, fv_split split)
 {
     fv_str found = {.ctx = ctx};
+    char *folder = NULL;
+    if (split == FV_SPLIT_TEST && type->unlabeled)
+        FV_TRY(type->unlabeled(ctx, path, &folder));
+    if (folder) {
+        const fv_status none = fail_unlabeled(ctx, path, folder);
+        fv_free(ctx, folder);
+        return none;
+    }
     for (int i = 0; i < FV_SPLIT_COUNT; i++) {
         bool has = false;
         if (type->has_split(ctx, path, (fv_split)i, &has) == FV_OK && has)
@@ -347,6 +365,27 @@ fv_status fv_dataset_has_split(fv_ctx *ctx, const char *path, const char *split,
     FV_TRY(check_options(ctx, &(fv_dataset_options){.split = split}, &which));
     FV_TRY(fv_source_find(ctx, path, &type));
     return type->has_split(ctx, path, which, has);
+}
+
+fv_status fv_dataset_unlabeled_test(fv_ctx *ctx, const char *path, char *folder, size_t size)
+{
+    const fv_source_type *type = NULL;
+    char *found = NULL;
+    if (size < 1)
+        return fv_fail(ctx, FV_ERR_VALUE, "fv_dataset_unlabeled_test: no room for a path");
+    folder[0] = '\0';
+    FV_TRY(fv_source_find(ctx, path, &type));
+    if (type->unlabeled)
+        FV_TRY(type->unlabeled(ctx, path, &found));
+    if (!found)
+        return FV_OK;
+    fv_status status = FV_OK;
+    if ((size_t)snprintf(folder, size, "%s", found) >= size) {
+        folder[0] = '\0';
+        status = fv_fail(ctx, FV_ERR_VALUE, "%s: a path of more than %zu bytes", path, size - 1);
+    }
+    fv_free(ctx, found);
+    return status;
 }
 
 const char *fv_dataset_format(const fv_dataset *dataset)

@@ -105,6 +105,67 @@ static void without_splits(void **state)
     fv_dataset_destroy(&d);
 }
 
+/* A test split whose labels are kept back. */
+static void test_without_labels(void **state)
+{
+    (void)state;
+    bool has = true;
+    char folder[512], small[8];
+    plant("train/a", 2);
+    plant("train/b", 2);
+    assert_int_equal(fv_dataset_unlabeled_test(ctx, dir, folder, sizeof folder), FV_OK);
+    assert_string_equal(folder, "");
+    plant("test_images/unknown", 3);
+    assert_int_equal(fv_dataset_unlabeled_test(ctx, dir, folder, sizeof folder), FV_OK);
+    assert_string_equal(folder, fv_test_path(dir, "test_images/unknown"));
+    assert_int_equal(fv_dataset_unlabeled_test(ctx, dir, small, sizeof small), FV_ERR_VALUE);
+    assert_string_equal(small, "");
+    assert_int_equal(fv_dataset_has_split(ctx, dir, "test", &has), FV_OK);
+    assert_false(has);
+    expect(&(fv_dataset_options){.split = "test"}, FV_ERR_DATA_EMPTY, "test_images/unknown: images without labels");
+    plant("train/unknown", 1);
+    assert_int_equal(fv_dataset_unlabeled_test(ctx, dir, folder, sizeof folder), FV_OK);
+    assert_string_equal(folder, "");
+    assert_int_equal(fv_dataset_has_split(ctx, dir, "test", &has), FV_OK);
+    assert_true(has);
+}
+
+/* Some samples in place of all: of each class its share, and what is known of them comes along. */
+static void keeps_some(void **state)
+{
+    (void)state;
+    plant("a", 40);
+    plant("b", 1);
+    plant("c", 19);
+    char first[12][512], name[512];
+    for (int round = 0; round < 3; round++) {
+        int64_t counts[3] = {0}, same = 0;
+        fv_dataset *d = must_open(NULL);
+        assert_int_equal(fv_dataset_keep(d, 0, 0), FV_ERR_VALUE);
+        assert_int_equal(fv_dataset_keep(d, 60, 0), FV_OK);
+        assert_int_equal(fv_dataset_count(d), 60);
+        assert_int_equal(fv_dataset_keep(d, 12, round == 2), FV_OK);
+        assert_int_equal(fv_dataset_count(d), 12);
+        for (int64_t i = 0; i < 12; i++) {
+            fv_image image;
+            fv_dataset_sample_name(d, i, name, sizeof name);
+            counts[fv_dataset_label(d, i)]++;
+            assert_int_equal(name[0] - 'a', fv_dataset_label(d, i));
+            assert_int_equal(fv_dataset_image(d, i, &image, NULL), FV_OK);
+            assert_int_equal(image.h, 20 + atoi(strstr(name, "img") + 3) % 7);
+            fv_image_free(ctx, &image);
+            assert_true(i == 0 || fv_dataset_label(d, i - 1) <= fv_dataset_label(d, i));
+            same += round > 0 && strcmp(name, first[i]) == 0;
+            if (round == 0)
+                memcpy(first[i], name, sizeof name);
+        }
+        /* turns 1.5/40, 2.5/40, ... and 1.5/19, 2.5/19, ... behind the first of each */
+        assert_int_equal(counts[0] * 10000 + counts[1] * 100 + counts[2], 70104);
+        assert_int_equal(round == 1 ? same == 12 : same < 12, 1);
+        fv_dataset_destroy(&d);
+    }
+}
+
 /* n files, no two of them equal. */
 static void plant_different(const char *folder, int n)
 {
@@ -346,6 +407,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(with_splits, setup, teardown),
         cmocka_unit_test_setup_teardown(without_splits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_labels, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_some, setup, teardown),
         cmocka_unit_test_setup_teardown(val_split_is_stable, setup, teardown),
         cmocka_unit_test_setup_teardown(classes_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_classes, setup, teardown),

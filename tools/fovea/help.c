@@ -13,7 +13,8 @@ static const struct {
 } topics[] = {
     {"data", "What --data may be\n"
              "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
-             "                      also training, valid, validation, evaluation\n"
+             "                      also training, valid, validation, evaluation; a test folder of images\n"
+             "                      without labels is left out, but for `fovea predict --split test`\n"
              "                      files are judged by content, not by name\n"
              "  manifest            FILE.csv with the header path,label[,split,weight,group], FILE.jsonl with\n"
              "                      the same keys, or a folder with manifest.csv or manifest.jsonl in it;\n"

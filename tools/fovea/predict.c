@@ -445,10 +445,31 @@ static fv_status predict_source(prediction *p, const char *source)
     return status;
 }
 
+/* --limit: samples of all classes rather than the first ones, which are of one class in most data sets. Of wrong
+ * answers nobody knows where they are. */
+static fv_status keep_some(prediction *p)
+{
+    const int64_t all = fv_dataset_count(p->data), limit = p->c->limit;
+    if (limit == 0 || limit >= all || p->c->wrong_only)
+        return FV_OK;
+    note("--limit: %lld of %lld samples, %s (--seed %lld)", (long long)limit, (long long)all,
+         fv_dataset_task(p->data) == FV_TASK_CLASSIFY ? "of each class its share" : "drawn from all",
+         (long long)p->c->fit.seed);
+    return fv_dataset_keep(p->data, limit, (uint64_t)p->c->fit.seed);
+}
+
 static fv_status predict_data(prediction *p)
 {
     static const char *const order[] = {"test", "val", "train"};
     bool has = p->c->split != NULL;
+    char bare[4096] = "";
+    if (!has || strcmp(p->c->split, "test") == 0)
+        FV_TRY(fv_dataset_unlabeled_test(p->ctx, p->c->data, bare, sizeof bare));
+    if (bare[0] && !p->c->wrong_only) {
+        note("%s: images without labels", bare);
+        print_head(p);
+        return predict_source(p, bare);
+    }
     for (int i = 0; i < 3 && !has; i++) {
         p->c->split = order[i];
         FV_TRY(fv_dataset_has_split(p->ctx, p->c->data, p->c->split, &has));
@@ -459,6 +480,7 @@ static fv_status predict_data(prediction *p)
         return complain(FV_ERR_CONFLICT, "leave --wrong-only out",
                         "--wrong-only: %s has no classes as labels that the model's answers could be held against",
                         p->c->data);
+    FV_TRY(keep_some(p));
     print_head(p);
     return predict_dataset(p, p->data);
 }

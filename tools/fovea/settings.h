@@ -159,7 +159,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, salvage, "salvage", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
       "decode what truncated files have") \
     X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
-    X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", "at most N images") \
+    X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", \
+      "at most N images; of a data set, of each class its share") \
     X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
     X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT, FV_MEANING, "FILE", \
       "names of the classes, one a line, for a model that has none") \

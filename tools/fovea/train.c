@@ -56,13 +56,23 @@ static fv_status open_val(job *j)
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
 }
 
+static fv_status tell_unlabeled(const job *j)
+{
+    char folder[4096];
+    FV_TRY(fv_dataset_unlabeled_test(j->ctx, j->c->data, folder, sizeof folder));
+    if (folder[0])
+        note("%s: images without labels: not scored; `fovea predict --data %s --split test` tells their classes",
+             folder, j->c->data);
+    return FV_OK;
+}
+
 /* Only used at the end, but what is wrong with it should not wait until then. */
 static fv_status open_test(job *j)
 {
     bool has_test = false;
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "test", &has_test));
     if (!has_test)
-        return FV_OK;
+        return tell_unlabeled(j);
     j->c->quarantine = j->quarantine[2];
     return data_open(j->ctx, j->c, "test", j->model, &j->test);
 }

@@ -39,9 +39,23 @@ static fv_status tell_layout(fv_check_report *r, fv_split split)
     return FV_OK;
 }
 
+/* Images whose labels are kept back: one line for all, and no split to look at. */
+static fv_status tell_unlabeled(fv_check_report *r, const char *dir)
+{
+    return fv_check_add(r, FV_FAULT_LAYOUT, FV_VERDICT_WARN, dir, -1, -1,
+                        "images without labels: no class folders in the test split: left out; `fovea predict --split "
+                        "test` tells their classes");
+}
+
 static fv_status list_split(fv_check_report *r, fv_split split, const char *dir)
 {
     fv_check_split *s = &r->splits[split];
+    if (split == FV_SPLIT_TEST) {
+        const char *bare = NULL;
+        FV_TRY(fv_folder_unlabeled(r->ctx, r->arena, r->root, &bare));
+        if (bare)
+            return tell_unlabeled(r, bare);
+    }
     FV_TRY(fv_folder_scan_split(r->ctx, r->arena, r->root, dir, &s->scan));
     fv_check_begin_split(r, split, dir);
     s->classes = s->scan.classes;

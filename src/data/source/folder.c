@@ -43,6 +43,22 @@ static fv_status folder_has_split(fv_ctx *ctx, const char *path, fv_split split,
         if (status == FV_OK && dir)
             status = fv_folder_refuse_ambiguous(ctx, path, dir);
     }
+    if (status == FV_OK && *has && split == FV_SPLIT_TEST) {
+        status = fv_folder_unlabeled(ctx, arena, path, &dir);
+        *has = dir == NULL;
+    }
+    fv_arena_destroy(&arena);
+    return status;
+}
+
+static fv_status folder_unlabeled(fv_ctx *ctx, const char *path, char **folder)
+{
+    fv_arena *arena = NULL;
+    const char *dir = NULL;
+    FV_TRY(fv_arena_create(ctx, &arena));
+    fv_status status = fv_folder_unlabeled(ctx, arena, path, &dir);
+    if (status == FV_OK && dir && !(*folder = fv_path_join(ctx, path, dir)))
+        status = FV_ERR_NO_MEMORY;
     fv_arena_destroy(&arena);
     return status;
 }
@@ -273,5 +289,8 @@ static fv_status folder_open(fv_ctx *ctx, const char *path, fv_split split, cons
     return FV_OK;
 }
 
-const fv_source_type fv_source_folder = {
-    .name = "folder", .probe = folder_probe, .has_split = folder_has_split, .open = folder_open};
+const fv_source_type fv_source_folder = {.name = "folder",
+                                         .probe = folder_probe,
+                                         .has_split = folder_has_split,
+                                         .unlabeled = folder_unlabeled,
+                                         .open = folder_open};

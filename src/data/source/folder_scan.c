@@ -144,6 +144,67 @@ fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, cons
     return kept && !failed ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+/* Whether there is a file called like an image. */
+static bool has_image(char *const *names, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const char *dot = strrchr(names[i], '.');
+        if (names[i][0] != '.' && dot && fv_image_extension_known(dot + 1))
+            return true;
+    }
+    return false;
+}
+
+/* The only folder of a test split, where that is no class of the train split and none by its name; else NULL. */
+static fv_status find_unnamed(fv_ctx *ctx, fv_arena *arena, const char *root, const fv_names *classes,
+                              const char **name)
+{
+    static const char *const words[] = {"all",  "test",    "image",     "images",    "img",
+                                        "imgs", "unknown", "unlabeled", "unlabelled"};
+    const char *train = NULL;
+    fv_names trained = {0};
+    *name = NULL;
+    for (size_t i = 0; classes->count == 1 && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(classes->name[0], words[i]) == 0)
+            *name = classes->name[0];
+    }
+    if (!*name)
+        return FV_OK;
+    FV_TRY(fv_folder_locate(ctx, arena, root, FV_SPLIT_TRAIN, &train));
+    if (train)
+        FV_TRY(fv_folder_classes(ctx, arena, root, train, &trained));
+    for (int64_t i = 0; *name && i < trained.count; i++) {
+        if (strcmp(trained.name[i], *name) == 0)
+            *name = NULL;
+    }
+    return FV_OK;
+}
+
+fv_status fv_folder_unlabeled(fv_ctx *ctx, fv_arena *arena, const char *root, const char **dir)
+{
+    char **names = NULL;
+    int64_t count = 0;
+    const char *test = NULL, *inner = NULL;
+    fv_names classes = {0};
+    *dir = NULL;
+    FV_TRY(fv_folder_locate(ctx, arena, root, FV_SPLIT_TEST, &test));
+    if (!test || !test[0])
+        return FV_OK;
+    FV_TRY(fv_folder_classes(ctx, arena, root, test, &classes));
+    if (classes.count > 0) {
+        FV_TRY(find_unnamed(ctx, arena, root, &classes, &inner));
+        if (!inner)
+            return FV_OK;
+        test = fv_arena_printf(arena, "%s/%s", test, inner);
+        if (!test)
+            return FV_ERR_NO_MEMORY;
+    }
+    FV_TRY(list(ctx, root, test, &names, &count));
+    *dir = has_image(names, count) ? test : NULL;
+    fv_free(ctx, names);
+    return FV_OK;
+}
+
 /* Makes room for one more item. */
 static bool grow(fv_ctx *ctx, void **items, int64_t count, int64_t *capacity, size_t size)
 {
@@ -368,17 +429,6 @@ static fv_status refuse_wrapped(walk *w, const char *root)
     }
     fv_free(w->ctx, at);
     return status;
-}
-
-/* Whether there is a file called like an image. */
-static bool has_image(char *const *names, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        const char *dot = strrchr(names[i], '.');
-        if (names[i][0] != '.' && dot && fv_image_extension_known(dot + 1))
-            return true;
-    }
-    return false;
 }
 
 fv_status fv_folder_refuse_ambiguous(fv_ctx *ctx, const char *root, const char *dir)

@@ -47,6 +47,9 @@ fv_status fv_folder_locate(fv_ctx *ctx, fv_arena *arena, const char *root, fv_sp
 /* "train" with images and folders in it, beside folders that are no splits, may be a split or a class of vehicles:
  * DATA_CLASSES. `dir` is called like a split and has folders in it. */
 fv_status fv_folder_refuse_ambiguous(fv_ctx *ctx, const char *root, const char *dir);
+/* Folder of a test split whose labels are kept back, as contests do: images without class folders, in it or in one
+ * folder in it with a name that says nothing ("all", "images", "unknown"). NULL where there is none. The arena's. */
+fv_status fv_folder_unlabeled(fv_ctx *ctx, fv_arena *arena, const char *root, const char **dir);
 /* Names of the class folders in root/dir, byte-wise sorted. */
 fv_status fv_folder_classes(fv_ctx *ctx, fv_arena *arena, const char *root, const char *dir, fv_names *classes);
 /* Everything in root/dir. DATA_CLASSES where its folders are no classes: splits without classes in them, splits inside

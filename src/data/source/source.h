@@ -83,6 +83,9 @@ typedef struct fv_source_type {
     /* Whether what is there is of this kind; *yes is false before. */
     fv_status (*probe)(fv_ctx *ctx, const fv_location *place, bool *yes);
     fv_status (*has_split)(fv_ctx *ctx, const char *path, fv_split split, bool *has);
+    /* A test split without labels, which has_split does not count; NULL: there are none of this kind. Its path, the
+     * caller's; *folder is NULL before. */
+    fv_status (*unlabeled)(fv_ctx *ctx, const char *path, char **folder);
     /* allow_empty, allow_extra, classes and task are the only options a source looks at. */
     fv_status (*open)(fv_ctx *ctx, const char *path, fv_split split, const fv_dataset_options *options,
                       fv_source **source);

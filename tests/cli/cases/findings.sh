@@ -105,6 +105,41 @@ use_eval_gates() {
     equal "$(wc -c <out | tr -d ' ')" 0
 }
 
+# A few answers are of all classes, not of the first.
+use_limit_is_spread() {
+    some() { "$FOVEA" predict --model "$model" --data "$digits" --split test --out csv --topk 1 "$@"; }
+    code 0 some
+    sed 1d out | sort >all
+    equal "$(wc -l <all | tr -d ' ')" 120
+    for n in 10 20 50; do
+        code 0 some --limit $n
+        says "--limit: $n of 120 samples, of each class its share (--seed 0)"
+        sed 1d out >few
+        equal "$(sort -u few | wc -l | tr -d ' ')" $n
+        equal "$(cut -d, -f 4 few | sort -u | wc -l | tr -d ' ')" 10
+        # The answers are those that all samples get, and in their order.
+        sort few >sorted
+        equal "$(comm -23 sorted all | wc -l | tr -d ' ')" 0
+    done
+    cp few first
+    code 0 some --limit 50
+    sed 1d out >few
+    same few first
+    code 0 some --limit 50 --seed 1
+    sed 1d out >few
+    if cmp -s few first; then die "the seed changes nothing"; fi
+    code 0 some --limit 120
+    silent_about "of each class its share"
+    sed 1d out | sort >few
+    same few all
+    # Classes are met as often as they are there; values are drawn from all.
+    plant classes c/train count=30 cat
+    plant classes c/train count=10 dog
+    code 0 "$FOVEA" train --data c --model resnet8 --img-size 16 --max-steps 1
+    code 0 "$FOVEA" predict --data c --model runs/train/exp/weights/last.safetensors --limit 8 --out csv --topk 1
+    equal "$(grep -c ',cat,$' out) $(grep -c ',dog,$' out)" "6 2"
+}
+
 use_labels_of_predictions() {
     set -- --model "$model" --data "$digits" --split test --topk 2
     code 0 "$FOVEA" predict "$@" --out csv
@@ -125,7 +160,8 @@ use_labels_of_predictions() {
     equal "$(drive json right <out | sort -u)" false
     code 0 "$FOVEA" predict "$@" --json
     equal "$(drive json right <out | grep -c false)" "$(wc -l <wrong | tr -d ' ')"
-    equal "$(drive json label <out | head -n 1)" "$("$FOVEA" predict "$@" --limit 1 --out csv 2>/dev/null | sed -n 2p | cut -d, -f 4)"
+    some=$("$FOVEA" predict "$@" --limit 1 --out csv 2>/dev/null | sed -n 2p)
+    equal "$(grep -F "\"${some%%,*}\"" out | drive json label)" "$(echo "$some" | cut -d, -f 4)"
     code 0 "$FOVEA" predict "$@"
     equal "$(grep -c '; right)$' out)" $((120 - $(wc -l <wrong)))
     # Images without labels have none, in no form.

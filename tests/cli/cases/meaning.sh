@@ -141,6 +141,49 @@ use_split_or_class() {
     absent runs d.csv d.fvpack
 }
 
+# A test split whose labels are kept back: trained without it, predicted on demand, never scored.
+row_83_unlabeled_test() {
+    for inner in "" /all /unknown /test; do
+        rm -rf d runs
+        plant classes d/train count=8 cat dog
+        plant classes s count=3 x
+        mkdir -p d/test$inner
+        mv s/x/*.jpg d/test$inner
+        code 0 tiny_run --data d
+        knows 2
+        says "d/test$inner: images without labels: not scored; \`fovea predict --data d --split test\`"
+        [ "$inner" = /all ] || [ "$inner" = "" ] || continue
+        best=runs/train/exp/weights/best.safetensors
+        for split in "--split test" ""; do
+            code 0 "$FOVEA" predict --data d $split --model $best
+            says "d/test$inner: images without labels"
+            equal "$(grep -c "^d/test$inner/.*%" out)" 3
+        done
+        fails 3 E3004 "d/test$inner: images without labels" "fovea predict --data d --split test --model FILE" -- \
+            "$FOVEA" eval --data d --split test --model $best
+        code 0 "$FOVEA" data check d
+        prints "test$inner: images without labels" "16 images, 2 classes; 0 to reject, 0 to quarantine, 1 warnings"
+        code 0 "$FOVEA" data pack d --output d.fvp --force
+        code 0 tiny_run --data d.fvp
+        # Nothing is scored by mistake either.
+        code 0 "$FOVEA" eval --data d --model $best
+        says "neither a val nor a test split there"
+    done
+    # A folder of that name is a class where training has it; other names are a mistake, as they were.
+    plant classes d/train count=8 test
+    code 0 tiny_run --data d
+    knows 3
+    silent_about "without labels"
+    rm -rf d/train/test
+    mv d/test/test d/test/cta
+    fails 3 E3005 "class 'cta' is unknown" -- tiny_run --data d
+    # A split to validate on must have labels.
+    rm -rf d/test
+    mkdir -p d/val
+    cp d/train/cat/0000.jpg d/val
+    fails 3 E3004 "d/val: no class folders" -- tiny_run --data d
+}
+
 row_84_system_folders() {
     plant classes photos count=8 cat dog
     plant classes photos count=2 @eaDir 'lost+found' __pycache__ '#recycle' 'FOUND.000' '@Recycle' '$RECYCLE.BIN'
