@@ -14,14 +14,16 @@ if [ $# -gt 0 ]; then
     data=$1
     name=demo-$(basename "$data")
     split="val"
-    show "$fovea" data check "$data"
-    # From a pretrained network where FOVEA_ZOO names a folder of them.
+    mkdir -p runs
+    status=0
+    show "$fovea" data check "$data" >runs/demo-check.txt || status=$?
+    cat runs/demo-check.txt
+    [ $status = 0 ] || exit $status
+    # From a pretrained network where FOVEA_ZOO names a folder of them, else a small one from nothing: what `train` chooses.
     set --
-    [ -n "${FOVEA_ZOO:-}" ] || set -- --model squeezenet1_1 --img-size 128 --epochs 40 --preset photos --opt adamw --lr 5e-4
     has_val=no
-    for d in val valid validation eval evaluation; do
-        [ -d "$data/$d" ] && has_val=yes
-    done
+    grep -Eq '^ +train +val ' runs/demo-check.txt && has_val=yes
+    rm -f runs/demo-check.txt
     [ $has_val = yes ] || set -- "$@" --val-split 0.2
 else
     data=runs/demo-data

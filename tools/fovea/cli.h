@@ -32,6 +32,7 @@ typedef struct settings {
     int n_positional, n_words;
     char **words;       /* behind the verb, as they were typed */
     const char *packed; /* what data_open opens instead of data: the cache on disk */
+    bool from_nothing;  /* few photographs and no weights to start from: start.c's recipe for them */
     fv_fit_options fit;
     SETTINGS_BEFORE(FV_SETTING_MEMBER)
     SETTINGS_BEHIND(FV_SETTING_MEMBER)

@@ -14,7 +14,7 @@ static const struct {
     {"data", "What --data may be\n"
              "  folder of classes   PATH/{train,val,test}/CLASS/*.jpg|png, or PATH/CLASS/* (then --val-split 0.2)\n"
              "                      also training, valid, validation, evaluation; a test folder of images\n"
-             "                      without labels is left out, but for `fovea predict --split test`\n"
+             "                      without labels is left out, but not by predict with --split test\n"
              "                      files are judged by content, not by name\n"
              "  manifest            FILE.csv with the header path,label[,split,weight,group], FILE.jsonl with\n"
              "                      the same keys, or a folder with manifest.csv or manifest.jsonl in it;\n"
@@ -199,7 +199,8 @@ static fv_status help_models(void)
     help_wrap(stdout, text, 2, help_width());
     puts("`fovea info NAME` shows layers, parameters and multiply-adds of one. --weights FILE starts from trained\n"
          "weights with torchvision's names; without --model the architecture that they fit is taken. Training on\n"
-         "photographs without --model starts from the best NAME.safetensors in the folder that FOVEA_ZOO names.\n"
+         "photographs without --model starts from the best NAME.safetensors in the folder that FOVEA_ZOO names,\n"
+         "and up to 10,000 of them without any such file get resnet8 at 64 pixels and a recipe for it.\n"
          "Networks of your own are YAML files: docs/architecture-files.md.");
     return FV_OK;
 }

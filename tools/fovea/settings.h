@@ -62,7 +62,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
 #define SETTINGS_BEHIND(X) \
     X(CHOICE, preset, "preset", NULL, 0, 0, 0, 0, "auto,none,photos", V_TRAIN, FV_MEANING, "NAME", \
       "a recipe for what else is not said: photos is --augment 'rrc; hflip', and from nothing warm-up and a " \
-      "rate by batch size; auto: photos where pretrained weights were chosen") \
+      "rate by batch size; auto: photos where pretrained weights were chosen, and for few photographs without " \
+      "--model, then of a small network, changed colors and smoothed labels too") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \

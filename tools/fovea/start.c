@@ -6,14 +6,28 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 /* Images up to which a new output layer alone is trained: more of the network would learn them by heart. */
 enum { FEW_IMAGES = 1000, FEW_EPOCHS = 12, TUNING_EPOCHS = 20 };
+/* Photographs up to which a small network is trained where there are no weights to start from. */
+enum { SMALL_SET = 10 * FEW_IMAGES };
 /* The batch that default learning rates are made for. */
 enum { USUAL_BATCH = 64 };
+
+/*
+ * From nothing on few photographs: a network that cannot learn them by heart, at a size at which an epoch takes
+ * seconds, many epochs, each with other crops and colors. Measured on 350 flowers of five kinds: SGD learned more
+ * slowly, and without smoothing and colors the loss of held-out images rose again after 20 epochs.
+ */
+static const struct {
+    const char *model, *augment;
+    int64_t side, batch;
+    double lr, weight_decay, label_smoothing, warmup_epochs;
+} from_nothing = {"resnet8", "rrc scale=0.25..1; hflip; jitter", 64, 16, 3e-3, 0.05, 0.1, 5};
 
 /* Architectures that weights are looked for, the ones that know most for what they cost first. */
 static const char *const preferred[] = {"mobilenet_v2", "resnet18", "resnet50", "squeezenet1_1", "vgg16", "vgg19",
@@ -32,7 +46,7 @@ static const char *small_network(const fv_dataset *data)
     fv_dataset_size(data, &h, &w, &c);
     if (h > 0 && h <= 32 && c == 1)
         return "mnist_cnn";
-    return h > 0 && h <= 64 ? "resnet20" : "mobilenet_v2";
+    return h > 0 && h < 64 ? "resnet20" : "mobilenet_v2";
 }
 
 /* ---- weights at hand ---- */
@@ -151,6 +165,32 @@ static void tune(settings *c, const fv_dataset *train)
              : "all layers are trained, at a tenth of the usual rate");
 }
 
+static void begin_small(settings *c, const fv_dataset *train)
+{
+    char count[64], size[64];
+    c->model = from_nothing.model;
+    if (!option_given("img-size"))
+        c->img_size[0] = c->img_size[1] = from_nothing.side;
+    note("%s are few to train a network from nothing: start from one that knows others, with --weights FILE, or "
+         "FOVEA_ZOO=FOLDER of such files; without them a small network at a small size: --model %s --img-size %s",
+         count_of(fv_dataset_count(train), "photograph", "photographs", count), c->model,
+         option_text("img-size", c, size, sizeof size));
+    if (c->preset == PRESET_NONE)
+        return;
+    c->preset = PRESET_PHOTOS;
+    c->from_nothing = true;
+    if (!augment_given(c))
+        c->fit.augment = from_nothing.augment;
+    if (!option_given("opt"))
+        c->fit.optimizer = FV_ADAMW;
+    if (!option_given("wd") && c->fit.optimizer == FV_ADAMW)
+        c->fit.weight_decay = from_nothing.weight_decay;
+    if (!option_given("label-smoothing") && !c->fit.loss && fv_dataset_task(train) == FV_TASK_CLASSIFY)
+        c->fit.label_smoothing = from_nothing.label_smoothing;
+    if (!option_given("warmup-epochs") && c->fit.epochs >= 4 * from_nothing.warmup_epochs)
+        c->fit.warmup_epochs = from_nothing.warmup_epochs;
+}
+
 fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
 {
     const char *folder = getenv("FOVEA_ZOO");
@@ -160,7 +200,9 @@ fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
     else if (open && photographs && folder && *folder)
         FV_TRY(take_from_zoo(ctx, c, folder));
     const bool found = open && c->weights;
-    if (open && !found)
+    if (open && !found && photographs && fv_dataset_count(train) <= SMALL_SET)
+        begin_small(c, train);
+    else if (open && !found)
         c->model = small_network(train);
     if (open)
         note("--model auto: %s", c->model);
@@ -168,16 +210,19 @@ fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
         c->fit.epochs = TUNING_EPOCHS;
     if (found && photographs)
         tune(c, train);
-    else if (photographs && !c->weights && open && fv_dataset_count(train) <= 10 * FEW_IMAGES)
-        note("%lld photographs are few to train a network from nothing: start from one that knows others, with "
-             "--weights FILE, or FOVEA_ZOO=FOLDER of such files",
-             (long long)fv_dataset_count(train));
-    if (c->preset == PRESET_PHOTOS)
+    if (c->preset == PRESET_PHOTOS && !c->from_nothing)
         preset_photos(c);
     return FV_OK;
 }
 
 double start_rate(const settings *c, double usual)
 {
+    if (c->from_nothing && c->fit.optimizer == FV_ADAMW)
+        return round(from_nothing.lr * 1e4 * sqrt((double)c->fit.batch_size / (double)from_nothing.batch)) / 1e4;
     return c->preset == PRESET_PHOTOS ? usual * (double)c->fit.batch_size / USUAL_BATCH : usual;
+}
+
+int64_t start_batch(const settings *c)
+{
+    return c->from_nothing ? from_nothing.batch : USUAL_BATCH;
 }

@@ -12,11 +12,15 @@ bool start_is_photographs(const fv_dataset *data);
 /*
  * Sets what the command line left open, and says so: for --model auto the architecture, for photographs with the best
  * weights at hand (--weights, else a file of the folder that FOVEA_ZOO names), frozen but for the output layer where
- * the data are few; for --preset photos augmentation and warm-up.
+ * the data are few, or for few photographs without weights a small network and its recipe; for --preset photos
+ * augmentation and warm-up.
  */
 fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train);
 
-/* The learning rate of a training from nothing: with --preset photos in proportion to the batch. */
+/* The learning rate of a training from nothing: with --preset photos in proportion to the batch, for few photographs
+ * to its square root. */
 double start_rate(const settings *c, double usual);
+/* The largest batch of --batch-size auto. */
+int64_t start_batch(const settings *c);
 
 #endif

@@ -402,8 +402,8 @@ static fv_status over_budget(job *j, const fv_memory *plan, int64_t batch)
                     (long long)held, (double)plan->total / 1048576, limit, parts);
 }
 
-/* --batch-size auto: 64, halved while an epoch would have fewer than 10 steps or the plan would not fit. Said, never
- * silent. */
+/* --batch-size auto: 64, or 16 for few photographs from nothing, halved while an epoch would have fewer than 10 steps
+ * or the plan would not fit. Said, never silent. */
 static fv_status choose_batch(job *j)
 {
     settings *c = j->c;
@@ -411,7 +411,8 @@ static fv_status choose_batch(job *j)
     fv_status status;
     char parts[512];
     if (c->fit.batch_size == 0) {
-        for (c->fit.batch_size = 64; c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
+        for (c->fit.batch_size = start_batch(c);
+             c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
             c->fit.batch_size /= 2;
         status = fitting_batch(j, &c->fit.batch_size, &plan);
         if (status == FV_OK)
@@ -449,11 +450,15 @@ static void choose_rate(job *j)
     const bool tuning = is_tuning(c);
     if (isnan(c->fit.lr))
         c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
-    char text[64];
-    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
+    char text[64], more[2][64] = {"", ""};
+    if (c->fit.warmup_epochs > 0)
+        snprintf(more[0], sizeof more[0], ", %g of warm-up", c->fit.warmup_epochs);
+    if (c->fit.label_smoothing > 0)
+        snprintf(more[1], sizeof more[1], ", label smoothing %g", c->fit.label_smoothing);
+    note("recipe: %s%s%s, lr %g%s, weight decay %g, %s schedule, %s%s%s", kind == FV_TASK_CLASSIFY ? "" : c->fit.loss,
          kind == FV_TASK_CLASSIFY ? "" : ", ", optimizer->name, c->fit.lr,
          tuning && !option_given("lr") ? " (fine-tuning)" : "", c->fit.weight_decay,
-         fv_schedule_names()[c->fit.schedule], count_of(c->fit.epochs, "epoch", "epochs", text));
+         fv_schedule_names()[c->fit.schedule], count_of(c->fit.epochs, "epoch", "epochs", text), more[0], more[1]);
 }
 
 /* ---- the end ---- */
@@ -499,7 +504,7 @@ static fv_status finish(job *j, const fv_fit_result *r)
 
 static void describe_run(const job *j)
 {
-    char text[5][64] = {"no validation images"};
+    char text[5][64] = {"no validation images (--val-split 0.2 holds some out)"};
     if (j->val)
         count_of(fv_dataset_count(j->val), "validation image", "validation images", text[0]);
     note("%s: %s, %s, %s; %s: %lld parameters; %s, %s", j->c->data,

@@ -158,6 +158,49 @@ use_freeze() {
     fails 2 E2003 "--freeze *: nothing is left to train" "--freeze -1" -- part --freeze '*'
 }
 
+# Few photographs and no weights at hand: a small network and its recipe, all of it said and all of it open to flags.
+use_few_photographs() {
+    one() { "$FOVEA" train --data "$photos" --max-steps 1 "$@"; }
+    unset FOVEA_ZOO
+    code 0 one --experiment chosen
+    says "24 photographs are few to train a network from nothing" "FOVEA_ZOO=FOLDER" "--model resnet8 --img-size 64" \
+        "augmentation: rrc scale=0.25..1; hflip; jitter" "--batch-size auto: 8" \
+        "recipe: adamw, lr 0.0021, weight decay 0.05, cosine schedule, 100 epochs, 5 of warm-up, label smoothing 0.1"
+    grep -q '^preset: "\?photos' runs/train/chosen/args.yaml || die "args.yaml does not name the preset"
+    # Its recipe alone repeats the run.
+    code 0 "$FOVEA" train -c runs/train/chosen/args.yaml --experiment again
+    silent_about "photographs are few"
+    same runs/train/chosen/weights/last.safetensors runs/train/again/weights/last.safetensors
+    # So does going on with it.
+    code 0 one --max-steps 2 --experiment straight
+    code 0 "$FOVEA" train --resume runs/train/chosen --max-steps 2
+    same runs/train/straight/weights/last.safetensors runs/train/chosen/weights/last.safetensors
+    # What is said wins, piece by piece.
+    code 0 one --experiment own --batch-size 16 --augment hflip --wd 0.01 --img-size 32x48 --epochs 3
+    says "--img-size 32x48" "augmentation: hflip" "recipe: adamw, lr 0.003, weight decay 0.01, cosine schedule, 3 epochs, label smoothing 0.1"
+    grep -q '32x48\|32, 48' runs/train/own/args.yaml || die "the size is not the one that was asked for"
+    code 0 one --experiment sgd --opt sgd --lr 0.05 --warmup-epochs 2 --label-smoothing 0
+    says "recipe: sgd, lr 0.05, weight decay 0.0001, cosine schedule, 100 epochs, 2 of warm-up"
+    silent_about "label smoothing"
+    code 0 one --experiment plain --preset none
+    says "--model auto: resnet8" "augmentation: none" "recipe: sgd, lr 0.1, weight decay 0.0001, cosine schedule, 100 epochs"
+    # With --model it is as it was.
+    code 0 one --model resnet8 --img-size 64 -b 8 --experiment named
+    silent_about "are few"
+    says "augmentation: none" "recipe: sgd, lr 0.1,"
+    code 0 one --model resnet8 --img-size 64 -b 8 --preset photos --experiment preset
+    says "augmentation: rrc; hflip" "recipe: sgd, lr 0.0125, weight decay 0.0001, cosine schedule, 100 epochs, 5 of warm-up"
+    # A validation set is proposed where there is none.
+    code 0 "$FOVEA" train --data "$photos/train" --max-steps 1 --experiment alone
+    says "no validation images (--val-split 0.2 holds some out)"
+    code 0 "$FOVEA" train --data "$photos/train" --max-steps 1 --val-split 0.25 --experiment halves
+    says "18 photographs are few" "18 training images, 6 validation images"
+    # Little memory makes the batch smaller, and with it the rate; values to predict are not smoothed.
+    plant scenes s count=20
+    code 0 "$FOVEA" train --data s/values.csv --img-size 64 --max-steps 1 --experiment values
+    silent_about "label smoothing"
+}
+
 # Without --model, training on photographs starts from weights at hand.
 use_pretrained_start() {
     few() { "$FOVEA" train --data "$photos" --img-size 64 --max-steps 1 -b 8 "$@"; }
