@@ -46,7 +46,7 @@ static const char *small_network(const fv_dataset *data)
     fv_dataset_size(data, &h, &w, &c);
     if (h > 0 && h <= 32 && c == 1)
         return "mnist_cnn";
-    return h > 0 && h < 64 ? "resnet20" : "mobilenet_v2";
+    return h > 0 && h <= 64 ? "resnet20" : "mobilenet_v2";
 }
 
 /* ---- weights at hand ---- */
