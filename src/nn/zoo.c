@@ -13,23 +13,53 @@ static const norm_stats norm_imagenet = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.22
 static const norm_stats norm_cifar = {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
 static const norm_stats norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3081f, 0.3081f}};
 
-/* name, family, member of it, image size, channels, classes, dropout, normalization; sorted by name. */
+/* name, family, member of it, height, width, channels, classes, dropout, normalization; sorted by name. */
 #define FV_ZOO(X)                                                                                                      \
-    X(alexnet, alexnet, 0, 224, 3, 1000, 0.5, imagenet)                                                                \
-    X(lenet, lenet, 0, 28, 1, 10, 0, mnist)                                                                            \
-    X(mnist_cnn, mnist_cnn, 0, 28, 1, 10, 0, mnist)                                                                    \
-    X(mobilenet_v2, mobilenet_v2, 0, 224, 3, 1000, 0.2, imagenet)                                                      \
-    X(resnet18, resnet, 18, 224, 3, 1000, 0, imagenet)                                                                 \
-    X(resnet20, cifar_resnet, 20, 32, 3, 10, 0, cifar)                                                                 \
-    X(resnet32, cifar_resnet, 32, 32, 3, 10, 0, cifar)                                                                 \
-    X(resnet44, cifar_resnet, 44, 32, 3, 10, 0, cifar)                                                                 \
-    X(resnet50, resnet, 50, 224, 3, 1000, 0, imagenet)                                                                 \
-    X(resnet56, cifar_resnet, 56, 32, 3, 10, 0, cifar)                                                                 \
-    X(resnet8, cifar_resnet, 8, 32, 3, 10, 0, cifar)                                                                   \
-    X(squeezenet1_1, squeezenet1_1, 0, 224, 3, 1000, 0.5, imagenet)                                                    \
-    X(vgg11, vgg, 11, 224, 3, 1000, 0.5, imagenet)                                                                     \
-    X(vgg16, vgg, 16, 224, 3, 1000, 0.5, imagenet)                                                                     \
-    X(vgg19, vgg, 19, 224, 3, 1000, 0.5, imagenet)
+    X("alexnet", alexnet, 0, 224, 224, 3, 1000, 0.5, imagenet)                                                         \
+    X("caffenet", caffenet, 0, 227, 227, 3, 1000, 0.5, imagenet)                                                       \
+    X("cifar_nin", cifar_nin, 0, 32, 32, 3, 10, 0.5, cifar)                                                            \
+    X("densenet121", densenet, 121, 224, 224, 3, 1000, 0, imagenet)                                                    \
+    X("ds_cnn", ds_cnn, 0, 49, 10, 1, 12, 0.4, mnist)                                                                  \
+    X("efficientnet_b0", efficientnet_b0, 0, 224, 224, 3, 1000, 0.2, imagenet)                                         \
+    X("googlenet", googlenet, 0, 224, 224, 3, 1000, 0.2, imagenet)                                                     \
+    X("lenet", lenet, 0, 28, 28, 1, 10, 0, mnist)                                                                      \
+    X("mnasnet1_0", mnasnet1_0, 0, 224, 224, 3, 1000, 0.2, imagenet)                                                   \
+    X("mnist_cnn", mnist_cnn, 0, 28, 28, 1, 10, 0, mnist)                                                              \
+    X("mobilenet_v1", mobilenet_v1, 100, 224, 224, 3, 1000, 0, imagenet)                                               \
+    X("mobilenet_v1_0.25", mobilenet_v1, 25, 96, 96, 3, 2, 0, imagenet)                                                \
+    X("mobilenet_v1_0.5", mobilenet_v1, 50, 224, 224, 3, 1000, 0, imagenet)                                            \
+    X("mobilenet_v1_0.75", mobilenet_v1, 75, 224, 224, 3, 1000, 0, imagenet)                                           \
+    X("mobilenet_v2", mobilenet_v2, 0, 224, 224, 3, 1000, 0.2, imagenet)                                               \
+    X("mobilenet_v3_large", mobilenet_v3, 1, 224, 224, 3, 1000, 0.2, imagenet)                                         \
+    X("mobilenet_v3_small", mobilenet_v3, 0, 224, 224, 3, 1000, 0.2, imagenet)                                         \
+    X("nin", nin, 0, 224, 224, 3, 1000, 0.5, imagenet)                                                                 \
+    X("regnet_y_400mf", regnet_y_400mf, 0, 224, 224, 3, 1000, 0, imagenet)                                             \
+    X("resnet101", resnet, 101, 224, 224, 3, 1000, 0, imagenet)                                                        \
+    X("resnet152", resnet, 152, 224, 224, 3, 1000, 0, imagenet)                                                        \
+    X("resnet18", resnet, 18, 224, 224, 3, 1000, 0, imagenet)                                                          \
+    X("resnet20", cifar_resnet, 20, 32, 32, 3, 10, 0, cifar)                                                           \
+    X("resnet32", cifar_resnet, 32, 32, 32, 3, 10, 0, cifar)                                                           \
+    X("resnet34", resnet, 34, 224, 224, 3, 1000, 0, imagenet)                                                          \
+    X("resnet44", cifar_resnet, 44, 32, 32, 3, 10, 0, cifar)                                                           \
+    X("resnet50", resnet, 50, 224, 224, 3, 1000, 0, imagenet)                                                          \
+    X("resnet56", cifar_resnet, 56, 32, 32, 3, 10, 0, cifar)                                                           \
+    X("resnet8", cifar_resnet, 8, 32, 32, 3, 10, 0, cifar)                                                             \
+    X("resnext50_32x4d", resnext, 50, 224, 224, 3, 1000, 0, imagenet)                                                  \
+    X("shufflenet_v2_x0_5", shufflenet_v2, 0, 224, 224, 3, 1000, 0, imagenet)                                          \
+    X("shufflenet_v2_x1_0", shufflenet_v2, 1, 224, 224, 3, 1000, 0, imagenet)                                          \
+    X("shufflenet_v2_x1_5", shufflenet_v2, 2, 224, 224, 3, 1000, 0, imagenet)                                          \
+    X("shufflenet_v2_x2_0", shufflenet_v2, 3, 224, 224, 3, 1000, 0, imagenet)                                          \
+    X("squeezenet1_0", squeezenet, 0, 224, 224, 3, 1000, 0.5, imagenet)                                                \
+    X("squeezenet1_1", squeezenet, 1, 224, 224, 3, 1000, 0.5, imagenet)                                                \
+    X("vgg11", vgg, 11, 224, 224, 3, 1000, 0.5, imagenet)                                                              \
+    X("vgg11_bn", vgg_bn, 11, 224, 224, 3, 1000, 0.5, imagenet)                                                        \
+    X("vgg13", vgg, 13, 224, 224, 3, 1000, 0.5, imagenet)                                                              \
+    X("vgg13_bn", vgg_bn, 13, 224, 224, 3, 1000, 0.5, imagenet)                                                        \
+    X("vgg16", vgg, 16, 224, 224, 3, 1000, 0.5, imagenet)                                                              \
+    X("vgg16_bn", vgg_bn, 16, 224, 224, 3, 1000, 0.5, imagenet)                                                        \
+    X("vgg19", vgg, 19, 224, 224, 3, 1000, 0.5, imagenet)                                                              \
+    X("vgg19_bn", vgg_bn, 19, 224, 224, 3, 1000, 0.5, imagenet)                                                        \
+    X("wide_resnet50_2", wide_resnet, 50, 224, 224, 3, 1000, 0, imagenet)
 
 static const struct {
     const char *name;
@@ -37,14 +67,14 @@ static const struct {
     fv_zoo_net net;
     const norm_stats *norm;
 } fv_zoo[] = {
-#define FV_ZOO_ROW(name, family, depth, size, channels, classes, dropout, norm)                                        \
-    {#name, fv_zoo_##family, {depth, size, size, channels, classes, dropout}, &norm_##norm},
+#define FV_ZOO_ROW(name, family, depth, height, width, channels, classes, dropout, norm)                               \
+    {name, fv_zoo_##family, {depth, height, width, channels, classes, dropout}, &norm_##norm},
     FV_ZOO(FV_ZOO_ROW)
 #undef FV_ZOO_ROW
 };
 
 static const char *const zoo_list[] = {
-#define FV_ZOO_NAME(name, ...) #name,
+#define FV_ZOO_NAME(name, ...) name,
     FV_ZOO(FV_ZOO_NAME)
 #undef FV_ZOO_NAME
         NULL};

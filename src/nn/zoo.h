@@ -15,8 +15,35 @@ typedef struct fv_zoo_net {
 /* Builds everything from fv_input to the logits, which it returns. */
 typedef fv_value fv_zoo_build(fv_model *m, const fv_zoo_net *net);
 
-fv_zoo_build fv_zoo_alexnet, fv_zoo_cifar_resnet, fv_zoo_lenet, fv_zoo_mnist_cnn, fv_zoo_mobilenet_v2, fv_zoo_resnet,
-    fv_zoo_squeezenet1_1, fv_zoo_vgg;
+fv_zoo_build fv_zoo_alexnet, fv_zoo_caffenet, fv_zoo_cifar_nin, fv_zoo_cifar_resnet, fv_zoo_densenet, fv_zoo_ds_cnn,
+    fv_zoo_efficientnet_b0, fv_zoo_googlenet, fv_zoo_lenet, fv_zoo_mnasnet1_0, fv_zoo_mnist_cnn, fv_zoo_mobilenet_v1,
+    fv_zoo_mobilenet_v2, fv_zoo_mobilenet_v3, fv_zoo_nin, fv_zoo_regnet_y_400mf, fv_zoo_resnet, fv_zoo_resnext,
+    fv_zoo_shufflenet_v2, fv_zoo_squeezenet, fv_zoo_vgg, fv_zoo_vgg_bn, fv_zoo_wide_resnet;
+
+/* ---- what builders share ---- */
+
+/* Channels of a value; 0 once the model has an error. */
+int64_t fv_zoo_channels(const fv_model *m, fv_value x);
+
+/* A convolution without bias, padded by half its kernel, batch norm and activation. */
+typedef struct fv_zoo_conv_norm_options {
+    const char *conv, *norm; /* names */
+    int64_t filters, kernel; /* kernel x kernel; 0: 1 */
+    int64_t stride, groups;  /* 0: 1; groups -1: depthwise */
+    fv_activation activation;
+    double eps, momentum; /* of the norm; 0: its own */
+} fv_zoo_conv_norm_options;
+fv_value fv_zoo_conv_norm_with(fv_model *m, fv_value x, const fv_zoo_conv_norm_options *options);
+#define fv_zoo_conv_norm(m, x, ...) fv_zoo_conv_norm_with((m), (x), &(fv_zoo_conv_norm_options){__VA_ARGS__})
+
+/* Squeeze and excitation (Hu et al., 2017): x times gate(fc2(inner(fc1(mean of x)))), where fc1 has `squeeze` channels;
+ * names NAME.fc1 and NAME.fc2. */
+fv_value fv_zoo_squeeze_excite(fv_model *m, fv_value x, const char *name, int64_t squeeze, fv_activation inner,
+                               fv_activation gate);
+/* Mean over the picture, dropout and a dense layer. */
+fv_value fv_zoo_classify(fv_model *m, fv_value x, const fv_zoo_net *net, const char *name, fv_init init);
+/* Average pooling to size x size, whatever comes in; nothing where it has that size. */
+fv_value fv_zoo_pool_to(fv_model *m, fv_value x, int64_t size);
 
 /* Dropout that is not there at all for rate 0. */
 fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate);

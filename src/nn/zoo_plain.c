@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains of layers: the small digit networks, AlexNet, VGG, SqueezeNet. Names are torchvision's where it has the
- * network. */
+/* Chains of layers: the small digit networks, AlexNet, VGG, Network in Network, DS-CNN. Names are torchvision's where
+ * it has the network. */
 #include <stdio.h>
 
 #include "nn/zoo.h"
@@ -30,19 +30,6 @@ fv_value fv_zoo_lenet(fv_model *m, const fv_zoo_net *net)
     return fv_dense(m, fv_zoo_dropout(m, x, net->dropout), .name = "fc3", .units = net->classes);
 }
 
-/* Average pooling to h x w, whatever comes in; nothing where it has that size. */
-static fv_value pool_to(fv_model *m, fv_value x, int64_t size)
-{
-    char attributes[64];
-    if (m->error != FV_OK)
-        return fv_no_value;
-    const fv_shape *shape = fv_nn_shape(m, x);
-    if (shape->dim[1] == size && shape->dim[2] == size)
-        return x;
-    snprintf(attributes, sizeof attributes, "output=%lld", (long long)size);
-    return fv_layer(m, "adaptive_avg_pool2d", &x, 1, &(fv_layer_options){.attributes = attributes});
-}
-
 /* Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014. */
 fv_value fv_zoo_alexnet(fv_model *m, const fv_zoo_net *net)
 {
@@ -63,7 +50,7 @@ fv_value fv_zoo_alexnet(fv_model *m, const fv_zoo_net *net)
         if (rows[i].pool)
             x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2});
     }
-    x = fv_flatten(m, pool_to(m, x, 6));
+    x = fv_flatten(m, fv_zoo_pool_to(m, x, 6));
     x = fv_zoo_dropout(m, x, net->dropout);
     x = fv_dense(m, x, .name = "classifier.1", .units = 4096, .activation = FV_RELU);
     x = fv_zoo_dropout(m, x, net->dropout);
@@ -72,13 +59,13 @@ fv_value fv_zoo_alexnet(fv_model *m, const fv_zoo_net *net)
 }
 
 /* Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014. */
-fv_value fv_zoo_vgg(fv_model *m, const fv_zoo_net *net)
+static fv_value vgg(fv_model *m, const fv_zoo_net *net, bool normed)
 {
     static const int filters[5] = {64, 128, 256, 512, 512};
     /* convolutions per stage */
     static const struct {
         int depth, count[5];
-    } members[] = {{11, {1, 1, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}}};
+    } members[] = {{11, {1, 1, 2, 2, 2}}, {13, {2, 2, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}}};
     size_t v = 0;
     while (members[v].depth != net->depth)
         v++;
@@ -86,15 +73,18 @@ fv_value fv_zoo_vgg(fv_model *m, const fv_zoo_net *net)
     int index = 0; /* of the layer in `features`: convolution, activation and pooling count */
     fv_value x = fv_input(m, net->h, net->w, net->c);
     for (int stage = 0; stage < 5; stage++) {
-        for (int i = 0; i < members[v].count[stage]; i++, index += 2) {
+        for (int i = 0; i < members[v].count[stage]; i++, index += normed ? 3 : 2) {
             snprintf(name, sizeof name, "features.%d", index);
             x = fv_conv2d(m, x, .name = name, .filters = filters[stage], .kernel = {3, 3}, .pad = {1, 1, 1, 1},
-                          .activation = FV_RELU, .init = FV_INIT_HE_NORMAL_FAN_OUT);
+                          .activation = normed ? FV_ACT_NONE : FV_RELU, .init = FV_INIT_HE_NORMAL_FAN_OUT);
+            snprintf(name, sizeof name, "features.%d", index + 1);
+            if (normed)
+                x = fv_batch_norm(m, x, .name = name, .activation = FV_RELU);
         }
         x = fv_max_pool2d(m, x, .size = {2, 2});
         index++;
     }
-    x = fv_flatten(m, pool_to(m, x, 7));
+    x = fv_flatten(m, fv_zoo_pool_to(m, x, 7));
     x = fv_dense(m, x, .name = "classifier.0", .units = 4096, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
     x = fv_zoo_dropout(m, x, net->dropout);
     x = fv_dense(m, x, .name = "classifier.3", .units = 4096, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
@@ -102,40 +92,120 @@ fv_value fv_zoo_vgg(fv_model *m, const fv_zoo_net *net)
     return fv_dense(m, x, .name = "classifier.6", .units = net->classes, .init = FV_INIT_GAUSSIAN);
 }
 
-/* Squeeze to few channels, expand by 1x1 and 3x3 side by side. */
-static fv_value fire(fv_model *m, fv_value x, int index, int64_t squeeze, int64_t expand)
+fv_value fv_zoo_vgg(fv_model *m, const fv_zoo_net *net)
 {
-    fv_value side[2];
-    fv_zoo_prefix(m, "features.%d", index);
-    x = fv_conv2d(m, x, .name = "squeeze", .filters = squeeze, .kernel = {1, 1}, .activation = FV_RELU,
-                  .init = FV_INIT_HE_UNIFORM);
-    side[0] = fv_conv2d(m, x, .name = "expand1x1", .filters = expand, .kernel = {1, 1}, .activation = FV_RELU,
-                        .init = FV_INIT_HE_UNIFORM);
-    side[1] = fv_conv2d(m, x, .name = "expand3x3", .filters = expand, .kernel = {3, 3}, .pad = {1, 1, 1, 1},
-                        .activation = FV_RELU, .init = FV_INIT_HE_UNIFORM);
-    x = fv_concat(m, side, 2);
+    return vgg(m, net, false);
+}
+
+/* The same with batch norm behind each convolution. */
+fv_value fv_zoo_vgg_bn(fv_model *m, const fv_zoo_net *net)
+{
+    return vgg(m, net, true);
+}
+
+/* Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012, as Caffe
+ * has it: two groups in three convolutions, pooling in front of the normalization of neighboring channels. */
+fv_value fv_zoo_caffenet(fv_model *m, const fv_zoo_net *net)
+{
+    static const struct {
+        const char *name;
+        int filters, kernel, stride, pad, groups;
+        bool pool, lrn;
+    } rows[] = {{"conv1", 96, 11, 4, 0, 1, true, true},
+                {"conv2", 256, 5, 1, 2, 2, true, true},
+                {"conv3", 384, 3, 1, 1, 1, false, false},
+                {"conv4", 384, 3, 1, 1, 2, false, false},
+                {"conv5", 256, 3, 1, 1, 2, true, false}};
+    fv_value x = fv_input(m, net->h, net->w, net->c);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const int k = rows[i].kernel, s = rows[i].stride, p = rows[i].pad;
+        x = fv_conv2d(m, x, .name = rows[i].name, .filters = rows[i].filters, .kernel = {k, k}, .stride = {s, s},
+                      .pad = {p, p, p, p}, .groups = rows[i].groups, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
+        if (rows[i].pool)
+            x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
+        if (rows[i].lrn)
+            x = fv_layer(m, "lrn", &x, 1, NULL);
+    }
+    x = fv_flatten(m, fv_zoo_pool_to(m, x, 6));
+    x = fv_dense(m, x, .name = "fc6", .units = 4096, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
+    x = fv_zoo_dropout(m, x, net->dropout);
+    x = fv_dense(m, x, .name = "fc7", .units = 4096, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
+    x = fv_zoo_dropout(m, x, net->dropout);
+    return fv_dense(m, x, .name = "fc8", .units = net->classes, .init = FV_INIT_GAUSSIAN);
+}
+
+/* A convolution and two 1x1 behind it, each with ReLU: a small network that slides over the picture. */
+typedef struct mlp_conv {
+    const char *name;
+    int kernel, stride, pad, filters[3]; /* of the last one 0: as many as there are classes */
+} mlp_conv;
+
+static fv_value mlp(fv_model *m, fv_value x, const mlp_conv *row, int64_t classes)
+{
+    fv_prefix(m, row->name);
+    for (int i = 0; i < 3; i++) {
+        const int k = i ? 1 : row->kernel, s = i ? 1 : row->stride, p = i ? 0 : row->pad;
+        const int64_t filters = row->filters[i] ? row->filters[i] : classes;
+        x = fv_conv2d(m, x,
+                      .name = i == 0   ? "0"
+                              : i == 1 ? "2"
+                                       : "4",
+                      .filters = filters, .kernel = {k, k}, .stride = {s, s}, .pad = {p, p, p, p},
+                      .activation = FV_RELU, .init = FV_INIT_HE_NORMAL);
+    }
     fv_prefix(m, "");
     return x;
 }
 
-/* Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016; version 1.1. */
-fv_value fv_zoo_squeezenet1_1(fv_model *m, const fv_zoo_net *net)
+/* Lin, Chen and Yan, "Network in network", 2013; for ImageNet as in Caffe's collection of models. */
+fv_value fv_zoo_nin(fv_model *m, const fv_zoo_net *net)
 {
-    static const struct {
-        int index, squeeze, expand;
-        bool pool; /* in front */
-    } rows[] = {{3, 16, 64, true},  {4, 16, 64, false},   {6, 32, 128, true},   {7, 32, 128, false},
-                {9, 48, 192, true}, {10, 48, 192, false}, {11, 64, 256, false}, {12, 64, 256, false}};
+    static const mlp_conv rows[4] = {{"mlp1", 11, 4, 0, {96, 96, 96}},
+                                     {"mlp2", 5, 1, 2, {256, 256, 256}},
+                                     {"mlp3", 3, 1, 1, {384, 384, 384}},
+                                     {"mlp4", 3, 1, 1, {1024, 1024, 0}}};
     fv_value x = fv_input(m, net->h, net->w, net->c);
-    x = fv_conv2d(m, x, .name = "features.0", .filters = 64, .kernel = {3, 3}, .stride = {2, 2}, .activation = FV_RELU,
-                  .init = FV_INIT_HE_UNIFORM);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].pool)
+    for (int i = 0; i < 4; i++) {
+        if (i == 3)
+            x = fv_zoo_dropout(m, x, net->dropout);
+        x = mlp(m, x, &rows[i], net->classes);
+        if (i < 3)
             x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
-        x = fire(m, x, rows[i].index, rows[i].squeeze, rows[i].expand);
     }
-    x = fv_zoo_dropout(m, x, net->dropout);
-    x = fv_conv2d(m, x, .name = "classifier.1", .filters = net->classes, .kernel = {1, 1}, .activation = FV_RELU,
-                  .init = FV_INIT_GAUSSIAN);
     return fv_flatten(m, fv_global_avg_pool(m, x));
+}
+
+/* The same paper's network for CIFAR-10. */
+fv_value fv_zoo_cifar_nin(fv_model *m, const fv_zoo_net *net)
+{
+    static const mlp_conv rows[3] = {
+        {"mlp1", 5, 1, 2, {192, 160, 96}}, {"mlp2", 5, 1, 2, {192, 192, 192}}, {"mlp3", 3, 1, 1, {192, 192, 0}}};
+    fv_value x = fv_input(m, net->h, net->w, net->c);
+    x = mlp(m, x, &rows[0], net->classes);
+    x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1});
+    x = mlp(m, fv_zoo_dropout(m, x, net->dropout), &rows[1], net->classes);
+    x = fv_avg_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1});
+    x = mlp(m, fv_zoo_dropout(m, x, net->dropout), &rows[2], net->classes);
+    return fv_flatten(m, fv_global_avg_pool(m, x));
+}
+
+/* Zhang et al., "Hello edge: keyword spotting on microcontrollers", 2017, as MLPerf Tiny has it: 49 frames of 10
+ * coefficients, depthwise separable convolutions with biases. */
+fv_value fv_zoo_ds_cnn(fv_model *m, const fv_zoo_net *net)
+{
+    enum { FILTERS = 64, BLOCKS = 4 };
+    fv_value x = fv_input(m, net->h, net->w, net->c);
+    x = fv_conv2d(m, x, .name = "conv", .filters = FILTERS, .kernel = {10, 4}, .stride = {2, 2}, .same = true,
+                  .init = FV_INIT_HE_NORMAL);
+    x = fv_batch_norm(m, x, .name = "bn", .activation = FV_RELU);
+    for (int i = 0; i < BLOCKS; i++) {
+        fv_zoo_prefix(m, "block%d", i + 1);
+        x = fv_conv2d(m, x, .name = "depthwise", .filters = FILTERS, .kernel = {3, 3}, .same = true, .groups = -1,
+                      .init = FV_INIT_HE_NORMAL);
+        x = fv_batch_norm(m, x, .name = "bn1", .activation = FV_RELU);
+        x = fv_conv2d(m, x, .name = "pointwise", .filters = FILTERS, .kernel = {1, 1}, .init = FV_INIT_HE_NORMAL);
+        x = fv_batch_norm(m, x, .name = "bn2", .activation = FV_RELU);
+    }
+    fv_prefix(m, "");
+    return fv_zoo_classify(m, x, net, "fc", FV_INIT_XAVIER_UNIFORM);
 }

@@ -9,14 +9,21 @@ import torchvision
 from torch import nn
 
 import nets
+import zoo_nets
 
-ZOO = ["alexnet", "vgg11", "vgg16", "vgg19", "resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1"]
+ZOO = ["alexnet", "vgg11", "vgg16", "vgg19", "resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1", "densenet121",
+       "efficientnet_b0", "googlenet", "mnasnet1_0", "mobilenet_v3_large", "mobilenet_v3_small", "regnet_y_400mf",
+       "resnet34", "resnet101", "resnet152", "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
+       "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "squeezenet1_0", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16_bn",
+       "vgg19_bn", "wide_resnet50_2"]
+# Auxiliary classifiers serve training alone.
+OPTIONS = {"googlenet": {"aux_logits": False, "init_weights": False}}
 
 
 def networks():
     for name in ZOO:
-        yield name, getattr(torchvision.models, name)(weights=None), (3, 224, 224)
-    for name, make in nets.NETS.items():
+        yield name, getattr(torchvision.models, name)(weights=None, **OPTIONS.get(name, {})), (3, 224, 224)
+    for name, make in (nets.NETS | zoo_nets.NETS).items():
         net = make()
         yield name, net, net.input_shape
 

@@ -251,13 +251,21 @@ bool model_is_recipe(const char *name)
     return yes && !has_suffix(name, ".index.json"); /* which lists the parts of weights */
 }
 
+static bool is_architecture(const char *name)
+{
+    for (const char *const *known = fv_zoo_names(); *known; known++)
+        if (strcmp(*known, name) == 0)
+            return true;
+    return !strchr(name, '/') && !strchr(name, '.'); /* no file: the zoo says what is nearest */
+}
+
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
     *loaded = false;
     if (model_is_recipe(name))
         return fv_model_read_architecture(ctx, name, options, model);
-    if (!strchr(name, '/') && !strchr(name, '.'))
+    if (is_architecture(name))
         return fv_model_zoo(ctx, name, options, model);
     if (c->weights)
         return complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
