@@ -92,7 +92,8 @@ plan() {
     done
 }
 
-# ended NAME WANTED...: the exit code is one of these, and with 5 no folder of a run was made.
+# ended NAME WANTED...: the exit code is one of these, and with 5 the run $experiment has no folder.
+experiment=x
 ended() {
     name=$1
     shift
@@ -128,7 +129,13 @@ limits() {
                 run full --batch-size "$batch" --cache $cache
                 full=$(planned_of)
                 run tight --batch-size "$batch" --cache $cache --memory "${full}M"
-                ended "$at, $full MB" 0
+                # A cache is not in the plan: where nothing is left for its table, that is said before anything is made.
+                if [ $cache = ram ] && [ $got = 5 ]; then
+                    grep -q "bytes are left for a cache, its table needs" err || got=other
+                    ended "$at, $full MB" 5
+                else
+                    ended "$at, $full MB" 0
+                fi
                 run less --batch-size "$batch" --cache $cache --memory "$(awk -v p="$full" 'BEGIN { print p - 2 }')M"
                 ended "$at, 2 MB less" 5
             done
@@ -147,29 +154,25 @@ boxes() {
     mkdir "$box" || { echo "no control group can be made here: skipped"; box=; return; }
     planted set 12 4
     for net in "$@"; do
+        # What was trained elsewhere answers in each group, or is refused.
+        rm -rf runs trained.safetensors
+        run x --batch-size 8
+        cp runs/train/x/weights/last.safetensors trained.safetensors
         for megabytes in 100 200 300 450 600; do
-            for batch in 8 48 auto; do
-                for cache in none ram disk; do
-                    rm -rf runs
-                    echo "${megabytes}M" >"$box/memory.limit_in_bytes"
-                    experiment=x
-                    boxed train --data set --model "$net" --lr 1e-4 --img-size "$(side "$net")" --epochs 1 --experiment x \
-                        --batch-size $batch --cache $cache
-                    ended "$net in $megabytes MB, batch $batch, cache $cache" 0 5
-                done
+            echo "${megabytes}M" >"$box/memory.limit_in_bytes"
+            for case in "8 none" "8 ram" "48 disk" "auto none" "auto ram"; do
+                rm -rf runs
+                boxed train --data set --model "$net" --lr 1e-4 --img-size "$(side "$net")" --epochs 1 --experiment x \
+                    --batch-size "${case% *}" --cache "${case#* }"
+                ended "$net in $megabytes MB, batch ${case% *}, cache ${case#* }" 0 5
             done
-            # What was trained elsewhere answers here, or is refused.
             rm -rf runs
-            run x --batch-size 8
-            for verb in "info" "eval --data set" "predict --source set/val"; do
-                got=0
-                weights=--model
-                [ "$verb" != info ] || weights=
-                # shellcheck disable=SC2086
-                boxed ${verb%% *} $weights runs/train/x/weights/last.safetensors $(echo "$verb" | cut -s -d' ' -f2-)
-                experiment=none
-                ended "$net in $megabytes MB, ${verb%% *}" 0 5
-            done
+            boxed info trained.safetensors
+            ended "$net in $megabytes MB, info" 0 5
+            boxed eval --data set --model trained.safetensors
+            ended "$net in $megabytes MB, eval" 0 5
+            boxed predict --source set/val --model trained.safetensors
+            ended "$net in $megabytes MB, predict" 0 5
         done
     done
 }
