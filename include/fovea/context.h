@@ -39,7 +39,7 @@ typedef struct fv_ctx_options {
     void *log_user;
     int threads;     /* 0: FOVEA_NUM_THREADS, then OMP_NUM_THREADS, then affinity mask and cgroup quota */
     const char *isa; /* "scalar", "neon", "avx2", "avx512": an upper limit; NULL: FOVEA_CPU, then the best there is */
-    int64_t memory;  /* bytes that plans may use; 0: 80 % of the cgroup limit or of physical memory */
+    int64_t memory;  /* bytes that plans may use, at most 95 % of a cgroup limit or ulimit; 0: 80 % of it or of RAM */
     const char *topics; /* comma-separated topics logged at debug level ("plan"); NULL: FOVEA_LOG */
 } fv_ctx_options;
 

@@ -421,10 +421,12 @@ static void detect_memory(const char *root, fv_cpu *cpu)
         bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     if (bytes <= 0)
         bytes = (int64_t)1 << 30;
+    const int64_t ram = bytes;
     bytes = least(bytes, least_limit(root, NULL, memory_v2));
     bytes = least(bytes, least_limit(root, "memory", memory_v1));
     bytes = least(bytes, rlimit_bytes(RLIMIT_AS));
     cpu->memory = least(bytes, rlimit_bytes(RLIMIT_DATA));
+    cpu->memory_capped = cpu->memory < ram;
 }
 
 void fv_cpu_detect_at(const char *root, fv_cpu *cpu)

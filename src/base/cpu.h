@@ -24,6 +24,7 @@ typedef struct fv_cpu {
     int cores_online;       /* processors the system has */
     int threads;            /* processors this process may use: affinity mask and cgroup quota, at least 1 */
     int64_t memory;         /* bytes this process may use: the least of RAM, cgroup limits, RLIMIT_AS and RLIMIT_DATA */
+    bool memory_capped;     /* a limit is below RAM: who goes beyond is killed, or gets no memory */
 } fv_cpu;
 
 /* Fills *cpu. Never fails: what cannot be read keeps a safe value. */

@@ -139,6 +139,23 @@ static fv_status resolve_threads(const fv_ctx_options *options, ctx_settings *s)
     return FV_OK;
 }
 
+/* More than a control group or ulimit allows cannot be planned for: the process would be killed without a word. A part
+ * of it is left for what the kernel counts beside it. */
+static void resolve_memory(const fv_ctx_options *options, ctx_settings *s)
+{
+    const int64_t most = s->cpu.memory / 20 * 19;
+    s->memory_limit = options->memory ? options->memory : s->cpu.memory / 5 * 4;
+    if (!s->cpu.memory_capped || s->memory_limit <= most)
+        return;
+    char text[160];
+    snprintf(text, sizeof text,
+             "memory: %.1f MB asked for, %.1f MB planned for: this process may use %.1f MB (control group or ulimit)",
+             (double)s->memory_limit / 1048576, (double)most / 1048576, (double)s->cpu.memory / 1048576);
+    s->memory_limit = most;
+    if (options->log)
+        options->log(options->log_user, FV_LOG_WARN, "context", text);
+}
+
 static fv_status resolve(const fv_ctx_options *options, ctx_settings *s)
 {
     if (!options->allocator.alloc != !options->allocator.release)
@@ -149,7 +166,7 @@ static fv_status resolve(const fv_ctx_options *options, ctx_settings *s)
     if (options->memory < 0)
         return refuse(options, FV_ERR_VALUE, "memory: found %lld, expected bytes or 0 (automatic)",
                       (long long)options->memory);
-    s->memory_limit = options->memory ? options->memory : s->cpu.memory / 5 * 4;
+    resolve_memory(options, s);
     s->topics = options->topics ? options->topics : environment("FOVEA_LOG");
     if (s->topics && strlen(s->topics) >= FV_TOPICS_MAX)
         return refuse(options, FV_ERR_VALUE, "%s: more than %d characters", options->topics ? "topics" : "FOVEA_LOG",

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/ctx.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
 
@@ -33,12 +35,30 @@ fv_status fv_tensor_file_parse(fv_ctx *ctx, const char *name, const uint8_t *dat
     return status;
 }
 
+/* The file is in memory while its tensors are copied out of it: asked before a byte of it is read. */
+static fv_status check_budget(fv_ctx *ctx, const char *path)
+{
+    const int64_t limit = fv_ctx_memory_limit(ctx);
+    struct stat st;
+    int64_t now, need;
+    fv_ctx_memory(ctx, &now, NULL);
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || limit <= 0 ||
+        (fv_size_add(st.st_size, now, &need) && need <= limit))
+        return FV_OK;
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_OVER_BUDGET,
+                                "%s: reading it needs %.1f MiB and %.1f MiB are in use, but the limit is %.1f MiB",
+                                path, (double)st.st_size / 1048576, (double)now / 1048576, (double)limit / 1048576),
+                        "use a smaller model, or raise --memory");
+}
+
 /* Opens by a parser of memory, and lets the file own its bytes. */
 static fv_status open_by(fv_status (*parse)(fv_ctx *, const char *, const uint8_t *, int64_t, fv_tensor_file **),
                          fv_ctx *ctx, const char *path, fv_tensor_file **out)
 {
     fv_blob own;
     *out = NULL;
+    FV_TRY(check_budget(ctx, path));
     FV_TRY(fv_blob_read(ctx, path, &own));
     fv_status status = parse(ctx, path, own.data, own.size, out);
     if (status == FV_OK)

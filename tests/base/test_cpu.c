@@ -52,6 +52,7 @@ static void test_no_limits(void **state)
                                           {0}});
     assert_int_equal(cpu.threads, expect_threads(1 << 20));
     assert_int_equal(cpu.memory, 1000 * GIB);
+    assert_false(cpu.memory_capped);
 }
 
 static void test_v2_own_group(void **state)
@@ -86,6 +87,7 @@ static void test_v2_parents_limit_too(void **state)
                                           {0}});
     assert_int_equal(cpu.threads, 1);
     assert_int_equal(cpu.memory, 4 * GIB);
+    assert_true(cpu.memory_capped);
 }
 
 /* In a container the group's path is the host's, of which only the end is mounted, or nothing that can be found. */
@@ -124,6 +126,7 @@ static void test_v1(void **state)
                                           {0}});
     assert_int_equal(cpu.threads, 1);
     assert_int_equal(cpu.memory, GIB / 2);
+    assert_true(cpu.memory_capped);
     cpu = detect((const planted[]){{"proc/self/cgroup", groups},
                                    {"proc/self/mountinfo", V1_MOUNTS},
                                    {"sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "-1\n"},
@@ -132,6 +135,7 @@ static void test_v1(void **state)
                                    {0}});
     assert_int_equal(cpu.threads, expect_threads(1 << 20));
     assert_int_equal(cpu.memory, 1000 * GIB);
+    assert_false(cpu.memory_capped);
 }
 
 /* Both versions at once, the controllers in version 1, as some distributions mount them. */
@@ -164,6 +168,7 @@ static void test_nonsense_is_survived(void **state)
                 (const planted[]){{"proc/self/cgroup", text}, {"proc/self/mountinfo", k ? long_line : V2_MOUNT}, {0}});
             assert_true(cpu.threads >= 1);
             assert_int_equal(cpu.memory, 1000 * GIB);
+            assert_false(cpu.memory_capped);
         }
     }
     fv_cpu cpu;

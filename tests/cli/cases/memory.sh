@@ -51,6 +51,36 @@ use_memory_of_large_images() {
     code 0 "$FOVEA" predict --model "$model" --source "$photos/train/cat" --memory 20M
 }
 
+# More than the process may have is not planned for, whoever asks for it: it would be killed on the way.
+use_memory_beyond_what_is_allowed() {
+    [ -z "${CLI_SANITIZE:-}" ] || skip "a sanitizer needs all addresses"
+    for limit in v d; do
+        (
+            ulimit -$limit 300000
+            fails 5 E5002 "its weights need 512.2 MiB" "the limit is 278.3 MiB" -- "$FOVEA" train --data "$photos" --model vgg16 --memory 4G
+            says "memory: 4096.0 MB asked for, 278.3 MB planned for: this process may use 293.0 MB (control group or ulimit)"
+        )
+        checks=$((checks + 3))
+    done
+    absent runs
+    # A file of weights is measured before it is read.
+    head -c 300000000 /dev/zero >large.safetensors
+    for verb in info "predict --source $photos --model" "eval --data $photos --model"; do
+        # shellcheck disable=SC2086
+        fails 5 E5002 "large.safetensors: reading it needs 286.1 MiB" "the limit is 200.0 MiB" "raise --memory" -- \
+            "$FOVEA" $verb large.safetensors --memory 200M
+        # shellcheck disable=SC2086
+        peak_below 40 "$FOVEA" $verb large.safetensors --memory 200M
+    done
+    rm large.safetensors
+    # Less than that is the user's word.
+    (
+        ulimit -v 300000
+        code 0 "$FOVEA" info lenet --memory 200M
+        silent_about "asked for"
+    )
+}
+
 planned_of() {
     sed -n 's/^memory for training: \([0-9.]*\) MB planned.*/\1/p' err
 }
