@@ -40,6 +40,11 @@ typedef struct fv_predictor_options {
 FV_API fv_status fv_predictor_create(fv_model *const *models, int count, const fv_predictor_options *options,
                                      fv_predictor **predictor);
 FV_API void fv_predictor_destroy(fv_predictor **predictor);
+/**
+ * What a process will have while it predicts or scores a data set (NULL: photographs) with this predictor: fewer images
+ * go through at a time where the context's limit asks for it. OVER_BUDGET where not even one fits.
+ */
+FV_API fv_status fv_predictor_memory(const fv_predictor *predictor, const fv_dataset *dataset, fv_memory *memory);
 /** Numbers of an answer: the classes or targets of the first model. */
 FV_API int64_t fv_predictor_classes(const fv_predictor *predictor);
 /** Runs of a network for one image: views times passes, summed over the models. */

@@ -8,6 +8,7 @@
 #include "base/ctx.h"
 #include "data/loader.h"
 #include "train/pieces.h"
+#include "train/predictor.h"
 #include "train/trainer.h"
 
 #define PROGRAMS_MAX 4
@@ -63,11 +64,12 @@ static fv_status plan_trained(turns *t, fv_trainer *trainer, int64_t n)
     return FV_OK;
 }
 
-static fv_status plan_shared(turns *t, fv_model *model, int64_t n, fv_wisdom *wisdom)
+static fv_status plan_shared(turns *t, fv_model *model, int64_t n, bool sampling, fv_wisdom *wisdom)
 {
     if (n == 0)
         return FV_OK;
-    FV_TRY(fv_model_take_program(model, &(fv_program_key){.batch = n, .wisdom = wisdom}, &t->shared[t->n_shared]));
+    FV_TRY(fv_model_take_program(model, &(fv_program_key){.batch = n, .sampling = sampling, .wisdom = wisdom},
+                                 &t->shared[t->n_shared]));
     take_turn(t, t->shared[t->n_shared++]);
     return FV_OK;
 }
@@ -157,8 +159,8 @@ static fv_status plan_turns(fv_trainer *trainer, const fv_dataset *train, const 
         FV_TRY(fv_loader_places(train, loader, &places));
     FV_TRY(plan_trained(t, trainer, places >= batch ? batch : 0));
     FV_TRY(plan_trained(t, trainer, places % batch));
-    FV_TRY(plan_shared(t, trainer->model, held < batch ? held : batch, trainer->wisdom));
-    return plan_shared(t, trainer->model, o->output || !train ? 1 : 0, NULL);
+    FV_TRY(plan_shared(t, trainer->model, held < batch ? held : batch, false, trainer->wisdom));
+    return plan_shared(t, trainer->model, o->output || !train ? 1 : 0, false, NULL);
 }
 
 /* A loss for networks whose answer is not a row of classes, where none is asked for. */
@@ -214,9 +216,53 @@ fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_evaluate_memory: model '%s' is not finished", model->name);
     plan_present(model, EVAL_BYTES, fv_loader_threads(model->ctx, dataset, &loader), m);
     fv_ctx_memory(model->ctx, &t.before, NULL);
-    fv_status status = plan_shared(&t, model, count < loader.batch_size ? count : loader.batch_size, NULL);
+    fv_status status = plan_shared(&t, model, count < loader.batch_size ? count : loader.batch_size, false, NULL);
     end_turns(&t, model, m);
     plan_loader(model, dataset, &loader, m);
     add_up(m);
     return status;
+}
+
+/* Programs of every member for `together` images at a time; in the place of those that it has now. */
+static fv_status plan_members(const fv_predictor *p, int64_t together, fv_memory *m)
+{
+    for (int i = 0; i < p->count; i++) {
+        const fv_member *member = &p->members[i];
+        fv_model *model = member->model;
+        turns before = {.n_trained = 0}, t = {.n_trained = 0};
+        fv_memory present = {0};
+        fv_status status = FV_OK;
+        fv_ctx_memory(model->ctx, &before.before, NULL);
+        if (member->session)
+            status = plan_shared(&before, model, member->batch, p->dropout, NULL);
+        end_turns(&before, model, &present);
+        m->data -= present.packed + present.activations + present.workspace + present.gradients;
+        fv_ctx_memory(model->ctx, &t.before, NULL);
+        if (status == FV_OK)
+            status = plan_shared(&t, model, fv_predictor_rows(p, member, together), p->dropout, NULL);
+        end_turns(&t, model, m);
+        FV_TRY(status);
+    }
+    return FV_OK;
+}
+
+fv_status fv_predictor_plan(const fv_predictor *p, const fv_dataset *dataset, int64_t together, fv_memory *m)
+{
+    fv_model *first = p->members[0].model;
+    const fv_pipeline *pipeline = &first->pipeline;
+    const fv_loader_options loader = {.batch_size = together, .workers = p->workers, .queue = FV_PREDICTOR_AHEAD};
+    fv_loader_bytes bytes;
+    int64_t weights = 0;
+    *m = (fv_memory){0};
+    plan_present(first, EVAL_BYTES, fv_loader_threads(p->ctx, dataset, &loader), m);
+    for (int i = 0; i < p->count; i++)
+        weights += fv_model_weight_bytes(p->members[i].model);
+    m->data -= weights - m->weights;
+    m->weights = weights;
+    FV_TRY(plan_members(p, together, m));
+    fv_loader_plan(p->ctx, dataset, pipeline, &loader, &bytes);
+    m->loader = bytes.batches / (pipeline->h * pipeline->w * pipeline->c) * p->size; /* all views of an image */
+    m->decoding = bytes.decoding;
+    add_up(m);
+    return FV_OK;
 }

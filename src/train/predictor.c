@@ -101,10 +101,15 @@ static int64_t most_rows(const fv_predictor *p, const fv_member *m)
     return fit < 1 ? 1 : fit > FV_PREDICTOR_ROWS ? FV_PREDICTOR_ROWS : fit;
 }
 
+int64_t fv_predictor_rows(const fv_predictor *p, const fv_member *m, int64_t round)
+{
+    const int64_t rows = p->dropout ? FV_PASS_GROUP : round * m->views;
+    return p->dropout && p->passes < FV_PASS_GROUP ? p->passes : even_batch(rows, most_rows(p, m));
+}
+
 static fv_status open_session(fv_predictor *p, fv_member *m)
 {
-    const int64_t rows = p->dropout ? FV_PASS_GROUP : p->round * m->views;
-    const int64_t batch = p->dropout && p->passes < FV_PASS_GROUP ? p->passes : even_batch(rows, most_rows(p, m));
+    const int64_t batch = fv_predictor_rows(p, m, p->round);
     if (m->session && m->batch == batch)
         return FV_OK;
     fv_session_destroy(&m->session);

@@ -56,6 +56,7 @@ struct fv_predictor {
     int64_t size;       /* floats of an image's row */
     int workers;        /* that decode; as fv_loader_options has it */
     int64_t round;      /* images that go through together; 0: nothing is prepared */
+    int64_t fits;       /* at most as many, by the plan of the first data set; 0: none was planned */
     fv_intake intake;   /* for images that come decoded, one by one: */
     float *inputs;      /* its row */
     double *sums;       /* round x classes; with dropout of one image, FV_PASS_GROUP x classes */
@@ -65,6 +66,13 @@ struct fv_predictor {
     fv_prediction data;
 };
 
+/* Batches of a data set that are decoded ahead. */
+enum { FV_PREDICTOR_AHEAD = 2 };
+/* Rows of a member's run when `round` images go through together. */
+int64_t fv_predictor_rows(const fv_predictor *predictor, const fv_member *member, int64_t round);
+/* What a process will have that predicts a data set (NULL: photographs), so many images at a time (memory.c). */
+fv_status fv_predictor_plan(const fv_predictor *predictor, const fv_dataset *dataset, int64_t together,
+                            fv_memory *memory);
 /* Makes room for `round` images at a time, and sessions that fit them. */
 fv_status fv_predictor_prepare(fv_predictor *predictor, int64_t round);
 /* Answers for `count` rows, at most `round`, in mean and std. Dropout of row i is keyed by first + samples[i]. */

@@ -7,9 +7,9 @@
 #include "train/evaluation.h"
 #include "train/predictor.h"
 
-/* Floats of a batch that is decoded ahead, unless one image has more; there are at most AHEAD of them, and the one in
- * use. */
-enum { BATCH_FLOATS = 1 << 20, AHEAD = 2 };
+/* Floats of a batch that is decoded ahead, unless one image has more; there are at most FV_PREDICTOR_AHEAD of them, and
+ * the one in use. */
+enum { BATCH_FLOATS = 1 << 20 };
 
 /* Images that go through together: as many as fill a batch with the views of the member that has the fewest, fewer
  * where they are large, and such that `count` of them make batches of about one size. */
@@ -25,10 +25,36 @@ static int64_t images_together(const fv_predictor *p, int64_t count)
     return (count + batches - 1) / batches;
 }
 
-/* Sessions for so many images, fewer where memory does not suffice. */
-static fv_status prepare(fv_predictor *p, int64_t count, int64_t *together)
+/* As many images at a time as the plan has room for; *m is the plan. */
+static fv_status plan(const fv_predictor *p, const fv_dataset *dataset, int64_t *together, fv_memory *m)
 {
-    int64_t n = images_together(p, count);
+    *together = images_together(p, dataset ? fv_dataset_count(dataset) : INT32_MAX);
+    fv_status status = fv_predictor_plan(p, dataset, *together, m);
+    while (*together > 1 &&
+           (status == FV_ERR_OVER_BUDGET || (status == FV_OK && m->total > fv_ctx_memory_limit(p->ctx)))) {
+        *together /= 2;
+        status = fv_predictor_plan(p, dataset, *together, m);
+    }
+    return status;
+}
+
+fv_status fv_predictor_memory(const fv_predictor *p, const fv_dataset *dataset, fv_memory *memory)
+{
+    int64_t together;
+    return plan(p, dataset, &together, memory);
+}
+
+/* Sessions for so many images, fewer where memory does not suffice. */
+static fv_status prepare(fv_predictor *p, const fv_dataset *dataset, int64_t *together)
+{
+    fv_memory m;
+    int64_t n = images_together(p, fv_dataset_count(dataset));
+    if (p->fits == 0) {
+        const int64_t wanted = n;
+        FV_TRY(plan(p, dataset, &n, &m));
+        p->fits = n < wanted ? n : INT64_MAX;
+    }
+    n = n < p->fits ? n : p->fits;
     fv_status status = fv_predictor_prepare(p, n);
     while (n > 1 && status == FV_ERR_OVER_BUDGET) {
         n /= 2;
@@ -42,11 +68,10 @@ static fv_status prepare(fv_predictor *p, int64_t count, int64_t *together)
 static fv_status start(fv_predictor *p, fv_dataset *dataset, bool each, uint64_t first)
 {
     int64_t together = 0;
-    const int64_t count = fv_dataset_count(dataset);
     fv_predictor_stop(p);
-    FV_TRY(prepare(p, count, &together));
+    FV_TRY(prepare(p, dataset, &together));
     const fv_loader_views what = {.views = p->views, .n = p->count, .whole = true, .each = each};
-    const fv_loader_options options = {.batch_size = together, .workers = p->workers, .queue = AHEAD};
+    const fv_loader_options options = {.batch_size = together, .workers = p->workers, .queue = FV_PREDICTOR_AHEAD};
     p->data.dataset = dataset;
     p->data.first = first;
     fv_status status = fv_loader_create_views(dataset, &what, &options, &p->data.loader);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "findings.h"
+#include "memory_text.h"
 #include "output.h"
 #include "test_time.h"
 #include "watch.h"
@@ -33,7 +34,9 @@ typedef struct scoring {
 
 static fv_status evaluate(fv_ctx *ctx, settings *c, scoring *s)
 {
+    static const char cure[] = "use a smaller --batch-size, or raise --memory";
     ensemble *e = &s->models;
+    fv_memory plan;
     FV_TRY(ensemble_open(ctx, c, e));
     FV_TRY(fv_evaluation_create(ctx, fv_model_task(e->model[0]), fv_model_classes(e->model[0]), &s->evaluation));
     FV_TRY(gates_parse(c->gate, s->evaluation, &s->gates));
@@ -41,10 +44,14 @@ static fv_status evaluate(fv_ctx *ctx, settings *c, scoring *s)
         FV_TRY(choose_split(ctx, c));
     FV_TRY(data_open(ctx, c, c->split, e->model[0], &s->data));
     if (ensemble_is_plain(c, e)) {
+        FV_TRY(fv_evaluate_memory(e->model[0], s->data, c->fit.batch_size, (int)c->fit.workers, &plan));
+        FV_TRY(memory_tell(ctx, "scoring", &plan, cure));
         FV_TRY(
             fv_evaluate_into(e->model[0], s->data, c->fit.batch_size, (int)c->fit.workers, &s->metrics, s->evaluation));
     } else {
         FV_TRY(ensemble_predictor(c, e));
+        FV_TRY(fv_predictor_memory(e->predictor, s->data, &plan));
+        FV_TRY(memory_tell(ctx, "scoring", &plan, cure));
         FV_TRY(fv_predictor_evaluate_into(e->predictor, s->data, &s->metrics, s->evaluation));
     }
     FV_TRY(metrics_lost(&s->metrics, s->data, c->model));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fovea predict: images to classes. A file that cannot be read is reported in its place; the others are done; exit 3 at
- * the end, 7 where an answer is not finite. Files are collected, and answered together: threads decode ahead. */
+/* fovea predict: images to classes, many files at a time. One that cannot be read is reported in its place; the others
+ * are done; exit 3 at the end, 7 where an answer is not finite. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "frames.h"
 #include "lines.h"
+#include "memory_text.h"
 #include "output.h"
 #include "sheet.h"
 #include "show.h"
@@ -29,12 +30,11 @@ typedef struct prediction {
     fv_model *model; /* the first of them */
     fv_task task;
     fv_dataset *data;
-    char **paths; /* TOGETHER: files to be answered */
-    int64_t n_paths;
+    char **paths;                   /* TOGETHER: n_paths files to be answered */
     float *probability, *deviation; /* or values; the deviation of a pass with dropout */
     int64_t *order;
-    int64_t classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
-    int64_t shown;                          /* of the done, those that --wrong-only leaves */
+    int64_t n_paths, classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
+    int64_t shown;                                   /* of the done, those that --wrong-only leaves */
     truth truth;
     sheet *sheet;
     bool shared_line; /* answers stand on the terminal's line: no progress on it */
@@ -221,6 +221,10 @@ static fv_status predict_dataset(prediction *p, fv_dataset *data)
 {
     fv_predictor *predictor = p->models.predictor;
     fv_answer answer = {0};
+    fv_memory plan;
+    FV_TRY(fv_predictor_memory(predictor, data, &plan));
+    if ((p->c->verbose && p->done + p->bad == 0) || plan.total > fv_ctx_memory_limit(p->ctx))
+        FV_TRY(memory_tell(p->ctx, "predicting", &plan, "use a smaller --batch-size, or raise --memory"));
     fv_status status = fv_predictor_start(predictor, data, (uint64_t)(p->done + p->bad));
     while (status == FV_OK && !enough(p)) {
         status = fv_predictor_next(predictor, &answer);
@@ -241,13 +245,11 @@ static fv_status predict_collected(prediction *p)
     o = fv_pipeline_decoding(fv_model_pipeline(p->model), &o);
     fv_dataset *files = NULL;
     const int64_t n = p->n_paths;
-    if (n == 0)
-        return FV_OK;
-    fv_status status = fv_dataset_files(p->ctx, (const char *const *)p->paths, n, &o, &files);
+    fv_status status = n == 0 ? FV_OK : fv_dataset_files(p->ctx, (const char *const *)p->paths, n, &o, &files);
     for (p->n_paths = 0; p->n_paths < n; p->n_paths++)
         free(p->paths[p->n_paths]);
     p->n_paths = 0;
-    if (status == FV_OK)
+    if (files)
         status = predict_dataset(p, files);
     fv_dataset_destroy(&files);
     return status;

@@ -28,6 +28,7 @@ typedef struct job {
     train_page page;
     char dir[4096], quarantine[3][4200];
     char *arguments, *augment, *identity[2]; /* what a resumed run must have, and what it may change */
+    fv_memory plan;
     int interrupt;
     bool begun; /* the run has written to its folder */
 } job;
@@ -409,7 +410,6 @@ static fv_status choose_batch(job *j)
     settings *c = j->c;
     fv_memory plan;
     fv_status status;
-    char parts[512];
     if (c->fit.batch_size == 0) {
         for (c->fit.batch_size = start_batch(c);
              c->fit.batch_size > 8 && fv_dataset_count(j->train) / c->fit.batch_size < 10;)
@@ -423,10 +423,8 @@ static fv_status choose_batch(job *j)
     if (status == FV_ERR_OVER_BUDGET || status == FV_ERR_NO_MEMORY)
         return over_budget(j, &plan, c->fit.batch_size);
     FV_TRY(status);
-    memory_text(&plan, 20, parts, sizeof parts);
-    note("memory for training: %.1f MB planned, limit %.1f MB", ceil((double)plan.total / 1048576 * 10) / 10,
-         (double)fv_ctx_memory_limit(j->ctx) / 1048576);
-    note("memory: %s", parts);
+    FV_TRY(memory_tell(j->ctx, "training", &plan, NULL));
+    j->plan = plan;
     return cache_in_memory(j->ctx, c, j->model, plan.total, j->train, j->val);
 }
 
@@ -545,7 +543,7 @@ static fv_status train(job *j)
     if (!j->arguments || !j->identity[0] || !j->identity[1])
         return FV_ERR_NO_MEMORY;
     describe_run(j);
-    FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->page));
+    FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->plan, &j->page));
     fv_fit_options options = fit_options(j);
     fv_eta_begin(&j->progress.eta, &options);
     fv_status status = fv_fit_with(j->model, j->train, &options, &result);

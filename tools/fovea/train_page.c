@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train_page.h"
+#include "memory_text.h"
 #include "run_facts.h"
 
 #include <math.h>
@@ -55,12 +56,16 @@ static fv_status put_facts(fv_ctx *ctx, const settings *c, const char *dir, cons
 }
 
 fv_status train_page_open(fv_ctx *ctx, const settings *c, const char *dir, const fv_model *model, fv_dataset *train,
-                          const char *augment, fv_dataset *val, train_page *page)
+                          const char *augment, fv_dataset *val, const fv_memory *plan, train_page *page)
 {
     const fv_task task = fv_dataset_task(train);
+    char parts[512], text[600];
     *page = (train_page){.model = model, .val = val};
     FV_TRY(fv_report_create(ctx, dir, fv_model_name(model), &page->report));
     FV_TRY(put_facts(ctx, c, dir, model, train, val, page->report));
+    memory_text(plan, 20, parts, sizeof parts);
+    snprintf(text, sizeof text, "%.1f MB planned: %s", (double)plan->total / 1048576, parts);
+    FV_TRY(fv_report_fact(page->report, "memory", text));
     FV_TRY(fv_report_batch(page->report, train, fv_model_pipeline(model), augment, (uint64_t)c->fit.seed));
     if (val) {
         FV_TRY(fv_evaluation_create(ctx, task, fv_model_classes(model), &page->latest));

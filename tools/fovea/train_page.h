@@ -17,7 +17,7 @@ typedef struct train_page {
 
 /* Makes the report of the run in `dir` with the run's facts and some of its training images. */
 fv_status train_page_open(fv_ctx *ctx, const settings *c, const char *dir, const fv_model *model, fv_dataset *train,
-                          const char *augment, fv_dataset *val, train_page *page);
+                          const char *augment, fv_dataset *val, const fv_memory *plan, train_page *page);
 void train_page_close(train_page *page);
 /* Takes an event, and keeps what the best epoch's validation has found. */
 void train_page_event(train_page *page, const fv_fit_event *event);

@@ -93,6 +93,35 @@ near() {
         die "$1 MB planned, $2 kB used"
 }
 
+# eval and predict say what they will have, and end before they have it where that is over the limit.
+use_memory_of_eval_and_predict() {
+    plan_of() { sed -n "s/^memory for $1: \([0-9.]*\) MB planned.*/\1/p" err; }
+    code 0 "$FOVEA" train --data "$photos" --model squeezenet1_1 --img-size 96 --batch-size 8 --epochs 1 --experiment s
+    grep -q "MB planned: " runs/train/s/report.html || die "the page lacks the plan"
+    weights=runs/train/s/weights/last.safetensors
+    for words in "eval --batch-size 6" "eval --tta flip" "eval --mc-dropout 4" "predict" "predict --tta 5crop"; do
+        set -- $words
+        verb=$1
+        shift
+        [ $verb = eval ] && what=scoring || what=predicting
+        code 0 drive peak kb "$FOVEA" $verb --verbose --model $weights --data "$photos" --split train "$@"
+        [ -n "$(plan_of $what)" ] || die "no plan: $words"
+        near "$(plan_of $what)" "$(cat kb)"
+        grep -q "^memory: .*weights [0-9.]* MiB" err || die "no parts: $words"
+    done
+    code 0 drive peak kb "$FOVEA" predict --verbose --model $weights --source "$photos/train/cat"
+    near "$(plan_of predicting)" "$(cat kb)"
+    code 0 drive peak kb "$FOVEA" eval --model $weights,$weights --data "$photos"
+    near "$(plan_of scoring)" "$(cat kb)"
+    for words in "eval" "eval --tta flip" "predict"; do
+        set -- $words
+        verb=$1
+        shift
+        fails 5 E5002 "MiB, but the limit is 14.00 MiB" -- "$FOVEA" $verb --model $weights --data "$photos" --split train --memory 14M "$@"
+        [ ! -s out ] || die "something was answered"
+    done
+}
+
 use_memory_as_planned() {
     for net in lenet resnet8 squeezenet1_1 mobilenet_v2; do
         for batch in 3 8; do
