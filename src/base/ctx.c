@@ -51,7 +51,7 @@ static fv_status refuse(const fv_ctx_options *options, fv_status status, const c
     char line[FV_HINT_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    fv_text_vformat(line, sizeof line, format, args);
     va_end(args);
     options->log(options->log_user, FV_LOG_ERROR, "context", line);
     return status;

@@ -61,8 +61,9 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
             "the loss hardly moved in three epochs: the pixels are on another scale than is expected, as the start "
             "of the run says; see to that first");
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
-        snprintf(text, 256, "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g",
-                 o->lr * 10);
+        fv_text_format(text, 256,
+                       "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g",
+                       o->lr * 10);
     return text[0] != '\0';
 }
 

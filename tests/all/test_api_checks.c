@@ -229,29 +229,103 @@ static void test_loaders(void **state)
     fv_test_dir_remove(folder);
 }
 
-/* A host program with a decimal comma; the messages keep the point. */
-static void test_locale(void **state)
+/* One with a decimal comma: installed, or made in `folder`; 0 where neither can be had. */
+static locale_t comma_locale(const char *folder)
 {
     static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
     locale_t locale = (locale_t)0;
+    char command[600];
+    for (int made = 0; made < 2 && !locale; made++) {
+        for (size_t i = 0; !locale && i < sizeof commas / sizeof *commas; i++)
+            locale = newlocale(LC_ALL_MASK, commas[i], (locale_t)0);
+        snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", folder);
+        if (!locale && (made || system(command) != 0))
+            break;
+        setenv("LOCPATH", folder, 1);
+    }
+    unsetenv("LOCPATH");
+    return locale;
+}
+
+static void expect_point(const char *folder, const char *file, const char *wanted)
+{
+    char path[400], *text = NULL;
+    size_t n = 0;
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_true(getdelim(&text, &n, '\0', f) > 0);
+    fclose(f);
+    assert_non_null(strstr(text, wanted));
+    if (strcmp(file, "results.csv") == 0) { /* a comma more would be a column more */
+        int commas[2] = {0};
+        for (const char *p = text, *line = strchr(text, '\n'); *p && p < strrchr(text, '\n'); p++)
+            commas[p > line] += *p == ',';
+        assert_int_equal(commas[0], commas[1]);
+    }
+    free(text);
+}
+
+/* A host program with a decimal comma; messages and files keep the point, and it is read. */
+static void test_locale(void **state)
+{
+    char folder[256], path[400];
     (void)state;
-    for (size_t i = 0; !locale && i < sizeof commas / sizeof *commas; i++)
-        locale = newlocale(LC_ALL_MASK, commas[i], (locale_t)0);
+    fv_test_dir_create(folder);
+    const locale_t locale = comma_locale(folder);
     if (!locale) {
-        print_message("no locale with a decimal comma here\n");
+        print_message("no locale with a decimal comma here, nor localedef with de_DE\n");
+        fv_test_dir_remove(folder);
         skip();
     }
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make_model(ctx);
     const locale_t before = uselocale(locale);
+    snprintf(path, sizeof path, "%.1f", 1.5);
+    assert_string_equal(path, "1,5"); /* the host's own text */
+    fv_model *m = make_model(ctx), *read = NULL;
     fv_pipeline p = *fv_model_pipeline(m);
     p.std[0] = -1.5f;
     assert_int_equal(fv_model_set_pipeline(m, &p), FV_ERR_ARGUMENT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "-1.5"));
+    /* Model files and architectures. */
+    p.std[0] = 0.125f;
+    assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);
+    snprintf(path, sizeof path, "%s/m.safetensors", folder);
+    assert_int_equal(fv_model_save(m, path), FV_OK);
+    fv_model_destroy(&m);
+    assert_int_equal(fv_model_load(ctx, path, &m), FV_OK);
+    assert_float_equal(fv_model_pipeline(m)->std[0], 0.125f, 0);
+    fv_model_destroy(&m);
+    snprintf(path, sizeof path, "%s/a.yaml", folder);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("input: [28, 28, 1]\nlayers:\n  - flatten\n  - dropout: {rate: 0.25}\n  - dense: 10\n", f);
+    fclose(f);
+    assert_int_equal(fv_model_read_architecture(ctx, path, NULL, &read), FV_OK);
+    assert_int_equal(fv_model_init(read, 1, FV_INIT_DEFAULT), FV_OK);
+    /* A run, with what it writes. */
+    fv_dataset *d = NULL;
+    char digits[300], run[300];
+    snprintf(digits, sizeof digits, "%s/digits", folder);
+    snprintf(run, sizeof run, "%s/run", folder);
+    assert_int_equal(fv_make_digits(ctx, digits, 30, 10, 1), FV_OK);
+    assert_int_equal(fv_dataset_open(ctx, digits, NULL, &d), FV_OK);
+    fv_fit_options o;
+    fv_fit_defaults(&o);
+    assert_int_equal(fv_fit_set(ctx, &o, "lr", "0.0625"), FV_OK);
+    assert_int_equal(fv_fit_set(ctx, &o, "lr", "0,0625"), FV_ERR_VALUE);
+    o.epochs = 1;
+    o.schedule = FV_CONSTANT;
+    o.output = run;
+    assert_int_equal(fv_fit_with(read, d, &o, NULL), FV_OK);
+    expect_point(run, "results.csv", "0.0625");
+    expect_point(run, "events.jsonl", "0.0625");
+    fv_dataset_destroy(&d);
+    fv_model_destroy(&read);
+    fv_ctx_destroy(&ctx);
     uselocale(before);
     freelocale(locale);
-    assert_non_null(strstr(fv_ctx_error(ctx), "-1.5"));
-    fv_model_destroy(&m);
-    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(folder);
 }
 
 static void test_no_context(void **state)

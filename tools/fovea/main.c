@@ -10,6 +10,8 @@
 
 #include "class_names.h"
 #include "cli.h"
+
+#include "data.h"
 #include "run_file.h"
 #include "show.h"
 #include "watch.h"
@@ -81,8 +83,16 @@ static void say_line(const char *before, const char *format, ...)
     va_end(args);
 }
 
+/* "train", "data show": whose help says more; empty: none. */
+static char help_topic[64];
+
 static void print_failure(fv_status status, const char *text, const char *hint)
 {
+    char usage[128];
+    if (status == FV_ERR_USAGE && (!hint || !*hint) && *help_topic) {
+        snprintf(usage, sizeof usage, "`fovea help %s` shows the usage", help_topic);
+        hint = usage;
+    }
     say_line("fovea: ", "error[E%d]: %s", -(int)status, *text ? text : fv_status_text(status));
     if (!hint || !*hint)
         hint = fv_status_cure(status);
@@ -360,6 +370,8 @@ static int run_verb(const verb *v, int argc, char **argv)
 {
     static settings c;
     help_kind help;
+    const data_action *action = v->mask == V_DATA && argc > 0 ? data_action_find(argv[0]) : NULL;
+    snprintf(help_topic, sizeof help_topic, "%s%s%s", v->name, action ? " " : "", action ? action->name : "");
     fv_status status = options_read(v, argc, argv, &c, &help);
     c.words = argv;
     c.n_words = argc;
