@@ -61,7 +61,7 @@ static fv_status give_up(fv_loader *l, fv_worker *w, double seconds)
     return fv_fail_hint(l->ctx,
                         fv_fail(l->ctx, FV_ERR_IO, "%s: the file has not answered for %.0f s, like %d others before",
                                 path, seconds, l->team.n - 1),
-                        "see whether the disk or network it is on works; --io-timeout sets the patience");
+                        "see whether the disk or network it is on works; `fovea train --io-timeout` sets the patience");
 }
 
 /* Seconds between two looks at the workers, at most. */

@@ -31,8 +31,10 @@ static const struct {
      "fetch the file itself with git lfs pull"},
     {"<", 0, 1, FV_ERR_MODEL_FORMAT, "a web page", "fetch the file itself"},
     {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON, and no index of safetensors files", "give the .safetensors file itself"},
-    {"\x89PNG", 0, 4, FV_ERR_MODEL_FORMAT, "a PNG image", "give a model file here, and images with --source"},
-    {"\xff\xd8\xff", 0, 3, FV_ERR_MODEL_FORMAT, "a JPEG image", "give a model file here, and images with --source"},
+    {"\x89PNG", 0, 4, FV_ERR_MODEL_FORMAT, "a PNG image",
+     "give a model file here; `fovea predict --source` takes images"},
+    {"\xff\xd8\xff", 0, 3, FV_ERR_MODEL_FORMAT, "a JPEG image",
+     "give a model file here; `fovea predict --source` takes images"},
 };
 
 /* The first field of an ONNX file is its IR version, the second the name of who wrote it. */

@@ -100,10 +100,11 @@ static fv_status mismatch(fv_model *model, const fv_tensor_file *file, const fv_
                                fv_tensor_file_name(file), n, model->n_slots, model->name, first, second);
     if (only_head)
         return fv_fail_hint(model->ctx, status,
-                            "only the last layer differs, which depends on the number of classes: --reset-head starts "
-                            "it anew");
+                            "only the last layer differs, which depends on the number of classes: `fovea train "
+                            "--reset-head` starts it anew");
     return fv_fail_hint(model->ctx, status,
-                        "choose the architecture that the file was made for; --partial loads the %d tensors that fit",
+                        "choose the architecture that the file was made for; `fovea train --partial` loads the %d "
+                        "tensors that fit",
                         loaded);
 }
 

@@ -119,7 +119,7 @@ fv_status fv_fail_classes(fv_model *model, const fv_dataset *dataset)
                      fv_fail(model->ctx, FV_ERR_DATA_CLASSES, "the model has %lld classes (%s%s), the data %lld (%s%s)",
                              (long long)have, fv_str_get(&model_list), have > 8 ? ", ..." : "", (long long)data,
                              fv_str_get(&data_list), data > 8 ? ", ..." : ""),
-                     "use data with the model's classes, or train with --reset-head for a new output layer");
+                     "use data with the model's classes, or train a new output layer: `fovea train --reset-head`");
     fv_str_free(&model_list);
     fv_str_free(&data_list);
     return status;

@@ -123,7 +123,7 @@ static fv_status open_session(fv_predictor *p, fv_member *m)
                         fv_fail(p->ctx, FV_ERR_CONFLICT,
                                 "--mc-dropout %lld: model '%s' has no dropout, so every pass would be the same",
                                 (long long)p->passes, m->model->name),
-                        "train it with --drop, or leave --mc-dropout out");
+                        "train it with dropout (`fovea train --drop`), or leave --mc-dropout out");
 }
 
 static void free_round(fv_predictor *p)

@@ -56,8 +56,8 @@ fv_status fv_answer_check(const fv_model *model, const float *answer, int64_t co
                                 fv_fail(model->ctx, FV_ERR_DIVERGED,
                                         "model '%s' has no answer: what it computes for '%s' is not finite (%g)",
                                         model->name, model->class_names[i], (double)answer[i]),
-                                "its weights or the pixels are too large for float32; train it anew with a lower --lr, "
-                                "or look at the image");
+                                "its weights or the pixels are too large for float32; train it anew with a lower "
+                                "learning rate (`fovea train --lr`), or look at the image");
     }
     return FV_OK;
 }

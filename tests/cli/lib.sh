@@ -28,6 +28,49 @@ code() {
     checks=$((checks + 1))
     [ "$got" = "$expected" ] || die "exit code $got instead of $expected: $*"
     if grep -q 'AddressSanitizer\|runtime error\|ThreadSanitizer' err; then die "a sanitizer spoke: $*"; fi
+    if grep -q '^hint: .*\(--\|fovea \)' err; then hints_hold "$@"; fi
+}
+
+# hints_hold COMMAND: commands between backquotes in the hints that it printed are of verbs, actions, topics and flags
+# that there are, and flags elsewhere in a hint are of the verb that printed it. Commands of the cases begin with the
+# program; a function of theirs may be of any verb.
+hints_hold() {
+    verb=any
+    for word in "$@"; do
+        case $verb in
+        next) verb=$word ;;
+        data) verb="data $word" && break ;;
+        *) [ "$word" != "$FOVEA" ] || verb=next ;;
+        esac
+        case $verb in any | next | data) ;; *) break ;; esac
+    done
+    grep '^hint: ' err | grep -oE '`fovea [^`]*`' | tr -d '`' >named || true
+    while read -r _ name action rest; do
+        case $name in
+        help) code_of_help "$action $rest" ;;
+        data) code_of_help "data $action" && flags_hold "data $action" "$rest" ;;
+        *) code_of_help "$name" && flags_hold "$name" "$action $rest" ;;
+        esac
+    done <named
+    flags_hold "$verb" "$(grep '^hint: ' err | sed 's/`fovea [^`]*`//g')"
+    rm -f named
+}
+
+code_of_help() {
+    # shellcheck disable=SC2086
+    "$FOVEA" help $1 >/dev/null 2>&1 || die "a hint names \`fovea help $1\`, which fails"
+}
+
+flags_hold() {
+    page="$CLI_SHARED/help/$(echo "$1" | tr ' ' -)"
+    [ "$1" != any ] || page="$CLI_SHARED/help/*"
+    # shellcheck disable=SC2086
+    ls $page >/dev/null 2>&1 || return 0 # a misspelt verb, of which the message is
+    for flag in $(printf '%s\n' "$2" | grep -oE '(^|[^a-zA-Z0-9_-])--[a-z][a-z0-9-]*' | grep -oE -- '--.*'); do
+        checks=$((checks + 1))
+        # shellcheck disable=SC2086
+        cat $page | grep -qE -- "$flag([^a-z0-9-]|\$)" || die "a hint names $flag, which $1 does not take"
+    done
 }
 
 # says TEXT...: standard error must have each of these fixed texts; prints does the same for standard output.

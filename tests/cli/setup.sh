@@ -9,6 +9,11 @@ setup() {
     cp "$CLI_SHARED/runs/exp/weights/best.safetensors" "$model"
     plant classes "$photos/train" count=12 cat dog
     plant classes "$photos/val" count=4 cat dog
+    # What each verb takes, for hints_hold.
+    mkdir "$CLI_SHARED/help"
+    for words in train eval val predict info runs doctor version help "data make" "data check" "data pack" "data split" "data stats" "data show"; do
+        "$FOVEA" $words --help-all >"$CLI_SHARED/help/$(echo "$words" | tr ' ' -)"
+    done
     no_leftovers "$CLI_SHARED"
     chmod -R a-w "$digits" "$photos" "$model"
 }

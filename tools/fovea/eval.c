@@ -101,8 +101,9 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out)
     }
 }
 
-const char lost_cure[] =
-    "its weights or the pixels are too large for float32; train it anew with a lower --lr, or look at the images";
+const char lost_cure[] = "its weights or the pixels are too large for float32; train it anew with a lower learning "
+                         "rate (`fovea train --lr`), "
+                         "or look at the images";
 
 fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model)
 {

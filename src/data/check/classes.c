@@ -39,7 +39,7 @@ static fv_status tell_split(fv_check_report *r, const fv_check_split *s, const f
         status = fv_check_add(r, fault, r->options.data.allow_extra ? FV_VERDICT_WARN : FV_VERDICT_REJECT, s->where, -1,
                               -1, "class '%s' is not in %s%s: found %s; expected %s; %s", have->name[first], whose,
                               more_text(n, more), found, expected,
-                              model ? "--reset-head would train a new output layer for them"
+                              model ? "`fovea train --reset-head` trains a new output layer for them"
                                     : "rename the folders, or leave them out with --allow-extra");
     if (status == FV_OK)
         status = fv_names_map(r->ctx, want, have, map);
