@@ -170,8 +170,24 @@ FV_API const char *const *fv_zoo_names(void);
 /** Builds from an architecture file (YAML: input, layers). Errors carry file, line and column. options as above. */
 FV_API fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const fv_zoo_options *options,
                                             fv_model **model);
-/** Loads a model file written by fv_model_save: graph, pipeline, labels and weights. */
+/** Loads a model file: one written by fv_model_save (graph, pipeline, labels and weights), or by another tool in a
+ * format that is known by its content (ONNX). */
 FV_API fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **model);
+/** What an input of a graph holds, where sizes depend on it. */
+typedef struct fv_import_value {
+    const char *name;
+    const fv_tensor *tensor;
+} fv_import_value;
+/** What a file that another tool wrote does not say. Zero members: not given. */
+typedef struct fv_import_options {
+    int64_t img_size[2]; /* h, w of an image whose size the file leaves open */
+    /* Values of inputs: such an input becomes a constant where the shape of something is computed from it. */
+    const fv_import_value *values;
+    int n_values;
+} fv_import_options;
+/** fv_model_load with answers to what the file leaves open. options may be NULL. MODEL says what is missing, or names
+ * everything in the file that a model cannot have. */
+FV_API fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options *options, fv_model **model);
 /** Saves atomically. The file's `__metadata__` holds graph, pipeline, labels, self-test vectors (computed now, by one
  * or two runs); weights in torchvision's names and order. MODEL_NAN when a weight is NaN or Inf: nothing is written. */
 FV_API fv_status fv_model_save(fv_model *model, const char *path);
@@ -243,6 +259,22 @@ FV_API fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, boo
 FV_API fv_tensor *fv_model_find_tensor(fv_model *model, const char *name);
 /** Whether a tensor belongs to the output layer: the part that depends on the number of classes. */
 FV_API bool fv_model_in_head(const fv_model *model, const char *name);
+/** How an input or output was laid out in the file of another tool that a model came from. */
+typedef enum fv_port_layout {
+    FV_LAYOUT_PLAIN, /* as it is here */
+    FV_LAYOUT_NCHW,  /* an image: n c h w there, n h w c here */
+    FV_LAYOUT_WHOLE  /* no dimension is the batch; an input has a 1 more in front here, where its first was not 1 */
+} fv_port_layout;
+typedef struct fv_port_info {
+    const char *name; /* as fv_session_set and fv_session_get take it */
+    fv_dtype dtype;
+    fv_shape shape; /* batch 1 */
+    fv_port_layout layout;
+} fv_port_info;
+/** Inputs or outputs of a model, in order. */
+FV_API int fv_model_port_count(const fv_model *model, bool outputs);
+/** Input or output i; false: there is none. */
+FV_API bool fv_model_port(const fv_model *model, bool output, int i, fv_port_info *info);
 /** The input's h, w, c. */
 FV_API void fv_model_input_size(const fv_model *model, int64_t *h, int64_t *w, int64_t *c);
 
@@ -328,6 +360,13 @@ FV_API fv_status fv_session_set(fv_session *session, const char *name, const voi
 FV_API fv_status fv_session_get(const fv_session *session, const char *name, void *data, size_t bytes);
 /** Dtype and shape (with the batch) of an input or output. */
 FV_API fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape);
+/** The same for tensors laid out as the file that the model came from lays them out (fv_port_info.layout): elements are
+ * converted to the value's dtype. SHAPE naming both shapes where they differ, but for the batch. */
+FV_API fv_status fv_session_set_tensor(fv_session *session, const char *name, fv_port_layout layout,
+                                       const fv_tensor *tensor);
+/** Makes *tensor, which is the caller's. */
+FV_API fv_status fv_session_get_tensor(const fv_session *session, const char *name, fv_port_layout layout,
+                                       fv_tensor **tensor);
 FV_API void fv_session_destroy(fv_session **session);
 /** The input buffer: batch x h x w x c floats, normalized as the pipeline says. Fill before each run. */
 FV_API float *fv_session_input(fv_session *session);

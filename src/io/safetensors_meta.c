@@ -338,3 +338,30 @@ fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc)
     model->selftest = t;
     return FV_OK;
 }
+
+/* ---- layouts of the file that a model came from ---- */
+
+static const char *const layout_names[] = {[FV_LAYOUT_NCHW] = "nchw", [FV_LAYOUT_WHOLE] = "whole"};
+
+void fv_meta_ports(const fv_model *model, fv_str *out)
+{
+    fv_json j = {.out = out};
+    fv_json_begin_object(&j);
+    for (const fv_port_note *p = model->card.ports; p; p = p->next) {
+        fv_json_key(&j, p->name);
+        fv_json_string(&j, layout_names[p->layout]);
+    }
+    fv_json_end_object(&j);
+}
+
+fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc)
+{
+    const fv_doc_node *root = fv_doc_root(doc);
+    for (int64_t i = 0; root->kind == FV_DOC_MAP && i < root->count; i++) {
+        const fv_doc_node *child = &root->child[i];
+        for (int k = FV_LAYOUT_NCHW; k <= FV_LAYOUT_WHOLE; k++)
+            if (child->text && strcmp(child->text, layout_names[k]) == 0)
+                FV_TRY(fv_model_note_port(model, child->key, (fv_port_layout)k));
+    }
+    return FV_OK;
+}

@@ -62,7 +62,12 @@ static bool has_license(const fv_model *model)
     return model->card.license != NULL;
 }
 
-#define FV_TEXTS 9
+static bool has_ports(const fv_model *model)
+{
+    return model->card.ports != NULL;
+}
+
+#define FV_TEXTS 10
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
@@ -77,6 +82,7 @@ static const struct {
     {"fovea.init", fv_meta_init, NULL},
     {"fovea.selftest", fv_meta_selftest, has_selftest},
     {"fovea.license", write_license, has_license},
+    {"fovea.ports", fv_meta_ports, has_ports},
 };
 
 static fv_status check_weights(const fv_model *model)
@@ -241,6 +247,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     }
     FV_TRY(fv_model_complete(model));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
+    FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
     FV_TRY(read_task(model, file));
     FV_TRY(fv_model_set_license(model, fv_tensor_file_metadata(file, "fovea.license")));
@@ -281,15 +288,5 @@ fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **out)
     if (status != FV_OK)
         fv_model_destroy(&model);
     *out = model;
-    return status;
-}
-
-fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **out)
-{
-    fv_tensor_file *file = NULL;
-    *out = NULL;
-    FV_TRY(fv_tensor_file_open(ctx, path, &file));
-    fv_status status = fv_model_read(ctx, file, out);
-    fv_tensor_file_close(&file);
     return status;
 }

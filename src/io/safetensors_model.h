@@ -21,6 +21,7 @@
 /* Writers of the JSON texts. */
 void fv_meta_pipeline(const fv_model *model, fv_str *out);
 void fv_meta_labels(const fv_model *model, fv_str *out);
+void fv_meta_ports(const fv_model *model, fv_str *out);
 void fv_meta_init(const fv_model *model, fv_str *out);
 void fv_meta_selftest(const fv_model *model, fv_str *out);
 
@@ -28,9 +29,10 @@ void fv_meta_selftest(const fv_model *model, fv_str *out);
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_labels(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc);
+fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
 
-/* A model from an open file: what fv_model_load does. */
+/* A model from an open file: what fv_model_load does of files of our own. */
 fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **model);
 
 /* Loads tensors by name; *report (NULL: not wanted) is made whenever the file was compared, also on MODEL_MISMATCH. */

@@ -57,7 +57,7 @@ static fv_status check_stranger(const fv_tensor_file *file, const uint8_t *data,
     }
     if (!what && is_onnx(data, size)) {
         what = "an ONNX model";
-        cure = NO_IMPORT;
+        cure = "give it as the network, with --model: it has weights of its own";
     }
     if (!what)
         return FV_OK;

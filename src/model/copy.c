@@ -58,6 +58,10 @@ static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **
         goto fail;
     copy->pipeline = model->pipeline;
     copy->task = model->task;
+    for (const fv_port_note *p = model->card.ports; status == FV_OK && p; p = p->next)
+        status = fv_model_note_port(copy, p->name, p->layout);
+    if (status != FV_OK)
+        goto fail;
     if ((status = fv_model_set_license(copy, model->card.license)) != FV_OK)
         goto fail;
     *out = copy;

@@ -80,10 +80,18 @@ typedef struct fv_own_session {
     fv_session *lent; /* by a training run, of batch 1, for recording the self-test; NULL: none */
 } fv_own_session;
 
+/* A layout of a file of another tool that is not the one here. */
+typedef struct fv_port_note {
+    const char *name;
+    fv_port_layout layout;
+    struct fv_port_note *next;
+} fv_port_note;
+
 /* What is said of a model beside the network. */
 typedef struct fv_model_card {
     bool has_class_names;
     const char *license; /* NULL: not said */
+    fv_port_note *ports; /* the last noted first */
 } fv_model_card;
 
 /* Programs that sessions of a model share, and its weights on the device. */
@@ -146,6 +154,9 @@ fv_status fv_model_derive_slots(fv_model *model);
 
 /* fv_model_reset_head without starting the new head: its weights are 0. */
 fv_status fv_model_change_head(fv_model *model, int64_t classes);
+
+/* Notes the layout of an input or output in the file that the model came from. */
+fv_status fv_model_note_port(fv_model *model, const char *name, fv_port_layout layout);
 
 /* Computes model->views. */
 fv_status fv_model_derive_views(fv_model *model);
@@ -232,6 +243,7 @@ fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session 
  * are those of the record `wisdom`, which outlives it, and are added to it. */
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **session);
+fv_ctx *fv_session_ctx(const fv_session *session);
 /* Whether anything in it is drawn at random: false when the model has no dropout. */
 bool fv_session_is_random(const fv_session *session);
 /* fv_session_run with the key of what is drawn; step < 2^40. A row's numbers depend on its place in the batch, and not

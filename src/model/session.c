@@ -216,6 +216,11 @@ fv_status fv_session_get(const fv_session *session, const char *name, void *data
     return fv_instance_read(session->instance, port, data, bytes);
 }
 
+fv_ctx *fv_session_ctx(const fv_session *session)
+{
+    return session->model->ctx;
+}
+
 fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape)
 {
     const fv_port *port = name ? fv_program_port(session->program, FV_PORT_INPUT, name) : NULL;

@@ -281,7 +281,8 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
         return complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
                         "--weights %s: %s is a model file, which has weights of its own", c->weights, name);
     *loaded = true;
-    return fv_model_load(ctx, name, model);
+    const fv_import_options sizes = {.img_size = {c->img_size[0], c->img_size[1]}};
+    return fv_model_import(ctx, name, &sizes, model);
 }
 
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)

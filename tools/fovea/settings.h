@@ -35,7 +35,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "recipe (YAML, same keys as the flags); flags win") \
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
-    X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_INFO | V_DATA, \
+    X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
       FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \

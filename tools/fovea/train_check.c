@@ -78,7 +78,6 @@ static const struct {
 } rules[] = {
     {"reset-head", is_model_file, "it needs a model file as --model"},
     {"partial", has_weights, "it needs --weights"},
-    {"img-size", is_new_network, "a model file has an input size of its own"},
     {"in-chans", is_new_network, "a model file has channels of its own"},
     {"drop", is_new_network, "a model file has dropout of its own"},
     {"init", is_new_network, "a model file has weights of its own"},

@@ -65,7 +65,7 @@ use_other_formats() {
     printf '{"metadata": {}}' >model.index
     printf '<!DOCTYPE html>' >page.safetensors
     plant png photo.png
-    for row in 'model.onnx|an ONNX model|save it as safetensors' 'model.tflite|a TFLite model|save it as safetensors' \
+    for row in 'model.onnx|an ONNX model|as the network, with --model' 'model.tflite|a TFLite model|save it as safetensors' \
         'model.h5|an HDF5 file|save it as safetensors' 'model.index|JSON, and no index|give the .safetensors file' \
         'page.safetensors|a web page|fetch the file itself' 'photo.png|a PNG image|--source'; do
         file=${row%%|*}

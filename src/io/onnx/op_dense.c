@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Products of matrices. */
+#include <string.h>
+
+#include "io/onnx/window.h"
+
+/* A matrix of the file's, [in][out] or (transposed) [out][in], as a parameter [out][in]; `image` non-NULL: the inputs
+ * are a flattened c h w in the file and h w c here. */
+static fv_value matrix(const fv_onnx_node *n, const fv_foreign *w, bool transposed, double factor, const int64_t *image)
+{
+    const int64_t in = w->shape.dim[transposed ? 1 : 0], out = w->shape.dim[transposed ? 0 : 1];
+    const int64_t step_in = transposed ? 1 : out, step_out = transposed ? in : 1;
+    const fv_shape shape = {2, {out, in}};
+    fv_pick pick = {2, {out, in}, {step_out, step_in}};
+    if (image) {
+        const int64_t hw = image[0] * image[1];
+        pick = (fv_pick){3, {out, hw, image[2]}, {step_out, step_in, hw * step_in}};
+    }
+    return fv_import_weight(n->im, w, FV_ROLE_PARAM, &shape, &pick, factor, NULL);
+}
+
+/* Rows times a constant matrix; a flattened image stays as it is. */
+static fv_value rows_times(const fv_onnx_node *n, fv_foreign *x, const fv_foreign *w, bool transposed, double factor,
+                           fv_value bias)
+{
+    const bool row = x->form[FV_ORDER_ROW] >= 0 && x->form[FV_ORDER_FILE] < 0;
+    fv_value in[3] = {fv_import_get(n->im, x, row ? FV_ORDER_ROW : FV_ORDER_FILE),
+                      matrix(n, w, transposed, factor, row ? x->image : NULL), bias};
+    return fv_import_emit(n->im, "dense", NULL, in, bias.id >= 0 ? 3 : 2);
+}
+
+static const int swap[2] = {1, 0};
+
+static fv_value matrix_of(const fv_onnx_node *n, fv_foreign *f, bool transposed)
+{
+    fv_value v = fv_import_get(n->im, f, FV_ORDER_FILE);
+    return transposed ? fv_import_transpose(n->im, v, swap) : v;
+}
+
+static fv_value scaled(fv_import *im, fv_value v, double factor)
+{
+    return factor == 1.0 ? v : fv_import_emit2(im, "mul", NULL, v, fv_import_number(im, factor));
+}
+
+static fv_status map_gemm(const fv_onnx_node *n)
+{
+    const double alpha = fv_onnx_real(n, "alpha", 1.0), beta = fv_onnx_real(n, "beta", 1.0);
+    const bool ta = fv_onnx_int(n, "transA", 0) != 0, tb = fv_onnx_int(n, "transB", 0) != 0;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    fv_foreign *a = n->in[0], *b = n->in[1], *c = n->n_in > 2 ? n->in[2] : NULL;
+    if (a->shape.rank != 2 || b->shape.rank != 2)
+        return fv_onnx_cannot(n, "its operands have %d and %d dimensions, expected 2", a->shape.rank, b->shape.rank);
+    if ((ta && a->batched) || b->batched || (c && c->batched && c->shape.rank < 2))
+        return fv_import_merges(n->im);
+    const int64_t units = b->shape.dim[tb ? 0 : 1];
+    const bool bias = c && c->data && fv_foreign_count(c) == units && units > 0 && c->shape.rank > 0 &&
+                      c->shape.dim[c->shape.rank - 1] == units;
+    fv_value y;
+    if (b->data && !ta) {
+        y = rows_times(n, a, b, tb, alpha, bias ? fv_import_vector(n->im, c, FV_ROLE_PARAM, beta) : fv_no_value);
+    } else {
+        y = fv_import_emit2(n->im, "dense", NULL, matrix_of(n, a, ta), matrix_of(n, b, !tb));
+        y = scaled(n->im, y, alpha);
+    }
+    if (c && !(bias && b->data && !ta))
+        y = fv_import_emit2(n->im, "add", NULL, y, scaled(n->im, fv_import_get(n->im, c, FV_ORDER_FILE), beta));
+    return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
+}
+
+/* x [n, ..., c] times a constant matrix: a convolution of 1 x 1, which keeps samples apart. */
+static fv_status by_convolution(const fv_onnx_node *n, fv_foreign *x, const fv_foreign *w)
+{
+    const int rank = x->shape.rank;
+    const int64_t in = w->shape.dim[0], out = w->shape.dim[1];
+    const fv_shape filters = {4, {out, 1, 1, in}};
+    const fv_pick pick = {2, {out, in}, {1, out}};
+    fv_shape image = {4, {x->shape.dim[0], 1, 1, in}}, to = x->shape;
+    for (int d = 1; d < rank - 1; d++)
+        image.dim[d == 1 && rank == 4 ? 1 : 2] *= x->shape.dim[d];
+    fv_value v = fv_import_reshape(n->im, fv_import_get(n->im, x, FV_ORDER_FILE), &image, x->batched);
+    fv_value wei = fv_import_weight(n->im, w, FV_ROLE_PARAM, &filters, &pick, 1.0, NULL);
+    v = fv_import_emit2(n->im, "conv2d", NULL, v, wei);
+    to.dim[rank - 1] = out;
+    return fv_onnx_result(n, 0, fv_import_reshape(n->im, v, &to, x->batched), FV_ORDER_FILE);
+}
+
+enum { PRODUCTS_MAX = 256 };
+
+/* Stacks of matrices, one product for each. */
+static fv_status stacks(const fv_onnx_node *n, fv_foreign *a, fv_foreign *b)
+{
+    fv_import *im = n->im;
+    const int rank = a->shape.rank;
+    const int64_t rows = a->shape.dim[rank - 2], inner = a->shape.dim[rank - 1], columns = b->shape.dim[rank - 1];
+    int64_t count = 1;
+    fv_shape to = a->shape;
+    if (a->batched || b->batched)
+        return fv_import_merges(im);
+    for (int d = 0; d < rank - 2; d++) {
+        if (a->shape.dim[d] != b->shape.dim[d])
+            return fv_onnx_cannot(n, "stacks of matrices of different shapes");
+        count *= a->shape.dim[d];
+    }
+    if (count > PRODUCTS_MAX)
+        return fv_onnx_cannot(n, "%lld products of computed matrices: at most %d", (long long)count, PRODUCTS_MAX);
+    const fv_shape sa = {3, {count, rows, inner}}, sb = {3, {count, inner, columns}}, ma = {2, {rows, inner}},
+                   mb = {2, {inner, columns}}, one = {3, {1, rows, columns}};
+    fv_value va = fv_import_reshape(im, fv_import_get(im, a, FV_ORDER_FILE), &sa, false);
+    fv_value vb = fv_import_reshape(im, fv_import_get(im, b, FV_ORDER_FILE), &sb, false), y = fv_no_value;
+    const fv_axis_attr along = {.axis = 0};
+    for (int64_t i = 0; i < count; i++) {
+        const fv_slice_attr part = {.begin = i, .count = 1, .axis = 0};
+        fv_value pa = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, va), &ma, false);
+        fv_value pb = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, vb), &mb, false);
+        fv_value p = fv_import_emit2(im, "dense", NULL, pa, fv_import_transpose(im, pb, swap));
+        p = fv_import_reshape(im, p, &one, false);
+        y = i ? fv_import_emit2(im, "concat", &along, y, p) : p;
+    }
+    to.dim[rank - 1] = columns;
+    return fv_onnx_result(n, 0, fv_import_reshape(im, y, &to, false), FV_ORDER_FILE);
+}
+
+static fv_status map_matmul(const fv_onnx_node *n)
+{
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    fv_foreign *a = n->in[0], *b = n->in[1];
+    const int ra = a->shape.rank, rb = b->shape.rank;
+    if (ra < 2 || rb < 2)
+        return fv_onnx_cannot(n, "operands of %d and %d dimensions: expected 2 or more", ra, rb);
+    if (a->shape.dim[ra - 1] != b->shape.dim[rb - 2])
+        return fv_onnx_cannot(n, "%lld columns times %lld rows", (long long)a->shape.dim[ra - 1],
+                              (long long)b->shape.dim[rb - 2]);
+    if (rb == 2 && b->data && ra == 2)
+        return fv_onnx_result(n, 0, rows_times(n, a, b, false, 1.0, fv_no_value), FV_ORDER_FILE);
+    if (rb == 2 && b->data)
+        return by_convolution(n, a, b);
+    if (ra == 2 && rb == 2 && b->batched)
+        return fv_import_merges(n->im);
+    if (ra == 2 && rb == 2)
+        return fv_onnx_result(
+            n, 0, fv_import_emit2(n->im, "dense", NULL, matrix_of(n, a, false), matrix_of(n, b, true)), FV_ORDER_FILE);
+    return ra == rb ? stacks(n, a, b) : fv_onnx_cannot(n, "operands of %d and %d dimensions", ra, rb);
+}
+
+const fv_onnx_op fv_onnx_dense_ops[] = {
+    {"Gemm", map_gemm, NULL, NULL},
+    {"MatMul", map_matmul, NULL, NULL},
+    {"Einsum", NULL, NULL, "supported are MatMul and Gemm"},
+    {0},
+};

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pooling. */
+#include <string.h>
+
+#include "io/onnx/window.h"
+
+static fv_status check_image(const fv_onnx_node *n)
+{
+    FV_TRY(fv_onnx_need(n, 0));
+    const int rank = n->in[0]->shape.rank;
+    return rank == 3 || rank == 4
+               ? FV_OK
+               : fv_onnx_cannot(n, "its operand has %d dimensions: images (4) and rows (3) are supported", rank);
+}
+
+/* Rows and columns of the window, from kernel_shape. */
+static fv_status window_of(const fv_onnx_node *n, fv_onnx_window *win)
+{
+    const fv_ints kernel = fv_onnx_ints(n, "kernel_shape");
+    const int sides = n->in[0]->shape.rank - 2;
+    int64_t size[2] = {1, 1};
+    if (kernel.count != sides)
+        return fv_onnx_cannot(n, "kernel_shape has %lld numbers, expected %d", (long long)kernel.count, sides);
+    for (int i = 0; i < sides; i++) {
+        size[2 - sides + i] = kernel.value[i];
+        if (kernel.value[i] < 1 || kernel.value[i] > INT32_MAX)
+            return fv_onnx_cannot(n, "kernel_shape holds %lld", (long long)kernel.value[i]);
+    }
+    return fv_onnx_window_of(n, size, win);
+}
+
+/* What a dilated window reads, laid out so that windows of `size` side by side stand for it: along one side. */
+static fv_value spread(const fv_onnx_node *n, fv_value x, const fv_onnx_window *win, int side, double border)
+{
+    fv_import *im = n->im;
+    const fv_shape src = *fv_import_shape(im, x);
+    const int64_t in = src.dim[1 + side] + win->pad[side] + win->pad[side + 2];
+    const int64_t reach = (win->size[side] - 1) * win->dilation[side] + 1;
+    const int64_t free = in - reach, out = (free + (win->ceil ? win->stride[side] - 1 : 0)) / win->stride[side] + 1;
+    fv_pad_attr pad = {.value = border};
+    fv_shape index = {1, {out * win->size[side]}};
+    fv_tensor *t = NULL;
+    if (free < 0 || out < 1 || index.dim[0] > (1 << 24))
+        return fv_nn_refuse(im->model, FV_ERR_SHAPE, NULL, n->op, n->name, "its window is larger than the image");
+    pad.pad[side] = win->pad[side];
+    pad.pad[side + 2] = win->pad[side + 2];
+    const int64_t beyond = (out - 1) * win->stride[side] + reach - in;
+    pad.pad[side + 2] += beyond > 0 ? beyond : 0;
+    if (pad.pad[side] || pad.pad[side + 2])
+        x = fv_import_emit1(im, "pad", &pad, x);
+    if (fv_model_set_error(im->model, fv_tensor_create(im->ctx, FV_I64, &index, &t)) != FV_OK)
+        return fv_no_value;
+    int64_t *at = fv_tensor_data(t);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t k = 0; k < win->size[side]; k++)
+            *at++ = o * win->stride[side] + k * win->dilation[side];
+    fv_value taps = fv_constant(im->model, NULL, t);
+    fv_tensor_destroy(&t);
+    const fv_axis_attr axis = {.axis = 1 + side};
+    return fv_import_emit2(im, "gather", &axis, x, taps);
+}
+
+static void set_pool(const fv_onnx_window *win, fv_pool2d_attr *attr)
+{
+    memcpy(attr->size, win->size, sizeof attr->size);
+    memcpy(attr->stride, win->stride, sizeof attr->stride);
+    memcpy(attr->pad, win->pad, sizeof attr->pad);
+    attr->ceil = win->ceil;
+}
+
+static fv_status map_max_pool(const fv_onnx_node *n)
+{
+    fv_onnx_window win;
+    fv_pool2d_attr attr = {0};
+    FV_TRY(check_image(n));
+    if (n->n_out > 1 && *n->out[1])
+        return fv_onnx_cannot(n, "its second result, where the largest stood, is not supported");
+    FV_TRY(window_of(n, &win));
+    fv_value x = fv_import_cast(n->im, fv_import_image(n->im, n->in[0]), FV_F32);
+    if (win.dilation[0] > 1 || win.dilation[1] > 1) {
+        for (int side = 0; side < 2; side++) {
+            if (win.size[side] > 1 || win.stride[side] > 1)
+                x = spread(n, x, &win, side, -3e38);
+            win.stride[side] = win.size[side];
+            win.pad[side] = win.pad[side + 2] = 0;
+        }
+        win.ceil = false;
+    }
+    set_pool(&win, &attr);
+    x = fv_import_emit1(n->im, "max_pool2d", &attr, x);
+    return fv_onnx_result_image(n, fv_import_cast(n->im, x, n->in[0]->dtype));
+}
+
+static fv_status map_average_pool(const fv_onnx_node *n)
+{
+    fv_onnx_window win;
+    fv_pool2d_attr attr = {.count_include_pad = fv_onnx_int(n, "count_include_pad", 0) != 0};
+    FV_TRY(check_image(n));
+    FV_TRY(window_of(n, &win));
+    if (win.dilation[0] > 1 || win.dilation[1] > 1)
+        return fv_onnx_cannot(n, "dilated windows are supported of MaxPool, not of averages");
+    set_pool(&win, &attr);
+    return fv_onnx_result_image(n, fv_import_emit1(n->im, "avg_pool2d", &attr, fv_import_image(n->im, n->in[0])));
+}
+
+static fv_status map_global(const fv_onnx_node *n)
+{
+    FV_TRY(check_image(n));
+    const char *op = strcmp(n->op, "GlobalMaxPool") == 0 ? "global_max_pool" : "global_avg_pool";
+    return fv_onnx_result_image(n, fv_import_emit1(n->im, op, NULL, fv_import_image(n->im, n->in[0])));
+}
+
+const fv_onnx_op fv_onnx_pool_ops[] = {
+    {"MaxPool", map_max_pool, NULL, NULL},
+    {"AveragePool", map_average_pool, NULL, NULL},
+    {"GlobalAveragePool", map_global, NULL, NULL},
+    {"GlobalMaxPool", map_global, NULL, NULL},
+    {"LpPool", NULL, NULL, "supported are MaxPool and AveragePool"},
+    {0},
+};

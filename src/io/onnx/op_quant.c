@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Quantization, computed by its definition in floats: integers up to 2^24 are exact in them. */
+#include <math.h>
+#include <string.h>
+
+#include "io/onnx/window.h"
+
+/* A scale or zero point beside x: one number, or one for each position along an axis. */
+static fv_status along(const fv_onnx_node *n, fv_foreign *f, const fv_foreign *x, fv_order order, fv_value *v)
+{
+    int axis;
+    const int rank = x->shape.rank;
+    const int64_t count = fv_foreign_count(f);
+    fv_shape shape = {.rank = rank};
+    if (f->batched)
+        return fv_import_merges(n->im);
+    *v = fv_import_cast(n->im, fv_import_get(n->im, f, FV_ORDER_FILE), FV_F32);
+    if (count == 1) {
+        const fv_shape one = {1, {1}};
+        *v = fv_import_reshape(n->im, *v, &one, false);
+        return FV_OK;
+    }
+    FV_TRY(fv_onnx_axis(n, fv_onnx_int(n, "axis", 1), rank, &axis));
+    if (f->shape.rank != 1 || x->shape.dim[axis] != count)
+        return fv_onnx_cannot(n, "scales of %d dimensions: one, or one for each position along an axis is supported",
+                              f->shape.rank);
+    for (int d = 0; d < rank; d++)
+        shape.dim[d] = 1;
+    shape.dim[fv_import_axis(order, axis, rank)] = count;
+    *v = fv_import_reshape(n->im, *v, &shape, false);
+    return FV_OK;
+}
+
+/* To the nearest integer, halves to even: exact for numbers below 2^22, which clamped ones are. */
+static fv_value rounded(fv_import *im, fv_value x)
+{
+    const fv_value shift = fv_import_number(im, 12582912.0);
+    return fv_import_emit2(im, "sub", NULL, fv_import_emit2(im, "add", NULL, x, shift), shift);
+}
+
+static fv_status limits(const fv_onnx_node *n, fv_dtype dtype, double *low, double *high)
+{
+    if (dtype != FV_U8 && dtype != FV_I8)
+        return fv_onnx_cannot(n, "to %s: uint8 and int8 are supported", fv_dtype_name(dtype));
+    *low = dtype == FV_U8 ? 0 : -128;
+    *high = dtype == FV_U8 ? 255 : 127;
+    return FV_OK;
+}
+
+/* clamp(round(x / scale) + zero): rounding behind clamping to whole numbers is the same. */
+static fv_status quantize(const fv_onnx_node *n, fv_value x, fv_value scale, fv_value zero, fv_dtype dtype, fv_value *q)
+{
+    fv_import *im = n->im;
+    double low = 0, high = 0;
+    FV_TRY(limits(n, dtype, &low, &high));
+    const fv_clamp_attr wide = {low - 256, high + 256}, narrow = {low, high};
+    if (scale.id >= 0)
+        x = fv_import_emit2(im, "div", NULL, x, scale);
+    x = rounded(im, fv_import_emit1(im, "clamp", &wide, x));
+    if (zero.id >= 0)
+        x = fv_import_emit2(im, "add", NULL, x, zero);
+    *q = fv_import_emit1(im, "clamp", &narrow, x);
+    return FV_OK;
+}
+
+static fv_status map_quantize(const fv_onnx_node *n)
+{
+    fv_order order;
+    fv_value scale, zero = fv_no_value, q;
+    fv_dtype dtype = FV_U8;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    fv_foreign *x = n->in[0];
+    if (fv_onnx_int(n, "block_size", 0) != 0)
+        return fv_onnx_cannot(n, "scales of blocks");
+    fv_value v = fv_onnx_unary(n, &order);
+    if (order == FV_ORDER_ROW && fv_foreign_count(n->in[1]) > 1)
+        v = fv_import_get(n->im, x, order = FV_ORDER_FILE);
+    FV_TRY(along(n, n->in[1], x, order, &scale));
+    if (n->n_in > 2 && n->in[2]) {
+        dtype = n->in[2]->dtype;
+        FV_TRY(along(n, n->in[2], x, order, &zero));
+    } else if (fv_onnx_has(n, "output_dtype") && !fv_onnx_dtype(fv_onnx_int(n, "output_dtype", 2), &dtype)) {
+        return fv_onnx_cannot(n, "its output_dtype");
+    }
+    FV_TRY(quantize(n, fv_import_cast(n->im, v, FV_F32), scale, zero, dtype, &q));
+    return fv_onnx_result(n, 0, fv_import_cast(n->im, q, dtype), order);
+}
+
+/* (x - zero) * scale */
+static fv_status map_dequantize(const fv_onnx_node *n)
+{
+    fv_order order;
+    fv_value scale, zero;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    fv_foreign *x = n->in[0];
+    if (fv_onnx_int(n, "block_size", 0) != 0)
+        return fv_onnx_cannot(n, "scales of blocks");
+    fv_value v = fv_onnx_unary(n, &order);
+    if (order == FV_ORDER_ROW && fv_foreign_count(n->in[1]) > 1)
+        v = fv_import_get(n->im, x, order = FV_ORDER_FILE);
+    v = fv_import_cast(n->im, v, FV_F32);
+    if (n->n_in > 2 && n->in[2]) {
+        FV_TRY(along(n, n->in[2], x, order, &zero));
+        v = fv_import_emit2(n->im, "sub", NULL, v, zero);
+    }
+    FV_TRY(along(n, n->in[1], x, order, &scale));
+    return fv_onnx_result(n, 0, fv_import_emit2(n->im, "mul", NULL, v, scale), order);
+}
+
+const fv_onnx_op fv_onnx_quant_ops[] = {
+    {"QuantizeLinear", map_quantize, NULL, NULL},
+    {"DequantizeLinear", map_dequantize, NULL, NULL},
+    {"DynamicQuantizeLinear", NULL, NULL, "supported are QuantizeLinear and DequantizeLinear"},
+    {0},
+};

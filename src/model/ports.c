@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inputs and outputs, and how the file that a model came from lays them out. */
+#include <string.h>
+
+#include "model/model.h"
+
+fv_status fv_model_note_port(fv_model *model, const char *name, fv_port_layout layout)
+{
+    if (layout == FV_LAYOUT_PLAIN)
+        return FV_OK;
+    fv_port_note *note = fv_arena_alloc(model->arena, sizeof *note);
+    if (!note)
+        return FV_ERR_NO_MEMORY;
+    *note = (fv_port_note){fv_arena_strdup(model->arena, name), layout, model->card.ports};
+    if (!note->name)
+        return FV_ERR_NO_MEMORY;
+    model->card.ports = note;
+    return FV_OK;
+}
+
+static fv_port_layout layout_of(const fv_model *model, const char *name)
+{
+    for (const fv_port_note *p = model->card.ports; p; p = p->next)
+        if (strcmp(p->name, name) == 0)
+            return p->layout;
+    return FV_LAYOUT_PLAIN;
+}
+
+int fv_model_port_count(const fv_model *model, bool outputs)
+{
+    int count = 0;
+    for (int32_t i = 0; !outputs && i < model->graph->n_vals; i++)
+        count += model->graph->vals[i]->role == FV_ROLE_INPUT;
+    return outputs ? model->graph->n_outputs : count;
+}
+
+bool fv_model_port(const fv_model *model, bool output, int i, fv_port_info *info)
+{
+    const fv_graph *g = model->graph;
+    const fv_val *val = NULL;
+    const char *name = NULL;
+    if (i < 0 || i >= fv_model_port_count(model, output))
+        return false;
+    if (output) {
+        val = g->outputs[i];
+        name = g->output_names[i];
+    }
+    for (int32_t v = 0; !output && v < g->n_vals; v++) {
+        if (g->vals[v]->role != FV_ROLE_INPUT || i-- > 0)
+            continue;
+        val = g->vals[v];
+        name = val->name;
+        break;
+    }
+    *info = (fv_port_info){name, val->dtype, val->shape, layout_of(model, name)};
+    return true;
+}

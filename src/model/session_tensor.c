@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inputs and outputs of a session as tensors, in the layout of the file that the model came from. */
+#include <string.h>
+
+#include "model/model.h"
+
+/* The shape in a layout of a value n h w c. */
+static fv_shape shape_in(fv_port_layout layout, const fv_shape *s)
+{
+    fv_shape shape = *s;
+    if (layout == FV_LAYOUT_NCHW && s->rank >= 3) {
+        shape.dim[1] = s->dim[s->rank - 1];
+        memcpy(shape.dim + 2, s->dim + 1, (size_t)(s->rank - 2) * sizeof *s->dim);
+    }
+    return shape;
+}
+
+/* Whether the tensor's shape is that of the layout; inputs that are whole may lack the 1 in front. */
+static bool fits(fv_port_layout layout, const fv_shape *given, const fv_shape *value)
+{
+    fv_shape shape = shape_in(layout, value);
+    if (fv_shape_equal(given, &shape))
+        return true;
+    if (layout != FV_LAYOUT_WHOLE || value->rank < 1 || value->dim[0] != 1 || given->rank != value->rank - 1)
+        return false;
+    return memcmp(given->dim, value->dim + 1, (size_t)given->rank * sizeof *given->dim) == 0;
+}
+
+static void move(fv_dtype from, const void *src, int64_t i, fv_dtype to, void *dst, int64_t k)
+{
+    if (fv_dtype_is_float(from) || fv_dtype_is_float(to))
+        fv_set(to, dst, k, fv_get(from, src, i));
+    else
+        fv_dtype_set_integer(to, dst, k, fv_dtype_get_integer(from, src, i));
+}
+
+/* Elements of n rows, each [pixels][channels] on one side and, when turned, [channels][pixels] on the other. */
+static void copy(fv_port_layout layout, const fv_shape *value, bool in, fv_dtype from, const void *src, fv_dtype to,
+                 void *dst)
+{
+    const int64_t count = fv_shape_count(value), n = value->rank ? value->dim[0] : 1;
+    const int64_t c = layout == FV_LAYOUT_NCHW && value->rank >= 3 ? value->dim[value->rank - 1] : 1;
+    const int64_t pixels = count / (n * c);
+    for (int64_t b = 0, i = 0; b < n; b++)
+        for (int64_t p = 0; p < pixels; p++)
+            for (int64_t k = 0; k < c; k++, i++) {
+                const int64_t turned = (b * c + k) * pixels + p;
+                move(from, src, in ? turned : i, to, dst, in ? i : turned);
+            }
+}
+
+fv_status fv_session_set_tensor(fv_session *session, const char *name, fv_port_layout layout, const fv_tensor *tensor)
+{
+    fv_dtype dtype;
+    fv_shape shape;
+    char found[96], wanted[96];
+    FV_TRY(fv_session_describe(session, name, &dtype, &shape));
+    fv_ctx *ctx = fv_session_ctx(session);
+    if (!fits(layout, fv_tensor_shape(tensor), &shape)) {
+        const fv_shape expected = shape_in(layout, &shape);
+        return fv_fail(ctx, FV_ERR_SHAPE, "input '%s': the tensor is %s, expected %s", name,
+                       fv_shape_text(fv_tensor_shape(tensor), found), fv_shape_text(&expected, wanted));
+    }
+    const size_t bytes = (size_t)fv_shape_count(&shape) * fv_dtype_size(dtype);
+    void *data = fv_malloc(ctx, bytes);
+    if (!data)
+        return FV_ERR_NO_MEMORY;
+    copy(layout, &shape, true, fv_tensor_dtype(tensor), fv_tensor_const_data(tensor), dtype, data);
+    fv_status status = fv_session_set(session, name, data, bytes);
+    fv_free(ctx, data);
+    return status;
+}
+
+fv_status fv_session_get_tensor(const fv_session *session, const char *name, fv_port_layout layout, fv_tensor **tensor)
+{
+    fv_dtype dtype;
+    fv_shape shape;
+    *tensor = NULL;
+    FV_TRY(fv_session_describe(session, name, &dtype, &shape));
+    fv_ctx *ctx = fv_session_ctx(session);
+    const fv_shape file = shape_in(layout, &shape);
+    const size_t bytes = (size_t)fv_shape_count(&shape) * fv_dtype_size(dtype);
+    void *data = fv_malloc(ctx, bytes);
+    if (!data)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fv_session_get(session, name, data, bytes);
+    if (status == FV_OK)
+        status = fv_tensor_create(ctx, dtype, &file, tensor);
+    if (status == FV_OK)
+        copy(layout, &shape, false, dtype, data, dtype, fv_tensor_data(*tensor));
+    fv_free(ctx, data);
+    return status;
+}
