@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole interface of fovea. */
+/*
+ * The whole interface of fovea. Every value that is handed over is checked, and refused with a text; a pointer must
+ * point to what its type says, and may be NULL only where the function's comment says so.
+ */
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 

