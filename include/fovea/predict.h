@@ -42,7 +42,8 @@ FV_API fv_status fv_predictor_create(fv_model *const *models, int count, const f
 FV_API void fv_predictor_destroy(fv_predictor **predictor);
 /**
  * What a process will have while it predicts or scores a data set (NULL: photographs) with this predictor: fewer images
- * go through at a time where the context's limit asks for it. OVER_BUDGET where not even one fits.
+ * go through at a time where the context's limit asks for it. Images that take more than half of it to decode do not
+ * count: those for which there is no room are refused one by one. OVER_BUDGET where not even one fits.
  */
 FV_API fv_status fv_predictor_memory(const fv_predictor *predictor, const fv_dataset *dataset, fv_memory *memory);
 /** Numbers of an answer: the classes or targets of the first model. */

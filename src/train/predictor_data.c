@@ -25,15 +25,27 @@ static int64_t images_together(const fv_predictor *p, int64_t count)
     return (count + batches - 1) / batches;
 }
 
+/* The plan for so many images at a time. Decoding that takes more than half of the limit is left out: whoever decodes
+ * refuses the images for which there is no room, one by one. */
+static fv_status plan_of(const fv_predictor *p, const fv_dataset *dataset, int64_t together, fv_memory *m)
+{
+    FV_TRY(fv_predictor_plan(p, dataset, together, m));
+    if (m->decoding > fv_ctx_memory_limit(p->ctx) / 2) {
+        m->total -= m->decoding;
+        m->decoding = 0;
+    }
+    return FV_OK;
+}
+
 /* As many images at a time as the plan has room for; *m is the plan. */
 static fv_status plan(const fv_predictor *p, const fv_dataset *dataset, int64_t *together, fv_memory *m)
 {
     *together = images_together(p, dataset ? fv_dataset_count(dataset) : INT32_MAX);
-    fv_status status = fv_predictor_plan(p, dataset, *together, m);
+    fv_status status = plan_of(p, dataset, *together, m);
     while (*together > 1 &&
            (status == FV_ERR_OVER_BUDGET || (status == FV_OK && m->total > fv_ctx_memory_limit(p->ctx)))) {
         *together /= 2;
-        status = fv_predictor_plan(p, dataset, *together, m);
+        status = plan_of(p, dataset, *together, m);
     }
     return status;
 }

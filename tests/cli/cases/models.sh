@@ -170,7 +170,7 @@ use_weights_without_class_names() {
     says "plain.safetensors: its classes have no names; taken to be numbered as the data's: cat, dog" "--classes FILE"
     grep -v img_per_s out >found
     same wanted found
-    code 0 "$FOVEA" predict --data "$photos" --split val --model net.yaml --weights plain.safetensors --limit 1
+    code 0 "$FOVEA" predict --data "$photos" --split val --model net.yaml --weights plain.safetensors
     prints "(label: cat; "
     says "its classes have no names"
     printf '\357\273\277dog\r\ncat\n\n' >names.txt
