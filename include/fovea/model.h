@@ -171,7 +171,7 @@ FV_API const char *const *fv_zoo_names(void);
 FV_API fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const fv_zoo_options *options,
                                             fv_model **model);
 /** Loads a model file: one written by fv_model_save (graph, pipeline, labels and weights), or by another tool in a
- * format that is known by its content (ONNX). */
+ * format that is known by its content (ONNX; darknet's .cfg, with fv_import_options.weights). */
 FV_API fv_status fv_model_load(fv_ctx *ctx, const char *path, fv_model **model);
 /** What an input of a graph holds, where sizes depend on it. */
 typedef struct fv_import_value {
@@ -184,6 +184,8 @@ typedef struct fv_import_options {
     /* Values of inputs: such an input becomes a constant where the shape of something is computed from it. */
     const fv_import_value *values;
     int n_values;
+    const char *weights; /* the file with the weights of a network that has them apart (darknet's .cfg); CONFLICT where
+                            the network's own file has them */
 } fv_import_options;
 /** fv_model_load with answers to what the file leaves open. options may be NULL. MODEL says what is missing, or names
  * everything in the file that a model cannot have. */

@@ -2,11 +2,13 @@
 /* Which formats of whole networks there are, and loading models of any of them. */
 #include "io/import.h"
 
+#include "io/darknet/darknet.h"
 #include "io/onnx/onnx.h"
 #include "io/safetensors_model.h"
 
 static const fv_importer importers[] = {
-    {"ONNX", fv_onnx_is, fv_onnx_read},
+    {"ONNX", fv_onnx_is, fv_onnx_read, false},
+    {"darknet", fv_darknet_is, fv_darknet_read, true},
 };
 
 const fv_importer *fv_importer_of(const uint8_t *data, int64_t size)
@@ -22,6 +24,12 @@ static fv_status read_model(fv_ctx *ctx, const fv_import_source *source, const f
 {
     const fv_importer *importer = fv_importer_of(source->data, source->size);
     fv_tensor_file *file = NULL;
+    if (options->weights && !(importer && importer->apart))
+        return fv_fail_hint(ctx,
+                            fv_fail(ctx, FV_ERR_CONFLICT,
+                                    "--weights %s: %s is a model file, which has weights of its own", options->weights,
+                                    source->path),
+                            "drop --weights, or name the architecture with --model");
     if (importer)
         return importer->read(ctx, source, options, out);
     FV_TRY(fv_tensor_file_parse(ctx, source->path, source->data, source->size, &file));
@@ -48,7 +56,7 @@ static fv_status check_size(fv_ctx *ctx, const char *path, const fv_import_optio
 
 fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options *options, fv_model **out)
 {
-    static const fv_import_options none = {{0, 0}, NULL, 0};
+    static const fv_import_options none = {{0, 0}, NULL, 0, NULL};
     fv_blob blob;
     *out = NULL;
     FV_TRY(fv_blob_read(ctx, path, &blob));

@@ -23,6 +23,7 @@ typedef struct fv_importer {
     /* Makes a finished model with weights. MODEL_FORMAT: the file is damaged. MODEL: it needs what is not there,
      * everything named at once. */
     fv_status (*read)(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options, fv_model **model);
+    bool apart; /* the weights are in a second file, options->weights */
 } fv_importer;
 
 /* The row of a format; NULL: none of them. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/ctx.h"
+#include "io/darknet/darknet.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
 
@@ -20,6 +21,7 @@ static const struct {
     {"PyTorch", fv_torch_is_zip, fv_torch_read_zip},
     {"PyTorch", fv_torch_is_legacy, fv_torch_read_legacy},
     {"safetensors index", fv_safetensors_is_index, fv_safetensors_read_index},
+    {"darknet", fv_darknet_is_weights, fv_darknet_refuse_tensors},
     {"safetensors", NULL, fv_safetensors_read},
 };
 

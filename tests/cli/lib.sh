@@ -180,6 +180,15 @@ small_run() {
     "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 "$@"
 }
 
+# darknet_network NAME: NAME.cfg and NAME.weights, of drawn digits, which knows nothing.
+darknet_network() {
+    printf '# made\n[net]\nheight=28\nwidth=28\nchannels=1\n\n[convolutional]\nfilters=10\nsize=1\nactivation=linear\n\n[avgpool]\n' >"$1.cfg"
+    {
+        printf '\0\0\0\0\002\0\0\0\005\0\0\0'
+        head -c 88 /dev/zero # images seen, 10 biases, 10 weights
+    } >"$1.weights"
+}
+
 needs_faults() {
     [ -n "${CLI_FAULTS:-}" ] || skip "faults cannot be preloaded into a sanitized program"
 }

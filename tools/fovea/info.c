@@ -198,7 +198,7 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
     FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
     if (!loaded && (c->profile || c->selftest))
         FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
-    if (c->weights)
+    if (c->weights && !loaded)
         FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));
     if (c->selftest)
         return selftest(*model);

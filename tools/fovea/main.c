@@ -277,12 +277,9 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
         return fv_model_read_architecture(ctx, name, options, model);
     if (is_architecture(name))
         return fv_model_zoo(ctx, name, options, model);
-    if (c->weights)
-        return complain(FV_ERR_CONFLICT, "drop --weights, or name the architecture with --model",
-                        "--weights %s: %s is a model file, which has weights of its own", c->weights, name);
     *loaded = true;
-    const fv_import_options sizes = {.img_size = {c->img_size[0], c->img_size[1]}};
-    return fv_model_import(ctx, name, &sizes, model);
+    const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
+    return fv_model_import(ctx, name, &more, model);
 }
 
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)

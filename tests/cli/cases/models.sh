@@ -226,3 +226,29 @@ use_run_folder_as_model() {
     fails 9 E9002 "--model runs/train/exp: a folder without weights/best.safetensors" -- "$FOVEA" eval --data "$digits" --model runs/train/exp
     fails 9 E9002 "--weights runs: a folder without" -- "$FOVEA" eval --data "$digits" --model lenet --weights runs
 }
+
+# A network of darknet is two files, which come together in every verb.
+use_darknet_network() {
+    darknet_network a
+    code 0 "$FOVEA" info --model a.cfg --weights a.weights
+    prints "conv_0"
+    says "RGB / 255 of 28x28"
+    code 0 "$FOVEA" info a.cfg --weights a.weights --json
+    code 0 "$FOVEA" eval --data "$digits" --model a.cfg --weights a.weights
+    code 0 "$FOVEA" predict --data "$digits" --limit 2 --model a.cfg --weights a.weights
+    code 0 "$FOVEA" train --data "$digits" --model a.cfg --weights a.weights --epochs 1 --max-steps 2
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/exp
+    # The names do not matter.
+    cp a.cfg net.txt
+    cp a.weights numbers.bin
+    code 0 "$FOVEA" info --model ./net.txt --weights numbers.bin
+    fails 4 E4001 "a.cfg" "--weights FILE.weights" -- "$FOVEA" info --model a.cfg
+    fails 4 E4001 "a.weights" "--model FILE.cfg" -- "$FOVEA" eval --data "$digits" --model a.weights
+    fails 4 E4001 "a.weights" "--model FILE.cfg" -- "$FOVEA" eval --data "$digits" --model lenet --weights a.weights
+    head -c 96 a.weights >short.weights
+    fails 4 E4002 "short.weights" "19 numbers" "need 20" -- "$FOVEA" eval --data "$digits" --model a.cfg --weights short.weights
+    printf '[lstm]\noutput=3\n[gru]\n' >>a.cfg
+    fails 4 E4001 "a.cfg" "line 13, [lstm]" "line 15, [gru]" -- "$FOVEA" info --model a.cfg --weights a.weights
+    fails 2 E2004 "of its own" -- "$FOVEA" info --model "$model" --weights a.weights
+    fails 9 E9002 "none.weights" -- "$FOVEA" info --model a.cfg --weights none.weights
+}

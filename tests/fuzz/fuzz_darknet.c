@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader of darknet's networks on any two files: the text, a byte 0, and the weights behind it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <fovea/fovea.h>
+
+#include "fuzz_files.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A file of some kilobytes has no need of more. */
+static void *bounded_alloc(void *user, size_t size, size_t align)
+{
+    void *ptr = NULL;
+    (void)user;
+    return size <= (size_t)64 << 20 && posix_memalign(&ptr, align, size) == 0 ? ptr : NULL;
+}
+
+static void bounded_release(void *user, void *ptr, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(ptr);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char head[] = "[net]\nwidth=8\nheight=8\nchannels=4\n";
+    const fv_ctx_options options = {.threads = 1, .allocator = {bounded_alloc, bounded_release, NULL}};
+    const uint8_t *zero = memchr(data, 0, size);
+    const size_t text = zero ? (size_t)(zero - data) : size, rest = zero ? size - text - 1 : 0;
+    char cfg[256], weights[256];
+    uint8_t *whole = malloc(text + sizeof head);
+    fv_ctx *ctx = NULL;
+    fv_model *model = NULL;
+    if (!fuzz_dir() || !whole || fv_ctx_create(&options, &ctx) != FV_OK)
+        abort();
+    /* An input that begins with a layer gets the network's section. */
+    const size_t before = text > 1 && data[0] == '[' && data[1] != 'n' ? sizeof head - 1 : 0;
+    memcpy(whole, head, before);
+    memcpy(whole + before, data, text);
+    fuzz_write(fuzz_dir(), "a.cfg", whole, before + text);
+    fuzz_write(fuzz_dir(), "a.weights", zero ? zero + 1 : data, rest);
+    snprintf(cfg, sizeof cfg, "%s/a.cfg", fuzz_dir());
+    snprintf(weights, sizeof weights, "%s/a.weights", fuzz_dir());
+    if (fv_model_import(ctx, cfg, &(fv_import_options){.weights = weights}, &model) == FV_OK)
+        fv_model_destroy(&model);
+    else if (model || !*fv_ctx_error(ctx))
+        abort(); /* a refusal says why */
+    fv_ctx_destroy(&ctx);
+    free(whole);
+    return 0;
+}
