@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which formats of whole networks there are, and loading models of any of them. */
+#include "io/tensor_file.h"
 #include "io/import.h"
 
 #include "io/darknet/darknet.h"
@@ -59,7 +60,7 @@ fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options
     static const fv_import_options none = {{0, 0}, NULL, 0, NULL};
     fv_blob blob;
     *out = NULL;
-    FV_TRY(fv_blob_read(ctx, path, &blob));
+    FV_TRY(fv_tensor_file_load(ctx, path, &blob));
     const fv_import_source source = {path, blob.data, blob.size};
     fv_status status = read_model(ctx, &source, options ? options : &none, out);
     fv_blob_free(ctx, &blob);

@@ -54,14 +54,19 @@ static fv_status check_budget(fv_ctx *ctx, const char *path)
                         "use a smaller model, or raise --memory");
 }
 
+fv_status fv_tensor_file_load(fv_ctx *ctx, const char *path, fv_blob *blob)
+{
+    FV_TRY(check_budget(ctx, path));
+    return fv_blob_read(ctx, path, blob);
+}
+
 /* Opens by a parser of memory, and lets the file own its bytes. */
 static fv_status open_by(fv_status (*parse)(fv_ctx *, const char *, const uint8_t *, int64_t, fv_tensor_file **),
                          fv_ctx *ctx, const char *path, fv_tensor_file **out)
 {
     fv_blob own;
     *out = NULL;
-    FV_TRY(check_budget(ctx, path));
-    FV_TRY(fv_blob_read(ctx, path, &own));
+    FV_TRY(fv_tensor_file_load(ctx, path, &own));
     fv_status status = parse(ctx, path, own.data, own.size, out);
     if (status == FV_OK)
         status = fv_tensor_file_take(*out, &own);

@@ -44,6 +44,9 @@ typedef struct fv_tensor_file {
 fv_status fv_tensor_file_open(fv_ctx *ctx, const char *path, fv_tensor_file **file);
 /* The same from memory, which must outlive *file. `name` is for messages, and says where an index lies. */
 fv_status fv_tensor_file_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **file);
+/* The bytes of a file of weights, whichever reader wants them: OVER_BUDGET before the first is read where the context's
+ * limit leaves no room for them. */
+fv_status fv_tensor_file_load(fv_ctx *ctx, const char *path, fv_blob *blob);
 void fv_tensor_file_close(fv_tensor_file **file);
 
 fv_ctx *fv_tensor_file_ctx(const fv_tensor_file *file);

@@ -70,7 +70,9 @@ static const struct {
     {"classes", 19, R, "train/void", "a class folder without files", -1},
 
     {"model", 20, R, "train",
-     "class 'dog' is not in the model: found cat, dog (2); expected cat, horse (2); --reset-head", -1},
+     "class 'dog' is not in the model: found cat, dog (2); expected cat, horse (2); `fovea train --reset-head` trains "
+     "a new output layer",
+     -1},
     {"model", 20, W, "train", "class 'horse' of the model is missing", -1},
 
     {"names", 21, R, ".", "'Cat' and 'cat' differ only in case:", -1},

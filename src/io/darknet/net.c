@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Builds a model from the sections of a .cfg and the numbers of a .weights. */
+#include "io/tensor_file.h"
 #include "io/darknet/net.h"
 
 #include <stdarg.h>
@@ -310,7 +311,7 @@ fv_status fv_darknet_read(fv_ctx *ctx, const fv_import_source *source, const fv_
                                     "of their own",
                                     source->path),
                             "give it too: --weights FILE.weights");
-    FV_TRY(fv_blob_read(ctx, options->weights, &blob));
+    FV_TRY(fv_tensor_file_load(ctx, options->weights, &blob));
     fv_status status = fv_import_begin(ctx, source->path, source->size + blob.size, false, &net.im);
     if (status == FV_OK)
         status = build(&net, source, &blob, options->weights, model);
