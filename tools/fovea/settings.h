@@ -16,12 +16,12 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "data set: folder of classes, manifest (.csv, .jsonl), packed file, ... (`fovea help data`)") \
     X(TEXT, task, "task", NULL, 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "KIND", \
       "how a manifest's labels are read: class, multi-label or regression; default: as they look") \
-    X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
-      FV_OUTPUT, "NAME|FILE", \
-      "zoo architecture, architecture file (.yaml) or model file (.safetensors); eval and predict: several, " \
+    X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
+      V_CONVERT | V_RUN, FV_OUTPUT, "NAME|FILE", \
+      "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
+      | V_PREDICT | V_CONVERT, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
@@ -35,8 +35,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "recipe (YAML, same keys as the flags); flags win") \
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
-    X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA, \
-      FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+    X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
+      V_CONVERT | V_RUN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \
     X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
@@ -49,9 +49,9 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "with --contrast clahe: rows and columns of tiles; default: 8") \
     X(REAL, clahe_clip, "clahe-clip", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
       "with --contrast clahe: limit of a histogram's bar, in means of them; default: 2") \
-    X(MEASURE, mean, "mean", NULL, 0, 0, -1e6, 1e6, NULL, V_TRAIN, FV_MEANING, "M[,M,M]|auto", \
+    X(MEASURE, mean, "mean", NULL, 0, 0, -1e6, 1e6, NULL, V_TRAIN | V_CONVERT, FV_MEANING, "M[,M,M]|auto", \
       "subtracted from pixel/255, per channel; auto: the training set's, measured") \
-    X(MEASURE, std, "std", NULL, 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "S[,S,S]|auto", \
+    X(MEASURE, std, "std", NULL, 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_CONVERT, FV_MEANING, "S[,S,S]|auto", \
       "divided by, per channel; auto: the training set's, measured (both auto: as --norm dataset)") \
     X(CHOICE, resize, "resize", NULL, 0, 0, 0, 0, "auto,stretch,crop", V_TRAIN | V_DATA, FV_MEANING, "RULE", \
       "stretch to the input size, or crop the center after scaling the short side; auto is the model's") \
@@ -104,9 +104,14 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "keep decoded images: in what --memory leaves, or as pixels in a packed file in the run folder") \
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
-    X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS, FV_OUTPUT, \
-      "DIR", "train: runs go to DIR/EXPERIMENT (default runs/train); data: where to write") \
-    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "TEXT", \
+    X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
+      V_RUN, FV_OUTPUT, "DIR|FILE", \
+      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run: where to write") \
+    X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN, FV_OUTPUT, "[NAME=]FILE", \
+      "array of an input, .npy, or .npz with a name for each; several: again, or separated by commas") \
+    X(CHOICE, layout, "layout", NULL, 0, 0, 0, 0, "file,nchw,nhwc", V_RUN, FV_OUTPUT, "ORDER", \
+      "images in and out: as in the network's own file, channels first, or channels last") \
+    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
       "name of the run; never overwritten: name, name2, ...") \
@@ -121,11 +126,11 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
-    X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR, \
-      FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+    X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
+      V_CONVERT | V_RUN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -163,7 +168,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", \
       "at most N images; of a data set, of each class its share") \
     X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
-    X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT, FV_MEANING, "FILE", \
+    X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_CONVERT, FV_MEANING, "FILE", \
       "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
       "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \

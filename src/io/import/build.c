@@ -140,7 +140,10 @@ fv_status fv_import_input(fv_import *im, const char *name, fv_dtype dtype, const
             in.dim[fv_import_axis(FV_ORDER_LAST, d, shape->rank)] = shape->dim[d];
     }
     fv_value v = fv_input_tensor(m, name, dtype, &in);
-    FV_TRY(fv_model_note_port(m, name, wrapped ? FV_LAYOUT_WHOLE : last && shape->rank >= 3 ? FV_LAYOUT_NCHW : 0));
+    FV_TRY(fv_model_note_port(m, name,
+                              wrapped                    ? FV_LAYOUT_WHOLE
+                              : last && shape->rank >= 3 ? FV_LAYOUT_NCHW
+                                                         : FV_LAYOUT_PLAIN));
     if (wrapped) {
         im->label = NULL;
         im->base = name;
@@ -158,9 +161,22 @@ fv_status fv_import_output(fv_import *im, const char *name, fv_foreign *f)
     im->label = NULL;
     im->base = name;
     fv_value v = fv_import_get(im, f, turned ? FV_ORDER_LAST : FV_ORDER_FILE);
-    FV_TRY(fv_model_note_port(im->model, name, turned ? FV_LAYOUT_NCHW : whole ? FV_LAYOUT_WHOLE : 0));
+    FV_TRY(fv_model_note_port(im->model, name,
+                              turned       ? FV_LAYOUT_NCHW
+                              : im->scores ? FV_LAYOUT_SCORES
+                              : whole      ? FV_LAYOUT_WHOLE
+                                           : FV_LAYOUT_PLAIN));
     fv_output(im->model, name, v);
     return im->model->error;
+}
+
+fv_status fv_import_scores(fv_import *im, const char *name, const fv_foreign *f, int axis, bool *left_out)
+{
+    *left_out = im->answer && strcmp(im->answer, name) == 0 && f->batched && f->shape.rank == 2 && axis == 1;
+    if (!*left_out)
+        return FV_OK;
+    im->scores = true;
+    return fv_import_alias(im, name, f);
 }
 
 /* ---- nodes ---- */

@@ -60,6 +60,8 @@ typedef struct fv_import {
     int64_t budget;     /* bytes that computed constants may still take */
     bool whole;         /* no dimension of the file's is the batch */
     bool merges;        /* a node moves or mixes the batch: the file must be read whole */
+    const char *answer; /* the file's output when it has one; NULL: several */
+    bool scores;        /* its last softmax was left out */
     const char *label;  /* of the node at hand; NULL: used up */
     const char *base;   /* the same, for further names */
     fv_foreign **table; /* open-addressed hash by name */
@@ -121,6 +123,10 @@ int fv_import_axis(fv_order order, int axis, int rank);
 fv_shape fv_import_file_shape(const fv_import *im, fv_value v, fv_order order);
 /* An image n h w c: of three dimensions, n c w, as n 1 w c. */
 fv_value fv_import_image(fv_import *im, fv_foreign *f);
+
+/* Whether `name`, the softmax of f along `axis`, is the file's only output, a row of classes: then it is left out, as
+ * training and predictors take scores; the value is f, and whoever asks for the file's output gets their softmax. */
+fv_status fv_import_scores(fv_import *im, const char *name, const fv_foreign *f, int axis, bool *left_out);
 
 /* ---- nodes ---- */
 

@@ -61,6 +61,15 @@ static bool takes(const FvOnnx__Node *node, const char *name)
     return false;
 }
 
+/* Whether a node takes a value. */
+static bool is_taken(const FvOnnx__Graph *g, const char *name)
+{
+    bool taken = !name;
+    for (size_t i = 0; i < g->n_node && !taken; i++)
+        taken = takes(g->node[i], name);
+    return taken;
+}
+
 /* Whether whatever takes an input of four dimensions first turns it to n c h w: then it is n h w c. */
 static bool has_channels_last(const FvOnnx__Graph *g, const char *name)
 {
@@ -137,7 +146,7 @@ static fv_status add_input(fv_import *im, const FvOnnx__Graph *g, const FvOnnx__
                        im->file, info->name);
     FV_TRY(fv_import_input(im, info->name, dtype, &shape, shape.rank == 4 && !last));
     for (int i = 0; i < o->n_values; i++)
-        if (strcmp(o->values[i].name, info->name) == 0)
+        if (strcmp(o->values[i].name, info->name) == 0 || (o->n_values == 1 && !*o->values[i].name))
             fv_import_find(im, info->name)->known = o->values[i].tensor;
     return FV_OK;
 }
@@ -322,6 +331,7 @@ fv_status fv_onnx_build(fv_import *im, const fv_onnx_file *file, const fv_import
         if (status != FV_OK && !im->merges)
             return status;
     }
+    im->answer = g->n_output == 1 && !is_taken(g, g->output[0]->name) ? g->output[0]->name : NULL;
     if (!im->merges && check_batch(im, g) != FV_OK)
         return FV_OK;
     for (size_t i = 0; i < g->n_node && !im->merges; i++)

@@ -68,6 +68,11 @@ static fv_status map_softmax(const fv_onnx_node *n)
     fv_foreign *f = n->in[0];
     FV_TRY(fv_onnx_free_axis(n, f, fv_onnx_int(n, "axis", n->opset < 13 ? 1 : -1), &axis));
     const char *op = strcmp(n->op, "LogSoftmax") == 0 ? "log_softmax" : "softmax";
+    bool left_out = false;
+    if (strcmp(op, "softmax") == 0)
+        FV_TRY(fv_import_scores(im, n->out[0], f, axis, &left_out));
+    if (left_out)
+        return FV_OK;
     const int rank = f->shape.rank;
     int64_t behind = 1;
     for (int d = axis + 1; d < rank; d++)

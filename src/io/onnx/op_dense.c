@@ -87,66 +87,116 @@ static fv_status by_convolution(const fv_onnx_node *n, fv_foreign *x, const fv_f
 
 enum { PRODUCTS_MAX = 256 };
 
-/* Stacks of matrices, one product for each. */
-static fv_status stacks(const fv_onnx_node *n, fv_foreign *a, fv_foreign *b)
+/* Stacks of matrices [..., rows, inner] and [..., inner, columns], one product for each. */
+static fv_status stacks(const fv_onnx_node *n, fv_value a, fv_value b, fv_value *y)
 {
     fv_import *im = n->im;
-    const int rank = a->shape.rank;
-    const int64_t rows = a->shape.dim[rank - 2], inner = a->shape.dim[rank - 1], columns = b->shape.dim[rank - 1];
+    const fv_shape da = *fv_import_shape(im, a), db = *fv_import_shape(im, b);
+    const int rank = da.rank;
+    const int64_t rows = da.dim[rank - 2], inner = da.dim[rank - 1], columns = db.dim[rank - 1];
     int64_t count = 1;
-    fv_shape to = a->shape;
-    if (a->batched || b->batched)
-        return fv_import_merges(im);
+    fv_shape to = da;
     for (int d = 0; d < rank - 2; d++) {
-        if (a->shape.dim[d] != b->shape.dim[d])
+        if (da.dim[d] != db.dim[d])
             return fv_onnx_cannot(n, "stacks of matrices of different shapes");
-        count *= a->shape.dim[d];
+        count *= da.dim[d];
     }
     if (count > PRODUCTS_MAX)
         return fv_onnx_cannot(n, "%lld products of computed matrices: at most %d", (long long)count, PRODUCTS_MAX);
     const fv_shape sa = {3, {count, rows, inner}}, sb = {3, {count, inner, columns}}, ma = {2, {rows, inner}},
                    mb = {2, {inner, columns}}, one = {3, {1, rows, columns}};
-    fv_value va = fv_import_reshape(im, fv_import_get(im, a, FV_ORDER_FILE), &sa, false);
-    fv_value vb = fv_import_reshape(im, fv_import_get(im, b, FV_ORDER_FILE), &sb, false), y = fv_no_value;
     const fv_axis_attr along = {.axis = 0};
+    a = fv_import_reshape(im, a, &sa, false);
+    b = fv_import_reshape(im, b, &sb, false);
     for (int64_t i = 0; i < count; i++) {
         const fv_slice_attr part = {.begin = i, .count = 1, .axis = 0};
-        fv_value pa = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, va), &ma, false);
-        fv_value pb = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, vb), &mb, false);
+        fv_value pa = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, a), &ma, false);
+        fv_value pb = fv_import_reshape(im, fv_import_emit1(im, "slice", &part, b), &mb, false);
         fv_value p = fv_import_emit2(im, "dense", NULL, pa, fv_import_transpose(im, pb, swap));
         p = fv_import_reshape(im, p, &one, false);
-        y = i ? fv_import_emit2(im, "concat", &along, y, p) : p;
+        *y = i ? fv_import_emit2(im, "concat", &along, *y, p) : p;
     }
     to.dim[rank - 1] = columns;
-    return fv_onnx_result(n, 0, fv_import_reshape(im, y, &to, false), FV_ORDER_FILE);
+    *y = fv_import_reshape(im, *y, &to, false);
+    return FV_OK;
 }
 
-static fv_status map_matmul(const fv_onnx_node *n)
+/* Matrices that are both computed. Only rows of `a` may be samples. */
+static fv_status product(const fv_onnx_node *n, const fv_foreign *a, const fv_foreign *b, fv_value va, fv_value vb,
+                         fv_value *y)
 {
-    FV_TRY(fv_onnx_need(n, 0));
-    FV_TRY(fv_onnx_need(n, 1));
-    fv_foreign *a = n->in[0], *b = n->in[1];
+    const int ra = a->shape.rank, rb = b->shape.rank;
+    if (b->batched || (a->batched && ra > 2))
+        return fv_import_merges(n->im);
+    if (ra != rb)
+        return fv_onnx_cannot(n, "operands of %d and %d dimensions", ra, rb);
+    if (ra > 2)
+        return stacks(n, va, vb, y);
+    *y = fv_import_emit2(n->im, "dense", NULL, va, fv_import_transpose(n->im, vb, swap));
+    return FV_OK;
+}
+
+static fv_status check_product(const fv_onnx_node *n, const fv_foreign *a, const fv_foreign *b)
+{
     const int ra = a->shape.rank, rb = b->shape.rank;
     if (ra < 2 || rb < 2)
         return fv_onnx_cannot(n, "operands of %d and %d dimensions: expected 2 or more", ra, rb);
     if (a->shape.dim[ra - 1] != b->shape.dim[rb - 2])
         return fv_onnx_cannot(n, "%lld columns times %lld rows", (long long)a->shape.dim[ra - 1],
                               (long long)b->shape.dim[rb - 2]);
-    if (rb == 2 && b->data && ra == 2)
+    return FV_OK;
+}
+
+static fv_status map_matmul(const fv_onnx_node *n)
+{
+    fv_value y = fv_no_value;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    fv_foreign *a = n->in[0], *b = n->in[1];
+    FV_TRY(check_product(n, a, b));
+    if (b->shape.rank == 2 && b->data && a->shape.rank == 2)
         return fv_onnx_result(n, 0, rows_times(n, a, b, false, 1.0, fv_no_value), FV_ORDER_FILE);
-    if (rb == 2 && b->data)
+    if (b->shape.rank == 2 && b->data)
         return by_convolution(n, a, b);
-    if (ra == 2 && rb == 2 && b->batched)
-        return fv_import_merges(n->im);
-    if (ra == 2 && rb == 2)
-        return fv_onnx_result(
-            n, 0, fv_import_emit2(n->im, "dense", NULL, matrix_of(n, a, false), matrix_of(n, b, true)), FV_ORDER_FILE);
-    return ra == rb ? stacks(n, a, b) : fv_onnx_cannot(n, "operands of %d and %d dimensions", ra, rb);
+    FV_TRY(product(n, a, b, fv_import_get(n->im, a, FV_ORDER_FILE), fv_import_get(n->im, b, FV_ORDER_FILE), &y));
+    return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
+}
+
+/* ---- of integers, by definition ---- */
+
+static fv_status integer_product(const fv_onnx_node *n, int a, int a_zero, int b, int b_zero, fv_value *y)
+{
+    fv_value v[2];
+    FV_TRY(fv_onnx_need(n, a));
+    FV_TRY(fv_onnx_need(n, b));
+    fv_foreign *fa = n->in[a], *fb = n->in[b];
+    FV_TRY(check_product(n, fa, fb));
+    const fv_dtype dtype = fv_onnx_exact_float((double)fa->shape.dim[fa->shape.rank - 1]);
+    FV_TRY(fv_onnx_shifted(n, a, a_zero, FV_ORDER_FILE, fa->shape.rank - 2, dtype, &v[0]));
+    FV_TRY(fv_onnx_shifted(n, b, b_zero, FV_ORDER_FILE, fb->shape.rank - 1, dtype, &v[1]));
+    return product(n, fa, fb, v[0], v[1], y);
+}
+
+static fv_status map_matmul_integer(const fv_onnx_node *n)
+{
+    fv_value y = fv_no_value;
+    FV_TRY(integer_product(n, 0, 2, 1, 3, &y));
+    return fv_onnx_result(n, 0, fv_import_cast(n->im, y, FV_I32), FV_ORDER_FILE);
+}
+
+static fv_status map_qlinear_matmul(const fv_onnx_node *n)
+{
+    fv_value y = fv_no_value;
+    FV_TRY(integer_product(n, 0, 2, 3, 5, &y));
+    FV_TRY(fv_onnx_requantized(n, (const int[]){1, 4, 6, 7}, y, &y));
+    return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }
 
 const fv_onnx_op fv_onnx_dense_ops[] = {
     {"Gemm", map_gemm, NULL, NULL},
     {"MatMul", map_matmul, NULL, NULL},
+    {"MatMulInteger", map_matmul_integer, NULL, NULL},
+    {"QLinearMatMul", map_qlinear_matmul, NULL, NULL},
     {"Einsum", NULL, NULL, "supported are MatMul and Gemm"},
     {0},
 };

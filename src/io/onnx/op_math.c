@@ -74,6 +74,7 @@ static fv_status map_row(const fv_onnx_node *n)
 {
     int rank;
     size_t r = 0;
+    FV_TRY(rank_of(n, &rank));
     FV_TRY(align_old(n, &rank));
     while (strcmp(rows[r].onnx, n->op) != 0)
         r++;

@@ -68,24 +68,79 @@ static void set_pool(const fv_onnx_window *win, fv_pool2d_attr *attr)
     attr->ceil = win->ceil;
 }
 
+/* What a dilated window of the largest reads, for one without dilation, which *win becomes. */
+static fv_value undilated(const fv_onnx_node *n, fv_value x, fv_onnx_window *win)
+{
+    for (int side = 0; side < 2; side++) {
+        if (win->size[side] > 1 || win->stride[side] > 1)
+            x = spread(n, x, win, side, -3e38);
+        win->stride[side] = win->size[side];
+        win->pad[side] = win->pad[side + 2] = 0;
+        win->dilation[side] = 1;
+    }
+    win->ceil = false;
+    return x;
+}
+
+/* Volumes n c d h w, one axis after the other, which is the same for boxes: each time as an image whose rows or columns
+ * are that axis. Samples stay apart. */
+static fv_status map_volume(const fv_onnx_node *n, bool largest)
+{
+    fv_import *im = n->im;
+    const fv_ints kernel = fv_onnx_ints(n, "kernel_shape"), strides = fv_onnx_ints(n, "strides"),
+                  gaps = fv_onnx_ints(n, "dilations"), pads = fv_onnx_ints(n, "pads");
+    const bool batched = n->in[0]->batched;
+    char text[64];
+    if (kernel.count != 3 || (strides.count && strides.count != 3) || (gaps.count && gaps.count != 3) ||
+        (pads.count && pads.count != 6) || strcmp(fv_onnx_text(n, "auto_pad", "NOTSET", text), "NOTSET") != 0)
+        return fv_onnx_cannot(n, "of volumes without kernel_shape and pads in numbers");
+    fv_value x = fv_import_get(im, n->in[0], FV_ORDER_LAST);
+    for (int i = 0; i < 3; i++) {
+        const fv_shape s = *fv_import_shape(im, x);
+        const int64_t *d = s.dim;
+        const fv_shape images[3] = {{4, {d[0], d[1], d[2] * d[3], d[4]}},
+                                    {4, {d[0], d[1], d[2], d[3] * d[4]}},
+                                    {4, {d[0], d[1] * d[2], d[3], d[4]}}};
+        const int side = i == 0 ? 0 : 1;
+        fv_onnx_window win = {
+            .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .ceil = fv_onnx_int(n, "ceil_mode", 0) != 0};
+        fv_pool2d_attr attr = {.count_include_pad = fv_onnx_int(n, "count_include_pad", 0) != 0};
+        win.size[side] = kernel.value[i];
+        win.stride[side] = strides.count ? strides.value[i] : 1;
+        win.dilation[side] = gaps.count ? gaps.value[i] : 1;
+        win.pad[side] = pads.count ? pads.value[i] : 0;
+        win.pad[side + 2] = pads.count ? pads.value[i + 3] : 0;
+        if (win.size[side] < 1 || win.stride[side] < 1 || win.dilation[side] < 1 || win.pad[side] < 0 ||
+            win.pad[side + 2] < 0 || win.size[side] > (1 << 20) || win.dilation[side] > (1 << 20))
+            return fv_onnx_cannot(n, "a window with numbers that are none");
+        if (win.dilation[side] > 1 && !largest)
+            return fv_onnx_cannot(n, "dilated windows are supported of MaxPool, not of averages");
+        x = fv_import_reshape(im, x, &images[i], batched);
+        if (win.dilation[side] > 1)
+            x = undilated(n, x, &win);
+        set_pool(&win, &attr);
+        x = fv_import_emit1(im, largest ? "max_pool2d" : "avg_pool2d", &attr, x);
+        fv_shape to = s;
+        to.dim[1 + i] = fv_import_shape(im, x)->dim[1 + side];
+        x = fv_import_reshape(im, x, &to, batched);
+    }
+    return fv_onnx_result(n, 0, x, FV_ORDER_LAST);
+}
+
 static fv_status map_max_pool(const fv_onnx_node *n)
 {
     fv_onnx_window win;
     fv_pool2d_attr attr = {0};
-    FV_TRY(check_image(n));
+    FV_TRY(fv_onnx_need(n, 0));
     if (n->n_out > 1 && *n->out[1])
         return fv_onnx_cannot(n, "its second result, where the largest stood, is not supported");
+    if (n->in[0]->shape.rank == 5)
+        return map_volume(n, true);
+    FV_TRY(check_image(n));
     FV_TRY(window_of(n, &win));
     fv_value x = fv_import_cast(n->im, fv_import_image(n->im, n->in[0]), FV_F32);
-    if (win.dilation[0] > 1 || win.dilation[1] > 1) {
-        for (int side = 0; side < 2; side++) {
-            if (win.size[side] > 1 || win.stride[side] > 1)
-                x = spread(n, x, &win, side, -3e38);
-            win.stride[side] = win.size[side];
-            win.pad[side] = win.pad[side + 2] = 0;
-        }
-        win.ceil = false;
-    }
+    if (win.dilation[0] > 1 || win.dilation[1] > 1)
+        x = undilated(n, x, &win);
     set_pool(&win, &attr);
     x = fv_import_emit1(n->im, "max_pool2d", &attr, x);
     return fv_onnx_result_image(n, fv_import_cast(n->im, x, n->in[0]->dtype));
@@ -95,6 +150,9 @@ static fv_status map_average_pool(const fv_onnx_node *n)
 {
     fv_onnx_window win;
     fv_pool2d_attr attr = {.count_include_pad = fv_onnx_int(n, "count_include_pad", 0) != 0};
+    FV_TRY(fv_onnx_need(n, 0));
+    if (n->in[0]->shape.rank == 5)
+        return map_volume(n, false);
     FV_TRY(check_image(n));
     FV_TRY(window_of(n, &win));
     if (win.dilation[0] > 1 || win.dilation[1] > 1)

@@ -109,6 +109,60 @@ static fv_status map_dequantize(const fv_onnx_node *n)
     return fv_onnx_result(n, 0, fv_import_emit2(n->im, "mul", NULL, v, scale), order);
 }
 
+/* ---- of integers ---- */
+
+/* f32 holds sums of that many products of 9 bits each exactly, or f64 does. */
+fv_dtype fv_onnx_exact_float(double terms)
+{
+    return terms * 255.0 * 255.0 <= 16777216.0 ? FV_F32 : FV_F64;
+}
+
+fv_status fv_onnx_shifted(const fv_onnx_node *n, int i, int zero, fv_order order, int axis, fv_dtype dtype, fv_value *v)
+{
+    fv_import *im = n->im;
+    fv_foreign *f = n->in[i], *z = zero >= 0 && zero < n->n_in ? n->in[zero] : NULL;
+    *v = fv_import_cast(im, fv_import_get(im, f, order), dtype);
+    if (!z)
+        return FV_OK;
+    if (z->batched)
+        return fv_import_merges(im);
+    const int64_t count = fv_foreign_count(z);
+    fv_shape shape = {.rank = f->shape.rank, .dim = {1, 1, 1, 1, 1, 1, 1, 1}};
+    if (count != 1 && count != f->shape.dim[axis])
+        return fv_onnx_cannot(n, "%lld zero points", (long long)count);
+    if (count == 1)
+        shape = (fv_shape){1, {1}};
+    else
+        shape.dim[fv_import_axis(order, axis, f->shape.rank)] = count;
+    fv_value shift =
+        fv_import_reshape(im, fv_import_cast(im, fv_import_get(im, z, FV_ORDER_FILE), dtype), &shape, false);
+    *v = fv_import_emit2(im, "sub", NULL, *v, shift);
+    return FV_OK;
+}
+
+fv_status fv_onnx_requantized(const fv_onnx_node *n, const int at[4], fv_value sum, fv_value *y)
+{
+    fv_import *im = n->im;
+    fv_value v[4];
+    for (int k = 0; k < 4; k++) {
+        FV_TRY(fv_onnx_need(n, at[k]));
+        const int64_t count = fv_foreign_count(n->in[at[k]]);
+        const fv_shape flat = {1, {count}};
+        if (n->in[at[k]]->batched)
+            return fv_import_merges(im);
+        if (count != 1 && k != 1)
+            return fv_onnx_cannot(n, "%lld scales or zero points of its operand or result", (long long)count);
+        v[k] = fv_import_cast(im, fv_import_get(im, n->in[at[k]], FV_ORDER_FILE), FV_F32);
+        v[k] = fv_import_reshape(im, v[k], &flat, false);
+    }
+    fv_value scale = fv_import_emit2(im, "div", NULL, fv_import_emit2(im, "mul", NULL, v[0], v[1]), v[2]);
+    fv_value x = fv_import_emit2(im, "mul", NULL, fv_import_cast(im, sum, FV_F32), scale);
+    const fv_dtype dtype = n->in[at[3]]->dtype;
+    FV_TRY(quantize(n, x, fv_no_value, v[3], dtype, y));
+    *y = fv_import_cast(im, *y, dtype);
+    return FV_OK;
+}
+
 const fv_onnx_op fv_onnx_quant_ops[] = {
     {"QuantizeLinear", map_quantize, NULL, NULL},
     {"DequantizeLinear", map_dequantize, NULL, NULL},

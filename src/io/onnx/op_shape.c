@@ -17,8 +17,9 @@ static fv_status map_dropout(const fv_onnx_node *n)
     FV_TRY(fv_onnx_need(n, 0));
     if (n->n_in > 2 && n->in[2]) {
         FV_TRY(fv_onnx_need_constant(n, 2, "training_mode"));
-        const bool none = n->in[1] && n->in[1]->data && fv_foreign_real(n->in[1], 0) == 0.0;
-        if (fv_foreign_integer(n->in[2], 0) != 0 && !none)
+        const bool none = n->in[1] && fv_onnx_need_constant(n, 1, "ratio") == FV_OK && fv_foreign_count(n->in[1]) > 0 &&
+                          fv_foreign_real(n->in[1], 0) == 0.0;
+        if (fv_foreign_count(n->in[2]) > 0 && fv_foreign_integer(n->in[2], 0) != 0 && !none)
             return fv_onnx_cannot(n, "training_mode is set: export the network for inference");
     }
     FV_TRY(map_identity(n));
