@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the files that the tests of the program plant, sound and broken: plant KIND FILE [WORDS]. */
 #include "data/corpus.h"
+#include "support/onnx_write.h"
 
 #include <jansson.h>
 #include <zlib.h>
@@ -498,6 +499,41 @@ static void plant_corpus(const char *path, int argc, char **argv)
     }
 }
 
+/* plant onnx DIR: a network net.onnx, x.npy for its input (2 x 3 x 8 x 8), names.txt of its five classes. */
+static void plant_onnx(const char *dir, int argc, char **argv)
+{
+    onnx_out *file = calloc(1, sizeof *file);
+    onnx_small *w = calloc(1, sizeof *w);
+    char path[512];
+    uint32_t seed = 7;
+    (void)argc;
+    (void)argv;
+    if (!file || !w)
+        exit(2);
+    onnx_small_weights(w);
+    onnx_small_file(file, w);
+    snprintf(path, sizeof path, "%s/net.onnx", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(file->data, 1, file->size, f) != file->size || fclose(f) != 0)
+        exit(2);
+    snprintf(path, sizeof path, "%s/x.npy", dir);
+    if (!(f = fopen(path, "wb")))
+        exit(2);
+    fwrite("\x93NUMPY\1\0\166\0", 1, 10, f);
+    fprintf(f, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }");
+    for (int i = 0; i < 2 * 3 * 8 * 8; i++) {
+        const float x = onnx_draw(&seed);
+        fwrite(&x, sizeof x, 1, f);
+    }
+    if (fclose(f) != 0)
+        exit(2);
+    snprintf(path, sizeof path, "%s/names.txt", dir);
+    if (!(f = fopen(path, "wb")) || fputs("ant\nbee\ncat\ndog\neel\n", f) < 0 || fclose(f) != 0)
+        exit(2);
+    free(file);
+    free(w);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -507,7 +543,7 @@ int main(int argc, char **argv)
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
                  {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats},
-                 {"random", plant_random}};
+                 {"random", plant_random},   {"onnx", plant_onnx}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

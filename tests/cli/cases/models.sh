@@ -252,3 +252,25 @@ use_darknet_network() {
     fails 2 E2004 "of its own" -- "$FOVEA" info --model "$model" --weights a.weights
     fails 9 E9002 "none.weights" -- "$FOVEA" info --model a.cfg --weights none.weights
 }
+
+# A network of another tool becomes one model file, and raw arrays go through either with the same answers.
+use_convert_and_run() {
+    plant onnx .
+    [ -f net.onnx ] || die "nothing planted"
+    code 0 "$FOVEA" run net.onnx --input x.npy --output y.npz
+    code 0 "$FOVEA" convert net.onnx --classes names.txt --mean 0.5 --std 0.25 --output net.safetensors
+    prints "ONNX" "parameters"
+    code 0 "$FOVEA" run net.safetensors --input x.npy --output z.npz
+    cmp -s y.npz z.npz || die "the converted network answers otherwise"
+    code 0 "$FOVEA" run net.onnx --input x.npy --output nhwc.npz --layout nchw
+    cmp -s y.npz nhwc.npz || die "channels first is the file's own layout"
+    code 0 "$FOVEA" info net.safetensors --json
+    fails 2 E2004 "net.onnx: this is the file to be converted" "--output" -- "$FOVEA" convert net.onnx --output net.onnx
+    fails 9 E9002 "absent.npy" -- "$FOVEA" run net.onnx --input absent.npy --output y.npz
+    head -c 300 net.onnx >cut.onnx
+    fails 4 E4002 "cut.onnx" -- "$FOVEA" convert cut.onnx --output cut.safetensors
+    absent cut.safetensors
+    plant edit plain.safetensors from="$model"
+    code 0 "$FOVEA" convert --model lenet --weights plain.safetensors --output lenet.safetensors
+    code 0 "$FOVEA" eval --data "$digits" --model lenet.safetensors --json
+}
