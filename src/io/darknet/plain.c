@@ -257,6 +257,16 @@ static fv_status map_route(fv_darknet_net *net, fv_value unused, fv_value *y)
 
 /* ---- the end ---- */
 
+/* Whether nothing but a cost and dropout follows: the softmax is the network's answer. */
+static bool is_answer(const fv_darknet_net *net)
+{
+    for (int i = net->index + 2; i < net->cfg.n_sections; i++)
+        if (strcmp(net->cfg.sections[i].name, "cost") != 0 && strcmp(net->cfg.sections[i].name, "dropout") != 0)
+            return false;
+    return net->n_outputs == 0;
+}
+
+/* The last one is left out, as training and predictors take scores; whoever asks for the file's output gets it. */
 static fv_status map_softmax(fv_darknet_net *net, fv_value x, fv_value *y)
 {
     static const char *const refused[] = {"tree", "spatial", NULL};
@@ -272,7 +282,8 @@ static fv_status map_softmax(fv_darknet_net *net, fv_value x, fv_value *y)
                                  "channels as it is",
                                  (long long)groups, temperature, (long long)d[0], (long long)d[1]);
     x = fv_import_reshape(&net->im, x, &(fv_shape){2, {1, d[2]}}, true);
-    *y = fv_import_emit1(&net->im, "softmax", &(fv_axis_attr){.axis = 1}, x);
+    net->im.scores = is_answer(net);
+    *y = net->im.scores ? x : fv_import_emit1(&net->im, "softmax", &(fv_axis_attr){.axis = 1}, x);
     return FV_OK;
 }
 
