@@ -88,6 +88,7 @@ small_data() {
     plant png new.png c=1
     fovea data make digits --output digits 2>/dev/null
     darknet_network tiny
+    plant onnx .
     # The network of docs/architecture-files.md, with the dropout that docs/test-time.md wants.
     awk '/^    name: small/ { inside = 1 } inside && !/^    / { exit } inside { sub(/^    /, ""); print }' \
         "$FOVEA_SOURCE_DIR/docs/architecture-files.md" >small.yaml
