@@ -12,7 +12,7 @@ share() {
     kernels | ops | backend | plan) echo 1 ;;
     train) echo 6 ;;
     cli) echo 12 ;;
-    arm | examples) echo 0 ;;
+    arm | examples | install) echo 0 ;;
     *) echo 3 ;;
     esac
 }

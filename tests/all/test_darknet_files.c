@@ -260,8 +260,11 @@ static void test_real(void **state)
     fv_ctx *ctx = NULL;
     int64_t count, n_want;
     (void)state;
+#ifndef FV_WITH_ZIP /* the vectors are archives */
+    skip();
+#endif
     if (!path)
-        return;
+        skip();
     assert_int_equal(fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx), FV_OK);
     fv_model *m = real(ctx, path, "debian-darknet-tiny/tiny", vec);
     float *x = member(ctx, vec, "x.npy", &count), *want = member(ctx, vec, "y.npy", &n_want);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#ifdef FV_WITH_ONNX
+
 /* ONNX's numbers of types, as the file has them and as the model has them. */
 static const struct {
     const char *name;
@@ -27,8 +29,6 @@ bool fv_onnx_dtype(int64_t number, fv_dtype *dtype)
         *dtype = types[number].model;
     return there;
 }
-
-#ifdef FV_WITH_ONNX
 
 /* Where the elements stand, when not in raw_data: lists of wider numbers. */
 typedef struct list {
