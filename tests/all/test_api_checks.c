@@ -229,12 +229,21 @@ static void test_loaders(void **state)
     fv_test_dir_remove(folder);
 }
 
+/* The C library keeps the path of locales that it has taken apart, and never frees it. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#define COUNT_LEAKS(on) ((on) ? __lsan_enable() : __lsan_disable())
+#else
+#define COUNT_LEAKS(on) ((void)(on))
+#endif
+
 /* One with a decimal comma: installed, or made in `folder`; 0 where neither can be had. */
 static locale_t comma_locale(const char *folder)
 {
     static const char *const commas[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
     locale_t locale = (locale_t)0;
     char command[600];
+    COUNT_LEAKS(false);
     for (int made = 0; made < 2 && !locale; made++) {
         for (size_t i = 0; !locale && i < sizeof commas / sizeof *commas; i++)
             locale = newlocale(LC_ALL_MASK, commas[i], (locale_t)0);
@@ -243,6 +252,7 @@ static locale_t comma_locale(const char *folder)
             break;
         setenv("LOCPATH", folder, 1);
     }
+    COUNT_LEAKS(true);
     unsetenv("LOCPATH");
     return locale;
 }
