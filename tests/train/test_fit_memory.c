@@ -4,6 +4,9 @@
 #define DIGITS_TEST  50
 #include "digits_fixture.h"
 
+/* What is planned follows from the layers alike; a small network shows it where the larger one takes minutes. */
+#define NET FV_TEST_CASES("resnet8", "lenet")
+
 typedef struct memory_case {
     const char *name, *zoo;
     bool validation, output;
@@ -14,12 +17,12 @@ typedef struct memory_case {
 FV_OVERRIDE_QUIETLY
 #define RUN FV_FIT_DEFAULTS.epochs = 2, .lr = 0.01
 static const memory_case cases[] = {
-    {"plain", "resnet8", false, false, {RUN, .batch_size = 32}},
-    {"files", "resnet8", false, true, {RUN, .batch_size = 32}},
+    {"plain", NET, false, false, {RUN, .batch_size = 32}},
+    {"files", NET, false, true, {RUN, .batch_size = 32}},
     {"validation", "mnist_cnn", true, true, {RUN, .batch_size = 16, .optimizer = FV_ADAM}},
     {"a last batch of one", "mnist_cnn", true, true, {RUN, .batch_size = 11, .momentum = 0}},
-    {"fewer samples than a batch", "resnet8", true, true, {RUN, .batch_size = 256}},
-    {"pieces", "resnet8", true, true, {RUN, .batch_size = 64, .grad_accum_steps = 4, .freeze_norm = true}},
+    {"fewer samples than a batch", NET, true, true, {RUN, .batch_size = 256}},
+    {"pieces", NET, true, true, {RUN, .batch_size = 64, .grad_accum_steps = 4, .freeze_norm = true}},
     {"average", "mnist_cnn", true, true, {RUN, .batch_size = 32, .model_ema = true}},
     {"best", "mnist_cnn", true, true, {RUN, .batch_size = 32, .restore_best = true}},
     {"repeated samples", "lenet", false, true, {RUN, .batch_size = 60, .balance = FV_BALANCE_OVERSAMPLE}},
@@ -98,7 +101,7 @@ static void test_runs_as_planned(void **state)
 static void test_parts(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make_model(ctx, "resnet8");
+    fv_model *m = make_model(ctx, NET);
     const fv_fit_options one = FV_FIT_OPTIONS(.batch_size = 1), eight = FV_FIT_OPTIONS(.batch_size = 8),
                          by_adam = FV_FIT_OPTIONS(.batch_size = 8, .optimizer = FV_ADAM);
     fv_memory small, large, adam, scored;
