@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The architecture reader on any text: what it accepts is a model that can be printed. */
 #include "fuzz_files.h"
+#include "fuzz_memory.h"
 #include "model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Weights are only asked for, never used: a net of a gigabyte is refused instead of waited for. */
-static void *bounded_alloc(void *user, size_t size, size_t align)
-{
-    void *ptr = NULL;
-    (void)user;
-    return size <= (size_t)64 << 20 && posix_memalign(&ptr, align, size) == 0 ? ptr : NULL;
-}
-
-static void bounded_release(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    (void)size;
-    free(ptr);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const fv_ctx_options options = {.threads = 1, .allocator = {bounded_alloc, bounded_release, NULL}};
-    fv_ctx *ctx = NULL;
+    fuzz_memory memory;
     fv_model *model = NULL;
     char path[128], *text = NULL;
     if (size > 4096)
         return 0;
-    if (fv_ctx_create(&options, &ctx) != FV_OK)
-        abort();
+    /* A net of a gigabyte is refused instead of waited for. */
+    fv_ctx *ctx = fuzz_ctx(&memory, size, true);
     const char *dir = fuzz_dir();
     if (!dir)
         abort();
@@ -47,6 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (model || !*fv_ctx_error(ctx)) {
         abort();
     }
-    fv_ctx_destroy(&ctx);
+    fuzz_ctx_end(ctx, &memory);
     return 0;
 }

@@ -6,35 +6,21 @@
 #include <fovea/fovea.h>
 
 #include "fuzz_files.h"
+#include "fuzz_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* A file of some kilobytes has no need of more. */
-static void *bounded_alloc(void *user, size_t size, size_t align)
-{
-    void *ptr = NULL;
-    (void)user;
-    return size <= (size_t)64 << 20 && posix_memalign(&ptr, align, size) == 0 ? ptr : NULL;
-}
-
-static void bounded_release(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    (void)size;
-    free(ptr);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char head[] = "[net]\nwidth=8\nheight=8\nchannels=4\n";
-    const fv_ctx_options options = {.threads = 1, .allocator = {bounded_alloc, bounded_release, NULL}};
+    fuzz_memory memory;
+    fv_ctx *ctx = fuzz_ctx(&memory, size, true);
     const uint8_t *zero = memchr(data, 0, size);
     const size_t text = zero ? (size_t)(zero - data) : size, rest = zero ? size - text - 1 : 0;
     char cfg[256], weights[256];
     uint8_t *whole = malloc(text + sizeof head);
-    fv_ctx *ctx = NULL;
     fv_model *model = NULL;
-    if (!fuzz_dir() || !whole || fv_ctx_create(&options, &ctx) != FV_OK)
+    if (!fuzz_dir() || !whole)
         abort();
     /* An input that begins with a layer gets the network's section. */
     const size_t before = text > 1 && data[0] == '[' && data[1] != 'n' ? sizeof head - 1 : 0;
@@ -48,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fv_model_destroy(&model);
     else if (model || !*fv_ctx_error(ctx))
         abort(); /* a refusal says why */
-    fv_ctx_destroy(&ctx);
+    fuzz_ctx_end(ctx, &memory);
     free(whole);
     return 0;
 }

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The readers of tensors on any bytes, PyTorch's above all: what one accepts can be read whole. */
-#include <stdlib.h>
-
+#include "fuzz_memory.h"
 #include "io/tensor_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A file of some kilobytes has no need of more. */
-static void *bounded_alloc(void *user, size_t size, size_t align)
-{
-    void *ptr = NULL;
-    (void)user;
-    return size <= (size_t)64 << 20 && posix_memalign(&ptr, align, size) == 0 ? ptr : NULL;
-}
-
-static void bounded_release(void *user, void *ptr, size_t size)
-{
-    (void)user;
-    (void)size;
-    free(ptr);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const fv_ctx_options options = {.threads = 1, .allocator = {bounded_alloc, bounded_release, NULL}};
-    fv_ctx *ctx = NULL;
+    fuzz_memory memory;
+    fv_ctx *ctx = fuzz_ctx(&memory, size, false);
     fv_tensor_file *file = NULL;
     float chunk[64];
-    if (fv_ctx_create(&options, &ctx) != FV_OK)
-        abort();
     if (fv_tensor_file_parse(ctx, "fuzz-input/none", data, (int64_t)size, &file) == FV_OK) {
         for (int64_t i = 0; i < fv_tensor_file_count(file); i++) {
             const fv_st_entry *e = fv_tensor_file_entry(file, i);
@@ -44,6 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (file || !*fv_ctx_error(ctx)) {
         abort(); /* a refusal says why */
     }
-    fv_ctx_destroy(&ctx);
+    fuzz_ctx_end(ctx, &memory);
     return 0;
 }
