@@ -277,6 +277,8 @@ typedef struct fv_port_info {
 } fv_port_info;
 /** The format of the file of another tool that a model was read from ("ONNX"); NULL: one of our own, or none. */
 FV_API const char *fv_model_origin(const fv_model *model);
+/** Whether a model takes images, and the file that it was read from did not say how pixels become their numbers. */
+FV_API bool fv_model_pixels_open(const fv_model *model);
 /** Inputs or outputs of a model, in order. */
 FV_API int fv_model_port_count(const fv_model *model, bool outputs);
 /** Input or output i; false: there is none. */

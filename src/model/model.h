@@ -93,6 +93,7 @@ typedef struct fv_model_card {
     const char *license; /* NULL: not said */
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
+    bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_model_card;
 
 /* Programs that sessions of a model share, and its weights on the device. */

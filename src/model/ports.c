@@ -31,6 +31,13 @@ const char *fv_model_origin(const fv_model *model)
     return model->card.origin;
 }
 
+bool fv_model_pixels_open(const fv_model *model)
+{
+    int64_t h, w, channels;
+    fv_model_input_size(model, &h, &w, &channels);
+    return model->card.origin && !model->card.pixels_said && channels > 0;
+}
+
 int fv_model_port_count(const fv_model *model, bool outputs)
 {
     int count = 0;

@@ -120,8 +120,6 @@ void signals_die(void);
 
 /* Whether a name is an architecture file's, by its ending: YAML or JSON. */
 bool model_is_recipe(const char *name);
-/* Whether a model comes from a format that does not say how pixels become numbers. */
-bool model_leaves_pixels_open(const fv_model *model);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);

@@ -70,7 +70,7 @@ static fv_status set_pipeline(const settings *c, fv_model *m)
         for (int k = 0; k < 16 && lists[i]->count; k++)
             to[k] = (float)lists[i]->value[lists[i]->count == 1 || k >= p.c ? 0 : k];
     }
-    if (model_leaves_pixels_open(m) && (!c->mean.count || !c->std.count))
+    if (fv_model_pixels_open(m) && (!c->mean.count || !c->std.count))
         note("%s: %s files do not say how pixels become numbers: %s%s%s taken; give --mean and --std", fv_model_name(m),
              fv_model_origin(m), c->mean.count ? "" : "mean 0", c->mean.count || c->std.count ? "" : ", ",
              c->std.count ? "" : "std 1");

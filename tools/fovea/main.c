@@ -279,13 +279,6 @@ static bool is_architecture(const char *name)
     return !strchr(name, '/') && !strchr(name, '.'); /* no file: the zoo says what is nearest */
 }
 
-bool model_leaves_pixels_open(const fv_model *model)
-{
-    int64_t h, w, channels;
-    fv_model_input_size(model, &h, &w, &channels);
-    return fv_model_origin(model) && channels > 0 && strcmp(fv_model_origin(model), "darknet") != 0; /* pixel / 255 */
-}
-
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
@@ -297,7 +290,7 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
     *loaded = true;
     const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
     FV_TRY(fv_model_import(ctx, name, &more, model));
-    if (model_leaves_pixels_open(*model))
+    if (fv_model_pixels_open(*model))
         note("%s: %s files do not say how pixels become numbers: [0, 1] is taken; `fovea convert` writes mean and "
              "std into a model file",
              name, fv_model_origin(*model));

@@ -273,6 +273,7 @@ static fv_status set_pipeline(const fv_darknet_net *net, fv_model *m)
     p.resize = detects ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
     p.resize_size = detects ? 0 : p.h > p.w ? p.h : p.w;
     FV_TRY(fv_model_set_pipeline(m, &p));
+    m->card.pixels_said = true;
     fv_log(net->im.ctx, FV_LOG_INFO, "import",
            "%s: images are RGB / 255 of %lldx%lld, mean 0, std 1, as darknet has them", net->cfg.path, (long long)p.h,
            (long long)p.w);
