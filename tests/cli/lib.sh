@@ -175,6 +175,9 @@ no_leftovers() {
     [ -z "$left" ] || die "left behind: $left"
 }
 
+# tiny_run ...: an epoch of resnet8 on pictures of 16x16.
+tiny_run() { "$FOVEA" train --model resnet8 --img-size 16 --epochs 1 "$@"; }
+
 # Small and quick: lenet on the shared digits, two epochs of a few steps.
 small_run() {
     "$FOVEA" train --data "$digits" --model lenet --epochs 2 --batch-size 60 --lr 0.05 "$@"

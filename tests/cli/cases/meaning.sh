@@ -21,8 +21,6 @@ use_conversions_said_once() {
 
 # Data mean what the user means: folders, labels and files that would be taken for something else in silence.
 
-tiny_run() { "$FOVEA" train --model resnet8 --img-size 16 --epochs 1 "$@"; }
-
 # knows N: the last run or check spoke of so many classes.
 knows() {
     checks=$((checks + 1))
