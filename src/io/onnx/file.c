@@ -164,9 +164,12 @@ fv_status fv_onnx_read(fv_ctx *ctx, const fv_import_source *source, const fv_imp
                        memory.exceeded ? "its messages need memory out of all proportion to the file"
                                        : "its messages cannot be read: the file is cut short or damaged");
     file.model = message;
+    file.allocator = &allocator;
     fv_status status = check_model(&file);
     if (status == FV_OK)
         status = read_graph(&file, options, model);
+    for (int i = 0; i < file.n_branches; i++)
+        fv_onnx__graph__free_unpacked(file.branches[i], &allocator);
     fv_onnx__model__free_unpacked(message, &allocator);
     if (status != FV_OK && fv_status_exit_code(status) <= 3)
         status = FV_ERR_MODEL_FORMAT;

@@ -283,7 +283,7 @@ static fv_status operands(fv_import *im, const FvOnnx__Node *node, fv_onnx_node 
     return FV_OK;
 }
 
-static fv_status walk_node(fv_import *im, const FvOnnx__Node *node, int64_t opset)
+static fv_status walk_node(fv_import *im, fv_onnx_file *file, const FvOnnx__Node *node)
 {
     char text[160];
     bool missing;
@@ -291,7 +291,7 @@ static fv_status walk_node(fv_import *im, const FvOnnx__Node *node, int64_t opse
     fv_onnx_node n = {.im = im,
                       .message = node,
                       .op = op_type,
-                      .opset = opset,
+                      .opset = file->opset,
                       .n_in = (int)node->n_input,
                       .out = (const char *const *)node->output,
                       .n_out = (int)node->n_output};
@@ -301,13 +301,16 @@ static fv_status walk_node(fv_import *im, const FvOnnx__Node *node, int64_t opse
                        n.op, n.name);
     FV_TRY(operands(im, node, &n, &missing));
     const bool standard = !*domain || strcmp(domain, "ai.onnx") == 0;
+    const bool branches = standard && strcmp(op_type, "If") == 0;
+    if (branches && !missing)
+        return settle(&n, fv_onnx_walk_branch(&n, file));
     const fv_onnx_op *op = standard ? find_op(op_type) : NULL;
     im->label = im->base = *n.name ? n.name : op_type;
     if (!op || missing) {
         if (!standard)
             snprintf(text, sizeof text, "it is of the domain '%.80s', which is not ONNX's own", domain);
         fv_status status = FV_OK;
-        if (!op)
+        if (!op && !branches)
             status = fv_import_refuse(im, op_type, n.name, standard ? nearest_op(op_type, text) : text);
         for (int i = 0; status == FV_OK && i < n.n_out; i++) {
             fv_foreign *f;
@@ -322,7 +325,16 @@ static fv_status walk_node(fv_import *im, const FvOnnx__Node *node, int64_t opse
     return settle(&n, map_node(&n, op));
 }
 
-fv_status fv_onnx_build(fv_import *im, const fv_onnx_file *file, const fv_import_options *options)
+fv_status fv_onnx_walk(fv_import *im, fv_onnx_file *file, const FvOnnx__Graph *g)
+{
+    if (file->depth > 0)
+        FV_TRY(add_initializers(im, g));
+    for (size_t i = 0; i < g->n_node && !im->merges; i++)
+        FV_TRY(walk_node(im, file, g->node[i]));
+    return FV_OK;
+}
+
+fv_status fv_onnx_build(fv_import *im, fv_onnx_file *file, const fv_import_options *options)
 {
     const FvOnnx__Graph *g = file->model->graph;
     FV_TRY(add_initializers(im, g));
@@ -334,8 +346,7 @@ fv_status fv_onnx_build(fv_import *im, const fv_onnx_file *file, const fv_import
     im->answer = g->n_output == 1 && !is_taken(g, g->output[0]->name) ? g->output[0]->name : NULL;
     if (!im->merges && check_batch(im, g) != FV_OK)
         return FV_OK;
-    for (size_t i = 0; i < g->n_node && !im->merges; i++)
-        FV_TRY(walk_node(im, g->node[i], file->opset));
+    FV_TRY(fv_onnx_walk(im, file, g));
     if (im->merges || im->n_refusals > 0)
         return FV_OK;
     for (size_t i = 0; i < g->n_output; i++) {

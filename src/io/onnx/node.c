@@ -99,9 +99,23 @@ fv_status fv_onnx_result_as(const fv_onnx_node *n, int i, fv_value v, fv_order o
     return FV_OK;
 }
 
+/* Numbers of 0 dimensions are vectors of one element here; what is computed of nothing else has 0 dimensions too. */
+static bool has_numbers_alone(const fv_onnx_node *n)
+{
+    int numbers = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] && n->in[i]->shape.rank > 0)
+            return false;
+        numbers += n->in[i] != NULL;
+    }
+    return numbers > 0;
+}
+
 fv_status fv_onnx_result(const fv_onnx_node *n, int i, fv_value v, fv_order order)
 {
-    const fv_shape shape = fv_import_file_shape(n->im, v, order);
+    fv_shape shape = fv_import_file_shape(n->im, v, order);
+    if (shape.rank == 1 && shape.dim[0] == 1 && has_numbers_alone(n))
+        shape.rank = 0;
     FV_TRY(fv_onnx_result_as(n, i, v, order, &shape));
     fv_foreign *f = order == FV_ORDER_ROW && i < n->n_out ? fv_import_find(n->im, n->out[i]) : NULL;
     for (int k = 0; f && k < n->n_in; k++)

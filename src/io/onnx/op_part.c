@@ -186,6 +186,20 @@ static int64_t reflected(const char *mode, int64_t i, int64_t size)
     return i < size ? i : period - i;
 }
 
+/* A number in front of and behind one dimension of samples, as the columns of an image. */
+static fv_value pad_columns(fv_import *im, fv_value x, int axis, int64_t begin, int64_t end, double value)
+{
+    fv_shape to = *fv_import_shape(im, x);
+    fv_shape image = {4, {to.dim[0], 1, to.dim[axis], 1}};
+    const fv_pad_attr attr = {.pad = {0, begin, 0, end}, .value = value};
+    for (int d = 1; d < to.rank; d++)
+        if (d != axis)
+            image.dim[d < axis ? 1 : 3] *= to.dim[d];
+    x = fv_import_emit1(im, "pad", &attr, fv_import_reshape(im, x, &image, true));
+    to.dim[axis] += begin + end;
+    return fv_import_reshape(im, x, &to, true);
+}
+
 static fv_value pad_axis(const fv_onnx_node *n, const char *mode, fv_value x, int axis, const int64_t pad[2],
                          double value)
 {
@@ -202,6 +216,8 @@ static fv_value pad_axis(const fv_onnx_node *n, const char *mode, fv_value x, in
         if (end <= begin)
             return fv_nn_refuse(im->model, FV_ERR_SHAPE, NULL, n->op, n->name, "nothing is left of dimension %d", axis);
         x = strided(im, x, axis, begin, 1, end - begin);
+        if (n->in[0]->batched)
+            return pad_columns(im, x, axis, pad[0] > 0 ? pad[0] : 0, pad[1] > 0 ? pad[1] : 0, value);
         if (pad[0] > 0)
             in[count++] = filled(im, x, axis, pad[0], value);
         in[count++] = x;
@@ -277,8 +293,8 @@ static fv_status map_pad(const fv_onnx_node *n)
         return fv_import_merges(n->im);
     if (rank == 4 && !pads[0][0] && !pads[0][1] && !cuts && strcmp(mode, "constant") == 0 && f->dtype == FV_F32)
         return fv_onnx_result(n, 0, pad_image(n, fv_import_get(n->im, f, FV_ORDER_LAST), pads, value), FV_ORDER_LAST);
-    if (f->batched && strcmp(mode, "constant") == 0)
-        return fv_onnx_cannot(n, "constant padding of %d dimensions: images (4) are supported", rank);
+    if (f->batched && strcmp(mode, "constant") == 0 && f->dtype != FV_F32)
+        return fv_onnx_cannot(n, "constant padding of %s", fv_dtype_name(f->dtype));
     fv_value x = work_on(n, f, &order);
     for (int d = 0; d < rank; d++)
         if (pads[d][0] || pads[d][1])

@@ -270,6 +270,11 @@ use_convert_and_run() {
     head -c 300 net.onnx >cut.onnx
     fails 4 E4002 "cut.onnx" -- "$FOVEA" convert cut.onnx --output cut.safetensors
     absent cut.safetensors
+    # What PyTorch's exporters write is trained on.
+    for net in inception_kept13 mobile_dynamo18; do
+        code 0 "$FOVEA" train --data "$digits" --model "$FOVEA_SOURCE_DIR/tests/golden/onnx/$net.onnx" --max-steps 2 --experiment $net
+        code 0 "$FOVEA" eval --data "$digits" --model runs/train/$net
+    done
     plant edit plain.safetensors from="$model"
     code 0 "$FOVEA" convert --model lenet --weights plain.safetensors --output lenet.safetensors
     code 0 "$FOVEA" eval --data "$digits" --model lenet.safetensors --json

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Networks as PyTorch's exporters write them (tests/golden/make_onnx.py), and graphs that other tools write. */
+#include "support/support.h"
+
+#include <math.h>
+
+#include <fovea/fovea.h>
+
+#include "base/file.h"
+#include "io/tensor_file.h"
+#include "support/onnx_write.h"
+#include "train/golden.h"
+
+static fv_ctx *open_context(void)
+{
+    fv_ctx *ctx = NULL;
+    assert_int_equal(fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx), FV_OK);
+    return ctx;
+}
+
+static void run_net(fv_ctx *ctx, const char *folder, const fv_tensor_file *answers, const char *net, const char *kind)
+{
+    const fv_shape shape = {4, {2, 3, 20, 20}};
+    char path[700], name[160];
+    fv_model *m = NULL;
+    fv_session *s = NULL;
+    fv_tensor *x = NULL;
+    fv_port_info port;
+    snprintf(path, sizeof path, "%s/onnx/%s_%s.onnx", folder, net, kind);
+    if (fv_model_load(ctx, path, &m) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    snprintf(name, sizeof name, "onnx.%s", net);
+    assert_int_equal(fv_tensor_create(ctx, FV_F32, &shape, &x), FV_OK);
+    for (int64_t i = 0; i < fv_shape_count(&shape); i++)
+        ((float *)fv_tensor_data(x))[i] = (float)golden_x(golden_key(name), i);
+    assert_int_equal(fv_session_create(m, 2, &s), FV_OK);
+    assert_int_equal(fv_session_set_tensor(s, "image", FV_LAYOUT_NCHW, x), FV_OK);
+    assert_int_equal(fv_session_run(s), FV_OK);
+    for (int o = 0; fv_model_port(m, true, o, &port); o++) {
+        fv_tensor *got = NULL;
+        double most = 0, apart = 0;
+        snprintf(name, sizeof name, "%s.%s", net, port.name);
+        const fv_st_entry *want = fv_tensor_file_find(answers, name);
+        assert_non_null(want);
+        assert_int_equal(fv_session_get_tensor(s, port.name, port.layout, &got), FV_OK);
+        assert_true(fv_shape_equal(fv_tensor_shape(got), &want->shape));
+        const float *a = fv_tensor_const_data(got), *b = (const float *)want->data;
+        for (int64_t i = 0; i < fv_shape_count(&want->shape); i++) {
+            most = fmax(most, fabs((double)b[i]));
+            apart = fmax(apart, fabs((double)a[i] - (double)b[i]));
+        }
+        if (!(apart <= 2e-6 * most))
+            fail_msg("%s: %s is %g from PyTorch's, of %g", path, port.name, apart, most);
+        fv_tensor_destroy(&got);
+    }
+    fv_tensor_destroy(&x);
+    fv_session_destroy(&s);
+    fv_model_destroy(&m);
+}
+
+/* Squeeze and excitation, shuffled channels, inception's and dense branches, several outputs; both exporters. */
+static void test_exports(void **state)
+{
+    static const char *const rows[][4] = {{"mobile", "legacy9", "legacy20", "dynamo18"},
+                                          {"inception", "legacy9", "kept13", "dynamo23"},
+                                          {"detector", "legacy11", "legacy17", "dynamo20"}};
+    char folder[512], path[600];
+    fv_tensor_file *answers = NULL;
+    fv_ctx *ctx = open_context();
+    (void)state;
+    snprintf(folder, sizeof folder, "%s/tests/golden", getenv("FOVEA_SOURCE_DIR"));
+    snprintf(path, sizeof path, "%s/onnx.safetensors", folder);
+    assert_int_equal(fv_tensor_file_open(ctx, path, &answers), FV_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int k = 1; k < 4; k++)
+            run_net(ctx, folder, answers, rows[i][0], rows[i][k]);
+    fv_tensor_file_close(&answers);
+    fv_ctx_destroy(&ctx);
+}
+
+/* ---- graphs written here ---- */
+
+static fv_status load_graph(fv_ctx *ctx, const onnx_out *graph, int opset, fv_model **m)
+{
+    char folder[256];
+    onnx_out *file = calloc(1, sizeof *file);
+    onnx_model(file, graph, 8, opset);
+    fv_test_dir_create(folder);
+    const char *path = fv_test_path(folder, "graph.onnx");
+    assert_int_equal(fv_file_write(ctx, path, file->data, file->size), FV_OK);
+    const fv_status status = fv_model_load(ctx, path, m);
+    fv_test_dir_remove(folder);
+    free(file);
+    return status;
+}
+
+/* The last number that a network answers to an image 1 .. 8 of two channels. */
+static double last_of(fv_ctx *ctx, fv_model *m)
+{
+    const fv_shape shape = {4, {1, 2, 2, 2}};
+    fv_tensor *x = NULL, *y = NULL;
+    fv_session *s = NULL;
+    fv_port_info in, out;
+    assert_true(fv_model_port(m, false, 0, &in) && fv_model_port(m, true, 0, &out));
+    assert_int_equal(fv_tensor_create(ctx, FV_F32, &shape, &x), FV_OK);
+    for (int i = 0; i < 8; i++)
+        ((float *)fv_tensor_data(x))[i] = (float)(i + 1);
+    assert_int_equal(fv_session_create(m, 1, &s), FV_OK);
+    assert_int_equal(fv_session_set_tensor(s, in.name, in.layout, x), FV_OK);
+    assert_int_equal(fv_session_run(s), FV_OK);
+    assert_int_equal(fv_session_get_tensor(s, out.name, out.layout, &y), FV_OK);
+    const double last =
+        fv_dtype_get(fv_tensor_dtype(y), fv_tensor_const_data(y), fv_shape_count(fv_tensor_shape(y)) - 1);
+    fv_tensor_destroy(&x);
+    fv_tensor_destroy(&y);
+    fv_session_destroy(&s);
+    return last;
+}
+
+static void begin(onnx_out *g)
+{
+    onnx_value(g, 11, "x", (const int64_t[]){-1, 2, 2, 2}, 4);
+    onnx_weight(g, "zero", 7, NULL, 0, (const int64_t[]){0}, 8);
+    onnx_weight(g, "one", 7, NULL, 0, (const int64_t[]){1}, 8);
+    onnx_weight(g, "two", 7, NULL, 0, (const int64_t[]){2}, 8);
+    onnx_weight(g, "rest", 7, (const int64_t[]){1}, 1, (const int64_t[]){-1}, 8);
+    onnx_weight(g, "first", 7, (const int64_t[]){1}, 1, (const int64_t[]){0}, 8);
+}
+
+/* Sizes are numbers of 0 dimensions, also once they were computed with, by any operator. */
+static void test_sizes(void **state)
+{
+    static const struct {
+        const char *op, *in;
+    } rows[] = {{"Div", "channels,one"},
+                {"Mul", "one,channels"},
+                {"Max", "channels,one"},
+                {"Identity", "channels"},
+                {"Cast", "channels"}};
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        onnx_out *g = calloc(1, sizeof *g), to = {.size = 0}, axis = {.size = 0};
+        fv_model *m = NULL;
+        begin(g);
+        onnx_attr_int(&to, "to", 7);
+        onnx_attr_int(&axis, "axis", 0);
+        onnx_node(g, "Shape", NULL, "x", "shape", NULL);
+        onnx_node(g, "Gather", NULL, "shape,zero", "batch", NULL);
+        onnx_node(g, "Gather", NULL, "shape,one", "channels", NULL);
+        onnx_node(g, rows[i].op, NULL, rows[i].in, "size", strcmp(rows[i].op, "Cast") == 0 ? &to : NULL);
+        onnx_node(g, "Unsqueeze", NULL, "batch,first", "a", NULL);
+        onnx_node(g, "Unsqueeze", NULL, "size,first", "b", NULL);
+        onnx_node(g, "Concat", NULL, "a,b,rest", "dims", &axis);
+        onnx_node(g, "Reshape", NULL, "x,dims", "y", NULL);
+        onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 4}, 3);
+        if (load_graph(ctx, g, 13, &m) != FV_OK)
+            fail_msg("%s: %s", rows[i].op, fv_ctx_error(ctx));
+        assert_true(last_of(ctx, m) == 8.0);
+        fv_model_destroy(&m);
+        free(g);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* A branch that adds `weight` to x, or holds another If. */
+static void add_branch(onnx_out *attr, const char *name, const char *result, float weight, const onnx_out *inner)
+{
+    onnx_out *g = calloc(1, sizeof *g), *a = calloc(1, sizeof *a);
+    char own[48];
+    snprintf(own, sizeof own, "%s.w", result);
+    onnx_weight(g, own, 1, (const int64_t[]){1}, 1, &weight, sizeof weight);
+    if (inner)
+        onnx_node(g, "If", "inner", "condition", result, inner);
+    else {
+        char in[64];
+        snprintf(in, sizeof in, "x,%s", own);
+        onnx_node(g, "Add", NULL, in, result, NULL);
+    }
+    onnx_value(g, 12, result, (const int64_t[]){-1, 2, 2, 2}, 4);
+    onnx_text(a, 1, name);
+    onnx_bytes(a, 6, g->data, g->size);
+    onnx_int(a, 20, 5);
+    onnx_bytes(attr, 5, a->data, a->size);
+    free(a);
+    free(g);
+}
+
+/* The branch that sizes choose stands for an If; one that depends on pixels is refused, and so is one too deep. */
+static void test_branches(void **state)
+{
+    static const struct {
+        const char *against, *says;
+        int depth;
+        double last;
+    } rows[] = {{"two", NULL, 1, 8 + 10},
+                {"one", NULL, 1, 8 + 20},
+                {"one", NULL, 3, 8 + 20},
+                {"one", "within each other", 12, 0},
+                {NULL, "its condition must be a constant", 1, 0}};
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        onnx_out *g = calloc(1, sizeof *g), *at = calloc(1, sizeof *at);
+        fv_model *m = NULL;
+        char in[32], result[32];
+        begin(g);
+        onnx_node(g, "Shape", NULL, "x", "shape", NULL);
+        onnx_node(g, "Gather", NULL, "shape,one", "channels", NULL);
+        snprintf(in, sizeof in, "channels,%s", rows[i].against ? rows[i].against : "");
+        if (rows[i].against)
+            onnx_node(g, "Equal", NULL, in, "condition", NULL);
+        else
+            onnx_node(g, "GlobalAveragePool", NULL, "x", "condition", NULL);
+        for (int d = rows[i].depth; d > 0; d--) {
+            onnx_out *outer = calloc(1, sizeof *outer);
+            for (int k = 0; k < 2; k++) {
+                snprintf(result, sizeof result, "%s%d", k ? "else" : "then", d);
+                add_branch(outer, k ? "else_branch" : "then_branch", result, k ? 20.0f : 10.0f,
+                           k && d < rows[i].depth ? at : NULL);
+            }
+            free(at);
+            at = outer;
+        }
+        onnx_node(g, "If", "if", "condition", "y", at);
+        onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 2, 2}, 4);
+        const fv_status status = load_graph(ctx, g, 13, &m);
+        if (status != (rows[i].says ? FV_ERR_MODEL : FV_OK))
+            fail_msg("row %d: %s", (int)i, fv_ctx_error(ctx));
+        if (rows[i].says && !strstr(fv_ctx_error(ctx), rows[i].says))
+            fail_msg("row %d: %s", (int)i, fv_ctx_error(ctx));
+        assert_true(!m || last_of(ctx, m) == rows[i].last);
+        fv_model_destroy(&m);
+        free(at);
+        free(g);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exports),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_branches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torchvision's networks, exported by both of PyTorch's exporters, against ONNX Runtime.
+
+    python check_onnx.py FOVEA [--nets resnet18 ...] [--exports legacy13 dynamo18 ...] [--train FOLDER]
+
+Needs torch, torchvision, onnx, onnxscript and onnxruntime. Weights are random and the statistics of batch normalization are drawn too, so that an import which
+mixes them up is seen. Each network is exported with five classes and a batch that is left open, run by `fovea run` on two images, and its logits must be within
+1e-4 (relative to the largest) of ONNX Runtime's; with --train two steps of training follow on FOLDER (five classes of images). Files are deleted as it goes."""
+import argparse
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+import torchvision
+
+NETS = ["alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet1_0",
+        "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "regnet_y_400mf", "resnet101", "resnet152",
+        "resnet18", "resnet34", "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
+        "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "squeezenet1_0", "squeezenet1_1", "vgg11", "vgg11_bn", "vgg13",
+        "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "wide_resnet50_2"]
+# kept: batch normalization stays, as it does when a network is exported to be trained on
+EXPORTS = ["legacy11", "legacy13", "legacy17", "legacy20", "kept13", "dynamo18", "dynamo20", "dynamo23"]
+
+
+def make(name):
+    torch.manual_seed(1)
+    more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    net = getattr(torchvision.models, name)(weights=None, num_classes=5, **more)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            module.weight.data.uniform_(0.8, 1.2)
+            module.bias.data.normal_(0.0, 0.1)
+    return net.eval()
+
+
+def export(net, x, kind, path):
+    opset = int(kind[6:] if kind.startswith("dynamo") or kind.startswith("legacy") else kind[4:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if kind.startswith("dynamo"):
+            torch.onnx.export(net, (x,), path, opset_version=opset, dynamo=True, input_names=["image"],
+                              output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("n")},), verbose=False)
+        else:
+            training = torch.onnx.TrainingMode.PRESERVE if kind.startswith("kept") else torch.onnx.TrainingMode.EVAL
+            torch.onnx.export(net, (x,), path, opset_version=opset, dynamo=False, input_names=["image"],
+                              output_names=["logits"], dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}},
+                              training=training)
+
+
+def answer_of_runtime(path, x):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {"image": x})[0]
+
+
+def run(command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    return None if result.returncode == 0 else f"exit {result.returncode}: {(result.stderr or result.stdout).strip()[-300:]}"
+
+
+def check(fovea, name, net, kind, data):
+    size = 299 if name == "inception_v3" else 224
+    with tempfile.TemporaryDirectory() as folder:
+        path, folder = f"{folder}/net.onnx", Path(folder)
+        x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(2))
+        try:
+            export(net, x, kind, path)
+        except Exception as error:  # the exporter's own limits are no fault of the import
+            return f"not exported: {str(error).strip().splitlines()[0][:120]}", True
+        np.save(folder / "x.npy", x.numpy())
+        want = answer_of_runtime(path, x.numpy())
+        bad = run([fovea, "run", path, "--input", folder / "x.npy", "--output", folder / "y.npz", "--threads", 1])
+        if bad:
+            return bad, False
+        got = np.load(folder / "y.npz")["logits"]
+        if got.shape != want.shape:
+            return f"shape {got.shape}, expected {want.shape}", False
+        apart = float(np.abs(got - want).max() / np.abs(want).max())
+        if apart <= 1e-4 and data:
+            bad = run([fovea, "train", "--model", path, "--data", data, "--batch-size", 2, "--epochs", 1, "--max-steps",
+                       2, "--reset-head", "--threads", 1, "--output", folder / "runs"])
+        return bad or f"{apart:.1e}", apart <= 1e-4 and not bad
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("fovea")
+    parser.add_argument("--nets", nargs="*", default=NETS)
+    parser.add_argument("--exports", nargs="*", default=EXPORTS)
+    parser.add_argument("--train")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    wrong = 0
+    for name in options.nets:
+        net = make(name)
+        for kind in options.exports:
+            says, right = check(options.fovea, name, net, kind, options.train)
+            wrong += not right
+            print(f"{'ok   ' if right else 'WRONG'} {name} {kind} {says}", flush=True)
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()
