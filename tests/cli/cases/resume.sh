@@ -266,7 +266,7 @@ use_resume_auto_with_a_cache() {
 
 # A run without a best model has not done what it was for: one step of an epoch, behind which nothing is finite.
 use_run_without_a_best_model() {
-    lost() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 1 --batch-size 120 --lr 1e6 --momentum 0 --val-split 0.8 "$@"; }
+    lost() { "$FOVEA" train --data "$digits" --model resnet8 --img-size 12 --epochs 1 --batch-size 120 --lr 1e6 --momentum 0 --val-split 0.8 "$@"; }
     for words in "val_top1" "val_loss" "val_loss --loss mse" "val_top1 --max-steps 1"; do
         rm -rf runs
         fails 7 E7001 "${words%% *} was never finite when it was measured: there is no best model" \

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Signals, closed terminals and pipes, clocks: a run loses nothing by them.
 
-long_run() { "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 --log-interval 1 "$@"; }
+# Long enough that a signal meets it; smaller pictures where steps are slow.
+long="--model lenet --epochs 12 --batch-size 60 --lr 0.05 ${CLI_SLOW:+--img-size 14}"
+long_run() { "$FOVEA" train --data "$digits" $long --log-interval 1 "$@"; }
 
 # The run as it is when nobody disturbs it, to compare with.
-straight_run() { code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 --quiet --experiment straight; }
+straight_run() { code 0 "$FOVEA" train --data "$digits" $long --quiet --experiment straight; }
 
 compare_with_straight() {
     same runs/train/exp/weights/last.safetensors runs/train/straight/weights/last.safetensors
@@ -19,8 +21,7 @@ saved_by() {
     straight_run
     # Stopped in an epoch's middle, and again a little later.
     for moment in '3/12  4/10' '7/12  9/10'; do
-        stopped() { drive signal "$1" after="Epoch $moment" "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 \
-            --lr 0.05 --log-interval 1 --resume auto; }
+        stopped() { drive signal "$1" after="Epoch $moment" "$FOVEA" train --data "$digits" $long --log-interval 1 --resume auto; }
         fails 75 E75001 "interrupted at epoch " "the state is saved" "hint: \`fovea train --resume runs/train/exp\` goes on" -- stopped "$1"
         stopped_at=$(sed -n 's/.*interrupted at epoch \([0-9]*\) .*/\1/p' err)
     done
@@ -49,8 +50,7 @@ row_58_sigxcpu() { saved_by XCPU; }
 
 row_58_sigkill() {
     straight_run
-    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 \
-        --log-interval 1 --resume auto --recovery-interval 3; }
+    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" $long --log-interval 1 --resume auto --recovery-interval 3; }
     for moment in '1/12  2/10' '1/12  8/10' '4/12  1/10' '4/12  10/10' '9/12  5/10'; do
         code 137 killed "$moment"
     done
@@ -193,14 +193,12 @@ row_60_standard_files_closed() {
 row_60_terminal_closed() {
     straight_run
     # The terminal's end is a SIGHUP: saved, and resumed from another one.
-    terminal() { drive pty 80 hangup='Epoch 3/12' "$FOVEA" train --data "$digits" --model lenet --epochs 12 --batch-size 60 --lr 0.05 \
-        --progress plain --log-interval 1; }
+    terminal() { drive pty 80 hangup='Epoch 3/12' "$FOVEA" train --data "$digits" $long --progress plain --log-interval 1; }
     code 75 terminal
     code 0 long_run --resume auto
     compare_with_straight
     # Under nohup the run goes on, and so do its logs.
-    deaf() { drive pty 80 hangup='Epoch 3/12' sh -c "trap '' HUP; exec \"\$@\"" sh "$FOVEA" train --data "$digits" --model lenet \
-        --epochs 12 --batch-size 60 --lr 0.05 --progress plain --log-interval 1 --experiment deaf; }
+    deaf() { drive pty 80 hangup='Epoch 3/12' sh -c "trap '' HUP; exec \"\$@\"" sh "$FOVEA" train --data "$digits" $long --progress plain --log-interval 1 --experiment deaf; }
     code 0 deaf
     same runs/train/deaf/weights/last.safetensors runs/train/straight/weights/last.safetensors
     equal "$(tail -n 1 runs/train/deaf/results.csv | cut -d, -f1)" 12

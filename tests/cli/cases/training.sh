@@ -146,7 +146,7 @@ use_grad_accum_steps() {
 
 # What is frozen by number or by names is the same.
 use_freeze() {
-    part() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 2 -b 32 --max-steps 3 "$@"; }
+    part() { "$FOVEA" train --data "$digits" --model resnet8 --img-size 16 --epochs 2 -b 32 --max-steps 3 "$@"; }
     code 0 part --experiment head --freeze -1
     code 0 part --experiment same --freeze 'conv1,bn1,layer*'
     same runs/train/head/weights/last.safetensors runs/train/same/weights/last.safetensors
