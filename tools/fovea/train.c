@@ -492,10 +492,17 @@ static fv_status finish(job *j, const fv_fit_result *r)
                r->best_metric * (percent ? 100 : 1), percent ? " %" : "");
     }
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
+    watch_again();
     fv_status status = train_page_test(j->ctx, j->c, j->dir, &j->page, j->test, path);
     if (status == FV_OK && r->stop != FV_STOP_COMPLETE)
         status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
     print_files(j);
+    if (status == FV_ERR_INTERRUPTED) {
+        watch_only();
+        snprintf(path, sizeof path, "`fovea train --resume %s` scores it", j->dir);
+        return complain(status, path,
+                        "interrupted while it was scored: the training is complete, its weights are saved");
+    }
     note("use it:  fovea predict --model %s/weights/best.safetensors --source YOUR_IMAGE", j->dir);
     return status;
 }

@@ -99,7 +99,12 @@ void watch_begin(const settings *c, fv_ctx *ctx)
 
 void watch_only(void)
 {
-    seen.stops = false;
+    seen.stops = seen.stopped = false;
+}
+
+void watch_again(void)
+{
+    seen.stops = true;
 }
 
 bool watch_step(const char *done_what, const char *unit, int64_t done, int64_t total)

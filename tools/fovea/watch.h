@@ -10,8 +10,10 @@
 
 /* Watches the context's long calls from here on, and catches signals. Before that nothing is watched. */
 void watch_begin(const settings *c, fv_ctx *ctx);
-/* From here on a signal is somebody else's to act upon. */
+/* From here on a signal is somebody else's to act upon, and so is one that ended what was watched. */
 void watch_only(void);
+/* From here on a signal ends what is watched again, also one that came meanwhile. */
+void watch_again(void);
 /* The same of the verb's own loops: `done` of `total` (0: not known) `unit` are `done_what`. True: end, a signal came.
  */
 bool watch_step(const char *done_what, const char *unit, int64_t done, int64_t total);

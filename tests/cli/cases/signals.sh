@@ -113,6 +113,24 @@ row_58_other_verbs() {
     absent sheet.png
 }
 
+# The training is over and kept; what its end measures can be had again.
+row_58_scoring_of_the_test_set() {
+    needs_faults
+    code 0 "$FOVEA" data make digits --output many --train 60 --test 20000
+    stopped() { FAULT_SPEED=1000 LD_PRELOAD="$CLI_FAULTS" drive signal "$1" after='"scored"' "$FOVEA" train --data many --model lenet \
+        --epochs 1 --progress json --experiment "$1"; }
+    for signal in TERM INT; do
+        fails 75 E75001 "interrupted while it was scored: the training is complete" "fovea train --resume runs/train/$signal" -- stopped $signal
+        prints "best: epoch 1" "weights: runs/train/$signal/weights/best.safetensors"
+        grep -q "^test:" out && die "half a score"
+        code 0 "$FOVEA" train --resume runs/train/$signal
+        says "the run was already complete"
+        prints "test: 20000 samples"
+    done
+    code 0 "$FOVEA" runs best
+    prints "test"
+}
+
 # One line is drawn anew on a terminal and gone before the result; elsewhere there is one every half minute.
 use_progress_of_every_verb() {
     needs_faults
