@@ -17,7 +17,7 @@ if(TARGET fovea)
       fv_help(zsh/site-functions/_fovea completion zsh)
       fv_help(fish/vendor_completions.d/fovea.fish completion fish)
       fv_help(man/man1/fovea.1 man)
-      foreach(verb train eval predict info data runs doctor)
+      foreach(verb train eval predict info data runs zoo doctor)
         fv_help(man/man1/fovea-${verb}.1 man ${verb})
       endforeach()]=])
   endif()
@@ -29,12 +29,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTAL
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/NEWS.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/zoo DESTINATION ${CMAKE_INSTALL_DATADIR}/fovea)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.c")
 
 # The prefix may be another one at installation time, so fovea.pc is written then.
 list(TRANSFORM FV_DEPS_NAMES PREPEND "-l" OUTPUT_VARIABLE FV_PC_PRIVATE)
-string(REPLACE ";" " " FV_PC_PRIVATE "${FV_PC_PRIVATE} -lpthread -lm")
+string(REPLACE ";" " " FV_PC_PRIVATE "${FV_PC_PRIVATE} -lpthread -lm -ldl")
 foreach(dir LIBDIR INCLUDEDIR)
   if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
     set(FV_PC_${dir} "${CMAKE_INSTALL_${dir}}")

@@ -24,5 +24,6 @@
 #include <fovea/tensor.h>
 #include <fovea/train.h>
 #include <fovea/version.h>
+#include <fovea/zoo.h>
 
 #endif

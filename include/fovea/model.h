@@ -236,11 +236,24 @@ FV_API void fv_model_sha256(const fv_model *model, char hex[65]);
 FV_API int64_t fv_model_classes(const fv_model *model);
 /** Name of class i ("7" when the model has no names). */
 FV_API const char *fv_model_class_name(const fv_model *model, int64_t i);
-enum { FV_LICENSE_MAX = 65536 };
-/** Under what terms the weights may be used: an SPDX identifier ("Apache-2.0") or a text; NULL: not said. Travels in
- * the model file. ARGUMENT: not UTF-8, or more than FV_LICENSE_MAX bytes. */
-FV_API const char *fv_model_license(const fv_model *model);
-FV_API fv_status fv_model_set_license(fv_model *model, const char *text);
+/** What a model's card says beside the network: X(ENUMERATOR, key, title). */
+#define FV_CARD_LIST(X)                                                                                                \
+    X(FV_CARD_DATA, "data", "trained on")                                                                              \
+    X(FV_CARD_LICENSE, "license", "license")                                                                           \
+    X(FV_CARD_METRICS, "metrics", "metrics")                                                                           \
+    X(FV_CARD_DATE, "date", "date")
+typedef enum fv_card_item {
+#define FV_CARD_ROW(id, key, title) id,
+    FV_CARD_LIST(FV_CARD_ROW)
+#undef FV_CARD_ROW
+        FV_CARD_COUNT
+} fv_card_item;
+enum { FV_CARD_MAX = 65536 };
+/** What the weights were trained on, under what terms they may be used (an SPDX identifier, "Apache-2.0", or a text),
+ * what was measured, the day; NULL: not said. Travels in the model file. fv_fit writes what it measured into the model
+ * files of its run. Setting NULL or "" takes an item away. ARGUMENT: not UTF-8, or more than FV_CARD_MAX bytes. */
+FV_API const char *fv_model_card(const fv_model *model, fv_card_item item);
+FV_API fv_status fv_model_set_card(fv_model *model, fv_card_item item, const char *text);
 /** Whether its classes have names of their own. fv_fit gives a model that has none those of its training data. */
 FV_API bool fv_model_has_class_names(const fv_model *model);
 FV_API fv_status fv_model_set_class_names(fv_model *model, const char *const *names, int64_t count);

@@ -52,37 +52,28 @@ static bool has_task(const fv_model *model)
     return model->task != FV_TASK_CLASSIFY;
 }
 
-static void write_license(const fv_model *model, fv_str *out)
-{
-    fv_str_append(out, model->card.license);
-}
-
-static bool has_license(const fv_model *model)
-{
-    return model->card.license != NULL;
-}
-
 static bool has_ports(const fv_model *model)
 {
     return model->card.ports != NULL;
 }
 
-#define FV_TEXTS 10
+#define FV_TEXTS 9
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
-    {"fovea.format", write_format, NULL},
-    {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},
-    {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
-    {"fovea.labels", fv_meta_labels, has_labels},
-    {"fovea.task", write_task, has_task},
-    {"fovea.init", fv_meta_init, NULL},
-    {"fovea.selftest", fv_meta_selftest, has_selftest},
-    {"fovea.license", write_license, has_license},
+    {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
+    {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
+    {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
     {"fovea.ports", fv_meta_ports, has_ports},
+};
+
+static const char *const card_keys[FV_CARD_COUNT] = {
+#define FV_CARD_ROW(id, key, title) "fovea." key,
+    FV_CARD_LIST(FV_CARD_ROW)
+#undef FV_CARD_ROW
 };
 
 static fv_status check_weights(const fv_model *model)
@@ -141,7 +132,7 @@ static void make_items(const fv_model *model, fv_st_item *items)
 fv_status fv_model_save(fv_model *model, const char *path)
 {
     fv_str text[FV_TEXTS] = {{0}};
-    fv_st_text texts[FV_TEXTS];
+    fv_st_text texts[FV_TEXTS + FV_CARD_COUNT];
     int64_t n_texts = 0, n_items = model->n_slots + model->n_counters + make_constants(model->graph, NULL);
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
@@ -160,6 +151,9 @@ fv_status fv_model_save(fv_model *model, const char *path)
         status = fv_str_status(&text[i]);
         texts[n_texts++] = (fv_st_text){fv_texts[i].key, fv_str_get(&text[i])};
     }
+    for (int i = 0; i < FV_CARD_COUNT; i++)
+        if (model->card.texts[i].text)
+            texts[n_texts++] = (fv_st_text){card_keys[i], model->card.texts[i].text};
     if (status == FV_OK)
         status = fv_safetensors_write(model->ctx, path, items, n_items, texts, n_texts);
     for (int i = 0; i < FV_TEXTS; i++)
@@ -250,7 +244,8 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));
     FV_TRY(read_task(model, file));
-    FV_TRY(fv_model_set_license(model, fv_tensor_file_metadata(file, "fovea.license")));
+    for (int i = 0; i < FV_CARD_COUNT; i++)
+        FV_TRY(fv_model_set_card(model, (fv_card_item)i, fv_tensor_file_metadata(file, card_keys[i])));
     FV_TRY(fv_weights_load(model, file, false, NULL));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }

@@ -62,7 +62,9 @@ static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **
         status = fv_model_note_port(copy, p->name, p->layout);
     if (status != FV_OK)
         goto fail;
-    if ((status = fv_model_set_license(copy, model->card.license)) != FV_OK)
+    for (int i = 0; status == FV_OK && i < FV_CARD_COUNT; i++)
+        status = fv_model_set_card(copy, (fv_card_item)i, model->card.texts[i].text);
+    if (status != FV_OK)
         goto fail;
     *out = copy;
     return FV_OK;

@@ -424,20 +424,6 @@ const char *fv_model_class_name(const fv_model *model, int64_t i)
     return i >= 0 && i < model->n_classes ? model->class_names[i] : NULL;
 }
 
-const char *fv_model_license(const fv_model *model)
-{
-    return model->card.license;
-}
-
-fv_status fv_model_set_license(fv_model *model, const char *text)
-{
-    if (text && (strlen(text) > FV_LICENSE_MAX || !fv_text_is_utf8(text)))
-        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a license is a text in UTF-8 of at most %d bytes",
-                       model->name, FV_LICENSE_MAX);
-    model->card.license = text && *text ? fv_arena_strdup(model->arena, text) : NULL;
-    return text && *text && !model->card.license ? FV_ERR_NO_MEMORY : FV_OK;
-}
-
 bool fv_model_has_class_names(const fv_model *model)
 {
     return model->card.has_class_names;

@@ -88,13 +88,18 @@ typedef struct fv_port_note {
 } fv_port_note;
 
 /* What is said of a model beside the network. */
-typedef struct fv_model_card {
+typedef struct fv_card_text {
+    char *text; /* NULL: not said */
+    char *room; /* where it is kept, so that one that changes every epoch takes no more memory */
+    size_t size;
+} fv_card_text;
+typedef struct fv_card {
     bool has_class_names;
-    const char *license; /* NULL: not said */
+    fv_card_text texts[FV_CARD_COUNT];
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
-} fv_model_card;
+} fv_card;
 
 /* Programs that sessions of a model share, and its weights on the device. */
 typedef struct fv_model_runtime fv_model_runtime;
@@ -126,7 +131,7 @@ struct fv_model {
     fv_task task;
     const char **class_names; /* n_classes texts; "0", "1", ... until set */
     int64_t n_classes;
-    fv_model_card card;
+    fv_card card;
     fv_selftest selftest; /* vectors 0: none */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */

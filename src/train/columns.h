@@ -37,6 +37,8 @@ void fv_columns_of(const fv_fit_event *event, double value[FV_RESULT_COLUMNS]);
 
 /* Makes what is measured in training, or in validation, NaN: not measured yet. */
 void fv_monitor_forget(fv_fit_event *event, bool validation);
+/* Writes what an epoch measured, in validation if there was one, on a model's card. */
+fv_status fv_monitor_to_card(const fv_fit_event *event, fv_model *model);
 /* Takes over what a validation measured. */
 void fv_monitor_take(fv_fit_event *event, const fv_metrics *measured);
 

@@ -383,6 +383,7 @@ static void judge_epoch(run *r)
 
 static fv_status save_models(run *r)
 {
+    FV_TRY(fv_monitor_to_card(&r->event, r->model));
     if (r->journal && r->event.best)
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
     if (r->journal)

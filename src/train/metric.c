@@ -68,6 +68,25 @@ void fv_monitor_take(fv_fit_event *event, const fv_metrics *measured)
             *(double *)((char *)event + monitors[i].offset) = fv_metric_value(monitors[i].metric, measured);
 }
 
+fv_status fv_monitor_to_card(const fv_fit_event *event, fv_model *model)
+{
+    char text[1024] = "", number[32];
+    size_t used = 0;
+    for (int wanted = 1; wanted >= 0 && used == 0; wanted--)
+        for (int i = 0; i < FV_MONITOR_COUNT; i++) {
+            const fv_metric *metric = monitors[i].metric;
+            const double value = fv_monitor_value(&monitors[i], event);
+            if (monitors[i].validation != (wanted == 1) || !isfinite(value))
+                continue;
+            const int n = snprintf(text + used, sizeof text - used, "%s%s %s%s", used ? ", " : "", monitors[i].name,
+                                   fv_metric_text(metric, value, number), metric->percent ? " %" : "");
+            used += n > 0 && used + (size_t)n < sizeof text ? (size_t)n : 0;
+        }
+    if (used > 0)
+        snprintf(text + used, sizeof text - used, " at epoch %lld", (long long)event->epoch);
+    return fv_model_set_card(model, FV_CARD_METRICS, text);
+}
+
 /* ---- the columns of results.csv ---- */
 
 static const fv_column columns[FV_RESULT_COLUMNS] = {

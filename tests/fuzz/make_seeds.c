@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes first inputs for the fuzzers of image formats: make_seeds DIR makes DIR/fuzz_<format>/<n>. */
+/* Writes first inputs for the fuzzers of image formats and of indexes: make_seeds DIR makes DIR/fuzz_<format>/<n>. */
 #include "io/formats.h"
 
 #ifdef FV_WITH_TIFF
@@ -168,6 +168,44 @@ static void make_optional(void)
 #endif
 }
 
+/* A text as it stands: whoever reads it has no options at its end. */
+static void save_text(const char *format, int number, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/fuzz_%s", root, format);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/fuzz_%s/%d", root, format, number);
+    FILE *f = fopen(path, "wb");
+    if (!f || fputs(text, f) < 0 || fclose(f) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+/* An index with an entry of each source, and one with a single entry. */
+static void make_zoo(void)
+{
+    static const char sum[] = "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197";
+    static const char entry[] =
+        "{\"name\": \"a%d\", \"file\": \"a%d.pt\", \"sha256\": \"%s\", \"bytes\": 7, \"license\": "
+        "\"MIT\", \"architecture\": \"lenet\", \"task\": \"classify\", \"data\": \"digits\", "
+        "\"date\": \"2026-01-02\", \"command\": \"train\", \"note\": \"x\", \"metrics\": "
+        "{\"top1\": 0.5, \"n\": 3}, \"source\": {%s%s%s}}";
+    static const char *const sources[3] = {"\"file\": true", "\"url\": \"https://a.b/c\"",
+                                           "\"package\": \"a==1.0\", \"path\": \"b/c.pt\", \"sha256\": \""};
+    for (int count = 1; count <= 3; count += 2) {
+        char text[4096] = "{\"format\": 1, \"models\": [";
+        for (int i = 0; i < count; i++) {
+            const size_t n = strlen(text);
+            snprintf(text + n, sizeof text - n, "%s", i ? ", " : "");
+            const size_t m = strlen(text);
+            snprintf(text + m, sizeof text - m, entry, i, i, sum, sources[i], i == 2 ? sum : "", i == 2 ? "\"" : "");
+        }
+        strcat(text, "]}");
+        save_text("zoo", count, text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -185,5 +223,6 @@ int main(int argc, char **argv)
     make_gif(false);
     make_gif(true);
     make_optional();
+    make_zoo();
     return 0;
 }

@@ -30,9 +30,13 @@ static void trained_in_c(void **state)
     fv_pipeline p = *fv_model_pipeline(m);
     p.mean[1] = 0.25f;
     assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);
-    assert_null(fv_model_license(m));
-    assert_int_equal(fv_model_set_license(m, "bad \xFF"), FV_ERR_ARGUMENT);
-    assert_int_equal(fv_model_set_license(m, "CC-BY-4.0"), FV_OK);
+    assert_null(fv_model_card(m, FV_CARD_LICENSE));
+    assert_int_equal(fv_model_set_card(m, FV_CARD_LICENSE, "bad \xFF"), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_model_set_card(m, FV_CARD_LICENSE, "CC-BY-4.0"), FV_OK);
+    assert_int_equal(fv_model_set_card(m, FV_CARD_DATA, "two insects"), FV_OK);
+    assert_int_equal(fv_model_set_card(m, FV_CARD_COUNT, "more"), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_model_set_card(m, FV_CARD_DATE, "2026-01-02"), FV_OK);
+    assert_int_equal(fv_model_set_card(m, FV_CARD_DATE, ""), FV_OK);
     assert_int_equal(fv_fit(m, data, .epochs = 1, .batch_size = 2), FV_OK);
     assert_true(fv_model_has_class_names(m));
     snprintf(path, sizeof path, "%s/m.safetensors", dir);
@@ -44,15 +48,19 @@ static void trained_in_c(void **state)
         assert_string_equal(fv_model_class_name(both[i], 0), "ant");
         assert_string_equal(fv_model_class_name(both[i], 1), "bee");
         assert_true(fv_model_pipeline(both[i])->mean[1] == 0.25f);
-        assert_string_equal(fv_model_license(both[i]), "CC-BY-4.0");
+        assert_string_equal(fv_model_card(both[i], FV_CARD_LICENSE), "CC-BY-4.0");
+        assert_string_equal(fv_model_card(both[i], FV_CARD_DATA), "two insects");
+        assert_null(fv_model_card(both[i], FV_CARD_DATE));
+        assert_non_null(strstr(fv_model_card(both[i], FV_CARD_METRICS), "train_top1 "));
+        assert_non_null(strstr(fv_model_card(both[i], FV_CARD_METRICS), " at epoch 1"));
     }
     /* Names that a model has are kept. */
     const char *const own[2] = {"x", "y"};
     assert_int_equal(fv_model_set_class_names(copy, own, 2), FV_OK);
     assert_int_equal(fv_fit(copy, data, .epochs = 1, .batch_size = 2), FV_OK);
     assert_string_equal(fv_model_class_name(copy, 0), "x");
-    assert_int_equal(fv_model_set_license(copy, NULL), FV_OK);
-    assert_null(fv_model_license(copy));
+    assert_int_equal(fv_model_set_card(copy, FV_CARD_LICENSE, NULL), FV_OK);
+    assert_null(fv_model_card(copy, FV_CARD_LICENSE));
     fv_model_destroy(&copy);
     fv_model_destroy(&loaded);
     fv_model_destroy(&m);

@@ -23,6 +23,7 @@ enum {
     V_HELP = 1 << 8,
     V_CONVERT = 1 << 9,
     V_RUN = 1 << 10,
+    V_ZOO = 1 << 11,
     V_ANY = 0xffff
 };
 
@@ -151,6 +152,7 @@ fv_status verb_convert(settings *c);
 fv_status verb_run(settings *c);
 fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
+fv_status verb_zoo(settings *c);
 fv_status verb_doctor(settings *c);
 fv_status verb_version(settings *c);
 fv_status verb_help(settings *c);

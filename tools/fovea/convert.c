@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card.h"
 #include "class_names.h"
 #include "cli.h"
 #include "output.h"
@@ -101,8 +102,7 @@ static fv_status execute(fv_ctx *ctx, settings *c, const char *source, fv_model 
     FV_TRY(open_source(ctx, c, source, model));
     FV_TRY(set_pipeline(c, *model));
     FV_TRY(class_names_take(c, *model));
-    if (c->license)
-        FV_TRY(fv_model_set_license(*model, c->license));
+    FV_TRY(card_take(c, NULL, *model));
     FV_TRY(fv_model_save(*model, path));
     describe(*model, path);
     return FV_OK;

@@ -39,7 +39,9 @@ static const struct {
      "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
      "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
      "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
-     "                      on photographs may start from\n"
+     "                      on photographs may start from, and `fovea zoo` puts them into; an index.json there\n"
+     "                      lists more of them\n"
+     "  SOURCE_DATE_EPOCH   seconds since 1970 that stand for today in model files\n"
      "  FOVEA_LOG           topics to explain on standard error: plan\n"
      "  NO_COLOR, TERM=dumb plain progress\n"},
 };

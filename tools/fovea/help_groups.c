@@ -28,7 +28,8 @@ static const struct {
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
     {"Run and results", " output experiment resume config json sheet report license ",
-     " directory force recovery-interval log-interval out graph dot profile trace progress no-color quiet verbose "},
+     " data-name date metrics offline directory force recovery-interval log-interval out graph dot profile trace "
+     "progress no-color quiet verbose "},
     {"Machine", " threads memory ",
      " device workers io-timeout cache no-prefetch plan plan-effort plan-workspace conv-algo "},
 };

@@ -68,6 +68,14 @@ static void print_memory(const char *title, const fv_memory *m, int64_t batch)
            (long long)batch, parts);
 }
 
+static const struct {
+    const char *key, *title;
+} card_rows[FV_CARD_COUNT] = {
+#define FV_CARD_ROW(id, key, title) {key, title},
+    FV_CARD_LIST(FV_CARD_ROW)
+#undef FV_CARD_ROW
+};
+
 static void print_text(fv_model *model, int64_t batch, const totals *t)
 {
     int64_t h, w, c;
@@ -94,9 +102,11 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
     bytes_text((double)fv_model_parameters(model) * 4, params);
     printf("\nparameters        %lld (%s)\nmultiply-adds     %s per image (%s floating-point operations)\n",
            (long long)fv_model_parameters(model), params, macs, flops);
-    if (fv_model_license(model)) {
-        fputs("license           ", stdout);
-        show_text(stdout, fv_model_license(model));
+    for (int i = 0; i < FV_CARD_COUNT; i++) {
+        if (!fv_model_card(model, (fv_card_item)i))
+            continue;
+        printf("%-17s ", card_rows[i].title);
+        show_text(stdout, fv_model_card(model, (fv_card_item)i));
         putchar('\n');
     }
     bytes_text((double)t->activations, bytes);
@@ -139,8 +149,9 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
                   "activation_bytes", (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
                   (json_int_t)t->training.total, "inference_bytes", (json_int_t)t->inference.total, "training_memory",
                   memory_json(&t->training), "inference_memory", memory_json(&t->inference), "layers", layers);
-    if (fv_model_license(model))
-        json_object_set_new(root, "license", json_string(fv_model_license(model)));
+    for (int i = 0; i < FV_CARD_COUNT; i++)
+        if (fv_model_card(model, (fv_card_item)i))
+            json_object_set_new(root, card_rows[i].key, json_string(fv_model_card(model, (fv_card_item)i)));
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(root);

@@ -15,6 +15,7 @@
 #include "run_file.h"
 #include "show.h"
 #include "watch.h"
+#include "zoo.h"
 
 const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
@@ -49,6 +50,9 @@ const verb verbs[] = {
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
+    {"zoo", NULL, "trained networks by name: list, fetch, verify", "list | get NAME... | verify [NAME...] [options]",
+     "  fovea zoo list\n  fovea zoo get lenet-digits --output networks\n  fovea zoo verify --output networks\n", V_ZOO,
+     INT_MAX, verb_zoo},
     {"doctor", "checks", "processor, threads, memory, library versions", "[--json]", "  fovea doctor\n", V_DOCTOR, 0,
      verb_doctor},
     {"version", NULL, "the version", "", "  fovea version\n", V_VERSION, 0, verb_version},
@@ -390,6 +394,8 @@ static int run_verb(const verb *v, int argc, char **argv)
     c.n_words = argc;
     if (status == FV_OK && !help)
         status = run_file_resolve(v, &c);
+    if (status == FV_OK && !help)
+        status = zoo_resolve(v, &c);
     if (help) {
         c.positional = (const char *[]){v->name, help == HELP_ALL ? "all" : NULL, NULL};
         status = verb_help(&c);
@@ -421,9 +427,9 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert",  "export", "benchmark", "time",    "quantize", "prune", "distill",
-                                      "compress", "plan",   "sanity",    "lr-find", "tune",     "grow",  "features",
-                                      "linear",   "search", "serve",     "zoo",     "factorize"};
+static const char *const planned[] = {"convert", "export",   "benchmark", "time",   "quantize", "prune",
+                                      "distill", "compress", "plan",      "sanity", "lr-find",  "tune",
+                                      "grow",    "features", "linear",    "search", "serve",    "factorize"};
 
 int main(int argc, char **argv)
 {

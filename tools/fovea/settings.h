@@ -105,21 +105,30 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN, FV_OUTPUT, "DIR|FILE", \
-      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run: where to write") \
+      V_RUN | V_ZOO, FV_OUTPUT, "DIR|FILE", \
+      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run: where to write; zoo: folder of " \
+      "networks, else the one that FOVEA_ZOO names, else the working directory") \
+    X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
+      "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
     X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN, FV_OUTPUT, "[NAME=]FILE", \
       "array of an input, .npy, or .npz with a name for each; several: again, or separated by commas") \
     X(CHOICE, layout, "layout", NULL, 0, 0, 0, 0, "file,nchw,nhwc", V_RUN, FV_OUTPUT, "ORDER", \
       "images in and out: as in the network's own file, channels first, or channels last") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
+    X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
+      "what the weights were trained on, for the model file; train: the folder's name and its numbers if not given") \
+    X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "YYYY-MM-DD", \
+      "day of the weights, for the model file; train: today (UTC), or that of SOURCE_DATE_EPOCH, if not given") \
+    X(TEXT, metrics, "metrics", NULL, 0, NULL, 0, 0, NULL, V_CONVERT, FV_OUTPUT, "TEXT", \
+      "what was measured with the weights, for the model file") \
     X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
       "name of the run; never overwritten: name, name2, ...") \
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA, FV_OUTPUT, NULL, \
-      "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_ZOO, FV_OUTPUT, \
+      NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -148,8 +157,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, quiet, "quiet", NULL, 'q', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, "errors and results only") \
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
-    X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS, \
-      FV_OUTPUT, NULL, "result as JSON") \
+    X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | \
+      V_ZOO, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \

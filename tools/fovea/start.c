@@ -67,12 +67,17 @@ static bool fits(fv_ctx *ctx, const char *architecture, const char *path)
     return fit;
 }
 
-/* NAME.safetensors, or NAME-anything.safetensors */
+/* NAME.safetensors or NAME-anything.safetensors, or one of PyTorch's. */
 static bool is_named(const char *file, const char *architecture)
 {
-    const size_t n = strlen(architecture), size = strlen(file), tail = strlen(".safetensors");
-    return size >= n + tail && strncmp(file, architecture, n) == 0 && (file[n] == '-' || file[n] == '.') &&
-           strcmp(file + size - tail, ".safetensors") == 0;
+    static const char *const endings[] = {".safetensors", ".pth", ".pt"};
+    const size_t n = strlen(architecture), size = strlen(file);
+    bool known = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t tail = strlen(endings[i]);
+        known |= size >= n + tail && strcmp(file + size - tail, endings[i]) == 0;
+    }
+    return known && strncmp(file, architecture, n) == 0 && (file[n] == '-' || file[n] == '.');
 }
 
 /* The file of the folder for an architecture: the first by name. */

@@ -9,6 +9,7 @@
 
 #include "augment_text.h"
 #include "cache.h"
+#include "card.h"
 #include "cli.h"
 #include "memory_text.h"
 #include "progress.h"
@@ -537,8 +538,8 @@ static fv_status train(job *j)
     FV_TRY(open_model(j));
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
-    if (c->license)
-        FV_TRY(fv_model_set_license(j->model, c->license));
+    FV_TRY(card_set_date(c));
+    FV_TRY(card_take(c, j->train, j->model));
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));
