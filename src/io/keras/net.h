@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Keras network on its way into a model: the file, the graph that its JSON tells of, the weights of its layers. */
+#ifndef FV_IO_KERAS_NET_H
+#define FV_IO_KERAS_NET_H
+
+#include <string.h>
+
+#include "io/hdf5/hdf5.h"
+#include "io/keras/node.h"
+#include "io/import.h"
+
+enum { FV_KERAS_LAYERS_MAX = 10000, FV_KERAS_CALLS_MAX = 50000 };
+
+/* An operand of a call: a result of a layer, or a number. */
+typedef struct fv_keras_ref {
+    const char *name; /* of the layer; NULL: a number */
+    int64_t call, tensor;
+    double value;
+    int layer; /* in the graph */
+} fv_keras_ref;
+
+typedef struct fv_keras_call {
+    fv_keras_ref ref[FV_KERAS_OPERANDS_MAX];
+    int n_refs;
+    const fv_doc_node *kwargs, *extra[4];
+    int n_extra;
+} fv_keras_call;
+
+typedef struct fv_keras_layer {
+    const char *name, *kind;
+    const fv_doc_node *node, *config;
+    const fv_keras_op *op;        /* NULL: unknown, or a network */
+    struct fv_keras_graph *inner; /* of a network; NULL: none */
+    const fv_doc_node *constants; /* of an old TensorFlowOpLayer: numbers by place */
+    fv_keras_call **call;
+    int n_calls, cap_calls;
+    int64_t first_call; /* how its calls are numbered: from 0, of some networks from 1 */
+    int taken;          /* how often its results are operands */
+    bool trainable;
+    const fv_foreign *weight[FV_KERAS_WEIGHTS_MAX];
+} fv_keras_layer;
+
+typedef struct fv_keras_graph {
+    const char *name;
+    const fv_doc_node *config;
+    fv_keras_layer *layers;
+    int n_layers;
+    fv_keras_ref *in, *out;
+    int n_in, n_out;
+} fv_keras_graph;
+
+typedef struct fv_keras_net {
+    fv_ctx *ctx;
+    const char *path;
+    fv_arena *arena; /* lives as long as the import */
+    fv_doc *doc;
+    fv_hdf5_file weights;
+    const fv_hdf5_node *root; /* of the weights */
+    bool archive;             /* a .keras: weights by the order of layers, not by names */
+    const char *container;    /* there: what a network calls the folder of its layers */
+    bool three;               /* written by Keras 3 */
+    fv_keras_graph *graph;
+    const fv_import_options *options;
+    fv_import im;
+    int calls; /* made so far */
+} fv_keras_net;
+
+/* MODEL_FORMAT "FILE: Keras: text". */
+fv_status fv_keras_bad(const fv_keras_net *net, const char *format, ...) FV_PRINTF(2, 3);
+/* The row of a layer's class, or of a function; NULL: none. */
+const fv_keras_op *fv_keras_find_op(const char *kind, bool function);
+/* Names of rows that are supported, up to `room`, ended by NULL. */
+void fv_keras_op_names(const char **names, int room);
+/* The graph that a node of the JSON describes, {"class_name", "config"}. */
+fv_status fv_keras_parse(fv_keras_net *net, const fv_doc_node *model, int depth, fv_keras_graph **graph);
+/* Gives every layer its weights. */
+fv_status fv_keras_assign(fv_keras_net *net);
+/* Whether a layer has that weight of its row. */
+bool fv_keras_has_weight(const fv_keras_layer *layer, const fv_keras_weight *weight);
+/* A string attribute, whole or in parts KEY0, KEY1, ..; *count 0: absent. */
+fv_status fv_keras_texts(const fv_keras_net *net, const fv_hdf5_node *node, const char *key, const char ***texts,
+                         int64_t *count);
+/* Makes the graph in net->im. */
+fv_status fv_keras_walk(fv_keras_net *net);
+
+static inline bool fv_keras_is_network(const char *kind)
+{
+    return strcmp(kind, "Sequential") == 0 || strcmp(kind, "Functional") == 0 || strcmp(kind, "Model") == 0;
+}
+
+#endif
