@@ -276,17 +276,22 @@ FV_API fv_tensor *fv_model_find_tensor(fv_model *model, const char *name);
 FV_API bool fv_model_in_head(const fv_model *model, const char *name);
 /** How an input or output was laid out in the file of another tool that a model came from. */
 typedef enum fv_port_layout {
-    FV_LAYOUT_PLAIN,  /* as it is here */
-    FV_LAYOUT_NCHW,   /* an image: n c h w there, n h w c here */
-    FV_LAYOUT_SCORES, /* an output: probabilities there, scores here, of which they are the softmax along the last one
-                       */
-    FV_LAYOUT_WHOLE   /* no dimension is the batch; an input has a 1 more in front here, where its first was not 1 */
+    FV_LAYOUT_PLAIN,    /* as it is here */
+    FV_LAYOUT_NCHW,     /* an image: n c h w there, n h w c here */
+    FV_LAYOUT_SCORES,   /* an output: probabilities there, scores here, of which they are the softmax along the last one
+                         */
+    FV_LAYOUT_WHOLE,    /* no dimension is the batch; an input has a 1 more in front here, where its first was not 1 */
+    FV_LAYOUT_INTEGERS, /* integers q there, the numbers scale * (q - zero) here */
+    FV_LAYOUT_INTEGER_SCORES /* an output: the same of probabilities there, their logarithms here */
 } fv_port_layout;
 typedef struct fv_port_info {
     const char *name; /* as fv_session_set and fv_session_get take it */
     fv_dtype dtype;
     fv_shape shape; /* batch 1 */
     fv_port_layout layout;
+    fv_dtype integers; /* INTEGERS, INTEGER_SCORES: type in the file */
+    double scale;
+    int64_t zero;
 } fv_port_info;
 /** The format of the file of another tool that a model was read from ("ONNX"); NULL: one of our own, or none. */
 FV_API const char *fv_model_origin(const fv_model *model);

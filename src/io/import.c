@@ -7,10 +7,12 @@
 #include "io/keras/keras.h"
 #include "io/onnx/onnx.h"
 #include "io/safetensors_model.h"
+#include "io/tflite/tflite.h"
 
 static const fv_importer importers[] = {
     {"Keras", fv_keras_is, fv_keras_read, false},
     {"ONNX", fv_onnx_is, fv_onnx_read, false},
+    {"TFLite", fv_tflite_is, fv_tflite_read, false},
     {"darknet", fv_darknet_is, fv_darknet_read, true},
 };
 

@@ -341,8 +341,11 @@ fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc)
 
 /* ---- layouts of the file that a model came from ---- */
 
-static const char *const layout_names[] = {
-    [FV_LAYOUT_NCHW] = "nchw", [FV_LAYOUT_SCORES] = "scores", [FV_LAYOUT_WHOLE] = "whole"};
+static const char *const layout_names[] = {[FV_LAYOUT_NCHW] = "nchw",
+                                           [FV_LAYOUT_SCORES] = "scores",
+                                           [FV_LAYOUT_WHOLE] = "whole",
+                                           [FV_LAYOUT_INTEGERS] = "integers",
+                                           [FV_LAYOUT_INTEGER_SCORES] = "integer_scores"};
 
 void fv_meta_ports(const fv_model *model, fv_str *out)
 {
@@ -350,9 +353,45 @@ void fv_meta_ports(const fv_model *model, fv_str *out)
     fv_json_begin_object(&j);
     for (const fv_port_note *p = model->card.ports; p; p = p->next) {
         fv_json_key(&j, p->name);
+        if (p->layout < FV_LAYOUT_INTEGERS) {
+            fv_json_string(&j, layout_names[p->layout]);
+            continue;
+        }
+        fv_json_begin_object(&j);
+        fv_json_key(&j, "layout");
         fv_json_string(&j, layout_names[p->layout]);
+        fv_json_key(&j, "dtype");
+        fv_json_string(&j, fv_dtype_name(p->integers));
+        fv_json_key(&j, "scale");
+        fv_json_real(&j, p->scale);
+        fv_json_key(&j, "zero");
+        fv_json_int(&j, p->zero);
+        fv_json_end_object(&j);
     }
     fv_json_end_object(&j);
+}
+
+/* {"layout": "integers", "dtype": "i8", "scale": 0.5, "zero": -128} */
+static fv_status read_integers(fv_model *model, const fv_doc *doc, const char *name, const fv_doc_node *map)
+{
+    const char *layout, *type;
+    double scale;
+    int64_t zero;
+    static const char *const keys[] = {"layout", "dtype", "scale", "zero"};
+    for (int k = 0; k < 4; k++)
+        if (!fv_doc_get(map, keys[k]))
+            return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "'%s' has no '%s'", name, keys[k]);
+    FV_TRY(fv_doc_string(doc, fv_doc_get(map, "layout"), "layout", &layout));
+    FV_TRY(fv_doc_string(doc, fv_doc_get(map, "dtype"), "dtype", &type));
+    FV_TRY(fv_doc_real(doc, fv_doc_get(map, "scale"), "scale", &scale));
+    FV_TRY(fv_doc_int(doc, fv_doc_get(map, "zero"), "zero", &zero));
+    const bool is_signed = strcmp(type, fv_dtype_name(FV_I8)) == 0;
+    if ((!is_signed && strcmp(type, fv_dtype_name(FV_U8)) != 0) || !(scale > 0) || zero < -128 || zero > 255)
+        return fv_doc_fail(doc, map, FV_ERR_MODEL_FORMAT, "'%s' has no integers of a type, scale and zero point", name);
+    for (int k = FV_LAYOUT_INTEGERS; k <= FV_LAYOUT_INTEGER_SCORES; k++)
+        if (strcmp(layout, layout_names[k]) == 0)
+            FV_TRY(fv_model_note_integers(model, name, (fv_port_layout)k, is_signed ? FV_I8 : FV_U8, scale, zero));
+    return FV_OK;
 }
 
 fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc)
@@ -363,6 +402,8 @@ fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc)
         for (int k = FV_LAYOUT_NCHW; k <= FV_LAYOUT_WHOLE; k++)
             if (child->text && strcmp(child->text, layout_names[k]) == 0)
                 FV_TRY(fv_model_note_port(model, child->key, (fv_port_layout)k));
+        if (child->kind == FV_DOC_MAP)
+            FV_TRY(read_integers(model, doc, child->key, child));
     }
     return FV_OK;
 }

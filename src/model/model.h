@@ -84,6 +84,9 @@ typedef struct fv_own_session {
 typedef struct fv_port_note {
     const char *name;
     fv_port_layout layout;
+    fv_dtype integers; /* INTEGERS, INTEGER_SCORES: type in the file, and what its numbers stand for */
+    double scale;
+    int64_t zero;
     struct fv_port_note *next;
 } fv_port_note;
 
@@ -164,6 +167,11 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes);
 
 /* Notes the layout of an input or output in the file that the model came from. */
 fv_status fv_model_note_port(fv_model *model, const char *name, fv_port_layout layout);
+/* The same for one of integers: layout INTEGERS or INTEGER_SCORES. */
+fv_status fv_model_note_integers(fv_model *model, const char *name, fv_port_layout layout, fv_dtype dtype, double scale,
+                                 int64_t zero);
+/* What was noted; NULL: nothing. */
+const fv_port_note *fv_model_port_note(const fv_model *model, const char *name);
 
 /* Computes model->views. */
 fv_status fv_model_derive_views(fv_model *model);
@@ -251,6 +259,7 @@ fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session 
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **session);
 fv_ctx *fv_session_ctx(const fv_session *session);
+const fv_model *fv_session_model(const fv_session *session);
 /* Whether anything in it is drawn at random: false when the model has no dropout. */
 bool fv_session_is_random(const fv_session *session);
 /* fv_session_run with the key of what is drawn; step < 2^40. A row's numbers depend on its place in the batch, and not

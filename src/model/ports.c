@@ -11,19 +11,29 @@ fv_status fv_model_note_port(fv_model *model, const char *name, fv_port_layout l
     fv_port_note *note = fv_arena_alloc(model->arena, sizeof *note);
     if (!note)
         return FV_ERR_NO_MEMORY;
-    *note = (fv_port_note){fv_arena_strdup(model->arena, name), layout, model->card.ports};
+    *note = (fv_port_note){.name = fv_arena_strdup(model->arena, name), .layout = layout, .next = model->card.ports};
     if (!note->name)
         return FV_ERR_NO_MEMORY;
     model->card.ports = note;
     return FV_OK;
 }
 
-static fv_port_layout layout_of(const fv_model *model, const char *name)
+fv_status fv_model_note_integers(fv_model *model, const char *name, fv_port_layout layout, fv_dtype dtype, double scale,
+                                 int64_t zero)
+{
+    FV_TRY(fv_model_note_port(model, name, layout));
+    model->card.ports->integers = dtype;
+    model->card.ports->scale = scale;
+    model->card.ports->zero = zero;
+    return FV_OK;
+}
+
+const fv_port_note *fv_model_port_note(const fv_model *model, const char *name)
 {
     for (const fv_port_note *p = model->card.ports; p; p = p->next)
         if (strcmp(p->name, name) == 0)
-            return p->layout;
-    return FV_LAYOUT_PLAIN;
+            return p;
+    return NULL;
 }
 
 const char *fv_model_origin(const fv_model *model)
@@ -64,6 +74,13 @@ bool fv_model_port(const fv_model *model, bool output, int i, fv_port_info *info
         name = val->name;
         break;
     }
-    *info = (fv_port_info){name, val->dtype, val->shape, layout_of(model, name)};
+    *info = (fv_port_info){.name = name, .dtype = val->dtype, .shape = val->shape, .layout = FV_LAYOUT_PLAIN};
+    const fv_port_note *note = fv_model_port_note(model, name);
+    if (note) {
+        info->layout = note->layout;
+        info->integers = note->integers;
+        info->scale = note->scale;
+        info->zero = note->zero;
+    }
     return true;
 }

@@ -221,6 +221,11 @@ fv_ctx *fv_session_ctx(const fv_session *session)
     return session->model->ctx;
 }
 
+const fv_model *fv_session_model(const fv_session *session)
+{
+    return session->model;
+}
+
 fv_status fv_session_describe(const fv_session *session, const char *name, fv_dtype *dtype, fv_shape *shape)
 {
     const fv_port *port = name ? fv_program_port(session->program, FV_PORT_INPUT, name) : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inputs and outputs of a session as tensors, in the layout of the file that the model came from. */
+#include <math.h>
 #include <string.h>
 
 #include "model/model.h"
@@ -49,6 +50,29 @@ static void copy(fv_port_layout layout, const fv_shape *value, bool in, fv_dtype
             }
 }
 
+/* What the file's integers of an input or output stand for; NULL: it has none, or it is wanted as it is here. */
+static const fv_port_note *integers_of(const fv_session *session, const char *name, fv_port_layout layout)
+{
+    const fv_port_note *note = layout == FV_LAYOUT_PLAIN ? NULL : fv_model_port_note(fv_session_model(session), name);
+    return note && (note->layout == FV_LAYOUT_INTEGERS || note->layout == FV_LAYOUT_INTEGER_SCORES) ? note : NULL;
+}
+
+/* scale * (q - zero) */
+static void make_numbers(const fv_port_note *note, float *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (float)(note->scale * ((double)x[i] - (double)note->zero));
+}
+
+/* The integers that numbers, or their logarithms, were made of: the nearest. */
+static void make_integers(const fv_port_note *note, const float *x, int64_t count, void *q)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const double real = note->layout == FV_LAYOUT_INTEGER_SCORES ? exp((double)x[i]) : (double)x[i];
+        fv_set(note->integers, q, i, round(real / note->scale) + (double)note->zero);
+    }
+}
+
 fv_status fv_session_set_tensor(fv_session *session, const char *name, fv_port_layout layout, const fv_tensor *tensor)
 {
     fv_dtype dtype;
@@ -66,6 +90,9 @@ fv_status fv_session_set_tensor(fv_session *session, const char *name, fv_port_l
     if (!data)
         return FV_ERR_NO_MEMORY;
     copy(layout, &shape, true, fv_tensor_dtype(tensor), fv_tensor_const_data(tensor), dtype, data);
+    const fv_port_note *note = integers_of(session, name, layout);
+    if (note && dtype == FV_F32 && !fv_dtype_is_float(fv_tensor_dtype(tensor)))
+        make_numbers(note, data, fv_shape_count(&shape));
     fv_status status = fv_session_set(session, name, data, bytes);
     fv_free(ctx, data);
     return status;
@@ -91,10 +118,14 @@ fv_status fv_session_get_tensor(const fv_session *session, const char *name, fv_
     if (!data)
         return FV_ERR_NO_MEMORY;
     fv_status status = fv_session_get(session, name, data, bytes);
+    const fv_port_note *note = dtype == FV_F32 ? integers_of(session, name, layout) : NULL;
+    const fv_dtype to = note ? note->integers : dtype;
     if (status == FV_OK)
-        status = fv_tensor_create(ctx, dtype, &file, tensor);
+        status = fv_tensor_create(ctx, to, &file, tensor);
+    if (status == FV_OK && note)
+        make_integers(note, data, fv_shape_count(&shape), data);
     if (status == FV_OK)
-        copy(layout, &shape, false, dtype, data, dtype, fv_tensor_data(*tensor));
+        copy(layout, &shape, false, to, data, to, fv_tensor_data(*tensor));
     if (status == FV_OK && layout == FV_LAYOUT_SCORES && dtype == FV_F32)
         make_probabilities(fv_tensor_data(*tensor), &shape);
     fv_free(ctx, data);

@@ -119,6 +119,53 @@ typedef struct fv_loss_attr {
     double delta;     /* huber */
 } fv_loss_attr;
 
+/* ---- 8-bit integers with scales (ops/fixed.h) ---- */
+
+typedef struct fv_q_conv2d_attr {
+    fv_conv2d_attr conv;
+    int64_t src_zero, wei_zero, dst_zero, min, max;
+} fv_q_conv2d_attr;
+
+typedef struct fv_q_add_attr {
+    int64_t zero[3], mul[3], shift[3]; /* of src0, src1, dst */
+    int64_t left, min, max;
+    bool subtract;
+} fv_q_add_attr;
+
+typedef struct fv_q_mul_attr {
+    int64_t zero[3], mul[2], shift[2];
+    int64_t min, max;
+    bool by_sign;
+} fv_q_mul_attr;
+
+typedef struct fv_q_mean_attr {
+    fv_ints axes;
+    bool keepdims;
+    int64_t src_zero, dst_zero, mul, shift;
+    bool sum;
+} fv_q_mean_attr;
+
+typedef struct fv_q_avg_pool2d_attr {
+    fv_pool2d_attr pool;
+    int64_t min, max;
+} fv_q_avg_pool2d_attr;
+
+typedef struct fv_q_softmax_attr {
+    int64_t mul, left; /* of differences, to 5 integer bits */
+    int64_t least;     /* differences below it count as 0 */
+} fv_q_softmax_attr;
+
+typedef struct fv_q_resize_attr {
+    int64_t size[2];
+    bool align, half;
+} fv_q_resize_attr;
+
+typedef struct fv_quantize_attr {
+    double scale;
+    int64_t zero;
+    int32_t to; /* 0 i8, 1 u8 */
+} fv_quantize_attr;
+
 /* ---- updates: what an optimizer's steps are set to; learning rate and step number are operands ---- */
 
 typedef struct fv_sgd_attr {

@@ -81,16 +81,20 @@ static fv_status set_pipeline(const settings *c, fv_model *m)
 static void describe(const fv_model *m, const char *path)
 {
     fv_port_info port;
-    char text[96];
+    char text[96], integers[96];
     printf("%s: %s%s%lld parameters\n", path, fv_model_origin(m) ? fv_model_origin(m) : "",
            fv_model_origin(m) ? ", " : "", (long long)fv_model_parameters(m));
     for (int o = 0; o < 2; o++)
-        for (int i = 0; fv_model_port(m, o, i, &port); i++)
+        for (int i = 0; fv_model_port(m, o, i, &port); i++) {
+            snprintf(integers, sizeof integers, " (%s in the file: %g x (q - %lld))", fv_dtype_name(port.integers),
+                     port.scale, (long long)port.zero);
             printf("  %s %s: %s %s%s\n", o ? "output" : "input ", port.name, fv_dtype_name(port.dtype),
                    fv_shape_text(&port.shape, text),
-                   port.layout == FV_LAYOUT_NCHW    ? " (n c h w in the file)"
-                   : port.layout == FV_LAYOUT_WHOLE ? " (without a batch in the file)"
-                                                    : "");
+                   port.layout == FV_LAYOUT_NCHW       ? " (n c h w in the file)"
+                   : port.layout == FV_LAYOUT_WHOLE    ? " (without a batch in the file)"
+                   : port.layout >= FV_LAYOUT_INTEGERS ? integers
+                                                       : "");
+        }
     if (fv_model_classes(m) > 0 && !fv_model_has_class_names(m))
         note("classes have no names: give --classes FILE");
 }

@@ -80,7 +80,9 @@ static fv_port_layout layout_of(const settings *c, const fv_port_info *port)
 {
     if (c->layout == LAYOUT_FILE || port->layout == FV_LAYOUT_WHOLE || port->shape.rank != 4)
         return port->layout;
-    return c->layout == LAYOUT_NCHW ? FV_LAYOUT_NCHW : FV_LAYOUT_PLAIN;
+    if (c->layout == LAYOUT_NCHW)
+        return FV_LAYOUT_NCHW;
+    return port->layout >= FV_LAYOUT_INTEGERS ? port->layout : FV_LAYOUT_PLAIN;
 }
 
 /* Every input has an array and every array an input; *batch from their first dimensions. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Integers with scales: what the mappings of several operators share. */
+#ifndef FV_IO_TFLITE_QUANT_H
+#define FV_IO_TFLITE_QUANT_H
+
+#include "io/tflite/node.h"
+#include "ops/fixed.h"
+
+/* One scale and zero point of an 8-bit tensor; fails by name for others. */
+typedef struct fv_tflite_pair {
+    double scale; /* a float of the file */
+    int64_t zero, low, high;
+    fv_dtype dtype;
+} fv_tflite_pair;
+fv_status fv_tflite_in_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pair);
+fv_status fv_tflite_out_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pair);
+/* [low, high] of the result within a fused activation. */
+fv_status fv_tflite_limits(const fv_tflite_node *n, int64_t activation, fv_tflite_pair *out);
+
+/* Real numbers as integers with that scale; back again, or their logarithms. */
+fv_value fv_tflite_quantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s);
+fv_value fv_tflite_dequantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s, bool logarithm);
+/* An operator of one 8-bit variable: f of every value it can have, as a table. */
+typedef double (*fv_tflite_fn)(double x, const void *user);
+fv_value fv_tflite_lookup(fv_import *im, fv_value x, fv_dtype from, fv_dtype to, fv_tflite_fn f, const void *user);
+/* x, which has the scale of `in`, with the scale of `out`. */
+fv_value fv_tflite_rescaled(fv_import *im, fv_value x, const fv_tflite_pair *in, const fv_tflite_pair *out);
+
+/* Integers of quantized operators: conv, dense, pools, arithmetic. */
+fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_window *win, int64_t groups, fv_value src,
+                                   fv_value wei, int64_t filters, int64_t activation, fv_value *dst);
+
+#endif

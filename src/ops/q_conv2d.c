@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/conv_geom.h"
+#include "ops/fixed.h"
+
+#define Q_CONV_ZERO(key, member, doc) FV_Q_ZERO(fv_q_conv2d_attr, key, member, doc)
+
+static const fv_attr q_conv2d_attrs[] = {
+    FV_CONV_ROWS,
+    Q_CONV_ZERO("src_zero", src_zero, "What stands for 0 in src."),
+    Q_CONV_ZERO("wei_zero", wei_zero, "What stands for 0 in wei."),
+    Q_CONV_ZERO("dst_zero", dst_zero, "What stands for 0 in dst."),
+    FV_Q_RANGE(fv_q_conv2d_attr),
+    {0},
+};
+
+static fv_status q_conv2d_infer(fv_ctx *ctx, const fv_node *node)
+{
+    FV_TRY(fv_q_operand(ctx, node, 0, 4));
+    FV_TRY(fv_q_operand(ctx, node, 1, 4));
+    const fv_conv2d_attr *attr = node->attr;
+    const int64_t *src = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
+    fv_conv_geom geom;
+    FV_TRY(fv_conv_geom_set(ctx, node, attr, src[0], src + 1, wei[0], wei + 1, &geom));
+    if (wei[3] != geom.c / geom.groups)
+        return fv_node_fail(ctx, node, "wei has %lld channels per filter, expected %lld (%lld channels / %lld groups)",
+                            (long long)wei[3], (long long)(geom.c / geom.groups), (long long)geom.c,
+                            (long long)geom.groups);
+    for (int i = 2; i < 5; i++) {
+        FV_TRY(fv_operand_dtype(ctx, node, i, 1, FV_I32));
+        if (node->in[i]->shape.dim[0] != geom.k)
+            return fv_node_fail(ctx, node, "%s has %lld elements, expected %lld, one per filter", node->op->operands[i],
+                                (long long)node->in[i]->shape.dim[0], (long long)geom.k);
+    }
+    return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){geom.n, geom.win.p, geom.win.q, geom.k});
+}
+
+static fv_cost q_conv2d_cost(const fv_node *node)
+{
+    fv_conv_geom geom = fv_conv_geom_forward(node);
+    return fv_cost_of(node, fv_conv_macs(&geom), 2.0 * fv_count_out(node, 0));
+}
+
+/* Unsigned integers are read as signed ones of 128 less, and their zero points with them. */
+typedef struct q_conv {
+    fv_conv_geom geom;
+    const uint8_t *src, *wei;
+    uint8_t flip;
+    int32_t src_zero, wei_zero;
+    int64_t per_group;
+} q_conv;
+
+/* The sum over c of (x - src_zero) * (w - wei_zero), as 32 bits that wrap. */
+static uint32_t dot(const q_conv *q, const uint8_t *x, const uint8_t *w)
+{
+    const uint8_t flip = q->flip;
+    const int32_t zx = q->src_zero, zw = q->wei_zero;
+    int32_t part;
+    uint32_t acc = 0;
+    for (int64_t c = 0; c < q->per_group;) { /* stretches whose sums cannot overflow: 255 * 255 * 16384 < 2^31 */
+        const int64_t end = q->per_group - c > 16384 ? c + 16384 : q->per_group;
+        part = 0;
+        for (; c < end; c++)
+            part += ((int32_t)(int8_t)(x[c] ^ flip) - zx) * ((int32_t)(int8_t)(w[c] ^ flip) - zw);
+        acc += (uint32_t)part;
+    }
+    return acc;
+}
+
+static uint32_t q_conv_at(const q_conv *q, int64_t n, int64_t h0, int64_t w0, int64_t k)
+{
+    const fv_window *win = &q->geom.win;
+    const int64_t first = k / (q->geom.k / q->geom.groups) * q->per_group;
+    uint32_t acc = 0;
+    for (int64_t r = 0; r < win->size[0]; r++) {
+        const int64_t h = h0 + r * win->dilation[0];
+        if (h < 0 || h >= win->h)
+            continue;
+        for (int64_t s = 0; s < win->size[1]; s++) {
+            const int64_t w = w0 + s * win->dilation[1];
+            if (w >= 0 && w < win->w)
+                acc += dot(q, q->src + ((n * win->h + h) * win->w + w) * q->geom.c + first,
+                           q->wei + ((k * win->size[0] + r) * win->size[1] + s) * q->per_group);
+        }
+    }
+    return acc;
+}
+
+static void q_conv2d_ref(const fv_call *call)
+{
+    const fv_q_conv2d_attr *attr = call->node->attr;
+    const fv_dtype dtype = call->node->in[0]->dtype;
+    const int32_t shift = dtype == FV_U8 ? 128 : 0;
+    const int32_t *bia = call->in[2], *mul = call->in[3], *exponent = call->in[4];
+    q_conv q = {.geom = fv_conv_geom_forward(call->node), .src = call->in[0], .wei = call->in[1]};
+    q.flip = dtype == FV_U8 ? 0x80 : 0;
+    q.src_zero = fv_fixed_clamp(attr->src_zero - shift, -128, 127);
+    q.wei_zero = fv_fixed_clamp(attr->wei_zero - shift, -128, 127);
+    q.per_group = q.geom.c / q.geom.groups;
+    const fv_window *win = &q.geom.win;
+    for (int64_t n = 0, i = 0; n < q.geom.n; n++)
+        for (int64_t p = 0; p < win->p; p++)
+            for (int64_t x = 0; x < win->q; x++)
+                for (int64_t k = 0; k < q.geom.k; k++, i++) {
+                    const uint32_t acc =
+                        (uint32_t)bia[k] + q_conv_at(&q, n, fv_window_begin(win, 0, p), fv_window_begin(win, 1, x), k);
+                    fv_q_set(dtype, call->out[0], i, fv_fixed_scale((int32_t)acc, mul[k], exponent[k]) + attr->dst_zero,
+                             attr->min, attr->max);
+                }
+}
+
+static fv_reach q_conv2d_reach(const fv_node *node, int axis)
+{
+    const fv_conv_geom geom = fv_conv_geom_forward(node);
+    return fv_window_reach(&geom.win, axis);
+}
+
+const fv_op fv_op_q_conv2d = {
+    .name = "q_conv2d",
+    .doc = "conv2d of 8-bit integers: acc = bia[k] + sum over r,s,c of (src - src_zero) * (wei - wei_zero) in 32 bits "
+           "(padding is src_zero), dst = acc * mul[k] * 2^(shift[k] - 31) + dst_zero, rounded as in ops/fixed.h, "
+           "within "
+           "min and max.",
+    .n_in_min = 5,
+    .n_in_max = 5,
+    .n_out = 1,
+    .operands = (const char *const[]){"src", "wei", "bia", "mul", "shift", "dst"},
+    .letters = (const char *const[]){"nhwc", "krsc", "k", "k", "k"},
+    .attr_size = sizeof(fv_q_conv2d_attr),
+    .attrs = q_conv2d_attrs,
+    .infer = q_conv2d_infer,
+    .cost = q_conv2d_cost,
+    .reach = q_conv2d_reach,
+    .ref = q_conv2d_ref,
+};
