@@ -24,7 +24,7 @@ static const struct {
 } strangers[] = {
     {"PK\3\4", 0, 4, FV_ERR_MODEL_FORMAT, "a zip archive", "give a safetensors file here"},
     {"\x80\2", 0, 2, FV_ERR_MODEL_FORMAT, "a pickle", "give a safetensors file here"},
-    {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", NO_IMPORT},
+    {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", "give it as the network, with --model"},
     {"\x89HDF\r\n", 0, 6, FV_ERR_MODEL_FORMAT, "an HDF5 file, as Keras writes it", NO_IMPORT},
     {"\x1f\x8b", 0, 2, FV_ERR_MODEL_FORMAT, "a gzip file", "unpack it first"},
     {"version https://git-lfs", 0, 23, FV_ERR_MODEL_FORMAT, "a Git LFS pointer instead of the file it stands for",

@@ -124,6 +124,7 @@ typedef struct fv_loss_attr {
 typedef struct fv_q_conv2d_attr {
     fv_conv2d_attr conv;
     int64_t src_zero, wei_zero, dst_zero, min, max;
+    bool once; /* one rounding of a product of 64 bits instead of two */
 } fv_q_conv2d_attr;
 
 typedef struct fv_q_add_attr {
@@ -159,6 +160,10 @@ typedef struct fv_q_resize_attr {
     int64_t size[2];
     bool align, half;
 } fv_q_resize_attr;
+
+typedef struct fv_quantize_samples_attr {
+    bool pixels; /* every pixel by itself */
+} fv_quantize_samples_attr;
 
 typedef struct fv_quantize_attr {
     double scale;

@@ -11,6 +11,11 @@
 
 #include "ops/ref.h"
 
+static inline int32_t fv_fixed_clamp(int64_t x, int64_t low, int64_t high)
+{
+    return (int32_t)(x < low ? low : x > high ? high : x);
+}
+
 /* a * b / 2^31, rounded, saturated. */
 static inline int32_t fv_fixed_mul(int32_t a, int32_t b)
 {
@@ -44,9 +49,12 @@ static inline int32_t fv_fixed_scale(int32_t x, int32_t multiplier, int64_t shif
     return fv_fixed_right(fv_fixed_mul(fv_fixed_left(x, left), multiplier), right);
 }
 
-static inline int32_t fv_fixed_clamp(int64_t x, int64_t low, int64_t high)
+/* The same with one rounding, halves up. */
+static inline int32_t fv_fixed_scale_once(int32_t x, int32_t multiplier, int64_t shift)
 {
-    return (int32_t)(x < low ? low : x > high ? high : x);
+    const int total = 31 - (int)(shift > 30 ? 30 : shift < -31 ? -31 : shift);
+    const int64_t y = ((int64_t)x * multiplier + (INT64_C(1) << (total - 1))) >> total;
+    return fv_fixed_clamp(y, INT32_MIN, INT32_MAX);
 }
 
 /* The factor as multiplier and shift. */

@@ -10,6 +10,8 @@ static const fv_attr q_conv2d_attrs[] = {
     Q_CONV_ZERO("wei_zero", wei_zero, "What stands for 0 in wei."),
     Q_CONV_ZERO("dst_zero", dst_zero, "What stands for 0 in dst."),
     FV_Q_RANGE(fv_q_conv2d_attr),
+    {"once", FV_ATTR_BOOL, offsetof(fv_q_conv2d_attr, once), 0, 0, 1, NULL,
+     "The product with the factor is rounded once, halves up, instead of twice."},
     {0},
 };
 
@@ -103,8 +105,9 @@ static void q_conv2d_ref(const fv_call *call)
                 for (int64_t k = 0; k < q.geom.k; k++, i++) {
                     const uint32_t acc =
                         (uint32_t)bia[k] + q_conv_at(&q, n, fv_window_begin(win, 0, p), fv_window_begin(win, 1, x), k);
-                    fv_q_set(dtype, call->out[0], i, fv_fixed_scale((int32_t)acc, mul[k], exponent[k]) + attr->dst_zero,
-                             attr->min, attr->max);
+                    const int32_t y = attr->once ? fv_fixed_scale_once((int32_t)acc, mul[k], exponent[k])
+                                                 : fv_fixed_scale((int32_t)acc, mul[k], exponent[k]);
+                    fv_q_set(dtype, call->out[0], i, y + attr->dst_zero, attr->min, attr->max);
                 }
 }
 

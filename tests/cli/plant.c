@@ -2,6 +2,7 @@
 /* Makes the files that the tests of the program plant, sound and broken: plant KIND FILE [WORDS]. */
 #include "data/corpus.h"
 #include "support/onnx_write.h"
+#include "support/tflite_write.h"
 
 #include <jansson.h>
 #include <zlib.h>
@@ -534,6 +535,47 @@ static void plant_onnx(const char *dir, int argc, char **argv)
     free(w);
 }
 
+static void save_in(const char *dir, const char *name, const void *head, size_t size, const void *data, size_t more)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(head, 1, size, f) != size || fwrite(data, 1, more, f) != more || fclose(f) != 0)
+        exit(2);
+}
+
+/* plant tflite DIR: networks net.tflite, bad.tflite (an operator too many) and integers.tflite; x.npy and q.npy, their
+ * inputs (2 x 6 x 6 x 2, floats and int8). */
+static void plant_tflite(const char *dir, int argc, char **argv)
+{
+    static tflite_out file;
+    tflite_small w;
+    tflite_integers q;
+    char head[2][129];
+    float x[144];
+    (void)argc;
+    (void)argv;
+    tflite_small_weights(&w);
+    tflite_integer_weights(&q);
+    for (int bad = 0; bad < 2; bad++) {
+        tflite_small_file(&file, &w, bad);
+        save_in(dir, bad ? "bad.tflite" : "net.tflite", file.data, file.size, "", 0);
+        memset(head[bad], ' ', 128);
+        memcpy(head[bad], "\x93NUMPY\1\0\166\0", 10);
+        const int length =
+            snprintf(head[bad] + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 6, 6, 2), }",
+                     bad ? "|i1" : "<f4");
+        head[bad][10 + length] = ' ';
+        head[bad][127] = '\n';
+    }
+    tflite_integer_file(&file, &q);
+    save_in(dir, "integers.tflite", file.data, file.size, "", 0);
+    for (int i = 0; i < 144; i++)
+        x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+    save_in(dir, "x.npy", head[0], 128, x, sizeof x);
+    save_in(dir, "q.npy", head[1], 128, x, 144);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -543,7 +585,7 @@ int main(int argc, char **argv)
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
                  {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats},
-                 {"random", plant_random},   {"onnx", plant_onnx}};
+                 {"random", plant_random},   {"onnx", plant_onnx},       {"tflite", plant_tflite}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes first inputs for the fuzzers of image formats and of indexes: make_seeds DIR makes DIR/fuzz_<format>/<n>. */
 #include "io/formats.h"
+#include "support/tflite_write.h"
 
 #ifdef FV_WITH_TIFF
 #include <tiffio.h>
@@ -206,6 +207,20 @@ static void make_zoo(void)
     }
 }
 
+/* A network of floats, and one of integers. */
+static void make_tflite(void)
+{
+    static tflite_out file;
+    tflite_small w;
+    tflite_integers q;
+    tflite_small_weights(&w);
+    tflite_small_file(&file, &w, 0);
+    save("tflite", file.data, file.size);
+    tflite_integer_weights(&q);
+    tflite_integer_file(&file, &q);
+    save("tflite", file.data, file.size);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -224,5 +239,6 @@ int main(int argc, char **argv)
     make_gif(true);
     make_optional();
     make_zoo();
+    make_tflite();
     return 0;
 }

@@ -14,7 +14,8 @@ enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS };
 
 bool fv_tflite_is(const uint8_t *data, int64_t size)
 {
-    return size >= 8 && memcmp(data + 4, "TFL3", 4) == 0;
+    const int64_t root = size >= 8 ? data[0] | data[1] << 8 | data[2] << 16 | (int64_t)data[3] << 24 : size;
+    return root <= size - 4 && memcmp(data + 4, "TFL3", 4) == 0;
 }
 
 static fv_status damaged(const fv_tflite_file *file, const char *what)

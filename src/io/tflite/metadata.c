@@ -1,10 +1,201 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file says of its images and classes: nothing so far. */
-#include "io/tflite/node.h"
+/*
+ * What a file says of its images and classes: the metadata that TensorFlow's tools put into one of its buffers, with
+ * files in a zip archive behind the tables, and the labels.txt beside it, which Teachable Machine writes.
+ */
+#include <stdio.h>
+#include <string.h>
 
-fv_status fv_tflite_describe(fv_tflite_file *file, fv_model *model)
+#include "io/tflite/node.h"
+#include "io/zip.h"
+
+/* Fields of the tables, by number. */
+enum { MODEL_BUFFERS = 4, MODEL_METADATA = 6 };
+enum { ENTRY_NAME, ENTRY_BUFFER };
+enum { META_GRAPHS = 3, META_LICENSE = 5 };
+enum { GRAPH_INPUTS = 2, GRAPH_OUTPUTS };
+enum { PORT_UNITS = 4, PORT_FILES = 6 };
+enum { UNIT_TYPE, UNIT_OPTIONS };
+enum { NORMALIZATION_MEAN, NORMALIZATION_STD };
+enum { FILE_NAME, FILE_TYPE = 2 };
+enum { UNIT_NORMALIZATION = 1, FILE_AXIS_LABELS = 2 };
+
+#define LABELS_MAX (INT64_C(1) << 20)
+
+/* The tables of the metadata, which are a file in the file. */
+static fv_flat_table metadata_of(fv_tflite_file *file, fv_flat *inner)
 {
-    (void)file;
-    (void)model;
+    const fv_flat_vector list = fv_flat_list(file->model, MODEL_METADATA, 4);
+    for (int64_t i = 0; i < list.count; i++) {
+        const fv_flat_table entry = fv_flat_list_child(list, i);
+        const int64_t index = fv_flat_int(entry, ENTRY_BUFFER, -1);
+        if (strcmp(fv_flat_text(entry, ENTRY_NAME), "TFLITE_METADATA") != 0 || index < 0 ||
+            index >= file->buffers.count)
+            continue;
+        const fv_flat_vector bytes = fv_flat_list(fv_flat_list_child(file->buffers, index), 0, 1);
+        if (bytes.count < 8)
+            continue;
+        *inner = (fv_flat){fv_flat_bytes(bytes), bytes.count, false};
+        return fv_flat_root(inner);
+    }
+    return (fv_flat_table){inner, 0};
+}
+
+/* Of the only input or output that is described. */
+static fv_flat_table port_of(fv_flat_table meta, int field)
+{
+    const fv_flat_vector graphs = fv_flat_list(meta, META_GRAPHS, 4);
+    const fv_flat_vector ports =
+        graphs.count == 1 ? fv_flat_list(fv_flat_list_child(graphs, 0), field, 4) : (fv_flat_vector){0};
+    return ports.count == 1 ? fv_flat_list_child(ports, 0) : (fv_flat_table){meta.flat, 0};
+}
+
+/* (pixel - mean) / std of pixels in [0, 255]. */
+static fv_status take_pixels(const fv_tflite_file *file, fv_flat_table input, fv_model *m)
+{
+    const fv_flat_vector units = fv_flat_list(input, PORT_UNITS, 4);
+    fv_pipeline p = *fv_model_pipeline(m);
+    fv_model_input_size(m, &p.h, &p.w, &p.c);
+    for (int64_t i = 0; i < units.count; i++) {
+        const fv_flat_table unit = fv_flat_list_child(units, i), options = fv_flat_child(unit, UNIT_OPTIONS);
+        const fv_flat_vector mean = fv_flat_list(options, NORMALIZATION_MEAN, 4),
+                             std = fv_flat_list(options, NORMALIZATION_STD, 4);
+        if (fv_flat_byte(unit, UNIT_TYPE, 0) != UNIT_NORMALIZATION || p.c < 1 || p.c > 16 || mean.count < 1 ||
+            std.count != mean.count || (mean.count != 1 && mean.count != p.c))
+            continue;
+        for (int k = 0; k < 16; k++) {
+            const int64_t at = mean.count == 1 || k >= p.c ? 0 : k;
+            p.mean[k] = (float)(fv_flat_list_real(mean, at) / 255.0);
+            p.std[k] = (float)(fv_flat_list_real(std, at) / 255.0);
+            if (!(p.std[k] > 0) || !(p.std[k] < 1e6f) || !(p.mean[k] > -1e6f && p.mean[k] < 1e6f))
+                return FV_OK; /* no normalization at all */
+        }
+        FV_TRY(fv_model_set_pipeline(m, &p));
+        m->card.pixels_said = true;
+        fv_log(file->ctx, FV_LOG_INFO, "import", "%s: its metadata say: (pixel - %g) / %g", file->path,
+               fv_flat_list_real(mean, 0), fv_flat_list_real(std, 0));
+        return FV_OK;
+    }
     return FV_OK;
+}
+
+/* ---- names of classes ---- */
+
+/* The number and blank that Teachable Machine writes in front of line i; 0: there is none. */
+static size_t numbered(const char *line, int64_t i)
+{
+    char number[24];
+    const int length = snprintf(number, sizeof number, "%lld ", (long long)i);
+    return strncmp(line, number, (size_t)length) == 0 && line[length] ? (size_t)length : 0;
+}
+
+/* One name a line; taken where there are as many as classes. `text` is cut into them. */
+static fv_status take_names(const fv_tflite_file *file, const char *source, char *text, fv_model *m)
+{
+    const int64_t n = fv_model_classes(m);
+    int64_t count = 0;
+    bool all = true;
+    const char **names = n > 0 ? fv_calloc(file->ctx, (size_t)n, sizeof *names) : NULL;
+    if (n < 1)
+        return FV_OK;
+    if (!names)
+        return FV_ERR_NO_MEMORY;
+    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
+        text += 3;
+    for (char *next; text && *text; text = next) {
+        next = strchr(text, '\n');
+        if (next)
+            *next++ = 0;
+        text[strcspn(text, "\r")] = 0;
+        if (!*text)
+            continue;
+        all = all && numbered(text, count);
+        if (count < n)
+            names[count] = text;
+        count++;
+    }
+    for (int64_t i = 0; i < n && count == n && all; i++)
+        names[i] += numbered(names[i], i);
+    fv_status status = FV_OK;
+    if (count == n)
+        status = fv_model_set_class_names(m, names, n);
+    else
+        fv_log(file->ctx, FV_LOG_WARN, "import", "%s: %lld names of classes, and the network has %lld: not taken",
+               source, (long long)count, (long long)n);
+    if (status != FV_OK && status != FV_ERR_NO_MEMORY) { /* not UTF-8, or one name twice: the numbers stay */
+        fv_log(file->ctx, FV_LOG_WARN, "import", "%s: %s", source, fv_ctx_error(file->ctx));
+        fv_fail_clear(file->ctx);
+        status = FV_OK;
+    }
+    fv_free(file->ctx, names);
+    return status;
+}
+
+/* The file of labels that goes with the output, in the archive behind the tables. *text NULL: there is none. */
+static fv_status packed_labels(const fv_tflite_file *file, fv_flat_table output, fv_arena *arena, char **text)
+{
+    const fv_flat_vector list = fv_flat_list(output, PORT_FILES, 4);
+    const char *name = NULL;
+    const uint8_t *data = NULL;
+    int64_t size = 0;
+    fv_zip *zip = NULL;
+    *text = NULL;
+    for (int64_t i = 0; i < list.count && !name; i++) {
+        const fv_flat_table entry = fv_flat_list_child(list, i);
+        if (fv_flat_byte(entry, FILE_TYPE, 0) == FILE_AXIS_LABELS && *fv_flat_text(entry, FILE_NAME))
+            name = fv_flat_text(entry, FILE_NAME);
+    }
+    if (!name)
+        return FV_OK;
+    fv_status status = fv_zip_open(file->ctx, file->path, file->flat.data, file->flat.size, arena, LABELS_MAX, &zip);
+    if (status == FV_OK)
+        status = fv_zip_read(zip, name, &data, &size);
+    fv_zip_close(&zip);
+    if (status == FV_OK && data) {
+        *text = fv_arena_alloc(arena, (size_t)size + 1);
+        if (!*text)
+            return FV_ERR_NO_MEMORY;
+        memcpy(*text, data, (size_t)size);
+    }
+    if (status == FV_OK || status == FV_ERR_NO_MEMORY)
+        return status;
+    fv_log(file->ctx, FV_LOG_WARN, "import", "%s: the labels '%.100s' cannot be read: %s", file->path, name,
+           fv_ctx_error(file->ctx));
+    fv_fail_clear(file->ctx);
+    return FV_OK;
+}
+
+/* labels.txt in the folder of the file. */
+static fv_status labels_beside(const fv_tflite_file *file, fv_model *m)
+{
+    char path[1024];
+    uint8_t *data = NULL;
+    int64_t size;
+    const char *slash = strrchr(file->path, '/');
+    const int folder = slash ? (int)(slash - file->path) + 1 : 0;
+    if (snprintf(path, sizeof path, "%.*slabels.txt", folder, file->path) >= (int)sizeof path || !fv_path_exists(path))
+        return FV_OK;
+    fv_status status = fv_file_read(file->ctx, path, LABELS_MAX, false, &data, &size);
+    if (status == FV_OK)
+        status = take_names(file, path, (char *)data, m);
+    fv_free(file->ctx, data);
+    return status;
+}
+
+fv_status fv_tflite_describe(fv_tflite_file *file, fv_model *m)
+{
+    fv_flat inner = {0};
+    fv_arena *arena = NULL;
+    char *text = NULL;
+    const fv_flat_table meta = metadata_of(file, &inner);
+    if (meta.at) {
+        FV_TRY(take_pixels(file, port_of(meta, GRAPH_INPUTS), m));
+        FV_TRY(fv_arena_create(file->ctx, &arena));
+        fv_status status = packed_labels(file, port_of(meta, GRAPH_OUTPUTS), arena, &text);
+        if (status == FV_OK && text)
+            status = take_names(file, file->path, text, m);
+        fv_arena_destroy(&arena);
+        FV_TRY(status);
+    }
+    return fv_model_has_class_names(m) || !fv_model_is_plain(m) ? FV_OK : labels_beside(file, m);
 }

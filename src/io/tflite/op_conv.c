@@ -108,7 +108,7 @@ static bool has_integer_weights(const fv_tflite_node *n)
     return is;
 }
 
-/* x (n h w c) by 8-bit filters. */
+/* x (n h w c) by 8-bit filters: integers of every sample, or of every pixel where filters see one. */
 static fv_status mixed_conv(const fv_tflite_node *n, const fv_conv2d_attr *attr, fv_value x, fv_value wei,
                             int64_t filters, fv_value *y)
 {
@@ -132,7 +132,10 @@ static fv_status mixed_conv(const fv_tflite_node *n, const fv_conv2d_attr *attr,
                                     (long long)filters);
         memcpy(bias, b->data, (size_t)filters * sizeof *bias);
     }
-    fv_value q = fv_import_emit1(n->im, "quantize_samples", NULL, x);
+    const fv_shape *w = fv_import_shape(n->im, wei);
+    const fv_quantize_samples_attr rows = {w->dim[1] == 1 && w->dim[2] == 1 && attr->stride[0] == 1 &&
+                                           attr->stride[1] == 1};
+    fv_value q = fv_import_emit1(n->im, "quantize_samples", &rows, x);
     if (q.id < 0)
         return n->im->model->error;
     const fv_value line = {n->im->model->graph->vals[q.id]->def->out[1]->id};
@@ -284,10 +287,11 @@ static fv_status float_product(const fv_tflite_node *n, fv_value x, fv_value *y)
     fv_value in[3] = {x};
     const fv_conv2d_attr one = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
     const fv_shape given = *fv_import_shape(n->im, x);
-    if (has_integer_weights(n) && given.rank == 2) {
+    if (has_integer_weights(n)) {
         const fv_shape square = {4, {given.dim[0], 1, 1, given.dim[1]}},
-                       wei = {4, {n->in[1]->shape.dim[0], 1, 1, given.dim[1]}};
-        x = fv_import_reshape(n->im, x, &square, n->in[0]->batched);
+                       wei = {4, {n->in[1]->shape.dim[0], 1, 1, n->in[1]->shape.dim[1]}};
+        if (given.rank == 2)
+            x = fv_import_reshape(n->im, x, &square, n->in[0]->batched);
         in[1] = fv_tflite_constant(n->im, FV_I8, &wei, n->in[1]->data);
         FV_TRY(mixed_conv(n, &one, x, in[1], wei.dim[0], y));
         return fv_tflite_activated(n, fv_flat_byte(n->options, DENSE_ACTIVATION, 0), y);

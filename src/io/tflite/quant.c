@@ -170,7 +170,8 @@ fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_wind
                              .wei_zero = w.count == 1 ? fv_tflite_zero(&w, 0) : 0,
                              .dst_zero = out.zero,
                              .min = out.low,
-                             .max = out.high};
+                             .max = out.high,
+                             .once = strcmp(n->op, "FULLY_CONNECTED") == 0};
     memcpy(attr.conv.stride, win->stride, sizeof attr.conv.stride);
     memcpy(attr.conv.dilation, win->dilation, sizeof attr.conv.dilation);
     memcpy(attr.conv.pad, win->pad, sizeof attr.conv.pad);

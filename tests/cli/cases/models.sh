@@ -65,7 +65,7 @@ use_other_formats() {
     printf '{"metadata": {}}' >model.index
     printf '<!DOCTYPE html>' >page.safetensors
     plant png photo.png
-    for row in 'model.onnx|an ONNX model|as the network, with --model' 'model.tflite|a TFLite model|save it as safetensors' \
+    for row in 'model.onnx|an ONNX model|as the network, with --model' 'model.tflite|a TFLite model|as the network, with --model' \
         'model.h5|an HDF5 file|save it as safetensors' 'model.index|JSON, and no index|give the .safetensors file' \
         'page.safetensors|a web page|fetch the file itself' 'photo.png|a PNG image|--source'; do
         file=${row%%|*}
@@ -251,6 +251,29 @@ use_darknet_network() {
     fails 4 E4001 "a.cfg" "line 13, [lstm]" "line 15, [gru]" -- "$FOVEA" info --model a.cfg --weights a.weights
     fails 2 E2004 "of its own" -- "$FOVEA" info --model "$model" --weights a.weights
     fails 9 E9002 "none.weights" -- "$FOVEA" info --model a.cfg --weights none.weights
+}
+
+# TensorFlow Lite's: integers in and out as in the file, real numbers inside; labels beside it; all that is missing named.
+use_tflite() {
+    plant tflite .
+    code 0 "$FOVEA" run net.tflite --input x.npy --output y.npz
+    code 0 "$FOVEA" convert net.tflite --mean 0.5 --std 0.25 --output net.safetensors
+    prints "TFLite" "parameters"
+    code 0 "$FOVEA" run net.safetensors --input x.npy --output z.npz
+    cmp -s y.npz z.npz || die "the converted network answers otherwise"
+    code 0 "$FOVEA" info net.safetensors
+    printf '0 ant\n1 bee\n2 cat\n' >labels.txt
+    code 0 "$FOVEA" convert net.tflite --output named.safetensors
+    grep -aq 'ant.*bee.*cat' named.safetensors || die "labels.txt is not taken"
+    code 0 "$FOVEA" convert integers.tflite --output integers.safetensors
+    prints "i8 in the file"
+    code 0 "$FOVEA" run integers.tflite --input q.npy --output y.npz
+    code 0 "$FOVEA" run integers.safetensors --input q.npy --output z.npz
+    cmp -s y.npz z.npz || die "the converted integers answer otherwise"
+    fails 4 E4001 "1 node" "RFFT2D 'more'" -- "$FOVEA" convert bad.tflite --output bad.safetensors
+    absent bad.safetensors
+    head -c 200 net.tflite >cut.tflite
+    fails 4 E4002 "cut.tflite" -- "$FOVEA" info --model cut.tflite
 }
 
 # A network of another tool becomes one model file, and raw arrays go through either with the same answers.
