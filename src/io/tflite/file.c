@@ -60,7 +60,8 @@ static fv_status build(fv_tflite_file *file, const fv_import_options *options, b
     fv_status status = fv_import_begin(file->ctx, file->path, file->flat.size, whole, &im);
     if (status == FV_OK) {
         file->value = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->value);
-        status = file->value ? fv_tflite_build(&im, file, options) : FV_ERR_NO_MEMORY;
+        file->spread = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->spread);
+        status = file->value && file->spread ? fv_tflite_build(&im, file, options) : FV_ERR_NO_MEMORY;
     }
     if (status == FV_OK && file->flat.bad)
         status = damaged(file, "an offset leads out of it");
@@ -68,7 +69,9 @@ static fv_status build(fv_tflite_file *file, const fv_import_options *options, b
         status = fv_import_finish(&im, model);
     *merges = im.merges;
     fv_free(file->ctx, file->value);
+    fv_free(file->ctx, file->spread);
     file->value = NULL;
+    file->spread = NULL;
     fv_import_end(&im);
     return status;
 }

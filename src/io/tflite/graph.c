@@ -123,6 +123,8 @@ static fv_status add_output(fv_import *im, fv_tflite_file *file, int64_t tensor)
     }
     const char *name = fv_tflite_tensor_name(file, tensor);
     name = *name ? name : f->name;
+    if (file->spread[tensor])
+        return fv_import_refuse(im, "SPACE_TO_BATCH_ND", name, "its result is one of the network's");
     const fv_tflite_scales s = fv_tflite_scales_of(file, tensor);
     if (im->whole || (f->dtype != FV_I8 && f->dtype != FV_U8) || s.count != 1)
         return fv_import_output(im, name, f);
@@ -196,9 +198,19 @@ static fv_status fold_by_graph(const fv_tflite_node *n, const fv_tflite_op *op)
     return status;
 }
 
+/* Values that are spread over the batch go through convolutions alone. */
+static bool takes_spread(const char *op)
+{
+    return strcmp(op, "CONV_2D") == 0 || strcmp(op, "DEPTHWISE_CONV_2D") == 0 || strcmp(op, "BATCH_TO_SPACE_ND") == 0;
+}
+
 static fv_status map_node(const fv_tflite_node *n, const fv_tflite_op *op)
 {
     bool constant = true;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && n->file->spread[n->in_at[i]] && !(i == 0 && takes_spread(n->op)))
+            return fv_tflite_cannot(n, "its operand is spread over the batch by SPACE_TO_BATCH_ND, where convolutions "
+                                       "alone are supported");
     for (int i = 0; i < n->n_in; i++)
         constant = constant && (!n->in[i] || n->in[i]->data);
     if (constant && op->fold)

@@ -31,6 +31,11 @@ enum {
 /* Fused activations by their numbers in the schema. */
 enum { FV_TFLITE_NONE, FV_TFLITE_RELU, FV_TFLITE_RELU_N1, FV_TFLITE_RELU6, FV_TFLITE_TANH, FV_TFLITE_SIGN_BIT };
 
+/* What SPACE_TO_BATCH_ND did to a value, which is kept as it was: convolutions of it are dilated. */
+typedef struct fv_tflite_spread {
+    int64_t block[2], pad[4]; /* top, left, bottom, right */
+} fv_tflite_spread;
+
 /* The file and its only subgraph. */
 typedef struct fv_tflite_file {
     fv_ctx *ctx;
@@ -38,9 +43,10 @@ typedef struct fv_tflite_file {
     fv_flat flat;
     fv_flat_table model, graph;
     fv_flat_vector tensors, buffers, codes, operators, inputs, outputs;
-    fv_foreign **value; /* by tensor; NULL: not met yet */
-    int64_t graphs;     /* subgraphs */
-    bool scores;        /* its only result is a softmax in integers */
+    fv_foreign **value;        /* by tensor; NULL: not met yet */
+    fv_tflite_spread **spread; /* by tensor; NULL: it is not */
+    int64_t graphs;            /* subgraphs */
+    bool scores;               /* its only result is a softmax in integers */
 } fv_tflite_file;
 
 /* real = scale * (q - zero), one pair, or one for each position along `axis`. count 0: not quantized. */

@@ -168,6 +168,26 @@ static fv_status float_conv(const fv_tflite_node *n, bool depthwise, const fv_co
     return fv_tflite_result(n, 0, y, FV_ORDER_FILE);
 }
 
+/* Over a value that SPACE_TO_BATCH_ND spread: a dilated one of the value itself, whose result is spread the same way.
+ */
+static fv_status gather_spread(const fv_tflite_node *n, fv_conv2d_attr *attr)
+{
+    const fv_tflite_spread *s = n->file->spread[n->in_at[0]];
+    if (!s)
+        return FV_OK;
+    if (fv_flat_byte(n->options, PADDING, 0) != 1 || attr->stride[0] != 1 || attr->stride[1] != 1 ||
+        attr->dilation[0] != 1 || attr->dilation[1] != 1)
+        return fv_tflite_cannot(n, "of a value that is spread over the batch: VALID with stride and dilation 1 is "
+                                   "supported");
+    memcpy(attr->dilation, s->block, sizeof attr->dilation);
+    memcpy(attr->pad, s->pad, sizeof attr->pad);
+    fv_tflite_spread *to = n->file->spread[n->out_at[0]] = fv_arena_alloc(n->im->arena, sizeof *to);
+    if (!to)
+        return FV_ERR_NO_MEMORY;
+    memcpy(to->block, s->block, sizeof to->block);
+    return FV_OK;
+}
+
 static fv_status conv(const fv_tflite_node *n, bool depthwise)
 {
     bool quantized;
@@ -183,6 +203,9 @@ static fv_status conv(const fv_tflite_node *n, bool depthwise)
     memcpy(attr.stride, win.stride, sizeof attr.stride);
     memcpy(attr.dilation, win.dilation, sizeof attr.dilation);
     memcpy(attr.pad, win.pad, sizeof attr.pad);
+    FV_TRY(gather_spread(n, &attr));
+    memcpy(win.dilation, attr.dilation, sizeof win.dilation);
+    memcpy(win.pad, attr.pad, sizeof win.pad);
     if (!quantized)
         return float_conv(n, depthwise, &attr, activation);
     FV_TRY(integer_filters(n, depthwise, &wei));

@@ -376,8 +376,61 @@ static fv_status map_blocks(const fv_tflite_node *n)
     return fv_tflite_result(n, 0, fv_import_reshape(n->im, v, &to, batched), FV_ORDER_FILE);
 }
 
-static const char along_the_batch[] = "it works along the batch; dilated convolutions are supported as CONV_2D with "
-                                      "dilation factors";
+/* ---- dilated convolutions, as older converters write them ---- */
+
+/* Blocks, and numbers before and behind rows and columns. */
+static fv_status read_spread(const fv_tflite_node *n, fv_tflite_spread *s)
+{
+    fv_ints block, pads;
+    FV_TRY(fv_tflite_need(n, 3));
+    FV_TRY(fv_tflite_ints(n, 1, "the block", &block));
+    FV_TRY(fv_tflite_ints(n, 2, "the padding", &pads));
+    if (n->in[0]->shape.rank != 4 || block.count != 2 || pads.count != 4)
+        return fv_tflite_cannot(n, "of %d dimensions, %lld of them spread: images (4, 2) are supported",
+                                n->in[0]->shape.rank, (long long)block.count);
+    for (int i = 0; i < 4; i++) {
+        s->block[i % 2] = block.value[i % 2];
+        s->pad[i / 2 + 2 * (i % 2)] = pads.value[i];
+        if (pads.value[i] < 0 || pads.value[i] > 65536 || s->block[i % 2] < 1 || s->block[i % 2] > 65536)
+            return fv_tflite_cannot(n, "blocks of %lld and padding of %lld", (long long)s->block[i % 2],
+                                    (long long)pads.value[i]);
+    }
+    return FV_OK;
+}
+
+static fv_status map_space_to_batch(const fv_tflite_node *n)
+{
+    fv_tflite_spread *s = fv_arena_alloc(n->im->arena, sizeof *s);
+    if (!s)
+        return FV_ERR_NO_MEMORY;
+    FV_TRY(read_spread(n, s));
+    FV_TRY(fv_tflite_alias(n, 0, n->in[0]));
+    n->file->spread[n->out_at[0]] = s;
+    return FV_OK;
+}
+
+static fv_status refuse_constant(const fv_tflite_node *n)
+{
+    return fv_tflite_cannot(n, "of constants alone");
+}
+
+static fv_status map_batch_to_space(const fv_tflite_node *n)
+{
+    fv_tflite_spread crop;
+    FV_TRY(read_spread(n, &crop));
+    const fv_tflite_spread *s = n->file->spread[n->in_at[0]];
+    const fv_shape *shape = &n->in[0]->shape;
+    if (!s || memcmp(s->block, crop.block, sizeof crop.block) != 0 || s->pad[0] || s->pad[1] || s->pad[2] || s->pad[3])
+        return fv_tflite_cannot(n, "it is supported behind SPACE_TO_BATCH_ND of the same blocks and a convolution");
+    fv_value x = fv_tflite_in(n, 0);
+    for (int i = 0; i < 2; i++) {
+        const int64_t count = shape->dim[1 + i] - crop.pad[i] - crop.pad[2 + i];
+        if (count < 1)
+            return fv_tflite_cannot(n, "nothing is left of dimension %d", 1 + i);
+        x = fv_tflite_strided(n->im, x, 1 + i, crop.pad[i], 1, count);
+    }
+    return fv_tflite_result(n, 0, x, FV_ORDER_FILE);
+}
 
 const fv_tflite_op fv_tflite_part_ops[] = {
     {"CONCATENATION", map_concat, NULL, NULL},
@@ -392,7 +445,7 @@ const fv_tflite_op fv_tflite_part_ops[] = {
     {"UNPACK", map_unpack, NULL, NULL},
     {"SPACE_TO_DEPTH", map_blocks, NULL, NULL},
     {"DEPTH_TO_SPACE", map_blocks, NULL, NULL},
-    {"SPACE_TO_BATCH_ND", NULL, NULL, along_the_batch},
-    {"BATCH_TO_SPACE_ND", NULL, NULL, along_the_batch},
+    {"SPACE_TO_BATCH_ND", map_space_to_batch, refuse_constant, NULL},
+    {"BATCH_TO_SPACE_ND", map_batch_to_space, refuse_constant, NULL},
     {0},
 };

@@ -143,12 +143,33 @@ static fv_status map_reduce(const fv_tflite_node *n)
     return fv_tflite_result_as(n, 0, y, FV_ORDER_FILE, &to);
 }
 
+/* Numbers of elements, from shapes. */
+static fv_status fold_product(const fv_tflite_node *n)
+{
+    fv_ints numbers, axes;
+    void *data;
+    int64_t product = 1;
+    FV_TRY(fv_tflite_need(n, 2));
+    FV_TRY(fv_tflite_ints(n, 0, "the operand", &numbers));
+    FV_TRY(fv_tflite_ints(n, 1, "the axes", &axes));
+    const fv_shape to = {fv_flat_byte(n->options, 0, 0) ? 1 : 0, {1}};
+    if (n->in[0]->shape.rank != 1 || axes.count != 1)
+        return fv_tflite_cannot(n, "of %d dimensions along %lld: a list of sizes is supported", n->in[0]->shape.rank,
+                                (long long)axes.count);
+    for (int64_t i = 0; i < numbers.count; i++)
+        if (numbers.value[i] < 0 || !fv_size_mul(product, numbers.value[i], &product) || product > INT32_MAX)
+            return fv_tflite_cannot(n, "of sizes that make too many elements");
+    FV_TRY(fv_tflite_result_constant(n, 0, n->in[0]->dtype, &to, &data));
+    fv_dtype_set_integer(n->in[0]->dtype, data, 0, product);
+    return FV_OK;
+}
+
 const fv_tflite_op fv_tflite_reduce_ops[] = {
     {"MEAN", map_reduce, NULL, NULL},
     {"SUM", map_reduce, NULL, NULL},
     {"REDUCE_MAX", map_reduce, NULL, NULL},
     {"REDUCE_MIN", map_reduce, NULL, NULL},
-    {"REDUCE_PROD", NULL, NULL, "supported are SUM and MEAN"},
+    {"REDUCE_PROD", NULL, fold_product, "it is supported of constants alone"},
     {"ARG_MAX", NULL, NULL, "supported is REDUCE_MAX"},
     {"ARG_MIN", NULL, NULL, "supported is REDUCE_MIN"},
     {"TOPK_V2", NULL, NULL, "supported is REDUCE_MAX"},

@@ -173,8 +173,10 @@ static fv_status map_shape(const fv_tflite_node *n)
     void *data;
     FV_TRY(fv_tflite_need(n, 1));
     const fv_shape *s = &n->in[0]->shape, shape = {1, {s->rank}};
-    FV_TRY(fv_tflite_result_constant(n, 0, FV_I64, &shape, &data));
-    memcpy(data, s->dim, (size_t)s->rank * sizeof *s->dim);
+    const fv_dtype dtype = fv_tflite_type(n->file, n->out_at[0]) == FV_TFLITE_I64 ? FV_I64 : FV_I32;
+    FV_TRY(fv_tflite_result_constant(n, 0, dtype, &shape, &data));
+    for (int d = 0; d < s->rank; d++)
+        fv_dtype_set_integer(dtype, data, d, s->dim[d]);
     return FV_OK;
 }
 
@@ -214,14 +216,8 @@ static fv_status map_pack(const fv_tflite_node *n)
     for (int i = 0; i < n->n_in; i++) {
         if (!fv_shape_equal(&n->in[i]->shape, s) || n->in[i]->batched != batched)
             return fv_tflite_cannot(n, "operands of different shapes");
-        in[i] = fv_tflite_in(n, i);
-        if (fv_import_dtype(n->im, in[i]) != fv_import_dtype(n->im, in[0])) /* sizes are 64 bits here */
-            in[i] = fv_import_cast(n->im, in[i], FV_I64);
-        in[i] = fv_import_reshape(n->im, in[i], &one, batched);
+        in[i] = fv_import_reshape(n->im, fv_tflite_in(n, i), &one, batched);
     }
-    for (int i = 0; i < n->n_in; i++)
-        if (fv_import_dtype(n->im, in[i]) != fv_import_dtype(n->im, in[n->n_in - 1]))
-            in[i] = fv_import_cast(n->im, in[i], FV_I64);
     const fv_axis_attr attr = {.axis = axis};
     return fv_tflite_result(n, 0, n->n_in == 1 ? in[0] : fv_import_emit(n->im, "concat", &attr, in, n->n_in),
                             FV_ORDER_FILE);
