@@ -3,7 +3,7 @@
 #ifndef FV_NN_ARCHITECTURE_H
 #define FV_NN_ARCHITECTURE_H
 
-#include "nn/build.h"
+#include "nn/zoo.h"
 
 /* What layers need to know of the reading. */
 typedef struct fv_arch {
@@ -17,6 +17,37 @@ typedef struct fv_arch_layer {
     const char *main; /* the key that a bare value stands for ("dense: 10"); NULL: none */
     fv_value (*make)(fv_arch *a, const char *name, void *params, fv_value x);
 } fv_arch_layer;
+
+/* Names of activations by number, as files have them; ends with NULL. */
+extern const char *const fv_arch_activations[];
+
+/* ---- blocks ---- */
+
+typedef struct fv_arch_bottleneck {
+    int64_t filters, stride, widen, groups;
+} fv_arch_bottleneck;
+typedef struct fv_arch_inverted_residual {
+    fv_zoo_inverted_residual_options o;
+    int64_t expand;
+} fv_arch_inverted_residual;
+typedef struct fv_arch_squeeze_excite {
+    int64_t squeeze;
+    fv_activation inner, gate;
+} fv_arch_squeeze_excite;
+typedef struct fv_arch_shuffle_unit {
+    int64_t filters, stride;
+} fv_arch_shuffle_unit;
+typedef struct fv_arch_inception {
+    fv_ints filters;
+} fv_arch_inception;
+typedef struct fv_arch_dense_block {
+    int64_t layers, growth;
+} fv_arch_dense_block;
+extern const fv_attr fv_arch_bottleneck_keys[], fv_arch_inverted_residual_keys[], fv_arch_squeeze_excite_keys[],
+    fv_arch_shuffle_unit_keys[], fv_arch_inception_keys[], fv_arch_dense_block_keys[];
+typedef fv_value fv_arch_make(fv_arch *a, const char *name, void *params, fv_value x);
+fv_arch_make fv_arch_make_bottleneck, fv_arch_make_inverted_residual, fv_arch_make_squeeze_excite,
+    fv_arch_make_shuffle_unit, fv_arch_make_inception, fv_arch_make_dense_block;
 
 /* Ends with a NULL name. */
 extern const fv_arch_layer fv_arch_layers[];

@@ -4,7 +4,7 @@
 
 #include "nn/architecture.h"
 
-static const char *const activation_list[FV_ACTIVATION_COUNT + 1] = {
+const char *const fv_arch_activations[FV_ACTIVATION_COUNT + 1] = {
     "none", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "silu", "softmax", NULL};
 
 /* Enumerations are read as int32_t. */
@@ -71,7 +71,7 @@ typedef struct prelu_params {
     }
 #define KEY_ACTIVATION(S)                                                                                              \
     {                                                                                                                  \
-        "activation", FV_ATTR_ENUM, offsetof(S, o.activation), 0, 0, 0, activation_list, "Applied to the result."      \
+        "activation", FV_ATTR_ENUM, offsetof(S, o.activation), 0, 0, 0, fv_arch_activations, "Applied to the result."  \
     }
 #define KEY_INIT(S)                                                                                                    \
     {                                                                                                                  \
@@ -146,7 +146,7 @@ static const fv_attr pool_keys[] = {
 static const fv_attr batch_norm_keys[] = {
     {"eps", FV_ATTR_REAL, offsetof(fv_batch_norm_options, eps), 0, 0, 1, NULL, "Added to the variance."},
     {"momentum", FV_ATTR_REAL, offsetof(fv_batch_norm_options, momentum), 0, 0, 1, NULL, "Share of the new batch."},
-    {"activation", FV_ATTR_ENUM, offsetof(fv_batch_norm_options, activation), 0, 0, 0, activation_list,
+    {"activation", FV_ATTR_ENUM, offsetof(fv_batch_norm_options, activation), 0, 0, 0, fv_arch_activations,
      "Applied to the result."},
     KEY_END,
 };
@@ -244,12 +244,20 @@ static fv_value make_prelu(fv_arch *a, const char *name, void *params, fv_value 
     {                                                                                                                  \
         .name = text, .attr_size = sizeof(S), .attrs = rows                                                            \
     }
+#define BLOCK(text, says)                                                                                              \
+    {                                                                                                                  \
+        .name = #text, .doc = says, .attr_size = sizeof(fv_arch_##text), .attrs = fv_arch_##text##_keys                \
+    }
 const fv_arch_layer fv_arch_layers[] = {
     {LAYER("avg_pool2d", fv_pool2d_options, pool_keys), "size", make_avg_pool2d},
     {LAYER("batch_norm", fv_batch_norm_options, batch_norm_keys), NULL, make_batch_norm},
+    {BLOCK(bottleneck, "1x1, 3x3 and 1x1 convolutions with batch norm, and src added: of a ResNet."), NULL,
+     fv_arch_make_bottleneck},
     {LAYER("conv2d", conv2d_params, conv2d_keys), NULL, make_conv2d},
     {LAYER("conv_transpose2d", conv_transpose2d_params, conv_transpose2d_keys), NULL, make_conv_transpose2d},
     {LAYER("dense", dense_params, dense_keys), "units", make_dense},
+    {BLOCK(dense_block, "layers that each add channels made of all before them: of a DenseNet."), "layers",
+     fv_arch_make_dense_block},
     {{.name = "depthwise_conv2d",
       .doc = "conv2d with a group for each channel: dst[n,p,q,k] sees the one channel of src that k belongs to, and "
              "filters is a multiple of the channels.",
@@ -258,7 +266,15 @@ const fv_arch_layer fv_arch_layers[] = {
      NULL,
      make_depthwise},
     {LAYER("dropout", dropout_params, dropout_keys), "rate", make_dropout},
+    {BLOCK(inception, "1x1, two 3x3 and a pooling, side by side: of a GoogLeNet."), "filters", fv_arch_make_inception},
+    {BLOCK(inverted_residual,
+           "widen, filter each channel, narrow, and src added where the shape stays: of a MobileNet."),
+     NULL, fv_arch_make_inverted_residual},
     {LAYER("max_pool2d", fv_pool2d_options, pool_keys), "size", make_max_pool2d},
     {LAYER("prelu", prelu_params, prelu_keys), NULL, make_prelu},
+    {BLOCK(shuffle_unit, "half of the channels go through convolutions, then all are mixed: of a ShuffleNet V2."), NULL,
+     fv_arch_make_shuffle_unit},
+    {BLOCK(squeeze_excite, "dst = src times a factor for each channel, made of the means of all."), "squeeze",
+     fv_arch_make_squeeze_excite},
     {.keys = {.name = NULL}},
 };

@@ -11,6 +11,8 @@ typedef struct norm_stats {
 } norm_stats;
 static const norm_stats norm_imagenet = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
 static const norm_stats norm_cifar = {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}};
+static const norm_stats norm_lite = {{127.0f / 255, 127.0f / 255, 127.0f / 255},
+                                     {128.0f / 255, 128.0f / 255, 128.0f / 255}};
 static const norm_stats norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3081f, 0.3081f}};
 
 /* name, family, member of it, height, width, channels, classes, dropout, normalization; sorted by name. */
@@ -21,7 +23,9 @@ static const norm_stats norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3
     X("densenet121", densenet, 121, 224, 224, 3, 1000, 0, imagenet)                                                    \
     X("ds_cnn", ds_cnn, 0, 49, 10, 1, 12, 0.4, mnist)                                                                  \
     X("efficientnet_b0", efficientnet_b0, 0, 224, 224, 3, 1000, 0.2, imagenet)                                         \
+    X("efficientnet_lite0", efficientnet_lite0, 0, 224, 224, 3, 1000, 0.2, lite)                                       \
     X("googlenet", googlenet, 0, 224, 224, 3, 1000, 0.2, imagenet)                                                     \
+    X("inception_v3", inception_v3, 0, 299, 299, 3, 1000, 0.5, imagenet)                                               \
     X("lenet", lenet, 0, 28, 28, 1, 10, 0, mnist)                                                                      \
     X("mnasnet1_0", mnasnet1_0, 0, 224, 224, 3, 1000, 0.2, imagenet)                                                   \
     X("mnist_cnn", mnist_cnn, 0, 28, 28, 1, 10, 0, mnist)                                                              \
@@ -131,7 +135,7 @@ static fv_status set_pipeline(fv_model *m, const norm_stats *norm, int64_t chann
         p.mean[i] = known ? norm->mean[i] : (norm->mean[0] + norm->mean[1] + norm->mean[2]) / 3;
         p.std[i] = known ? norm->std[i] : (norm->std[0] + norm->std[1] + norm->std[2]) / 3;
     }
-    if (norm == &norm_imagenet) {
+    if (norm == &norm_imagenet || norm == &norm_lite) {
         int64_t side = p.h > p.w ? p.h : p.w;
         p.resize = FV_RESIZE_SHORT_CROP;
         p.resize_size = (side * 8 + 3) / 7;

@@ -22,8 +22,8 @@ fv_value fv_zoo_squeeze_excite(fv_model *m, fv_value x, const char *name, int64_
 {
     char fc1[64], fc2[64];
     const int64_t c = fv_zoo_channels(m, x);
-    snprintf(fc1, sizeof fc1, "%s.fc1", name);
-    snprintf(fc2, sizeof fc2, "%s.fc2", name);
+    snprintf(fc1, sizeof fc1, "%s%sfc1", name, *name ? "." : "");
+    snprintf(fc2, sizeof fc2, "%s%sfc2", name, *name ? "." : "");
     fv_value y = fv_global_avg_pool(m, x);
     y = fv_conv2d(m, y, .name = fc1, .filters = squeeze, .kernel = {1, 1}, .activation = inner,
                   .init = FV_INIT_HE_NORMAL_FAN_OUT);

@@ -66,14 +66,7 @@ fv_value fv_zoo_mobilenet_v2(fv_model *m, const fv_zoo_net *net)
     return fv_zoo_classify(m, x, net, "classifier.1", FV_INIT_GAUSSIAN);
 }
 
-/* An inverted residual with squeeze and excitation between filter and narrowing: layers block.0, block.1, ... */
-typedef struct excited_block {
-    int64_t wide, filters, kernel, stride, squeeze; /* squeeze 0: none */
-    fv_activation activation, inner, gate;
-    double eps, momentum; /* of batch norms; 0: their own */
-} excited_block;
-
-static fv_value excited(fv_model *m, fv_value x, const excited_block *b)
+fv_value fv_zoo_inverted_residual(fv_model *m, fv_value x, const fv_zoo_inverted_residual_options *b)
 {
     const int64_t c = fv_zoo_channels(m, x);
     char name[3][16];
@@ -121,11 +114,11 @@ fv_value fv_zoo_mobilenet_v3(fv_model *m, const fv_zoo_net *net)
     x = fv_zoo_conv_norm(m, x, .conv = "features.0.0", .norm = "features.0.1", .filters = 16, .kernel = 3, .stride = 2,
                          .activation = FV_HARD_SWISH, .eps = eps, .momentum = momentum);
     for (; row->kernel; row++, index++) {
-        const excited_block b = {
+        const fv_zoo_inverted_residual_options b = {
             row->wide, row->filters,    row->kernel, row->stride, row->squeeze, (fv_activation)row->activation,
             FV_RELU,   FV_HARD_SIGMOID, eps,         momentum};
         fv_zoo_prefix(m, "features.%d", index);
-        x = excited(m, x, &b);
+        x = fv_zoo_inverted_residual(m, x, &b);
     }
     fv_prefix(m, "");
     snprintf(conv, sizeof conv, "features.%d.0", index);
@@ -152,23 +145,60 @@ fv_value fv_zoo_efficientnet_b0(fv_model *m, const fv_zoo_net *net)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (int k = 0; k < rows[i].count; k++) {
             const int64_t c = fv_zoo_channels(m, x);
-            const excited_block b = {c * rows[i].expand,
-                                     rows[i].filters,
-                                     rows[i].kernel,
-                                     k == 0 ? rows[i].stride : 1,
-                                     c / 4,
-                                     FV_SILU,
-                                     FV_SILU,
-                                     FV_SIGMOID,
-                                     0,
-                                     0};
+            const fv_zoo_inverted_residual_options b = {c * rows[i].expand,
+                                                        rows[i].filters,
+                                                        rows[i].kernel,
+                                                        k == 0 ? rows[i].stride : 1,
+                                                        c / 4,
+                                                        FV_SILU,
+                                                        FV_SILU,
+                                                        FV_SIGMOID,
+                                                        0,
+                                                        0};
             fv_zoo_prefix(m, "features.%d.%d", (int)i + 1, k);
-            x = excited(m, x, &b);
+            x = fv_zoo_inverted_residual(m, x, &b);
         }
     }
     fv_prefix(m, "");
     x = fv_zoo_conv_norm(m, x, .conv = "features.8.0", .norm = "features.8.1", .filters = 1280, .activation = FV_SILU);
     return fv_zoo_classify(m, x, net, "classifier.1", FV_INIT_DEFAULT);
+}
+
+/* Its form without squeeze and excitation and with ReLU6, for phones (EfficientNet-Lite, 2020), whose weights are
+ * padded as TensorFlow's and have names of their own. */
+fv_value fv_zoo_efficientnet_lite0(fv_model *m, const fv_zoo_net *net)
+{
+    static const struct {
+        int expand, kernel, stride, filters, count;
+    } rows[] = {{1, 3, 1, 16, 1},  {6, 3, 2, 24, 2},  {6, 5, 2, 40, 2}, {6, 3, 2, 80, 3},
+                {6, 5, 1, 112, 3}, {6, 5, 2, 192, 4}, {6, 3, 1, 320, 1}};
+    const double eps = 0.001, momentum = 0.01;
+    int index = 0;
+    fv_value x = fv_input(m, net->h, net->w, net->c);
+    x = fv_conv2d(m, x, .name = "_conv_stem", .filters = 32, .kernel = {3, 3}, .stride = {2, 2}, .same = true,
+                  .no_bias = true, .init = FV_INIT_HE_NORMAL_FAN_OUT);
+    x = fv_batch_norm(m, x, .name = "_bn0", .eps = eps, .momentum = momentum, .activation = FV_RELU6);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int k = 0; k < rows[i].count; k++, index++) {
+            const int64_t c = fv_zoo_channels(m, x), r = rows[i].kernel, stride = k == 0 ? rows[i].stride : 1;
+            fv_value y = x;
+            fv_zoo_prefix(m, "_blocks.%d", index);
+            if (rows[i].expand > 1)
+                y = fv_zoo_conv_norm(m, y, .conv = "_expand_conv", .norm = "_bn0", .filters = c * rows[i].expand,
+                                     .activation = FV_RELU6, .eps = eps, .momentum = momentum);
+            y = fv_conv2d(m, y, .name = "_depthwise_conv", .filters = c * rows[i].expand, .kernel = {r, r},
+                          .stride = {stride, stride}, .same = true, .groups = -1, .no_bias = true,
+                          .init = FV_INIT_HE_NORMAL_FAN_OUT);
+            y = fv_batch_norm(m, y, .name = "_bn1", .eps = eps, .momentum = momentum, .activation = FV_RELU6);
+            y = fv_zoo_conv_norm(m, y, .conv = "_project_conv", .norm = "_bn2", .filters = rows[i].filters, .eps = eps,
+                                 .momentum = momentum);
+            x = stride == 1 && c == rows[i].filters ? fv_add(m, y, x) : y;
+        }
+    }
+    fv_prefix(m, "");
+    x = fv_zoo_conv_norm(m, x, .conv = "_conv_head", .norm = "_bn1", .filters = 1280, .activation = FV_RELU6,
+                         .eps = eps, .momentum = momentum);
+    return fv_zoo_classify(m, x, net, "_fc", FV_INIT_DEFAULT);
 }
 
 /* Tan et al., "MnasNet: platform-aware neural architecture search for mobile", 2018: MNASNet-B1. */
@@ -212,8 +242,7 @@ static fv_value part(fv_model *m, fv_value x, int64_t begin, int64_t count)
     return fv_layer(m, "slice", &x, 1, &(fv_layer_options){.attributes = attributes});
 }
 
-/* Half of the channels pass by, or at the start of a stage go through a branch of their own; then both are mixed. */
-static fv_value shuffle_unit(fv_model *m, fv_value x, int64_t filters, int64_t stride)
+fv_value fv_zoo_shuffle_unit(fv_model *m, fv_value x, int64_t filters, int64_t stride)
 {
     const int64_t c = fv_zoo_channels(m, x), half = filters / 2;
     fv_value side[2], y = x;
@@ -251,7 +280,7 @@ fv_value fv_zoo_shufflenet_v2(fv_model *m, const fv_zoo_net *net)
     for (int stage = 0; stage < 3; stage++) {
         for (int i = 0; i < counts[stage]; i++) {
             fv_zoo_prefix(m, "stage%d.%d", stage + 2, i);
-            x = shuffle_unit(m, x, width[stage], i == 0 ? 2 : 1);
+            x = fv_zoo_shuffle_unit(m, x, width[stage], i == 0 ? 2 : 1);
         }
     }
     fv_prefix(m, "");

@@ -6,9 +6,9 @@
 
 /* One residual network: how it begins is the builder's business. */
 typedef struct residual_style {
-    fv_init init;      /* of convolutions */
-    bool bottleneck;   /* 1x1, 3x3, 1x1 of four times the channels; else two 3x3 */
-    int widen, groups; /* of a bottleneck's 3x3: channels by the block's, groups; 0: 1 */
+    fv_init init;          /* of convolutions */
+    bool bottleneck;       /* 1x1, 3x3, 1x1 of four times the channels; else two 3x3 */
+    int64_t widen, groups; /* of a bottleneck's 3x3: channels by the block's, groups; 0: 1 */
     enum { FV_SHORTCUT_NORM, FV_SHORTCUT_BIAS, FV_SHORTCUT_ZEROS } shortcut;
 } residual_style;
 
@@ -55,6 +55,12 @@ static fv_value block(fv_model *m, const residual_style *net, fv_value x, int64_
     }
     y = fv_add(m, y, shortcut(m, net, x, filters, stride));
     return fv_activate(m, y, FV_RELU);
+}
+
+fv_value fv_zoo_bottleneck(fv_model *m, fv_value x, int64_t filters, int64_t stride, int64_t widen, int64_t groups)
+{
+    const residual_style style = {FV_INIT_HE_NORMAL_FAN_OUT, true, widen, groups, FV_SHORTCUT_NORM};
+    return block(m, &style, x, filters / 4, stride);
 }
 
 /* Stages "layer1", ...: each but the first halves the size and doubles the channels. */

@@ -118,10 +118,55 @@ class DsCnn(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class LiteBlock(nn.Module):
+    def __init__(self, c, expand, kernel, stride, filters):
+        super().__init__()
+        wide = c * expand
+        self.shortcut = stride == 1 and c == filters
+        if expand > 1:
+            self._expand_conv = nn.Conv2d(c, wide, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(wide, 1e-3, 0.01)
+        self._depthwise_conv = Same(wide, wide, kernel, stride, groups=wide, bias=False)
+        self._bn1 = nn.BatchNorm2d(wide, 1e-3, 0.01)
+        self._project_conv = nn.Conv2d(wide, filters, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(filters, 1e-3, 0.01)
+
+    def forward(self, x):
+        y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
+        y = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(y)))))
+        return x + y if self.shortcut else y
+
+
+class EfficientNetLite0(nn.Module):
+    input_shape = (3, 224, 224)
+
+    def __init__(self):
+        super().__init__()
+        self._conv_stem = Same(3, 32, 3, 2, bias=False)
+        self._bn0 = nn.BatchNorm2d(32, 1e-3, 0.01)
+        blocks, c = [], 32
+        for expand, kernel, stride, filters, count in [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3),
+                                                       (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)]:
+            for i in range(count):
+                blocks.append(LiteBlock(c, expand, kernel, stride if i == 0 else 1, filters))
+                c = filters
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = nn.Conv2d(320, 1280, 1, bias=False)
+        self._bn1 = nn.BatchNorm2d(1280, 1e-3, 0.01)
+        self._fc = nn.Linear(1280, 1000)
+
+    def forward(self, x):
+        x = F.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        return self._fc(F.relu6(self._bn1(self._conv_head(x))).mean((2, 3)))
+
+
 NETS = {
     "caffenet": CaffeNet,
     "cifar_nin": CifarNin,
     "ds_cnn": DsCnn,
+    "efficientnet_lite0": EfficientNetLite0,
     "mobilenet_v1": lambda: MobileNetV1(1),
     "mobilenet_v1_0.25": lambda: MobileNetV1(0.25, 96, 2),
     "mobilenet_v1_0.5": lambda: MobileNetV1(0.5),

@@ -60,6 +60,131 @@ static void test_same_as_zoo(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Blocks of the zoo are layers of files: a network of all of them, its parameters' names and shapes, and the same graph
+ * after saving and loading. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        const char *name;
+        fv_shape shape; /* PyTorch's order */
+    } rows[] = {
+        {"neck.conv2.weight", {4, {4, 1, 3, 3}}},
+        {"neck.downsample.0.weight", {4, {16, 8, 1, 1}}},
+        {"mobile.block.0.0.weight", {4, {48, 16, 1, 1}}},
+        {"mobile.block.1.0.weight", {4, {48, 1, 5, 5}}},
+        {"mobile.block.2.fc1.weight", {4, {4, 48, 1, 1}}},
+        {"mobile.block.3.0.weight", {4, {16, 48, 1, 1}}},
+        {"squeeze_excite_1.fc2.weight", {4, {16, 2, 1, 1}}},
+        {"shuffle_unit_1.branch1.0.weight", {4, {16, 1, 3, 3}}},
+        {"shuffle_unit_2.branch2.5.weight", {4, {12, 12, 1, 1}}},
+        {"wide.branch3.1.conv.weight", {4, {6, 3, 3, 3}}},
+        {"dense.0.dense_block_1.denselayer2.norm1.weight", {1, {24}}},
+        {"dense.1.dense_block_1.denselayer1.conv2.weight", {4, {4, 16, 3, 3}}},
+    };
+    static const char text[] = "input: [16, 16, 3]\n"
+                               "layers:\n"
+                               "  - conv2d: {filters: 8, kernel: 3, pad: 1}\n"
+                               "  - bottleneck: {filters: 16, groups: 4, name: neck}\n"
+                               "  - bottleneck: {filters: 16}\n"
+                               "  - inverted_residual: {filters: 16, expand: 3, kernel: 5, squeeze: 4, name: mobile}\n"
+                               "  - squeeze_excite: 2\n"
+                               "  - shuffle_unit: {filters: 24, stride: 2}\n"
+                               "  - shuffle_unit: {filters: 24}\n"
+                               "  - inception: {filters: [4, 2, 8, 3, 6, 2], name: wide}\n"
+                               "  - repeat: 2\n"
+                               "    name: dense\n"
+                               "    layers:\n"
+                               "      - dense_block: {layers: 2, growth: 4}\n"
+                               "  - global_avg_pool\n"
+                               "  - dense: 5\n";
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    fv_model *m = read_net(ctx, text, NULL), *back = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const fv_slot *slot = NULL;
+        for (int k = 0; k < m->n_slots; k++)
+            slot = strcmp(m->slots[k].name, rows[i].name) == 0 ? &m->slots[k] : slot;
+        if (!slot || !fv_shape_equal(&slot->file_shape, &rows[i].shape))
+            fail_msg("%s", rows[i].name);
+    }
+    const char *path = fv_test_path(dir, "blocks.safetensors");
+    assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_model_save(m, path), FV_OK);
+    assert_int_equal(fv_model_load(ctx, path, &back), FV_OK);
+    assert_same_graph(m, back);
+    fv_model_destroy(&back);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+/* A stage of the zoo's network written as blocks has its layers, one for one. */
+static void test_blocks_of_the_zoo(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *zoo = NULL;
+    (void)state;
+    fv_model *m = read_net(ctx,
+                           "input: [64, 64, 3]\n"
+                           "layers:\n"
+                           "  - conv2d: {filters: 24, kernel: 3, stride: 2, pad: 1, bias: false, name: conv1.0}\n"
+                           "  - batch_norm: {activation: relu, name: conv1.1}\n"
+                           "  - max_pool2d: {size: 3, stride: 2, pad: 1}\n"
+                           "  - shuffle_unit: {filters: 116, stride: 2, name: stage2.0}\n"
+                           "  - shuffle_unit: {filters: 116, name: stage2.1}\n"
+                           "  - shuffle_unit: {filters: 116, name: stage2.2}\n"
+                           "  - shuffle_unit: {filters: 116, name: stage2.3}\n"
+                           "  - global_avg_pool\n"
+                           "  - dense: 10\n",
+                           NULL);
+    const fv_zoo_options options = {.img_size = {64, 64}, .dropout = -1};
+    assert_int_equal(fv_model_zoo(ctx, "shufflenet_v2_x1_0", &options, &zoo), FV_OK);
+    for (int i = 0; i < m->n_slots - 2; i++) {
+        assert_string_equal(m->slots[i].name, zoo->slots[i].name);
+        assert_true(fv_shape_equal(&m->slots[i].file_shape, &zoo->slots[i].file_shape));
+    }
+    for (int i = 0; i < m->graph->n_nodes && strcmp(m->graph->nodes[i]->op->name, "global_avg_pool") != 0; i++)
+        assert_ptr_equal(m->graph->nodes[i]->op, zoo->graph->nodes[i]->op);
+    assert_true(m->n_slots > 60);
+    fv_model_destroy(&zoo);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+static void test_block_refusals(void **state)
+{
+    static const struct {
+        const char *layer;
+        fv_status status;
+        const char *text;
+    } rows[] = {
+        {"bottleneck: {filters: 18}", FV_ERR_VALUE, "bottleneck 'bottleneck_1': filters=18: expected a multiple of 4"},
+        {"bottleneck: {}", FV_ERR_VALUE, "net.yaml:3:5: bottleneck 'bottleneck_1': filters=0"},
+        {"inverted_residual: {expand: 2}", FV_ERR_VALUE, "inverted_residual 'inverted_residual_1': filters=0"},
+        {"squeeze_excite: {}", FV_ERR_VALUE, "squeeze_excite_1.fc1"},
+        {"shuffle_unit: {filters: 12}", FV_ERR_VALUE, "as many as come in"},
+        {"shuffle_unit: {filters: 7, stride: 2}", FV_ERR_VALUE, "an even number"},
+        {"inception: {filters: [1, 2, 3]}", FV_ERR_VALUE, "expected six numbers"},
+        {"inception: {filters: [1, 2, 3, 0, 1, 2]}", FV_ERR_VALUE, "filters"},
+        {"dense_block: {growth: 3}", FV_ERR_VALUE, "layers=0"},
+        {"bottleneck: {filter: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'filters'"},
+        {"botleneck: {filters: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
+        {"flatten\n  - bottleneck: {filters: 16}", FV_ERR_SHAPE, "expected n x h x w x c"},
+    };
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        fv_model *m = NULL;
+        snprintf(text, sizeof text, "input: [16, 16, 8]\nlayers:\n  - %s\n  - global_avg_pool\n  - dense: 3\n",
+                 rows[i].layer);
+        const fv_status status = fv_model_read_architecture(ctx, write_yaml(text), NULL, &m);
+        if (status != rows[i].status || !strstr(fv_ctx_error(ctx), rows[i].text))
+            fail_msg("%s: %d, %s", rows[i].layer, status, fv_ctx_error(ctx));
+        assert_null(m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 static const char residual[] =
     "name: branches\n"
     "input: [16, 16, 3]\n"
@@ -217,6 +342,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_blocks_of_the_zoo),
+        cmocka_unit_test(test_block_refusals),
         cmocka_unit_test(test_same_as_zoo),
         cmocka_unit_test(test_branches),
         cmocka_unit_test(test_errors),
