@@ -60,8 +60,8 @@ static void test_same_as_zoo(void **state)
     fv_ctx_destroy(&ctx);
 }
 
-/* Blocks of the zoo are layers of files: a network of all of them, its parameters' names and shapes, and the same graph
- * after saving and loading. */
+/* Blocks of the zoo are layers of files: a network of all of them, its parameters' names and shapes, and a copy of it.
+ */
 static void test_blocks(void **state)
 {
     static const struct {
@@ -79,7 +79,7 @@ static void test_blocks(void **state)
         {"shuffle_unit_2.branch2.5.weight", {4, {12, 12, 1, 1}}},
         {"wide.branch3.1.conv.weight", {4, {6, 3, 3, 3}}},
         {"dense.0.dense_block_1.denselayer2.norm1.weight", {1, {24}}},
-        {"dense.1.dense_block_1.denselayer1.conv2.weight", {4, {4, 16, 3, 3}}},
+        {"dense.1.dense_block_2.denselayer1.conv2.weight", {4, {4, 16, 3, 3}}},
     };
     static const char text[] = "input: [16, 16, 3]\n"
                                "layers:\n"
@@ -107,10 +107,7 @@ static void test_blocks(void **state)
         if (!slot || !fv_shape_equal(&slot->file_shape, &rows[i].shape))
             fail_msg("%s", rows[i].name);
     }
-    const char *path = fv_test_path(dir, "blocks.safetensors");
-    assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
-    assert_int_equal(fv_model_save(m, path), FV_OK);
-    assert_int_equal(fv_model_load(ctx, path, &back), FV_OK);
+    assert_int_equal(fv_model_clone(m, &back), FV_OK);
     assert_same_graph(m, back);
     fv_model_destroy(&back);
     fv_model_destroy(&m);

@@ -120,12 +120,12 @@ static void test_options(void **state)
     (void)state;
     for (int i = 0; fv_zoo_names()[i]; i++) {
         const char *name = fv_zoo_names()[i];
-        const fv_zoo_options options = {.classes = 7, .img_size = {65, 97}, .channels = 2, .dropout = 0.25};
+        const fv_zoo_options options = {.classes = 7, .img_size = {81, 97}, .channels = 2, .dropout = 0.25};
         fv_model *m = zoo(ctx, name, &options);
         int64_t h, w, c;
         int dropouts = 0, heads = 0;
         fv_model_input_size(m, &h, &w, &c);
-        assert_true(h == 65 && w == 97 && c == 2);
+        assert_true(h == 81 && w == 97 && c == 2);
         assert_int_equal(fv_model_classes(m), 7);
         for (int k = 0; k < m->graph->n_nodes; k++)
             dropouts += strcmp(m->graph->nodes[k]->op->name, "dropout") == 0;

@@ -39,7 +39,7 @@ static const struct {
      "  FOVEA_NUM_THREADS   threads, then OMP_NUM_THREADS, then affinity mask and cgroup quota\n"
      "  FOVEA_CPU           scalar, neon, avx2, avx512: strongest instruction set to use\n"
      "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
-     "                      on photographs may start from, and `fovea zoo` puts them into; an index.json there\n"
+     "                      on photographs may start from, and zoo get puts them into; an index.json there\n"
      "                      lists more of them\n"
      "  SOURCE_DATE_EPOCH   seconds since 1970 that stand for today in model files\n"
      "  FOVEA_LOG           topics to explain on standard error: plan\n"
@@ -203,7 +203,8 @@ static fv_status help_models(void)
          "weights with torchvision's names; without --model the architecture that they fit is taken. Training on\n"
          "photographs without --model starts from the best NAME.safetensors in the folder that FOVEA_ZOO names,\n"
          "and up to 10,000 of them without any such file get resnet8 at 64 pixels and a recipe for it.\n"
-         "Networks of your own are YAML files: docs/architecture-files.md.");
+         "Networks of your own are YAML files: docs/architecture-files.md. The table of the built-in ones and\n"
+         "how trained ones are fetched: docs/zoo.md, `fovea zoo list`.");
     return FV_OK;
 }
 
