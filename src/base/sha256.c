@@ -20,6 +20,18 @@ static uint32_t rotate_right(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
+/* One round; a stands at v[first], b behind it and so on around. */
+static inline void mix(uint32_t v[8], int first, uint32_t added)
+{
+    const uint32_t a = v[first], b = v[(first + 1) & 7], c = v[(first + 2) & 7], e = v[(first + 4) & 7],
+                   f = v[(first + 5) & 7], g = v[(first + 6) & 7];
+    const uint32_t s1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25);
+    const uint32_t s0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22);
+    const uint32_t t1 = v[(first + 7) & 7] + s1 + ((e & f) ^ (~e & g)) + added;
+    v[(first + 3) & 7] += t1;
+    v[(first + 7) & 7] = t1 + s0 + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(uint32_t state[8], const uint8_t *block)
 {
     uint32_t w[64];
@@ -31,17 +43,17 @@ static void compress(uint32_t state[8], const uint8_t *block)
         uint32_t s1 = rotate_right(y, 17) ^ rotate_right(y, 19) ^ y >> 10;
         w[t] = s1 + w[t - 7] + s0 + w[t - 16];
     }
-    uint32_t v[8]; /* a to h */
+    uint32_t v[8]; /* a to h; instead of moving them on, a round takes each from one place before */
     memcpy(v, state, sizeof v);
-    for (int t = 0; t < 64; t++) {
-        uint32_t s1 = rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^ rotate_right(v[4], 25);
-        uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + s1 + choose + round_constants[t] + w[t];
-        uint32_t s0 = rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^ rotate_right(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+    for (int t = 0; t < 64; t += 8) {
+        mix(v, 0, round_constants[t] + w[t]);
+        mix(v, 7, round_constants[t + 1] + w[t + 1]);
+        mix(v, 6, round_constants[t + 2] + w[t + 2]);
+        mix(v, 5, round_constants[t + 3] + w[t + 3]);
+        mix(v, 4, round_constants[t + 4] + w[t + 4]);
+        mix(v, 3, round_constants[t + 5] + w[t + 5]);
+        mix(v, 2, round_constants[t + 6] + w[t + 6]);
+        mix(v, 1, round_constants[t + 7] + w[t + 7]);
     }
     for (int i = 0; i < 8; i++)
         state[i] += v[i];
