@@ -195,6 +195,11 @@ FV_API fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_
 FV_API fv_status fv_model_save(fv_model *model, const char *path);
 /** A deep copy with its own weights. */
 FV_API fv_status fv_model_clone(fv_model *model, fv_model **copy);
+/** A classifier's copy that slides over images of h x w (0: of its own size): the dense layer behind the last map
+ * becomes a convolution as large as that map, further ones 1 x 1, and a global pooling a pooling of windows of that
+ * size, so that there is a row of scores for each place, n x h x w x classes. A pooling that weighs a map (squeeze and
+ * excitation) stays global. MODEL saying which layer has no such form. */
+FV_API fv_status fv_model_fully_conv(fv_model *model, int64_t h, int64_t w, fv_model **copy);
 /**
  * Gives the model another number of classes: its head (the last weighted layer) is made anew and started from `seed`,
  * every other weight stays. Class names are forgotten. SHAPE when the graph does not allow that number of outputs;

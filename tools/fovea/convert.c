@@ -78,6 +78,22 @@ static fv_status set_pipeline(const settings *c, fv_model *m)
     return fv_model_set_pipeline(m, &p);
 }
 
+/* The network as one that slides over images of --img-size. Its own size is what it was trained for: the other one
+ * goes into the file's only where that leaves it open. */
+static fv_status open_sliding(fv_ctx *ctx, settings *c, const char *source, fv_model **model)
+{
+    settings plain = *c;
+    fv_model *own = NULL;
+    plain.img_size[0] = plain.img_size[1] = 0;
+    fv_status status = open_source(ctx, &plain, source, &own);
+    if (status == FV_ERR_MODEL && c->img_size[0] > 0)
+        status = open_source(ctx, c, source, &own);
+    if (status == FV_OK)
+        status = fv_model_fully_conv(own, c->img_size[0], c->img_size[1], model);
+    fv_model_destroy(&own);
+    return status;
+}
+
 static void describe(const fv_model *m, const char *path)
 {
     fv_port_info port;
@@ -103,7 +119,7 @@ static fv_status execute(fv_ctx *ctx, settings *c, const char *source, fv_model 
 {
     char path[512];
     FV_TRY(output_path(c, source ? source : c->model, path));
-    FV_TRY(open_source(ctx, c, source, model));
+    FV_TRY((c->fully_conv ? open_sliding : open_source)(ctx, c, source, model));
     FV_TRY(set_pipeline(c, *model));
     FV_TRY(class_names_take(c, *model));
     FV_TRY(card_take(c, NULL, *model));

@@ -27,7 +27,7 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
-    {"Run and results", " output experiment resume config json sheet report license ",
+    {"Run and results", " output fully-conv experiment resume config json sheet report license ",
      " data-name date metrics offline directory force recovery-interval log-interval out graph dot profile trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",

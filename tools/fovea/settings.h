@@ -122,6 +122,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "day of the weights, for the model file; train: today (UTC), or that of SOURCE_DATE_EPOCH, if not given") \
     X(TEXT, metrics, "metrics", NULL, 0, NULL, 0, 0, NULL, V_CONVERT, FV_OUTPUT, "TEXT", \
       "what was measured with the weights, for the model file") \
+    X(FLAG, fully_conv, "fully-conv", NULL, 0, false, 0, 0, NULL, V_CONVERT, FV_MEANING, NULL, \
+      "dense layers become convolutions, so that an image larger than the network's (--img-size) gives a map of scores") \
     X(TEXT, experiment, "experiment", "name", 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "NAME", \
       "name of the run; never overwritten: name, name2, ...") \
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \

@@ -293,6 +293,12 @@ use_convert_and_run() {
     head -c 300 net.onnx >cut.onnx
     fails 4 E4002 "cut.onnx" -- "$FOVEA" convert cut.onnx --output cut.safetensors
     absent cut.safetensors
+    # As one that slides over larger images.
+    code 0 "$FOVEA" convert net.onnx --fully-conv --output one.safetensors
+    prints "output probabilities: f32 1x1x1x5"
+    code 0 "$FOVEA" run one.safetensors --input x.npy --output one.npz
+    code 0 "$FOVEA" convert net.safetensors --fully-conv --img-size 12x16 --output wide.safetensors
+    prints "output probabilities: f32 1x3x5x5"
     # What PyTorch's exporters write is trained on.
     for net in inception_kept13 mobile_dynamo18; do
         code 0 "$FOVEA" train --data "$digits" --model "$FOVEA_SOURCE_DIR/tests/golden/onnx/$net.onnx" --max-steps 2 --experiment $net
