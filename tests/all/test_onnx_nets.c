@@ -26,9 +26,15 @@ static void run_net(fv_ctx *ctx, const char *folder, const fv_tensor_file *answe
     fv_session *s = NULL;
     fv_tensor *x = NULL;
     fv_port_info port;
+    int shuffles = 0;
     snprintf(path, sizeof path, "%s/onnx/%s_%s.onnx", folder, net, kind);
     if (fv_model_load(ctx, path, &m) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
+    for (int32_t i = 0; strcmp(net, "mobile") == 0 && i < m->graph->n_nodes; i++) { /* channels are shuffled in place */
+        shuffles += strcmp(m->graph->nodes[i]->op->name, "channel_shuffle") == 0;
+        assert_string_not_equal(m->graph->nodes[i]->op->name, "transpose");
+    }
+    assert_int_equal(shuffles, strcmp(net, "mobile") == 0);
     snprintf(name, sizeof name, "onnx.%s", net);
     assert_int_equal(fv_tensor_create(ctx, FV_F32, &shape, &x), FV_OK);
     for (int64_t i = 0; i < fv_shape_count(&shape); i++)
@@ -237,12 +243,43 @@ static void test_branches(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Activations that are put together of others. */
+static void test_activations(void **state)
+{
+    static const char *const names[] = {"Erf", "Gelu", "Softsign", "Mish"};
+    static const double at[] = {-4.0, -1.2, -0.3, 0.0, 0.02, 0.7, 2.5, 30.0};
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        for (size_t k = 0; k < sizeof at / sizeof at[0]; k++) {
+            const double x = at[k], wants[] = {erf(x), x * (1 + erf(x / sqrt(2.0))) / 2, x / (1 + fabs(x)),
+                                               x * tanh(log1p(exp(x)))};
+            const float scale = (float)(x / 8.0);
+            onnx_out *g = calloc(1, sizeof *g);
+            fv_model *m = NULL;
+            begin(g);
+            onnx_weight(g, "scale", 1, (const int64_t[]){1}, 1, &scale, sizeof scale);
+            onnx_node(g, "Mul", NULL, "x,scale", "scaled", NULL);
+            onnx_node(g, names[i], NULL, "scaled", "y", NULL);
+            onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 2, 2}, 4);
+            if (load_graph(ctx, g, 20, &m) != FV_OK)
+                fail_msg("%s: %s", names[i], fv_ctx_error(ctx));
+            const double got = last_of(ctx, m);
+            if (!(fabs(got - wants[i]) < 1e-6 * (1 + fabs(x))))
+                fail_msg("%s(%g): %g, expected %g", names[i], x, got, wants[i]);
+            fv_model_destroy(&m);
+            free(g);
+        }
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exports),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_branches),
+        cmocka_unit_test(test_activations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

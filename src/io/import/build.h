@@ -18,6 +18,14 @@ typedef enum fv_order {
     FV_ORDERS
 } fv_order;
 
+/* A value that is made only where it is needed: the channels of an image n h w c in groups, n g k h w, or with both
+ * exchanged, n k g h w. Back under c channels the latter is the image, shuffled. */
+typedef struct fv_channel_split {
+    int32_t image; /* id */
+    int64_t groups;
+    bool exchanged;
+} fv_channel_split;
+
 /* A value of the file's graph. */
 typedef struct fv_foreign {
     const char *name;
@@ -30,6 +38,7 @@ typedef struct fv_foreign {
     const void *data;        /* constants: the elements in the file's order; NULL: computed */
     int32_t form[FV_ORDERS]; /* ids of values in the model's graph; -1: not there in that order */
     int64_t image[3];        /* with ROW: h, w, c */
+    fv_channel_split split;  /* groups 0: it is none */
 } fv_foreign;
 
 /* Which elements of a constant a parameter takes: [i0][i1].. is element sum of i * stride. */

@@ -80,9 +80,28 @@ static fv_value turn(fv_import *im, const fv_foreign *f, fv_order to)
     return fv_import_transpose(im, (fv_value){f->form[to == FV_ORDER_LAST ? FV_ORDER_FILE : FV_ORDER_LAST]}, perm);
 }
 
+/* n h w c -> n g k h w, or n k g h w */
+static fv_value make_split(fv_import *im, const fv_foreign *f)
+{
+    const fv_value image = {f->split.image};
+    const fv_shape *s = fv_import_shape(im, image);
+    const int64_t g = f->split.groups;
+    const fv_shape five = {5, {s->dim[0], s->dim[1], s->dim[2], g, s->dim[3] / g}};
+    static const int plain[5] = {0, 3, 4, 1, 2}, exchanged[5] = {0, 4, 3, 1, 2};
+    return fv_import_transpose(im, fv_import_reshape(im, image, &five, f->batched),
+                               f->split.exchanged ? exchanged : plain);
+}
+
 fv_value fv_import_get(fv_import *im, fv_foreign *f, fv_order order)
 {
     const char *label = im->label, *base = im->base;
+    if (f->split.groups > 0 && f->form[FV_ORDER_FILE] < 0 && im->model->error == FV_OK) {
+        im->label = NULL;
+        im->base = f->name;
+        f->form[FV_ORDER_FILE] = make_split(im, f).id;
+        im->label = label;
+        im->base = base;
+    }
     if (order == FV_ORDER_LAST && f->shape.rank < 3)
         order = FV_ORDER_FILE;
     if (f->form[order] >= 0 || im->model->error != FV_OK)

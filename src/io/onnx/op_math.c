@@ -269,7 +269,6 @@ const fv_onnx_op fv_onnx_math_ops[] = {
     {"And", NULL, fold_numbers, constants_alone},
     {"Or", NULL, fold_numbers, constants_alone},
     {"Where", NULL, fold_where, constants_alone},
-    {"Erf", NULL, NULL, "supported are Sigmoid and Tanh"},
     {"Log", NULL, NULL, "supported is LogSoftmax"},
     {0},
 };

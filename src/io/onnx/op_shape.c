@@ -61,6 +61,35 @@ static fv_status flatten_image(const fv_onnx_node *n, fv_foreign *f, const fv_sh
     return FV_OK;
 }
 
+/* A result whose channels are those of an image in groups, or exchanged with them. */
+static fv_status split_as(const fv_onnx_node *n, fv_channel_split split, const fv_shape *to)
+{
+    fv_foreign *y;
+    FV_TRY(fv_import_add(n->im, n->out[0], &y));
+    y->dtype = n->in[0]->dtype;
+    y->shape = *to;
+    y->batched = n->in[0]->batched;
+    y->split = split;
+    return FV_OK;
+}
+
+/* Channels c as g x k or, once exchanged, back: how shuffled channels are written. Not done: *done false. */
+static fv_status split_channels(const fv_onnx_node *n, fv_foreign *f, const fv_shape *to, bool *done)
+{
+    const int64_t *s = f->shape.dim, *d = to->dim;
+    const bool last = !f->data && f->form[FV_ORDER_FILE] < 0 && f->form[FV_ORDER_LAST] >= 0;
+    *done = true;
+    if (last && f->shape.rank == 4 && to->rank == 5 && d[0] == s[0] && d[3] == s[2] && d[4] == s[3])
+        return split_as(n, (fv_channel_split){f->form[FV_ORDER_LAST], d[1], false}, to);
+    if (f->split.groups > 0 && f->split.exchanged && to->rank == 4 && d[0] == s[0] && d[2] == s[3] && d[3] == s[4]) {
+        const fv_groups_attr attr = {.groups = f->split.groups};
+        const fv_value image = {f->split.image};
+        return fv_onnx_result(n, 0, fv_import_emit1(n->im, "channel_shuffle", &attr, image), FV_ORDER_LAST);
+    }
+    *done = false;
+    return FV_OK;
+}
+
 /* The first operand under dimensions of the same number of elements. */
 static fv_status reshape_to(const fv_onnx_node *n, const fv_shape *to)
 {
@@ -74,6 +103,11 @@ static fv_status reshape_to(const fv_onnx_node *n, const fv_shape *to)
     const bool last = !f->data && f->form[FV_ORDER_FILE] < 0 && f->form[FV_ORDER_LAST] >= 0;
     if (fv_shape_equal(to, s))
         return map_identity(n);
+    bool done = false;
+    if (f->dtype == FV_F32)
+        FV_TRY(split_channels(n, f, to, &done));
+    if (done)
+        return FV_OK;
     if (last && to->rank == 2 && to->dim[0] == s->dim[0] && f->dtype == FV_F32 && s->rank <= 4)
         return flatten_image(n, f, to);
     if (last && to->rank >= 3 && to->dim[0] == s->dim[0] && to->dim[1] == s->dim[1]) { /* pixels alone are renumbered */
@@ -251,6 +285,13 @@ static fv_status map_transpose(const fv_onnx_node *n)
     }
     if (f->batched && perm[0] != 0)
         return fv_import_merges(n->im);
+    if (f->split.groups > 0 && memcmp(perm, (const int[]){0, 2, 1, 3, 4}, 5 * sizeof *perm) == 0) {
+        const int64_t *d = f->shape.dim;
+        const fv_shape to = {5, {d[0], d[2], d[1], d[3], d[4]}};
+        return split_as(n, (fv_channel_split){f->split.image, f->split.groups, !f->split.exchanged}, &to);
+    }
+    if (f->split.groups > 0)
+        fv_import_get(n->im, f, FV_ORDER_FILE);
     for (int from = FV_ORDER_FILE; from <= FV_ORDER_LAST; from++) {
         for (int to = FV_ORDER_FILE; to <= FV_ORDER_LAST && f->form[from] >= 0; to++)
             if ((rank >= 3 || to == FV_ORDER_FILE) && perm_between(perm, rank, (fv_order)from, (fv_order)to, inner))
