@@ -314,11 +314,83 @@ static void test_foreign(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* MLPerf Tiny's 200 images: `y_labels.csv` has name, number of classes and class of each. */
+enum { TINY = 200, TINY_BYTES = 32 * 32 * 3 };
+
+static int64_t read_tiny(fv_ctx *ctx, const char *folder, uint8_t *pixels, int *label)
+{
+    char path[900];
+    uint8_t *list, *image;
+    int64_t size, count = 0;
+    snprintf(path, sizeof path, "%s/ic01/y_labels.csv", folder);
+    assert_int_equal(fv_file_read(ctx, path, 0, false, &list, &size), FV_OK);
+    for (char *line = (char *)list; line && *line && count < TINY; count++) {
+        char *end = strchr(line, '\n'), *comma = strchr(line, ',');
+        if (end)
+            *end++ = 0;
+        assert_non_null(comma);
+        snprintf(path, sizeof path, "%s/ic01/%.*s", folder, (int)(comma - line), line);
+        assert_int_equal(fv_file_read(ctx, path, 0, false, &image, &size), FV_OK);
+        assert_int_equal(size, TINY_BYTES);
+        memcpy(pixels + count * TINY_BYTES, image, TINY_BYTES);
+        fv_free(ctx, image);
+        label[count] = atoi(strrchr(line, ',') + 1);
+        line = end;
+    }
+    fv_free(ctx, list);
+    return count;
+}
+
+/* How many of them a network names rightly: pixels as floats, or less 128 as int8. */
+static int64_t right_of(fv_ctx *ctx, const char *path, const uint8_t *pixels, const int *label, bool integers)
+{
+    fv_model *m = NULL;
+    fv_tensor *in = NULL;
+    int64_t right = 0;
+    assert_int_equal(fv_model_load(ctx, path, &m), FV_OK);
+    assert_int_equal(fv_tensor_create(ctx, integers ? FV_I8 : FV_F32, &(fv_shape){4, {TINY, 32, 32, 3}}, &in), FV_OK);
+    for (int64_t i = 0; i < TINY * TINY_BYTES; i++)
+        fv_dtype_set(fv_tensor_dtype(in), fv_tensor_data(in), i, (double)pixels[i] - (integers ? 128 : 0));
+    fv_tensor *out = answer(m, in, TINY, 0);
+    for (int i = 0; i < TINY; i++) {
+        int best = 0;
+        for (int k = 1; k < 10; k++)
+            if (fv_dtype_get(fv_tensor_dtype(out), fv_tensor_const_data(out), i * 10 + k) >
+                fv_dtype_get(fv_tensor_dtype(out), fv_tensor_const_data(out), i * 10 + best))
+                best = k;
+        right += best == label[i];
+    }
+    fv_tensor_destroy(&in);
+    fv_tensor_destroy(&out);
+    fv_model_destroy(&m);
+    return right;
+}
+
+/* 85.5 % of floats; of integers what TensorFlow Lite's reference kernels get. */
+static void test_tiny(void **state)
+{
+    char base[512], path[800];
+    const char *folder = fv_test_data("mlperf-tiny", base);
+    (void)state;
+    if (!folder)
+        return;
+    fv_ctx *ctx = open_context(2);
+    uint8_t *pixels = malloc(TINY * TINY_BYTES);
+    int label[TINY];
+    assert_int_equal(read_tiny(ctx, folder, pixels, label), TINY);
+    snprintf(path, sizeof path, "%s/image_classification/pretrainedResnet.tflite", folder);
+    assert_int_equal(right_of(ctx, path, pixels, label, false), 171);
+    snprintf(path, sizeof path, "%s/image_classification/pretrainedResnet_quant.tflite", folder);
+    assert_int_equal(right_of(ctx, path, pixels, label, true), 173);
+    free(pixels);
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),    cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_foreign), cmocka_unit_test(test_tiny),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

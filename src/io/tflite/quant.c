@@ -38,7 +38,8 @@ fv_status fv_tflite_out_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pai
 /* A real number as an integer of the pair, not saturated. */
 static int64_t quantized(const fv_tflite_pair *p, float x)
 {
-    return p->zero + (int64_t)roundf(x / (float)p->scale);
+    const float q = roundf(x / (float)p->scale); /* of a tiny scale beyond any integer */
+    return p->zero + (q > 1e9f ? INT64_C(1000000000) : q < -1e9f ? INT64_C(-1000000000) : (int64_t)q);
 }
 
 fv_status fv_tflite_limits(const fv_tflite_node *n, int64_t activation, fv_tflite_pair *out)

@@ -43,7 +43,8 @@ double fv_tflite_scale(const fv_tflite_scales *s, int64_t i)
 
 int64_t fv_tflite_zero(const fv_tflite_scales *s, int64_t i)
 {
-    return s->zero.count == 0 ? 0 : fv_flat_list_long(s->zero, i < s->zero.count ? i : 0);
+    const int64_t zero = s->zero.count == 0 ? 0 : fv_flat_list_long(s->zero, i < s->zero.count ? i : 0);
+    return zero < INT32_MIN ? INT32_MIN : zero > INT32_MAX ? INT32_MAX : zero; /* what is beyond is refused as such */
 }
 
 static fv_status bad(fv_import *im, const fv_tflite_file *file, int64_t tensor, const char *what)
