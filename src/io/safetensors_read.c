@@ -15,7 +15,7 @@
 /* This version reads no other format. */
 #define NO_IMPORT "save it as safetensors with the tool that wrote it"
 
-/* Files that people give instead, by their first bytes. */
+/* Models of other formats, by their first bytes; what is no model at all fv_tensor_file_check knows. */
 static const struct {
     const char *magic;
     size_t at, size;
@@ -26,15 +26,7 @@ static const struct {
     {"\x80\2", 0, 2, FV_ERR_MODEL_FORMAT, "a pickle", "give a safetensors file here"},
     {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", "give it as the network, with --model"},
     {"\x89HDF\r\n", 0, 6, FV_ERR_MODEL_FORMAT, "an HDF5 file, as Keras writes it", NO_IMPORT},
-    {"\x1f\x8b", 0, 2, FV_ERR_MODEL_FORMAT, "a gzip file", "unpack it first"},
-    {"version https://git-lfs", 0, 23, FV_ERR_MODEL_FORMAT, "a Git LFS pointer instead of the file it stands for",
-     "fetch the file itself with git lfs pull"},
-    {"<", 0, 1, FV_ERR_MODEL_FORMAT, "a web page", "fetch the file itself"},
     {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON, and no index of safetensors files", "give the .safetensors file itself"},
-    {"\x89PNG", 0, 4, FV_ERR_MODEL_FORMAT, "a PNG image",
-     "give a model file here; `fovea predict --source` takes images"},
-    {"\xff\xd8\xff", 0, 3, FV_ERR_MODEL_FORMAT, "a JPEG image",
-     "give a model file here; `fovea predict --source` takes images"},
 };
 
 /* The first field of an ONNX file is its IR version, the second the name of who wrote it. */
@@ -47,6 +39,7 @@ static fv_status check_stranger(const fv_tensor_file *file, const uint8_t *data,
 {
     const char *what = NULL, *cure = NULL;
     fv_status status = FV_ERR_MODEL_FORMAT;
+    FV_TRY(fv_tensor_file_check(file->ctx, file->name, data, size));
     for (size_t i = 0; !what && i < sizeof strangers / sizeof *strangers; i++) {
         if (size < (int64_t)(strangers[i].at + strangers[i].size) ||
             memcmp(data + strangers[i].at, strangers[i].magic, strangers[i].size) != 0)

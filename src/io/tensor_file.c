@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/ctx.h"
+#include "io/caffe/caffe.h"
 #include "io/darknet/darknet.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
@@ -21,6 +23,7 @@ static const struct {
     {"PyTorch", fv_torch_is_zip, fv_torch_read_zip},
     {"PyTorch", fv_torch_is_legacy, fv_torch_read_legacy},
     {"safetensors index", fv_safetensors_is_index, fv_safetensors_read_index},
+    {"Caffe", fv_caffe_is, fv_caffe_refuse_tensors},
     {"darknet", fv_darknet_is_weights, fv_darknet_refuse_tensors},
     {"safetensors", NULL, fv_safetensors_read},
 };
@@ -54,10 +57,73 @@ static fv_status check_budget(fv_ctx *ctx, const char *path)
                         "use a smaller model, or raise --memory");
 }
 
+/* What is given by mistake where a model was meant. `text`: blanks may stand in front, and case does not count. */
+static const struct {
+    const char *first;
+    size_t length;
+    bool text;
+    const char *is, *cure;
+} strangers[] = {
+#define PAGE  "fetch the file itself: on the page of a repository it is behind the link to the raw file, or the download"
+#define IMAGE "give a model file here; `fovea predict --source` takes images"
+    {"<!doctype html", 14, true, "a web page (HTML)", PAGE},
+    {"<html", 5, true, "a web page (HTML)", PAGE},
+    {"<head", 5, true, "a web page (HTML)", PAGE},
+    {"<?xml", 5, true, "XML", "networks in XML are not read: give the file that it was made of, in ONNX for instance"},
+    {"<!--", 4, true, "a web page (HTML) or XML", PAGE},
+    {"404: not found", 14, true, "what a server says of an address without a file", "fetch the file itself"},
+    {"version https://git-lfs", 23, true, "a Git LFS pointer instead of the file it stands for",
+     "fetch the file itself with git lfs pull"},
+    {"\x1f\x8b\x08", 3, false, "a gzip file", "unpack it first"},
+    {"BZh", 3, false, "a bzip2 file", "unpack it first"},
+    {"\xfd"
+     "7zXZ",
+     5, false, "an xz file", "unpack it first"},
+    {"\x28\xb5\x2f\xfd", 4, false, "a zstd file", "unpack it first"},
+    {"7z\xbc\xaf\x27\x1c", 6, false, "a 7z archive", "unpack it first"},
+    {"Rar!\x1a", 5, false, "a RAR archive", "unpack it first"},
+    {"%PDF-", 5, false, "a PDF", "give a model file here"},
+    {"\x89PNG", 4, false, "a PNG image", IMAGE},
+    {"\xff\xd8\xff", 3, false, "a JPEG image", IMAGE},
+#undef PAGE
+#undef IMAGE
+};
+
+static bool begins(const uint8_t *data, int64_t size, size_t row)
+{
+    const size_t length = strangers[row].length;
+    int64_t at = strangers[row].text && size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (strangers[row].text && at < size && strchr(" \t\r\n", data[at]) && data[at])
+        at++;
+    if (size - at < (int64_t)length)
+        return false;
+    return strangers[row].text ? strncasecmp((const char *)data + at, strangers[row].first, length) == 0
+                               : memcmp(data + at, strangers[row].first, length) == 0;
+}
+
+fv_status fv_tensor_file_check(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size)
+{
+    if (size == 0)
+        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: 0 bytes: the file is empty", name),
+                            "fetch it again");
+    if (size > 8 && data[8] == '{' && memcmp(data + 4, "\0\0\0\0", 4) == 0)
+        return FV_OK; /* safetensors, whose first bytes are the size of their header: any */
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        if (begins(data, size, i))
+            return fv_fail_hint(
+                ctx, fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: this is %s, and no model", name, strangers[i].is), "%s",
+                strangers[i].cure);
+    return FV_OK;
+}
+
 fv_status fv_tensor_file_load(fv_ctx *ctx, const char *path, fv_blob *blob)
 {
     FV_TRY(check_budget(ctx, path));
-    return fv_blob_read(ctx, path, blob);
+    FV_TRY(fv_blob_read(ctx, path, blob));
+    fv_status status = fv_tensor_file_check(ctx, path, blob->data, blob->size);
+    if (status != FV_OK)
+        fv_blob_free(ctx, blob);
+    return status;
 }
 
 /* Opens by a parser of memory, and lets the file own its bytes. */

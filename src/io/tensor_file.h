@@ -44,6 +44,8 @@ typedef struct fv_tensor_file {
 fv_status fv_tensor_file_open(fv_ctx *ctx, const char *path, fv_tensor_file **file);
 /* The same from memory, which must outlive *file. `name` is for messages, and says where an index lies. */
 fv_status fv_tensor_file_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **file);
+/* MODEL_FORMAT, saying what it is, of bytes that are no model: a web page, an archive, an image, nothing. */
+fv_status fv_tensor_file_check(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size);
 /* The bytes of a file of weights, whichever reader wants them: OVER_BUDGET before the first is read where the context's
  * limit leaves no room for them. */
 fv_status fv_tensor_file_load(fv_ctx *ctx, const char *path, fv_blob *blob);

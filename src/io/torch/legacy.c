@@ -14,8 +14,11 @@
 static const uint8_t magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 
 /* Any other pickle is refused by the same reader, which names what it asks for. */
+/* Safetensors may begin with the same bytes: the size of their header, of which a brace follows. */
 bool fv_torch_is_legacy(const uint8_t *data, int64_t size)
 {
+    if (size > 8 && data[8] == '{' && memcmp(data + 4, "\0\0\0\0", 4) == 0)
+        return false;
     return size > 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5;
 }
 
