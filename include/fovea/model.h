@@ -354,6 +354,7 @@ typedef struct fv_pipeline {
     bool ignore_exif;        /* keep the orientation as stored */
     bool fast_decode;        /* JPEG files at 1/2, 1/4 or 1/8 of the size where that leaves enough pixels, by the
                                 loader: quicker, other pixels (fv_decode_options.fast) */
+    bool bgr;                /* the network takes blue, green, red; mean and std are of red, green, blue all the same */
     float mean[16], std[16]; /* per channel, in units of full scale; input = (pixel / 255 - mean) / std */
     uint8_t background[3];   /* alpha is composited on this color */
     fv_contrast contrast;    /* done after resizing */

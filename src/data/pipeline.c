@@ -333,6 +333,11 @@ void fv_shot_store(const fv_shot *shot, float *dst)
         store_bytes(a->table, &a->canvas.image, p->c, dst);
     else
         store_wide(p, &a->canvas.image, dst);
+    for (int64_t i = 0; p->bgr && i < p->h * p->w; i++) {
+        const float red = dst[3 * i];
+        dst[3 * i] = dst[3 * i + 2];
+        dst[3 * i + 2] = red;
+    }
     if (p->standardize)
         standardize(dst, p->h * p->w * p->c);
 }

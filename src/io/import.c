@@ -3,6 +3,7 @@
 #include "io/tensor_file.h"
 #include "io/import.h"
 
+#include "io/caffe/caffe.h"
 #include "io/darknet/darknet.h"
 #include "io/keras/keras.h"
 #include "io/onnx/onnx.h"
@@ -10,9 +11,8 @@
 #include "io/tflite/tflite.h"
 
 static const fv_importer importers[] = {
-    {"Keras", fv_keras_is, fv_keras_read, false},
-    {"ONNX", fv_onnx_is, fv_onnx_read, false},
-    {"TFLite", fv_tflite_is, fv_tflite_read, false},
+    {"Keras", fv_keras_is, fv_keras_read, false},      {"ONNX", fv_onnx_is, fv_onnx_read, false},
+    {"TFLite", fv_tflite_is, fv_tflite_read, false},   {"Caffe", fv_caffe_is, fv_caffe_read, true},
     {"darknet", fv_darknet_is, fv_darknet_read, true},
 };
 

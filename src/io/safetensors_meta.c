@@ -85,6 +85,10 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out)
         fv_json_key(&j, "fast_decode");
         fv_json_bool(&j, true);
     }
+    if (p->bgr) {
+        fv_json_key(&j, "bgr");
+        fv_json_bool(&j, true);
+    }
     fv_json_key(&j, "contrast");
     fv_json_string(&j, contrast_names[p->contrast]);
     if (p->contrast == FV_CONTRAST_CLAHE && (p->clahe_tiles[0] || p->clahe_tiles[1] || p->clahe_clip > 0)) {
@@ -208,11 +212,11 @@ static fv_status get_clahe(const fv_doc *doc, fv_pipeline *p)
 fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
 {
     /* The first are looked at by themselves, or need not be there: files from before there was a choice have none. */
-    enum { OPTIONAL = 10 };
-    static const char *const keys[] = {"h",      "w",           "c",         "filter",      "contrast",
-                                       "clahe",  "standardize", "pca_value", "pca_axis",    "fast_decode",
-                                       "resize", "resize_size", "antialias", "ignore_exif", "mean",
-                                       "std",    "background",  NULL};
+    enum { OPTIONAL = 11 };
+    static const char *const keys[] = {"h",     "w",           "c",           "filter",    "contrast",
+                                       "clahe", "standardize", "pca_value",   "pca_axis",  "fast_decode",
+                                       "bgr",   "resize",      "resize_size", "antialias", "ignore_exif",
+                                       "mean",  "std",         "background",  NULL};
     fv_pipeline p = *fv_model_pipeline(model);
     double mean[16], std[16], background[3], pca[12];
     const char *resize = NULL;
@@ -244,6 +248,8 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc)
         FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "standardize"), "standardize", &p.standardize));
     if (fv_doc_get(root, "fast_decode"))
         FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "fast_decode"), "fast_decode", &p.fast_decode));
+    if (fv_doc_get(root, "bgr"))
+        FV_TRY(fv_doc_bool(doc, fv_doc_get(root, "bgr"), "bgr", &p.bgr));
     if (fv_doc_get(root, "pca_value")) {
         FV_TRY(get_reals(doc, "pca_value", 3, pca));
         FV_TRY(get_reals(doc, "pca_axis", 9, pca + 3));

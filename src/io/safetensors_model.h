@@ -11,10 +11,10 @@
  * fovea.name      the architecture's name
  * fovea.graph     the graph at batch 1, as fv_graph_json writes it
  * fovea.pipeline  of models that take one image: {h, w, c, resize, resize_size, filter, antialias, ignore_exif,
- * fast_decode, mean, std, background} fovea.labels    class names, a list; absent while the model has none fovea.init
- * {tensor: [scheme, value]} for tensors that do not start by "default" fovea.selftest  {seed, vectors, outputs, data}:
- * data is base64 of vectors x outputs little-endian float32; input i of vector v is normal number i % 4 of Philox block
- * (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
+ * fast_decode, bgr, mean, std, background} fovea.labels    class names, a list; absent while the model has none
+ * fovea.init {tensor: [scheme, value]} for tensors that do not start by "default" fovea.selftest  {seed, vectors,
+ * outputs, data}: data is base64 of vectors x outputs little-endian float32; input i of vector v is normal number i % 4
+ * of Philox block (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
  */
 #define FV_MODEL_FORMAT "1"
 

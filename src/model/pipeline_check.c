@@ -31,6 +31,9 @@ static bool is_real(float x)
 
 static fv_status check_channels(fv_ctx *ctx, const fv_pipeline *p)
 {
+    if (p->bgr && p->c != 3)
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "pipeline: bgr: the input has %lld channels, and 3 can be in that order",
+                       (long long)p->c);
     for (int64_t i = 0; i < p->c; i++)
         if (!is_real(p->mean[i]) || !is_real(p->std[i]) || p->std[i] < STD_LEAST)
             return fv_fail(ctx, FV_ERR_ARGUMENT,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the files that the tests of the program plant, sound and broken: plant KIND FILE [WORDS]. */
 #include "data/corpus.h"
-#include "support/onnx_write.h"
-#include "support/tflite_write.h"
 
 #include <jansson.h>
 #include <zlib.h>
+
+#include "plant_nets.h"
 
 static const char *word_after(int argc, char **argv, const char *key)
 {
@@ -500,82 +500,6 @@ static void plant_corpus(const char *path, int argc, char **argv)
     }
 }
 
-/* plant onnx DIR: a network net.onnx, x.npy for its input (2 x 3 x 8 x 8), names.txt of its five classes. */
-static void plant_onnx(const char *dir, int argc, char **argv)
-{
-    onnx_out *file = calloc(1, sizeof *file);
-    onnx_small *w = calloc(1, sizeof *w);
-    char path[512];
-    uint32_t seed = 7;
-    (void)argc;
-    (void)argv;
-    if (!file || !w)
-        exit(2);
-    onnx_small_weights(w);
-    onnx_small_file(file, w);
-    snprintf(path, sizeof path, "%s/net.onnx", dir);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(file->data, 1, file->size, f) != file->size || fclose(f) != 0)
-        exit(2);
-    snprintf(path, sizeof path, "%s/x.npy", dir);
-    if (!(f = fopen(path, "wb")))
-        exit(2);
-    fwrite("\x93NUMPY\1\0\166\0", 1, 10, f);
-    fprintf(f, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }");
-    for (int i = 0; i < 2 * 3 * 8 * 8; i++) {
-        const float x = onnx_draw(&seed);
-        fwrite(&x, sizeof x, 1, f);
-    }
-    if (fclose(f) != 0)
-        exit(2);
-    snprintf(path, sizeof path, "%s/names.txt", dir);
-    if (!(f = fopen(path, "wb")) || fputs("ant\nbee\ncat\ndog\neel\n", f) < 0 || fclose(f) != 0)
-        exit(2);
-    free(file);
-    free(w);
-}
-
-static void save_in(const char *dir, const char *name, const void *head, size_t size, const void *data, size_t more)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(head, 1, size, f) != size || fwrite(data, 1, more, f) != more || fclose(f) != 0)
-        exit(2);
-}
-
-/* plant tflite DIR: networks net.tflite, bad.tflite (an operator too many) and integers.tflite; x.npy and q.npy, their
- * inputs (2 x 6 x 6 x 2, floats and int8). */
-static void plant_tflite(const char *dir, int argc, char **argv)
-{
-    static tflite_out file;
-    tflite_small w;
-    tflite_integers q;
-    char head[2][129];
-    float x[144];
-    (void)argc;
-    (void)argv;
-    tflite_small_weights(&w);
-    tflite_integer_weights(&q);
-    for (int bad = 0; bad < 2; bad++) {
-        tflite_small_file(&file, &w, bad);
-        save_in(dir, bad ? "bad.tflite" : "net.tflite", file.data, file.size, "", 0);
-        memset(head[bad], ' ', 128);
-        memcpy(head[bad], "\x93NUMPY\1\0\166\0", 10);
-        const int length =
-            snprintf(head[bad] + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 6, 6, 2), }",
-                     bad ? "|i1" : "<f4");
-        head[bad][10 + length] = ' ';
-        head[bad][127] = '\n';
-    }
-    tflite_integer_file(&file, &q);
-    save_in(dir, "integers.tflite", file.data, file.size, "", 0);
-    for (int i = 0; i < 144; i++)
-        x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
-    save_in(dir, "x.npy", head[0], 128, x, sizeof x);
-    save_in(dir, "q.npy", head[1], 128, x, 144);
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
@@ -585,7 +509,8 @@ int main(int argc, char **argv)
                  {"classes", plant_classes}, {"tensors", plant_tensors}, {"edit", plant_edit},
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
                  {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats},
-                 {"random", plant_random},   {"onnx", plant_onnx},       {"tflite", plant_tflite}};
+                 {"random", plant_random},   {"onnx", plant_onnx},       {"caffe", plant_caffe},
+                 {"tflite", plant_tflite}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes first inputs for the fuzzers of manifests, shards, packed files and arrays: make_set_seeds DIR makes
- * DIR/fuzz_<kind>/<n>. */
+/* Writes first inputs for the fuzzers of manifests, shards, packed files, arrays and networks of Caffe: make_set_seeds
+ * DIR makes DIR/fuzz_<kind>/<n>. */
 #include "data/planted.h"
 
 #include <fovea/data.h>
 
 #include "data/pack/format.h"
 #include "data/source/tar_scan.h"
+#include "support/caffe_write.h"
 
 static const char *root;
 static char scratch[256];
@@ -116,6 +117,54 @@ static void make_arrays(void)
     }
 }
 
+/* A .caffemodel behind a B; a text and its weights, with a byte 0 between. */
+static void make_caffe(void)
+{
+    static const char *const texts[] = {
+        "input: \"data\" input_shape { dim: 1 dim: 2 dim: 6 dim: 6 }\n"
+        "layer { name: \"c\" type: \"Convolution\" bottom: \"data\" top: \"c\" convolution_param { num_output: 2 "
+        "kernel_size: 3 pad: 1 group: 1 } }\nlayer { name: \"r\" type: \"ReLU\" bottom: \"c\" top: \"c\" }\n"
+        "layer { name: \"p\" type: \"Pooling\" bottom: \"c\" top: \"p\" pooling_param { pool: AVE kernel_size: 3 "
+        "stride: 2 "
+        "} }\nlayer { name: \"s\" type: \"Softmax\" bottom: \"p\" top: \"s\" }\n",
+        "layer { name: \"i\" type: \"Input\" top: \"d\" input_param { shape { dim: [1, 4, 4, 6] } } }\n"
+        "layer { name: \"a\" type: \"Slice\" bottom: \"d\" top: \"x\" top: \"y\" slice_param { slice_point: 2 } }\n"
+        "layer { name: \"b\" type: \"Eltwise\" bottom: \"x\" bottom: \"y\" top: \"e\" eltwise_param { coeff: 1 coeff: "
+        "-1 } }\n"
+        "layer { name: \"f\" type: \"Flatten\" bottom: \"e\" top: \"f\" }\n"
+        "layer { name: \"g\" type: \"Reshape\" bottom: \"f\" top: \"g\" reshape_param { shape { dim: 0 dim: -1 dim: 3 "
+        "} } }\n"
+        "layer { name: \"h\" type: \"Permute\" bottom: \"e\" top: \"h\" permute_param { order: 0 order: 2 order: 3 "
+        "order: 1 "
+        "} }\nlayer { name: \"l\" type: \"LRN\" bottom: \"d\" top: \"l\" lrn_param { norm_region: WITHIN_CHANNEL "
+        "local_size: 3 } }\n",
+        "layers { name: \"d\" type: MEMORY_DATA top: \"d\" memory_data_param { channels: 1 height: 4 width: 4 } }\n"
+        "layers { name: \"p\" type: POWER bottom: \"d\" top: \"p\" power_param { power: 2 shift: 1 } }\n"};
+    static onnx_out file, both;
+    static const float w[64] = {0.5f, -1.0f, 2.0f};
+    onnx_out param = {.size = 0};
+    onnx_out *l = caffe_layer("data", "Data", "", "data,label");
+    caffe_add(&file, false, l);
+    l = caffe_layer("c", "Convolution", "data", "c");
+    caffe_blob(l, false, (const int64_t[]){2, 2, 3, 3}, 4, w);
+    caffe_blob(l, false, (const int64_t[]){2}, 1, w);
+    onnx_int(&param, 1, 2);
+    onnx_int(&param, 3, 1);
+    onnx_int(&param, 4, 3);
+    onnx_bytes(l, 106, param.data, param.size);
+    caffe_add(&file, false, l);
+    caffe_add(&file, false, caffe_layer("loss", "SoftmaxWithLoss", "c,label", "loss"));
+    both.data[0] = 'B';
+    memcpy(both.data + 1, file.data, file.size);
+    save("caffe", both.data, file.size + 1);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const size_t n = strlen(texts[i]) + 1;
+        memcpy(both.data, texts[i], n);
+        memcpy(both.data + n, file.data, file.size);
+        save("caffe", both.data, n + file.size);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -126,6 +175,7 @@ int main(int argc, char **argv)
     fv_test_dir_create(scratch);
     make_manifests();
     make_shards();
+    make_caffe();
     make_packs();
     make_arrays();
     fv_test_dir_remove(scratch);

@@ -41,9 +41,9 @@ static fv_status open_source(fv_ctx *ctx, settings *c, const char *source, fv_mo
         return complain(FV_ERR_USAGE, "fovea convert FILE, or fovea convert --model NAME --weights FILE",
                         "fovea convert: which network?");
     fv_load_report *r = NULL;
-    settings plain = *c;
-    plain.weights = NULL;
-    FV_TRY(model_open(ctx, &plain, c->model, &zoo, model, &loaded));
+    FV_TRY(model_open(ctx, c, c->model, &zoo, model, &loaded));
+    if (loaded) /* a file that has its weights apart */
+        return FV_OK;
     fv_status status = fv_model_load_weights(*model, c->weights, false, &r);
     fv_load_report_destroy(&r);
     return status;
@@ -70,6 +70,17 @@ static fv_status set_pipeline(const settings *c, fv_model *m)
                             i ? "std" : "mean", lists[i]->count, (long long)p.c);
         for (int k = 0; k < 16 && lists[i]->count; k++)
             to[k] = (float)lists[i]->value[lists[i]->count == 1 || k >= p.c ? 0 : k];
+    }
+    if (option_given("channel-order")) {
+        if (p.c != 3)
+            return complain(FV_ERR_CONFLICT, "drop --channel-order",
+                            "--channel-order: the network has %lld input channels", (long long)p.c);
+        p.bgr = c->channel_order == 1;
+    } else if (fv_model_pixels_open(m) && p.c == 3 && strcmp(fv_model_origin(m), "Caffe") == 0) {
+        note("%s: networks of Caffe mostly take blue, green, red, and the file does not say: red, green, blue taken; "
+             "give "
+             "--channel-order",
+             fv_model_name(m));
     }
     if (fv_model_pixels_open(m) && (!c->mean.count || !c->std.count))
         note("%s: %s files do not say how pixels become numbers: %s%s%s taken; give --mean and --std", fv_model_name(m),

@@ -155,7 +155,7 @@ static fv_status execute(fv_ctx *ctx, const settings *c, const char *path)
     fv_arrays *out = NULL;
     fv_status status = read_inputs(ctx, c->input, &f);
     const fv_import_options options = {
-        .img_size = {c->img_size[0], c->img_size[1]}, .values = f.value, .n_values = f.count};
+        .img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights, .values = f.value, .n_values = f.count};
     if (status == FV_OK)
         status = fv_model_import(ctx, path, &options, &m);
     if (status == FV_OK)

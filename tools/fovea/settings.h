@@ -21,7 +21,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
+      | V_PREDICT | V_CONVERT | V_RUN, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
@@ -114,6 +114,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "array of an input, .npy, or .npz with a name for each; several: again, or separated by commas") \
     X(CHOICE, layout, "layout", NULL, 0, 0, 0, 0, "file,nchw,nhwc", V_RUN, FV_OUTPUT, "ORDER", \
       "images in and out: as in the network's own file, channels first, or channels last") \
+    X(CHOICE, channel_order, "channel-order", NULL, 0, 0, 0, 0, "rgb,bgr", V_CONVERT, FV_MEANING, "ORDER", \
+      "in which order the network takes red, green and blue; --mean and --std are of red, green, blue all the same") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \

@@ -61,33 +61,7 @@ fv_status fv_onnx_read(fv_ctx *ctx, const fv_import_source *source, const fv_imp
 
 #else
 
-/* ---- messages, within a bound of memory ---- */
-
-#define MESSAGES_PER_BYTE 8
-#define MESSAGES_FREE     ((size_t)24 << 20)
-
-typedef struct bounded {
-    fv_ctx *ctx;
-    size_t left;
-    bool exceeded;
-} bounded;
-
-static void *bounded_alloc(void *user, size_t size)
-{
-    bounded *b = user;
-    const size_t need = size + 64;
-    if (need > b->left) {
-        b->exceeded = true;
-        return NULL;
-    }
-    b->left -= need;
-    return fv_malloc(b->ctx, size ? size : 1);
-}
-
-static void bounded_release(void *user, void *data)
-{
-    fv_free(((bounded *)user)->ctx, data);
-}
+#include "io/import/bounded.h"
 
 static fv_status check_model(fv_onnx_file *file)
 {
@@ -153,24 +127,21 @@ static fv_status read_graph(fv_onnx_file *file, const fv_import_options *options
 
 fv_status fv_onnx_read(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options, fv_model **model)
 {
-    bounded memory = {.ctx = ctx, .left = MESSAGES_FREE};
-    ProtobufCAllocator allocator = {bounded_alloc, bounded_release, &memory};
+    fv_bounded memory;
     fv_onnx_file file = {.ctx = ctx, .path = source->path, .size = source->size};
     *model = NULL;
-    memory.left += (size_t)source->size * MESSAGES_PER_BYTE;
-    FvOnnx__Model *message = fv_onnx__model__unpack(&allocator, (size_t)source->size, source->data);
+    fv_bounded_begin(ctx, source->size, &memory);
+    FvOnnx__Model *message = fv_onnx__model__unpack(&memory.allocator, (size_t)source->size, source->data);
     if (!message)
-        return fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: %s", source->path,
-                       memory.exceeded ? "its messages need memory out of all proportion to the file"
-                                       : "its messages cannot be read: the file is cut short or damaged");
+        return fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: %s", source->path, fv_bounded_why(&memory));
     file.model = message;
-    file.allocator = &allocator;
+    file.allocator = &memory.allocator;
     fv_status status = check_model(&file);
     if (status == FV_OK)
         status = read_graph(&file, options, model);
     for (int i = 0; i < file.n_branches; i++)
-        fv_onnx__graph__free_unpacked(file.branches[i], &allocator);
-    fv_onnx__model__free_unpacked(message, &allocator);
+        fv_onnx__graph__free_unpacked(file.branches[i], &memory.allocator);
+    fv_onnx__model__free_unpacked(message, &memory.allocator);
     if (status != FV_OK && fv_status_exit_code(status) <= 3)
         status = FV_ERR_MODEL_FORMAT;
     if (status != FV_OK && strncmp(fv_ctx_error(ctx), source->path, strlen(source->path)) != 0)

@@ -276,6 +276,44 @@ use_tflite() {
     fails 4 E4002 "cut.tflite" -- "$FOVEA" info --model cut.tflite
 }
 
+# A network of Caffe is two files, or one; wrong ones say what they are.
+use_caffe_network() {
+    plant caffe .
+    "$FOVEA" info --model a.prototxt --weights a.caffemodel 2>&1 | grep -q 'made without' && skip "a library is missing"
+    code 0 "$FOVEA" convert a.prototxt --weights a.caffemodel --channel-order bgr --mean 0.5,0.25,0.125 --std 0.25 --output a.safetensors
+    prints "Caffe" "(n c h w in the file)"
+    code 0 "$FOVEA" convert --model a.prototxt --weights a.caffemodel --output b.safetensors
+    says "blue, green, red"
+    code 0 "$FOVEA" convert a.caffemodel --img-size 8x8 --output c.safetensors
+    code 0 "$FOVEA" run a.prototxt --weights a.caffemodel --input x.npy --output y.npz
+    for file in a b c; do
+        code 0 "$FOVEA" run $file.safetensors --input x.npy --output $file.npz
+        cmp -s y.npz $file.npz || die "$file answers otherwise"
+    done
+    plant png photo.png
+    code 0 "$FOVEA" predict --source photo.png --model a.safetensors
+    fails 4 E4001 "a.prototxt" "--weights FILE.caffemodel" -- "$FOVEA" info --model a.prototxt
+    fails 4 E4001 "a.caffemodel" "--img-size" -- "$FOVEA" info --model a.caffemodel
+    fails 4 E4002 "a.prototxt: it is no .caffemodel" -- "$FOVEA" info --model a.prototxt --weights a.prototxt
+    fails 2 E2004 "of its own" -- "$FOVEA" info --model a.caffemodel --weights a.caffemodel
+    fails 4 E4001 "a.caffemodel" "fovea convert" -- "$FOVEA" eval --data "$digits" --model lenet --weights a.caffemodel
+    fails 2 E2004 "--channel-order" -- "$FOVEA" convert "$model" --channel-order bgr --output z.safetensors
+    head -c 500 a.caffemodel >cut.caffemodel
+    fails 4 E4002 "cut.caffemodel" "cut short" -- "$FOVEA" info --model a.prototxt --weights cut.caffemodel
+    printf '\n\n <!DOCTYPE html>\n<html>' >page.caffemodel
+    printf '<?xml version="1.0"?>\n<net name="x" version="11">' >net.caffemodel
+    printf '\037\213\010\000\000\000\000\000\000\003' >zipped.caffemodel
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0' >pointer.caffemodel
+    : >none.caffemodel
+    for row in 'page|HTML' 'net|XML' 'zipped|gzip' 'pointer|Git LFS' 'none|empty'; do
+        fails 4 E4002 "${row%|*}.caffemodel" "${row#*|}" -- "$FOVEA" convert ${row%|*}.caffemodel --output z.safetensors
+        fails 4 E4002 "${row%|*}.caffemodel" "${row#*|}" -- "$FOVEA" info --model a.prototxt --weights ${row%|*}.caffemodel
+    done
+    printf 'layer { name: "p" type: "PriorBox" bottom: "fc" top: "p" }\nlayer { name: "q" type: "Convolutoin" bottom: "p" top: "q" }\n' >>a.prototxt
+    fails 4 E4001 "2 nodes" "PriorBox 'p'" "Convolutoin 'q'" "nearest" -- "$FOVEA" info --model a.prototxt --weights a.caffemodel
+    absent z.safetensors
+}
+
 # A network of another tool becomes one model file, and raw arrays go through either with the same answers.
 use_convert_and_run() {
     plant onnx .

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layers that make no values of the network: data, losses, measures; and those that cannot be had. */
+#ifdef FV_WITH_CAFFE
+#include "io/caffe/net.h"
+
+#define SOURCE(type)                                                                                                   \
+    {                                                                                                                  \
+        type, NULL, NULL, NULL, FV_CAFFE_SOURCE                                                                        \
+    }
+#define LOSS(type)                                                                                                     \
+    {                                                                                                                  \
+        type, NULL, NULL, NULL, FV_CAFFE_LOSS                                                                          \
+    }
+#define WATCH(type)                                                                                                    \
+    {                                                                                                                  \
+        type, NULL, NULL, NULL, FV_CAFFE_WATCH                                                                         \
+    }
+
+static const char boxes[] =
+    "boxes are not computed: leave this layer and those behind it out of the .prototxt, and the "
+    "maps before it are the outputs";
+static const char recurrent[] = "recurrent layers are not supported";
+
+const fv_caffe_op fv_caffe_other_ops[] = {
+    SOURCE("Input"),
+    SOURCE("Data"),
+    SOURCE("ImageData"),
+    SOURCE("MemoryData"),
+    SOURCE("DummyData"),
+    SOURCE("HDF5Data"),
+    SOURCE("WindowData"),
+    SOURCE("AnnotatedData"),
+    SOURCE("ImageSegData"),
+    LOSS("SoftmaxWithLoss"),
+    LOSS("SigmoidCrossEntropyLoss"),
+    LOSS("EuclideanLoss"),
+    LOSS("HingeLoss"),
+    LOSS("InfogainLoss"),
+    LOSS("MultinomialLogisticLoss"),
+    LOSS("ContrastiveLoss"),
+    LOSS("SmoothL1Loss"),
+    LOSS("MultiBoxLoss"),
+    LOSS("CenterLoss"),
+    LOSS("TripletLoss"),
+    WATCH("Accuracy"),
+    WATCH("DetectionEvaluate"),
+    WATCH("HDF5Output"),
+    {"Silence", NULL, NULL, NULL, FV_CAFFE_SILENCE},
+    {"PriorBox", NULL, NULL, boxes, FV_CAFFE_PLAIN},
+    {"DetectionOutput", NULL, NULL, boxes, FV_CAFFE_PLAIN},
+    {"Proposal", NULL, NULL, boxes, FV_CAFFE_PLAIN},
+    {"Python", NULL, NULL, "it is a program in Python, and nothing of a file is run", FV_CAFFE_PLAIN},
+    {"RNN", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
+    {"LSTM", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
+    {"Recurrent", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
+    {"Parameter", NULL, NULL, "a parameter without a layer is not supported", FV_CAFFE_PLAIN},
+    {"Filter", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN},
+    {"BatchReindex", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN},
+    {0},
+};
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Networks of other tools, for tests of the program. */
+#include "plant_nets.h"
+
+#include <stdio.h>
+
+#include "support/caffe_write.h"
+#include "support/tflite_write.h"
+
+static void put_file(const char *dir, const char *name, const void *data, size_t size)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0)
+        exit(2);
+}
+
+void plant_caffe(const char *dir, int argc, char **argv)
+{
+    static const char text[] =
+        "name: \"small\"\nlayer { name: \"data\" type: \"Input\" top: \"data\" input_param { shape { dim: 1 dim: 3 "
+        "dim: 8 dim: 8 } "
+        "} }\nlayer { name: \"conv\" type: \"Convolution\" bottom: \"data\" top: \"conv\" convolution_param { "
+        "num_output: 4 "
+        "kernel_size: 3 stride: 2 } }\nlayer { name: \"relu\" type: \"ReLU\" bottom: \"conv\" top: \"conv\" }\n"
+        "layer { name: \"fc\" type: \"InnerProduct\" bottom: \"conv\" top: \"fc\" inner_product_param { num_output: 5 "
+        "} }\n";
+    onnx_out *file = calloc(1, sizeof *file), *l, param = {.size = 0};
+    float w[180], x[2 * 3 * 8 * 8];
+    uint32_t seed = 5;
+    char npy[128 + sizeof x];
+    (void)argc;
+    (void)argv;
+    for (int i = 0; i < 180; i++)
+        w[i] = onnx_draw(&seed);
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+        x[i] = onnx_draw(&seed);
+    caffe_add(file, false, caffe_layer("data", "Data", "", "data,label"));
+    l = caffe_layer("conv", "Convolution", "data", "conv");
+    caffe_blob(l, false, (const int64_t[]){4, 3, 3, 3}, 4, w);
+    caffe_blob(l, false, (const int64_t[]){4}, 1, w);
+    onnx_int(&param, 1, 4);
+    onnx_int(&param, 4, 3);
+    onnx_int(&param, 6, 2);
+    onnx_bytes(l, 106, param.data, param.size);
+    caffe_add(file, false, l);
+    caffe_add(file, false, caffe_layer("relu", "ReLU", "conv", "conv"));
+    l = caffe_layer("fc", "InnerProduct", "conv", "fc");
+    caffe_blob(l, false, (const int64_t[]){5, 36}, 2, w);
+    caffe_blob(l, false, (const int64_t[]){5}, 1, w);
+    param.size = 0;
+    onnx_int(&param, 1, 5);
+    onnx_bytes(l, 117, param.data, param.size);
+    caffe_add(file, false, l);
+    caffe_add(file, false, caffe_layer("loss", "SoftmaxWithLoss", "fc,label", "loss"));
+    put_file(dir, "a.caffemodel", file->data, file->size);
+    put_file(dir, "a.prototxt", text, sizeof text - 1);
+    memcpy(npy, "\x93NUMPY\1\0\166\0", 10);
+    snprintf(npy + 10, 120, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }");
+    memcpy(npy + 128, x, sizeof x);
+    put_file(dir, "x.npy", npy, sizeof npy);
+    free(file);
+}
+
+void plant_onnx(const char *dir, int argc, char **argv)
+{
+    onnx_out *file = calloc(1, sizeof *file);
+    onnx_small *w = calloc(1, sizeof *w);
+    char path[512];
+    uint32_t seed = 7;
+    (void)argc;
+    (void)argv;
+    if (!file || !w)
+        exit(2);
+    onnx_small_weights(w);
+    onnx_small_file(file, w);
+    snprintf(path, sizeof path, "%s/net.onnx", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(file->data, 1, file->size, f) != file->size || fclose(f) != 0)
+        exit(2);
+    snprintf(path, sizeof path, "%s/x.npy", dir);
+    if (!(f = fopen(path, "wb")))
+        exit(2);
+    fwrite("\x93NUMPY\1\0\166\0", 1, 10, f);
+    fprintf(f, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }");
+    for (int i = 0; i < 2 * 3 * 8 * 8; i++) {
+        const float x = onnx_draw(&seed);
+        fwrite(&x, sizeof x, 1, f);
+    }
+    if (fclose(f) != 0)
+        exit(2);
+    snprintf(path, sizeof path, "%s/names.txt", dir);
+    if (!(f = fopen(path, "wb")) || fputs("ant\nbee\ncat\ndog\neel\n", f) < 0 || fclose(f) != 0)
+        exit(2);
+    free(file);
+    free(w);
+}
+
+static void save_in(const char *dir, const char *name, const void *head, size_t size, const void *data, size_t more)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(head, 1, size, f) != size || fwrite(data, 1, more, f) != more || fclose(f) != 0)
+        exit(2);
+}
+
+void plant_tflite(const char *dir, int argc, char **argv)
+{
+    static tflite_out file;
+    tflite_small w;
+    tflite_integers q;
+    char head[2][129];
+    float x[144];
+    (void)argc;
+    (void)argv;
+    tflite_small_weights(&w);
+    tflite_integer_weights(&q);
+    for (int bad = 0; bad < 2; bad++) {
+        tflite_small_file(&file, &w, bad);
+        save_in(dir, bad ? "bad.tflite" : "net.tflite", file.data, file.size, "", 0);
+        memset(head[bad], ' ', 128);
+        memcpy(head[bad], "\x93NUMPY\1\0\166\0", 10);
+        const int length =
+            snprintf(head[bad] + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 6, 6, 2), }",
+                     bad ? "|i1" : "<f4");
+        head[bad][10 + length] = ' ';
+        head[bad][127] = '\n';
+    }
+    tflite_integer_file(&file, &q);
+    save_in(dir, "integers.tflite", file.data, file.size, "", 0);
+    for (int i = 0; i < 144; i++)
+        x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+    save_in(dir, "x.npy", head[0], 128, x, sizeof x);
+    save_in(dir, "q.npy", head[1], 128, x, 144);
+}
