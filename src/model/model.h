@@ -7,6 +7,7 @@
 #ifndef FV_MODEL_MODEL_H
 #define FV_MODEL_MODEL_H
 
+#include <fovea/difference.h>
 #include <fovea/model.h>
 
 #include "exec/program.h"
@@ -240,6 +241,7 @@ void fv_model_runtime_destroy(fv_model_runtime **runtime);
 typedef struct fv_program_key {
     int64_t batch;
     bool sampling, profile;
+    fv_execution execution;
     const char *const *values; /* names of values that become outputs */
     int32_t n_values;
     fv_wisdom *wisdom; /* not compared: the record of solvers, should it be compiled for this key; may be NULL */

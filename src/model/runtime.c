@@ -123,7 +123,7 @@ static bool same_key(const fv_program_key *a, const fv_program_key *b)
 {
     /* What a run's record chooses and receives is that run's alone. */
     bool same = !a->wisdom && !b->wisdom && a->batch == b->batch && a->sampling == b->sampling &&
-                a->profile == b->profile && a->n_values == b->n_values;
+                a->profile == b->profile && a->execution == b->execution && a->n_values == b->n_values;
     for (int32_t i = 0; same && i < a->n_values; i++)
         same = strcmp(a->values[i], b->values[i]) == 0;
     return same;
@@ -150,12 +150,13 @@ static fv_status compile(fv_model *model, const fv_program_key *key, fv_program 
     fv_program_options options = {.batch = key->batch,
                                   .dtype = FV_F32,
                                   .lowering = key->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE,
-                                  .optimize = true,
+                                  .optimize = key->execution == FV_EXECUTION_FUSED,
                                   .profile = key->profile,
                                   .values = key->values,
                                   .n_values = key->n_values,
                                   .wisdom = key->wisdom,
-                                  .policy = FV_PLAN_ESTIMATE};
+                                  .policy =
+                                      key->execution == FV_EXECUTION_REFERENCE ? FV_PLAN_REFERENCE : FV_PLAN_ESTIMATE};
     options.stores[0] = fresh_store(model);
     return fv_program_create(model->ctx, model->graph, &options, program);
 }

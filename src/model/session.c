@@ -76,8 +76,8 @@ static fv_status copy_values(fv_session *session, const char *const *values, int
     return FV_OK;
 }
 
-static fv_status create(fv_model *model, const fv_session_options *options, fv_scratch *scratch, fv_wisdom *wisdom,
-                        fv_session **out)
+static fv_status create(fv_model *model, const fv_session_options *options, fv_execution execution, fv_scratch *scratch,
+                        fv_wisdom *wisdom, fv_session **out)
 {
     *out = NULL;
     if (!model->finished || options->batch < 1)
@@ -88,7 +88,8 @@ static fv_status create(fv_model *model, const fv_session_options *options, fv_s
         return FV_ERR_NO_MEMORY;
     session->model = model;
     session->scratch = scratch;
-    session->key = (fv_program_key){.batch = options->batch, .sampling = options->sampling, .wisdom = wisdom};
+    session->key = (fv_program_key){
+        .batch = options->batch, .sampling = options->sampling, .execution = execution, .wisdom = wisdom};
     fv_status status = copy_values(session, options->values, options->n_values);
     if (status == FV_OK)
         status = compile(session);
@@ -100,13 +101,18 @@ static fv_status create(fv_model *model, const fv_session_options *options, fv_s
 
 fv_status fv_session_create_with(fv_model *model, const fv_session_options *options, fv_session **out)
 {
-    return create(model, options, NULL, NULL, out);
+    return create(model, options, FV_EXECUTION_FUSED, NULL, NULL, out);
 }
 
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **out)
 {
-    return create(model, &(fv_session_options){.batch = batch}, scratch, wisdom, out);
+    return create(model, &(fv_session_options){.batch = batch}, FV_EXECUTION_FUSED, scratch, wisdom, out);
+}
+
+fv_status fv_session_create_as(fv_model *model, int64_t batch, fv_execution execution, fv_session **out)
+{
+    return create(model, &(fv_session_options){.batch = batch}, execution, NULL, NULL, out);
 }
 
 fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)

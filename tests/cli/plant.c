@@ -414,8 +414,26 @@ static void plant_tensors(const char *path, int argc, char **argv)
     fail_msg("plant tensors: no such kind");
 }
 
-/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [huge=TENSOR] [rename=A,B] [drop=A]: a model file as plain
- * weights, changed.
+/* Every tensor of a header as bfloat16: the upper halves of its floats. */
+static void halve(json_t *root, uint8_t *data, size_t *bytes)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach(root, name, entry)
+    {
+        json_t *offsets = json_object_get(entry, "data_offsets");
+        for (size_t i = 0; offsets && i < 2; i++)
+            json_array_set_new(offsets, i, json_integer(json_integer_value(json_array_get(offsets, i)) / 2));
+        if (offsets)
+            json_object_set_new(entry, "dtype", json_string("BF16"));
+    }
+    for (size_t i = 0; i < *bytes / 4; i++)
+        memcpy(data + 2 * i, data + 4 * i + 2, 2);
+    *bytes /= 2;
+}
+
+/* plant edit FILE from=MODEL [nan=TENSOR] [inf=TENSOR] [huge=TENSOR] [one=TENSOR] [drop=A] [bf16]: a model file as
+ * plain weights, changed.
  */
 static void plant_edit(const char *path, int argc, char **argv)
 {
@@ -423,7 +441,7 @@ static void plant_edit(const char *path, int argc, char **argv)
     static const struct {
         const char *name;
         uint32_t bits;
-    } kinds[] = {{"nan", 0x7fc00000u}, {"inf", 0x7f800000u}, {"huge", 0x7f7fffffu}};
+    } kinds[] = {{"nan", 0x7fc00000u}, {"inf", 0x7f800000u}, {"huge", 0x7f7fffffu}, {"one", 0x3f800000u}};
     FILE *f = fopen(from ? from : "", "rb");
     assert_non_null(f);
     uint8_t head[8];
@@ -441,7 +459,7 @@ static void plant_edit(const char *path, int argc, char **argv)
     fseek(f, (long)(8 + length), SEEK_SET);
     assert_int_equal(fread(data, 1, bytes, f), bytes);
     fclose(f);
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         const char *name = word_after(argc, argv, kinds[k].name);
         json_t *entry = name ? json_object_get(root, name) : NULL;
         if (name)
@@ -459,6 +477,8 @@ static void plant_edit(const char *path, int argc, char **argv)
         json_object_set(root, "something.else", json_object_get(root, drop));
         json_object_del(root, drop);
     }
+    if (has_word(argc, argv, "bf16"))
+        halve(root, data, &bytes);
     char *header = json_dumps(root, JSON_COMPACT);
     size_t n = strlen(header);
     uint8_t *file = malloc(8 + n + bytes);

@@ -24,6 +24,7 @@ enum {
     V_CONVERT = 1 << 9,
     V_RUN = 1 << 10,
     V_ZOO = 1 << 11,
+    V_COMPARE = 1 << 12,
     V_ANY = 0xffff
 };
 
@@ -150,6 +151,7 @@ fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);
 fv_status verb_convert(settings *c);
 fv_status verb_run(settings *c);
+fv_status verb_compare(settings *c);
 fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_zoo(settings *c);

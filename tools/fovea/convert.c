@@ -6,6 +6,7 @@
 #include "card.h"
 #include "class_names.h"
 #include "cli.h"
+#include "compare.h"
 #include "output.h"
 
 /* The file that is written when none is named: the source's name in this folder. */
@@ -136,6 +137,11 @@ static fv_status execute(fv_ctx *ctx, settings *c, const char *source, fv_model 
     FV_TRY(card_take(c, NULL, *model));
     FV_TRY(fv_model_save(*model, path));
     describe(*model, path);
+    const fv_status status = compare_execution(ctx, *model, fv_model_name(*model));
+    if (status != FV_ERR_OVER_BUDGET && status != FV_ERR_NO_MEMORY)
+        return status;
+    note("%s: not compared with its layers one by one, which needs more memory",
+         fv_model_name(*model)); /* it is saved */
     return FV_OK;
 }
 

@@ -46,6 +46,12 @@ const verb verbs[] = {
      "  fovea run net.onnx --input x.npy --output y.npz\n"
      "  fovea run net.onnx --input image=a.npy --input boxes=b.npy --output y.npz\n",
      V_RUN, 1, verb_run},
+    {"compare", NULL, "two networks on the same input: how far their outputs, and layers, are apart",
+     "A B [IMAGE... | --input [NAME=]FILE] [--layers] [--tolerance F]",
+     "  fovea compare net.onnx net.safetensors\n  fovea compare a.safetensors b.safetensors --layers --json\n"
+     "  fovea compare resnet20 net.onnx --weights resnet20.th --input x.npy\n"
+     "  fovea compare net.prototxt net.safetensors --weights net.caffemodel cat.jpg\n",
+     V_COMPARE, INT_MAX, verb_compare},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",

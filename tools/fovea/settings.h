@@ -21,7 +21,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN, FV_TOLD, "FILE", "safetensors to start from, tensors matched by name") \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE, FV_TOLD, "FILE", \
+      "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
@@ -36,7 +37,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+      V_CONVERT | V_RUN | V_COMPARE, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \
     X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
@@ -110,12 +111,16 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "networks, else the one that FOVEA_ZOO names, else the working directory") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
-    X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN, FV_OUTPUT, "[NAME=]FILE", \
+    X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN | V_COMPARE, FV_OUTPUT, "[NAME=]FILE", \
       "array of an input, .npy, or .npz with a name for each; several: again, or separated by commas") \
     X(CHOICE, layout, "layout", NULL, 0, 0, 0, 0, "file,nchw,nhwc", V_RUN, FV_OUTPUT, "ORDER", \
       "images in and out: as in the network's own file, channels first, or channels last") \
     X(CHOICE, channel_order, "channel-order", NULL, 0, 0, 0, 0, "rgb,bgr", V_CONVERT, FV_MEANING, "ORDER", \
       "in which order the network takes red, green and blue; --mean and --std are of red, green, blue all the same") \
+    X(FLAG, layers, "layers", NULL, 0, false, 0, 0, NULL, V_COMPARE, FV_OUTPUT, NULL, \
+      "compare the results of layers too, and name the first that differs") \
+    X(REAL, tolerance, "tolerance", NULL, 0, 1e-4, 0, 1e6, NULL, V_COMPARE, FV_MEANING, "F", \
+      "largest difference of networks that count as equal, as a share of the largest value (else exit code 8)") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
@@ -139,11 +144,11 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -161,7 +166,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, quiet, "quiet", NULL, 'q', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, "errors and results only") \
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
-    X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | \
+    X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
       V_ZOO, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \

@@ -89,6 +89,9 @@ small_data() {
     fovea data make digits --output digits 2>/dev/null
     darknet_network tiny
     plant onnx .
+    plant caffe .
+    mv a.prototxt deploy.prototxt
+    mv a.caffemodel net.caffemodel
     # The network of docs/architecture-files.md, with the dropout that docs/test-time.md wants.
     awk '/^    name: small/ { inside = 1 } inside && !/^    / { exit } inside { sub(/^    /, ""); print }' \
         "$FOVEA_SOURCE_DIR/docs/architecture-files.md" >small.yaml

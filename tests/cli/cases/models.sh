@@ -314,6 +314,40 @@ use_caffe_network() {
     absent z.safetensors
 }
 
+# Two networks on one input: equal ones, one with a weight changed, others that do not fit.
+use_compare() {
+    plant edit plain.safetensors from="$model"
+    plant edit changed.safetensors from="$model" one=conv2.weight
+    plant edit short.safetensors from="$model" bf16
+    code 0 "$FOVEA" compare "$model" "$model" --layers
+    prints "random numbers (seed 0)" "equal" "conv2"
+    silent_about "in $model alone"
+    code 0 "$FOVEA" compare "$model" lenet --weights ,plain.safetensors --layers --json
+    [ "$(drive json equal <out)" = true ] || die "the same weights differ"
+    [ "$(drive json first_bad_layer <out)" = null ] || die "a layer differs"
+    fails 8 E8001 "output 'fc3'" "--layers" -- "$FOVEA" compare "$model" lenet --weights ,changed.safetensors
+    fails 8 E8001 "more than --tolerance" -- "$FOVEA" compare "$model" lenet --weights ,changed.safetensors --layers
+    prints "the first layer that differs: conv2"
+    code 0 "$FOVEA" compare "$model" lenet --weights ,changed.safetensors --tolerance 100
+    fails 8 E8001 "more than" -- "$FOVEA" compare lenet "$model" --weights short.safetensors --seed 3
+    prints "seed 3" "dB"
+    code 0 "$FOVEA" compare lenet "$model" --weights short.safetensors --tolerance 0.05
+    plant png photo.png
+    code 0 "$FOVEA" compare "$model" "$model" photo.png photo.png
+    prints "2 images"
+    plant caffe .
+    "$FOVEA" info --model a.prototxt --weights a.caffemodel 2>&1 | grep -q 'made without' && return
+    code 0 "$FOVEA" convert a.prototxt --weights a.caffemodel --output a.safetensors
+    says "fused and reference loops"
+    code 0 "$FOVEA" compare a.prototxt a.safetensors --weights a.caffemodel --input x.npy --layers
+    prints "the arrays of --input" "conv"
+    fails 4 E4003 "takes" -- "$FOVEA" compare "$model" a.safetensors
+    fails 2 E2004 "images and --input" -- "$FOVEA" compare a.safetensors a.safetensors photo.png --input x.npy
+    fails 4 E4001 "without weights" "--weights" -- "$FOVEA" compare lenet "$model"
+    fails 9 E9002 "none.npy" -- "$FOVEA" compare a.safetensors a.safetensors --input none.npy
+    fails 2 E2001 "which two models" -- "$FOVEA" compare "$model"
+}
+
 # A network of another tool becomes one model file, and raw arrays go through either with the same answers.
 use_convert_and_run() {
     plant onnx .
