@@ -12,9 +12,6 @@
 
 /* ---- what the file is ---- */
 
-/* This version reads no other format. */
-#define NO_IMPORT "save it as safetensors with the tool that wrote it"
-
 /* Models of other formats, by their first bytes; what is no model at all fv_tensor_file_check knows. */
 static const struct {
     const char *magic;
@@ -25,7 +22,6 @@ static const struct {
     {"PK\3\4", 0, 4, FV_ERR_MODEL_FORMAT, "a zip archive", "give a safetensors file here"},
     {"\x80\2", 0, 2, FV_ERR_MODEL_FORMAT, "a pickle", "give a safetensors file here"},
     {"TFL3", 4, 4, FV_ERR_MODEL_FORMAT, "a TFLite model", "give it as the network, with --model"},
-    {"\x89HDF\r\n", 0, 6, FV_ERR_MODEL_FORMAT, "an HDF5 file, as Keras writes it", NO_IMPORT},
     {"{", 0, 1, FV_ERR_MODEL_FORMAT, "JSON, and no index of safetensors files", "give the .safetensors file itself"},
 };
 

@@ -11,6 +11,7 @@
 #include "base/ctx.h"
 #include "io/caffe/caffe.h"
 #include "io/darknet/darknet.h"
+#include "io/keras/keras.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
 
@@ -20,6 +21,8 @@ static const struct {
     bool (*is)(const uint8_t *data, int64_t size);
     fv_status (*read)(fv_tensor_file *file, const uint8_t *data, int64_t size);
 } formats[] = {
+    {"Keras", fv_keras_is_archive, fv_keras_refuse_archive},
+    {"Keras", fv_keras_is_weights, fv_keras_read_weights},
     {"PyTorch", fv_torch_is_zip, fv_torch_read_zip},
     {"PyTorch", fv_torch_is_legacy, fv_torch_read_legacy},
     {"safetensors index", fv_safetensors_is_index, fv_safetensors_read_index},

@@ -7,6 +7,7 @@
 #include <fovea/fovea.h>
 
 #include "base/file.h"
+#include "io/tensor_file.h"
 #include "io/zip.h"
 #include "support/keras_write.h"
 
@@ -115,6 +116,110 @@ static void test_forms(void **state)
             fv_tensor_destroy(&x);
             fv_model_destroy(&m);
         }
+        fv_ctx_destroy(&ctx);
+    }
+    end(&s);
+}
+
+/* ---- weights alone ---- */
+
+/* The file as named tensors: a .h5 by the names that its layers list. */
+static void test_tensors(void **state)
+{
+    static const struct {
+        const char *name;
+        fv_shape shape;
+    } rows[] = {{"c/kernel", {4, {KERAS_K, KERAS_C, 2, 2}}},
+                {"b/moving_variance", {1, {KERAS_K}}},
+                {"d/kernel", {2, {KERAS_CLASSES, KERAS_Q * KERAS_K}}}};
+    static scratch s;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_tensor_file *file = NULL;
+    float got;
+    (void)state;
+    begin(&s);
+    for (int form = KERAS_SEQUENTIAL; form <= KERAS_NESTED; form++) {
+        write_form(ctx, &s, form);
+        assert_int_equal(fv_tensor_file_open(ctx, s.path, &file), FV_OK);
+        assert_int_equal(fv_tensor_file_count(file), 8);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            const fv_st_entry *e = fv_tensor_file_find(file, rows[i].name);
+            assert_non_null(e);
+            assert_true(fv_shape_equal(&e->shape, &rows[i].shape));
+        }
+        const fv_st_entry *filters = fv_tensor_file_find(file, "c/kernel");
+        for (int k = 0; k < KERAS_K; k++)
+            for (int c = 0; c < KERAS_C; c++)
+                for (int p = 0; p < 4; p++) {
+                    assert_int_equal(fv_tensor_file_floats(file, filters, (k * KERAS_C + c) * 4 + p, 1, &got), FV_OK);
+                    assert_true(got == s.weights.kernel[(p * KERAS_C + c) * KERAS_K + k]);
+                }
+        fv_tensor_file_close(&file);
+    }
+    fv_ctx_destroy(&ctx);
+    end(&s);
+}
+
+/* A converted network takes later weights of the file that it came from, and none of a .keras. */
+static void test_load_weights(void **state)
+{
+    static scratch s;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    (void)state;
+    begin(&s);
+    write_form(ctx, &s, KERAS_FUNCTIONAL);
+    assert_int_equal(fv_model_load(ctx, s.path, &m), FV_OK);
+    assert_int_equal(fv_model_load_weights(m, s.path, false, NULL), FV_OK);
+    write_form(ctx, &s, KERAS_THREE);
+    assert_int_equal(fv_model_load_weights(m, s.path, false, NULL), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_hint(ctx), "--model"));
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+    end(&s);
+}
+
+/* ---- what the file says of pixels ---- */
+
+static void test_pixels(void **state)
+{
+    static const struct {
+        const char *front;
+        bool said;
+    } rows[] = {
+        {"", false},
+        {"{\"class_name\":\"Rescaling\",\"config\":{\"name\":\"a\",\"scale\":0.00392156862745098}},", true},
+        {"{\"class_name\":\"RandomFlip\",\"config\":{\"name\":\"a\"}},{\"class_name\":\"Rescaling\",\"config\":{"
+         "\"name\":\"e\",\"scale\":0.00784,\"offset\":-1}},",
+         true},
+        {"{\"class_name\":\"Rescaling\",\"config\":{\"name\":\"a\",\"scale\":2.0}},", false},
+        {"{\"class_name\":\"Normalization\",\"config\":{\"name\":\"a\",\"mean\":[120.0,110.0],\"variance\":[9.0,4.0]}}"
+         ",",
+         true},
+        {"{\"class_name\":\"Normalization\",\"config\":{\"name\":\"a\",\"mean\":[0.4,0.5],\"variance\":[1.0,1.0]}},",
+         false},
+        {"{\"class_name\":\"Resizing\",\"config\":{\"name\":\"a\",\"height\":2,\"width\":3}},", false},
+    };
+    static scratch s;
+    char json[4096];
+    (void)state;
+    begin(&s);
+    keras_fill(&s.weights);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+        fv_model *m = NULL;
+        const bool open = i + 1 == sizeof rows / sizeof rows[0]; /* the size is that of the Resizing layer */
+        snprintf(json, sizeof json,
+                 "{\"class_name\":\"Sequential\",\"config\":{\"layers\":[{\"class_name\":\"InputLayer\",\"config\":{"
+                 "\"name\":\"i\",\"batch_shape\":[null,%s,2]}},%s%s}]}}",
+                 open ? "null,null" : "2,3", rows[i].front, KERAS_CONV);
+        keras_h5(&s.out, &s.weights, json, false, "2.4.0");
+        fv_test_write(s.path, s.out.data, s.out.size);
+        assert_int_equal(fv_model_load(ctx, s.path, &m), FV_OK);
+        assert_int_equal(fv_model_pixels_open(m), !rows[i].said);
+        assert_true(fabs((double)fv_model_pipeline(m)->std[0] - (rows[i].said ? 1.0 / 255 : 1.0)) < 1e-9);
+        assert_int_equal(fv_model_pipeline(m)->w, 3);
+        fv_model_destroy(&m);
         fv_ctx_destroy(&ctx);
     }
     end(&s);
@@ -378,9 +483,10 @@ static void test_resnet8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),  cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_together),
-        cmocka_unit_test(test_others), cmocka_unit_test(test_damage),  cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_real),   cmocka_unit_test(test_resnet8),
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_load_weights), cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_refused),      cmocka_unit_test(test_refused_together),
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_damage),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_real),    cmocka_unit_test(test_resnet8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -530,7 +530,7 @@ int main(int argc, char **argv)
                  {"flip", plant_flip},       {"bands", plant_bands},     {"pixels", plant_pixels},
                  {"corpus", plant_corpus},   {"scenes", plant_scenes},   {"floats", plant_floats},
                  {"random", plant_random},   {"onnx", plant_onnx},       {"caffe", plant_caffe},
-                 {"tflite", plant_tflite}};
+                 {"tflite", plant_tflite},   {"keras", plant_keras}};
     for (size_t i = 0; argc > 2 && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(argv[1], kinds[i].name) == 0) {
             kinds[i].plant(argv[2], argc - 3, argv + 3);

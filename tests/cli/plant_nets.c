@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "support/caffe_write.h"
+#include "support/keras_write.h"
 #include "support/tflite_write.h"
 
 static void put_file(const char *dir, const char *name, const void *data, size_t size)
@@ -134,4 +135,48 @@ void plant_tflite(const char *dir, int argc, char **argv)
         x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
     save_in(dir, "x.npy", head[0], 128, x, sizeof x);
     save_in(dir, "q.npy", head[1], 128, x, 144);
+}
+
+void plant_keras(const char *dir, int argc, char **argv)
+{
+    static const struct {
+        const char *name, *from, *to;
+    } files[] = {{"net.h5", "", ""},
+                 {"lambda.h5", "Flatten\",\"name\":\"f", "Lambda\",\"name\":\"f"},
+                 {"wide.h5", "\"units\":4", "\"units\":5"},
+                 {"json.h5", "}]}}", "}]}"},
+                 {"lost.h5", "", ""},
+                 {"weights.h5", "", ""}};
+    static keras_weights w;
+    static hdf5_out out;
+    char json[4096], path[512];
+    keras_fill(&w);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const char *all = keras_json[KERAS_SEQUENTIAL], *at = strstr(all, files[i].from);
+        snprintf(json, sizeof json, "%.*s%s%s", (int)(at - all), all, files[i].to, at + strlen(files[i].from));
+        if (i == 1)
+            memcpy(strstr(json, "ReLU"), "ReLX", 4);
+        keras_h5(&out, &w, json, false, "2.4.0");
+        for (size_t k = 1; k + 16 < out.size && i >= 4; k++) { /* a name of a group, the name of the attribute */
+            const char *name = i == 4 ? "\0kernel:0" : "\0model_config";
+            if (memcmp(out.data + k, name, strlen(name + 1) + 1) == 0)
+                out.data[k + 1] = 'x';
+        }
+        snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
+        FILE *f = fopen(path, "wb");
+        if (!f || fwrite(out.data, 1, out.size, f) != out.size || fclose(f) != 0)
+            exit(2);
+    }
+    char header[129] = "\x93NUMPY\1\0\166";
+    float x[KERAS_H * KERAS_W * KERAS_C];
+    snprintf(header + 10, sizeof header - 10, "%-117s\n",
+             "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 3, 2), }");
+    for (int i = 0; i < KERAS_H * KERAS_W * KERAS_C; i++)
+        x[i] = (float)(i % 5) / 4;
+    snprintf(path, sizeof path, "%s/x.npy", dir);
+    FILE *f = fopen(path, "wb");
+    (void)argc;
+    (void)argv;
+    if (!f || fwrite(header, 1, 128, f) != 128 || fwrite(x, 1, sizeof x, f) != sizeof x || fclose(f) != 0)
+        exit(2);
 }

@@ -5,6 +5,8 @@
 
 /* plant caffe DIR: a network a.prototxt and a.caffemodel, which training wrote, and x.npy (2 x 3 x 8 x 8). */
 void plant_caffe(const char *dir, int argc, char **argv);
+/* plant keras DIR: net.h5 and x.npy for it (1 x 2 x 3 x 2), and files of Keras with one fault each. */
+void plant_keras(const char *dir, int argc, char **argv);
 /* plant onnx DIR: a network net.onnx, x.npy for its input (2 x 3 x 8 x 8), names.txt of its five classes. */
 void plant_onnx(const char *dir, int argc, char **argv);
 /* plant tflite DIR: networks net.tflite, bad.tflite (an operator too many) and integers.tflite; x.npy and q.npy, their

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes first inputs for the fuzzers of image formats and of indexes: make_seeds DIR makes DIR/fuzz_<format>/<n>. */
 #include "io/formats.h"
+#include "io/zip.h"
+#include "support/keras_write.h"
 #include "support/tflite_write.h"
 
 #ifdef FV_WITH_TIFF
@@ -221,6 +223,56 @@ static void make_tflite(void)
     save("tflite", file.data, file.size);
 }
 
+static fv_status write_keras(fv_ctx *ctx, const char *path, const fv_zip_part *parts)
+{
+    static const char *const names[] = {"metadata.json", "config.json", "model.weights.h5"};
+    fv_zip_writer zip = {.ctx = ctx};
+    fv_writer *writer = NULL;
+    FV_TRY(fv_writer_open(ctx, path, &writer));
+    for (int i = 0; i < 3; i++)
+        FV_TRY(fv_zip_put(&zip, writer, names[i], &parts[i], 1));
+    FV_TRY(fv_zip_finish(&zip, writer));
+    fv_zip_discard(&zip);
+    return fv_writer_commit(&writer);
+}
+
+/* A network in each of the forms of Keras; archives need a context. */
+static void make_keras(void)
+{
+    static keras_weights weights;
+    static hdf5_out out;
+    static const char meta[] = "{\"keras_version\": \"3.4.1\"}";
+    char path[512];
+    fv_ctx *ctx = NULL;
+    snprintf(path, sizeof path, "%s/fuzz_keras", root);
+    mkdir(path, 0755);
+    keras_fill(&weights);
+    fv_status status = fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx);
+    for (int form = 0; form < KERAS_FORMS && status == FV_OK; form++) {
+        const bool archive = form >= KERAS_THREE;
+        snprintf(path, sizeof path, "%s/fuzz_keras/%d", root, form);
+        if (archive)
+            keras_counted(&out, &weights, form == KERAS_WINDOWS);
+        else
+            keras_h5(&out, &weights, keras_json[form], form == KERAS_NESTED, "2.4.0");
+        const fv_zip_part parts[] = {
+            {meta, sizeof meta - 1}, {keras_json[form], strlen(keras_json[form])}, {out.data, out.size}};
+        fv_writer *writer = NULL;
+        if (archive) {
+            status = write_keras(ctx, path, parts);
+            continue;
+        }
+        status = fv_writer_open(ctx, path, &writer);
+        status = status == FV_OK ? fv_writer_put(writer, out.data, out.size) : status;
+        status = status == FV_OK ? fv_writer_commit(&writer) : status;
+    }
+    if (status != FV_OK) {
+        fprintf(stderr, "%s: seeds of Keras were not written\n", path);
+        exit(1);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -240,5 +292,6 @@ int main(int argc, char **argv)
     make_optional();
     make_zoo();
     make_tflite();
+    make_keras();
     return 0;
 }

@@ -95,7 +95,6 @@ static void test_strangers(void **state)
         {"\xff\0\0\0\0\0\0\0{}", 10, FV_ERR_MODEL_FORMAT, "truncated", ""},
         {"PK\3\4\24\0\0\0\0\0\0\0", 12, FV_ERR_MODEL_FORMAT, "zip", "safetensors"},
         {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15, FV_ERR_MODEL_FORMAT, "pickle", "safetensors"},
-        {"\x89HDF\r\n\x1a\n\0\0", 10, FV_ERR_MODEL_FORMAT, "HDF5", ""},
         {"\x1f\x8b\x08\0\0\0\0\0\0\0", 10, FV_ERR_MODEL_FORMAT, "gzip", "unpack"},
         {"<html><body>404", 15, FV_ERR_MODEL_FORMAT, "web page", ""},
         {"version https://git-lfs.github.com/spec/v1", 42, FV_ERR_MODEL_FORMAT, "Git LFS", "git lfs pull"},

@@ -25,9 +25,9 @@ typedef struct hdf5_member {
     uint64_t address;
 } hdf5_member;
 
-static inline void hdf5_int(hdf5_out *o, uint64_t value, int bytes)
+static inline void hdf5_int(hdf5_out *o, uint64_t value, int width)
 {
-    for (int i = 0; i < bytes; i++)
+    for (int i = 0; i < width; i++)
         o->data[o->size++] = (uint8_t)(value >> 8 * i);
 }
 
@@ -78,11 +78,11 @@ static inline uint64_t hdf5_array(hdf5_out *o, const int64_t *dims, int rank, co
 {
     static const uint8_t f32[20] = {0x11, 0x20, 0x1f, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0};
     static hdf5_out messages, body;
-    size_t bytes = 4;
+    size_t total = 4;
     for (int d = 0; d < rank; d++)
-        bytes *= (size_t)dims[d];
+        total *= (size_t)dims[d];
     const uint64_t data = o->size;
-    hdf5_bytes(o, values, bytes, 8);
+    hdf5_bytes(o, values, total, 8);
     messages.size = body.size = 0;
     hdf5_space(&body, dims, rank);
     hdf5_message(&messages, 1, &body);
@@ -93,7 +93,7 @@ static inline uint64_t hdf5_array(hdf5_out *o, const int64_t *dims, int rank, co
     hdf5_int(&body, 3, 1);
     hdf5_int(&body, 1, 1);
     hdf5_int(&body, data, 8);
-    hdf5_int(&body, bytes, 8);
+    hdf5_int(&body, total, 8);
     hdf5_message(&messages, 8, &body);
     return hdf5_header(o, 3, &messages);
 }

@@ -7,6 +7,7 @@
 #define FV_TESTS_KERAS_WRITE_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "support/hdf5_write.h"

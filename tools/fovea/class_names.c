@@ -6,6 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Lines "0 ant", "1 bee", as some tools write them: numbers from 0 on, which are dropped when all lines have them. */
+static void drop_numbers(const char **names, int64_t n)
+{
+    char number[32];
+    for (int64_t i = 0; i < n; i++) {
+        const int length = snprintf(number, sizeof number, "%lld ", (long long)i);
+        if (strncmp(names[i], number, (size_t)length) != 0 || !names[i][length])
+            return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        char *name = (char *)names[i];
+        memmove(name, strchr(name, ' ') + 1, strlen(strchr(name, ' ')));
+    }
+    if (n > 0)
+        note("--classes: the numbers in front of the names are left out");
+}
+
 /* The lines of --classes, which a model without class names is given; empty ones do not count. */
 static fv_status read_classes(const settings *c, fv_model *model)
 {
@@ -29,8 +46,10 @@ static fv_status read_classes(const settings *c, fv_model *model)
         status = complain(FV_ERR_DATA_CLASSES, "write one name a line, in the order of the model's outputs",
                           "--classes %s: %lld names, but %s has %lld classes", c->classes, (long long)count, c->model,
                           (long long)n);
-    if (status == FV_OK)
+    if (status == FV_OK) {
+        drop_numbers(names, n);
         status = fv_model_set_class_names(model, names, n);
+    }
     for (int64_t i = 0; names && i < n; i++)
         free((char *)names[i]);
     free(names);

@@ -135,7 +135,7 @@ static fv_status read_object(fv_hdf5_file *file, uint64_t at, int depth, fv_hdf5
 /* Where it is: at the beginning, or behind 512 bytes of the user's, or twice as many, and so on. */
 static int64_t superblock(const uint8_t *data, int64_t size)
 {
-    for (int64_t at = 0; at <= size - 16; at = at ? 2 * at : 512)
+    for (int64_t at = 0; at <= size - 8; at = at ? 2 * at : 512)
         if (memcmp(data + at, signature, 8) == 0)
             return at;
     return -1;
@@ -157,11 +157,11 @@ fv_status fv_hdf5_open(fv_ctx *ctx, const char *name, const uint8_t *data, int64
     file->size = size - at;
     file->work = file->size < INT64_MAX / 16 ? WORK_PER_BYTE * file->size + WORK_FREE : INT64_MAX;
     const uint8_t *p = fv_hdf5_bytes(file, 0, 96);
-    const int version = file->data[8];
-    if (version > 3)
-        return fv_hdf5_bad(file, "a version of the format that is not known", 8);
     if (!p)
         return fv_hdf5_bad(file, "the file is cut short", 0);
+    const int version = p[8];
+    if (version > 3)
+        return fv_hdf5_bad(file, "a version of the format that is not known", 8);
     const int widths = version < 2 ? 13 : 9, more = version == 1 ? 4 : 0;
     if (p[widths] != 8 || p[widths + 1] != 8)
         return fv_hdf5_bad(file, "addresses that are not 8 bytes wide", (uint64_t)widths);
@@ -239,9 +239,11 @@ static fv_status text_apart(const fv_hdf5_file *file, const uint8_t *where, cons
 
 fv_status fv_hdf5_text(const fv_hdf5_file *file, const fv_hdf5_values *v, int64_t i, const char **text, int64_t *size)
 {
-    const uint8_t *p = v->data + i * v->item_bytes;
     *text = "";
     *size = 0;
+    if (i < 0 || i >= v->count)
+        return fv_hdf5_bad(file, "an attribute is empty", 0);
+    const uint8_t *p = v->data + i * v->item_bytes;
     if (v->kind == FV_HDF5_TEXT_APART)
         return text_apart(file, p, text, size);
     if (v->kind != FV_HDF5_TEXT)

@@ -14,7 +14,7 @@ static bool holds(const uint8_t *data, int64_t size, const char *text)
 }
 
 /* An archive whose directory, at its end, names the network or its weights. */
-static bool is_archive(const uint8_t *data, int64_t size)
+bool fv_keras_is_archive(const uint8_t *data, int64_t size)
 {
     const int64_t tail = size < 65536 ? size : 65536;
     return size >= 4 && memcmp(data, "PK\3\4", 4) == 0 && !holds(data + size - tail, tail, "data.pkl") &&
@@ -24,7 +24,7 @@ static bool is_archive(const uint8_t *data, int64_t size)
 
 bool fv_keras_is(const uint8_t *data, int64_t size)
 {
-    return fv_hdf5_is(data, size) || is_archive(data, size);
+    return fv_hdf5_is(data, size) || fv_keras_is_archive(data, size);
 }
 
 /* ---- what else there is in HDF5 ---- */
@@ -147,6 +147,44 @@ static fv_status open_archive(fv_keras_net *net, const fv_import_source *source)
     return status;
 }
 
+/* ---- pixels ---- */
+
+static double number_of(const fv_keras_layer *layer, const char *key)
+{
+    const fv_doc_node *node =
+        layer && layer->config && layer->config->kind == FV_DOC_MAP ? fv_doc_get(layer->config, key) : NULL;
+    while (node && node->kind == FV_DOC_LIST && node->count)
+        node = node->child;
+    return node && (node->kind == FV_DOC_INT || node->kind == FV_DOC_REAL) ? node->real : 0.0;
+}
+
+/*
+ * A network that begins with Rescaling by 1/255, 1/127.5 or so, or that takes off a mean of tens, takes pixels of
+ * 0 to 255: these are (pixel / 255 - 0) / (1 / 255). A network that resizes images takes them stretched.
+ */
+static fv_status set_pipeline(const fv_keras_net *net, fv_model *m)
+{
+    fv_pipeline p = *fv_model_pipeline(m);
+    fv_model_input_size(m, &p.h, &p.w, &p.c);
+    if (p.c < 1 || p.c > 16 || net->graph->n_in != 1)
+        return FV_OK;
+    const int input = net->graph->in[0].layer;
+    const fv_keras_layer *scale = fv_keras_front(net->graph, input, "Rescaling");
+    const fv_keras_layer *shift = scale ? NULL : fv_keras_front(net->graph, input, "Normalization");
+    if (fv_keras_front(net->graph, input, "Resizing"))
+        p.resize = FV_RESIZE_STRETCH;
+    const double factor = scale ? number_of(scale, "scale") : 1.0;
+    const bool levels = (factor > 0.0 && factor < 1.0 / 64) || number_of(shift, "mean") > 2.0;
+    for (int i = 0; i < 16 && levels; i++) {
+        p.mean[i] = 0.0f;
+        p.std[i] = 1.0f / 255.0f;
+    }
+    m->card.pixels_said = levels;
+    if (levels)
+        fv_log(net->ctx, FV_LOG_INFO, "import", "%s: pixels are 0 to 255, which the network itself scales", net->path);
+    return fv_model_set_pipeline(m, &p);
+}
+
 /* ---- the whole ---- */
 
 static fv_status build(fv_keras_net *net, const fv_import_source *source, fv_model **model)
@@ -156,7 +194,8 @@ static fv_status build(fv_keras_net *net, const fv_import_source *source, fv_mod
     FV_TRY(fv_keras_assign(net));
     FV_TRY(fv_import_begin(net->ctx, source->path, source->size, false, &net->im));
     FV_TRY(fv_keras_walk(net));
-    return fv_import_finish(&net->im, model);
+    FV_TRY(fv_import_finish(&net->im, model));
+    return set_pipeline(net, *model);
 }
 
 fv_status fv_keras_read(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options, fv_model **model)
@@ -165,6 +204,8 @@ fv_status fv_keras_read(fv_ctx *ctx, const fv_import_source *source, const fv_im
     *model = NULL;
     FV_TRY(fv_arena_create(ctx, &net.arena));
     fv_status status = build(&net, source, model);
+    if (status != FV_OK)
+        fv_model_destroy(model);
     fv_import_end(&net.im);
     fv_doc_destroy(&net.doc);
     fv_arena_destroy(&net.arena);

@@ -9,7 +9,7 @@
 #include "io/keras/node.h"
 #include "io/import.h"
 
-enum { FV_KERAS_LAYERS_MAX = 10000, FV_KERAS_CALLS_MAX = 50000 };
+enum { FV_KERAS_LAYERS_MAX = 10000, FV_KERAS_CALLS_MAX = 50000, FV_KERAS_TRIES_MAX = 4000000 };
 
 /* An operand of a call: a result of a layer, or a number. */
 typedef struct fv_keras_ref {
@@ -20,7 +20,7 @@ typedef struct fv_keras_ref {
 } fv_keras_ref;
 
 typedef struct fv_keras_call {
-    fv_keras_ref ref[FV_KERAS_OPERANDS_MAX];
+    fv_keras_ref *ref;
     int n_refs;
     const fv_doc_node *kwargs, *extra[4];
     int n_extra;
@@ -62,7 +62,10 @@ typedef struct fv_keras_net {
     fv_keras_graph *graph;
     const fv_import_options *options;
     fv_import im;
-    int calls; /* made so far */
+    int parsed;     /* calls that the JSON tells of */
+    int calls;      /* made so far */
+    int64_t tries;  /* of making one */
+    int64_t copied; /* bytes of weights */
 } fv_keras_net;
 
 /* MODEL_FORMAT "FILE: Keras: text". */
@@ -80,6 +83,9 @@ bool fv_keras_has_weight(const fv_keras_layer *layer, const fv_keras_weight *wei
 /* A string attribute, whole or in parts KEY0, KEY1, ..; *count 0: absent. */
 fv_status fv_keras_texts(const fv_keras_net *net, const fv_hdf5_node *node, const char *key, const char ***texts,
                          int64_t *count);
+/* The layer of that class that an input of the network goes to, behind none but those that resize, scale or do nothing;
+ * NULL: there is none. */
+const fv_keras_layer *fv_keras_front(const fv_keras_graph *g, int input, const char *kind);
 /* Makes the graph in net->im. */
 fv_status fv_keras_walk(fv_keras_net *net);
 

@@ -119,10 +119,15 @@ static fv_status map_transpose(const fv_keras_node *n)
     const int sides = n->in[0]->shape.rank - 2;
     if (more.count != 0 && more.count != 1 && more.count != sides)
         return fv_keras_cannot(n, "output_padding has %lld numbers, expected %d", (long long)more.count, sides);
+    for (int64_t i = 0; i < more.count; i++)
+        if (more.value[i] < 0 || more.value[i] > 65535)
+            return fv_keras_cannot(n, "output_padding holds %lld", (long long)more.value[i]);
     memcpy(attr.stride, win.stride, sizeof attr.stride);
     memcpy(attr.dilation, win.dilation, sizeof attr.dilation);
     for (int i = 2 - sides; i < 2; i++) {
         const int64_t in = fv_import_shape(n->im, x)->dim[1 + i], reach = (win.size[i] - 1) * win.dilation[i] + 1;
+        if (in > INT32_MAX)
+            return fv_keras_cannot(n, "an image of %lld rows or columns", (long long)in);
         const int64_t full = win.stride[i] * (in - 1) + reach;
         int64_t wanted = win.same ? in * win.stride[i] : full > in * win.stride[i] ? full : in * win.stride[i];
         if (more.count)

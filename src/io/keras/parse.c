@@ -214,24 +214,26 @@ static fv_status insert_constants(const fv_keras_net *net, const fv_doc_node *co
 
 /* ---- layers ---- */
 
-static fv_status add_call(const fv_keras_net *net, fv_keras_layer *layer, fv_keras_call **call)
+static fv_status add_call(fv_keras_net *net, fv_keras_layer *layer, const fv_keras_call *draft)
 {
+    if (++net->parsed > FV_KERAS_CALLS_MAX)
+        return fv_keras_bad(net, "more than %d calls of layers", FV_KERAS_CALLS_MAX);
     if (layer->n_calls == layer->cap_calls) {
         const int grown = layer->cap_calls ? 2 * layer->cap_calls : 1;
-        fv_keras_call **list = fv_arena_alloc(net->arena, (size_t)grown * sizeof *list);
+        fv_keras_call **list = fv_arena_alloc(net->arena, (size_t)grown * sizeof(fv_keras_call *));
         if (!list)
             return FV_ERR_NO_MEMORY;
         if (layer->n_calls)
-            memcpy(list, layer->call, (size_t)layer->n_calls * sizeof *list);
+            memcpy(list, layer->call, (size_t)layer->n_calls * sizeof(fv_keras_call *));
         layer->call = list;
         layer->cap_calls = grown;
     }
-    *call = layer->call[layer->n_calls] = fv_arena_alloc(net->arena, sizeof **call);
-    if (!*call)
+    fv_keras_call *call = fv_arena_memdup(net->arena, draft, sizeof *draft);
+    if (!call)
         return FV_ERR_NO_MEMORY;
-    **call = (fv_keras_call){.n_refs = 0};
-    layer->n_calls++;
-    return FV_OK;
+    call->ref = fv_arena_memdup(net->arena, draft->ref, ((size_t)draft->n_refs + 1) * sizeof *draft->ref);
+    layer->call[layer->n_calls++] = call;
+    return call->ref ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
 /* Which row it is: a class of layers, the function that an operator layer calls, or a network of its own. */
@@ -276,10 +278,11 @@ static fv_status read_layer(fv_keras_net *net, const fv_doc_node *node, int inde
     layer->trainable = !trainable || trainable->kind != FV_DOC_BOOL || trainable->integer;
     FV_TRY(set_kind(net, layer, depth));
     for (int64_t i = 0; nodes && nodes->kind == FV_DOC_LIST && i < nodes->count; i++) {
-        fv_keras_call *call;
-        FV_TRY(add_call(net, layer, &call));
-        FV_TRY(read_call(net, &nodes->child[i], call));
-        FV_TRY(insert_constants(net, layer->constants, call));
+        fv_keras_ref room[FV_KERAS_OPERANDS_MAX + 1] = {{0}};
+        fv_keras_call draft = {.ref = room};
+        FV_TRY(read_call(net, &nodes->child[i], &draft));
+        FV_TRY(insert_constants(net, layer->constants, &draft));
+        FV_TRY(add_call(net, layer, &draft));
     }
     return FV_OK;
 }
@@ -362,10 +365,9 @@ static fv_status chain(fv_keras_net *net, fv_keras_graph *g)
             return FV_ERR_NO_MEMORY;
     }
     for (int i = 1; i < g->n_layers; i++) {
-        fv_keras_call *call;
+        fv_keras_ref before[2] = {{.name = g->layers[i - 1].name, .layer = i - 1}};
         g->layers[i].n_calls = 0;
-        FV_TRY(add_call(net, &g->layers[i], &call));
-        call->ref[call->n_refs++] = (fv_keras_ref){.name = g->layers[i - 1].name, .layer = i - 1};
+        FV_TRY(add_call(net, &g->layers[i], &(fv_keras_call){.ref = before, .n_refs = 1}));
         g->layers[i - 1].taken++;
     }
     g->in = fv_arena_alloc(net->arena, 2 * sizeof *g->in);

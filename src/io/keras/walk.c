@@ -15,14 +15,19 @@ static const char *key_of(const fv_keras_net *net, const char *prefix, const fv_
     return fv_arena_printf(net->arena, "%s%s:%lld:%lld", prefix, layer->name, (long long)call, (long long)tensor);
 }
 
-/* *value NULL: not computed yet. */
-static fv_status value_of(const fv_keras_net *net, const fv_keras_graph *g, const char *prefix, const fv_keras_ref *ref,
-                          fv_foreign **value)
+/* *value NULL: not computed yet. A name of thousands of characters is none that is found. */
+static void value_of(const fv_keras_net *net, const fv_keras_graph *g, const char *prefix, const fv_keras_ref *ref,
+                     fv_foreign **value)
 {
+    char key[2048], more[64] = "";
     const fv_keras_layer *layer = &g->layers[ref->layer];
-    const char *key = key_of(net, prefix, layer, ref->call - layer->first_call, ref->tensor);
-    *value = key ? fv_import_find(&net->im, key) : NULL;
-    return key ? FV_OK : FV_ERR_NO_MEMORY;
+    const long long call = (long long)(ref->call - layer->first_call), tensor = (long long)ref->tensor;
+    if (tensor)
+        snprintf(more, sizeof more, ":%lld:%lld", call, tensor);
+    else if (call)
+        snprintf(more, sizeof more, ":%lld", call);
+    const int length = snprintf(key, sizeof key, "%s%s%s", prefix, layer->name, more);
+    *value = length < (int)sizeof key ? fv_import_find(&net->im, key) : NULL;
 }
 
 /* ---- inputs ---- */
@@ -55,21 +60,11 @@ static const fv_doc_node *input_shape(const fv_keras_graph *g, int input)
     return shape && shape->kind == FV_DOC_LIST ? shape : NULL;
 }
 
-/* What resizes or crops images as the first layer: then its size is the network's. */
+/* What resizes or crops images in front of all others: then its size is the network's. */
 static const fv_keras_layer *resizer(const fv_keras_graph *g, int input)
 {
-    for (int i = 0; i < g->n_layers; i++)
-        for (int c = 0; c < g->layers[i].n_calls; c++)
-            for (int k = 0; k < g->layers[i].call[c]->n_refs; k++) {
-                const fv_keras_ref *ref = &g->layers[i].call[c]->ref[k];
-                if (!ref->name || ref->layer != input)
-                    continue;
-                if (g->layers[i].inner && g->layers[i].inner->n_in == 1)
-                    return resizer(g->layers[i].inner, g->layers[i].inner->in[0].layer);
-                const bool resizes = strcmp(g->layers[i].kind, "Resizing") == 0;
-                return resizes || strcmp(g->layers[i].kind, "CenterCrop") == 0 ? &g->layers[i] : NULL;
-            }
-    return NULL;
+    const fv_keras_layer *layer = fv_keras_front(g, input, "Resizing");
+    return layer ? layer : fv_keras_front(g, input, "CenterCrop");
 }
 
 static int64_t side_of(const fv_keras_layer *layer, int side)
@@ -237,7 +232,7 @@ static fv_status make_network(fv_keras_net *net, const fv_keras_layer *layer, co
     for (int i = 0; i < g->n_out; i++) {
         fv_foreign *f;
         const char *name = key_of(net, prefix, layer, number_of_call, i);
-        FV_TRY(value_of(net, g, inside, &g->out[i], &f));
+        value_of(net, g, inside, &g->out[i], &f);
         if (!name)
             return FV_ERR_NO_MEMORY;
         if (!f)
@@ -253,11 +248,13 @@ static fv_status try_call(fv_keras_net *net, const fv_keras_graph *g, const char
 {
     const fv_keras_call *call = layer->call[c];
     fv_foreign *in[FV_KERAS_OPERANDS_MAX];
+    if (++net->tries > FV_KERAS_TRIES_MAX)
+        return fv_keras_bad(net, "its layers are listed in an order that nothing can be made of");
     for (int i = 0; i < call->n_refs; i++) {
         if (!call->ref[i].name)
             in[i] = number(net, call->ref[i].value);
         else
-            FV_TRY(value_of(net, g, prefix, &call->ref[i], &in[i]));
+            value_of(net, g, prefix, &call->ref[i], &in[i]);
         if (!in[i])
             return call->ref[i].name ? FV_OK : FV_ERR_NO_MEMORY;
     }
@@ -325,7 +322,7 @@ static fv_status add_output(fv_keras_net *net, const fv_keras_graph *g, int i)
 {
     fv_foreign *f;
     const char *name = g->layers[g->out[i].layer].name;
-    FV_TRY(value_of(net, g, "", &g->out[i], &f));
+    value_of(net, g, "", &g->out[i], &f);
     if (!f)
         return fv_keras_bad(net, "the output '%.100s' is computed by nothing", name);
     for (int k = 0; k < i; k++)

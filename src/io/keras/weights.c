@@ -73,7 +73,7 @@ fv_status fv_keras_texts(const fv_keras_net *net, const fv_hdf5_node *node, cons
 
 /* ---- one weight ---- */
 
-static fv_status take(const fv_keras_net *net, const fv_hdf5_node *node, const char *name, fv_keras_layer *layer, int i)
+static fv_status take(fv_keras_net *net, const fv_hdf5_node *node, const char *name, fv_keras_layer *layer, int i)
 {
     fv_foreign *f = fv_arena_alloc(net->arena, sizeof *f);
     if (!f)
@@ -86,6 +86,15 @@ static fv_status take(const fv_keras_net *net, const fv_hdf5_node *node, const c
     *f = (fv_foreign){.name = name, .dtype = node->values.dtype, .shape = node->values.shape, .form = {-1, -1, -1}};
     f->initial = true;
     f->data = node->values.data;
+    if ((uintptr_t)f->data % fv_dtype_size(f->dtype)) { /* no file of Keras; elements are read where they are */
+        const int64_t size = node->values.count * node->values.item_bytes;
+        if (size > net->weights.size - net->copied)
+            return fv_keras_bad(net, "the weight '%.200s' is larger than a file of this size should have", name);
+        net->copied += size;
+        f->data = fv_arena_memdup(net->arena, f->data, (size_t)size);
+        if (!f->data)
+            return FV_ERR_NO_MEMORY;
+    }
     layer->weight[i] = f;
     return FV_OK;
 }
@@ -170,7 +179,7 @@ static bool knows_all(const fv_keras_layer *layer)
     return layer->inner || layer->op || strcmp(layer->kind, "InputLayer") == 0;
 }
 
-static fv_status assign_listed(const fv_keras_net *net, fv_keras_layer *layer)
+static fv_status assign_listed(fv_keras_net *net, fv_keras_layer *layer)
 {
     wants w = {0};
     const char **names = NULL;
@@ -254,7 +263,7 @@ static const char *folder_of(const fv_keras_net *net, const fv_keras_graph *g, i
 }
 
 /* Weights of a network; `folder`: of its layers in the file, `label`: what goes before their names. */
-static fv_status assign_counted(const fv_keras_net *net, fv_keras_graph *g, const char *folder, const char *label)
+static fv_status assign_counted(fv_keras_net *net, fv_keras_graph *g, const char *folder, const char *label)
 {
     for (int i = 0; i < g->n_layers; i++) {
         fv_keras_layer *layer = &g->layers[i];

@@ -61,12 +61,11 @@ row_49_pickle() {
 use_other_formats() {
     printf '\010\007\022\007pytorch' >model.onnx
     printf '\040\000\000\000TFL3xxxxxxxx' >model.tflite
-    printf '\211HDF\r\n\032\n' >model.h5
     printf '{"metadata": {}}' >model.index
     printf '<!DOCTYPE html>' >page.safetensors
     plant png photo.png
     for row in 'model.onnx|an ONNX model|as the network, with --model' 'model.tflite|a TFLite model|as the network, with --model' \
-        'model.h5|an HDF5 file|save it as safetensors' 'model.index|JSON, and no index|give the .safetensors file' \
+        'model.index|JSON, and no index|give the .safetensors file' \
         'page.safetensors|a web page|fetch the file itself' 'photo.png|a PNG image|--source'; do
         file=${row%%|*}
         rest=${row#*|}
@@ -379,4 +378,34 @@ use_convert_and_run() {
     plant edit plain.safetensors from="$model"
     code 0 "$FOVEA" convert --model lenet --weights plain.safetensors --output lenet.safetensors
     code 0 "$FOVEA" eval --data "$digits" --model lenet.safetensors --json
+}
+
+# A file of Keras is a network with weights, and so it is refused: what it holds that cannot be had, and what is wrong.
+use_keras_network() {
+    plant keras .
+    code 0 "$FOVEA" convert net.h5 --output net.safetensors
+    prints "Keras, 61 parameters" "output d"
+    printf '0 ant\n1 honey bee\n2 cat\n3 3\n' >numbered.txt
+    printf '0 ant\n2 bee\n2 cat\n3 dog\n' >plain.txt
+    code 0 "$FOVEA" convert net.h5 --output half.safetensors --mean 0.5 --std 0.5 --classes numbered.txt
+    code 0 "$FOVEA" convert net.h5 --output plain.safetensors --classes plain.txt
+    code 0 "$FOVEA" info half.safetensors
+    grep -q '"honey bee' half.safetensors && ! grep -q '1 honey bee' half.safetensors || die "numbers in front of names stayed"
+    grep -q '2 bee' plain.safetensors || die "a name lost its number"
+    if "$FOVEA" run net.h5 --input x.npy --output y.npz; then # NPZ needs libzip to be read, not to be written
+        code 0 "$FOVEA" run net.safetensors --input x.npy --output z.npz
+        cmp -s y.npz z.npz || die "the converted network answers otherwise"
+    fi
+    fails 4 E4001 "lambda.h5" "2 nodes" "Lambda 'f'" "never run" "ReLX 'r'" "nearest that is: ReLU" -- "$FOVEA" convert lambda.h5 --output no.safetensors
+    fails 4 E4002 "wide.h5" "units is 5" -- "$FOVEA" info --model wide.h5
+    fails 4 E4002 "json.h5" "model_config" -- "$FOVEA" info --model json.h5
+    fails 4 E4002 "lost.h5" "'kernel'" "Conv2D 'c'" -- "$FOVEA" info --model lost.h5
+    fails 4 E4001 "weights.h5" "weights alone" "--model NAME" -- "$FOVEA" info --model weights.h5
+    fails 4 E4003 "weights.h5" "do not fit" -- "$FOVEA" eval --data "$digits" --model lenet --weights weights.h5
+    for bytes in 8 60 200 2000; do
+        head -c $bytes net.h5 >cut.h5
+        fails 4 E4002 "cut.h5" "cut short" -- "$FOVEA" info --model cut.h5
+        fails 4 E4002 "cut.h5" "cut short" -- "$FOVEA" eval --data "$digits" --model lenet --weights cut.h5
+    done
+    absent no.safetensors
 }
