@@ -306,6 +306,39 @@ static void test_refused_together(void **state)
     end(&s);
 }
 
+/* In a network within, a layer that is not known leaves open whose the weights are; even one that nothing takes. */
+static void test_unknown_within(void **state)
+{
+    static scratch s;
+    char one[4096], two[4096], three[512], four[4096];
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    (void)state;
+    begin(&s);
+    keras_fill(&s.weights);
+    replaced(keras_json[KERAS_NESTED], "\"name\":\"c\",\"config\":{\"name\":\"c\"",
+             "\"name\":\"x\",\"config\":{\"name\":\"x\"", one, sizeof one);
+    replaced(one, "[\"c\",0,0,{}]", "[\"x\",0,0,{}]", two, sizeof two);
+    for (int taken = 0; taken < 2; taken++) {
+        const char *odd = "{\"class_name\":\"Odd\",\"name\":\"b\",\"config\":{}";
+        replaced(two, KERAS_NORM, odd, one, sizeof one);
+        if (!taken) {
+            char none[256];
+            snprintf(none, sizeof none, "%s%s", odd, ",\"inbound_nodes\":[]}");
+            snprintf(three, sizeof three, "%s%s", odd, ",\"inbound_nodes\":[[[\"x\",0,0,{}]]]}");
+            replaced(one, three, none, four, sizeof four);
+            replaced(four, "[\"b\",0,0,{}]", "[\"x\",0,0,{}]", one, sizeof one);
+        }
+        keras_h5(&s.out, &s.weights, one, true, "2.4.0");
+        fv_test_write(s.path, s.out.data, s.out.size);
+        assert_int_equal(fv_model_load(ctx, s.path, &m), FV_ERR_MODEL);
+        assert_non_null(strstr(fv_ctx_error(ctx), "Conv2D 'n/x'"));
+        assert_null(m);
+    }
+    fv_ctx_destroy(&ctx);
+    end(&s);
+}
+
 /* HDF5 that is no network of Keras: weights alone, and files of others. */
 static void test_others(void **state)
 {
@@ -483,10 +516,10 @@ static void test_resnet8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensors), cmocka_unit_test(test_load_weights), cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_forms),   cmocka_unit_test(test_refused),      cmocka_unit_test(test_refused_together),
-        cmocka_unit_test(test_others),  cmocka_unit_test(test_damage),       cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_real),    cmocka_unit_test(test_resnet8),
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_load_weights),   cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_refused),        cmocka_unit_test(test_refused_together),
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_unknown_within), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_memory),  cmocka_unit_test(test_real),           cmocka_unit_test(test_resnet8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,9 +142,20 @@ static fv_foreign *number(const fv_keras_net *net, double value)
     return f;
 }
 
+/* Lists of a network within are read by their order where every layer of it is known. */
+static bool has_weights(const fv_keras_layer *layer)
+{
+    for (int i = 0; layer->op->weights && layer->op->weights[i].leaf; i++)
+        if (!layer->weight[i] && fv_keras_has_weight(layer, &layer->op->weights[i]))
+            return false;
+    return true;
+}
+
 static const char *why_not(const fv_keras_layer *layer, char text[192])
 {
     const char *names[256];
+    if (layer->op && layer->op->map)
+        return "its weights are not told from those of a layer beside it that is not known";
     if (layer->op && layer->op->near)
         return layer->op->near;
     fv_keras_op_names(names, 256);
@@ -196,7 +207,7 @@ static fv_status make_layer(fv_keras_net *net, const fv_keras_layer *layer, cons
     memcpy(n.weight, layer->weight, sizeof n.weight);
     memcpy(n.extra, call->extra, sizeof n.extra);
     net->im.label = net->im.base = key;
-    const bool supported = layer->op && layer->op->map;
+    const bool supported = layer->op && layer->op->map && has_weights(layer);
     if (!supported)
         FV_TRY(fv_import_refuse(&net->im, layer->kind, key, why_not(layer, text)));
     if (!supported || missing) {
