@@ -127,6 +127,8 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
                      bool *loaded);
 /* The same for a verb that needs weights: a model file, or an architecture with --weights. */
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model);
+/* Says what is taken for pixels where a model's file left it open; for verbs that take images. */
+void model_note_pixels(const char *name, const fv_model *model);
 /* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */
 const char **model_class_names(const fv_model *model);
 /* What the options say of reading data: splits, what is accepted, how images are decoded. */

@@ -111,6 +111,7 @@ static fv_status find_pipeline(const settings *c, fv_ctx *ctx, fv_dataset *data,
     bool loaded;
     if (option_given("model")) {
         FV_TRY(model_open(ctx, c, c->model, NULL, &model, &loaded));
+        model_note_pixels(c->model, model);
         *p = *fv_model_pipeline(model);
         fv_model_destroy(&model);
         return FV_OK;

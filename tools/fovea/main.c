@@ -299,18 +299,22 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
         return fv_model_zoo(ctx, name, options, model);
     *loaded = true;
     const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
-    FV_TRY(fv_model_import(ctx, name, &more, model));
-    if (fv_model_pixels_open(*model))
+    return fv_model_import(ctx, name, &more, model);
+}
+
+void model_note_pixels(const char *name, const fv_model *model)
+{
+    if (fv_model_pixels_open(model))
         note("%s: %s files do not say how pixels become numbers: [0, 1] is taken; `fovea convert` writes mean and "
              "std into a model file",
-             name, fv_model_origin(*model));
-    return FV_OK;
+             name, fv_model_origin(model));
 }
 
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)
 {
     bool loaded;
     FV_TRY(model_open(ctx, c, c->model, NULL, model, &loaded));
+    model_note_pixels(c->model, *model);
     if (loaded)
         return class_names_take(c, *model);
     if (!c->weights)

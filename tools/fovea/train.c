@@ -204,6 +204,7 @@ static fv_status open_model(job *j)
                               .channels = c->in_chans,
                               .dropout = option_given("drop") ? c->drop : -1};
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
+    model_note_pixels(c->model, j->model);
     if (loaded && !c->reset_head)
         FV_TRY(compare_classes(j));
     if (loaded && c->reset_head)
