@@ -9,12 +9,15 @@ static fv_status reshaped(const fv_keras_node *n, fv_value x, const fv_shape *sh
     return fv_keras_result(n, fv_import_reshape(n->im, x, shape, true), FV_ORDER_FILE);
 }
 
-/* Rows of h w c, whatever the order of the operand. */
+/* Rows of h w c, whatever the order of the operand; their length follows from it, as where a new last layer is put in.
+ */
 static fv_status map_flatten(const fv_keras_node *n)
 {
     FV_TRY(fv_keras_need(n, 1));
-    return reshaped(n, fv_import_get(n->im, n->in[0], fv_keras_order(n)),
-                    &(fv_shape){2, {1, fv_foreign_count(n->in[0])}});
+    fv_value x = fv_import_get(n->im, n->in[0], fv_keras_order(n));
+    if (n->in[0]->shape.rank == 2)
+        return fv_keras_same(n);
+    return fv_keras_result(n, fv_import_emit1(n->im, "flatten", NULL, x), FV_ORDER_FILE);
 }
 
 /* target_shape without the batch, or newshape (shape) with it; one may be -1. */
