@@ -138,8 +138,8 @@ static void make_caffe(void)
         "order: 1 "
         "} }\nlayer { name: \"l\" type: \"LRN\" bottom: \"d\" top: \"l\" lrn_param { norm_region: WITHIN_CHANNEL "
         "local_size: 3 } }\n",
-        "layers { name: \"d\" type: MEMORY_DATA top: \"d\" memory_data_param { channels: 1 height: 4 width: 4 } }\n"
-        "layers { name: \"p\" type: POWER bottom: \"d\" top: \"p\" power_param { power: 2 shift: 1 } }\n"};
+        ("layers { name: \"d\" type: MEMORY_DATA top: \"d\" memory_data_param { channels: 1 height: 4 width: 4 } }\n"
+         "layers { name: \"p\" type: POWER bottom: \"d\" top: \"p\" power_param { power: 2 shift: 1 } }\n")};
     static onnx_out file, both;
     static const float w[64] = {0.5f, -1.0f, 2.0f};
     onnx_out param = {.size = 0};
