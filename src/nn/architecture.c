@@ -144,14 +144,20 @@ static fv_status place_error(reader *r, const fv_doc_node *node)
     return fv_fail_prefix(r->ctx, m->error, place);
 }
 
+/* What describes a layer's keys; NULL: there is no such layer. */
+static const fv_op *keys_of(const reader *r, const char *layer)
+{
+    const fv_arch_layer *row = find_layer(layer);
+    const fv_op *op = row ? &row->keys : fv_op_find(r->ctx, layer);
+    return op && !(op->traits & (FV_T_BACKWARD | FV_T_LOSS)) ? op : NULL;
+}
+
 /* A layer of the table or an operator, with its keys read. `map` holds them (NULL: none). */
 static fv_status make_layer(reader *r, const fv_doc_node *node, const char *layer, const fv_doc_node *map,
                             const char *name, const fv_value *in, int count, fv_value *out)
 {
     const fv_arch_layer *row = find_layer(layer);
-    const fv_op *op = row ? &row->keys : fv_op_find(r->ctx, layer);
-    if (!op || (op->traits & (FV_T_BACKWARD | FV_T_LOSS)))
-        return unknown_layer(r, node, layer);
+    const fv_op *op = keys_of(r, layer);
     if (row && count != 1)
         return fv_doc_fail(r->doc, node, FV_ERR_VALUE, "%s takes one input, from names %d", layer, count);
     void *params = fv_calloc(r->ctx, 1, op->attr_size ? op->attr_size : 1);
@@ -182,6 +188,8 @@ static fv_status read_layer(reader *r, const fv_doc_node *node, const char *laye
     fv_value in[FV_MAX_OPERANDS], out = fv_no_value;
     const char *name = NULL, *id_text = NULL;
     int count;
+    if (!keys_of(r, layer))
+        return unknown_layer(r, node, layer);
     if (value && value->kind == FV_DOC_MAP) {
         map = value;
         from = fv_doc_get(map, "from");

@@ -165,6 +165,8 @@ static void test_block_refusals(void **state)
         {"dense_block: {growth: 3}", FV_ERR_VALUE, "layers=0"},
         {"bottleneck: {filter: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'filters'"},
         {"botleneck: {filters: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
+        {"botleneck: 16", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
+        {"botleneck: [16]", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
         {"flatten\n  - bottleneck: {filters: 16}", FV_ERR_SHAPE, "expected n x h x w x c"},
     };
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
