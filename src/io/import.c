@@ -38,7 +38,10 @@ static fv_status read_model(fv_ctx *ctx, const fv_import_source *source, const f
     if (importer) {
         FV_TRY(importer->read(ctx, source, options, out));
         (*out)->card.origin = importer->name;
-        return FV_OK;
+        const fv_status named = fv_import_labels_beside(ctx, source->path, *out);
+        if (named != FV_OK)
+            fv_model_destroy(out);
+        return named;
     }
     FV_TRY(fv_tensor_file_parse(ctx, source->path, source->data, source->size, &file));
     fv_status status = fv_model_read(ctx, file, out);

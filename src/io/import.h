@@ -29,4 +29,14 @@ typedef struct fv_importer {
 /* The row of a format; NULL: none of them. */
 const fv_importer *fv_importer_of(const uint8_t *data, int64_t size);
 
+/* ---- names of classes ---- */
+
+enum { FV_IMPORT_LABELS_MAX = 1 << 20 }; /* bytes of a text of them */
+
+/* One name a line of `text`, which is cut into them; "0 name", "1 name" and so on lose their numbers. Taken where there
+ * are as many as classes; else, or where they are no names, that is logged. `source` is for messages. */
+fv_status fv_import_labels(fv_ctx *ctx, const char *source, char *text, fv_model *model);
+/* The same from the labels.txt in the folder of a model's file, when the model has no names yet. */
+fv_status fv_import_labels_beside(fv_ctx *ctx, const char *file, fv_model *model);
+
 #endif

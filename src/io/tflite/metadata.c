@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a file says of its images and classes: the metadata that TensorFlow's tools put into one of its buffers, with
- * files in a zip archive behind the tables, and the labels.txt beside it, which Teachable Machine writes.
+ * files in a zip archive behind the tables.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "io/import.h"
 #include "io/tflite/node.h"
 #include "io/zip.h"
 
@@ -19,8 +20,6 @@ enum { UNIT_TYPE, UNIT_OPTIONS };
 enum { NORMALIZATION_MEAN, NORMALIZATION_STD };
 enum { FILE_NAME, FILE_TYPE = 2 };
 enum { UNIT_NORMALIZATION = 1, FILE_AXIS_LABELS = 2 };
-
-#define LABELS_MAX (INT64_C(1) << 20)
 
 /* The tables of the metadata, which are a file in the file. */
 static fv_flat_table metadata_of(fv_tflite_file *file, fv_flat *inner)
@@ -81,56 +80,6 @@ static fv_status take_pixels(const fv_tflite_file *file, fv_flat_table input, fv
 
 /* ---- names of classes ---- */
 
-/* The number and blank that Teachable Machine writes in front of line i; 0: there is none. */
-static size_t numbered(const char *line, int64_t i)
-{
-    char number[24];
-    const int length = snprintf(number, sizeof number, "%lld ", (long long)i);
-    return strncmp(line, number, (size_t)length) == 0 && line[length] ? (size_t)length : 0;
-}
-
-/* One name a line; taken where there are as many as classes. `text` is cut into them. */
-static fv_status take_names(const fv_tflite_file *file, const char *source, char *text, fv_model *m)
-{
-    const int64_t n = fv_model_classes(m);
-    int64_t count = 0;
-    bool all = true;
-    const char **names = n > 0 ? fv_calloc(file->ctx, (size_t)n, sizeof *names) : NULL;
-    if (n < 1)
-        return FV_OK;
-    if (!names)
-        return FV_ERR_NO_MEMORY;
-    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
-        text += 3;
-    for (char *next; text && *text; text = next) {
-        next = strchr(text, '\n');
-        if (next)
-            *next++ = 0;
-        text[strcspn(text, "\r")] = 0;
-        if (!*text)
-            continue;
-        all = all && numbered(text, count);
-        if (count < n)
-            names[count] = text;
-        count++;
-    }
-    for (int64_t i = 0; i < n && count == n && all; i++)
-        names[i] += numbered(names[i], i);
-    fv_status status = FV_OK;
-    if (count == n)
-        status = fv_model_set_class_names(m, names, n);
-    else
-        fv_log(file->ctx, FV_LOG_WARN, "import", "%s: %lld names of classes, and the network has %lld: not taken",
-               source, (long long)count, (long long)n);
-    if (status != FV_OK && status != FV_ERR_NO_MEMORY) { /* not UTF-8, or one name twice: the numbers stay */
-        fv_log(file->ctx, FV_LOG_WARN, "import", "%s: %s", source, fv_ctx_error(file->ctx));
-        fv_fail_clear(file->ctx);
-        status = FV_OK;
-    }
-    fv_free(file->ctx, names);
-    return status;
-}
-
 /* The file of labels that goes with the output, in the archive behind the tables. *text NULL: there is none. */
 static fv_status packed_labels(const fv_tflite_file *file, fv_flat_table output, fv_arena *arena, char **text)
 {
@@ -147,7 +96,8 @@ static fv_status packed_labels(const fv_tflite_file *file, fv_flat_table output,
     }
     if (!name)
         return FV_OK;
-    fv_status status = fv_zip_open(file->ctx, file->path, file->flat.data, file->flat.size, arena, LABELS_MAX, &zip);
+    fv_status status =
+        fv_zip_open(file->ctx, file->path, file->flat.data, file->flat.size, arena, FV_IMPORT_LABELS_MAX, &zip);
     if (status == FV_OK)
         status = fv_zip_read(zip, name, &data, &size);
     fv_zip_close(&zip);
@@ -165,23 +115,6 @@ static fv_status packed_labels(const fv_tflite_file *file, fv_flat_table output,
     return FV_OK;
 }
 
-/* labels.txt in the folder of the file. */
-static fv_status labels_beside(const fv_tflite_file *file, fv_model *m)
-{
-    char path[1024];
-    uint8_t *data = NULL;
-    int64_t size;
-    const char *slash = strrchr(file->path, '/');
-    const int folder = slash ? (int)(slash - file->path) + 1 : 0;
-    if (snprintf(path, sizeof path, "%.*slabels.txt", folder, file->path) >= (int)sizeof path || !fv_path_exists(path))
-        return FV_OK;
-    fv_status status = fv_file_read(file->ctx, path, LABELS_MAX, false, &data, &size);
-    if (status == FV_OK)
-        status = take_names(file, path, (char *)data, m);
-    fv_free(file->ctx, data);
-    return status;
-}
-
 fv_status fv_tflite_describe(fv_tflite_file *file, fv_model *m)
 {
     fv_flat inner = {0};
@@ -193,9 +126,9 @@ fv_status fv_tflite_describe(fv_tflite_file *file, fv_model *m)
         FV_TRY(fv_arena_create(file->ctx, &arena));
         fv_status status = packed_labels(file, port_of(meta, GRAPH_OUTPUTS), arena, &text);
         if (status == FV_OK && text)
-            status = take_names(file, file->path, text, m);
+            status = fv_import_labels(file->ctx, file->path, text, m);
         fv_arena_destroy(&arena);
         FV_TRY(status);
     }
-    return fv_model_has_class_names(m) || !fv_model_is_plain(m) ? FV_OK : labels_beside(file, m);
+    return FV_OK;
 }

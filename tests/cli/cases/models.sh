@@ -252,6 +252,35 @@ use_darknet_network() {
     fails 9 E9002 "none.weights" -- "$FOVEA" info --model a.cfg --weights none.weights
 }
 
+# labels.txt beside a network: taken when it fits, and said; else the numbers stay.
+use_labels_beside_a_network() {
+    mkdir net
+    darknet_network net/a
+    named() { "$FOVEA" convert net/a.cfg --weights net/a.weights --output "$1"; }
+    code 0 named none.safetensors
+    says "classes have no names"
+    for i in 0 1 2 3 4 5 6 7 8 9; do echo "$i digit $i"; done >net/labels.txt
+    code 0 named ten.safetensors
+    says "names of classes from net/labels.txt"
+    plant classes photos count=1 cat dog
+    code 0 "$FOVEA" predict --source photos/cat --model ten.safetensors
+    prints ": digit " # without the numbers
+    { printf '\357\273\277'; for i in a b c d e f g h i j; do printf '%s\r\n' $i; done; } >net/labels.txt
+    code 0 named letters.safetensors
+    code 0 "$FOVEA" info letters.safetensors --json
+    code 0 named again.safetensors
+    same letters.safetensors again.safetensors
+    printf 'a\nb\n' >net/labels.txt
+    code 0 named two.safetensors
+    says "net/labels.txt: 2 names of classes, and the network has 10: not taken" "classes have no names"
+    yes a | head -n 10 >net/labels.txt
+    code 0 named twice.safetensors
+    says "net/labels.txt" "classes have no names"
+    head -c 2000000 /dev/zero >net/labels.txt
+    code 0 named zeros.safetensors
+    says "labels.txt" "classes have no names"
+}
+
 # TensorFlow Lite's: integers in and out as in the file, real numbers inside; labels beside it; all that is missing named.
 use_tflite() {
     plant tflite .
