@@ -5,9 +5,8 @@
 
 #include "cli.h"
 
-/* Sets the date of a run where none was given: today (UTC), or the day of SOURCE_DATE_EPOCH. */
-fv_status card_set_date(settings *c);
-/* Writes what was given on the model's card; `data` (may be NULL) is described where --data-name is not given. */
-fv_status card_take(const settings *c, const fv_dataset *data, fv_model *model);
+/* Writes what was given on the model's card, and nothing else: a file's bits depend on model, data, recipe and seed,
+ * not on the day or on what a folder is called. */
+fv_status card_take(const settings *c, fv_model *model);
 
 #endif

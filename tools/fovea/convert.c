@@ -134,7 +134,7 @@ static fv_status execute(fv_ctx *ctx, settings *c, const char *source, fv_model 
     FV_TRY((c->fully_conv ? open_sliding : open_source)(ctx, c, source, model));
     FV_TRY(set_pipeline(c, *model));
     FV_TRY(class_names_take(c, *model));
-    FV_TRY(card_take(c, NULL, *model));
+    FV_TRY(card_take(c, *model));
     FV_TRY(fv_model_save(*model, path));
     describe(*model, path);
     const fv_status status = compare_execution(ctx, *model, fv_model_name(*model));

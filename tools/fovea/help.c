@@ -41,7 +41,6 @@ static const struct {
      "  FOVEA_ZOO           folder of pretrained networks (squeezenet1_1.safetensors, ...) that training\n"
      "                      on photographs may start from, and zoo get puts them into; an index.json there\n"
      "                      lists more of them\n"
-     "  SOURCE_DATE_EPOCH   seconds since 1970 that stand for today in model files\n"
      "  FOVEA_LOG           topics to explain on standard error: plan\n"
      "  NO_COLOR, TERM=dumb plain progress\n"},
 };

@@ -124,9 +124,9 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
-      "what the weights were trained on, for the model file; train: the folder's name and its numbers if not given") \
+      "what the weights were trained on, for the model file") \
     X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "YYYY-MM-DD", \
-      "day of the weights, for the model file; train: today (UTC), or that of SOURCE_DATE_EPOCH, if not given") \
+      "day of the weights, for the model file") \
     X(TEXT, metrics, "metrics", NULL, 0, NULL, 0, 0, NULL, V_CONVERT, FV_OUTPUT, "TEXT", \
       "what was measured with the weights, for the model file") \
     X(FLAG, fully_conv, "fully-conv", NULL, 0, false, 0, 0, NULL, V_CONVERT, FV_MEANING, NULL, \
