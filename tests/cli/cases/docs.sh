@@ -88,6 +88,11 @@ small_data() {
     plant png new.png c=1
     fovea data make digits --output digits 2>/dev/null
     darknet_network tiny
+    mkdir keras
+    plant keras keras
+    mv keras/net.h5 keras_model.h5
+    cp keras_model.h5 mnist.keras # formats are told by what is in a file
+    mv keras/x.npy k.npy
     plant onnx .
     plant caffe .
     mv a.prototxt deploy.prototxt
