@@ -495,9 +495,11 @@ static fv_status finish(job *j, const fv_fit_result *r)
     }
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
     watch_again();
-    fv_status status = train_page_test(j->ctx, j->c, j->dir, &j->page, j->test, path);
-    if (status == FV_OK && r->stop != FV_STOP_COMPLETE)
+    fv_status status = FV_OK;
+    if (r->stop != FV_STOP_COMPLETE)
         status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
+    if (status == FV_OK)
+        status = train_page_test(j->ctx, j->c, j->dir, &j->page, j->test, path);
     print_files(j);
     if (status == FV_ERR_INTERRUPTED) {
         watch_only();
@@ -539,8 +541,7 @@ static fv_status train(job *j)
     FV_TRY(open_model(j));
     FV_TRY(set_pipeline(j));
     FV_TRY(set_augment(j));
-    FV_TRY(card_set_date(c));
-    FV_TRY(card_take(c, j->train, j->model));
+    FV_TRY(card_take(c, j->model));
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));

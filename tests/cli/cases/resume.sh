@@ -310,9 +310,9 @@ check_rows() {
         awk -F, '$1 != NR || NF != 14 { bad = 1 } END { exit bad }' || die "$1/results.csv: a gap or a double"
 }
 
-# All epochs done, and the state of the end saved.
+# All epochs done, the state of the end saved, and the test set scored.
 is_over() {
-    [ "$(tail -n 1 "$1/results.csv" | cut -d, -f1,2)" = 3,15 ] && ! ls "$1"/weights/recovery-* >/dev/null 2>&1
+    [ -e "$1/test.json" ] && [ "$(tail -n 1 "$1/results.csv" | cut -d, -f1,2)" = 3,15 ] && ! ls "$1"/weights/recovery-* >/dev/null 2>&1
 }
 
 has_state() { [ -n "$1" ] && ls "$1"/weights/*.state >/dev/null 2>&1; }
