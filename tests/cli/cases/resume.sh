@@ -221,7 +221,7 @@ use_resume_behind_the_last_step() {
 
 # A stop within an epoch counts for neither patience nor best: what comes of it in pieces is what comes of it at once.
 use_resume_within_an_epoch() {
-    ending() { "$FOVEA" train --data "$digits" --model resnet8 --epochs 4 --batch-size 18 --lr 0.05 --val-split 0.7 --restore-best \
+    ending() { "$FOVEA" train --data "$digits" --model resnet8 --img-size 14 --epochs 4 --batch-size 18 --lr 0.05 --val-split 0.7 --restore-best \
         --patience 2 "$@"; }
     code 0 ending --experiment straight
     code 0 ending --experiment parts --max-steps 3
