@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/fixed.h"
 
+#include "ops/nd.h"
+
 void fv_fixed_factor(double factor, int32_t *multiplier, int32_t *shift)
 {
     int exponent = 0;
@@ -97,4 +99,13 @@ fv_status fv_q_operand(fv_ctx *ctx, const fv_node *node, int i, int rank)
     if (val && val->dtype != FV_I8 && val->dtype != FV_U8)
         return fv_node_fail(ctx, node, "%s is %s; expected i8 or u8", node->op->operands[i], fv_dtype_name(val->dtype));
     return fv_operand_dtype(ctx, node, i, rank, val && i > 0 ? node->in[0]->dtype : val ? val->dtype : FV_I8);
+}
+
+fv_status fv_q_binary_infer(fv_ctx *ctx, const fv_node *node)
+{
+    fv_shape shape;
+    FV_TRY(fv_q_operand(ctx, node, 0, 0));
+    FV_TRY(fv_q_operand(ctx, node, 1, 0));
+    FV_TRY(fv_broadcast(ctx, node, 0, 1, &shape));
+    return fv_result(ctx, node, 0, node->in[0]->dtype, shape.rank, shape.dim);
 }

@@ -83,6 +83,8 @@ int32_t fv_fixed_tanh(int32_t x);
 
 /* Operand i is there, has `rank` dimensions (0: any) and is i8 or u8, as operand 0 is. */
 fv_status fv_q_operand(fv_ctx *ctx, const fv_node *node, int i, int rank);
+/* Two such operands of any rank, with broadcasting; the result has the first one's dtype. */
+fv_status fv_q_binary_infer(fv_ctx *ctx, const fv_node *node);
 
 /* Element i of 8-bit integers of either sign. */
 static inline int32_t fv_q_get(fv_dtype dtype, const void *data, int64_t i)

@@ -20,15 +20,6 @@ static const fv_attr q_add_attrs[] = {
 };
 #undef T
 
-static fv_status q_add_infer(fv_ctx *ctx, const fv_node *node)
-{
-    fv_shape shape;
-    FV_TRY(fv_q_operand(ctx, node, 0, 0));
-    FV_TRY(fv_q_operand(ctx, node, 1, 0));
-    FV_TRY(fv_broadcast(ctx, node, 0, 1, &shape));
-    return fv_result(ctx, node, 0, node->in[0]->dtype, shape.rank, shape.dim);
-}
-
 static void q_add_ref(const fv_call *call)
 {
     const fv_q_add_attr *a = call->node->attr;
@@ -67,7 +58,7 @@ const fv_op fv_op_q_add = {
     .letters = (const char *const[]){"nhwc", "nhwc"},
     .attr_size = sizeof(fv_q_add_attr),
     .attrs = q_add_attrs,
-    .infer = q_add_infer,
+    .infer = fv_q_binary_infer,
     .cost = q_add_cost,
     .moves_samples = fv_broadcast_moves_samples,
     .ref = q_add_ref,
