@@ -9,7 +9,7 @@
 #include <dlfcn.h>
 
 typedef struct curl_calls {
-    void *library;
+    void *shared;
     CURL *(*init)(void);
     CURLcode (*setopt)(CURL *, CURLoption, ...);
     CURLcode (*perform)(CURL *);
@@ -28,15 +28,15 @@ static bool open_library(curl_calls *c)
                 {"curl_easy_perform", &c->perform},
                 {"curl_easy_cleanup", &c->cleanup},
                 {"curl_easy_strerror", &c->strerror}};
-    for (size_t i = 0; !c->library && i < sizeof names / sizeof *names; i++)
-        c->library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; c->library && i < sizeof rows / sizeof *rows; i++) {
-        void *symbol = dlsym(c->library, rows[i].name);
+    for (size_t i = 0; !c->shared && i < sizeof names / sizeof *names; i++)
+        c->shared = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; c->shared && i < sizeof rows / sizeof *rows; i++) {
+        void *symbol = dlsym(c->shared, rows[i].name);
         if (!symbol)
             return false;
         memcpy(rows[i].to, &symbol, sizeof symbol);
     }
-    return c->library != NULL;
+    return c->shared != NULL;
 }
 
 typedef struct taker {
@@ -98,8 +98,8 @@ fv_status fv_zoo_fetch_url(fv_zoo_sink *sink)
             "install libcurl4, or put %s into a folder that FOVEA_ZOO names", sink->entry->file);
     if (curl)
         c.cleanup(curl);
-    if (c.library)
-        dlclose(c.library);
+    if (c.shared)
+        dlclose(c.shared);
     return status;
 }
 #else
