@@ -171,6 +171,11 @@ typedef struct fv_quantize_attr {
     int32_t to; /* 0 i8, 1 u8 */
 } fv_quantize_attr;
 
+typedef struct fv_quantize_sums_attr {
+    int64_t zero, min, max;
+    int32_t to; /* 0: i8, 1: u8 */
+} fv_quantize_sums_attr;
+
 /* ---- updates: what an optimizer's steps are set to; learning rate and step number are operands ---- */
 
 typedef struct fv_sgd_attr {

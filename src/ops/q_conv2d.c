@@ -15,10 +15,21 @@ static const fv_attr q_conv2d_attrs[] = {
     {0},
 };
 
+/* Filters may be of the other sign than the image, where the sums are the result. */
+static fv_status check_operands(fv_ctx *ctx, const fv_node *node)
+{
+    const fv_val *wei = fv_operand(node, 1);
+    FV_TRY(fv_q_operand(ctx, node, 0, 4));
+    if (node->n_in == 4)
+        return fv_node_fail(ctx, node, "mul without shift; expected both or neither");
+    return wei && node->n_in == 3 && (wei->dtype == FV_I8 || wei->dtype == FV_U8)
+               ? fv_operand_dtype(ctx, node, 1, 4, wei->dtype)
+               : fv_q_operand(ctx, node, 1, 4);
+}
+
 static fv_status q_conv2d_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_q_operand(ctx, node, 0, 4));
-    FV_TRY(fv_q_operand(ctx, node, 1, 4));
+    FV_TRY(check_operands(ctx, node));
     const fv_conv2d_attr *attr = node->attr;
     const int64_t *src = node->in[0]->shape.dim, *wei = node->in[1]->shape.dim;
     fv_conv_geom geom;
@@ -27,13 +38,14 @@ static fv_status q_conv2d_infer(fv_ctx *ctx, const fv_node *node)
         return fv_node_fail(ctx, node, "wei has %lld channels per filter, expected %lld (%lld channels / %lld groups)",
                             (long long)wei[3], (long long)(geom.c / geom.groups), (long long)geom.c,
                             (long long)geom.groups);
-    for (int i = 2; i < 5; i++) {
+    for (int i = 2; i < node->n_in; i++) {
         FV_TRY(fv_operand_dtype(ctx, node, i, 1, FV_I32));
         if (node->in[i]->shape.dim[0] != geom.k)
             return fv_node_fail(ctx, node, "%s has %lld elements, expected %lld, one per filter", node->op->operands[i],
                                 (long long)node->in[i]->shape.dim[0], (long long)geom.k);
     }
-    return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){geom.n, geom.win.p, geom.win.q, geom.k});
+    return fv_result(ctx, node, 0, node->n_in == 3 ? FV_I32 : node->in[0]->dtype, 4,
+                     (const int64_t[]){geom.n, geom.win.p, geom.win.q, geom.k});
 }
 
 static fv_cost q_conv2d_cost(const fv_node *node)
@@ -46,7 +58,7 @@ static fv_cost q_conv2d_cost(const fv_node *node)
 typedef struct q_conv {
     fv_conv_geom geom;
     const uint8_t *src, *wei;
-    uint8_t flip;
+    uint8_t src_flip, wei_flip;
     int32_t src_zero, wei_zero;
     int64_t per_group;
 } q_conv;
@@ -54,7 +66,7 @@ typedef struct q_conv {
 /* The sum over c of (x - src_zero) * (w - wei_zero), as 32 bits that wrap. */
 static uint32_t dot(const q_conv *q, const uint8_t *x, const uint8_t *w)
 {
-    const uint8_t flip = q->flip;
+    const uint8_t src_flip = q->src_flip, wei_flip = q->wei_flip;
     const int32_t zx = q->src_zero, zw = q->wei_zero;
     int32_t part;
     uint32_t acc = 0;
@@ -62,7 +74,7 @@ static uint32_t dot(const q_conv *q, const uint8_t *x, const uint8_t *w)
         const int64_t end = q->per_group - c > 16384 ? c + 16384 : q->per_group;
         part = 0;
         for (; c < end; c++)
-            part += ((int32_t)(int8_t)(x[c] ^ flip) - zx) * ((int32_t)(int8_t)(w[c] ^ flip) - zw);
+            part += ((int32_t)(int8_t)(x[c] ^ src_flip) - zx) * ((int32_t)(int8_t)(w[c] ^ wei_flip) - zw);
         acc += (uint32_t)part;
     }
     return acc;
@@ -91,12 +103,13 @@ static void q_conv2d_ref(const fv_call *call)
 {
     const fv_q_conv2d_attr *attr = call->node->attr;
     const fv_dtype dtype = call->node->in[0]->dtype;
-    const int32_t shift = dtype == FV_U8 ? 128 : 0;
-    const int32_t *bia = call->in[2], *mul = call->in[3], *exponent = call->in[4];
+    const int32_t flip[2] = {dtype == FV_U8 ? 128 : 0, call->node->in[1]->dtype == FV_U8 ? 128 : 0};
+    const int32_t *bia = call->in[2], *mul = fv_call_in(call, 3), *exponent = fv_call_in(call, 4);
     q_conv q = {.geom = fv_conv_geom_forward(call->node), .src = call->in[0], .wei = call->in[1]};
-    q.flip = dtype == FV_U8 ? 0x80 : 0;
-    q.src_zero = fv_fixed_clamp(attr->src_zero - shift, -128, 127);
-    q.wei_zero = fv_fixed_clamp(attr->wei_zero - shift, -128, 127);
+    q.src_flip = (uint8_t)flip[0];
+    q.wei_flip = (uint8_t)flip[1];
+    q.src_zero = fv_fixed_clamp(attr->src_zero - flip[0], -128, 127);
+    q.wei_zero = fv_fixed_clamp(attr->wei_zero - flip[1], -128, 127);
     q.per_group = q.geom.c / q.geom.groups;
     const fv_window *win = &q.geom.win;
     for (int64_t n = 0, i = 0; n < q.geom.n; n++)
@@ -105,6 +118,10 @@ static void q_conv2d_ref(const fv_call *call)
                 for (int64_t k = 0; k < q.geom.k; k++, i++) {
                     const uint32_t acc =
                         (uint32_t)bia[k] + q_conv_at(&q, n, fv_window_begin(win, 0, p), fv_window_begin(win, 1, x), k);
+                    if (!mul) {
+                        ((int32_t *)call->out[0])[i] = (int32_t)acc;
+                        continue;
+                    }
                     const int32_t y = attr->once ? fv_fixed_scale_once((int32_t)acc, mul[k], exponent[k])
                                                  : fv_fixed_scale((int32_t)acc, mul[k], exponent[k]);
                     fv_q_set(dtype, call->out[0], i, y + attr->dst_zero, attr->min, attr->max);
@@ -122,8 +139,8 @@ const fv_op fv_op_q_conv2d = {
     .doc = "conv2d of 8-bit integers: acc = bia[k] + sum over r,s,c of (src - src_zero) * (wei - wei_zero) in 32 bits "
            "(padding is src_zero), dst = acc * mul[k] * 2^(shift[k] - 31) + dst_zero, rounded as in ops/fixed.h, "
            "within "
-           "min and max.",
-    .n_in_min = 5,
+           "min and max. Without mul and shift, dst = acc, as i32.",
+    .n_in_min = 3,
     .n_in_max = 5,
     .n_out = 1,
     .operands = (const char *const[]){"src", "wei", "bia", "mul", "shift", "dst"},

@@ -39,6 +39,7 @@ typedef struct fv_foreign {
     int32_t form[FV_ORDERS]; /* ids of values in the model's graph; -1: not there in that order */
     int64_t image[3];        /* with ROW: h, w, c */
     fv_channel_split split;  /* groups 0: it is none */
+    const void *origin;      /* what the format's reader notes of how it is computed; NULL: nothing */
 } fv_foreign;
 
 /* Which elements of a constant a parameter takes: [i0][i1].. is element sum of i * stride. */

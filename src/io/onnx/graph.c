@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/onnx/quant.h"
+
 static const fv_onnx_op *const tables[] = {
     fv_onnx_conv_ops,       fv_onnx_pool_ops,   fv_onnx_dense_ops,  fv_onnx_norm_ops,
     fv_onnx_activation_ops, fv_onnx_math_ops,   fv_onnx_shape_ops,  fv_onnx_constant_ops,
@@ -190,6 +192,7 @@ static fv_status fold_by_graph(const fv_onnx_node *n, const fv_onnx_op *op)
         initial = initial || n->in[i]->initial;
         for (int k = 0; k < FV_ORDERS; k++)
             copies[i].form[k] = -1;
+        copies[i].origin = NULL;
         in[i] = &copies[i];
     }
     inner.im = &sub;
@@ -236,6 +239,8 @@ static fv_status map_node(const fv_onnx_node *n, const fv_onnx_op *op)
         return op->fold(n);
     if (!op->map)
         return fv_onnx_cannot(n, "%s", op->near ? op->near : "it is supported of constants alone");
+    if (op->near != fv_onnx_integers)
+        FV_TRY(fv_onnx_settle_all(n));
     return constant ? fold_by_graph(n, op) : op->map(n);
 }
 
@@ -358,6 +363,7 @@ fv_status fv_onnx_build(fv_import *im, fv_onnx_file *file, const fv_import_optio
             im->merges = true;
             return FV_OK;
         }
+        FV_TRY(fv_onnx_settle(im, f));
         FV_TRY(fv_import_output(im, g->output[i]->name, f));
     }
     return FV_OK;

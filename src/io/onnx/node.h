@@ -28,8 +28,10 @@ typedef struct fv_onnx_op {
     const char *name;
     fv_status (*map)(const fv_onnx_node *n);
     fv_status (*fold)(const fv_onnx_node *n);
-    const char *near; /* map NULL: what is supported instead */
+    const char *near; /* map NULL: what is supported instead; fv_onnx_integers: map looks for integers behind its
+                         operands first, which become floats before any other map (quant.h) */
 } fv_onnx_op;
+extern const char fv_onnx_integers[];
 
 /* The tables, each ends with a NULL name. */
 extern const fv_onnx_op fv_onnx_conv_ops[], fv_onnx_pool_ops[], fv_onnx_dense_ops[], fv_onnx_norm_ops[],

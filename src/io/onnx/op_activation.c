@@ -3,17 +3,41 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/onnx/node.h"
+#include "io/onnx/quant.h"
 
 /* Those that are one operator here, without attributes. */
 static const struct {
     const char *onnx, *op;
 } plain[] = {
-    {"Relu", "relu"},
     {"Sigmoid", "sigmoid"},
     {"Tanh", "tanh"},
     {"HardSwish", "hard_swish"},
 };
+
+/* Sums of integers stay what they are between limits; false: the operand is none. */
+static bool narrows(const fv_onnx_node *n, double low, double high, fv_status *status)
+{
+    const fv_onnx_numbers *sums = fv_onnx_sums_of(n, 0);
+    if (!sums || low > high)
+        return false;
+    fv_onnx_numbers within = *sums;
+    within.low = fminf(fmaxf(sums->low, (float)low), (float)high);
+    within.high = fmaxf(fminf(sums->high, (float)high), (float)low);
+    *status = fv_onnx_note(n, &within, &n->in[0]->shape);
+    return true;
+}
+
+static fv_status map_relu(const fv_onnx_node *n)
+{
+    fv_order order;
+    fv_status status;
+    FV_TRY(fv_onnx_need(n, 0));
+    if (narrows(n, 0.0, INFINITY, &status))
+        return status;
+    FV_TRY(fv_onnx_settle_all(n));
+    fv_value x = fv_onnx_unary(n, &order);
+    return fv_onnx_result(n, 0, fv_import_emit1(n->im, "relu", NULL, x), order);
+}
 
 static fv_status map_plain(const fv_onnx_node *n)
 {
@@ -131,6 +155,7 @@ static fv_value bounded(const fv_onnx_node *n, int i, const char *op, fv_value x
 static fv_status map_clip(const fv_onnx_node *n)
 {
     fv_order order;
+    fv_status status;
     FV_TRY(fv_onnx_need(n, 0));
     const bool given[2] = {n->n_in > 1 && n->in[1], n->n_in > 2 && n->in[2]};
     bool constant = fv_dtype_is_float(n->in[0]->dtype);
@@ -142,11 +167,14 @@ static fv_status map_clip(const fv_onnx_node *n)
             return f->batched ? fv_import_merges(n->im) : fv_onnx_cannot(n, "a bound of several numbers");
         constant = constant && (!f || f->data);
     }
-    fv_value x = fv_onnx_unary(n, &order);
     if (constant && given[0])
         low = fv_foreign_real(n->in[1], 0);
     if (constant && given[1])
         high = fv_foreign_real(n->in[2], 0);
+    if (constant && narrows(n, low, high, &status))
+        return status;
+    FV_TRY(fv_onnx_settle_all(n));
+    fv_value x = fv_onnx_unary(n, &order);
     if (!constant) /* the upper bound counts where it is below the lower one */
         return fv_onnx_result(n, 0, bounded(n, 2, "min", bounded(n, 1, "max", x)), order);
     if (low == -INFINITY && high == INFINITY)
@@ -261,7 +289,7 @@ static fv_status map_composed(const fv_onnx_node *n)
 }
 
 const fv_onnx_op fv_onnx_activation_ops[] = {
-    {"Relu", map_plain, NULL, NULL},
+    {"Relu", map_relu, NULL, fv_onnx_integers},
     {"Sigmoid", map_plain, NULL, NULL},
     {"Tanh", map_plain, NULL, NULL},
     {"HardSwish", map_plain, NULL, NULL},
@@ -270,7 +298,7 @@ const fv_onnx_op fv_onnx_activation_ops[] = {
     {"Softmax", map_softmax, NULL, NULL},
     {"LogSoftmax", map_softmax, NULL, NULL},
     {"PRelu", map_prelu, NULL, NULL},
-    {"Clip", map_clip, NULL, NULL},
+    {"Clip", map_clip, NULL, fv_onnx_integers},
     {"Elu", map_elu, NULL, NULL},
     {"Selu", map_elu, NULL, NULL},
     {"Erf", map_composed, NULL, NULL},

@@ -2,7 +2,7 @@
 /* Products of matrices. */
 #include <string.h>
 
-#include "io/onnx/window.h"
+#include "io/onnx/quant.h"
 
 /* A matrix of the file's, [in][out] or (transposed) [out][in], as a parameter [out][in]; `image` non-NULL: the inputs
  * are a flattened c h w in the file and h w c here. */
@@ -29,6 +29,48 @@ static fv_value rows_times(const fv_onnx_node *n, fv_foreign *x, const fv_foreig
     return fv_import_emit(n->im, "dense", NULL, in, bias.id >= 0 ? 3 : 2);
 }
 
+/* Sums of rows of 8-bit integers, [..., in], and a constant matrix of such, as a convolution of 1 x 1: [..., out]. */
+static fv_status integer_rows(const fv_onnx_node *n, const fv_onnx_product *p, bool transposed, fv_onnx_numbers *sums)
+{
+    fv_import *im = n->im;
+    fv_foreign *x = p->x.q;
+    const fv_foreign *w = p->w.q;
+    const int rank = x->shape.rank;
+    const int64_t in = w->shape.dim[transposed ? 1 : 0], out = p->filters;
+    const int64_t step_in = transposed ? 1 : out, step_out = transposed ? in : 1;
+    const bool row = rank == 2 && x->form[FV_ORDER_ROW] >= 0 && x->form[FV_ORDER_FILE] < 0;
+    const fv_conv2d_attr attr = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+    const fv_shape filters = {4, {out, 1, 1, in}};
+    fv_pick pick = {2, {out, in}, {step_out, step_in}};
+    fv_shape image = {4, {x->shape.dim[0], 1, 1, in}}, to = x->shape;
+    if (row) {
+        const int64_t hw = x->image[0] * x->image[1];
+        pick = (fv_pick){3, {out, hw, x->image[2]}, {step_out, step_in, hw * step_in}};
+    }
+    for (int d = 1; d < rank - 1; d++)
+        image.dim[2] *= x->shape.dim[d];
+    fv_value v = fv_import_reshape(im, fv_import_get(im, x, row ? FV_ORDER_ROW : FV_ORDER_FILE), &image, x->batched);
+    FV_TRY(fv_onnx_product_sums(n, p, &attr, v, &filters, &pick, sums));
+    to.dim[rank - 1] = out;
+    sums->sum = fv_import_reshape(im, sums->sum, &to, x->batched);
+    sums->order = FV_ORDER_FILE;
+    return im->model->error;
+}
+
+/* Whether operand a of rows fits a matrix b of constants. */
+static bool rows_fit(const fv_foreign *a, const fv_foreign *b, bool transposed)
+{
+    return b->shape.rank == 2 && a->shape.rank >= 2 &&
+           a->shape.dim[a->shape.rank - 1] == b->shape.dim[transposed ? 1 : 0];
+}
+
+static fv_status note_rows(const fv_onnx_node *n, const fv_onnx_product *p, bool transposed)
+{
+    fv_onnx_numbers sums;
+    FV_TRY(integer_rows(n, p, transposed, &sums));
+    return fv_onnx_note(n, &sums, fv_import_shape(n->im, sums.sum));
+}
+
 static const int swap[2] = {1, 0};
 
 static fv_value matrix_of(const fv_onnx_node *n, fv_foreign *f, bool transposed)
@@ -53,6 +95,14 @@ static fv_status map_gemm(const fv_onnx_node *n)
         return fv_onnx_cannot(n, "its operands have %d and %d dimensions, expected 2", a->shape.rank, b->shape.rank);
     if ((ta && a->batched) || b->batched || (c && c->batched && c->shape.rank < 2))
         return fv_import_merges(n->im);
+    fv_onnx_product p;
+    bool apart;
+    if (!ta && (!c || beta == 1.0) && rows_fit(a, b, tb) &&
+        fv_onnx_product_of(n, (const int[]){0, 1, 2}, tb ? 0 : 1, &p, &apart) && !apart && (!c || alpha == 1.0)) {
+        p.alpha = (float)alpha;
+        return note_rows(n, &p, tb);
+    }
+    FV_TRY(fv_onnx_settle_all(n));
     const int64_t units = b->shape.dim[tb ? 0 : 1];
     const bool bias = c && c->data && fv_foreign_count(c) == units && units > 0 && c->shape.rank > 0 &&
                       c->shape.dim[c->shape.rank - 1] == units;
@@ -154,6 +204,11 @@ static fv_status map_matmul(const fv_onnx_node *n)
     FV_TRY(fv_onnx_need(n, 1));
     fv_foreign *a = n->in[0], *b = n->in[1];
     FV_TRY(check_product(n, a, b));
+    fv_onnx_product p;
+    bool apart;
+    if (rows_fit(a, b, false) && fv_onnx_product_of(n, (const int[]){0, 1, -1}, 1, &p, &apart))
+        return note_rows(n, &p, false);
+    FV_TRY(fv_onnx_settle_all(n));
     if (b->shape.rank == 2 && b->data && a->shape.rank == 2)
         return fv_onnx_result(n, 0, rows_times(n, a, b, false, 1.0, fv_no_value), FV_ORDER_FILE);
     if (b->shape.rank == 2 && b->data)
@@ -187,14 +242,22 @@ static fv_status map_matmul_integer(const fv_onnx_node *n)
 static fv_status map_qlinear_matmul(const fv_onnx_node *n)
 {
     fv_value y = fv_no_value;
+    fv_onnx_product p;
+    if (n->n_in > 7 && n->in[6] && n->in[7] && fv_onnx_product_given(n, (const int[]){0, 3, -1}, 1, &p) &&
+        fv_onnx_is_scalar(n->in[6], n->in[7]) && rows_fit(p.x.q, p.w.q, false)) {
+        fv_onnx_numbers sums;
+        FV_TRY(integer_rows(n, &p, false, &sums));
+        FV_TRY(fv_onnx_quantize_sums(n, &sums, n->in[6], n->in[7], &y));
+        return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
+    }
     FV_TRY(integer_product(n, 0, 2, 3, 5, &y));
     FV_TRY(fv_onnx_requantized(n, (const int[]){1, 4, 6, 7}, y, &y));
     return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }
 
 const fv_onnx_op fv_onnx_dense_ops[] = {
-    {"Gemm", map_gemm, NULL, NULL},
-    {"MatMul", map_matmul, NULL, NULL},
+    {"Gemm", map_gemm, NULL, fv_onnx_integers},
+    {"MatMul", map_matmul, NULL, fv_onnx_integers},
     {"MatMulInteger", map_matmul_integer, NULL, NULL},
     {"QLinearMatMul", map_qlinear_matmul, NULL, NULL},
     {"Einsum", NULL, NULL, "supported are MatMul and Gemm"},

@@ -1,35 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quantization, computed by its definition in floats: integers up to 2^24 are exact in them. */
+/* Quantization. Of what is no sum of products it is computed by its definition in floats: integers up to 2^24 are exact
+ * in them. */
 #include <math.h>
 #include <string.h>
 
-#include "io/onnx/window.h"
-
-/* A scale or zero point beside x: one number, or one for each position along an axis. */
-static fv_status along(const fv_onnx_node *n, fv_foreign *f, const fv_foreign *x, fv_order order, fv_value *v)
-{
-    int axis;
-    const int rank = x->shape.rank;
-    const int64_t count = fv_foreign_count(f);
-    fv_shape shape = {.rank = rank};
-    if (f->batched)
-        return fv_import_merges(n->im);
-    *v = fv_import_cast(n->im, fv_import_get(n->im, f, FV_ORDER_FILE), FV_F32);
-    if (count == 1) {
-        const fv_shape one = {1, {1}};
-        *v = fv_import_reshape(n->im, *v, &one, false);
-        return FV_OK;
-    }
-    FV_TRY(fv_onnx_axis(n, fv_onnx_int(n, "axis", 1), rank, &axis));
-    if (f->shape.rank != 1 || x->shape.dim[axis] != count)
-        return fv_onnx_cannot(n, "scales of %d dimensions: one, or one for each position along an axis is supported",
-                              f->shape.rank);
-    for (int d = 0; d < rank; d++)
-        shape.dim[d] = 1;
-    shape.dim[fv_import_axis(order, axis, rank)] = count;
-    *v = fv_import_reshape(n->im, *v, &shape, false);
-    return FV_OK;
-}
+#include "io/onnx/quant.h"
 
 /* To the nearest integer, halves to even: exact for numbers below 2^22, which clamped ones are. */
 static fv_value rounded(fv_import *im, fv_value x)
@@ -63,23 +38,39 @@ static fv_status quantize(const fv_onnx_node *n, fv_value x, fv_value scale, fv_
     return FV_OK;
 }
 
+/* The axis that scales run along, where they are several. */
+static fv_status axis_of(const fv_onnx_node *n, int *axis)
+{
+    *axis = 0;
+    if (fv_onnx_int(n, "block_size", 0) != 0)
+        return fv_onnx_cannot(n, "scales of blocks");
+    return fv_foreign_count(n->in[1]) == 1 ? FV_OK
+                                           : fv_onnx_axis(n, fv_onnx_int(n, "axis", 1), n->in[0]->shape.rank, axis);
+}
+
 static fv_status map_quantize(const fv_onnx_node *n)
 {
     fv_order order;
     fv_value scale, zero = fv_no_value, q;
     fv_dtype dtype = FV_U8;
+    int axis;
     FV_TRY(fv_onnx_need(n, 0));
     FV_TRY(fv_onnx_need(n, 1));
-    fv_foreign *x = n->in[0];
-    if (fv_onnx_int(n, "block_size", 0) != 0)
-        return fv_onnx_cannot(n, "scales of blocks");
+    FV_TRY(axis_of(n, &axis));
+    fv_foreign *x = n->in[0], *middle = n->n_in > 2 ? n->in[2] : NULL;
+    const fv_onnx_numbers *sums = fv_onnx_sums_of(n, 0);
+    if (sums && fv_onnx_is_scalar(n->in[1], middle) && (middle || !fv_onnx_has(n, "output_dtype"))) {
+        FV_TRY(fv_onnx_quantize_sums(n, sums, n->in[1], middle, &q));
+        return fv_onnx_result(n, 0, q, sums->order);
+    }
+    FV_TRY(fv_onnx_settle_all(n));
     fv_value v = fv_onnx_unary(n, &order);
     if (order == FV_ORDER_ROW && fv_foreign_count(n->in[1]) > 1)
         v = fv_import_get(n->im, x, order = FV_ORDER_FILE);
-    FV_TRY(along(n, n->in[1], x, order, &scale));
-    if (n->n_in > 2 && n->in[2]) {
-        dtype = n->in[2]->dtype;
-        FV_TRY(along(n, n->in[2], x, order, &zero));
+    FV_TRY(fv_onnx_along(n->im, n->in[1], x, order, axis, &scale));
+    if (middle) {
+        dtype = middle->dtype;
+        FV_TRY(fv_onnx_along(n->im, middle, x, order, axis, &zero));
     } else if (fv_onnx_has(n, "output_dtype") && !fv_onnx_dtype(fv_onnx_int(n, "output_dtype", 2), &dtype)) {
         return fv_onnx_cannot(n, "its output_dtype");
     }
@@ -91,22 +82,56 @@ static fv_status map_quantize(const fv_onnx_node *n)
 static fv_status map_dequantize(const fv_onnx_node *n)
 {
     fv_order order;
-    fv_value scale, zero;
+    fv_value y;
+    fv_onnx_numbers numbers = {.order = FV_ORDER_FILE};
     FV_TRY(fv_onnx_need(n, 0));
     FV_TRY(fv_onnx_need(n, 1));
-    fv_foreign *x = n->in[0];
-    if (fv_onnx_int(n, "block_size", 0) != 0)
-        return fv_onnx_cannot(n, "scales of blocks");
-    fv_value v = fv_onnx_unary(n, &order);
-    if (order == FV_ORDER_ROW && fv_foreign_count(n->in[1]) > 1)
-        v = fv_import_get(n->im, x, order = FV_ORDER_FILE);
-    v = fv_import_cast(n->im, v, FV_F32);
-    if (n->n_in > 2 && n->in[2]) {
-        FV_TRY(along(n, n->in[2], x, order, &zero));
-        v = fv_import_emit2(n->im, "sub", NULL, v, zero);
+    FV_TRY(axis_of(n, &numbers.axis));
+    numbers.q = n->in[0];
+    numbers.scale = n->in[1];
+    numbers.zero = n->n_in > 2 ? n->in[2] : NULL;
+    if (fv_onnx_is_scalar(numbers.scale, numbers.zero) && n->in[0]->origin == NULL)
+        return fv_onnx_note(n, &numbers, &n->in[0]->shape);
+    FV_TRY(fv_onnx_settle_all(n));
+    FV_TRY(fv_onnx_dequantize(n->im, &numbers, &y, &order));
+    return fv_onnx_result(n, 0, y, order);
+}
+
+/* The same of constants: weights, whose integers are kept in mind. */
+static fv_status fold_dequantize(const fv_onnx_node *n)
+{
+    void *data;
+    int64_t behind = 1;
+    fv_onnx_numbers numbers = {.order = FV_ORDER_FILE};
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 1));
+    FV_TRY(axis_of(n, &numbers.axis));
+    const fv_foreign *q = numbers.q = n->in[0], *scale = numbers.scale = n->in[1];
+    const fv_foreign *zero = numbers.zero = n->n_in > 2 ? n->in[2] : NULL;
+    const int64_t scales = fv_foreign_count(scale), zeros = zero ? fv_foreign_count(zero) : 1;
+    if (scales != 1 && (scale->shape.rank != 1 || q->shape.dim[numbers.axis] != scales))
+        return fv_onnx_cannot(n, "scales of %d dimensions: one, or one for each position along an axis is supported",
+                              scale->shape.rank);
+    if (zeros != 1 && zeros != scales)
+        return fv_onnx_cannot(n, "%lld zero points beside %lld scales", (long long)zeros, (long long)scales);
+    for (int d = q->shape.rank - 1; d > numbers.axis; d--)
+        behind *= q->shape.dim[d];
+    FV_TRY(fv_onnx_result_constant(n, 0, FV_F32, &q->shape, &data));
+    for (int64_t i = 0; i < fv_foreign_count(q); i++) {
+        const int64_t k = scales == 1 ? 0 : i / behind % scales;
+        const double x = fv_foreign_real(q, i) - (zero ? fv_foreign_real(zero, zeros == 1 ? 0 : k) : 0.0);
+        ((float *)data)[i] = (float)x * (float)fv_foreign_real(scale, k);
     }
-    FV_TRY(along(n, n->in[1], x, order, &scale));
-    return fv_onnx_result(n, 0, fv_import_emit2(n->im, "mul", NULL, v, scale), order);
+    fv_foreign *f = n->n_out > 0 && *n->out[0] ? fv_import_find(n->im, n->out[0]) : NULL;
+    fv_onnx_numbers *kept = fv_arena_alloc(n->im->arena, sizeof *kept);
+    if (!kept)
+        return FV_ERR_NO_MEMORY;
+    *kept = numbers;
+    if (f) {
+        f->origin = kept;
+        f->initial = q->initial;
+    }
+    return FV_OK;
 }
 
 /* ---- of integers ---- */
@@ -164,8 +189,8 @@ fv_status fv_onnx_requantized(const fv_onnx_node *n, const int at[4], fv_value s
 }
 
 const fv_onnx_op fv_onnx_quant_ops[] = {
-    {"QuantizeLinear", map_quantize, NULL, NULL},
-    {"DequantizeLinear", map_dequantize, NULL, NULL},
+    {"QuantizeLinear", map_quantize, NULL, fv_onnx_integers},
+    {"DequantizeLinear", map_dequantize, fold_dequantize, fv_onnx_integers},
     {"DynamicQuantizeLinear", NULL, NULL, "supported are QuantizeLinear and DequantizeLinear"},
     {0},
 };
