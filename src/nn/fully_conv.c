@@ -275,6 +275,7 @@ static const struct {
     {"hard_swish", slide_same},
     {"clamp", slide_same},
     {"exp", slide_same},
+    {"log", slide_same},
     {"sqrt", slide_same},
     {"pow", slide_same},
     {"cast", slide_same},

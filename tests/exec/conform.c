@@ -86,7 +86,8 @@ static void fill_rows(uint64_t *rng, double *data, int64_t count, int64_t width)
 
 static void fill_operand(uint64_t *rng, const char *name, int index, double *data, int64_t count)
 {
-    static const char *const positives[] = {"var", "rstd", "square", "scale", "norm", "radicand", "base", "divisor"};
+    static const char *const positives[] = {"var",      "rstd", "square",  "scale",   "norm",
+                                            "radicand", "base", "divisor", "argument"};
     bool positive = false;
     for (size_t i = 0; i < sizeof positives / sizeof *positives; i++)
         positive = positive || strcmp(name, positives[i]) == 0;

@@ -206,6 +206,24 @@ static fv_status map_elu(const fv_onnx_node *n)
     return exponential(n, fv_onnx_real(n, "alpha", 1.0), 1.0);
 }
 
+/* max(x, 0) + alpha (e^(min(x, 0) / alpha) - 1) */
+static fv_status map_celu(const fv_onnx_node *n)
+{
+    fv_order order;
+    fv_import *im = n->im;
+    FV_TRY(fv_onnx_need(n, 0));
+    const double alpha = fv_onnx_real(n, "alpha", 1.0);
+    if (alpha == 0.0)
+        return fv_onnx_cannot(n, "alpha=0");
+    fv_value x = fv_onnx_unary(n, &order), zero = fv_import_number(im, 0.0);
+    fv_value low =
+        fv_import_emit2(im, "mul", NULL, fv_import_emit2(im, "min", NULL, x, zero), fv_import_number(im, 1.0 / alpha));
+    low = fv_import_emit2(im, "sub", NULL, fv_import_emit1(im, "exp", NULL, low), fv_import_number(im, 1.0));
+    low = fv_import_emit2(im, "mul", NULL, low, fv_import_number(im, alpha));
+    return fv_onnx_result(n, 0, fv_import_emit2(im, "add", NULL, fv_import_emit2(im, "max", NULL, x, zero), low),
+                          order);
+}
+
 /* ---- of operators that there are ---- */
 
 static fv_value with(fv_import *im, const char *op, fv_value x, double number)
@@ -268,10 +286,20 @@ static fv_value mish(fv_import *im, fv_value x)
     return times(im, x, fv_import_emit2(im, "div", NULL, n, with(im, "add", n, 2.0)));
 }
 
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
+static fv_value softplus(fv_import *im, fv_value x)
+{
+    fv_value size = fv_import_emit2(im, "max", NULL, x, with(im, "mul", x, -1.0));
+    fv_value e = fv_import_emit1(im, "exp", NULL, with(im, "mul", size, -1.0));
+    return fv_import_emit2(im, "add", NULL, with(im, "max", x, 0.0),
+                           fv_import_emit1(im, "log", NULL, with(im, "add", e, 1.0)));
+}
+
 static const struct {
     const char *onnx;
     fv_value (*make)(fv_import *im, fv_value x);
-} composed[] = {{"Erf", error_function}, {"Gelu", gelu}, {"Softsign", softsign}, {"Mish", mish}};
+} composed[] = {
+    {"Erf", error_function}, {"Gelu", gelu}, {"Softsign", softsign}, {"Mish", mish}, {"Softplus", softplus}};
 
 static fv_status map_composed(const fv_onnx_node *n)
 {
@@ -301,10 +329,11 @@ const fv_onnx_op fv_onnx_activation_ops[] = {
     {"Clip", map_clip, NULL, fv_onnx_integers},
     {"Elu", map_elu, NULL, NULL},
     {"Selu", map_elu, NULL, NULL},
+    {"Celu", map_celu, NULL, NULL},
     {"Erf", map_composed, NULL, NULL},
     {"Gelu", map_composed, NULL, NULL},
     {"Softsign", map_composed, NULL, NULL},
     {"Mish", map_composed, NULL, NULL},
-    {"Softplus", NULL, NULL, "supported are Relu, Elu and Sigmoid"},
+    {"Softplus", map_composed, NULL, NULL},
     {0},
 };

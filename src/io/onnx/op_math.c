@@ -118,6 +118,8 @@ static fv_status map_unary(const fv_onnx_node *n)
         return fv_onnx_cannot(n, "of %s", fv_dtype_name(n->in[0]->dtype));
     if (strcmp(n->op, "Exp") == 0)
         y = fv_import_emit1(im, "exp", NULL, x);
+    else if (strcmp(n->op, "Log") == 0)
+        y = fv_import_emit1(im, "log", NULL, x);
     else if (strcmp(n->op, "Sqrt") == 0)
         y = fv_import_emit1(im, "sqrt", NULL, x);
     else if (strcmp(n->op, "Reciprocal") == 0)
@@ -252,6 +254,7 @@ const fv_onnx_op fv_onnx_math_ops[] = {
     {"Mean", map_row, NULL, NULL},
     {"Pow", map_pow, NULL, NULL},
     {"Exp", map_unary, NULL, NULL},
+    {"Log", map_unary, NULL, NULL},
     {"Sqrt", map_unary, NULL, NULL},
     {"Reciprocal", map_unary, NULL, NULL},
     {"Neg", map_unary, NULL, NULL},
@@ -269,6 +272,5 @@ const fv_onnx_op fv_onnx_math_ops[] = {
     {"And", NULL, fold_numbers, constants_alone},
     {"Or", NULL, fold_numbers, constants_alone},
     {"Where", NULL, fold_where, constants_alone},
-    {"Log", NULL, NULL, "supported is LogSoftmax"},
     {0},
 };
