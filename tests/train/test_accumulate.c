@@ -90,7 +90,7 @@ static void test_same_bits(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
-        for (int64_t steps = 2; steps <= 8; steps *= 2) {
+        for (int64_t steps = FV_TEST_CASES(2, 4); steps <= FV_TEST_CASES(8, 4); steps *= 2) {
             trained a, b;
             char hex[2][65];
             begin(&a, ctx, &cases[k], 1);

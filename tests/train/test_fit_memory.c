@@ -5,7 +5,9 @@
 #include "digits_fixture.h"
 
 /* What is planned follows from the layers alike; a small network shows it where the larger one takes minutes. */
-#define NET FV_TEST_CASES("resnet8", "lenet")
+#define NET  FV_TEST_CASES("resnet8", "lenet")
+#define DEEP FV_TEST_CASES("squeezenet1_1", "resnet8")
+#define WIDE FV_TEST_CASES("mnist_cnn", "lenet")
 
 typedef struct memory_case {
     const char *name, *zoo;
@@ -19,14 +21,14 @@ FV_OVERRIDE_QUIETLY
 static const memory_case cases[] = {
     {"plain", NET, false, false, {RUN, .batch_size = 32}},
     {"files", NET, false, true, {RUN, .batch_size = 32}},
-    {"validation", "mnist_cnn", true, true, {RUN, .batch_size = 16, .optimizer = FV_ADAM}},
-    {"a last batch of one", "mnist_cnn", true, true, {RUN, .batch_size = 11, .momentum = 0}},
+    {"validation", WIDE, true, true, {RUN, .batch_size = 16, .optimizer = FV_ADAM}},
+    {"a last batch of one", WIDE, true, true, {RUN, .batch_size = 11, .momentum = 0}},
     {"fewer samples than a batch", NET, true, true, {RUN, .batch_size = 256}},
     {"pieces", NET, true, true, {RUN, .batch_size = 64, .grad_accum_steps = 4, .freeze_norm = true}},
-    {"average", "mnist_cnn", true, true, {RUN, .batch_size = 32, .model_ema = true}},
-    {"best", "mnist_cnn", true, true, {RUN, .batch_size = 32, .restore_best = true}},
+    {"average", WIDE, true, true, {RUN, .batch_size = 32, .model_ema = true}},
+    {"best", WIDE, true, true, {RUN, .batch_size = 32, .restore_best = true}},
     {"repeated samples", "lenet", false, true, {RUN, .batch_size = 60, .balance = FV_BALANCE_OVERSAMPLE}},
-    {"several networks in one", "squeezenet1_1", false, true, {RUN, .batch_size = 8, .epochs = 1}},
+    {"several networks in one", DEEP, false, true, {RUN, .batch_size = 8, .epochs = 1}},
 };
 #undef RUN
 #pragma GCC diagnostic pop
