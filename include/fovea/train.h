@@ -113,7 +113,8 @@ typedef enum fv_event_kind {
     FV_EVENT_EPOCH,
     FV_EVENT_CHECKPOINT,
     FV_EVENT_WARN,
-    FV_EVENT_END
+    FV_EVENT_END,
+    FV_EVENT_NOTE /* text: what the run does, that one may want to know */
 } fv_event_kind;
 
 /** What progress lines and logs are made from. */
@@ -178,6 +179,8 @@ typedef struct fv_fit_options {
     bool resume; /* continue the newest valid state in `output`; start where there is none. A run that is over stays as
                     it is, unless the rule that ended it is another now */
     bool force;  /* resume although data or settings of level FV_MEANING differ */
+    int64_t feature_cache; /* bytes for what a frozen beginning makes of images, which is then computed once an image
+                              where augmentation allows it; no bit depends on it. 0: computed each time */
 
     /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
     bool (*on_event)(void *user, const fv_fit_event *event);

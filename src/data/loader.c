@@ -288,6 +288,12 @@ fv_status fv_loader_next(fv_loader *l, fv_batch *batch)
     return l->empty && l->dataset->count > 0 ? fail_nothing(l) : FV_OK;
 }
 
+void fv_loader_spare(fv_loader *l, bool (*know)(void *user, int64_t sample), void *user)
+{
+    l->spare.know = know;
+    l->spare.user = user;
+}
+
 void fv_loader_tell(const fv_loader *l, const fv_batch *batch, int64_t i)
 {
     const fv_loader_slot *s = &l->ring.slots[(l->ring.next - 1) % l->ring.n];

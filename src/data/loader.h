@@ -56,6 +56,10 @@ struct fv_loader {
     fv_views *views; /* n_views, of one image each; mixing takes place with one, plain */
     int n_views;
     bool each; /* errors are the samples' own: see fv_loader_views */
+    struct {
+        bool (*know)(void *user, int64_t sample); /* NULL: nobody spares any */
+        void *user;
+    } spare; /* samples whose images are not wanted */
     fv_augment *augment;
     int64_t sample_size; /* floats */
     int64_t chunk;       /* samples claimed at a time */
@@ -118,6 +122,9 @@ typedef struct fv_loader_views {
  * first network's pipeline says. */
 fv_status fv_loader_create_views(fv_dataset *dataset, const fv_loader_views *what, const fv_loader_options *options,
                                  fv_loader **loader);
+/* Images of samples that `know` says yes to, once and for all, need not be decoded: their rows in batches hold
+ * anything. Any thread calls it. Between epochs. */
+void fv_loader_spare(fv_loader *loader, bool (*know)(void *user, int64_t sample), void *user);
 /* With `each`: logs what decoding noted of row i of the batch at hand. */
 void fv_loader_tell(const fv_loader *loader, const fv_batch *batch, int64_t i);
 

@@ -55,6 +55,14 @@ static void store_target(const fv_loader *l, int64_t i, float *target)
         target[k] *= weight;
 }
 
+static void label_sample(const fv_loader *l, int64_t i, fv_loader_slot *s, int64_t at)
+{
+    s->samples[at] = i;
+    s->labels[at] = l->dataset->labels[i];
+    if (s->targets)
+        store_target(l, i, s->targets + at * l->target.n);
+}
+
 /* The decoded sample i into place `at` of a slot. */
 static fv_status store_sample(fv_worker *w, int64_t i, const fv_image *image, const fv_decode_notes *notes,
                               fv_loader_slot *s, int64_t at, fv_image_error *error)
@@ -68,10 +76,7 @@ static fv_status store_sample(fv_worker *w, int64_t i, const fv_image *image, co
     } else if (!d->source->pixels) {
         fv_dataset_tell(d, i, image, notes);
     }
-    s->samples[at] = i;
-    s->labels[at] = d->labels[i];
-    if (s->targets)
-        store_target(l, i, s->targets + at * l->target.n);
+    label_sample(l, i, s, at);
     return FV_OK;
 }
 
@@ -84,6 +89,10 @@ static outcome load_sample(fv_worker *w, int64_t i, fv_loader_slot *s, int64_t a
     fv_image image = {0};
     fv_decode_notes notes;
     fv_image_error why = {0};
+    if (l->spare.know && l->spare.know(l->spare.user, i)) {
+        label_sample(l, i, s, at);
+        return LOADED;
+    }
     if (!in_memory)
         watch(w, i);
     fv_status status = read_sample(w, i, &image, &notes, &why);

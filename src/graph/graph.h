@@ -160,6 +160,12 @@ fv_status fv_pass_partial(const fv_graph *g, bool pooled, fv_graph **out, fv_val
  * 64 MiB of operands and results and 1e9 operations in all. Nodes that draw, update, sum over samples or belong to
  * gradients stay. */
 fv_status fv_pass_const(const fv_graph *g, fv_graph **out, fv_val **map);
+/*
+ * The part of g between two values, by name: `from` becomes an INPUT (NULL: g's own inputs), `to` the only output
+ * (NULL: g's outputs). What neither of them needs is gone. ARGUMENT when there is no such value, or its node must run
+ * for another of its results.
+ */
+fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, fv_graph **out);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

@@ -244,8 +244,12 @@ typedef struct fv_program_key {
     fv_execution execution;
     const char *const *values; /* names of values that become outputs */
     int32_t n_values;
-    fv_wisdom *wisdom; /* not compared: the record of solvers, should it be compiled for this key; may be NULL */
+    const char *from, *to; /* a part of the model: from this value, to that one; NULL: its inputs, its outputs */
+    fv_wisdom *wisdom;     /* not compared: the record of solvers, should it be compiled for this key; may be NULL */
 } fv_program_key;
+/* A copy of the names in it, for fv_program_key_clear. ARGUMENT when one is NULL. */
+fv_status fv_program_key_copy(fv_ctx *ctx, const fv_program_key *key, fv_program_key *copy);
+void fv_program_key_clear(fv_ctx *ctx, fv_program_key *key);
 /* The program of that key, compiled by the first who asks; give it back with fv_model_give_program. Any thread. */
 fv_status fv_model_take_program(fv_model *model, const fv_program_key *key, fv_program **program);
 void fv_model_give_program(fv_model *model, fv_program **program);
@@ -260,6 +264,9 @@ fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session 
  * are those of the record `wisdom`, which outlives it, and are added to it. */
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **session);
+/* The same of a part of the model, as in fv_program_key. */
+fv_status fv_session_create_part(fv_model *model, int64_t batch, const char *from, const char *to, fv_scratch *scratch,
+                                 fv_wisdom *wisdom, fv_session **session);
 fv_ctx *fv_session_ctx(const fv_session *session);
 const fv_model *fv_session_model(const fv_session *session);
 /* Whether anything in it is drawn at random: false when the model has no dropout. */

@@ -35,9 +35,7 @@ fv_status fv_model_runtime_create(fv_model *model)
 
 static void free_cached(fv_ctx *ctx, cached_program *c)
 {
-    for (int32_t i = 0; c->key.values && i < c->key.n_values; i++)
-        fv_free(ctx, (void *)(uintptr_t)c->key.values[i]);
-    fv_free(ctx, (void *)(uintptr_t)c->key.values);
+    fv_program_key_clear(ctx, &c->key);
     fv_program_release(&c->program);
     fv_free(ctx, c);
 }
@@ -119,30 +117,60 @@ void fv_model_sync(const fv_model *model)
 
 /* ---- programs ---- */
 
+static bool same_name(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static bool same_key(const fv_program_key *a, const fv_program_key *b)
 {
     /* What a run's record chooses and receives is that run's alone. */
     bool same = !a->wisdom && !b->wisdom && a->batch == b->batch && a->sampling == b->sampling &&
-                a->profile == b->profile && a->execution == b->execution && a->n_values == b->n_values;
+                a->profile == b->profile && a->execution == b->execution && a->n_values == b->n_values &&
+                same_name(a->from, b->from) && same_name(a->to, b->to);
     for (int32_t i = 0; same && i < a->n_values; i++)
         same = strcmp(a->values[i], b->values[i]) == 0;
     return same;
 }
 
-static fv_status copy_key(fv_ctx *ctx, const fv_program_key *key, fv_program_key *copy)
+void fv_program_key_clear(fv_ctx *ctx, fv_program_key *key)
 {
-    *copy = *key;
-    copy->values = NULL;
-    if (key->n_values == 0)
-        return FV_OK;
-    char **names = fv_calloc(ctx, (size_t)key->n_values, sizeof *names);
+    for (int32_t i = 0; key->values && i < key->n_values; i++)
+        fv_free(ctx, (void *)(uintptr_t)key->values[i]);
+    fv_free(ctx, (void *)(uintptr_t)key->values);
+    fv_free(ctx, (void *)(uintptr_t)key->from);
+    fv_free(ctx, (void *)(uintptr_t)key->to);
+    *key = (fv_program_key){0};
+}
+
+static fv_status copy_names(fv_ctx *ctx, const fv_program_key *key, fv_program_key *copy)
+{
+    char **names = key->n_values > 0 ? fv_calloc(ctx, (size_t)key->n_values, sizeof *names) : NULL;
+    if (key->n_values > 0 && !names)
+        return FV_ERR_NO_MEMORY;
     copy->values = (const char *const *)names;
-    for (int32_t i = 0; names && i < key->n_values; i++) {
+    copy->n_values = names ? key->n_values : 0;
+    for (int32_t i = 0; i < copy->n_values; i++) {
+        if (!key->values[i])
+            return fv_fail(ctx, FV_ERR_ARGUMENT, "a session's value %d has no name", (int)i);
         names[i] = fv_strdup(ctx, key->values[i]);
         if (!names[i])
             return FV_ERR_NO_MEMORY;
     }
-    return names ? FV_OK : FV_ERR_NO_MEMORY;
+    copy->from = key->from ? fv_strdup(ctx, key->from) : NULL;
+    copy->to = key->to ? fv_strdup(ctx, key->to) : NULL;
+    return (key->from && !copy->from) || (key->to && !copy->to) ? FV_ERR_NO_MEMORY : FV_OK;
+}
+
+fv_status fv_program_key_copy(fv_ctx *ctx, const fv_program_key *key, fv_program_key *copy)
+{
+    *copy = *key;
+    copy->values = NULL;
+    copy->from = copy->to = NULL;
+    fv_status status = copy_names(ctx, key, copy);
+    if (status != FV_OK)
+        fv_program_key_clear(ctx, copy);
+    return status;
 }
 
 static fv_status compile(fv_model *model, const fv_program_key *key, fv_program **program)
@@ -157,8 +185,13 @@ static fv_status compile(fv_model *model, const fv_program_key *key, fv_program 
                                   .wisdom = key->wisdom,
                                   .policy =
                                       key->execution == FV_EXECUTION_REFERENCE ? FV_PLAN_REFERENCE : FV_PLAN_ESTIMATE};
+    fv_graph *part = NULL;
     options.stores[0] = fresh_store(model);
-    return fv_program_create(model->ctx, model->graph, &options, program);
+    if (key->from || key->to)
+        FV_TRY(fv_pass_slice(model->graph, key->from, key->to, &part));
+    fv_status status = fv_program_create(model->ctx, part ? part : model->graph, &options, program);
+    fv_graph_destroy(&part);
+    return status;
 }
 
 static fv_status take(fv_model *model, const fv_program_key *key, fv_program **program)
@@ -172,7 +205,7 @@ static fv_status take(fv_model *model, const fv_program_key *key, fv_program **p
         c = fv_new(r->ctx, cached_program);
         if (!c)
             return FV_ERR_NO_MEMORY;
-        fv_status status = copy_key(r->ctx, key, &c->key);
+        fv_status status = fv_program_key_copy(r->ctx, key, &c->key);
         if (status == FV_OK)
             status = compile(model, key, &c->program);
         if (status != FV_OK) {

@@ -55,32 +55,10 @@ static fv_status compile(fv_session *session)
     return FV_OK;
 }
 
-/* Copies of the names, so that the session can be compiled again. */
-static fv_status copy_values(fv_session *session, const char *const *values, int32_t count)
-{
-    fv_ctx *ctx = session->model->ctx;
-    char **names = count > 0 ? fv_calloc(ctx, (size_t)count, sizeof *names) : NULL;
-    if (count <= 0)
-        return FV_OK;
-    if (!names)
-        return FV_ERR_NO_MEMORY;
-    session->key.values = (const char *const *)names;
-    session->key.n_values = count;
-    for (int32_t i = 0; i < count; i++) {
-        if (!values[i])
-            return fv_fail(ctx, FV_ERR_ARGUMENT, "a session's value %d has no name", (int)i);
-        names[i] = fv_strdup(ctx, values[i]);
-        if (!names[i])
-            return FV_ERR_NO_MEMORY;
-    }
-    return FV_OK;
-}
-
-static fv_status create(fv_model *model, const fv_session_options *options, fv_execution execution, fv_scratch *scratch,
-                        fv_wisdom *wisdom, fv_session **out)
+static fv_status create(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **out)
 {
     *out = NULL;
-    if (!model->finished || options->batch < 1)
+    if (!model->finished || key->batch < 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a session needs a finished model and a batch above 0",
                        model->name);
     fv_session *session = fv_new(model->ctx, fv_session);
@@ -88,9 +66,7 @@ static fv_status create(fv_model *model, const fv_session_options *options, fv_e
         return FV_ERR_NO_MEMORY;
     session->model = model;
     session->scratch = scratch;
-    session->key = (fv_program_key){
-        .batch = options->batch, .sampling = options->sampling, .execution = execution, .wisdom = wisdom};
-    fv_status status = copy_values(session, options->values, options->n_values);
+    fv_status status = fv_program_key_copy(model->ctx, key, &session->key); /* it may be compiled again */
     if (status == FV_OK)
         status = compile(session);
     if (status != FV_OK)
@@ -101,18 +77,28 @@ static fv_status create(fv_model *model, const fv_session_options *options, fv_e
 
 fv_status fv_session_create_with(fv_model *model, const fv_session_options *options, fv_session **out)
 {
-    return create(model, options, FV_EXECUTION_FUSED, NULL, NULL, out);
+    const fv_program_key key = {.batch = options->batch,
+                                .sampling = options->sampling,
+                                .values = options->values,
+                                .n_values = options->n_values > 0 ? options->n_values : 0};
+    return create(model, &key, NULL, out);
 }
 
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **out)
 {
-    return create(model, &(fv_session_options){.batch = batch}, FV_EXECUTION_FUSED, scratch, wisdom, out);
+    return fv_session_create_part(model, batch, NULL, NULL, scratch, wisdom, out);
+}
+
+fv_status fv_session_create_part(fv_model *model, int64_t batch, const char *from, const char *to, fv_scratch *scratch,
+                                 fv_wisdom *wisdom, fv_session **out)
+{
+    return create(model, &(fv_program_key){.batch = batch, .from = from, .to = to, .wisdom = wisdom}, scratch, out);
 }
 
 fv_status fv_session_create_as(fv_model *model, int64_t batch, fv_execution execution, fv_session **out)
 {
-    return create(model, &(fv_session_options){.batch = batch}, execution, NULL, NULL, out);
+    return create(model, &(fv_program_key){.batch = batch, .execution = execution}, NULL, out);
 }
 
 fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)
@@ -140,9 +126,7 @@ void fv_session_destroy(fv_session **ptr)
     fv_instance_destroy(&session->instance);
     if (session->program)
         fv_model_give_program(session->model, &session->program);
-    for (int32_t i = 0; i < session->key.n_values; i++)
-        fv_free(ctx, (void *)(uintptr_t)session->key.values[i]);
-    fv_free(ctx, (void *)(uintptr_t)session->key.values);
+    fv_program_key_clear(ctx, &session->key);
     fv_free(ctx, session->host_input);
     fv_free(ctx, session->host_output);
     fv_free(ctx, session);

@@ -9,47 +9,58 @@
 #include "model/model.h"
 #include "train/evaluation.h"
 
-static fv_status score_batches(fv_model *model, fv_session *session, fv_loader *loader, fv_tally *tally)
+static fv_status compute(const fv_scorer *s, const fv_batch *batch)
 {
-    const int64_t total = fv_dataset_count(loader->dataset);
+    const fv_pipeline *p = &s->model->pipeline;
+    int64_t size = p->h * p->w * p->c;
+    const float *input = batch->images;
+    if (s->trunk) {
+        FV_TRY(fv_trunk_rows(s->trunk, s->rows, batch->samples, batch->images, batch->n, &input));
+        size = s->trunk->size;
+    }
+    memcpy(fv_session_input(s->session), input, (size_t)(batch->n * size) * sizeof(float));
+    return fv_session_run_n(s->session, batch->n);
+}
+
+static fv_status score_batches(const fv_scorer *s, fv_tally *tally)
+{
+    const int64_t total = fv_dataset_count(s->loader->dataset);
     int64_t done = 0;
-    const fv_pipeline *p = &model->pipeline;
-    const int64_t classes = model->n_classes;
+    const int64_t classes = s->model->n_classes;
     for (;;) {
         fv_batch batch;
-        FV_TRY(fv_loader_next(loader, &batch));
+        FV_TRY(fv_loader_next(s->loader, &batch));
         if (batch.n == 0)
             return FV_OK;
-        memcpy(fv_session_input(session), batch.images, (size_t)(batch.n * p->h * p->w * p->c) * sizeof(float));
-        FV_TRY(fv_session_run_n(session, batch.n));
-        const float *logits = fv_session_output(session, NULL);
+        FV_TRY(compute(s, &batch));
+        const float *logits = fv_session_output(s->session, NULL);
         for (int64_t i = 0; i < batch.n; i++)
             FV_TRY(fv_tally_add(tally, batch.samples[i], logits + i * classes, true, batch.labels[i],
                                 batch.targets ? batch.targets + i * batch.n_targets : NULL));
         done += batch.n;
-        FV_TRY(fv_watch(model->ctx, "scored", "images", done, total));
+        FV_TRY(fv_watch(s->model->ctx, "scored", "images", done, total));
     }
 }
 
-fv_status fv_evaluate_with(fv_model *model, fv_session *session, fv_loader *loader, fv_metrics *metrics,
-                           fv_evaluation *findings)
+fv_status fv_evaluate_with(const fv_scorer *s, fv_metrics *metrics, fv_evaluation *findings)
 {
+    const fv_model *model = s->model;
     const double start = fv_time_monotonic();
     fv_tally tally;
     *metrics = (fv_metrics){0};
     if (findings)
         FV_TRY(fv_evaluation_begin(findings, model->task, model->n_classes));
-    FV_TRY(fv_session_refresh(session));
-    FV_TRY(fv_loader_start(loader, 0, 0));
+    FV_TRY(fv_session_refresh(s->session));
+    FV_TRY(fv_loader_start(s->loader, 0, 0));
     fv_tally_begin(model->ctx, model->task, model->n_classes, findings, &tally);
-    fv_status status = score_batches(model, session, loader, &tally);
+    fv_status status = score_batches(s, &tally);
     const double seconds = fv_time_monotonic() - start;
     if (status != FV_OK) {
         (void)fv_tally_end(&tally, NULL);
         return status;
     }
     FV_TRY(fv_tally_end(&tally, metrics));
-    fv_loader_stats(loader, NULL, &metrics->quarantined);
+    fv_loader_stats(s->loader, NULL, &metrics->quarantined);
     metrics->img_per_s = (double)metrics->samples / seconds;
     return FV_OK;
 }
@@ -84,7 +95,8 @@ fv_status fv_evaluate_into(fv_model *model, fv_dataset *dataset, int64_t batch_s
     if (status == FV_OK)
         status = fv_loader_create(dataset, p, &options, &loader);
     if (status == FV_OK)
-        status = fv_evaluate_with(model, session, loader, metrics, findings);
+        status =
+            fv_evaluate_with(&(fv_scorer){.model = model, .session = session, .loader = loader}, metrics, findings);
     fv_loader_destroy(&loader);
     fv_session_destroy(&session);
     return status;

@@ -24,8 +24,9 @@ typedef struct run {
     fv_fit_options options;
     const fv_monitor *monitor;
     fv_trainer *trainer;
-    fv_loader *loader, *val_loader;
-    fv_session *val_session;
+    fv_loader *loader;
+    fv_rows *rows;    /* of the trainer's trunk; NULL: none are kept */
+    fv_scorer scorer; /* session NULL: there is no validation */
     fv_journal *journal;
     fv_checkpoints checkpoints;
     fv_progress progress;
@@ -70,9 +71,24 @@ static fv_status open_validation(run *r)
     FV_TRY(fv_task_check(r->model, data));
     if (r->model->task != FV_TASK_CLASSIFY)
         options.targets = r->model->n_classes;
-    FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->val_loader));
-    return fv_session_create_within(r->model, r->val_batch, fv_trainer_scratch(r->trainer), r->trainer->wisdom,
-                                    &r->val_session);
+    fv_trunk *trunk = r->scorer.trunk = r->trainer->trunk;
+    r->scorer.model = r->model;
+    FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->scorer.loader));
+    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL,
+                                  fv_trainer_scratch(r->trainer), r->trainer->wisdom, &r->scorer.session);
+}
+
+static fv_status keep_rows(run *r)
+{
+    char line[FV_TRUNK_TEXT];
+    if (!r->trainer->trunk || r->options.feature_cache <= 0)
+        return FV_OK;
+    FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->loader, &r->rows, line));
+    if (r->scorer.loader)
+        FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->scorer.loader, &r->scorer.rows, line));
+    if (r->trainer->trunk->planned > 0)
+        emit(r, FV_EVENT_NOTE, line);
+    return FV_OK;
 }
 
 /* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss
@@ -119,38 +135,6 @@ static fv_status check_loss(run *r, int64_t *targets)
     return check_balance(r, kind, loss);
 }
 
-/* With nothing but zeros the loss is 0 whatever the network answers. */
-static fv_status check_weights(const run *r)
-{
-    const fv_dataset *d = r->data;
-    for (int64_t i = 0; i < d->count; i++) {
-        if (!d->weights || d->weights[i] > 0.0f)
-            return FV_OK;
-    }
-    return fv_fail_hint(r->ctx,
-                        fv_fail(r->ctx, FV_ERR_DATA,
-                                "%s: the weights of all %lld training samples are 0, so that nothing would be learned",
-                                d->path, (long long)d->count),
-                        "give the samples that count a weight above 0, or leave the weights out (then each counts 1)");
-}
-
-/* A run on one class ends with a perfect score that means nothing. */
-static void check_one_class(run *r)
-{
-    const fv_dataset *d = r->data;
-    char line[800];
-    for (int64_t i = 0; i < d->count; i++) {
-        if (d->labels[i] != d->labels[0])
-            return;
-    }
-    if (fv_dataset_task(d) != FV_TASK_CLASSIFY)
-        return;
-    snprintf(line, sizeof line,
-             "%.480s: all %lld training samples are of class '%.200s': there is nothing to tell apart", d->path,
-             (long long)d->count, fv_dataset_class_name(d, d->labels[0]));
-    emit(r, FV_EVENT_WARN, line);
-}
-
 /* What solvers a run that resumes ran by is known before anything is compiled. */
 static fv_status read_plan(run *r)
 {
@@ -185,12 +169,13 @@ static fv_status open_training(run *r)
     int64_t count = fv_dataset_count(r->data);
     if (count == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
-    FV_TRY(check_weights(r));
     char line[FV_JUDGE_TEXT];
+    FV_TRY(fv_judge_weights(r->data));
     FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
     if (r->odd_scale)
         emit(r, FV_EVENT_WARN, line);
-    check_one_class(r);
+    if (fv_judge_one_class(r->data, line))
+        emit(r, FV_EVENT_WARN, line);
     fv_loader_options options = {.batch_size = o->batch_size,
                                  .shuffle = true,
                                  .seed = (uint64_t)o->seed,
@@ -318,14 +303,23 @@ static void describe_step(run *r, double loss)
     e->memory = fv_process_peak();
 }
 
+static fv_status compute_gradient(run *r, const fv_batch *batch, double *loss)
+{
+    const void *target = batch->targets ? (const void *)batch->targets : batch->labels;
+    const float *rows;
+    if (!r->trainer->trunk)
+        return fv_trainer_gradient(r->trainer, batch->images, target, batch->n, loss);
+    FV_TRY(fv_trunk_rows(r->trainer->trunk, r->rows, batch->samples, batch->images, batch->n, &rows));
+    return fv_trainer_gradient_of_rows(r->trainer, rows, target, batch->n, loss);
+}
+
 static fv_status train_step(run *r, const fv_batch *batch)
 {
     fv_progress *p = &r->progress;
     double loss;
     r->event.step = p->step + 1;
     r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)p->step / (double)r->steps);
-    FV_TRY(fv_trainer_gradient(r->trainer, batch->images, batch->targets ? (const void *)batch->targets : batch->labels,
-                               batch->n, &loss));
+    FV_TRY(compute_gradient(r, batch, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
     FV_TRY(count_batch(r, batch, loss));
@@ -347,9 +341,9 @@ static fv_status validate(run *r, bool last)
 {
     fv_metrics m;
     fv_monitor_forget(&r->event, true);
-    if (!r->val_session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
+    if (!r->scorer.session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
-    FV_TRY(fv_evaluate_with(r->model, r->val_session, r->val_loader, &m, r->options.findings));
+    FV_TRY(fv_evaluate_with(&r->scorer, &m, r->options.findings));
     if (m.lost > 0) {
         char text[160];
         snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
@@ -537,6 +531,7 @@ static fv_status execute(run *r, fv_fit_result *result)
     r->event.monitor = result->monitor = r->monitor;
     FV_TRY(open_training(r));
     FV_TRY(open_validation(r));
+    FV_TRY(keep_rows(r));
     FV_TRY(fv_checkpoints_prepare(r->trainer, o->output != NULL, o->restore_best, &r->checkpoints));
     FV_TRY(fv_identity_make(r->model, r->data, o, &r->identity));
     FV_TRY(open_folder(r, &resumed));
@@ -578,9 +573,11 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     r.progress.best_metric = NAN;
     fv_status status = execute(&r, result);
     fv_checkpoints_close(&r.checkpoints);
-    fv_session_destroy(&r.val_session);
-    fv_loader_destroy(&r.val_loader);
+    fv_session_destroy(&r.scorer.session);
+    fv_loader_destroy(&r.scorer.loader);
     fv_loader_destroy(&r.loader);
+    fv_rows_destroy(&r.scorer.rows);
+    fv_rows_destroy(&r.rows);
     fv_trainer_destroy(&r.trainer);
     fv_journal_close(&r.journal);
     return status;

@@ -115,3 +115,32 @@ fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *p, const fv_fit_options *
                         "the weights of the last epoch are in %s/last.safetensors; try --lr %.2g in another run",
                         weights, o->lr / 10);
 }
+
+/* With nothing but zeros the loss is 0 whatever the network answers. */
+fv_status fv_judge_weights(const fv_dataset *d)
+{
+    for (int64_t i = 0; i < d->count; i++) {
+        if (!d->weights || d->weights[i] > 0.0f)
+            return FV_OK;
+    }
+    return fv_fail_hint(d->ctx,
+                        fv_fail(d->ctx, FV_ERR_DATA,
+                                "%s: the weights of all %lld training samples are 0, so that nothing would be learned",
+                                d->path, (long long)d->count),
+                        "give the samples that count a weight above 0, or leave the weights out (then each counts 1)");
+}
+
+/* A run on one class ends with a perfect score that means nothing. */
+bool fv_judge_one_class(const fv_dataset *d, char text[FV_JUDGE_TEXT])
+{
+    for (int64_t i = 0; i < d->count; i++) {
+        if (d->labels[i] != d->labels[0])
+            return false;
+    }
+    if (fv_dataset_task(d) != FV_TASK_CLASSIFY)
+        return false;
+    snprintf(text, FV_JUDGE_TEXT,
+             "%.480s: all %lld training samples are of class '%.200s': there is nothing to tell apart", d->path,
+             (long long)d->count, fv_dataset_class_name(d, d->labels[0]));
+    return true;
+}

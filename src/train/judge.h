@@ -29,5 +29,8 @@ bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, char tex
  * best.safetensors is there (or nothing is written). `weights` is the folder of the files, NULL: none. */
 fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *progress, const fv_fit_options *options,
                        const fv_monitor *monitor, const char *weights, bool file);
+/* DATA where no sample counts; true, and the warning, where all are of one class. */
+fv_status fv_judge_weights(const fv_dataset *data);
+bool fv_judge_one_class(const fv_dataset *data, char text[FV_JUDGE_TEXT]);
 
 #endif

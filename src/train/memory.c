@@ -64,12 +64,11 @@ static fv_status plan_trained(turns *t, fv_trainer *trainer, int64_t n)
     return FV_OK;
 }
 
-static fv_status plan_shared(turns *t, fv_model *model, int64_t n, bool sampling, fv_wisdom *wisdom)
+static fv_status plan_shared(turns *t, fv_model *model, const fv_program_key *key)
 {
-    if (n == 0)
+    if (key->batch == 0)
         return FV_OK;
-    FV_TRY(fv_model_take_program(model, &(fv_program_key){.batch = n, .sampling = sampling, .wisdom = wisdom},
-                                 &t->shared[t->n_shared]));
+    FV_TRY(fv_model_take_program(model, key, &t->shared[t->n_shared]));
     take_turn(t, t->shared[t->n_shared++]);
     return FV_OK;
 }
@@ -140,6 +139,8 @@ static void plan_optimizer(const fv_trainer *t, int pieces, fv_memory *m)
             parameters += (int64_t)fv_tensor_bytes(t->model->slots[i].data);
     while (pieces >> (levels + 1))
         levels++;
+    if (t->trunk) /* rows of a batch */
+        m->activations += t->options.batch_size * t->trunk->size * (int64_t)sizeof(float);
     if (pieces > 1) /* the batch itself, out of which pieces are taken, and its outputs */
         m->activations += t->options.batch_size * (p->h * p->w * p->c + t->model->n_classes) * (int64_t)sizeof(float);
     m->optimizer = parameters * (t->slots + levels) + (int64_t)t->states_bytes;
@@ -159,8 +160,14 @@ static fv_status plan_turns(fv_trainer *trainer, const fv_dataset *train, const 
         FV_TRY(fv_loader_places(train, loader, &places));
     FV_TRY(plan_trained(t, trainer, places >= batch ? batch : 0));
     FV_TRY(plan_trained(t, trainer, places % batch));
-    FV_TRY(plan_shared(t, trainer->model, held < batch ? held : batch, false, trainer->wisdom));
-    return plan_shared(t, trainer->model, o->output || !train ? 1 : 0, false, NULL);
+    const fv_trunk *trunk = trainer->trunk;
+    const fv_program_key first = {
+        .batch = trunk ? FV_TRUNK_BATCH : 0, .to = trunk ? trunk->cut : NULL, .wisdom = trainer->wisdom};
+    const fv_program_key validation = {
+        .batch = held < batch ? held : batch, .from = first.to, .wisdom = trainer->wisdom};
+    FV_TRY(plan_shared(t, trainer->model, &first));
+    FV_TRY(plan_shared(t, trainer->model, &validation));
+    return plan_shared(t, trainer->model, &(fv_program_key){.batch = o->output || !train ? 1 : 0});
 }
 
 /* A loss for networks whose answer is not a row of classes, where none is asked for. */
@@ -216,7 +223,8 @@ fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_evaluate_memory: model '%s' is not finished", model->name);
     plan_present(model, EVAL_BYTES, fv_loader_threads(model->ctx, dataset, &loader), m);
     fv_ctx_memory(model->ctx, &t.before, NULL);
-    fv_status status = plan_shared(&t, model, count < loader.batch_size ? count : loader.batch_size, false, NULL);
+    fv_status status =
+        plan_shared(&t, model, &(fv_program_key){.batch = count < loader.batch_size ? count : loader.batch_size});
     end_turns(&t, model, m);
     plan_loader(model, dataset, &loader, m);
     add_up(m);
@@ -234,12 +242,13 @@ static fv_status plan_members(const fv_predictor *p, int64_t together, fv_memory
         fv_status status = FV_OK;
         fv_ctx_memory(model->ctx, &before.before, NULL);
         if (member->session)
-            status = plan_shared(&before, model, member->batch, p->dropout, NULL);
+            status = plan_shared(&before, model, &(fv_program_key){.batch = member->batch, .sampling = p->dropout});
         end_turns(&before, model, &present);
         m->data -= present.packed + present.activations + present.workspace + present.gradients;
         fv_ctx_memory(model->ctx, &t.before, NULL);
         if (status == FV_OK)
-            status = plan_shared(&t, model, fv_predictor_rows(p, member, together), p->dropout, NULL);
+            status = plan_shared(
+                &t, model, &(fv_program_key){.batch = fv_predictor_rows(p, member, together), .sampling = p->dropout});
         end_turns(&t, model, m);
         FV_TRY(status);
     }

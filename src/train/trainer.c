@@ -47,9 +47,11 @@ static fv_status collect_tensors(fv_trainer *t)
 /* The trainer's graph has the model's tensors by name. */
 static void mark_frozen(const fv_trainer *t)
 {
-    for (int i = 0; i < t->model->n_slots; i++)
-        if (t->frozen[i])
-            fv_graph_find(t->graph, t->model->slots[i].name)->frozen = true;
+    for (int i = 0; i < t->model->n_slots; i++) {
+        fv_val *v = t->frozen[i] ? fv_graph_find(t->graph, t->model->slots[i].name) : NULL;
+        if (v) /* else it is the trunk's */
+            v->frozen = true;
+    }
 }
 
 /* ---- the optimizer's memory, as the graph names it ---- */
@@ -151,6 +153,19 @@ static fv_status note_losses(fv_trainer *t, const fv_loss *losses, const fv_loss
     return FV_OK;
 }
 
+/* The frozen beginning, and the graph of what is behind it; neither where there is none. */
+static fv_status find_trunk(fv_trainer *t, const fv_loss_spec *specs, int32_t n, fv_graph **behind)
+{
+    const char *outputs[FV_LOSSES_MAX], *cut;
+    for (int32_t i = 0; i < n; i++)
+        outputs[i] = specs[i].output;
+    FV_TRY(fv_trunk_find(t->model, t->frozen, outputs, n, &cut));
+    if (!cut)
+        return FV_OK;
+    FV_TRY(fv_trunk_create(t->model, cut, t->planned, t->scratch, t->wisdom, &t->trunk));
+    return fv_pass_slice(t->model->graph, cut, NULL, behind);
+}
+
 static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
 {
     fv_loss losses[FV_LOSSES_MAX] = {{0}};
@@ -160,16 +175,18 @@ static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
                        FV_LOSSES_MAX);
     if (!specs)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: no losses");
-    fv_status status = FV_OK;
+    fv_graph *behind = NULL;
+    fv_status status = find_trunk(t, specs, n, &behind);
     for (int32_t i = 0; status == FV_OK && i < n; i++)
         status = describe_loss(t, &specs[i], &attrs[i], &losses[i]);
     if (status == FV_OK)
-        status = fv_pass_loss(t->model->graph, losses, n, &t->graph, NULL);
+        status = fv_pass_loss(behind ? behind : t->model->graph, losses, n, &t->graph, NULL);
     t->n_losses = n;
     if (status == FV_OK)
         status = note_losses(t, losses, specs);
     for (int32_t i = 0; i < n; i++)
         fv_free(t->ctx, attrs[i]);
+    fv_graph_destroy(&behind);
     return status;
 }
 
@@ -193,17 +210,17 @@ static fv_status create(fv_model *model, const fv_fit_options *options, const fv
     t->planned = planned;
     t->optimizer = fv_optimizer_get((fv_optimizer_kind)resolved.optimizer);
     t->slots = t->optimizer->slots(&resolved);
-    fv_status status = add_losses(t, losses, n_losses);
-    if (status == FV_OK)
-        status = collect_tensors(t);
-    if (status == FV_OK)
-        mark_frozen(t);
-    if (status == FV_OK && resolved.model_ema && !planned)
-        status = fv_average_create(model, &t->average);
+    fv_status status = collect_tensors(t);
     if (status == FV_OK)
         status = fv_wisdom_create(ctx, &t->wisdom);
     if (status == FV_OK)
         status = fv_scratch_create(ctx, &t->scratch);
+    if (status == FV_OK)
+        status = add_losses(t, losses, n_losses);
+    if (status == FV_OK)
+        mark_frozen(t);
+    if (status == FV_OK && resolved.model_ema && !planned)
+        status = fv_average_create(model, &t->average);
     if (status == FV_OK && resolved.grad_accum_steps > 1)
         status = fv_accumulate_create(ctx, &t->accumulate);
     if (status == FV_OK)
@@ -249,6 +266,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     for (int i = 0; i < FV_TRAINER_EXECS; i++)
         free_exec(t, &t->exec[i]);
     fv_accumulate_destroy(&t->accumulate);
+    fv_trunk_destroy(&t->trunk);
     fv_scratch_destroy(&t->scratch);
     fv_store_destroy(&t->store);
     fv_average_destroy(&t->average);
@@ -444,10 +462,21 @@ static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
     return FV_OK;
 }
 
+/* The images of the batch that has begun. */
+static fv_status set_images(fv_trainer *t, const float *images)
+{
+    const float *rows = images;
+    if (t->trunk)
+        FV_TRY(fv_trunk_run(t->trunk, images, t->current->n, &rows));
+    return set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), rows);
+}
+
 fv_status fv_trainer_set(fv_trainer *t, const char *input, const void *data)
 {
     if (t->phase != FV_TRAINER_BEGUN)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: call fv_trainer_begin first");
+    if (t->trunk && input && data && strcmp(input, t->trunk->input) == 0)
+        return set_images(t, data);
     const fv_port *port = input ? fv_program_port(t->current->program, FV_PORT_INPUT, input) : NULL;
     if (!port || port == t->current->run)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: model '%s' has no input '%s'", t->model->name,
@@ -491,8 +520,15 @@ fv_status fv_trainer_compute(fv_trainer *t, double *loss)
 fv_status fv_trainer_gradient(fv_trainer *t, const float *images, const void *target, int64_t n, double *loss)
 {
     FV_TRY(fv_trainer_begin(t, n));
-    const fv_port *first = fv_program_port_at(t->current->program, FV_PORT_INPUT, 0);
-    FV_TRY(fv_trainer_set(t, first->name, images));
+    FV_TRY(images ? set_images(t, images) : fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_gradient: no images"));
+    FV_TRY(fv_trainer_set(t, t->losses[0].target, target));
+    return fv_trainer_compute(t, loss);
+}
+
+fv_status fv_trainer_gradient_of_rows(fv_trainer *t, const float *rows, const void *target, int64_t n, double *loss)
+{
+    FV_TRY(fv_trainer_begin(t, n));
+    FV_TRY(set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), rows));
     FV_TRY(fv_trainer_set(t, t->losses[0].target, target));
     return fv_trainer_compute(t, loss);
 }

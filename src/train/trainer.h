@@ -8,6 +8,7 @@
 #include "train/average.h"
 #include "train/optimizer.h"
 #include "train/pieces.h"
+#include "train/trunk.h"
 #include "train/settings.h"
 
 /* Batch sizes compiled at the same time: the full batch, the last short one, and room for callers with more, the last
@@ -53,7 +54,8 @@ struct fv_trainer {
     fv_fit_options options;
     const fv_optimizer *optimizer;
     bool planned;    /* for its programs' sizes: it has no memory of its own and cannot run */
-    fv_graph *graph; /* the model's, with the losses */
+    fv_graph *graph; /* the model's, behind the trunk, with the losses */
+    fv_trunk *trunk; /* the frozen beginning; NULL: the graph begins at the image */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
     int slots;
@@ -90,6 +92,9 @@ fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
 fv_scratch *fv_trainer_scratch(fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */
 void fv_trainer_rollback(fv_trainer *trainer);
+/* fv_trainer_gradient for rows of the trunk in the place of images. */
+fv_status fv_trainer_gradient_of_rows(fv_trainer *trainer, const float *rows, const void *target, int64_t n,
+                                      double *loss);
 /* Names the first layer with a NaN or Inf in the last fv_trainer_gradient. */
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */

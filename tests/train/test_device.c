@@ -97,8 +97,8 @@ static void compare(const char *zoo, const fv_fit_options *options)
 static void test_sgd(void **state)
 {
     (void)state;
-    const fv_fit_options options = FV_FIT_OPTIONS(.epochs = FV_TEST_CASES(2, 1), .batch_size = 16, .seed = 3, .lr = 0.05,
-                                                  .weight_decay = 1e-4, .l1 = 1e-6, .workers = 1);
+    const fv_fit_options options = FV_FIT_OPTIONS(.epochs = FV_TEST_CASES(2, 1), .batch_size = 16, .seed = 3,
+                                                  .lr = 0.05, .weight_decay = 1e-4, .l1 = 1e-6, .workers = 1);
     compare("resnet8", &options);
 }
 
@@ -106,8 +106,8 @@ static void test_adam(void **state)
 {
     (void)state;
     const fv_fit_options options =
-        FV_FIT_OPTIONS(.epochs = FV_TEST_CASES(2, 1), .batch_size = 20, .seed = 3, .optimizer = FV_ADAM, .lr = 1e-3, .restore_best = true,
-                       .recovery_interval = 2, .workers = 1);
+        FV_FIT_OPTIONS(.epochs = FV_TEST_CASES(2, 1), .batch_size = 20, .seed = 3, .optimizer = FV_ADAM, .lr = 1e-3,
+                       .restore_best = true, .recovery_interval = 2, .workers = 1);
     compare("mnist_cnn", &options);
 }
 

@@ -28,6 +28,7 @@ static const memory_case cases[] = {
     {"average", WIDE, true, true, {RUN, .batch_size = 32, .model_ema = true}},
     {"best", WIDE, true, true, {RUN, .batch_size = 32, .restore_best = true}},
     {"repeated samples", "lenet", false, true, {RUN, .batch_size = 60, .balance = FV_BALANCE_OVERSAMPLE}},
+    {"a frozen beginning", NET, true, true, {RUN, .batch_size = 32, .freeze = "-1"}},
     {"several networks in one", DEEP, false, true, {RUN, .batch_size = 8, .epochs = 1}},
 };
 #undef RUN

@@ -138,10 +138,8 @@ void cache_settle(const char *dir, bool begun)
         remove(packed);
 }
 
-fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model, int64_t planned, fv_dataset *train,
-                          fv_dataset *val)
+fv_status cache_in_memory(const settings *c, const fv_model *model, int64_t *left, fv_dataset *train, fv_dataset *val)
 {
-    int64_t left = fv_ctx_memory_limit(ctx) - planned;
     fv_dataset *sets[] = {train, val};
     static const char *const names[] = {"training", "validation"};
     if (c->cache != CACHE_NONE && fv_model_pipeline(model)->fast_decode)
@@ -151,18 +149,18 @@ fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model,
         int64_t bytes = 0;
         if (!sets[i])
             continue;
-        FV_TRY(fv_dataset_cache(sets[i], fv_model_pipeline(model), left, &bytes));
+        FV_TRY(fv_dataset_cache(sets[i], fv_model_pipeline(model), *left, &bytes));
         if (bytes == 0) {
             note("cache: the %s images are in memory or stored as pixels already", names[i]);
             continue;
         }
         note("cache: %s images need about %.1f MB, %s %.1f MB", names[i], (double)bytes / 1048576,
-             bytes <= left ? "which fit into" : "of which as many are kept as fit into", (double)left / 1048576);
+             bytes <= *left ? "which fit into" : "of which as many are kept as fit into", (double)*left / 1048576);
         const int64_t enough = bytes + bytes / 4 + (1 << 20); /* sizes vary; the rest is the other set's */
-        if (enough < left)
+        if (enough < *left)
             FV_TRY(fv_dataset_cache(sets[i], fv_model_pipeline(model), enough, &bytes));
-        left -= enough < left ? enough : left;
-        if (left == 0)
+        *left -= enough < *left ? enough : *left;
+        if (*left == 0)
             break;
     }
     return FV_OK;

@@ -12,8 +12,7 @@
 fv_status cache_on_disk(fv_ctx *ctx, settings *c, const char *dir);
 /* Whether the run came to be: then caches of other data are removed, else the one that was made for it. */
 void cache_settle(const char *dir, bool begun);
-/* --cache ram: `planned` bytes are needed for the rest; what --memory leaves is for the images. `val` may be NULL. */
-fv_status cache_in_memory(fv_ctx *ctx, const settings *c, const fv_model *model, int64_t planned, fv_dataset *train,
-                          fv_dataset *val);
+/* --cache ram: of *left bytes, which nobody needs, as many as the images take. `val` may be NULL. */
+fv_status cache_in_memory(const settings *c, const fv_model *model, int64_t *left, fv_dataset *train, fv_dataset *val);
 
 #endif

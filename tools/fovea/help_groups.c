@@ -31,7 +31,7 @@ static const struct {
      " data-name date metrics offline directory force recovery-interval log-interval out graph dot profile trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",
-     " device workers io-timeout cache no-prefetch plan plan-effort plan-workspace conv-algo "},
+     " device workers io-timeout cache no-feature-cache no-prefetch plan plan-effort plan-workspace conv-algo "},
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };

@@ -181,6 +181,8 @@ void progress_event(progress *p, const fv_fit_event *e)
         note("resumed at epoch %lld, after %lld steps", (long long)e->epoch, (long long)e->global_step);
     if (e->kind == FV_EVENT_WARN)
         warn("%s", e->text);
+    if (e->kind == FV_EVENT_NOTE)
+        note("%s", e->text);
     bool step = e->kind == FV_EVENT_STEP, epoch = e->kind == FV_EVENT_EPOCH;
     if (p->style == PROGRESS_JSON && (epoch || (step && e->step % p->interval == 0)))
         json_line(e);

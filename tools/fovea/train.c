@@ -30,6 +30,7 @@ typedef struct job {
     char dir[4096], quarantine[3][4200];
     char *arguments, *augment, *identity[2]; /* what a resumed run must have, and what it may change */
     fv_memory plan;
+    int64_t left; /* bytes of the limit that neither the plan nor a cache of images takes */
     int interrupt;
     bool begun; /* the run has written to its folder */
 } job;
@@ -346,6 +347,7 @@ static fv_fit_options fit_options(job *j)
     o.identity_told = j->identity[1];
     o.resume = c->resume != NULL;
     o.force = c->force;
+    o.feature_cache = c->no_feature_cache ? 0 : j->left;
     o.on_event = on_event;
     o.user = j;
     o.interrupt = &j->interrupt;
@@ -427,7 +429,8 @@ static fv_status choose_batch(job *j)
     FV_TRY(status);
     FV_TRY(memory_tell(j->ctx, "training", &plan, NULL));
     j->plan = plan;
-    return cache_in_memory(j->ctx, c, j->model, plan.total, j->train, j->val);
+    j->left = fv_ctx_memory_limit(j->ctx) - plan.total;
+    return cache_in_memory(c, j->model, &j->left, j->train, j->val);
 }
 
 static bool is_tuning(const settings *c)

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frozen beginning of a network: where it is cut, its bits, and that keeping what it computes changes none. */
+#define DIGITS_TRAIN 40
+#define DIGITS_TEST  20
+#include "digits_fixture.h"
+
+#include "model/model.h"
+#include "train/freeze.h"
+#include "train/trainer.h"
+
+static fv_model *make(fv_ctx *ctx, const char *zoo, int64_t size, int64_t channels)
+{
+    fv_model *m = NULL;
+    const fv_zoo_options options = {.classes = 10, .channels = channels, .dropout = -1, .img_size = {size, size}};
+    if (fv_model_zoo(ctx, zoo, &options, &m) != FV_OK || fv_model_init(m, 3, FV_INIT_DEFAULT) != FV_OK)
+        fail_msg("%s: %s", zoo, fv_ctx_error(ctx));
+    return m;
+}
+
+static const char *cut_of(fv_model *m, const char *freeze, const char *output)
+{
+    const char *cut;
+    bool *frozen = calloc((size_t)m->n_slots + 1, sizeof *frozen);
+    assert_int_equal(fv_freeze_mark(m, freeze, frozen), FV_OK);
+    assert_int_equal(fv_trunk_find(m, frozen, &output, 1, &cut), FV_OK);
+    free(frozen);
+    return cut;
+}
+
+/* What a network computes in two parts has the bits of the whole. */
+static void expect_same(fv_model *m, const char *cut)
+{
+    fv_session *whole, *first, *second;
+    fv_shape shape;
+    const fv_pipeline *p = fv_model_pipeline(m);
+    const int64_t size = p->h * p->w * p->c;
+    assert_int_equal(fv_session_create(m, 2, &whole), FV_OK);
+    assert_int_equal(fv_session_create_part(m, 1, NULL, cut, NULL, NULL, &first), FV_OK);
+    assert_int_equal(fv_session_create_part(m, 2, cut, NULL, NULL, NULL, &second), FV_OK);
+    float *x = fv_session_input(whole);
+    for (int64_t i = 0; i < 2 * size; i++)
+        x[i] = (float)((i * 2654435761u) % 1999) / 999.0f - 1.0f;
+    for (int k = 0; k < 2; k++) {
+        memcpy(fv_session_input(first), x + k * size, (size_t)size * sizeof *x);
+        assert_int_equal(fv_session_run(first), FV_OK);
+        const float *row = fv_session_output(first, &shape);
+        memcpy(fv_session_input(second) + k * fv_shape_count(&shape), row,
+               (size_t)fv_shape_count(&shape) * sizeof *row);
+    }
+    assert_int_equal(fv_session_run(second), FV_OK);
+    assert_int_equal(fv_session_run(whole), FV_OK);
+    const float *a = fv_session_output(whole, &shape), *b = fv_session_output(second, NULL);
+    if (memcmp(a, b, (size_t)fv_shape_count(&shape) * sizeof *a) != 0)
+        fail_msg("%s: other bits behind '%s'", fv_model_name(m), cut);
+    fv_session_destroy(&second);
+    fv_session_destroy(&first);
+    fv_session_destroy(&whole);
+}
+
+/* A cut is behind all that is frozen, or where the branches of the last frozen block meet. */
+static void test_where(void **state)
+{
+    static const struct {
+        const char *zoo, *freeze, *output;
+        int64_t size, channels;
+        const char *cut; /* NULL: none; "": any */
+    } rows[] = {
+        {"lenet", "-1", NULL, 28, 1, ""},
+        {"lenet", "-1", "conv1", 28, 1, NULL}, /* somebody wants a value of its beginning */
+        {"lenet", "fc3", NULL, 28, 1, NULL},
+        {"lenet", "none", NULL, 28, 1, NULL},
+        {"resnet8", "-1", NULL, 32, 3, ""},
+        {"resnet8", "conv1,bn1,layer1,layer3,fc", NULL, 32, 3, ""},
+        {"resnet8", "conv1", NULL, 32, 3, NULL}, /* its batch norm is trained, and folds into it */
+        {"resnet8", "conv1,bn1,layer1.0.conv1", NULL, 32, 3, ""},
+        {"squeezenet1_1", "-1", NULL, 64, 3, ""},
+        {"mobilenet_v2", "features.*", NULL, 32, 3, ""},
+        {"shufflenet_v2_x0_5", "-1", NULL, 32, 3, ""},
+        {"densenet121", "features.conv0,features.norm0,features.denseblock1", NULL, 32, 3, ""},
+    };
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        fv_model *m = make(ctx, rows[k].zoo, rows[k].size, rows[k].channels);
+        const char *cut = cut_of(m, rows[k].freeze, rows[k].output);
+        print_message("%-20s %-40s %s\n", rows[k].zoo, rows[k].freeze, cut ? cut : "(none)");
+        if ((cut == NULL) != (rows[k].cut == NULL))
+            fail_msg("%s, --freeze %s: cut at %s", rows[k].zoo, rows[k].freeze, cut ? cut : "(none)");
+        if (cut)
+            expect_same(m, cut);
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* Every number of frozen layers of a network with branches. */
+static void test_each_depth(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = make(ctx, "resnet8", 32, 3);
+    int cuts = 0;
+    for (int n = 1; n <= 14; n++) {
+        char freeze[16];
+        snprintf(freeze, sizeof freeze, "%d", n);
+        const char *cut = cut_of(m, freeze, NULL);
+        if (cut)
+            expect_same(m, cut);
+        cuts += cut != NULL;
+    }
+    assert_true(cuts >= 6);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+/* ---- training ---- */
+
+typedef struct fit_case {
+    const char *name, *zoo;
+    fv_fit_options options;
+} fit_case;
+
+#pragma GCC diagnostic push
+FV_OVERRIDE_QUIETLY
+#define RUN FV_FIT_DEFAULTS.epochs = 3, .lr = 0.02
+static const fit_case fits[] = {
+    {"all but the last", "lenet", {RUN, .batch_size = 16, .freeze = "-1"}},
+    {"pieces", "lenet", {RUN, .batch_size = 16, .freeze = "-2", .grad_accum_steps = 4}},
+    {"with batch norm", "resnet8", {RUN, .batch_size = 12, .freeze = "conv1,bn1,layer1,layer2", .epochs = 2}},
+    {"augmented", "lenet", {RUN, .batch_size = 10, .freeze = "-1", .augment = "crop pad=2"}},
+    {"repeated", "lenet", {RUN, .batch_size = 8, .freeze = "-1", .balance = FV_BALANCE_OVERSAMPLE}},
+};
+#undef RUN
+#pragma GCC diagnostic pop
+
+/* The weights after a run, the losses of its validation, and how many notes it made. */
+static void train(const fit_case *x, int threads, int64_t cache, int workers, char hex[65], double *val_loss)
+{
+    fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
+    fv_model *m = make(ctx, x->zoo, 28, 1);
+    fv_dataset *data = NULL, *val = NULL;
+    fv_fit_result result;
+    fv_fit_options o = x->options;
+    assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
+    assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "test"}, &val), FV_OK);
+    o.validation = val;
+    o.feature_cache = cache;
+    o.workers = workers;
+    o.monitor = "val_loss";
+    if (fv_fit_with(m, data, &o, &result) != FV_OK)
+        fail_msg("%s: %s", x->name, fv_ctx_error(ctx));
+    *val_loss = result.best_metric;
+    fv_model_sha256(m, hex);
+    fv_dataset_destroy(&val);
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+/* None, some or all rows kept, by however many threads: the same weights and the same score. */
+static void test_kept_or_not(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof fits / sizeof *fits; k++) {
+        static const int64_t caches[] = {0, 20000, 1 << 26};
+        char first[65], hex[65];
+        double loss, other;
+        train(&fits[k], 1, 0, -1, first, &loss);
+        for (int i = 0; i < 3; i++) {
+            train(&fits[k], 2, caches[i], i, hex, &other);
+            if (strcmp(first, hex) != 0 || loss != other)
+                fail_msg("%s: other bits with %lld bytes for rows", fits[k].name, (long long)caches[i]);
+        }
+    }
+}
+
+/* The trainer by itself, which is given images, does the steps of the loop. */
+static void test_images_or_rows(void **state)
+{
+    (void)state;
+    char hex[2][65];
+    const fv_fit_options o = FV_FIT_OPTIONS(.freeze = "-1", .lr = 0.05);
+    for (int i = 0; i < 2; i++) {
+        fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+        fv_model *m = make(ctx, "lenet", 28, 1);
+        fv_trainer *t;
+        double loss;
+        static float images[4 * 28 * 28];
+        const int32_t labels[4] = {1, 5, 9, 0};
+        for (size_t k = 0; k < sizeof images / sizeof *images; k++)
+            images[k] = (float)(k * 48271 % 1009) / 1009.0f;
+        assert_int_equal(fv_trainer_create(m, &o, &t), FV_OK);
+        assert_non_null(t->trunk);
+        assert_int_equal(fv_trainer_begin(t, 4), FV_OK);
+        if (i) {
+            const float *rows;
+            assert_int_equal(fv_trunk_run(t->trunk, images, 4, &rows), FV_OK);
+            assert_int_equal(fv_trainer_set(t, t->trunk->cut, rows), FV_OK);
+        } else {
+            assert_int_equal(fv_trainer_set(t, t->trunk->input, images), FV_OK);
+        }
+        assert_int_equal(fv_trainer_set(t, "target", labels), FV_OK);
+        assert_int_equal(fv_trainer_compute(t, &loss), FV_OK);
+        assert_int_equal(fv_trainer_apply(t, 0.05), FV_OK);
+        fv_model_sha256(m, hex[i]);
+        fv_trainer_destroy(&t);
+        fv_model_destroy(&m);
+        fv_ctx_destroy(&ctx);
+    }
+    assert_string_equal(hex[0], hex[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_each_depth),
+        cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_images_or_rows),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
