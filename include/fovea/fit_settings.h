@@ -36,7 +36,7 @@
       "of weights, order, augmentation, splits") \
     X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_FIXED, \
       "NAME", "optimizer") \
-    X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+    X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4") \
     X(REAL, momentum, "momentum", NULL, 0, FV_AUTO, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
       "of sgd and rmsprop; default: 0.9 for sgd, 0 for rmsprop") \
@@ -63,9 +63,13 @@
       "decay batch-norm scale and shift too") \
     X(FLAG, freeze_norm, "freeze-norm", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
       "batch norm keeps its running statistics and uses them; scale and shift are trained") \
-    X(TEXT, freeze, "freeze", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_FIXED, "NAMES|N", \
+    X(TEXT, freeze, "freeze", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_FIXED, "NAMES|N", \
       "tensors that keep their values, batch-norm statistics too: names with * and ?, separated by commas; N: the " \
       "first N layers; -N: all but the last N; none") \
+    X(TEXT, lr_mult, "lr-mult", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "NAMES=F,...", \
+      "share of the learning rate by tensor, names as those of --freeze: 'features.*=0.01,classifier=0.1'") \
+    X(REAL, layer_decay, "layer-decay", NULL, 0, 1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
+      "share of the learning rate that a layer has of that of the layer behind it") \
     X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN, \
       FV_MEANING, "NAME", "learning-rate schedule") \
     X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \

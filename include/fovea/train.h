@@ -200,6 +200,9 @@ FV_API const fv_setting_row *fv_fit_settings(int *count);
  * class each); and the name of a loss that it belongs to, NULL when it is no setting of losses. */
 FV_API bool fv_loss_takes(const char *loss, const char *key);
 FV_API const char *fv_loss_of_setting(const char *key);
+/** share[0..fv_model_tensor_count): what a run with these options multiplies the learning rate by, for each tensor; 0:
+ * it is frozen, or statistics. VALUE as fv_trainer_create has it for freeze and lr_mult. */
+FV_API fv_status fv_fit_shares(const fv_model *model, const fv_fit_options *options, double *share);
 /** Tensors of a parameter's size that the optimizer remembers. */
 FV_API int fv_optimizer_slots(const fv_fit_options *options);
 

@@ -6,6 +6,7 @@
 
 #include "model/model.h"
 #include "train/freeze.h"
+#include "train/rates.h"
 #include "train/update.h"
 
 static bool decays(fv_slot_kind kind, const fv_fit_options *options)
@@ -22,8 +23,13 @@ static fv_status collect_tensors(fv_trainer *t)
     t->frozen = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->frozen);
     if (!t->params || !t->states || !t->frozen)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_freeze_mark(m, t->options.freeze, t->frozen));
-    for (int i = 0; i < m->n_slots; i++) {
+    double *rates = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *rates);
+    if (!rates)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fv_freeze_mark(m, t->options.freeze, t->frozen);
+    if (status == FV_OK)
+        status = fv_rates_mark(m, &t->options, rates);
+    for (int i = 0; status == FV_OK && i < m->n_slots; i++) {
         const fv_slot *slot = &m->slots[i];
         if (slot->kind == FV_SLOT_STATE) {
             t->states[t->n_states++] = slot->data;
@@ -34,12 +40,15 @@ static fv_status collect_tensors(fv_trainer *t)
         p->name = slot->name;
         p->tensor = slot->data;
         p->decay = decays(slot->kind, &t->options);
+        p->rate = rates[i];
         for (int s = 0; s < t->slots && !t->frozen[i] && !t->planned; s++) {
             p->slot[s] = fv_calloc(t->ctx, (size_t)fv_tensor_count(slot->data), sizeof(float));
             if (!p->slot[s])
-                return FV_ERR_NO_MEMORY;
+                status = FV_ERR_NO_MEMORY;
         }
     }
+    fv_free(t->ctx, rates);
+    FV_TRY(status);
     t->states_before = fv_calloc(t->ctx, t->planned ? 1 : t->states_bytes + 1, 1);
     return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
 }
@@ -86,11 +95,17 @@ static bool param_decays(void *user, const char *name)
     return p && p->decay;
 }
 
+static double param_rate(void *user, const char *name)
+{
+    const fv_trainer_param *p = find_param(user, name, strlen(name));
+    return p ? p->rate : 1;
+}
+
 static fv_status append_update(void *user, fv_graph *g, const char *const *params, fv_val *const *gradients,
                                int32_t count, int32_t *first)
 {
     fv_trainer *t = user;
-    const fv_update_options options = {.fit = &t->options, .decays = param_decays, .user = t};
+    const fv_update_options options = {.fit = &t->options, .decays = param_decays, .rate = param_rate, .user = t};
     return fv_add_update(g, &options, params, gradients, count, first);
 }
 

@@ -20,6 +20,7 @@ typedef struct fv_trainer_param {
     fv_tensor *tensor;
     float *slot[FV_OPTIMIZER_SLOTS]; /* what the optimizer remembers, on the host */
     bool decay;                      /* weight decay and L1 apply */
+    double rate;                     /* share of the learning rate */
 } fv_trainer_param;
 
 /* What is compiled for one batch size. All of them take turns in the trainer's scratch. */

@@ -19,8 +19,9 @@
 
 typedef struct fv_update_options {
     const fv_fit_options *fit;
-    /* Whether weight decay and L1 apply to a parameter. */
+    /* Whether weight decay and L1 apply to a parameter; its share of the learning rate (NULL: 1). */
     bool (*decays)(void *user, const char *param);
+    double (*rate)(void *user, const char *param);
     void *user;
 } fv_update_options;
 

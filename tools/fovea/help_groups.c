@@ -15,7 +15,8 @@ static const struct {
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
     {"Network", " model weights img-size freeze ",
-     " partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize interpolation drop init "},
+     " lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize "
+     "interpolation drop init "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
      "model-ema "

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "memory_text.h"
 #include "output.h"
+#include "rates.h"
 #include "show.h"
 
 static void count_text(double value, char text[32])
@@ -215,6 +216,8 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
         return selftest(*model);
     if (c->profile)
         return profile(ctx, c, *model, batch);
+    if (option_given("lr"))
+        return rates_print(c, *model);
     if (c->graph || c->dot) {
         char *text;
         FV_TRY(fv_model_text(*model, c->dot, &text));
@@ -237,6 +240,11 @@ fv_status verb_info(settings *c)
                         "fovea info: which network? give a NAME or FILE");
     if (c->trace && !c->profile)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
+    static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze"};
+    for (int i = 0; i < 3; i++)
+        if (option_given(rate_keys[i]) && !option_given("lr"))
+            return complain(FV_ERR_CONFLICT, "add --lr, whose share each tensor has",
+                            "--%s has no effect here: it needs --lr", rate_keys[i]);
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;

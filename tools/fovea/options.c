@@ -57,25 +57,10 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
 }
 
 /* Options that other tools have and this version has not: no other name is what was meant. */
-static const char *const planned[] = {"amp",
-                                      "half",
-                                      "mixed-precision",
-                                      "dtype",
-                                      "lr-mult",
-                                      "layer-decay",
-                                      "unfreeze-at",
-                                      "teacher",
-                                      "kd-temperature",
-                                      "int8",
-                                      "calib",
-                                      "grad-checkpointing",
-                                      "drop-path",
-                                      "save-period",
-                                      "checkpoint-hist",
-                                      "deterministic",
-                                      "pretrained",
-                                      "sync-bn",
-                                      "patience-epochs"};
+static const char *const planned[] = {
+    "amp",        "half",    "mixed-precision",    "dtype",     "unfreeze-at", "teacher",         "kd-temperature",
+    "int8",       "calib",   "grad-checkpointing", "drop-path", "save-period", "checkpoint-hist", "deterministic",
+    "pretrained", "sync-bn", "patience-epochs"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {

@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "memory_text.h"
 #include "progress.h"
+#include "rates.h"
 #include "run_dir.h"
 #include "run_find.h"
 #include "start.h"
@@ -550,6 +551,7 @@ static fv_status train(job *j)
     FV_TRY(choose_batch(j));
     run_dir_name(c, j->dir);
     choose_rate(j);
+    FV_TRY(rates_tell(&c->fit, j->model));
     j->arguments = options_yaml(&verbs[0], c);
     j->identity[0] = options_identity(c, FV_MEANING);
     j->identity[1] = options_identity(c, FV_TOLD);

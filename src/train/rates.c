@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/rates.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "train/freeze.h"
+#include "train/layers.h"
+
+static fv_status fail_item(const fv_model *m, const char *item)
+{
+    return fv_fail_hint(
+        m->ctx,
+        fv_fail(m->ctx, FV_ERR_VALUE, "--lr-mult: found '%s', expected NAME=F with a factor above 0, at most 1e6", item),
+        "as in --lr-mult 'features.*=0.01,classifier=0.1'; --freeze keeps tensors as they are");
+}
+
+static fv_status mark_item(const fv_model *m, char *item, double *rate)
+{
+    char *equals = strrchr(item, '=');
+    double factor;
+    bool any = false;
+    if (!equals || equals == item || !fv_text_to_double(equals + 1, &factor) || !(factor > 0) || factor > 1e6)
+        return fail_item(m, item);
+    *equals = '\0';
+    for (int i = 0; i < m->n_slots; i++) {
+        if (!fv_layer_named(item, m->slots[i].name))
+            continue;
+        rate[i] = factor;
+        any = true;
+    }
+    return any ? FV_OK : fv_layer_unknown(m, "lr-mult", item);
+}
+
+static fv_status mark_items(const fv_model *m, const char *text, double *rate)
+{
+    char item[256];
+    for (const char *at = text; *at;) {
+        const size_t n = strcspn(at, ",");
+        snprintf(item, sizeof item, "%.*s", n < sizeof item ? (int)n : (int)sizeof item - 1, at);
+        FV_TRY(n < sizeof item ? mark_item(m, item, rate) : fail_item(m, item));
+        at += n + (at[n] == ',');
+    }
+    return FV_OK;
+}
+
+fv_status fv_rates_mark(const fv_model *m, const fv_fit_options *o, double *rate)
+{
+    double decay = 1;
+    for (int i = 0; i < m->n_slots; i++)
+        rate[i] = 1;
+    if (o->lr_mult)
+        FV_TRY(mark_items(m, o->lr_mult, rate));
+    /* Tensors of one layer, and its normalization, stand behind the weight that begins it. */
+    for (int i = m->n_slots - 1; i >= 0; i--) {
+        rate[i] *= decay;
+        if (m->slots[i].kind == FV_SLOT_WEIGHT)
+            decay *= o->layer_decay;
+    }
+    return FV_OK;
+}
+
+fv_status fv_fit_shares(const fv_model *m, const fv_fit_options *o, double *share)
+{
+    bool *frozen = fv_calloc(m->ctx, (size_t)m->n_slots + 1, sizeof *frozen);
+    if (!frozen)
+        return FV_ERR_NO_MEMORY;
+    fv_status status = fv_freeze_mark(m, o->freeze, frozen);
+    if (status == FV_OK)
+        status = fv_rates_mark(m, o, share);
+    for (int i = 0; i < m->n_slots && status == FV_OK; i++)
+        share[i] = frozen[i] || m->slots[i].kind == FV_SLOT_STATE ? 0 : share[i];
+    fv_free(m->ctx, frozen);
+    return status;
+}
