@@ -23,6 +23,14 @@ static const fv_onnx_op *find_op(const char *name)
     return NULL;
 }
 
+static const fv_onnx_op *find_microsoft(const char *name)
+{
+    for (const fv_onnx_op *op = fv_onnx_microsoft_ops; op->name; op++)
+        if (strcmp(op->name, name) == 0)
+            return op;
+    return NULL;
+}
+
 /* "an operator that is not known; the nearest is 'Conv'" */
 static const char *nearest_op(const char *name, char text[160])
 {
@@ -244,6 +252,11 @@ static fv_status map_node(const fv_onnx_node *n, const fv_onnx_op *op)
     return constant ? fold_by_graph(n, op) : op->map(n);
 }
 
+fv_status fv_onnx_map_standard(const fv_onnx_node *n)
+{
+    return map_node(n, find_op(n->op));
+}
+
 /* What was refused is noted, and what depends on it is passed over. */
 static fv_status settle(const fv_onnx_node *n, fv_status status)
 {
@@ -309,7 +322,8 @@ static fv_status walk_node(fv_import *im, fv_onnx_file *file, const FvOnnx__Node
     const bool branches = standard && strcmp(op_type, "If") == 0;
     if (branches && !missing)
         return settle(&n, fv_onnx_walk_branch(&n, file));
-    const fv_onnx_op *op = standard ? find_op(op_type) : NULL;
+    const bool microsoft = strcmp(domain, "com.microsoft") == 0;
+    const fv_onnx_op *op = standard ? find_op(op_type) : microsoft ? find_microsoft(op_type) : NULL;
     im->label = im->base = *n.name ? n.name : op_type;
     if (!op || missing) {
         if (!standard)

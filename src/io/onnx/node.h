@@ -37,6 +37,10 @@ extern const char fv_onnx_integers[];
 extern const fv_onnx_op fv_onnx_conv_ops[], fv_onnx_pool_ops[], fv_onnx_dense_ops[], fv_onnx_norm_ops[],
     fv_onnx_activation_ops[], fv_onnx_math_ops[], fv_onnx_shape_ops[], fv_onnx_constant_ops[], fv_onnx_part_ops[],
     fv_onnx_reduce_ops[], fv_onnx_resize_ops[], fv_onnx_quant_ops[];
+/* Those of the domain com.microsoft. */
+extern const fv_onnx_op fv_onnx_microsoft_ops[];
+/* Maps a node by the standard operator that it names (graph.c). */
+fv_status fv_onnx_map_standard(const fv_onnx_node *n);
 
 /* ---- attributes ---- */
 

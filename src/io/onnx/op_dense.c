@@ -255,6 +255,27 @@ static fv_status map_qlinear_matmul(const fv_onnx_node *n)
     return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }
 
+fv_status fv_onnx_map_qgemm(const fv_onnx_node *n)
+{
+    fv_value y;
+    fv_onnx_product p;
+    fv_onnx_numbers sums;
+    const bool tb = fv_onnx_int(n, "transB", 0) != 0;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need(n, 3));
+    if (fv_onnx_int(n, "transA", 0) != 0 || !fv_onnx_product_given(n, (const int[]){0, 3, 6}, tb ? 0 : 1, &p) ||
+        !rows_fit(p.x.q, p.w.q, tb) || n->in[0]->shape.rank != 2)
+        return fv_onnx_cannot(n, "supported is a product of rows of 8-bit integers with a constant matrix of such");
+    p.alpha = (float)fv_onnx_real(n, "alpha", 1.0);
+    if (n->n_in <= 7 || !n->in[7]) /* its result is floats */
+        return note_rows(n, &p, tb);
+    if (!fv_onnx_is_scalar(n->in[7], n->in[8]))
+        return fv_onnx_cannot(n, "the scale and zero point of its result are no constants of one element");
+    FV_TRY(integer_rows(n, &p, tb, &sums));
+    FV_TRY(fv_onnx_quantize_sums(n, &sums, n->in[7], n->in[8], &y));
+    return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
+}
+
 const fv_onnx_op fv_onnx_dense_ops[] = {
     {"Gemm", map_gemm, NULL, fv_onnx_integers},
     {"MatMul", map_matmul, NULL, fv_onnx_integers},

@@ -2,7 +2,7 @@
 /* Pooling. */
 #include <string.h>
 
-#include "io/onnx/window.h"
+#include "io/onnx/quant.h"
 
 static fv_status check_image(const fv_onnx_node *n)
 {
@@ -146,17 +146,57 @@ static fv_status map_max_pool(const fv_onnx_node *n)
     return fv_onnx_result_image(n, fv_import_cast(n->im, x, n->in[0]->dtype));
 }
 
+/* Averages of 8-bit integers: exact sums, by filters of ones. */
+static fv_status note_average(const fv_onnx_node *n, const fv_onnx_window *win)
+{
+    static const float one = 1.0f;
+    fv_import *im = n->im;
+    const int64_t c = n->in[0]->shape.dim[1], count = win->size[0] * win->size[1];
+    const fv_shape shape = {4, {c, win->size[0], win->size[1], 1}};
+    const fv_pick pick = fv_pick_all(&shape);
+    fv_foreign ones = {.name = "ones", .dtype = FV_I8, .shape = {4, {c, 1, win->size[0], win->size[1]}}};
+    fv_foreign scale = {.name = "one", .dtype = FV_F32, .shape = {1, {1}}, .data = &one};
+    const fv_onnx_product p = {
+        .x = *fv_onnx_numbers_of(n, 0), .w = {.q = &ones, .scale = &scale}, .filters = c, .alpha = 1.0f};
+    fv_conv2d_attr attr = {.dilation = {1, 1}, .groups = c};
+    fv_onnx_numbers sums;
+    void *data;
+    FV_TRY(fv_import_alloc(im, c * count, &data));
+    memset(data, 1, (size_t)(c * count));
+    ones.data = data;
+    memcpy(attr.stride, win->stride, sizeof attr.stride);
+    memcpy(attr.pad, win->pad, sizeof attr.pad);
+    FV_TRY(fv_onnx_product_sums(n, &p, &attr, fv_import_image(im, p.x.q), &shape, &pick, &sums));
+    sums.count = (float)count;
+    const fv_shape file = fv_import_file_shape(im, sums.sum, sums.order);
+    return fv_onnx_note(n, &sums, &file);
+}
+
+/* Whether the operand is images of 8-bit integers of one scale, and the sum of a window is one of 32 bits. */
+static bool averages_integers(const fv_onnx_node *n, const int64_t size[2])
+{
+    const fv_onnx_numbers *x = fv_onnx_numbers_of(n, 0);
+    return x && x->q && n->in[0]->shape.rank == 4 && (x->q->dtype == FV_I8 || x->q->dtype == FV_U8) &&
+           fv_onnx_is_scalar(x->scale, x->zero) && size[0] <= 1024 && size[1] <= 1024;
+}
+
 static fv_status map_average_pool(const fv_onnx_node *n)
 {
     fv_onnx_window win;
     fv_pool2d_attr attr = {.count_include_pad = fv_onnx_int(n, "count_include_pad", 0) != 0};
     FV_TRY(fv_onnx_need(n, 0));
-    if (n->in[0]->shape.rank == 5)
+    if (n->in[0]->shape.rank == 5) {
+        FV_TRY(fv_onnx_settle_all(n));
         return map_volume(n, false);
+    }
     FV_TRY(check_image(n));
     FV_TRY(window_of(n, &win));
     if (win.dilation[0] > 1 || win.dilation[1] > 1)
         return fv_onnx_cannot(n, "dilated windows are supported of MaxPool, not of averages");
+    const bool padded = win.pad[0] || win.pad[1] || win.pad[2] || win.pad[3];
+    if (averages_integers(n, win.size) && !win.ceil && (!padded || attr.count_include_pad))
+        return note_average(n, &win);
+    FV_TRY(fv_onnx_settle_all(n));
     set_pool(&win, &attr);
     return fv_onnx_result_image(n, fv_import_emit1(n->im, "avg_pool2d", &attr, fv_import_image(n->im, n->in[0])));
 }
@@ -164,15 +204,21 @@ static fv_status map_average_pool(const fv_onnx_node *n)
 static fv_status map_global(const fv_onnx_node *n)
 {
     FV_TRY(check_image(n));
-    const char *op = strcmp(n->op, "GlobalMaxPool") == 0 ? "global_max_pool" : "global_avg_pool";
+    const bool largest = strcmp(n->op, "GlobalMaxPool") == 0;
+    const int64_t *d = n->in[0]->shape.dim;
+    const fv_onnx_window all = {.size = {d[2], d[3]}, .stride = {1, 1}};
+    if (!largest && n->in[0]->shape.rank == 4 && averages_integers(n, all.size))
+        return note_average(n, &all);
+    FV_TRY(fv_onnx_settle_all(n));
+    const char *op = largest ? "global_max_pool" : "global_avg_pool";
     return fv_onnx_result_image(n, fv_import_emit1(n->im, op, NULL, fv_import_image(n->im, n->in[0])));
 }
 
 const fv_onnx_op fv_onnx_pool_ops[] = {
     {"MaxPool", map_max_pool, NULL, NULL},
-    {"AveragePool", map_average_pool, NULL, NULL},
-    {"GlobalAveragePool", map_global, NULL, NULL},
-    {"GlobalMaxPool", map_global, NULL, NULL},
+    {"AveragePool", map_average_pool, NULL, fv_onnx_integers},
+    {"GlobalAveragePool", map_global, NULL, fv_onnx_integers},
+    {"GlobalMaxPool", map_global, NULL, fv_onnx_integers},
     {"LpPool", NULL, NULL, "supported are MaxPool and AveragePool"},
     {0},
 };

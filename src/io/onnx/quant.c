@@ -80,13 +80,15 @@ fv_status fv_onnx_dequantize(fv_import *im, const fv_onnx_numbers *numbers, fv_v
     return FV_OK;
 }
 
-/* scale * sum, within its limits. */
+/* scale * sum / count, within its limits. */
 static fv_value sums_in_floats(fv_import *im, const fv_onnx_numbers *sums)
 {
     const double most = 3.4028234663852886e38;
     const fv_clamp_attr limits = {fmax((double)sums->low, -most), fmin((double)sums->high, most)};
     fv_value y = fv_import_emit2(im, "mul", NULL, fv_import_cast(im, sums->sum, FV_F32),
                                  fv_import_get(im, sums->scale, FV_ORDER_FILE));
+    if (sums->count != 1.0f)
+        y = fv_import_emit2(im, "div", NULL, y, fv_import_number(im, (double)sums->count));
     if (sums->low == 0.0f && isinf(sums->high))
         y = fv_import_emit1(im, "relu", NULL, y);
     else if (!isinf(sums->low) || !isinf(sums->high))
@@ -177,7 +179,7 @@ fv_status fv_onnx_quantize_sums(const fv_onnx_node *n, const fv_onnx_numbers *su
     float *data;
     FV_TRY(new_floats(n->im, count, &factor, &data));
     for (int64_t k = 0; k < count; k++)
-        data[k] = real_at(sums->scale, k) / one;
+        data[k] = real_at(sums->scale, k) / (one * sums->count);
     fv_quantize_sums_attr attr = {.zero = middle, .min = sign ? -128 : 0, .max = sign ? 127 : 255, .to = !sign};
     const int64_t low = isinf(sums->low) ? attr.min : limit_of(sums->low, one, middle);
     const int64_t high = isinf(sums->high) ? attr.max : limit_of(sums->high, one, middle);
@@ -314,7 +316,7 @@ fv_status fv_onnx_product_sums(const fv_onnx_node *n, const fv_onnx_product *p, 
     fv_import *im = n->im;
     const int64_t count = fv_foreign_count(p->w.scale);
     float *data;
-    *sums = (fv_onnx_numbers){.order = FV_ORDER_LAST, .low = -INFINITY, .high = INFINITY};
+    *sums = (fv_onnx_numbers){.order = FV_ORDER_LAST, .count = 1.0f, .low = -INFINITY, .high = INFINITY};
     FV_TRY(new_floats(im, count, &sums->scale, &data));
     for (int64_t k = 0; k < count; k++)
         data[k] = p->alpha * real_at(p->x.scale, 0) * real_at(p->w.scale, k);

@@ -9,7 +9,7 @@
 
 #include "io/onnx/window.h"
 
-/* scale[k] * (q - zero[k]) of integers q; or scale[k] * sum, no less than low and no more than high. */
+/* scale[k] * (q - zero[k]) of integers q; or scale[k] * sum / count, no less than low and no more than high. */
 typedef struct fv_onnx_numbers {
     fv_foreign *q;            /* NULL: of sums */
     fv_foreign *scale, *zero; /* of one element, or of one for each position along `axis` of q, or along the last
@@ -17,7 +17,7 @@ typedef struct fv_onnx_numbers {
     int axis;
     fv_value sum; /* i32 */
     fv_order order;
-    float low, high;
+    float count, low, high; /* count: above 1 of averages */
 } fv_onnx_numbers;
 
 /* What operand i stands for; NULL: nothing but floats. */
@@ -55,5 +55,8 @@ bool fv_onnx_product_given(const fv_onnx_node *n, const int at[3], int axis, fv_
 /* Sums of images src with filters of `shape`, k r s c, picked from the weights. */
 fv_status fv_onnx_product_sums(const fv_onnx_node *n, const fv_onnx_product *p, const fv_conv2d_attr *conv,
                                fv_value src, const fv_shape *shape, const fv_pick *pick, fv_onnx_numbers *sums);
+
+/* QGemm of ONNX Runtime (op_dense.c). */
+fv_status fv_onnx_map_qgemm(const fv_onnx_node *n);
 
 #endif

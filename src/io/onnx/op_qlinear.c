@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators of 8-bit integers of ONNX Runtime's own domain, com.microsoft: Q(f(DQ(x), ...)), node by node. */
+#include <stdio.h>
+#include <string.h>
+
+#include "io/onnx/quant.h"
+
+/* `first`: which operand the first x is, with its scale and zero point behind it; `count` of these (0: all that are
+ * there); `result`: where scale and zero point of the result are. */
+static const struct {
+    const char *name, *of;
+    int first, count, result;
+} rows[] = {
+    {"QLinearAdd", "Add", 0, 2, 6},
+    {"QLinearMul", "Mul", 0, 2, 6},
+    {"QLinearConcat", "Concat", 2, 0, 0},
+    {"QLinearAveragePool", "AveragePool", 0, 1, 3},
+    {"QLinearGlobalAveragePool", "GlobalAveragePool", 0, 1, 3},
+    {"QLinearSigmoid", "Sigmoid", 0, 1, 3},
+    {"QLinearLeakyRelu", "LeakyRelu", 0, 1, 3},
+    {"QLinearSoftmax", "Softmax", 0, 1, 3},
+};
+
+enum { OPERANDS_MAX = 64 };
+
+/* A name for a value within the node. */
+static const char *inner_name(const fv_onnx_node *n, int i)
+{
+    char name[300];
+    snprintf(name, sizeof name, "%.280s:%d", n->out[0], i);
+    return fv_arena_strdup(n->im->arena, name);
+}
+
+/* Maps the standard operator `op` of these operands to one result. */
+static fv_status step(const fv_onnx_node *n, const char *op, fv_foreign **in, int n_in, const char *out)
+{
+    fv_onnx_node inner = *n;
+    inner.op = op;
+    inner.in = in;
+    inner.n_in = n_in;
+    inner.out = &out;
+    inner.n_out = 1;
+    inner.opset = strcmp(op, "Softmax") == 0 ? fv_onnx_int(n, "opset", 13) : n->opset;
+    return out ? fv_onnx_map_standard(&inner) : FV_ERR_NO_MEMORY;
+}
+
+static fv_status map_row(const fv_onnx_node *n)
+{
+    size_t r = 0;
+    fv_foreign *x[OPERANDS_MAX + 8] = {NULL};
+    while (strcmp(rows[r].name, n->op) != 0)
+        r++;
+    const int count = rows[r].count ? rows[r].count : (n->n_in - rows[r].first) / 3;
+    if (n->n_out < 1 || count < 1 || count > OPERANDS_MAX || rows[r].first + 3 * count > n->n_in + 1)
+        return fv_onnx_cannot(n, "%d operands", n->n_in);
+    if (fv_onnx_int(n, "channels_last", 0) != 0)
+        return fv_onnx_cannot(n, "channels_last: supported is n c h w");
+    FV_TRY(fv_onnx_need(n, rows[r].result));
+    for (int i = 0; i < count; i++) {
+        const char *name = inner_name(n, i);
+        FV_TRY(fv_onnx_need(n, rows[r].first + 3 * i));
+        FV_TRY(fv_onnx_need(n, rows[r].first + 3 * i + 1));
+        FV_TRY(step(n, "DequantizeLinear", n->in + rows[r].first + 3 * i, 3, name));
+        x[i] = fv_import_find(n->im, name);
+    }
+    if (!n->in[rows[r].result + 1] && n->in[rows[r].first]->dtype != FV_U8)
+        return fv_onnx_cannot(n, "a result of %s without a zero point", fv_dtype_name(n->in[rows[r].first]->dtype));
+    const char *name = inner_name(n, count);
+    FV_TRY(step(n, rows[r].of, x, count, name));
+    fv_foreign *y[10] = {fv_import_find(n->im, name), n->in[rows[r].result], n->in[rows[r].result + 1]};
+    return step(n, "QuantizeLinear", y, 3, n->out[0]);
+}
+
+static fv_status map_same(const fv_onnx_node *n)
+{
+    return fv_onnx_map_standard(n);
+}
+
+const fv_onnx_op fv_onnx_microsoft_ops[] = {
+    {"QLinearAdd", map_row, NULL, fv_onnx_integers},
+    {"QLinearMul", map_row, NULL, fv_onnx_integers},
+    {"QLinearConcat", map_row, NULL, fv_onnx_integers},
+    {"QLinearAveragePool", map_row, NULL, fv_onnx_integers},
+    {"QLinearGlobalAveragePool", map_row, NULL, fv_onnx_integers},
+    {"QLinearSigmoid", map_row, NULL, fv_onnx_integers},
+    {"QLinearLeakyRelu", map_row, NULL, fv_onnx_integers},
+    {"QLinearSoftmax", map_row, NULL, fv_onnx_integers},
+    {"QGemm", fv_onnx_map_qgemm, NULL, fv_onnx_integers},
+    {"QuantizeLinear", map_same, map_same, fv_onnx_integers},
+    {"DequantizeLinear", map_same, map_same, fv_onnx_integers},
+    {0},
+};
