@@ -181,9 +181,11 @@ typedef struct fv_import_value {
 /** What a file that another tool wrote does not say. Zero members: not given. */
 typedef struct fv_import_options {
     int64_t img_size[2]; /* h, w of an image whose size the file leaves open */
-    /* Values of inputs: such an input becomes a constant where the shape of something is computed from it. */
+    /* Values of inputs: sizes that the file leaves open are theirs, and such an input becomes a constant where the
+     * shape of something is computed from it. */
     const fv_import_value *values;
     int n_values;
+    int values_order; /* of values of 4 dimensions: 0 the file's, 1 n c h w, 2 n h w c */
     const char *weights; /* the file with the weights of a network that has them apart (darknet's .cfg); CONFLICT where
                             the network's own file has them */
 } fv_import_options;

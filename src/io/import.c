@@ -67,7 +67,7 @@ static fv_status check_size(fv_ctx *ctx, const char *path, const fv_import_optio
 
 fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options *options, fv_model **out)
 {
-    static const fv_import_options none = {{0, 0}, NULL, 0, NULL};
+    static const fv_import_options none = {{0, 0}, NULL, 0, 0, NULL};
     fv_blob blob;
     *out = NULL;
     FV_TRY(fv_tensor_file_load(ctx, path, &blob));

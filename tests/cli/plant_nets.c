@@ -64,40 +64,6 @@ void plant_caffe(const char *dir, int argc, char **argv)
     free(file);
 }
 
-void plant_onnx(const char *dir, int argc, char **argv)
-{
-    onnx_out *file = calloc(1, sizeof *file);
-    onnx_small *w = calloc(1, sizeof *w);
-    char path[512];
-    uint32_t seed = 7;
-    (void)argc;
-    (void)argv;
-    if (!file || !w)
-        exit(2);
-    onnx_small_weights(w);
-    onnx_small_file(file, w);
-    snprintf(path, sizeof path, "%s/net.onnx", dir);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(file->data, 1, file->size, f) != file->size || fclose(f) != 0)
-        exit(2);
-    snprintf(path, sizeof path, "%s/x.npy", dir);
-    if (!(f = fopen(path, "wb")))
-        exit(2);
-    fwrite("\x93NUMPY\1\0\166\0", 1, 10, f);
-    fprintf(f, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }");
-    for (int i = 0; i < 2 * 3 * 8 * 8; i++) {
-        const float x = onnx_draw(&seed);
-        fwrite(&x, sizeof x, 1, f);
-    }
-    if (fclose(f) != 0)
-        exit(2);
-    snprintf(path, sizeof path, "%s/names.txt", dir);
-    if (!(f = fopen(path, "wb")) || fputs("ant\nbee\ncat\ndog\neel\n", f) < 0 || fclose(f) != 0)
-        exit(2);
-    free(file);
-    free(w);
-}
-
 static void save_in(const char *dir, const char *name, const void *head, size_t size, const void *data, size_t more)
 {
     char path[512];
@@ -105,6 +71,61 @@ static void save_in(const char *dir, const char *name, const void *head, size_t 
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(head, 1, size, f) != size || fwrite(data, 1, more, f) != more || fclose(f) != 0)
         exit(2);
+}
+
+static void put_floats_npy(const char *dir, const char *name, const char *shape, int count)
+{
+    char head[129], text[100];
+    float *x = calloc((size_t)count, sizeof *x);
+    uint32_t seed = 7;
+    if (!x)
+        exit(2);
+    for (int i = 0; i < count; i++)
+        x[i] = onnx_draw(&seed);
+    memcpy(head, "\x93NUMPY\1\0\166\0", 10);
+    snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
+    snprintf(head + 10, sizeof head - 10, "%-117s\n", text);
+    save_in(dir, name, head, 128, x, (size_t)count * sizeof *x);
+    free(x);
+}
+
+/* A convolution and Relu over images of any size: the file names no dimension but the channels. */
+static void put_open_network(const char *dir, const onnx_small *w)
+{
+    onnx_out *file = calloc(1, sizeof *file), *g = calloc(1, sizeof *g);
+    if (!file || !g)
+        exit(2);
+    onnx_node(g, "Conv", "conv", "image,weight,bias", "a", NULL);
+    onnx_node(g, "Relu", "relu", "a", "map", NULL);
+    onnx_weight(g, "weight", 1, (const int64_t[]){4, 3, 3, 3}, 4, w->conv, sizeof w->conv);
+    onnx_weight(g, "bias", 1, (const int64_t[]){4}, 1, w->conv_bias, sizeof w->conv_bias);
+    onnx_value(g, 11, "image", (const int64_t[]){-1, 3, -1, -1}, 4);
+    onnx_value(g, 12, "map", (const int64_t[]){-1, 4, -1, -1}, 4);
+    onnx_model(file, g, 8, 13);
+    save_in(dir, "open.onnx", file->data, file->size, "", 0);
+    free(file);
+    free(g);
+}
+
+void plant_onnx(const char *dir, int argc, char **argv)
+{
+    onnx_out *file = calloc(1, sizeof *file);
+    onnx_small *w = calloc(1, sizeof *w);
+    (void)argc;
+    (void)argv;
+    if (!file || !w)
+        exit(2);
+    onnx_small_weights(w);
+    onnx_small_file(file, w);
+    save_in(dir, "net.onnx", file->data, file->size, "", 0);
+    put_floats_npy(dir, "x.npy", "2, 3, 8, 8", 2 * 3 * 8 * 8);
+    put_open_network(dir, w);
+    put_floats_npy(dir, "wide.npy", "3, 3, 6, 10", 3 * 3 * 6 * 10);
+    put_floats_npy(dir, "last.npy", "1, 5, 9, 3", 5 * 9 * 3);
+    put_floats_npy(dir, "rows.npy", "2, 3, 64", 2 * 3 * 64);
+    save_in(dir, "names.txt", "ant\nbee\ncat\ndog\neel\n", 20, "", 0);
+    free(file);
+    free(w);
 }
 
 void plant_tflite(const char *dir, int argc, char **argv)

@@ -50,8 +50,13 @@ static fv_status execute(fv_ctx *ctx, const settings *c, const char *path)
     fv_model *m = NULL;
     fv_arrays *out = NULL;
     fv_status status = feed_read(ctx, c->input, &f);
-    const fv_import_options options = {
-        .img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights, .values = f.value, .n_values = f.count};
+    const fv_import_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                                       .weights = c->weights,
+                                       .values = f.value,
+                                       .n_values = f.count,
+                                       .values_order = c->layout == LAYOUT_NCHW   ? 1
+                                                       : c->layout == LAYOUT_NHWC ? 2
+                                                                                  : 0};
     if (status == FV_OK)
         status = fv_model_import(ctx, path, &options, &m);
     if (status == FV_OK)

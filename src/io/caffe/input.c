@@ -232,6 +232,8 @@ static fv_status add_input(fv_caffe_layer *l, int k, fv_shape shape)
     for (int d = 2; d < 4 && shape.rank == 4; d++)
         if (o->img_size[d - 2] > 0)
             shape.dim[d] = o->img_size[d - 2];
+        else if (shape.dim[d] < 1)
+            FV_TRY(fv_import_given_size(im, o, name, shape.rank, d, false, &shape.dim[d]));
     net->batch = shape.dim[0];
     if (!im->whole || shape.dim[0] < 1)
         shape.dim[0] = 1;

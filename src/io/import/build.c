@@ -154,6 +154,28 @@ fv_status fv_import_input(fv_import *im, const char *name, fv_dtype dtype, const
     return m->error;
 }
 
+fv_status fv_import_given_size(const fv_import *im, const fv_import_options *o, const char *name, int rank, int d,
+                               bool last, int64_t *size)
+{
+    static const int in_first[4] = {0, 2, 3, 1}, in_last[4] = {0, 3, 1, 2}; /* where n h w c, n c h w have dimension d */
+    const fv_shape *s = NULL;
+    *size = 0;
+    for (int i = 0; i < o->n_values; i++)
+        if (strcmp(o->values[i].name, name) == 0 || (o->n_values == 1 && !*o->values[i].name))
+            s = fv_tensor_shape(o->values[i].tensor);
+    if (!s)
+        return FV_OK;
+    if (s->rank != rank)
+        return fv_fail_hint(im->ctx,
+                            fv_fail(im->ctx, FV_ERR_SHAPE,
+                                    "%s: input '%.200s' has %d dimensions, the array that it is given has %d", im->file,
+                                    name, rank, s->rank),
+                            "give an array of the input's dimensions, the batch first");
+    const bool turned = rank == 4 && o->values_order != 0 && (o->values_order == 2) != last;
+    *size = s->dim[!turned ? d : last ? in_first[d] : in_last[d]];
+    return FV_OK;
+}
+
 fv_status fv_import_output(fv_import *im, const char *name, fv_foreign *f)
 {
     const bool turned = f->shape.rank == 4 && f->form[FV_ORDER_FILE] < 0 && f->form[FV_ORDER_LAST] >= 0;

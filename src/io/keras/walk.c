@@ -115,6 +115,8 @@ static fv_status add_input(fv_keras_net *net, const fv_keras_graph *g, const fv_
         if (size <= 0 && (side == 0 || side == 1))
             size = side_of(resize, side) ? side_of(resize, side) : net->options->img_size[side];
         if (size <= 0)
+            FV_TRY(fv_import_given_size(&net->im, net->options, layer->name, (int)node->count, d, !first, &size));
+        if (size <= 0)
             return fv_fail_hint(
                 net->ctx,
                 fv_fail(net->ctx, FV_ERR_MODEL, "%s: Keras: input '%.100s': dimension %d is left open by the file%s",

@@ -105,11 +105,15 @@ static fv_status open_sizes(fv_import *im, const FvOnnx__ValueInfo *info, const 
     const int at = shape->rank == 4 ? (last ? 1 : 2) : -1;
     for (int d = 0; d < shape->rank; d++) {
         const bool side = at > 0 && (d == at || d == at + 1);
+        int64_t given = 0;
         if (shape->dim[d] > 0)
             continue;
         if (side && o->img_size[d - at] > 0)
-            shape->dim[d] = o->img_size[d - at];
+            given = o->img_size[d - at];
         else
+            FV_TRY(fv_import_given_size(im, o, info->name, shape->rank, d, last, &given));
+        shape->dim[d] = given;
+        if (given < 1)
             return fv_fail_hint(im->ctx,
                                 fv_fail(im->ctx, FV_ERR_MODEL,
                                         "%s: ONNX: input '%.200s': dimension %d is left open by "
@@ -147,9 +151,11 @@ static fv_status add_input(fv_import *im, const FvOnnx__Graph *g, const FvOnnx__
         shape.dim[d] = type->shape->dim[d]->has_dim_value ? type->shape->dim[d]->dim_value : 0;
     if (!im->whole && shape.rank == 0)
         return fv_import_merges(im);
+    const bool last = shape.rank == 4 && has_channels_last(g, info->name);
+    if (im->whole && shape.rank > 0 && shape.dim[0] < 1)
+        FV_TRY(fv_import_given_size(im, o, info->name, shape.rank, 0, last, &shape.dim[0]));
     if (shape.rank > 0 && (!im->whole || shape.dim[0] < 1))
         shape.dim[0] = 1;
-    const bool last = shape.rank == 4 && has_channels_last(g, info->name);
     FV_TRY(open_sizes(im, info, o, last, &shape));
     if (fv_shape_count(&shape) < 0)
         return fv_fail(im->ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: input '%.200s': its dimensions are impossible",

@@ -51,15 +51,20 @@ static fv_status open_sizes(fv_import *im, const char *name, fv_flat_table t, co
     const fv_flat_vector sizes = fv_flat_list(t, TENSOR_SIGNATURE, 4);
     for (int d = 1; d < shape->rank; d++) {
         const bool side = shape->rank == 4 && d < 3;
+        int64_t given = 0;
         if (d >= sizes.count || fv_flat_list_int(sizes, d) >= 0)
             continue;
-        if (!side || o->img_size[d - 1] <= 0)
+        if (side && o->img_size[d - 1] > 0)
+            given = o->img_size[d - 1];
+        else
+            FV_TRY(fv_import_given_size(im, o, name, shape->rank, d, true, &given));
+        shape->dim[d] = given;
+        if (given < 1)
             return fv_fail_hint(im->ctx,
                                 fv_fail(im->ctx, FV_ERR_MODEL,
                                         "%s: TFLite: input '%.200s': dimension %d is left open by the file%s", im->file,
                                         name, d, side ? ", and nothing says how large an image is" : ""),
                                 side ? "give its size: --img-size HxW" : "convert the network with that size fixed");
-        shape->dim[d] = o->img_size[d - 1];
     }
     return FV_OK;
 }

@@ -376,6 +376,24 @@ use_compare() {
     fails 2 E2001 "which two models" -- "$FOVEA" compare "$model"
 }
 
+# What a file leaves open, its batch and the size of its images, is that of the array that is given.
+use_run_takes_sizes_from_the_input() {
+    plant onnx .
+    ! "$FOVEA" run net.onnx --input x.npy --output y.npz 2>&1 | grep -q 'made without\|without libzip' || skip "a library is missing"
+    code 0 "$FOVEA" run open.onnx --input x.npy --output y.npz
+    prints "map: f32 2x4x6x6"
+    code 0 "$FOVEA" run open.onnx --input image=wide.npy --output y.npz
+    prints "map: f32 3x4x4x8"
+    code 0 "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 6x10
+    prints "map: f32 3x4x4x8"
+    code 0 "$FOVEA" run open.onnx --input last.npy --output y.npz --layout nhwc
+    prints "map: f32 1x3x7x4"
+    fails 4 E4001 "open.onnx: input 'image' has 4 dimensions, the array that it is given has 3" -- \
+        "$FOVEA" run open.onnx --input rows.npy --output y.npz
+    fails 2 E2003 "image" -- "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 8x8
+    fails 4 E4001 "how large an image is" "--img-size" -- "$FOVEA" convert open.onnx --mean 0.5 --std 0.25 --output z.safetensors
+}
+
 # A network of another tool becomes one model file, and raw arrays go through either with the same answers.
 use_convert_and_run() {
     plant onnx .
