@@ -185,7 +185,7 @@ typedef struct fv_import_options {
      * shape of something is computed from it. */
     const fv_import_value *values;
     int n_values;
-    int values_order; /* of values of 4 dimensions: 0 the file's, 1 n c h w, 2 n h w c */
+    int values_order;    /* of values of 4 dimensions: 0 the file's, 1 n c h w, 2 n h w c */
     const char *weights; /* the file with the weights of a network that has them apart (darknet's .cfg); CONFLICT where
                             the network's own file has them */
 } fv_import_options;

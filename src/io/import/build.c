@@ -157,7 +157,8 @@ fv_status fv_import_input(fv_import *im, const char *name, fv_dtype dtype, const
 fv_status fv_import_given_size(const fv_import *im, const fv_import_options *o, const char *name, int rank, int d,
                                bool last, int64_t *size)
 {
-    static const int in_first[4] = {0, 2, 3, 1}, in_last[4] = {0, 3, 1, 2}; /* where n h w c, n c h w have dimension d */
+    static const int in_first[4] = {0, 2, 3, 1},
+                     in_last[4] = {0, 3, 1, 2}; /* where n h w c, n c h w have dimension d */
     const fv_shape *s = NULL;
     *size = 0;
     for (int i = 0; i < o->n_values; i++)

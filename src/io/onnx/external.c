@@ -97,7 +97,10 @@ fv_status fv_onnx_read_external(fv_import *im, const FvOnnx__Tensor *t, const ch
     if (!location)
         return bad(im, name, "", "it does not say where");
     const int64_t offset = number_of(t, "offset", 0), length = number_of(t, "length", size);
-    if (offset < 0 || length != size)
+    if (offset < 0 || length < 0)
+        return bad(im, name, location,
+                   offset < 0 ? "its offset is no number of bytes" : "its length is no number of bytes");
+    if (length != size)
         return fv_fail(im->ctx, FV_ERR_MODEL_FORMAT,
                        "%s: ONNX: tensor '%.100s' has %lld bytes at %lld of '%.200s', its dimensions ask for %lld",
                        im->file, name, (long long)length, (long long)offset, location, (long long)size);
