@@ -168,7 +168,7 @@ fv_status fv_import_given_size(const fv_import *im, const fv_import_options *o, 
         return FV_OK;
     if (s->rank != rank)
         return fv_fail_hint(im->ctx,
-                            fv_fail(im->ctx, FV_ERR_SHAPE,
+                            fv_fail(im->ctx, FV_ERR_MODEL,
                                     "%s: input '%.200s' has %d dimensions, the array that it is given has %d", im->file,
                                     name, rank, s->rank),
                             "give an array of the input's dimensions, the batch first");

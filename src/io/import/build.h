@@ -102,7 +102,7 @@ fv_status fv_import_alias(fv_import *im, const char *name, const fv_foreign *of)
 /* An input of the file's. Its first dimension is the batch unless the file is read whole. `last`: images, n c h w. */
 fv_status fv_import_input(fv_import *im, const char *name, fv_dtype dtype, const fv_shape *shape, bool last);
 /* Size of dimension d of `rank` that the array for an input has, where there is one: for what the file leaves open.
- * *size 0: there is none. `last`: the file's images are n h w c. SHAPE where the array has other dimensions. */
+ * *size 0: there is none. `last`: the file's images are n h w c. MODEL where the array has more or fewer dimensions. */
 fv_status fv_import_given_size(const fv_import *im, const fv_import_options *options, const char *name, int rank, int d,
                                bool last, int64_t *size);
 /* Declares an output of the model, which keeps the file's name. */

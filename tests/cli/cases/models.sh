@@ -390,7 +390,7 @@ use_run_takes_sizes_from_the_input() {
     prints "map: f32 1x3x7x4"
     fails 4 E4001 "open.onnx: input 'image' has 4 dimensions, the array that it is given has 3" -- \
         "$FOVEA" run open.onnx --input rows.npy --output y.npz
-    fails 2 E2003 "image" -- "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 8x8
+    fails 2 E2006 "3x3x6x10" -- "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 8x8
     fails 4 E4001 "how large an image is" "--img-size" -- "$FOVEA" convert open.onnx --mean 0.5 --std 0.25 --output z.safetensors
 }
 
