@@ -172,12 +172,14 @@ static fv_status note_average(const fv_onnx_node *n, const fv_onnx_window *win)
     return fv_onnx_note(n, &sums, &file);
 }
 
-/* Whether the operand is images of 8-bit integers of one scale, and the sum of a window is one of 32 bits. */
+/* Whether the operand is images of 8-bit integers of one scale, with windows that are no larger than filters of ones
+ * may be. */
 static bool averages_integers(const fv_onnx_node *n, const int64_t size[2])
 {
     const fv_onnx_numbers *x = fv_onnx_numbers_of(n, 0);
     return x && x->q && n->in[0]->shape.rank == 4 && (x->q->dtype == FV_I8 || x->q->dtype == FV_U8) &&
-           fv_onnx_is_scalar(x->scale, x->zero) && size[0] <= 1024 && size[1] <= 1024;
+           fv_onnx_is_scalar(x->scale, x->zero) && size[0] <= 1024 && size[1] <= 1024 &&
+           n->in[0]->shape.dim[1] <= (4 << 20) / (size[0] * size[1]);
 }
 
 static fv_status map_average_pool(const fv_onnx_node *n)

@@ -23,6 +23,8 @@ fv_status fv_onnx_note(const fv_onnx_node *n, const fv_onnx_numbers *numbers, co
     fv_foreign *f;
     const bool batched = fv_onnx_batched(n);
     FV_TRY(im->model->error);
+    if (n->n_out < 1 || !*n->out[0])
+        return FV_OK;
     if (batched && (shape->rank < 1 || shape->dim[0] != 1))
         return fv_import_merges(im);
     fv_onnx_numbers *kept = fv_arena_alloc(im->arena, sizeof *kept);
@@ -222,7 +224,9 @@ static bool is_product(fv_onnx_product *p, int axis)
 
 static bool is_bias(const fv_onnx_product *p, const fv_foreign *b)
 {
-    return b->data && b->dtype == FV_I32 && fv_foreign_count(b) == p->filters;
+    const int rank = b->shape.rank;
+    return b->data && b->dtype == FV_I32 && rank > 0 && b->shape.dim[rank - 1] == p->filters &&
+           fv_foreign_count(b) == p->filters;
 }
 
 bool fv_onnx_product_of(const fv_onnx_node *n, const int at[3], int axis, fv_onnx_product *p, bool *apart)
