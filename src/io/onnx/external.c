@@ -116,8 +116,8 @@ fv_status fv_onnx_read_external(fv_import *im, const FvOnnx__Tensor *t, const ch
         status = bad(im, name, location, "it is no regular file");
     else if (offset > st.st_size || size > st.st_size - offset)
         status = fv_fail(im->ctx, FV_ERR_MODEL_FORMAT,
-                         "%s: ONNX: tensor '%.100s' ends at byte %lld of '%.200s', which has %lld", im->file, name,
-                         (long long)offset + (long long)size, location, (long long)st.st_size);
+                         "%s: ONNX: tensor '%.100s' has %lld bytes at %lld of '%.200s', which has %lld", im->file, name,
+                         (long long)size, (long long)offset, location, (long long)st.st_size);
     uint8_t *bytes = status == FV_OK ? fv_arena_alloc(im->arena, (size_t)size + 1) : NULL;
     if (status == FV_OK && !bytes)
         status = FV_ERR_NO_MEMORY;
