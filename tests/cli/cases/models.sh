@@ -381,13 +381,13 @@ use_run_takes_sizes_from_the_input() {
     plant onnx .
     ! "$FOVEA" run net.onnx --input x.npy --output y.npz 2>&1 | grep -q 'made without\|without libzip' || skip "a library is missing"
     code 0 "$FOVEA" run open.onnx --input x.npy --output y.npz
-    prints "map: f32 2x4x6x6"
+    says "map: f32 2x4x6x6"
     code 0 "$FOVEA" run open.onnx --input image=wide.npy --output y.npz
-    prints "map: f32 3x4x4x8"
+    says "map: f32 3x4x4x8"
     code 0 "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 6x10
-    prints "map: f32 3x4x4x8"
+    says "map: f32 3x4x4x8"
     code 0 "$FOVEA" run open.onnx --input last.npy --output y.npz --layout nhwc
-    prints "map: f32 1x3x7x4"
+    says "map: f32 1x3x7x4"
     fails 4 E4001 "open.onnx: input 'image' has 4 dimensions, the array that it is given has 3" -- \
         "$FOVEA" run open.onnx --input rows.npy --output y.npz
     fails 2 E2006 "3x3x6x10" -- "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 8x8
