@@ -188,7 +188,7 @@ completed() {
 use_commands_of_the_docs() {
     plant onnx .
     ! "$FOVEA" run net.onnx --input x.npy --output y.npz 2>&1 | grep -q 'made without\|without libzip' || skip "a library is missing"
-    rm net.onnx x.npy names.txt y.npz
+    rm net.onnx open.onnx x.npy wide.npy last.npy rows.npy names.txt y.npz
     small_program
     small_data
     "$FOVEA_SOURCE_DIR/dev" help >dev-help
