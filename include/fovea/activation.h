@@ -14,6 +14,8 @@ typedef enum fv_activation {
     FV_HARD_SIGMOID, /* min(max(x/6 + 1/2, 0), 1) */
     FV_HARD_SWISH,   /* x * hard_sigmoid(x) */
     FV_SILU,         /* x * sigmoid(x) */
+    FV_GELU,         /* x * (1 + erf(x / sqrt 2)) / 2 */
+    FV_GELU_TANH,    /* x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715*x^3))) / 2: what FV_GELU is sometimes taken for */
     FV_SOFTMAX,      /* e^x_i / sum e^x_j along the channels: no kernel epilogue */
     FV_ACTIVATION_COUNT
 } fv_activation;

@@ -104,6 +104,7 @@ typedef enum fv_operand_kind {
     FV_OPERAND_DATA = 0, /* anything else */
     FV_OPERAND_WEIGHT,   /* filters or a matrix */
     FV_OPERAND_BIAS,     /* added per output channel */
+    FV_OPERAND_NORM,     /* scale or shift of a normalization */
     FV_OPERAND_COUNTED   /* a state; files count its updates as "num_batches_tracked" beside it */
 } fv_operand_kind;
 

@@ -17,7 +17,7 @@
 typedef enum fv_slot_kind {
     FV_SLOT_WEIGHT, /* filters, matrices, and parameters of no other kind */
     FV_SLOT_BIAS,   /* operand of the kind BIAS beside a weight */
-    FV_SLOT_NORM,   /* parameter of a node that also keeps a state: scale and shift of a normalization */
+    FV_SLOT_NORM,   /* scale and shift of a normalization: so its operator says, or the node also keeps a state */
     FV_SLOT_STATE   /* not trained */
 } fv_slot_kind;
 

@@ -97,8 +97,9 @@ static void set_kinds(fv_model *model, const fv_node *node)
     bool keeps_state = false;
     for (int32_t i = 0; i < node->n_in; i++)
         keeps_state |= node->in[i] && node->in[i]->role == FV_ROLE_STATE;
-    for (int32_t i = 0; keeps_state && i < node->n_in; i++) {
-        fv_slot *slot = slot_of(model, node->in[i]);
+    for (int32_t i = 0; i < node->n_in; i++) {
+        const bool norm = keeps_state || (node->op->kinds && node->op->kinds[i] == FV_OPERAND_NORM);
+        fv_slot *slot = norm ? slot_of(model, node->in[i]) : NULL;
         if (slot && slot->kind != FV_SLOT_STATE)
             slot->kind = FV_SLOT_NORM;
     }

@@ -15,12 +15,20 @@ static const char *const activation_ops[FV_ACTIVATION_COUNT] = {
     [FV_HARD_SIGMOID] = "hard_sigmoid",
     [FV_HARD_SWISH] = "hard_swish",
     [FV_SILU] = "silu",
+    [FV_GELU] = "gelu",
+    [FV_GELU_TANH] = "gelu",
     [FV_SOFTMAX] = "softmax",
 };
 
 const char *fv_activation_op(fv_activation activation)
 {
     return (unsigned)activation < FV_ACTIVATION_COUNT ? activation_ops[activation] : NULL;
+}
+
+const void *fv_activation_attr(fv_activation activation)
+{
+    static const fv_act_attr rough = {.approximate = 1};
+    return activation == FV_GELU_TANH ? &rough : NULL;
 }
 
 fv_value fv_nn_refuse(fv_model *m, fv_status status, const char *hint, const char *op, const char *full,
@@ -170,5 +178,5 @@ fv_value fv_nn_activate(fv_model *m, const char *full, fv_value x, fv_activation
         return fv_nn_refuse(m, FV_ERR_ARGUMENT, NULL, "layer", full, "activation %d is not one of fv_activation",
                             (int)activation);
     snprintf(name, sizeof name, "%s.%s", full, op);
-    return fv_nn_append(m, op, name, NULL, &x, 1);
+    return fv_nn_append(m, op, name, fv_activation_attr(activation), &x, 1);
 }

@@ -28,5 +28,7 @@ fv_value fv_nn_param(fv_model *m, const char *full, const char *leaf, fv_role ro
 fv_value fv_nn_activate(fv_model *m, const char *full, fv_value x, fv_activation activation);
 /* Names of activations as operators: NULL for NONE. */
 const char *fv_activation_op(fv_activation activation);
+/* The operator's attributes; NULL: its defaults. */
+const void *fv_activation_attr(fv_activation activation);
 
 #endif

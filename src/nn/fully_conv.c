@@ -155,8 +155,8 @@ static fv_status slide_adaptive(slide *s, const fv_node *node)
 static fv_status slide_dense(slide *s, const fv_node *node)
 {
     fv_conv2d_attr attr;
-    if (s->views[node->in[0]->id].form == FORM_FIXED)
-        return append(s, node, NULL, NULL, FORM_FIXED);
+    if (s->views[node->in[0]->id].form != FORM_ROW) /* of a map it is every pixel's */
+        return append(s, node, NULL, NULL, s->views[node->in[0]->id].form);
     fv_attr_defaults(fv_op_find(s->g->ctx, "conv2d"), &attr);
     attr.activation = ((const fv_dense_attr *)node->attr)->activation;
     FV_TRY(append(s, node, "conv2d", &attr, FORM_ROW));
@@ -228,7 +228,7 @@ static fv_status slide_axis(slide *s, const fv_node *node)
 /* Element by element, or window by window: as it is. */
 static fv_status slide_same(slide *s, const fv_node *node)
 {
-    static const char *const by_channel[] = {"batch_norm", "prelu", NULL};
+    static const char *const by_channel[] = {"batch_norm", "layer_norm", "prelu", NULL};
     form f = FORM_MAP;
     bool map = false;
     for (int32_t i = 0; i < node->n_in; i++) {
@@ -271,6 +271,8 @@ static const struct {
     {"sigmoid", slide_same},
     {"tanh", slide_same},
     {"silu", slide_same},
+    {"gelu", slide_same},
+    {"erf", slide_same},
     {"hard_sigmoid", slide_same},
     {"hard_swish", slide_same},
     {"clamp", slide_same},
@@ -280,7 +282,9 @@ static const struct {
     {"pow", slide_same},
     {"cast", slide_same},
     {"dropout", slide_same},
+    {"stochastic_depth", slide_same},
     {"batch_norm", slide_same},
+    {"layer_norm", slide_same},
     {"conv2d", slide_same},
     {"conv_transpose2d", slide_same},
     {"max_pool2d", slide_same},

@@ -127,7 +127,7 @@ fv_value fv_activate(fv_model *m, fv_value x, fv_activation activation)
     if (!op)
         return fv_nn_refuse(m, FV_ERR_ARGUMENT, NULL, "activate", "", "activation %d is not one of fv_activation",
                             (int)activation);
-    return plain(m, op, &x, 1, NULL);
+    return plain(m, op, &x, 1, fv_activation_attr(activation));
 }
 
 fv_value fv_dropout(fv_model *m, fv_value x, double rate)

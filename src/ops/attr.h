@@ -71,12 +71,17 @@ typedef struct fv_batch_norm_attr {
     bool frozen;          /* backward: mean and variance do not depend on src */
 } fv_batch_norm_attr;
 
+typedef struct fv_layer_norm_attr {
+    double eps;
+} fv_layer_norm_attr;
+
 typedef struct fv_round_sum_attr {
     int32_t dtype; /* FV_F32 or FV_F64 */
 } fv_round_sum_attr;
 
 typedef struct fv_act_attr {
-    double alpha; /* leaky_relu: slope for x < 0 */
+    double alpha;        /* leaky_relu: slope for x < 0 */
+    int32_t approximate; /* gelu: 0 exact, 1 by tanh */
 } fv_act_attr;
 
 typedef struct fv_eltwise_attr {
@@ -85,7 +90,7 @@ typedef struct fv_eltwise_attr {
 
 typedef struct fv_dropout_attr {
     double rate;
-    int64_t stream; /* which dropout of the network: part of the key of its random numbers */
+    int64_t stream; /* which dropout or stochastic depth of the network: part of the key of its random numbers */
 } fv_dropout_attr;
 
 typedef struct fv_slice_attr {

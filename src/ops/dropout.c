@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/dropout.h"
 
-#include "base/random.h"
 #include "ops/ref.h"
 
 static const fv_attr dropout_attrs[] = {

@@ -13,15 +13,18 @@ static fv_shape channels_of(fv_shape s)
 static void test_activations(void **state)
 {
     (void)state;
-    static const char *const names[] = {"relu", "relu6",        "leaky_relu", "sigmoid",
-                                        "tanh", "hard_sigmoid", "hard_swish", "silu"};
-    fv_act_attr attr = {.alpha = 0.2};
+    static const char *const names[] = {"relu",         "relu6",      "leaky_relu", "sigmoid", "tanh",
+                                        "hard_sigmoid", "hard_swish", "silu",       "gelu",    "erf"};
+    fv_act_attr attr = {.alpha = 0.2, .approximate = 1};
     for (int round = 0; round < ROUNDS; round++)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             fv_shape s = image();
-            const void *a = strcmp(names[i], "leaky_relu") == 0 ? &attr : NULL;
+            const bool set = strcmp(names[i], "leaky_relu") == 0 || strcmp(names[i], "gelu") == 0;
+            const void *a = set && (names[i][0] != 'g' || pick(0, 1)) ? &attr : NULL;
             op_case x = {.op = names[i], .attr = a, .shape = {s}, .n_in = 1, .tolerance = 4e-7};
             check_case(&x, NULL);
+            if (strcmp(names[i], "erf") == 0)
+                continue;
             char name[40];
             snprintf(name, sizeof name, "%s_bwd", names[i]);
             op_case y = {.op = name, .attr = a, .shape = {s, s}, .n_in = 2, .tolerance = 1e-6};
@@ -45,6 +48,8 @@ static void test_elementwise(void **state)
         fv_dropout_attr drop = {.rate = round % 3 ? 0.3 : 0.0, .stream = pick(0, 5)};
         check_case(&(op_case){.op = "dropout", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
         check_case(&(op_case){.op = "dropout_bwd", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "stochastic_depth", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
+        check_case(&(op_case){.op = "stochastic_depth_bwd", .attr = &drop, .shape = {s}, .n_in = 1}, NULL);
         fv_lrn_attr lrn = {.size = pick(1, 9), .alpha = 0.5, .beta = pick(0, 1) ? 0.75 : 0.6, .k = 1.5};
         check_case(&(op_case){.op = "lrn", .attr = &lrn, .shape = {s}, .n_in = 1, .tolerance = 1e-6}, NULL);
         check_case(&(op_case){.op = "prelu_bwd_partial", .shape = {s, s, slopes}, .n_in = 3}, NULL);
@@ -211,6 +216,24 @@ static void test_norm(void **state)
     }
 }
 
+static void test_layer_norm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        const fv_shape s = pick(0, 3) ? image() : (fv_shape){2, {pick(1, 40), pick(2, 90)}}, none = {0, {0}};
+        const fv_shape scale = pick(0, 2) ? channels_of(s) : none, shift = pick(0, 2) ? channels_of(s) : none;
+        const fv_layer_norm_attr a = {.eps = 1e-2};
+        op_case x = {.op = "layer_norm", .attr = &a, .shape = {s, scale, shift}, .n_in = 3, .tolerance = 2e-6};
+        check_case(&x, NULL);
+        x = (op_case){"layer_norm_bwd", &a, {s, s, scale}, {FV_F32}, 3, 0, 1e-5};
+        check_case(&x, NULL);
+        x = (op_case){"layer_norm_bwd_scale", &a, {s, s}, {FV_F32}, 2, 0, 1e-5};
+        check_case(&x, NULL);
+        x.op = "layer_norm_bwd_scale_partial";
+        check_case(&x, NULL);
+    }
+}
+
 static void test_softmax_and_losses(void **state)
 {
     (void)state;
@@ -336,15 +359,11 @@ static void test_all_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_elementwise),
-        cmocka_unit_test(test_lrn_gradient),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_norm),
-        cmocka_unit_test(test_softmax_and_losses),
-        cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_activations),  cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_lrn_gradient), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_pools),        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_layer_norm),   cmocka_unit_test(test_softmax_and_losses),
+        cmocka_unit_test(test_depthwise),    cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_all_compared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

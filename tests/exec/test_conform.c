@@ -61,9 +61,9 @@ static bool is_shortened(const char *solver)
 {
     static const char names[] =
         " conv2d.gemm conv2d.igemm conv2d.depthwise conv_transpose2d.igemm dense.gemm relu relu6 "
-        "leaky_relu sigmoid tanh hard_sigmoid hard_swish silu add mul prelu max_pool2d avg_pool2d "
+        "leaky_relu sigmoid tanh hard_sigmoid hard_swish silu gelu erf add mul prelu max_pool2d avg_pool2d "
         "adaptive_avg_pool2d global_avg_pool global_max_pool batch_norm softmax log_softmax concat "
-        "slice pad channel_shuffle upsample2d lrn dropout ";
+        "slice pad channel_shuffle upsample2d lrn dropout layer_norm stochastic_depth ";
     char word[64];
     snprintf(word, sizeof word, " %s ", solver + strlen("cpu."));
     return strstr(names, word) != NULL;

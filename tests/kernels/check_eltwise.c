@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+static double normal_of(double x)
+{
+    return erfc(-x / sqrt(2.0)) / 2;
+}
+
+/* What the sigmoid is taken of: 2 sqrt(2 / pi) (x + 0.044715 x^3). */
+static double gelu_inner(double x)
+{
+    return 2 * sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
+}
+
 static double act_of(fv_activation act, double alpha, double x)
 {
     double hard = fmin(fmax(x / 6 + 0.5, 0), 1);
@@ -27,6 +38,10 @@ static double act_of(fv_activation act, double alpha, double x)
         return x * hard;
     case FV_SILU:
         return x / (1 + exp(-x));
+    case FV_GELU:
+        return x * normal_of(x);
+    case FV_GELU_TANH:
+        return x / (1 + exp(-gelu_inner(x)));
     default:
         return x;
     }
@@ -52,6 +67,11 @@ static double slope_of(fv_activation act, double alpha, double x)
         return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5;
     case FV_SILU:
         return s + x * s * (1 - s);
+    case FV_GELU:
+        return normal_of(x) + x * exp(-x * x / 2) / sqrt(6.283185307179586477);
+    case FV_GELU_TANH:
+        s = 1 / (1 + exp(-gelu_inner(x)));
+        return s + x * s * (1 - s) * 2 * sqrt(2 / 3.14159265358979323846) * (1 + 3 * 0.044715 * x * x);
     default:
         return 1;
     }
@@ -272,11 +292,9 @@ static void bench_eltwise(fvc *t)
         void (*call)(void *);
         fv_activation act;
         int arrays;
-    } rows[] = {{"relu", call_act, FV_RELU, 2},
-                {"silu", call_act, FV_SILU, 2},
-                {"hard_swish", call_act, FV_HARD_SWISH, 2},
-                {"add_relu", call_add_relu, FV_RELU, 3},
-                {"dropout", call_dropout, FV_ACT_NONE, 2},
+    } rows[] = {{"relu", call_act, FV_RELU, 2},          {"silu", call_act, FV_SILU, 2},
+                {"gelu", call_act, FV_GELU, 2},          {"hard_swish", call_act, FV_HARD_SWISH, 2},
+                {"add_relu", call_add_relu, FV_RELU, 3}, {"dropout", call_dropout, FV_ACT_NONE, 2},
                 {"lrn5", call_lrn, FV_ACT_NONE, 2}};
     for (int64_t n = 8192; n <= 2097152; n *= 256) {
         elt_bench x = {.k = t->k->eltwise, .n = n, .dropout = {{1, 2}, 3, 0.5f, 2.0f}};

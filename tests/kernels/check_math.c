@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of exp, log, log1p, tanh and sigmoid: errors against float64, special values, same bits everywhere. */
+/* Checks of exp, log, log1p, tanh, sigmoid, erf and the normal distribution: errors against float64, special values,
+ * same bits everywhere. */
 #include "fvcheck.h"
 
 #include <math.h>
@@ -12,6 +13,11 @@
 static double sigmoid_f64(double x)
 {
     return x >= 0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
+}
+
+static double normal_f64(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440);
 }
 
 typedef void (*math_fn)(int64_t n, const float *src, float *dst);
@@ -30,6 +36,8 @@ static const struct {
     {"log1p", offsetof(fv_math_kernels, log1p), log1p, fv_log1pf, 1.3, 0.0f, 1.0f},
     {"tanh", offsetof(fv_math_kernels, tanh), tanh, fv_tanhf, 1.4, -INFINITY, INFINITY},
     {"sigmoid", offsetof(fv_math_kernels, sigmoid), sigmoid_f64, fv_sigmoidf, 2.5, -INFINITY, INFINITY},
+    {"erf", offsetof(fv_math_kernels, erf), erf, fv_erff, 2.0, -INFINITY, INFINITY},
+    {"normal", offsetof(fv_math_kernels, normal), normal_f64, fv_normalf, 8.0, -INFINITY, INFINITY},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions, BLOCK = 1000 };
 
@@ -81,10 +89,10 @@ static void check_block(fvc *t, int f, const float *x, int64_t n)
 /* Floats spread over all bit patterns, then the neighborhoods where errors peak and where results turn special. */
 static void run_math(fvc *t)
 {
-    static const float places[] = {0.0f,      -0.0f,    0x1p-149f,  0x1p-126f, -0x1p-126f,     0.625f,
-                                   -0.625f,   1.0f,     -1.0f,      0.5f,      0x1.6a09e6p-1f, 0x1.6a09e6p0f,
-                                   88.72284f, 89.0f,    -87.33655f, -103.97f,  -104.0f,        3.4e38f,
-                                   -3.4e38f,  INFINITY, -INFINITY,  NAN,       0x1.62e43p-2f};
+    static const float places[] = {
+        0.0f,     -0.0f,          0x1p-149f,     0x1p-126f, -0x1p-126f,    0.625f,     -0.625f,  1.0f,    -1.0f,
+        0.5f,     0x1.6a09e6p-1f, 0x1.6a09e6p0f, 88.72284f, 89.0f,         -87.33655f, -103.97f, -104.0f, 3.4e38f,
+        -3.4e38f, INFINITY,       -INFINITY,     NAN,       0x1.62e43p-2f, -13.2f,     -14.1f,   -16.0f,  5.4f};
     for (int f = 0; f < FUNCTIONS && !t->failed; f++) {
         float x[BLOCK];
         for (int round = 0; round < 150 && !t->failed; round++) {
@@ -176,6 +184,13 @@ static void tanh_loses_sign_of_zero(int64_t n, const float *src, float *dst)
         dst[i] += 0.0f;
 }
 
+/* By the error function, which is 1 - tail there: digits of the left tail are lost. */
+static void normal_by_erf(int64_t n, const float *src, float *dst)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = 0.5f + 0.5f * erff(src[i] * 0.70710678f);
+}
+
 static void install_exp(fv_kernels *k)
 {
     broken_begin(k)->exp = exp_flushes;
@@ -188,8 +203,13 @@ static void install_tanh(fv_kernels *k)
 {
     broken_begin(k)->tanh = tanh_loses_sign_of_zero;
 }
+static void install_normal(fv_kernels *k)
+{
+    broken_begin(k)->normal = normal_by_erf;
+}
 
 const fv_broken fv_broken_math[] = {{"math.exp: flushes denormals", "math.functions", install_exp},
                                     {"math.log: bits of the C library", "math.functions", install_log},
                                     {"math.tanh: loses the sign of zero", "math.functions", install_tanh},
+                                    {"math.normal: loses the left tail", "math.functions", install_normal},
                                     {NULL, NULL, NULL}};

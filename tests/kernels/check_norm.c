@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of batch normalization: sums are stated chains (same bits as plain loops), the rest follows float64. */
+/* Checks of batch normalization: sums are stated chains (same bits as plain loops), the rest follows float64; and of
+   layer normalization, whose sums over a row are 16 lanes and their tree. */
 #include "fvcheck_near.h"
 
 #include <math.h>
@@ -177,6 +178,121 @@ static void run_grad(fvc *t)
     }
 }
 
+/* ---- layer normalization ---- */
+
+/* The 16 lanes added by their tree: i + 8, i + 4, i + 2, i + 1. */
+static float tree(float lane[16])
+{
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* mean, rstd, offset of a row, as norm.h states them. */
+static void layer_stats_of(int64_t c, float eps, const float *x, float stats[3])
+{
+    float lane[16] = {0}, square[16] = {0};
+    for (int64_t i = 0; i < c; i++)
+        lane[i % 16] += x[i];
+    const float mean = tree(lane) / (float)c;
+    memset(lane, 0, sizeof lane);
+    for (int64_t i = 0; i < c; i++) {
+        const float d = x[i] - mean;
+        lane[i % 16] += d;
+        square[i % 16] = fmaf(d, d, square[i % 16]);
+    }
+    const float left = tree(lane) / (float)c, var = fmaf(-left, left, tree(square) / (float)c);
+    stats[0] = mean;
+    stats[1] = 1.0f / sqrtf((var < 0.0f ? 0.0f : var) + eps);
+    stats[2] = -left * stats[1];
+}
+
+static float standard(const float stats[3], float x)
+{
+    return fmaf(x - stats[0], stats[1], stats[2]);
+}
+
+/* The gradient of one row to x, by the stated sums. */
+static void layer_grad_of(int64_t c, const float stats[3], const float *x, const float *gamma, const float *d_dst,
+                          float *d_src)
+{
+    float sum[16] = {0}, dot[16] = {0};
+    for (int64_t j = 0; j < c; j++) {
+        const float g = gamma ? d_dst[j] * gamma[j] : d_dst[j];
+        sum[j % 16] += g;
+        dot[j % 16] = fmaf(g, standard(stats, x[j]), dot[j % 16]);
+    }
+    const float mean = tree(sum) / (float)c, product = tree(dot) / (float)c;
+    for (int64_t j = 0; j < c; j++) {
+        const float g = gamma ? d_dst[j] * gamma[j] : d_dst[j];
+        d_src[j] = fmaf(-product, standard(stats, x[j]), g - mean) * stats[1];
+    }
+}
+
+static void run_layer(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        const float eps = round % 2 ? 1e-6f : 1e-2f;
+        const int64_t rows = fvc_int(t, 1, 9), c = fvc_size(t, 100), n = rows * c;
+        float *x = fvc_floats(t, n), *d_dst = fvc_floats(t, n), *scale = fvc_floats(t, c), *shift = fvc_floats(t, c);
+        float *want = fvc_floats(t, n), *got = fvc_floats(t, n), *stats = fvc_floats(t, 3 * rows);
+        float *all[] = {x, d_dst, scale, shift};
+        for (int i = 0; i < 4; i++)
+            fvc_fill_kind(t, all[i], i < 2 ? n : c, round % 3);
+        const float *gamma = round % 4 < 2 ? scale : NULL, *beta = round % 8 < 4 ? shift : NULL;
+        double *sum = fvc_doubles(t, c), *want_sum = fvc_doubles(t, c);
+        for (int64_t j = 0; j < c; j++)
+            sum[j] = want_sum[j] = (double)fvc_real(t);
+        float own[3];
+        for (int64_t i = 0; i < rows; i++) {
+            layer_stats_of(c, eps, x + i * c, own);
+            for (int64_t j = 0; j < c; j++) {
+                const float y = standard(own, x[i * c + j]);
+                want[i * c + j] = gamma && beta ? fmaf(y, gamma[j], beta[j])
+                                  : gamma       ? y * gamma[j]
+                                  : beta        ? y + beta[j]
+                                                : y;
+                want_sum[j] = fma((double)y, (double)d_dst[i * c + j], want_sum[j]);
+            }
+        }
+        t->k->norm->layer(rows, c, eps, x, gamma, beta, got);
+        fvc_equal(t, "layer normalization", got, want, n);
+        t->k->norm->layer_stats(rows, c, eps, x, stats);
+        /* In two parts, by channels. */
+        const int64_t cut = fvc_int(t, 0, c);
+        t->k->norm->layer_grad_scale(rows, cut, c, x, d_dst, stats, sum);
+        t->k->norm->layer_grad_scale(rows, c - cut, c, x + cut, d_dst + cut, stats, sum + cut);
+        fvc_equal_f64(t, "gradient to the scale of layer normalization", sum, want_sum, c);
+        for (int64_t i = 0; i < rows; i++) {
+            layer_stats_of(c, eps, x + i * c, own);
+            layer_grad_of(c, own, x + i * c, gamma, d_dst + i * c, want + i * c);
+        }
+        t->k->norm->layer_grad(rows, c, eps, x, gamma, d_dst, got);
+        fvc_equal(t, "gradient of layer normalization", got, want, n);
+        fvc_reset(t);
+    }
+}
+
+/* Rows far from 0 lose no more digits than their distance from it takes: the mean is put right. */
+static void run_layer_far(fvc *t)
+{
+    for (int round = 0; round < 50 && !t->failed; round++) {
+        const int64_t c = fvc_int(t, 2, 1000);
+        float *x = fvc_floats(t, c), *got = fvc_floats(t, c);
+        double *exact = fvc_doubles(t, c), mean = 0, var = 0;
+        for (int64_t j = 0; j < c; j++)
+            mean += (double)(x[j] = 1000.0f + fvc_real(t)) / (double)c;
+        for (int64_t j = 0; j < c; j++)
+            var += ((double)x[j] - mean) * ((double)x[j] - mean) / (double)c;
+        for (int64_t j = 0; j < c; j++)
+            exact[j] = ((double)x[j] - mean) / sqrt(var + 1e-6);
+        t->k->norm->layer(1, c, 1e-6f, x, NULL, NULL, got);
+        fvc_near(t, "layer normalization far from 0", got, exact, c, 8, 1);
+        fvc_reset(t);
+    }
+}
+
 /* ---- timing ---- */
 
 typedef struct norm_bench {
@@ -251,10 +367,53 @@ static void bench_norm(fvc *t)
     }
 }
 
+typedef struct layer_bench {
+    const fv_norm_kernels *k;
+    int64_t rows, c;
+    float *src, *d_dst, *scale, *dst;
+} layer_bench;
+
+static void call_layer(void *arg)
+{
+    layer_bench *b = arg;
+    b->k->layer(b->rows, b->c, 1e-6f, b->src, b->scale, b->scale, b->dst);
+}
+
+static void call_layer_grad(void *arg)
+{
+    layer_bench *b = arg;
+    b->k->layer_grad(b->rows, b->c, 1e-6f, b->src, b->scale, b->d_dst, b->dst);
+}
+
+static void bench_layer(fvc *t)
+{
+    static const int64_t shapes[][2] = {{3136, 96}, {49, 768}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        layer_bench b = {.k = t->k->norm, .rows = shapes[i][0], .c = shapes[i][1]};
+        const int64_t n = b.rows * b.c;
+        b.src = fvc_bench_floats(t, n);
+        b.d_dst = fvc_bench_floats(t, n);
+        b.dst = fvc_bench_floats(t, n);
+        b.scale = fvc_bench_floats(t, b.c);
+        for (int j = 0; j < 2; j++) {
+            char label[96];
+            snprintf(label, sizeof label, "norm layer%s %lldx%lld", j ? "_grad" : "", (long long)b.rows,
+                     (long long)b.c);
+            fvc_time(t, label, 0, 4.0 * (double)(n * (2 + j)), j ? call_layer_grad : call_layer, &b);
+        }
+        free(b.src);
+        free(b.d_dst);
+        free(b.dst);
+        free(b.scale);
+    }
+}
+
 const fv_check fv_check_norm[] = {{"norm.sums", run_sums, bench_norm},
                                   {"norm.finalize", run_finalize, NULL},
                                   {"norm.apply", run_apply, NULL},
                                   {"norm.grad", run_grad, NULL},
+                                  {"norm.layer", run_layer, bench_layer},
+                                  {"norm.layer_far", run_layer_far, NULL},
                                   {NULL, NULL, NULL}};
 
 /* ---- kernels broken on purpose ---- */

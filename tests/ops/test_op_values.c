@@ -234,6 +234,44 @@ static void dropout_masks(void **state)
     op_run_destroy(&run);
 }
 
+/* Whole samples go: their share, the scale, the same ones in the gradient, others with another step or seed. */
+static void depth_masks(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 4000, EACH = 3 };
+    static double x[SAMPLES * EACH], zero[SAMPLES * EACH];
+    static bool kept[4][SAMPLES];
+    for (int i = 0; i < SAMPLES * EACH; i++)
+        x[i] = 1.0;
+    op_array in[] = {array(x, 2, SAMPLES, EACH, 0, 0)};
+    for (int t = 0; t < 4; t++) {
+        fv_dropout_attr attr = {.rate = 0.3};
+        op_run run = op_run_create(ctx, "stochastic_depth", &attr, in, 1, FV_F32, true);
+        op_set(run.target, run.data[run.target->id], zero);
+        run.step = t == 1 ? 4 : 3;
+        run.seed = t == 2 ? 8 : 7;
+        op_run_nodes(&run);
+        int count = 0;
+        for (int i = 0; i < SAMPLES; i++) {
+            kept[t][i] = op_at(&run, run.out[0], EACH * i) != 0.0;
+            count += kept[t][i];
+            for (int k = EACH * i; k < EACH * (i + 1); k++) {
+                assert_true(op_at(&run, run.out[0], k) == (kept[t][i] ? (double)(1.0f / (1.0f - 0.3f)) : 0.0));
+                assert_true((op_at(&run, run.d_in[0], k) != 0.0) == kept[t][i]);
+            }
+        }
+        assert_true(fabs(count - 0.7 * SAMPLES) < 4 * sqrt(0.21 * SAMPLES));
+        op_run_destroy(&run);
+    }
+    assert_memory_equal(kept[0], kept[3], sizeof kept[0]);
+    for (int t = 1; t < 3; t++) {
+        int differ = 0;
+        for (int i = 0; i < SAMPLES; i++)
+            differ += kept[0][i] != kept[t][i];
+        assert_true(fabs(differ - 0.42 * SAMPLES) < 5 * sqrt(0.25 * SAMPLES));
+    }
+}
+
 /* Two dropouts of a network get streams of their own; inference has none at all. */
 static void dropout_lowers(void **state)
 {
@@ -353,6 +391,7 @@ int main(void)
         cmocka_unit_test(labels_outside_the_classes_give_nan),
         cmocka_unit_test(certain_classes_have_finite_loss),
         cmocka_unit_test(dropout_masks),
+        cmocka_unit_test(depth_masks),
         cmocka_unit_test(dropout_lowers),
         cmocka_unit_test(batch_norm_folds_into_weights),
         cmocka_unit_test(batch_norm_updates_statistics),

@@ -59,7 +59,12 @@ static const partial_case cases[] = {
     {"reduce_mean f32 nNh5w3c7 axes=1,2", 1, 1},
     {"gather_bwd f32 nNk3c5 nNk3:i32 size=4", 3, 0},
     {"gather_bwd f32 nNk3c5 3:i32 axis=1 size=4", 1, 1},
+    {"dense_bwd_weights f32 nNh3w2o10 nNh3w2i33", 3, 0},
+    {"layer_norm_bwd_scale f32 nNh3w3c19 nNh3w3c19", 3, 0},
+    {"layer_norm_bwd_scale f32 nNc33 nNc33 eps=0.01", 3, 0},
     {"dropout f32 nNh3w3c5 rate=0.3", 1, 1},
+    {"stochastic_depth f32 nNh3w3c5 rate=0.3", 1, 1},
+    {"stochastic_depth_bwd f32 nNi128 rate=0.5 stream=3", 1, 1},
     {"dropout_bwd f32 nNi128 rate=0.5 stream=3", 1, 1},
 };
 

@@ -38,10 +38,11 @@ static fv_conv_geom transpose_geom(const fv_node *node)
     return geom;
 }
 
-/* A dense layer is a 1x1 convolution whose pixels are the samples. Both directions see n samples and wei [out][in]. */
+/* A dense layer is a 1x1 convolution whose pixels are the rows: samples, or pixels of them. Both directions see n rows
+ * and wei [out][in]. */
 static fv_conv_geom dense_geom(const fv_node *node)
 {
-    const int64_t n = fv_in_shape(node, 0)->dim[0], *wei = fv_in_shape(node, 1)->dim;
+    const int64_t n = fv_shape_rows(fv_in_shape(node, 0)), *wei = fv_in_shape(node, 1)->dim;
     return (fv_conv_geom){
         .n = 1,
         .c = wei[1],

@@ -15,15 +15,16 @@ static fv_conv_geom conv_geom(const fv_node *node)
     return geom;
 }
 
-/* Samples of a dense layer are images of one pixel. */
+/* Samples of a dense layer are images of as many pixels as they have rows. */
 static fv_conv_geom dense_geom(const fv_node *node)
 {
+    const int64_t n = fv_in_shape(node, 0)->dim[0], rows = fv_shape_rows(fv_in_shape(node, 0)) / n;
     return (fv_conv_geom){
-        .n = fv_in_shape(node, 0)->dim[0],
-        .c = fv_in_shape(node, 1)->dim[1],
-        .k = fv_in_shape(node, 0)->dim[1],
+        .n = n,
+        .c = fv_shape_last(fv_in_shape(node, 1)),
+        .k = fv_shape_last(fv_in_shape(node, 0)),
         .groups = 1,
-        .win = {.h = 1, .w = 1, .p = 1, .q = 1, .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
+        .win = {.h = rows, .w = 1, .p = rows, .q = 1, .size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
 }
 
 static const fv_conv_wgrad_use conv_merged = {conv_geom, FV_WGRAD_MERGED}, conv_packed = {conv_geom, FV_WGRAD_PACKED},

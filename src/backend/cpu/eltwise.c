@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of add, mul, mul_reduce, prelu, dropout and lrn. */
+/* Solvers of add, mul, mul_reduce, prelu, dropout, stochastic_depth and lrn. */
 #include "kernels/eltwise/eltwise.h"
 
 #include <string.h>
@@ -188,6 +188,31 @@ static void dropout_run(const fv_plan *plan, const fv_call *call)
     fv_parallel_range(plan, fv_call_part(call, elt_count(call)), 16.0, 64, dropout_range, &job);
 }
 
+/* ---- stochastic_depth ---- */
+
+/* Elements of several samples. A product plus -0 is the product, its sign included. */
+static void depth_range(void *arg, int64_t begin, int64_t end)
+{
+    const elt_job *x = arg;
+    const fv_dropout_attr *attr = x->call->node->attr;
+    const fv_eltwise_kernels *k = x->plan->kernels->eltwise;
+    const int64_t first = fv_call_offset(x->call, fv_in_shape(x->call->node, 0)->dim[0]);
+    for (int64_t i = begin; i < end;) {
+        const int64_t sample = i / x->per, left = (sample + 1) * x->per - i, n = left < end - i ? left : end - i;
+        if (fv_dropout_keeps_sample(attr, x->call->seed, x->call->step, first + sample))
+            k->affine(n, fv_dropout_scale(attr), -0.0f, x->a + i, x->dst + i);
+        else
+            k->fill(n, 0.0f, x->dst + i);
+        i += n;
+    }
+}
+
+static void depth_run(const fv_plan *plan, const fv_call *call)
+{
+    elt_job job = elt_begin(plan, call);
+    fv_parallel_range(plan, fv_call_part(call, elt_count(call)), 8.0, 64, depth_range, &job);
+}
+
 /* ---- lrn ---- */
 
 static void lrn_range(void *arg, int64_t begin, int64_t end)
@@ -249,6 +274,8 @@ const fv_solver fv_cpu_eltwise_solvers[] = {
     FV_ELT_SOLVER("prelu", prelu_run),
     FV_ELT_SOLVER("dropout", dropout_run),
     FV_ELT_SOLVER("dropout_bwd", dropout_run),
+    FV_ELT_SOLVER("stochastic_depth", depth_run),
+    FV_ELT_SOLVER("stochastic_depth_bwd", depth_run),
     FV_ELT_SOLVER("lrn", lrn_run),
     FV_ELT_SOLVER("lrn_bwd", lrn_bwd_run),
     {.name = "cpu.prelu_bwd",

@@ -55,6 +55,18 @@ FV_INLINE vf map_silu(const vf *k, vf x)
     return fv_vf_silu(x);
 }
 
+FV_INLINE vf map_gelu(const vf *k, vf x)
+{
+    (void)k;
+    return fv_vf_gelu(x);
+}
+
+FV_INLINE vf map_gelu_tanh(const vf *k, vf x)
+{
+    (void)k;
+    return fv_vf_gelu_tanh(x);
+}
+
 void FV_SYM(fv_elt_act)(fv_activation act, float alpha, int64_t n, const float *src, float *dst)
 {
     vf k = vf_set1(alpha);
@@ -82,6 +94,12 @@ void FV_SYM(fv_elt_act)(fv_activation act, float alpha, int64_t n, const float *
         break;
     case FV_SILU:
         fv_map1(n, src, dst, map_silu, NULL);
+        break;
+    case FV_GELU:
+        fv_map1(n, src, dst, map_gelu, NULL);
+        break;
+    case FV_GELU_TANH:
+        fv_map1(n, src, dst, map_gelu_tanh, NULL);
         break;
     default:
         fv_map1(n, src, dst, map_none, NULL);
@@ -148,6 +166,26 @@ FV_INLINE vf grad_silu(const vf *k, vf x, vf dy)
     return vf_mul(dy, vf_mul(s, t));
 }
 
+/* What lies below x, plus x times the density there. */
+FV_INLINE vf grad_gelu(const vf *k, vf x, vf dy)
+{
+    (void)k;
+    vf bell, below = fv_vf_normal(x, &bell);
+    return vf_mul(dy, vf_fma(vf_mul(x, vf_set1(0.3989422804f)), bell, below));
+}
+
+/* s + x*s*(1 - s)*u' with s = sigmoid(u) and u' = 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2), which is kept from growing
+   where s*(1 - s) is 0. */
+FV_INLINE vf grad_gelu_tanh(const vf *k, vf x, vf dy)
+{
+    (void)k;
+    const vf one = vf_set1(1.0f);
+    vf s = fv_vf_sigmoid(fv_vf_gelu_tanh_inner(x)), square = vf_min(vf_set1(1e8f), vf_mul(x, x));
+    vf slope = vf_mul(vf_set1(1.5957691216f), vf_fma(square, vf_set1(3.0f * 0.044715f), one));
+    vf t = vf_fma(vf_mul(x, vf_sub(one, s)), slope, one);
+    return vf_mul(dy, vf_mul(s, t));
+}
+
 void FV_SYM(fv_elt_act_grad)(fv_activation act, float alpha, int64_t n, const float *ref, const float *d_dst,
                              float *d_src)
 {
@@ -176,6 +214,12 @@ void FV_SYM(fv_elt_act_grad)(fv_activation act, float alpha, int64_t n, const fl
         break;
     case FV_SILU:
         fv_map2(n, ref, d_dst, d_src, grad_silu, NULL);
+        break;
+    case FV_GELU:
+        fv_map2(n, ref, d_dst, d_src, grad_gelu, NULL);
+        break;
+    case FV_GELU_TANH:
+        fv_map2(n, ref, d_dst, d_src, grad_gelu_tanh, NULL);
         break;
     default:
         fv_map2(n, ref, d_dst, d_src, grad_none, NULL);

@@ -39,6 +39,25 @@ FV_INLINE vf fv_vf_silu(vf x)
     return vf_mul(x, fv_vf_sigmoid(x));
 }
 
+FV_INLINE vf fv_vf_gelu(vf x)
+{
+    vf bell;
+    return vf_mul(x, fv_vf_normal(x, &bell));
+}
+
+/* The argument of the sigmoid that x is multiplied by: 2 sqrt(2 / pi) (x + 0.044715 x^3). */
+FV_INLINE vf fv_vf_gelu_tanh_inner(vf x)
+{
+    vf y = vf_fma(vf_mul(x, x), vf_set1(0.044715f), vf_set1(1.0f));
+    return vf_mul(vf_mul(x, vf_set1(1.5957691216f)), y);
+}
+
+/* (1 + tanh(u)) / 2 = sigmoid(2 u) */
+FV_INLINE vf fv_vf_gelu_tanh(vf x)
+{
+    return vf_mul(x, fv_vf_sigmoid(fv_vf_gelu_tanh_inner(x)));
+}
+
 /* d_src = d_dst masked where the output sits on a flat part. */
 FV_INLINE vf fv_vf_relu_grad(vf y, vf dy)
 {
@@ -70,6 +89,10 @@ FV_INLINE vf fv_vf_act(fv_activation act, vf x, vf alpha)
         return fv_vf_hard_swish(x);
     case FV_SILU:
         return fv_vf_silu(x);
+    case FV_GELU:
+        return fv_vf_gelu(x);
+    case FV_GELU_TANH:
+        return fv_vf_gelu_tanh(x);
     default:
         return x;
     }

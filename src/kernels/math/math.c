@@ -34,6 +34,19 @@ FV_INLINE vf map_sigmoid(const vf *k, vf a)
     return fv_vf_sigmoid(a);
 }
 
+FV_INLINE vf map_normal(const vf *k, vf a)
+{
+    (void)k;
+    vf bell;
+    return fv_vf_normal(a, &bell);
+}
+
+FV_INLINE vf map_erf(const vf *k, vf a)
+{
+    (void)k;
+    return fv_vf_erf(a);
+}
+
 static void run_exp(int64_t n, const float *src, float *dst)
 {
     fv_map1(n, src, dst, map_exp, NULL);
@@ -59,9 +72,24 @@ static void run_sigmoid(int64_t n, const float *src, float *dst)
     fv_map1(n, src, dst, map_sigmoid, NULL);
 }
 
+static void run_normal(int64_t n, const float *src, float *dst)
+{
+    fv_map1(n, src, dst, map_normal, NULL);
+}
+
+static void run_erf(int64_t n, const float *src, float *dst)
+{
+    fv_map1(n, src, dst, map_erf, NULL);
+}
+
 extern const fv_math_kernels FV_SYM(fv_math_kernels);
-const fv_math_kernels FV_SYM(fv_math_kernels) = {
-    .exp = run_exp, .log = run_log, .log1p = run_log1p, .tanh = run_tanh, .sigmoid = run_sigmoid};
+const fv_math_kernels FV_SYM(fv_math_kernels) = {.exp = run_exp,
+                                                 .log = run_log,
+                                                 .log1p = run_log1p,
+                                                 .tanh = run_tanh,
+                                                 .sigmoid = run_sigmoid,
+                                                 .erf = run_erf,
+                                                 .normal = run_normal};
 
 #ifdef FV_KERNEL_SCALAR
 /* Every build has the scalar variant, so the wrappers live there. */
@@ -88,5 +116,16 @@ float fv_tanhf(float x)
 float fv_sigmoidf(float x)
 {
     return fv_vf_sigmoid(x);
+}
+
+float fv_erff(float x)
+{
+    return fv_vf_erf(x);
+}
+
+float fv_normalf(float x)
+{
+    vf bell;
+    return fv_vf_normal(x, &bell);
 }
 #endif

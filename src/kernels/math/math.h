@@ -12,6 +12,8 @@ typedef struct fv_math_kernels {
     void (*log1p)(int64_t n, const float *src, float *dst); /* arguments in [0, 1] */
     void (*tanh)(int64_t n, const float *src, float *dst);
     void (*sigmoid)(int64_t n, const float *src, float *dst);
+    void (*erf)(int64_t n, const float *src, float *dst);
+    void (*normal)(int64_t n, const float *src, float *dst); /* (1 + erf(x / sqrt 2)) / 2 */
 } fv_math_kernels;
 
 /* One value, for code outside the kernels: the bits of the functions above. */
@@ -20,5 +22,7 @@ float fv_logf(float x);
 float fv_log1pf(float x);
 float fv_tanhf(float x);
 float fv_sigmoidf(float x);
+float fv_erff(float x);
+float fv_normalf(float x);
 
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/eltwise/vact.h"
+#include "kernels/norm/internal.h"
 
 /* Rows taken together: the sums are loaded and stored once per group, and memory is read in few long streams. */
 enum { GROUP = 4 };
@@ -236,4 +237,8 @@ const fv_norm_kernels FV_SYM(fv_norm_kernels) = {.sums = norm_sums,
                                                  .apply = norm_apply,
                                                  .grad_sums = norm_grad_sums,
                                                  .grad_finalize = norm_grad_finalize,
-                                                 .grad_data = norm_grad_data};
+                                                 .grad_data = norm_grad_data,
+                                                 .layer_stats = FV_SYM(fv_norm_layer_stats),
+                                                 .layer = FV_SYM(fv_norm_layer),
+                                                 .layer_grad = FV_SYM(fv_norm_layer_grad),
+                                                 .layer_grad_scale = FV_SYM(fv_norm_layer_grad_scale)};

@@ -2,7 +2,11 @@
 /* Batch normalization (Ioffe and Szegedy 2015), float32, over pixels [rows][stride] of which `c` channels are meant (so
    that callers can split channels; stride >= c). Sums are float64, one chain per channel over the rows in order, and
    continue the values given: a caller sums each logical shard by itself and adds the shards by fv_reduce_kernels.tree.
-   Kernels read up to FV_TAIL_PAD bytes behind each operand. */
+   Kernels read up to FV_TAIL_PAD bytes behind each operand.
+
+   Layer normalization (Ba, Kiros and Hinton 2016) over rows [rows][c]: float32 sums over a row by 16 lanes. The mean is
+   the row's sum / c; with d = x - mean, left = sum d / c and var = sum d^2 / c - left^2, a row's statistics are mean,
+   rstd = 1 / sqrt(var + eps) and offset = -left * rstd, and x standardized is fma(x - mean, rstd, offset). */
 #ifndef FV_KERNELS_NORM_H
 #define FV_KERNELS_NORM_H
 
@@ -39,6 +43,20 @@ typedef struct fv_norm_kernels {
        those of grad_finalize for `total` channels beginning at this call's first: a, a + total, a + 2*total. */
     void (*grad_data)(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
                       const float *d_dst, const float *mean, const float *coefficients, int64_t total, float *d_src);
+
+    /* stats[row] = mean, rstd, offset. */
+    void (*layer_stats)(int64_t rows, int64_t c, float eps, const float *src, float *stats);
+    /* dst = fma(standardized src, scale[c], shift[c]), either may be NULL (1, 0); dst may be src. */
+    void (*layer)(int64_t rows, int64_t c, float eps, const float *src, const float *scale, const float *shift,
+                  float *dst);
+    /* With g = d_dst * scale[c] (NULL: 1) and y = standardized src: d_src = (g - mean(g) - y * mean(g*y)) * rstd. d_src
+       may be either. */
+    void (*layer_grad)(int64_t rows, int64_t c, float eps, const float *src, const float *scale, const float *d_dst,
+                       float *d_src);
+    /* sum[c] += standardized src * d_dst over the rows in order, from statistics of whole rows: callers may split
+       channels, rows being `stride` floats apart. */
+    void (*layer_grad_scale)(int64_t rows, int64_t c, int64_t stride, const float *src, const float *d_dst,
+                             const float *stats, double *sum);
 } fv_norm_kernels;
 
 #endif

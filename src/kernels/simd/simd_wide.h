@@ -154,6 +154,17 @@ static inline void v16_store_n(float *p, v16 a, int n)
     }
 }
 
+/* Lanes from n on become 0. */
+static inline v16 v16_first(v16 a, int n)
+{
+    for (int i = 0; i < V16_PARTS; i++) {
+        int m = v16_part(n, i);
+        if (m < VF)
+            a.v[i] = vf_select(vm_first(m), a.v[i], vf_zero());
+    }
+    return a;
+}
+
 static inline v16 v16_add(v16 a, v16 b)
 {
     for (int i = 0; i < V16_PARTS; i++)

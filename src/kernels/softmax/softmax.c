@@ -23,17 +23,6 @@ static float row_max(int64_t c, const float *x)
     return v16_hmax(best);
 }
 
-/* Lanes from n on become 0. */
-FV_INLINE v16 first_lanes(v16 a, int n)
-{
-    for (int i = 0; i < V16_PARTS; i++) {
-        int m = v16_part(n, i);
-        if (m < VF)
-            a.v[i] = vf_select(vm_first(m), a.v[i], vf_zero());
-    }
-    return a;
-}
-
 FV_INLINE v16 exp16(v16 x)
 {
     for (int i = 0; i < V16_PARTS; i++)
@@ -54,7 +43,7 @@ static float row_exp_sum(int64_t c, const float *x, float max, float *terms)
     }
     if (i < c) {
         int n = (int)(c - i);
-        v16 e = first_lanes(exp16(v16_sub(v16_load_n(x + i, n), top)), n);
+        v16 e = v16_first(exp16(v16_sub(v16_load_n(x + i, n), top)), n);
         if (terms)
             v16_store_n(terms + i, e, n);
         sum = v16_add(sum, e);
@@ -92,9 +81,9 @@ static float row_offset_sum(int64_t c, const float *x, float max, const float *w
         int n = c - i < 16 ? (int)(c - i) : 16;
         v16 d = v16_sub(v16_load_n(x + i, n), top);
         if (weight)
-            sum = v16_fma(first_lanes(d, n), v16_load_n(weight + i, n), sum);
+            sum = v16_fma(v16_first(d, n), v16_load_n(weight + i, n), sum);
         else
-            sum = v16_add(sum, first_lanes(d, n));
+            sum = v16_add(sum, v16_first(d, n));
     }
     return v16_sum(sum);
 }
