@@ -105,6 +105,14 @@ typedef struct fv_batch_norm_options {
     fv_activation activation;
 } fv_batch_norm_options;
 
+typedef struct fv_layer_norm_options {
+    const char *name;
+    double eps;     /* default 1e-6 */
+    bool no_affine; /* neither scale nor shift */
+    bool no_bias;   /* no shift */
+    fv_activation activation;
+} fv_layer_norm_options;
+
 /* Any operator by name, for those without a function of their own: operands, attributes as text ("scale=2
  * mode=bilinear"). */
 typedef struct fv_layer_options {
@@ -118,6 +126,7 @@ FV_API fv_value fv_dense_with(fv_model *m, fv_value x, const fv_dense_options *o
 FV_API fv_value fv_max_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
 FV_API fv_value fv_avg_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
 FV_API fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_options *options);
+FV_API fv_value fv_layer_norm_with(fv_model *m, fv_value x, const fv_layer_norm_options *options);
 #define fv_conv2d(m, x, ...) fv_conv2d_with((m), (x), FV_OPTIONS(fv_conv2d_options, __VA_ARGS__))
 #define fv_conv_transpose2d(m, x, ...)                                                                                 \
     fv_conv_transpose2d_with((m), (x), FV_OPTIONS(fv_conv_transpose2d_options, __VA_ARGS__))
@@ -127,6 +136,7 @@ FV_API fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_
 /** fv_batch_norm(m, x, .eps = 1e-5): at least one named argument is needed in C17. In C++ the arguments of all of these
  * stand in the order of the members. */
 #define fv_batch_norm(m, x, ...) fv_batch_norm_with((m), (x), FV_OPTIONS(fv_batch_norm_options, __VA_ARGS__))
+#define fv_layer_norm(m, x, ...) fv_layer_norm_with((m), (x), FV_OPTIONS(fv_layer_norm_options, __VA_ARGS__))
 
 FV_API fv_value fv_flatten(fv_model *m, fv_value x);
 FV_API fv_value fv_global_avg_pool(fv_model *m, fv_value x);

@@ -43,11 +43,14 @@ typedef struct fv_arch_inception {
 typedef struct fv_arch_dense_block {
     int64_t layers, growth;
 } fv_arch_dense_block;
-extern const fv_attr fv_arch_bottleneck_keys[], fv_arch_inverted_residual_keys[], fv_arch_squeeze_excite_keys[],
-    fv_arch_shuffle_unit_keys[], fv_arch_inception_keys[], fv_arch_dense_block_keys[];
+typedef struct fv_arch_convnext {
+    fv_zoo_convnext_options o;
+} fv_arch_convnext;
+extern const fv_attr fv_arch_convnext_keys[], fv_arch_bottleneck_keys[], fv_arch_inverted_residual_keys[],
+    fv_arch_squeeze_excite_keys[], fv_arch_shuffle_unit_keys[], fv_arch_inception_keys[], fv_arch_dense_block_keys[];
 typedef fv_value fv_arch_make(fv_arch *a, const char *name, void *params, fv_value x);
 fv_arch_make fv_arch_make_bottleneck, fv_arch_make_inverted_residual, fv_arch_make_squeeze_excite,
-    fv_arch_make_shuffle_unit, fv_arch_make_inception, fv_arch_make_dense_block;
+    fv_arch_make_shuffle_unit, fv_arch_make_inception, fv_arch_make_dense_block, fv_arch_make_convnext;
 
 /* Ends with a NULL name. */
 extern const fv_arch_layer fv_arch_layers[];

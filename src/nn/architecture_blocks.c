@@ -70,6 +70,18 @@ const fv_attr fv_arch_dense_block_keys[] = {
     KEY_END,
 };
 
+const fv_attr fv_arch_convnext_keys[] = {
+    KEY("kernel", FV_ATTR_INT, offsetof(fv_arch_convnext, o.kernel), 7, 1, 63,
+        "Rows and columns of the depthwise filter, odd."),
+    KEY("expand", FV_ATTR_INT, offsetof(fv_arch_convnext, o.expand), 4, 1, 1024,
+        "Channels inside, times those of the input."),
+    KEY("drop_path", FV_ATTR_REAL, offsetof(fv_arch_convnext, o.drop_path), 0, 0, 0.999,
+        "Training: share of samples for which only src goes on."),
+    KEY("scale", FV_ATTR_REAL, offsetof(fv_arch_convnext, o.scale), 1e-6, 0, 1e6,
+        "Where the trained factors of the channels start; 0: there are none."),
+    KEY_END,
+};
+
 /* Parameters are named behind the block's own name until `outer` is put back. False once the model has an error. */
 static bool enter(fv_arch *a, const char *kind, const char *name, fv_value x, char outer[FV_NAME_MAX])
 {
@@ -175,4 +187,17 @@ fv_value fv_arch_make_dense_block(fv_arch *a, const char *name, void *params, fv
         return fv_nn_refuse(a->m, FV_ERR_VALUE, NULL, kind, a->m->prefix, "layers=%lld: expected a number above 0",
                             (long long)p->layers);
     return leave(a, outer, fv_zoo_dense_block(a->m, x, p->layers, p->growth));
+}
+
+fv_value fv_arch_make_convnext(fv_arch *a, const char *name, void *params, fv_value x)
+{
+    static const char kind[] = "convnext";
+    const fv_arch_convnext *p = params;
+    char outer[FV_NAME_MAX];
+    if (!enter(a, kind, name, x, outer))
+        return fv_no_value;
+    if (p->o.kernel % 2 == 0)
+        return fv_nn_refuse(a->m, FV_ERR_VALUE, NULL, kind, a->m->prefix, "kernel=%lld: expected an odd number",
+                            (long long)p->o.kernel);
+    return leave(a, outer, fv_zoo_convnext_block(a->m, x, &p->o));
 }

@@ -5,7 +5,8 @@
 #include "nn/architecture.h"
 
 const char *const fv_arch_activations[FV_ACTIVATION_COUNT + 1] = {
-    "none", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "silu", "softmax", NULL};
+    "none",       "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "hard_sigmoid",
+    "hard_swish", "silu", "gelu",  "gelu_tanh",  "softmax", NULL};
 
 /* Enumerations are read as int32_t. */
 _Static_assert(sizeof(fv_activation) == sizeof(int32_t) && sizeof(fv_init) == sizeof(int32_t), "enum size");
@@ -25,6 +26,11 @@ typedef struct dense_params {
     fv_dense_options o;
     bool bias;
 } dense_params;
+
+typedef struct layer_norm_params {
+    fv_layer_norm_options o;
+    bool affine, bias;
+} layer_norm_params;
 
 typedef struct dropout_params {
     double rate;
@@ -151,6 +157,15 @@ static const fv_attr batch_norm_keys[] = {
     KEY_END,
 };
 
+static const fv_attr layer_norm_keys[] = {
+    {"eps", FV_ATTR_REAL, offsetof(layer_norm_params, o.eps), 0, 0, 1, NULL, "Added to the variance; 1e-6."},
+    {"affine", FV_ATTR_BOOL, offsetof(layer_norm_params, affine), 1, 0, 1, NULL,
+     "Whether a trained number multiplies each channel, and (bias) another is added."},
+    KEY_BIAS(layer_norm_params),
+    KEY_ACTIVATION(layer_norm_params),
+    KEY_END,
+};
+
 static const fv_attr dropout_keys[] = {
     {"rate", FV_ATTR_REAL, offsetof(dropout_params, rate), 0.5, 0, 0.999, NULL, "Share of numbers set to 0."},
     KEY_END,
@@ -216,6 +231,15 @@ static fv_value make_batch_norm(fv_arch *a, const char *name, void *params, fv_v
     return fv_batch_norm_with(a->m, x, p);
 }
 
+static fv_value make_layer_norm(fv_arch *a, const char *name, void *params, fv_value x)
+{
+    layer_norm_params *p = params;
+    p->o.name = name;
+    p->o.no_affine = !p->affine;
+    p->o.no_bias = !p->bias;
+    return fv_layer_norm_with(a->m, x, &p->o);
+}
+
 static fv_value make_dropout(fv_arch *a, const char *name, void *params, fv_value x)
 {
     static const char op[] = "dropout";
@@ -255,6 +279,10 @@ const fv_arch_layer fv_arch_layers[] = {
      fv_arch_make_bottleneck},
     {LAYER("conv2d", conv2d_params, conv2d_keys), NULL, make_conv2d},
     {LAYER("conv_transpose2d", conv_transpose2d_params, conv_transpose2d_keys), NULL, make_conv_transpose2d},
+    {BLOCK(convnext,
+           "a depthwise convolution, layer norm, two dense layers for every pixel with gelu between them, and "
+           "src added: of a ConvNeXt."),
+     NULL, fv_arch_make_convnext},
     {LAYER("dense", dense_params, dense_keys), "units", make_dense},
     {BLOCK(dense_block, "layers that each add channels made of all before them: of a DenseNet."), "layers",
      fv_arch_make_dense_block},
@@ -270,6 +298,7 @@ const fv_arch_layer fv_arch_layers[] = {
     {BLOCK(inverted_residual,
            "widen, filter each channel, narrow, and src added where the shape stays: of a MobileNet."),
      NULL, fv_arch_make_inverted_residual},
+    {LAYER("layer_norm", layer_norm_params, layer_norm_keys), NULL, make_layer_norm},
     {LAYER("max_pool2d", fv_pool2d_options, pool_keys), "size", make_max_pool2d},
     {LAYER("prelu", prelu_params, prelu_keys), NULL, make_prelu},
     {BLOCK(shuffle_unit, "half of the channels go through convolutions, then all are mixed: of a ShuffleNet V2."), NULL,

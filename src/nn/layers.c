@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers that own weights: convolutions, dense, batch norm, single parameters. */
+/* Layers that own weights: convolutions, dense, normalizations, single parameters. */
 #include <stdio.h>
 #include <string.h>
 
@@ -179,6 +179,28 @@ fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_options
     for (int i = 0; i < 4; i++)
         in[1 + i] = fv_nn_param(m, full, rows[i].leaf, rows[i].role, &shape, FV_INIT_CONSTANT, rows[i].start);
     fv_value y = fv_nn_append(m, op, full, &attr, in, 5);
+    return fv_nn_activate(m, full, y, o->activation);
+}
+
+fv_value fv_layer_norm_with(fv_model *m, fv_value x, const fv_layer_norm_options *o)
+{
+    static const char op[] = "layer_norm";
+    char full[FV_NAME_MAX];
+    fv_layer_norm_attr attr;
+    fv_value in[3] = {x};
+    int n_in = 1;
+    if (!fv_nn_name(m, op, o->name, full) || !fv_nn_check(m, op, full, &x, 1))
+        return fv_no_value;
+    const fv_shape *src = fv_nn_shape(m, x);
+    const fv_shape shape = {1, {src->dim[src->rank - 1]}};
+    fv_attr_defaults(fv_op_find(m->ctx, op), &attr);
+    if (o->eps != 0)
+        attr.eps = o->eps;
+    if (!o->no_affine)
+        in[n_in++] = fv_nn_param(m, full, "weight", FV_ROLE_PARAM, &shape, FV_INIT_CONSTANT, 1);
+    if (!o->no_affine && !o->no_bias)
+        in[n_in++] = fv_nn_param(m, full, "bias", FV_ROLE_PARAM, &shape, FV_INIT_CONSTANT, 0);
+    fv_value y = fv_nn_append(m, op, full, &attr, in, n_in);
     return fv_nn_activate(m, full, y, o->activation);
 }
 

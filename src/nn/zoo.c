@@ -20,6 +20,7 @@ static const norm_stats norm_mnist = {{0.1307f, 0.1307f, 0.1307f}, {0.3081f, 0.3
     X("alexnet", alexnet, 0, 224, 224, 3, 1000, 0.5, imagenet)                                                         \
     X("caffenet", caffenet, 0, 227, 227, 3, 1000, 0.5, imagenet)                                                       \
     X("cifar_nin", cifar_nin, 0, 32, 32, 3, 10, 0.5, cifar)                                                            \
+    X("convnext_tiny", convnext, 0, 224, 224, 3, 1000, 0, imagenet)                                                    \
     X("densenet121", densenet, 121, 224, 224, 3, 1000, 0, imagenet)                                                    \
     X("ds_cnn", ds_cnn, 0, 49, 10, 1, 12, 0.4, mnist)                                                                  \
     X("efficientnet_b0", efficientnet_b0, 0, 224, 224, 3, 1000, 0.2, imagenet)                                         \

@@ -15,11 +15,11 @@ typedef struct fv_zoo_net {
 /* Builds everything from fv_input to the logits, which it returns. */
 typedef fv_value fv_zoo_build(fv_model *m, const fv_zoo_net *net);
 
-fv_zoo_build fv_zoo_alexnet, fv_zoo_caffenet, fv_zoo_cifar_nin, fv_zoo_cifar_resnet, fv_zoo_densenet, fv_zoo_ds_cnn,
-    fv_zoo_efficientnet_b0, fv_zoo_efficientnet_lite0, fv_zoo_googlenet, fv_zoo_inception_v3, fv_zoo_lenet,
-    fv_zoo_mnasnet1_0, fv_zoo_mnist_cnn, fv_zoo_mobilenet_v1, fv_zoo_mobilenet_v2, fv_zoo_mobilenet_v3, fv_zoo_nin,
-    fv_zoo_regnet_y_400mf, fv_zoo_resnet, fv_zoo_resnext, fv_zoo_shufflenet_v2, fv_zoo_squeezenet, fv_zoo_vgg,
-    fv_zoo_vgg_bn, fv_zoo_wide_resnet;
+fv_zoo_build fv_zoo_alexnet, fv_zoo_caffenet, fv_zoo_cifar_nin, fv_zoo_cifar_resnet, fv_zoo_convnext, fv_zoo_densenet,
+    fv_zoo_ds_cnn, fv_zoo_efficientnet_b0, fv_zoo_efficientnet_lite0, fv_zoo_googlenet, fv_zoo_inception_v3,
+    fv_zoo_lenet, fv_zoo_mnasnet1_0, fv_zoo_mnist_cnn, fv_zoo_mobilenet_v1, fv_zoo_mobilenet_v2, fv_zoo_mobilenet_v3,
+    fv_zoo_nin, fv_zoo_regnet_y_400mf, fv_zoo_resnet, fv_zoo_resnext, fv_zoo_shufflenet_v2, fv_zoo_squeezenet,
+    fv_zoo_vgg, fv_zoo_vgg_bn, fv_zoo_wide_resnet;
 
 /* ---- what builders share ---- */
 
@@ -65,6 +65,16 @@ fv_value fv_zoo_inception(fv_model *m, fv_value x, const int64_t filters[6]);
 
 /* Layers denselayer1, ...: each adds `growth` channels made of all before it (Huang et al., 2016). */
 fv_value fv_zoo_dense_block(fv_model *m, fv_value x, int64_t layers, int64_t growth);
+
+/* A depthwise convolution, layer norm, a dense layer for every pixel to `expand` times the channels, gelu and one back,
+ * all of it times trained factors that begin at `scale`, and x added (Liu et al., 2022). Names layer_scale, block.0,
+ * block.2, block.3, block.5. */
+typedef struct fv_zoo_convnext_options {
+    int64_t kernel, expand; /* kernel is odd */
+    double drop_path;       /* training: share of samples for which x alone goes on */
+    double scale;           /* 0: no factors */
+} fv_zoo_convnext_options;
+fv_value fv_zoo_convnext_block(fv_model *m, fv_value x, const fv_zoo_convnext_options *options);
 
 /* Squeeze and excitation (Hu et al., 2017): x times gate(fc2(inner(fc1(mean of x)))), where fc1 has `squeeze` channels;
  * names NAME.fc1 and NAME.fc2, or fc1 and fc2 where NAME is "". */

@@ -80,6 +80,11 @@ static void test_blocks(void **state)
         {"wide.branch3.1.conv.weight", {4, {6, 3, 3, 3}}},
         {"dense.0.dense_block_1.denselayer2.norm1.weight", {1, {24}}},
         {"dense.1.dense_block_2.denselayer1.conv2.weight", {4, {4, 16, 3, 3}}},
+        {"next.layer_scale", {3, {36, 1, 1}}},
+        {"next.block.0.weight", {4, {36, 1, 5, 5}}},
+        {"next.block.3.weight", {2, {72, 36}}},
+        {"convnext_1.block.5.weight", {2, {36, 144}}},
+        {"layer_norm_1.bias", {1, {36}}},
     };
     static const char text[] = "input: [16, 16, 3]\n"
                                "layers:\n"
@@ -95,6 +100,12 @@ static void test_blocks(void **state)
                                "    name: dense\n"
                                "    layers:\n"
                                "      - dense_block: {layers: 2, growth: 4}\n"
+                               "  - convnext: {kernel: 5, expand: 2, drop_path: 0.2, name: next}\n"
+                               "  - convnext\n"
+                               "  - layer_norm\n"
+                               "  - gelu: {approximate: tanh}\n"
+                               "  - layer_norm: {eps: 1e-5, bias: false, activation: gelu_tanh, name: last}\n"
+                               "  - conv2d: {filters: 8, kernel: 1, activation: gelu}\n"
                                "  - global_avg_pool\n"
                                "  - dense: 5\n";
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
@@ -163,6 +174,8 @@ static void test_block_refusals(void **state)
         {"inception: {filters: [1, 2, 3]}", FV_ERR_VALUE, "expected six numbers"},
         {"inception: {filters: [1, 2, 3, 0, 1, 2]}", FV_ERR_VALUE, "filters"},
         {"dense_block: {growth: 3}", FV_ERR_VALUE, "layers=0"},
+        {"convnext: {kernel: 4}", FV_ERR_VALUE, "convnext 'convnext_1': kernel=4: expected an odd number"},
+        {"convnext: {drop_path: 1}", FV_ERR_VALUE, "drop_path"},
         {"bottleneck: {filter: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'filters'"},
         {"botleneck: {filters: 16}", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
         {"botleneck: 16", FV_ERR_UNKNOWN_OPTION, "did you mean 'bottleneck'"},
