@@ -279,13 +279,141 @@ static void test_activations(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+static int count_of(const fv_model *m, const char *op)
+{
+    int count = 0;
+    for (int32_t i = 0; i < m->graph->n_nodes; i++)
+        count += strcmp(m->graph->nodes[i]->op->name, op) == 0;
+    return count;
+}
+
+static void add_number(onnx_out *g, const char *name, float value)
+{
+    onnx_weight(g, name, 1, NULL, 0, &value, sizeof value);
+}
+
+/* A graph as lines "Op operands result"; x is an image of two channels 1 .. 8, y the answer. */
+static fv_status load_lines(fv_ctx *ctx, const char *lines, const char *also, fv_model **m)
+{
+    static const struct {
+        const char *name;
+        float value;
+    } numbers[] = {{"half", 0.5f},           {"almost", 0.4f}, {"one_", 1.0f},     {"root", 1.41421356f},
+                   {"inverse", 0.70710678f}, {"cube", 3.0f},   {"square", 2.0f},   {"c", 0.044715f},
+                   {"k", 0.79788456f},       {"eps", 1e-3f},   {"eighth", 0.125f}, {"four", 4.0f}};
+    onnx_out *g = calloc(1, sizeof *g), axes = {.size = 0}, perm = {.size = 0};
+    begin(g);
+    onnx_attr_ints(&axes, "axes", (const int64_t[]){-1}, 1);
+    onnx_attr_ints(&perm, "perm", (const int64_t[]){0, 2, 3, 1}, 4);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        add_number(g, numbers[i].name, numbers[i].value);
+    onnx_weight(g, "scale", 1, (const int64_t[]){2}, 1, (const float[]){2.0f, 3.0f}, 8);
+    onnx_weight(g, "shift", 1, (const int64_t[]){2}, 1, (const float[]){0.5f, -1.0f}, 8);
+    for (const char *at = lines; *at;) {
+        char op[32], in[64], out[32];
+        int used;
+        assert_int_equal(sscanf(at, "%31s %63s %31s%n", op, in, out, &used), 3);
+        const bool mean = strcmp(op, "ReduceMean") == 0, turn = strcmp(op, "Transpose") == 0;
+        onnx_node(g, op, NULL, in, out, mean ? &axes : turn ? &perm : NULL);
+        at += used + strspn(at + used, "\n");
+    }
+    onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 2, 2}, 4);
+    if (also)
+        onnx_value(g, 12, also, (const int64_t[]){-1, 2, 2, 2}, 4);
+    const fv_status status = load_graph(ctx, g, 13, m);
+    free(g);
+    return status;
+}
+
+/* What exporters write in place of an operator becomes that operator: one node, the same answer. What only looks like
+ * it, or is asked for by itself, stays. */
+static void test_patterns(void **state)
+{
+    const double gelu = (1 + erf(1 / sqrt(2.0))) / 2, rough = 1 / (1 + exp(-2 * 0.7978845608 * 1.044715));
+    const double norm = 2 / sqrt(4 + 1e-3); /* of 4 and 8, the channels of the last pixel */
+    const struct {
+        const char *lines, *op, *also;
+        int nodes;
+        double last;
+    } rows[] = {
+        {"Mul x,eighth s\nDiv s,root a\nErf a b\nAdd b,one_ c0\nMul s,c0 d\nMul d,half y", "gelu", NULL, 2, gelu},
+        {"Mul x,eighth s\nMul s,inverse a\nErf a b\nAdd one_,b c0\nMul half,c0 d\nMul s,d y", "gelu", NULL, 2, gelu},
+        {"Mul x,eighth s\nMul s,half h\nDiv s,root a\nErf a b\nAdd b,one_ c0\nMul h,c0 y", "gelu", NULL, 2, gelu},
+        {"Mul x,eighth s\nPow s,cube p\nMul p,c q\nAdd s,q r\nMul k,r t\nTanh t u\nAdd u,one_ v\nMul s,half h\nMul h,v "
+         "y",
+         "gelu", NULL, 2, rough},
+        {"Mul x,eighth s\nMul s,s p\nMul p,s o\nMul c,o q\nAdd s,q r\nMul r,k t\nTanh t u\nAdd u,one_ v\nMul s,v "
+         "h\nMul half,h y",
+         "gelu", NULL, 2, rough},
+        {"Mul x,eighth s\nDiv s,root a\nErf a b\nAdd b,one_ c0\nMul s,c0 d\nMul d,almost y", "erf", NULL, 6,
+         0.8 * gelu},
+        {"Mul x,eighth s\nDiv s,inverse a\nErf a b\nAdd b,one_ c0\nMul s,c0 d\nMul d,half y", "erf", NULL, 6,
+         (1 + erf(sqrt(2.0))) / 2},
+        {"Mul x,eighth s\nDiv s,root a\nErf a b\nAdd b,one_ c0\nMul s,c0 d\nMul d,half y", "gelu", "c0", 5, gelu},
+        {"Transpose x t\nReduceMean t m\nSub t,m d\nPow d,square q\nReduceMean q v\nAdd v,eps e\nSqrt e s\nDiv d,s y",
+         "layer_norm", NULL, 1, norm},
+        {"Transpose x t\nReduceMean t m\nSub t,m d\nMul d,d q\nReduceMean q v\nAdd eps,v e\nSqrt e s\nDiv d,s n\nMul "
+         "n,scale p\nAdd "
+         "p,shift y",
+         "layer_norm", NULL, 1, 3 * norm - 1},
+        {"Transpose x t\nReduceMean t m\nSub t,m d\nSub t,m f\nPow f,square q\nReduceMean q v\nAdd v,eps e\nSqrt e "
+         "s\nDiv d,s n\n"
+         "Mul scale,n p\nAdd shift,p y",
+         "layer_norm", NULL, 1, 3 * norm - 1},
+        {"Transpose x t\nReduceMean t m\nSub t,m d\nPow t,square q\nReduceMean q v\nAdd v,eps e\nSqrt e s\nDiv d,s y",
+         "sqrt", NULL, 7, 2 / sqrt(40 + 1e-3)},
+    };
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fv_model *m = NULL;
+        if (load_lines(ctx, rows[i].lines, rows[i].also, &m) != FV_OK)
+            fail_msg("row %d: %s", (int)i, fv_ctx_error(ctx));
+        const double got = last_of(ctx, m);
+        int others = count_of(m, "transpose") + count_of(m, "reshape");
+        if (count_of(m, rows[i].op) != 1 || m->graph->n_nodes - others != rows[i].nodes)
+            fail_msg("row %d: %d of %d nodes are %s, expected 1 of %d", (int)i, count_of(m, rows[i].op),
+                     m->graph->n_nodes - others, rows[i].op, rows[i].nodes);
+        if (!(fabs(got - rows[i].last) < 2e-6 * (1 + fabs(rows[i].last))))
+            fail_msg("row %d: %g, expected %g", (int)i, got, rows[i].last);
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* All elements as one row and back by their numbers is nothing, for any batch; other numbers pick. */
+static void test_strided(void **state)
+{
+    static const int64_t in_order[8] = {0, 1, 2, 3, 4, 5, 6, 7}, turned[8] = {7, 6, 5, 4, 3, 2, 1, 0};
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        onnx_out *g = calloc(1, sizeof *g);
+        fv_model *m = NULL;
+        fv_session *s = NULL;
+        begin(g);
+        onnx_weight(g, "at", 7, (const int64_t[]){1, 2, 2, 2}, 4, k ? turned : in_order, 64);
+        onnx_node(g, "Reshape", NULL, "x,rest", "row", NULL);
+        onnx_node(g, "Gather", NULL, "row,at", "back", NULL);
+        onnx_node(g, "Relu", NULL, "back", "y", NULL);
+        onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 2, 2}, 4);
+        if (load_graph(ctx, g, 13, &m) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_true(last_of(ctx, m) == (k ? 1.0 : 8.0));
+        assert_int_equal(count_of(m, "gather"), k);
+        assert_int_equal(fv_session_create(m, 3, &s) == FV_OK, k == 0);
+        fv_session_destroy(&s);
+        fv_model_destroy(&m);
+        free(g);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exports),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_branches),
-        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_exports),     cmocka_unit_test(test_sizes),    cmocka_unit_test(test_branches),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_patterns), cmocka_unit_test(test_strided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,60 @@ static int integer_by_hand(const tflite_integers *w, const int8_t *image, int at
     return (int)fmin(fmax(y, (double)w->out_zero), fmin(most, 127.0));
 }
 
+static double gelu_by_hand(double x, bool rough)
+{
+    return rough ? x / (1 + exp(-1.5957691216 * (x + 0.044715 * x * x * x))) : x * erfc(-x / sqrt(2.0)) / 2;
+}
+
+/* GELU of 16 numbers, exact and by tanh: of floats, and of integers by a table. */
+static void test_gelu(void **state)
+{
+    enum { COUNT = 16, GELU = 150 };
+    static const float in_scale = 0.04f, out_scale = 0.021f;
+    static const int64_t in_zero = 5, out_zero = -120;
+    static const int codes[] = {GELU};
+    char folder[256];
+    fv_ctx *ctx = open_context(1);
+    (void)state;
+    fv_test_dir_create(folder);
+    for (int turn = 0; turn < 4; turn++) {
+        const bool integers = turn & 1, rough = turn & 2;
+        const int type = integers ? 9 : 0, scales = integers ? 1 : 0;
+        const tflite_tensor tensors[] = {
+            {"in", type, {1, COUNT}, 2, NULL, 0, scales, 0, &in_scale, &in_zero},
+            {"out", type, {1, COUNT}, 2, NULL, 0, scales, 0, &out_scale, &out_zero},
+        };
+        const tflite_node nodes[] = {{0, {0}, 1, 1, 1, {rough}}};
+        const tflite_net net = {codes, 1, tensors, 2, nodes, 1, 0, 1};
+        tflite_out *file = calloc(1, sizeof *file);
+        fv_model *m = NULL;
+        fv_tensor *in = NULL;
+        tflite_write(file, &net);
+        if (load_file(ctx, fv_test_path(folder, "gelu.tflite"), file, &m) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(fv_tensor_create(ctx, integers ? FV_I8 : FV_F32, &(fv_shape){2, {1, COUNT}}, &in), FV_OK);
+        for (int i = 0; i < COUNT; i++)
+            fv_dtype_set(fv_tensor_dtype(in), fv_tensor_data(in), i, integers ? 17 * i - 128 : (i - 8) / 1.5);
+        fv_tensor *out = answer(m, in, 1, 0);
+        for (int i = 0; i < COUNT; i++) {
+            const double x =
+                integers ? (double)in_scale * (17 * i - 128 - (double)in_zero) : (double)(float)((i - 8) / 1.5);
+            const double want = gelu_by_hand(x, rough),
+                         got = fv_dtype_get(fv_tensor_dtype(out), fv_tensor_data(out), i);
+            if (integers)
+                assert_true(got == fmin(round(want / (double)out_scale) + (double)out_zero, 127));
+            else
+                assert_true(fabs(got - want) < 1e-6);
+        }
+        fv_tensor_destroy(&in);
+        fv_tensor_destroy(&out);
+        fv_model_destroy(&m);
+        free(file);
+    }
+    fv_test_dir_remove(folder);
+    fv_ctx_destroy(&ctx);
+}
+
 /* The file's integers in and out; inside they are numbers, which an image is made of. */
 static void test_integers(void **state)
 {
@@ -390,7 +444,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),    cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_foreign), cmocka_unit_test(test_tiny),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_gelu),    cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_tiny),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

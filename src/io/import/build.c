@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life of an import, values by name, nodes, refusals. */
 #include "io/import/build.h"
+#include "io/import/fuse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -224,6 +225,11 @@ fv_value fv_import_emit1(fv_import *im, const char *op, const void *attr, fv_val
 
 fv_value fv_import_emit2(fv_import *im, const char *op, const void *attr, fv_value a, fv_value b)
 {
+    fv_fusion f;
+    if (!attr && fv_import_fuses(im, op, a, b, &f)) {
+        im->fused = true;
+        return fv_import_emit(im, f.op, &f.attr, f.in, f.n);
+    }
     return fv_import_emit(im, op, attr, (fv_value[]){a, b}, 2);
 }
 
@@ -372,6 +378,8 @@ fv_status fv_import_finish(fv_import *im, fv_model **model)
     fv_model *m = im->model;
     if (im->n_refusals > 0)
         return fail_refused(im);
+    if (im->fused && m->error == FV_OK)
+        FV_TRY(fv_import_drop_unused(im));
     FV_TRY(fv_model_finish_outputs(m));
     for (int i = 0; i < im->n_fills; i++) {
         fv_slot *slot = fv_model_slot(m, m->graph->vals[im->fills[i].val]->name);

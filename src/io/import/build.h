@@ -40,6 +40,7 @@ typedef struct fv_foreign {
     int64_t image[3];        /* with ROW: h, w, c */
     fv_channel_split split;  /* groups 0: it is none */
     const void *origin;      /* what the format's reader notes of how it is computed; NULL: nothing */
+    struct fv_foreign *flat; /* all elements of that value, of which dimension 0 is the batch, as a row; NULL: no */
 } fv_foreign;
 
 /* Which elements of a constant a parameter takes: [i0][i1].. is element sum of i * stride. */
@@ -72,6 +73,7 @@ typedef struct fv_import {
     bool merges;        /* a node moves or mixes the batch: the file must be read whole */
     const char *answer; /* the file's output when it has one; NULL: several */
     bool scores;        /* its last softmax was left out */
+    bool fused;         /* an operator stands for several nodes, which may be unused now */
     const char *label;  /* of the node at hand; NULL: used up */
     const char *base;   /* the same, for further names */
     fv_foreign **table; /* open-addressed hash by name */

@@ -102,6 +102,8 @@ fv_value fv_import_get(fv_import *im, fv_foreign *f, fv_order order)
         im->label = label;
         im->base = base;
     }
+    if (f->flat && im->model->error == FV_OK) /* rows of several samples as one */
+        fv_model_set_error(im->model, fv_import_merges(im));
     if (order == FV_ORDER_LAST && f->shape.rank < 3)
         order = FV_ORDER_FILE;
     if (f->form[order] >= 0 || im->model->error != FV_OK)

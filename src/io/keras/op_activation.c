@@ -64,34 +64,6 @@ static fv_value mish(fv_import *im, fv_value x)
     return fv_import_emit2(im, "mul", NULL, x, share);
 }
 
-/* x sigmoid(1.5957691 (x + 0.044715 x^3)), which is x (1 + tanh(0.79788456 (x + 0.044715 x^3))) / 2 */
-static fv_value gelu_tanh(fv_import *im, fv_value x)
-{
-    fv_value cube = fv_import_emit2(im, "mul", NULL, fv_import_emit2(im, "mul", NULL, x, x), x);
-    fv_value inner = fv_import_emit2(im, "add", NULL, x, number(im, "mul", cube, 0.044715));
-    inner = fv_import_emit1(im, "sigmoid", NULL, number(im, "mul", inner, 1.5957691216057307));
-    return fv_import_emit2(im, "mul", NULL, x, inner);
-}
-
-/*
- * x (1 + erf(x / sqrt 2)) / 2 = max(x, 0) - |x| p(t) e^(-x^2 / 2) / 2, t = 1 / (1 + 0.3275911 |x| / sqrt 2), by formula
- * 7.1.26 of Abramowitz and Stegun, which is right to 1.5e-7.
- */
-static fv_value gelu(fv_import *im, fv_value x)
-{
-    static const double a[5] = {1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592};
-    fv_value size = fv_import_emit2(im, "max", NULL, x, number(im, "mul", x, -1.0));
-    fv_value t = number(im, "add", number(im, "mul", size, 0.3275911 / 1.4142135623730951), 1.0);
-    t = fv_import_emit2(im, "div", NULL, fv_import_number(im, 1.0), t);
-    fv_value p = number(im, "mul", t, a[0]);
-    for (int i = 1; i < 5; i++)
-        p = fv_import_emit2(im, "mul", NULL, number(im, "add", p, a[i]), t);
-    fv_value square = fv_import_emit2(im, "mul", NULL, x, x);
-    fv_value e = fv_import_emit1(im, "exp", NULL, number(im, "mul", square, -0.5));
-    p = fv_import_emit2(im, "mul", NULL, fv_import_emit2(im, "mul", NULL, p, e), number(im, "mul", size, 0.5));
-    return fv_import_emit2(im, "sub", NULL, number(im, "max", x, 0.0), p);
-}
-
 /* Names; `op`: one operator without attributes. NULL and no `make`: x itself. */
 static const struct {
     const char *name, *op;
@@ -112,7 +84,7 @@ static const struct {
     {"hard_silu", "hard_swish", NULL},
     {"softsign", NULL, softsign},
     {"mish", NULL, mish},
-    {"gelu", NULL, gelu},
+    {"gelu", "gelu", NULL},
 };
 
 fv_status fv_keras_activate(const fv_keras_node *n, const char *name, fv_value x, fv_value *y)
@@ -245,8 +217,8 @@ static fv_status map_gelu(const fv_keras_node *n)
     fv_order order;
     FV_TRY(fv_keras_need(n, 1));
     fv_value x = operand(n, &order);
-    const bool fast = fv_keras_bool(n, "approximate", n->three);
-    return fv_keras_result(n, fast ? gelu_tanh(n->im, x) : gelu(n->im, x), order);
+    const fv_act_attr attr = {.approximate = fv_keras_bool(n, "approximate", n->three)};
+    return fv_keras_result(n, fv_import_emit1(n->im, "gelu", &attr, x), order);
 }
 
 const fv_keras_op fv_keras_activation_ops[] = {

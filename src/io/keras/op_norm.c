@@ -79,35 +79,35 @@ static fv_status map_batch_norm(const fv_keras_node *n)
     return fv_keras_result(n, fv_import_emit(im, "batch_norm", &attr, in, 5), order);
 }
 
-/* A weight over the last dimensions of an operand, in the file's order. */
-static fv_value affine(const fv_keras_node *n, fv_value y)
-{
-    if (n->weight[0])
-        y = fv_import_emit2(n->im, "mul", NULL, y, fv_keras_vector(n, 0, FV_ROLE_PARAM));
-    if (n->weight[1])
-        y = fv_import_emit2(n->im, "add", NULL, y, fv_keras_vector(n, 1, FV_ROLE_PARAM));
-    return y;
-}
-
-/* (x - mean) / sqrt(var + eps) along the axes, which must be the last ones */
+/* (x - mean) / sqrt(var + eps) along the axes, which must be the last ones: all of them as one row. */
 static fv_status map_layer_norm(const fv_keras_node *n)
 {
-    fv_reduce_attr attr = {.keepdims = true};
+    fv_ints axes;
     fv_import *im = n->im;
     FV_TRY(fv_keras_need(n, 1));
-    FV_TRY(axes_of(n, &attr.axes));
-    const int rank = n->in[0]->shape.rank;
-    for (int64_t i = 0; i < attr.axes.count; i++)
-        if (attr.axes.value[i] != rank - attr.axes.count + i)
+    FV_TRY(axes_of(n, &axes));
+    const fv_shape *s = &n->in[0]->shape;
+    const int first = s->rank - (int)axes.count;
+    for (int64_t i = 0; i < axes.count; i++)
+        if (axes.value[i] != first + i || first < 1)
             return fv_keras_cannot(n, "supported are the last axes");
     if (fv_keras_bool(n, "rms_scaling", false))
         return fv_keras_cannot(n, "rms_scaling");
-    fv_value x = fv_import_get(im, n->in[0], FV_ORDER_FILE);
-    fv_value d = fv_import_emit2(im, "sub", NULL, x, fv_import_emit1(im, "reduce_mean", &attr, x));
-    fv_value var = fv_import_emit1(im, "reduce_mean", &attr, fv_import_emit2(im, "mul", NULL, d, d));
-    var = fv_import_emit2(im, "add", NULL, var, fv_import_number(im, fv_keras_real(n, "epsilon", 1e-3)));
-    fv_value y = fv_import_emit2(im, "div", NULL, d, fv_import_emit1(im, "sqrt", NULL, var));
-    return fv_keras_result(n, affine(n, y), FV_ORDER_FILE);
+    fv_shape rows = {first + 1, {0}};
+    memcpy(rows.dim, s->dim, (size_t)first * sizeof *s->dim);
+    rows.dim[first] = 1;
+    for (int d = first; d < s->rank; d++)
+        rows.dim[first] *= s->dim[d];
+    const fv_layer_norm_attr attr = {.eps = fv_keras_real(n, "epsilon", 1e-3)};
+    fv_value in[3] = {fv_import_reshape(im, fv_import_get(im, n->in[0], FV_ORDER_FILE), &rows, true)};
+    int used = 1;
+    if (n->weight[0] || n->weight[1])
+        in[used++] =
+            n->weight[0] ? fv_import_vector(im, n->weight[0], FV_ROLE_PARAM, 1.0) : filled(n, 1.0, rows.dim[first]);
+    if (n->weight[1])
+        in[used++] = fv_import_vector(im, n->weight[1], FV_ROLE_PARAM, 1.0);
+    fv_value y = fv_import_emit(im, "layer_norm", &attr, in, used);
+    return fv_keras_result(n, fv_import_reshape(im, y, s, true), FV_ORDER_FILE);
 }
 
 static fv_status map_layer_scale(const fv_keras_node *n)

@@ -12,6 +12,7 @@ static const struct {
     {"Sigmoid", "sigmoid"},
     {"Tanh", "tanh"},
     {"HardSwish", "hard_swish"},
+    {"Erf", "erf"},
 };
 
 /* Sums of integers stay what they are between limits; false: the operand is none. */
@@ -66,6 +67,19 @@ static fv_value clamped(fv_import *im, fv_value x, double low, double high)
     if (low == 0.0 && high == 6.0)
         return fv_import_emit1(im, "relu6", NULL, x);
     return fv_import_emit1(im, "clamp", &attr, x);
+}
+
+static fv_status map_gelu(const fv_onnx_node *n)
+{
+    fv_order order;
+    char text[64];
+    FV_TRY(fv_onnx_need(n, 0));
+    fv_value x = fv_onnx_unary(n, &order);
+    const char *approximate = fv_onnx_text(n, "approximate", "none", text);
+    const fv_act_attr attr = {.approximate = strcmp(approximate, "tanh") == 0};
+    if (!attr.approximate && strcmp(approximate, "none") != 0)
+        return fv_onnx_cannot(n, "approximate=%s: supported are none and tanh", approximate);
+    return fv_onnx_result(n, 0, fv_import_emit1(n->im, "gelu", &attr, x), order);
 }
 
 /* max(0, min(1, alpha x + beta)) */
@@ -236,41 +250,6 @@ static fv_value times(fv_import *im, fv_value a, fv_value b)
     return fv_import_emit2(im, "mul", NULL, a, b);
 }
 
-/*
- * erf(x) = s (1 - p(t) e^(-x^2)), t = 1 / (1 + 0.3275911 |x|), s the sign of x: formula 7.1.26 of Abramowitz and
- * Stegun, which is right to 1.5e-7.
- */
-static fv_value error_function(fv_import *im, fv_value x)
-{
-    static const double a[5] = {1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592};
-    const fv_clamp_attr unit = {-1.0, 1.0};
-    fv_value size = fv_import_emit2(im, "max", NULL, x, with(im, "mul", x, -1.0));
-    fv_value t = with(im, "add", with(im, "mul", size, 0.3275911), 1.0);
-    t = fv_import_emit2(im, "div", NULL, fv_import_number(im, 1.0), t);
-    fv_value p = with(im, "mul", t, a[0]);
-    for (int i = 1; i < 5; i++)
-        p = times(im, with(im, "add", p, a[i]), t);
-    p = times(im, p, fv_import_emit1(im, "exp", NULL, with(im, "mul", times(im, x, x), -1.0)));
-    p = fv_import_emit2(im, "sub", NULL, fv_import_number(im, 1.0), p);
-    return times(im, fv_import_emit1(im, "clamp", &unit, with(im, "mul", x, 1e30)), p);
-}
-
-/* x (1 + erf(x / sqrt 2)) / 2 */
-static fv_value gelu(fv_import *im, fv_value x)
-{
-    fv_value e = error_function(im, with(im, "mul", x, 0.70710678118654752));
-    return times(im, with(im, "mul", x, 0.5), with(im, "add", e, 1.0));
-}
-
-/* x (1 + tanh(0.79788456 (x + 0.044715 x^3))) / 2 */
-static fv_value gelu_tanh(fv_import *im, fv_value x)
-{
-    fv_value cube = times(im, times(im, x, x), x);
-    fv_value inner = fv_import_emit2(im, "add", NULL, x, with(im, "mul", cube, 0.044715));
-    inner = fv_import_emit1(im, "tanh", NULL, with(im, "mul", inner, 0.79788456080286536));
-    return times(im, with(im, "mul", x, 0.5), with(im, "add", inner, 1.0));
-}
-
 /* x / (1 + |x|) */
 static fv_value softsign(fv_import *im, fv_value x)
 {
@@ -298,13 +277,11 @@ static fv_value softplus(fv_import *im, fv_value x)
 static const struct {
     const char *onnx;
     fv_value (*make)(fv_import *im, fv_value x);
-} composed[] = {
-    {"Erf", error_function}, {"Gelu", gelu}, {"Softsign", softsign}, {"Mish", mish}, {"Softplus", softplus}};
+} composed[] = {{"Softsign", softsign}, {"Mish", mish}, {"Softplus", softplus}};
 
 static fv_status map_composed(const fv_onnx_node *n)
 {
     fv_order order;
-    char text[64];
     size_t i = 0;
     FV_TRY(fv_onnx_need(n, 0));
     fv_value x = fv_onnx_unary(n, &order);
@@ -312,8 +289,7 @@ static fv_status map_composed(const fv_onnx_node *n)
         return fv_onnx_cannot(n, "of %s", fv_dtype_name(n->in[0]->dtype));
     while (strcmp(composed[i].onnx, n->op) != 0)
         i++;
-    const bool rough = strcmp(fv_onnx_text(n, "approximate", "none", text), "tanh") == 0;
-    return fv_onnx_result(n, 0, rough ? gelu_tanh(n->im, x) : composed[i].make(n->im, x), order);
+    return fv_onnx_result(n, 0, composed[i].make(n->im, x), order);
 }
 
 const fv_onnx_op fv_onnx_activation_ops[] = {
@@ -330,8 +306,8 @@ const fv_onnx_op fv_onnx_activation_ops[] = {
     {"Elu", map_elu, NULL, NULL},
     {"Selu", map_elu, NULL, NULL},
     {"Celu", map_celu, NULL, NULL},
-    {"Erf", map_composed, NULL, NULL},
-    {"Gelu", map_composed, NULL, NULL},
+    {"Erf", map_plain, NULL, NULL},
+    {"Gelu", map_gelu, NULL, NULL},
     {"Softsign", map_composed, NULL, NULL},
     {"Mish", map_composed, NULL, NULL},
     {"Softplus", map_composed, NULL, NULL},

@@ -89,19 +89,39 @@ static fv_status map_instance_norm(const fv_onnx_node *n)
     return fv_onnx_result(n, 0, affine(n, v), FV_ORDER_LAST);
 }
 
+/* Over the last dimensions, from `axis` on, with a scale and a shift of their shape. */
 static fv_status map_layer_norm(const fv_onnx_node *n)
 {
     int axis;
+    fv_import *im = n->im;
     FV_TRY(fv_onnx_need(n, 0));
     FV_TRY(fv_onnx_free_axis(n, n->in[0], fv_onnx_int(n, "axis", -1), &axis));
-    fv_reduce_attr axes = {.keepdims = true};
-    const int rank = n->in[0]->shape.rank;
-    if (axis != rank - 1 || (n->n_out > 1 && *n->out[1]))
-        return fv_onnx_cannot(n, "supported is the last axis, with one result");
-    axes.axes = (fv_ints){1, {axis}};
-    fv_value v = fv_import_get(n->im, n->in[0], FV_ORDER_FILE);
-    return fv_onnx_result(n, 0, affine(n, standardize(n->im, v, &axes, fv_onnx_real(n, "epsilon", 1e-5))),
-                          FV_ORDER_FILE);
+    const fv_shape *s = &n->in[0]->shape;
+    fv_shape rows = {axis + 1, {0}};
+    if (s->rank < 2 || axis < 1)
+        return fv_onnx_cannot(n, "its operand has %d dimensions, of which %d are normalized", s->rank, s->rank - axis);
+    for (int i = 1; i < 3; i++)
+        if ((n->n_out > i && *n->out[i]))
+            return fv_onnx_cannot(n, "mean and deviation as results");
+    memcpy(rows.dim, s->dim, (size_t)axis * sizeof *s->dim);
+    rows.dim[axis] = 1;
+    for (int d = axis; d < s->rank; d++)
+        rows.dim[axis] *= s->dim[d];
+    const fv_layer_norm_attr attr = {.eps = fv_onnx_real(n, "epsilon", 1e-5)};
+    fv_value v = fv_import_reshape(im, fv_import_get(im, n->in[0], FV_ORDER_FILE), &rows, n->in[0]->batched);
+    fv_value in[3] = {v};
+    int used = 1;
+    for (int i = 1; i < n->n_in && i < 3 && n->in[i] && n->in[i]->data; i++)
+        if (fv_foreign_count(n->in[i]) == rows.dim[axis])
+            in[used++] = vector(n, i);
+        else
+            break;
+    fv_value y = fv_import_reshape(im, fv_import_emit(im, "layer_norm", &attr, in, used), s, n->in[0]->batched);
+    for (int i = used; i < n->n_in && i < 3; i++) /* computed, or of a shape that is repeated */
+        if (n->in[i])
+            y = fv_import_emit2(im, i == 1 ? "mul" : "add", NULL, y,
+                                fv_import_get_ranked(im, n->in[i], FV_ORDER_FILE, s->rank));
+    return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }
 
 const fv_onnx_op fv_onnx_norm_ops[] = {

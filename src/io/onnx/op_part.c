@@ -304,6 +304,16 @@ static fv_status map_pad(const fv_onnx_node *n)
 
 /* ---- picking ---- */
 
+/* Whether indices name all elements of a flattened value in order, under its own dimensions: PyTorch writes as_strided
+ * so, where nothing is moved. */
+static bool puts_back(const fv_foreign *f, const fv_foreign *index)
+{
+    bool same = f->flat && index->data && fv_shape_equal(&f->flat->shape, &index->shape);
+    for (int64_t i = 0; same && i < fv_foreign_count(index); i++)
+        same = fv_foreign_integer(index, i) == i;
+    return same;
+}
+
 static fv_status map_gather(const fv_onnx_node *n)
 {
     int axis;
@@ -313,6 +323,8 @@ static fv_status map_gather(const fv_onnx_node *n)
     FV_TRY(fv_onnx_need(n, 1));
     fv_foreign *f = n->in[0], *index = n->in[1];
     FV_TRY(fv_onnx_free_axis(n, f, fv_onnx_int(n, "axis", 0), &axis));
+    if (puts_back(f, index))
+        return fv_import_alias(im, n->out[0], f->flat);
     const int rank = f->shape.rank, inner = index->shape.rank;
     if (index->batched || rank - 1 + inner > FV_MAX_RANK)
         return index->batched ? fv_import_merges(im) : fv_onnx_cannot(n, "too many dimensions");

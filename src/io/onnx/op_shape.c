@@ -90,6 +90,17 @@ static fv_status split_channels(const fv_onnx_node *n, fv_foreign *f, const fv_s
     return FV_OK;
 }
 
+/* Samples one after the other, which only a Gather that puts them back (as_strided of PyTorch) can be had of. */
+static fv_status flat_as(const fv_onnx_node *n, const fv_shape *to)
+{
+    fv_foreign *y;
+    FV_TRY(fv_import_add(n->im, n->out[0], &y));
+    y->dtype = n->in[0]->dtype;
+    y->shape = *to;
+    y->flat = n->in[0];
+    return FV_OK;
+}
+
 /* The first operand under dimensions of the same number of elements. */
 static fv_status reshape_to(const fv_onnx_node *n, const fv_shape *to)
 {
@@ -98,6 +109,8 @@ static fv_status reshape_to(const fv_onnx_node *n, const fv_shape *to)
     if (fv_shape_count(to) != fv_shape_count(s))
         return fv_onnx_cannot(n, "%lld elements under dimensions of %lld", (long long)fv_shape_count(s),
                               (long long)fv_shape_count(to));
+    if (f->batched && to->rank == 1 && to->dim[0] != 1)
+        return flat_as(n, to);
     if (f->batched && (to->rank < 1 || to->dim[0] != 1))
         return fv_import_merges(n->im);
     const bool last = !f->data && f->form[FV_ORDER_FILE] < 0 && f->form[FV_ORDER_LAST] >= 0;

@@ -12,6 +12,7 @@ typedef struct table {
     int32_t mul, shift;         /* of the operand */
     int32_t low_mul, low_shift; /* leaky relu: below 0; hard swish: of the clamped part */
     int64_t radius;
+    bool rough; /* gelu by tanh */
 } table;
 
 static double clamped_entry(double q, const void *user)
@@ -182,6 +183,35 @@ static fv_status map_leaky(const fv_tflite_node *n)
     return integer_activation(n, leaky_entry, &t);
 }
 
+/* In floats, rounded to the nearest integer, as the reference's table is made. */
+static double gelu_entry(double q, const void *user)
+{
+    const table *t = user;
+    const float x = (float)t->in.scale * (float)(q - (double)t->in.zero);
+    const double y = t->rough
+                         ? 0.5 * (double)x * (1.0 + tanh(0.79788456080286536 * (double)(x + 0.044715f * x * x * x)))
+                         : 0.5 * (double)x * erfc(-(double)x * 0.70710678118654752);
+    const double scaled = round((double)((float)y * (1.0f / (float)t->out.scale))) + (double)t->out.zero;
+    return fmin(fmax(scaled, (double)t->out.low), (double)t->out.high);
+}
+
+static fv_status map_gelu(const fv_tflite_node *n)
+{
+    bool quantized;
+    table t = {.mul = 0};
+    FV_TRY(fv_tflite_need(n, 1));
+    FV_TRY(fv_tflite_kind(n, 0, &quantized));
+    t.rough = fv_flat_byte(n->options, 0, 0) != 0;
+    const fv_act_attr attr = {.approximate = t.rough};
+    fv_foreign *f = n->in[0];
+    const fv_order order = fv_import_common(&f, 1, f->shape.rank);
+    if (!quantized)
+        return fv_tflite_result(n, 0, fv_import_emit1(n->im, "gelu", &attr, fv_import_get(n->im, f, order)), order);
+    FV_TRY(fv_tflite_in_pair(n, 0, &t.in));
+    FV_TRY(fv_tflite_out_pair(n, 0, &t.out));
+    return integer_activation(n, gelu_entry, &t);
+}
+
 /* Of integers: slopes are the second operand of a product by sign. */
 static fv_status integer_prelu(const fv_tflite_node *n)
 {
@@ -306,7 +336,7 @@ const fv_tflite_op fv_tflite_activation_ops[] = {
     {"ELU", map_elu, NULL, NULL},
     {"SOFTMAX", map_softmax, NULL, NULL},
     {"LOG_SOFTMAX", map_softmax, NULL, NULL},
-    {"GELU", NULL, NULL, "supported are RELU, HARD_SWISH and x * LOGISTIC(x)"},
+    {"GELU", map_gelu, NULL, NULL},
     {"RELU_0_TO_1", NULL, NULL, "supported are RELU and RELU6"},
     {0},
 };
