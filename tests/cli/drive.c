@@ -7,6 +7,7 @@
  *                                       its standard error, which is copied to standard error
  *   nobody COMMAND                      as a user without rights (the caller must be root)
  *   peak FILE COMMAND                   the most memory that it had, in kB, is written to the file
+ *   web PORTFILE                        an HTTP server for tests of fetching (web.c)
  *   json [KEY[.KEY]...]                 every line of standard input must be JSON; the value of KEY in each is printed
  * Ends as the command ends: with its exit code, or 128 + the signal.
  */
@@ -22,6 +23,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "web.h"
 
 static int fail(const char *what)
 {
@@ -189,10 +192,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(char **argv);
-    } ways[] = {
-        {"pty", in_terminal}, {"signal", with_signal}, {"nobody", as_nobody}, {"peak", with_peak}, {"json", read_json}};
+    } ways[] = {{"pty", in_terminal}, {"signal", with_signal}, {"nobody", as_nobody},
+                {"peak", with_peak},  {"json", read_json},     {"web", web_serve}};
     for (size_t i = 0; argc > 1 && i < sizeof ways / sizeof *ways; i++)
         if (strcmp(argv[1], ways[i].name) == 0)
             return ways[i].run(argv + 2);
-    return fail("usage: drive pty|signal|nobody|peak|json ...");
+    return fail("usage: drive pty|signal|nobody|peak|json|web ...");
 }

@@ -127,6 +127,57 @@ use_zoo_packages_and_addresses() {
     fails 1 E1002 "pip cannot be run" "FOVEA_ZOO" -- env PATH="$PWD/none" "$FOVEA" zoo get packed
 }
 
+# From an address: by a server of this machine, with all that may go wrong on the way.
+use_zoo_addresses() {
+    mkdir user site
+    export FOVEA_ZOO="$PWD/user" no_proxy=127.0.0.1
+    head -c 70001 "$model" >site/net.bin
+    (cd site && exec "$CLI_DRIVE" web port >asked) &
+    server=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ -e site/port ] || sleep 0.2
+    done
+    at="http://127.0.0.1:$(cat site/port)"
+    from() { echo "{\"url\": \"$at/$1/net.bin\"}"; }
+    index user "$(entry good site/net.bin "$(from good)")" "$(entry moved site/net.bin "$(from moved)")" \
+        "$(entry cut site/net.bin "$(from cut)")" "$(entry short site/net.bin "$(from short)")" \
+        "$(entry more site/net.bin "$(from more)")" "$(entry away site/net.bin "$(from away)")" \
+        "$(entry round site/net.bin "$(from round)")" "$(entry gone site/net.bin "$(from gone)")" \
+        "$(entry absent site/net.bin "{\"url\": \"$at/good/none.bin\"}")" \
+        "$(entry other site/net.bin "$(from good)" | sed 's/\("sha256": "\)../\100/')" \
+        "$(entry size site/net.bin "$(from good)" | sed 's/"bytes": 70001/"bytes": 70000/')" \
+        "$(entry large site/net.bin "$(from good)" | sed 's/"bytes": 70001/"bytes": 70002/')"
+    got=0
+    "$FOVEA" zoo get good >out 2>err || got=$?
+    if grep -q 'libcurl' err; then kill $server && skip "libcurl is missing"; fi
+    [ $got = 0 ] || die "zoo get ended with $got"
+    same user/good.bin site/net.bin
+    code 0 "$FOVEA" zoo get good # is there: nobody is asked
+    code 0 "$FOVEA" zoo get moved
+    same user/moved.bin site/net.bin
+    equal "$(tr '\n' ',' <site/asked)" "good net.bin,moved net.bin,good net.bin,"
+    fails 9 E9002 "--offline forbids to fetch it from $at/cut/net.bin" -- "$FOVEA" zoo get cut --offline
+    fails 9 E9001 "$at/cut/net.bin: " "35001 bytes" -- "$FOVEA" zoo get cut
+    fails 4 E4004 "$at/short/net.bin: 35000 bytes, expected 70001 of 'short'" -- "$FOVEA" zoo get short
+    fails 4 E4004 "$at/more/net.bin: more than 70001 bytes, expected 70001 of 'more'" -- "$FOVEA" zoo get more
+    fails 9 E9001 "$at/away/net.bin: " "file" -- "$FOVEA" zoo get away
+    fails 9 E9001 "$at/round/net.bin: " "redirects" -- "$FOVEA" zoo get round
+    fails 9 E9001 "$at/gone/net.bin: " "404" -- "$FOVEA" zoo get gone
+    fails 9 E9001 "$at/good/none.bin: " "404" -- "$FOVEA" zoo get absent
+    fails 4 E4004 "$at/good/net.bin: SHA-256 is $(sha256sum site/net.bin | cut -d' ' -f1), expected 00" -- "$FOVEA" zoo get other
+    fails 4 E4004 "$at/good/net.bin: more than 70000 bytes" -- "$FOVEA" zoo get size
+    fails 4 E4004 "$at/good/net.bin: 70001 bytes, expected 70002" -- "$FOVEA" zoo get large
+    equal "$(ls user | tr '\n' ' ')" "good.bin index.json moved.bin " # nothing else has a name, and nothing is left
+    kill $server
+    wait $server || true
+    fails 9 E9001 "$at/cut/net.bin: " "needs none" -- "$FOVEA" zoo get cut # nobody listens there
+    mkdir mirror
+    cp site/net.bin mirror/cut.bin
+    cp user/index.json mirror/
+    code 0 env FOVEA_ZOO="$PWD/mirror" "$FOVEA" zoo get cut --output fresh
+    same fresh/cut.bin site/net.bin
+}
+
 # An index is a file of somebody else: what becomes a path, an address or an argument is held to a form.
 use_zoo_bad_indexes() {
     mkdir zoo
