@@ -163,6 +163,12 @@ FV_API fv_status fv_model_finish(fv_model *model, fv_value output);
  * out. */
 FV_API void fv_output(fv_model *model, const char *name, fv_value output);
 FV_API fv_status fv_model_finish_outputs(fv_model *model);
+/** Declares an auxiliary head, before the model is finished: scores shaped like the one output, whose loss fv_fit and
+ * fv_trainer_create add to the output's, times `weight`. Nothing else computes it: sessions leave it out. Its tensors
+ * travel in model files, so that training can go on. */
+FV_API void fv_aux_head(fv_model *m, fv_value scores, double weight);
+/** Takes the auxiliary heads away, with what only they need. Sessions of the model must be gone. */
+FV_API fv_status fv_model_drop_aux_heads(fv_model *model);
 
 /* ---- from elsewhere ---- */
 
@@ -225,6 +231,7 @@ typedef struct fv_load_row {
     const char *name; /* valid until the report is destroyed */
     fv_load_verdict verdict;
     bool head;                        /* of the model's last weighted layer, which depends on the number of classes */
+    bool aux;                         /* of auxiliary heads alone, which a file may be without */
     fv_shape model_shape, file_shape; /* both in the file's order; rank 0 and no dimension where there is none */
 } fv_load_row;
 typedef struct fv_load_report fv_load_report;
@@ -236,9 +243,10 @@ FV_API void fv_load_report_destroy(fv_load_report **report);
  * Loads tensors by name from a safetensors file, an index of several, or a file of PyTorch's (F32, F64, F16, BF16 or
  * integers, each number rounded once). With `partial` false, anything missing or of another shape is MODEL_MISMATCH;
  * with `partial` true these keep their values, and only a file of which nothing fits is a mismatch. Tensors that the
- * model does not have are no failure. NaN or Inf: MODEL_NAN. A pickle that asks for more than tensors: MODEL_PICKLE.
- * Checksum of a file of our own wrong: MODEL_CORRUPT. On failure the model is unchanged. report may be NULL; it is made
- * on success and on MODEL_MISMATCH (to show what differs) and is the caller's then.
+ * model does not have are no failure, nor are auxiliary heads that the file does not have: they keep their values. NaN
+ * or Inf: MODEL_NAN. A pickle that asks for more than tensors: MODEL_PICKLE. Checksum of a file of our own wrong:
+ * MODEL_CORRUPT. On failure the model is unchanged. report may be NULL; it is made on success and on MODEL_MISMATCH (to
+ * show what differs) and is the caller's then.
  */
 FV_API fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial, fv_load_report **report);
 
@@ -285,6 +293,14 @@ FV_API fv_status fv_model_set_task(fv_model *model, fv_task task);
 FV_API const char *fv_model_name(const fv_model *model);
 /** Number of trained parameters (elements). */
 FV_API int64_t fv_model_parameters(const fv_model *model);
+typedef struct fv_aux_info {
+    const char *name; /* of its scores */
+    double weight;    /* of its loss; that of the output counts once */
+} fv_aux_info;
+/** Auxiliary head i of a finished model; false: there is none. */
+FV_API bool fv_model_aux_head(const fv_model *model, int i, fv_aux_info *info);
+/** How many of the trained parameters only auxiliary heads have. */
+FV_API int64_t fv_model_aux_parameters(const fv_model *model);
 /** Tensors of the model by index (parameters and states in graph order), or by name; NULL when absent. Borrowed. */
 FV_API int fv_model_tensor_count(const fv_model *model);
 FV_API fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trained);
@@ -330,6 +346,7 @@ typedef struct fv_layer_info {
     int64_t activation_bytes;            /* of the output, batch 1 */
     int64_t receptive_field[2], jump[2]; /* input pixels seen and step between neighbours; h, w */
     double start[2];                     /* where the field of the first pixel begins; below 0: in the padding */
+    bool training;                       /* of an auxiliary head alone: nothing but training computes it */
 } fv_layer_info;
 FV_API int fv_model_layer_count(const fv_model *model);
 FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);

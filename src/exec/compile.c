@@ -216,6 +216,8 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
     const bool training = fv_lowering_trains(o->lowering);
+    if (!training)
+        FV_TRY(apply(p, fv_pass_dead)); /* auxiliary heads: uses of a value that are none would keep passes from it */
     if (training && o->optimize)
         FV_TRY(apply_all(p, before_gradient));
     if (o->n_objectives > 0)

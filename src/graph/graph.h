@@ -162,10 +162,11 @@ fv_status fv_pass_partial(const fv_graph *g, bool pooled, fv_graph **out, fv_val
 fv_status fv_pass_const(const fv_graph *g, fv_graph **out, fv_val **map);
 /*
  * The part of g between two values, by name: `from` becomes an INPUT (NULL: g's own inputs), `to` the only output
- * (NULL: g's outputs). What neither of them needs is gone. ARGUMENT when there is no such value, or its node must run
- * for another of its results.
+ * (NULL: g's outputs). What neither they nor the values `also` (names or NULLs) need is gone. ARGUMENT when there is no
+ * such value, or its node must run for another of its results.
  */
-fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, fv_graph **out);
+fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, const char *const *also, int32_t n_also,
+                        fv_graph **out);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

@@ -2,6 +2,15 @@
 /* Losses behind a graph: what turns a model's graph into one that can be trained. */
 #include "graph/internal.h"
 
+/* The target input called `name`, where one of that dtype and shape is there already. */
+static fv_val *find_target(const fv_rewrite *rw, const char *name, fv_dtype dtype, const fv_shape *shape)
+{
+    fv_val *known = fv_graph_find(rw->out, name);
+    const bool fits = known && !fv_graph_find(rw->g, name) && known->role == FV_ROLE_INPUT && known->dtype == dtype &&
+                      fv_shape_equal(&known->shape, shape);
+    return fits ? known : NULL;
+}
+
 /* The INPUT that a prediction is compared with. Losses that name the same target, of one dtype and shape, share it. */
 static fv_status add_target(const fv_rewrite *rw, const fv_loss *loss, const fv_val *prediction, fv_val **target)
 {
@@ -12,20 +21,20 @@ static fv_status add_target(const fv_rewrite *rw, const fv_loss *loss, const fv_
     const char *name = loss->target ? loss->target : "target";
     if (!floats && shape.rank > 1)
         shape.rank--;
-    fv_val *known = fv_graph_find(g, name);
-    const bool of_model = fv_graph_find(rw->g, name) != NULL;
-    if (known && !of_model && known->role == FV_ROLE_INPUT && known->dtype == dtype &&
-        fv_shape_equal(&known->shape, &shape)) {
-        *target = known;
+    *target = find_target(rw, name, dtype, &shape);
+    if (*target)
         return FV_OK;
-    }
-    if (known && (loss->target || !of_model))
+    const bool of_model = fv_graph_find(rw->g, name) != NULL;
+    if (fv_graph_find(g, name) && (loss->target || !of_model))
         return fv_fail(g->ctx, FV_ERR_ARGUMENT, "target '%s' of a loss: the name is taken by %s", name,
                        of_model ? "a value of the model" : "another loss's target of another dtype or shape");
     for (int i = 2; fv_graph_find(g, name); i++) {
         name = fv_arena_printf(g->arena, "target_%d", i);
         if (!name)
             return FV_ERR_NO_MEMORY;
+        *target = find_target(rw, name, dtype, &shape);
+        if (*target)
+            return FV_OK;
     }
     return fv_graph_input(g, name, dtype, &shape, target);
 }

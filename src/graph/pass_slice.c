@@ -10,13 +10,9 @@ static fv_status find_end(const fv_graph *g, const char *name, const fv_val **va
     return FV_OK;
 }
 
-/* What the end, or the outputs, depend on without going before `from`; runs[n]: a node of that. */
-static void mark(const fv_graph *g, const fv_val *from, const fv_val *to, bool *live, bool *runs)
+/* What the live values depend on without going before `from`; runs[n]: a node of that. */
+static void mark(const fv_graph *g, const fv_val *from, bool *live, bool *runs)
 {
-    for (int32_t i = 0; !to && i < g->n_outputs; i++)
-        live[g->outputs[i]->id] = true;
-    if (to)
-        live[to->id] = true;
     for (int32_t n = g->n_nodes - 1; n >= 0; n--) {
         const fv_node *node = g->nodes[n];
         for (int32_t i = 0; i < node->n_out; i++)
@@ -61,7 +57,8 @@ static fv_status end_at(fv_rewrite *rw, fv_status status, const fv_val *to, fv_g
     return fv_rewrite_end(rw, status, out, NULL);
 }
 
-fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, fv_graph **out)
+fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, const char *const *also, int32_t n_also,
+                        fv_graph **out)
 {
     fv_rewrite rw;
     const fv_val *first, *last;
@@ -71,7 +68,16 @@ fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, fv_
     bool *live = fv_calloc(g->ctx, (size_t)g->n_vals + (size_t)g->n_nodes + 1, sizeof *live), *runs = live + g->n_vals;
     if (!live)
         return FV_ERR_NO_MEMORY;
-    mark(g, first, last, live, runs);
+    for (int32_t i = 0; !last && i < g->n_outputs; i++)
+        live[g->outputs[i]->id] = true;
+    if (last)
+        live[last->id] = true;
+    for (int32_t i = 0; i < n_also; i++) {
+        const fv_val *val = also[i] ? fv_graph_named(g, also[i]) : NULL;
+        if (val)
+            live[val->id] = true;
+    }
+    mark(g, first, live, runs);
     const bool apart = first && first->def && runs[first->def->id];
     fv_status status = fv_rewrite_begin(&rw, g, false);
     if (status == FV_OK && apart)

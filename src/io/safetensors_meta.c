@@ -137,6 +137,18 @@ void fv_meta_init(const fv_model *model, fv_str *out)
     fv_json_end_object(&j);
 }
 
+/* {"aux1.fc2": 0.3, ...} */
+void fv_meta_aux(const fv_model *model, fv_str *out)
+{
+    fv_json j = {.out = out};
+    fv_json_begin_object(&j);
+    for (int i = 0; i < model->aux.count; i++) {
+        fv_json_key(&j, model->graph->vals[model->aux.head[i].val]->name);
+        fv_json_real(&j, model->aux.head[i].weight);
+    }
+    fv_json_end_object(&j);
+}
+
 void fv_meta_selftest(const fv_model *model, fv_str *out)
 {
     const fv_selftest *t = &model->selftest;
@@ -311,6 +323,22 @@ fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc)
                                row->child[0].text);
         FV_TRY(fv_doc_real(doc, &row->child[1], row->key, &value));
         FV_TRY(fv_model_note_init(model, val->id, (fv_init)scheme, value));
+    }
+    return FV_OK;
+}
+
+fv_status fv_meta_read_aux(fv_model *model, const fv_doc *doc)
+{
+    FV_TRY(need(doc, FV_DOC_MAP, "a map"));
+    const fv_doc_node *root = fv_doc_root(doc);
+    for (int64_t i = 0; i < root->count; i++) {
+        const fv_doc_node *row = &root->child[i];
+        const fv_val *val = fv_graph_find(model->graph, row->key);
+        double weight;
+        if (!val)
+            return fv_doc_fail(doc, row, FV_ERR_MODEL_FORMAT, "'%s' is no value of the graph", row->key);
+        FV_TRY(fv_doc_real(doc, row, row->key, &weight));
+        FV_TRY(fv_model_note_aux(model, val->id, weight));
     }
     return FV_OK;
 }

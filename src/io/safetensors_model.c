@@ -57,7 +57,12 @@ static bool has_ports(const fv_model *model)
     return model->card.ports != NULL;
 }
 
-#define FV_TEXTS 9
+static bool has_aux(const fv_model *model)
+{
+    return model->aux.count > 0;
+}
+
+#define FV_TEXTS 10
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
@@ -67,7 +72,7 @@ static const struct {
     {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
     {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
     {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
-    {"fovea.ports", fv_meta_ports, has_ports},
+    {"fovea.ports", fv_meta_ports, has_ports},    {"fovea.aux", fv_meta_aux, has_aux},
 };
 
 static const char *const card_keys[FV_CARD_COUNT] = {
@@ -231,6 +236,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     FV_TRY(fv_safetensors_verify(file, NULL));
     FV_TRY(read_graph(model, file));
     FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
+    FV_TRY(read_text(model, file, "fovea.aux", fv_meta_read_aux, false));
     FV_TRY(fv_model_check(model));
     /* Sizes come from an untrusted text: believe only those that the file has the bytes for. */
     for (int i = 0; i < model->n_slots; i++) {

@@ -15,6 +15,7 @@
  * fovea.init {tensor: [scheme, value]} for tensors that do not start by "default" fovea.selftest  {seed, vectors,
  * outputs, data}: data is base64 of vectors x outputs little-endian float32; input i of vector v is normal number i % 4
  * of Philox block (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
+ * fovea.aux {value: weight} of auxiliary heads; absent where there are none
  */
 #define FV_MODEL_FORMAT "1"
 
@@ -23,6 +24,7 @@ void fv_meta_pipeline(const fv_model *model, fv_str *out);
 void fv_meta_labels(const fv_model *model, fv_str *out);
 void fv_meta_ports(const fv_model *model, fv_str *out);
 void fv_meta_init(const fv_model *model, fv_str *out);
+void fv_meta_aux(const fv_model *model, fv_str *out);
 void fv_meta_selftest(const fv_model *model, fv_str *out);
 
 /* Readers; `doc` is the text of the key. The model's graph is there, for the first three its slots as well. */
@@ -30,6 +32,7 @@ fv_status fv_meta_read_pipeline(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_labels(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_selftest(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc);
+fv_status fv_meta_read_aux(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
 
 /* A model from an open file: what fv_model_load does of files of our own. */

@@ -44,12 +44,20 @@ static const char *leaf(const char *name)
     return dot ? dot + 1 : name;
 }
 
+/* The first slot from `i` on that counts: with auxiliary heads, or without. */
+static int next_slot(const fv_model *model, int i, bool aux)
+{
+    while (!aux && i < model->n_slots && model->slots[i].aux)
+        i++;
+    return i;
+}
+
 /* Whether the file's float tensors are those of the model in its order, leaf by leaf and shape by shape, whatever their
  * names; the output layer may be missing. A tensor file keeps the order in which a network registers its tensors only
  * where it is PyTorch's. */
-static bool follows_order(const fv_model *model, const fv_tensor_file *file)
+static bool follows_order(const fv_model *model, const fv_tensor_file *file, bool aux)
 {
-    int at = 0;
+    int at = next_slot(model, 0, aux), taken = 0;
     for (int64_t i = 0; i < fv_tensor_file_count(file); i++) {
         const fv_st_entry *entry = fv_tensor_file_entry(file, i);
         if (entry->shape.rank == 0 && strcmp(leaf(entry->name), "num_batches_tracked") == 0)
@@ -57,37 +65,50 @@ static bool follows_order(const fv_model *model, const fv_tensor_file *file)
         if (at == model->n_slots || strcmp(leaf(entry->name), leaf(model->slots[at].name)) != 0 ||
             !fv_shape_equal(&entry->shape, &model->slots[at].file_shape))
             return false;
-        at++;
+        at = next_slot(model, at + 1, aux);
+        taken++;
     }
-    for (int i = at; i < model->n_slots; i++)
-        if (!model->slots[i].head)
+    for (; at < model->n_slots; at = next_slot(model, at + 1, aux))
+        if (!model->slots[at].head)
             return false;
-    return at > 0;
+    return taken > 0;
 }
 
 /* Gives the tensors the model's names where other names stand for the same network: *renamed of them. */
 static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
 {
-    int at = 0, counter = 0, known = 0;
+    int known = 0;
     *renamed = 0;
     for (int i = 0; i < model->n_slots; i++)
-        known += model->slots[i].head || find(file, model->slots[i].name) != NULL;
-    if (known == model->n_slots || !follows_order(model, file))
+        known += model->slots[i].head || model->slots[i].aux || find(file, model->slots[i].name) != NULL;
+    if (known == model->n_slots)
         return;
+    const bool aux = follows_order(model, file, true);
+    if (!aux && (model->aux.count == 0 || !follows_order(model, file, false)))
+        return;
+    int at = next_slot(model, 0, aux), counter = 0;
     for (int64_t i = 0; i < file->count; i++) {
         const bool counts = file->entries[i].shape.rank == 0;
         if (!counts) {
             *renamed += strcmp(file->entries[i].name, model->slots[at].name) != 0;
-            file->entries[i].name = model->slots[at++].name;
-        } else if (counter < model->n_counters) {
-            file->entries[i].name = model->counters[counter++].name;
+            file->entries[i].name = model->slots[at].name;
+            at = next_slot(model, at + 1, aux);
+            continue;
         }
+        while (!aux && counter < model->n_counters && model->slots[model->counters[counter].slot].aux)
+            counter++;
+        if (counter < model->n_counters)
+            file->entries[i].name = model->counters[counter++].name;
     }
 }
 
 static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
 {
-    fv_load_row row = {.name = slot->name, .verdict = FV_MISSING, .head = slot->head, .model_shape = slot->file_shape};
+    fv_load_row row = {.name = slot->name,
+                       .verdict = FV_MISSING,
+                       .head = slot->head,
+                       .aux = slot->aux,
+                       .model_shape = slot->file_shape};
     if (!entry)
         return row;
     row.file_shape = entry->shape;
@@ -132,6 +153,8 @@ static fv_status mismatch(fv_model *model, const fv_tensor_file *file, const fv_
     int n = 0;
     for (int i = 0; i < fv_load_report_count(report); i++) {
         const fv_load_row *row = fv_load_report_row(report, i);
+        if (row->aux && row->verdict == FV_MISSING)
+            continue;
         missing = !missing && row->verdict == FV_MISSING ? row : missing;
         other = !other && row->verdict == FV_SHAPE_MISMATCH ? row : other;
         if (row->verdict == FV_MISSING || row->verdict == FV_SHAPE_MISMATCH) {
@@ -238,11 +261,14 @@ static fv_status apply(fv_model *model, const fv_tensor_file *file, const fv_loa
 fv_status fv_weights_load(fv_model *model, const fv_tensor_file *file, bool partial, fv_load_report **out)
 {
     fv_load_report *report = NULL;
-    int loaded = 0;
+    int loaded = 0, fine = 0; /* fine: auxiliary heads too that the file does not have */
     fv_status status = make_report(model, file, &report);
-    for (int i = 0; status == FV_OK && i < model->n_slots; i++)
-        loaded += fv_load_report_row(report, i)->verdict == FV_LOADED;
-    if (status == FV_OK && loaded < model->n_slots && (!partial || loaded == 0))
+    for (int i = 0; status == FV_OK && i < model->n_slots; i++) {
+        const fv_load_row *row = fv_load_report_row(report, i);
+        loaded += row->verdict == FV_LOADED;
+        fine += row->verdict == FV_LOADED || (row->aux && row->verdict == FV_MISSING);
+    }
+    if (status == FV_OK && (loaded == 0 || (fine < model->n_slots && !partial)) && model->n_slots > 0)
         status = mismatch(model, file, report, loaded);
     if (status == FV_OK) {
         fv_model_sync(model); /* what is not loaded stays as a device has it */

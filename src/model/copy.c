@@ -35,42 +35,44 @@ static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_gra
     return FV_OK;
 }
 
+/* The rest of a copy that has its graph, with zero weights. map[id]: the value of that graph; NULL: the same ids. */
+static fv_status complete_copy(const fv_model *model, fv_val *const *map, fv_model *copy)
+{
+    snprintf(copy->name, sizeof copy->name, "%s", model->name);
+    for (int i = 0; i < model->n_notes; i++) {
+        const fv_init_note *n = &model->notes[i];
+        if (!map || map[n->val])
+            FV_TRY(fv_model_note_init(copy, map ? map[n->val]->id : n->val, n->init, n->value));
+    }
+    for (int i = 0; !map && i < model->aux.count; i++)
+        FV_TRY(fv_model_note_aux(copy, model->aux.head[i].val, model->aux.head[i].weight));
+    FV_TRY(fv_model_complete(copy));
+    copy->pipeline = model->pipeline;
+    copy->task = model->task;
+    for (const fv_port_note *p = model->card.ports; p; p = p->next)
+        FV_TRY(fv_model_note_port(copy, p->name, p->layout));
+    for (int i = 0; i < FV_CARD_COUNT; i++)
+        FV_TRY(fv_model_set_card(copy, (fv_card_item)i, model->card.texts[i].text));
+    return FV_OK;
+}
+
 /* A complete model with the graph of `model` (parameters of other shapes if `shapes`) and zero weights. */
 static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **out)
 {
     fv_graph *graph = NULL;
-    fv_model *copy = NULL;
     *out = NULL;
-    fv_status status = fv_model_create(model->ctx, &copy);
-    if (status == FV_OK)
-        status = fv_graph_create(model->ctx, fv_op_find, &graph);
+    fv_status status = fv_graph_create(model->ctx, fv_op_find, &graph);
     if (status == FV_OK)
         status = copy_graph(model->graph, shapes, graph);
-    if (status != FV_OK)
-        goto fail;
-    fv_model_take_graph(copy, &graph);
-    snprintf(copy->name, sizeof copy->name, "%s", model->name);
-    for (int i = 0; status == FV_OK && i < model->n_notes; i++)
-        status = fv_model_note_init(copy, model->notes[i].val, model->notes[i].init, model->notes[i].value);
     if (status == FV_OK)
-        status = fv_model_complete(copy);
-    if (status != FV_OK)
-        goto fail;
-    copy->pipeline = model->pipeline;
-    copy->task = model->task;
-    for (const fv_port_note *p = model->card.ports; status == FV_OK && p; p = p->next)
-        status = fv_model_note_port(copy, p->name, p->layout);
-    if (status != FV_OK)
-        goto fail;
-    for (int i = 0; status == FV_OK && i < FV_CARD_COUNT; i++)
-        status = fv_model_set_card(copy, (fv_card_item)i, model->card.texts[i].text);
-    if (status != FV_OK)
-        goto fail;
-    *out = copy;
-    return FV_OK;
-fail:
+        status = fv_model_create(model->ctx, out);
+    if (status == FV_OK) {
+        fv_model_take_graph(*out, &graph);
+        status = complete_copy(model, NULL, *out);
+    }
     fv_graph_destroy(&graph);
-    fv_model_destroy(&copy);
+    if (status != FV_OK)
+        fv_model_destroy(out);
     return status;
 }
 
@@ -86,6 +88,30 @@ static void copy_weights(const fv_model *from, fv_model *to, bool head)
         to->counters[i].value = from->counters[i].value;
 }
 
+/* The same by name, for a copy that has fewer. */
+static void copy_some_weights(fv_model *from, fv_model *to)
+{
+    fv_model_sync(from);
+    for (int i = 0; i < to->n_slots; i++)
+        memcpy(fv_tensor_data(to->slots[i].data), fv_tensor_const_data(fv_model_slot(from, to->slots[i].name)->data),
+               fv_tensor_bytes(to->slots[i].data));
+    for (int i = 0; i < to->n_counters; i++)
+        to->counters[i].value = fv_model_counter(from, to->counters[i].name)->value;
+}
+
+/* What travels with the weights and is about their numbers. */
+static fv_status copy_answers(const fv_model *model, fv_model *copy)
+{
+    if (model->card.has_class_names)
+        FV_TRY(fv_model_take_class_names(copy, model->class_names, model->n_classes));
+    if (model->selftest.vectors == 0)
+        return FV_OK;
+    copy->selftest = model->selftest;
+    copy->selftest.output = fv_arena_memdup(copy->arena, model->selftest.output,
+                                            (size_t)(model->selftest.vectors * model->selftest.count) * sizeof(float));
+    return copy->selftest.output ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 fv_status fv_model_clone(fv_model *model, fv_model **out)
 {
     fv_model *copy = NULL;
@@ -93,17 +119,8 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be copied", model->name);
     FV_TRY(copy_model(model, NULL, &copy));
-    fv_status status = FV_OK;
-    if (model->card.has_class_names)
-        status = fv_model_take_class_names(copy, model->class_names, model->n_classes);
     copy_weights(model, copy, true);
-    if (status == FV_OK && model->selftest.vectors > 0) {
-        copy->selftest = model->selftest;
-        copy->selftest.output =
-            fv_arena_memdup(copy->arena, model->selftest.output,
-                            (size_t)(model->selftest.vectors * model->selftest.count) * sizeof(float));
-        status = copy->selftest.output ? FV_OK : FV_ERR_NO_MEMORY;
-    }
+    const fv_status status = copy_answers(model, copy);
     if (status != FV_OK)
         fv_model_destroy(&copy);
     *out = copy;
@@ -170,4 +187,37 @@ fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed)
             fv_slot_start(model->ctx, &model->slots[i], seed, model->slots[i].init, model->slots[i].init_value);
     }
     return FV_OK;
+}
+
+fv_status fv_model_drop_aux_heads(fv_model *model)
+{
+    fv_graph *graph = NULL;
+    fv_model *copy = NULL;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: call fv_model_finish first",
+                       model->name);
+    if (model->aux.count == 0)
+        return FV_OK;
+    fv_val **map = fv_calloc(model->ctx, (size_t)model->graph->n_vals, sizeof(fv_val *));
+    fv_status status = map ? fv_pass_dead(model->graph, &graph, map) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_model_create(model->ctx, &copy);
+    if (status == FV_OK) {
+        fv_model_take_graph(copy, &graph);
+        status = complete_copy(model, map, copy);
+    }
+    if (status == FV_OK) {
+        copy_some_weights(model, copy);
+        status = copy_answers(model, copy);
+    }
+    if (status == FV_OK) {
+        const fv_selftest answers = copy->selftest;
+        swap_models(model, copy);
+        fv_model_touch(model);
+        model->selftest = answers; /* what is computed is what it was */
+    }
+    fv_free(model->ctx, map);
+    fv_graph_destroy(&graph);
+    fv_model_destroy(&copy);
+    return status;
 }

@@ -91,6 +91,7 @@ void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
     info->name = node->name;
     info->op = node->op->name;
     info->output = node->out[0]->shape;
+    info->training = fv_model_for_training(model, node->out[0]->id);
     for (int32_t k = 0; k < node->n_in; k++) {
         const fv_val *in = node->in[k];
         if (in && in->role == FV_ROLE_PARAM && !used_before(g, i, in))
@@ -121,6 +122,9 @@ fv_status fv_model_text(const fv_model *model, bool dot, char **text)
         fv_graph_dot(model->graph, &out);
     else
         fv_graph_text(model->graph, &out);
+    for (int i = 0; !dot && i < model->aux.count; i++)
+        fv_str_printf(&out, "aux    %s weight=%g\n", model->graph->vals[model->aux.head[i].val]->name,
+                      model->aux.head[i].weight);
     fv_status status = fv_str_status(&out);
     if (status != FV_OK) {
         fv_str_free(&out);

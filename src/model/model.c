@@ -59,7 +59,7 @@ void fv_model_destroy(fv_model **ptr)
     fv_model_runtime_destroy(&model->runtime);
     for (int i = 0; i < model->n_slots; i++)
         fv_tensor_destroy(&model->slots[i].data);
-    fv_free(ctx, model->name_counts);
+    fv_free(ctx, model->name_counts.list);
     fv_free(ctx, model->notes);
     fv_graph_destroy(&model->graph);
     fv_arena_destroy(&model->arena);
@@ -227,6 +227,7 @@ fv_status fv_model_check(fv_model *model)
 {
     FV_TRY(fv_graph_verify(model->graph));
     FV_TRY(check_ends(model));
+    FV_TRY(fv_model_check_aux(model));
     FV_TRY(number_classes(model));
     return fv_model_derive_slots(model);
 }

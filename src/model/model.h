@@ -31,7 +31,9 @@ typedef struct fv_slot {
     int32_t val;    /* id in the graph */
     fv_dtype dtype; /* f32 unless it is a state */
     fv_slot_kind kind;
-    bool head; /* belongs to the last weighted node: what depends on the number of classes */
+    bool
+        head; /* belongs to the last weighted node, or to that of an auxiliary head: depends on the number of classes */
+    bool aux; /* of auxiliary heads alone */
     fv_shape shape, file_shape;
     int64_t outer, mid, inner;
     int64_t fan_in, fan_out; /* of the weight; of a bias: its weight's */
@@ -60,6 +62,10 @@ typedef struct fv_name_count {
     const char *op;
     int64_t count;
 } fv_name_count;
+typedef struct fv_name_counts {
+    fv_name_count *list;
+    int count, capacity;
+} fv_name_counts;
 
 /* What one pixel of a value sees of the input, how far its neighbour's view is moved, and where the view of the first
  * one begins (below 0: in the padding), for rows and columns. */
@@ -105,6 +111,18 @@ typedef struct fv_card {
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;
 
+/* A classifier on the way to the output, for training alone: its loss counts `weight` times. */
+#define FV_AUX_MAX 8
+typedef struct fv_aux {
+    int32_t val;
+    double weight;
+} fv_aux;
+typedef struct fv_aux_heads {
+    fv_aux head[FV_AUX_MAX];
+    int count;
+    const bool *for_output; /* by id of the value, once finished: outputs need it; NULL: no heads, and all do */
+} fv_aux_heads;
+
 /* Programs that sessions of a model share, and its weights on the device. */
 typedef struct fv_model_runtime fv_model_runtime;
 
@@ -119,10 +137,10 @@ struct fv_model {
     char error_text[1024], error_hint[512];
     char prefix[192];
     fv_value input; /* the one image of a model that takes one; id -1: others */
-    fv_name_count *name_counts;
-    int n_name_counts, cap_name_counts;
+    fv_name_counts name_counts;
     fv_init_note *notes;
     int n_notes, cap_notes;
+    fv_aux_heads aux;
 
     /* finished */
     bool finished;
@@ -162,6 +180,15 @@ fv_status fv_model_check(fv_model *model);
 fv_status fv_model_complete(fv_model *model);
 /* Derives slots, counters and head from the graph (no tensors yet). */
 fv_status fv_model_derive_slots(fv_model *model);
+
+/* fv_aux_head by the value's id. */
+fv_status fv_model_note_aux(fv_model *model, int32_t val, double weight);
+/* Whether every auxiliary head has the dtype and shape of the one output. */
+fv_status fv_model_check_aux(const fv_model *model);
+/* Marks what only auxiliary heads need; behind the slots. */
+fv_status fv_model_mark_aux(fv_model *model);
+/* Whether nothing but auxiliary heads needs a value. */
+bool fv_model_for_training(const fv_model *model, int32_t val);
 
 /* fv_model_reset_head without starting the new head: its weights are 0. */
 fv_status fv_model_change_head(fv_model *model, int64_t classes);

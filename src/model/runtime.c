@@ -188,7 +188,7 @@ static fv_status compile(fv_model *model, const fv_program_key *key, fv_program 
     fv_graph *part = NULL;
     options.stores[0] = fresh_store(model);
     if (key->from || key->to)
-        FV_TRY(fv_pass_slice(model->graph, key->from, key->to, &part));
+        FV_TRY(fv_pass_slice(model->graph, key->from, key->to, NULL, 0, &part));
     fv_status status = fv_program_create(model->ctx, part ? part : model->graph, &options, program);
     fv_graph_destroy(&part);
     return status;

@@ -113,10 +113,9 @@ static void set_kinds(fv_model *model, const fv_node *node)
     }
 }
 
-/* From the output upwards along first operands to the first weighted node. */
-static void mark_head(fv_model *model)
+/* From an output upwards along first operands to the first weighted node. */
+static void mark_head(fv_model *model, const fv_val *val)
 {
-    const fv_val *val = model->graph->outputs[0];
     while (val && val->def && !is_weighted(val->def))
         val = val->def->n_in > 0 ? val->def->in[0] : NULL;
     for (int32_t i = 1; val && val->def && i < val->def->n_in && i <= 2; i++) {
@@ -209,7 +208,10 @@ fv_status fv_model_derive_slots(fv_model *model)
         known[node->out[0]->id] = unroll(node, known);
     }
     fv_free(model->ctx, known);
-    mark_head(model);
+    mark_head(model, g->outputs[0]);
+    for (int i = 0; i < model->aux.count; i++)
+        mark_head(model, g->vals[model->aux.head[i].val]);
+    FV_TRY(fv_model_mark_aux(model));
     return make_counters(model);
 }
 

@@ -3,7 +3,7 @@
  * Architecture files: `input: [h, w, c]` and `layers:`, a list. A layer is its name, or a map from its name to its
  * keys; every layer also takes `name:` (of its parameters), `id:` (for later `from:`) and `from:` (what it is fed with;
  * default: the layer before). `from` knows every id, `input`, `previous` and, within `repeat`, `block`: what enters the
- * block.
+ * block. `aux: WEIGHT` beside `layers:` is an auxiliary head.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ typedef struct reader {
     arch_id *ids;
     int64_t n_ids, cap_ids;
     fv_value previous;
-    int64_t layers, blocks;
+    int64_t layers, blocks, heads;
 } reader;
 
 static const char *const layer_keys[] = {"name", "id", "from", NULL};
@@ -223,13 +223,34 @@ static fv_status read_layer(reader *r, const fv_doc_node *node, const char *laye
 
 static fv_status read_list(reader *r, const fv_doc_node *list, int64_t scope);
 
+/* The name of a part of the list: `name:`, else KIND and its number. */
+static fv_status read_name(reader *r, const fv_doc_node *map, const char *kind, int64_t number, char name[201])
+{
+    const fv_doc_node *named = fv_doc_get(map, "name");
+    const char *text = NULL;
+    snprintf(name, 201, "%s%lld", kind, (long long)number);
+    if (named)
+        FV_TRY(fv_doc_string(r->doc, named, "name", &text));
+    if (text)
+        snprintf(name, 201, "%.200s", text);
+    return FV_OK;
+}
+
+/* Parameters are named OUTER.NAME.… until fv_prefix puts `outer` back. */
+static fv_status enter(reader *r, const fv_doc_node *map, const char *outer, const char *name)
+{
+    char prefix[512];
+    snprintf(prefix, sizeof prefix, "%.191s%s%.300s", outer, outer[0] ? "." : "", name);
+    fv_prefix(r->arch.m, prefix);
+    return place_error(r, map);
+}
+
 /* `repeat: 3` beside `layers:` (and perhaps `name:`): the list again and again, each time under the prefix NAME.<i>. */
 static fv_status read_repeat(reader *r, const fv_doc_node *map)
 {
     static const char *const keys[] = {"repeat", "layers", "name", NULL};
-    const fv_doc_node *list = fv_doc_get(map, "layers"), *named = fv_doc_get(map, "name");
-    char outer[sizeof r->arch.m->prefix], prefix[FV_NAME_MAX + 64], made[32];
-    const char *name = made;
+    const fv_doc_node *list = fv_doc_get(map, "layers");
+    char outer[sizeof r->arch.m->prefix], name[201], numbered[232];
     int64_t times = 0;
     FV_TRY(fv_doc_check_keys(r->doc, map, keys));
     FV_TRY(fv_doc_int(r->doc, fv_doc_get(map, "repeat"), "repeat", &times));
@@ -237,21 +258,49 @@ static fv_status read_repeat(reader *r, const fv_doc_node *map)
         return fv_doc_fail(r->doc, map, FV_ERR_VALUE, "repeat: %lld: expected 1 to 1000", (long long)times);
     if (!list)
         return fv_doc_fail(r->doc, map, FV_ERR_VALUE, "repeat needs 'layers', a list");
-    snprintf(made, sizeof made, "block%lld", (long long)++r->blocks);
-    if (named)
-        FV_TRY(fv_doc_string(r->doc, named, "name", &name));
+    FV_TRY(read_name(r, map, "block", ++r->blocks, name));
     memcpy(outer, r->arch.m->prefix, sizeof outer);
     for (int64_t i = 0; i < times; i++) {
         const int64_t scope = r->n_ids;
-        snprintf(prefix, sizeof prefix, "%s%s%.200s.%lld", outer, outer[0] ? "." : "", name, (long long)i);
-        fv_prefix(r->arch.m, prefix);
-        FV_TRY(place_error(r, map));
+        snprintf(numbered, sizeof numbered, "%s.%lld", name, (long long)i);
+        FV_TRY(enter(r, map, outer, numbered));
         FV_TRY(define(r, "block", r->previous));
         FV_TRY(read_list(r, list, scope));
         r->n_ids = scope;
     }
     fv_prefix(r->arch.m, outer);
     return FV_OK;
+}
+
+/* `aux: 0.3` beside `layers:` (and perhaps `name:` and `from:`): an auxiliary head of that weight, under the prefix
+ * NAME. What follows goes on from where it branches off. */
+static fv_status read_aux(reader *r, const fv_doc_node *map)
+{
+    static const char *const keys[] = {"aux", "layers", "name", "from", NULL};
+    const fv_doc_node *list = fv_doc_get(map, "layers");
+    const fv_value trunk = r->previous;
+    const int64_t scope = r->n_ids;
+    char outer[sizeof r->arch.m->prefix], name[201];
+    fv_value in[FV_MAX_OPERANDS];
+    double weight = 0;
+    int count;
+    FV_TRY(fv_doc_check_keys(r->doc, map, keys));
+    FV_TRY(fv_doc_real(r->doc, fv_doc_get(map, "aux"), "aux", &weight));
+    if (!list)
+        return fv_doc_fail(r->doc, map, FV_ERR_VALUE, "aux needs 'layers', a list");
+    FV_TRY(read_from(r, fv_doc_get(map, "from"), in, &count));
+    if (count != 1)
+        return fv_doc_fail(r->doc, map, FV_ERR_VALUE, "aux takes one input, from names %d", count);
+    FV_TRY(read_name(r, map, "aux", ++r->heads, name));
+    memcpy(outer, r->arch.m->prefix, sizeof outer);
+    FV_TRY(enter(r, map, outer, name));
+    r->previous = in[0];
+    FV_TRY(read_list(r, list, scope));
+    fv_aux_head(r->arch.m, r->previous, weight);
+    fv_prefix(r->arch.m, outer);
+    r->n_ids = scope;
+    r->previous = trunk;
+    return place_error(r, map);
 }
 
 static fv_status read_list(reader *r, const fv_doc_node *list, int64_t scope)
@@ -264,6 +313,8 @@ static fv_status read_list(reader *r, const fv_doc_node *list, int64_t scope)
             FV_TRY(read_layer(r, node, node->text, NULL, scope));
         } else if (node->kind == FV_DOC_MAP && fv_doc_get(node, "repeat")) {
             FV_TRY(read_repeat(r, node));
+        } else if (node->kind == FV_DOC_MAP && fv_doc_get(node, "aux")) {
+            FV_TRY(read_aux(r, node));
         } else if (node->kind == FV_DOC_MAP && node->count == 1) {
             FV_TRY(read_layer(r, node, node->child[0].key, &node->child[0], scope));
         } else {

@@ -51,22 +51,23 @@ fv_value fv_nn_refuse(fv_model *m, fv_status status, const char *hint, const cha
 /* How many layers of that operator had no name, this one included; 0: out of memory. */
 static int64_t next_number(fv_model *m, const char *op)
 {
-    for (int i = 0; i < m->n_name_counts; i++) {
-        if (strcmp(m->name_counts[i].op, op) == 0)
-            return ++m->name_counts[i].count;
+    fv_name_counts *c = &m->name_counts;
+    for (int i = 0; i < c->count; i++) {
+        if (strcmp(c->list[i].op, op) == 0)
+            return ++c->list[i].count;
     }
-    if (m->n_name_counts == m->cap_name_counts) {
-        int grown = m->cap_name_counts ? m->cap_name_counts * 2 : 16;
-        fv_name_count *counts = fv_realloc(m->ctx, m->name_counts, (size_t)grown * sizeof *counts);
-        if (!counts)
+    if (c->count == c->capacity) {
+        int grown = c->capacity ? c->capacity * 2 : 16;
+        fv_name_count *list = fv_realloc(m->ctx, c->list, (size_t)grown * sizeof *list);
+        if (!list)
             return 0;
-        m->name_counts = counts;
-        m->cap_name_counts = grown;
+        c->list = list;
+        c->capacity = grown;
     }
     char *copy = fv_arena_strdup(m->arena, op);
     if (!copy)
         return 0;
-    m->name_counts[m->n_name_counts++] = (fv_name_count){copy, 1};
+    c->list[c->count++] = (fv_name_count){copy, 1};
     return 1;
 }
 

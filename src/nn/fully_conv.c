@@ -439,6 +439,16 @@ fv_status fv_model_fully_conv(fv_model *model, int64_t h, int64_t w, fv_model **
     if (!model->finished || model->input.id < 0)
         return fv_fail(ctx, FV_ERR_MODEL, "model '%s' cannot be made fully convolutional: it takes no single image",
                        model->name);
+    if (model->aux.count > 0) { /* an image of another size has no place for them */
+        fv_model *bare = NULL;
+        fv_status status = fv_model_clone(model, &bare);
+        if (status == FV_OK)
+            status = fv_model_drop_aux_heads(bare);
+        if (status == FV_OK)
+            status = fv_model_fully_conv(bare, h, w, out);
+        fv_model_destroy(&bare);
+        return status;
+    }
     fv_model_sync(model);
     s.views = fv_calloc(ctx, (size_t)s.g->n_vals + 1, sizeof *s.views);
     s.shapes = fv_calloc(ctx, (size_t)s.g->n_vals + 1, sizeof *s.shapes);

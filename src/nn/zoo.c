@@ -73,7 +73,7 @@ static const struct {
     const norm_stats *norm;
 } fv_zoo[] = {
 #define FV_ZOO_ROW(name, family, depth, height, width, channels, classes, dropout, norm)                               \
-    {name, fv_zoo_##family, {depth, height, width, channels, classes, dropout}, &norm_##norm},
+    {name, fv_zoo_##family, {depth, height, width, channels, classes, dropout, true}, &norm_##norm},
     FV_ZOO(FV_ZOO_ROW)
 #undef FV_ZOO_ROW
 };
@@ -123,6 +123,7 @@ static fv_status resolve(fv_ctx *ctx, const char *name, const fv_zoo_options *o,
         net->w = o->img_size[1] ? o->img_size[1] : o->img_size[0];
     }
     net->dropout = o->dropout >= 0 ? o->dropout : net->dropout;
+    net->own_dropout = !(o->dropout >= 0);
     return FV_OK;
 }
 

@@ -10,6 +10,7 @@ typedef struct fv_zoo_net {
     int depth; /* which member of the family */
     int64_t h, w, c, classes;
     double dropout;
+    bool own_dropout; /* the row's: other layers may have a rate of their own */
 } fv_zoo_net;
 
 /* Builds everything from fv_input to the logits, which it returns. */

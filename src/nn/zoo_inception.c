@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Networks of branches side by side: GoogLeNet and Inception v3. Names are torchvision's. */
 #include <stdio.h>
+#include <string.h>
 
 #include "nn/zoo.h"
 
@@ -39,32 +40,51 @@ fv_value fv_zoo_inception(fv_model *m, fv_value x, const int64_t filters[6])
     return fv_concat(m, side, 4);
 }
 
-/* Szegedy et al., "Going deeper with convolutions", 2014, with batch norm, as torchvision has it; without the auxiliary
- * classifiers, which serve training alone. */
+/* An auxiliary head: means of a 4 x 4 grid, a 1x1, two dense layers. */
+static void googlenet_aux(fv_model *m, fv_value x, const fv_zoo_net *net, const char *name)
+{
+    fv_prefix(m, name);
+    x = basic(m, fv_zoo_pool_to(m, x, 4), "conv", 128, 1, 1);
+    x = fv_dense(m, fv_flatten(m, x), .name = "fc1", .units = 1024, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);
+    x = fv_zoo_dropout(m, x, net->own_dropout ? 0.7 : net->dropout);
+    fv_aux_head(m, fv_dense(m, x, .name = "fc2", .units = net->classes, .init = FV_INIT_GAUSSIAN), 0.3);
+    fv_prefix(m, "");
+}
+
+/* Szegedy et al., "Going deeper with convolutions", 2014, with batch norm, as torchvision has it. */
 fv_value fv_zoo_googlenet(fv_model *m, const fv_zoo_net *net)
 {
     static const struct {
         const char *name;
         int64_t filters[6], pool; /* pool: window of a pooling behind it */
-    } rows[] = {{"inception3a", {64, 96, 128, 16, 32, 32}, 0},     {"inception3b", {128, 128, 192, 32, 96, 64}, 3},
-                {"inception4a", {192, 96, 208, 16, 48, 64}, 0},    {"inception4b", {160, 112, 224, 24, 64, 64}, 0},
-                {"inception4c", {128, 128, 256, 24, 64, 64}, 0},   {"inception4d", {112, 144, 288, 32, 64, 64}, 0},
-                {"inception4e", {256, 160, 320, 32, 128, 128}, 2}, {"inception5a", {256, 160, 320, 32, 128, 128}, 0},
-                {"inception5b", {384, 192, 384, 48, 128, 128}, 0}};
-    fv_value x = fv_input(m, net->h, net->w, net->c);
+        const char *aux;          /* an auxiliary head behind it, in front of the pooling */
+    } rows[] = {{"inception3a", {64, 96, 128, 16, 32, 32}, 0, NULL},
+                {"inception3b", {128, 128, 192, 32, 96, 64}, 3, NULL},
+                {"inception4a", {192, 96, 208, 16, 48, 64}, 0, "aux1"},
+                {"inception4b", {160, 112, 224, 24, 64, 64}, 0, NULL},
+                {"inception4c", {128, 128, 256, 24, 64, 64}, 0, NULL},
+                {"inception4d", {112, 144, 288, 32, 64, 64}, 0, "aux2"},
+                {"inception4e", {256, 160, 320, 32, 128, 128}, 2, NULL},
+                {"inception5a", {256, 160, 320, 32, 128, 128}, 0, NULL},
+                {"inception5b", {384, 192, 384, 48, 128, 128}, 0, NULL}};
+    enum { ROWS = sizeof rows / sizeof *rows };
+    fv_value map[ROWS], x = fv_input(m, net->h, net->w, net->c);
     x = basic(m, x, "conv1", 64, 7, 2);
     x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
     x = basic(m, x, "conv2", 64, 1, 1);
     x = basic(m, x, "conv3", 192, 3, 1);
     x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (int i = 0; i < ROWS; i++) {
         const int64_t pool = rows[i].pool;
         fv_prefix(m, rows[i].name);
-        x = fv_zoo_inception(m, x, rows[i].filters);
+        x = map[i] = fv_zoo_inception(m, x, rows[i].filters);
         fv_prefix(m, "");
         if (pool)
             x = fv_max_pool2d(m, x, .size = {pool, pool}, .stride = {2, 2}, .ceil = true);
     }
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].aux)
+            googlenet_aux(m, map[i], net, rows[i].aux);
     return fv_zoo_classify(m, x, net, "fc", FV_INIT_DEFAULT);
 }
 
@@ -178,8 +198,24 @@ static fv_value block_e(fv_model *m, fv_value x, int64_t unused)
     return fv_concat(m, side, 4);
 }
 
-/* Szegedy et al., "Rethinking the Inception architecture for computer vision", 2015, as torchvision has it; without the
- * auxiliary classifier, which serves training alone. */
+/* The auxiliary head: a map of 5 x 5, what a 5x5 makes of it, a dense layer. */
+static void inception_v3_aux(fv_model *m, fv_value x, const fv_zoo_net *net)
+{
+    const fv_shape *in = x.id >= 0 ? fv_nn_shape(m, x) : NULL;
+    fv_prefix(m, "AuxLogits");
+    if (in && in->dim[1] >= 17 && in->dim[2] >= 17)
+        x = fv_avg_pool2d(m, x, .size = {5, 5}, .stride = {3, 3});
+    else /* of smaller images than its own */
+        x = fv_zoo_pool_to(m, x, 5);
+    x = basic(m, x, "conv0", 128, 1, 1);
+    x = row(m, x, &(conv_row){"conv1", 768, {5, 5}, 1, true});
+    x = fv_flatten(m, fv_global_avg_pool(m, x));
+    x = fv_dense(m, x, .name = "fc", .units = net->classes, .init = FV_INIT_GAUSSIAN, .init_value = 0.001);
+    fv_aux_head(m, x, 0.4);
+    fv_prefix(m, "");
+}
+
+/* Szegedy et al., "Rethinking the Inception architecture for computer vision", 2015, as torchvision has it. */
 fv_value fv_zoo_inception_v3(fv_model *m, const fv_zoo_net *net)
 {
     static const conv_row stem[] = {{"Conv2d_1a_3x3", 32, {3, 3}, 2, true},
@@ -202,6 +238,8 @@ fv_value fv_zoo_inception_v3(fv_model *m, const fv_zoo_net *net)
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         fv_prefix(m, blocks[i].name);
         x = blocks[i].make(m, x, blocks[i].filters);
+        if (strcmp(blocks[i].name, "Mixed_6e") == 0)
+            inception_v3_aux(m, x, net);
     }
     fv_prefix(m, "");
     return fv_zoo_classify(m, x, net, "fc", FV_INIT_GAUSSIAN);

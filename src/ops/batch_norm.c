@@ -91,7 +91,9 @@ static fv_status batch_norm_grad(fv_builder *b, const fv_node *node, fv_val *con
 /* Training takes mean and variance from the batch. */
 static fv_status batch_norm_lower(fv_builder *b, const fv_node *node, bool training, fv_val *const *in, fv_val **out)
 {
-    out[0] = fv_emit(b, training ? "batch_norm_train" : "batch_norm", node->attr, in, 5);
+    /* One value per channel, of a last batch of one sample, has no variance: it is normalized as in inference. */
+    const bool measures = training && fv_shape_rows(&in[0]->shape) > 1;
+    out[0] = fv_emit(b, measures ? "batch_norm_train" : "batch_norm", node->attr, in, 5);
     return FV_OK;
 }
 

@@ -170,6 +170,7 @@ static fv_status open_training(run *r)
     if (count == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     char line[FV_JUDGE_TEXT];
+    bool single = false;
     FV_TRY(fv_judge_weights(r->data));
     FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
     if (r->odd_scale)
@@ -192,12 +193,13 @@ static fv_status open_training(run *r)
     FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
     FV_TRY(read_plan(r));
     warn_of_pieces(r);
+    FV_TRY(fv_judge_single_norm(r->model, o, o->batch_size / fv_trainer_pieces(r->trainer, o->batch_size), &single));
     FV_TRY(fv_loader_places(r->data, &options, &count)); /* balanced classes repeat samples */
     if (count >= o->batch_size)
         FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
     if (count % o->batch_size) {
         FV_TRY(fv_trainer_prepare(r->trainer, count % o->batch_size));
-        if (count % o->batch_size == 1 && r->trainer->n_states > 0)
+        if (count % o->batch_size == 1 && single)
             emit(r, FV_EVENT_WARN,
                  "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
                  "running statistics in that step");
@@ -322,6 +324,7 @@ static fv_status train_step(run *r, const fv_batch *batch)
     FV_TRY(compute_gradient(r, batch, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
+    loss = fv_trainer_output_loss(r->trainer); /* as validation measures it */
     FV_TRY(count_batch(r, batch, loss));
     FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
     p->step++;

@@ -15,6 +15,27 @@ void fv_identity_graph(const fv_graph *graph, char hex[65])
     fv_sha256_hex(digest, hex);
 }
 
+/* The graph's, and where there are auxiliary heads with their weights. */
+static void network_digest(const fv_model *model, char hex[65])
+{
+    fv_aux_info aux;
+    fv_sha256 hash;
+    uint8_t digest[32];
+    fv_identity_graph(model->graph, hex);
+    if (!fv_model_aux_head(model, 0, &aux))
+        return;
+    fv_sha256_init(&hash);
+    fv_sha256_update(&hash, hex, 64);
+    for (int i = 0; fv_model_aux_head(model, i, &aux); i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.17g", aux.weight);
+        fv_sha256_update(&hash, aux.name, strlen(aux.name) + 1);
+        fv_sha256_update(&hash, text, strlen(text) + 1);
+    }
+    fv_sha256_final(&hash, digest);
+    fv_sha256_hex(digest, hex);
+}
+
 /* SHA-256 of how images become the network's input. */
 static fv_status pipeline_digest(fv_model *model, char hex[65])
 {
@@ -53,7 +74,7 @@ fv_status fv_identity_make(fv_model *model, const fv_dataset *data, const fv_fit
     fv_dataset_fingerprint(data, identity->data);
     identity->model = fv_model_name(model);
     identity->options = options;
-    fv_identity_graph(model->graph, identity->graph);
+    network_digest(model, identity->graph);
     tensors_digest(model, identity->tensors);
     return pipeline_digest(model, identity->pipeline);
 }

@@ -144,3 +144,33 @@ bool fv_judge_one_class(const fv_dataset *d, char text[FV_JUDGE_TEXT])
              (long long)d->count, fv_dataset_class_name(d, d->labels[0]));
     return true;
 }
+
+/* The first layer that normalizes maps of 1 x 1; NULL: none. */
+static const char *single_norm(const fv_model *model)
+{
+    for (int32_t i = 0; i < model->graph->n_nodes; i++) {
+        const fv_node *node = model->graph->nodes[i];
+        bool keeps_state = false;
+        for (int32_t k = 0; k < node->n_in; k++)
+            keeps_state |= node->in[k] && node->in[k]->role == FV_ROLE_STATE;
+        const fv_shape *src = &node->in[0]->shape;
+        if (keeps_state && fv_shape_count(src) == src->dim[src->rank - 1])
+            return node->name;
+    }
+    return NULL;
+}
+
+fv_status fv_judge_single_norm(const fv_model *model, const fv_fit_options *options, int64_t piece, bool *single)
+{
+    const char *layer = options->freeze_norm ? NULL : single_norm(model);
+    *single = layer != NULL;
+    if (!layer || piece > 1)
+        return FV_OK;
+    return fv_fail_hint(
+        model->ctx,
+        fv_fail(model->ctx, FV_ERR_SHAPE,
+                "'%s' normalizes maps of 1 x 1: one sample at a time has one value per channel, and no variance",
+                layer),
+        "use a --batch-size of 2 or more%s, larger images, or --freeze-norm",
+        options->grad_accum_steps > 1 ? " for each piece" : "");
+}

@@ -178,7 +178,7 @@ static fv_status find_trunk(fv_trainer *t, const fv_loss_spec *specs, int32_t n,
     if (!cut)
         return FV_OK;
     FV_TRY(fv_trunk_create(t->model, cut, t->planned, t->scratch, t->wisdom, &t->trunk));
-    return fv_pass_slice(t->model->graph, cut, NULL, behind);
+    return fv_pass_slice(t->model->graph, cut, NULL, outputs, n, behind);
 }
 
 static fv_status add_losses(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
@@ -252,16 +252,25 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     return create(model, options, losses, n_losses, false, trainer);
 }
 
+/* The loss of the output, and behind it those of the auxiliary heads, which share its target. */
+static fv_status create_whole(fv_model *model, const fv_fit_options *options, bool planned, fv_trainer **trainer)
+{
+    fv_loss_spec specs[1 + FV_AUX_MAX] = {{.weight = 1.0, .soft_targets = options->soft_targets}};
+    for (int i = 0; i < model->aux.count; i++)
+        specs[1 + i] = (fv_loss_spec){.output = model->graph->vals[model->aux.head[i].val]->name,
+                                      .weight = model->aux.head[i].weight,
+                                      .soft_targets = options->soft_targets};
+    return create(model, options, specs, 1 + model->aux.count, planned, trainer);
+}
+
 fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
 {
-    const fv_loss_spec only = {.weight = 1.0, .soft_targets = options->soft_targets};
-    return create(model, options, &only, 1, false, trainer);
+    return create_whole(model, options, false, trainer);
 }
 
 fv_status fv_trainer_create_planned(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
 {
-    const fv_loss_spec only = {.weight = 1.0, .soft_targets = options->soft_targets};
-    return create(model, options, &only, 1, true, trainer);
+    return create_whole(model, options, true, trainer);
 }
 
 static void free_exec(fv_trainer *t, fv_trainer_exec *e)
@@ -424,6 +433,11 @@ static double total_loss(const fv_trainer *t)
         sum += t->losses[i].weight *
                fv_instance_scalar(e->instance, fv_program_port(e->program, FV_PORT_OUTPUT, t->losses[i].name));
     return sum;
+}
+
+double fv_trainer_output_loss(const fv_trainer *t)
+{
+    return fv_instance_scalar(t->current->instance, t->current->loss);
 }
 
 /* Class indices are within the prediction's last dimension. */

@@ -91,6 +91,8 @@ fv_status fv_trainer_program(fv_trainer *trainer, int64_t n, fv_program **progra
 fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
 /* Memory that what is compiled here takes turns in, for a validation session to join. */
 fv_scratch *fv_trainer_scratch(fv_trainer *trainer);
+/* Of the last fv_trainer_gradient: the loss of the first alone, without auxiliary heads. */
+double fv_trainer_output_loss(const fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */
 void fv_trainer_rollback(fv_trainer *trainer);
 /* fv_trainer_gradient for rows of the trunk in the place of images. */

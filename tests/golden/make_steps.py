@@ -30,6 +30,7 @@ RUNS = {
     "resnet44": ("resnet44", {**SGD, "lr": 0.005}),
     "resnet56": ("resnet56", {**SGD, "lr": 0.005}),
     "opnet": ("opnet", {**SGD, "lr": 0.005}),
+    "headnet": ("headnet", {**SGD, "lr": 0.005}),
 }
 
 
@@ -58,7 +59,11 @@ def train(name, recipe, dtype=torch.float64, channels_last=False, mkldnn=True):
             y = torch.from_numpy(fvgolden.labels(f"label.{step}", BATCH))
             optimizer.zero_grad()
             out = net(x.contiguous(memory_format=layout))
-            loss = F.cross_entropy(out, y)
+            loss = 0
+            if isinstance(out, tuple):  # an auxiliary head
+                loss = net.aux_weight * F.cross_entropy(out[1], y)
+                out = out[0]
+            loss = F.cross_entropy(out, y) + loss
             loss.backward()
             if step == 0:
                 logits = out.detach().numpy()

@@ -16,8 +16,7 @@ ZOO = ["alexnet", "vgg11", "vgg16", "vgg19", "resnet18", "resnet50", "mobilenet_
        "resnet34", "resnet101", "resnet152", "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
        "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "squeezenet1_0", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16_bn",
        "vgg19_bn", "wide_resnet50_2", "inception_v3", "convnext_tiny"]
-# Auxiliary classifiers serve training alone.
-OPTIONS = {name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")}
+OPTIONS = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}  # auxiliary heads are counted
 SIZES = {"inception_v3": 299}
 
 

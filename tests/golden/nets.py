@@ -142,6 +142,31 @@ class OpNet(nn.Module):
         return self.fc2(F.relu(self.fc1(c.flatten(1))))
 
 
+class HeadNet(nn.Module):
+    """With an auxiliary head in its middle; in training the scores of both come out."""
+
+    input_shape = (3, 18, 18)
+    aux_weight = 0.3
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 12, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(12)
+        self.aux1 = nn.ModuleDict({"conv": nn.Conv2d(12, 6, 1, bias=False), "bn": nn.BatchNorm2d(6),
+                                   "fc1": nn.Linear(96, 20), "fc2": nn.Linear(20, 10)})
+        self.conv3 = nn.Conv2d(12, 16, 3, stride=2)
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.relu(self.bn2(self.conv2(x)))
+        y = F.relu(self.aux1["bn"](self.aux1["conv"](F.adaptive_avg_pool2d(x, (4, 4)))))
+        y = self.aux1["fc2"](F.relu(self.aux1["fc1"](y.flatten(1))))
+        x = self.fc(F.relu(self.conv3(x)).mean((2, 3)))
+        return (x, y) if self.training else x
+
+
 NETS = {
     "mnist_cnn": MnistCnn,
     "lenet": LeNet,
@@ -151,6 +176,7 @@ NETS = {
     "resnet44": lambda: CifarResNet(7),
     "resnet56": lambda: CifarResNet(9),
     "opnet": OpNet,
+    "headnet": HeadNet,
 }
 
 

@@ -264,6 +264,75 @@ static void test_branches(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Heads branch off without a trace in what follows, and take the data's classes. */
+static void test_aux_heads(void **state)
+{
+    static const char with[] =
+        "input: [12, 12, 2]\n"
+        "layers:\n"
+        "  - conv2d: {filters: 4, kernel: 3, id: low}\n"
+        "  - max_pool2d: 2\n"
+        "  - aux: 0.25\n"
+        "    name: side\n"
+        "    from: low\n"
+        "    layers: [flatten, {dense: {units: 6, id: hidden}}, relu, {dense: {units: 3, name: scores}}]\n"
+        "  - repeat: 2\n"
+        "    name: unit\n"
+        "    layers:\n"
+        "      - conv2d: {filters: 4, kernel: 3, pad: 1, name: conv}\n"
+        "      - aux: 0.5\n"
+        "        layers: [global_avg_pool, flatten, {dense: {units: 3, name: fc}}]\n"
+        "      - relu\n"
+        "  - flatten\n"
+        "  - dense: {units: 3, name: fc}\n";
+    static const char without[] = "input: [12, 12, 2]\n"
+                                  "layers:\n"
+                                  "  - conv2d: {filters: 4, kernel: 3, id: low}\n"
+                                  "  - max_pool2d: 2\n"
+                                  "  - repeat: 2\n"
+                                  "    name: unit\n"
+                                  "    layers:\n"
+                                  "      - conv2d: {filters: 4, kernel: 3, pad: 1, name: conv}\n"
+                                  "      - relu\n"
+                                  "  - flatten\n"
+                                  "  - dense: {units: 3, name: fc}\n";
+    static const fv_aux_info heads[] = {{"side.scores", 0.25}, {"unit.0.aux2.fc", 0.5}, {"unit.1.aux3.fc", 0.5}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_aux_info head;
+    (void)state;
+    fv_model *m = read_net(ctx, with, NULL), *plain = read_net(ctx, without, NULL), *copy = NULL;
+    for (int i = 0; i < 3; i++) {
+        assert_true(fv_model_aux_head(m, i, &head));
+        assert_string_equal(head.name, heads[i].name);
+        assert_true(head.weight == heads[i].weight);
+    }
+    assert_false(fv_model_aux_head(m, 3, &head));
+    assert_int_equal(fv_model_aux_parameters(m), 10 * 10 * 4 * 6 + 6 + 6 * 3 + 3 + 2 * (4 * 3 + 3));
+    assert_int_equal(fv_model_parameters(m) - fv_model_aux_parameters(m), fv_model_parameters(plain));
+    assert_int_equal(fv_model_clone(m, &copy), FV_OK);
+    assert_same_graph(m, copy);
+    /* What is left without heads has the same tensors in the same order. */
+    assert_int_equal(fv_model_init(m, 5, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_model_init(plain, 5, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_model_drop_aux_heads(m), FV_OK);
+    assert_int_equal(m->n_slots, plain->n_slots);
+    for (int i = 0; i < m->n_slots; i++) {
+        assert_string_equal(m->slots[i].name, plain->slots[i].name);
+        assert_memory_equal(fv_slot_data(&m->slots[i]), fv_slot_data(&plain->slots[i]),
+                            fv_tensor_bytes(m->slots[i].data));
+    }
+    fv_model_destroy(&copy);
+    fv_model_destroy(&plain);
+    fv_model_destroy(&m);
+    m = read_net(ctx, with, &(fv_zoo_options){.classes = 7, .dropout = -1});
+    int heads_of_seven = 0;
+    for (int i = 0; i < m->n_slots; i++)
+        heads_of_seven += m->slots[i].head && m->slots[i].shape.dim[0] == 7;
+    assert_int_equal(heads_of_seven, 2 * 4);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* What is wrong, where, and what would be right. */
 static void test_errors(void **state)
 {
@@ -308,6 +377,25 @@ static void test_errors(void **state)
          FV_ERR_VALUE,
          ":4:",
          {"more than 10000"}},
+        {HEAD "  - aux: 0\n    layers: [flatten, dense: 3]\n  - flatten\n  - dense: 3\n",
+         FV_ERR_VALUE,
+         ":3:",
+         {"weight 0", "above 0", "aux1.dense_1"}},
+        {HEAD "  - aux: 0.3\n  - flatten\n  - dense: 3\n", FV_ERR_VALUE, ":3:", {"aux needs 'layers'"}},
+        {HEAD "  - aux: 0.3\n    layer: [flatten]\n", FV_ERR_UNKNOWN_OPTION, ":4:", {"'layers'"}},
+        {HEAD "  - aux: big\n    layers: [flatten, dense: 3]\n", FV_ERR_VALUE, ":3:", {"aux", "big"}},
+        {HEAD "  - aux: 0.3\n    layers: [flatten, dense: 3]\n    from: [input, input]\n",
+         FV_ERR_VALUE,
+         ":3:",
+         {"one input"}},
+        {HEAD "  - aux: 0.3\n    layers: [flatten, dense: 4]\n  - flatten\n  - dense: 3\n",
+         FV_ERR_SHAPE,
+         "",
+         {"aux1.dense_1", "1x4", "1x3"}},
+        {HEAD "  - relu: {id: a}\n  - aux: 0.3\n    layers: [{relu: {id: b}}, flatten, dense: 3]\n  - add: [a, b]\n",
+         FV_ERR_UNKNOWN_OPTION,
+         ":6:",
+         {"'b'"}},
         {HEAD "  - conv2d:\n    filters: 8\n", FV_ERR_VALUE, ":3:", {"indented"}},
         {"input: [8, 8]\nlayers: [relu]\n", FV_ERR_VALUE, ":1:", {"height, width and channels"}},
         {"input: [0, 8, 3]\nlayers: [relu]\n", FV_ERR_SHAPE, ":1:", {"sizes above 0"}},
@@ -354,13 +442,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_blocks_of_the_zoo),
-        cmocka_unit_test(test_block_refusals),
-        cmocka_unit_test(test_same_as_zoo),
-        cmocka_unit_test(test_branches),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_blocks_of_the_zoo),
+        cmocka_unit_test(test_block_refusals), cmocka_unit_test(test_same_as_zoo),
+        cmocka_unit_test(test_branches),       cmocka_unit_test(test_aux_heads),
+        cmocka_unit_test(test_errors),         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -60,7 +60,7 @@ static void test_counts(void **state)
         for (int i = 0; i < fv_model_layer_count(m); i++) {
             fv_layer_info info;
             fv_model_layer(m, i, &info);
-            ours += info.macs;
+            ours += info.training ? 0 : info.macs;
             sum += info.parameters;
         }
         if (fv_model_parameters(m) != parameters || sum != parameters || fabs(ours / macs - 1) > 0.01)
@@ -123,7 +123,8 @@ static void test_options(void **state)
         const fv_zoo_options options = {.classes = 7, .img_size = {81, 97}, .channels = 2, .dropout = 0.25};
         fv_model *m = zoo(ctx, name, &options);
         int64_t h, w, c;
-        int dropouts = 0, heads = 0;
+        int dropouts = 0, heads = 0, aux = 0;
+        fv_aux_info head;
         fv_model_input_size(m, &h, &w, &c);
         assert_true(h == 81 && w == 97 && c == 2);
         assert_int_equal(fv_model_classes(m), 7);
@@ -134,11 +135,52 @@ static void test_options(void **state)
             heads += m->slots[k].head;
             assert_true(!m->slots[k].head || m->slots[k].file_shape.dim[0] == 7);
         }
-        assert_int_equal(heads, 2); /* weight and bias of the last layer */
+        while (fv_model_aux_head(m, aux, &head))
+            aux++;
+        assert_int_equal(heads, 2 * (1 + aux)); /* weight and bias of the last layer, and of those of auxiliary heads */
         fv_model_destroy(&m);
         m = zoo(ctx, name, &(fv_zoo_options){.dropout = 0});
         for (int k = 0; k < m->graph->n_nodes; k++)
             assert_string_not_equal(m->graph->nodes[k]->op->name, "dropout");
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* Which values inference computes, and with which names the heads come and go. */
+static void test_aux_heads(void **state)
+{
+    static const struct {
+        const char *name, *heads;
+        double weight;
+        int count;
+        int64_t with, without;
+    } rows[] = {{"googlenet", "aux", 0.3, 2, 13004888, 6624904},
+                {"inception_v3", "AuxLogits", 0.4, 1, 27161264, 23834568}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fv_model *m = zoo(ctx, rows[i].name, NULL);
+        fv_aux_info head;
+        int n = 0;
+        for (; fv_model_aux_head(m, n, &head); n++) {
+            assert_true(strncmp(head.name, rows[i].heads, strlen(rows[i].heads)) == 0);
+            assert_true(head.weight == rows[i].weight);
+        }
+        assert_int_equal(n, rows[i].count);
+        assert_int_equal(fv_model_parameters(m), rows[i].with);
+        assert_int_equal(fv_model_aux_parameters(m), rows[i].with - rows[i].without);
+        assert_int_equal(fv_model_drop_aux_heads(m), FV_OK);
+        assert_int_equal(fv_model_parameters(m), rows[i].without);
+        assert_int_equal(fv_model_aux_parameters(m), 0);
+        assert_false(fv_model_aux_head(m, 0, &head));
+        for (int k = 0; k < fv_model_layer_count(m); k++) {
+            fv_layer_info info;
+            fv_model_layer(m, k, &info);
+            assert_false(info.training);
+            assert_true(strncmp(info.name, rows[i].heads, strlen(rows[i].heads)) != 0);
+        }
+        assert_int_equal(fv_model_drop_aux_heads(m), FV_OK); /* nothing left to drop */
         fv_model_destroy(&m);
     }
     fv_ctx_destroy(&ctx);
@@ -231,9 +273,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),           cmocka_unit_test(test_names),
-        cmocka_unit_test(test_options),          cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_receptive_fields), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_aux_heads),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_receptive_fields),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

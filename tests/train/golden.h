@@ -6,6 +6,7 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include <fovea/fovea.h>
 
@@ -157,6 +158,41 @@ static inline fv_model *golden_opnet(fv_ctx *ctx)
     fv_status status = fv_model_finish(m, c);
     if (status != FV_OK)
         fail_msg("opnet: %s", fv_ctx_error(ctx));
+    return m;
+}
+
+/* headnet of tests/golden/README.md, from an architecture file: an auxiliary head in the middle. */
+static inline fv_model *golden_headnet(fv_ctx *ctx)
+{
+    static const char text[] = "name: headnet\n"
+                               "input: [18, 18, 3]\n"
+                               "layers:\n"
+                               "  - conv2d: {filters: 8, kernel: 3, pad: 1, activation: relu, name: conv1}\n"
+                               "  - max_pool2d: 2\n"
+                               "  - conv2d: {filters: 12, kernel: 3, pad: 1, bias: false, name: conv2}\n"
+                               "  - batch_norm: {activation: relu, name: bn2}\n"
+                               "  - aux: 0.3\n"
+                               "    layers:\n"
+                               "      - adaptive_avg_pool2d: {output: 4}\n"
+                               "      - conv2d: {filters: 6, kernel: 1, bias: false, name: conv}\n"
+                               "      - batch_norm: {activation: relu, name: bn}\n"
+                               "      - flatten\n"
+                               "      - dense: {units: 20, activation: relu, name: fc1}\n"
+                               "      - dense: {units: 10, name: fc2}\n"
+                               "  - conv2d: {filters: 16, kernel: 3, stride: 2, activation: relu, name: conv3}\n"
+                               "  - global_avg_pool\n"
+                               "  - flatten\n"
+                               "  - dense: {units: 10, name: fc}\n";
+    char path[] = "/tmp/fovea-headnet-XXXXXX.yaml";
+    fv_model *m = NULL;
+    const int fd = mkstemps(path, 5);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    const fv_status status = fv_model_read_architecture(ctx, path, NULL, &m);
+    unlink(path);
+    if (status != FV_OK)
+        fail_msg("headnet: %s (%s)", fv_ctx_error(ctx), fv_ctx_hint(ctx));
     return m;
 }
 

@@ -7,7 +7,7 @@
 
 typedef struct bits_run {
     const char *name;
-    const char *zoo; /* NULL: opnet */
+    const char *zoo; /* NULL: opnet or headnet */
     int64_t batch, steps;
     fv_fit_options options;
 } bits_run;
@@ -31,6 +31,7 @@ static const bits_run bits_runs[] = {
      {FORMULA, .optimizer = FV_ADAMW, .lr = 1e-3, .weight_decay = 1e-2, .label_smoothing = 0.1}},
     {"lenet_rmsprop", "lenet", 6, 3, {FORMULA, .optimizer = FV_RMSPROP, .lr = 1e-3}},
     {"squeezenet_dropout", "squeezenet1_1", 2, 2, {FORMULA, .lr = 1e-3}},
+    {"headnet", NULL, 10, 3, {FORMULA, .lr = 0.02, .weight_decay = 1e-4}},
 };
 #undef FORMULA
 #pragma GCC diagnostic pop
@@ -49,7 +50,7 @@ static inline void bits_of_run(fv_ctx *ctx, const bits_run *r, int64_t steps, ch
     if (r->zoo)
         assert_int_equal(fv_model_zoo(ctx, r->zoo, &zoo, &m), FV_OK);
     else
-        m = golden_opnet(ctx);
+        m = strcmp(r->name, "headnet") == 0 ? golden_headnet(ctx) : golden_opnet(ctx);
     assert_int_equal(fv_model_init(m, 7, FV_INIT_DEFAULT), FV_OK);
     o.batch_size = r->batch;
     o.seed = 3;

@@ -8,7 +8,7 @@
 enum { BATCH = 16, STEPS = 10 };
 
 typedef struct golden_net {
-    const char *file, *zoo; /* zoo NULL: opnet */
+    const char *file, *zoo; /* zoo NULL: opnet or headnet */
     double gradient_bound;
 } golden_net;
 
@@ -17,7 +17,8 @@ static const golden_net nets[] = {
     {"mnist_cnn_adam", "mnist_cnn", 1e-4},
     {"lenet", "lenet", 1e-4},
     {"resnet8", "resnet8", 2e-2},
-    {"opnet", NULL, 1e-4}, /* the others are resnet8 with more of the same blocks */
+    {"opnet", NULL, 1e-4},
+    {"headnet", NULL, 1e-4}, /* the others are resnet8 with more of the same blocks */
     {"resnet20", "resnet20", 2e-2},
     {"resnet32", "resnet32", 2e-2},
     {"resnet44", "resnet44", 2e-2},
@@ -123,6 +124,15 @@ static void compare_weights(const golden_net *net, const fv_tensor_file *f, fv_m
     }
 }
 
+static fv_model *make(fv_ctx *ctx, const golden_net *net)
+{
+    fv_model *m = NULL;
+    if (!net->zoo)
+        return strcmp(net->file, "headnet") == 0 ? golden_headnet(ctx) : golden_opnet(ctx);
+    assert_int_equal(fv_model_zoo(ctx, net->zoo, NULL, &m), FV_OK);
+    return m;
+}
+
 static void run_net(const golden_net *net, int threads)
 {
     char path[1024];
@@ -133,10 +143,7 @@ static void run_net(const golden_net *net, int threads)
     snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", getenv("FOVEA_SOURCE_DIR"), net->file);
     if (fv_safetensors_open(ctx, path, &f) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
-    if (net->zoo)
-        assert_int_equal(fv_model_zoo(ctx, net->zoo, NULL, &m), FV_OK);
-    else
-        m = golden_opnet(ctx);
+    m = make(ctx, net);
     golden_start(m);
     const char *optimizer = fv_tensor_file_metadata(f, "optimizer");
     bool adam = optimizer && strcmp(optimizer, "adam") == 0;
@@ -202,10 +209,7 @@ static void test_names(void **state)
         fv_model *m;
         snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", getenv("FOVEA_SOURCE_DIR"), nets[k].file);
         assert_int_equal(fv_safetensors_open(ctx, path, &f), FV_OK);
-        if (nets[k].zoo)
-            assert_int_equal(fv_model_zoo(ctx, nets[k].zoo, NULL, &m), FV_OK);
-        else
-            m = golden_opnet(ctx);
+        m = make(ctx, &nets[k]);
         names = strdup(fv_tensor_file_metadata(f, "names"));
         int found = 0;
         for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
@@ -226,7 +230,7 @@ static void test_names(void **state)
 int main(void)
 {
     enum { N = sizeof nets / sizeof nets[0] };
-    const int n = FV_TEST_CASES(N, 5);
+    const int n = FV_TEST_CASES(N, 6);
     struct CMUnitTest tests[N + 1] = {cmocka_unit_test(test_names)};
     for (int i = 0; i < n; i++)
         tests[i + 1] = (struct CMUnitTest){nets[i].file, test_net, NULL, NULL, (void *)(uintptr_t)&nets[i]};

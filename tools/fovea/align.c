@@ -14,12 +14,15 @@ static bool take_layers(const fv_model *m, align_layer **layers, int *count)
     align_layer *list = calloc((size_t)n + 1, sizeof *list);
     fv_port_info port;
     *layers = list;
-    *count = list ? n : 0;
-    for (int i = 0; list && i < n; i++) {
+    *count = 0;
+    for (int k = 0; list && k < n; k++) {
         fv_layer_info l;
-        fv_model_layer(m, i, &l);
+        fv_model_layer(m, k, &l);
+        if (l.training)
+            continue;
+        const int i = (*count)++;
         list[i] = (align_layer){.value = l.name, .op = l.op, .shape = l.output, .match = -1};
-        for (int k = 0; fv_model_port(m, true, k, &port); k++)
+        for (int o = 0; fv_model_port(m, true, o, &port); o++)
             list[i].output = list[i].output || strcmp(port.name, l.name) == 0;
         if (i > 0 && strcmp(l.op, "batch_norm") == 0 && fv_shape_equal(&list[i - 1].shape, &l.output))
             list[i - 1].inner = true;

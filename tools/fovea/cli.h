@@ -122,9 +122,15 @@ void signals_die(void);
 
 /* Whether a name is an architecture file's, by its ending: YAML or JSON. */
 bool model_is_recipe(const char *name);
+/* Whether a name is one of the architectures: some have a dot, as files have. */
+bool model_is_architecture(const char *name);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
+/* --no-aux; `name` is what the user calls the model. */
+fv_status model_drop_aux(const settings *c, const char *name, fv_model *model);
+/* "aux1.fc2 (0.3), aux2.fc2 (0.3)", auxiliary heads and their weights, or nothing; `text` is returned. */
+const char *model_aux_text(const fv_model *model, char *text, size_t size);
 /* The same for a verb that needs weights: a model file, or an architecture with --weights. */
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model);
 /* Says what is taken for pixels where a model's file left it open; for verbs that take images. */

@@ -29,6 +29,18 @@ static fv_status output_path(const settings *c, const char *source, char path[51
     return FV_OK;
 }
 
+/* Auxiliary heads that the weights do not have would stand in the file as zeros. */
+static fv_status drop_empty_aux(const char *weights, const fv_load_report *r, fv_model *model)
+{
+    bool empty = false;
+    for (int i = 0; i < fv_load_report_count(r); i++)
+        empty |= fv_load_report_row(r, i)->aux && fv_load_report_row(r, i)->verdict == FV_MISSING;
+    if (!empty)
+        return FV_OK;
+    note("%s: without auxiliary heads: left out", weights);
+    return fv_model_drop_aux_heads(model);
+}
+
 static fv_status open_source(fv_ctx *ctx, settings *c, const char *source, fv_model **model)
 {
     const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
@@ -36,8 +48,10 @@ static fv_status open_source(fv_ctx *ctx, settings *c, const char *source, fv_mo
     bool loaded;
     if (source && option_given("model"))
         return complain(FV_ERR_CONFLICT, "give one of them", "fovea convert: both a file and --model are given");
-    if (source)
-        return fv_model_import(ctx, source, &more, model);
+    if (source) {
+        FV_TRY(fv_model_import(ctx, source, &more, model));
+        return model_drop_aux(c, source, *model);
+    }
     if (!option_given("model") || !c->weights)
         return complain(FV_ERR_USAGE, "fovea convert FILE, or fovea convert --model NAME --weights FILE",
                         "fovea convert: which network?");
@@ -46,6 +60,8 @@ static fv_status open_source(fv_ctx *ctx, settings *c, const char *source, fv_mo
     if (loaded) /* a file that has its weights apart */
         return FV_OK;
     fv_status status = fv_model_load_weights(*model, c->weights, false, &r);
+    if (status == FV_OK)
+        status = drop_empty_aux(c->weights, r, *model);
     fv_load_report_destroy(&r);
     return status;
 }
@@ -109,7 +125,7 @@ static fv_status open_sliding(fv_ctx *ctx, settings *c, const char *source, fv_m
 static void describe(const fv_model *m, const char *path)
 {
     fv_port_info port;
-    char text[96], integers[96];
+    char text[96], integers[256];
     printf("%s: %s%s%lld parameters\n", path, fv_model_origin(m) ? fv_model_origin(m) : "",
            fv_model_origin(m) ? ", " : "", (long long)fv_model_parameters(m));
     for (int o = 0; o < 2; o++)
@@ -123,6 +139,8 @@ static void describe(const fv_model *m, const char *path)
                    : port.layout >= FV_LAYOUT_INTEGERS ? integers
                                                        : "");
         }
+    if (model_aux_text(m, integers, sizeof integers)[0])
+        printf("  auxiliary heads: %s, for training alone (--no-aux leaves them out)\n", integers);
     if (fv_model_classes(m) > 0 && !fv_model_has_class_names(m))
         note("classes have no names: give --classes FILE");
 }

@@ -71,7 +71,7 @@ static fv_status look_at_network(fv_ctx *ctx, const char *name, double roof, dou
     for (int i = 0; i < fv_model_layer_count(model); i++) {
         fv_layer_info l;
         fv_model_layer(model, i, &l);
-        flops += l.flops;
+        flops += l.training ? 0 : l.flops;
     }
     status = fv_evaluate_memory(model, NULL, BATCH, 0, &plan);
     const bool fits = status == FV_OK && plan.total <= fv_ctx_memory_limit(ctx);

@@ -16,7 +16,7 @@ static const struct {
      "per-class quarantine format classes original shard-size val train test "},
     {"Network", " model weights img-size freeze ",
      " lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize "
-     "interpolation drop init "},
+     "interpolation drop no-aux init "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
      "model-ema "

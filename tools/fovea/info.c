@@ -52,6 +52,8 @@ static fv_status add_up(fv_model *model, const settings *c, int64_t batch, total
     for (int i = 0; i < fv_model_layer_count(model); i++) {
         fv_layer_info l;
         fv_model_layer(model, i, &l);
+        if (l.training)
+            continue;
         t->macs += l.macs;
         t->flops += l.flops;
         t->activations += l.activation_bytes;
@@ -80,7 +82,7 @@ static const struct {
 static void print_text(fv_model *model, int64_t batch, const totals *t)
 {
     int64_t h, w, c;
-    char params[32], macs[32], flops[32], bytes[32], shape[96], field[48];
+    char params[32], macs[32], flops[32], bytes[32], shape[96], field[48], aux[256];
     fv_model_input_size(model, &h, &w, &c);
     static const char *const outputs[FV_TASK_COUNT] = {"classes", "classes, each with a sigmoid", "values"};
     printf("%s: input %lldx%lldx%lld, %lld %s\n\n", fv_model_name(model), (long long)h, (long long)w, (long long)c,
@@ -95,14 +97,18 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
         output_text(&l.output, shape);
         snprintf(field, sizeof field, l.receptive_field[0] == l.receptive_field[1] ? "%lld" : "%lldx%lld",
                  (long long)l.receptive_field[0], (long long)l.receptive_field[1]);
-        printf("%-32.32s %-18s %-14s %12lld %12s %11s %11s\n", l.name, l.op, shape, (long long)l.parameters, macs,
-               field, bytes);
+        printf("%-32.32s %-18s %-14s %12lld %12s %11s %11s%s\n", l.name, l.op, shape, (long long)l.parameters, macs,
+               field, bytes, l.training ? "  training" : "");
     }
     count_text(t->macs, macs);
     count_text(t->flops, flops);
     bytes_text((double)fv_model_parameters(model) * 4, params);
     printf("\nparameters        %lld (%s)\nmultiply-adds     %s per image (%s floating-point operations)\n",
            (long long)fv_model_parameters(model), params, macs, flops);
+    if (model_aux_text(model, aux, sizeof aux)[0])
+        printf(
+            "auxiliary heads   %s, of %lld of these parameters: for training alone, their losses times these weights\n",
+            aux, (long long)fv_model_aux_parameters(model));
     for (int i = 0; i < FV_CARD_COUNT; i++) {
         if (!fv_model_card(model, (fv_card_item)i))
             continue;
@@ -125,6 +131,16 @@ static json_t *memory_json(const fv_memory *m)
     return object;
 }
 
+/* [{"name": "aux1.fc2", "weight": 0.3}, ...] */
+static json_t *aux_json(const fv_model *model)
+{
+    json_t *list = json_array();
+    fv_aux_info aux;
+    for (int i = 0; fv_model_aux_head(model, i, &aux); i++)
+        json_array_append_new(list, json_pack("{s:s, s:f}", "name", aux.name, "weight", aux.weight));
+    return list;
+}
+
 static void print_json(fv_model *model, int64_t batch, const totals *t)
 {
     int64_t h, w, c;
@@ -135,12 +151,14 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
         char shape[96];
         fv_model_layer(model, i, &l);
         output_text(&l.output, shape);
-        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:[I,I], s:[I,I]}", "name", l.name,
-                                                "op", l.op, "output", shape, "parameters", (json_int_t)l.parameters,
-                                                "macs", (json_int_t)l.macs, "activation_bytes",
-                                                (json_int_t)l.activation_bytes, "receptive_field",
-                                                (json_int_t)l.receptive_field[0], (json_int_t)l.receptive_field[1],
-                                                "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]));
+        json_t *layer =
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:[I,I], s:[I,I]}", "name", l.name, "op", l.op, "output", shape,
+                      "parameters", (json_int_t)l.parameters, "macs", (json_int_t)l.macs, "activation_bytes",
+                      (json_int_t)l.activation_bytes, "receptive_field", (json_int_t)l.receptive_field[0],
+                      (json_int_t)l.receptive_field[1], "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]);
+        if (l.training)
+            json_object_set_new(layer, "training", json_true());
+        json_array_append_new(layers, layer);
     }
     json_t *root =
         json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
@@ -150,6 +168,10 @@ static void print_json(fv_model *model, int64_t batch, const totals *t)
                   "activation_bytes", (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
                   (json_int_t)t->training.total, "inference_bytes", (json_int_t)t->inference.total, "training_memory",
                   memory_json(&t->training), "inference_memory", memory_json(&t->inference), "layers", layers);
+    if (fv_model_aux_parameters(model) > 0) {
+        json_object_set_new(root, "aux_heads", aux_json(model));
+        json_object_set_new(root, "aux_parameters", json_integer((json_int_t)fv_model_aux_parameters(model)));
+    }
     for (int i = 0; i < FV_CARD_COUNT; i++)
         if (fv_model_card(model, (fv_card_item)i))
             json_object_set_new(root, card_rows[i].key, json_string(fv_model_card(model, (fv_card_item)i)));

@@ -281,25 +281,53 @@ bool model_is_recipe(const char *name)
     return yes && !has_suffix(name, ".index.json"); /* which lists the parts of weights */
 }
 
-static bool is_architecture(const char *name)
+bool model_is_architecture(const char *name)
 {
     for (const char *const *known = fv_zoo_names(); *known; known++)
         if (strcmp(*known, name) == 0)
             return true;
-    return !strchr(name, '/') && !strchr(name, '.'); /* no file: the zoo says what is nearest */
+    return false;
+}
+
+static fv_status open_whole(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options,
+                            fv_model **model, bool *loaded)
+{
+    *loaded = false;
+    if (model_is_recipe(name))
+        return fv_model_read_architecture(ctx, name, options, model);
+    if (model_is_architecture(name) || !strpbrk(name, "/.")) /* no file: the zoo says what is nearest */
+        return fv_model_zoo(ctx, name, options, model);
+    *loaded = true;
+    const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
+    return fv_model_import(ctx, name, &more, model);
 }
 
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded)
 {
-    *loaded = false;
-    if (model_is_recipe(name))
-        return fv_model_read_architecture(ctx, name, options, model);
-    if (is_architecture(name))
-        return fv_model_zoo(ctx, name, options, model);
-    *loaded = true;
-    const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
-    return fv_model_import(ctx, name, &more, model);
+    FV_TRY(open_whole(ctx, c, name, options, model, loaded));
+    return model_drop_aux(c, name, *model);
+}
+
+fv_status model_drop_aux(const settings *c, const char *name, fv_model *model)
+{
+    fv_aux_info aux;
+    if (!c->no_aux)
+        return FV_OK;
+    if (!fv_model_aux_head(model, 0, &aux))
+        return complain(FV_ERR_CONFLICT, "leave it out", "--no-aux has no effect here: %s has no auxiliary heads",
+                        name);
+    return fv_model_drop_aux_heads(model);
+}
+
+const char *model_aux_text(const fv_model *model, char *text, size_t size)
+{
+    fv_aux_info aux;
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; used < size && fv_model_aux_head(model, i, &aux); i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s (%g)", i ? ", " : "", aux.name, aux.weight);
+    return text;
 }
 
 void model_note_pixels(const char *name, const fv_model *model)

@@ -123,15 +123,46 @@ void run_dir_name(settings *c, const char *dir)
     c->directory = getcwd(here, sizeof here);
 }
 
-fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, const fv_load_report *report)
+static void print_load_report(const settings *c, const fv_load_report *r)
+{
+    static const char *const words[] = {"loaded", "missing, starts anew", "not used", "shape differs, starts anew"};
+    enum { SHOWN = 20 };
+    int counts[4] = {0}, rows = 0, aux = 0;
+    for (int i = 0; i < fv_load_report_count(r); i++) {
+        const fv_load_row *row = fv_load_report_row(r, i);
+        char a[96], b[96];
+        if (row->aux && row->verdict == FV_MISSING && !c->verbose) {
+            aux++;
+            continue;
+        }
+        counts[row->verdict]++;
+        if (!c->verbose && (row->verdict == FV_LOADED || ++rows > SHOWN))
+            continue;
+        if (row->verdict == FV_SHAPE_MISMATCH)
+            note("  %-32s %s: model %s, file %s", row->name, words[row->verdict], fv_shape_text(&row->model_shape, a),
+                 fv_shape_text(&row->file_shape, b));
+        else
+            note("  %-32s %s", row->name, words[row->verdict]);
+    }
+    if (!c->verbose && rows > SHOWN)
+        note("  ... and %d more (--verbose shows all)", rows - SHOWN);
+    if (aux > 0)
+        note("%s: %d tensors of auxiliary heads are not in the file: they start anew (--no-aux leaves the heads out)",
+             c->weights, aux);
+    note("%s: tensors: %d loaded, %d missing, %d of another shape, %d not used", c->weights, counts[FV_LOADED],
+         counts[FV_MISSING], counts[FV_SHAPE_MISMATCH], counts[FV_UNUSED]);
+}
+
+/* What does not fit must belong to the output layer, or --partial must be given. */
+static fv_status check_head(const settings *c, const fv_model *model, const fv_load_report *report)
 {
     int bad = 0, loaded = 0;
     const char *first = NULL;
-    (void)ctx;
     for (int i = 0; i < fv_load_report_count(report); i++) {
         const fv_load_row *row = fv_load_report_row(report, i);
         loaded += row->verdict == FV_LOADED;
-        if (row->verdict == FV_LOADED || row->verdict == FV_UNUSED || fv_model_in_head(model, row->name))
+        if (row->verdict == FV_LOADED || row->verdict == FV_UNUSED || row->head ||
+            (row->aux && row->verdict == FV_MISSING))
             continue;
         first = first ? first : row->name;
         bad++;
@@ -145,6 +176,19 @@ fv_status run_check_head(fv_ctx *ctx, const settings *c, const fv_model *model, 
                     "choose the --model these weights belong to, or accept the rest with --partial",
                     "%s: %d tensors beside the output layer do not fit %s, first '%s' (table above)",
                     c->weights ? c->weights : c->model, bad, fv_model_name(model), first);
+}
+
+fv_status run_load_weights(const settings *c, fv_model *model)
+{
+    fv_load_report *r = NULL;
+    const bool head_differs = fv_model_classes(model) != 0;
+    fv_status status = fv_model_load_weights(model, c->weights, c->partial || head_differs, &r);
+    if (r)
+        print_load_report(c, r);
+    if (status == FV_OK && r)
+        status = check_head(c, model, r);
+    fv_load_report_destroy(&r);
+    return status;
 }
 
 fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
@@ -165,11 +209,14 @@ fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *o
     }
     o.channels = o.channels ? o.channels : pipeline.c;
     FV_TRY(fv_model_zoo(ctx, fv_model_name(*model), &o, &fresh));
-    fv_status status = fv_model_init(fresh, (uint64_t)c->fit.seed, (fv_init)c->init);
+    fv_aux_info aux;
+    fv_status status = fv_model_aux_head(*model, 0, &aux) ? FV_OK : fv_model_drop_aux_heads(fresh);
+    if (status == FV_OK)
+        status = fv_model_init(fresh, (uint64_t)c->fit.seed, (fv_init)c->init);
     if (status == FV_OK)
         status = fv_model_load_weights(fresh, c->model, true, &report);
     if (status == FV_OK)
-        status = run_check_head(ctx, c, fresh, report);
+        status = check_head(c, fresh, report);
     pipeline.h = o.img_size[0];
     pipeline.w = o.img_size[1];
     if (status == FV_OK)

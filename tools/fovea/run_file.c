@@ -13,14 +13,6 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool is_architecture(const char *name)
-{
-    const char *const *names = fv_zoo_names();
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names != NULL;
-}
-
 /* Appends what `name` (of `length` bytes) stands for to a list of names; *any is set where that is a run's folder. */
 static fv_status append(const char *option, const char *name, size_t length, char list[PATHS], bool *any)
 {
@@ -31,7 +23,7 @@ static fv_status append(const char *option, const char *name, size_t length, cha
     snprintf(folder, sizeof folder, "%.*s", (int)length, name);
     snprintf(path, sizeof path, "%s", folder);
     /* A word is an architecture first: a folder of its name is written ./lenet. */
-    const bool run = is_folder(folder) && (strpbrk(folder, "/.") || !is_architecture(folder));
+    const bool run = is_folder(folder) && !model_is_architecture(folder);
     bool found = !run;
     for (size_t i = 0; !found && i < sizeof files / sizeof *files; i++) {
         const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";

@@ -67,6 +67,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "--model, then of a small network, changed colors and smoothed labels too") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
+    X(FLAG, no_aux, "no-aux", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_INFO | V_CONVERT, FV_MEANING, NULL, \
+      "without the auxiliary heads that a network (googlenet, inception_v3) has for training alone") \
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \
       "default,xavier_uniform,xavier_normal,he_uniform,he_normal,lecun_normal,gaussian,constant", V_TRAIN, \
       FV_TOLD, "NAME", "how weights start; default is each layer's own") \

@@ -60,7 +60,8 @@ static bool fits(fv_ctx *ctx, const char *architecture, const char *path)
                fv_model_load_weights(model, path, true, &report) == FV_OK;
     for (int i = 0; fit && i < fv_load_report_count(report); i++) {
         const fv_load_row *row = fv_load_report_row(report, i);
-        fit = row->verdict == FV_LOADED || row->verdict == FV_UNUSED || fv_model_in_head(model, row->name);
+        fit = row->verdict == FV_LOADED || row->verdict == FV_UNUSED || row->head ||
+              (row->aux && row->verdict == FV_MISSING);
     }
     fv_load_report_destroy(&report);
     fv_model_destroy(&model);

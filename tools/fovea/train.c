@@ -160,43 +160,6 @@ static fv_status compare_classes(job *j)
                     (long long)data, lists[1]);
 }
 
-static void print_load_report(const settings *c, const fv_load_report *r)
-{
-    static const char *const words[] = {"loaded", "missing, starts anew", "not used", "shape differs, starts anew"};
-    enum { SHOWN = 20 };
-    int counts[4] = {0}, rows = 0;
-    for (int i = 0; i < fv_load_report_count(r); i++) {
-        const fv_load_row *row = fv_load_report_row(r, i);
-        char a[96], b[96];
-        counts[row->verdict]++;
-        if (!c->verbose && (row->verdict == FV_LOADED || ++rows > SHOWN))
-            continue;
-        if (row->verdict == FV_SHAPE_MISMATCH)
-            note("  %-32s %s: model %s, file %s", row->name, words[row->verdict], fv_shape_text(&row->model_shape, a),
-                 fv_shape_text(&row->file_shape, b));
-        else
-            note("  %-32s %s", row->name, words[row->verdict]);
-    }
-    if (!c->verbose && rows > SHOWN)
-        note("  ... and %d more (--verbose shows all)", rows - SHOWN);
-    note("%s: tensors: %d loaded, %d missing, %d of another shape, %d not used", c->weights, counts[FV_LOADED],
-         counts[FV_MISSING], counts[FV_SHAPE_MISMATCH], counts[FV_UNUSED]);
-}
-
-/* Missing tensors must belong to the output layer, or --partial must be given. */
-static fv_status load_weights(job *j)
-{
-    fv_load_report *r = NULL;
-    bool head_differs = fv_model_classes(j->model) != 0;
-    fv_status status = fv_model_load_weights(j->model, j->c->weights, j->c->partial || head_differs, &r);
-    if (r)
-        print_load_report(j->c, r);
-    if (status == FV_OK && r)
-        status = run_check_head(j->ctx, j->c, j->model, r);
-    fv_load_report_destroy(&r);
-    return status;
-}
-
 static fv_status open_model(job *j)
 {
     settings *c = j->c;
@@ -214,8 +177,12 @@ static fv_status open_model(job *j)
     if (!loaded) {
         FV_TRY(fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init));
         if (c->weights)
-            FV_TRY(load_weights(j));
+            FV_TRY(run_load_weights(c, j->model));
     }
+    char aux[256];
+    if (model_aux_text(j->model, aux, sizeof aux)[0])
+        note("auxiliary heads: %s: their losses are added by these weights; what is told is the output's loss alone",
+             aux);
     FV_TRY(fv_model_set_task(j->model, fv_dataset_task(j->train)));
     return set_classes(j);
 }

@@ -8,7 +8,7 @@
 
 static bool is_model_file(const settings *c)
 {
-    return strpbrk(c->model, "/.") && !model_is_recipe(c->model);
+    return strpbrk(c->model, "/.") && !model_is_recipe(c->model) && !model_is_architecture(c->model);
 }
 
 static bool is_new_network(const settings *c)

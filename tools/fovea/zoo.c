@@ -92,18 +92,10 @@ bool zoo_file(const zoo *z, const fv_zoo_entry *e, const char *folder, char path
 
 /* ---- --model and --weights ---- */
 
-static bool is_architecture(const char *name)
-{
-    for (const char *const *known = fv_zoo_names(); *known; known++)
-        if (strcmp(*known, name) == 0)
-            return true;
-    return false;
-}
-
 /* A word that is neither an architecture nor a file. */
 static bool may_be_entry(const char *word)
 {
-    return word && !strchr(word, '/') && !is_architecture(word) && !is_there(word);
+    return word && !strchr(word, '/') && !model_is_architecture(word) && !is_there(word);
 }
 
 static fv_status resolve(fv_ctx *ctx, const zoo *z, const char *option, const char **value, char path[4096])

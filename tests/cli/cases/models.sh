@@ -456,3 +456,70 @@ use_keras_network() {
     done
     absent no.safetensors
 }
+
+# Auxiliary heads: trained, told, kept in files, and no part of inference; --no-aux leaves them out.
+use_aux_heads() {
+    code 0 "$FOVEA" info googlenet
+    prints "parameters        13004888 " "multiply-adds     1498.38 M" "auxiliary heads   aux1.fc2 (0.3), aux2.fc2 (0.3), of 6379984 of these parameters"
+    code 0 "$FOVEA" info googlenet --no-aux
+    prints "parameters        6624904 " "multiply-adds     1498.38 M"
+    if grep -q "auxiliary heads\|aux1" out; then die "the heads are still there"; fi
+    code 0 "$FOVEA" info inception_v3 --json
+    prints '"parameters":27161264,"macs":5713216' '"aux_heads":[{"name":"AuxLogits.fc","weight":0.4' '"aux_parameters":3326696'
+    fails 2 E2004 "--no-aux has no effect here: lenet has no auxiliary heads" -- "$FOVEA" info lenet --no-aux
+    cat >net.yaml <<'EOF'
+input: [28, 28, 1]
+layers:
+  - conv2d: {filters: 4, kernel: 5, stride: 2, activation: relu, name: conv1}
+  - aux: 0.5
+    name: side
+    layers: [global_avg_pool, flatten, {dense: {units: 10, name: fc}}]
+  - flatten
+  - dense: {units: 10, name: fc}
+EOF
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --max-steps 2 -b 8 --experiment with
+    says "auxiliary heads: side.fc (0.5): their losses are added by these weights; what is told is the output's loss alone"
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --no-aux --max-steps 2 -b 8 --experiment without
+    silent_about "auxiliary heads"
+    with=runs/train/with/weights/last.safetensors without=runs/train/without/weights/last.safetensors
+    code 0 "$FOVEA" info "$with"
+    prints "auxiliary heads   side.fc (0.5)"
+    code 0 "$FOVEA" eval --data "$digits" --split test --model "$with" --json
+    # A run without heads goes on without them, one with them cannot.
+    code 0 "$FOVEA" train --resume runs/train/without --max-steps 4
+    fails 2 E2004 "--no-aux was 'false', now 'true'" -- "$FOVEA" train --resume runs/train/with --no-aux --max-steps 4
+    code 0 "$FOVEA" train --resume runs/train/with --max-steps 4
+    # Weights from one to the other, and what becomes of the heads is told.
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --weights "$without" --max-steps 1 -b 8 --experiment from
+    says "2 tensors of auxiliary heads are not in the file: they start anew" "tensors: 4 loaded, 0 missing"
+    code 0 "$FOVEA" train --data "$digits" --model net.yaml --no-aux --weights "$with" --max-steps 1 -b 8 --experiment to
+    says "side.fc.weight " "not used" "tensors: 4 loaded, 0 missing"
+    # Files: with heads as they are, without where it is asked for, or where there is nothing to keep.
+    code 0 "$FOVEA" convert "$with" --output kept.safetensors
+    prints "auxiliary heads: side.fc (0.5), for training alone (--no-aux leaves them out)"
+    code 0 "$FOVEA" convert "$with" --output small.safetensors --no-aux
+    code 0 "$FOVEA" compare "$with" small.safetensors --layers
+    [ "$(wc -c <small.safetensors)" -lt "$(wc -c <kept.safetensors)" ] || die "the file without heads is not smaller"
+    code 0 "$FOVEA" info small.safetensors --selftest
+    fails 2 E2004 "small.safetensors has no auxiliary heads" -- "$FOVEA" convert small.safetensors --output x.safetensors --no-aux
+    code 0 "$FOVEA" convert --model net.yaml --weights "$without" --output bare.safetensors
+    says "without auxiliary heads: left out"
+    code 0 "$FOVEA" info bare.safetensors
+    if grep -q "auxiliary heads" out; then die "heads of nothing"; fi
+    # Other classes go for the heads too.
+    code 0 "$FOVEA" train --data "$photos" --model "$with" --reset-head --max-steps 1 -b 4 --experiment two
+    code 0 "$FOVEA" info runs/train/two/weights/last.safetensors
+    grep -qE "^side.fc +dense +2 .* training$" out || die "the head has not the classes of the data"
+}
+
+# A dot in an architecture's name makes no file of it: what depends on that is as for other names.
+use_architectures_with_a_dot() {
+    code 0 "$FOVEA" train --data "$digits" --model mobilenet_v1_0.25 --img-size 32 --max-steps 1 -b 8 --experiment quarter
+    says "recipe: sgd, lr 0.1, " ", 100 epochs"
+    silent_about "(fine-tuning)"
+    code 0 "$FOVEA" train --data "$digits" --model mobilenet_v1_0.25 --img-size 32 --init he_normal --max-steps 1 -b 8 --experiment init
+    fails 2 E2004 "--reset-head" "model file" -- "$FOVEA" train --data "$digits" --model mobilenet_v1_0.5 --reset-head
+    fails 9 E9002 "mobilenet_v1_0.24" -- "$FOVEA" train --data "$digits" --model mobilenet_v1_0.24 --max-steps 1
+    mkdir mobilenet_v1_0.25
+    code 0 "$FOVEA" info mobilenet_v1_0.25
+}

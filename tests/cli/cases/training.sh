@@ -247,3 +247,20 @@ use_pretrained_start() {
     fails 4 E4003 "fits none of the architectures" "name their architecture with --model" -- \
         few --weights runs/train/odd/weights/last.safetensors
 }
+
+# Maps of 1 x 1 have no variance in one sample: as a last batch it is normalized as in inference, which is said; a run of
+# such batches is refused, and planning one is not.
+use_one_sample_of_small_maps() {
+    "$FOVEA" data make digits --output odd --train 9 --test 1 --seed 0 >/dev/null
+    one() { "$FOVEA" train --data odd --model resnet18 --img-size 32 --epochs 1 --lr 1e-4 --threads 1 "$@"; }
+    code 0 one -b 4 --experiment last
+    says "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their running statistics in that step"
+    code 0 "$FOVEA" info runs/train/last/weights/last.safetensors --selftest
+    code 0 one -b 3 --experiment none
+    silent_about "the last batch of an epoch has one sample"
+    fails 2 E2006 "'layer4.0.bn1.batch_norm' normalizes maps of 1 x 1" "--batch-size of 2 or more" "--freeze-norm" -- one -b 1 --experiment single
+    fails 2 E2006 "of 2 or more for each piece" -- one -b 2 --grad-accum-steps 2 --experiment pieces
+    code 0 one -b 1 --freeze-norm --max-steps 1 --experiment frozen
+    code 0 "$FOVEA" info resnet18 --img-size 32
+    code 0 "$FOVEA" info inception_v3
+}
