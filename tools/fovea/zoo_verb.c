@@ -34,6 +34,10 @@ static fv_status unknown(const zoo *z, const char *name)
     for (int i = 0; i < n; i++)
         names[i] = zoo_at(z, i)->name;
     const char *near = fv_nearest(name, names);
+    for (int i = 0; !near && i < n; i++) { /* resnet8: resnet8-mnist */
+        const char *of = zoo_at(z, i)->architecture;
+        near = of && strcmp(of, name) == 0 ? names[i] : NULL;
+    }
     fv_status status =
         complain(FV_ERR_UNKNOWN_OPTION, "`fovea zoo list` shows what there is", "there is no network '%s'%s%s%s", name,
                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

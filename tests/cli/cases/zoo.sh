@@ -70,6 +70,7 @@ use_zoo_get() {
     rm mirror/beside.bin
     fails 9 E9002 "mirror/beside.bin" -- "$FOVEA" zoo get beside --output fresh
     fails 2 E2002 "there is no network 'beside1'; did you mean 'beside'?" -- "$FOVEA" zoo get beside1
+    fails 2 E2002 "there is no network 'lenet'; did you mean '" -- "$FOVEA" zoo get lenet # of that architecture
     fails 2 E2002 "there is no network 'zzzzzz'" "fovea zoo list" -- "$FOVEA" zoo verify zzzzzz
     fails 2 E2001 "which network?" -- "$FOVEA" zoo get
     fails 2 E2001 "did you mean verify?" -- "$FOVEA" zoo verfy
