@@ -31,6 +31,18 @@ static fv_value shortcut(fv_model *m, const residual_style *net, fv_value x, int
     return net->shortcut == FV_SHORTCUT_NORM ? fv_batch_norm(m, x, .name = "downsample.1") : x;
 }
 
+/* The last scale of a branch starts at 0, so that a block is at first the way around it (Goyal et al., "Accurate, large
+ * minibatch SGD", 2017). Else the scale of what goes by would grow with every block while running statistics are not
+ * measured yet, and 50 of them leave the range of floats. */
+static void start_at_zero(fv_model *m, const char *norm)
+{
+    char name[sizeof m->prefix + 64];
+    snprintf(name, sizeof name, "%s%s%s.weight", m->prefix, m->prefix[0] ? "." : "", norm);
+    const fv_val *val = m->error == FV_OK ? fv_graph_find(m->graph, name) : NULL;
+    if (val)
+        fv_model_set_error(m, fv_model_note_init(m, val->id, FV_INIT_CONSTANT, 0));
+}
+
 /* Prefix is the block's name. */
 static fv_value block(fv_model *m, const residual_style *net, fv_value x, int64_t planes, int64_t stride)
 {
@@ -45,6 +57,7 @@ static fv_value block(fv_model *m, const residual_style *net, fv_value x, int64_
         y = fv_batch_norm(m, y, .name = "bn2", .activation = FV_RELU);
         y = fv_conv2d(m, y, .name = "conv3", .filters = filters, .kernel = {1, 1}, .no_bias = true, .init = net->init);
         y = fv_batch_norm(m, y, .name = "bn3");
+        start_at_zero(m, "bn3");
     } else {
         y = fv_conv2d(m, y, .name = "conv1", .filters = planes, .kernel = {3, 3}, .stride = {stride, stride},
                       .pad = {1, 1, 1, 1}, .no_bias = true, .init = net->init);

@@ -250,8 +250,8 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inference), cmocka_unit_test(test_told_loss),           cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_frozen_beginning),
+        cmocka_unit_test(test_inference), cmocka_unit_test(test_told_loss),
+        cmocka_unit_test(test_resume),    cmocka_unit_test(test_frozen_beginning),
         cmocka_unit_test(test_files),     cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, begin, end);
