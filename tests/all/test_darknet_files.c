@@ -83,7 +83,7 @@ static void test_wrong(void **state)
         {"[maxpool]\n[lstm]\n[convolutionl]\nsize=1\n[maxpool]\n[lstm]\n",
          FV_ERR_MODEL,
          {"3 sections", "line 9, [lstm]", "line 10, [convolutionl]"}},
-        {"[lstm]\n[convolutionl]\n[lstm]\n", FV_ERR_MODEL, {"line 10, [lstm]", "nearest", "[convolutional]"}},
+        {"[lstm]\n[convolutionl]\n[lstm]\n", FV_ERR_MODEL, {"line 10, [lstm]", "nearest", "convolutional"}},
         {"[conv]\nactivation=lekay\n[crop]\n", FV_ERR_MODEL, {"line 8", "leaky", "line 10, [crop]"}},
         {"[conv]\nxnor=1\n", FV_ERR_MODEL, {"xnor=1 (line 9)"}},
         {"[yolo]\n[conv]\n", FV_ERR_MODEL, {"line 9", "detection"}},

@@ -30,10 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_write(fuzz_dir(), "a.weights", zero ? zero + 1 : data, rest);
     snprintf(cfg, sizeof cfg, "%s/a.cfg", fuzz_dir());
     snprintf(weights, sizeof weights, "%s/a.weights", fuzz_dir());
-    if (fv_model_import(ctx, cfg, &(fv_import_options){.weights = weights}, &model) == FV_OK)
-        fv_model_destroy(&model);
-    else if (model || !*fv_ctx_error(ctx))
-        abort(); /* a refusal says why */
+    const fv_status status = fv_model_import(ctx, cfg, &(fv_import_options){.weights = weights}, &model);
+    fuzz_imported(ctx, status, model);
     fuzz_ctx_end(ctx, &memory);
     free(whole);
     return 0;

@@ -52,4 +52,15 @@ static inline void fuzz_ctx_end(fv_ctx *ctx, const fuzz_memory *memory)
         abort();
 }
 
+/* What an importer gave: a model, which has an output, or a refusal, which says why. Ends the model. */
+static inline void fuzz_imported(fv_ctx *ctx, fv_status status, fv_model *model)
+{
+    fv_port_info port;
+    if (status != FV_OK && (model || !*fv_ctx_error(ctx)))
+        abort();
+    if (status == FV_OK && (!fv_model_port(model, true, 0, &port) || !port.name))
+        abort();
+    fv_model_destroy(&model);
+}
+
 #endif

@@ -8,16 +8,6 @@
 
 #include "base/text.h"
 
-fv_status fv_caffe_cannot(const fv_caffe_layer *l, const char *format, ...)
-{
-    char text[320];
-    va_list args;
-    va_start(args, format);
-    fv_text_vformat(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(l->net->im.ctx, FV_ERR_UNSUPPORTED, "%s", text);
-}
-
 const void *fv_caffe_param_of(const fv_caffe_layer *l, const char *field, const ProtobufCMessageDescriptor *type)
 {
     const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(l->message->descriptor, field);
@@ -38,13 +28,6 @@ const void *fv_caffe_param_of(const fv_caffe_layer *l, const char *field, const 
 fv_foreign *fv_caffe_in(const fv_caffe_layer *l, int i)
 {
     return l->in[i]->f;
-}
-
-fv_status fv_caffe_count(const fv_caffe_layer *l, int in, int out)
-{
-    if (l->n_bottom != in)
-        return fv_caffe_cannot(l, "it takes %d blobs, expected %d", l->n_bottom, in);
-    return l->n_top >= out ? FV_OK : fv_caffe_cannot(l, "it makes %d blobs, expected %d", l->n_top, out);
 }
 
 fv_status fv_caffe_axis(const fv_caffe_layer *l, int64_t given, int rank, int *axis)
@@ -147,27 +130,19 @@ fv_value fv_caffe_vector(const fv_caffe_layer *l, const fv_foreign *blob, fv_rol
 
 fv_status fv_caffe_result_as(fv_caffe_layer *l, int i, fv_value v, fv_order order, const fv_shape *shape)
 {
-    fv_import *im = &l->net->im;
-    if (im->model->error != FV_OK || v.id < 0)
-        return im->model->error != FV_OK ? im->model->error
-                                         : fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': no value", l->type, l->name);
+    fv_foreign *in[FV_MAX_OPERANDS];
+    fv_import_node n = {&l->net->im, "Caffe", l->type, l->name, in, 0};
+    fv_foreign made;
+    for (; n.n_in < l->n_bottom && n.n_in < FV_MAX_OPERANDS; n.n_in++)
+        in[n.n_in] = l->in[n.n_in]->f;
+    FV_TRY(fv_import_result(&n, fv_caffe_batched(l), v, order, shape, &made));
     if (i >= l->n_top)
         return FV_OK;
-    if (fv_shape_count(shape) != fv_shape_count(fv_import_shape(im, v)))
-        return fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': its result has another shape than expected", l->type,
-                       l->name);
-    const bool batched = fv_caffe_batched(l);
-    if (batched && (shape->rank < 1 || shape->dim[0] != 1))
-        return fv_import_merges(im);
-    fv_foreign *f = fv_arena_alloc(im->arena, sizeof *f);
+    fv_foreign *f = fv_arena_alloc(n.im->arena, sizeof *f);
     if (!f)
         return FV_ERR_NO_MEMORY;
-    *f = (fv_foreign){.name = l->out[i].name, .shape = *shape, .batched = batched, .form = {-1, -1, -1}};
-    f->dtype = fv_import_dtype(im, v);
-    f->form[order == FV_ORDER_LAST && shape->rank < 3 ? FV_ORDER_FILE : order] = v.id;
-    for (int k = 0; order == FV_ORDER_ROW && k < l->n_bottom; k++)
-        if (l->in[k]->f && l->in[k]->f->form[FV_ORDER_ROW] >= 0)
-            memcpy(f->image, l->in[k]->f->image, sizeof f->image);
+    made.name = l->out[i].name;
+    *f = made;
     l->out[i].f = f;
     return FV_OK;
 }
@@ -233,18 +208,6 @@ fv_status fv_caffe_reshape(fv_caffe_layer *l, int i, const fv_shape *to)
 }
 
 /* ---- numbers ---- */
-
-fv_value fv_caffe_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data)
-{
-    fv_tensor *t = NULL;
-    if (im->model->error != FV_OK ||
-        fv_model_set_error(im->model, fv_tensor_create(im->ctx, dtype, shape, &t)) != FV_OK)
-        return fv_no_value;
-    memcpy(fv_tensor_data(t), data, fv_tensor_bytes(t));
-    fv_value v = fv_constant(im->model, NULL, t);
-    fv_tensor_destroy(&t);
-    return v;
-}
 
 fv_value fv_caffe_linear(fv_import *im, fv_value x, double a, double b)
 {

@@ -8,40 +8,28 @@
 
 #include "base/text.h"
 
-static const fv_caffe_op *const tables[] = {
+static const void *const tables[] = {
     fv_caffe_conv_ops, fv_caffe_dense_ops, fv_caffe_pool_ops, fv_caffe_norm_ops,   fv_caffe_activation_ops,
     fv_caffe_math_ops, fv_caffe_shape_ops, fv_caffe_part_ops, fv_caffe_resize_ops, fv_caffe_other_ops,
 };
 
-const fv_caffe_op *fv_caffe_find_op(const char *type)
+static bool is_mapped(const void *row)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_caffe_op *op = tables[t]; op->type; op++)
-            if (strcmp(op->type, type) == 0)
-                return op;
-    return NULL;
+    return ((const fv_caffe_op *)row)->map != NULL;
 }
 
-/* The type that is spelled most like it. */
-static const char *nearest_op(const char *type)
+static const fv_import_rows rows = {tables, sizeof tables / sizeof tables[0], sizeof(fv_caffe_op), is_mapped};
+
+const fv_caffe_op *fv_caffe_find_op(const char *type)
 {
-    const char *names[256];
-    int count = 0;
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_caffe_op *op = tables[t]; op->type && count < 255; op++)
-            if (op->map)
-                names[count++] = op->type;
-    names[count] = NULL;
-    return fv_text_nearest(type, names);
+    return fv_import_find_row(&rows, type);
 }
 
 static fv_status refuse_type(fv_caffe_layer *l)
 {
-    char text[200];
-    const char *near = l->op ? NULL : nearest_op(l->type);
-    snprintf(text, sizeof text, "%s%s%s", l->op ? l->op->near : "this type of layer is not supported",
-             near ? "; the nearest that is: " : "", near ? near : "");
-    return fv_import_refuse(&l->net->im, *l->type ? l->type : "a layer without a type", l->name, text);
+    char text[160];
+    return fv_import_refuse(&l->net->im, *l->type ? l->type : "a layer without a type", l->name,
+                            l->op ? l->op->near : fv_import_nearest(&rows, "type of layer", l->type, text));
 }
 
 /* Settings that caffe.proto does not have may change what a layer computes. */
@@ -62,17 +50,9 @@ static fv_status check_settings(const fv_caffe_layer *l)
 /* Whether a failure is of the layer alone: then it is noted, and what depends on it is passed over. */
 static fv_status settle(fv_caffe_layer *l, fv_status status)
 {
-    fv_import *im = &l->net->im;
-    if (status == FV_OK)
-        status = im->model->error;
-    if (status == FV_OK || im->merges)
-        return FV_OK;
-    if (status != FV_ERR_UNSUPPORTED && status != FV_ERR_SHAPE && status != FV_ERR_VALUE && status != FV_ERR_ARGUMENT)
-        return status;
-    const char *why = im->model->error != FV_OK ? im->model->error_text : fv_ctx_error(im->ctx);
-    FV_TRY(fv_import_refuse(im, l->type, l->name, why));
-    im->model->error = FV_OK;
-    for (int i = 0; i < l->n_top; i++)
+    bool refused;
+    FV_TRY(fv_import_settle(&l->net->im, l->type, l->name, status, &refused));
+    for (int i = 0; refused && i < l->n_top; i++)
         l->out[i].f = NULL;
     return FV_OK;
 }
@@ -96,6 +76,23 @@ static fv_status find_operands(const fv_caffe_layer *l, bool *missing)
     return FV_OK;
 }
 
+static fv_status check_blobs(const fv_caffe_layer *l)
+{
+    if (l->op->takes && l->n_bottom != l->op->takes)
+        return fv_caffe_cannot(l, "it takes %d blobs, expected %d", l->n_bottom, l->op->takes);
+    return l->n_top || !l->op->takes ? FV_OK : fv_caffe_cannot(l, "it makes 0 blobs, expected 1");
+}
+
+/* The message of its settings, whose type newer layers tell. */
+static fv_status find_param(fv_caffe_layer *l)
+{
+    const char *name = l->op->param;
+    const ProtobufCFieldDescriptor *f =
+        name ? protobuf_c_message_descriptor_get_field_by_name(&fv_caffe__layer__descriptor, name) : NULL;
+    l->param = f ? fv_caffe_param_of(l, name, f->descriptor) : NULL;
+    return !f || l->param ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 static fv_status map_layer(fv_caffe_layer *l)
 {
     bool missing;
@@ -103,6 +100,8 @@ static fv_status map_layer(fv_caffe_layer *l)
     if (status != FV_OK || missing)
         return status;
     FV_TRY(check_settings(l));
+    FV_TRY(check_blobs(l));
+    FV_TRY(find_param(l));
     l->net->im.label = l->net->im.base = *l->name ? l->name : l->type;
     return l->op->map(l);
 }

@@ -11,7 +11,7 @@
 #ifdef FV_WITH_CAFFE
 #include "caffe.pb-c.h"
 #include "io/caffe/text.h"
-#include "io/import/build.h"
+#include "io/import/walk.h"
 
 #define FV_CAFFE_SIDE_MAX 65535
 
@@ -32,6 +32,7 @@ typedef struct fv_caffe_op {
     const char *param; /* the field of its settings; NULL: none */
     const char *near;
     fv_caffe_kind kind;
+    int takes; /* blobs, and it makes one or more; 0: the mapping looks itself */
 } fv_caffe_op;
 
 /* The tables, each ends with a NULL type. */
@@ -57,6 +58,7 @@ struct fv_caffe_layer {
     const char *name, *type;
     const ProtobufCMessage *message; /* a Layer or a V1Layer */
     const fv_caffe_op *op;
+    const void *param; /* the message of the row's `param`, as defaults have it where the layer has none */
     FvCaffe__Blob **blobs;
     char **bottom, **top;
     float *loss_weight;
@@ -108,11 +110,9 @@ const void *fv_caffe_param_of(const fv_caffe_layer *l, const char *field, const 
     ((const FvCaffe__##Type *)fv_caffe_param_of(l, field, &fv_caffe__##type##__descriptor))
 
 /* UNSUPPORTED "text", for a mapping to return. */
-fv_status fv_caffe_cannot(const fv_caffe_layer *l, const char *format, ...) FV_PRINTF(2, 3);
+#define fv_caffe_cannot(l, ...) fv_import_cannot(&(l)->net->im, __VA_ARGS__)
 /* Bottom i; NULL once something failed. */
 fv_foreign *fv_caffe_in(const fv_caffe_layer *l, int i);
-/* There are `in` bottoms and at least `out` tops. */
-fv_status fv_caffe_count(const fv_caffe_layer *l, int in, int out);
 /* An axis of `rank` dimensions, counted from the front; not the batch where that is `free`. */
 fv_status fv_caffe_axis(const fv_caffe_layer *l, int64_t given, int rank, int *axis);
 fv_status fv_caffe_free_axis(const fv_caffe_layer *l, const fv_foreign *f, int64_t given, int *axis);
@@ -142,8 +142,6 @@ fv_status fv_caffe_reshape(fv_caffe_layer *l, int i, const fv_shape *to);
 /* The image that bottom i is, n h w c. */
 fv_status fv_caffe_image(const fv_caffe_layer *l, int i, fv_value *v);
 
-/* Numbers as a constant of the graph. */
-fv_value fv_caffe_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data);
 /* a * x + b, with nothing to do for 1 and 0. */
 fv_value fv_caffe_linear(fv_import *im, fv_value x, double a, double b);
 

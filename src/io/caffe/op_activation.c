@@ -18,7 +18,6 @@ static fv_status map_plain(fv_caffe_layer *l)
 {
     fv_order order;
     size_t i = 0;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_unary(l, &order);
     while (strcmp(plain[i].type, l->type) != 0)
         i++;
@@ -27,11 +26,8 @@ static fv_status map_plain(fv_caffe_layer *l)
 
 static fv_status map_relu(fv_caffe_layer *l)
 {
-    const FvCaffe__Relu *p = FV_CAFFE_PARAM(l, "relu_param", Relu, relu);
+    const FvCaffe__Relu *p = l->param;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_unary(l, &order);
     const fv_act_attr slope = {.alpha = (double)p->negative_slope};
     x = p->negative_slope == 0.0f ? fv_import_emit1(&l->net->im, "relu", NULL, x)
@@ -41,12 +37,9 @@ static fv_status map_relu(fv_caffe_layer *l)
 
 static fv_status map_prelu(fv_caffe_layer *l)
 {
-    const FvCaffe__Prelu *p = FV_CAFFE_PARAM(l, "prelu_param", Prelu, prelu);
+    const FvCaffe__Prelu *p = l->param;
     fv_import *im = &l->net->im;
     fv_foreign *slopes;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     if (f->shape.rank < 2)
         return fv_caffe_cannot(l, "it takes %d dimensions, expected 2 or more", f->shape.rank);
@@ -61,12 +54,9 @@ static fv_status map_prelu(fv_caffe_layer *l)
 /* x, below 0 alpha (e^x - 1) */
 static fv_status map_elu(fv_caffe_layer *l)
 {
-    const FvCaffe__Elu *p = FV_CAFFE_PARAM(l, "elu_param", Elu, elu);
+    const FvCaffe__Elu *p = l->param;
     fv_import *im = &l->net->im;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_unary(l, &order), zero = fv_import_number(im, 0.0);
     fv_value low = fv_import_emit1(im, "exp", NULL, fv_import_emit2(im, "min", NULL, x, zero));
     low = fv_caffe_linear(im, fv_caffe_linear(im, low, 1.0, -1.0), (double)p->alpha, 0.0);
@@ -77,12 +67,9 @@ static fv_status map_elu(fv_caffe_layer *l)
 /* x sigmoid(beta x) */
 static fv_status map_swish(fv_caffe_layer *l)
 {
-    const FvCaffe__Swish *p = FV_CAFFE_PARAM(l, "swish_param", Swish, swish);
+    const FvCaffe__Swish *p = l->param;
     fv_import *im = &l->net->im;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_unary(l, &order);
     if (p->beta == 1.0f)
         return fv_caffe_result(l, 0, fv_import_emit1(im, "silu", NULL, x), order);
@@ -92,11 +79,8 @@ static fv_status map_swish(fv_caffe_layer *l)
 
 static fv_status map_clip(fv_caffe_layer *l)
 {
-    const FvCaffe__Clip *p = FV_CAFFE_PARAM(l, "clip_param", Clip, clip);
+    const FvCaffe__Clip *p = l->param;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     const fv_clamp_attr range = {(double)p->min, (double)p->max};
     fv_value x = fv_caffe_unary(l, &order);
     return fv_caffe_result(l, 0, fv_import_emit1(&l->net->im, "clamp", &range, x), order);
@@ -112,12 +96,9 @@ static bool is_answer(const fv_caffe_layer *l, const fv_foreign *f, int axis)
 
 static fv_status map_softmax(fv_caffe_layer *l)
 {
-    const FvCaffe__Softmax *p = FV_CAFFE_PARAM(l, "softmax_param", Softmax, softmax);
+    const FvCaffe__Softmax *p = l->param;
     fv_order order;
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     FV_TRY(fv_caffe_free_axis(l, f, p->axis, &axis));
     if (is_answer(l, f, axis)) {
@@ -130,19 +111,19 @@ static fv_status map_softmax(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_activation_ops[] = {
-    {"ReLU", map_relu, "relu_param", NULL, FV_CAFFE_PLAIN},
-    {"PReLU", map_prelu, "prelu_param", NULL, FV_CAFFE_PLAIN},
-    {"ELU", map_elu, "elu_param", NULL, FV_CAFFE_PLAIN},
-    {"Sigmoid", map_plain, NULL, NULL, FV_CAFFE_PLAIN},
-    {"TanH", map_plain, NULL, NULL, FV_CAFFE_PLAIN},
-    {"ReLU6", map_plain, NULL, NULL, FV_CAFFE_PLAIN},
-    {"HSwish", map_plain, NULL, NULL, FV_CAFFE_PLAIN},
-    {"HSigmoid", map_plain, NULL, NULL, FV_CAFFE_PLAIN},
-    {"Swish", map_swish, "swish_param", NULL, FV_CAFFE_PLAIN},
-    {"Clip", map_clip, "clip_param", NULL, FV_CAFFE_PLAIN},
-    {"Softmax", map_softmax, "softmax_param", NULL, FV_CAFFE_PLAIN},
-    {"BNLL", NULL, NULL, "supported are ReLU and ELU", FV_CAFFE_PLAIN},
-    {"Threshold", NULL, NULL, "supported are ReLU and Clip", FV_CAFFE_PLAIN},
+    {"ReLU", map_relu, "relu_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"PReLU", map_prelu, "prelu_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"ELU", map_elu, "elu_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Sigmoid", map_plain, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"TanH", map_plain, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"ReLU6", map_plain, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"HSwish", map_plain, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"HSigmoid", map_plain, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"Swish", map_swish, "swish_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Clip", map_clip, "clip_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Softmax", map_softmax, "softmax_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"BNLL", NULL, NULL, "supported are ReLU and ELU", FV_CAFFE_PLAIN, 0},
+    {"Threshold", NULL, NULL, "supported are ReLU and Clip", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -85,11 +85,9 @@ static fv_status convolve(fv_caffe_layer *l, int i, const FvCaffe__Convolution *
 
 static fv_status map_conv(fv_caffe_layer *l)
 {
-    const FvCaffe__Convolution *p = FV_CAFFE_PARAM(l, "convolution_param", Convolution, convolution);
+    const FvCaffe__Convolution *p = l->param;
     const bool transposed = strcmp(l->type, "Deconvolution") == 0, depthwise = strstr(l->type, "epthwise") != NULL;
     window w;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
     if (l->n_bottom < 1 || l->n_bottom != l->n_top)
         return fv_caffe_cannot(l, "it takes %d blobs and makes %d", l->n_bottom, l->n_top);
     if (p->axis != 1)
@@ -101,12 +99,12 @@ static fv_status map_conv(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_conv_ops[] = {
-    {"Convolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN},
-    {"ConvolutionDepthwise", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN},
-    {"DepthwiseConvolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN},
-    {"Deconvolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN},
-    {"DeformableConvolution", NULL, NULL, "supported is Convolution", FV_CAFFE_PLAIN},
-    {"Im2col", NULL, NULL, "supported is Convolution", FV_CAFFE_PLAIN},
+    {"Convolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"ConvolutionDepthwise", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"DepthwiseConvolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Deconvolution", map_conv, "convolution_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"DeformableConvolution", NULL, NULL, "supported is Convolution", FV_CAFFE_PLAIN, 0},
+    {"Im2col", NULL, NULL, "supported is Convolution", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -25,14 +25,11 @@ static fv_status matrix_of(const fv_caffe_layer *l, int64_t out, int64_t in, boo
 
 static fv_status map_inner_product(fv_caffe_layer *l)
 {
-    const FvCaffe__InnerProduct *p = FV_CAFFE_PARAM(l, "inner_product_param", InnerProduct, inner_product);
+    const FvCaffe__InnerProduct *p = l->param;
     fv_import *im = &l->net->im;
     fv_foreign *bias = NULL;
     fv_value in[3];
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     const fv_shape *s = &f->shape;
     FV_TRY(fv_caffe_axis(l, p->axis, s->rank, &axis));
@@ -70,8 +67,8 @@ static fv_status map_inner_product(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_dense_ops[] = {
-    {"InnerProduct", map_inner_product, "inner_product_param", NULL, FV_CAFFE_PLAIN},
-    {"Embed", NULL, NULL, "supported is InnerProduct", FV_CAFFE_PLAIN},
+    {"InnerProduct", map_inner_product, "inner_product_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Embed", NULL, NULL, "supported is InnerProduct", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

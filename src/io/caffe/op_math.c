@@ -9,11 +9,9 @@
 /* Blobs of one shape, added with factors, multiplied, or the larger of them. */
 static fv_status map_eltwise(fv_caffe_layer *l)
 {
-    const FvCaffe__Eltwise *p = FV_CAFFE_PARAM(l, "eltwise_param", Eltwise, eltwise);
+    const FvCaffe__Eltwise *p = l->param;
     fv_import *im = &l->net->im;
     fv_foreign *f[64];
-    if (!p)
-        return FV_ERR_NO_MEMORY;
     const bool sum = p->operation == FV_CAFFE__ELTWISE__OP__SUM;
     const char *op = sum ? "add" : p->operation == FV_CAFFE__ELTWISE__OP__PROD ? "mul" : "max";
     if (l->n_bottom < 1 || l->n_bottom > 64 || l->n_top < 1)
@@ -38,11 +36,8 @@ static fv_status map_eltwise(fv_caffe_layer *l)
 /* (shift + scale x)^power */
 static fv_status map_power(fv_caffe_layer *l)
 {
-    const FvCaffe__Power *p = FV_CAFFE_PARAM(l, "power_param", Power, power);
+    const FvCaffe__Power *p = l->param;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_linear(&l->net->im, fv_caffe_unary(l, &order), (double)p->scale, (double)p->shift);
     const fv_pow_attr attr = {.exponent = (double)p->power};
     if (p->power != 1.0f)
@@ -53,11 +48,8 @@ static fv_status map_power(fv_caffe_layer *l)
 /* base^(shift + scale x); base -1 is e */
 static fv_status map_exp(fv_caffe_layer *l)
 {
-    const FvCaffe__Exp *p = FV_CAFFE_PARAM(l, "exp_param", Exp, exp);
+    const FvCaffe__Exp *p = l->param;
     fv_order order;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     if (p->base_of != -1.0f && !(p->base_of > 0.0f))
         return fv_caffe_cannot(l, "base=%g", (double)p->base_of);
     const double k = p->base_of == -1.0f ? 1.0 : log((double)p->base_of);
@@ -73,7 +65,6 @@ static fv_value absolute(fv_import *im, fv_value x)
 static fv_status map_abs(fv_caffe_layer *l)
 {
     fv_order order;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_value x = fv_caffe_unary(l, &order);
     return fv_caffe_result(l, 0, absolute(&l->net->im, x), order);
 }
@@ -81,13 +72,10 @@ static fv_status map_abs(fv_caffe_layer *l)
 /* Sums over everything from an axis on, which then is gone. */
 static fv_status map_reduction(fv_caffe_layer *l)
 {
-    const FvCaffe__Reduction *p = FV_CAFFE_PARAM(l, "reduction_param", Reduction, reduction);
+    const FvCaffe__Reduction *p = l->param;
     fv_import *im = &l->net->im;
     fv_order order;
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     FV_TRY(fv_caffe_free_axis(l, f, p->axis, &axis));
     fv_value x = fv_caffe_apart(l, f, &order);
@@ -116,13 +104,13 @@ static fv_status map_reduction(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_math_ops[] = {
-    {"Eltwise", map_eltwise, "eltwise_param", NULL, FV_CAFFE_PLAIN},
-    {"Power", map_power, "power_param", NULL, FV_CAFFE_PLAIN},
-    {"Exp", map_exp, "exp_param", NULL, FV_CAFFE_PLAIN},
-    {"AbsVal", map_abs, NULL, NULL, FV_CAFFE_PLAIN},
-    {"Reduction", map_reduction, "reduction_param", NULL, FV_CAFFE_PLAIN},
-    {"Log", NULL, NULL, "logarithms are not supported; Power and Exp are", FV_CAFFE_PLAIN},
-    {"ArgMax", NULL, NULL, "supported is Softmax, from which predictions take the largest", FV_CAFFE_PLAIN},
+    {"Eltwise", map_eltwise, "eltwise_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Power", map_power, "power_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Exp", map_exp, "exp_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"AbsVal", map_abs, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"Reduction", map_reduction, "reduction_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Log", NULL, NULL, "logarithms are not supported; Power and Exp are", FV_CAFFE_PLAIN, 0},
+    {"ArgMax", NULL, NULL, "supported is Softmax, from which predictions take the largest", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -17,7 +17,7 @@ static fv_value filled(fv_import *im, int64_t count, float value)
         return fv_no_value;
     for (int64_t i = 0; i < count; i++)
         ((float *)data)[i] = value;
-    return fv_caffe_constant(im, FV_F32, &shape, data);
+    return fv_import_constant(im, FV_F32, &shape, data);
 }
 
 static fv_status channels_of(const fv_caffe_layer *l, const fv_foreign *f, int64_t *c)
@@ -112,7 +112,6 @@ static fv_status map_batch_norm(fv_caffe_layer *l)
     if (!p)
         return FV_ERR_NO_MEMORY;
     norm n = {.eps = (double)p->eps};
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(channels_of(l, fv_caffe_in(l, 0), &c));
     FV_TRY(fv_caffe_blob(l, 0, c, &mean));
     FV_TRY(fv_caffe_blob(l, 1, c, &var));
@@ -139,13 +138,10 @@ static fv_status map_batch_norm(fv_caffe_layer *l)
 static fv_status map_bn(fv_caffe_layer *l)
 {
     static const char *const leaves[] = {"weight", "bias", "running_mean", "running_var"};
-    const FvCaffe__Bn *p = FV_CAFFE_PARAM(l, "bn_param", Bn, bn);
+    const FvCaffe__Bn *p = l->param;
     fv_import *im = &l->net->im;
     fv_value v[4];
     int64_t c;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(channels_of(l, fv_caffe_in(l, 0), &c));
     const int count = l->n_blobs >= 4 ? 4 : 2;
     if (count == 2 && (!p->bn_mode || strcmp(p->bn_mode, "INFERENCE") != 0))
@@ -269,7 +265,6 @@ static fv_status map_axpy(fv_caffe_layer *l)
 {
     fv_import *im = &l->net->im;
     fv_value x, y;
-    FV_TRY(fv_caffe_count(l, 3, 1));
     FV_TRY(fv_caffe_image(l, 1, &x));
     FV_TRY(fv_caffe_image(l, 2, &y));
     fv_foreign *f = fv_caffe_in(l, 0);
@@ -289,12 +284,9 @@ static fv_status map_axpy(fv_caffe_layer *l)
  */
 static fv_status map_lrn(fv_caffe_layer *l)
 {
-    const FvCaffe__Lrn *p = FV_CAFFE_PARAM(l, "lrn_param", Lrn, lrn);
+    const FvCaffe__Lrn *p = l->param;
     fv_import *im = &l->net->im;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(fv_caffe_image(l, 0, &x));
     const int64_t size = p->local_size;
     if (size < 1 || size % 2 == 0 || size > 63)
@@ -316,12 +308,9 @@ static fv_status map_lrn(fv_caffe_layer *l)
 /* (x - mean) / (sqrt(variance) + eps) of each image, by channel or together. */
 static fv_status map_mvn(fv_caffe_layer *l)
 {
-    const FvCaffe__Mvn *p = FV_CAFFE_PARAM(l, "mvn_param", Mvn, mvn);
+    const FvCaffe__Mvn *p = l->param;
     fv_import *im = &l->net->im;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(fv_caffe_image(l, 0, &x));
     fv_reduce_attr axes = {.axes = {2, {1, 2}}, .keepdims = true};
     if (p->across_channels)
@@ -338,13 +327,10 @@ static fv_status map_mvn(fv_caffe_layer *l)
 /* x / sqrt(sum of squares + eps) of each pixel, or of the whole image, times a blob. */
 static fv_status map_normalize(fv_caffe_layer *l)
 {
-    const FvCaffe__Norm *p = FV_CAFFE_PARAM(l, "norm_param", Norm, norm);
+    const FvCaffe__Norm *p = l->param;
     fv_import *im = &l->net->im;
     fv_foreign *f;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(fv_caffe_image(l, 0, &x));
     const fv_reduce_attr pixel = {.axes = {1, {3}}, .keepdims = true},
                          whole = {.axes = {3, {1, 2, 3}}, .keepdims = true};
@@ -358,14 +344,14 @@ static fv_status map_normalize(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_norm_ops[] = {
-    {"BatchNorm", map_batch_norm, NULL, NULL, FV_CAFFE_PLAIN},
-    {"BN", map_bn, "bn_param", NULL, FV_CAFFE_PLAIN},
-    {"Scale", map_scale, "scale_param", NULL, FV_CAFFE_PLAIN},
-    {"Bias", map_scale, "bias_param", NULL, FV_CAFFE_PLAIN},
-    {"Axpy", map_axpy, NULL, NULL, FV_CAFFE_PLAIN},
-    {"LRN", map_lrn, "lrn_param", NULL, FV_CAFFE_PLAIN},
-    {"MVN", map_mvn, "mvn_param", NULL, FV_CAFFE_PLAIN},
-    {"Normalize", map_normalize, "norm_param", NULL, FV_CAFFE_PLAIN},
+    {"BatchNorm", map_batch_norm, NULL, NULL, FV_CAFFE_PLAIN, 1},
+    {"BN", map_bn, "bn_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Scale", map_scale, "scale_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Bias", map_scale, "bias_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Axpy", map_axpy, NULL, NULL, FV_CAFFE_PLAIN, 3},
+    {"LRN", map_lrn, "lrn_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"MVN", map_mvn, "mvn_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Normalize", map_normalize, "norm_param", NULL, FV_CAFFE_PLAIN, 1},
     {0},
 };
 

@@ -5,15 +5,15 @@
 
 #define SOURCE(type)                                                                                                   \
     {                                                                                                                  \
-        type, NULL, NULL, NULL, FV_CAFFE_SOURCE                                                                        \
+        type, NULL, NULL, NULL, FV_CAFFE_SOURCE, 0                                                                     \
     }
 #define LOSS(type)                                                                                                     \
     {                                                                                                                  \
-        type, NULL, NULL, NULL, FV_CAFFE_LOSS                                                                          \
+        type, NULL, NULL, NULL, FV_CAFFE_LOSS, 0                                                                       \
     }
 #define WATCH(type)                                                                                                    \
     {                                                                                                                  \
-        type, NULL, NULL, NULL, FV_CAFFE_WATCH                                                                         \
+        type, NULL, NULL, NULL, FV_CAFFE_WATCH, 0                                                                      \
     }
 
 static const char boxes[] =
@@ -45,17 +45,17 @@ const fv_caffe_op fv_caffe_other_ops[] = {
     WATCH("Accuracy"),
     WATCH("DetectionEvaluate"),
     WATCH("HDF5Output"),
-    {"Silence", NULL, NULL, NULL, FV_CAFFE_SILENCE},
-    {"PriorBox", NULL, NULL, boxes, FV_CAFFE_PLAIN},
-    {"DetectionOutput", NULL, NULL, boxes, FV_CAFFE_PLAIN},
-    {"Proposal", NULL, NULL, boxes, FV_CAFFE_PLAIN},
-    {"Python", NULL, NULL, "it is a program in Python, and nothing of a file is run", FV_CAFFE_PLAIN},
-    {"RNN", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
-    {"LSTM", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
-    {"Recurrent", NULL, NULL, recurrent, FV_CAFFE_PLAIN},
-    {"Parameter", NULL, NULL, "a parameter without a layer is not supported", FV_CAFFE_PLAIN},
-    {"Filter", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN},
-    {"BatchReindex", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN},
+    {"Silence", NULL, NULL, NULL, FV_CAFFE_SILENCE, 0},
+    {"PriorBox", NULL, NULL, boxes, FV_CAFFE_PLAIN, 0},
+    {"DetectionOutput", NULL, NULL, boxes, FV_CAFFE_PLAIN, 0},
+    {"Proposal", NULL, NULL, boxes, FV_CAFFE_PLAIN, 0},
+    {"Python", NULL, NULL, "it is a program in Python, and nothing of a file is run", FV_CAFFE_PLAIN, 0},
+    {"RNN", NULL, NULL, recurrent, FV_CAFFE_PLAIN, 0},
+    {"LSTM", NULL, NULL, recurrent, FV_CAFFE_PLAIN, 0},
+    {"Recurrent", NULL, NULL, recurrent, FV_CAFFE_PLAIN, 0},
+    {"Parameter", NULL, NULL, "a parameter without a layer is not supported", FV_CAFFE_PLAIN, 0},
+    {"Filter", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN, 0},
+    {"BatchReindex", NULL, NULL, "choosing samples of a batch is not supported", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -7,13 +7,11 @@
 
 static fv_status map_concat(fv_caffe_layer *l)
 {
-    const FvCaffe__Concat *p = FV_CAFFE_PARAM(l, "concat_param", Concat, concat);
+    const FvCaffe__Concat *p = l->param;
     fv_import *im = &l->net->im;
     fv_foreign *f[FV_MAX_OPERANDS];
     fv_value in[FV_MAX_OPERANDS];
     int axis = 1;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
     if (l->n_bottom < 1 || l->n_bottom > FV_MAX_OPERANDS || l->n_top < 1)
         return fv_caffe_cannot(l, "it takes %d blobs, expected 1 to %d", l->n_bottom, FV_MAX_OPERANDS);
     for (int i = 0; i < l->n_bottom; i++) {
@@ -35,12 +33,9 @@ static fv_status map_concat(fv_caffe_layer *l)
 
 static fv_status map_slice(fv_caffe_layer *l)
 {
-    const FvCaffe__Slice *p = FV_CAFFE_PARAM(l, "slice_param", Slice, slice);
+    const FvCaffe__Slice *p = l->param;
     fv_order order;
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     FV_TRY(fv_caffe_free_axis(l, f, p->has_slice_dim ? (int64_t)p->slice_dim : p->axis, &axis));
     const int64_t size = f->shape.dim[axis];
@@ -65,12 +60,9 @@ static fv_status map_slice(fv_caffe_layer *l)
 /* The part of bottom 0 that is as large as bottom 1, from `axis` on. */
 static fv_status map_crop(fv_caffe_layer *l)
 {
-    const FvCaffe__Crop *p = FV_CAFFE_PARAM(l, "crop_param", Crop, crop);
+    const FvCaffe__Crop *p = l->param;
     fv_order order;
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 2, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     const fv_shape *as = &fv_caffe_in(l, 1)->shape;
     const int rank = f->shape.rank;
@@ -93,13 +85,10 @@ static fv_status map_crop(fv_caffe_layer *l)
 
 static fv_status map_tile(fv_caffe_layer *l)
 {
-    const FvCaffe__Tile *p = FV_CAFFE_PARAM(l, "tile_param", Tile, tile);
+    const FvCaffe__Tile *p = l->param;
     fv_value in[FV_MAX_OPERANDS];
     fv_order order;
     int axis;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     FV_TRY(fv_caffe_free_axis(l, f, p->axis, &axis));
     if (p->tiles < 1 || p->tiles > FV_MAX_OPERANDS)
@@ -115,11 +104,8 @@ static fv_status map_tile(fv_caffe_layer *l)
 
 static fv_status map_shuffle(fv_caffe_layer *l)
 {
-    const FvCaffe__ShuffleChannel *p = FV_CAFFE_PARAM(l, "shuffle_channel_param", ShuffleChannel, shuffle_channel);
+    const FvCaffe__ShuffleChannel *p = l->param;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(fv_caffe_image(l, 0, &x));
     const int64_t c = fv_caffe_in(l, 0)->shape.dim[1];
     if (!p->has_group)
@@ -133,11 +119,11 @@ static fv_status map_shuffle(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_part_ops[] = {
-    {"Concat", map_concat, "concat_param", NULL, FV_CAFFE_PLAIN},
-    {"Slice", map_slice, "slice_param", NULL, FV_CAFFE_PLAIN},
-    {"Crop", map_crop, "crop_param", NULL, FV_CAFFE_PLAIN},
-    {"Tile", map_tile, "tile_param", NULL, FV_CAFFE_PLAIN},
-    {"ShuffleChannel", map_shuffle, "shuffle_channel_param", NULL, FV_CAFFE_PLAIN},
+    {"Concat", map_concat, "concat_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Slice", map_slice, "slice_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Crop", map_crop, "crop_param", NULL, FV_CAFFE_PLAIN, 2},
+    {"Tile", map_tile, "tile_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"ShuffleChannel", map_shuffle, "shuffle_channel_param", NULL, FV_CAFFE_PLAIN, 1},
     {0},
 };
 

@@ -34,13 +34,10 @@ static fv_status check_last(const fv_caffe_layer *l, const fv_pool2d_attr *attr,
 
 static fv_status map_pooling(fv_caffe_layer *l)
 {
-    const FvCaffe__Pooling *p = FV_CAFFE_PARAM(l, "pooling_param", Pooling, pooling);
+    const FvCaffe__Pooling *p = l->param;
     fv_pool2d_attr attr = {.count_include_pad = true};
     int64_t pad[2];
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     FV_TRY(fv_caffe_image(l, 0, &x));
     if (p->pool == FV_CAFFE__POOLING__METHOD__STOCHASTIC)
         return fv_caffe_cannot(l, "STOCHASTIC: supported are MAX and AVE");
@@ -66,10 +63,10 @@ static fv_status map_pooling(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_pool_ops[] = {
-    {"Pooling", map_pooling, "pooling_param", NULL, FV_CAFFE_PLAIN},
-    {"SPP", NULL, NULL, "supported is Pooling", FV_CAFFE_PLAIN},
-    {"ROIPooling", NULL, NULL, "regions of images are not supported; Pooling is", FV_CAFFE_PLAIN},
-    {"PSROIPooling", NULL, NULL, "regions of images are not supported; Pooling is", FV_CAFFE_PLAIN},
+    {"Pooling", map_pooling, "pooling_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"SPP", NULL, NULL, "supported is Pooling", FV_CAFFE_PLAIN, 0},
+    {"ROIPooling", NULL, NULL, "regions of images are not supported; Pooling is", FV_CAFFE_PLAIN, 0},
+    {"PSROIPooling", NULL, NULL, "regions of images are not supported; Pooling is", FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -29,8 +29,8 @@ static fv_value resize_side(fv_import *im, fv_value x, int axis, int64_t in, int
     }
     fv_value y[2];
     for (int k = 0; k < 2; k++) {
-        y[k] = fv_import_emit2(im, "gather", &along, x, fv_caffe_constant(im, FV_I64, &list, at + k * out));
-        y[k] = fv_import_emit2(im, "mul", NULL, y[k], fv_caffe_constant(im, FV_F32, &wide, share + k * out));
+        y[k] = fv_import_emit2(im, "gather", &along, x, fv_import_constant(im, FV_I64, &list, at + k * out));
+        y[k] = fv_import_emit2(im, "mul", NULL, y[k], fv_import_constant(im, FV_F32, &wide, share + k * out));
     }
     return fv_import_emit2(im, "add", NULL, y[0], y[1]);
 }
@@ -48,11 +48,9 @@ static int64_t side_of(const FvCaffe__Interp *p, int64_t in, int64_t given)
 
 static fv_status map_interp(fv_caffe_layer *l)
 {
-    const FvCaffe__Interp *p = FV_CAFFE_PARAM(l, "interp_param", Interp, interp);
+    const FvCaffe__Interp *p = l->param;
     fv_import *im = &l->net->im;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
     if (l->n_bottom < 1 || l->n_bottom > 2 || l->n_top < 1)
         return fv_caffe_cannot(l, "it takes %d blobs, expected 1 or 2", l->n_bottom);
     FV_TRY(fv_caffe_image(l, 0, &x));
@@ -75,10 +73,8 @@ static fv_status map_interp(fv_caffe_layer *l)
 /* Every pixel repeated. SegNet's, which puts pixels where a mask says, takes two blobs. */
 static fv_status map_upsample(fv_caffe_layer *l)
 {
-    const FvCaffe__Upsample *p = FV_CAFFE_PARAM(l, "upsample_param", Upsample, upsample);
+    const FvCaffe__Upsample *p = l->param;
     fv_value x;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
     if (l->n_bottom != 1 || l->n_top < 1)
         return fv_caffe_cannot(l, "masks of pooling are not supported; repeated pixels are");
     FV_TRY(fv_caffe_image(l, 0, &x));
@@ -90,8 +86,8 @@ static fv_status map_upsample(fv_caffe_layer *l)
 }
 
 const fv_caffe_op fv_caffe_resize_ops[] = {
-    {"Interp", map_interp, "interp_param", NULL, FV_CAFFE_PLAIN},
-    {"Upsample", map_upsample, "upsample_param", NULL, FV_CAFFE_PLAIN},
+    {"Interp", map_interp, "interp_param", NULL, FV_CAFFE_PLAIN, 0},
+    {"Upsample", map_upsample, "upsample_param", NULL, FV_CAFFE_PLAIN, 0},
     {0},
 };
 

@@ -16,11 +16,8 @@ static fv_status map_same(fv_caffe_layer *l)
 
 static fv_status map_flatten(fv_caffe_layer *l)
 {
-    const FvCaffe__Flatten *p = FV_CAFFE_PARAM(l, "flatten_param", Flatten, flatten);
+    const FvCaffe__Flatten *p = l->param;
     int first, last;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     const fv_shape *s = &fv_caffe_in(l, 0)->shape;
     FV_TRY(fv_caffe_free_axis(l, fv_caffe_in(l, 0), p->axis, &first));
     FV_TRY(fv_caffe_axis(l, p->end_axis, s->rank, &last));
@@ -37,10 +34,7 @@ static fv_status map_flatten(fv_caffe_layer *l)
 /* Dimensions from `axis` on, num_axes of them, are replaced: 0 is as it was, -1 what is left. */
 static fv_status map_reshape(fv_caffe_layer *l)
 {
-    const FvCaffe__Reshape *p = FV_CAFFE_PARAM(l, "reshape_param", Reshape, reshape);
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
+    const FvCaffe__Reshape *p = l->param;
     const fv_foreign *f = fv_caffe_in(l, 0);
     const fv_shape *s = &f->shape;
     const int64_t n = p->shape ? (int64_t)p->shape->n_dim : 0;
@@ -74,33 +68,12 @@ static fv_status map_reshape(fv_caffe_layer *l)
     return fv_caffe_reshape(l, 0, &to);
 }
 
-/* Dimension of the file's order that dimension d of a form is. */
-static int file_axis(fv_order order, int d, int rank)
-{
-    if (order != FV_ORDER_LAST || d == 0)
-        return d;
-    return d == rank - 1 ? 1 : d + 1;
-}
-
-/* The transpose of a form of f that leaves the result in order `to`; whether it does nothing. */
-static bool perm_between(const int *perm, int rank, fv_order from, fv_order to, int *out)
-{
-    bool same = true;
-    for (int d = 0; d < rank; d++) {
-        out[d] = fv_import_axis(from, perm[file_axis(to, d, rank)], rank);
-        same = same && out[d] == d;
-    }
-    return same;
-}
-
 static fv_status map_permute(fv_caffe_layer *l)
 {
-    const FvCaffe__Permute *p = FV_CAFFE_PARAM(l, "permute_param", Permute, permute);
-    int perm[FV_MAX_RANK], inner[FV_MAX_RANK], n = 0;
+    const FvCaffe__Permute *p = l->param;
+    int perm[FV_MAX_RANK], n = 0;
+    fv_order order;
     uint32_t seen = 0;
-    if (!p)
-        return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_caffe_count(l, 1, 1));
     fv_foreign *f = fv_caffe_in(l, 0);
     const int rank = f->shape.rank;
     for (size_t i = 0; i < p->n_order; i++) {
@@ -114,22 +87,16 @@ static fv_status map_permute(fv_caffe_layer *l)
             perm[n++] = d;
     if (f->batched && perm[0] != 0)
         return fv_import_merges(&l->net->im);
-    for (int from = FV_ORDER_FILE; from <= FV_ORDER_LAST; from++)
-        for (int to = FV_ORDER_FILE; to <= FV_ORDER_LAST && f->form[from] >= 0; to++)
-            if ((rank >= 3 || to == FV_ORDER_FILE) && perm_between(perm, rank, (fv_order)from, (fv_order)to, inner))
-                return fv_caffe_result(l, 0, (fv_value){f->form[from]}, (fv_order)to);
-    const fv_order from = rank >= 3 && f->form[FV_ORDER_FILE] < 0 ? FV_ORDER_LAST : FV_ORDER_FILE;
-    perm_between(perm, rank, from, FV_ORDER_FILE, inner);
-    fv_value v = fv_import_transpose(&l->net->im, fv_import_get(&l->net->im, f, from), inner);
-    return fv_caffe_result(l, 0, v, FV_ORDER_FILE);
+    fv_value v = fv_import_permuted(&l->net->im, f, perm, &order);
+    return fv_caffe_result(l, 0, v, order);
 }
 
 const fv_caffe_op fv_caffe_shape_ops[] = {
-    {"Split", map_same, NULL, NULL, FV_CAFFE_PLAIN}, /* of what nothing makes: refused; others are names alone */
-    {"Dropout", map_same, NULL, NULL, FV_CAFFE_PLAIN},
-    {"Flatten", map_flatten, "flatten_param", NULL, FV_CAFFE_PLAIN},
-    {"Reshape", map_reshape, "reshape_param", NULL, FV_CAFFE_PLAIN},
-    {"Permute", map_permute, "permute_param", NULL, FV_CAFFE_PLAIN},
+    {"Split", map_same, NULL, NULL, FV_CAFFE_PLAIN, 0}, /* of what nothing makes: refused; others are names alone */
+    {"Dropout", map_same, NULL, NULL, FV_CAFFE_PLAIN, 0},
+    {"Flatten", map_flatten, "flatten_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Reshape", map_reshape, "reshape_param", NULL, FV_CAFFE_PLAIN, 1},
+    {"Permute", map_permute, "permute_param", NULL, FV_CAFFE_PLAIN, 1},
     {0},
 };
 

@@ -14,16 +14,6 @@
 
 /* ---- what kinds share ---- */
 
-fv_status fv_darknet_cannot(const fv_darknet_net *net, const char *format, ...)
-{
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    fv_text_vformat(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(net->im.ctx, FV_ERR_UNSUPPORTED, "%s", text);
-}
-
 fv_status fv_darknet_refuse_keys(const fv_darknet_net *net, const char *const *keys)
 {
     for (; *keys; keys++) {
@@ -59,28 +49,14 @@ fv_status fv_darknet_strides(const fv_darknet_net *net, int64_t fallback, int64_
 
 /* ---- kinds ---- */
 
-static const fv_darknet_kind *const tables[] = {fv_darknet_filter_kinds, fv_darknet_plain_kinds};
+static const void *const tables[] = {fv_darknet_filter_kinds, fv_darknet_plain_kinds};
 
-static const fv_darknet_kind *find_kind(const char *name)
+static bool is_mapped(const void *row)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_darknet_kind *kind = tables[t]; kind->section; kind++)
-            if (strcmp(kind->section, name) == 0)
-                return kind;
-    return NULL;
+    return ((const fv_darknet_kind *)row)->map != NULL;
 }
 
-static const char *nearest_kind(const char *name)
-{
-    const char *names[64];
-    int count = 0;
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_darknet_kind *kind = tables[t]; kind->section && count < 63; kind++)
-            if (kind->map)
-                names[count++] = kind->section;
-    names[count] = NULL;
-    return fv_text_nearest(name, names);
-}
+static const fv_import_rows rows = {tables, sizeof tables / sizeof tables[0], sizeof(fv_darknet_kind), is_mapped};
 
 /* Notes that the section at hand cannot be had. */
 static void refuse(fv_darknet_net *net, const char *why)
@@ -92,10 +68,7 @@ static void refuse(fv_darknet_net *net, const char *why)
 static void refuse_kind(fv_darknet_net *net, const fv_darknet_kind *kind)
 {
     char why[160];
-    const char *near = kind ? NULL : nearest_kind(net->section->name);
-    snprintf(why, sizeof why, "%s%s%s%s", kind ? kind->near : "this kind of layer is not supported",
-             near ? "; the nearest that is: [" : "", near ? near : "", near ? "]" : "");
-    refuse(net, why);
+    refuse(net, kind ? kind->near : fv_import_nearest(&rows, "kind of layer", net->section->name, why));
 }
 
 /* ---- the walk ---- */
@@ -133,7 +106,7 @@ static fv_status settle(fv_darknet_net *net, fv_status status)
 
 static fv_status walk_section(fv_darknet_net *net)
 {
-    const fv_darknet_kind *kind = find_kind(net->section->name);
+    const fv_darknet_kind *kind = fv_import_find_row(&rows, net->section->name);
     const fv_darknet_layer *before = &net->layers[net->index - 1];
     fv_darknet_layer *layer = &net->layers[net->index];
     *layer = (fv_darknet_layer){fv_no_value, FV_DARKNET_MISSING};

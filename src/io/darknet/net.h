@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "io/darknet/cfg.h"
-#include "io/import/build.h"
+#include "io/import/walk.h"
 
 /* The numbers of a .weights, taken in order. */
 typedef struct fv_darknet_weights {
@@ -58,7 +58,7 @@ extern const fv_darknet_kind fv_darknet_filter_kinds[]; /* filter.c: what has we
 extern const fv_darknet_kind fv_darknet_plain_kinds[];  /* plain.c: what has none */
 
 /* UNSUPPORTED, why this section cannot be had. */
-fv_status fv_darknet_cannot(const fv_darknet_net *net, const char *format, ...) FV_PRINTF(2, 3);
+#define fv_darknet_cannot(net, ...) fv_import_cannot(&(net)->im, __VA_ARGS__)
 /* UNSUPPORTED when the section gives one of the keys another value than 0. Ends with NULL. */
 fv_status fv_darknet_refuse_keys(const fv_darknet_net *net, const char *const *keys);
 /* Rows, columns and channels. */

@@ -36,11 +36,7 @@ static fv_value elu(fv_import *im, fv_value x)
     return fv_import_emit2(im, "add", NULL, fv_import_emit2(im, "max", NULL, x, zero), low);
 }
 
-static const struct {
-    const char *name;
-    const char *op; /* one operator without attributes; NULL: `make`, or nothing to do */
-    fv_value (*make)(fv_import *im, fv_value x);
-} activations[] = {
+static const fv_import_activation activations[] = {
     {"linear", NULL, NULL},   {"leaky", NULL, leaky}, {"relu", "relu", NULL},
     {"relu6", "relu6", NULL}, {"mish", NULL, mish},   {"logistic", "sigmoid", NULL},
     {"swish", "silu", NULL},  {"tanh", "tanh", NULL}, {"hardtan", NULL, hard_tanh},
@@ -50,23 +46,8 @@ static const struct {
 fv_status fv_darknet_activate(fv_darknet_net *net, const char *fallback, fv_value x, fv_value *y)
 {
     enum { COUNT = sizeof activations / sizeof activations[0] };
-    const char *names[COUNT + 1] = {NULL};
     const fv_darknet_option *o = fv_darknet_find(net->section, "activation");
-    const char *name = o ? o->value : fallback;
-    *y = x;
-    for (size_t i = 0; i < COUNT; i++) {
-        names[i] = activations[i].name;
-        if (strcmp(names[i], name) != 0)
-            continue;
-        if (activations[i].op)
-            *y = fv_import_emit1(&net->im, activations[i].op, NULL, x);
-        else if (activations[i].make)
-            *y = activations[i].make(&net->im, x);
-        return FV_OK;
-    }
-    const char *near = fv_text_nearest(name, names);
-    return fv_darknet_cannot(net, "the activation '%.40s' is not supported%s%s", name,
-                             near ? "; the nearest that is: " : "", near ? near : "");
+    return fv_import_activate(&net->im, activations, COUNT, o ? o->value : fallback, x, y);
 }
 
 static fv_status map_activation(fv_darknet_net *net, fv_value x, fv_value *y)

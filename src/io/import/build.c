@@ -277,12 +277,16 @@ fv_value fv_import_transpose(fv_import *im, fv_value x, const int *perm)
 fv_value fv_import_number(fv_import *im, double value)
 {
     const fv_shape one = {1, {1}};
+    return fv_import_constant(im, FV_F32, &one, &(float){(float)value});
+}
+
+fv_value fv_import_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data)
+{
     fv_tensor *t = NULL;
-    if (im->model->error != FV_OK)
+    if (im->model->error != FV_OK ||
+        fv_model_set_error(im->model, fv_tensor_create(im->ctx, dtype, shape, &t)) != FV_OK)
         return fv_no_value;
-    if (fv_model_set_error(im->model, fv_tensor_create(im->ctx, FV_F32, &one, &t)) != FV_OK)
-        return fv_no_value;
-    *(float *)fv_tensor_data(t) = (float)value;
+    memcpy(fv_tensor_data(t), data, fv_tensor_bytes(t));
     fv_value v = fv_constant(im->model, NULL, t);
     fv_tensor_destroy(&t);
     return v;

@@ -135,6 +135,9 @@ fv_value fv_import_get_ranked(fv_import *im, fv_foreign *f, fv_order order, int 
 fv_order fv_import_common(fv_foreign *const *in, int n, int rank);
 /* Where dimension `axis` of the file's order is in another order. */
 int fv_import_axis(fv_order order, int axis, int rank);
+/* f with its dimensions, as the file counts them, in the order `perm`; *order: in which it is, one that needs no
+ * transpose where there is such. */
+fv_value fv_import_permuted(fv_import *im, fv_foreign *f, const int *perm, fv_order *order);
 /* The shape in the file's order of a value that is in another one. */
 fv_shape fv_import_file_shape(const fv_import *im, fv_value v, fv_order order);
 /* An image n h w c: of three dimensions, n c w, as n 1 w c. */
@@ -154,6 +157,8 @@ fv_value fv_import_emit2(fv_import *im, const char *op, const void *attr, fv_val
 fv_value fv_import_reshape(fv_import *im, fv_value x, const fv_shape *shape, bool batched);
 fv_value fv_import_transpose(fv_import *im, fv_value x, const int *perm);
 fv_value fv_import_number(fv_import *im, double value);
+/* Numbers of any dtype as a constant of the graph. */
+fv_value fv_import_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data);
 fv_value fv_import_cast(fv_import *im, fv_value x, fv_dtype dtype);
 const fv_shape *fv_import_shape(const fv_import *im, fv_value x);
 fv_dtype fv_import_dtype(const fv_import *im, fv_value x);

@@ -168,3 +168,39 @@ fv_value fv_import_image(fv_import *im, fv_foreign *f)
     const fv_shape shape = {4, {d[0], 1, d[2], d[1]}};
     return fv_import_reshape(im, v, &shape, f->batched);
 }
+
+/* ---- transposes of the file's ---- */
+
+/* Dimension of the file's order that dimension d of a form is. */
+static int file_axis(fv_order order, int d, int rank)
+{
+    if (order != FV_ORDER_LAST || d == 0)
+        return d;
+    return d == rank - 1 ? 1 : d + 1;
+}
+
+/* The transpose of a form that leaves the result in order `to`; whether it does nothing. */
+static bool perm_between(const int *perm, int rank, fv_order from, fv_order to, int *out)
+{
+    bool same = true;
+    for (int d = 0; d < rank; d++) {
+        out[d] = fv_import_axis(from, perm[file_axis(to, d, rank)], rank);
+        same = same && out[d] == d;
+    }
+    return same;
+}
+
+fv_value fv_import_permuted(fv_import *im, fv_foreign *f, const int *perm, fv_order *order)
+{
+    const int rank = f->shape.rank;
+    int inner[FV_MAX_RANK];
+    for (int from = FV_ORDER_FILE; from <= FV_ORDER_LAST; from++)
+        for (int to = FV_ORDER_FILE; to <= FV_ORDER_LAST && f->form[from] >= 0; to++)
+            if ((rank >= 3 || to == FV_ORDER_FILE) && perm_between(perm, rank, (fv_order)from, (fv_order)to, inner)) {
+                *order = (fv_order)to;
+                return (fv_value){f->form[from]};
+            }
+    const fv_order from = !f->data && rank >= 3 && f->form[FV_ORDER_FILE] < 0 ? FV_ORDER_LAST : FV_ORDER_FILE;
+    perm_between(perm, rank, from, *order = FV_ORDER_FILE, inner);
+    return fv_import_transpose(im, fv_import_get(im, f, from), inner);
+}

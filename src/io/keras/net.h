@@ -72,8 +72,8 @@ typedef struct fv_keras_net {
 fv_status fv_keras_bad(const fv_keras_net *net, const char *format, ...) FV_PRINTF(2, 3);
 /* The row of a layer's class, or of a function; NULL: none. */
 const fv_keras_op *fv_keras_find_op(const char *kind, bool function);
-/* Names of rows that are supported, up to `room`, ended by NULL. */
-void fv_keras_op_names(const char **names, int room);
+/* Why there is no row for a class, with the nearest that there is. */
+const char *fv_keras_nearest(const char *kind, char text[160]);
 /* The graph that a node of the JSON describes, {"class_name", "config"}. */
 fv_status fv_keras_parse(fv_keras_net *net, const fv_doc_node *model, int depth, fv_keras_graph **graph);
 /* Gives every layer its weights. */

@@ -121,14 +121,9 @@ fv_status fv_keras_reals(const fv_keras_node *n, const char *key, int room, doub
 
 /* ---- operands ---- */
 
-fv_status fv_keras_cannot(const fv_keras_node *n, const char *format, ...)
+static fv_import_node common(const fv_keras_node *n)
 {
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    fv_text_vformat(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(n->im->ctx, FV_ERR_UNSUPPORTED, "%s", text);
+    return (fv_import_node){n->im, "Keras", n->kind, n->name, n->in, n->n_in};
 }
 
 fv_status fv_keras_need(const fv_keras_node *n, int count)
@@ -141,14 +136,16 @@ fv_status fv_keras_need(const fv_keras_node *n, int count)
 
 fv_status fv_keras_axis(const fv_keras_node *n, int64_t given, int *axis)
 {
-    const int rank = n->in[0]->shape.rank;
-    *axis = (int)(given < 0 ? given + rank : given);
-    if (given < -rank || given >= rank) {
-        *axis = 0;
-        return fv_fail(n->im->ctx, FV_ERR_MODEL_FORMAT, "%s: Keras: %s '%.100s': axis %lld of %d dimensions",
-                       n->im->file, n->kind, n->name, (long long)given, rank);
-    }
+    const fv_import_node node = common(n);
+    FV_TRY(fv_import_axis_of(&node, given, n->in[0]->shape.rank, axis));
     return *axis == 0 ? fv_keras_cannot(n, "it works along the batch, the first dimension") : FV_OK;
+}
+
+fv_value fv_keras_operand(const fv_keras_node *n, fv_order *order)
+{
+    fv_foreign *f = n->in[0];
+    *order = fv_import_common(&f, 1, f->shape.rank);
+    return fv_import_get(n->im, f, *order);
 }
 
 fv_order fv_keras_order(const fv_keras_node *n)
@@ -174,19 +171,15 @@ fv_status fv_keras_image(const fv_keras_node *n, fv_value *x)
 
 static fv_status declare(const fv_keras_node *n, const char *name, fv_value v, fv_order order, fv_foreign **value)
 {
-    fv_import *im = n->im;
-    fv_foreign *f;
-    if (im->model->error != FV_OK || v.id < 0)
-        return im->model->error != FV_OK ? im->model->error
-                                         : fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': no value", n->kind, n->name);
-    const fv_shape shape = fv_import_file_shape(im, v, order);
-    if (shape.rank < 1 || shape.dim[0] != 1)
+    const fv_import_node node = common(n);
+    const fv_shape shape = fv_import_file_shape(n->im, v, order);
+    fv_foreign made, *f;
+    if (v.id >= 0 && (shape.rank < 1 || shape.dim[0] != 1))
         return fv_keras_cannot(n, "it works along the batch, the first dimension");
-    FV_TRY(fv_import_add(im, name, &f));
-    f->dtype = fv_import_dtype(im, v);
-    f->shape = shape;
-    f->batched = true;
-    f->form[order == FV_ORDER_LAST && shape.rank < 3 ? FV_ORDER_FILE : order] = v.id;
+    FV_TRY(fv_import_result(&node, true, v, order, &shape, &made));
+    FV_TRY(fv_import_add(n->im, name, &f));
+    made.name = name;
+    *f = made;
     *value = f;
     return FV_OK;
 }

@@ -7,7 +7,7 @@
 #define FV_IO_KERAS_NODE_H
 
 #include "base/doc.h"
-#include "io/import/build.h"
+#include "io/import/walk.h"
 
 enum { FV_KERAS_WEIGHTS_MAX = 4, FV_KERAS_OPERANDS_MAX = 64 };
 
@@ -69,13 +69,15 @@ fv_status fv_keras_reals(const fv_keras_node *n, const char *key, int room, doub
 /* ---- operands and results ---- */
 
 /* UNSUPPORTED "text", for a mapping to return. */
-fv_status fv_keras_cannot(const fv_keras_node *n, const char *format, ...) FV_PRINTF(2, 3);
+#define fv_keras_cannot(n, ...) fv_import_cannot((n)->im, __VA_ARGS__)
 /* There are as many operands, the first of them computed. */
 fv_status fv_keras_need(const fv_keras_node *n, int count);
 /* An axis of the operand's, counted from the front; MODEL_FORMAT. The batch is UNSUPPORTED. */
 fv_status fv_keras_axis(const fv_keras_node *n, int64_t given, int *axis);
 /* Where the layer has channels: behind the pixels, which is the file's order, or before them. */
 fv_order fv_keras_order(const fv_keras_node *n);
+/* Operand 0 in the order that it is there in. */
+fv_value fv_keras_operand(const fv_keras_node *n, fv_order *order);
 /* Operand 0, an image n h w c or a row n w c as n 1 w c. UNSUPPORTED for other ranks. */
 fv_status fv_keras_image(const fv_keras_node *n, fv_value *x);
 /* An image as the result, n w c for operands that are rows. */

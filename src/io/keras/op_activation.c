@@ -64,11 +64,7 @@ static fv_value mish(fv_import *im, fv_value x)
     return fv_import_emit2(im, "mul", NULL, x, share);
 }
 
-/* Names; `op`: one operator without attributes. NULL and no `make`: x itself. */
-static const struct {
-    const char *name, *op;
-    fv_value (*make)(fv_import *im, fv_value x);
-} activations[] = {
+static const fv_import_activation activations[] = {
     {"linear", NULL, NULL},
     {"relu", "relu", NULL},
     {"relu6", "relu6", NULL},
@@ -90,42 +86,19 @@ static const struct {
 fv_status fv_keras_activate(const fv_keras_node *n, const char *name, fv_value x, fv_value *y)
 {
     enum { COUNT = sizeof activations / sizeof activations[0] };
-    const char *names[COUNT + 1] = {NULL};
-    *y = x;
-    if (strcmp(name, "hard_sigmoid") == 0) {
-        *y = n->three ? fv_import_emit1(n->im, "hard_sigmoid", NULL, x) : hard_sigmoid_two(n->im, x);
-        return FV_OK;
-    }
-    for (int i = 0; i < COUNT; i++) {
-        names[i] = activations[i].name;
-        if (strcmp(names[i], name) != 0)
-            continue;
-        if (activations[i].op)
-            *y = fv_import_emit1(n->im, activations[i].op, NULL, x);
-        else if (activations[i].make)
-            *y = activations[i].make(n->im, x);
-        return FV_OK;
-    }
-    const char *near = fv_text_nearest(name, names);
-    return fv_keras_cannot(n, "the activation '%.40s' is not supported%s%s", name,
-                           near ? "; the nearest that is: " : "", near ? near : "");
+    if (strcmp(name, "hard_sigmoid") != 0)
+        return fv_import_activate(n->im, activations, COUNT, name, x, y);
+    *y = n->three ? fv_import_emit1(n->im, "hard_sigmoid", NULL, x) : hard_sigmoid_two(n->im, x);
+    return FV_OK;
 }
 
 /* ---- layers ---- */
-
-/* The operand in the order that it is there in. */
-static fv_value operand(const fv_keras_node *n, fv_order *order)
-{
-    fv_foreign *f = n->in[0];
-    *order = fv_import_common(&f, 1, f->shape.rank);
-    return fv_import_get(n->im, f, *order);
-}
 
 static fv_status map_activation(const fv_keras_node *n)
 {
     fv_order order;
     FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
+    fv_value x = fv_keras_operand(n, &order);
     return fv_keras_activated(n, fv_keras_get(n, "activation"), x, order);
 }
 
@@ -143,7 +116,7 @@ static fv_status map_relu(const fv_keras_node *n)
     FV_TRY(fv_keras_need(n, 1));
     const double slope = fv_keras_real(n, "negative_slope", 0.0), threshold = fv_keras_real(n, "threshold", 0.0);
     const double high = fv_keras_real(n, "max_value", INFINITY);
-    fv_value x = operand(n, &order), y;
+    fv_value x = fv_keras_operand(n, &order), y;
     if (threshold != 0.0) {
         /* step: 1 from the threshold on, 0 below it */
         fv_value d = number(im, "sub", x, threshold);
@@ -167,7 +140,7 @@ static fv_status map_leaky_relu(const fv_keras_node *n)
     FV_TRY(fv_keras_need(n, 1));
     const double fallback = strcmp(n->kind, "LeakyReLU") == 0 ? 0.3 : 0.2;
     const double slope = fv_keras_real(n, "alpha", fv_keras_real(n, "negative_slope", fallback));
-    fv_value x = operand(n, &order);
+    fv_value x = fv_keras_operand(n, &order);
     return fv_keras_result(n, leaky(n->im, x, slope), order);
 }
 
@@ -175,7 +148,7 @@ static fv_status map_elu(const fv_keras_node *n)
 {
     fv_order order;
     FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
+    fv_value x = fv_keras_operand(n, &order);
     return fv_keras_result(n, exponential(n->im, x, fv_keras_real(n, "alpha", 1.0), 1.0), order);
 }
 
@@ -216,7 +189,7 @@ static fv_status map_gelu(const fv_keras_node *n)
 {
     fv_order order;
     FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
+    fv_value x = fv_keras_operand(n, &order);
     const fv_act_attr attr = {.approximate = fv_keras_bool(n, "approximate", n->three)};
     return fv_keras_result(n, fv_import_emit1(n->im, "gelu", &attr, x), order);
 }

@@ -9,28 +9,6 @@
 
 #include "io/keras/node.h"
 
-/* ---- of one operand, by the name of an activation or of an operator ---- */
-
-static const struct {
-    const char *function, *activation, *op;
-} unary[] = {
-    {"relu", "relu", NULL},
-    {"relu6", "relu6", NULL},
-    {"sigmoid", "sigmoid", NULL},
-    {"tanh", "tanh", NULL},
-    {"silu", "silu", NULL},
-    {"swish", "silu", NULL},
-    {"elu", "elu", NULL},
-    {"selu", "selu", NULL},
-    {"hardsigmoid", "hard_sigmoid", NULL},
-    {"hardsilu", "hard_silu", NULL},
-    {"hardswish", "hard_swish", NULL},
-    {"gelu", "gelu", NULL},
-    {"softsign", "softsign", NULL},
-    {"exp", NULL, "exp"},
-    {"sqrt", NULL, "sqrt"},
-};
-
 /* The name under which a row of a function is. */
 static bool is_called(const fv_keras_node *n, const char *name)
 {
@@ -45,62 +23,75 @@ static bool is_called(const fv_keras_node *n, const char *name)
     return *name == '\0';
 }
 
-static fv_value operand(const fv_keras_node *n, fv_order *order)
+/* ---- of one operand ---- */
+
+static fv_value square(fv_import *im, fv_value x)
 {
-    fv_foreign *f = n->in[0];
-    *order = fv_import_common(&f, 1, f->shape.rank);
-    return fv_import_get(n->im, f, *order);
+    return fv_import_emit2(im, "mul", NULL, x, x);
 }
+
+static fv_value negative(fv_import *im, fv_value x)
+{
+    return fv_import_emit2(im, "mul", NULL, x, fv_import_number(im, -1.0));
+}
+
+/* |x| = max(x, -x) */
+static fv_value absolute(fv_import *im, fv_value x)
+{
+    return fv_import_emit2(im, "max", NULL, x, negative(im, x));
+}
+
+static fv_value root(fv_import *im, fv_value x)
+{
+    return fv_import_emit1(im, "sqrt", NULL, x);
+}
+
+static fv_value rsqrt(fv_import *im, fv_value x)
+{
+    return fv_import_emit2(im, "div", NULL, fv_import_number(im, 1.0), root(im, x));
+}
+
+/* By the name of an activation, or by what makes it. */
+static const struct {
+    const char *function, *activation;
+    fv_value (*make)(fv_import *im, fv_value x);
+} unary[] = {
+    {"relu", "relu", NULL},
+    {"relu6", "relu6", NULL},
+    {"sigmoid", "sigmoid", NULL},
+    {"tanh", "tanh", NULL},
+    {"silu", "silu", NULL},
+    {"swish", "silu", NULL},
+    {"elu", "elu", NULL},
+    {"selu", "selu", NULL},
+    {"hardsigmoid", "hard_sigmoid", NULL},
+    {"hardsilu", "hard_silu", NULL},
+    {"hardswish", "hard_swish", NULL},
+    {"gelu", "gelu", NULL},
+    {"softsign", "softsign", NULL},
+    {"exp", "exp", NULL},
+    {"sqrt", NULL, root},
+    {"square", NULL, square},
+    {"negative", NULL, negative},
+    {"neg", NULL, negative},
+    {"absolute", NULL, absolute},
+    {"abs", NULL, absolute},
+    {"rsqrt", NULL, rsqrt},
+};
 
 static fv_status map_unary(const fv_keras_node *n)
 {
     fv_order order;
+    size_t i = 0;
     FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
-    for (size_t i = 0; i < sizeof unary / sizeof unary[0]; i++) {
-        if (!is_called(n, unary[i].function))
-            continue;
-        fv_value y = x;
-        if (unary[i].activation)
-            FV_TRY(fv_keras_activate(n, unary[i].activation, x, &y));
-        else
-            y = fv_import_emit1(n->im, unary[i].op, NULL, x);
-        return fv_keras_result(n, y, order);
-    }
-    return fv_keras_cannot(n, "it has no row");
-}
-
-static fv_status map_square(const fv_keras_node *n)
-{
-    fv_order order;
-    FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
-    return fv_keras_result(n, fv_import_emit2(n->im, "mul", NULL, x, x), order);
-}
-
-static fv_status map_negative(const fv_keras_node *n)
-{
-    fv_order order;
-    FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order);
-    return fv_keras_result(n, fv_import_emit2(n->im, "mul", NULL, x, fv_import_number(n->im, -1.0)), order);
-}
-
-/* |x| = max(x, -x) */
-static fv_status map_absolute(const fv_keras_node *n)
-{
-    fv_order order;
-    FV_TRY(fv_keras_need(n, 1));
-    fv_value x = operand(n, &order), minus = fv_import_emit2(n->im, "mul", NULL, x, fv_import_number(n->im, -1.0));
-    return fv_keras_result(n, fv_import_emit2(n->im, "max", NULL, x, minus), order);
-}
-
-static fv_status map_rsqrt(const fv_keras_node *n)
-{
-    fv_order order;
-    FV_TRY(fv_keras_need(n, 1));
-    fv_value root = fv_import_emit1(n->im, "sqrt", NULL, operand(n, &order));
-    return fv_keras_result(n, fv_import_emit2(n->im, "div", NULL, fv_import_number(n->im, 1.0), root), order);
+    fv_value x = fv_keras_operand(n, &order), y;
+    while (!is_called(n, unary[i].function))
+        i++;
+    if (unary[i].activation)
+        FV_TRY(fv_keras_activate(n, unary[i].activation, x, &y));
+    else
+        y = unary[i].make(n->im, x);
+    return fv_keras_result(n, y, order);
 }
 
 static fv_status map_clip(const fv_keras_node *n)
@@ -109,14 +100,23 @@ static fv_status map_clip(const fv_keras_node *n)
     FV_TRY(fv_keras_need(n, 1));
     const double low = fv_keras_real(n, "clip_value_min", fv_keras_real(n, "x_min", -INFINITY));
     const double high = fv_keras_real(n, "clip_value_max", fv_keras_real(n, "x_max", INFINITY));
-    fv_value x = operand(n, &order);
+    fv_value x = fv_keras_operand(n, &order);
     return fv_keras_result(n, fv_keras_clamp(n->im, x, fmin(low, high), high), order);
 }
 
 /* ---- of two operands, one of which may be a number ---- */
 
-static fv_status binary(const fv_keras_node *n, const char *op)
+static const struct {
+    const char *function, *op;
+} binary[] = {
+    {"add", "add"},        {"addv2", "add"},    {"biasadd", "add"}, {"sub", "sub"},     {"subtract", "sub"},
+    {"mul", "mul"},        {"multiply", "mul"}, {"div", "div"},     {"divide", "div"},  {"truediv", "div"},
+    {"truedivide", "div"}, {"realdiv", "div"},  {"maximum", "max"}, {"minimum", "min"},
+};
+
+static fv_status map_binary(const fv_keras_node *n)
 {
+    size_t row = 0;
     fv_value v[2];
     int rank = 0;
     bool computed = false;
@@ -131,46 +131,26 @@ static fv_status binary(const fv_keras_node *n, const char *op)
             return fv_keras_cannot(n, "operands of %d and %d dimensions", n->in[i]->shape.rank, rank);
     if (!computed)
         return fv_keras_cannot(n, "both operands are numbers");
+    while (!is_called(n, binary[row].function))
+        row++;
     const fv_order order = fv_import_common(n->in, 2, rank);
     for (int i = 0; i < 2; i++)
         v[i] = fv_import_get_ranked(n->im, n->in[i], order, rank);
-    return fv_keras_result(n, fv_import_emit2(n->im, op, NULL, v[0], v[1]), order);
-}
-
-static fv_status map_add(const fv_keras_node *n)
-{
-    return binary(n, "add");
-}
-
-static fv_status map_sub(const fv_keras_node *n)
-{
-    return binary(n, "sub");
-}
-
-static fv_status map_mul(const fv_keras_node *n)
-{
-    return binary(n, "mul");
-}
-
-static fv_status map_div(const fv_keras_node *n)
-{
-    return binary(n, "div");
-}
-
-static fv_status map_max(const fv_keras_node *n)
-{
-    return binary(n, "max");
-}
-
-static fv_status map_min(const fv_keras_node *n)
-{
-    return binary(n, "min");
+    return fv_keras_result(n, fv_import_emit2(n->im, binary[row].op, NULL, v[0], v[1]), order);
 }
 
 /* ---- along axes ---- */
 
-static fv_status reduce(const fv_keras_node *n, const char *op)
+static const struct {
+    const char *function, *op;
+} reduced[] = {
+    {"mean", "reduce_mean"}, {"reducemean", "reduce_mean"}, {"sum", "reduce_sum"}, {"reducesum", "reduce_sum"},
+    {"max", "reduce_max"},   {"reducemax", "reduce_max"},   {"min", "reduce_min"}, {"reducemin", "reduce_min"},
+};
+
+static fv_status map_reduce(const fv_keras_node *n)
 {
+    size_t row = 0;
     FV_TRY(fv_keras_need(n, 1));
     const fv_ints given = fv_keras_ints(n, "axis");
     fv_reduce_attr attr = {.keepdims = fv_keras_bool(n, "keepdims", fv_keras_bool(n, "keep_dims", false))};
@@ -181,28 +161,10 @@ static fv_status reduce(const fv_keras_node *n, const char *op)
         FV_TRY(fv_keras_axis(n, given.value[i], &axis));
         attr.axes.value[attr.axes.count++] = axis;
     }
+    while (!is_called(n, reduced[row].function))
+        row++;
     fv_value x = fv_import_get(n->im, n->in[0], FV_ORDER_FILE);
-    return fv_keras_result(n, fv_import_emit1(n->im, op, &attr, x), FV_ORDER_FILE);
-}
-
-static fv_status map_reduce_mean(const fv_keras_node *n)
-{
-    return reduce(n, "reduce_mean");
-}
-
-static fv_status map_reduce_sum(const fv_keras_node *n)
-{
-    return reduce(n, "reduce_sum");
-}
-
-static fv_status map_reduce_max(const fv_keras_node *n)
-{
-    return reduce(n, "reduce_max");
-}
-
-static fv_status map_reduce_min(const fv_keras_node *n)
-{
-    return reduce(n, "reduce_min");
+    return fv_keras_result(n, fv_import_emit1(n->im, reduced[row].op, &attr, x), FV_ORDER_FILE);
 }
 
 /* ---- shapes ---- */
@@ -319,36 +281,36 @@ const fv_keras_op fv_keras_function_ops[] = {
     {"softsign", map_unary, NULL, NULL},
     {"exp", map_unary, NULL, NULL},
     {"sqrt", map_unary, NULL, NULL},
-    {"square", map_square, NULL, NULL},
-    {"rsqrt", map_rsqrt, NULL, NULL},
-    {"negative", map_negative, NULL, NULL},
-    {"neg", map_negative, NULL, NULL},
-    {"absolute", map_absolute, NULL, NULL},
-    {"abs", map_absolute, NULL, NULL},
+    {"square", map_unary, NULL, NULL},
+    {"rsqrt", map_unary, NULL, NULL},
+    {"negative", map_unary, NULL, NULL},
+    {"neg", map_unary, NULL, NULL},
+    {"absolute", map_unary, NULL, NULL},
+    {"abs", map_unary, NULL, NULL},
     {"clip", map_clip, NULL, NULL},
     {"clipbyvalue", map_clip, NULL, NULL},
-    {"add", map_add, NULL, NULL},
-    {"addv2", map_add, NULL, NULL},
-    {"biasadd", map_add, NULL, NULL},
-    {"sub", map_sub, NULL, NULL},
-    {"subtract", map_sub, NULL, NULL},
-    {"mul", map_mul, NULL, NULL},
-    {"multiply", map_mul, NULL, NULL},
-    {"div", map_div, NULL, NULL},
-    {"divide", map_div, NULL, NULL},
-    {"truediv", map_div, NULL, NULL},
-    {"truedivide", map_div, NULL, NULL},
-    {"realdiv", map_div, NULL, NULL},
-    {"maximum", map_max, NULL, NULL},
-    {"minimum", map_min, NULL, NULL},
-    {"mean", map_reduce_mean, NULL, NULL},
-    {"reducemean", map_reduce_mean, NULL, NULL},
-    {"sum", map_reduce_sum, NULL, NULL},
-    {"reducesum", map_reduce_sum, NULL, NULL},
-    {"max", map_reduce_max, NULL, NULL},
-    {"reducemax", map_reduce_max, NULL, NULL},
-    {"min", map_reduce_min, NULL, NULL},
-    {"reducemin", map_reduce_min, NULL, NULL},
+    {"add", map_binary, NULL, NULL},
+    {"addv2", map_binary, NULL, NULL},
+    {"biasadd", map_binary, NULL, NULL},
+    {"sub", map_binary, NULL, NULL},
+    {"subtract", map_binary, NULL, NULL},
+    {"mul", map_binary, NULL, NULL},
+    {"multiply", map_binary, NULL, NULL},
+    {"div", map_binary, NULL, NULL},
+    {"divide", map_binary, NULL, NULL},
+    {"truediv", map_binary, NULL, NULL},
+    {"truedivide", map_binary, NULL, NULL},
+    {"realdiv", map_binary, NULL, NULL},
+    {"maximum", map_binary, NULL, NULL},
+    {"minimum", map_binary, NULL, NULL},
+    {"mean", map_reduce, NULL, NULL},
+    {"reducemean", map_reduce, NULL, NULL},
+    {"sum", map_reduce, NULL, NULL},
+    {"reducesum", map_reduce, NULL, NULL},
+    {"max", map_reduce, NULL, NULL},
+    {"reducemax", map_reduce, NULL, NULL},
+    {"min", map_reduce, NULL, NULL},
+    {"reducemin", map_reduce, NULL, NULL},
     {"expanddims", map_expand_dims, NULL, NULL},
     {"squeeze", map_squeeze, NULL, NULL},
     {"pad", map_pad, NULL, NULL},

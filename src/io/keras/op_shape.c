@@ -88,22 +88,24 @@ static fv_status margins(const fv_keras_node *n, const char *key, int64_t pad[4]
     return FV_OK;
 }
 
-static fv_status map_zero_padding(const fv_keras_node *n)
+/* Pixels around the image, or less of it. */
+static fv_status framed(const fv_keras_node *n, const char *key, const char *op)
 {
     fv_pad_attr attr = {.value = 0.0};
     fv_value x;
     FV_TRY(fv_keras_image(n, &x));
-    FV_TRY(margins(n, "padding", attr.pad));
-    return fv_keras_result_image(n, fv_import_emit1(n->im, "pad", &attr, x));
+    FV_TRY(margins(n, key, attr.pad));
+    return fv_keras_result_image(n, fv_import_emit1(n->im, op, &attr, x));
+}
+
+static fv_status map_zero_padding(const fv_keras_node *n)
+{
+    return framed(n, "padding", "pad");
 }
 
 static fv_status map_cropping(const fv_keras_node *n)
 {
-    fv_pad_attr attr = {.value = 0.0};
-    fv_value x;
-    FV_TRY(fv_keras_image(n, &x));
-    FV_TRY(margins(n, "cropping", attr.pad));
-    return fv_keras_result_image(n, fv_import_emit1(n->im, "crop", &attr, x));
+    return framed(n, "cropping", "crop");
 }
 
 static fv_status enlarged(const fv_keras_node *n, fv_value x, const int64_t scale[2], const char *how)

@@ -22,46 +22,41 @@ fv_status fv_keras_bad(const fv_keras_net *net, const char *format, ...)
 
 /* ---- rows ---- */
 
-static const fv_keras_op *const layer_tables[] = {
+static const void *const layer_tables[] = {
     fv_keras_conv_ops,       fv_keras_pool_ops,  fv_keras_dense_ops, fv_keras_norm_ops,
     fv_keras_activation_ops, fv_keras_merge_ops, fv_keras_shape_ops, fv_keras_plain_ops,
 };
-static const fv_keras_op *const function_tables[] = {
+static const void *const function_tables[] = {
     fv_keras_function_ops,       fv_keras_function_shape_ops, fv_keras_function_activation_ops,
     fv_keras_function_merge_ops, fv_keras_function_pool_ops,
 };
 
-static const fv_keras_op *find_row(const fv_keras_op *const *tables, size_t count, const char *name)
+static bool is_mapped(const void *row)
 {
-    for (size_t t = 0; t < count; t++)
-        for (const fv_keras_op *op = tables[t]; op->name; op++)
-            if (strcmp(op->name, name) == 0)
-                return op;
-    return NULL;
+    return ((const fv_keras_op *)row)->map != NULL;
 }
+
+static const fv_import_rows layer_rows = {layer_tables, sizeof layer_tables / sizeof layer_tables[0],
+                                          sizeof(fv_keras_op), is_mapped},
+                            function_rows = {function_tables, sizeof function_tables / sizeof function_tables[0],
+                                             sizeof(fv_keras_op), is_mapped};
 
 const fv_keras_op *fv_keras_find_op(const char *kind, bool function)
 {
     char plain[64];
     const char *dot = strrchr(kind, '.');
     size_t n = 0;
-    const fv_keras_op *op =
-        function ? NULL : find_row(layer_tables, sizeof layer_tables / sizeof layer_tables[0], kind);
+    const fv_keras_op *op = function ? NULL : fv_import_find_row(&layer_rows, kind);
     for (const char *at = dot ? dot + 1 : kind; *at && n < sizeof plain - 1; at++)
         if (*at != '_')
             plain[n++] = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
     plain[n] = '\0';
-    return op ? op : find_row(function_tables, sizeof function_tables / sizeof function_tables[0], plain);
+    return op ? op : fv_import_find_row(&function_rows, plain);
 }
 
-void fv_keras_op_names(const char **names, int room)
+const char *fv_keras_nearest(const char *kind, char text[160])
 {
-    int count = 0;
-    for (size_t t = 0; t < sizeof layer_tables / sizeof layer_tables[0]; t++)
-        for (const fv_keras_op *op = layer_tables[t]; op->name && count < room - 1; op++)
-            if (op->map)
-                names[count++] = op->name;
-    names[count] = NULL;
+    return fv_import_nearest(&layer_rows, "layer", kind, text);
 }
 
 /* ---- JSON ---- */

@@ -153,33 +153,23 @@ static bool has_weights(const fv_keras_layer *layer)
     return true;
 }
 
-static const char *why_not(const fv_keras_layer *layer, char text[192])
+static const char *why_not(const fv_keras_layer *layer, char text[160])
 {
-    const char *names[256];
     if (layer->op && layer->op->map)
         return "its weights are not told from those of a layer beside it that is not known";
     if (layer->op && layer->op->near)
         return layer->op->near;
-    fv_keras_op_names(names, 256);
-    const char *near = fv_text_nearest(layer->kind, names);
-    snprintf(text, 192, near ? "this layer is not supported; the nearest that is: %s" : "this layer is not supported",
-             near);
-    return text;
+    return fv_keras_nearest(layer->kind, text);
 }
 
 /* What was refused is noted, and what depends on it is passed over. */
 static fv_status settle(fv_keras_net *net, const fv_keras_layer *layer, const char *key, fv_status status)
 {
     fv_import *im = &net->im;
-    if (status == FV_OK)
-        status = im->model->error;
-    if (status == FV_OK)
+    bool refused;
+    FV_TRY(fv_import_settle(im, layer->kind, key, status, &refused));
+    if (!refused)
         return FV_OK;
-    if (status != FV_ERR_UNSUPPORTED && status != FV_ERR_SHAPE && status != FV_ERR_VALUE && status != FV_ERR_ARGUMENT)
-        return status;
-    FV_TRY(fv_import_refuse(im, layer->kind, key,
-                            im->model->error != FV_OK ? im->model->error_text : fv_ctx_error(im->ctx)));
-    im->model->error = FV_OK;
     fv_foreign *f = fv_import_find(im, key);
     if (!f)
         FV_TRY(fv_import_add(im, key, &f));
@@ -190,7 +180,7 @@ static fv_status settle(fv_keras_net *net, const fv_keras_layer *layer, const ch
 static fv_status make_layer(fv_keras_net *net, const fv_keras_layer *layer, const fv_keras_call *call, const char *key,
                             fv_foreign *const *in)
 {
-    char text[192];
+    char text[160];
     fv_keras_node n = {.im = &net->im,
                        .doc = net->doc,
                        .kind = layer->kind,

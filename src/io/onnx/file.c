@@ -100,29 +100,9 @@ static fv_status check_model(fv_onnx_file *file)
     return FV_OK;
 }
 
-static fv_status build(fv_onnx_file *file, const fv_import_options *options, bool whole, bool *merges, fv_model **model)
+static fv_status build(fv_import *im, void *file, const fv_import_options *options)
 {
-    fv_import im;
-    fv_status status = fv_import_begin(file->ctx, file->path, file->size, whole, &im);
-    if (status == FV_OK)
-        status = fv_onnx_build(&im, file, options);
-    if (status == FV_OK && !(im.merges && !whole))
-        status = fv_import_finish(&im, model);
-    *merges = im.merges;
-    fv_import_end(&im);
-    return status;
-}
-
-/* The first dimension is taken for the batch; a graph that does something else with it is read as it stands. */
-static fv_status read_graph(fv_onnx_file *file, const fv_import_options *options, fv_model **model)
-{
-    bool merges = false;
-    fv_status status = build(file, options, false, &merges, model);
-    if (!*model && merges) {
-        fv_fail_clear(file->ctx);
-        status = build(file, options, true, &merges, model);
-    }
-    return status;
+    return fv_onnx_build(im, file, options);
 }
 
 fv_status fv_onnx_read(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options, fv_model **model)
@@ -138,7 +118,7 @@ fv_status fv_onnx_read(fv_ctx *ctx, const fv_import_source *source, const fv_imp
     file.allocator = &memory.allocator;
     fv_status status = check_model(&file);
     if (status == FV_OK)
-        status = read_graph(&file, options, model);
+        status = fv_import_read(ctx, file.path, file.size, build, &file, options, model);
     for (int i = 0; i < file.n_branches; i++)
         fv_onnx__graph__free_unpacked(file.branches[i], &memory.allocator);
     fv_onnx__model__free_unpacked(message, &memory.allocator);

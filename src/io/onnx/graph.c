@@ -8,43 +8,21 @@
 
 #include "io/onnx/quant.h"
 
-static const fv_onnx_op *const tables[] = {
+static const void *const tables[] = {
     fv_onnx_conv_ops,       fv_onnx_pool_ops,   fv_onnx_dense_ops,  fv_onnx_norm_ops,
     fv_onnx_activation_ops, fv_onnx_math_ops,   fv_onnx_shape_ops,  fv_onnx_constant_ops,
     fv_onnx_part_ops,       fv_onnx_reduce_ops, fv_onnx_resize_ops, fv_onnx_quant_ops,
 };
 
-static const fv_onnx_op *find_op(const char *name)
+static bool is_mapped(const void *row)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_onnx_op *op = tables[t]; op->name; op++)
-            if (strcmp(op->name, name) == 0)
-                return op;
-    return NULL;
+    const fv_onnx_op *op = row;
+    return op->map || op->fold;
 }
 
-static const fv_onnx_op *find_microsoft(const char *name)
-{
-    for (const fv_onnx_op *op = fv_onnx_microsoft_ops; op->name; op++)
-        if (strcmp(op->name, name) == 0)
-            return op;
-    return NULL;
-}
-
-/* "an operator that is not known; the nearest is 'Conv'" */
-static const char *nearest_op(const char *name, char text[160])
-{
-    const char *names[256];
-    int count = 0;
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_onnx_op *op = tables[t]; op->name && count < 255; op++)
-            names[count++] = op->name;
-    names[count] = NULL;
-    const char *near = fv_text_nearest(name, names);
-    snprintf(text, 160,
-             near ? "this operator is not supported; the nearest that is: %s" : "this operator is not supported", near);
-    return text;
-}
+static const fv_import_rows rows = {tables, sizeof tables / sizeof tables[0], sizeof(fv_onnx_op), is_mapped};
+static const void *const microsoft[] = {fv_onnx_microsoft_ops};
+static const fv_import_rows microsoft_rows = {microsoft, 1, sizeof(fv_onnx_op), is_mapped};
 
 /* ---- leaves ---- */
 
@@ -187,68 +165,44 @@ static fv_status check_batch(fv_import *im, const FvOnnx__Graph *g)
 /* ---- nodes ---- */
 
 /* Computes a node of constants by a model of its own. */
+static fv_status compute(const fv_onnx_node *n, const fv_onnx_op *op, fv_import_fold *fold)
+{
+    fv_onnx_node inner = *n;
+    fv_foreign **out = fv_arena_alloc(n->im->arena, ((size_t)n->n_out + 1) * sizeof(fv_foreign *));
+    if (!out)
+        return FV_ERR_NO_MEMORY;
+    inner.im = &fold->sub;
+    inner.in = fold->in;
+    FV_TRY(op->map(&inner));
+    for (int i = 0; i < n->n_out; i++)
+        out[i] = *n->out[i] ? fv_import_find(&fold->sub, n->out[i]) : NULL;
+    FV_TRY(fv_import_fold_compute(fold, out, n->n_out));
+    for (int i = 0; i < n->n_out; i++) {
+        void *data;
+        if (!out[i])
+            continue;
+        FV_TRY(fv_onnx_result_constant(n, i, out[i]->dtype, &out[i]->shape, &data));
+        fv_import_find(n->im, n->out[i])->initial = fold->initial;
+        FV_TRY(fv_import_fold_take(fold, out[i], data));
+    }
+    return FV_OK;
+}
+
 static fv_status fold_by_graph(const fv_onnx_node *n, const fv_onnx_op *op)
 {
-    fv_import *im = n->im, sub;
-    fv_graph *folded = NULL;
-    fv_onnx_node inner = *n;
-    fv_foreign copies[32], *in[40] = {NULL};
-    bool initial = false; /* what is computed of weights is a weight */
-    if (n->n_in > 32)
-        return fv_onnx_cannot(n, "%d constant operands: at most 32", n->n_in);
-    FV_TRY(fv_import_begin(im->ctx, im->file, 0, true, &sub));
-    sub.budget = im->budget;
-    sub.label = sub.base = n->name;
-    for (int i = 0; i < n->n_in; i++) {
-        if (!n->in[i])
-            continue;
-        copies[i] = *n->in[i];
-        initial = initial || n->in[i]->initial;
-        for (int k = 0; k < FV_ORDERS; k++)
-            copies[i].form[k] = -1;
-        copies[i].origin = NULL;
-        in[i] = &copies[i];
-    }
-    inner.im = &sub;
-    inner.in = in;
-    fv_status status = op->map(&inner);
-    fv_value out[16];
-    for (int i = 0; status == FV_OK && i < n->n_out && i < 16; i++) {
-        fv_foreign *f = *n->out[i] ? fv_import_find(&sub, n->out[i]) : NULL;
-        out[i] = f && !f->data ? fv_import_get(&sub, f, FV_ORDER_FILE) : fv_no_value;
-        status = sub.model->error;
-        if (status == FV_OK && out[i].id >= 0)
-            status = fv_graph_add_output(sub.model->graph, sub.model->graph->vals[out[i].id], n->out[i]);
-    }
+    fv_import_fold fold;
+    const fv_import_node node = fv_onnx_common(n);
+    fv_status status = fv_import_fold_begin(&node, 8, &fold);
     if (status == FV_OK)
-        status = fv_pass_const(sub.model->graph, &folded, NULL);
-    for (int i = 0, k = 0; status == FV_OK && i < n->n_out && i < 16; i++) {
-        fv_foreign *f = *n->out[i] ? fv_import_find(&sub, n->out[i]) : NULL;
-        void *data;
-        if (!f)
-            continue;
-        status = fv_onnx_result_constant(n, i, f->dtype, &f->shape, &data);
-        if (status != FV_OK)
-            break;
-        fv_import_find(im, n->out[i])->initial = initial;
-        if (f->data)
-            memcpy(data, f->data, (size_t)fv_foreign_count(f) * fv_dtype_size(f->dtype));
-        else if (folded->outputs[k]->role == FV_ROLE_CONST)
-            fv_const_fill(folded->outputs[k], data);
-        else
-            status = fv_onnx_cannot(n, "its constants are too large to be computed ahead");
-        k += !f->data;
-    }
-    fv_graph_destroy(&folded);
-    fv_import_end(&sub);
+        status = compute(n, op, &fold);
+    fv_import_fold_end(&fold);
     return status;
 }
 
 static fv_status map_node(const fv_onnx_node *n, const fv_onnx_op *op)
 {
-    bool constant = true;
-    for (int i = 0; i < n->n_in; i++)
-        constant = constant && (!n->in[i] || n->in[i]->data);
+    const fv_import_node node = fv_onnx_common(n);
+    const bool constant = fv_import_constants(&node);
     if (constant && op->fold)
         return op->fold(n);
     if (!op->map)
@@ -260,22 +214,17 @@ static fv_status map_node(const fv_onnx_node *n, const fv_onnx_op *op)
 
 fv_status fv_onnx_map_standard(const fv_onnx_node *n)
 {
-    return map_node(n, find_op(n->op));
+    return map_node(n, fv_import_find_row(&rows, n->op));
 }
 
 /* What was refused is noted, and what depends on it is passed over. */
 static fv_status settle(const fv_onnx_node *n, fv_status status)
 {
     fv_import *im = n->im;
-    if (status == FV_OK)
-        status = im->model->error;
-    if (status == FV_OK || im->merges)
+    bool refused;
+    FV_TRY(fv_import_settle(im, n->op, n->name, status, &refused));
+    if (!refused)
         return FV_OK;
-    if (status != FV_ERR_UNSUPPORTED && status != FV_ERR_SHAPE && status != FV_ERR_VALUE && status != FV_ERR_ARGUMENT)
-        return status;
-    const char *why = im->model->error != FV_OK ? im->model->error_text : fv_ctx_error(im->ctx);
-    FV_TRY(fv_import_refuse(im, n->op, n->name, why));
-    im->model->error = FV_OK;
     for (int i = 0; i < n->n_out; i++) {
         fv_foreign *f = *n->out[i] ? fv_import_find(im, n->out[i]) : NULL;
         if (!f && *n->out[i])
@@ -328,15 +277,16 @@ static fv_status walk_node(fv_import *im, fv_onnx_file *file, const FvOnnx__Node
     const bool branches = standard && strcmp(op_type, "If") == 0;
     if (branches && !missing)
         return settle(&n, fv_onnx_walk_branch(&n, file));
-    const bool microsoft = strcmp(domain, "com.microsoft") == 0;
-    const fv_onnx_op *op = standard ? find_op(op_type) : microsoft ? find_microsoft(op_type) : NULL;
+    const fv_import_rows *known = standard ? &rows : strcmp(domain, "com.microsoft") == 0 ? &microsoft_rows : NULL;
+    const fv_onnx_op *op = known ? fv_import_find_row(known, op_type) : NULL;
     im->label = im->base = *n.name ? n.name : op_type;
     if (!op || missing) {
         if (!standard)
             snprintf(text, sizeof text, "it is of the domain '%.80s', which is not ONNX's own", domain);
         fv_status status = FV_OK;
         if (!op && !branches)
-            status = fv_import_refuse(im, op_type, n.name, standard ? nearest_op(op_type, text) : text);
+            status = fv_import_refuse(im, op_type, n.name,
+                                      standard ? fv_import_nearest(&rows, "operator", op_type, text) : text);
         for (int i = 0; status == FV_OK && i < n.n_out; i++) {
             fv_foreign *f;
             if (!*n.out[i])

@@ -5,14 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-fv_status fv_onnx_cannot(const fv_onnx_node *n, const char *format, ...)
+fv_import_node fv_onnx_common(const fv_onnx_node *n)
 {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(n->im->ctx, FV_ERR_UNSUPPORTED, "%s", text);
+    return (fv_import_node){n->im, "ONNX", n->op, n->name, n->in, n->n_in};
 }
 
 fv_status fv_onnx_need(const fv_onnx_node *n, int i)
@@ -26,29 +21,19 @@ fv_status fv_onnx_need(const fv_onnx_node *n, int i)
 fv_status fv_onnx_need_constant(const fv_onnx_node *n, int i, const char *what)
 {
     FV_TRY(fv_onnx_need(n, i));
-    fv_foreign *f = n->in[i];
-    if (!f->data && f->known) { /* the input was told */
-        f->data = fv_tensor_const_data(f->known);
-        f->dtype = fv_tensor_dtype(f->known);
-        f->shape = *fv_tensor_shape(f->known);
-    }
-    return n->in[i]->data ? FV_OK : fv_onnx_cannot(n, "%s must be a constant; it is computed", what);
+    return fv_foreign_is_known(n->in[i]) ? FV_OK : fv_onnx_cannot(n, "%s must be a constant; it is computed", what);
 }
 
 fv_status fv_onnx_axis(const fv_onnx_node *n, int64_t given, int rank, int *axis)
 {
-    *axis = (int)(given < 0 ? given + rank : given);
-    if (given >= -rank && given < rank)
-        return FV_OK;
-    *axis = 0;
-    return fv_fail(n->im->ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: %s '%.100s': axis %lld of %d dimensions", n->im->file,
-                   n->op, n->name, (long long)given, rank);
+    const fv_import_node node = fv_onnx_common(n);
+    return fv_import_axis_of(&node, given, rank, axis);
 }
 
 fv_status fv_onnx_free_axis(const fv_onnx_node *n, const fv_foreign *f, int64_t given, int *axis)
 {
-    FV_TRY(fv_onnx_axis(n, given, f->shape.rank, axis));
-    return *axis == 0 && f->batched ? fv_import_merges(n->im) : FV_OK;
+    const fv_import_node node = fv_onnx_common(n);
+    return fv_import_free_axis_of(&node, f, given, axis);
 }
 
 fv_status fv_onnx_ints_of(const fv_onnx_node *n, int i, const char *attribute, fv_ints *ints)
@@ -70,32 +55,20 @@ fv_status fv_onnx_ints_of(const fv_onnx_node *n, int i, const char *attribute, f
 
 bool fv_onnx_batched(const fv_onnx_node *n)
 {
-    for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] && n->in[i]->batched)
-            return true;
-    return false;
+    const fv_import_node node = fv_onnx_common(n);
+    return fv_import_batched(&node);
 }
 
 fv_status fv_onnx_result_as(const fv_onnx_node *n, int i, fv_value v, fv_order order, const fv_shape *shape)
 {
-    fv_import *im = n->im;
-    fv_foreign *f;
-    if (im->model->error != FV_OK || v.id < 0)
-        return im->model->error != FV_OK ? im->model->error
-                                         : fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': no value", n->op, n->name);
+    const fv_import_node node = fv_onnx_common(n);
+    fv_foreign made, *f;
     if (i >= n->n_out || !*n->out[i])
-        return FV_OK;
-    if (fv_shape_count(shape) != fv_shape_count(fv_import_shape(im, v)))
-        return fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': its result has another shape than the file says", n->op,
-                       n->name);
-    const bool batched = fv_onnx_batched(n);
-    if (batched && (shape->rank < 1 || shape->dim[0] != 1))
-        return fv_import_merges(im);
-    FV_TRY(fv_import_add(im, n->out[i], &f));
-    f->dtype = fv_import_dtype(im, v);
-    f->shape = *shape;
-    f->batched = batched;
-    f->form[order == FV_ORDER_LAST && shape->rank < 3 ? FV_ORDER_FILE : order] = v.id;
+        return n->im->model->error;
+    FV_TRY(fv_import_result(&node, fv_import_batched(&node), v, order, shape, &made));
+    FV_TRY(fv_import_add(n->im, n->out[i], &f));
+    made.name = f->name;
+    *f = made;
     return FV_OK;
 }
 
@@ -116,12 +89,7 @@ fv_status fv_onnx_result(const fv_onnx_node *n, int i, fv_value v, fv_order orde
     fv_shape shape = fv_import_file_shape(n->im, v, order);
     if (shape.rank == 1 && shape.dim[0] == 1 && has_numbers_alone(n))
         shape.rank = 0;
-    FV_TRY(fv_onnx_result_as(n, i, v, order, &shape));
-    fv_foreign *f = order == FV_ORDER_ROW && i < n->n_out ? fv_import_find(n->im, n->out[i]) : NULL;
-    for (int k = 0; f && k < n->n_in; k++)
-        if (n->in[k] && n->in[k]->form[FV_ORDER_ROW] >= 0)
-            memcpy(f->image, n->in[k]->image, sizeof f->image);
-    return FV_OK;
+    return fv_onnx_result_as(n, i, v, order, &shape);
 }
 
 fv_status fv_onnx_result_image(const fv_onnx_node *n, fv_value v)
@@ -136,12 +104,9 @@ fv_status fv_onnx_result_image(const fv_onnx_node *n, fv_value v)
 
 fv_status fv_onnx_result_constant(const fv_onnx_node *n, int i, fv_dtype dtype, const fv_shape *shape, void **data)
 {
+    const fv_import_node node = fv_onnx_common(n);
     fv_foreign *f;
-    int64_t count = fv_shape_count(shape), bytes;
-    *data = NULL;
-    if (count < 0 || !fv_size_mul(count, (int64_t)fv_dtype_size(dtype), &bytes))
-        return fv_onnx_cannot(n, "its result would be larger than can be addressed");
-    FV_TRY(fv_import_alloc(n->im, bytes, data));
+    FV_TRY(fv_import_result_data(&node, dtype, shape, data));
     if (i >= n->n_out || !*n->out[i])
         return FV_OK;
     FV_TRY(fv_import_add(n->im, n->out[i], &f));

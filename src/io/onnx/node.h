@@ -6,7 +6,7 @@
 #ifndef FV_IO_ONNX_NODE_H
 #define FV_IO_ONNX_NODE_H
 
-#include "io/import/build.h"
+#include "io/import/walk.h"
 
 typedef struct fv_onnx_node {
     fv_import *im;
@@ -63,7 +63,9 @@ bool fv_onnx_dtype(int64_t number, fv_dtype *dtype);
 /* ---- operands and results ---- */
 
 /* UNSUPPORTED "text", for a mapping to return. */
-fv_status fv_onnx_cannot(const fv_onnx_node *n, const char *format, ...) FV_PRINTF(2, 3);
+#define fv_onnx_cannot(n, ...) fv_import_cannot((n)->im, __VA_ARGS__)
+/* What all formats have of it. */
+fv_import_node fv_onnx_common(const fv_onnx_node *n);
 /* Operand i is there. */
 fv_status fv_onnx_need(const fv_onnx_node *n, int i);
 /* Operand i is there and constant. */

@@ -137,18 +137,6 @@ static fv_status find_taps(const fv_onnx_node *n, const resize *r, int d, taps *
     return FV_OK;
 }
 
-static fv_value constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data)
-{
-    fv_tensor *t = NULL;
-    if (im->model->error != FV_OK ||
-        fv_model_set_error(im->model, fv_tensor_create(im->ctx, dtype, shape, &t)) != FV_OK)
-        return fv_no_value;
-    memcpy(fv_tensor_data(t), data, fv_tensor_bytes(t));
-    fv_value v = fv_constant(im->model, NULL, t);
-    fv_tensor_destroy(&t);
-    return v;
-}
-
 /* The sum over taps of weight times what lies there, along `axis` of x. */
 static fv_value apply(fv_import *im, const taps *t, const resize *r, int d, int axis, fv_value x)
 {
@@ -163,19 +151,20 @@ static fv_value apply(fv_import *im, const taps *t, const resize *r, int d, int 
     for (int64_t o = 0; o < out && ones; o++)
         ones = t->weight[o] == 1.0f;
     for (int k = 0; k < t->count; k++) {
-        fv_value part = fv_import_emit2(im, "gather", &along, x, constant(im, FV_I64, &list, t->index + k * out));
+        fv_value part =
+            fv_import_emit2(im, "gather", &along, x, fv_import_constant(im, FV_I64, &list, t->index + k * out));
         if (!ones)
-            part = fv_import_emit2(im, "mul", NULL, part, constant(im, FV_F32, &beside, t->weight + k * out));
+            part = fv_import_emit2(im, "mul", NULL, part, fv_import_constant(im, FV_F32, &beside, t->weight + k * out));
         y = k ? fv_import_emit2(im, "add", NULL, y, part) : part;
     }
     if (!t->outside)
         return y;
     for (int64_t o = 0; o < out; o++) /* outside everything is the one number */
         t->weight[o] = 1.0f - t->outside[o];
-    y = fv_import_emit2(im, "mul", NULL, y, constant(im, FV_F32, &beside, t->weight));
+    y = fv_import_emit2(im, "mul", NULL, y, fv_import_constant(im, FV_F32, &beside, t->weight));
     for (int64_t o = 0; o < out; o++)
         t->weight[o] = t->outside[o] * (float)r->extrapolation;
-    return fv_import_emit2(im, "add", NULL, y, constant(im, FV_F32, &beside, t->weight));
+    return fv_import_emit2(im, "add", NULL, y, fv_import_constant(im, FV_F32, &beside, t->weight));
 }
 
 /* Whether an image grows by whole factors as upsample2d has it. */

@@ -261,32 +261,14 @@ static fv_status map_unsqueeze(const fv_onnx_node *n)
 
 /* ---- another order ---- */
 
-/* Dimension of the file's order that dimension d of a form is. */
-static int file_axis(fv_order order, int d, int rank)
-{
-    if (order != FV_ORDER_LAST || d == 0)
-        return d;
-    return d == rank - 1 ? 1 : d + 1;
-}
-
-/* The transpose of a form of f that leaves the result in order `to`; whether it does nothing. */
-static bool perm_between(const int *perm, int rank, fv_order from, fv_order to, int *out)
-{
-    bool same = true;
-    for (int d = 0; d < rank; d++) {
-        out[d] = fv_import_axis(from, perm[file_axis(to, d, rank)], rank);
-        same = same && out[d] == d;
-    }
-    return same;
-}
-
 static fv_status map_transpose(const fv_onnx_node *n)
 {
     FV_TRY(fv_onnx_need(n, 0));
     fv_foreign *f = n->in[0];
     const int rank = f->shape.rank;
     const fv_ints given = fv_onnx_ints(n, "perm");
-    int perm[FV_MAX_RANK], inner[FV_MAX_RANK];
+    int perm[FV_MAX_RANK];
+    fv_order order;
     uint32_t seen = 0;
     if (given.count != 0 && given.count != rank)
         return fv_onnx_cannot(n, "perm has %lld numbers for %d dimensions", (long long)given.count, rank);
@@ -305,15 +287,8 @@ static fv_status map_transpose(const fv_onnx_node *n)
     }
     if (f->split.groups > 0)
         fv_import_get(n->im, f, FV_ORDER_FILE);
-    for (int from = FV_ORDER_FILE; from <= FV_ORDER_LAST; from++) {
-        for (int to = FV_ORDER_FILE; to <= FV_ORDER_LAST && f->form[from] >= 0; to++)
-            if ((rank >= 3 || to == FV_ORDER_FILE) && perm_between(perm, rank, (fv_order)from, (fv_order)to, inner))
-                return fv_onnx_result(n, 0, (fv_value){f->form[from]}, (fv_order)to);
-    }
-    const fv_order from = !f->data && rank >= 3 && f->form[FV_ORDER_FILE] < 0 ? FV_ORDER_LAST : FV_ORDER_FILE;
-    perm_between(perm, rank, from, FV_ORDER_FILE, inner);
-    fv_value v = fv_import_transpose(n->im, fv_import_get(n->im, f, from), inner);
-    return fv_onnx_result(n, 0, v, FV_ORDER_FILE);
+    fv_value v = fv_import_permuted(n->im, f, perm, &order);
+    return fv_onnx_result(n, 0, v, order);
 }
 
 static fv_status map_expand(const fv_onnx_node *n)

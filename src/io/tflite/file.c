@@ -53,39 +53,17 @@ static fv_status open_file(fv_tflite_file *file)
     return FV_OK;
 }
 
-static fv_status build(fv_tflite_file *file, const fv_import_options *options, bool whole, bool *merges,
-                       fv_model **model)
+static fv_status build(fv_import *im, void *user, const fv_import_options *options)
 {
-    fv_import im;
-    fv_status status = fv_import_begin(file->ctx, file->path, file->flat.size, whole, &im);
-    if (status == FV_OK) {
-        file->value = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->value);
-        file->spread = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->spread);
-        status = file->value && file->spread ? fv_tflite_build(&im, file, options) : FV_ERR_NO_MEMORY;
-    }
-    if (status == FV_OK && file->flat.bad)
-        status = damaged(file, "an offset leads out of it");
-    if (status == FV_OK && !(im.merges && !whole))
-        status = fv_import_finish(&im, model);
-    *merges = im.merges;
+    fv_tflite_file *file = user;
+    file->value = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->value);
+    file->spread = fv_calloc(file->ctx, (size_t)file->tensors.count + 1, sizeof *file->spread);
+    fv_status status = file->value && file->spread ? fv_tflite_build(im, file, options) : FV_ERR_NO_MEMORY;
     fv_free(file->ctx, file->value);
     fv_free(file->ctx, file->spread);
     file->value = NULL;
     file->spread = NULL;
-    fv_import_end(&im);
-    return status;
-}
-
-/* The first dimension is taken for the batch; a graph that does something else with it is read as it stands. */
-static fv_status read_graph(fv_tflite_file *file, const fv_import_options *options, fv_model **model)
-{
-    bool merges = false;
-    fv_status status = build(file, options, false, &merges, model);
-    if (!*model && merges) {
-        fv_fail_clear(file->ctx);
-        status = build(file, options, true, &merges, model);
-    }
-    return status;
+    return status == FV_OK && file->flat.bad ? damaged(file, "an offset leads out of it") : status;
 }
 
 fv_status fv_tflite_read(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options,
@@ -95,7 +73,7 @@ fv_status fv_tflite_read(fv_ctx *ctx, const fv_import_source *source, const fv_i
     *model = NULL;
     fv_status status = open_file(&file);
     if (status == FV_OK)
-        status = read_graph(&file, options, model);
+        status = fv_import_read(ctx, file.path, file.flat.size, build, &file, options, model);
     if (status == FV_OK)
         status = fv_tflite_describe(&file, *model);
     if (status != FV_OK)

@@ -12,35 +12,17 @@ enum { OPERATOR_CODE, OPERATOR_INPUTS, OPERATOR_OUTPUTS, OPERATOR_OPTIONS = 4 };
 enum { CODE_OLD, CODE_CUSTOM, CODE_NUMBER = 3 };
 enum { NUMBER_CUSTOM = 32 };
 
-static const fv_tflite_op *const tables[] = {
+static const void *const tables[] = {
     fv_tflite_conv_ops, fv_tflite_pool_ops,  fv_tflite_dense_ops, fv_tflite_activation_ops, fv_tflite_math_ops,
     fv_tflite_part_ops, fv_tflite_shape_ops, fv_tflite_quant_ops, fv_tflite_resize_ops,     fv_tflite_reduce_ops,
 };
 
-static const fv_tflite_op *find_op(const char *name)
+static bool is_mapped(const void *row)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_tflite_op *op = tables[t]; op->name; op++)
-            if (strcmp(op->name, name) == 0)
-                return op;
-    return NULL;
+    return ((const fv_tflite_op *)row)->map != NULL;
 }
 
-/* "this operator is not supported; the nearest that is: CONV_2D" */
-static const char *nearest_op(const char *name, char text[160])
-{
-    const char *names[256];
-    int count = 0;
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-        for (const fv_tflite_op *op = tables[t]; op->name && count < 255; op++)
-            if (op->map)
-                names[count++] = op->name;
-    names[count] = NULL;
-    const char *near = fv_text_nearest(name, names);
-    snprintf(text, 160,
-             near ? "this operator is not supported; the nearest that is: %s" : "this operator is not supported", near);
-    return text;
-}
+static const fv_import_rows rows = {tables, sizeof tables / sizeof tables[0], sizeof(fv_tflite_op), is_mapped};
 
 /* ---- ends ---- */
 
@@ -144,62 +126,39 @@ static fv_status add_output(fv_import *im, fv_tflite_file *file, int64_t tensor)
 
 /* ---- nodes ---- */
 
-/* What `from` computed of result i becomes a constant of the import. */
-static fv_status take_constant(const fv_tflite_node *n, int i, const fv_foreign *from, const fv_val *val, bool initial)
-{
-    void *data;
-    FV_TRY(fv_tflite_result_constant(n, i, from->dtype, &from->shape, &data));
-    n->file->value[n->out_at[i]]->initial = initial;
-    if (from->data)
-        memcpy(data, from->data, (size_t)fv_foreign_count(from) * fv_dtype_size(from->dtype));
-    else if (val->role == FV_ROLE_CONST)
-        fv_const_fill(val, data);
-    else
-        return fv_tflite_cannot(n, "its constants are too large to be computed ahead");
-    return FV_OK;
-}
-
 /* Computes a node of constants by a model of its own. */
-static fv_status fold_by_graph(const fv_tflite_node *n, const fv_tflite_op *op)
+static fv_status compute(const fv_tflite_node *n, const fv_tflite_op *op, fv_import_fold *fold)
 {
-    fv_import *im = n->im, sub;
-    fv_graph *folded = NULL;
     fv_tflite_node inner = *n;
-    fv_foreign copies[FV_TFLITE_OPERANDS], *out[FV_TFLITE_OPERANDS] = {NULL};
-    bool initial = false; /* what is computed of weights is a weight */
-    FV_TRY(fv_import_begin(im->ctx, im->file, 0, true, &sub));
-    sub.budget = im->budget;
-    sub.label = sub.base = n->name;
-    for (int i = 0; i < n->n_in; i++) {
-        if (!n->in[i])
-            continue;
-        copies[i] = *n->in[i];
-        initial = initial || n->in[i]->initial;
-        for (int k = 0; k < FV_ORDERS; k++)
-            copies[i].form[k] = -1;
-        inner.in[i] = &copies[i];
-    }
-    inner.im = &sub;
-    fv_status status = op->map(&inner);
-    for (int i = 0; i < n->n_out; i++) {
+    fv_foreign *out[FV_TFLITE_OPERANDS];
+    inner.im = &fold->sub;
+    memcpy(inner.in, fold->in, (size_t)n->n_in * sizeof *inner.in);
+    const fv_status mapped = op->map(&inner);
+    for (int i = 0; i < n->n_out; i++) { /* the file's values are those of the import again */
         out[i] = n->file->value[n->out_at[i]];
         n->file->value[n->out_at[i]] = NULL;
     }
-    for (int i = 0; status == FV_OK && i < n->n_out; i++) {
-        fv_value v = out[i] && !out[i]->data ? fv_import_get(&sub, out[i], FV_ORDER_FILE) : fv_no_value;
-        status = sub.model->error;
-        if (status == FV_OK && v.id >= 0)
-            status = fv_graph_add_output(sub.model->graph, sub.model->graph->vals[v.id], out[i]->name);
+    FV_TRY(mapped);
+    FV_TRY(fv_import_fold_compute(fold, out, n->n_out));
+    for (int i = 0; i < n->n_out; i++) {
+        void *data;
+        if (!out[i])
+            continue;
+        FV_TRY(fv_tflite_result_constant(n, i, out[i]->dtype, &out[i]->shape, &data));
+        n->file->value[n->out_at[i]]->initial = fold->initial;
+        FV_TRY(fv_import_fold_take(fold, out[i], data));
     }
+    return FV_OK;
+}
+
+static fv_status fold_by_graph(const fv_tflite_node *n, const fv_tflite_op *op)
+{
+    fv_import_fold fold;
+    const fv_import_node node = fv_tflite_common(n);
+    fv_status status = fv_import_fold_begin(&node, 0, &fold);
     if (status == FV_OK)
-        status = fv_pass_const(sub.model->graph, &folded, NULL);
-    for (int i = 0, k = 0; status == FV_OK && i < n->n_out; i++) {
-        if (out[i])
-            status = take_constant(n, i, out[i], out[i]->data ? NULL : folded->outputs[k], initial);
-        k += out[i] && !out[i]->data;
-    }
-    fv_graph_destroy(&folded);
-    fv_import_end(&sub);
+        status = compute(n, op, &fold);
+    fv_import_fold_end(&fold);
     return status;
 }
 
@@ -211,13 +170,12 @@ static bool takes_spread(const char *op)
 
 static fv_status map_node(const fv_tflite_node *n, const fv_tflite_op *op)
 {
-    bool constant = true;
+    const fv_import_node node = fv_tflite_common(n);
+    const bool constant = fv_import_constants(&node);
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] && n->file->spread[n->in_at[i]] && !(i == 0 && takes_spread(n->op)))
             return fv_tflite_cannot(n, "its operand is spread over the batch by SPACE_TO_BATCH_ND, where convolutions "
                                        "alone are supported");
-    for (int i = 0; i < n->n_in; i++)
-        constant = constant && (!n->in[i] || n->in[i]->data);
     if (constant && op->fold)
         return op->fold(n);
     if (!op->map)
@@ -239,17 +197,9 @@ static fv_status mark_missing(const fv_tflite_node *n)
 /* What was refused is noted, and what depends on it is passed over. */
 static fv_status settle(const fv_tflite_node *n, fv_status status)
 {
-    fv_import *im = n->im;
-    if (status == FV_OK)
-        status = im->model->error;
-    if (status == FV_OK || im->merges)
-        return FV_OK;
-    if (status != FV_ERR_UNSUPPORTED && status != FV_ERR_SHAPE && status != FV_ERR_VALUE && status != FV_ERR_ARGUMENT)
-        return status;
-    const char *why = im->model->error != FV_OK ? im->model->error_text : fv_ctx_error(im->ctx);
-    FV_TRY(fv_import_refuse(im, n->op, n->name, why));
-    im->model->error = FV_OK;
-    return mark_missing(n);
+    bool refused;
+    FV_TRY(fv_import_settle(n->im, n->op, n->name, status, &refused));
+    return refused ? mark_missing(n) : FV_OK;
 }
 
 /* Tensors that a node takes and makes; *missing: one that it takes was refused. */
@@ -314,11 +264,11 @@ static fv_status walk_node(fv_import *im, fv_tflite_file *file, int64_t index)
         return fv_fail(im->ctx, FV_ERR_MODEL_FORMAT, "%s: TFLite: operator %lld is not there", im->file,
                        (long long)index);
     FV_TRY(read_ends(&n, t, &missing));
-    const fv_tflite_op *op = known ? find_op(known) : NULL;
+    const fv_tflite_op *op = known ? fv_import_find_row(&rows, known) : NULL;
     im->label = im->base = n.name;
     if (!op)
         FV_TRY(fv_import_refuse(im, n.op, n.name,
-                                known ? nearest_op(known, text)
+                                known ? fv_import_nearest(&rows, "operator", known, text)
                                       : "it is no operator of TensorFlow Lite's own; networks of those are read"));
     fv_status status = !op || missing ? mark_missing(&n) : settle(&n, map_node(&n, op));
     im->label = im->base = NULL;

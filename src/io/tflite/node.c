@@ -5,14 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-fv_status fv_tflite_cannot(const fv_tflite_node *n, const char *format, ...)
+fv_import_node fv_tflite_common(const fv_tflite_node *n)
 {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return fv_fail(n->im->ctx, FV_ERR_UNSUPPORTED, "%s", text);
+    return (fv_import_node){n->im, "TFLite", n->op, n->name, n->in, n->n_in};
 }
 
 fv_status fv_tflite_need(const fv_tflite_node *n, int count)
@@ -31,13 +26,7 @@ fv_status fv_tflite_need_constant(const fv_tflite_node *n, int i, const char *wh
     if (i >= n->n_in || !n->in[i])
         return fv_fail(n->im->ctx, FV_ERR_MODEL_FORMAT, "%s: TFLite: %s '%.100s': operand %d (%s) is missing",
                        n->im->file, n->op, n->name, i, what);
-    fv_foreign *f = n->in[i];
-    if (!f->data && f->known) { /* the input was told */
-        f->data = fv_tensor_const_data(f->known);
-        f->dtype = fv_tensor_dtype(f->known);
-        f->shape = *fv_tensor_shape(f->known);
-    }
-    return f->data ? FV_OK : fv_tflite_cannot(n, "%s must be a constant; it is computed", what);
+    return fv_foreign_is_known(n->in[i]) ? FV_OK : fv_tflite_cannot(n, "%s must be a constant; it is computed", what);
 }
 
 fv_status fv_tflite_ints(const fv_tflite_node *n, int i, const char *what, fv_ints *ints)
@@ -66,26 +55,14 @@ fv_status fv_tflite_option_ints(const fv_tflite_node *n, int field, fv_ints *int
 
 fv_status fv_tflite_axis(const fv_tflite_node *n, int64_t given, int rank, int *axis)
 {
-    *axis = (int)(given < 0 ? given + rank : given);
-    if (given >= -rank && given < rank)
-        return FV_OK;
-    *axis = 0;
-    return fv_fail(n->im->ctx, FV_ERR_MODEL_FORMAT, "%s: TFLite: %s '%.100s': axis %lld of %d dimensions", n->im->file,
-                   n->op, n->name, (long long)given, rank);
+    const fv_import_node node = fv_tflite_common(n);
+    return fv_import_axis_of(&node, given, rank, axis);
 }
 
 fv_status fv_tflite_free_axis(const fv_tflite_node *n, const fv_foreign *f, int64_t given, int *axis)
 {
-    FV_TRY(fv_tflite_axis(n, given, f->shape.rank, axis));
-    return *axis == 0 && f->batched ? fv_import_merges(n->im) : FV_OK;
-}
-
-bool fv_tflite_batched(const fv_tflite_node *n)
-{
-    for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] && n->in[i]->batched)
-            return true;
-    return false;
+    const fv_import_node node = fv_tflite_common(n);
+    return fv_import_free_axis_of(&node, f, given, axis);
 }
 
 fv_value fv_tflite_in(const fv_tflite_node *n, int i)
@@ -152,22 +129,12 @@ fv_status fv_tflite_reals(const fv_tflite_node *n, int i, fv_foreign **f)
 
 fv_status fv_tflite_result_as(const fv_tflite_node *n, int i, fv_value v, fv_order order, const fv_shape *shape)
 {
-    fv_import *im = n->im;
-    fv_foreign *f;
-    if (im->model->error != FV_OK || v.id < 0)
-        return im->model->error != FV_OK ? im->model->error
-                                         : fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': no value", n->op, n->name);
-    if (fv_shape_count(shape) != fv_shape_count(fv_import_shape(im, v)))
-        return fv_fail(im->ctx, FV_ERR_INTERNAL, "%s '%.100s': its result has another shape than it should", n->op,
-                       n->name);
-    const bool batched = fv_tflite_batched(n);
-    if (batched && (shape->rank < 1 || shape->dim[0] != 1))
-        return fv_import_merges(im);
-    FV_TRY(fv_tflite_new_value(im, n->file, n->out_at[i], &f));
-    f->dtype = fv_import_dtype(im, v);
-    f->shape = *shape;
-    f->batched = batched;
-    f->form[order == FV_ORDER_LAST && shape->rank < 3 ? FV_ORDER_FILE : order] = v.id;
+    const fv_import_node node = fv_tflite_common(n);
+    fv_foreign made, *f;
+    FV_TRY(fv_import_result(&node, fv_import_batched(&node), v, order, shape, &made));
+    FV_TRY(fv_tflite_new_value(n->im, n->file, n->out_at[i], &f));
+    made.name = f->name;
+    *f = made;
     return FV_OK;
 }
 
@@ -189,12 +156,9 @@ fv_status fv_tflite_alias(const fv_tflite_node *n, int i, const fv_foreign *of)
 
 fv_status fv_tflite_result_constant(const fv_tflite_node *n, int i, fv_dtype dtype, const fv_shape *shape, void **data)
 {
+    const fv_import_node node = fv_tflite_common(n);
     fv_foreign *f;
-    int64_t count = fv_shape_count(shape), bytes;
-    *data = NULL;
-    if (count < 0 || !fv_size_mul(count, (int64_t)fv_dtype_size(dtype), &bytes))
-        return fv_tflite_cannot(n, "its result would be larger than can be addressed");
-    FV_TRY(fv_import_alloc(n->im, bytes, data));
+    FV_TRY(fv_import_result_data(&node, dtype, shape, data));
     FV_TRY(fv_tflite_new_value(n->im, n->file, n->out_at[i], &f));
     f->dtype = dtype;
     f->shape = *shape;
@@ -228,21 +192,9 @@ fv_status fv_tflite_activated(const fv_tflite_node *n, int64_t activation, fv_va
 
 /* ---- constants of the graph ---- */
 
-fv_value fv_tflite_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data)
-{
-    fv_tensor *t = NULL;
-    if (im->model->error != FV_OK ||
-        fv_model_set_error(im->model, fv_tensor_create(im->ctx, dtype, shape, &t)) != FV_OK)
-        return fv_no_value;
-    memcpy(fv_tensor_data(t), data, fv_tensor_bytes(t));
-    fv_value v = fv_constant(im->model, NULL, t);
-    fv_tensor_destroy(&t);
-    return v;
-}
-
 fv_value fv_tflite_picked(fv_import *im, fv_value x, int axis, const int64_t *at, int64_t count)
 {
     const fv_axis_attr along = {.axis = axis};
     const fv_shape list = {1, {count}};
-    return fv_import_emit2(im, "gather", &along, x, fv_tflite_constant(im, FV_I64, &list, at));
+    return fv_import_emit2(im, "gather", &along, x, fv_import_constant(im, FV_I64, &list, at));
 }

@@ -9,7 +9,7 @@
 #ifndef FV_IO_TFLITE_NODE_H
 #define FV_IO_TFLITE_NODE_H
 
-#include "io/import/build.h"
+#include "io/import/walk.h"
 #include "io/tflite/flat.h"
 
 enum { FV_TFLITE_OPERANDS = 128 };
@@ -107,7 +107,9 @@ fv_status fv_tflite_describe(fv_tflite_file *file, fv_model *model);
 /* ---- operands and results ---- */
 
 /* UNSUPPORTED "text", for a mapping to return. */
-fv_status fv_tflite_cannot(const fv_tflite_node *n, const char *format, ...) FV_PRINTF(2, 3);
+#define fv_tflite_cannot(n, ...) fv_import_cannot((n)->im, __VA_ARGS__)
+/* What all formats have of it. */
+fv_import_node fv_tflite_common(const fv_tflite_node *n);
 /* Operands 0 to count - 1 are there. */
 fv_status fv_tflite_need(const fv_tflite_node *n, int count);
 /* Operand i is there and constant. */
@@ -120,8 +122,6 @@ fv_status fv_tflite_option_ints(const fv_tflite_node *n, int field, fv_ints *int
 fv_status fv_tflite_axis(const fv_tflite_node *n, int64_t given, int rank, int *axis);
 /* The same, and it is not the batch of f. */
 fv_status fv_tflite_free_axis(const fv_tflite_node *n, const fv_foreign *f, int64_t given, int *axis);
-/* Whether an operand's first dimension is the batch. */
-bool fv_tflite_batched(const fv_tflite_node *n);
 /* Operand i in the file's order. */
 fv_value fv_tflite_in(const fv_tflite_node *n, int i);
 /* A constant float operand: integers with scales and halves as the numbers that they stand for. */
@@ -145,8 +145,6 @@ fv_status fv_tflite_kind(const fv_tflite_node *n, int i, bool *quantized);
 fv_status fv_tflite_reshaped(const fv_tflite_node *n, const fv_shape *to);
 /* Elements start, start + step, ... of dimension `axis` of a value. */
 fv_value fv_tflite_strided(fv_import *im, fv_value x, int axis, int64_t start, int64_t step, int64_t count);
-/* A tensor of any dtype as a constant of the graph. */
-fv_value fv_tflite_constant(fv_import *im, fv_dtype dtype, const fv_shape *shape, const void *data);
 /* Elements of x at positions along an axis. */
 fv_value fv_tflite_picked(fv_import *im, fv_value x, int axis, const int64_t *at, int64_t count);
 

@@ -92,7 +92,7 @@ static fv_status integer_filters(const fv_tflite_node *n, bool depthwise, fv_val
     for (int64_t k = 0; k < shape.dim[0]; k++)
         for (int64_t t = 0; t < taps; t++)
             ((int8_t *)data)[k * taps + t] = ((const int8_t *)w->data)[k * pick.stride[0] + t * pick.stride[2]];
-    *v = fv_tflite_constant(n->im, w->dtype, &shape, data);
+    *v = fv_import_constant(n->im, w->dtype, &shape, data);
     return FV_OK;
 }
 
@@ -139,8 +139,8 @@ static fv_status mixed_conv(const fv_tflite_node *n, const fv_conv2d_attr *attr,
     if (q.id < 0)
         return n->im->model->error;
     const fv_value line = {n->im->model->graph->vals[q.id]->def->out[1]->id};
-    const fv_value in[5] = {q, wei, line, fv_tflite_constant(n->im, FV_F32, &list, scale),
-                            fv_tflite_constant(n->im, FV_F32, &list, bias)};
+    const fv_value in[5] = {q, wei, line, fv_import_constant(n->im, FV_F32, &list, scale),
+                            fv_import_constant(n->im, FV_F32, &list, bias)};
     *y = fv_import_emit(n->im, "q_conv2d_real", attr, in, 5);
     return FV_OK;
 }
@@ -315,7 +315,7 @@ static fv_status float_product(const fv_tflite_node *n, fv_value x, fv_value *y)
                        wei = {4, {n->in[1]->shape.dim[0], 1, 1, n->in[1]->shape.dim[1]}};
         if (given.rank == 2)
             x = fv_import_reshape(n->im, x, &square, n->in[0]->batched);
-        in[1] = fv_tflite_constant(n->im, FV_I8, &wei, n->in[1]->data);
+        in[1] = fv_import_constant(n->im, FV_I8, &wei, n->in[1]->data);
         FV_TRY(mixed_conv(n, &one, x, in[1], wei.dim[0], y));
         return fv_tflite_activated(n, fv_flat_byte(n->options, DENSE_ACTIVATION, 0), y);
     }
@@ -340,7 +340,7 @@ static fv_status integer_product(const fv_tflite_node *n, fv_value x, fv_value *
     FV_TRY(fv_tflite_need_constant(n, 1, "a matrix of integers"));
     if (given.rank == 2)
         x = fv_import_reshape(n->im, x, &image, n->in[0]->batched);
-    fv_value wei = fv_tflite_constant(n->im, n->in[1]->dtype, &filters, n->in[1]->data);
+    fv_value wei = fv_import_constant(n->im, n->in[1]->dtype, &filters, n->in[1]->data);
     return fv_tflite_quantized_conv(n, &win, 1, x, wei, out, fv_flat_byte(n->options, DENSE_ACTIVATION, 0), y);
 }
 

@@ -92,8 +92,8 @@ static fv_status blend(const fv_tflite_node *n, const resizing *r, int i, fv_val
         v[o] = 1.0f - w[o];
     }
     fv_value a = fv_tflite_picked(im, *x, 1 + i, low, out), b = fv_tflite_picked(im, *x, 1 + i, high, out);
-    a = fv_import_emit2(im, "mul", NULL, a, fv_tflite_constant(im, FV_F32, &beside, v));
-    b = fv_import_emit2(im, "mul", NULL, b, fv_tflite_constant(im, FV_F32, &beside, w));
+    a = fv_import_emit2(im, "mul", NULL, a, fv_import_constant(im, FV_F32, &beside, v));
+    b = fv_import_emit2(im, "mul", NULL, b, fv_import_constant(im, FV_F32, &beside, w));
     *x = fv_import_emit2(im, "add", NULL, a, b);
     return FV_OK;
 }

@@ -91,29 +91,11 @@ static fv_status map_expand_dims(const fv_tflite_node *n)
 
 /* ---- another order ---- */
 
-/* Dimension of the file's order that dimension d of a form is. */
-static int file_axis(fv_order order, int d, int rank)
-{
-    if (order != FV_ORDER_LAST || d == 0)
-        return d;
-    return d == rank - 1 ? 1 : d + 1;
-}
-
-/* The transpose of a form that leaves the result in order `to`; whether it does nothing. */
-static bool perm_between(const int *perm, int rank, fv_order from, fv_order to, int *out)
-{
-    bool same = true;
-    for (int d = 0; d < rank; d++) {
-        out[d] = fv_import_axis(from, perm[file_axis(to, d, rank)], rank);
-        same = same && out[d] == d;
-    }
-    return same;
-}
-
 static fv_status map_transpose(const fv_tflite_node *n)
 {
     fv_ints given;
-    int perm[FV_MAX_RANK], inner[FV_MAX_RANK];
+    int perm[FV_MAX_RANK];
+    fv_order order;
     uint32_t seen = 0;
     FV_TRY(fv_tflite_need(n, 2));
     FV_TRY(fv_tflite_ints(n, 1, "the order", &given));
@@ -129,13 +111,8 @@ static fv_status map_transpose(const fv_tflite_node *n)
     }
     if (f->batched && perm[0] != 0)
         return fv_import_merges(n->im);
-    for (int from = FV_ORDER_FILE; from <= FV_ORDER_LAST; from++)
-        for (int to = FV_ORDER_FILE; to <= FV_ORDER_LAST && f->form[from] >= 0; to++)
-            if ((rank >= 3 || to == FV_ORDER_FILE) && perm_between(perm, rank, (fv_order)from, (fv_order)to, inner))
-                return fv_tflite_result(n, 0, (fv_value){f->form[from]}, (fv_order)to);
-    const fv_order from = !f->data && rank >= 3 && f->form[FV_ORDER_FILE] < 0 ? FV_ORDER_LAST : FV_ORDER_FILE;
-    perm_between(perm, rank, from, FV_ORDER_FILE, inner);
-    return fv_tflite_result(n, 0, fv_import_transpose(n->im, fv_import_get(n->im, f, from), inner), FV_ORDER_FILE);
+    fv_value v = fv_import_permuted(n->im, f, perm, &order);
+    return fv_tflite_result(n, 0, v, order);
 }
 
 static fv_status map_broadcast_to(const fv_tflite_node *n)
@@ -208,7 +185,8 @@ static fv_status map_pack(const fv_tflite_node *n)
     if (one.rank > FV_MAX_RANK || n->n_in > FV_MAX_OPERANDS)
         return fv_tflite_cannot(n, "%d operands of %d dimensions", n->n_in, s->rank);
     FV_TRY(fv_tflite_axis(n, fv_flat_int(n->options, 1, 0), one.rank, &axis));
-    const bool batched = fv_tflite_batched(n);
+    const fv_import_node node = fv_tflite_common(n);
+    const bool batched = fv_import_batched(&node);
     if (batched && axis == 0)
         return fv_import_merges(n->im);
     for (int d = 0; d < one.rank; d++)

@@ -65,7 +65,7 @@ fv_value fv_tflite_lookup(fv_import *im, fv_value x, fv_dtype from, fv_dtype to,
     const fv_shape shape = {1, {256}};
     for (int i = 0; i < 256; i++)
         fv_set(to, table, i, f(i - (from == FV_I8 ? 128 : 0), user));
-    return fv_import_emit2(im, "lookup", NULL, x, fv_tflite_constant(im, to, &shape, table));
+    return fv_import_emit2(im, "lookup", NULL, x, fv_import_constant(im, to, &shape, table));
 }
 
 typedef struct real_line {
@@ -176,9 +176,9 @@ fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_wind
     memcpy(attr.conv.stride, win->stride, sizeof attr.conv.stride);
     memcpy(attr.conv.dilation, win->dilation, sizeof attr.conv.dilation);
     memcpy(attr.conv.pad, win->pad, sizeof attr.conv.pad);
-    const fv_value operands[5] = {src, wei, fv_tflite_constant(n->im, FV_I32, &list, bias),
-                                  fv_tflite_constant(n->im, FV_I32, &list, mul),
-                                  fv_tflite_constant(n->im, FV_I32, &list, shift)};
+    const fv_value operands[5] = {src, wei, fv_import_constant(n->im, FV_I32, &list, bias),
+                                  fv_import_constant(n->im, FV_I32, &list, mul),
+                                  fv_import_constant(n->im, FV_I32, &list, shift)};
     *dst = fv_import_emit(n->im, "q_conv2d", &attr, operands, 5);
     return FV_OK;
 }
