@@ -37,11 +37,18 @@ static const fv_st_entry *find(const fv_tensor_file *file, const char *name)
     return entry;
 }
 
-/* The last part of a name: "weight", "running_mean". */
+/* The last part of a name, "weight" or "running_mean", which Keras has other words for. */
 static const char *leaf(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
+    static const char *const words[][2] = {
+        {"kernel", "weight"}, {"depthwise_kernel", "weight"},  {"gamma", "weight"},
+        {"beta", "bias"},     {"moving_mean", "running_mean"}, {"moving_variance", "running_var"}};
+    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
+    const char *last = slash ? slash + 1 : dot ? dot + 1 : name;
+    for (size_t i = 0; slash && i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(last, words[i][0]) == 0)
+            return words[i][1];
+    return last;
 }
 
 /* The first slot from `i` on that counts: with auxiliary heads, or without. */
@@ -54,7 +61,7 @@ static int next_slot(const fv_model *model, int i, bool aux)
 
 /* Whether the file's float tensors are those of the model in its order, leaf by leaf and shape by shape, whatever their
  * names; the output layer may be missing. A tensor file keeps the order in which a network registers its tensors only
- * where it is PyTorch's. */
+ * where it is PyTorch's or Keras's. */
 static bool follows_order(const fv_model *model, const fv_tensor_file *file, bool aux)
 {
     int at = next_slot(model, 0, aux), taken = 0;
@@ -215,7 +222,8 @@ static fv_status fill(const fv_tensor_file *file, const fv_st_entry *entry, cons
         fv_slot_from_file(slot, entry->data, 0, slot->outer, dst);
         return FV_OK;
     }
-    if (slot->mid == 1 || slot->inner == 1)
+    const bool as_here = entry->last && slot->file_shape.rank == 2;
+    if (slot->mid == 1 || slot->inner == 1 || as_here)
         return fv_tensor_file_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
     for (int64_t o = 0; o < slot->outer; o++) {
         FV_TRY(fv_tensor_file_floats(file, entry, o * size, size, row));

@@ -21,7 +21,7 @@ static const struct {
     bool (*is)(const uint8_t *data, int64_t size);
     fv_status (*read)(fv_tensor_file *file, const uint8_t *data, int64_t size);
 } formats[] = {
-    {"Keras", fv_keras_is_archive, fv_keras_refuse_archive},
+    {"Keras", fv_keras_is_archive, fv_keras_read_archive},
     {"Keras", fv_keras_is_weights, fv_keras_read_weights},
     {"PyTorch", fv_torch_is_zip, fv_torch_read_zip},
     {"PyTorch", fv_torch_is_legacy, fv_torch_read_legacy},

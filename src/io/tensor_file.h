@@ -18,6 +18,7 @@ typedef struct fv_st_entry {
     fv_shape shape;
     int64_t begin, end; /* safetensors: bytes within the tensor section */
     const uint8_t *data;
+    bool last; /* a matrix over a flattened image: its rows are h w c, not c h w */
 } fv_st_entry;
 
 typedef struct fv_tensor_file {

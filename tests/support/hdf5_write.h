@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes small HDF5 files as h5py does by default: groups as symbol tables, arrays of f32, attributes of text. */
+/* Writes small HDF5 files as h5py does by default: groups as symbol tables, arrays of f32 (in one piece, or as with
+ * compression='gzip', shuffle=True), attributes of text. */
 #ifndef FV_TESTS_HDF5_WRITE_H
 #define FV_TESTS_HDF5_WRITE_H
 
 #include <stdint.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { HDF5_HERE = 96 }; /* size of the superblock */
 
 typedef struct hdf5_out {
     uint8_t data[60000];
     size_t size;
+    int filter; /* arrays in chunks through shuffle and deflate, or this one instead of shuffle; 0: in one piece */
 } hdf5_out;
 
 /* Texts of an attribute, all of the same number of bytes in the file; count -1: one text, no list. */
@@ -41,7 +44,8 @@ static inline void hdf5_bytes(hdf5_out *o, const void *data, size_t size, size_t
 
 static inline void hdf5_begin(hdf5_out *o)
 {
-    *o = (hdf5_out){.size = HDF5_HERE};
+    memset(o->data, 0, HDF5_HERE);
+    o->size = HDF5_HERE;
 }
 
 static inline void hdf5_message(hdf5_out *o, int type, const hdf5_out *body)
@@ -73,6 +77,52 @@ static inline uint64_t hdf5_header(hdf5_out *o, int count, const hdf5_out *messa
     return at;
 }
 
+enum { HDF5_SHUFFLE = 2, HDF5_DEFLATE = 1 };
+
+/* A chunk of `count` f32, shuffled and deflated; its bytes. */
+static inline size_t hdf5_chunk(hdf5_out *o, const float *values, size_t count)
+{
+    static uint8_t shuffled[8192];
+    uLongf size = (uLongf)(sizeof o->data - o->size);
+    for (size_t i = 0; i < count; i++)
+        for (size_t b = 0; b < 4; b++)
+            shuffled[b * count + i] = ((const uint8_t *)(values + i))[b];
+    compress(o->data + o->size, &size, shuffled, (uLong)(4 * count));
+    o->size += size;
+    while (o->size % 8)
+        o->data[o->size++] = 0;
+    return size;
+}
+
+/* Chunks of 2 elements of the first dimension (the last chunk may be half empty), and their list; its address. */
+static inline uint64_t hdf5_chunks(hdf5_out *o, const int64_t *dims, int rank, const float *values, size_t row)
+{
+    static float chunk[2048];
+    const int64_t count = (dims[0] + 1) / 2;
+    uint64_t at[64], size[64];
+    for (int64_t i = 0; i < count; i++) {
+        const size_t rows = dims[0] - 2 * i < 2 ? 1 : 2;
+        memset(chunk, 0, sizeof chunk);
+        memcpy(chunk, values + 2 * (size_t)i * row, rows * row * 4);
+        at[i] = o->size;
+        size[i] = hdf5_chunk(o, chunk, 2 * row);
+    }
+    const uint64_t tree = o->size;
+    hdf5_bytes(o, "TREE\1", 6, 1);
+    hdf5_int(o, (uint64_t)count, 2);
+    hdf5_int(o, UINT64_MAX, 8);
+    hdf5_int(o, UINT64_MAX, 8);
+    for (int64_t i = 0; i <= count; i++) {
+        hdf5_int(o, i < count ? size[i] : 0, 4);
+        hdf5_int(o, 0, 4);
+        hdf5_int(o, (uint64_t)(2 * i), 8);
+        for (int d = 1; d <= rank; d++)
+            hdf5_int(o, 0, 8);
+        hdf5_int(o, i < count ? at[i] : 0, 8);
+    }
+    return tree;
+}
+
 /* An array of f32; its address. */
 static inline uint64_t hdf5_array(hdf5_out *o, const int64_t *dims, int rank, const float *values)
 {
@@ -81,8 +131,11 @@ static inline uint64_t hdf5_array(hdf5_out *o, const int64_t *dims, int rank, co
     size_t total = 4;
     for (int d = 0; d < rank; d++)
         total *= (size_t)dims[d];
-    const uint64_t data = o->size;
-    hdf5_bytes(o, values, total, 8);
+    uint64_t data = o->size;
+    if (o->filter)
+        data = hdf5_chunks(o, dims, rank, values, total / 4 / (size_t)dims[0]);
+    else
+        hdf5_bytes(o, values, total, 8);
     messages.size = body.size = 0;
     hdf5_space(&body, dims, rank);
     hdf5_message(&messages, 1, &body);
@@ -91,11 +144,27 @@ static inline uint64_t hdf5_array(hdf5_out *o, const int64_t *dims, int rank, co
     hdf5_message(&messages, 3, &body);
     body.size = 0;
     hdf5_int(&body, 3, 1);
-    hdf5_int(&body, 1, 1);
+    hdf5_int(&body, o->filter ? 2 : 1, 1);
+    if (o->filter)
+        hdf5_int(&body, (uint64_t)rank + 1, 1);
     hdf5_int(&body, data, 8);
-    hdf5_int(&body, total, 8);
+    for (int d = 0; o->filter && d < rank; d++)
+        hdf5_int(&body, d ? (uint64_t)dims[d] : 2, 4);
+    hdf5_int(&body, o->filter ? 4 : total, o->filter ? 4 : 8);
     hdf5_message(&messages, 8, &body);
-    return hdf5_header(o, 3, &messages);
+    if (!o->filter)
+        return hdf5_header(o, 3, &messages);
+    body.size = 0;
+    hdf5_int(&body, 1, 1);
+    hdf5_int(&body, 2, 7);
+    for (int i = 0; i < 2; i++) { /* number, length of no name, flags, one value and what fills it up */
+        hdf5_int(&body, i ? HDF5_DEFLATE : (uint64_t)o->filter, 4);
+        hdf5_int(&body, 0, 2);
+        hdf5_int(&body, 1, 2);
+        hdf5_int(&body, 4, 8);
+    }
+    hdf5_message(&messages, 11, &body);
+    return hdf5_header(o, 4, &messages);
 }
 
 static inline void hdf5_attribute(hdf5_out *messages, const hdf5_attr *a)

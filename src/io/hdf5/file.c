@@ -7,7 +7,15 @@
 
 static const char signature[] = "\x89HDF\r\n\x1a\n";
 
-enum { DEPTH_MAX = 32, LEVELS_MAX = 24, NODE_COST = 256, WORK_PER_BYTE = 8, WORK_FREE = 1 << 20 };
+enum {
+    DEPTH_MAX = 32,
+    LEVELS_MAX = 24,
+    NODE_COST = 256,
+    WORK_PER_BYTE = 8,
+    WORK_FREE = 1 << 20,
+    CHUNKS_PER_BYTE = 4,
+    CHUNKS_FREE = 8 << 20
+};
 
 /* ---- what all use ---- */
 
@@ -156,6 +164,7 @@ fv_status fv_hdf5_open(fv_ctx *ctx, const char *name, const uint8_t *data, int64
     file->data = data + at;
     file->size = size - at;
     file->work = file->size < INT64_MAX / 16 ? WORK_PER_BYTE * file->size + WORK_FREE : INT64_MAX;
+    file->left = file->size < INT64_MAX / 16 ? CHUNKS_PER_BYTE * file->size + CHUNKS_FREE : INT64_MAX;
     const uint8_t *p = fv_hdf5_bytes(file, 0, 96);
     if (!p)
         return fv_hdf5_bad(file, "the file is cut short", 0);

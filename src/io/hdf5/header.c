@@ -90,10 +90,24 @@ static bool read_type(span s, fv_hdf5_values *v)
     return true;
 }
 
-/* Where the elements are: in the message, or in one piece elsewhere. */
-static const char *read_layout(const fv_hdf5_file *file, span s, fv_hdf5_values *v)
+/* Elements in chunks, which may have gone through filters. */
+static const char *read_chunks(const fv_hdf5_file *file, span s, span filters, fv_hdf5_values *v)
 {
-    static const char damaged[] = "its layout is damaged", apart[] = "it is stored in chunks";
+    fv_hdf5_chunks *chunks = fv_arena_alloc(file->arena, sizeof *chunks);
+    if (!chunks)
+        return "there is no memory for it";
+    *chunks = (fv_hdf5_chunks){.n_filters = 0};
+    const char *problem = filters.data ? fv_hdf5_read_filters(filters.data, filters.size, chunks) : NULL;
+    if (!problem)
+        problem = fv_hdf5_read_chunks(s.data, s.size, v, chunks);
+    v->chunks = problem ? NULL : chunks;
+    return problem;
+}
+
+/* Where the elements are: in the message, in one piece elsewhere, or in chunks. */
+static const char *read_layout(const fv_hdf5_file *file, span s, span filters, fv_hdf5_values *v)
+{
+    static const char damaged[] = "its layout is damaged";
     if (s.size < 2)
         return damaged;
     const int version = s.data[0];
@@ -102,12 +116,14 @@ static const char *read_layout(const fv_hdf5_file *file, span s, fv_hdf5_values 
     int64_t bytes;
     if (version < 1 || version > 4)
         return damaged;
-    if (class > 1)
-        return apart;
+    if (class > 2)
+        return "it lies in several files";
     if (!fv_size_mul(v->count, v->item_bytes, &bytes))
         return damaged;
     if (bytes == 0)
         return "it has no elements";
+    if (class == 2)
+        return read_chunks(file, s, filters, v);
     if (class == 1) {
         const uint64_t head = old ? 8 : 2;
         if (s.size < head + 8)
@@ -209,7 +225,12 @@ static void read_link_info(span s, fv_hdf5_header *h)
 
 /* ---- messages ---- */
 
-static fv_status read_message(fv_hdf5_file *file, int type, int flags, span s, fv_hdf5_header *h, span *layout)
+/* Those that are read when all others were. */
+typedef struct deferred {
+    span layout, filters;
+} deferred;
+
+static fv_status read_message(fv_hdf5_file *file, int type, int flags, span s, fv_hdf5_header *h, deferred *late)
 {
     const bool shared = (flags & 2) != 0;
     if (type == SPACE && !shared && read_space(s, &h->values))
@@ -218,10 +239,10 @@ static fv_status read_message(fv_hdf5_file *file, int type, int flags, span s, f
         h->has_type = true;
     if (type == LAYOUT) {
         h->has_layout = true;
-        *layout = s;
+        late->layout = s;
     }
     if (type == FILTERS)
-        h->problem = "it is compressed";
+        late->filters = s;
     if (type == ATTRIBUTE && !shared)
         return read_attribute(file, s, h);
     if (type == LINK)
@@ -236,7 +257,7 @@ static fv_status read_message(fv_hdf5_file *file, int type, int flags, span s, f
 }
 
 /* Messages of a block; `head`: bytes before the data of each. */
-static fv_status read_block(fv_hdf5_file *file, span s, bool old, int head, fv_hdf5_header *h, span *layout,
+static fv_status read_block(fv_hdf5_file *file, span s, bool old, int head, fv_hdf5_header *h, deferred *late,
                             block *blocks, int *n_blocks)
 {
     while (s.size >= (uint64_t)head) {
@@ -250,7 +271,7 @@ static fv_status read_block(fv_hdf5_file *file, span s, bool old, int head, fv_h
                 return fv_hdf5_bad(file, "a header of too many blocks", 0);
             blocks[(*n_blocks)++] = (block){fv_hdf5_number(message.data, 8), fv_hdf5_number(message.data + 8, 8)};
         } else {
-            FV_TRY(read_message(file, type, flags, message, h, layout));
+            FV_TRY(read_message(file, type, flags, message, h, late));
         }
         s.data += (uint64_t)head + size;
         s.size -= (uint64_t)head + size;
@@ -282,7 +303,7 @@ static fv_status first_block(const fv_hdf5_file *file, uint64_t at, bool *old, i
     return FV_OK;
 }
 
-static fv_status read_blocks(fv_hdf5_file *file, uint64_t at, block *blocks, fv_hdf5_header *h, span *layout)
+static fv_status read_blocks(fv_hdf5_file *file, uint64_t at, block *blocks, fv_hdf5_header *h, deferred *late)
 {
     bool old = true;
     int head = 8, n_blocks = 1;
@@ -297,19 +318,19 @@ static fv_status read_blocks(fv_hdf5_file *file, uint64_t at, block *blocks, fv_
                 return fv_hdf5_bad(file, "the continued header of an object is none", at);
             s = (span){s.data + 4, s.size - 8};
         }
-        FV_TRY(read_block(file, s, old, head, h, layout, blocks, &n_blocks));
+        FV_TRY(read_block(file, s, old, head, h, late, blocks, &n_blocks));
     }
     return FV_OK;
 }
 
 fv_status fv_hdf5_read_header(fv_hdf5_file *file, uint64_t at, fv_hdf5_header *h)
 {
-    span layout = {0};
+    deferred late = {0};
     *h = (fv_hdf5_header){.tree = FV_HDF5_NOWHERE, .heap = FV_HDF5_NOWHERE};
     block *blocks = fv_malloc(file->ctx, BLOCKS_MAX * sizeof *blocks);
     if (!blocks)
         return FV_ERR_NO_MEMORY;
-    fv_status status = read_blocks(file, at, blocks, h, &layout);
+    fv_status status = read_blocks(file, at, blocks, h, &late);
     fv_free(file->ctx, blocks);
     if (status != FV_OK || !h->has_layout || h->problem)
         return status;
@@ -318,6 +339,6 @@ fv_status fv_hdf5_read_header(fv_hdf5_file *file, uint64_t at, fv_hdf5_header *h
     else if (h->values.kind != FV_HDF5_NUMBERS || h->values.shape.rank < 0)
         h->problem = "its elements are no numbers that are supported";
     else
-        h->problem = read_layout(file, layout, &h->values);
+        h->problem = read_layout(file, late.layout, late.filters, &h->values);
     return status;
 }

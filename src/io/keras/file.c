@@ -85,12 +85,12 @@ static fv_status parse_json(fv_keras_net *net, const char *what, const char *tex
     return status == FV_OK || status == FV_ERR_NO_MEMORY ? status : FV_ERR_MODEL_FORMAT;
 }
 
-static fv_status open_hdf5(fv_keras_net *net, const fv_import_source *source)
+static fv_status open_hdf5(fv_keras_net *net, const uint8_t *data, int64_t bytes)
 {
     const fv_hdf5_node *model;
     const char *text, *version = "";
     int64_t size, length = 0;
-    FV_TRY(fv_hdf5_open(net->ctx, net->path, source->data, source->size, net->arena, &net->weights));
+    FV_TRY(fv_hdf5_open(net->ctx, net->path, data, bytes, net->arena, &net->weights));
     FV_TRY(find_model(net, &model));
     FV_TRY(fv_hdf5_text(&net->weights, fv_hdf5_attribute_of(model, "model_config"), 0, &text, &size));
     FV_TRY(parse_json(net, "model_config", text, size, &net->doc));
@@ -137,14 +137,18 @@ static fv_status read_members(fv_keras_net *net, fv_zip *zip)
     return FV_OK;
 }
 
-static fv_status open_archive(fv_keras_net *net, const fv_import_source *source)
+static fv_status open_archive(fv_keras_net *net, const uint8_t *data, int64_t size)
 {
     fv_zip *zip = NULL;
-    FV_TRY(
-        fv_zip_open(net->ctx, net->path, source->data, source->size, net->arena, 4 * source->size + (1 << 24), &zip));
+    FV_TRY(fv_zip_open(net->ctx, net->path, data, size, net->arena, 4 * size + (1 << 24), &zip));
     fv_status status = read_members(net, zip);
     fv_zip_close(&zip);
     return status;
+}
+
+fv_status fv_keras_open(fv_keras_net *net, const uint8_t *data, int64_t size)
+{
+    return fv_hdf5_is(data, size) ? open_hdf5(net, data, size) : open_archive(net, data, size);
 }
 
 /* ---- pixels ---- */
@@ -189,7 +193,7 @@ static fv_status set_pipeline(const fv_keras_net *net, fv_model *m)
 
 static fv_status build(fv_keras_net *net, const fv_import_source *source, fv_model **model)
 {
-    FV_TRY(fv_hdf5_is(source->data, source->size) ? open_hdf5(net, source) : open_archive(net, source));
+    FV_TRY(fv_keras_open(net, source->data, source->size));
     FV_TRY(fv_keras_parse(net, fv_doc_root(net->doc), 0, &net->graph));
     FV_TRY(fv_keras_assign(net));
     FV_TRY(fv_import_begin(net->ctx, source->path, source->size, false, &net->im));

@@ -16,8 +16,8 @@ fv_status fv_keras_read(fv_ctx *ctx, const fv_import_source *source, const fv_im
 /* Named tensors of a file of weights: filters as [out][in][h][w], matrices as [out][in]. */
 bool fv_keras_is_weights(const uint8_t *data, int64_t size);
 fv_status fv_keras_read_weights(fv_tensor_file *file, const uint8_t *data, int64_t size);
-/* A .keras, which is a network. */
+/* The same of a .keras, a network with its weights. */
 bool fv_keras_is_archive(const uint8_t *data, int64_t size);
-fv_status fv_keras_refuse_archive(fv_tensor_file *file, const uint8_t *data, int64_t size);
+fv_status fv_keras_read_archive(fv_tensor_file *file, const uint8_t *data, int64_t size);
 
 #endif

@@ -70,6 +70,8 @@ typedef struct fv_keras_net {
 
 /* MODEL_FORMAT "FILE: Keras: text". */
 fv_status fv_keras_bad(const fv_keras_net *net, const char *format, ...) FV_PRINTF(2, 3);
+/* Opens a .h5 or a .keras: net->doc is its network, to be destroyed by the caller, net->root its weights. */
+fv_status fv_keras_open(fv_keras_net *net, const uint8_t *data, int64_t size);
 /* The row of a layer's class, or of a function; NULL: none. */
 const fv_keras_op *fv_keras_find_op(const char *kind, bool function);
 /* Why there is no row for a class, with the nearest that there is. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keras files as named tensors, for a network that is named: filters [h][w][in][out] become [out][in][h][w], filters
- * of single channels [h][w][in][m] become [in * m][1][h][w], matrices [in][out] become [out][in].
+ * Keras files as named tensors, for a network that is named, in the order of the network where the file tells it:
+ * filters [h][w][in][out] become [out][in][h][w], filters of single channels [h][w][in][m] become [in * m][1][h][w],
+ * matrices [in][out] become [out][in].
  */
 #include <stdio.h>
 
@@ -75,6 +76,14 @@ static fv_status turned(reading *r, fv_st_entry *e)
     return FV_OK;
 }
 
+static fv_status add_entry(reading *r, const char *name, fv_dtype dtype, const fv_shape *shape, const void *data)
+{
+    fv_st_entry e = {.name = name, .dtype = (int)dtype, .shape = *shape, .data = data, .last = true};
+    if (e.shape.rank == 2 || e.shape.rank == 4)
+        FV_TRY(turned(r, &e));
+    return fv_tensor_file_add(r->file, &e);
+}
+
 static fv_status add(reading *r, const fv_hdf5_node *node, const char *name)
 {
     if (!node || node->group || node->problem)
@@ -82,29 +91,48 @@ static fv_status add(reading *r, const fv_hdf5_node *node, const char *name)
                                   !node         ? "it is not there"
                                   : node->group ? "it is a group"
                                                 : node->problem);
-    fv_st_entry e = {.name = name, .dtype = (int)node->values.dtype, .shape = node->values.shape};
-    e.data = node->values.data;
-    if (e.shape.rank == 2 || e.shape.rank == 4)
-        FV_TRY(turned(r, &e));
-    return fv_tensor_file_add(r->file, &e);
+    const uint8_t *data;
+    FV_TRY(fv_hdf5_elements(&r->hdf5, node, &data));
+    return add_entry(r, name, node->values.dtype, &node->values.shape, data);
 }
 
-/* Layers that list their weights: names without ":0". */
-static fv_status add_listed(reading *r, const fv_hdf5_node *root, int64_t *layers)
+/* The weights that a layer lists: names without ":0". */
+static fv_status add_layer(reading *r, const fv_hdf5_node *group, int64_t *count)
 {
-    for (const fv_hdf5_node *group = root->child; group; group = group->next) {
-        const char **names;
-        int64_t count;
-        FV_TRY(fv_keras_texts(&r->net, group, "weight_names", &names, &count));
-        *layers += count;
-        for (int64_t i = 0; i < count; i++) {
-            const char *name = fv_arena_printf(r->file->arena, "%.*s", (int)strcspn(names[i], ":"), names[i]);
-            FV_TRY(name ? add(r, fv_hdf5_find(group, names[i]), name) : FV_ERR_NO_MEMORY);
-        }
-        if (group->group && !count) /* "conv/bn" is a group in a group */
-            FV_TRY(add_listed(r, group, layers));
+    const char **names;
+    FV_TRY(fv_keras_texts(&r->net, group, "weight_names", &names, count));
+    for (int64_t i = 0; i < *count; i++) {
+        const char *name = fv_arena_printf(r->file->arena, "%.*s", (int)strcspn(names[i], ":"), names[i]);
+        FV_TRY(name ? add(r, fv_hdf5_find(group, names[i]), name) : FV_ERR_NO_MEMORY);
     }
     return FV_OK;
+}
+
+/* Layers wherever they are: "conv/bn" is a group in a group. */
+static fv_status add_all(reading *r, const fv_hdf5_node *root, int64_t *weights)
+{
+    for (const fv_hdf5_node *group = root->child; group; group = group->next) {
+        int64_t count;
+        FV_TRY(add_layer(r, group, &count));
+        *weights += count;
+        if (group->group && !count)
+            FV_TRY(add_all(r, group, weights));
+    }
+    return FV_OK;
+}
+
+/* In the network's order, which the file lists; groups of HDF5 are in that of the alphabet. */
+static fv_status add_listed(reading *r, const fv_hdf5_node *root, int64_t *weights)
+{
+    const char **layers;
+    int64_t count, own;
+    FV_TRY(fv_keras_texts(&r->net, root, "layer_names", &layers, &count));
+    for (int64_t i = 0; i < count; i++) {
+        const fv_hdf5_node *group = fv_hdf5_find(root, layers[i]);
+        FV_TRY(group ? add_layer(r, group, &own) : FV_OK);
+        *weights += group ? own : 0;
+    }
+    return count ? FV_OK : add_all(r, root, weights);
 }
 
 /* All arrays below the layers of Keras 3: layers/conv2d/vars/0. */
@@ -143,12 +171,37 @@ bool fv_keras_is_weights(const uint8_t *data, int64_t size)
     return fv_hdf5_is(data, size);
 }
 
-fv_status fv_keras_refuse_archive(fv_tensor_file *file, const uint8_t *data, int64_t size)
+/* Weights of a network's layers in its order, called LAYER/kernel and so on. */
+static fv_status add_network(reading *r, const fv_keras_graph *g)
 {
-    (void)data;
-    (void)size;
-    return fv_fail_hint(
-        file->ctx,
-        fv_fail(file->ctx, FV_ERR_MODEL, "%s: a .keras file, which holds a network with its weights", file->name),
-        "give it as the model: --model %s", file->name);
+    for (int i = 0; i < g->n_layers; i++) {
+        const fv_keras_layer *layer = &g->layers[i];
+        if (layer->inner)
+            FV_TRY(add_network(r, layer->inner));
+        for (int w = 0; w < FV_KERAS_WEIGHTS_MAX; w++) {
+            const fv_foreign *f = layer->weight[w];
+            if (f)
+                FV_TRY(add_entry(r, f->name, f->dtype, &f->shape, f->data));
+        }
+    }
+    return FV_OK;
+}
+
+/* The network that stands in the archive says which weights are whose. */
+static fv_status read_network(reading *r, const uint8_t *data, int64_t size)
+{
+    fv_keras_net *net = &r->net;
+    FV_TRY(fv_keras_open(net, data, size));
+    FV_TRY(fv_keras_parse(net, fv_doc_root(net->doc), 0, &net->graph));
+    FV_TRY(fv_keras_assign(net));
+    return add_network(r, net->graph);
+}
+
+fv_status fv_keras_read_archive(fv_tensor_file *file, const uint8_t *data, int64_t size)
+{
+    reading r = {.file = file, .left = COPIES_PER_BYTE * size + COPIES_FREE};
+    r.net = (fv_keras_net){.ctx = file->ctx, .path = file->name, .arena = file->arena};
+    const fv_status status = read_network(&r, data, size);
+    fv_doc_destroy(&r.net.doc);
+    return status;
 }

@@ -82,10 +82,12 @@ static fv_status take(fv_keras_net *net, const fv_hdf5_node *node, const char *n
         return fv_fail_hint(net->ctx,
                             fv_fail(net->ctx, FV_ERR_MODEL, "%s: Keras: the weight '%.200s' cannot be read: %s",
                                     net->path, name, node->group ? "it is a group" : node->problem),
-                            "save it again with Keras itself, which compresses nothing");
+                            "save it again with Keras itself");
     *f = (fv_foreign){.name = name, .dtype = node->values.dtype, .shape = node->values.shape, .form = {-1, -1, -1}};
     f->initial = true;
-    f->data = node->values.data;
+    const uint8_t *data;
+    FV_TRY(fv_hdf5_elements(&net->weights, node, &data));
+    f->data = data;
     if ((uintptr_t)f->data % fv_dtype_size(f->dtype)) { /* no file of Keras; elements are read where they are */
         const int64_t size = node->values.count * node->values.item_bytes;
         if (size > net->weights.size - net->copied)
