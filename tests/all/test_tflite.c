@@ -171,21 +171,72 @@ static void test_damaged(void **state)
 
 /* ---- integers ---- */
 
-/* acc * factor to the nearest integer, from whole numbers: the factor has 31 bits, and products round twice. */
-static int integer_by_hand(const tflite_integers *w, const int8_t *image, int at, int k)
+/* acc * factor of filter k to the nearest integer, from whole numbers: the factor has 31 bits, and products round
+ * twice.
+ */
+static int scaled_by_hand(const tflite_integers *w, int64_t acc, int k)
 {
     int exponent;
+    const double factor = frexp((double)w->in * (double)w->scale[k] / (double)w->out, &exponent);
+    const int64_t high = (int64_t)floor((double)acc * round(factor * 2147483648.0) / 2147483648.0 + 0.5);
+    const double y = round(ldexp((double)high, exponent)) + (double)w->out_zero;
+    const double most = (double)w->out_zero + round((double)(6.0f / w->out));
+    return (int)fmin(fmax(y, (double)w->out_zero), fmin(most, 127.0));
+}
+
+static int integer_by_hand(const tflite_integers *w, const int8_t *image, int at, int k)
+{
     int64_t acc = w->bias[k];
     for (int t = 0; t < 18; t++) {
         const int y = at / 6 + t / 6 - 1, x = at % 6 + t / 2 % 3 - 1;
         if (y >= 0 && y < 6 && x >= 0 && x < 6)
             acc += (image[(y * 6 + x) * 2 + t % 2] - w->in_zero) * w->conv[k][t / 6][t / 2 % 3][t % 2];
     }
-    const double factor = frexp((double)w->in * (double)w->scale[k] / (double)w->out, &exponent);
-    const int64_t high = (int64_t)floor((double)acc * round(factor * 2147483648.0) / 2147483648.0 + 0.5);
-    const double y = round(ldexp((double)high, exponent)) + (double)w->out_zero;
-    const double most = (double)w->out_zero + round((double)(6.0f / w->out));
-    return (int)fmin(fmax(y, (double)w->out_zero), fmin(most, 127.0));
+    return scaled_by_hand(w, acc, k);
+}
+
+/* Every pixel adds its window to the result. */
+static void test_transposed(void **state)
+{
+    enum { BATCH = 2, PIXELS = 3 * 4 };
+    char folder[256];
+    tflite_integers w;
+    tflite_out *file = calloc(1, sizeof *file);
+    (void)state;
+    fv_test_dir_create(folder);
+    tflite_integer_weights(&w);
+    for (int valid = 0; valid < 2; valid++) {
+        const int rows = valid ? 7 : 6, columns = valid ? 9 : 8, count = rows * columns * 4;
+        fv_ctx *ctx = open_context(1);
+        fv_tensor *in = NULL;
+        fv_model *m = NULL;
+        tflite_transposed_file(file, &w, valid);
+        if (load_file(ctx, fv_test_path(folder, "transposed.tflite"), file, &m) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(fv_tensor_create(ctx, FV_I8, &(fv_shape){4, {BATCH, 3, 4, 2}}, &in), FV_OK);
+        int8_t *x = fv_tensor_data(in);
+        for (int i = 0; i < BATCH * PIXELS * 2; i++)
+            x[i] = (int8_t)(i * 89 % 256 - 128);
+        fv_tensor *out = answer(m, in, BATCH, 0);
+        const int8_t *y = fv_tensor_data(out);
+        for (int n = 0; n < BATCH; n++)
+            for (int i = 0; i < count; i++) {
+                const int p = i / 4 / columns, q = i / 4 % columns, k = i % 4;
+                int64_t acc = w.bias[k];
+                for (int t = 0; t < PIXELS * 18; t++) {
+                    const int h = t / 18 / 4, v = t / 18 % 4, r = t / 6 % 3, s = t / 2 % 3, c = t % 2;
+                    if (h * 2 + r == p && v * 2 + s == q) /* SAME has its only row or column too much at the end */
+                        acc += (x[(n * PIXELS + h * 4 + v) * 2 + c] - w.in_zero) * w.conv[k][r][s][c];
+                }
+                assert_int_equal(y[n * count + i], scaled_by_hand(&w, acc, k));
+            }
+        fv_tensor_destroy(&in);
+        fv_tensor_destroy(&out);
+        fv_model_destroy(&m);
+        fv_ctx_destroy(&ctx);
+    }
+    free(file);
+    fv_test_dir_remove(folder);
 }
 
 static double gelu_by_hand(double x, bool rough)
@@ -443,9 +494,9 @@ static void test_tiny(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),    cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_gelu),    cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_tiny),
+        cmocka_unit_test(test_small),    cmocka_unit_test(test_refused),    cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_transposed), cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_foreign),  cmocka_unit_test(test_tiny),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

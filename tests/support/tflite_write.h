@@ -3,6 +3,7 @@
 #ifndef FV_TESTS_TFLITE_WRITE_H
 #define FV_TESTS_TFLITE_WRITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -253,6 +254,24 @@ static inline void tflite_integer_file(tflite_out *o, const tflite_integers *w)
     };
     const tflite_node nodes[] = {{0, {0, 1, 2}, 3, 3, 0xf, {0, 1, 1, 3 /* RELU6 */}}};
     const tflite_net net = {codes, 1, tensors, 4, nodes, 1, 0, 3};
+    tflite_write(o, &net);
+}
+
+/* The same filters, transposed: 3 x 4 x 2 with stride 2 to 6 x 8 (SAME), or to 7 x 9 (VALID). */
+static inline void tflite_transposed_file(tflite_out *o, const tflite_integers *w, bool valid)
+{
+    static const int codes[] = {67};
+    static const int64_t none[4] = {0};
+    const int32_t size[4] = {1, valid ? 7 : 6, valid ? 9 : 8, 4};
+    const tflite_tensor tensors[] = {
+        {"image", 9, {1, 3, 4, 2}, 4, NULL, 0, 1, 0, &w->in, &w->in_zero},
+        {"size", 2, {4}, 1, size, sizeof size, 0, 0, NULL, NULL},
+        {"conv/weights", 9, {4, 3, 3, 2}, 4, w->conv, sizeof w->conv, 4, 0, w->scale, none},
+        {"conv/bias", 2, {4}, 1, w->bias, sizeof w->bias, 0, 0, NULL, NULL},
+        {"conv", 9, {1, size[1], size[2], 4}, 4, NULL, 0, 1, 0, &w->out, &w->out_zero},
+    };
+    const tflite_node nodes[] = {{0, {1, 2, 0, 3}, 4, 4, 0xf, {valid, 2, 2, 3 /* RELU6 */}}};
+    const tflite_net net = {codes, 1, tensors, 5, nodes, 1, 0, 4};
     tflite_write(o, &net);
 }
 

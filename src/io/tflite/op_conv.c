@@ -209,8 +209,8 @@ static fv_status conv(const fv_tflite_node *n, bool depthwise)
     if (!quantized)
         return float_conv(n, depthwise, &attr, activation);
     FV_TRY(integer_filters(n, depthwise, &wei));
-    FV_TRY(fv_tflite_quantized_conv(n, &win, attr.groups, fv_tflite_in(n, 0), wei, depthwise ? w->dim[3] : w->dim[0],
-                                    activation, &y));
+    const fv_tflite_product product = {0, 2, attr.groups, depthwise ? w->dim[3] : w->dim[0], activation, win};
+    FV_TRY(fv_tflite_quantized_conv(n, &product, fv_tflite_in(n, 0), wei, &y));
     return fv_tflite_result(n, 0, y, FV_ORDER_FILE);
 }
 
@@ -226,21 +226,81 @@ static fv_status map_depthwise(const fv_tflite_node *n)
 
 /* ---- transposed ---- */
 
+/* x, n h w c, with stride - 1 rows and columns of `zero` behind every one of its own. Floats hold the integers exactly.
+ */
+static fv_value spread_out(fv_import *im, fv_value x, const fv_shape *s, bool batched, const int64_t stride[2],
+                           int64_t zero)
+{
+    const int64_t n = s->dim[0], h = s->dim[1], w = s->dim[2], c = s->dim[3];
+    const fv_dtype dtype = fv_import_dtype(im, x);
+    const fv_pad_attr columns = {.value = (double)zero, .pad = {0, 0, 0, stride[1] - 1}},
+                      rows = {.value = (double)zero, .pad = {0, 0, 0, stride[0] - 1}};
+    const fv_shape pixels = {4, {n, h * w, 1, c}}, lines = {4, {n, h, 1, w * stride[1] * c}},
+                   all = {4, {n, h * stride[0], w * stride[1], c}};
+    x = fv_import_cast(im, x, FV_F32);
+    if (stride[1] > 1)
+        x = fv_import_emit1(im, "pad", &columns, fv_import_reshape(im, x, &pixels, batched));
+    if (stride[0] > 1)
+        x = fv_import_emit1(im, "pad", &rows, fv_import_reshape(im, x, &lines, batched));
+    return fv_import_cast(im, fv_import_reshape(im, x, &all, batched), dtype);
+}
+
+/* Filters k r s c from the last tap to the first, a constant of the graph. */
+static fv_status turned_filters(const fv_tflite_node *n, fv_value *v)
+{
+    const fv_foreign *w = n->in[1];
+    const int64_t *d = w->shape.dim, taps = d[1] * d[2];
+    void *data;
+    FV_TRY(fv_import_alloc(n->im, fv_foreign_count(w), &data));
+    for (int64_t k = 0; k < d[0]; k++)
+        for (int64_t t = 0; t < taps; t++)
+            memcpy((int8_t *)data + (k * taps + t) * d[3], (const int8_t *)w->data + (k * taps + taps - 1 - t) * d[3],
+                   (size_t)d[3]);
+    *v = fv_import_constant(n->im, w->dtype, &w->shape, data);
+    return FV_OK;
+}
+
+/* Of integers: a convolution, with filters turned around, of the image spread out by the strides. */
+static fv_status integer_transpose(const fv_tflite_node *n, const fv_tflite_window *given, const fv_shape *out)
+{
+    fv_tflite_pair in;
+    fv_value wei, y;
+    fv_foreign *f = n->in[2];
+    fv_tflite_product p = {2, 3, 1, out->dim[3], fv_flat_byte(n->options, CONV_ACTIVATION, 0), *given};
+    FV_TRY(fv_tflite_in_pair(n, 2, &in));
+    if (n->in[1]->dtype != in.dtype)
+        return fv_tflite_cannot(n, "filters of %s over %s", fv_dtype_name(n->in[1]->dtype), fv_dtype_name(in.dtype));
+    FV_TRY(turned_filters(n, &wei));
+    fv_value x = spread_out(n->im, fv_tflite_in(n, 2), &f->shape, f->batched, given->stride, in.zero);
+    for (int side = 0; side < 2; side++) {
+        const int64_t size = f->shape.dim[1 + side] * given->stride[side];
+        int64_t end = out->dim[1 + side] - size + given->pad[side];
+        p.win.stride[side] = 1;
+        p.win.pad[side] = given->size[side] - 1 - given->pad[side];
+        p.win.pad[side + 2] = end > 0 ? end : 0;
+        if (p.win.pad[side] < 0 || size + end < 1)
+            return fv_tflite_cannot(n, "a result of %lld pixels", (long long)out->dim[1 + side]);
+        x = fv_tflite_strided(n->im, x, 1 + side, 0, 1, end < 0 ? size + end : size);
+    }
+    FV_TRY(fv_tflite_quantized_conv(n, &p, x, wei, &y));
+    return fv_tflite_result(n, 0, y, FV_ORDER_FILE);
+}
+
 /* Operands: sizes of the result, filters k r s c, image, bias. */
 static fv_status map_transpose_conv(const fv_tflite_node *n)
 {
     fv_ints sizes;
     fv_foreign *w;
+    bool quantized;
     fv_value in[3];
     fv_conv_transpose2d_attr attr = {.groups = 1, .dilation = {1, 1}};
     fv_tflite_window win = {.dilation = {1, 1}};
     FV_TRY(fv_tflite_need(n, 3));
     FV_TRY(fv_tflite_ints(n, 0, "its size", &sizes));
     const fv_shape *src = &n->in[2]->shape;
-    if (n->in[2]->dtype != FV_F32)
-        return fv_tflite_cannot(n, "of %s: supported of float32", fv_dtype_name(n->in[2]->dtype));
+    FV_TRY(fv_tflite_kind(n, 2, &quantized));
     FV_TRY(fv_tflite_need_constant(n, 1, "the filters"));
-    FV_TRY(fv_tflite_reals(n, 1, &w));
+    w = n->in[1];
     if (src->rank != 4 || w->shape.rank != 4 || sizes.count != 4 || w->shape.dim[3] != src->dim[3])
         return fv_tflite_cannot(n, "operands of %d and %d dimensions, expected 4", src->rank, w->shape.rank);
     const int64_t *d = w->shape.dim, k = d[0], c = d[3];
@@ -251,6 +311,9 @@ static fv_status map_transpose_conv(const fv_tflite_node *n)
     win.stride[0] = fv_flat_int(n->options, STRIDE_H, 1);
     win.stride[1] = fv_flat_int(n->options, STRIDE_W, 1);
     FV_TRY(fv_tflite_pad(n, fv_flat_byte(n->options, PADDING, 0), &out, &win));
+    if (quantized)
+        return integer_transpose(n, &win, &out);
+    FV_TRY(fv_tflite_reals(n, 1, &w));
     for (int side = 0; side < 2; side++) { /* what is missing or too much goes to the end */
         const int64_t full = win.stride[side] * (src->dim[1 + side] - 1) + win.size[side];
         const int64_t end = full - win.pad[side] - out.dim[1 + side];
@@ -336,12 +399,16 @@ static fv_status integer_product(const fv_tflite_node *n, fv_value x, fv_value *
     const int64_t out = n->in[1]->shape.dim[0], inputs = n->in[1]->shape.dim[1];
     const fv_shape filters = {4, {out, 1, 1, inputs}}, given = *fv_import_shape(n->im, x);
     const fv_shape image = {4, {given.dim[0], 1, 1, inputs}};
-    const fv_tflite_window win = {.size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
+    const fv_tflite_product product = {.bias = 2,
+                                       .groups = 1,
+                                       .filters = out,
+                                       .activation = fv_flat_byte(n->options, DENSE_ACTIVATION, 0),
+                                       .win = {.size = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}}};
     FV_TRY(fv_tflite_need_constant(n, 1, "a matrix of integers"));
     if (given.rank == 2)
         x = fv_import_reshape(n->im, x, &image, n->in[0]->batched);
     fv_value wei = fv_import_constant(n->im, n->in[1]->dtype, &filters, n->in[1]->data);
-    return fv_tflite_quantized_conv(n, &win, 1, x, wei, out, fv_flat_byte(n->options, DENSE_ACTIVATION, 0), y);
+    return fv_tflite_quantized_conv(n, &product, x, wei, y);
 }
 
 static fv_status map_dense(const fv_tflite_node *n)

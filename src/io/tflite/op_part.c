@@ -307,6 +307,33 @@ static fv_status map_mirror_pad(const fv_tflite_node *n)
     return fv_tflite_result(n, 0, x, FV_ORDER_FILE);
 }
 
+/* As often along every dimension as the second operand says. */
+static fv_status map_tile(const fv_tflite_node *n)
+{
+    fv_ints times;
+    FV_TRY(fv_tflite_need(n, 2));
+    FV_TRY(fv_tflite_ints(n, 1, "how often", &times));
+    const fv_foreign *f = n->in[0];
+    fv_value x = fv_tflite_in(n, 0);
+    if (times.count != f->shape.rank)
+        return fv_tflite_cannot(n, "%lld numbers for %d dimensions", (long long)times.count, f->shape.rank);
+    for (int d = 0; d < f->shape.rank; d++) {
+        const int64_t size = f->shape.dim[d], many = times.value[d];
+        void *data;
+        if (many == 1)
+            continue;
+        if (d == 0 && f->batched)
+            return fv_import_merges(n->im);
+        if (many < 1 || many > (1 << 24) / size)
+            return fv_tflite_cannot(n, "%lld times dimension %d", (long long)many, d);
+        FV_TRY(fv_import_alloc(n->im, many * size * (int64_t)sizeof(int64_t), &data));
+        for (int64_t i = 0; i < many * size; i++)
+            ((int64_t *)data)[i] = i % size;
+        x = fv_tflite_picked(n->im, x, d, data, many * size);
+    }
+    return fv_tflite_result(n, 0, x, FV_ORDER_FILE);
+}
+
 /* ---- picking ---- */
 
 static fv_status map_gather(const fv_tflite_node *n)
@@ -441,6 +468,7 @@ const fv_tflite_op fv_tflite_part_ops[] = {
     {"PAD", map_pad, NULL, NULL},
     {"PADV2", map_pad, NULL, NULL},
     {"MIRROR_PAD", map_mirror_pad, NULL, NULL},
+    {"TILE", map_tile, NULL, NULL},
     {"GATHER", map_gather, NULL, NULL},
     {"UNPACK", map_unpack, NULL, NULL},
     {"SPACE_TO_DEPTH", map_blocks, NULL, NULL},

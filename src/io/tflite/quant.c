@@ -130,10 +130,17 @@ static fv_status factors(const fv_tflite_node *n, const fv_tflite_pair *in, cons
     return FV_OK;
 }
 
-static fv_status check_weights(const fv_tflite_node *n, const fv_tflite_pair *in, const fv_tflite_scales *w,
-                               int64_t filters)
+/* The bias, or NULL. */
+static const fv_foreign *bias_of(const fv_tflite_node *n, const fv_tflite_product *p)
 {
-    const fv_foreign *f = n->in[1];
+    return p->bias < n->n_in ? n->in[p->bias] : NULL;
+}
+
+static fv_status check_weights(const fv_tflite_node *n, const fv_tflite_product *p, const fv_tflite_pair *in,
+                               const fv_tflite_scales *w)
+{
+    const fv_foreign *f = n->in[1], *bias = bias_of(n, p);
+    const int64_t filters = p->filters;
     if (f->dtype != in->dtype)
         return fv_tflite_cannot(n, "filters of %s over %s", fv_dtype_name(f->dtype), fv_dtype_name(in->dtype));
     if (w->count != 1 && w->count != filters)
@@ -141,41 +148,42 @@ static fv_status check_weights(const fv_tflite_node *n, const fv_tflite_pair *in
     for (int64_t k = 0; k < w->zero.count; k++)
         if ((w->count > 1 && fv_tflite_zero(w, k) != 0) || fv_tflite_zero(w, k) < -128 || fv_tflite_zero(w, k) > 255)
             return fv_tflite_cannot(n, "zero points of filters other than 0");
-    if (n->n_in > 2 && n->in[2] &&
-        (!n->in[2]->data || n->in[2]->dtype != FV_I32 || fv_foreign_count(n->in[2]) != filters))
+    if (bias && (!bias->data || bias->dtype != FV_I32 || fv_foreign_count(bias) != filters))
         return fv_tflite_cannot(n, "its bias is no constant of %lld int32", (long long)filters);
     return FV_OK;
 }
 
-fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_window *win, int64_t groups, fv_value src,
-                                   fv_value wei, int64_t filters, int64_t activation, fv_value *dst)
+fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_product *p, fv_value src, fv_value wei,
+                                   fv_value *dst)
 {
     fv_tflite_pair in, out;
     void *lists;
+    const int64_t filters = p->filters;
+    const fv_foreign *given = bias_of(n, p);
     const fv_tflite_scales w = fv_tflite_scales_of(n->file, n->in_at[1]);
     const fv_shape list = {1, {filters}};
-    FV_TRY(fv_tflite_in_pair(n, 0, &in));
+    FV_TRY(fv_tflite_in_pair(n, p->src, &in));
     FV_TRY(fv_tflite_out_pair(n, 0, &out));
-    FV_TRY(check_weights(n, &in, &w, filters));
-    FV_TRY(fv_tflite_limits(n, activation, &out));
+    FV_TRY(check_weights(n, p, &in, &w));
+    FV_TRY(fv_tflite_limits(n, p->activation, &out));
     if (out.dtype != in.dtype)
         return fv_tflite_cannot(n, "of %s to %s", fv_dtype_name(in.dtype), fv_dtype_name(out.dtype));
     FV_TRY(fv_import_alloc(n->im, filters * 3 * (int64_t)sizeof(int32_t), &lists));
     int32_t *bias = lists, *mul = bias + filters, *shift = mul + filters;
     memset(bias, 0, (size_t)filters * sizeof *bias);
-    if (n->n_in > 2 && n->in[2])
-        memcpy(bias, n->in[2]->data, (size_t)filters * sizeof *bias);
+    if (given)
+        memcpy(bias, given->data, (size_t)filters * sizeof *bias);
     FV_TRY(factors(n, &in, &out, &w, filters, mul, shift));
-    fv_q_conv2d_attr attr = {.conv = {.groups = groups},
+    fv_q_conv2d_attr attr = {.conv = {.groups = p->groups},
                              .src_zero = in.zero,
                              .wei_zero = w.count == 1 ? fv_tflite_zero(&w, 0) : 0,
                              .dst_zero = out.zero,
                              .min = out.low,
                              .max = out.high,
                              .once = strcmp(n->op, "FULLY_CONNECTED") == 0};
-    memcpy(attr.conv.stride, win->stride, sizeof attr.conv.stride);
-    memcpy(attr.conv.dilation, win->dilation, sizeof attr.conv.dilation);
-    memcpy(attr.conv.pad, win->pad, sizeof attr.conv.pad);
+    memcpy(attr.conv.stride, p->win.stride, sizeof attr.conv.stride);
+    memcpy(attr.conv.dilation, p->win.dilation, sizeof attr.conv.dilation);
+    memcpy(attr.conv.pad, p->win.pad, sizeof attr.conv.pad);
     const fv_value operands[5] = {src, wei, fv_import_constant(n->im, FV_I32, &list, bias),
                                   fv_import_constant(n->im, FV_I32, &list, mul),
                                   fv_import_constant(n->im, FV_I32, &list, shift)};

@@ -26,8 +26,13 @@ fv_value fv_tflite_lookup(fv_import *im, fv_value x, fv_dtype from, fv_dtype to,
 /* x, which has the scale of `in`, with the scale of `out`. */
 fv_value fv_tflite_rescaled(fv_import *im, fv_value x, const fv_tflite_pair *in, const fv_tflite_pair *out);
 
-/* Integers of quantized operators: conv, dense, pools, arithmetic. */
-fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_window *win, int64_t groups, fv_value src,
-                                   fv_value wei, int64_t filters, int64_t activation, fv_value *dst);
+/* A product of integers: which operands are the image and the bias (its filters are operand 1), and how. */
+typedef struct fv_tflite_product {
+    int src, bias;
+    int64_t groups, filters, activation;
+    fv_tflite_window win;
+} fv_tflite_product;
+fv_status fv_tflite_quantized_conv(const fv_tflite_node *n, const fv_tflite_product *p, fv_value src, fv_value wei,
+                                   fv_value *dst);
 
 #endif
