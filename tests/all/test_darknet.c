@@ -261,6 +261,84 @@ static void test_structure(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* One layer times another: by channel, by pixel, element by element; sums with weights of the file. */
+static void test_weighed(void **state)
+{
+    enum { COUNT = C * H * W };
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    float x[COUNT];
+    double want[COUNT], mean[C];
+    net n;
+    (void)state;
+    fill_input(x, COUNT, 1);
+    begin(&n);
+    for (int c = 0; c < C; c++) {
+        mean[c] = 0;
+        for (int i = 0; i < H * W; i++)
+            mean[c] += x[c * H * W + i] / (double)(H * W);
+    }
+    write_cfg(&n, H, W, C, "[dropout]\n[avgpool]\n[scale_channels]\nfrom=-2\nactivation=leaky\n");
+    for (int i = 0; i < COUNT; i++)
+        want[i] = leaky(mean[i / (H * W)] * x[i]);
+    expect(ctx, &n, 2, x, want, COUNT);
+    write_cfg(&n, H, W, C,
+              "[dropout]\n[route]\nlayers=0\ngroups=4\ngroup_id=1\n[scale_channels]\nfrom=0\nscale_wh=1\n");
+    for (int i = 0; i < COUNT; i++)
+        want[i] = x[H * W + i % (H * W)] * x[i];
+    expect(ctx, &n, 2, x, want, COUNT);
+    write_cfg(&n, H, W, C, "[dropout]\n[activation]\nactivation=leaky\n[sam]\nfrom=-2\n");
+    for (int i = 0; i < COUNT; i++)
+        want[i] = leaky(x[i]) * x[i];
+    expect(ctx, &n, 2, x, want, COUNT);
+    const float *w = add(&n, 2 * C, false);
+    write_cfg(&n, H, W, C, "[dropout]\n[activation]\nactivation=leaky\n[shortcut]\nfrom=0\nweights_type=per_channel\n");
+    for (int i = 0; i < COUNT; i++)
+        want[i] = leaky(x[i]) * w[i / (H * W)] + x[i] * w[C + i / (H * W)];
+    expect(ctx, &n, 2, x, want, COUNT);
+    n.count = 3;
+    write_cfg(&n, H, W, C,
+              "[dropout]\n[activation]\nactivation=leaky\n[shortcut]\nfrom=0,1\nweights_type=per_feature\n");
+    for (int i = 0; i < COUNT; i++)
+        want[i] = leaky(x[i]) * (w[0] + w[2]) + x[i] * w[1];
+    expect(ctx, &n, 2, x, want, COUNT);
+    fv_model *m = NULL;
+    write_cfg(&n, H, W, C, "[dropout]\n[shortcut]\nfrom=0\nweights_type=per_feature\nweights_normalization=softmax\n");
+    assert_int_equal(import(ctx, &n, &m), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "weights_normalization=softmax"));
+    write_cfg(&n, H, W, C, "[dropout]\n[scale_channels]\nfrom=0\n");
+    assert_int_equal(import(ctx, &n, &m), FV_ERR_MODEL);
+    end(&n);
+    fv_ctx_destroy(&ctx);
+}
+
+/* Every pixel adds its window to the result, whose edge is cut off. */
+static void test_deconvolutional(void **state)
+{
+    enum { K = 3, SIZE = 4, S = 2, PAD = 1, P = (H - 1) * S + SIZE - 2 * PAD, Q = (W - 1) * S + SIZE - 2 * PAD };
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    float x[C * H * W];
+    static double want[K * P * Q];
+    net n;
+    (void)state;
+    fill_input(x, C * H * W, 1);
+    begin(&n);
+    const float *bias = add(&n, K, false), *wei = add(&n, C * K * SIZE * SIZE, false);
+    for (int i = 0; i < K * P * Q; i++)
+        want[i] = bias[i / (P * Q)];
+    for (int c = 0; c < C; c++)
+        for (int k = 0; k < K; k++)
+            for (int i = 0; i < H * W * SIZE * SIZE; i++) {
+                const int h = i / (W * SIZE * SIZE), w = i / (SIZE * SIZE) % W, r = i / SIZE % SIZE, s = i % SIZE;
+                const int p = h * S + r - PAD, q = w * S + s - PAD;
+                if (p >= 0 && p < P && q >= 0 && q < Q)
+                    want[(k * P + p) * Q + q] += x[(c * H + h) * W + w] * wei[((c * K + k) * SIZE + r) * SIZE + s];
+            }
+    write_cfg(&n, H, W, C, "[deconvolutional]\nfilters=3\nsize=4\nstride=2\npadding=1\nactivation=linear\n");
+    expect(ctx, &n, 2, x, want, K * P * Q);
+    end(&n);
+    fv_ctx_destroy(&ctx);
+}
+
 /* Darknet's own loops, which take the image for one of other sides. */
 static void test_reorg(void **state)
 {
@@ -288,8 +366,9 @@ static void test_reorg(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_convolutional), cmocka_unit_test(test_activations), cmocka_unit_test(test_connected),
-        cmocka_unit_test(test_pools),         cmocka_unit_test(test_structure),   cmocka_unit_test(test_reorg),
+        cmocka_unit_test(test_convolutional), cmocka_unit_test(test_activations),     cmocka_unit_test(test_connected),
+        cmocka_unit_test(test_pools),         cmocka_unit_test(test_structure),       cmocka_unit_test(test_reorg),
+        cmocka_unit_test(test_weighed),       cmocka_unit_test(test_deconvolutional),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

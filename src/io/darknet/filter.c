@@ -33,6 +33,11 @@ static fv_value vector(fv_darknet_net *net, const fv_foreign *f, fv_role role, c
     return fv_import_weight(&net->im, f, role, &f->shape, &pick, 1.0, name);
 }
 
+fv_value fv_darknet_vector(fv_darknet_net *net, int64_t count, const char *leaf)
+{
+    return vector(net, take(net, count), FV_ROLE_PARAM, leaf);
+}
+
 /* What normalizes k channels, from the file: its shift first, the rest in `rest`. */
 typedef struct norm {
     fv_foreign *shift, *scale, *mean, *var;
@@ -127,6 +132,48 @@ static fv_status map_convolutional(fv_darknet_net *net, fv_value x, fv_value *y)
     return fv_darknet_activate(net, "logistic", normalized ? normalize(net, v, &n) : v, y);
 }
 
+/* ---- deconvolutional ---- */
+
+/* Filters are c x k x r x s; the result has (h - 1) stride + size - 2 padding rows. */
+static fv_status map_deconvolutional(fv_darknet_net *net, fv_value x, fv_value *y)
+{
+    static const char *const refused[] = {"dontload", "dontloadscales", NULL};
+    fv_conv_transpose2d_attr attr = {.groups = 1, .dilation = {1, 1}};
+    fv_import *im = &net->im;
+    int64_t k, size, pad, padding, normalized, count, d[3];
+    norm n;
+    FV_TRY(fv_darknet_refuse_keys(net, refused));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "filters", 1, 1, INT32_MAX, &k));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "size", 1, 1, 65535, &size));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "pad", 0, 0, 65535, &pad));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "padding", 0, 0, 65535, &padding));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "batch_normalize", 0, 0, 2, &normalized));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "stride", 1, 1, 65535, &attr.stride[0]));
+    attr.stride[1] = attr.stride[0];
+    for (int i = 0; i < 4; i++)
+        attr.pad[i] = pad ? size / 2 : padding;
+    fv_darknet_size(net, x, d);
+    if (!fv_size_mul(size * size, d[2], &count) || !fv_size_mul(count, k, &count) || count > INT64_MAX / 8)
+        return too_many(net);
+    n.shift = take(net, k);
+    if (normalized)
+        take_statistics(net, k, &n);
+    const fv_foreign *wei = take(net, count);
+    if (!n.shift || !wei)
+        return FV_ERR_NO_MEMORY;
+    const int64_t plane = size * size;
+    const fv_shape shape = {4, {d[2], size, size, k}};
+    const fv_pick pick = {4, {d[2], size, size, k}, {k * plane, size, 1, plane}};
+    char name[128];
+    snprintf(name, sizeof name, "%s.weight", net->label);
+    fv_value in[3] = {fv_darknet_image(net, x), fv_import_weight(im, wei, FV_ROLE_PARAM, &shape, &pick, 1.0, name)};
+    if (!normalized)
+        in[2] = vector(net, n.shift, FV_ROLE_PARAM, "bias");
+    im->label = net->label;
+    fv_value v = fv_import_emit(im, "conv_transpose2d", &attr, in, normalized ? 2 : 3);
+    return fv_darknet_activate(net, "logistic", normalized ? normalize(net, v, &n) : v, y);
+}
+
 /* ---- connected ---- */
 
 /* Weights are k x (c h w), or (c h w) x k in files of very old versions. */
@@ -168,7 +215,8 @@ const fv_darknet_kind fv_darknet_filter_kinds[] = {
     {"connected", "connected", map_connected, NULL, false, false},
     {"conn", "connected", map_connected, NULL, false, false},
     {"batchnorm", "batchnorm", NULL, "supported is batch_normalize=1 of a convolution", false, false},
-    {"deconvolutional", "deconv", NULL, "supported are [convolutional] and [upsample]", false, false},
+    {"deconvolutional", "deconv", map_deconvolutional, NULL, false, false},
+    {"deconv", "deconv", map_deconvolutional, NULL, false, false},
     {"local", "local", NULL, "supported is [convolutional]", false, false},
     {0},
 };

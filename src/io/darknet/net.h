@@ -61,6 +61,8 @@ extern const fv_darknet_kind fv_darknet_plain_kinds[];  /* plain.c: what has non
 #define fv_darknet_cannot(net, ...) fv_import_cannot(&(net)->im, __VA_ARGS__)
 /* UNSUPPORTED when the section gives one of the keys another value than 0. Ends with NULL. */
 fv_status fv_darknet_refuse_keys(const fv_darknet_net *net, const char *const *keys);
+/* The next `count` numbers of the weights as a parameter LAYER.leaf. */
+fv_value fv_darknet_vector(fv_darknet_net *net, int64_t count, const char *leaf);
 /* Rows, columns and channels. */
 void fv_darknet_size(const fv_darknet_net *net, fv_value x, int64_t hwc[3]);
 /* n h w c of either. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sections without weights. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "io/darknet/net.h"
@@ -170,10 +171,32 @@ static fv_status add_layer(fv_darknet_net *net, fv_value from, fv_value *x)
     return FV_OK;
 }
 
+/* How many weights a shortcut has for each of its layers: one, one by channel, or (0) none. */
+static fv_status weights_of(const fv_darknet_net *net, int64_t channels, int64_t *count)
+{
+    const fv_darknet_option *o = fv_darknet_find(net->section, "weights_type");
+    *count = 0;
+    if (!o || strcmp(o->value, "none") == 0)
+        return FV_OK;
+    if (strcmp(o->value, "per_feature") == 0 || strcmp(o->value, "per_layer") == 0)
+        *count = 1;
+    else if (strcmp(o->value, "per_channel") == 0)
+        *count = channels;
+    return *count ? FV_OK : fv_darknet_cannot(net, "weights_type=%.40s (line %d) is not supported", o->value, o->line);
+}
+
+/* x times the next weights of the file; with none of them x itself. */
+static fv_value weighed(fv_darknet_net *net, fv_value x, int64_t weights, int layer)
+{
+    char leaf[24];
+    snprintf(leaf, sizeof leaf, "weight_%d", layer);
+    return weights ? fv_import_emit2(&net->im, "mul", NULL, x, fv_darknet_vector(net, weights, leaf)) : x;
+}
+
 static fv_status map_shortcut(fv_darknet_net *net, fv_value x, fv_value *y)
 {
-    static const char *const refused[] = {"weights_type", "weights_normalization", NULL};
-    int64_t from[32];
+    static const char *const refused[] = {"weights_normalization", NULL};
+    int64_t from[32], weights, d[3], other_size[3];
     int count;
     double alpha, beta;
     FV_TRY(fv_darknet_refuse_keys(net, refused));
@@ -185,16 +208,50 @@ static fv_status map_shortcut(fv_darknet_net *net, fv_value x, fv_value *y)
                        net->section->line);
     if (alpha != 1.0 || beta != 1.0)
         return fv_darknet_cannot(net, "alpha=%g beta=%g: supported is the plain sum", alpha, beta);
-    x = fv_darknet_image(net, x);
+    fv_darknet_size(net, x, d);
+    FV_TRY(weights_of(net, d[2], &weights));
+    x = weighed(net, fv_darknet_image(net, x), weights, 0);
     for (int i = 0; i < count; i++) {
         fv_value other;
         FV_TRY(layer_of(net, from[i], &other));
+        fv_darknet_size(net, other, other_size);
+        if (weights && other.id >= 0 && other_size[2] != d[2])
+            return fv_darknet_cannot(net, "weights of %lld channels beside %lld", (long long)other_size[2],
+                                     (long long)d[2]);
+        if (weights && other.id >= 0)
+            other = weighed(net, fv_darknet_image(net, other), weights, i + 1);
         if (other.id >= 0 && x.id >= 0)
             FV_TRY(add_layer(net, other, &x));
         else
             x = fv_no_value;
     }
     return x.id < 0 ? FV_OK : fv_darknet_activate(net, "linear", x, y);
+}
+
+/* Layer `from`, an image, times x: one number by channel, by pixel (scale_wh), or for each of its elements ([sam]). */
+static fv_status map_scale(fv_darknet_net *net, fv_value x, fv_value *y)
+{
+    const bool whole = strcmp(net->section->name, "sam") == 0;
+    int64_t from[2], by_pixel, a[3], b[3];
+    int count;
+    fv_value image;
+    FV_TRY(fv_darknet_list(&net->cfg, net->section, "from", 2, from, &count));
+    FV_TRY(fv_darknet_int(&net->cfg, net->section, "scale_wh", 0, 0, 1, &by_pixel));
+    if (count != 1)
+        return fv_fail(net->im.ctx, FV_ERR_MODEL_FORMAT, "%s:%d: [%.40s] without from=LAYER", net->cfg.path,
+                       net->section->line, net->section->name);
+    FV_TRY(layer_of(net, from[0], &image));
+    if (image.id < 0)
+        return FV_OK;
+    fv_darknet_size(net, x, a);
+    fv_darknet_size(net, image, b);
+    const bool pixels = a[0] == b[0] && a[1] == b[1], one = a[0] == 1 && a[1] == 1, channels = a[2] == b[2];
+    if (whole ? !(pixels && channels) : by_pixel ? !(pixels && a[2] == 1) : !(one && channels))
+        return fv_darknet_cannot(net, "%lldx%lldx%lld beside the %lldx%lldx%lld of layer %lld", (long long)a[0],
+                                 (long long)a[1], (long long)a[2], (long long)b[0], (long long)b[1], (long long)b[2],
+                                 (long long)from[0]);
+    x = fv_import_emit2(&net->im, "mul", NULL, fv_darknet_image(net, image), fv_darknet_image(net, x));
+    return fv_darknet_activate(net, "linear", x, y);
 }
 
 /* Layers side by side along the channels; with `groups` the part number `group_id` of each. */
@@ -285,6 +342,8 @@ const fv_darknet_kind fv_darknet_plain_kinds[] = {
     {"upsample", "upsample", map_upsample, NULL, false, false},
     {"reorg", "reorg", map_reorg, NULL, false, false},
     {"shortcut", "shortcut", map_shortcut, NULL, false, false},
+    {"scale_channels", "scale", map_scale, NULL, false, false},
+    {"sam", "sam", map_scale, NULL, false, false},
     {"route", "route", map_route, NULL, true, false},
     {"activation", "activation", map_activation, NULL, false, false},
     {"dropout", "dropout", map_same, NULL, false, false},
