@@ -55,12 +55,29 @@ static fv_status compile(fv_session *session)
     return FV_OK;
 }
 
+/* Whether the graph, which came from a file, does something along the batch: then it takes one sample. */
+static bool has_no_batch(const fv_model *model)
+{
+    fv_port_info port;
+    bool whole = false;
+    for (int i = 0; fv_model_port(model, true, i, &port); i++)
+        whole = whole || port.layout == FV_LAYOUT_WHOLE;
+    return whole;
+}
+
 static fv_status create(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **out)
 {
     *out = NULL;
     if (!model->finished || key->batch < 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a session needs a finished model and a batch above 0",
                        model->name);
+    if (key->batch > 1 && has_no_batch(model))
+        return fv_fail_hint(model->ctx,
+                            fv_fail(model->ctx, FV_ERR_SHAPE,
+                                    "model '%s': %lld samples: it takes one at a time, as its graph works along the "
+                                    "first dimension, the batch",
+                                    model->name, (long long)key->batch),
+                            "give one sample a run, or export the network so that samples stay apart");
     fv_session *session = fv_new(model->ctx, fv_session);
     if (!session)
         return FV_ERR_NO_MEMORY;
