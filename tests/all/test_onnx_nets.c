@@ -100,11 +100,11 @@ static fv_status load_graph(fv_ctx *ctx, const onnx_out *graph, int opset, fv_mo
     return status;
 }
 
-/* The last number that a network answers to an image 1 .. 8 of two channels. */
-static double last_of(fv_ctx *ctx, fv_model *m)
+/* What a network answers to an image 1 .. 8 of two channels. */
+static void answer(fv_ctx *ctx, fv_model *m, fv_tensor **y)
 {
     const fv_shape shape = {4, {1, 2, 2, 2}};
-    fv_tensor *x = NULL, *y = NULL;
+    fv_tensor *x = NULL;
     fv_session *s = NULL;
     fv_port_info in, out;
     assert_true(fv_model_port(m, false, 0, &in) && fv_model_port(m, true, 0, &out));
@@ -114,12 +114,19 @@ static double last_of(fv_ctx *ctx, fv_model *m)
     assert_int_equal(fv_session_create(m, 1, &s), FV_OK);
     assert_int_equal(fv_session_set_tensor(s, in.name, in.layout, x), FV_OK);
     assert_int_equal(fv_session_run(s), FV_OK);
-    assert_int_equal(fv_session_get_tensor(s, out.name, out.layout, &y), FV_OK);
+    assert_int_equal(fv_session_get_tensor(s, out.name, out.layout, y), FV_OK);
+    fv_tensor_destroy(&x);
+    fv_session_destroy(&s);
+}
+
+/* The last number of that. */
+static double last_of(fv_ctx *ctx, fv_model *m)
+{
+    fv_tensor *y = NULL;
+    answer(ctx, m, &y);
     const double last =
         fv_dtype_get(fv_tensor_dtype(y), fv_tensor_const_data(y), fv_shape_count(fv_tensor_shape(y)) - 1);
-    fv_tensor_destroy(&x);
     fv_tensor_destroy(&y);
-    fv_session_destroy(&s);
     return last;
 }
 
@@ -409,11 +416,114 @@ static void test_strided(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* ---- nodes one by one ---- */
+
+typedef struct node_row {
+    const char *first, *first_in; /* a node in front of it, whose result is `t`; NULL: none */
+    const char *op, *in;
+    double sum, last;
+    int count;
+    bool pixels; /* axes=1,2,3 */
+} node_row;
+
+static void fill_graph(onnx_out *g, const node_row *r, int64_t batch)
+{
+    static const float numbers[] = {5, 8, INFINITY, 3, 4}, left[] = {1, 0, 0, 1, 1, 1};
+    onnx_out axes = {.size = 0};
+    onnx_value(g, 11, "x", (const int64_t[]){batch, 2, 2, 2}, 4);
+    onnx_weight(g, "five", 1, NULL, 0, &numbers[0], 4);
+    onnx_weight(g, "eight", 1, (const int64_t[]){1}, 1, &numbers[1], 4);
+    onnx_weight(g, "infinite", 1, NULL, 0, &numbers[2], 4);
+    onnx_weight(g, "legs", 1, (const int64_t[]){1, 2}, 2, &numbers[3], 8);
+    onnx_weight(g, "left", 1, (const int64_t[]){3, 2}, 2, left, sizeof left);
+    onnx_weight(g, "times", 7, (const int64_t[]){4}, 1, (const int64_t[]){1, 2, 1, 3}, 32);
+    onnx_attr_ints(&axes, "axes", (const int64_t[]){1, 2, 3}, 3);
+    if (r->first)
+        onnx_node(g, r->first, NULL, r->first_in, "t", NULL);
+    onnx_node(g, r->op, "node", r->in, "y", r->pixels ? &axes : NULL);
+    onnx_value(g, 12, "y", (const int64_t[]){-1}, 1);
+}
+
+/* Comparisons, choices, sums of other kinds, repetitions, products of computed matrices. */
+static void test_nodes(void **state)
+{
+    static const node_row rows[] = {
+        {NULL, NULL, "Greater", "x,five", 3, 1, 8, false},
+        {NULL, NULL, "Less", "x,five", 4, 0, 8, false},
+        {NULL, NULL, "GreaterOrEqual", "x,five", 4, 1, 8, false},
+        {NULL, NULL, "LessOrEqual", "x,eight", 8, 1, 8, false},
+        {NULL, NULL, "Equal", "eight,x", 1, 1, 8, false},
+        {"Greater", "x,five", "Not", "t", 5, 0, 8, false},
+        {"Greater", "x,five", "Or", "t,t", 3, 1, 8, false},
+        {"Greater", "five,x", "And", "t,t", 4, 0, 8, false},
+        {"Less", "x,infinite", "Where", "t,x,infinite", 36, 8, 8, false}, /* what is not chosen does not count */
+        {"Less", "x,five", "Where", "t,x,five", 30, 5, 8, false},
+        {"Sub", "x,five", "Sign", "t", -1, 1, 8, false},
+        {"Sub", "x,five", "ThresholdedRelu", "t", 5, 3, 8, false},
+        {NULL, NULL, "ReduceL1", "x", 36, 36, 1, true},
+        {NULL, NULL, "ReduceLogSum", "x", 3.58351893845611, 3.58351893845611, 1, true},
+        {NULL, NULL, "ReduceLogSumExp", "x", 8.45833958024405, 8.45833958024405, 1, true},
+        {NULL, NULL, "Tile", "x,times", 216, 8, 48, false},
+        {NULL, NULL, "MatMul", "x,x", 396, 106, 8, false},
+        {NULL, NULL, "MatMul", "left,x", 72, 14, 12, false},
+        {"ReduceL2", "legs", "Mul", "x,t", 180, 40, 8, false}, /* a constant that is left for the network */
+        {"GlobalAveragePool", "x", "Squeeze", "t", 9, 6.5, 2, false},
+    };
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        onnx_out *g = calloc(1, sizeof *g);
+        fv_model *m = NULL;
+        fv_tensor *y = NULL;
+        fv_port_info port;
+        double sum = 0, last = 0;
+        fill_graph(g, &rows[i], -1);
+        if (load_graph(ctx, g, 13, &m) != FV_OK)
+            fail_msg("%s: %s", rows[i].op, fv_ctx_error(ctx));
+        assert_true(fv_model_port(m, true, 0, &port));
+        assert_int_not_equal(port.layout, FV_LAYOUT_WHOLE); /* samples stay apart */
+        answer(ctx, m, &y);
+        const int64_t count = fv_shape_count(fv_tensor_shape(y));
+        for (int64_t k = 0; k < count; k++)
+            sum += last = fv_dtype_get(fv_tensor_dtype(y), fv_tensor_const_data(y), k);
+        if (count != rows[i].count || !(fabs(sum - rows[i].sum) < 1e-5) || !(fabs(last - rows[i].last) < 1e-6))
+            fail_msg("%s: %d numbers, sum %.9g, last %.9g", rows[i].op, (int)count, sum, last);
+        fv_tensor_destroy(&y);
+        fv_model_destroy(&m);
+        free(g);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* A dimension of 1 is the batch where the file fixes it: then there is none, and two samples are refused. */
+static void test_no_batch(void **state)
+{
+    static const node_row row = {"GlobalAveragePool", "x", "Squeeze", "t", 9, 6.5, 2, false};
+    onnx_out *g = calloc(1, sizeof *g);
+    fv_ctx *ctx = open_context();
+    fv_model *m = NULL;
+    fv_session *s = NULL;
+    fv_port_info port;
+    (void)state;
+    fill_graph(g, &row, 1);
+    assert_int_equal(load_graph(ctx, g, 13, &m), FV_OK);
+    assert_true(fv_model_port(m, true, 0, &port));
+    assert_int_equal(port.layout, FV_LAYOUT_WHOLE);
+    assert_true(last_of(ctx, m) == 6.5);
+    assert_int_equal(fv_session_create(m, 2, &s), FV_ERR_SHAPE);
+    assert_null(s);
+    assert_non_null(strstr(fv_ctx_error(ctx), "2 samples: it takes one at a time"));
+    fv_model_destroy(&m);
+    free(g);
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exports),     cmocka_unit_test(test_sizes),    cmocka_unit_test(test_branches),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_patterns), cmocka_unit_test(test_strided),
+        cmocka_unit_test(test_nodes),       cmocka_unit_test(test_no_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ typedef struct fv_import {
     fv_model *model;    /* being made */
     int64_t budget;     /* bytes that computed constants may still take */
     bool whole;         /* no dimension of the file's is the batch */
+    bool single;        /* the file's batch is fixed as one sample */
     bool merges;        /* a node moves or mixes the batch: the file must be read whole */
     const char *answer; /* the file's output when it has one; NULL: several */
     bool scores;        /* its last softmax was left out */

@@ -208,6 +208,14 @@ fv_status fv_import_fold_compute(fv_import_fold *fold, fv_foreign *const *out, i
     return fv_pass_const(m->graph, &fold->graph, NULL);
 }
 
+bool fv_import_fold_done(const fv_import_fold *fold)
+{
+    for (int32_t i = 0; i < fold->graph->n_outputs; i++)
+        if (fold->graph->outputs[i]->role != FV_ROLE_CONST)
+            return false;
+    return true;
+}
+
 fv_status fv_import_fold_take(fv_import_fold *fold, const fv_foreign *out, void *data)
 {
     if (out->data) {

@@ -79,6 +79,8 @@ typedef struct fv_import_fold {
 fv_status fv_import_fold_begin(const fv_import_node *n, int more, fv_import_fold *fold);
 /* Computes results that were mapped; NULL: one that is not wanted. */
 fv_status fv_import_fold_compute(fv_import_fold *fold, fv_foreign *const *out, int n_out);
+/* Whether all of it could be computed. */
+bool fv_import_fold_done(const fv_import_fold *fold);
 /* The elements of the next of them. */
 fv_status fv_import_fold_take(fv_import_fold *fold, const fv_foreign *out, void *data);
 void fv_import_fold_end(fv_import_fold *fold);

@@ -129,6 +129,7 @@ static fv_status add_input(fv_import *im, const FvOnnx__Graph *g, const FvOnnx__
         shape.dim[d] = type->shape->dim[d]->has_dim_value ? type->shape->dim[d]->dim_value : 0;
     if (!im->whole && shape.rank == 0)
         return fv_import_merges(im);
+    im->single = im->single || (shape.rank > 0 && shape.dim[0] == 1);
     const bool last = shape.rank == 4 && has_channels_last(g, info->name);
     if (im->whole && shape.rank > 0 && shape.dim[0] < 1)
         FV_TRY(fv_import_given_size(im, o, info->name, shape.rank, 0, last, &shape.dim[0]));
@@ -164,8 +165,9 @@ static fv_status check_batch(fv_import *im, const FvOnnx__Graph *g)
 
 /* ---- nodes ---- */
 
-/* Computes a node of constants by a model of its own. */
-static fv_status compute(const fv_onnx_node *n, const fv_onnx_op *op, fv_import_fold *fold)
+/* Computes a node of constants by a model of its own; *done false: they are too large, or it is a sum over the first
+ * dimension, which is left for the network. */
+static fv_status compute(const fv_onnx_node *n, const fv_onnx_op *op, fv_import_fold *fold, bool *done)
 {
     fv_onnx_node inner = *n;
     fv_foreign **out = fv_arena_alloc(n->im->arena, ((size_t)n->n_out + 1) * sizeof(fv_foreign *));
@@ -177,7 +179,8 @@ static fv_status compute(const fv_onnx_node *n, const fv_onnx_op *op, fv_import_
     for (int i = 0; i < n->n_out; i++)
         out[i] = *n->out[i] ? fv_import_find(&fold->sub, n->out[i]) : NULL;
     FV_TRY(fv_import_fold_compute(fold, out, n->n_out));
-    for (int i = 0; i < n->n_out; i++) {
+    *done = fv_import_fold_done(fold);
+    for (int i = 0; i < n->n_out && *done; i++) {
         void *data;
         if (!out[i])
             continue;
@@ -188,13 +191,13 @@ static fv_status compute(const fv_onnx_node *n, const fv_onnx_op *op, fv_import_
     return FV_OK;
 }
 
-static fv_status fold_by_graph(const fv_onnx_node *n, const fv_onnx_op *op)
+static fv_status fold_by_graph(const fv_onnx_node *n, const fv_onnx_op *op, bool *done)
 {
     fv_import_fold fold;
     const fv_import_node node = fv_onnx_common(n);
     fv_status status = fv_import_fold_begin(&node, 8, &fold);
     if (status == FV_OK)
-        status = compute(n, op, &fold);
+        status = compute(n, op, &fold, done);
     fv_import_fold_end(&fold);
     return status;
 }
@@ -209,7 +212,10 @@ static fv_status map_node(const fv_onnx_node *n, const fv_onnx_op *op)
         return fv_onnx_cannot(n, "%s", op->near ? op->near : "it is supported of constants alone");
     if (op->near != fv_onnx_integers)
         FV_TRY(fv_onnx_settle_all(n));
-    return constant ? fold_by_graph(n, op) : op->map(n);
+    bool done = false;
+    if (constant)
+        FV_TRY(fold_by_graph(n, op, &done));
+    return done ? FV_OK : op->map(n);
 }
 
 fv_status fv_onnx_map_standard(const fv_onnx_node *n)

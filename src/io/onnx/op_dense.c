@@ -118,26 +118,49 @@ static fv_status map_gemm(const fv_onnx_node *n)
     return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }
 
-/* x [n, ..., c] times a constant matrix: a convolution of 1 x 1, which keeps samples apart. */
-static fv_status by_convolution(const fv_onnx_node *n, fv_foreign *x, const fv_foreign *w)
+/* x [n, ..., c] times a constant matrix [c][out], or (transposed) [out][c]: a convolution of 1 x 1, which keeps samples
+ * apart. */
+static fv_value by_convolution(const fv_onnx_node *n, fv_value x, const fv_shape *shape, bool batched,
+                               const fv_foreign *w, bool transposed)
+{
+    fv_shape to = *shape;
+    const int rank = to.rank;
+    const int64_t in = w->shape.dim[transposed ? 1 : 0], out = w->shape.dim[transposed ? 0 : 1];
+    const fv_shape filters = {4, {out, 1, 1, in}};
+    const fv_pick pick = {2, {out, in}, {transposed ? in : 1, transposed ? 1 : out}};
+    fv_shape image = {4, {to.dim[0], 1, 1, in}};
+    for (int d = 1; d < rank - 1; d++)
+        image.dim[d == 1 && rank == 4 ? 1 : 2] *= to.dim[d];
+    fv_value v = fv_import_reshape(n->im, x, &image, batched);
+    v = fv_import_emit2(n->im, "conv2d", NULL, v,
+                        fv_import_weight(n->im, w, FV_ROLE_PARAM, &filters, &pick, 1.0, NULL));
+    to.dim[rank - 1] = out;
+    return fv_import_reshape(n->im, v, &to, batched);
+}
+
+/* Matrices with their rows and columns exchanged. */
+static fv_value exchanged(fv_import *im, fv_value x, int rank)
+{
+    int perm[FV_MAX_RANK];
+    for (int d = 0; d < rank; d++)
+        perm[d] = d < rank - 2 ? d : 2 * rank - 3 - d;
+    return im->model->error == FV_OK ? fv_import_transpose(im, x, perm) : fv_no_value;
+}
+
+/* A constant matrix times x [n, ..., in, columns]: w x = (x' w')'. */
+static fv_value from_the_left(const fv_onnx_node *n, fv_foreign *x, const fv_foreign *w)
 {
     const int rank = x->shape.rank;
-    const int64_t in = w->shape.dim[0], out = w->shape.dim[1];
-    const fv_shape filters = {4, {out, 1, 1, in}};
-    const fv_pick pick = {2, {out, in}, {1, out}};
-    fv_shape image = {4, {x->shape.dim[0], 1, 1, in}}, to = x->shape;
-    for (int d = 1; d < rank - 1; d++)
-        image.dim[d == 1 && rank == 4 ? 1 : 2] *= x->shape.dim[d];
-    fv_value v = fv_import_reshape(n->im, fv_import_get(n->im, x, FV_ORDER_FILE), &image, x->batched);
-    fv_value wei = fv_import_weight(n->im, w, FV_ROLE_PARAM, &filters, &pick, 1.0, NULL);
-    v = fv_import_emit2(n->im, "conv2d", NULL, v, wei);
-    to.dim[rank - 1] = out;
-    return fv_onnx_result(n, 0, fv_import_reshape(n->im, v, &to, x->batched), FV_ORDER_FILE);
+    fv_shape turned = x->shape;
+    turned.dim[rank - 1] = x->shape.dim[rank - 2];
+    turned.dim[rank - 2] = x->shape.dim[rank - 1];
+    fv_value v = exchanged(n->im, fv_import_get(n->im, x, FV_ORDER_FILE), rank);
+    return exchanged(n->im, by_convolution(n, v, &turned, x->batched, w, true), rank);
 }
 
 enum { PRODUCTS_MAX = 256 };
 
-/* Stacks of matrices [..., rows, inner] and [..., inner, columns], one product for each. */
+/* Stacks as large as each other of matrices [..., rows, inner] and [..., inner, columns], one product for each. */
 static fv_status stacks(const fv_onnx_node *n, fv_value a, fv_value b, fv_value *y)
 {
     fv_import *im = n->im;
@@ -146,11 +169,8 @@ static fv_status stacks(const fv_onnx_node *n, fv_value a, fv_value b, fv_value 
     const int64_t rows = da.dim[rank - 2], inner = da.dim[rank - 1], columns = db.dim[rank - 1];
     int64_t count = 1;
     fv_shape to = da;
-    for (int d = 0; d < rank - 2; d++) {
-        if (da.dim[d] != db.dim[d])
-            return fv_onnx_cannot(n, "stacks of matrices of different shapes");
+    for (int d = 0; d < rank - 2; d++)
         count *= da.dim[d];
-    }
     if (count > PRODUCTS_MAX)
         return fv_onnx_cannot(n, "%lld products of computed matrices: at most %d", (long long)count, PRODUCTS_MAX);
     const fv_shape sa = {3, {count, rows, inner}}, sb = {3, {count, inner, columns}}, ma = {2, {rows, inner}},
@@ -171,19 +191,66 @@ static fv_status stacks(const fv_onnx_node *n, fv_value a, fv_value b, fv_value 
     return FV_OK;
 }
 
-/* Matrices that are both computed. Only rows of `a` may be samples. */
+enum { TERMS_MAX = 1 << 24 };
+
+/* Any two: elements of [..., rows, inner, 1] times [..., 1, inner, columns], summed over inner. Samples stay apart. */
+static fv_status by_terms(const fv_onnx_node *n, const fv_foreign *fa, const fv_foreign *fb, fv_value a, fv_value b,
+                          fv_value *y)
+{
+    fv_import *im = n->im;
+    fv_shape sa = fa->shape, sb = fb->shape, to;
+    const int ra = sa.rank, rb = sb.rank, rank = ra > rb ? ra : rb;
+    double terms = (double)sa.dim[ra - 2] * (double)sa.dim[ra - 1] * (double)sb.dim[rb - 1];
+    fv_reduce_attr inner = {.axes = {1, {rank - 1}}};
+    if (rank == FV_MAX_RANK)
+        return fv_onnx_cannot(n, "computed matrices in %d dimensions: at most %d", rank, FV_MAX_RANK - 1);
+    to = ra > rb ? sa : sb;
+    for (int d = 0; d < rank - 2; d++) {
+        const int64_t p = d >= rank - ra ? sa.dim[d - (rank - ra)] : 1,
+                      q = d >= rank - rb ? sb.dim[d - (rank - rb)] : 1;
+        if (p != q && p != 1 && q != 1)
+            return fv_onnx_cannot(n, "stacks of %lld and %lld matrices", (long long)p, (long long)q);
+        to.dim[d] = p > q ? p : q;
+        terms *= (double)to.dim[d];
+    }
+    if (terms > TERMS_MAX)
+        return fv_onnx_cannot(n, "a product of computed matrices with %.0f terms for a sample: at most %d", terms,
+                              TERMS_MAX);
+    to.dim[rank - 2] = sa.dim[ra - 2];
+    to.dim[rank - 1] = sb.dim[rb - 1];
+    sa.dim[sa.rank++] = 1;
+    sb.dim[rb] = sb.dim[rb - 1];
+    sb.dim[rb - 1] = sb.dim[rb - 2];
+    sb.dim[rb - 2] = 1;
+    sb.rank++;
+    a = fv_import_reshape(im, a, &sa, fa->batched);
+    b = fv_import_reshape(im, b, &sb, fb->batched);
+    *y = fv_import_emit1(im, "reduce_sum", &inner, fv_import_emit2(im, "mul", NULL, a, b));
+    *y = fv_import_reshape(im, *y, &to, fa->batched || fb->batched);
+    return FV_OK;
+}
+
+/* Matrices that are both computed. Samples are rows of `a`, or each has matrices of its own. */
 static fv_status product(const fv_onnx_node *n, const fv_foreign *a, const fv_foreign *b, fv_value va, fv_value vb,
                          fv_value *y)
 {
-    const int ra = a->shape.rank, rb = b->shape.rank;
-    if (b->batched || (a->batched && ra > 2))
-        return fv_import_merges(n->im);
-    if (ra != rb)
-        return fv_onnx_cannot(n, "operands of %d and %d dimensions", ra, rb);
-    if (ra > 2)
-        return stacks(n, va, vb, y);
-    *y = fv_import_emit2(n->im, "dense", NULL, va, fv_import_transpose(n->im, vb, swap));
-    return FV_OK;
+    const int ra = a->shape.rank, rb = b->shape.rank, rank = ra > rb ? ra : rb;
+    if (va.id < 0 || vb.id < 0)
+        return FV_OK; /* the model knows why */
+    for (int i = 0; i < 2; i++) {
+        const fv_foreign *f = i ? b : a, *other = i ? a : b;
+        const bool rows = i == 0 && ra == 2 && rb == 2;
+        if (f->batched && !rows &&
+            (f->shape.rank < rank || rank < 3 ||
+             (!other->batched && other->shape.rank == rank && other->shape.dim[0] != 1)))
+            return fv_import_merges(n->im);
+    }
+    if (ra == 2 && rb == 2) {
+        *y = fv_import_emit2(n->im, "dense", NULL, va, fv_import_transpose(n->im, vb, swap));
+        return FV_OK;
+    }
+    const bool alike = ra == rb && memcmp(a->shape.dim, b->shape.dim, (size_t)(ra - 2) * sizeof *a->shape.dim) == 0;
+    return alike && !a->batched && !b->batched ? stacks(n, va, vb, y) : by_terms(n, a, b, va, vb, y);
 }
 
 static fv_status check_product(const fv_onnx_node *n, const fv_foreign *a, const fv_foreign *b)
@@ -211,8 +278,12 @@ static fv_status map_matmul(const fv_onnx_node *n)
     FV_TRY(fv_onnx_settle_all(n));
     if (b->shape.rank == 2 && b->data && a->shape.rank == 2)
         return fv_onnx_result(n, 0, rows_times(n, a, b, false, 1.0, fv_no_value), FV_ORDER_FILE);
-    if (b->shape.rank == 2 && b->data)
-        return by_convolution(n, a, b);
+    if (b->shape.rank == 2 && b->data) {
+        y = by_convolution(n, fv_import_get(n->im, a, FV_ORDER_FILE), &a->shape, a->batched, b, false);
+        return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
+    }
+    if (a->shape.rank == 2 && a->data && b->shape.rank > 2)
+        return fv_onnx_result(n, 0, from_the_left(n, b, a), FV_ORDER_FILE);
     FV_TRY(product(n, a, b, fv_import_get(n->im, a, FV_ORDER_FILE), fv_import_get(n->im, b, FV_ORDER_FILE), &y));
     return fv_onnx_result(n, 0, y, FV_ORDER_FILE);
 }

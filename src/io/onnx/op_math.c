@@ -131,6 +131,108 @@ static fv_status map_unary(const fv_onnx_node *n)
     return fv_onnx_result(n, 0, y, order);
 }
 
+/* ---- comparisons ---- */
+
+/* Operand i as floats beside others. */
+static fv_value as_float(const fv_onnx_node *n, int i, fv_order order, int rank)
+{
+    return fv_import_cast(n->im, fv_import_get_ranked(n->im, n->in[i], order, rank), FV_F32);
+}
+
+/* 1 where `sign` is above 0, else 0; or the other way round. */
+static fv_value above(fv_import *im, fv_value sign, bool inverted)
+{
+    fv_value in[3] = {sign, fv_import_number(im, inverted ? 0.0 : 1.0), fv_import_number(im, inverted ? 1.0 : 0.0)};
+    return fv_import_emit(im, "where", NULL, in, 3);
+}
+
+static fv_status same_floats(const fv_onnx_node *n, int first)
+{
+    for (int i = first; i < n->n_in; i++)
+        if (n->in[i]->dtype != FV_F32)
+            return fv_onnx_cannot(n, "of %s", fv_dtype_name(n->in[i]->dtype));
+    return FV_OK;
+}
+
+/* a > b by the sign of a - b, which is 0 of equal numbers alone. */
+static const struct {
+    const char *onnx;
+    bool exchanged, inverted;
+} comparisons[] = {
+    {"Greater", false, false}, {"Less", true, false}, {"LessOrEqual", false, true}, {"GreaterOrEqual", true, true}};
+
+static fv_status map_compare(const fv_onnx_node *n)
+{
+    int rank;
+    fv_import *im = n->im;
+    FV_TRY(rank_of(n, &rank));
+    if (n->n_in != 2)
+        return fv_onnx_cannot(n, "%d operands", n->n_in);
+    FV_TRY(same_floats(n, 0));
+    const fv_order order = fv_import_common(n->in, 2, rank);
+    fv_value a = as_float(n, 0, order, rank), b = as_float(n, 1, order, rank), y = fv_no_value;
+    for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
+        if (strcmp(comparisons[i].onnx, n->op) == 0)
+            y = above(im,
+                      comparisons[i].exchanged ? fv_import_emit2(im, "sub", NULL, b, a)
+                                               : fv_import_emit2(im, "sub", NULL, a, b),
+                      comparisons[i].inverted);
+    if (strcmp(n->op, "Equal") == 0)
+        y = fv_import_emit2(im, "mul", NULL, above(im, fv_import_emit2(im, "sub", NULL, a, b), true),
+                            above(im, fv_import_emit2(im, "sub", NULL, b, a), true));
+    return fv_onnx_result(n, 0, fv_import_cast(im, y, FV_BOOL), order);
+}
+
+/* Of truths, which are 1 and 0. */
+static fv_status map_logic(const fv_onnx_node *n)
+{
+    int rank;
+    fv_import *im = n->im;
+    FV_TRY(rank_of(n, &rank));
+    if (n->n_in != (strcmp(n->op, "Not") == 0 ? 1 : 2))
+        return fv_onnx_cannot(n, "%d operands", n->n_in);
+    const fv_order order = fv_import_common(n->in, n->n_in, rank);
+    fv_value y = as_float(n, 0, order, rank);
+    if (n->n_in == 1)
+        y = above(im, y, true);
+    else
+        y = fv_import_emit2(im, strcmp(n->op, "And") == 0 ? "mul" : "max", NULL, y, as_float(n, 1, order, rank));
+    return fv_onnx_result(n, 0, fv_import_cast(im, y, FV_BOOL), order);
+}
+
+static fv_status map_where(const fv_onnx_node *n)
+{
+    int rank;
+    FV_TRY(rank_of(n, &rank));
+    if (n->n_in != 3)
+        return fv_onnx_cannot(n, "%d operands", n->n_in);
+    FV_TRY(same_floats(n, 1));
+    const fv_order order = fv_import_common(n->in, 3, rank);
+    fv_value in[3];
+    for (int i = 0; i < 3; i++)
+        in[i] = as_float(n, i, order, rank);
+    return fv_onnx_result(n, 0, fv_import_emit(n->im, "where", NULL, in, 3), order);
+}
+
+/* x where it is above alpha, else 0; or the sign of x. */
+static fv_status map_threshold(const fv_onnx_node *n)
+{
+    fv_order order;
+    fv_import *im = n->im;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(same_floats(n, 0));
+    fv_value x = fv_onnx_unary(n, &order), y;
+    if (strcmp(n->op, "Sign") == 0) {
+        y = fv_import_emit2(im, "mul", NULL, x, fv_import_number(im, -1.0));
+        y = fv_import_emit2(im, "sub", NULL, above(im, x, false), above(im, y, false));
+    } else {
+        y = fv_import_emit2(im, "sub", NULL, x, fv_import_number(im, fv_onnx_real(n, "alpha", 1.0)));
+        fv_value in[3] = {y, x, fv_import_number(im, 0.0)};
+        y = fv_import_emit(im, "where", NULL, in, 3);
+    }
+    return fv_onnx_result(n, 0, y, order);
+}
+
 /* ---- of constants alone ---- */
 
 /* One number from one or two. */
@@ -263,14 +365,16 @@ const fv_onnx_op fv_onnx_math_ops[] = {
     {"Ceil", NULL, fold_numbers, constants_alone},
     {"Round", NULL, fold_numbers, constants_alone},
     {"Mod", NULL, fold_numbers, constants_alone},
-    {"Not", NULL, fold_numbers, constants_alone},
-    {"Equal", NULL, fold_numbers, constants_alone},
-    {"Less", NULL, fold_numbers, constants_alone},
-    {"LessOrEqual", NULL, fold_numbers, constants_alone},
-    {"Greater", NULL, fold_numbers, constants_alone},
-    {"GreaterOrEqual", NULL, fold_numbers, constants_alone},
-    {"And", NULL, fold_numbers, constants_alone},
-    {"Or", NULL, fold_numbers, constants_alone},
-    {"Where", NULL, fold_where, constants_alone},
+    {"Not", map_logic, fold_numbers, NULL},
+    {"Equal", map_compare, fold_numbers, NULL},
+    {"Less", map_compare, fold_numbers, NULL},
+    {"LessOrEqual", map_compare, fold_numbers, NULL},
+    {"Greater", map_compare, fold_numbers, NULL},
+    {"GreaterOrEqual", map_compare, fold_numbers, NULL},
+    {"And", map_logic, fold_numbers, NULL},
+    {"Or", map_logic, fold_numbers, NULL},
+    {"Where", map_where, fold_where, NULL},
+    {"ThresholdedRelu", map_threshold, NULL, NULL},
+    {"Sign", map_threshold, NULL, NULL},
     {0},
 };

@@ -165,6 +165,9 @@ static fv_status map_slice(const fv_onnx_node *n)
         if (axis == 0 && f->batched &&
             !(start == 0 && step == 1 && end >= 1 && starts.value[i] == 0 && ends.value[i] > 1))
             return fv_import_merges(n->im);
+        void *none;
+        if (count < 1 && f->data && rank == 1) /* of a list of sizes, which another is joined to */
+            return fv_onnx_result_constant(n, 0, f->dtype, &(fv_shape){1, {0}}, &none);
         if (count < 1)
             return fv_onnx_cannot(n, "nothing is left of dimension %d", axis);
         x = strided(n->im, x, fv_import_axis(order, axis, rank), start, step, count);
@@ -367,6 +370,40 @@ static fv_status map_gather(const fv_onnx_node *n)
     return fv_onnx_result_as(n, 0, x, FV_ORDER_FILE, &to);
 }
 
+/* Every dimension several times behind itself. */
+static fv_status map_tile(const fv_onnx_node *n)
+{
+    fv_ints times;
+    fv_order order;
+    void *data;
+    fv_import *im = n->im;
+    FV_TRY(fv_onnx_need(n, 0));
+    FV_TRY(fv_onnx_need_constant(n, 1, "repeats"));
+    FV_TRY(fv_onnx_ints_of(n, 1, NULL, &times));
+    fv_foreign *f = n->in[0];
+    const int rank = f->shape.rank;
+    if (times.count != rank)
+        return fv_onnx_cannot(n, "repeats has %lld numbers for %d dimensions", (long long)times.count, rank);
+    fv_value x = work_on(n, f, &order);
+    bool any = false;
+    for (int d = 0; d < rank; d++) {
+        const int64_t size = f->shape.dim[d];
+        const fv_axis_attr along = {.axis = fv_import_axis(order, d, rank)};
+        if (times.value[d] == 1)
+            continue;
+        if (d == 0 && f->batched)
+            return fv_import_merges(im);
+        if (times.value[d] < 1 || times.value[d] > (1 << 24) / size)
+            return fv_onnx_cannot(n, "dimension %d %lld times", d, (long long)times.value[d]);
+        FV_TRY(fv_import_alloc(im, size * times.value[d] * 8, &data));
+        for (int64_t i = 0; i < size * times.value[d]; i++)
+            ((int64_t *)data)[i] = i % size;
+        x = fv_import_emit2(im, "gather", &along, x, integers(im, data, size * times.value[d]));
+        any = true;
+    }
+    return any ? fv_onnx_result(n, 0, x, order) : fv_import_alias(im, n->out[0], f);
+}
+
 /* ---- pixels and channels ---- */
 
 /* Through six dimensions n h w (a b c) in an order: block rows and columns go between pixels and channels. */
@@ -409,6 +446,7 @@ const fv_onnx_op fv_onnx_part_ops[] = {
     {"Slice", map_slice, NULL, NULL},
     {"Pad", map_pad, NULL, NULL},
     {"Gather", map_gather, NULL, NULL},
+    {"Tile", map_tile, NULL, NULL},
     {"DepthToSpace", map_depth_to_space, NULL, NULL},
     {"SpaceToDepth", map_space_to_depth, NULL, NULL},
     {0},

@@ -4,13 +4,36 @@
 
 #include "io/onnx/node.h"
 
+/* What is done to each element before it is reduced, and to the result. */
+typedef enum step { STEP_NONE, STEP_SQUARE, STEP_SIZE, STEP_ROOT, STEP_LOG } step;
+
 static const struct {
     const char *onnx, *op;
-
+    step before, behind;
 } rows[] = {
-    {"ReduceMean", "reduce_mean"}, {"ReduceSum", "reduce_sum"}, {"ReduceMax", "reduce_max"},
-    {"ReduceMin", "reduce_min"},   {"ReduceL2", "reduce_sum"},  {"ReduceSumSquare", "reduce_sum"},
+    {"ReduceMean", "reduce_mean", STEP_NONE, STEP_NONE},    {"ReduceSum", "reduce_sum", STEP_NONE, STEP_NONE},
+    {"ReduceMax", "reduce_max", STEP_NONE, STEP_NONE},      {"ReduceMin", "reduce_min", STEP_NONE, STEP_NONE},
+    {"ReduceL1", "reduce_sum", STEP_SIZE, STEP_NONE},       {"ReduceL2", "reduce_sum", STEP_SQUARE, STEP_ROOT},
+    {"ReduceLogSum", "reduce_sum", STEP_NONE, STEP_LOG},    {"ReduceSumSquare", "reduce_sum", STEP_SQUARE, STEP_NONE},
+    {"ReduceLogSumExp", "reduce_sum", STEP_NONE, STEP_LOG}, /* of e^(x - largest), which is added again */
 };
+
+static fv_value apply(fv_import *im, step what, fv_value x)
+{
+    switch (what) {
+    case STEP_SQUARE:
+        return fv_import_emit2(im, "mul", NULL, x, x);
+    case STEP_SIZE:
+        return fv_import_emit2(im, "max", NULL, x, fv_import_emit2(im, "mul", NULL, x, fv_import_number(im, -1.0)));
+    case STEP_ROOT:
+        return fv_import_emit1(im, "sqrt", NULL, x);
+    case STEP_LOG:
+        return fv_import_emit1(im, "log", NULL, x);
+    case STEP_NONE:
+        break;
+    }
+    return x;
+}
 
 /* The shape in the file's order, and in which order the result is once dimensions have gone from `order`. */
 static fv_order shape_behind(const fv_foreign *f, uint32_t gone, bool keep, fv_order order, fv_shape *to)
@@ -55,8 +78,9 @@ static fv_status map_reduce(const fv_onnx_node *n)
     fv_order order = fv_import_common(&f, 1, rank);
     order = order == FV_ORDER_ROW ? FV_ORDER_FILE : order;
     fv_value x = fv_import_get(im, f, order);
-    if (strcmp(n->op, "ReduceL2") == 0 || strcmp(n->op, "ReduceSumSquare") == 0)
-        x = fv_import_emit2(im, "mul", NULL, x, x);
+    if (rows[r].behind != STEP_NONE && !fv_dtype_is_float(f->dtype))
+        return fv_onnx_cannot(n, "of %s", fv_dtype_name(f->dtype));
+    x = apply(im, rows[r].before, x);
     if (order == FV_ORDER_LAST && rank == 4 && gone == 12 && r == 0) {
         x = fv_import_emit1(im, "global_avg_pool", NULL, x);
     } else {
@@ -64,10 +88,15 @@ static fv_status map_reduce(const fv_onnx_node *n)
         for (int d = 0; d < rank; d++)
             if (gone >> d & 1)
                 attr.axes.value[attr.axes.count++] = fv_import_axis(order, d, rank);
-        x = fv_import_emit1(im, rows[r].op, &attr, x);
+        fv_value most = fv_no_value;
+        if (strcmp(n->op, "ReduceLogSumExp") == 0) {
+            most = fv_import_emit1(im, "reduce_max", &attr, x);
+            x = fv_import_emit1(im, "exp", NULL, fv_import_emit2(im, "sub", NULL, x, most));
+        }
+        x = apply(im, rows[r].behind, fv_import_emit1(im, rows[r].op, &attr, x));
+        if (most.id >= 0)
+            x = fv_import_emit2(im, "add", NULL, x, most);
     }
-    if (strcmp(n->op, "ReduceL2") == 0)
-        x = fv_import_emit1(im, "sqrt", NULL, x);
     const fv_order after = shape_behind(f, gone, keep, order, &to);
     fv_shape here = to; /* as the value has it */
     for (int d = 0; d < to.rank; d++)
@@ -100,7 +129,10 @@ const fv_onnx_op fv_onnx_reduce_ops[] = {
     {"ReduceSum", map_reduce, NULL, NULL},
     {"ReduceMax", map_reduce, NULL, NULL},
     {"ReduceMin", map_reduce, NULL, NULL},
+    {"ReduceL1", map_reduce, NULL, NULL},
     {"ReduceL2", map_reduce, NULL, NULL},
+    {"ReduceLogSum", map_reduce, NULL, NULL},
+    {"ReduceLogSumExp", map_reduce, NULL, NULL},
     {"ReduceSumSquare", map_reduce, NULL, NULL},
     {"ReduceProd", NULL, fold_product, "it is supported of constants alone"},
     {"ArgMax", NULL, NULL, "supported is ReduceMax"},

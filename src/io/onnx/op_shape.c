@@ -225,10 +225,11 @@ static fv_status map_squeeze(const fv_onnx_node *n)
     const fv_shape *s = &n->in[0]->shape;
     fv_shape to = {.rank = 0};
     FV_TRY(axes_of(n, s->rank, &bits, &given));
-    if (n->in[0]->batched && (!given || (bits & 1)))
+    const bool batched = n->in[0]->batched;
+    if (batched && (given ? bits & 1 : n->im->single))
         return fv_import_merges(n->im);
-    for (int d = 0; d < s->rank; d++) {
-        const bool goes = given ? bits >> d & 1 : s->dim[d] == 1;
+    for (int d = 0; d < s->rank; d++) { /* where any number of samples may come, they are no dimension of 1 */
+        const bool goes = given ? bits >> d & 1 : s->dim[d] == 1 && !(d == 0 && batched);
         if (goes && s->dim[d] != 1)
             return fv_onnx_cannot(n, "dimension %d is %lld, not 1", d, (long long)s->dim[d]);
         if (!goes)
