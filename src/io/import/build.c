@@ -356,18 +356,35 @@ static fv_status fail_refused(const fv_import *im)
 
 /* ---- the end ---- */
 
+/* count numbers from element `from` on, `stride` apart, times the factor. */
+static void fill_run(const fv_import_fill *f, int64_t from, int64_t stride, int64_t count, float *dst)
+{
+    const fv_foreign *src = f->from;
+    if (src->dtype == FV_F32 && f->factor == 1.0 && stride == 1) {
+        memcpy(dst, (const float *)src->data + from, (size_t)count * sizeof *dst);
+    } else if (src->dtype == FV_F32 && f->factor == 1.0) {
+        const float *at = (const float *)src->data + from;
+        for (int64_t i = 0; i < count; i++)
+            dst[i] = at[i * stride];
+    } else {
+        for (int64_t i = 0; i < count; i++) {
+            const double x = fv_get(src->dtype, src->data, from + i * stride);
+            dst[i] = (float)(f->factor == 1.0 ? x : x * f->factor);
+        }
+    }
+}
+
 static void fill(const fv_import_fill *f, float *dst)
 {
     const fv_pick *p = &f->pick;
-    const fv_shape shape = {.rank = p->rank};
-    int64_t at[FV_MAX_RANK] = {0}, from = 0, count = 1;
-    (void)shape;
-    for (int d = 0; d < p->rank; d++)
-        count *= p->dim[d];
-    for (int64_t i = 0; i < count; i++) {
-        const double x = fv_get(f->from->dtype, f->from->data, from);
-        dst[i] = (float)(f->factor == 1.0 ? x : x * f->factor);
-        for (int d = p->rank - 1; d >= 0; d--) {
+    const int inner = p->rank - 1;
+    int64_t at[FV_MAX_RANK] = {0}, from = 0, runs = 1;
+    for (int d = 0; d < inner; d++)
+        runs *= p->dim[d];
+    const int64_t length = p->rank ? p->dim[inner] : 1;
+    for (int64_t i = 0; i < runs; i++, dst += length) {
+        fill_run(f, from, p->rank ? p->stride[inner] : 1, length, dst);
+        for (int d = inner - 1; d >= 0; d--) {
             from += p->stride[d];
             if (++at[d] < p->dim[d])
                 break;
