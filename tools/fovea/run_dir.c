@@ -191,17 +191,33 @@ fv_status run_load_weights(const settings *c, fv_model *model)
     return status;
 }
 
+/* Whether other sizes, channels, dropout or initialization are asked for than a network has that was read. */
+static bool is_other(const settings *c, const fv_zoo_options *o, const fv_pipeline *p, bool of_zoo)
+{
+    const bool same_size = !of_zoo && o->img_size[0] == p->h && o->img_size[1] == p->w;
+    const bool same_channels = !of_zoo && o->channels == p->c;
+    return (o->img_size[0] && !same_size) || (o->channels && !same_channels) || option_given("drop") || c->init != 0;
+}
+
 fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
 {
     fv_pipeline pipeline = *fv_model_pipeline(*model);
     fv_zoo_options o = *options;
     fv_load_report *report = NULL;
     fv_model *fresh = NULL;
-    if (!o.img_size[0] && !o.channels && !option_given("drop") && !option_given("init")) {
+    bool of_zoo = false;
+    for (const char *const *known = fv_zoo_names(); *known; known++)
+        of_zoo = of_zoo || (!fv_model_origin(*model) && strcmp(*known, fv_model_name(*model)) == 0);
+    if (!is_other(c, options, &pipeline, of_zoo)) {
         FV_TRY(fv_model_reset_head(*model, o.classes, (uint64_t)c->fit.seed));
         note("--reset-head: new output layer for %lld classes", (long long)o.classes);
         return FV_OK;
     }
+    if (!of_zoo)
+        return complain(FV_ERR_CONFLICT, "drop --img-size, --in-chans, --drop and --init",
+                        "--reset-head: with another size, channels, dropout or initialization the architecture is "
+                        "built anew, and '%s' of %s is none of the zoo",
+                        fv_model_name(*model), c->model);
     /* Other sizes, channels, dropout or initialization: the architecture is built anew. */
     if (!o.img_size[0]) {
         o.img_size[0] = pipeline.h;

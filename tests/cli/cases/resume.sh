@@ -219,6 +219,23 @@ use_resume_behind_the_last_step() {
     unchanged runs code 0 short --experiment cut --resume auto
 }
 
+# A network of another tool with a new output layer: a run of it goes on, and its recipe repeats it, to the same bits.
+use_resume_of_an_imported_network() {
+    net=$FOVEA_SOURCE_DIR/tests/golden/onnx/inception_kept13.onnx
+    ! "$FOVEA" info --model "$net" 2>&1 | grep -q 'made without' || skip "a library is missing"
+    imported() { "$FOVEA" train --data "$digits" --model "$net" --reset-head --epochs 2 --batch-size 60 --lr 0.01 "$@"; }
+    code 0 imported --experiment straight
+    code 0 imported --experiment parts --max-steps 3
+    code 0 "$FOVEA" train --resume runs/train/parts --max-steps 0
+    code 0 "$FOVEA" train -c runs/train/straight/args.yaml --experiment again
+    for run in parts again; do
+        same runs/train/$run/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    done
+    code 0 imported --img-size 20 --max-steps 1 --experiment its_size
+    fails 2 E2004 "none of the zoo" "--drop" -- imported --drop 0.3 --max-steps 1
+    fails 2 E2004 "an input size of its own" "--img-size" -- imported --img-size 24 --max-steps 1
+}
+
 # A stop within an epoch counts for neither patience nor best: what comes of it in pieces is what comes of it at once.
 use_resume_within_an_epoch() {
     ending() { "$FOVEA" train --data "$digits" --model resnet8 --img-size 14 --epochs 4 --batch-size 18 --lr 0.05 --val-split 0.7 --restore-best \
