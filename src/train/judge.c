@@ -174,3 +174,24 @@ fv_status fv_judge_single_norm(const fv_model *model, const fv_fit_options *opti
         "use a --batch-size of 2 or more%s, larger images, or --freeze-norm",
         options->grad_accum_steps > 1 ? " for each piece" : "");
 }
+
+/* A loss of labels takes scores and makes probabilities of them itself. Behind an activation that has done so already,
+ * or that cuts scores off, a network learns badly without an error. */
+fv_status fv_judge_scores(const fv_model *m, const fv_loss *loss)
+{
+    const fv_graph *g = m->graph;
+    const fv_val *v = loss->prediction ? fv_graph_named(g, loss->prediction) : g->n_outputs > 0 ? g->outputs[0] : NULL;
+    if (!(loss->op->traits & (FV_T_CLASS_LABELS | FV_T_SET_LABELS)))
+        return FV_OK;
+    while (v && v->def && (v->def->op->traits & (FV_T_VIEW | FV_T_STOCHASTIC)))
+        v = v->def->in[0];
+    if (!v || !v->def || !(v->def->op->traits & FV_T_BOUNDED))
+        return FV_OK;
+    return fv_fail_hint(
+        m->ctx,
+        fv_fail(m->ctx, FV_ERR_CONFLICT,
+                "model '%s' ends with %s ('%s'), but the loss %s expects scores without bounds, of which "
+                "it makes probabilities itself",
+                fv_model_name(m), v->def->op->name, v->def->name, loss->op->name),
+        "take that activation off the last layer; answers are probabilities all the same");
+}

@@ -10,10 +10,10 @@
 
 static fv_status fail_item(const fv_model *m, const char *item)
 {
-    return fv_fail_hint(
-        m->ctx,
-        fv_fail(m->ctx, FV_ERR_VALUE, "--lr-mult: found '%s', expected NAME=F with a factor above 0, at most 1e6", item),
-        "as in --lr-mult 'features.*=0.01,classifier=0.1'; --freeze keeps tensors as they are");
+    return fv_fail_hint(m->ctx,
+                        fv_fail(m->ctx, FV_ERR_VALUE,
+                                "--lr-mult: found '%s', expected NAME=F with a factor above 0, at most 1e6", item),
+                        "as in --lr-mult 'features.*=0.01,classifier=0.1'; --freeze keeps tensors as they are");
 }
 
 static fv_status mark_item(const fv_model *m, char *item, double *rate)

@@ -6,6 +6,7 @@
 
 #include "model/model.h"
 #include "train/freeze.h"
+#include "train/judge.h"
 #include "train/rates.h"
 #include "train/update.h"
 
@@ -111,27 +112,6 @@ static fv_status append_update(void *user, fv_graph *g, const char *const *param
 
 /* ---- losses ---- */
 
-/* A loss of labels takes scores and makes probabilities of them itself. Behind an activation that has done so already,
- * or that cuts scores off, a network learns badly without an error. */
-static fv_status check_scores(const fv_trainer *t, const fv_loss *loss)
-{
-    const fv_graph *g = t->model->graph;
-    const fv_val *v = loss->prediction ? fv_graph_named(g, loss->prediction) : g->n_outputs > 0 ? g->outputs[0] : NULL;
-    if (!(loss->op->traits & (FV_T_CLASS_LABELS | FV_T_SET_LABELS)))
-        return FV_OK;
-    while (v && v->def && (v->def->op->traits & (FV_T_VIEW | FV_T_STOCHASTIC)))
-        v = v->def->in[0];
-    if (!v || !v->def || !(v->def->op->traits & FV_T_BOUNDED))
-        return FV_OK;
-    return fv_fail_hint(
-        t->ctx,
-        fv_fail(t->ctx, FV_ERR_CONFLICT,
-                "model '%s' ends with %s ('%s'), but the loss %s expects scores without bounds, of which "
-                "it makes probabilities itself",
-                fv_model_name(t->model), v->def->op->name, v->def->name, loss->op->name),
-        "take that activation off the last layer; answers are probabilities all the same");
-}
-
 /* One loss as the graph takes it; its attributes in the trainer's options. */
 static fv_status describe_loss(fv_trainer *t, const fv_loss_spec *spec, void **attr, fv_loss *loss)
 {
@@ -147,7 +127,7 @@ static fv_status describe_loss(fv_trainer *t, const fv_loss_spec *spec, void **a
     loss->target = spec->target;
     loss->name = spec->name;
     loss->target_dtype = (loss->op->traits & FV_T_CLASS_LABELS) && !spec->soft_targets ? FV_I32 : FV_F32;
-    return check_scores(t, loss);
+    return fv_judge_scores(t->model, loss);
 }
 
 /* What the losses are called in the graph: each has one or two outputs there, behind those of the model. */

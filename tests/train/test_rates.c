@@ -112,7 +112,8 @@ static void test_refusals(void **state)
     static const struct {
         const char *mult, *says;
     } rows[] = {
-        {"fc9=0.1", "--lr-mult: no tensor of model 'lenet' is called 'fc9'; its layers are conv1, conv2, fc1, fc2, fc3"},
+        {"fc9=0.1",
+         "--lr-mult: no tensor of model 'lenet' is called 'fc9'; its layers are conv1, conv2, fc1, fc2, fc3"},
         {"fc1", "found 'fc1', expected NAME=F"},
         {"fc1=", "found 'fc1=', expected NAME=F"},
         {"=0.1", "found '=0.1'"},

@@ -47,8 +47,8 @@ static void print_json(const tensor_rate *list, int count)
 {
     json_t *array = json_array();
     for (int i = 0; i < count; i++)
-        json_array_append_new(array, json_pack("{s:s, s:f, s:b}", "tensor", list[i].name, "lr", list[i].lr, "frozen",
-                                               list[i].lr == 0));
+        json_array_append_new(
+            array, json_pack("{s:s, s:f, s:b}", "tensor", list[i].name, "lr", list[i].lr, "frozen", list[i].lr == 0));
     json_dumpf(array, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(array);
