@@ -71,6 +71,56 @@ static fv_status map_row(const fv_onnx_node *n)
     return step(n, "QuantizeLinear", y, 3, n->out[0]);
 }
 
+/* A constant of one float. */
+static fv_foreign *number(const fv_onnx_node *n, float value)
+{
+    float *data = fv_arena_alloc(n->im->arena, sizeof *data);
+    fv_foreign *f = fv_arena_alloc(n->im->arena, sizeof *f);
+    if (!data || !f)
+        return NULL;
+    *data = value;
+    *f = (fv_foreign){.name = n->name, .dtype = FV_F32, .data = data, .form = {-1, -1, -1}};
+    return f;
+}
+
+/* (a - a_zero) * (b - b_zero) * (a_scale * b_scale / y_scale) + y_zero, and only then rounded: halves go the other way
+ * than in Mul between DQ and Q where y_zero is odd. */
+static fv_status map_mul(const fv_onnx_node *n)
+{
+    static const uint8_t nothing = 0;
+    float scale[3];
+    const char *names[5];
+    fv_foreign *one = number(n, 1.0f);
+    for (int i = 0; i < 3; i++) {
+        const int at = i < 2 ? 3 * i + 1 : 6;
+        FV_TRY(fv_onnx_need(n, at));
+        if (!fv_onnx_is_scalar(n->in[at], n->in[at + 1]))
+            return map_row(n);
+        scale[i] = (float)fv_foreign_real(n->in[at], 0);
+    }
+    const fv_foreign *zero = n->in[7];
+    fv_foreign *ratio = number(n, scale[0] * scale[1] / scale[2]);
+    fv_foreign *middle = number(n, zero ? (float)fv_foreign_integer(zero, 0) : 0.0f);
+    if (!one || !ratio || !middle || n->n_out < 1)
+        return !one || !ratio || !middle ? FV_ERR_NO_MEMORY : FV_OK;
+    fv_foreign none = {.name = "none", .dtype = zero ? zero->dtype : FV_U8, .data = &nothing, .form = {-1, -1, -1}};
+    fv_foreign *x[2][11] = {{n->in[0], one, n->in[2]}, {n->in[3], one, n->in[5]}}, *pair[10] = {NULL};
+    for (int i = 0; i < 5; i++)
+        names[i] = inner_name(n, i);
+    for (int i = 0; i < 2; i++) {
+        FV_TRY(fv_onnx_need(n, 3 * i));
+        FV_TRY(step(n, "DequantizeLinear", x[i], 3, names[i]));
+        pair[i] = fv_import_find(n->im, names[i]);
+    }
+    FV_TRY(step(n, "Mul", pair, 2, names[2]));
+    fv_foreign *scaled[10] = {fv_import_find(n->im, names[2]), ratio};
+    FV_TRY(step(n, "Mul", scaled, 2, names[3]));
+    fv_foreign *moved[10] = {fv_import_find(n->im, names[3]), middle};
+    FV_TRY(step(n, "Add", moved, 2, names[4]));
+    fv_foreign *y[11] = {fv_import_find(n->im, names[4]), one, &none};
+    return step(n, "QuantizeLinear", y, 3, n->out[0]);
+}
+
 static fv_status map_same(const fv_onnx_node *n)
 {
     return fv_onnx_map_standard(n);
@@ -78,7 +128,7 @@ static fv_status map_same(const fv_onnx_node *n)
 
 const fv_onnx_op fv_onnx_microsoft_ops[] = {
     {"QLinearAdd", map_row, NULL, fv_onnx_integers},
-    {"QLinearMul", map_row, NULL, fv_onnx_integers},
+    {"QLinearMul", map_mul, NULL, fv_onnx_integers},
     {"QLinearConcat", map_row, NULL, fv_onnx_integers},
     {"QLinearAveragePool", map_row, NULL, fv_onnx_integers},
     {"QLinearGlobalAveragePool", map_row, NULL, fv_onnx_integers},
