@@ -296,6 +296,109 @@ static void test_alone(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* A text with weights that belong to none of its layers; its model. */
+static fv_model *load_text(fv_ctx *ctx, const files *f, const char *layers)
+{
+    static char text[2048];
+    const float one = 1;
+    onnx_out *file = calloc(1, sizeof *file), *l = caffe_layer("unused", "Scale", "a", "b");
+    caffe_blob(l, false, (const int64_t[]){1}, 1, &one);
+    caffe_add(file, false, l);
+    fv_test_write(f->weights, file->data, file->size);
+    free(file);
+    snprintf(text, sizeof text, "%s", layers);
+    fv_test_write(f->text, text, strlen(text));
+    return load(ctx, f->text, &(fv_import_options){.weights = f->weights});
+}
+
+/* Logarithms: to base e, to a base, of a line. */
+static void test_log(void **state)
+{
+    static const struct {
+        const char *param;
+        double base, scale, shift;
+    } rows[] = {{"", 2.718281828459045, 1, 0},
+                {"log_param { base: 2 }", 2, 1, 0},
+                {"log_param { base: 10 scale: 0.5 shift: 3 }", 10, 0.5, 3}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    files f;
+    (void)state;
+    files_begin(&f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        fv_tensor *x = NULL;
+        snprintf(text, sizeof text,
+                 "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 1 dim: 2 dim: 3 dim: 4 } } }\n"
+                 "layer { name: 'y' type: 'Log' bottom: 'x' top: 'y' %s }\n",
+                 rows[i].param);
+        fv_model *m = load_text(ctx, &f, text);
+        assert_int_equal(fv_tensor_create(ctx, FV_F32, &(fv_shape){4, {1, 2, 3, 4}}, &x), FV_OK);
+        for (int k = 0; k < 24; k++)
+            ((float *)fv_tensor_data(x))[k] = 0.25f + (float)k;
+        fv_tensor *y = run(m, x, 0);
+        for (int k = 0; k < 24; k++) {
+            const double want = log(rows[i].shift + rows[i].scale * (0.25 + k)) / log(rows[i].base);
+            assert_true(fabs((double)((const float *)fv_tensor_const_data(y))[k] - want) < 1e-5);
+        }
+        fv_tensor_destroy(&x);
+        fv_tensor_destroy(&y);
+        fv_model_destroy(&m);
+    }
+    fv_test_dir_remove(f.dir);
+    fv_ctx_destroy(&ctx);
+}
+
+/* What a data layer says of pixels: channels of pictures are blue, green, red; a mean of images counts by channel. */
+static void test_pixels(void **state)
+{
+    static const struct {
+        const char *transform;
+        double mean[3], std; /* red, green, blue */
+    } rows[] = {
+        {"mean_value: 104 mean_value: 117 mean_value: 123", {123, 117, 104}, 1},
+        {"mean_value: 127.5 scale: 0.0078125", {127.5, 127.5, 127.5}, 128},
+        {"scale: 0.00390625", {0, 0, 0}, 256},
+        {"mean_file: 'elsewhere/mean.binaryproto'", {30, 20, 10.5}, 1},
+    };
+    static const float image[12] = {10, 11, 10, 11, 20, 20, 20, 20, 29, 31, 30, 30};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    files f;
+    char path[512];
+    onnx_out *blob = calloc(1, sizeof *blob);
+    (void)state;
+    files_begin(&f);
+    onnx_int(blob, 1, 1);
+    onnx_int(blob, 2, 3);
+    onnx_int(blob, 3, 2);
+    onnx_int(blob, 4, 2);
+    onnx_bytes(blob, 5, image, sizeof image);
+    snprintf(path, sizeof path, "%s/mean.binaryproto", f.dir);
+    fv_test_write(path, blob->data, blob->size);
+    free(blob);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "layer { name: 'd' type: 'Data' top: 'data' top: 'label' transform_param { crop_size: 4 force_color: "
+                 "true %s }\n"
+                 "data_param { source: 'x' batch_size: 8 } include { phase: TEST } }\n"
+                 "layer { name: 'c' type: 'Concat' bottom: 'data' bottom: 'data' top: 'two' }\n"
+                 "layer { name: 's' type: 'Slice' bottom: 'two' top: 'a' top: 'b'\n"
+                 "slice_param { axis: 1 slice_point: 3 } }\n",
+                 rows[i].transform);
+        fv_model *m = load_text(ctx, &f, text);
+        const fv_pipeline *p = fv_model_pipeline(m);
+        assert_false(fv_model_pixels_open(m));
+        assert_true(p->bgr);
+        for (int k = 0; k < 3; k++) {
+            assert_true(fabs((double)p->mean[k] * 255 - rows[i].mean[k]) < 1e-4);
+            assert_true(fabs((double)p->std[k] * 255 - rows[i].std) < 1e-3);
+        }
+        fv_model_destroy(&m);
+    }
+    fv_test_dir_remove(f.dir);
+    fv_ctx_destroy(&ctx);
+}
+
 static void test_old(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
@@ -505,9 +608,9 @@ static void test_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small), cmocka_unit_test(test_alone), cmocka_unit_test(test_old),
-        cmocka_unit_test(test_wrong), cmocka_unit_test(test_files), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_real),
+        cmocka_unit_test(test_small), cmocka_unit_test(test_alone),  cmocka_unit_test(test_old),
+        cmocka_unit_test(test_log),   cmocka_unit_test(test_pixels), cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_cut),    cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,19 @@ static fv_status map_exp(fv_caffe_layer *l)
     return fv_caffe_result(l, 0, fv_import_emit1(&l->net->im, "exp", NULL, x), order);
 }
 
+/* The logarithm to a base of shift + scale x; base -1 is e */
+static fv_status map_log(fv_caffe_layer *l)
+{
+    const FvCaffe__Exp *p = l->param;
+    fv_import *im = &l->net->im;
+    fv_order order;
+    if (p->base_of != -1.0f && (!(p->base_of > 0.0f) || p->base_of == 1.0f))
+        return fv_caffe_cannot(l, "base=%g", (double)p->base_of);
+    const double k = p->base_of == -1.0f ? 1.0 : log((double)p->base_of);
+    fv_value x = fv_caffe_linear(im, fv_caffe_unary(l, &order), (double)p->scale, (double)p->shift);
+    return fv_caffe_result(l, 0, fv_caffe_linear(im, fv_import_emit1(im, "log", NULL, x), 1.0 / k, 0.0), order);
+}
+
 static fv_value absolute(fv_import *im, fv_value x)
 {
     return fv_import_emit2(im, "max", NULL, x, fv_caffe_linear(im, x, -1.0, 0.0));
@@ -109,7 +122,7 @@ const fv_caffe_op fv_caffe_math_ops[] = {
     {"Exp", map_exp, "exp_param", NULL, FV_CAFFE_PLAIN, 1},
     {"AbsVal", map_abs, NULL, NULL, FV_CAFFE_PLAIN, 1},
     {"Reduction", map_reduction, "reduction_param", NULL, FV_CAFFE_PLAIN, 1},
-    {"Log", NULL, NULL, "logarithms are not supported; Power and Exp are", FV_CAFFE_PLAIN, 0},
+    {"Log", map_log, "log_param", NULL, FV_CAFFE_PLAIN, 1},
     {"ArgMax", NULL, NULL, "supported is Softmax, from which predictions take the largest", FV_CAFFE_PLAIN, 0},
     {0},
 };

@@ -271,10 +271,13 @@ fv_status fv_keras_window_of(const fv_keras_node *n, fv_value x, const int64_t s
     const char *padding = fv_keras_text(n, "padding", fv_keras_text(n, "border_mode", "valid"));
     *win = (fv_keras_window){.size = {size[0], size[1]}};
     win->same = strcmp(padding, "same") == 0 || strcmp(padding, "SAME") == 0;
-    if (!win->same && strcmp(padding, "valid") != 0 && strcmp(padding, "VALID") != 0)
+    const bool causal = sides == 1 && strcmp(padding, "causal") == 0; /* nothing of what follows an element */
+    if (!win->same && !causal && strcmp(padding, "valid") != 0 && strcmp(padding, "VALID") != 0)
         return fv_keras_cannot(n, "padding '%.40s'", padding);
     FV_TRY(fv_keras_pair(n, "strides", sides, 1, win->stride));
     FV_TRY(fv_keras_pair(n, "dilation_rate", sides, 1, win->dilation));
+    if (causal)
+        win->pad[1] = (size[1] - 1) * win->dilation[1];
     for (int i = 0; i < 2 && win->same; i++) {
         const int64_t in = src.dim[1 + i], out = (in + win->stride[i] - 1) / win->stride[i];
         const int64_t total = (out - 1) * win->stride[i] + (size[i] - 1) * win->dilation[i] + 1 - in;

@@ -123,6 +123,8 @@ static fv_status map_unary(const fv_tflite_node *n)
         return fv_tflite_cannot(n, "of %s: supported of float32", fv_dtype_name(f->dtype));
     if (strcmp(n->op, "EXP") == 0)
         y = fv_import_emit1(im, "exp", NULL, x);
+    else if (strcmp(n->op, "LOG") == 0)
+        y = fv_import_emit1(im, "log", NULL, x);
     else if (strcmp(n->op, "SQRT") == 0)
         y = fv_import_emit1(im, "sqrt", NULL, x);
     else if (strcmp(n->op, "RSQRT") == 0)
@@ -162,20 +164,12 @@ static fv_status map_pow(const fv_tflite_node *n)
 }
 
 const fv_tflite_op fv_tflite_math_ops[] = {
-    {"ADD", map_row, NULL, NULL},
-    {"SUB", map_row, NULL, NULL},
-    {"MUL", map_row, NULL, NULL},
-    {"DIV", map_row, NULL, NULL},
-    {"MAXIMUM", map_row, NULL, NULL},
-    {"MINIMUM", map_row, NULL, NULL},
-    {"EXP", map_unary, NULL, NULL},
-    {"SQRT", map_unary, NULL, NULL},
-    {"RSQRT", map_unary, NULL, NULL},
-    {"SQUARE", map_unary, NULL, NULL},
-    {"NEG", map_unary, NULL, NULL},
-    {"ABS", map_unary, NULL, NULL},
-    {"SQUARED_DIFFERENCE", map_squared_difference, NULL, NULL},
-    {"POW", map_pow, NULL, NULL},
-    {"LOG", NULL, NULL, "supported is LOG_SOFTMAX"},
-    {0},
+    {"ADD", map_row, NULL, NULL},      {"SUB", map_row, NULL, NULL},
+    {"MUL", map_row, NULL, NULL},      {"DIV", map_row, NULL, NULL},
+    {"MAXIMUM", map_row, NULL, NULL},  {"MINIMUM", map_row, NULL, NULL},
+    {"EXP", map_unary, NULL, NULL},    {"LOG", map_unary, NULL, NULL},
+    {"SQRT", map_unary, NULL, NULL},   {"RSQRT", map_unary, NULL, NULL},
+    {"SQUARE", map_unary, NULL, NULL}, {"NEG", map_unary, NULL, NULL},
+    {"ABS", map_unary, NULL, NULL},    {"SQUARED_DIFFERENCE", map_squared_difference, NULL, NULL},
+    {"POW", map_pow, NULL, NULL},      {0},
 };
