@@ -258,7 +258,7 @@ use_one_sample_of_small_maps() {
     code 0 "$FOVEA" info runs/train/last/weights/last.safetensors --selftest
     code 0 one -b 3 --experiment none
     silent_about "the last batch of an epoch has one sample"
-    fails 2 E2006 "'layer4.0.bn1.batch_norm' normalizes maps of 1 x 1" "--batch-size of 2 or more" "--freeze-norm" -- one -b 1 --experiment single
+    fails 2 E2006 "'layer4.0.bn1' normalizes maps of 1 x 1" "--batch-size of 2 or more" "--freeze-norm" -- one -b 1 --experiment single
     fails 2 E2006 "of 2 or more for each piece" -- one -b 2 --grad-accum-steps 2 --experiment pieces
     code 0 one -b 1 --freeze-norm --max-steps 1 --experiment frozen
     code 0 "$FOVEA" info resnet18 --img-size 32
