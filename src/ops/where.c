@@ -37,7 +37,8 @@ static void where_ref(const fv_call *call)
     }
 }
 
-/* d_dst where the operand was taken, else 0; none to the sign, which does not change with it. */
+/* d_dst where the operand was taken, else 0. Nothing changes with the sign: a trained one gets zeros, as every
+ * parameter has a gradient, and what computes one gets none. */
 static fv_status where_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
 {
     fv_val *none = fv_emit_const(b, 0.0, &(fv_shape){1, {1}});
@@ -46,6 +47,8 @@ static fv_status where_grad(fv_builder *b, const fv_node *node, fv_val *const *d
             fv_val *in[3] = {node->in[0], i == 1 ? d_out[0] : none, i == 1 ? none : d_out[0]};
             d_in[i] = fv_emit_unbroadcast(b, fv_emit(b, "where", NULL, in, 3), node->in[i]);
         }
+    if (fv_emit_wanted(b, node->in[0]) && node->in[0]->role == FV_ROLE_PARAM)
+        d_in[0] = fv_emit_const(b, 0.0, &node->in[0]->shape);
     return FV_OK;
 }
 
