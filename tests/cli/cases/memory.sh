@@ -160,8 +160,8 @@ use_memory_that_is_just_enough() {
             rm -r runs
         done
     done
-    # Networks that cannot be trained on one sample at a time end the search for a batch with exit 5 too.
-    fails 5 E5002 "training with batch 2 needs " "not even --batch-size 2 fits" -- \
+    # The search for a batch ends with one sample.
+    fails 5 E5002 "training with batch 1 needs " "not even --batch-size 1 fits" -- \
         "$FOVEA" train --data "$photos" --model mobilenet_v2 --img-size 32 --memory 20M
     absent runs
 }
