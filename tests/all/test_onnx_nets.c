@@ -518,12 +518,32 @@ static void test_no_batch(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* A node without results is damage, whichever it is. */
+static void test_no_results(void **state)
+{
+    static const char *const rows[][2] = {{"Constant", ""}, {"Relu", "x"}, {"Shape", "x"}, {"Split", "x"}, {"If", "x"}};
+    fv_ctx *ctx = open_context();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        onnx_out *g = calloc(1, sizeof *g);
+        fv_model *m = NULL;
+        begin(g);
+        onnx_node(g, rows[i][0], "bare", rows[i][1], "", NULL);
+        onnx_node(g, "Relu", NULL, "x", "y", NULL);
+        onnx_value(g, 12, "y", (const int64_t[]){-1, 2, 2, 2}, 4);
+        assert_int_equal(load_graph(ctx, g, 13, &m), FV_ERR_MODEL_FORMAT);
+        assert_non_null(strstr(fv_ctx_error(ctx), "'bare' has no results"));
+        free(g);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exports),     cmocka_unit_test(test_sizes),    cmocka_unit_test(test_branches),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_patterns), cmocka_unit_test(test_strided),
-        cmocka_unit_test(test_nodes),       cmocka_unit_test(test_no_batch),
+        cmocka_unit_test(test_nodes),       cmocka_unit_test(test_no_batch), cmocka_unit_test(test_no_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

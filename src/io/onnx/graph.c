@@ -278,6 +278,8 @@ static fv_status walk_node(fv_import *im, fv_onnx_file *file, const FvOnnx__Node
     if (node->n_input > 4096 || node->n_output > 4096)
         return fv_fail(im->ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: %s '%.100s' has more than 4096 operands", im->file,
                        n.op, n.name);
+    if (node->n_output == 0) /* mappings name their first */
+        return fv_fail(im->ctx, FV_ERR_MODEL_FORMAT, "%s: ONNX: %s '%.100s' has no results", im->file, n.op, n.name);
     FV_TRY(operands(im, node, &n, &missing));
     const bool standard = !*domain || strcmp(domain, "ai.onnx") == 0;
     const bool branches = standard && strcmp(op_type, "If") == 0;
