@@ -28,7 +28,7 @@ static fv_status mark_item(const fv_model *m, char *item, double *rate)
         if (!fv_layer_named(item, m->slots[i].name))
             continue;
         rate[i] = factor;
-        any = true;
+        any = any || m->slots[i].kind != FV_SLOT_STATE;
     }
     return any ? FV_OK : fv_layer_unknown(m, "lr-mult", item);
 }
@@ -54,6 +54,8 @@ fv_status fv_rates_mark(const fv_model *m, const fv_fit_options *o, double *rate
         FV_TRY(mark_items(m, o->lr_mult, rate));
     /* Tensors of one layer, and its normalization, stand behind the weight that begins it. */
     for (int i = m->n_slots - 1; i >= 0; i--) {
+        if (m->slots[i].aux) /* beside the layers that lead to the output */
+            continue;
         rate[i] *= decay;
         if (m->slots[i].kind == FV_SLOT_WEIGHT)
             decay *= o->layer_decay;
