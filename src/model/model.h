@@ -287,6 +287,8 @@ fv_status fv_model_refresh_program(fv_model *model, fv_program *program, fv_inst
 
 /* A session in which dropout is at work as in training, and everything else as in inference. */
 fv_status fv_session_create_sampling(fv_model *model, int64_t batch, fv_session **session);
+/* SHAPE where a network that works along the batch is given more than one sample at a time. */
+fv_status fv_model_check_batch(const fv_model *model, int64_t batch);
 /* A session whose memory is `scratch`: others that use it may overwrite its input and output between runs. Its solvers
  * are those of the record `wisdom`, which outlives it, and are added to it. */
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,

@@ -65,19 +65,25 @@ static bool has_no_batch(const fv_model *model)
     return whole;
 }
 
+fv_status fv_model_check_batch(const fv_model *model, int64_t batch)
+{
+    if (batch < 2 || !has_no_batch(model))
+        return FV_OK;
+    return fv_fail_hint(model->ctx,
+                        fv_fail(model->ctx, FV_ERR_SHAPE,
+                                "model '%s': %lld samples: it takes one at a time, as its graph works along the "
+                                "first dimension, the batch",
+                                model->name, (long long)batch),
+                        "give one sample a run (--batch-size 1), or export the network so that samples stay apart");
+}
+
 static fv_status create(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **out)
 {
     *out = NULL;
     if (!model->finished || key->batch < 1)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': a session needs a finished model and a batch above 0",
                        model->name);
-    if (key->batch > 1 && has_no_batch(model))
-        return fv_fail_hint(model->ctx,
-                            fv_fail(model->ctx, FV_ERR_SHAPE,
-                                    "model '%s': %lld samples: it takes one at a time, as its graph works along the "
-                                    "first dimension, the batch",
-                                    model->name, (long long)key->batch),
-                            "give one sample a run, or export the network so that samples stay apart");
+    FV_TRY(fv_model_check_batch(model, key->batch));
     fv_session *session = fv_new(model->ctx, fv_session);
     if (!session)
         return FV_ERR_NO_MEMORY;

@@ -25,7 +25,7 @@ fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_
     c->model = trainer->model;
     if (files) {
         FV_TRY(fv_wisdom_create(c->ctx, &c->selftest_plan));
-        FV_TRY(fv_session_create_within(c->model, 1, fv_trainer_scratch(trainer), c->selftest_plan, &c->selftest));
+        FV_TRY(fv_session_create_within(c->model, 1, trainer->scratch, c->selftest_plan, &c->selftest));
         c->model->own.lent = c->selftest;
     }
     return best ? make_best(c, c->model) : FV_OK;

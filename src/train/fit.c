@@ -74,8 +74,8 @@ static fv_status open_validation(run *r)
     fv_trunk *trunk = r->scorer.trunk = r->trainer->trunk;
     r->scorer.model = r->model;
     FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->scorer.loader));
-    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL,
-                                  fv_trainer_scratch(r->trainer), r->trainer->wisdom, &r->scorer.session);
+    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL, r->trainer->scratch,
+                                  r->trainer->wisdom, &r->scorer.session);
 }
 
 static fv_status keep_rows(run *r)

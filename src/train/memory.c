@@ -162,7 +162,7 @@ static fv_status plan_turns(fv_trainer *trainer, const fv_dataset *train, const 
     FV_TRY(plan_trained(t, trainer, places % batch));
     const fv_trunk *trunk = trainer->trunk;
     const fv_program_key first = {
-        .batch = trunk ? FV_TRUNK_BATCH : 0, .to = trunk ? trunk->cut : NULL, .wisdom = trainer->wisdom};
+        .batch = trunk ? trunk->together : 0, .to = trunk ? trunk->cut : NULL, .wisdom = trainer->wisdom};
     const fv_program_key validation = {
         .batch = held < batch ? held : batch, .from = first.to, .wisdom = trainer->wisdom};
     FV_TRY(plan_shared(t, trainer->model, &first));

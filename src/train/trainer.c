@@ -157,7 +157,7 @@ static fv_status find_trunk(fv_trainer *t, const fv_loss_spec *specs, int32_t n,
     FV_TRY(fv_trunk_find(t->model, t->frozen, outputs, n, &cut));
     if (!cut)
         return FV_OK;
-    FV_TRY(fv_trunk_create(t->model, cut, t->planned, t->scratch, t->wisdom, &t->trunk));
+    FV_TRY(fv_trunk_create(t->model, cut, t->options.batch_size, t->scratch, t->wisdom, &t->trunk));
     return fv_pass_slice(t->model->graph, cut, NULL, outputs, n, behind);
 }
 
@@ -232,15 +232,26 @@ fv_status fv_trainer_create_with(fv_model *model, const fv_fit_options *options,
     return create(model, options, losses, n_losses, false, trainer);
 }
 
-/* The loss of the output, and behind it those of the auxiliary heads, which share its target. */
+/* The loss of the output, and behind it those of the auxiliary heads that teach something, which share its target. */
 static fv_status create_whole(fv_model *model, const fv_fit_options *options, bool planned, fv_trainer **trainer)
 {
     fv_loss_spec specs[1 + FV_AUX_MAX] = {{.weight = 1.0, .soft_targets = options->soft_targets}};
-    for (int i = 0; i < model->aux.count; i++)
-        specs[1 + i] = (fv_loss_spec){.output = model->graph->vals[model->aux.head[i].val]->name,
-                                      .weight = model->aux.head[i].weight,
-                                      .soft_targets = options->soft_targets};
-    return create(model, options, specs, 1 + model->aux.count, planned, trainer);
+    int32_t n = 1;
+    bool *frozen = fv_calloc(model->ctx, (size_t)model->n_slots + 1, sizeof *frozen);
+    *trainer = NULL;
+    fv_status status = !frozen           ? FV_ERR_NO_MEMORY
+                       : model->finished ? fv_freeze_mark(model, options->freeze, frozen)
+                                         : FV_OK;
+    for (int i = 0; i < model->aux.count && status == FV_OK; i++) {
+        const char *value = model->graph->vals[model->aux.head[i].val]->name;
+        bool learns = false;
+        status = fv_trunk_learns(model, frozen, value, &learns);
+        if (learns)
+            specs[n++] = (fv_loss_spec){
+                .output = value, .weight = model->aux.head[i].weight, .soft_targets = options->soft_targets};
+    }
+    fv_free(model->ctx, frozen);
+    return status == FV_OK ? create(model, options, specs, n, planned, trainer) : status;
 }
 
 fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer)
@@ -308,6 +319,7 @@ static fv_status make_instance(fv_trainer *t, int64_t n, int pieces, fv_trainer_
 fv_status fv_trainer_program(fv_trainer *t, int64_t n, fv_program **program)
 {
     const int pieces = fv_trainer_pieces(t, n);
+    FV_TRY(fv_model_check_batch(t->model, n));
     fv_objective objectives[FV_LOSSES_MAX];
     for (int32_t i = 0; i < t->n_losses; i++)
         objectives[i] = (fv_objective){t->losses[i].name, t->losses[i].weight};
@@ -373,12 +385,9 @@ static fv_status find_exec(fv_trainer *t, int64_t n, fv_trainer_exec **found)
 fv_status fv_trainer_prepare(fv_trainer *t, int64_t n)
 {
     fv_trainer_exec *unused;
+    if (t->trunk)
+        FV_TRY(fv_trunk_prepare(t->trunk));
     return find_exec(t, n, &unused);
-}
-
-fv_scratch *fv_trainer_scratch(fv_trainer *t)
-{
-    return t->scratch;
 }
 
 /* Running statistics to or from the trainer's copy. */

@@ -89,8 +89,6 @@ fv_status fv_trainer_program(fv_trainer *trainer, int64_t n, fv_program **progra
 /* Compiles for a batch of n now (otherwise at the first gradient of that size), so that memory is known before the run
  * starts. */
 fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
-/* Memory that what is compiled here takes turns in, for a validation session to join. */
-fv_scratch *fv_trainer_scratch(fv_trainer *trainer);
 /* Of the last fv_trainer_gradient: the loss of the first alone, without auxiliary heads. */
 double fv_trainer_output_loss(const fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */

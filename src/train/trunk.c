@@ -126,9 +126,33 @@ fv_status fv_trunk_find(const fv_model *m, const bool *frozen, const char *const
     return status;
 }
 
+fv_status fv_trunk_learns(const fv_model *m, const bool *frozen, const char *value, bool *learns)
+{
+    const fv_graph *g = m->graph;
+    bool *trained = fv_calloc(m->ctx, (size_t)g->n_vals + 1, sizeof *trained);
+    const fv_val *v;
+    if (!trained)
+        return FV_ERR_NO_MEMORY;
+    for (int i = 0; i < m->n_slots; i++)
+        if ((v = fv_graph_find(g, m->slots[i].name)))
+            trained[v->id] = v->role == FV_ROLE_PARAM && !frozen[i];
+    for (int32_t n = 0; n < g->n_nodes; n++) {
+        const fv_node *node = g->nodes[n];
+        bool any = false;
+        for (int32_t i = 0; i < node->n_in; i++)
+            any = any || (node->in[i] && trained[node->in[i]->id]);
+        for (int32_t i = 0; i < node->n_out; i++)
+            trained[node->out[i]->id] = any;
+    }
+    v = fv_graph_named(g, value);
+    *learns = v && trained[v->id];
+    fv_free(m->ctx, trained);
+    return FV_OK;
+}
+
 /* ---- rows ---- */
 
-fv_status fv_trunk_create(fv_model *m, const char *cut, bool planned, fv_scratch *scratch, fv_wisdom *wisdom,
+fv_status fv_trunk_create(fv_model *m, const char *cut, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                           fv_trunk **out)
 {
     const fv_pipeline *p = &m->pipeline;
@@ -143,11 +167,16 @@ fv_status fv_trunk_create(fv_model *m, const char *cut, bool planned, fv_scratch
     x->cut = v->name;
     x->image = p->h * p->w * p->c;
     x->size = fv_shape_count(&v->shape);
-    const fv_status status =
-        planned ? FV_OK : fv_session_create_part(m, FV_TRUNK_BATCH, NULL, x->cut, scratch, wisdom, &x->session);
-    if (status != FV_OK)
-        fv_trunk_destroy(out);
-    return status;
+    x->together = batch < 1 ? 1 : batch < FV_TRUNK_BATCH ? batch : FV_TRUNK_BATCH;
+    x->scratch = scratch;
+    x->wisdom = wisdom;
+    return FV_OK;
+}
+
+fv_status fv_trunk_prepare(fv_trunk *x)
+{
+    return x->session ? FV_OK
+                      : fv_session_create_part(x->model, x->together, NULL, x->cut, x->scratch, x->wisdom, &x->session);
 }
 
 void fv_trunk_destroy(fv_trunk **trunk)
@@ -181,28 +210,48 @@ static bool have(void *rows, int64_t sample)
     return atomic_load(&r->row[sample]) != NULL;
 }
 
+/* Of a slab's rows, and what a piece of memory costs the context beside them. */
+#define SLAB_BYTES    INT64_C(262144)
+#define SLAB_OVERHEAD INT64_C(1024)
+
+/* Room for a row; NULL: there is none within the limit, or no memory, so that what has been kept must do. */
+static float *take(fv_trunk *x, fv_rows *kept)
+{
+    const int64_t bytes = x->size * (int64_t)sizeof(float);
+    fv_slab *slab = kept->slabs;
+    if (!slab || slab->used == slab->room) {
+        const int64_t most = (x->left - SLAB_OVERHEAD) / bytes, usual = SLAB_BYTES / bytes;
+        const int64_t room = most < usual ? most : usual > 0 ? usual : 1;
+        slab = room > 0 && most > 0 ? fv_new(x->ctx, fv_slab) : NULL;
+        if (slab)
+            slab->rows = fv_malloc(x->ctx, (size_t)(room * bytes));
+        if (!slab || !slab->rows) {
+            fv_free(x->ctx, slab);
+            fv_fail_clear(x->ctx);
+            x->left = 0;
+            return NULL;
+        }
+        slab->room = room;
+        slab->next = kept->slabs;
+        kept->slabs = slab;
+        x->left -= room * bytes + SLAB_OVERHEAD;
+    }
+    return slab->rows + slab->used++ * x->size;
+}
+
 /* Keeps a copy where there is room. */
 static void keep(fv_trunk *x, fv_rows *kept, int64_t sample, const float *row)
 {
-    const int64_t bytes = x->size * (int64_t)sizeof *row;
-    if (bytes > x->left)
-        return;
-    float *copy = fv_malloc(x->ctx, (size_t)bytes);
-    if (!copy) { /* the plan was too low: what has been kept is enough */
-        fv_fail_clear(x->ctx);
-        x->left = 0;
-        return;
-    }
-    memcpy(copy, row, (size_t)bytes);
-    atomic_store(&kept->row[sample], copy);
-    x->left -= bytes;
-    x->kept += bytes;
+    float *copy = take(x, kept);
+    if (copy)
+        atomic_store(&kept->row[sample], memcpy(copy, row, (size_t)x->size * sizeof *row));
 }
 
 /* The rows at[0..count) of the batch. */
 static fv_status compute(fv_trunk *x, const int64_t *at, int64_t count, const float *images, fv_rows *kept,
                          const int64_t *samples)
 {
+    FV_TRY(fv_trunk_prepare(x));
     float *in = fv_session_input(x->session);
     for (int64_t i = 0; i < count; i++)
         memcpy(in + i * x->image, images + at[i] * x->image, (size_t)x->image * sizeof *in);
@@ -228,7 +277,7 @@ fv_status fv_trunk_rows(fv_trunk *x, fv_rows *kept, const int64_t *samples, cons
             memcpy(x->batch + i * x->size, row, (size_t)x->size * sizeof *row);
         else
             at[count++] = i;
-        if (count == FV_TRUNK_BATCH || (i == n - 1 && count > 0)) {
+        if (count == x->together || (i == n - 1 && count > 0)) {
             FV_TRY(compute(x, at, count, images, kept, samples));
             count = 0;
         }
@@ -248,8 +297,11 @@ void fv_rows_destroy(fv_rows **rows)
     fv_rows *r = rows ? *rows : NULL;
     if (!r)
         return;
-    for (int64_t i = 0; i < r->count; i++)
-        fv_free(r->ctx, atomic_load(&r->row[i]));
+    for (fv_slab *slab = r->slabs, *next; slab; slab = next) {
+        next = slab->next;
+        fv_free(r->ctx, slab->rows);
+        fv_free(r->ctx, slab);
+    }
     fv_free(r->ctx, r->row);
     fv_free(r->ctx, r);
     *rows = NULL;
@@ -274,12 +326,14 @@ static fv_status create_rows(fv_loader *loader, fv_rows **rows)
 
 fv_status fv_trunk_keep(fv_trunk *x, int64_t bytes, fv_loader *loader, fv_rows **rows, char text[FV_TRUNK_TEXT])
 {
-    x->left = bytes - x->kept;
-    if (fv_augment_is_plain(loader->augment)) {
+    const int64_t list = fv_dataset_count(loader->dataset) * (int64_t)sizeof(float *) + 2 * SLAB_OVERHEAD;
+    x->left = x->limit ? x->left : bytes;
+    x->limit = bytes;
+    x->changing = x->changing || !fv_augment_is_plain(loader->augment);
+    if (fv_augment_is_plain(loader->augment) && list < x->left) {
         FV_TRY(create_rows(loader, rows));
+        x->left -= list;
         x->planned += (*rows)->count;
-    } else {
-        x->changing = true;
     }
     const int64_t all = x->planned * x->size * (int64_t)sizeof(float);
     snprintf(text, FV_TRUNK_TEXT,

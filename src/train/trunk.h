@@ -10,9 +10,17 @@
 #include "data/loader.h"
 #include "model/model.h"
 
+/* Many rows in one piece of memory. */
+typedef struct fv_slab {
+    struct fv_slab *next;
+    int64_t used, room; /* rows */
+    float *rows;
+} fv_slab;
+
 /* Rows of a data set's samples that are kept, once they have been computed. */
 typedef struct fv_rows {
     fv_ctx *ctx;
+    fv_slab *slabs;      /* where the rows are */
     float *_Atomic *row; /* by sample; NULL: not yet, or no room for it */
     int64_t count;
 } fv_rows;
@@ -22,15 +30,18 @@ typedef struct fv_trunk {
     fv_model *model;
     const char *input, *cut; /* names of the image and of the value, in the model's graph */
     int64_t image, size;     /* floats of an image, and of a row */
-    fv_session *session;     /* NULL in a trunk for planning */
-    float *batch;            /* rows of a batch */
-    int64_t room;            /* of them */
-    int64_t left, kept;      /* bytes that rows may still take, and do */
-    int64_t planned;         /* samples whose rows may be kept */
-    bool changing;           /* there are others, which an augmentation changes */
+    int64_t together;        /* images that are computed at a time: 8, but no more than a batch has */
+    fv_session *session;     /* made when it is first needed; none in a trunk for planning */
+    fv_scratch *scratch;
+    fv_wisdom *wisdom;
+    float *batch;        /* rows of a batch */
+    int64_t room;        /* of them */
+    int64_t limit, left; /* bytes that rows may take, and those that are left of them */
+    int64_t planned;     /* samples whose rows may be kept */
+    bool changing;       /* there are others, which an augmentation changes */
 } fv_trunk;
 
-/* Images that are computed at a time. */
+/* Most images that are computed at a time. */
 #define FV_TRUNK_BATCH 8
 
 /*
@@ -41,10 +52,14 @@ typedef struct fv_trunk {
  */
 fv_status fv_trunk_find(const fv_model *model, const bool *frozen, const char *const *outputs, int32_t n,
                         const char **cut);
+/* Whether a value depends on a parameter that is trained. */
+fv_status fv_trunk_learns(const fv_model *model, const bool *frozen, const char *value, bool *learns);
 
-/* `planned`: for its sizes alone. Borrows the model and `cut`. */
-fv_status fv_trunk_create(fv_model *model, const char *cut, bool planned, fv_scratch *scratch, fv_wisdom *wisdom,
+/* Borrows the model, `cut`, scratch and wisdom. `batch`: samples of a batch of the run. */
+fv_status fv_trunk_create(fv_model *model, const char *cut, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                           fv_trunk **trunk);
+/* Compiles it now rather than at the first image. */
+fv_status fv_trunk_prepare(fv_trunk *trunk);
 void fv_trunk_destroy(fv_trunk **trunk);
 
 /* The rows of n images, in memory that is the trunk's until the next call. */

@@ -174,6 +174,46 @@ static void test_kept_or_not(void **state)
     }
 }
 
+/* What the rows take of the context is what they were given, however small they are. */
+static void test_bound(void **state)
+{
+    (void)state;
+    for (int64_t limit = 3000; limit <= 3000000; limit *= 10) {
+        fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+        fv_model *m = make(ctx, "lenet", 28, 1);
+        fv_dataset *data = NULL;
+        fv_loader *loader;
+        fv_trunk *x;
+        fv_rows *kept = NULL;
+        char text[FV_TRUNK_TEXT];
+        static float images[40 * 28 * 28];
+        int64_t samples[40], before, after;
+        const float *rows;
+        const fv_loader_options options = {.batch_size = 40, .workers = -1};
+        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
+        assert_int_equal(fv_loader_create(data, fv_model_pipeline(m), &options, &loader), FV_OK);
+        assert_int_equal(fv_trunk_create(m, cut_of(m, "-1", NULL), 40, NULL, NULL, &x), FV_OK);
+        assert_int_equal(fv_trunk_run(x, images, 40, &rows), FV_OK);
+        fv_ctx_memory(ctx, &before, NULL);
+        assert_int_equal(fv_trunk_keep(x, limit, loader, &kept, text), FV_OK);
+        for (int64_t i = 0; i < 40; i++)
+            samples[i] = i;
+        assert_int_equal(fv_trunk_rows(x, kept, samples, images, 40, &rows), FV_OK);
+        fv_ctx_memory(ctx, &after, NULL);
+        assert_in_range(after - before, 0, limit);
+        int64_t have = 0;
+        for (int64_t i = 0; i < 40 && kept; i++)
+            have += kept->row[i] != NULL;
+        assert_true(limit < 30000 ? have < 40 : have == 40);
+        fv_trunk_destroy(&x);
+        fv_loader_destroy(&loader);
+        fv_rows_destroy(&kept);
+        fv_dataset_destroy(&data);
+        fv_model_destroy(&m);
+        fv_ctx_destroy(&ctx);
+    }
+}
+
 /* The trainer by itself, which is given images, does the steps of the loop. */
 static void test_images_or_rows(void **state)
 {
@@ -213,10 +253,8 @@ static void test_images_or_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_where),
-        cmocka_unit_test(test_each_depth),
-        cmocka_unit_test(test_kept_or_not),
-        cmocka_unit_test(test_images_or_rows),
+        cmocka_unit_test(test_where), cmocka_unit_test(test_each_depth),     cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_bound), cmocka_unit_test(test_images_or_rows),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
