@@ -50,8 +50,10 @@ static fv_status map_row(const fv_onnx_node *n)
     fv_foreign *x[OPERANDS_MAX + 8] = {NULL};
     while (strcmp(rows[r].name, n->op) != 0)
         r++;
-    const int count = rows[r].count ? rows[r].count : (n->n_in - rows[r].first) / 3;
-    if (n->n_out < 1 || count < 1 || count > OPERANDS_MAX || rows[r].first + 3 * count > n->n_in + 1)
+    const int given = n->n_in - rows[r].first; /* the last zero point may be left out */
+    const int count = rows[r].count ? rows[r].count : (given + 1) / 3;
+    if (n->n_out < 1 || count < 1 || (!rows[r].count && given % 3 == 1) || count > OPERANDS_MAX ||
+        rows[r].first + 3 * count > n->n_in + 1)
         return fv_onnx_cannot(n, "%d operands", n->n_in);
     if (fv_onnx_int(n, "channels_last", 0) != 0)
         return fv_onnx_cannot(n, "channels_last: supported is n c h w");
