@@ -165,8 +165,15 @@ fv_status fv_import_given_size(const fv_import *im, const fv_import_options *o, 
     for (int i = 0; i < o->n_values; i++)
         if (strcmp(o->values[i].name, name) == 0 || (o->n_values == 1 && !*o->values[i].name))
             s = fv_tensor_shape(o->values[i].tensor);
-    if (!s)
+    if (!s && o->n_values == 0)
         return FV_OK;
+    if (!s)
+        return fv_fail_hint(im->ctx,
+                            fv_fail(im->ctx, FV_ERR_MODEL,
+                                    "%s: input '%.200s': dimension %d is left open by the file, and no array is given "
+                                    "for this input",
+                                    im->file, name, d),
+                            "give it one: --input %.200s=FILE", name);
     if (s->rank != rank)
         return fv_fail_hint(im->ctx,
                             fv_fail(im->ctx, FV_ERR_MODEL,
@@ -175,6 +182,9 @@ fv_status fv_import_given_size(const fv_import *im, const fv_import_options *o, 
                             "give an array of the input's dimensions, the batch first");
     const bool turned = rank == 4 && o->values_order != 0 && (o->values_order == 2) != last;
     *size = s->dim[!turned ? d : last ? in_first[d] : in_last[d]];
+    if (*size < 1)
+        return fv_fail(im->ctx, FV_ERR_MODEL, "%s: input '%.200s': the array that it is given is empty", im->file,
+                       name);
     return FV_OK;
 }
 

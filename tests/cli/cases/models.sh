@@ -388,6 +388,8 @@ use_run_takes_sizes_from_the_input() {
     says "map: f32 3x4x4x8"
     code 0 "$FOVEA" run open.onnx --input last.npy --output y.npz --layout nhwc
     says "map: f32 1x3x7x4"
+    fails 4 E4001 "input 'image': dimension 2 is left open by the file, and no array is given for this input" "--input image=FILE" -- \
+        "$FOVEA" run open.onnx --input picture=wide.npy --output y.npz
     fails 4 E4001 "open.onnx: input 'image' has 4 dimensions, the array that it is given has 3" -- \
         "$FOVEA" run open.onnx --input rows.npy --output y.npz
     fails 2 E2006 "3x3x6x10" -- "$FOVEA" run open.onnx --input wide.npy --output y.npz --img-size 8x8
