@@ -13,6 +13,7 @@
 #include <fovea/data.h>
 #include <fovea/difference.h>
 #include <fovea/evaluate.h>
+#include <fovea/footprint.h>
 #include <fovea/layer_kinds.h>
 #include <fovea/machine.h>
 #include <fovea/model.h>

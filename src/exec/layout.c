@@ -160,6 +160,7 @@ fv_status fv_program_layout(fv_program *p)
     layout_sections(p, temporary);
     fv_free(p->ctx, temporary);
     FV_TRY(layout_blocks(p, FV_IN_BLOCK));
+    m->running = m->activations;
     FV_TRY(layout_blocks(p, FV_IN_REFRESH));
     for (int32_t i = 0; i < g->n_vals; i++) {
         fv_placement *place = &p->places[i];

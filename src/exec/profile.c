@@ -55,7 +55,7 @@ static int profile_order(const void *pa, const void *pb)
     return a->call.node->id < b->call.node->id ? -1 : 1;
 }
 
-static fv_cost profile_cost(const fv_node *node)
+fv_cost fv_node_cost(const fv_node *node)
 {
     if (node->op->cost)
         return node->op->cost(node);
@@ -87,7 +87,7 @@ void fv_instance_profile_text(const fv_instance *x, fv_str *out)
             continue;
         order[count++] = &x->steps[n];
         total += x->steps[n].seconds;
-        flops += profile_cost(s->node).flops;
+        flops += fv_node_cost(s->node).flops;
     }
     qsort(order, (size_t)count, sizeof *order, profile_order);
     double runs = x->runs > 0 ? (double)x->runs : 1.0;
@@ -97,7 +97,7 @@ void fv_instance_profile_text(const fv_instance *x, fv_str *out)
     for (int32_t i = 0; i < count; i++) {
         const fv_instance_step *t = order[i];
         const fv_step *s = &p->steps[t->call.node->id];
-        fv_cost cost = profile_cost(s->node);
+        fv_cost cost = fv_node_cost(s->node);
         double seconds = t->seconds / runs, per = seconds > 0.0 ? 1e-9 / seconds : 0.0;
         fv_str_printf(out, "%10.4f %6.2f%% %10.2f %6.2f%% %9.2f  %-22s %-28s %s\n", seconds * 1e3,
                       total > 0.0 ? 100.0 * t->seconds / total : 0.0, cost.flops * per, cost.flops * per * percent,
@@ -148,7 +148,7 @@ void fv_instance_profile_trace(const fv_instance *x, fv_str *out)
         fv_json_key(&j, "solver");
         fv_json_string(&j, s->plan->solver->name);
         fv_json_key(&j, "flops");
-        fv_json_string(&j, fv_double_text(profile_cost(s->node).flops, number));
+        fv_json_string(&j, fv_double_text(fv_node_cost(s->node).flops, number));
         fv_json_end_object(&j);
         fv_json_end_object(&j);
     }

@@ -128,8 +128,20 @@ typedef struct fv_program_memory {
     int64_t inputs_end, workspace_begin; /* an instance's memory: inputs, activations from inputs_end on, workspace */
     int64_t instance;                    /* all three */
     int64_t total;                       /* packed + instance */
+    int64_t running;                     /* of the activations' block: what runs need, without refresh */
 } fv_program_memory;
 fv_program_memory fv_program_memory_use(const fv_program *program);
+
+/* Work of one run of a node; of operators that do not say: an operation an element, and every operand once. */
+fv_cost fv_node_cost(const fv_node *node);
+/* What a program needs on any device. */
+typedef struct fv_program_needs {
+    int64_t weights, others; /* elements of lasting operands: filters and matrices, as they are folded; all else */
+    int64_t running;         /* bytes of inputs and of the activations' block */
+    double seconds;          /* sum over nodes of the longer of its operations and its bytes at the rates given */
+} fv_program_needs;
+/* Rates are a second; 0: that takes no time. NO_MEMORY. */
+fv_status fv_program_needs_of(const fv_program *program, double flops_rate, double bytes_rate, fv_program_needs *needs);
 /* OVER_BUDGET with the largest consumers when `more` bytes do not fit into what the context still allows. */
 fv_status fv_program_check_budget(const fv_program *program, int64_t more);
 const fv_graph *fv_program_graph(const fv_program *program);

@@ -288,15 +288,28 @@ void fv_output(fv_model *model, const char *name, fv_value output)
     fv_model_set_error(model, status);
 }
 
+/* The first error of building, again. */
+static fv_status built(fv_model *model)
+{
+    if (model->error == FV_OK)
+        return FV_OK;
+    fv_status status = fv_fail(model->ctx, model->error, "%s", model->error_text);
+    return model->error_hint[0] ? fv_fail_hint(model->ctx, status, "%s", model->error_hint) : status;
+}
+
 fv_status fv_model_finish_outputs(fv_model *model)
 {
-    if (model->error != FV_OK) {
-        fv_status status = fv_fail(model->ctx, model->error, "%s", model->error_text);
-        return model->error_hint[0] ? fv_fail_hint(model->ctx, status, "%s", model->error_hint) : status;
-    }
+    FV_TRY(built(model));
     if (model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is finished already", model->name);
     return fv_model_set_error(model, fv_model_complete(model));
+}
+
+fv_status fv_model_draft(fv_model *model, fv_value output)
+{
+    fv_output(model, NULL, output);
+    FV_TRY(built(model));
+    return fv_model_check(model);
 }
 
 fv_status fv_model_finish(fv_model *model, fv_value output)

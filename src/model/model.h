@@ -178,6 +178,8 @@ void fv_model_take_graph(fv_model *model, fv_graph **graph);
 fv_status fv_model_check(fv_model *model);
 /* fv_model_check, and allocates the slots' tensors (zero): what fv_model_finish and loaders end with. */
 fv_status fv_model_complete(fv_model *model);
+/* fv_model_finish without tensors: a model for looking at its graph and sizes, which nothing else takes. */
+fv_status fv_model_draft(fv_model *model, fv_value output);
 /* Derives slots, counters and head from the graph (no tensors yet). */
 fv_status fv_model_derive_slots(fv_model *model);
 

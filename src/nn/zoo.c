@@ -145,36 +145,59 @@ static fv_status set_pipeline(fv_model *m, const norm_stats *norm, int64_t chann
     return fv_model_set_pipeline(m, &p);
 }
 
-fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
+static fv_status no_such(fv_ctx *ctx, const char *name)
+{
+    const char *nearest = fv_text_nearest(name, zoo_list);
+    fv_status status = fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "there is no architecture '%s'%s%s%s", name,
+                               nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    fv_str names = {.ctx = ctx};
+    for (size_t i = 0; zoo_list[i]; i++)
+        fv_str_printf(&names, "%s%s", i ? ", " : "", zoo_list[i]);
+    fv_fail_hint(ctx, status, "known: %s", fv_str_get(&names));
+    fv_str_free(&names);
+    return status;
+}
+
+/* Built, and ended by `finish`. */
+static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *options,
+                       fv_status (*finish)(fv_model *model, fv_value output), fv_model **out, size_t *row)
 {
     size_t i = 0;
     fv_model *m = NULL;
     *out = NULL;
     while (zoo_list[i] && strcmp(zoo_list[i], name) != 0)
         i++;
-    if (!zoo_list[i]) {
-        const char *nearest = fv_text_nearest(name, zoo_list);
-        fv_status status = fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "there is no architecture '%s'%s%s%s", name,
-                                   nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-        fv_str names = {.ctx = ctx};
-        for (i = 0; zoo_list[i]; i++)
-            fv_str_printf(&names, "%s%s", i ? ", " : "", zoo_list[i]);
-        fv_fail_hint(ctx, status, "known: %s", fv_str_get(&names));
-        fv_str_free(&names);
-        return status;
-    }
+    if (!zoo_list[i])
+        return no_such(ctx, name);
     fv_zoo_net net = fv_zoo[i].net;
     FV_TRY(resolve(ctx, name, options, &net));
     FV_TRY(fv_model_create(ctx, &m));
     snprintf(m->name, sizeof m->name, "%s", name);
     fv_value logits = fv_zoo[i].build(m, &net);
-    fv_status status = fv_model_finish(m, logits);
-    if (status == FV_OK)
-        status = set_pipeline(m, fv_zoo[i].norm, fv_zoo[i].net.c);
+    fv_status status = finish(m, logits);
     if (status != FV_OK) {
         fv_model_destroy(&m);
         return fv_fail_prefix(ctx, status, name);
     }
+    *row = i;
     *out = m;
     return FV_OK;
+}
+
+fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
+{
+    size_t i;
+    FV_TRY(build(ctx, name, options, fv_model_finish, out, &i));
+    fv_status status = set_pipeline(*out, fv_zoo[i].norm, fv_zoo[i].net.c);
+    if (status != FV_OK) {
+        fv_model_destroy(out);
+        return fv_fail_prefix(ctx, status, name);
+    }
+    return FV_OK;
+}
+
+fv_status fv_zoo_draft(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
+{
+    size_t i;
+    return build(ctx, name, options, fv_model_draft, out, &i);
 }

@@ -22,6 +22,9 @@ fv_zoo_build fv_zoo_alexnet, fv_zoo_caffenet, fv_zoo_cifar_nin, fv_zoo_cifar_res
     fv_zoo_nin, fv_zoo_regnet_y_400mf, fv_zoo_resnet, fv_zoo_resnext, fv_zoo_shufflenet_v2, fv_zoo_squeezenet,
     fv_zoo_vgg, fv_zoo_vgg_bn, fv_zoo_wide_resnet;
 
+/* fv_model_zoo without weights and pipeline, for its sizes alone (fv_model_draft). */
+fv_status fv_zoo_draft(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **model);
+
 /* ---- what builders share ---- */
 
 /* Channels of a value; 0 once the model has an error. */
