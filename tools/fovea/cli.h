@@ -25,7 +25,8 @@ enum {
     V_RUN = 1 << 10,
     V_ZOO = 1 << 11,
     V_COMPARE = 1 << 12,
-    V_ANY = 0xffff
+    V_PLAN = 1 << 18,
+    V_ANY = 0xffffff
 };
 
 #include "settings.h"
@@ -163,6 +164,7 @@ fv_status verb_compare(settings *c);
 fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_zoo(settings *c);
+fv_status verb_plan(settings *c);
 fv_status verb_doctor(settings *c);
 fv_status verb_version(settings *c);
 fv_status verb_help(settings *c);

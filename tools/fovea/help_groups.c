@@ -14,6 +14,7 @@ static const struct {
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
+    {"Device", " ram flash ms gmacs int8 ", ""},
     {"Network", " model weights img-size freeze ",
      " lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize "
      "interpolation drop no-aux init "},

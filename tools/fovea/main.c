@@ -54,6 +54,10 @@ const verb verbs[] = {
      V_COMPARE, INT_MAX, verb_compare},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
+    {"plan", NULL, "before training: which networks fit a device", "[--ram SIZE] [--flash SIZE] [--ms F] [options]",
+     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n"
+     "  fovea plan --flash 2M --ms 100 --gmacs 0.5 --json\n",
+     V_PLAN, 0, verb_plan},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
     {"zoo", NULL, "trained networks by name: list, fetch, verify", "list | get NAME... | verify [NAME...] [options]",
@@ -465,9 +469,9 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert", "export",   "benchmark", "time",   "quantize", "prune",
-                                      "distill", "compress", "plan",      "sanity", "lr-find",  "tune",
-                                      "grow",    "features", "linear",    "search", "serve",    "factorize"};
+static const char *const planned[] = {"convert",  "export",   "benchmark", "time",    "quantize", "prune",
+                                      "distill",  "compress", "sanity",    "lr-find", "tune",     "grow",
+                                      "features", "linear",   "search",    "serve",   "factorize"};
 
 int main(int argc, char **argv)
 {

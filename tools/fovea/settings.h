@@ -37,8 +37,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN | V_COMPARE, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
-    X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO, FV_MEANING, "N", \
+      V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+    X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO | V_PLAN, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \
     X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
       "RULE", \
@@ -146,13 +146,13 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -171,7 +171,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -246,7 +246,17 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "data split: share of the val split") \
     X(INT, train_count, "train", NULL, 0, 10000, 1, 1e7, NULL, V_DATA, FV_OUTPUT, "N", "data make: training images") \
     X(REAL, test_amount, "test", NULL, 0, FV_AUTO, 0, 1e7, NULL, V_DATA, FV_OUTPUT, "N|F", \
-      "data make: test images (2000); data split: share of the test split (0)")
+      "data make: test images (2000); data split: share of the test split (0)") \
+    X(BYTES, ram, "ram", NULL, 0, 0, 1 << 10, 1e15, NULL, V_PLAN, FV_OUTPUT, "SIZE", \
+      "bytes that the device has for activations (320K, 2M)") \
+    X(BYTES, flash, "flash", NULL, 0, 0, 1 << 10, 1e15, NULL, V_PLAN, FV_OUTPUT, "SIZE", \
+      "bytes that it has for weights") \
+    X(REAL, ms, "ms", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
+      "milliseconds that an image may take, on this machine unless --gmacs is given") \
+    X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
+      "1e9 multiply-adds a second that the device reaches") \
+    X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
+      "weights and activations of one byte")
 /* clang-format on */
 
 #endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two questions of fovea plan. */
+#ifndef FOVEA_PLAN_VERB_H
+#define FOVEA_PLAN_VERB_H
+
+#include "cli.h"
+
+/* Which networks of the zoo fit a device: --ram, --flash, --ms. */
+fv_status plan_device(fv_ctx *ctx, const settings *c);
+
+#endif
