@@ -78,15 +78,15 @@ static void plant_png_claim(const char *path, int argc, char **argv)
 /* plant classes DIR count=N NAME...: JPEGs for every class, each class with a picture of its own. */
 static void plant_classes(const char *dir, int argc, char **argv)
 {
-    int n = number(argc, argv, "count", 4), class = 0;
+    int n = number(argc, argv, "count", 4), size = number(argc, argv, "size", 28), class = 0;
     for (int i = 0; i < argc; i++) {
         if (strchr(argv[i], '='))
             continue;
         for (int k = 0; k < n; k++) {
             char path[400];
             snprintf(path, sizeof path, "%s/%s/%04d.jpg", dir, argv[i], k);
-            planted_save(path, planted_make_jpeg((planted_jpeg){.h = 28 + k % 3,
-                                                                .w = 28 + (class * 7 + k) % 5,
+            planted_save(path, planted_make_jpeg((planted_jpeg){.h = size + k % 3,
+                                                                .w = size + (class * 7 + k) % 5,
                                                                 .c = class % 2 ? 1 : 3,
                                                                 .quality = 70 + (class * 13 + k) % 30}));
         }
