@@ -346,10 +346,16 @@ typedef struct fv_layer_info {
     int64_t activation_bytes;            /* of the output, batch 1 */
     int64_t receptive_field[2], jump[2]; /* input pixels seen and step between neighbours; h, w */
     double start[2];                     /* where the field of the first pixel begins; below 0: in the padding */
-    bool training;                       /* of an auxiliary head alone: nothing but training computes it */
+    bool whole[2]; /* every pixel sees all of the input, as behind a pooling of it that weighs a map */
+    bool training; /* of an auxiliary head alone: nothing but training computes it */
 } fv_layer_info;
 FV_API int fv_model_layer_count(const fv_model *model);
 FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);
+/** Rows first[0] to last[0] and columns first[1] to last[1] of the input that pixel `at` (row, column) of layer i
+ * depends on (NULL: that any of its pixels does): its receptive field without any map's padding, and without what
+ * strides leave unread at the end. last below 0: none. ARGUMENT: no such layer or pixel. */
+FV_API fv_status fv_model_layer_sees(const fv_model *model, int i, const int64_t at[2], int64_t first[2],
+                                     int64_t last[2]);
 /** The graph as text or Graphviz. *text is the caller's: fv_text_free. */
 FV_API fv_status fv_model_text(const fv_model *model, bool dot, char **text);
 FV_API void fv_text_free(fv_ctx *ctx, char *text);

@@ -109,7 +109,8 @@ typedef enum fv_operand_kind {
 } fv_operand_kind;
 
 /** What output pixel i of a node sees of in[0] along one axis: pixels start + step * i + gap * t, t from 0 to taps - 1.
- * Fractions: an operator that enlarges. */
+ * Fractions, of an operator that enlarges or whose windows differ: from the floor of the first to the ceiling of the
+ * last (none where that lies before the first). */
 typedef struct fv_reach {
     double taps, gap, step, start;
 } fv_reach;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking at a model: a row per layer, receptive fields, text, checksum. */
+/* Looking at a model: a row per layer, text, checksum. */
 #include <string.h>
 
 #include "base/file.h"
@@ -8,54 +8,6 @@
 int fv_model_layer_count(const fv_model *model)
 {
     return model->finished ? model->graph->n_nodes : 0;
-}
-
-/* ---- receptive field ---- */
-
-static fv_view look(const fv_node *node, const fv_view *views)
-{
-    static const fv_reach place = {.taps = 1, .gap = 1, .step = 1};
-    fv_view best = {{0, 0}, {0, 0}, {0, 0}};
-    bool seen = false;
-    const fv_shape *dst = &node->out[0]->shape;
-    for (int32_t i = 0; i < node->n_in; i++) {
-        const fv_val *in = node->in[i];
-        if (!in || (in->role != FV_ROLE_COMPUTED && in->role != FV_ROLE_INPUT))
-            continue;
-        for (int d = 0; d < 2; d++) {
-            fv_view v = views[in->id];
-            if (in->shape.rank == 4 && dst->rank == 4 && i == 0) {
-                const fv_reach r = node->op->reach ? node->op->reach(node, d) : place;
-                v.field[d] += (r.taps - 1) * r.gap * v.jump[d];
-                v.start[d] += r.start * v.jump[d];
-                v.jump[d] *= r.step;
-            } else if (in->shape.rank == 4 && dst->rank != 4) { /* one row of everything */
-                v.field[d] += (double)(in->shape.dim[1 + d] - 1) * v.jump[d];
-            }
-            best.field[d] = v.field[d] > best.field[d] ? v.field[d] : best.field[d];
-            best.jump[d] = v.jump[d] > best.jump[d] ? v.jump[d] : best.jump[d];
-            best.start[d] = !seen || v.start[d] < best.start[d] ? v.start[d] : best.start[d];
-        }
-        seen = true;
-    }
-    return best;
-}
-
-fv_status fv_model_derive_views(fv_model *model)
-{
-    const fv_graph *g = model->graph;
-    fv_view *views = fv_arena_alloc(model->arena, (size_t)g->n_vals * sizeof *views);
-    if (!views)
-        return FV_ERR_NO_MEMORY;
-    for (int32_t i = 0; i < g->n_vals; i++)
-        views[i] = (fv_view){{1, 1}, {1, 1}, {0, 0}};
-    for (int32_t n = 0; n < g->n_nodes; n++) {
-        fv_view view = look(g->nodes[n], views);
-        for (int32_t k = 0; k < g->nodes[n]->n_out; k++)
-            views[g->nodes[n]->out[k]->id] = view;
-    }
-    model->views = views;
-    return FV_OK;
 }
 
 /* ---- rows ---- */
@@ -109,6 +61,7 @@ void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
         info->receptive_field[d] = round_up(view->field[d]);
         info->jump[d] = round_up(view->jump[d]);
         info->start[d] = view->start[d];
+        info->whole[d] = view->whole[d];
     }
 }
 

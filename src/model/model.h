@@ -68,9 +68,10 @@ typedef struct fv_name_counts {
 } fv_name_counts;
 
 /* What one pixel of a value sees of the input, how far its neighbour's view is moved, and where the view of the first
- * one begins (below 0: in the padding), for rows and columns. */
+ * one begins (below 0: in the padding), for rows and columns. whole: every pixel sees all of the input. */
 typedef struct fv_view {
     double field[2], jump[2], start[2];
+    bool whole[2];
 } fv_view;
 
 /* Inputs are fv_selftest_input(seed, i); outputs the first `count` numbers of the model's output for each. */

@@ -124,16 +124,18 @@ static void conv_transpose2d_ref(const fv_call *call)
                 }
 }
 
-/* An output pixel sees every stride-th tap: ((taps - 1) * dilation) / stride + 1 pixels, a fraction of one apart. */
+/* Output pixel i sees the input pixels h with (i + pad - extent) / stride <= h <= (i + pad) / stride: whole ones, of
+ * which the first is the lower bound's floor when (stride - 1) / stride is added, and the last the upper one's ceiling
+ * when that is taken away. */
 static fv_reach conv_transpose2d_reach(const fv_node *node, int axis)
 {
     const fv_conv_transpose2d_attr *attr = node->attr;
     const double stride = (double)attr->stride[axis];
     const double extent = (double)((node->in[1]->shape.dim[1 + axis] - 1) * attr->dilation[axis]);
-    return (fv_reach){.taps = extent / stride + 1,
+    return (fv_reach){.taps = (extent - 2 * (stride - 1)) / stride + 1,
                       .gap = 1,
                       .step = 1 / stride,
-                      .start = ((double)attr->pad[axis] - extent) / stride};
+                      .start = ((double)attr->pad[axis] - extent + stride - 1) / stride};
 }
 
 const fv_op fv_op_conv_transpose2d = {

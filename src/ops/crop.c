@@ -49,6 +49,11 @@ static void crop_ref(const fv_call *call)
                 }
 }
 
+static fv_reach crop_reach(const fv_node *node, int axis)
+{
+    return (fv_reach){.taps = 1, .gap = 1, .step = 1, .start = (double)((const fv_pad_attr *)node->attr)->pad[axis]};
+}
+
 const fv_op fv_op_crop = {
     .name = "crop",
     .doc = "src without `pad` rows and columns and `channels` channels at its borders: the gradient of pad.",
@@ -62,5 +67,6 @@ const fv_op fv_op_crop = {
     .infer = crop_infer,
     .grad = crop_grad,
     .cost = crop_cost,
+    .reach = crop_reach,
     .ref = crop_ref,
 };

@@ -56,6 +56,5 @@ fv_reach fv_pool_reach(const fv_node *node, int axis)
 fv_reach fv_parts_reach(const fv_node *node, int axis)
 {
     const double from = (double)node->in[0]->shape.dim[1 + axis], to = (double)node->out[0]->shape.dim[1 + axis];
-    const double part = from > to ? from / to : 1;
-    return (fv_reach){.taps = part, .gap = 1, .step = part};
+    return (fv_reach){.taps = from / to, .gap = 1, .step = from / to};
 }

@@ -65,6 +65,13 @@ static void slice_ref(const fv_call *call)
             fv_move(dst->dtype, call->out[0], o * row + c, call->in[0], (o * src.count + attr->begin) * src.inner + c);
 }
 
+static fv_reach slice_reach(const fv_node *node, int axis)
+{
+    const bool along = slice_axis(node) == 1 + axis;
+    return (fv_reach){
+        .taps = 1, .gap = 1, .step = 1, .start = along ? (double)((const fv_slice_attr *)node->attr)->begin : 0};
+}
+
 const fv_op fv_op_slice = {
     .name = "slice",
     .doc = "`count` positions of src from `begin` on along `axis` (the channels). Several slices split a tensor. Any "
@@ -79,6 +86,7 @@ const fv_op fv_op_slice = {
     .infer = slice_infer,
     .grad = slice_grad,
     .cost = slice_cost,
+    .reach = slice_reach,
     .moves_samples = slice_moves_samples,
     .ref = slice_ref,
 };

@@ -77,9 +77,14 @@ static void upsample2d_ref(const fv_call *call)
                     fv_set(fv_call_dtype(call), call->out[0], i, upsample2d_at(call, (const int64_t[]){n, p, q, c}));
 }
 
+/* nearest: the pixel that (i + 1/2) / scale lies in; bilinear: those around (i + 1/2) / scale - 1/2. */
 static fv_reach upsample2d_reach(const fv_node *node, int axis)
 {
-    return (fv_reach){.taps = 1, .gap = 1, .step = 1 / (double)((const fv_upsample_attr *)node->attr)->scale[axis]};
+    const fv_upsample_attr *attr = node->attr;
+    const double step = 1 / (double)attr->scale[axis];
+    if (attr->mode == FV_UPSAMPLE_NEAREST)
+        return (fv_reach){.taps = step, .gap = 1, .step = step};
+    return (fv_reach){.taps = 1, .gap = 1, .step = step, .start = 0.5 * step - 0.5};
 }
 
 const fv_op fv_op_upsample2d = {
