@@ -11,6 +11,7 @@
 #include <fovea/config.h>
 #include <fovea/context.h>
 #include <fovea/data.h>
+#include <fovea/design.h>
 #include <fovea/difference.h>
 #include <fovea/evaluate.h>
 #include <fovea/footprint.h>

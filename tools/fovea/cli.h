@@ -48,6 +48,7 @@ enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PE
 enum { CACHE_NONE, CACHE_RAM, CACHE_DISK };
 enum { PRESET_AUTO, PRESET_NONE, PRESET_PHOTOS };
 enum { OUT_TEXT, OUT_JSON, OUT_CSV };
+enum { MAX_NETWORKS = 8 }; /* that info puts side by side */
 
 /* A verb of the program. */
 typedef struct verb {

@@ -39,12 +39,12 @@ typedef struct comparison {
 
 /* ---- loading ---- */
 
-/* The weights of side i of "FILE[,FILE]"; NULL: none are given for it. */
-static char *weights_of(const settings *c, int i)
+char *compare_weights(const settings *c, int i)
 {
-    const char *list = c->weights ? c->weights : "", *comma = strchr(list, ',');
-    const char *from = i == 0 ? list : comma ? comma + 1 : "";
-    const size_t length = i == 0 && comma ? (size_t)(comma - list) : strlen(from);
+    const char *from = c->weights ? c->weights : "";
+    for (; i > 0; i--)
+        from = strchr(from, ',') ? strchr(from, ',') + 1 : "";
+    const size_t length = strcspn(from, ",");
     return length ? strndup(from, length) : NULL;
 }
 
@@ -52,7 +52,7 @@ static fv_status open_side(fv_ctx *ctx, const settings *c, int i, side *s)
 {
     bool loaded;
     settings own = *c;
-    char *weights = weights_of(c, i);
+    char *weights = compare_weights(c, i);
     own.weights = weights;
     const fv_zoo_options zoo = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
     fv_status status = model_open(ctx, &own, s->name, &zoo, &s->model, &loaded);

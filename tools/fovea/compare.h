@@ -9,4 +9,7 @@
  * define them. */
 fv_status compare_execution(fv_ctx *ctx, fv_model *model, const char *name);
 
+/* The weights of network i of "FILE[,FILE...]"; NULL: none are given for it. The caller frees. */
+char *compare_weights(const settings *c, int i);
+
 #endif

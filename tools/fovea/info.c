@@ -4,71 +4,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "amounts.h"
+#include "info.h"
 #include "memory_text.h"
 #include "output.h"
 #include "rates.h"
 #include "show.h"
 
-static void count_text(double value, char text[32])
-{
-    static const char *const units[] = {"", " k", " M", " G", " T"};
-    int i = 0;
-    for (; value >= 10000 && i < 4; i++)
-        value /= 1000;
-    snprintf(text, 32, i ? "%.2f%s" : "%.0f%s", value, units[i]);
-}
-
-static void bytes_text(double bytes, char text[32])
-{
-    snprintf(text, 32,
-             bytes < 1048576      ? "%.1f kB"
-             : bytes < 1073741824 ? "%.1f MB"
-                                  : "%.2f GB",
-             bytes < 1048576      ? bytes / 1024
-             : bytes < 1073741824 ? bytes / 1048576
-                                  : bytes / 1073741824);
-}
-
-static void output_text(const fv_shape *shape, char text[96])
+const char *info_shape_text(const fv_shape *shape, char text[96])
 {
     fv_shape s = {.rank = shape->rank - 1};
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = shape->dim[i + 1];
-    fv_shape_text(&s, text);
+    return fv_shape_text(&s, text);
 }
 
-typedef struct totals {
-    double macs, flops;
-    int64_t activations;
-    fv_memory training, inference;
-} totals;
+const char *info_field_text(const int64_t field[2], const bool whole[2], char text[48])
+{
+    if (whole[0] && whole[1])
+        snprintf(text, 48, "all");
+    else
+        snprintf(text, 48, field[0] == field[1] ? "%lld" : "%lldx%lld", (long long)field[0], (long long)field[1]);
+    return text;
+}
 
-static fv_status add_up(fv_model *model, const settings *c, int64_t batch, totals *t)
+int64_t info_batch(const settings *c)
+{
+    return c->fit.batch_size ? c->fit.batch_size : 1;
+}
+
+fv_status info_measure(fv_model *model, const settings *c, info_totals *t)
 {
     fv_fit_options o = c->fit;
-    o.batch_size = batch;
-    *t = (totals){0};
-    for (int i = 0; i < fv_model_layer_count(model); i++) {
-        fv_layer_info l;
-        fv_model_layer(model, i, &l);
-        if (l.training)
-            continue;
-        t->macs += l.macs;
-        t->flops += l.flops;
-        t->activations += l.activation_bytes;
-    }
+    o.batch_size = info_batch(c);
+    *t = (info_totals){.network = {0}};
+    FV_TRY(fv_model_totals(model, &t->network));
     FV_TRY(fv_fit_memory(model, NULL, &o, &t->training));
-    return fv_evaluate_memory(model, NULL, batch, (int)o.workers, &t->inference);
+    return fv_evaluate_memory(model, NULL, o.batch_size, (int)o.workers, &t->inference);
 }
 
 static void print_memory(const char *title, const fv_memory *m, int64_t batch)
 {
-    char total[32], parts[512];
-    bytes_text((double)m->total, total);
+    char total[AMOUNT_MAX], parts[512];
     memory_text(m, 20, parts, sizeof parts);
-    printf("%-17s %s at batch size %lld, of photographs in a folder:\n                  %s\n", title, total,
-           (long long)batch, parts);
+    printf("%-17s %s at batch size %lld, of photographs in a folder:\n                  %s\n", title,
+           amount_bytes((double)m->total, total), (long long)batch, parts);
 }
 
 static const struct {
@@ -79,32 +59,41 @@ static const struct {
 #undef FV_CARD_ROW
 };
 
-static void print_text(fv_model *model, int64_t batch, const totals *t)
+/* What a layer's pixels see: how much, how far their neighbors' view is moved, where the first one's begins. */
+static void print_layer(const fv_layer_info *l)
+{
+    char macs[AMOUNT_MAX], bytes[AMOUNT_MAX], shape[96], field[48], jump[48], start[48];
+    snprintf(jump, sizeof jump, l->jump[0] == l->jump[1] ? "%lld" : "%lldx%lld", (long long)l->jump[0],
+             (long long)l->jump[1]);
+    snprintf(start, sizeof start, l->start[0] == l->start[1] ? "%g" : "%g,%g", l->start[0], l->start[1]);
+    printf("%-32.32s %-18s %-14s %12lld %12s %11s %7s %7s %11s%s\n", l->name, l->op, info_shape_text(&l->output, shape),
+           (long long)l->parameters, amount_count(l->macs, macs), info_field_text(l->receptive_field, l->whole, field),
+           jump, start, amount_bytes((double)l->activation_bytes, bytes), l->training ? "  training" : "");
+}
+
+static void print_text(fv_model *model, int64_t batch, const info_totals *t)
 {
     int64_t h, w, c;
-    char params[32], macs[32], flops[32], bytes[32], shape[96], field[48], aux[256];
+    char params[AMOUNT_MAX], macs[AMOUNT_MAX], flops[AMOUNT_MAX], bytes[AMOUNT_MAX], field[48], aux[256];
     fv_model_input_size(model, &h, &w, &c);
     static const char *const outputs[FV_TASK_COUNT] = {"classes", "classes, each with a sigmoid", "values"};
     printf("%s: input %lldx%lldx%lld, %lld %s\n\n", fv_model_name(model), (long long)h, (long long)w, (long long)c,
            (long long)fv_model_classes(model), outputs[fv_model_task(model)]);
-    printf("%-32s %-18s %-14s %12s %12s %11s %11s\n", "layer", "operator", "output", "parameters", "mult-adds",
-           "receptive", "activation");
+    printf("%-32s %-18s %-14s %12s %12s %11s %7s %7s %11s\n", "layer", "operator", "output", "parameters", "mult-adds",
+           "receptive", "stride", "start", "activation");
     for (int i = 0; i < fv_model_layer_count(model); i++) {
         fv_layer_info l;
         fv_model_layer(model, i, &l);
-        count_text(l.macs, macs);
-        bytes_text((double)l.activation_bytes, bytes);
-        output_text(&l.output, shape);
-        snprintf(field, sizeof field, l.receptive_field[0] == l.receptive_field[1] ? "%lld" : "%lldx%lld",
-                 (long long)l.receptive_field[0], (long long)l.receptive_field[1]);
-        printf("%-32.32s %-18s %-14s %12lld %12s %11s %11s%s\n", l.name, l.op, shape, (long long)l.parameters, macs,
-               field, bytes, l.training ? "  training" : "");
+        print_layer(&l);
     }
-    count_text(t->macs, macs);
-    count_text(t->flops, flops);
-    bytes_text((double)fv_model_parameters(model) * 4, params);
     printf("\nparameters        %lld (%s)\nmultiply-adds     %s per image (%s floating-point operations)\n",
-           (long long)fv_model_parameters(model), params, macs, flops);
+           (long long)fv_model_parameters(model), amount_bytes((double)fv_model_parameters(model) * 4, params),
+           amount_count(t->network.macs, macs), amount_count(t->network.flops, flops));
+    printf("depth             %d of %d weighted layers on the longest way\n", t->network.depth,
+           t->network.weighted_layers);
+    if (t->network.receptive_field[0] > 0)
+        printf("receptive field   %s of the last map\n",
+               info_field_text(t->network.receptive_field, t->network.whole, field));
     if (model_aux_text(model, aux, sizeof aux)[0])
         printf(
             "auxiliary heads   %s, of %lld of these parameters: for training alone, their losses times these weights\n",
@@ -116,8 +105,7 @@ static void print_text(fv_model *model, int64_t batch, const totals *t)
         show_text(stdout, fv_model_card(model, (fv_card_item)i));
         putchar('\n');
     }
-    bytes_text((double)t->activations, bytes);
-    printf("activations       %s per image, all layers\n", bytes);
+    printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
     print_memory("training memory", &t->training, batch);
     print_memory("inference memory", &t->inference, batch);
 }
@@ -141,33 +129,41 @@ static json_t *aux_json(const fv_model *model)
     return list;
 }
 
-static void print_json(fv_model *model, int64_t batch, const totals *t)
+static json_t *layer_json(const fv_layer_info *l)
+{
+    char shape[96];
+    json_t *layer =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:[I,I], s:[I,I], s:[f,f]}", "name", l->name, "op", l->op, "output",
+                  info_shape_text(&l->output, shape), "parameters", (json_int_t)l->parameters, "macs",
+                  (json_int_t)l->macs, "activation_bytes", (json_int_t)l->activation_bytes, "receptive_field",
+                  (json_int_t)l->receptive_field[0], (json_int_t)l->receptive_field[1], "jump", (json_int_t)l->jump[0],
+                  (json_int_t)l->jump[1], "start", l->start[0], l->start[1]);
+    if (l->whole[0] || l->whole[1])
+        json_object_set_new(layer, "whole", json_pack("[b,b]", l->whole[0], l->whole[1]));
+    if (l->training)
+        json_object_set_new(layer, "training", json_true());
+    return layer;
+}
+
+static void print_json(fv_model *model, int64_t batch, const info_totals *t)
 {
     int64_t h, w, c;
     fv_model_input_size(model, &h, &w, &c);
     json_t *layers = json_array();
     for (int i = 0; i < fv_model_layer_count(model); i++) {
         fv_layer_info l;
-        char shape[96];
         fv_model_layer(model, i, &l);
-        output_text(&l.output, shape);
-        json_t *layer =
-            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:[I,I], s:[I,I]}", "name", l.name, "op", l.op, "output", shape,
-                      "parameters", (json_int_t)l.parameters, "macs", (json_int_t)l.macs, "activation_bytes",
-                      (json_int_t)l.activation_bytes, "receptive_field", (json_int_t)l.receptive_field[0],
-                      (json_int_t)l.receptive_field[1], "jump", (json_int_t)l.jump[0], (json_int_t)l.jump[1]);
-        if (l.training)
-            json_object_set_new(layer, "training", json_true());
-        json_array_append_new(layers, layer);
+        json_array_append_new(layers, layer_json(&l));
     }
     json_t *root =
-        json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
+        json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
                   fv_model_name(model), "task", fv_task_names()[fv_model_task(model)], "input", (json_int_t)h,
                   (json_int_t)w, (json_int_t)c, "classes", (json_int_t)fv_model_classes(model), "parameters",
-                  (json_int_t)fv_model_parameters(model), "macs", (json_int_t)t->macs, "flops", (json_int_t)t->flops,
-                  "activation_bytes", (json_int_t)t->activations, "batch_size", (json_int_t)batch, "training_bytes",
-                  (json_int_t)t->training.total, "inference_bytes", (json_int_t)t->inference.total, "training_memory",
-                  memory_json(&t->training), "inference_memory", memory_json(&t->inference), "layers", layers);
+                  (json_int_t)fv_model_parameters(model), "macs", (json_int_t)t->network.macs, "flops",
+                  (json_int_t)t->network.flops, "activation_bytes", (json_int_t)t->network.activation_bytes, "depth",
+                  t->network.depth, "batch_size", (json_int_t)batch, "training_bytes", (json_int_t)t->training.total,
+                  "inference_bytes", (json_int_t)t->inference.total, "training_memory", memory_json(&t->training),
+                  "inference_memory", memory_json(&t->inference), "layers", layers);
     if (fv_model_aux_parameters(model) > 0) {
         json_object_set_new(root, "aux_heads", aux_json(model));
         json_object_set_new(root, "aux_parameters", json_integer((json_int_t)fv_model_aux_parameters(model)));
@@ -221,15 +217,19 @@ static fv_status selftest(fv_model *model)
     return FV_OK;
 }
 
+fv_status info_open(fv_ctx *ctx, const settings *c, const char *name, fv_model **model, bool *loaded)
+{
+    const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                                    .channels = c->in_chans,
+                                    .dropout = option_given("drop") ? c->drop : -1};
+    return model_open(ctx, c, name, &options, model, loaded);
+}
+
 static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **model)
 {
     bool loaded;
-    totals t;
-    fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
-                              .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
-    int64_t batch = c->fit.batch_size ? c->fit.batch_size : 1;
-    FV_TRY(model_open(ctx, c, name, &options, model, &loaded));
+    info_totals t;
+    FV_TRY(info_open(ctx, c, name, model, &loaded));
     if (!loaded && (c->profile || c->selftest))
         FV_TRY(fv_model_init(*model, 0, FV_INIT_DEFAULT));
     if (c->weights && !loaded)
@@ -237,7 +237,7 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
     if (c->selftest)
         return selftest(*model);
     if (c->profile)
-        return profile(ctx, c, *model, batch);
+        return profile(ctx, c, *model, info_batch(c));
     if (option_given("lr"))
         return rates_print(c, *model);
     if (c->graph || c->dot) {
@@ -247,8 +247,8 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
         fv_text_free(ctx, text);
         return FV_OK;
     }
-    FV_TRY(add_up(*model, c, batch, &t));
-    c->json ? print_json(*model, batch, &t) : print_text(*model, batch, &t);
+    FV_TRY(info_measure(*model, c, &t));
+    c->json ? print_json(*model, info_batch(c), &t) : print_text(*model, info_batch(c), &t);
     return FV_OK;
 }
 
@@ -260,6 +260,9 @@ fv_status verb_info(settings *c)
     if (!name)
         return complain(FV_ERR_USAGE, "`fovea help info` lists the architectures",
                         "fovea info: which network? give a NAME or FILE");
+    if (c->positional[0] && option_given("model"))
+        return complain(FV_ERR_CONFLICT, "name networks in one of the two ways",
+                        "fovea info: both '%s' and --model %s are given", c->positional[0], c->model);
     if (c->trace && !c->profile)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
     static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze"};
@@ -270,7 +273,7 @@ fv_status verb_info(settings *c)
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
-    status = report(ctx, show(ctx, c, name, &model));
+    status = report(ctx, c->n_positional > 1 ? info_compare(ctx, c) : show(ctx, c, name, &model));
     fv_model_destroy(&model);
     fv_ctx_destroy(&ctx);
     return status;

@@ -34,8 +34,11 @@ const verb verbs[] = {
      "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n"
      "  fovea predict --model best.safetensors --source cat.jpg --tta flip --json\n",
      V_PREDICT, INT_MAX, verb_predict},
-    {"info", "summary", "layers, shapes, parameters, multiply-adds, memory", "[--model] NAME|FILE [options]",
-     "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n", V_INFO, 1, verb_info},
+    {"info", "summary", "layers, shapes, parameters, multiply-adds, memory; networks side by side",
+     "[--model] NAME|FILE [options] | A B... [options]",
+     "  fovea info resnet50 --batch-size 16\n  fovea info --model best.safetensors --selftest\n"
+     "  fovea info vgg16 resnet50\n",
+     V_INFO, MAX_NETWORKS, verb_info},
     {"convert", NULL, "make a model file of a network that another tool wrote",
      "SOURCE [--output FILE] [options] | --model NAME --weights FILE [--output FILE]",
      "  fovea convert net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --classes names.txt\n"

@@ -66,10 +66,10 @@ static fv_status resolve(const char *option, const char **value, char list[PATHS
 
 fv_status run_file_resolve(const verb *v, settings *c)
 {
-    static char models[PATHS], weights[PATHS], word[PATHS]; /* the settings point there */
+    static char models[PATHS], weights[PATHS], words[MAX_NETWORKS][PATHS]; /* the settings point there */
     if (option_given("model"))
         FV_TRY(resolve("model", &c->model, models));
-    if (v->mask == V_INFO && c->n_positional > 0)
-        FV_TRY(resolve("model", &c->positional[0], word));
+    for (int i = 0; v->mask == V_INFO && i < c->n_positional; i++)
+        FV_TRY(resolve("model", &c->positional[i], words[i]));
     return resolve("weights", &c->weights, weights);
 }

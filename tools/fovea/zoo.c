@@ -114,24 +114,29 @@ static fv_status resolve(fv_ctx *ctx, const zoo *z, const char *option, const ch
 
 fv_status zoo_resolve(const verb *v, settings *c)
 {
-    static char paths[3][4096];
-    const struct {
+    enum { WORDS = 2, ROWS = WORDS + MAX_NETWORKS };
+    static char paths[ROWS][4096];
+    struct {
         const char *option, **value;
         bool given;
-    } rows[] = {{"--model ", &c->model, option_given("model")},
-                {"--weights ", &c->weights, true},
-                {"", &c->positional[0], (v->mask & (V_INFO | V_CONVERT | V_RUN)) && c->n_positional > 0}};
-    enum { ROWS = sizeof rows / sizeof *rows };
+    } rows[ROWS] = {{"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}};
+    const bool named = v->mask & (V_INFO | V_CONVERT | V_RUN);
+    int n = WORDS;
+    for (int i = 0; named && i < c->n_positional && n < ROWS; i++, n++) {
+        rows[n].option = "";
+        rows[n].value = &c->positional[i];
+        rows[n].given = true;
+    }
     fv_ctx *ctx = NULL;
     zoo z = {0};
     bool any = false;
-    for (int i = 0; i < ROWS; i++)
+    for (int i = 0; i < n; i++)
         any |= rows[i].given && may_be_entry(*rows[i].value);
     if (!any)
         return FV_OK;
     FV_TRY(context_open(c, &ctx));
     fv_status status = zoo_open(ctx, &z);
-    for (int i = 0; status == FV_OK && i < ROWS; i++)
+    for (int i = 0; status == FV_OK && i < n; i++)
         if (rows[i].given && may_be_entry(*rows[i].value))
             status = resolve(ctx, &z, rows[i].option, rows[i].value, paths[i]);
     zoo_close(&z);
