@@ -17,7 +17,7 @@ for f in $(echo "$sources" | xargs "$format" --dry-run 2>&1 | sed -n 's/^\([^:]*
 done
 
 # 2. Arrows between floors point down. Floors in brackets stand side by side.
-declare -A level=([base]=0 [kernels]=1 [tensor]=2 [graph]=3 [ops]=4 [backend]=5 [plan]=6 [exec]=7 [model]=8 [nn]=9 [data]=9 [io]=9 [train]=10 [report]=11)
+declare -A level=([base]=0 [kernels]=1 [tensor]=2 [graph]=3 [ops]=4 [backend]=5 [plan]=6 [exec]=7 [model]=8 [nn]=9 [data]=9 [io]=9 [train]=10 [transfer]=11 [report]=11)
 while IFS=: read -r file _ line; do
     from=${file#src/}
     from=${from%%/*}
@@ -26,13 +26,13 @@ while IFS=: read -r file _ line; do
     [ -n "${level[$to]:-}" ] || { fail "$file: includes \"$to/...\", which is no floor"; continue; }
     [ "${level[$from]}" -ge "${level[$to]}" ] || fail "$file: $from may not use $to, which stands above it"
 done < <(grep -n '#include "' $(echo "$sources" | grep '^src/') /dev/null)
-if grep -n '#include "\(base\|kernels\|tensor\|graph\|ops\|backend\|plan\|exec\|model\|nn\|data\|io\|train\|report\)/' $(echo "$sources" | grep -E '^(tools|examples)/') /dev/null; then
+if grep -n '#include "\(base\|kernels\|tensor\|graph\|ops\|backend\|plan\|exec\|model\|nn\|data\|io\|train\|transfer\|report\)/' $(echo "$sources" | grep -E '^(tools|examples)/') /dev/null; then
     fail "tools and examples use public headers only"
 fi
 
 # 3. No operator is named above the operators; nn, importers (folders of io) and updates, which build them, and backends, which solve them, excepted.
 names=$(sed -n 's/^FV_OP_ROW(\([a-z0-9_]*\)).*/\1/p' src/ops/ops.def | paste -sd'|' -)
-if grep -nE "\"($names)\"" $(echo "$sources" | grep -E '^src/(plan|exec|model|data|io|train|report)/') /dev/null | grep -v '"pad"\|"split"\|"crop"' | grep -v '^src/train/\(update\|optimizer_[a-z]*\)\.c:\|^src/io/[a-z]*/'; then
+if grep -nE "\"($names)\"" $(echo "$sources" | grep -E '^src/(plan|exec|model|data|io|train|transfer|report)/') /dev/null | grep -v '"pad"\|"split"\|"crop"' | grep -v '^src/train/\(update\|optimizer_[a-z]*\)\.c:\|^src/io/[a-z]*/'; then
     fail "an operator is named above the operators"
 fi
 

@@ -26,6 +26,7 @@
 #include <fovea/status.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>
+#include <fovea/transfer.h>
 #include <fovea/version.h>
 #include <fovea/zoo.h>
 

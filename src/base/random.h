@@ -18,6 +18,7 @@ typedef enum fv_purpose {
     FV_RANDOM_BALANCE = 16,
     FV_RANDOM_PASSES = 17,
     FV_RANDOM_KEEP = 18,
+    FV_RANDOM_FOLDS = 19,
 } fv_purpose;
 
 /*

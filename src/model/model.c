@@ -272,6 +272,24 @@ fv_status fv_model_complete(fv_model *model)
     return FV_OK;
 }
 
+fv_status fv_model_complete_sharing(fv_model *model, fv_model *from)
+{
+    FV_TRY(fv_model_check(model));
+    FV_TRY(fv_model_derive_views(model));
+    fv_model_sync(from);
+    for (int i = 0; i < model->n_slots; i++) {
+        fv_slot *slot = &model->slots[i];
+        const fv_slot *other = fv_model_slot(from, slot->name);
+        if (!other || other->dtype != slot->dtype || !fv_shape_equal(&other->shape, &slot->shape))
+            return fv_fail(model->ctx, FV_ERR_INTERNAL, "model '%s' has no tensor '%s' to share", from->name,
+                           slot->name);
+        FV_TRY(fv_tensor_share(other->data, &slot->data));
+    }
+    fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
+    model->finished = true;
+    return FV_OK;
+}
+
 void fv_output(fv_model *model, const char *name, fv_value output)
 {
     fv_status status;

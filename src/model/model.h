@@ -181,6 +181,9 @@ fv_status fv_model_check(fv_model *model);
 fv_status fv_model_complete(fv_model *model);
 /* fv_model_finish without tensors: a model for looking at its graph and sizes, which nothing else takes. */
 fv_status fv_model_draft(fv_model *model, fv_value output);
+/* The same with the tensors of a model that has them all, which both then have: for a part of it that is run beside it.
+ */
+fv_status fv_model_complete_sharing(fv_model *model, fv_model *from);
 /* Derives slots, counters and head from the graph (no tensors yet). */
 fv_status fv_model_derive_slots(fv_model *model);
 
