@@ -113,6 +113,14 @@ typedef struct fv_layer_norm_options {
     fv_activation activation;
 } fv_layer_norm_options;
 
+/* The generalized mean of a map, by channel: (mean over h, w of max(x, eps)^p)^(1/p), p trained (NAME.p). 1 is the
+ * mean, and the larger p, the nearer is the maximum (Radenovic et al., 2018). */
+typedef struct fv_gem_pool_options {
+    const char *name;
+    double p;   /* where it starts; default 3 */
+    double eps; /* default 1e-6 */
+} fv_gem_pool_options;
+
 /* Any operator by name, for those without a function of their own: operands, attributes as text ("scale=2
  * mode=bilinear"). */
 typedef struct fv_layer_options {
@@ -127,6 +135,7 @@ FV_API fv_value fv_max_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_opti
 FV_API fv_value fv_avg_pool2d_with(fv_model *m, fv_value x, const fv_pool2d_options *options);
 FV_API fv_value fv_batch_norm_with(fv_model *m, fv_value x, const fv_batch_norm_options *options);
 FV_API fv_value fv_layer_norm_with(fv_model *m, fv_value x, const fv_layer_norm_options *options);
+FV_API fv_value fv_gem_pool_with(fv_model *m, fv_value x, const fv_gem_pool_options *options);
 #define fv_conv2d(m, x, ...) fv_conv2d_with((m), (x), FV_OPTIONS(fv_conv2d_options, __VA_ARGS__))
 #define fv_conv_transpose2d(m, x, ...)                                                                                 \
     fv_conv_transpose2d_with((m), (x), FV_OPTIONS(fv_conv_transpose2d_options, __VA_ARGS__))
@@ -137,6 +146,7 @@ FV_API fv_value fv_layer_norm_with(fv_model *m, fv_value x, const fv_layer_norm_
  * stand in the order of the members. */
 #define fv_batch_norm(m, x, ...) fv_batch_norm_with((m), (x), FV_OPTIONS(fv_batch_norm_options, __VA_ARGS__))
 #define fv_layer_norm(m, x, ...) fv_layer_norm_with((m), (x), FV_OPTIONS(fv_layer_norm_options, __VA_ARGS__))
+#define fv_gem_pool(m, x, ...)   fv_gem_pool_with((m), (x), FV_OPTIONS(fv_gem_pool_options, __VA_ARGS__))
 
 FV_API fv_value fv_flatten(fv_model *m, fv_value x);
 FV_API fv_value fv_global_avg_pool(fv_model *m, fv_value x);
@@ -197,6 +207,7 @@ typedef struct fv_import_value {
 /** What a file that another tool wrote does not say. Zero members: not given. */
 typedef struct fv_import_options {
     int64_t img_size[2]; /* h, w of an image whose size the file leaves open */
+    bool own_size;       /* a file that does not leave it open keeps its own; else another img_size is CONFLICT */
     /* Values of inputs: sizes that the file leaves open are theirs, and such an input becomes a constant where the
      * shape of something is computed from it. */
     const fv_import_value *values;
@@ -225,6 +236,42 @@ FV_API fv_status fv_model_fully_conv(fv_model *model, int64_t h, int64_t w, fv_m
  */
 FV_API fv_status fv_model_reset_head(fv_model *model, int64_t classes, uint64_t seed);
 
+/** What takes the place of all between a classifier's last map and its head. */
+typedef enum fv_head_pool {
+    FV_POOL_KEEP,    /* nothing: what the network has there stays, such as a flattened map or an average */
+    FV_POOL_AVG,     /* global_avg_pool */
+    FV_POOL_MAX,     /* global_max_pool */
+    FV_POOL_GEM,     /* fv_gem_pool */
+    FV_POOL_FLATTEN, /* the map itself, h w c numbers */
+    FV_POOL_COUNT
+} fv_head_pool;
+typedef struct fv_head_options {
+    const char *layers; /* in front of the output layer, as fv_head_check has them; NULL: none */
+    fv_head_pool pool;
+    int64_t classes;     /* of the output layer; 0: as many as the model has */
+    int64_t img_size[2]; /* h, w of the network's images from here on; 0: as they are */
+    uint64_t seed;       /* the new tensors start from it */
+} fv_head_options;
+typedef struct fv_load_report fv_load_report;
+/**
+ * Checks the text of a head: items separated by commas, each a number of units ("256": a dense layer), an activation
+ * ("relu", ...), "drop=P", "batch_norm", "layer_norm" or "prelu"; or "linear" alone: nothing. VALUE naming the item
+ * that is none. *layers (may be NULL): how many layers with tensors it has, the output layer included.
+ */
+FV_API fv_status fv_head_check(fv_ctx *ctx, const char *text, int *layers);
+/**
+ * Puts a new head in the place of a classifier's own. The graph says what that is: the dense layers at its end with all
+ * between and behind them and the dropout before them, or the convolution whose map is averaged to scores; a network
+ * that ends with a map or a pooled row has none, and gets one (a map is flattened, unless `pool` says otherwise). The
+ * new layers are called head.0, head.1, ... by their places in the text, the pooling head.pool, and the output layer
+ * comes behind. Every other tensor keeps its values; class names are forgotten, auxiliary heads follow the classes.
+ * VALUE for a text that is none; MODEL where there is no classifier, or nothing before it; SHAPE where the network does
+ * not allow such an image size: the model is then unchanged. *report (may be NULL; the caller's) has a row for each
+ * tensor: LOADED, it stays; UNUSED, it is gone; SHAPE_MISMATCH, it starts anew in another shape; MISSING, it is new.
+ * Sessions of the model must be gone.
+ */
+FV_API fv_status fv_model_replace_head(fv_model *model, const fv_head_options *options, fv_load_report **report);
+
 /** What loading weights did with each tensor. */
 typedef enum fv_load_verdict { FV_LOADED, FV_MISSING, FV_UNUSED, FV_SHAPE_MISMATCH } fv_load_verdict;
 typedef struct fv_load_row {
@@ -234,7 +281,6 @@ typedef struct fv_load_row {
     bool aux;                         /* of auxiliary heads alone, which a file may be without */
     fv_shape model_shape, file_shape; /* both in the file's order; rank 0 and no dimension where there is none */
 } fv_load_row;
-typedef struct fv_load_report fv_load_report;
 FV_API int fv_load_report_count(const fv_load_report *report);
 FV_API const fv_load_row *fv_load_report_row(const fv_load_report *report, int i);
 FV_API void fv_load_report_destroy(fv_load_report **report);

@@ -54,7 +54,7 @@ static fv_status check_size(fv_ctx *ctx, const char *path, const fv_import_optio
 {
     int64_t h, w, c;
     fv_model_input_size(*model, &h, &w, &c);
-    if (o->img_size[0] <= 0 || (o->img_size[0] == h && o->img_size[1] == w))
+    if (o->img_size[0] <= 0 || o->own_size || (o->img_size[0] == h && o->img_size[1] == w))
         return FV_OK;
     fv_model_destroy(model);
     return fv_fail_hint(ctx,
@@ -67,7 +67,7 @@ static fv_status check_size(fv_ctx *ctx, const char *path, const fv_import_optio
 
 fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options *options, fv_model **out)
 {
-    static const fv_import_options none = {{0, 0}, NULL, 0, 0, NULL};
+    static const fv_import_options none = {.n_values = 0};
     fv_blob blob;
     *out = NULL;
     FV_TRY(fv_tensor_file_load(ctx, path, &blob));

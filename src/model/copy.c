@@ -35,6 +35,18 @@ static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_gra
     return FV_OK;
 }
 
+fv_status fv_model_copy_manner(const fv_model *model, fv_model *copy)
+{
+    copy->pipeline = model->pipeline;
+    copy->task = model->task;
+    for (const fv_port_note *p = model->card.ports; p; p = p->next)
+        if (fv_graph_named(copy->graph, p->name))
+            FV_TRY(fv_model_note_port(copy, p->name, p->layout));
+    for (int i = 0; i < FV_CARD_COUNT; i++)
+        FV_TRY(fv_model_set_card(copy, (fv_card_item)i, model->card.texts[i].text));
+    return FV_OK;
+}
+
 /* The rest of a copy that has its graph, with zero weights. map[id]: the value of that graph; NULL: the same ids. */
 static fv_status complete_copy(const fv_model *model, fv_val *const *map, fv_model *copy)
 {
@@ -47,13 +59,7 @@ static fv_status complete_copy(const fv_model *model, fv_val *const *map, fv_mod
     for (int i = 0; !map && i < model->aux.count; i++)
         FV_TRY(fv_model_note_aux(copy, model->aux.head[i].val, model->aux.head[i].weight));
     FV_TRY(fv_model_complete(copy));
-    copy->pipeline = model->pipeline;
-    copy->task = model->task;
-    for (const fv_port_note *p = model->card.ports; p; p = p->next)
-        FV_TRY(fv_model_note_port(copy, p->name, p->layout));
-    for (int i = 0; i < FV_CARD_COUNT; i++)
-        FV_TRY(fv_model_set_card(copy, (fv_card_item)i, model->card.texts[i].text));
-    return FV_OK;
+    return fv_model_copy_manner(model, copy);
 }
 
 /* A complete model with the graph of `model` (parameters of other shapes if `shapes`) and zero weights. */
@@ -127,8 +133,7 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
     return status;
 }
 
-/* Exchanges what two models hold, so that handles stay valid. */
-static void swap_models(fv_model *a, fv_model *b)
+void fv_model_swap(fv_model *a, fv_model *b)
 {
     fv_model t = *a;
     *a = *b;
@@ -171,7 +176,7 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes)
                          model->name, (long long)classes, (long long)copy->n_classes);
     if (status == FV_OK) {
         copy_weights(model, copy, false);
-        swap_models(model, copy);
+        fv_model_swap(model, copy);
         fv_model_touch(model);
     }
     fv_free(model->ctx, shapes);
@@ -212,7 +217,7 @@ fv_status fv_model_drop_aux_heads(fv_model *model)
     }
     if (status == FV_OK) {
         const fv_selftest answers = copy->selftest;
-        swap_models(model, copy);
+        fv_model_swap(model, copy);
         fv_model_touch(model);
         model->selftest = answers; /* what is computed is what it was */
     }

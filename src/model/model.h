@@ -199,6 +199,11 @@ bool fv_model_for_training(const fv_model *model, int32_t val);
 /* fv_model_reset_head without starting the new head: its weights are 0. */
 fv_status fv_model_change_head(fv_model *model, int64_t classes);
 
+/* What is not the network: pipeline, task, layouts of what both have, and the card. */
+fv_status fv_model_copy_manner(const fv_model *model, fv_model *copy);
+/* Exchanges what two models hold, so that handles stay valid. */
+void fv_model_swap(fv_model *a, fv_model *b);
+
 /* Notes the layout of an input or output in the file that the model came from. */
 fv_status fv_model_note_port(fv_model *model, const char *name, fv_port_layout layout);
 /* The same for one of integers: layout INTEGERS or INTEGER_SCORES. */

@@ -166,6 +166,12 @@ static const fv_attr layer_norm_keys[] = {
     KEY_END,
 };
 
+static const fv_attr gem_pool_keys[] = {
+    {"p", FV_ATTR_REAL, offsetof(fv_gem_pool_options, p), 3, 1e-3, 1e3, NULL, "Where the exponent starts."},
+    {"eps", FV_ATTR_REAL, offsetof(fv_gem_pool_options, eps), 1e-6, 1e-30, 1, NULL, "Smaller numbers count as this."},
+    KEY_END,
+};
+
 static const fv_attr dropout_keys[] = {
     {"rate", FV_ATTR_REAL, offsetof(dropout_params, rate), 0.5, 0, 0.999, NULL, "Share of numbers set to 0."},
     KEY_END,
@@ -240,6 +246,13 @@ static fv_value make_layer_norm(fv_arch *a, const char *name, void *params, fv_v
     return fv_layer_norm_with(a->m, x, &p->o);
 }
 
+static fv_value make_gem_pool(fv_arch *a, const char *name, void *params, fv_value x)
+{
+    fv_gem_pool_options *p = params;
+    p->name = name;
+    return fv_gem_pool_with(a->m, x, p);
+}
+
 static fv_value make_dropout(fv_arch *a, const char *name, void *params, fv_value x)
 {
     static const char op[] = "dropout";
@@ -294,6 +307,14 @@ const fv_arch_layer fv_arch_layers[] = {
      NULL,
      make_depthwise},
     {LAYER("dropout", dropout_params, dropout_keys), "rate", make_dropout},
+    {{.name = "gem_pool",
+      .doc = "dst[n,0,0,c] = (mean over h, w of max(src, eps)^p)^(1/p): the generalized mean, p trained (Radenovic et "
+             "al., "
+             "2018).",
+      .attr_size = sizeof(fv_gem_pool_options),
+      .attrs = gem_pool_keys},
+     "p",
+     make_gem_pool},
     {BLOCK(inception, "1x1, two 3x3 and a pooling, side by side: of a GoogLeNet."), "filters", fv_arch_make_inception},
     {BLOCK(inverted_residual,
            "widen, filter each channel, narrow, and src added where the shape stays: of a MobileNet."),

@@ -40,7 +40,7 @@ def labels(name, count, classes=10):
 
 
 INITIAL = {"bias": (0.0, 0.05), "norm_weight": (1.0, 0.1), "last_norm_weight": (0.1, 0.01), "norm_bias": (0.0, 0.1),
-           "prelu": (0.25, 0.05)}
+           "prelu": (0.25, 0.05), "exponent": (3.0, 0.05)}
 
 
 def initial(name, shape, kind):

@@ -31,6 +31,7 @@ RUNS = {
     "resnet56": ("resnet56", {**SGD, "lr": 0.005}),
     "opnet": ("opnet", {**SGD, "lr": 0.005}),
     "headnet": ("headnet", {**SGD, "lr": 0.005}),
+    "gemnet": ("gemnet", {**SGD, "lr": 0.005}),
 }
 
 

@@ -167,6 +167,33 @@ class HeadNet(nn.Module):
         return (x, y) if self.training else x
 
 
+class GeM(nn.Module):
+    """The generalized mean of a map, by channel (Radenovic et al., 2018)."""
+
+    def __init__(self):
+        super().__init__()
+        self.p = nn.Parameter(torch.full((1,), 3.0))
+
+    def forward(self, x):
+        return x.clamp(min=1e-6).pow(self.p).mean((2, 3)).pow(1 / self.p)
+
+
+class GemNet(nn.Module):
+    """A body, and a head with a trained pooling."""
+
+    input_shape = (3, 12, 12)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 12, 3)
+        self.head = nn.ModuleDict({"pool": GeM(), "0": nn.Linear(12, 20), "2": nn.Linear(20, 10)})
+
+    def forward(self, x):
+        x = F.relu(self.conv2(F.max_pool2d(F.relu(self.conv1(x)), 2)))
+        return self.head["2"](F.gelu(self.head["0"](self.head["pool"](x))))
+
+
 NETS = {
     "mnist_cnn": MnistCnn,
     "lenet": LeNet,
@@ -177,6 +204,7 @@ NETS = {
     "resnet56": lambda: CifarResNet(9),
     "opnet": OpNet,
     "headnet": HeadNet,
+    "gemnet": GemNet,
 }
 
 
@@ -186,7 +214,7 @@ def kinds(net):
     for path, module in net.named_modules():
         for leaf, _ in module.named_parameters(recurse=False):
             norm = "norm_" if isinstance(module, nn.BatchNorm2d) else ""
-            kind = "prelu" if isinstance(module, nn.PReLU) else norm + leaf
+            kind = "prelu" if isinstance(module, nn.PReLU) else "exponent" if isinstance(module, GeM) else norm + leaf
             if path.startswith("layer") and f"{path}.{leaf}".endswith("bn2.weight"):
                 kind = "last_norm_weight"
             table[f"{path}.{leaf}"] = kind

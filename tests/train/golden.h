@@ -52,8 +52,8 @@ static inline void golden_range(const fv_slot *slot, double *base, double *scale
         bool last = strncmp(slot->name, "layer", 5) == 0 && golden_ends(slot->name, "bn2.weight");
         *base = bias ? 0 : last ? 0.1 : 1;
         *scale = last && !bias ? 0.01 : 0.1;
-    } else if (slot->shape.rank == 1 && !bias) { /* PReLU */
-        *base = 0.25;
+    } else if (slot->shape.rank == 1 && !bias) { /* PReLU; the exponent of a generalized mean */
+        *base = golden_ends(slot->name, ".p") ? 3 : 0.25;
         *scale = 0.05;
     } else if (!bias) {
         int64_t first = slot->file_shape.dim[0];
@@ -193,6 +193,24 @@ static inline fv_model *golden_headnet(fv_ctx *ctx)
     unlink(path);
     if (status != FV_OK)
         fail_msg("headnet: %s (%s)", fv_ctx_error(ctx), fv_ctx_hint(ctx));
+    return m;
+}
+
+/* gemnet of tests/golden/README.md: a body whose own head gives way to one with a trained pooling. */
+static inline fv_model *golden_gemnet(fv_ctx *ctx)
+{
+    fv_model *m;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_input(m, 12, 12, 3);
+    x = fv_conv2d(m, x, .name = "conv1", .filters = 8, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .activation = FV_RELU);
+    x = fv_max_pool2d(m, x, .size = {2, 2});
+    x = fv_conv2d(m, x, .name = "conv2", .filters = 12, .kernel = {3, 3}, .activation = FV_RELU);
+    x = fv_dense(m, fv_flatten(m, x), .name = "fc1", .units = 30, .activation = FV_RELU);
+    x = fv_dense(m, fv_dropout(m, x, 0.5), .name = "fc2", .units = 7);
+    assert_int_equal(fv_model_finish(m, x), FV_OK);
+    const fv_head_options o = {.layers = "20,gelu", .pool = FV_POOL_GEM, .classes = 10};
+    if (fv_model_replace_head(m, &o, NULL) != FV_OK)
+        fail_msg("gemnet: %s (%s)", fv_ctx_error(ctx), fv_ctx_hint(ctx));
     return m;
 }
 

@@ -8,7 +8,7 @@
 enum { BATCH = 16, STEPS = 10 };
 
 typedef struct golden_net {
-    const char *file, *zoo; /* zoo NULL: opnet or headnet */
+    const char *file, *zoo; /* zoo NULL: opnet, headnet or gemnet */
     double gradient_bound;
 } golden_net;
 
@@ -18,7 +18,8 @@ static const golden_net nets[] = {
     {"lenet", "lenet", 1e-4},
     {"resnet8", "resnet8", 2e-2},
     {"opnet", NULL, 1e-4},
-    {"headnet", NULL, 1e-4}, /* the others are resnet8 with more of the same blocks */
+    {"headnet", NULL, 1e-4},
+    {"gemnet", NULL, 1e-4}, /* the others are resnet8 with more of the same blocks */
     {"resnet20", "resnet20", 2e-2},
     {"resnet32", "resnet32", 2e-2},
     {"resnet44", "resnet44", 2e-2},
@@ -128,7 +129,9 @@ static fv_model *make(fv_ctx *ctx, const golden_net *net)
 {
     fv_model *m = NULL;
     if (!net->zoo)
-        return strcmp(net->file, "headnet") == 0 ? golden_headnet(ctx) : golden_opnet(ctx);
+        return strcmp(net->file, "headnet") == 0  ? golden_headnet(ctx)
+               : strcmp(net->file, "gemnet") == 0 ? golden_gemnet(ctx)
+                                                  : golden_opnet(ctx);
     assert_int_equal(fv_model_zoo(ctx, net->zoo, NULL, &m), FV_OK);
     return m;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "amounts.h"
+#include "head.h"
 #include "info.h"
 #include "memory_text.h"
 #include "output.h"
@@ -222,7 +223,8 @@ fv_status info_open(fv_ctx *ctx, const settings *c, const char *name, fv_model *
     const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
                                     .channels = c->in_chans,
                                     .dropout = option_given("drop") ? c->drop : -1};
-    return model_open(ctx, c, name, &options, model, loaded);
+    FV_TRY(model_open(ctx, c, name, &options, model, loaded));
+    return head_wanted(c) ? head_put(c, 0, *loaded, *model, NULL) : FV_OK;
 }
 
 static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **model)

@@ -12,6 +12,7 @@
 #include "cli.h"
 
 #include "data.h"
+#include "head.h"
 #include "run_file.h"
 #include "show.h"
 #include "watch.h"
@@ -305,7 +306,8 @@ static fv_status open_whole(fv_ctx *ctx, const settings *c, const char *name, co
     if (model_is_architecture(name) || !strpbrk(name, "/.")) /* no file: the zoo says what is nearest */
         return fv_model_zoo(ctx, name, options, model);
     *loaded = true;
-    const fv_import_options more = {.img_size = {c->img_size[0], c->img_size[1]}, .weights = c->weights};
+    const fv_import_options more = {
+        .img_size = {c->img_size[0], c->img_size[1]}, .own_size = head_wanted(c), .weights = c->weights};
     return fv_model_import(ctx, name, &more, model);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_dir.h"
+#include "head.h"
 #include "run_find.h"
 
 #include <errno.h>
@@ -154,7 +155,8 @@ static void print_load_report(const settings *c, const fv_load_report *r)
 }
 
 /* What does not fit must belong to the output layer, or --partial must be given. */
-static fv_status check_head(const settings *c, const fv_model *model, const fv_load_report *report)
+static fv_status check_head(const settings *c, const fv_model *model, const fv_load_report *report,
+                            const fv_load_report *head)
 {
     int bad = 0, loaded = 0;
     const char *first = NULL;
@@ -162,7 +164,7 @@ static fv_status check_head(const settings *c, const fv_model *model, const fv_l
         const fv_load_row *row = fv_load_report_row(report, i);
         loaded += row->verdict == FV_LOADED;
         if (row->verdict == FV_LOADED || row->verdict == FV_UNUSED || row->head ||
-            (row->aux && row->verdict == FV_MISSING))
+            (row->aux && row->verdict == FV_MISSING) || head_is_new(head, row->name))
             continue;
         first = first ? first : row->name;
         bad++;
@@ -172,13 +174,13 @@ static fv_status check_head(const settings *c, const fv_model *model, const fv_l
                         "%s: not one tensor fits %s", c->weights ? c->weights : c->model, fv_model_name(model));
     if (bad == 0 || c->partial)
         return FV_OK;
-    return complain(FV_ERR_MODEL_MISMATCH,
-                    "choose the --model these weights belong to, or accept the rest with --partial",
-                    "%s: %d tensors beside the output layer do not fit %s, first '%s' (table above)",
-                    c->weights ? c->weights : c->model, bad, fv_model_name(model), first);
+    return complain(
+        FV_ERR_MODEL_MISMATCH, "choose the --model these weights belong to, or accept the rest with --partial",
+        "%s: %d tensors beside the %s do not fit %s, first '%s' (table above)", c->weights ? c->weights : c->model, bad,
+        head ? "new head" : "output layer", fv_model_name(model), first);
 }
 
-fv_status run_load_weights(const settings *c, fv_model *model)
+fv_status run_load_weights(const settings *c, fv_model *model, const fv_load_report *head)
 {
     fv_load_report *r = NULL;
     const bool head_differs = fv_model_classes(model) != 0;
@@ -186,7 +188,7 @@ fv_status run_load_weights(const settings *c, fv_model *model)
     if (r)
         print_load_report(c, r);
     if (status == FV_OK && r)
-        status = check_head(c, model, r);
+        status = check_head(c, model, r, head);
     fv_load_report_destroy(&r);
     return status;
 }
@@ -232,7 +234,7 @@ fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *o
     if (status == FV_OK)
         status = fv_model_load_weights(fresh, c->model, true, &report);
     if (status == FV_OK)
-        status = check_head(c, fresh, report);
+        status = check_head(c, fresh, report, NULL);
     pipeline.h = o.img_size[0];
     pipeline.w = o.img_size[1];
     if (status == FV_OK)

@@ -12,9 +12,10 @@ fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
 void run_dir_name(settings *c, const char *dir);
 /* Removes the folders that run_dir_choose has made, as far as nothing is in them. */
 void run_dir_release(void);
-/* Loads --weights and tells what came of each tensor. MODEL_MISMATCH unless everything but the output layer, and
- * auxiliary heads that are not in the file, was loaded, or --partial. */
-fv_status run_load_weights(const settings *c, fv_model *model);
+/* Loads --weights and tells what came of each tensor. MODEL_MISMATCH unless everything but the output layer, a
+ * new head (its rows as head_put reports them; NULL: there is none) and auxiliary heads that are not in the file, was
+ * loaded, or --partial. */
+fv_status run_load_weights(const settings *c, fv_model *model, const fv_load_report *head);
 /* Replaces *model, loaded from a file, by its architecture with another output layer and the file's other weights. */
 fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model);
 

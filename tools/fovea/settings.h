@@ -67,6 +67,12 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "--model, then of a small network, changed colors and smoothed labels too") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
+    X(TEXT, head, "head", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "LAYERS", \
+      "a new head in the place of the network's classifier: units, activations, drop=P, batch_norm, as in " \
+      "'256,relu,drop=0.5', or linear; the output layer comes behind") \
+    X(CHOICE, pool, "pool", "gp,global-pool", 0, 0, 0, 0, "keep,avg,max,gem,flatten", V_TRAIN | V_INFO, FV_MEANING, \
+      "KIND", "what makes a row of the last map for that head: a mean, the largest, a generalized mean with a trained " \
+      "exponent, or all of it; default: what the network has") \
     X(FLAG, no_aux, "no-aux", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_INFO | V_CONVERT, FV_MEANING, NULL, \
       "without the auxiliary heads that a network (googlenet, inception_v3) has for training alone") \
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \

@@ -2,6 +2,7 @@
 #include "start.h"
 
 #include "augment_text.h"
+#include "head.h"
 #include "train_check.h"
 
 #include <dirent.h>
@@ -153,13 +154,17 @@ static void preset_photos(settings *c)
         c->fit.warmup_epochs = 5;
 }
 
-static void tune(settings *c, const fv_dataset *train)
+static fv_status tune(fv_ctx *ctx, settings *c, const fv_dataset *train)
 {
+    static char all_but_head[16];
     const bool few = fv_dataset_count(train) <= FEW_IMAGES;
+    int layers;
+    FV_TRY(head_layers(ctx, c, &layers));
+    snprintf(all_but_head, sizeof all_but_head, "%d", -layers);
     if (c->preset == PRESET_AUTO)
         c->preset = PRESET_PHOTOS;
     if (!option_given("freeze") && few)
-        c->fit.freeze = "-1";
+        c->fit.freeze = all_but_head;
     if (!option_given("opt"))
         c->fit.optimizer = FV_ADAMW;
     if (!option_given("lr") && few)
@@ -167,8 +172,10 @@ static void tune(settings *c, const fv_dataset *train)
     if (!option_given("epochs") && few)
         c->fit.epochs = FEW_EPOCHS;
     note("starting from %s; %s (--freeze, --lr, --model and --weights choose otherwise)", c->weights,
-         few ? "with few images only a new output layer is trained"
-             : "all layers are trained, at a tenth of the usual rate");
+         few && layers > 1 ? "with few images only the new head is trained"
+         : few             ? "with few images only a new output layer is trained"
+                           : "all layers are trained, at a tenth of the usual rate");
+    return FV_OK;
 }
 
 static void begin_small(settings *c, const fv_dataset *train)
@@ -215,7 +222,7 @@ fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
     if (!option_given("epochs") && (c->weights || train_takes_model_file(c)))
         c->fit.epochs = TUNING_EPOCHS;
     if (found && photographs)
-        tune(c, train);
+        FV_TRY(tune(ctx, c, train));
     if (c->preset == PRESET_PHOTOS && !c->from_nothing)
         preset_photos(c);
     return FV_OK;

@@ -11,6 +11,7 @@
 #include "cache.h"
 #include "card.h"
 #include "cli.h"
+#include "head.h"
 #include "memory_text.h"
 #include "progress.h"
 #include "rates.h"
@@ -170,15 +171,18 @@ static fv_status open_model(job *j)
                               .dropout = option_given("drop") ? c->drop : -1};
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     model_note_pixels(c->model, j->model);
-    if (loaded && !c->reset_head)
+    fv_load_report *head = NULL;
+    if (head_wanted(c))
+        FV_TRY(head_put(c, options.classes, loaded, j->model, &head));
+    else if (loaded && !c->reset_head)
         FV_TRY(compare_classes(j));
-    if (loaded && c->reset_head)
+    else if (loaded)
         FV_TRY(run_reset_head(j->ctx, c, &options, &j->model));
-    if (!loaded) {
-        FV_TRY(fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init));
-        if (c->weights)
-            FV_TRY(run_load_weights(c, j->model));
-    }
+    fv_status status = loaded ? FV_OK : fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init);
+    if (status == FV_OK && !loaded && c->weights)
+        status = run_load_weights(c, j->model, head);
+    fv_load_report_destroy(&head);
+    FV_TRY(status);
     char aux[256];
     if (model_aux_text(j->model, aux, sizeof aux)[0])
         note("auxiliary heads: %s: their losses are added by these weights; what is told is the output's loss alone",
@@ -499,6 +503,7 @@ static fv_status train(job *j)
     settings *c = j->c;
     fv_fit_result result;
     FV_TRY(train_check(c));
+    FV_TRY(fv_head_check(j->ctx, c->head, NULL));
     FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
     snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
     snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);

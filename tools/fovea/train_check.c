@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "head.h"
 #include "train_check.h"
 
 static bool is_model_file(const settings *c)
@@ -19,6 +20,11 @@ static bool is_new_network(const settings *c)
 bool train_takes_model_file(const settings *c)
 {
     return is_model_file(c);
+}
+
+static bool has_old_head(const settings *c)
+{
+    return !head_wanted(c);
 }
 
 static bool has_weights(const settings *c)
@@ -77,6 +83,7 @@ static const struct {
     const char *why;
 } rules[] = {
     {"reset-head", is_model_file, "it needs a model file as --model"},
+    {"reset-head", has_old_head, "--head and --pool begin the head anew"},
     {"partial", has_weights, "it needs --weights"},
     {"in-chans", is_new_network, "a model file has channels of its own"},
     {"drop", is_new_network, "a model file has dropout of its own"},

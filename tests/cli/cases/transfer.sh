@@ -33,3 +33,42 @@ use_rates_by_layer() {
     fails 2 E2004 "--lr-mult has no effect here: it needs --lr" -- "$FOVEA" info lenet --lr-mult 'conv*=0.1'
     fails 2 E2003 "--lr-mult: no tensor of model 'lenet' is called 'features.*'" "its layers are conv1" -- small_run --lr-mult 'features.*=0.1'
 }
+
+# A new head on a body that was trained, from a file of its own and as weights of an architecture.
+use_head() {
+    headed() { "$FOVEA" train --data "$digits" --epochs 1 -b 60 --lr 0.05 --head '24,relu,drop=0.2' "$@"; }
+    code 0 headed --model "$model" --pool gem --freeze -3 --experiment file
+    says "  head.pool.p                      is new: 1" "  head.3.weight                    is new: 10x24" \
+        "  fc1.weight                       is gone: 120x400" "--head: tensors: 4 stay, 5 new, 0 of another shape, 6 gone" \
+        "the frozen part, up to 'head.pool.log', is computed once an image"
+    grep -q '^head: "24,relu,drop=0.2"' runs/train/file/args.yaml || die "args.yaml does not name the head"
+    grep -q '^pool: "\?gem' runs/train/file/args.yaml || die "args.yaml does not name the pooling"
+    code 0 headed --model lenet --weights "$model" --pool gem --freeze -3 --experiment weights
+    says "  head.0.weight                    missing, starts anew" "  fc3.weight                       not used" \
+        "tensors: 4 loaded, 5 missing, 0 of another shape, 6 not used"
+    code 0 headed --model "$model" --pool gem --freeze -3 --experiment stopped --max-steps 7 --threads 1
+    code 0 headed --model "$model" --pool gem --freeze -3 --experiment stopped --max-steps 0 --resume auto --no-feature-cache
+    same runs/train/file/weights/last.safetensors runs/train/stopped/weights/last.safetensors
+    fails 2 E2004 "--head was '" "now '" -- \
+        headed --model "$model" --head 24 --pool gem --freeze -3 --experiment stopped --resume auto
+    # What was trained is a model like any other, and has a head that gives way to another.
+    code 0 "$FOVEA" eval --data "$digits" --split test --model runs/train/file/weights/best.safetensors
+    code 0 headed --model runs/train/file/weights/best.safetensors --head linear --img-size 20 --freeze -1 --max-steps 1
+    says "--head: tensors: 5 stay, 2 new, 0 of another shape, 4 gone"
+    code 0 "$FOVEA" info lenet --head 'gelu,bn,8' --pool avg
+    for text in "lenet+head: input 28x28x1" "head.pool  *global_avg_pool" "head.1  *batch_norm" "head.3  *dense  *10"; do
+        grep -q "$text" out || die "info lacks: $text"
+    done
+    code 0 "$FOVEA" info vgg16 --img-size 128 --pool flatten --head '256,relu,drop=0.5'
+    grep -q 'head.0 .* dense .* 256 .* 2097408 ' out || die "not 8192 inputs of 256 units"
+    fails 2 E2003 "--head '24,rleu': item 2 is 'rleu', which is no layer of a head: did you mean 'relu'?" -- \
+        headed --model lenet --head 24,rleu
+    fails 2 E2003 "--head '24,drop=2': item 2 is 'drop=2', expected drop=P with a share P from 0 to 0.999" -- \
+        headed --model lenet --head 24,drop=2
+    fails 2 E2003 "--pool: found 'mean', expected one of" -- headed --model lenet --pool mean
+    fails 2 E2004 "--reset-head has no effect here: --head and --pool begin the head anew" -- headed --model "$model" --reset-head
+    fails 2 E2004 "--drop has no effect here: the network has no dropout besides" -- headed --model lenet --drop 0.5
+    darknet_network d
+    fails 4 E4001 "model 'd' has no classifier that --head could replace: no layers with weights stand before" -- \
+        headed --model d.cfg --weights d.weights
+}
