@@ -19,15 +19,26 @@ static fv_status make_best(fv_checkpoints *c, const fv_model *model)
     return c->best && c->best_counts ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+fv_status fv_checkpoints_lend(fv_checkpoints *c, const fv_trainer *trainer)
+{
+    if (c->selftest)
+        c->model->own.lent = NULL;
+    fv_session_destroy(&c->selftest);
+    fv_wisdom_destroy(&c->selftest_plan);
+    if (!trainer)
+        return FV_OK;
+    FV_TRY(fv_wisdom_create(c->ctx, &c->selftest_plan));
+    FV_TRY(fv_session_create_within(c->model, 1, trainer->scratch, c->selftest_plan, &c->selftest));
+    c->model->own.lent = c->selftest;
+    return FV_OK;
+}
+
 fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_checkpoints *c)
 {
     c->ctx = trainer->ctx;
     c->model = trainer->model;
-    if (files) {
-        FV_TRY(fv_wisdom_create(c->ctx, &c->selftest_plan));
-        FV_TRY(fv_session_create_within(c->model, 1, trainer->scratch, c->selftest_plan, &c->selftest));
-        c->model->own.lent = c->selftest;
-    }
+    if (files)
+        FV_TRY(fv_checkpoints_lend(c, trainer));
     return best ? make_best(c, c->model) : FV_OK;
 }
 
@@ -56,10 +67,7 @@ void fv_checkpoints_close(fv_checkpoints *c)
     fv_free(c->ctx, c->dir);
     fv_free(c->ctx, c->best);
     fv_free(c->ctx, c->best_counts);
-    if (c->selftest)
-        c->model->own.lent = NULL;
-    fv_session_destroy(&c->selftest);
-    fv_wisdom_destroy(&c->selftest_plan);
+    fv_checkpoints_lend(c, NULL);
     *c = (fv_checkpoints){0};
 }
 

@@ -23,7 +23,8 @@ typedef struct run {
     fv_dataset *data;
     fv_fit_options options;
     const fv_monitor *monitor;
-    fv_trainer *trainer;
+    fv_phases phases;
+    fv_trainer *trainer; /* of the phase */
     fv_loader *loader;
     fv_rows *rows;    /* of the trainer's trunk; NULL: none are kept */
     fv_scorer scorer; /* session NULL: there is no validation */
@@ -32,7 +33,7 @@ typedef struct run {
     fv_progress progress;
     fv_identity identity;
     fv_fit_event event;
-    int64_t steps; /* per epoch */
+    int64_t steps, samples; /* per epoch */
     double start, epoch_start;
     int64_t val_batch, epoch_start_seen;
     fv_stop stop;       /* NOT: it goes on */
@@ -56,6 +57,15 @@ static void emit(run *r, fv_event_kind kind, const char *text)
 
 /* ---- setting up ---- */
 
+static fv_status open_session(run *r)
+{
+    fv_trunk *trunk = r->scorer.trunk = r->trainer->trunk;
+    if (!r->scorer.loader)
+        return FV_OK;
+    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL, r->trainer->scratch,
+                                  r->trainer->wisdom, &r->scorer.session);
+}
+
 static fv_status open_validation(run *r)
 {
     fv_dataset *data = r->options.validation;
@@ -71,11 +81,9 @@ static fv_status open_validation(run *r)
     FV_TRY(fv_task_check(r->model, data));
     if (r->model->task != FV_TASK_CLASSIFY)
         options.targets = r->model->n_classes;
-    fv_trunk *trunk = r->scorer.trunk = r->trainer->trunk;
     r->scorer.model = r->model;
     FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->scorer.loader));
-    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL, r->trainer->scratch,
-                                  r->trainer->wisdom, &r->scorer.session);
+    return open_session(r);
 }
 
 static fv_status keep_rows(run *r)
@@ -91,59 +99,35 @@ static fv_status keep_rows(run *r)
     return FV_OK;
 }
 
-/* What makes samples or classes count more is done by classes, and in the loss by scaling its target, which only a loss
- * of class labels follows. */
-static fv_status check_balance(run *r, fv_task kind, const fv_op *loss)
+/* Where a run that resumes stands, and what solvers it ran by, is known before anything is compiled. */
+static fv_status create_trainer(run *r)
 {
-    const fv_balance how = (fv_balance)r->options.balance;
-    const bool scales = (loss->traits & FV_T_CLASS_LABELS) != 0;
-    if (how != FV_BALANCE_NONE && kind != FV_TASK_CLASSIFY)
-        return fv_fail_hint(r->ctx,
-                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--balance is for one class per sample, the data have %s",
-                                    kind == FV_TASK_MULTILABEL ? "several classes each" : "numbers"),
-                            "leave --balance out");
-    if (!scales && kind == FV_TASK_CLASSIFY && (how == FV_BALANCE_WEIGHTS || r->data->weights))
-        return fv_fail_hint(r->ctx,
-                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s cannot weigh samples, as %s", loss->name,
-                                    r->data->weights ? "the data ask for" : "--balance weights does"),
-                            "%s",
-                            r->data->weights ? "leave --loss or the data's weights out"
-                                             : "leave --loss out, or use --balance oversample");
-    if (r->data->weights && kind != FV_TASK_CLASSIFY)
-        emit(r, FV_EVENT_WARN, "the data's weights are not used: only samples of one class each can be weighed");
-    return FV_OK;
-}
-
-/* Whether loss and labels fit, and how many numbers a target has: 0 when class labels do. */
-static fv_status check_loss(run *r, int64_t *targets)
-{
-    static const char *const kinds[] = {[FV_TASK_CLASSIFY] = "one class each",
-                                        [FV_TASK_MULTILABEL] = "several classes each",
-                                        [FV_TASK_REGRESS] = "numbers"};
-    const fv_op *loss = NULL;
-    const fv_task kind = fv_dataset_task(r->data);
-    FV_TRY(fv_settings_loss(r->ctx, &r->options, &loss));
-    r->options.loss = loss->name;
-    const bool labels = (loss->traits & FV_T_CLASS_LABELS) != 0;
-    if (labels && kind != FV_TASK_CLASSIFY)
-        return fv_fail_hint(r->ctx,
-                            fv_fail(r->ctx, FV_ERR_CONFLICT, "--loss %s is for one class per sample, the data have %s",
-                                    loss->name, kinds[kind]),
-                            "choose another --loss: for several classes one on sigmoids, for numbers a squared or "
-                            "absolute error");
-    *targets = labels ? 0 : r->model->n_classes;
-    return check_balance(r, kind, loss);
-}
-
-/* What solvers a run that resumes ran by is known before anything is compiled. */
-static fv_status read_plan(run *r)
-{
-    if (!r->options.output || !r->options.resume)
-        return FV_OK;
-    char *weights = fv_path_join(r->ctx, r->options.output, "weights");
-    fv_status status = weights ? fv_state_plan(r->ctx, weights, r->trainer->wisdom) : FV_ERR_NO_MEMORY;
+    char *weights = NULL, *plan = NULL;
+    fv_trainer_start start = {.phase = 0};
+    fv_fit_options with_targets = r->options;
+    fv_status status = FV_OK;
+    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
+    FV_TRY(fv_phases_read(r->ctx, &r->options, &r->phases));
+    if (r->options.output && r->options.resume) {
+        weights = fv_path_join(r->ctx, r->options.output, "weights");
+        status = weights ? fv_state_begin(r->ctx, weights, &start, &plan) : FV_ERR_NO_MEMORY;
+    }
+    if (status == FV_OK)
+        status = fv_trainer_create_at(r->model, &with_targets, &start, &r->trainer);
+    if (status == FV_OK && plan)
+        status = fv_wisdom_read(r->trainer->wisdom, weights, plan);
     fv_free(r->ctx, weights);
+    fv_free(r->ctx, plan);
     return status;
+}
+
+/* For a full batch and the last one of an epoch. */
+static fv_status compile(run *r)
+{
+    const int64_t batch = r->options.batch_size;
+    if (r->samples >= batch)
+        FV_TRY(fv_trainer_prepare(r->trainer, batch));
+    return r->samples % batch ? fv_trainer_prepare(r->trainer, r->samples % batch) : FV_OK;
 }
 
 /* A piece is normalized before the next one has run. */
@@ -170,6 +154,7 @@ static fv_status open_training(run *r)
     if (count == 0)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     char line[FV_JUDGE_TEXT];
+    const char *warning;
     bool single = false;
     FV_TRY(fv_judge_weights(r->data));
     FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
@@ -185,25 +170,20 @@ static fv_status open_training(run *r)
                                  .balance = o->balance_power > 0 ? (fv_balance)o->balance : FV_BALANCE_NONE,
                                  .balance_power = o->balance_power,
                                  .stuck_after = o->stuck_after};
-    FV_TRY(check_loss(r, &options.targets));
+    FV_TRY(fv_judge_labels(r->model, r->data, &r->options, &options.targets, &warning));
+    if (warning)
+        emit(r, FV_EVENT_WARN, warning);
     FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
     r->steps = fv_loader_batches(r->loader);
-    fv_fit_options with_targets = *o;
-    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
-    FV_TRY(fv_trainer_create(r->model, &with_targets, &r->trainer));
-    FV_TRY(read_plan(r));
+    FV_TRY(create_trainer(r));
     warn_of_pieces(r);
     FV_TRY(fv_judge_single_norm(r->model, o, o->batch_size / fv_trainer_pieces(r->trainer, o->batch_size), &single));
-    FV_TRY(fv_loader_places(r->data, &options, &count)); /* balanced classes repeat samples */
-    if (count >= o->batch_size)
-        FV_TRY(fv_trainer_prepare(r->trainer, o->batch_size));
-    if (count % o->batch_size) {
-        FV_TRY(fv_trainer_prepare(r->trainer, count % o->batch_size));
-        if (count % o->batch_size == 1 && single)
-            emit(r, FV_EVENT_WARN,
-                 "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
-                 "running statistics in that step");
-    }
+    FV_TRY(fv_loader_places(r->data, &options, &r->samples)); /* balanced classes repeat samples */
+    FV_TRY(compile(r));
+    if (r->samples % o->batch_size == 1 && single)
+        emit(r, FV_EVENT_WARN,
+             "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
+             "running statistics in that step");
     return FV_OK;
 }
 
@@ -338,6 +318,32 @@ static fv_status train_step(run *r, const fv_batch *batch)
     return FV_OK;
 }
 
+/* ---- one phase ---- */
+
+/* Where the next epoch lets more of the network learn, all that was compiled for the frozen set is made anew. */
+static fv_status enter_phase(run *r)
+{
+    char line[FV_TRAINER_TEXT];
+    const int phase = fv_phases_at(&r->phases, r->progress.epoch);
+    if (phase == r->trainer->start.phase)
+        return FV_OK;
+    fv_session_destroy(&r->scorer.session);
+    fv_checkpoints_lend(&r->checkpoints, NULL);
+    fv_loader_spare(r->loader, NULL, NULL);
+    if (r->scorer.loader)
+        fv_loader_spare(r->scorer.loader, NULL, NULL);
+    fv_rows_destroy(&r->scorer.rows);
+    fv_rows_destroy(&r->rows);
+    FV_TRY(fv_trainer_enter(&r->trainer, phase));
+    emit(r, FV_EVENT_NOTE, fv_trainer_begun(r->trainer, r->event.epoch, line));
+    FV_TRY(compile(r));
+    FV_TRY(open_session(r));
+    FV_TRY(keep_rows(r));
+    if (r->journal)
+        FV_TRY(fv_checkpoints_lend(&r->checkpoints, r->trainer));
+    return r->journal ? write_plan(r) : FV_OK;
+}
+
 /* ---- one epoch ---- */
 
 static fv_status validate(run *r, bool last)
@@ -432,6 +438,7 @@ static fv_status train_epoch(run *r)
 {
     fv_progress *p = &r->progress;
     r->event.epoch = p->epoch + 1;
+    FV_TRY(enter_phase(r));
     r->epoch_start = fv_time_monotonic();
     r->epoch_start_seen = p->seen;
     if (p->step > 0) { /* resumed within the epoch, perhaps behind its last step */

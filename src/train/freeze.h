@@ -12,5 +12,9 @@
  * names nothing or nothing is left to train.
  */
 fv_status fv_freeze_mark(const fv_model *model, const char *text, bool *frozen);
+/* Marks the slots of such names or of the first layers, `least` of them or more; *number: it was a number of layers.
+ * `key` is the setting that asks. VALUE. */
+fv_status fv_freeze_layers(const fv_model *model, const char *key, const char *text, int least, bool *named,
+                           bool *number);
 
 #endif

@@ -29,6 +29,10 @@ bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, char tex
  * best.safetensors is there (or nothing is written). `weights` is the folder of the files, NULL: none. */
 fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *progress, const fv_fit_options *options,
                        const fv_monitor *monitor, const char *weights, bool file);
+/* Whether the loss (which is filled in) and --balance fit the labels, and how many numbers a target has: 0 when class
+ * labels do. CONFLICT. *warning (NULL: none) is about the data's weights. */
+fv_status fv_judge_labels(const fv_model *model, const fv_dataset *data, fv_fit_options *options, int64_t *targets,
+                          const char **warning);
 /* DATA where no sample counts; true, and the warning, where all are of one class. */
 fv_status fv_judge_weights(const fv_dataset *data);
 bool fv_judge_one_class(const fv_dataset *data, char text[FV_JUDGE_TEXT]);

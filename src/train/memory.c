@@ -180,11 +180,31 @@ static void choose_loss(const fv_model *model, fv_fit_options *o)
             o->loss = ops[i]->name;
 }
 
+static fv_status plan_phase(fv_model *model, fv_dataset *train, const fv_fit_options *o, fv_loader_options loader,
+                            int phase, fv_memory *m)
+{
+    fv_trainer *trainer = NULL;
+    turns t = {.n_trained = 0};
+    plan_present(model, TRAIN_BYTES, fv_loader_threads(model->ctx, train, &loader), m);
+    fv_ctx_memory(model->ctx, &t.before, NULL);
+    FV_TRY(fv_trainer_create_planned(model, o, phase, &trainer));
+    fv_status status = plan_turns(trainer, train, &loader, &t);
+    end_turns(&t, model, m);
+    plan_optimizer(trainer, fv_trainer_pieces(trainer, o->batch_size), m);
+    fv_trainer_destroy(&trainer);
+    plan_loader(model, train, &loader, m);
+    loader.shuffle = false;
+    if (!train || o->validation)
+        plan_loader(model, o->validation, &loader, m);
+    m->report = REPORT_BYTES;
+    add_up(m);
+    return status;
+}
+
+/* Of the phase that has most. */
 fv_status fv_fit_memory(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_memory *m)
 {
     fv_fit_options o = *options;
-    fv_trainer *trainer = NULL;
-    turns t = {.n_trained = 0};
     *m = (fv_memory){0};
     fv_settings_task(&o, model->task);
     fv_settings_resolve(&o);
@@ -197,19 +217,14 @@ fv_status fv_fit_memory(fv_model *model, fv_dataset *train, const fv_fit_options
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "fv_fit_memory: model '%s' is not finished", model->name);
     choose_loss(model, &o);
-    plan_present(model, TRAIN_BYTES, fv_loader_threads(model->ctx, train, &loader), m);
-    fv_ctx_memory(model->ctx, &t.before, NULL);
-    FV_TRY(fv_trainer_create_planned(model, &o, &trainer));
-    fv_status status = plan_turns(trainer, train, &loader, &t);
-    end_turns(&t, model, m);
-    plan_optimizer(trainer, fv_trainer_pieces(trainer, o.batch_size), m);
-    fv_trainer_destroy(&trainer);
-    plan_loader(model, train, &loader, m);
-    loader.shuffle = false;
-    if (!train || o.validation)
-        plan_loader(model, o.validation, &loader, m);
-    m->report = REPORT_BYTES;
-    add_up(m);
+    fv_phases phases;
+    FV_TRY(fv_phases_read(model->ctx, &o, &phases));
+    fv_status status = FV_OK;
+    for (int k = 0; k < phases.count && status == FV_OK; k++) {
+        fv_memory of_phase;
+        status = plan_phase(model, train, &o, loader, k, &of_phase);
+        *m = k == 0 || of_phase.total > m->total ? of_phase : *m;
+    }
     return status;
 }
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "train/freeze.h"
 #include "train/layers.h"
+#include "train/phases.h"
 
 static fv_status fail_item(const fv_model *m, const char *item)
 {
@@ -63,12 +63,22 @@ fv_status fv_rates_mark(const fv_model *m, const fv_fit_options *o, double *rate
     return FV_OK;
 }
 
-fv_status fv_fit_shares(const fv_model *m, const fv_fit_options *o, double *share)
+fv_status fv_fit_phase(const fv_model *m, const fv_fit_options *o, int phase, int64_t *epoch)
 {
+    fv_phases p;
+    FV_TRY(fv_phases_read(m->ctx, o, &p));
+    *epoch = phase >= 0 && phase < p.count ? p.after[phase] + 1 : 0;
+    return FV_OK;
+}
+
+fv_status fv_fit_shares(const fv_model *m, const fv_fit_options *o, int64_t epoch, double *share)
+{
+    fv_phases p;
+    FV_TRY(fv_phases_read(m->ctx, o, &p));
     bool *frozen = fv_calloc(m->ctx, (size_t)m->n_slots + 1, sizeof *frozen);
     if (!frozen)
         return FV_ERR_NO_MEMORY;
-    fv_status status = fv_freeze_mark(m, o->freeze, frozen);
+    fv_status status = fv_phase_mark(m, o, fv_phases_at(&p, epoch - 1), frozen);
     if (status == FV_OK)
         status = fv_rates_mark(m, o, share);
     for (int i = 0; i < m->n_slots && status == FV_OK; i++)

@@ -49,6 +49,11 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
     fv_identity_json(&j, identity);
     fv_json_key(&j, "optimizer_step");
     fv_json_int(&j, t->step);
+    fv_json_key(&j, "phases_begun");
+    fv_json_begin_array(&j);
+    for (int i = 0; i <= t->start.phase; i++)
+        fv_json_int(&j, t->start.begun[i]);
+    fv_json_end_array(&j);
     fv_json_key(&j, "slots");
     fv_json_int(&j, t->slots);
     fv_json_key(&j, "plan");
@@ -221,12 +226,43 @@ static void forget_best(const fv_doc_node *root, const fv_fit_options *o, fv_pro
         p->bad_epochs = 0;
 }
 
+/* Phases up to the one in which the state was saved; of an earlier version's there was one. */
+static bool read_start(const fv_doc_node *root, fv_trainer_start *start)
+{
+    const fv_doc_node *list = fv_doc_get(root, "phases_begun");
+    *start = (fv_trainer_start){.phase = 0};
+    for (int64_t i = 0; list && list->kind == FV_DOC_LIST && i < list->count; i++) {
+        if (i >= FV_PHASES_MAX || list->child[i].kind != FV_DOC_INT)
+            return false;
+        start->phase = (int)i;
+        start->begun[i] = list->child[i].integer;
+    }
+    return true;
+}
+
+static bool same_start(const fv_trainer_start *a, const fv_trainer_start *b)
+{
+    return a->phase == b->phase && memcmp(a->begun, b->begun, (size_t)(a->phase + 1) * sizeof a->begun[0]) == 0;
+}
+
+/* Batches that normalizations have seen: all since they are trained. */
+static void count_batches(fv_trainer *t)
+{
+    fv_model *m = t->model;
+    for (int i = 0; i < m->n_counters; i++)
+        if (!t->frozen[m->counters[i].slot])
+            m->counters[i].value += t->step - t->since[m->counters[i].slot];
+}
+
 /* Everything is checked before the first tensor is overwritten. */
 static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_identity *identity, const char *path,
                             const fv_blob *m, const fv_doc *doc, size_t header_size, bool force)
 {
     const fv_doc_node *root = fv_doc_root(doc);
+    fv_trainer_start start;
     FV_TRY(fv_identity_check(t->ctx, path, root, identity, force));
+    if (!read_start(root, &start) || !same_start(&start, &t->start))
+        return fv_fail(t->ctx, FV_ERR_MODEL_MISMATCH, "%s: was saved in another phase of --unfreeze-at", path);
     int64_t expected = 0, found = m->size - 20 - (int64_t)header_size;
     visit_tensors(t, add_size, &expected);
     if (get_int(root, "slots") != t->slots || expected != found)
@@ -241,7 +277,7 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
     t->step = get_int(root, "optimizer_step");
     read_progress(root, progress);
     forget_best(root, identity->options, progress);
-    fv_model_count_batches(t->model, t->step, t->frozen);
+    count_batches(t);
     fv_model_touch(t->model);
     return FV_OK;
 }
@@ -379,7 +415,7 @@ static fv_status newest_state(fv_ctx *ctx, const char *dir, bool log, char **new
     return status;
 }
 
-fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom)
+fv_status fv_state_begin(fv_ctx *ctx, const char *dir, fv_trainer_start *start, char **plan)
 {
     char *path = NULL;
     int64_t damaged;
@@ -387,6 +423,8 @@ fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom)
     fv_doc *doc = NULL;
     const char *header;
     size_t size;
+    *start = (fv_trainer_start){.phase = 0};
+    *plan = NULL;
     FV_TRY(newest_state(ctx, dir, false, &path, &damaged));
     if (!path) {
         fv_fail_clear(ctx); /* what is damaged is told when the state is read */
@@ -397,8 +435,10 @@ fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom)
         status = check_frame(ctx, path, &m, &header, &size);
     if (status == FV_OK)
         status = fv_doc_parse_json(ctx, path, header, size, &doc);
-    if (status == FV_OK)
-        status = fv_wisdom_read(wisdom, path, get_text(fv_doc_root(doc), "plan"));
+    if (status == FV_OK && !read_start(fv_doc_root(doc), start))
+        status = fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: 'phases_begun' is no list of up to %d steps", path, FV_PHASES_MAX);
+    if (status == FV_OK && !(*plan = fv_strdup(ctx, get_text(fv_doc_root(doc), "plan"))))
+        status = FV_ERR_NO_MEMORY;
     fv_doc_destroy(&doc);
     fv_blob_free(ctx, &m);
     fv_free(ctx, path);

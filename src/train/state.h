@@ -35,9 +35,9 @@ fv_status fv_state_save(fv_trainer *trainer, const fv_progress *progress, const 
 fv_status fv_state_load(fv_trainer *trainer, fv_progress *progress, const fv_identity *identity, const char *path,
                         bool force);
 
-/* The solvers that the newest valid *.state in `dir` recorded, into wisdom: what a run that will resume is compiled by.
- * Nothing when there is none. */
-fv_status fv_state_plan(fv_ctx *ctx, const char *dir, fv_wisdom *wisdom);
+/* What a run that will resume is made with, as the newest valid *.state in `dir` says: its phase, and the solvers that
+ * were recorded (the caller's; NULL: there is no state). */
+fv_status fv_state_begin(fv_ctx *ctx, const char *dir, fv_trainer_start *start, char **plan);
 
 /*
  * Continues from the newest valid *.state in `dir` (by global step), warning about broken newer ones. *found tells

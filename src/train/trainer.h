@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "train/average.h"
 #include "train/optimizer.h"
+#include "train/phases.h"
 #include "train/pieces.h"
 #include "train/trunk.h"
 #include "train/settings.h"
@@ -21,6 +22,7 @@ typedef struct fv_trainer_param {
     float *slot[FV_OPTIMIZER_SLOTS]; /* what the optimizer remembers, on the host */
     bool decay;                      /* weight decay and L1 apply */
     double rate;                     /* share of the learning rate */
+    int64_t since;                   /* steps done before the first that trained it */
 } fv_trainer_param;
 
 /* What is compiled for one batch size. All of them take turns in the trainer's scratch. */
@@ -49,6 +51,12 @@ typedef enum fv_trainer_phase {
     FV_TRAINER_APPLIED   /* outputs and gradients can still be read */
 } fv_trainer_phase;
 
+/* Where in a run a trainer begins. */
+typedef struct fv_trainer_start {
+    int phase;                    /* of --unfreeze-at */
+    int64_t begun[FV_PHASES_MAX]; /* steps that were done when it and those before it began */
+} fv_trainer_start;
+
 struct fv_trainer {
     fv_ctx *ctx;
     fv_model *model;
@@ -59,11 +67,16 @@ struct fv_trainer {
     fv_trunk *trunk; /* the frozen beginning; NULL: the graph begins at the image */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
+    fv_loss_spec specs[FV_LOSSES_MAX]; /* the caller's, for the next phase */
+    int32_t n_specs;                   /* 0: the usual ones */
+    fv_arena *texts;                   /* of them */
+    fv_trainer_start start;
     int slots;
 
     fv_trainer_param *params;
     int n_params;
-    bool *frozen;       /* by the model's slot: --freeze */
+    bool *frozen;       /* by the model's slot: --freeze, in this phase */
+    int64_t *since;     /* by slot, as of a parameter; -1: frozen */
     fv_tensor **states; /* running statistics: restored when a step diverges */
     char *states_before;
     int n_states;
@@ -82,10 +95,20 @@ struct fv_trainer {
     int64_t step; /* optimizer steps done */
 };
 
+/* The trainer of a phase, as a state says when it and those before it began. */
+fv_status fv_trainer_create_at(fv_model *model, const fv_fit_options *options, const fv_trainer_start *start,
+                               fv_trainer **trainer);
 /* A trainer for planning alone. */
-fv_status fv_trainer_create_planned(fv_model *model, const fv_fit_options *options, fv_trainer **trainer);
+fv_status fv_trainer_create_planned(fv_model *model, const fv_fit_options *options, int phase, fv_trainer **trainer);
+/* Goes over to a later phase: another trainer, with the step's number, the record of solvers, averages and what the
+ * optimizer remembers. Sessions in its scratch must be gone. *trainer is NULL on failure, but for ARGUMENT. */
+fv_status fv_trainer_enter(fv_trainer **trainer, int phase);
 /* What would be compiled for a batch of n. */
 fv_status fv_trainer_program(fv_trainer *trainer, int64_t n, fv_program **program);
+/* Appends the update of a trainer (`user`): fv_program_options. */
+fv_status fv_trainer_append_update(void *user, fv_graph *graph, const char *const *params, fv_val *const *gradients,
+                                   int32_t count, int32_t *first);
+void fv_trainer_free_exec(fv_trainer *trainer, fv_trainer_exec *exec);
 /* Compiles for a batch of n now (otherwise at the first gradient of that size), so that memory is known before the run
  * starts. */
 fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
@@ -102,6 +125,9 @@ fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 bool fv_trainer_finite(fv_trainer *trainer);
 /* In how many pieces a batch of n is computed. */
 int fv_trainer_pieces(const fv_trainer *trainer, int64_t n);
+/* One line about what begins to learn in the trainer's phase, which begins with that epoch. */
+#define FV_TRAINER_TEXT 400
+const char *fv_trainer_begun(const fv_trainer *trainer, int64_t epoch, char text[FV_TRAINER_TEXT]);
 /* Brings slots and averages up to date before they are read; says that they were written. */
 void fv_trainer_sync(fv_trainer *trainer);
 void fv_trainer_touch(fv_trainer *trainer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be read from a trainer behind a step: outputs, gradients, averages. */
+/* What can be read from a trainer: outputs, gradients and averages behind a step, and what its phase trains. */
+#include <stdio.h>
 #include <string.h>
 
 #include "train/trainer.h"
@@ -75,4 +76,28 @@ const float *fv_trainer_average_of(fv_trainer *t, const char *name, fv_shape *sh
         *shape = slot->shape;
     fv_trainer_sync(t);
     return slot ? fv_average_of(t->average, name, strlen(name)) : NULL;
+}
+
+const char *fv_trainer_begun(const fv_trainer *t, int64_t epoch, char text[FV_TRAINER_TEXT])
+{
+    const char *first = "", *last = "";
+    int begin = 0;
+    long long all = 0, trained = 0;
+    for (int i = 0, k = 0; i < t->model->n_slots; i++) {
+        if (t->model->slots[i].kind == FV_SLOT_STATE)
+            continue;
+        const fv_trainer_param *p = &t->params[k++];
+        const long long count = (long long)fv_tensor_count(p->tensor);
+        all += count;
+        trained += t->frozen[i] ? 0 : count;
+        if (t->frozen[i] || p->since != t->start.begun[t->start.phase])
+            continue;
+        first = begin++ ? first : p->name;
+        last = p->name;
+    }
+    snprintf(text, FV_TRAINER_TEXT,
+             "epoch %lld: --unfreeze-at: %d tensors begin to learn, '%.100s' to '%.100s'; %lld of %lld parameters are "
+             "trained",
+             (long long)epoch, begin, first, last, trained, all);
+    return text;
 }

@@ -13,6 +13,7 @@ typedef struct updater {
     fv_step_operands *step; /* [count]; d_wei is what L1 and clipping have made of the gradient */
     bool *decays;           /* [count] */
     double *rates;          /* [count]: shares of the learning rate */
+    int64_t *since;         /* [count]: steps before the first that trained it */
     int32_t count;
     int32_t at; /* the parameter that is worked on */
     /* gather: values not yet gathered by op */
@@ -76,25 +77,35 @@ static fv_status emit_scale(fv_builder *b, void *arg)
     return FV_OK;
 }
 
-/* The learning rate times a parameter's share, and the number of the step: one value for all of that share. */
+/* run = run op (rate, step) */
+static fv_status change_run(fv_builder *b, updater *u, const char *op, double rate, double step)
+{
+    fv_step_operands *s = &u->step[u->at];
+    fv_tensor *by;
+    FV_TRY(fv_tensor_create(u->g->ctx, FV_F64, &s->run->shape, &by));
+    double *values = fv_tensor_data(by);
+    values[0] = rate;
+    values[1] = step;
+    s->run = fv_emit(b, op, NULL, (fv_val *[]){s->run, fv_emit_tensor(b, by)}, 2);
+    fv_tensor_destroy(&by);
+    return FV_OK;
+}
+
+/* The learning rate times a parameter's share, and the number of the step among those that train it: one value for all
+ * of that share that are trained since then. */
 static fv_status scale_run(fv_builder *b, updater *u)
 {
     fv_step_operands *s = &u->step[u->at];
-    fv_tensor *share;
-    if (u->rates[u->at] == 1)
-        return FV_OK;
     for (int32_t i = 0; i < u->at; i++) {
-        if (u->rates[i] == u->rates[u->at]) {
+        if (u->rates[i] == u->rates[u->at] && u->since[i] == u->since[u->at]) {
             s->run = u->step[i].run;
             return FV_OK;
         }
     }
-    FV_TRY(fv_tensor_create(u->g->ctx, FV_F64, &s->run->shape, &share));
-    double *values = fv_tensor_data(share);
-    values[0] = u->rates[u->at];
-    values[1] = 1;
-    s->run = fv_emit(b, "mul", NULL, (fv_val *[]){s->run, fv_emit_tensor(b, share)}, 2);
-    fv_tensor_destroy(&share);
+    if (u->rates[u->at] != 1)
+        FV_TRY(change_run(b, u, "mul", u->rates[u->at], 1));
+    if (u->since[u->at] != 0)
+        FV_TRY(change_run(b, u, "add", 0, -(double)u->since[u->at]));
     return FV_OK;
 }
 
@@ -161,6 +172,7 @@ static fv_status collect(updater *u, const fv_update_options *options, const cha
             return fv_fail(u->g->ctx, FV_ERR_ARGUMENT, "update: the graph has no parameter '%s'", params[i]);
         u->decays[i] = options->decays(options->user, params[i]);
         u->rates[i] = options->rate ? options->rate(options->user, params[i]) : 1;
+        u->since[i] = options->since ? options->since(options->user, params[i]) : 0;
         s->decay = u->decays[i] ? u->fit->weight_decay : 0;
     }
     return FV_OK;
@@ -198,8 +210,9 @@ fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const cha
     u.step = fv_calloc(ctx, room, sizeof *u.step);
     u.decays = fv_calloc(ctx, room, sizeof *u.decays);
     u.rates = fv_calloc(ctx, room, sizeof *u.rates);
+    u.since = fv_calloc(ctx, room, sizeof *u.since);
     u.list = fv_calloc(ctx, room, sizeof *u.list);
-    fv_status status = u.step && u.decays && u.rates && u.list ? FV_OK : FV_ERR_NO_MEMORY;
+    fv_status status = u.step && u.decays && u.rates && u.since && u.list ? FV_OK : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = collect(&u, options, params, gradients);
     if (status == FV_OK)
@@ -207,6 +220,7 @@ fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const cha
     fv_free(ctx, u.step);
     fv_free(ctx, u.decays);
     fv_free(ctx, u.rates);
+    fv_free(ctx, u.since);
     fv_free(ctx, u.list);
     return status;
 }

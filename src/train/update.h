@@ -22,6 +22,8 @@ typedef struct fv_update_options {
     /* Whether weight decay and L1 apply to a parameter; its share of the learning rate (NULL: 1). */
     bool (*decays)(void *user, const char *param);
     double (*rate)(void *user, const char *param);
+    /* How many steps were done before the first that trains it, which is step 1 to it; NULL: 0. */
+    int64_t (*since)(void *user, const char *param);
     void *user;
 } fv_update_options;
 

@@ -53,7 +53,7 @@ static void test_shares(void **state)
         double share[200], want = rows[k].share;
         const fv_fit_options o =
             FV_FIT_OPTIONS(.lr_mult = rows[k].mult, .layer_decay = rows[k].decay, .freeze = rows[k].freeze);
-        if (fv_fit_shares(m, &o, share) != FV_OK)
+        if (fv_fit_shares(m, &o, 1, share) != FV_OK)
             fail_msg("%s", fv_ctx_error(ctx));
         if (strcmp(rows[k].name, "bn1.weight") == 0)
             want = share_of(m, share, "conv1.weight"); /* of one layer */

@@ -128,6 +128,7 @@ static const fit_case fits[] = {
     {"pieces", "lenet", {RUN, .batch_size = 16, .freeze = "-2", .grad_accum_steps = 4}},
     {"with batch norm", "resnet8", {RUN, .batch_size = 12, .freeze = "conv1,bn1,layer1,layer2", .epochs = 2}},
     {"augmented", "lenet", {RUN, .batch_size = 10, .freeze = "-1", .augment = "crop pad=2"}},
+    {"in phases", "lenet", {RUN, .batch_size = 16, .freeze = "-1", .unfreeze_at = "2:fc*,3:conv2"}},
     {"repeated", "lenet", {RUN, .batch_size = 8, .freeze = "-1", .balance = FV_BALANCE_OVERSAMPLE}},
 };
 #undef RUN

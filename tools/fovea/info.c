@@ -267,8 +267,8 @@ fv_status verb_info(settings *c)
                         "fovea info: both '%s' and --model %s are given", c->positional[0], c->model);
     if (c->trace && !c->profile)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
-    static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze"};
-    for (int i = 0; i < 3; i++)
+    static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze", "unfreeze-at"};
+    for (int i = 0; i < 4; i++)
         if (option_given(rate_keys[i]) && !option_given("lr"))
             return complain(FV_ERR_CONFLICT, "add --lr, whose share each tensor has",
                             "--%s has no effect here: it needs --lr", rate_keys[i]);

@@ -12,26 +12,59 @@ typedef struct tensor_rate {
     double lr; /* 0: frozen */
 } tensor_rate;
 
-/* In the order of the model's tensors; the caller frees. */
-static fv_status collect(const fv_fit_options *fit, fv_model *model, tensor_rate **list, int *count)
+/* The rates of a phase of --unfreeze-at, which begins with an epoch. */
+typedef struct phase_rates {
+    int64_t epoch;
+    tensor_rate *list; /* in the order of the model's tensors */
+    int count;
+} phase_rates;
+
+enum { PHASES_MAX = 64 };
+
+typedef struct all_rates {
+    phase_rates phase[PHASES_MAX];
+    int count;
+} all_rates;
+
+static fv_status collect(const fv_fit_options *fit, fv_model *model, phase_rates *p)
 {
     const int n = fv_model_tensor_count(model);
     double *share = calloc((size_t)n + 1, sizeof *share);
-    *list = calloc((size_t)n + 1, sizeof **list);
-    *count = 0;
-    fv_status status = share && *list ? fv_fit_shares(model, fit, share) : FV_ERR_NO_MEMORY;
+    p->list = calloc((size_t)n + 1, sizeof *p->list);
+    fv_status status = share && p->list ? fv_fit_shares(model, fit, p->epoch, share) : FV_ERR_NO_MEMORY;
     for (int i = 0; i < n && status == FV_OK; i++) {
         bool trained;
         const char *name;
         const fv_tensor *t = fv_model_tensor(model, i, &name, &trained);
         if (trained)
-            (*list)[(*count)++] = (tensor_rate){name, *fv_tensor_shape(t), fit->lr * share[i]};
+            p->list[p->count++] = (tensor_rate){name, *fv_tensor_shape(t), fit->lr * share[i]};
     }
     free(share);
-    if (status != FV_OK) {
-        free(*list);
-        *list = NULL;
+    return status;
+}
+
+static void rates_free(all_rates *a)
+{
+    for (int i = 0; i < a->count; i++)
+        free(a->phase[i].list);
+    a->count = 0;
+}
+
+static fv_status collect_all(const fv_fit_options *fit, fv_model *model, all_rates *a)
+{
+    fv_status status = FV_OK;
+    int64_t epoch = 1;
+    *a = (all_rates){.count = 0};
+    while (status == FV_OK && a->count < PHASES_MAX) {
+        status = fv_fit_phase(model, fit, a->count, &epoch);
+        if (status != FV_OK || epoch == 0)
+            break;
+        phase_rates *p = &a->phase[a->count++];
+        p->epoch = epoch;
+        status = collect(fit, model, p);
     }
+    if (status != FV_OK)
+        rates_free(a);
     return status;
 }
 
@@ -43,36 +76,53 @@ static void shape_text(const fv_shape *s, char text[128])
         n += snprintf(text + n, 128 - (size_t)n, "%s%lld", i ? "x" : "", (long long)s->dim[i]);
 }
 
-static void print_json(const tensor_rate *list, int count)
+static void print_json(const all_rates *a)
 {
     json_t *array = json_array();
-    for (int i = 0; i < count; i++)
-        json_array_append_new(
-            array, json_pack("{s:s, s:f, s:b}", "tensor", list[i].name, "lr", list[i].lr, "frozen", list[i].lr == 0));
+    for (int i = 0; i < a->phase[0].count; i++) {
+        const tensor_rate *t = &a->phase[0].list[i];
+        json_t *row = json_pack("{s:s, s:f, s:b}", "tensor", t->name, "lr", t->lr, "frozen", t->lr == 0);
+        json_t *later = a->count > 1 ? json_array() : NULL;
+        for (int k = 1; k < a->count; k++)
+            json_array_append_new(later, json_pack("{s:I, s:f}", "epoch", (json_int_t)a->phase[k].epoch, "lr",
+                                                   a->phase[k].list[i].lr));
+        if (later)
+            json_object_set_new(row, "later", later);
+        json_array_append_new(array, row);
+    }
     json_dumpf(array, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(array);
 }
 
-fv_status rates_print(const settings *c, fv_model *model)
+static void print_table(const all_rates *a)
 {
-    tensor_rate *list;
-    int count, width = 6;
-    char shape[128];
-    FV_TRY(collect(&c->fit, model, &list, &count));
-    for (int i = 0; i < count; i++)
-        width = (int)strlen(list[i].name) > width ? (int)strlen(list[i].name) : width;
-    if (c->json) {
-        print_json(list, count);
-    } else {
-        printf("%-*s  %-16s  %s\n", width, "tensor", "shape", "learning rate");
-        for (int i = 0; i < count; i++) {
-            shape_text(&list[i].shape, shape);
-            printf("%-*s  %-16s  ", width, list[i].name, shape);
-            list[i].lr > 0 ? printf("%.6g\n", list[i].lr) : printf("frozen\n");
+    const phase_rates *first = &a->phase[0];
+    int width = 6;
+    char text[128];
+    for (int i = 0; i < first->count; i++)
+        width = (int)strlen(first->list[i].name) > width ? (int)strlen(first->list[i].name) : width;
+    printf("%-*s  %-16s  %s", width, "tensor", "shape", a->count > 1 ? "learning rate  " : "learning rate");
+    for (int k = 1; k < a->count; k++)
+        printf("%sfrom epoch %lld", k > 1 ? "  " : "", (long long)a->phase[k].epoch);
+    putchar('\n');
+    for (int i = 0; i < first->count; i++) {
+        shape_text(&first->list[i].shape, text);
+        printf("%-*s  %-16s  ", width, first->list[i].name, text);
+        for (int k = 0; k < a->count; k++) {
+            const double lr = a->phase[k].list[i].lr;
+            snprintf(text, sizeof text, lr > 0 ? "%.6g" : "frozen", lr);
+            k + 1 < a->count ? printf("%-13s  ", text) : printf("%s\n", text);
         }
     }
-    free(list);
+}
+
+fv_status rates_print(const settings *c, fv_model *model)
+{
+    all_rates a;
+    FV_TRY(collect_all(&c->fit, model, &a));
+    c->json ? print_json(&a) : print_table(&a);
+    rates_free(&a);
     return FV_OK;
 }
 
@@ -87,19 +137,28 @@ static void tell_range(const tensor_rate *list, int from, int to)
         note("%s: %s to %s (%d tensors)", rate, list[from].name, list[to - 1].name, to - from);
 }
 
-fv_status rates_tell(const fv_fit_options *fit, fv_model *model)
+static void tell_phase(const phase_rates *p)
 {
-    tensor_rate *list;
-    int count;
-    if (!fit->lr_mult && fit->layer_decay == 1)
-        return FV_OK;
-    FV_TRY(collect(fit, model, &list, &count));
-    for (int from = 0, to = 1; from < count; to++) {
-        if (to < count && list[to].lr == list[from].lr)
+    for (int from = 0, to = 1; from < p->count; to++) {
+        if (to < p->count && p->list[to].lr == p->list[from].lr)
             continue;
-        tell_range(list, from, to);
+        tell_range(p->list, from, to);
         from = to;
     }
-    free(list);
+}
+
+fv_status rates_tell(const fv_fit_options *fit, fv_model *model)
+{
+    all_rates a;
+    if (!fit->lr_mult && fit->layer_decay == 1 && !fit->unfreeze_at)
+        return FV_OK;
+    FV_TRY(collect_all(fit, model, &a));
+    tell_phase(&a.phase[0]);
+    for (int k = 1; k < a.count; k++) {
+        note("from epoch %lld on%s", (long long)a.phase[k].epoch,
+             a.phase[k].epoch > fit->epochs ? " (the run ends before it):" : ":");
+        tell_phase(&a.phase[k]);
+    }
+    rates_free(&a);
     return FV_OK;
 }

@@ -72,3 +72,35 @@ use_head() {
     fails 4 E4001 "model 'd' has no classifier that --head could replace: no layers with weights stand before" -- \
         headed --model d.cfg --weights d.weights
 }
+
+# More begins to learn with an epoch: it is said, kept through stops before, at and behind it, and part of the run.
+use_unfreeze_at() {
+    thaw() { small_run --epochs 3 --freeze -1 --unfreeze-at '2:fc*' --unfreeze-at '3:conv2' --lr-mult 'fc1=0.1' "$@"; }
+    code 0 thaw --experiment straight
+    says "frozen: conv1.weight to fc2.bias (8 tensors)" "from epoch 2 on:" "lr 0.005: fc1.weight to fc1.bias (2 tensors)" \
+        "epoch 2: --unfreeze-at: 4 tensors begin to learn, 'fc1.weight' to 'fc2.bias'; 59134 of 61706 parameters are trained" \
+        "the frozen part, up to 'max_pool2d_1', is computed once an image"
+    grep -q '"ev":"note","epoch":3,.*conv2.weight' runs/train/straight/events.jsonl || die "the log does not say it"
+    grep -q "^unfreeze-at: .*2:fc\*,3:conv2" runs/train/straight/args.yaml || die "args.yaml does not say it"
+    for stop in 7 10 24; do
+        code 0 thaw --experiment stopped$stop --max-steps $stop --threads 1 --no-feature-cache
+        code 0 "$FOVEA" train --resume runs/train/stopped$stop --max-steps 0
+        same runs/train/straight/weights/last.safetensors runs/train/stopped$stop/weights/last.safetensors
+    done
+    fails 2 E2004 "--unfreeze-at was '" -- \
+        small_run --epochs 4 --freeze -1 --unfreeze-at 2:conv1 --lr-mult fc1=0.1 --experiment straight --resume auto
+    code 0 "$FOVEA" info lenet --lr 0.1 --freeze -1 --unfreeze-at '2:fc*,3:0'
+    grep -qE '^fc1\.bias +120 +frozen +0\.1 +0\.1$' out || die "no rates of fc1.bias"
+    grep -qE '^conv1\.bias +6 +frozen +frozen +0\.1$' out || die "no rates of conv1.bias"
+    code 0 "$FOVEA" info lenet --lr 0.1 --freeze -1 --unfreeze-at '2:*' --json
+    grep -q '"tensor":"conv1.weight","lr":0.0,"frozen":true,"later":\[{"epoch":2,"lr":0.1}\]' out || die "no later rates"
+    code 0 small_run --epochs 2 --freeze -1 --unfreeze-at '9:*' --experiment late
+    says "from epoch 9 on (the run ends before it):"
+    fails 2 E2004 "--unfreeze-at has no effect here: nothing is frozen" -- small_run --unfreeze-at '2:*'
+    fails 2 E2004 "--unfreeze-at has no effect here: it needs --lr" -- "$FOVEA" info lenet --unfreeze-at '2:*'
+    fails 2 E2003 "item 1 is 'fc1': expected EPOCH:NAMES" -- small_run --freeze -1 --unfreeze-at fc1
+    fails 2 E2003 "item 2 is '3:fc3': nothing that it names is frozen until then" -- \
+        small_run --freeze -1 --unfreeze-at '2:fc1,3:fc3'
+    fails 2 E2003 "--unfreeze-at: no tensor of model 'lenet' is called 'features*'" "its layers are conv1" -- \
+        small_run --freeze -1 --unfreeze-at '2:features*'
+}
