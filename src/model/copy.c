@@ -174,6 +174,8 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes)
         status = fv_fail(model->ctx, FV_ERR_SHAPE,
                          "model '%s': its last weighted layer has %lld outputs, but the model then gives %lld classes",
                          model->name, (long long)classes, (long long)copy->n_classes);
+    if (status == FV_ERR_SHAPE)
+        fv_fail_hint(model->ctx, status, "--head linear puts an output layer in the place of the whole classifier");
     if (status == FV_OK) {
         copy_weights(model, copy, false);
         fv_model_swap(model, copy);

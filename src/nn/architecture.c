@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "nn/architecture.h"
+#include "nn/head.h"
 
 #define FV_ARCH_LAYERS_MAX 10000
 
@@ -374,7 +375,7 @@ static fv_status read_file(reader *r, const char *path, const fv_zoo_options *o)
     if (!list)
         return fv_doc_fail(r->doc, root, FV_ERR_VALUE, "'layers' is missing");
     FV_TRY(read_list(r, list, 1));
-    fv_status status = fv_model_finish(r->arch.m, r->previous);
+    fv_status status = fv_model_finish_as(r->arch.m, r->previous, o);
     if (status == FV_OK && o && o->classes && o->classes != fv_model_classes(r->arch.m))
         status = fv_model_change_head(r->arch.m, o->classes);
     return status == FV_OK ? FV_OK : fv_fail_prefix(r->ctx, status, fv_doc_name(r->doc));

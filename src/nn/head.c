@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nn/build.h"
+#include "nn/head.h"
 #include "nn/head_text.h"
 #include "nn/top.h"
 
@@ -166,9 +167,9 @@ static fv_status move_weights(transplant *t, fv_load_report *report)
             before = v && v->id == now->val ? &t->from->slots[k] : NULL;
         }
         const bool same = before && fv_shape_equal(&before->shape, &now->shape);
-        if (same)
+        if (same && before->data) /* of a draft they are nothing yet */
             memcpy(fv_tensor_data(now->data), fv_tensor_const_data(before->data), fv_tensor_bytes(now->data));
-        else
+        else if (!same)
             fv_slot_start(t->to->ctx, now, t->options->seed, now->init, now->init_value);
         FV_TRY(add_row(report, before, now, same ? FV_LOADED : before ? FV_SHAPE_MISMATCH : FV_MISSING));
     }
@@ -256,4 +257,13 @@ fv_status fv_model_replace_head(fv_model *model, const fv_head_options *options,
     fv_free(model->ctx, t.map);
     fv_model_destroy(&t.to);
     return status;
+}
+
+fv_status fv_model_finish_as(fv_model *model, fv_value output, const fv_zoo_options *options)
+{
+    if (!options || !options->head)
+        return fv_model_finish(model, output);
+    FV_TRY(fv_model_draft(model, output));
+    model->finished = true; /* but for tensors, at which nothing looks before it is another */
+    return fv_model_replace_head(model, options->head, options->head_report);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/head.h"
+
 /* Mean and deviation of the images that an architecture is known for. */
 typedef struct norm_stats {
     float mean[3], std[3];
@@ -160,7 +162,8 @@ static fv_status no_such(fv_ctx *ctx, const char *name)
 
 /* Built, and ended by `finish`. */
 static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *options,
-                       fv_status (*finish)(fv_model *model, fv_value output), fv_model **out, size_t *row)
+                       fv_status (*finish)(fv_model *model, fv_value output, const fv_zoo_options *options),
+                       fv_model **out, size_t *row)
 {
     size_t i = 0;
     fv_model *m = NULL;
@@ -174,7 +177,7 @@ static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
     FV_TRY(fv_model_create(ctx, &m));
     snprintf(m->name, sizeof m->name, "%s", name);
     fv_value logits = fv_zoo[i].build(m, &net);
-    fv_status status = finish(m, logits);
+    fv_status status = finish(m, logits, options);
     if (status != FV_OK) {
         fv_model_destroy(&m);
         return fv_fail_prefix(ctx, status, name);
@@ -187,7 +190,7 @@ static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
 fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
 {
     size_t i;
-    FV_TRY(build(ctx, name, options, fv_model_finish, out, &i));
+    FV_TRY(build(ctx, name, options, fv_model_finish_as, out, &i));
     fv_status status = set_pipeline(*out, fv_zoo[i].norm, fv_zoo[i].net.c);
     if (status != FV_OK) {
         fv_model_destroy(out);
@@ -196,8 +199,14 @@ fv_status fv_model_zoo(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
     return FV_OK;
 }
 
+static fv_status finish_draft(fv_model *m, fv_value output, const fv_zoo_options *options)
+{
+    (void)options;
+    return fv_model_draft(m, output);
+}
+
 fv_status fv_zoo_draft(fv_ctx *ctx, const char *name, const fv_zoo_options *options, fv_model **out)
 {
     size_t i;
-    return build(ctx, name, options, fv_model_draft, out, &i);
+    return build(ctx, name, options, finish_draft, out, &i);
 }

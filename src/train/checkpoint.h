@@ -23,8 +23,8 @@ typedef struct fv_checkpoints {
 /* Makes the memory that saving needs (`files`: of models; `best`: of remembering), so that a run that has begun does
  * not fail for want of it at its first checkpoint. OVER_BUDGET. */
 fv_status fv_checkpoints_prepare(fv_trainer *trainer, bool files, bool best, fv_checkpoints *checkpoints);
-/* Makes the session that saving runs in a trainer's scratch, in the place of the one that there is; NULL: gives that one
- * back, before its scratch is gone. */
+/* Makes the session that saving runs in a trainer's scratch, in the place of the one that there is; NULL: gives that
+ * one back, before its scratch is gone. */
 fv_status fv_checkpoints_lend(fv_checkpoints *checkpoints, const fv_trainer *trainer);
 /* Notes the recovery states already in dir. */
 fv_status fv_checkpoints_open(fv_ctx *ctx, const char *dir, fv_checkpoints *checkpoints);

@@ -22,7 +22,7 @@ static fv_status check_balance(const fv_model *m, const fv_dataset *data, const 
                                     data->weights ? "the data ask for" : "--balance weights does"),
                             "%s",
                             data->weights ? "leave --loss or the data's weights out"
-                                             : "leave --loss out, or use --balance oversample");
+                                          : "leave --loss out, or use --balance oversample");
     if (data->weights && kind != FV_TASK_CLASSIFY)
         *warning = "the data's weights are not used: only samples of one class each can be weighed";
     return FV_OK;

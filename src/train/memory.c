@@ -143,7 +143,7 @@ static void plan_optimizer(const fv_trainer *t, int pieces, fv_memory *m)
         m->activations += t->options.batch_size * t->trunk->size * (int64_t)sizeof(float);
     if (pieces > 1) /* the batch itself, out of which pieces are taken, and its outputs */
         m->activations += t->options.batch_size * (p->h * p->w * p->c + t->model->n_classes) * (int64_t)sizeof(float);
-    m->optimizer = parameters * (t->slots + levels) + (int64_t)t->states_bytes;
+    m->optimizer = parameters * (t->slots + levels) + (int64_t)t->undo.bytes;
     if (t->options.model_ema)
         m->optimizer += m->weights;
     if (t->options.restore_best)

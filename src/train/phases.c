@@ -15,11 +15,10 @@ typedef struct item {
 
 static fv_status refuse(fv_ctx *ctx, const char *text, int number, const char *found, const char *why)
 {
-    return fv_fail_hint(ctx,
-                        fv_fail(ctx, FV_ERR_VALUE, "--unfreeze-at '%.200s': item %d is '%s': %s", text, number, found,
-                                why),
-                        "as in --unfreeze-at '5:features.1[0-9],10:*': in epoch 5 layers of these names begin to learn, "
-                        "in epoch 10 all");
+    return fv_fail_hint(
+        ctx, fv_fail(ctx, FV_ERR_VALUE, "--unfreeze-at '%.200s': item %d is '%s': %s", text, number, found, why),
+        "as in --unfreeze-at '5:features.1[0-9],10:*': in epoch 5 layers of these names begin to learn, "
+        "in epoch 10 all");
 }
 
 /* Takes the item at *at, and goes behind it. */

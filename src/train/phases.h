@@ -23,8 +23,8 @@ fv_status fv_phases_read(fv_ctx *ctx, const fv_fit_options *options, fv_phases *
 /* The phase in which an epoch is, by how many are completed. */
 int fv_phases_at(const fv_phases *phases, int64_t completed);
 /*
- * Marks in frozen[0..n_slots) what keeps its values in a phase. As fv_freeze_mark; and VALUE where an item names nothing
- * that is frozen until then.
+ * Marks in frozen[0..n_slots) what keeps its values in a phase. As fv_freeze_mark; and VALUE where an item names
+ * nothing that is frozen until then.
  */
 fv_status fv_phase_mark(const fv_model *model, const fv_fit_options *options, int phase, bool *frozen);
 

@@ -436,7 +436,8 @@ fv_status fv_state_begin(fv_ctx *ctx, const char *dir, fv_trainer_start *start, 
     if (status == FV_OK)
         status = fv_doc_parse_json(ctx, path, header, size, &doc);
     if (status == FV_OK && !read_start(fv_doc_root(doc), start))
-        status = fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: 'phases_begun' is no list of up to %d steps", path, FV_PHASES_MAX);
+        status =
+            fv_fail(ctx, FV_ERR_MODEL_FORMAT, "%s: 'phases_begun' is no list of up to %d steps", path, FV_PHASES_MAX);
     if (status == FV_OK && !(*plan = fv_strdup(ctx, get_text(fv_doc_root(doc), "plan"))))
         status = FV_ERR_NO_MEMORY;
     fv_doc_destroy(&doc);

@@ -98,7 +98,7 @@ fv_status fv_trainer_prepare(fv_trainer *t, int64_t n)
 /* Running statistics to or from the trainer's copy. */
 static void copy_states(fv_trainer *t, bool save)
 {
-    char *p = t->states_before;
+    char *p = t->undo.data;
     if (t->n_states == 0)
         return;
     fv_model_sync(t->model);

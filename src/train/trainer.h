@@ -67,9 +67,11 @@ struct fv_trainer {
     fv_trunk *trunk; /* the frozen beginning; NULL: the graph begins at the image */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
-    fv_loss_spec specs[FV_LOSSES_MAX]; /* the caller's, for the next phase */
-    int32_t n_specs;                   /* 0: the usual ones */
-    fv_arena *texts;                   /* of them */
+    struct {
+        fv_loss_spec list[FV_LOSSES_MAX];
+        int32_t count;   /* 0: the usual ones */
+        fv_arena *texts; /* in them */
+    } specs;             /* losses of the caller's, for the next phase */
     fv_trainer_start start;
     int slots;
 
@@ -78,16 +80,20 @@ struct fv_trainer {
     bool *frozen;       /* by the model's slot: --freeze, in this phase */
     int64_t *since;     /* by slot, as of a parameter; -1: frozen */
     fv_tensor **states; /* running statistics: restored when a step diverges */
-    char *states_before;
     int n_states;
-    size_t states_bytes;
+    struct {
+        char *data;
+        size_t bytes;
+    } undo; /* the states before the step */
 
     fv_average *average; /* NULL: none is kept */
     fv_wisdom *wisdom;
-    fv_store *store;                    /* of the slots */
-    fv_accumulate *accumulate;          /* --grad-accum-steps above 1: sums of pieces that ran already */
-    fv_scratch *scratch;                /* of all that is compiled here, and of validation */
-    float *host_gradient, *host_logits; /* where the device's memory is not the host's: the ones asked for last */
+    fv_store *store;           /* of the slots */
+    fv_accumulate *accumulate; /* --grad-accum-steps above 1: sums of pieces that ran already */
+    fv_scratch *scratch;       /* of all that is compiled here, and of validation */
+    struct {
+        float *gradient, *logits;
+    } host; /* where the device's memory is not the host's: the ones asked for last */
     fv_trainer_exec exec[FV_TRAINER_EXECS];
     fv_trainer_exec *current;
     fv_trainer_phase phase;

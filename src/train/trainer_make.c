@@ -66,7 +66,7 @@ static fv_status collect_tensors(fv_trainer *t, fv_trainer *before)
         const fv_slot *slot = &m->slots[i];
         if (slot->kind == FV_SLOT_STATE) {
             t->states[t->n_states++] = slot->data;
-            t->states_bytes += fv_tensor_bytes(slot->data);
+            t->undo.bytes += fv_tensor_bytes(slot->data);
             continue;
         }
         fv_trainer_param *p = &t->params[t->n_params++];
@@ -80,8 +80,8 @@ static fv_status collect_tensors(fv_trainer *t, fv_trainer *before)
     }
     fv_free(t->ctx, rates);
     FV_TRY(status);
-    t->states_before = fv_calloc(t->ctx, t->planned ? 1 : t->states_bytes + 1, 1);
-    return t->states_before ? FV_OK : FV_ERR_NO_MEMORY;
+    t->undo.data = fv_calloc(t->ctx, t->planned ? 1 : t->undo.bytes + 1, 1);
+    return t->undo.data ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
 /* The trainer's graph has the model's tensors by name. */
@@ -139,10 +139,11 @@ static int64_t param_since(void *user, const char *name)
 }
 
 fv_status fv_trainer_append_update(void *user, fv_graph *g, const char *const *params, fv_val *const *gradients,
-                               int32_t count, int32_t *first)
+                                   int32_t count, int32_t *first)
 {
     fv_trainer *t = user;
-    const fv_update_options options = {.fit = &t->options, .decays = param_decays, .rate = param_rate, .since = param_since, .user = t};
+    const fv_update_options options = {
+        .fit = &t->options, .decays = param_decays, .rate = param_rate, .since = param_since, .user = t};
     return fv_add_update(g, &options, params, gradients, count, first);
 }
 
@@ -160,13 +161,13 @@ typedef struct making {
 /* Its own copy of the losses, for the trainer of the next phase. */
 static fv_status keep_specs(fv_trainer *t, const making *how)
 {
-    t->n_specs = how->losses ? how->n_losses : 0;
-    for (int32_t i = 0; i < t->n_specs && i < FV_LOSSES_MAX; i++) {
-        fv_loss_spec *own = &t->specs[i];
+    t->specs.count = how->losses ? how->n_losses : 0;
+    for (int32_t i = 0; i < t->specs.count && i < FV_LOSSES_MAX; i++) {
+        fv_loss_spec *own = &t->specs.list[i];
         const char **texts[] = {&own->loss, &own->output, &own->target, &own->name};
         *own = how->losses[i];
         for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
-            const char *copy = *texts[k] ? fv_arena_strdup(t->texts, *texts[k]) : NULL;
+            const char *copy = *texts[k] ? fv_arena_strdup(t->specs.texts, *texts[k]) : NULL;
             if (*texts[k] && !copy)
                 return FV_ERR_NO_MEMORY;
             *texts[k] = copy;
@@ -179,7 +180,7 @@ static fv_status make_losses(fv_trainer *t, const making *how)
 {
     fv_loss_spec usual[1 + FV_AUX_MAX];
     int32_t n;
-    FV_TRY(fv_arena_create(t->ctx, &t->texts));
+    FV_TRY(fv_arena_create(t->ctx, &t->specs.texts));
     FV_TRY(keep_specs(t, how));
     if (how->losses)
         return fv_losses_add(t, how->losses, how->n_losses);
@@ -287,7 +288,7 @@ static void free_compiled(fv_trainer *t)
     fv_scratch_destroy(&t->scratch);
     fv_store_destroy(&t->store);
     fv_graph_destroy(&t->graph);
-    fv_arena_destroy(&t->texts);
+    fv_arena_destroy(&t->specs.texts);
 }
 
 void fv_trainer_destroy(fv_trainer **trainer)
@@ -304,9 +305,9 @@ void fv_trainer_destroy(fv_trainer **trainer)
     fv_free(t->ctx, t->since);
     fv_free(t->ctx, t->params);
     fv_free(t->ctx, t->states);
-    fv_free(t->ctx, t->states_before);
-    fv_free(t->ctx, t->host_gradient);
-    fv_free(t->ctx, t->host_logits);
+    fv_free(t->ctx, t->undo.data);
+    fv_free(t->ctx, t->host.gradient);
+    fv_free(t->ctx, t->host.logits);
     fv_free(t->ctx, t->set);
     fv_wisdom_destroy(&t->wisdom);
     fv_free(t->ctx, t);
@@ -327,14 +328,14 @@ fv_status fv_trainer_enter(fv_trainer **trainer, int phase)
     while (start.phase < phase)
         start.begun[++start.phase] = before->step;
     fv_loss_spec specs[FV_LOSSES_MAX];
-    memcpy(specs, before->specs, sizeof specs);
-    fv_arena *texts = before->texts; /* what the specs are made of */
-    before->texts = NULL;
+    memcpy(specs, before->specs.list, sizeof specs);
+    fv_arena *texts = before->specs.texts; /* what the specs are made of */
+    before->specs.texts = NULL;
     free_compiled(before);
     const fv_status status = create(&(making){.model = before->model,
                                               .options = &before->options,
-                                              .losses = before->n_specs > 0 ? specs : NULL,
-                                              .n_losses = before->n_specs,
+                                              .losses = before->specs.count > 0 ? specs : NULL,
+                                              .n_losses = before->specs.count,
                                               .start = &start,
                                               .before = before},
                                     &t);

@@ -54,7 +54,7 @@ const float *fv_trainer_gradient_of(fv_trainer *t, const char *parameter, fv_sha
         if (strcmp(t->params[i].name, parameter) == 0) {
             if (shape)
                 *shape = *fv_tensor_shape(t->params[i].tensor);
-            return t->current->gradient[i] ? port_floats(t, t->current->gradient[i], &t->host_gradient) : NULL;
+            return t->current->gradient[i] ? port_floats(t, t->current->gradient[i], &t->host.gradient) : NULL;
         }
     return NULL;
 }
@@ -66,7 +66,7 @@ const float *fv_trainer_logits(fv_trainer *t, fv_shape *shape)
         *shape = port->val->shape;
     if (port && shape && t->current->pieces && fv_pieces_whole(t->current->pieces, port))
         shape->dim[0] *= t->current->pieces->count;
-    return port ? port_floats(t, port, &t->host_logits) : NULL;
+    return port ? port_floats(t, port, &t->host.logits) : NULL;
 }
 
 const float *fv_trainer_average_of(fv_trainer *t, const char *name, fv_shape *shape)

@@ -180,6 +180,49 @@ static void test_ends(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* An architecture that is built with a head never has the tensors that this takes away, and is what replacing makes. */
+static void test_built_with(void **state)
+{
+    static const char *const names[] = {"lenet", "googlenet"};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        fv_model *a = NULL, *b = NULL;
+        fv_load_report *report = NULL;
+        char first[65], second[65];
+        const fv_head_options head = {.layers = "9,relu,drop=0.1", .pool = FV_POOL_GEM, .classes = 4};
+        const int64_t side = k ? 64 : 28;
+        fv_zoo_options zoo = {.img_size = {side, side}, .dropout = -1};
+        assert_int_equal(fv_model_zoo(ctx, names[k], &zoo, &a), FV_OK);
+        put(a, &head, NULL);
+        zoo.head = &head;
+        zoo.head_report = &report;
+        if (fv_model_zoo(ctx, names[k], &zoo, &b) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(fv_model_init(a, 3, FV_INIT_DEFAULT), FV_OK);
+        assert_int_equal(fv_model_init(b, 3, FV_INIT_DEFAULT), FV_OK);
+        fv_model_sha256(a, first);
+        fv_model_sha256(b, second);
+        assert_string_equal(first, second);
+        assert_memory_equal(&a->pipeline, &b->pipeline, sizeof a->pipeline);
+        assert_int_equal(a->aux.count, b->aux.count);
+        assert_true(fv_load_report_count(report) > 5);
+        fv_load_report_destroy(&report);
+        fv_model_destroy(&a);
+        fv_model_destroy(&b);
+    }
+    fv_ctx_destroy(&ctx);
+    ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    int64_t peak;
+    const fv_head_options head = {.layers = "8", .pool = FV_POOL_AVG};
+    assert_int_equal(fv_model_zoo(ctx, "alexnet", &(fv_zoo_options){.dropout = -1, .head = &head}, &m), FV_OK);
+    fv_ctx_memory(ctx, NULL, &peak);
+    assert_in_range(peak, fv_model_weight_bytes(m), fv_model_weight_bytes(m) + 1000000);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* Auxiliary heads get the new number of classes, and what they hang on stays. */
 static void test_aux(void **state)
 {
@@ -249,8 +292,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tops), cmocka_unit_test(test_replaced), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_aux),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_tops), cmocka_unit_test(test_replaced),   cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_aux),  cmocka_unit_test(test_built_with), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,7 +144,8 @@ static void test_first_step(void **state)
 {
     (void)state;
     for (int kind = 0; kind < FV_OPTIMIZER_COUNT; kind++) {
-        fv_fit_options o = FV_FIT_OPTIONS(.freeze = "-1", .unfreeze_at = "2:*", .optimizer = kind, .lr_mult = "conv*=0.5");
+        fv_fit_options o =
+            FV_FIT_OPTIONS(.freeze = "-1", .unfreeze_at = "2:*", .optimizer = kind, .lr_mult = "conv*=0.5");
         fv_fit_options never = o, always = o;
         never.unfreeze_at = NULL;
         always.freeze = always.unfreeze_at = NULL;

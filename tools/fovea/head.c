@@ -15,10 +15,27 @@ fv_status head_layers(fv_ctx *ctx, const settings *c, int *layers)
     return FV_OK;
 }
 
-bool head_is_new(const fv_load_report *report, const char *name)
+void head_ask(const settings *c, int64_t classes, new_head *h, fv_zoo_options *options)
 {
-    for (int i = 0; report && i < fv_load_report_count(report); i++) {
-        const fv_load_row *row = fv_load_report_row(report, i);
+    *h = (new_head){{.layers = c->head,
+                     .pool = (fv_head_pool)c->pool,
+                     .classes = classes,
+                     .img_size = {c->img_size[0], c->img_size[1]},
+                     .seed = (uint64_t)c->fit.seed},
+                    NULL};
+    options->head = head_wanted(c) ? &h->options : NULL;
+    options->head_report = &h->report;
+}
+
+void head_forget(new_head *h)
+{
+    fv_load_report_destroy(&h->report);
+}
+
+bool head_is_new(const new_head *h, const char *name)
+{
+    for (int i = 0; h->report && i < fv_load_report_count(h->report); i++) {
+        const fv_load_row *row = fv_load_report_row(h->report, i);
         if (row->verdict == FV_MISSING && strcmp(row->name, name) == 0)
             return true;
     }
@@ -59,21 +76,13 @@ static fv_status check_drop(const fv_model *model)
         "--drop has no effect here: the network has no dropout besides the classifier's, which a new head replaces");
 }
 
-fv_status head_put(const settings *c, int64_t classes, bool trained, fv_model *model, fv_load_report **report)
+fv_status head_settle(const settings *c, bool loaded, new_head *h, fv_model *model)
 {
-    const fv_head_options o = {.layers = c->head,
-                               .pool = (fv_head_pool)c->pool,
-                               .classes = classes,
-                               .img_size = {c->img_size[0], c->img_size[1]},
-                               .seed = (uint64_t)c->fit.seed};
-    fv_load_report *rows = NULL;
-    FV_TRY(fv_model_replace_head(model, &o, &rows));
-    if (trained)
-        tell_tensors(c, rows);
-    const fv_status status = option_given("drop") ? check_drop(model) : FV_OK;
-    if (report && status == FV_OK)
-        *report = rows;
-    else
-        fv_load_report_destroy(&rows);
-    return status;
+    if (!head_wanted(c))
+        return FV_OK;
+    if (loaded) {
+        FV_TRY(fv_model_replace_head(model, &h->options, &h->report));
+        tell_tensors(c, h->report);
+    }
+    return option_given("drop") ? check_drop(model) : FV_OK;
 }

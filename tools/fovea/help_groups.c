@@ -16,7 +16,8 @@ static const struct {
      "per-class quarantine format classes original shard-size val train test "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Network", " model weights img-size freeze ",
-     " head pool unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean std resize "
+     " head pool unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean "
+     "std resize "
      "interpolation drop no-aux init "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "

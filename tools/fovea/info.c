@@ -220,11 +220,16 @@ static fv_status selftest(fv_model *model)
 
 fv_status info_open(fv_ctx *ctx, const settings *c, const char *name, fv_model **model, bool *loaded)
 {
-    const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
-                                    .channels = c->in_chans,
-                                    .dropout = option_given("drop") ? c->drop : -1};
-    FV_TRY(model_open(ctx, c, name, &options, model, loaded));
-    return head_wanted(c) ? head_put(c, 0, *loaded, *model, NULL) : FV_OK;
+    new_head head;
+    fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                              .channels = c->in_chans,
+                              .dropout = option_given("drop") ? c->drop : -1};
+    head_ask(c, 0, &head, &options);
+    fv_status status = model_open(ctx, c, name, &options, model, loaded);
+    if (status == FV_OK)
+        status = head_settle(c, *loaded, &head, *model);
+    head_forget(&head);
+    return status;
 }
 
 static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **model)

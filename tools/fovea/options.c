@@ -57,10 +57,22 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
 }
 
 /* Options that other tools have and this version has not: no other name is what was meant. */
-static const char *const planned[] = {
-    "amp",        "half",    "mixed-precision",    "dtype",     "teacher",         "kd-temperature",
-    "int8",       "calib",   "grad-checkpointing", "drop-path", "save-period", "checkpoint-hist", "deterministic",
-    "pretrained", "sync-bn", "patience-epochs"};
+static const char *const planned[] = {"amp",
+                                      "half",
+                                      "mixed-precision",
+                                      "dtype",
+                                      "teacher",
+                                      "kd-temperature",
+                                      "int8",
+                                      "calib",
+                                      "grad-checkpointing",
+                                      "drop-path",
+                                      "save-period",
+                                      "checkpoint-hist",
+                                      "deterministic",
+                                      "pretrained",
+                                      "sync-bn",
+                                      "patience-epochs"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {
@@ -205,7 +217,9 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
             if (!value)
                 return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
-        const char *before = o->offset == AT(input) ? c->input : o->offset == AT(fit.unfreeze_at) ? c->fit.unfreeze_at : NULL;
+        const char *before = o->offset == AT(input)             ? c->input
+                             : o->offset == AT(fit.unfreeze_at) ? c->fit.unfreeze_at
+                                                                : NULL;
         if (before) { /* one more */
             const size_t size = strlen(before) + strlen(value) + 2;
             char *both = malloc(size);

@@ -84,8 +84,8 @@ static void print_json(const all_rates *a)
         json_t *row = json_pack("{s:s, s:f, s:b}", "tensor", t->name, "lr", t->lr, "frozen", t->lr == 0);
         json_t *later = a->count > 1 ? json_array() : NULL;
         for (int k = 1; k < a->count; k++)
-            json_array_append_new(later, json_pack("{s:I, s:f}", "epoch", (json_int_t)a->phase[k].epoch, "lr",
-                                                   a->phase[k].list[i].lr));
+            json_array_append_new(
+                later, json_pack("{s:I, s:f}", "epoch", (json_int_t)a->phase[k].epoch, "lr", a->phase[k].list[i].lr));
         if (later)
             json_object_set_new(row, "later", later);
         json_array_append_new(array, row);

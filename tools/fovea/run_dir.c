@@ -155,8 +155,7 @@ static void print_load_report(const settings *c, const fv_load_report *r)
 }
 
 /* What does not fit must belong to the output layer, or --partial must be given. */
-static fv_status check_head(const settings *c, const fv_model *model, const fv_load_report *report,
-                            const fv_load_report *head)
+static fv_status check_head(const settings *c, const fv_model *model, const fv_load_report *report, const new_head *h)
 {
     int bad = 0, loaded = 0;
     const char *first = NULL;
@@ -164,7 +163,7 @@ static fv_status check_head(const settings *c, const fv_model *model, const fv_l
         const fv_load_row *row = fv_load_report_row(report, i);
         loaded += row->verdict == FV_LOADED;
         if (row->verdict == FV_LOADED || row->verdict == FV_UNUSED || row->head ||
-            (row->aux && row->verdict == FV_MISSING) || head_is_new(head, row->name))
+            (row->aux && row->verdict == FV_MISSING) || head_is_new(h, row->name))
             continue;
         first = first ? first : row->name;
         bad++;
@@ -177,10 +176,10 @@ static fv_status check_head(const settings *c, const fv_model *model, const fv_l
     return complain(
         FV_ERR_MODEL_MISMATCH, "choose the --model these weights belong to, or accept the rest with --partial",
         "%s: %d tensors beside the %s do not fit %s, first '%s' (table above)", c->weights ? c->weights : c->model, bad,
-        head ? "new head" : "output layer", fv_model_name(model), first);
+        h->report ? "new head" : "output layer", fv_model_name(model), first);
 }
 
-fv_status run_load_weights(const settings *c, fv_model *model, const fv_load_report *head)
+fv_status run_load_weights(const settings *c, fv_model *model, const new_head *h)
 {
     fv_load_report *r = NULL;
     const bool head_differs = fv_model_classes(model) != 0;
@@ -188,7 +187,7 @@ fv_status run_load_weights(const settings *c, fv_model *model, const fv_load_rep
     if (r)
         print_load_report(c, r);
     if (status == FV_OK && r)
-        status = check_head(c, model, r, head);
+        status = check_head(c, model, r, h);
     fv_load_report_destroy(&r);
     return status;
 }
@@ -204,9 +203,10 @@ static bool is_other(const settings *c, const fv_zoo_options *o, const fv_pipeli
 fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
 {
     fv_pipeline pipeline = *fv_model_pipeline(*model);
-    fv_zoo_options o = *options;
+    fv_zoo_options o = *options; /* which asks for no new head */
     fv_load_report *report = NULL;
     fv_model *fresh = NULL;
+    const new_head none = {.report = NULL};
     bool of_zoo = false;
     for (const char *const *known = fv_zoo_names(); *known; known++)
         of_zoo = of_zoo || (!fv_model_origin(*model) && strcmp(*known, fv_model_name(*model)) == 0);
@@ -234,7 +234,7 @@ fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *o
     if (status == FV_OK)
         status = fv_model_load_weights(fresh, c->model, true, &report);
     if (status == FV_OK)
-        status = check_head(c, fresh, report, NULL);
+        status = check_head(c, fresh, report, &none);
     pipeline.h = o.img_size[0];
     pipeline.w = o.img_size[1];
     if (status == FV_OK)

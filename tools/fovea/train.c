@@ -26,6 +26,7 @@ typedef struct job {
     settings *c;
     fv_ctx *ctx;
     fv_model *model;
+    new_head head; /* which the model has in the place of its own */
     fv_dataset *train, *val, *test;
     progress progress;
     train_page page;
@@ -169,20 +170,19 @@ static fv_status open_model(job *j)
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
                               .dropout = option_given("drop") ? c->drop : -1};
+    head_ask(c, options.classes, &j->head, &options);
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     model_note_pixels(c->model, j->model);
-    fv_load_report *head = NULL;
-    if (head_wanted(c))
-        FV_TRY(head_put(c, options.classes, loaded, j->model, &head));
-    else if (loaded && !c->reset_head)
+    FV_TRY(head_settle(c, loaded, &j->head, j->model));
+    if (loaded && !j->head.report && !c->reset_head)
         FV_TRY(compare_classes(j));
-    else if (loaded)
+    if (loaded && c->reset_head)
         FV_TRY(run_reset_head(j->ctx, c, &options, &j->model));
-    fv_status status = loaded ? FV_OK : fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init);
-    if (status == FV_OK && !loaded && c->weights)
-        status = run_load_weights(c, j->model, head);
-    fv_load_report_destroy(&head);
-    FV_TRY(status);
+    if (!loaded) {
+        FV_TRY(fv_model_init(j->model, (uint64_t)c->fit.seed, (fv_init)c->init));
+        if (c->weights)
+            FV_TRY(run_load_weights(c, j->model, &j->head));
+    }
     char aux[256];
     if (model_aux_text(j->model, aux, sizeof aux)[0])
         note("auxiliary heads: %s: their losses are added by these weights; what is told is the output's loss alone",
@@ -498,6 +498,11 @@ static void describe_run(const job *j)
          fv_ctx_isa(j->ctx));
 }
 
+static bool is_frozen(const settings *c)
+{
+    return c->fit.freeze && strcmp(c->fit.freeze, "none") != 0;
+}
+
 static fv_status train(job *j)
 {
     settings *c = j->c;
@@ -513,6 +518,9 @@ static fv_status train(job *j)
     FV_TRY(open_data(j));
     FV_TRY(choose_task(j));
     FV_TRY(start_choose(j->ctx, c, j->train));
+    if (c->no_feature_cache && !is_frozen(c))
+        return complain(FV_ERR_CONFLICT, "leave it out, or say with --freeze what is frozen",
+                        "--no-feature-cache has no effect here: nothing is frozen");
     choose_defaults(c);
     FV_TRY(open_model(j));
     FV_TRY(set_pipeline(j));
@@ -561,6 +569,7 @@ fv_status verb_train(settings *c)
     free(j.identity[0]);
     free(j.identity[1]);
     free(j.augment);
+    head_forget(&j.head);
     fv_dataset_destroy(&j.test);
     fv_dataset_destroy(&j.val);
     fv_dataset_destroy(&j.train);
