@@ -135,6 +135,8 @@ fv_status model_drop_aux(const settings *c, const char *name, fv_model *model);
 const char *model_aux_text(const fv_model *model, char *text, size_t size);
 /* The same for a verb that needs weights: a model file, or an architecture with --weights. */
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model);
+/* The same, an architecture being built with options: NULL, or the size and channels of the images. */
+fv_status model_open_trained_for(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model);
 /* Says what is taken for pixels where a model's file left it open; for verbs that take images. */
 void model_note_pixels(const char *name, const fv_model *model);
 /* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */

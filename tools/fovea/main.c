@@ -349,8 +349,13 @@ void model_note_pixels(const char *name, const fv_model *model)
 
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model)
 {
+    return model_open_trained_for(ctx, c, NULL, model);
+}
+
+fv_status model_open_trained_for(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
+{
     bool loaded;
-    FV_TRY(model_open(ctx, c, c->model, NULL, model, &loaded));
+    FV_TRY(model_open(ctx, c, c->model, options, model, &loaded));
     model_note_pixels(c->model, *model);
     if (loaded)
         return class_names_take(c, *model);

@@ -44,21 +44,43 @@ static fv_status compute(fv_ctx *ctx, const settings *c, fv_model *m, const feed
     return status;
 }
 
+/* An architecture with --weights, for images of the array's size where --img-size names none. */
+static fv_status open_architecture(fv_ctx *ctx, const settings *c, const char *name, const feed *f, fv_model **m)
+{
+    fv_zoo_options o = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
+    const fv_shape *shape = f->count == 1 ? fv_tensor_shape(f->value[0].tensor) : NULL;
+    if (shape && shape->rank == 4) {
+        const bool first = c->layout == LAYOUT_NCHW; /* channels before rows and columns */
+        o.channels = shape->dim[first ? 1 : 3];
+        for (int i = 0; i < 2; i++)
+            o.img_size[i] = o.img_size[i] ? o.img_size[i] : shape->dim[(first ? 2 : 1) + i];
+    }
+    settings named = *c;
+    named.model = name;
+    return model_open_trained_for(ctx, &named, &o, m);
+}
+
+static fv_status open_file(fv_ctx *ctx, const settings *c, const char *path, const feed *f, fv_model **m)
+{
+    const fv_import_options options = {.img_size = {c->img_size[0], c->img_size[1]},
+                                       .weights = c->weights,
+                                       .values = f->value,
+                                       .n_values = f->count,
+                                       .values_order = c->layout == LAYOUT_NCHW   ? 1
+                                                       : c->layout == LAYOUT_NHWC ? 2
+                                                                                  : 0};
+    return fv_model_import(ctx, path, &options, m);
+}
+
 static fv_status execute(fv_ctx *ctx, const settings *c, const char *path)
 {
     feed f = {.count = 0};
     fv_model *m = NULL;
     fv_arrays *out = NULL;
     fv_status status = feed_read(ctx, c->input, &f);
-    const fv_import_options options = {.img_size = {c->img_size[0], c->img_size[1]},
-                                       .weights = c->weights,
-                                       .values = f.value,
-                                       .n_values = f.count,
-                                       .values_order = c->layout == LAYOUT_NCHW   ? 1
-                                                       : c->layout == LAYOUT_NHWC ? 2
-                                                                                  : 0};
     if (status == FV_OK)
-        status = fv_model_import(ctx, path, &options, &m);
+        status = (model_is_architecture(path) || model_is_recipe(path) ? open_architecture : open_file)(ctx, c, path,
+                                                                                                        &f, &m);
     if (status == FV_OK)
         status = fv_arrays_create(ctx, &out);
     if (status == FV_OK)

@@ -424,8 +424,16 @@ use_convert_and_run() {
         code 0 "$FOVEA" train --data "$digits" --model "$FOVEA_SOURCE_DIR/tests/golden/onnx/$net.onnx" --max-steps 2 --experiment $net
         code 0 "$FOVEA" eval --data "$digits" --model runs/train/$net
     done
+    # A network by its name: built for the array.
     plant edit plain.safetensors from="$model"
     code 0 "$FOVEA" convert --model lenet --weights plain.safetensors --output lenet.safetensors
+    { printf '\223NUMPY\1\0\166\0' && printf '%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 28, 28, 1), }" &&
+        head -c 3136 /dev/zero; } >digit.npy
+    code 0 "$FOVEA" run lenet.safetensors --input digit.npy --output file.npz
+    code 0 "$FOVEA" run lenet --weights plain.safetensors --input digit.npy --output name.npz
+    code 0 "$FOVEA" run --model lenet --weights plain.safetensors --input digit.npy --layout nhwc --output again.npz
+    { cmp -s file.npz name.npz && cmp -s file.npz again.npz; } || die "the network by its name answers otherwise"
+    fails 4 E4001 "lenet is an architecture without weights" "--weights" -- "$FOVEA" run lenet --input digit.npy --output y.npz
     code 0 "$FOVEA" eval --data "$digits" --model lenet.safetensors --json
 }
 
