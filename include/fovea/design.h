@@ -47,6 +47,94 @@ typedef struct fv_layer_pair {
 FV_API fv_status fv_model_align(const fv_model *a, const fv_model *b, fv_layer_pair **pairs, int *count);
 FV_API void fv_layer_pairs_free(fv_ctx *ctx, fv_layer_pair *pairs);
 
+/* ---- drawn ---- */
+
+typedef enum fv_drawing_form { FV_DRAWING_SVG, FV_DRAWING_DOT } fv_drawing_form;
+/** A network as boxes from the input down: a layer with what works on its numbers one by one; branches side by side,
+ * edges that pass layers in lanes of their own, results' sizes on the edges, colors by kind, long networks in columns.
+ * SVG as it is to be looked at, light or dark as the page is; DOT for Graphviz, blocks as clusters. What only training
+ * computes is left out. *text is the caller's: fv_text_free. */
+FV_API fv_status fv_model_draw(const fv_model *model, fv_drawing_form form, char **text);
+
+/* ---- had for less ---- */
+
+typedef enum fv_suggestion_kind {
+    FV_SUGGEST_STACK,      /* r x r: (r - 1) / 2 convolutions of 3 x 3, the last with the stride (VGG, Inception) */
+    FV_SUGGEST_SPATIAL,    /* r x r: 1 x r and r x 1 (Inception v3) */
+    FV_SUGGEST_BOTTLENECK, /* r x r: 1 x 1 to a quarter of the channels, r x r of these, 1 x 1 back (ResNet) */
+    FV_SUGGEST_SEPARABLE,  /* r x r: depthwise, then 1 x 1 (MobileNet) */
+    FV_SUGGEST_POOL,       /* flattened map and matrix: global average pooling and a matrix (NiN, GoogLeNet) */
+    FV_SUGGEST_CONV,       /* matrix: a convolution as large as the map, 1 x 1 behind it; the same numbers */
+    FV_SUGGEST_BIAS,       /* bias in front of batch normalization: none; the same numbers, its mean moved */
+    FV_SUGGEST_COUNT
+} fv_suggestion_kind;
+/** "stack", "spatial", "bottleneck", "separable", "pool", "conv", "bias"; ends with NULL. */
+FV_API const char *const *fv_suggestion_kinds(void);
+
+typedef struct fv_suggestion {
+    int layer; /* as fv_model_layer counts */
+    fv_suggestion_kind kind;
+    char now[64], instead[96]; /* "7x7 64>64", "3x3 64>64, 3x3 64>64, 3x3 64>64" */
+    int64_t parameters[2];     /* of the layer, and of what takes its place; biases where it has one */
+    double macs[2];
+    int64_t field[2][2]; /* pixels of the layer's own input that one of its results sees: now and instead, h w */
+    bool exact;          /* there are weights with which the numbers are the same; else it wants training */
+} fv_suggestion;
+/** What layers of a network could be replaced with, as counted by hand: 49 C^2 parameters of 7 x 7 with C channels
+ * against 27 C^2 of three 3 x 3, h w times as many multiply-adds. Only what costs less in one of the two and no more in
+ * the other, and exact ones. In order of layers. *list is the caller's: fv_suggestions_free. */
+FV_API fv_status fv_model_suggest(const fv_model *model, fv_suggestion **list, int *count);
+FV_API void fv_suggestions_free(fv_ctx *ctx, fv_suggestion *list);
+
+/* ---- made smaller ---- */
+
+/** How a layer's weights become two layers'. */
+typedef enum fv_factor_method {
+    FV_FACTOR_SVD,     /* a matrix o x i: i > r > o; filters r x s: the same window to r channels, then 1 x 1 */
+    FV_FACTOR_SPATIAL, /* filters r x s: r x 1 to q channels, then 1 x s */
+    FV_FACTOR_METHOD_COUNT
+} fv_factor_method;
+/** "svd", "spatial"; ends with NULL. */
+FV_API const char *const *fv_factor_methods(void);
+
+/** One of rank, energy, keep; none: keep 0.5. */
+typedef struct fv_factor_options {
+    fv_factor_method method;
+    int64_t rank;       /* channels between the two, in every group; at most the full rank, at which nothing is lost */
+    double energy;      /* as few as keep this share of the sum of squares of the singular values; 0 to 1 */
+    double keep;        /* as many as leave at most this share of the layer's parameters; 0 to 1 */
+    const char *layers; /* names, with * and ?, separated by commas; NULL: all */
+} fv_factor_options;
+
+/** What became of a weighted layer. */
+typedef struct fv_factor_row {
+    const char *layer; /* of the model that was given */
+    bool factored;
+    char why[120];           /* why it was left as it is */
+    int64_t rank, full_rank; /* of a group */
+    double weight_error;     /* |w - w'| / |w|, of the sums of squares */
+    double output_error;     /* the same of the layer's results, once measured; below 0: it was not */
+    int64_t parameters[2];   /* before, after */
+    double macs[2];
+} fv_factor_row;
+
+/**
+ * A copy in which layers are two each: NAME.in and NAME.out have their weights, the bias and the activation go with the
+ * second, whose result is called as the layer's was. The nearest of that rank by the sum of squares (Eckart and Young,
+ * 1936), computed in float64, with the same bits on any number of threads. With `energy` and `keep` a layer that would
+ * not become smaller stays. Transposed convolutions, weights that several layers share, constants, and what has rank 1
+ * stay too: rows say why. *rows (as many as there are weighted layers) is the caller's, on failure too where it is not
+ * NULL: fv_factor_rows_free. VALUE: options out of range, or no layer of those names; MODEL: no layer becomes two;
+ * OVER_BUDGET naming the layer whose matrix does not fit.
+ */
+FV_API fv_status fv_model_factorize(fv_model *model, const fv_factor_options *options, fv_model **copy,
+                                    fv_factor_row **rows, int *count);
+FV_API void fv_factor_rows_free(fv_ctx *ctx, fv_factor_row *rows);
+/** Runs both on `images` (count x h x w x c, as fv_session_input takes them; NULL: random numbers, normal) and sets
+ * rows' output_error, and *error, that of the models' results. UNSUPPORTED: not one image in, one row out. */
+FV_API fv_status fv_factor_measure(fv_model *model, fv_model *copy, const float *images, int64_t count,
+                                   fv_factor_row *rows, int n_rows, double *error);
+
 #ifdef __cplusplus
 }
 #endif

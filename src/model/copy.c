@@ -47,8 +47,7 @@ fv_status fv_model_copy_manner(const fv_model *model, fv_model *copy)
     return FV_OK;
 }
 
-/* The rest of a copy that has its graph, with zero weights. map[id]: the value of that graph; NULL: the same ids. */
-static fv_status complete_copy(const fv_model *model, fv_val *const *map, fv_model *copy)
+fv_status fv_model_complete_copy(const fv_model *model, fv_val *const *map, fv_model *copy)
 {
     snprintf(copy->name, sizeof copy->name, "%s", model->name);
     for (int i = 0; i < model->n_notes; i++) {
@@ -56,8 +55,11 @@ static fv_status complete_copy(const fv_model *model, fv_val *const *map, fv_mod
         if (!map || map[n->val])
             FV_TRY(fv_model_note_init(copy, map ? map[n->val]->id : n->val, n->init, n->value));
     }
-    for (int i = 0; !map && i < model->aux.count; i++)
-        FV_TRY(fv_model_note_aux(copy, model->aux.head[i].val, model->aux.head[i].weight));
+    for (int i = 0; i < model->aux.count; i++) {
+        const int32_t val = model->aux.head[i].val;
+        if (!map || map[val])
+            FV_TRY(fv_model_note_aux(copy, map ? map[val]->id : val, model->aux.head[i].weight));
+    }
     FV_TRY(fv_model_complete(copy));
     return fv_model_copy_manner(model, copy);
 }
@@ -74,7 +76,7 @@ static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **
         status = fv_model_create(model->ctx, out);
     if (status == FV_OK) {
         fv_model_take_graph(*out, &graph);
-        status = complete_copy(model, NULL, *out);
+        status = fv_model_complete_copy(model, NULL, *out);
     }
     fv_graph_destroy(&graph);
     if (status != FV_OK)
@@ -94,15 +96,19 @@ static void copy_weights(const fv_model *from, fv_model *to, bool head)
         to->counters[i].value = from->counters[i].value;
 }
 
-/* The same by name, for a copy that has fewer. */
-static void copy_some_weights(fv_model *from, fv_model *to)
+void fv_model_copy_by_name(fv_model *from, fv_model *to)
 {
     fv_model_sync(from);
-    for (int i = 0; i < to->n_slots; i++)
-        memcpy(fv_tensor_data(to->slots[i].data), fv_tensor_const_data(fv_model_slot(from, to->slots[i].name)->data),
-               fv_tensor_bytes(to->slots[i].data));
-    for (int i = 0; i < to->n_counters; i++)
-        to->counters[i].value = fv_model_counter(from, to->counters[i].name)->value;
+    for (int i = 0; i < to->n_slots; i++) {
+        const fv_slot *slot = fv_model_slot(from, to->slots[i].name);
+        if (slot && fv_shape_equal(&slot->shape, &to->slots[i].shape))
+            memcpy(fv_tensor_data(to->slots[i].data), fv_tensor_const_data(slot->data),
+                   fv_tensor_bytes(to->slots[i].data));
+    }
+    for (int i = 0; i < to->n_counters; i++) {
+        const fv_counter *counter = fv_model_counter(from, to->counters[i].name);
+        to->counters[i].value = counter ? counter->value : 0;
+    }
 }
 
 /* What travels with the weights and is about their numbers. */
@@ -211,10 +217,10 @@ fv_status fv_model_drop_aux_heads(fv_model *model)
         status = fv_model_create(model->ctx, &copy);
     if (status == FV_OK) {
         fv_model_take_graph(copy, &graph);
-        status = complete_copy(model, map, copy);
+        status = fv_model_complete_copy(model, map, copy);
     }
     if (status == FV_OK) {
-        copy_some_weights(model, copy);
+        fv_model_copy_by_name(model, copy);
         status = copy_answers(model, copy);
     }
     if (status == FV_OK) {

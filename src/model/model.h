@@ -196,6 +196,12 @@ fv_status fv_model_mark_aux(fv_model *model);
 /* Whether nothing but auxiliary heads needs a value. */
 bool fv_model_for_training(const fv_model *model, int32_t val);
 
+/* The rest of a copy that has its graph, with zero weights. map[id]: the value of that graph, NULL where it is gone;
+ * map NULL: the same ids. */
+fv_status fv_model_complete_copy(const fv_model *model, fv_val *const *map, fv_model *copy);
+/* Tensors and counters that have the same name and shape in both. */
+void fv_model_copy_by_name(fv_model *from, fv_model *to);
+
 /* fv_model_reset_head without starting the new head: its weights are 0. */
 fv_status fv_model_change_head(fv_model *model, int64_t classes);
 
