@@ -15,6 +15,7 @@ static const struct {
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
     {"Device", " ram flash ms gmacs int8 ", ""},
+    {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model weights img-size freeze ",
      " head pool unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean "
      "std resize "
@@ -31,7 +32,8 @@ static const struct {
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
     {"Run and results", " output fully-conv experiment resume config json sheet report license ",
-     " data-name date metrics offline directory force recovery-interval log-interval out graph dot profile trace "
+     " data-name date metrics offline directory force recovery-interval log-interval out graph dot svg suggest profile "
+     "trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",
      " device workers io-timeout cache no-feature-cache no-prefetch plan plan-effort plan-workspace conv-algo "},

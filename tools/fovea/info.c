@@ -232,6 +232,39 @@ fv_status info_open(fv_ctx *ctx, const settings *c, const char *name, fv_model *
     return status;
 }
 
+/* The graph as text, or drawn. */
+static fv_status print_graph(fv_ctx *ctx, const settings *c, const fv_model *model)
+{
+    char *text;
+    fv_status status = FV_OK;
+    if (c->graph)
+        FV_TRY(fv_model_text(model, false, &text));
+    else
+        FV_TRY(fv_model_draw(model, c->svg ? FV_DRAWING_SVG : FV_DRAWING_DOT, &text));
+    if (c->svg)
+        status = output_write(c->svg, text, strlen(text));
+    else
+        fputs(text, stdout);
+    fv_text_free(ctx, text);
+    return status;
+}
+
+/* What is printed instead of the layers: one of these. */
+static fv_status check_form(void)
+{
+    static const char *const keys[] = {"graph", "dot", "svg", "suggest", "lr", "profile", "selftest"};
+    const char *first = NULL;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!option_given(keys[i]))
+            continue;
+        if (first)
+            return complain(FV_ERR_CONFLICT, "give one of them", "--%s and --%s print different things", first,
+                            keys[i]);
+        first = keys[i];
+    }
+    return FV_OK;
+}
+
 static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **model)
 {
     bool loaded;
@@ -247,13 +280,10 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
         return profile(ctx, c, *model, info_batch(c));
     if (option_given("lr"))
         return rates_print(c, *model);
-    if (c->graph || c->dot) {
-        char *text;
-        FV_TRY(fv_model_text(*model, c->dot, &text));
-        fputs(text, stdout);
-        fv_text_free(ctx, text);
-        return FV_OK;
-    }
+    if (c->graph || c->dot || c->svg)
+        return print_graph(ctx, c, *model);
+    if (c->suggest)
+        return info_suggest(ctx, c, *model);
     FV_TRY(info_measure(*model, c, &t));
     c->json ? print_json(*model, info_batch(c), &t) : print_text(*model, info_batch(c), &t);
     return FV_OK;
@@ -270,6 +300,7 @@ fv_status verb_info(settings *c)
     if (c->positional[0] && option_given("model"))
         return complain(FV_ERR_CONFLICT, "name networks in one of the two ways",
                         "fovea info: both '%s' and --model %s are given", c->positional[0], c->model);
+    FV_TRY(check_form());
     if (c->trace && !c->profile)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
     static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze", "unfreeze-at"};

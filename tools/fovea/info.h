@@ -22,4 +22,7 @@ const char *info_field_text(const int64_t field[2], const bool whole[2], char te
 /* `fovea info A B ...`: totals side by side; of two also the layers in which they differ. */
 fv_status info_compare(fv_ctx *ctx, const settings *c);
 
+/* `--suggest`: what of a network could be had for less. */
+fv_status info_suggest(fv_ctx *ctx, const settings *c, const fv_model *model);
+
 #endif

@@ -21,7 +21,7 @@ typedef struct column {
 
 static fv_status refuse_options(const settings *c)
 {
-    static const char *const keys[] = {"lr", "graph", "dot", "profile", "selftest"};
+    static const char *const keys[] = {"lr", "graph", "dot", "svg", "suggest", "profile", "selftest"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (option_given(keys[i]))
             return complain(FV_ERR_CONFLICT, "name one network, or leave it out",

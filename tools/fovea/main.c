@@ -56,6 +56,12 @@ const verb verbs[] = {
      "  fovea compare resnet20 net.onnx --weights resnet20.th --input x.npy\n"
      "  fovea compare net.prototxt net.safetensors --weights net.caffemodel cat.jpg\n",
      V_COMPARE, INT_MAX, verb_compare},
+    {"factorize", NULL, "a smaller model: layers become products of two",
+     "MODEL [IMAGE...] --output FILE [--method svd|spatial] [--rank N | --energy F | --keep F] [--layers PATTERN]",
+     "  fovea factorize best.safetensors --output small.safetensors --keep 0.25\n"
+     "  fovea factorize best.safetensors cat.jpg --output small.safetensors --energy 0.95 --layers 'fc*'\n"
+     "  fovea factorize best.safetensors --output small.safetensors --method spatial --rank 16\n",
+     V_FACTORIZE, INT_MAX, verb_factorize},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"plan", NULL, "before training: which networks fit a device", "[--ram SIZE] [--flash SIZE] [--ms F] [options]",
@@ -481,7 +487,7 @@ static void keep_standard_files(bool output_matters)
 /* Verbs to come: not misspelt ones. */
 static const char *const planned[] = {"convert",  "export",   "benchmark", "time",    "quantize", "prune",
                                       "distill",  "compress", "sanity",    "lr-find", "tune",     "grow",
-                                      "features", "linear",   "search",    "serve",   "factorize"};
+                                      "features", "linear",   "search",    "serve"};
 
 int main(int argc, char **argv)
 {

@@ -21,7 +21,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
@@ -114,8 +114,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN | V_ZOO, FV_OUTPUT, "DIR|FILE", \
-      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run: where to write; zoo: folder of " \
+      V_RUN | V_ZOO | V_FACTORIZE, FV_OUTPUT, "DIR|FILE", \
+      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run, factorize: where to write; zoo: folder of " \
       "networks, else the one that FOVEA_ZOO names, else the working directory") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
@@ -129,6 +129,16 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "compare the results of layers too, and name the first that differs") \
     X(REAL, tolerance, "tolerance", NULL, 0, 1e-4, 0, 1e6, NULL, V_COMPARE, FV_MEANING, "F", \
       "largest difference of networks that count as equal, as a share of the largest value (else exit code 8)") \
+    X(CHOICE, factor_method, "method", NULL, 0, 0, 0, 0, "svd,spatial", V_FACTORIZE, FV_MEANING, "NAME", \
+      "svd: a matrix by way of few channels, a window to few channels and then 1x1; spatial: RxS as Rx1 and 1xS") \
+    X(INT, rank, "rank", NULL, 0, 0, 1, 1e9, NULL, V_FACTORIZE, FV_MEANING, "N", \
+      "channels between the two, at most as many as lose nothing") \
+    X(REAL, energy, "energy", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1, NULL, V_FACTORIZE, FV_MEANING, "F", \
+      "as few as keep this share of the sum of squares of the singular values") \
+    X(REAL, keep, "keep", "ratio", 0, FV_AUTO, FV_ABOVE_ZERO, 1, NULL, V_FACTORIZE, FV_MEANING, "F", \
+      "as many as leave at most this share of a layer's parameters; 0.5 where none of the three is given") \
+    X(TEXT, factor_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_FACTORIZE, FV_MEANING, "PATTERN[,PATTERN...]", \
+      "layers of these names, with * and ?; default: all that become smaller") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
@@ -152,13 +162,13 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -177,7 +187,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -219,7 +229,11 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, selftest, "selftest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
       "recompute the self-test vectors of the file") \
     X(FLAG, graph, "graph", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print the graph as text") \
-    X(FLAG, dot, "dot", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print the graph for Graphviz") \
+    X(FLAG, dot, "dot", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print a drawing for Graphviz") \
+    X(TEXT, svg, "svg", NULL, 0, NULL, 0, 0, NULL, V_INFO, FV_OUTPUT, "FILE.svg", \
+      "draw the network: layers, branches, what passes layers, sizes") \
+    X(FLAG, suggest, "suggest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
+      "what layers could be replaced with, parameters and multiply-adds before and after") \
     X(FLAG, profile, "profile", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
       "run it and show time per node") \
     X(TEXT, trace, "trace", NULL, 0, NULL, 0, 0, NULL, V_INFO, FV_OUTPUT, "FILE.json", \

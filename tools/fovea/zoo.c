@@ -120,9 +120,11 @@ fv_status zoo_resolve(const verb *v, settings *c)
         const char *option, **value;
         bool given;
     } rows[ROWS] = {{"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}};
-    const bool named = v->mask & (V_INFO | V_CONVERT | V_RUN);
+    const int words = v->mask & V_INFO                              ? c->n_positional
+                      : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE) ? c->n_positional > 0
+                                                                    : 0;
     int n = WORDS;
-    for (int i = 0; named && i < c->n_positional && n < ROWS; i++, n++) {
+    for (int i = 0; i < words && n < ROWS; i++, n++) {
         rows[n].option = "";
         rows[n].value = &c->positional[i];
         rows[n].given = true;

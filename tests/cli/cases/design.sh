@@ -35,3 +35,72 @@ use_info_of_several_networks() {
     fails 2 E2002 "lenett" "lenet" -- "$FOVEA" info lenet lenett
     fails 9 E9002 "none.safetensors" -- "$FOVEA" info lenet none.safetensors
 }
+
+# What layers could be had for less: 49 C^2 against 27 C^2, and which replacements keep all numbers.
+use_info_suggest() {
+    printf 'input: [16, 16, 3]\nlayers:\n  - conv2d: {filters: 32, kernel: 1, name: a}\n  - conv2d: {filters: 32, kernel: 7, pad: 3, bias: false, name: b}\n  - batch_norm\n  - flatten\n  - dense: {units: 4, name: fc}\n' >net.yaml
+    code 0 "$FOVEA" info net.yaml --suggest
+    grep -qE '^b +stack +7x7 32>32 +3x3 32>32, 3x3 32>32, 3x3 32>32 +50176 > 27648 +12.85 M > 7077.89 k +7x7 +training$' out || die "three 3x3"
+    grep -qE '^b +spatial .* 50176 > 14336 ' out || die "1x7 and 7x1"
+    grep -qE '^fc +conv +matrix 8192>4 .*16x16 32>4 .* exact$' out || die "a matrix as a convolution"
+    grep -qE '^fc +pool .* 32772 > 132 .* training$' out || die "global pooling"
+    grep -qE '^stack +1 layer: +parameters 50176 > 27648' out || die "the sum of a kind"
+    code 0 "$FOVEA" info net.yaml --suggest --json
+    drive json suggestions.0.kind <out >found
+    equal "$(cat found)" stack
+    code 0 "$FOVEA" info mobilenet_v1_0.25 --suggest
+    fails 2 E2004 "--suggest is of one network, and 2 are named" -- "$FOVEA" info lenet net.yaml --suggest
+    fails 2 E2004 "--graph and --suggest print different things" -- "$FOVEA" info lenet --suggest --graph
+}
+
+# A smaller model: an ordinary file, as near as its rank allows, and better for the command that is printed.
+use_factorize() {
+    code 0 "$FOVEA" factorize "$model" --output full.safetensors --rank 100000
+    code 0 "$FOVEA" compare "$model" full.safetensors --tolerance 1e-5
+    code 0 "$FOVEA" factorize "$model" --output small.safetensors --keep 0.4 --threads 1
+    grep -qE '^fc1 +36 of 120 +0\.[0-9]+ +0\.[0-9]+ +48120 > 18840 ' out || die "fc1"
+    grep -qE '^parameters +61706 > 23975 \(0\.389 of them\)$' out || die "the sum"
+    command=$(sed -n 's/^fine-tune it *fovea //p' out)
+    code 0 "$FOVEA" factorize "$model" --output again.safetensors --keep 0.4 --threads 2
+    same small.safetensors again.safetensors
+    code 0 "$FOVEA" info small.safetensors --selftest
+    code 0 "$FOVEA" predict --model small.safetensors --data "$digits" --split test --limit 3
+    code 0 "$FOVEA" eval --data "$digits" --split test --model small.safetensors --json
+    drive json top1 <out >before
+    # shellcheck disable=SC2086
+    code 0 "$FOVEA" $(echo "$command" | sed "s|PATH|$digits|") --epochs 2 --experiment tuned
+    code 0 "$FOVEA" eval --data "$digits" --split test --model runs/train/tuned/weights/last.safetensors --json
+    drive json top1 <out >after
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b > a + 0.05) }' || die "fine-tuning did not help: $(cat before) $(cat after)"
+    # Photographs in place of random inputs; a factored model factored once more.
+    image=$(find "$photos" -name '*.jpg' -o -name '*.png' | head -n 1)
+    code 0 "$FOVEA" factorize "$model" "$image" --output one.safetensors --method spatial --rank 3
+    prints "on 1 image" "a matrix has no rows and columns of pixels: use svd"
+    code 0 "$FOVEA" factorize small.safetensors --output smaller.safetensors --energy 0.9 --layers 'fc1*' --json
+    drive json method <out >found
+    equal "$(cat found)" svd
+    code 0 "$FOVEA" info smaller.safetensors --selftest
+    fails 2 E2001 "where does the smaller model go" "--output" -- "$FOVEA" factorize "$model"
+    fails 2 E2001 "which model" -- "$FOVEA" factorize --output x.safetensors
+    fails 2 E2004 "this is the model to be factored" -- "$FOVEA" factorize small.safetensors --output ./small.safetensors
+    fails 2 E2004 "2 are given" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 2 --keep 0.5
+    fails 2 E2003 "--rank" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 0
+    fails 2 E2003 "is called 'nothing*'" "the first is 'conv1'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'nothing*'
+    fails 4 E4001 "no smaller" -- "$FOVEA" factorize "$model" --output x.safetensors --energy 1
+    fails 4 E4001 "architecture without weights" -- "$FOVEA" factorize lenet --output x.safetensors
+    fails 3 E3002 "" -- "$FOVEA" factorize "$model" small.safetensors --output x.safetensors
+    [ ! -e x.safetensors ] || die "a file was left"
+}
+
+# Drawings: SVG into a file, DOT for Graphviz.
+use_info_drawing() {
+    code 0 "$FOVEA" info resnet18 --svg net.svg
+    head -c 100 net.svg | grep -q '^<svg xmlns="http://www.w3.org/2000/svg" ' || die "no SVG"
+    tail -n 1 net.svg | grep -q '^</svg>$' || die "the SVG does not end"
+    grep -q '>layer4.1</text>' net.svg || die "no block is named"
+    grep -q 'prefers-color-scheme:dark' net.svg || die "no dark form"
+    code 0 "$FOVEA" info "$model" --dot
+    prints 'digraph "lenet" {' '28x28x1'
+    fails 2 E2004 "--dot and --svg print different things" -- "$FOVEA" info lenet --svg net.svg --dot
+    fails 9 E9002 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
+}
