@@ -88,7 +88,7 @@ use_factorize() {
     fails 2 E2003 "is called 'nothing*'" "the first is 'conv1'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'nothing*'
     fails 4 E4001 "no smaller" -- "$FOVEA" factorize "$model" --output x.safetensors --energy 1
     fails 4 E4001 "architecture without weights" -- "$FOVEA" factorize lenet --output x.safetensors
-    fails 3 E3002 "" -- "$FOVEA" factorize "$model" small.safetensors --output x.safetensors
+    fails 3 E3003 "no known kind of file" -- "$FOVEA" factorize "$model" small.safetensors --output x.safetensors
     [ ! -e x.safetensors ] || die "a file was left"
 }
 
@@ -102,5 +102,5 @@ use_info_drawing() {
     code 0 "$FOVEA" info "$model" --dot
     prints 'digraph "lenet" {' '28x28x1'
     fails 2 E2004 "--dot and --svg print different things" -- "$FOVEA" info lenet --svg net.svg --dot
-    fails 9 E9002 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
+    fails 9 E9001 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
 }
