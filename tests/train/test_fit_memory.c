@@ -29,6 +29,12 @@ static const memory_case cases[] = {
     {"best", WIDE, true, true, {RUN, .batch_size = 32, .restore_best = true}},
     {"repeated samples", "lenet", false, true, {RUN, .batch_size = 60, .balance = FV_BALANCE_OVERSAMPLE}},
     {"a frozen beginning", NET, true, true, {RUN, .batch_size = 32, .freeze = "-1"}},
+    {"in phases", NET, true, true, {RUN, .batch_size = 32, .freeze = "-1", .unfreeze_at = "2:*"}},
+    {"in phases, by adam",
+     WIDE,
+     true,
+     true,
+     {RUN, .batch_size = 16, .freeze = "-1", .unfreeze_at = "2:*", .optimizer = FV_ADAM, .model_ema = true}},
     {"several networks in one", DEEP, false, true, {RUN, .batch_size = 8, .epochs = 1}},
 };
 #undef RUN

@@ -4,6 +4,8 @@
 #define DIGITS_TEST  20
 #include "digits_fixture.h"
 
+#include <time.h>
+
 #include "model/model.h"
 #include "train/freeze.h"
 #include "train/trainer.h"
@@ -175,6 +177,66 @@ static void test_kept_or_not(void **state)
     }
 }
 
+/* ---- what it saves ---- */
+
+/* When epochs end, in seconds of processor time. */
+typedef struct clock_log {
+    double at[4];
+    int count;
+} clock_log;
+
+static bool note_time(void *user, const fv_fit_event *e)
+{
+    clock_log *log = user;
+    if (e->kind == FV_EVENT_START || e->kind == FV_EVENT_EPOCH)
+        log->at[log->count++] = (double)clock() / CLOCKS_PER_SEC;
+    return false;
+}
+
+/* The forward pass of a frozen network is paid in the first epoch, and frozen tensors and statistics keep their bits.
+ */
+static void test_paid_once(void **state)
+{
+    static const struct {
+        const char *zoo, *frozen;
+        fv_head_options head;
+    } rows[] = {
+        {"mobilenet_v2", "features", {.layers = "linear", .classes = 10}},
+        {"vgg16", "features", {.layers = "16,relu,drop=0.5", .pool = FV_POOL_FLATTEN, .classes = 10}},
+    };
+    (void)state;
+    for (size_t k = 0; k < (size_t)FV_TEST_CASES(2, 1); k++) {
+        fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+        fv_model *m = NULL, *before = NULL;
+        fv_dataset *data = NULL;
+        clock_log log = {.count = 0};
+        const fv_zoo_options options = {.img_size = {32, 32}, .channels = 1, .dropout = -1, .head = &rows[k].head};
+        assert_int_equal(fv_model_zoo(ctx, rows[k].zoo, &options, &m), FV_OK);
+        assert_int_equal(fv_model_init(m, 3, FV_INIT_DEFAULT), FV_OK);
+        assert_int_equal(fv_model_clone(m, &before), FV_OK);
+        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
+        const fv_fit_options o =
+            FV_FIT_OPTIONS(.epochs = 3, .batch_size = 10, .lr = 0.01, .freeze = rows[k].frozen, .workers = -1,
+                           .feature_cache = 1 << 24, .on_event = note_time, .user = &log);
+        assert_int_equal(fv_fit_with(m, data, &o, NULL), FV_OK);
+        assert_int_equal(log.count, 4);
+        const double first = log.at[1] - log.at[0], later = (log.at[3] - log.at[1]) / 2;
+        print_message("%s: %.3f s of the first epoch, %.3f s of a later one\n", rows[k].zoo, first, later);
+        assert_true(first >= 3 * later);
+        for (int i = 0; i < m->n_slots; i++) {
+            const fv_slot *a = &m->slots[i], *b = &before->slots[i];
+            const bool same =
+                memcmp(fv_tensor_const_data(a->data), fv_tensor_const_data(b->data), fv_tensor_bytes(a->data)) == 0;
+            if (same != (strncmp(a->name, rows[k].frozen, strlen(rows[k].frozen)) == 0))
+                fail_msg("%s: %s %s", rows[k].zoo, a->name, same ? "is what it was" : "changed");
+        }
+        fv_dataset_destroy(&data);
+        fv_model_destroy(&before);
+        fv_model_destroy(&m);
+        fv_ctx_destroy(&ctx);
+    }
+}
+
 /* What the rows take of the context is what they were given, however small they are. */
 static void test_bound(void **state)
 {
@@ -254,8 +316,8 @@ static void test_images_or_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_where), cmocka_unit_test(test_each_depth),     cmocka_unit_test(test_kept_or_not),
-        cmocka_unit_test(test_bound), cmocka_unit_test(test_images_or_rows),
+        cmocka_unit_test(test_where), cmocka_unit_test(test_each_depth), cmocka_unit_test(test_kept_or_not),
+        cmocka_unit_test(test_bound), cmocka_unit_test(test_paid_once),  cmocka_unit_test(test_images_or_rows),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
