@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include <fovea/fovea.h>
 
@@ -117,38 +118,50 @@ static void test_places(void **state)
     fv_ctx_destroy(&ctx);
 }
 
-/* Networks of the zoo at their own size, and the size of the map at a larger one. */
+/* A network at its own size says what it says as a classifier; at a larger one there is a map of places along each
+ * side (0: any number). */
+static void check_zoo(fv_ctx *ctx, const char *name, int64_t more, int64_t places)
+{
+    float a[4096], b[4096];
+    fv_model *m = NULL, *same = NULL, *large = NULL;
+    fv_port_info port;
+    int64_t h, w, c;
+    if (fv_model_zoo(ctx, name, NULL, &m) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
+    fv_model_input_size(m, &h, &w, &c);
+    float *image = draw(h, w, c);
+    if (fv_model_fully_conv(m, 0, 0, &same) != FV_OK || fv_model_fully_conv(m, h + more, w + more, &large) != FV_OK)
+        fail_msg("%s: %s", name, fv_ctx_error(ctx));
+    const int64_t classes = answer(m, image, w, 0, 0, a);
+    assert_int_equal(answer(same, image, w, 0, 0, b), classes);
+    if (!(apart(b, a, classes) < 5e-6))
+        fail_msg("%s: %g apart", name, apart(b, a, classes));
+    assert_true(fv_model_port(large, true, 0, &port));
+    if (port.shape.rank != 4 || port.shape.dim[3] != classes || (places && port.shape.dim[1] != places) ||
+        port.shape.dim[1] != port.shape.dim[2] || port.shape.dim[1] < 2)
+        fail_msg("%s: %dx%d scores of %d", name, (int)port.shape.dim[1], (int)port.shape.dim[2],
+                 (int)port.shape.dim[3]);
+    free(image);
+    fv_model_destroy(&large);
+    fv_model_destroy(&same);
+    fv_model_destroy(&m);
+}
+
+/* FOVEA_ALL_ARCHITECTURES=1: those of the courses too, at their own size (a minute). */
 static void test_zoo(void **state)
 {
     static const struct {
         const char *name;
-        int64_t classes, more, places; /* pixels more along each side; places along each side then */
-    } rows[] = {{"lenet", 10, 8, 3}, {"mnist_cnn", 10, 8, 3}, {"resnet8", 10, 8, 3}, {"mobilenet_v1_0.25", 2, 32, 2}};
+        int64_t more, places;
+    } rows[] = {{"lenet", 8, 3},          {"mnist_cnn", 8, 3},  {"resnet8", 8, 3},      {"mobilenet_v1_0.25", 32, 2},
+                {"squeezenet1_1", 32, 0}, {"alexnet", 64, 3},   {"vgg16", 64, 3},       {"inception_v3", 64, 3},
+                {"resnet50", 64, 3},      {"googlenet", 64, 3}, {"densenet121", 64, 3}, {"mobilenet_v2", 64, 3}};
+    const size_t count = getenv("FOVEA_ALL_ARCHITECTURES") ? sizeof rows / sizeof rows[0] : 4;
     fv_ctx *ctx = open_context();
-    float a[4096], b[4096];
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        fv_model *m = NULL, *same = NULL, *large = NULL;
-        int64_t h, w, c;
-        if (fv_model_zoo(ctx, rows[i].name, NULL, &m) != FV_OK)
-            fail_msg("%s", fv_ctx_error(ctx));
-        assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
-        fv_model_input_size(m, &h, &w, &c);
-        float *image = draw(h + rows[i].more, w + rows[i].more, c);
-        if (fv_model_fully_conv(m, 0, 0, &same) != FV_OK ||
-            fv_model_fully_conv(m, h + rows[i].more, w + rows[i].more, &large) != FV_OK)
-            fail_msg("%s: %s", rows[i].name, fv_ctx_error(ctx));
-        const int64_t classes = answer(m, image, w + rows[i].more, 0, 0, a);
-        assert_int_equal(answer(same, image, w + rows[i].more, 0, 0, b), classes);
-        assert_true(apart(b, a, classes) < 2e-6);
-        const int64_t count = answer(large, image, w + rows[i].more, 0, 0, b);
-        if (count != rows[i].places * rows[i].places * classes)
-            fail_msg("%s: %d scores, %d classes", rows[i].name, (int)count, (int)classes);
-        free(image);
-        fv_model_destroy(&large);
-        fv_model_destroy(&same);
-        fv_model_destroy(&m);
-    }
+    for (size_t i = 0; i < count; i++)
+        check_zoo(ctx, rows[i].name, rows[i].more, rows[i].places);
     fv_ctx_destroy(&ctx);
 }
 
