@@ -301,6 +301,7 @@ fv_status verb_info(settings *c)
         return complain(FV_ERR_CONFLICT, "name networks in one of the two ways",
                         "fovea info: both '%s' and --model %s are given", c->positional[0], c->model);
     FV_TRY(check_form());
+    FV_TRY(output_check(c, NULL, "svg", c->svg, OUTPUT_DRAWING));
     if (c->trace && !c->profile)
         return complain(FV_ERR_CONFLICT, "add --profile", "--trace has no effect here: it needs --profile");
     static const char *const rate_keys[] = {"lr-mult", "layer-decay", "freeze", "unfreeze-at"};

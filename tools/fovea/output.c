@@ -25,6 +25,11 @@ static bool is_quarantine(const uint8_t *head, size_t size)
     return begins_with(head, size, "path,verdict,byte");
 }
 
+static bool is_drawing(const uint8_t *head, size_t size)
+{
+    return begins_with(head, size, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=");
+}
+
 static const struct {
     const char *what;
     bool (*is)(const uint8_t *head, size_t size);
@@ -32,6 +37,7 @@ static const struct {
     [OUTPUT_SHEET] = {"a contact sheet (PNG)", sheet_is},
     [OUTPUT_PAGE] = {"a report (HTML)", is_page},
     [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine},
+    [OUTPUT_DRAWING] = {"a drawing (SVG)", is_drawing},
 };
 
 static bool same_inode(const char *a, const char *b)

@@ -102,5 +102,10 @@ use_info_drawing() {
     code 0 "$FOVEA" info "$model" --dot
     prints 'digraph "lenet" {' '28x28x1'
     fails 2 E2004 "--dot and --svg print different things" -- "$FOVEA" info lenet --svg net.svg --dot
+    code 0 "$FOVEA" info lenet --svg net.svg
+    cp "$model" mine.safetensors
+    fails 2 E2004 "mine.safetensors: exists already, and is not a drawing" "--force" -- "$FOVEA" info lenet --svg mine.safetensors
+    same mine.safetensors "$model"
+    code 0 "$FOVEA" info lenet --svg mine.safetensors --force
     fails 9 E9001 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
 }
