@@ -6,6 +6,7 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/advise.h>
 #include <fovea/arrays.h>
 #include <fovea/augment.h>
 #include <fovea/config.h>
