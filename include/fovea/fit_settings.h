@@ -32,7 +32,7 @@
       "compute a batch in 1, 2, 4 or 8 pieces, for memory: the same bits, but batch norm sees a piece alone") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "stop after so many steps; 0: no limit") \
-    X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE, FV_MEANING, "N", \
+    X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_PLAN, FV_MEANING, "N", \
       "of weights, order, augmentation, splits") \
     X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_FIXED, \
       "NAME", "optimizer") \

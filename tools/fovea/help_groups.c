@@ -16,7 +16,7 @@ static const struct {
      "per-class quarantine format classes original shard-size val train test "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Layers", " layers method rank energy keep ", ""},
-    {"Network", " model weights img-size freeze ",
+    {"Network", " model from weights img-size freeze ",
      " head pool unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean "
      "std resize "
      "interpolation drop no-aux init "},

@@ -64,9 +64,11 @@ const verb verbs[] = {
      V_FACTORIZE, INT_MAX, verb_factorize},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
-    {"plan", NULL, "before training: which networks fit a device", "[--ram SIZE] [--flash SIZE] [--ms F] [options]",
-     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n"
-     "  fovea plan --flash 2M --ms 100 --gmacs 0.5 --json\n",
+    {"plan", NULL, "before training: what of a network to train, or which networks fit a device",
+     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] [options]",
+     "  fovea plan --data photos --from squeezenet1_1 --weights squeezenet1_1.safetensors\n"
+     "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
+     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n",
      V_PLAN, 0, verb_plan},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},

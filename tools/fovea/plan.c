@@ -2,23 +2,37 @@
 /* fovea plan: before anything is trained. Which of its questions is asked, and whether its options go together. */
 #include "plan.h"
 
-/* Options of the one question alone. */
-static const char *const of_device[] = {"ram", "flash", "ms", "gmacs", "int8"};
-enum { OF_DEVICE = sizeof of_device / sizeof *of_device };
+/* Options of one question alone; lists end with NULL. */
+static const char *const of_device[] = {"ram", "flash", "ms", "gmacs", "int8", "img-size", "in-chans", NULL};
+static const char *const of_data[] = {"data",        "from",       "weights",     "limit",   "seed",
+                                      "task",        "val-split",  "allow-extra", "max-bad", "allow-empty",
+                                      "ignore-exif", "max-pixels", "salvage",     NULL};
+
+/* The first that was given; NULL: none. */
+static const char *first_given(const char *const *keys)
+{
+    while (*keys && !option_given(*keys))
+        keys++;
+    return *keys;
+}
 
 fv_status verb_plan(settings *c)
 {
     fv_ctx *ctx;
-    bool device = false;
-    for (int i = 0; i < OF_DEVICE; i++)
-        device |= option_given(of_device[i]);
-    if (!device)
-        return complain(FV_ERR_USAGE, "fovea plan --ram 320K --flash 1M --ms 50, or some of them",
-                        "fovea plan: for which device?");
+    const char *device = first_given(of_device), *data = first_given(of_data);
+    if (!device && !data)
+        return complain(FV_ERR_USAGE, "fovea plan --ram 320K --flash 1M --ms 50, or fovea plan --data PATH --from NAME",
+                        "fovea plan: for which device, or for which data?");
+    if (device && data)
+        return complain(FV_ERR_CONFLICT, "ask one after the other",
+                        "fovea plan: --%s is about a device, --%s about taking a network to other data", device, data);
+    if (data && (!c->data || !c->from))
+        return complain(FV_ERR_USAGE, "fovea plan --data PATH --from NAME|FILE [--weights FILE]", "fovea plan: %s",
+                        c->data ? "from which trained network? give --from" : "for which data? give --data");
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
-    status = report(ctx, plan_device(ctx, c));
+    status = report(ctx, data ? plan_data(ctx, c) : plan_device(ctx, c));
     fv_ctx_destroy(&ctx);
     return status;
 }

@@ -7,5 +7,7 @@
 
 /* Which networks of the zoo fit a device: --ram, --flash, --ms. */
 fv_status plan_device(fv_ctx *ctx, const settings *c);
+/* Which cell of transfer learning's table a network and data are in, and the command for it: --data, --from. */
+fv_status plan_data(fv_ctx *ctx, const settings *c);
 
 #endif

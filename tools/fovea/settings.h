@@ -7,7 +7,7 @@
 
 #include <fovea/fit_settings.h>
 
-enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
+enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
 
 /* clang-format off */
 /* What is trained on what; how images become the network's input. */
@@ -21,7 +21,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
@@ -203,8 +203,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(FLAG, salvage, "salvage", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
       "decode what truncated files have") \
     X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
-    X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT, FV_OUTPUT, "N", \
-      "at most N images; of a data set, of each class its share") \
+    X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT | V_PLAN, FV_OUTPUT, "N", \
+      "at most N images; of a data set, of each class its share; plan: images looked at [300 or more]") \
     X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
     X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_CONVERT, FV_MEANING, "FILE", \
       "names of the classes, one a line, for a model that has none") \
@@ -267,6 +267,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA };
     X(INT, train_count, "train", NULL, 0, 10000, 1, 1e7, NULL, V_DATA, FV_OUTPUT, "N", "data make: training images") \
     X(REAL, test_amount, "test", NULL, 0, FV_AUTO, 0, 1e7, NULL, V_DATA, FV_OUTPUT, "N|F", \
       "data make: test images (2000); data split: share of the test split (0)") \
+    X(TEXT, from, "from", NULL, 0, NULL, 0, 0, NULL, V_PLAN, FV_OUTPUT, "NAME|FILE", \
+      "the trained network to start from: an architecture with --weights, a model file, or one of `fovea zoo list`") \
     X(BYTES, ram, "ram", NULL, 0, 0, 1 << 10, 1e15, NULL, V_PLAN, FV_OUTPUT, "SIZE", \
       "bytes that the device has for activations (320K, 2M)") \
     X(BYTES, flash, "flash", NULL, 0, 0, 1 << 10, 1e15, NULL, V_PLAN, FV_OUTPUT, "SIZE", \

@@ -120,27 +120,26 @@ static fv_status take_from_zoo(fv_ctx *ctx, settings *c, const char *folder)
     return FV_OK;
 }
 
-/* --weights without --model: the architecture that they fit. */
-static fv_status name_architecture(fv_ctx *ctx, settings *c)
+fv_status start_find_architecture(fv_ctx *ctx, const char *weights, const char **architecture)
 {
     const char *const *names = fv_zoo_names();
     for (int i = 0; names[i]; i++) {
-        if (!fits(ctx, names[i], c->weights))
+        if (!fits(ctx, names[i], weights))
             continue;
-        c->model = names[i];
+        *architecture = names[i];
         return FV_OK;
     }
     fv_load_report *report = NULL;
     fv_model *model = NULL;
     fv_status status = fv_model_zoo(ctx, names[0], NULL, &model);
     if (status == FV_OK)
-        status = fv_model_load_weights(model, c->weights, true, &report);
+        status = fv_model_load_weights(model, weights, true, &report);
     fv_load_report_destroy(&report);
     fv_model_destroy(&model);
     if (status != FV_OK && status != FV_ERR_MODEL_MISMATCH)
         return status; /* it is no file of weights at all */
     return complain(FV_ERR_MODEL_MISMATCH, "name their architecture with --model", "%s: fits none of the architectures",
-                    c->weights);
+                    weights);
 }
 
 /* ---- recipes ---- */
@@ -209,7 +208,7 @@ fv_status start_choose(fv_ctx *ctx, settings *c, const fv_dataset *train)
     const char *folder = getenv("FOVEA_ZOO");
     const bool open = strcmp(c->model, "auto") == 0, photographs = start_is_photographs(train);
     if (open && c->weights)
-        FV_TRY(name_architecture(ctx, c));
+        FV_TRY(start_find_architecture(ctx, c->weights, &c->model));
     else if (open && photographs && folder && *folder)
         FV_TRY(take_from_zoo(ctx, c, folder));
     const bool found = open && c->weights;

@@ -9,6 +9,9 @@
 /* Whether the images are photographs by their size and colors: three channels, not small. */
 bool start_is_photographs(const fv_dataset *data);
 
+/* The architecture that a file of weights fits, the last layer aside: the first by name. */
+fv_status start_find_architecture(fv_ctx *ctx, const char *weights, const char **architecture);
+
 /*
  * Sets what the command line left open, and says so: for --model auto the architecture, for photographs with the best
  * weights at hand (--weights, else a file of the folder that FOVEA_ZOO names), frozen but for the output layer where

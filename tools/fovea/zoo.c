@@ -114,12 +114,13 @@ static fv_status resolve(fv_ctx *ctx, const zoo *z, const char *option, const ch
 
 fv_status zoo_resolve(const verb *v, settings *c)
 {
-    enum { WORDS = 2, ROWS = WORDS + MAX_NETWORKS };
+    enum { WORDS = 3, ROWS = WORDS + MAX_NETWORKS };
     static char paths[ROWS][4096];
     struct {
         const char *option, **value;
         bool given;
-    } rows[ROWS] = {{"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}};
+    } rows[ROWS] = {
+        {"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}, {"--from ", &c->from, true}};
     const int words = v->mask & V_INFO                              ? c->n_positional
                       : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE) ? c->n_positional > 0
                                                                     : 0;

@@ -43,3 +43,51 @@ use_plan_for_a_device_at_a_size() {
     fails 2 E2003 "--ram: found '10x'" -- "$FOVEA" plan --ram 10x
     fails 5 E5002 "limit" -- "$FOVEA" plan --ms 1 --memory 1M
 }
+
+# command CELL: the command that plan --json printed for a cell, with few epochs.
+command_of() { drive json "cells.$1.command" <out | sed 's/--epochs [0-9]*/--epochs 1/; s/^"//; s/"$//'; }
+
+use_plan_for_data() {
+    code 0 "$FOVEA" plan --data "$digits" --from ds_cnn-digits --limit 100
+    prints "600 images of 10 classes" "little (much from 200 on)" "similar data, little of them: a linear classifier on top" \
+        "--freeze -1" "--reset-head" "the other cells" "because     the new last layer (fc) alone"
+    # Photographs are no digits. What is printed for each cell is a command.
+    code 0 "$FOVEA" plan --data "$photos" --from ds_cnn-digits --limit 24 --json
+    equal "$(drive json cell <out)" stages
+    equal "$(drive json likeness.similar <out)" false
+    for cell in 0 1; do command_of $cell; done >commands
+    while IFS= read -r line; do
+        eval "set -- $line"
+        shift
+        code 0 "$FOVEA" "$@" --output runs
+        prints "weights: runs/"
+    done <commands
+    equal "$(wc -l <commands)" 2
+    # Weights of a network of ours, with and without its name.
+    plant edit plain.safetensors from="$model"
+    code 0 "$FOVEA" plan --data "$digits" --from lenet --weights plain.safetensors --limit 60 --json
+    cp out named
+    code 0 "$FOVEA" plan --data "$digits" --from plain.safetensors --limit 60 --json
+    says "plain.safetensors: weights of lenet"
+    same out named
+}
+
+use_plan_for_data_refuses() {
+    fails 2 E2001 "give --from" -- "$FOVEA" plan --data "$digits"
+    fails 2 E2001 "give --data" -- "$FOVEA" plan --from lenet
+    fails 2 E2004 "--ram is about a device, --data about taking" -- "$FOVEA" plan --data "$digits" --from lenet-digits --ram 1M
+    fails 2 E2004 "--int8 is about a device" -- "$FOVEA" plan --from lenet-digits --int8
+    fails 4 E4001 "--from lenet is an architecture without weights" "--weights FILE" -- "$FOVEA" plan --data "$digits" --from lenet
+    fails 4 E4003 "do not fit 'resnet8'" -- "$FOVEA" plan --data "$digits" --from resnet8 --weights "$model"
+    plant edit drop.safetensors from="$model" drop=conv1.weight
+    fails 4 E4003 "drop.safetensors: tensor 'conv1.weight' of lenet is not there" -- \
+        "$FOVEA" plan --data "$digits" --from lenet --weights drop.safetensors
+    fails 9 E9002 "nothing.safetensors" -- "$FOVEA" plan --data "$digits" --from nothing.safetensors
+    fails 9 E9002 "nowhere" -- "$FOVEA" plan --data nowhere --from lenet-digits
+    fails 3 E3004 "of 9 images looked at, 0 classes have two or more" "--limit" -- \
+        "$FOVEA" plan --data "$digits" --from lenet-digits --limit 9
+    printf 'path,label\na.png,1.5\nb.png,2.5\n' >numbers.csv
+    plant png a.png
+    cp a.png b.png
+    fails 1 E1002 "images of one class each" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
+}
