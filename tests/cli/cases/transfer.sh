@@ -19,6 +19,21 @@ use_frozen_part_once() {
     says "is computed once an image of the validation set (augmentation changes the others): "
 }
 
+# The same where what is not frozen learns at shares of the rate, as in fine-tuning.
+use_frozen_part_once_with_rates() {
+    tuned() { small_run --freeze 'conv*' --lr-mult '*=0.01,fc2=0.1,fc3=1' --epochs 3 "$@"; }
+    code 0 tuned --experiment kept
+    says "is computed once an image: " "fc1.weight" "fc3.weight"
+    code 0 tuned --experiment anew --no-feature-cache --threads 2
+    code 0 tuned --experiment stopped --max-steps 7
+    code 0 tuned --experiment stopped --resume auto --max-steps 0 --threads 2
+    for run in anew stopped; do
+        same runs/train/kept/weights/last.safetensors runs/train/$run/weights/last.safetensors
+    done
+    code 0 tuned --experiment other --lr-mult '*=0.01,fc2=0.2,fc3=1'
+    if cmp -s runs/train/kept/weights/last.safetensors runs/train/other/weights/last.safetensors; then die "a rate changes nothing"; fi
+}
+
 # Each tensor's share of the learning rate: as a table, while it trains, and wrong.
 use_rates_by_layer() {
     code 0 "$FOVEA" info lenet --lr 0.1 --lr-mult 'conv*=0.01,fc3=2' --freeze fc1
