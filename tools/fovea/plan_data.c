@@ -120,7 +120,7 @@ static char *command_of(const settings *c, const network *n, const fv_advice *ad
     fprintf(out, "fovea %s", cell == FV_CELL_STAGES ? "linear" : "train");
     put_network(out, c, n);
     if (cell == FV_CELL_STAGES) {
-        fputs(" --layers all --folds 5 --save classifier.safetensors", out);
+        fputs(" --layers all --standardize --folds 5 --save classifier.safetensors", out);
     } else {
         if (!n->weights)
             fputs(" --reset-head", out);
