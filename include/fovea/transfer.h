@@ -118,6 +118,47 @@ FV_API const char *fv_feature_table_class_name(const fv_feature_table *table, in
 FV_API fv_status fv_feature_table_get(const fv_feature_table *table, int stage, int64_t first, int64_t count,
                                       float *rows);
 
+/** SHA-256 of the network that rows are of, as fv_model_sha256 has it; "": not known. */
+FV_API const char *fv_feature_table_digest(const fv_feature_table *table);
+
+/**
+ * Writes a table, atomically, in the form that the name's end says; rows go through in pieces, so that memory does not
+ * grow with them. Every stage is an array rows x c x h x w (or as many dimensions as it has: rows x c where a map was
+ * pooled to one cell), in PyTorch's order.
+ *
+ *     .npy          one array; for one stage only
+ *     .npz          arrays called as the stages are, and `label`, i64, -1: none
+ *     .safetensors  the same as tensors
+ *     .csv          columns path, label (the class's name) and STAGE:0, STAGE:1, ...
+ *
+ * Names, classes and what the stages are stand in the header of .safetensors (`fovea.features`), and for NumPy's in a
+ * JSON file PATH.json beside it: {"format", "model", "digest", "stages": [{"name", "shape", "features", "pool"}],
+ * "classes": [...], "samples": [{"path", "label"}]}. VALUE: another ending; UNSUPPORTED: too large for the form.
+ */
+FV_API fv_status fv_feature_table_write(const fv_feature_table *table, const char *path);
+/** Whether a table of so many stages can be written to a file of that name: VALUE. */
+FV_API fv_status fv_feature_file_check(fv_ctx *ctx, const char *path, int stages);
+/** Reads what fv_feature_table_write wrote; the same numbers. Of a CSV file stages are rows, in the file's order.
+ * DATA_FORMAT, OVER_BUDGET. */
+FV_API fv_status fv_feature_table_read(fv_ctx *ctx, const char *path, fv_feature_table **table);
+/** A row of a stage in the order of files (c h w) from its own, or the way back. */
+FV_API void fv_feature_turn(const fv_feature_stage *stage, bool to_file, const float *src, float *dst);
+
+/** A row near another. */
+typedef struct fv_match {
+    int64_t row;
+    double similarity; /* cosine of the angle between them, in [-1, 1]; 0 where one of them is 0 */
+    int64_t copy_of;   /* row before it in the list whose numbers are the same, bit by bit; -1: none */
+    bool same;         /* its numbers are the query's */
+} fv_match;
+/**
+ * The rows nearest to `query` (as wide as the stage): `most` of them that differ, each followed by its copies; equally
+ * near ones in the table's order. Row `without` (-1: none) is left out. *matches is freed with fv_matches_free.
+ */
+FV_API fv_status fv_feature_table_nearest(const fv_feature_table *table, int stage, const float *query, int64_t without,
+                                          int64_t most, fv_match **matches, int64_t *count);
+FV_API void fv_matches_free(const fv_feature_table *table, fv_match *matches);
+
 /* ---- linear classifiers ---- */
 
 typedef enum fv_linear_loss {
@@ -144,7 +185,8 @@ typedef struct fv_linear_options {
     fv_linear_loss loss;
     double c; /* [0: 1] */
     bool standardize;
-    double tolerance;       /* the weights' distance from the minimum, as a share of their length (at least 1) [1e-5] */
+    double tolerance; /* the weights' distance from the minimum, as a share of their length (at least 1) [1e-5, hinge
+                         1e-3] */
     int64_t max_iterations; /* [0: 10000] */
 } fv_linear_options;
 

@@ -201,16 +201,15 @@ fv_status fv_arrays_read(fv_ctx *ctx, const char *path, fv_arrays **arrays)
 
 /* ---- writing ---- */
 
-/* The header of one array: magic, version 1.0, length, dictionary; a multiple of 64 bytes. */
-static fv_status write_header(fv_str *out, const fv_tensor *t)
+/* Magic, version, length, dictionary. */
+fv_status fv_npy_header(fv_str *out, fv_dtype dtype, const fv_shape *s)
 {
-    const fv_shape *s = fv_tensor_shape(t);
     size_t k = 0;
     char dict[512] = "";
-    while (k < TYPES_WRITTEN && types[k].dtype != fv_tensor_dtype(t))
+    while (k < TYPES_WRITTEN && types[k].dtype != dtype)
         k++;
     if (k == TYPES_WRITTEN)
-        return fv_fail(out->ctx, FV_ERR_UNSUPPORTED, "NPY has no type for %s", fv_dtype_name(fv_tensor_dtype(t)));
+        return fv_fail(out->ctx, FV_ERR_UNSUPPORTED, "NPY has no type for %s", fv_dtype_name(dtype));
     int at = snprintf(dict, sizeof dict, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (",
                       types[k].bytes == 1 ? '|' : '<', types[k].kind, types[k].bytes);
     for (int d = 0; d < s->rank; d++)
@@ -238,7 +237,7 @@ fv_status fv_arrays_write(const fv_arrays *a, const char *path)
         fv_str head = {.ctx = a->ctx};
         char name[512];
 
-        status = write_header(&head, a->tensors[i]);
+        status = fv_npy_header(&head, fv_tensor_dtype(a->tensors[i]), fv_tensor_shape(a->tensors[i]));
         const fv_zip_part all[2] = {{head.data, head.size},
                                     {fv_tensor_const_data(a->tensors[i]), fv_tensor_bytes(a->tensors[i])}};
         snprintf(name, sizeof name, "%.400s.npy", a->names[i]);

@@ -3,6 +3,7 @@
 #ifndef FV_IO_NPY_H
 #define FV_IO_NPY_H
 
+#include "base/text.h"
 #include "io/image.h"
 
 #define FV_NPY_MAX_DIMS 8
@@ -26,6 +27,8 @@ bool fv_npy_sniff(const uint8_t *data, size_t size);
  * (object and structured dtypes, malformed header, a shape whose bytes overflow).
  */
 fv_status fv_npy_parse(fv_image_job *job, const uint8_t *data, size_t size, fv_npy *npy);
+/* The header of an array, version 1.0, which ends at a multiple of 64 bytes. UNSUPPORTED: NPY has no such type. */
+fv_status fv_npy_header(fv_str *out, fv_dtype dtype, const fv_shape *shape);
 /* What an image may consist of: bool, uint8, uint16, float16/32/64. DATA_FORMAT, naming the dtype, for others. */
 fv_status fv_npy_check_pixels(fv_image_job *job, const fv_npy *npy, fv_depth *depth);
 /*

@@ -33,6 +33,8 @@ typedef struct fv_zip_part {
     size_t size;
 } fv_zip_part;
 
+/* Begins a member of so many bytes, with their CRC-32: the caller writes them next. UNSUPPORTED as below. */
+fv_status fv_zip_begin(fv_zip_writer *zip, fv_writer *writer, const char *name, int64_t size, uint32_t crc);
 /* Appends a member, whose bytes are n parts. UNSUPPORTED: more than a zip archive without 64-bit sizes can hold. */
 fv_status fv_zip_put(fv_zip_writer *zip, fv_writer *writer, const char *name, const fv_zip_part *parts, int n);
 /* Appends the directory. */

@@ -54,7 +54,7 @@ static fv_status set_about(collection *c)
         names[i] = fv_dataset_class_name(c->data, i);
     fv_status status = fv_feature_table_set_classes(c->table, names, n);
     fv_free(c->f->ctx, names);
-    fv_model_sha256(c->f->part, digest);
+    fv_model_sha256(c->f->model, digest);
     return status == FV_OK ? fv_feature_table_set_model(c->table, fv_model_name(c->f->model), digest) : status;
 }
 

@@ -25,7 +25,12 @@ const char *const *fv_linear_loss_names(void)
 /* Distances from the minimum that end it: the dual of the hinge comes nearer slowly. */
 static double usual_tolerance(fv_linear_loss loss)
 {
-    return loss == FV_LINEAR_HINGE ? 1e-4 : 1e-5;
+    return loss == FV_LINEAR_HINGE ? 1e-3 : 1e-5;
+}
+
+static int64_t usual_iterations(fv_linear_loss loss)
+{
+    return loss == FV_LINEAR_HINGE ? 1000 : 10000;
 }
 
 static int64_t vectors_of(int64_t classes)
@@ -158,7 +163,7 @@ static fv_status fit(fv_linear *l, const fv_linear_data *d, const fv_linear_opti
                   .loss = o->loss,
                   .c = o->c > 0 ? o->c : 1,
                   .tolerance = o->tolerance > 0 ? o->tolerance : usual_tolerance(o->loss),
-                  .max_iterations = o->max_iterations > 0 ? o->max_iterations : 10000};
+                  .max_iterations = o->max_iterations > 0 ? o->max_iterations : usual_iterations(o->loss)};
     fv_parallel(l->ctx, (d->width + COLUMNS_A_TASK - 1) / COLUMNS_A_TASK, 0, measure_columns, &m);
     FV_TRY(check_finite(l->ctx, d, mean, scale));
     FV_TRY(solve(l, &p, w));

@@ -207,6 +207,11 @@ const char *fv_feature_table_class_name(const fv_feature_table *t, int64_t i)
     return i >= 0 && i < t->classes ? t->class_names[i] : "";
 }
 
+const char *fv_feature_table_digest(const fv_feature_table *t)
+{
+    return t->digest;
+}
+
 fv_status fv_feature_table_get(const fv_feature_table *t, int stage, int64_t first, int64_t count, float *rows)
 {
     if (stage < 0 || stage >= t->count || first < 0 || count < 0 || first > t->rows - count)

@@ -22,6 +22,12 @@ struct fv_feature_table {
     const char *model, *digest; /* name and SHA-256 of the network; "": not known */
 };
 
+/* What files say that they are, and where a safetensors file says it. */
+#define FV_FEATURES_FORMAT "fovea features 1"
+#define FV_FEATURES_KEY    "fovea.features"
+/* A row's dimensions in files. */
+fv_shape fv_feature_file_shape(const fv_feature_stage *stage);
+
 /* An empty table with places for `room` rows of these stages, whose names are copied. */
 fv_status fv_feature_table_create(fv_ctx *ctx, const fv_feature_stage *stages, int count, int64_t room,
                                   const fv_feature_table_options *options, fv_feature_table **table);

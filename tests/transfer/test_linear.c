@@ -76,7 +76,11 @@ static void test_golden(void **state)
     assert_non_null(f);
     while (fscanf(f, "%63s %15s %lf %d %lld %lld %lld", name, loss, &c, &standardize, &classes, &n, &width) == 7) {
         rows r = make_rows(name, classes, n, width);
-        const fv_linear_options o = {.loss = (fv_linear_loss)loss_of(loss), .c = c, .standardize = standardize};
+        const fv_linear_options o = {.loss = (fv_linear_loss)loss_of(loss),
+                                     .c = c,
+                                     .standardize = standardize,
+                                     .tolerance = 1e-5,
+                                     .max_iterations = 100000};
         fv_linear *l = fit(ctx, &r, &o);
         const int64_t vectors = fv_linear_vectors(l);
         double most = 0, off = 0;
@@ -93,9 +97,11 @@ static void test_golden(void **state)
         for (int64_t i = 0; i < n; i++) {
             int32_t said;
             int expected;
+            double z[8];
             assert_int_equal(fscanf(f, "%d", &expected), 1);
-            fv_linear_predict(l, r.x + i * width, 1, &said, NULL);
-            if (said != expected)
+            fv_linear_predict(l, r.x + i * width, 1, &said, z);
+            const double apart = vectors > 1 ? z[said] - z[expected] : fabs(z[0]);
+            if (said != expected && apart > 1e-4)
                 fail_msg("%s: row %d: %d, expected %d", name, (int)i, said, expected);
         }
         fv_linear_destroy(&l);
