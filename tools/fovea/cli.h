@@ -25,6 +25,9 @@ enum {
     V_RUN = 1 << 10,
     V_ZOO = 1 << 11,
     V_COMPARE = 1 << 12,
+    V_FEATURES = 1 << 13,
+    V_LINEAR = 1 << 14,
+    V_SEARCH = 1 << 15,
     V_FACTORIZE = 1 << 17,
     V_PLAN = 1 << 18,
     V_ANY = 0xffffff
@@ -166,6 +169,9 @@ fv_status verb_convert(settings *c);
 fv_status verb_run(settings *c);
 fv_status verb_compare(settings *c);
 fv_status verb_factorize(settings *c);
+fv_status verb_features(settings *c);
+fv_status verb_linear(settings *c);
+fv_status verb_search(settings *c);
 fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_zoo(settings *c);

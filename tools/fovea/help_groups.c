@@ -10,16 +10,18 @@
 static const struct {
     const char *title, *usual, *further;
 } groups[] = {
-    {"Data", " data source split val-split val-share test-share ",
+    {"Data", " data query index source split val-split val-share test-share ",
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Layers", " layers method rank energy keep ", ""},
-    {"Network", " model from weights img-size freeze ",
-     " head pool unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip mean "
+    {"Network", " model from weights layer img-size freeze ",
+     " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
+     "mean "
      "std resize "
      "interpolation drop no-aux init "},
+    {"Classifiers", " C folds standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
      "model-ema "
@@ -31,8 +33,9 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
-    {"Run and results", " output fully-conv experiment resume config json sheet report license ",
-     " data-name date metrics offline directory force recovery-interval log-interval out graph dot svg suggest profile "
+    {"Run and results", " output fully-conv experiment resume config json sheet report license save ",
+     " coefficients data-name date metrics offline directory force recovery-interval log-interval out graph dot svg "
+     "suggest profile "
      "trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",

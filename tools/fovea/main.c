@@ -62,6 +62,21 @@ const verb verbs[] = {
      "  fovea factorize best.safetensors cat.jpg --output small.safetensors --energy 0.95 --layers 'fc*'\n"
      "  fovea factorize best.safetensors --output small.safetensors --method spatial --rank 16\n",
      V_FACTORIZE, INT_MAX, verb_factorize},
+    {"features", NULL, "what layers of a network make of images, as a file",
+     "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
+     "  fovea features --model best.safetensors --data photos --output rows.npz\n"
+     "  fovea features --model best.safetensors --data photos --layer all --pool avg --output rows.csv\n",
+     V_FEATURES, 0, verb_features},
+    {"linear", NULL, "linear classifiers on what layers make of images: accuracy layer by layer",
+     "--model NAME|FILE --data PATH [--layers NAME|all] [--loss logreg|svm] [--folds K]",
+     "  fovea linear --model best.safetensors --data photos --layers all --folds 5\n"
+     "  fovea linear --model best.safetensors --data photos --save flowers.safetensors\n",
+     V_LINEAR, 0, verb_linear},
+    {"search", NULL, "the images nearest to others, by what a network makes of them",
+     "--model NAME|FILE (--data PATH | --index FILE) --query IMAGE... [--topk K]",
+     "  fovea search --model best.safetensors --data photos --query cat.jpg --sheet near.png\n"
+     "  fovea search --model best.safetensors --index rows.npz --query cat.jpg dog.jpg --json\n",
+     V_SEARCH, INT_MAX, verb_search},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"plan", NULL, "before training: what of a network to train, or which networks fit a device",
@@ -487,9 +502,8 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert",  "export",   "benchmark", "time",    "quantize", "prune",
-                                      "distill",  "compress", "sanity",    "lr-find", "tune",     "grow",
-                                      "features", "linear",   "search",    "serve"};
+static const char *const planned[] = {"convert",  "export", "benchmark", "time", "quantize", "prune", "distill",
+                                      "compress", "sanity", "lr-find",   "tune", "grow",     "serve"};
 
 int main(int argc, char **argv)
 {

@@ -30,6 +30,18 @@ static bool is_drawing(const uint8_t *head, size_t size)
     return begins_with(head, size, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=");
 }
 
+/* Tables of rows, and arrays of NumPy's: their kind is known, not whose they are. */
+static bool is_features(const uint8_t *head, size_t size)
+{
+    return begins_with(head, size, "\x93NUMPY") || begins_with(head, size, "PK\x03\x04") ||
+           begins_with(head, size, "path,label,") || memmem(head, size, "\"fovea.features\"", 16);
+}
+
+static bool is_model(const uint8_t *head, size_t size)
+{
+    return size > 8 && begins_with(head + 8, size - 8, "{\"__metadata__\":{\"format\":\"pt\",\"fovea.");
+}
+
 static const struct {
     const char *what;
     bool (*is)(const uint8_t *head, size_t size);
@@ -38,6 +50,8 @@ static const struct {
     [OUTPUT_PAGE] = {"a report (HTML)", is_page},
     [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine},
     [OUTPUT_DRAWING] = {"a drawing (SVG)", is_drawing},
+    [OUTPUT_FEATURES] = {"a table of features", is_features},
+    [OUTPUT_MODEL] = {"a model file", is_model},
 };
 
 static bool same_inode(const char *a, const char *b)

@@ -5,7 +5,14 @@
 
 #include "cli.h"
 
-typedef enum output_kind { OUTPUT_SHEET, OUTPUT_PAGE, OUTPUT_QUARANTINE, OUTPUT_DRAWING } output_kind;
+typedef enum output_kind {
+    OUTPUT_SHEET,
+    OUTPUT_PAGE,
+    OUTPUT_QUARANTINE,
+    OUTPUT_DRAWING,
+    OUTPUT_FEATURES,
+    OUTPUT_MODEL
+} output_kind;
 /* FV_OK when `path` (NULL: nothing is written) is free, empty, no regular file, or a file that an earlier run of the
  * program wrote as output of that kind, and does not lie among the images of `data` (may be NULL); or with --force.
  * Else CONFLICT, after a message. */

@@ -7,7 +7,11 @@
 
 #include <fovea/fit_settings.h>
 
-enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
+/* V_ROWS: what computes rows of a network (features, linear, search). */
+enum {
+    V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
+    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS
+};
 
 /* clang-format off */
 /* What is trained on what; how images become the network's input. */
@@ -17,17 +21,17 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(TEXT, task, "task", NULL, 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "KIND", \
       "how a manifest's labels are read: class, multi-label or regression; default: as they look") \
     X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN, FV_OUTPUT, "NAME|FILE", \
+      V_CONVERT | V_RUN | V_ROWS, FV_OUTPUT, "NAME|FILE", \
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
-    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA, FV_OUTPUT, "NAME", \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS, FV_OUTPUT, "NAME", \
       "train, val or test") \
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
@@ -37,7 +41,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN | V_COMPARE | V_PLAN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+      V_CONVERT | V_RUN | V_COMPARE | V_ROWS | V_PLAN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO | V_PLAN, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \
     X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
@@ -114,8 +118,8 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN | V_ZOO | V_FACTORIZE, FV_OUTPUT, "DIR|FILE", \
-      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run, factorize: where to write; zoo: folder of " \
+      V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
+      "train: runs go to DIR/EXPERIMENT (default runs/train); data, convert, run, factorize, features: where to write; zoo: folder of " \
       "networks, else the one that FOVEA_ZOO names, else the working directory") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
@@ -154,7 +158,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO, FV_OUTPUT, \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS, FV_OUTPUT, \
       NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
@@ -162,13 +166,13 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_ROWS | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -187,7 +191,7 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -202,18 +206,18 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
       "decode large JPEG files at 1/2, 1/4 or 1/8 of the size, in training and eval; changes pixels a little") \
     X(FLAG, salvage, "salvage", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_MEANING, NULL, \
       "decode what truncated files have") \
-    X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT, FV_OUTPUT, "N", "classes shown per image") \
+    X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT | V_SEARCH, FV_OUTPUT, "N", "classes shown per image; search: images") \
     X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT | V_PLAN, FV_OUTPUT, "N", \
       "at most N images; of a data set, of each class its share; plan: images looked at [300 or more]") \
-    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT | V_LINEAR | V_SEARCH, FV_OUTPUT, "FORM", "text, json or csv") \
     X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_CONVERT, FV_MEANING, "FILE", \
       "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
       "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \
     X(FLAG, wrong_only, "wrong-only", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \
       "with --data: only the samples whose answer differs from their label") \
-    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "FILE.png", \
-      "one picture of images and predictions") \
+    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT | V_SEARCH, FV_OUTPUT, "FILE.png", \
+      "one picture of images and predictions, or of queries and what is near them") \
     X(CHOICE, tta, "tta", "test-time-augmentation", 0, 0, 0, 0, "none,flip,5crop,10crop", V_EVAL | V_PREDICT, \
       FV_OUTPUT, "VIEWS", \
       "average over views of each image: flip is the image and its mirror image, 5crop the corners and the center, " \
@@ -226,6 +230,30 @@ enum { V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN };
       "what is averaged over models and views") \
     X(LIST, ensemble_weights, "ensemble-weights", NULL, 0, 0, 0, 1e9, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "W,W...", \
       "how much each model of --model counts; default: all the same") \
+    X(TEXT, layer, "layer", "layers", 0, NULL, 0, 0, NULL, V_ROWS, FV_MEANING, "NAME[,NAME...]|all", \
+      "whose results: names of layers as `fovea info` lists them, or of modules before the last dot; all: the " \
+      "network's stages; default: what its last weighted layer reads") \
+    X(CHOICE, feature_pool, "pool", NULL, 0, 0, 0, 0, "auto,none,avg,max,gem", V_ROWS, FV_MEANING, "HOW", \
+      "maps to rows: as they are, or mean, largest or generalized mean of each channel; auto: avg, for features of " \
+      "named layers none") \
+    X(SIZE, grid, "grid", NULL, 0, 0, 1, 64, NULL, V_ROWS, FV_MEANING, "N|HxW", \
+      "pool to that many cells; default: 1, the whole map") \
+    X(CHOICE, linear_loss, "loss", NULL, 0, 0, 0, 0, "logreg,svm,hinge", V_LINEAR, FV_MEANING, "NAME", \
+      "logistic regression over all classes; or one class against the rest with the squared hinge, or the hinge") \
+    X(REAL, linear_c, "C", NULL, 0, 1, FV_ABOVE_ZERO, 1e9, NULL, V_LINEAR, FV_MEANING, "F", \
+      "weight of the losses' sum against half the squared length of the weights") \
+    X(INT, folds, "folds", NULL, 0, 5, 2, 100, NULL, V_LINEAR, FV_MEANING, "K", \
+      "stratified folds, drawn by --seed: each is asked of a classifier of the others") \
+    X(FLAG, standardize, "standardize", NULL, 0, false, 0, 0, NULL, V_LINEAR, FV_MEANING, NULL, \
+      "features to mean 0 and deviation 1 first, as measured on the images learned from; default: as they are") \
+    X(TEXT, save, "save", NULL, 0, NULL, 0, 0, NULL, V_LINEAR, FV_OUTPUT, "FILE", \
+      "network and classifier as one model file; of several layers the best one's") \
+    X(TEXT, coefficients, "coefficients", NULL, 0, NULL, 0, 0, NULL, V_LINEAR, FV_OUTPUT, "FILE.npz", \
+      "weights and intercepts of the classifiers on all images learned from, f64") \
+    X(TEXT, query, "query", NULL, 0, NULL, 0, 0, NULL, V_SEARCH, FV_OUTPUT, "IMAGE", \
+      "whose neighbors: more of them may follow") \
+    X(TEXT, index, "index", "features", 0, NULL, 0, 0, NULL, V_SEARCH, FV_OUTPUT, "FILE", \
+      "rows that `fovea features` wrote, in place of computing them of --data") \
     X(FLAG, selftest, "selftest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
       "recompute the self-test vectors of the file") \
     X(FLAG, graph, "graph", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print the graph as text") \

@@ -6,7 +6,7 @@
 # that stands anywhere else is "missed".
 commands_of() {
     awk -v start='^([A-Z_]+=[^ ]* )*(fovea|\\./dev|camera|for|cc|cmake|export|sha256sum) ' \
-        -v verb='(^|[^a-zA-Z/.])fovea (train|eval|val|predict|info|factorize|data|runs|zoo|doctor|version|help)( |$)' '
+        -v verb='(^|[^a-zA-Z/.])fovea (train|eval|val|predict|features|linear|search|info|factorize|data|runs|zoo|doctor|version|help)( |$)' '
         /^```/ { fenced = !fenced; next }
         fenced || /^    / {
             line = $0
@@ -166,7 +166,7 @@ known_to_dev() {
 completed() {
     case $1 in
     *'fovea help '* | 'fovea doctor' | 'fovea version' | 'fovea runs') printf '%s\n' "$1" ;;
-    'fovea train' | 'fovea eval' | 'fovea predict' | 'fovea info' | 'fovea data' | 'fovea data '[a-z]*)
+    'fovea train' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea data' | 'fovea data '[a-z]*)
         case $1 in
         *-*) printf '%s\n' "$1" ;;
         *) printf '%s\n' "fovea help ${1#fovea }" ;;

@@ -119,3 +119,104 @@ use_unfreeze_at() {
     fails 2 E2003 "--unfreeze-at: no tensor of model 'lenet' is called 'features*'" "its layers are conv1" -- \
         small_run --freeze -1 --unfreeze-at '2:features*'
 }
+
+# What layers make of images, in every form, whatever the threads, the batch and the memory.
+use_features() {
+    rows() { "$FOVEA" features --model "$model" --data "$digits" --split test "$@"; }
+    code 0 rows --layer conv1.relu,fc2.relu --output a.safetensors
+    prints "a.safetensors: 120 images of" "conv1.relu" "fc2.relu" ": 84 numbers"
+    code 0 rows --layer conv1.relu,fc2.relu --output b.safetensors --threads 2 --batch-size 7 --memory 24M
+    same a.safetensors b.safetensors
+    code 0 rows --output c.csv
+    equal "$(wc -l <c.csv)" 121
+    equal "$(head -n 1 c.csv | cut -d, -f1-4)" "path,label,fc2.relu:0,fc2.relu:1"
+    code 0 rows --layer all --output d.npz --json
+    grep -q '{"layer":"conv1.relu","pool":"avg","numbers":6}' out || die "all is not pooled"
+    exists d.npz.json
+    code 0 rows --layer conv2.relu --pool max --grid 2 --output e.npy
+    grep -q '"features":\[2,2,16\]' e.npy.json || die "no grid of 2 x 2"
+    code 0 rows --layer conv2.relu --pool max --grid 2 --output e.npy # its own file again
+    fails 2 E2003 "no layer 'conv9'" "its stages (all) are conv1.relu, " -- rows --layer conv9 --output x.npy
+    fails 2 E2003 "a .npy file holds one array, and 7 layers" -- rows --layer all --output x.npy
+    fails 2 E2003 "x.txt: expected a name that ends with" -- rows --output x.txt
+    fails 2 E2003 "--pool: found 'median'" -- rows --pool median --output x.npy
+    echo mine >x.csv
+    fails 2 E2004 "x.csv: exists already" -- rows --output x.csv
+    fails 2 E2001 "--output FILE" -- "$FOVEA" features --model "$model" --data "$digits"
+    fails 4 E4001 "lenet is an architecture without weights" -- "$FOVEA" features --model lenet --data "$digits" --output x.npy
+    # Of weights only what the layers need must be there.
+    larger() { "$FOVEA" features --model lenet --img-size 32 --weights "$model" --data "$digits" "$@"; }
+    code 0 larger --layer conv2.relu --output f.npy
+    fails 4 E4003 "1 tensor that the layers need is not there" "the first is 'fc1.weight'" -- larger --output x.npy
+    fails 5 E5002 "--memory" -- rows --output x.npy --memory 1M
+    absent x.npy x.txt
+    no_leftovers .
+}
+
+# Accuracy by layer, and the best layer's classifier as a model, which is scored alike and can be trained further.
+use_linear() {
+    probe() { "$FOVEA" linear --model "$model" --data "$digits" "$@"; }
+    code 0 probe --layers conv1.relu,fc2.relu --folds 3 --val-split 0.2 --save best.safetensors --threads 2 --out csv
+    equal "$(head -n 1 out)" "layer,numbers,mean,deviation,fold1,fold2,fold3,val"
+    awk -F, '$1 == "fc2.relu" { found = $2 == 84 && $3 > 0.7 } END { exit !found }' out || die "no accuracy of fc2.relu"
+    val=$(grep '^fc2.relu' out | cut -d, -f8)
+    cp best.safetensors first.safetensors
+    cp out table
+    code 0 probe --layers conv1.relu,fc2.relu --folds 3 --val-split 0.2 --save best.safetensors --threads 1 --batch-size 5 --memory 40M --out csv
+    same out table
+    same best.safetensors first.safetensors
+    code 0 "$FOVEA" eval --model best.safetensors --data "$digits" --val-split 0.2 --split val --json
+    grep -q "\"top1\":$val," out || die "the model is not scored as the classifier: $val"
+    code 0 "$FOVEA" train --model best.safetensors --data "$digits" --epochs 1 --batch-size 50 --lr 0.001 --max-steps 2
+    code 0 probe --loss svm --standardize --folds 2 --coefficients w.npz
+    prints "svm, C 1, standardized, 2 folds" "fc2.relu"
+    code 0 probe --loss hinge --C 0.001 --folds 2 --val-split 0.8 --json
+    grep -q '"loss":"hinge","C":0.001' out || die "no loss"
+    fails 2 E2003 "--folds: found '1'" -- probe --folds 1
+    fails 2 E2003 "--C: found '0'" -- probe --C 0
+    fails 2 E2003 "--loss: found 'tree'" -- probe --loss tree
+    fails 2 E2001 "--data PATH" -- "$FOVEA" linear --model "$model"
+    mkdir -p few/train/cat few/train/dog
+    cp "$photos"/train/cat/* few/train/cat
+    cp "$(find "$photos/train/dog" -type f | head -n 1)" few/train/dog
+    fails 3 E3001 "class 'dog' has 1 image in train" -- "$FOVEA" linear --model "$model" --data few
+    echo hello >mine.safetensors
+    fails 2 E2004 "mine.safetensors: exists already" -- probe --save mine.safetensors
+}
+
+# What lies near an image: not itself, copies with what they are copies of, the same of a file of rows.
+use_search() {
+    mkdir -p set/train/cat set/train/dog
+    cp "$photos"/train/cat/* set/train/cat
+    cp "$photos"/train/dog/* set/train/dog
+    chmod -R u+w set
+    query=$(find set/train/cat -type f | LC_ALL=C sort | head -n 1)
+    cp "$query" set/train/dog/copy.png
+    near() { "$FOVEA" search --model "$model" --query "$query" --topk 3 "$@"; }
+    code 0 near --data set --sheet near.png
+    exists near.png
+    prints "$query:" "1.0000  dog  train/dog/copy.png  (the same numbers as the query's)"
+    silent_about "cat  train/cat/$(basename "$query")"
+    code 0 near --data set --json
+    equal "$(grep -o '"similarity"' out | wc -l)" 3
+    grep -q '"file":"train/dog/copy.png","class":"dog","similarity":1.0,"same":true,"copies":\[\]' out || die "no copy"
+    cp out direct
+    for form in npz safetensors; do
+        code 0 "$FOVEA" features --model "$model" --data set --output rows.$form
+        code 0 near --index rows.$form --data set --json
+        same out direct
+    done
+    code 0 "$FOVEA" features --model "$model" --data set --layer conv2.relu --output maps.csv
+    code 0 "$FOVEA" search --model "$model" --data set --layer conv2.relu --pool none --query "$query" --out csv
+    cp out direct
+    code 0 "$FOVEA" search --model "$model" --data set --index maps.csv --query "$query" --out csv
+    equal "$(cut -d, -f1,2,4- out)" "$(cut -d, -f1,2,4- direct)"
+    code 0 "$FOVEA" train --data "$digits" --model lenet --max-steps 1 --batch-size 8 --experiment other
+    fails 2 E2004 "of another network" -- "$FOVEA" search --model runs/train/other/weights/last.safetensors --index rows.npz --query "$query"
+    fails 2 E2001 "--sheet" -- near --index rows.npz --sheet x.png
+    fails 2 E2001 "--query IMAGE" -- "$FOVEA" search --model "$model" --data set
+    fails 2 E2003 "several layers" -- near --data set --layer all
+    code 3 near --data set nothing.png
+    says "nothing.png" "1 of 2 queries could not be read"
+
+}

@@ -6,7 +6,7 @@ use_help() {
         code 0 "$FOVEA" $words
         prints "Verbs:" train eval predict info data runs doctor version help "First steps:"
     done
-    for verb in train eval predict info data runs zoo doctor version help; do
+    for verb in train eval predict features linear search info data runs zoo doctor version help; do
         code 0 "$FOVEA" help $verb
         prints "fovea $verb: " "Usage: fovea $verb" "Examples:" "  fovea $verb"
         cp out page
@@ -31,7 +31,7 @@ use_help() {
     silent_about "max_pool2d"
     fails 2 E2002 "there is no layer 'cnv2d'; did you mean 'conv2d'?" -- "$FOVEA" help layers cnv2d
     # Every option stands under a heading; the usual ones are few.
-    for verb in train eval predict info data runs zoo doctor; do
+    for verb in train eval predict features linear search info data runs zoo doctor; do
         code 0 "$FOVEA" $verb --help-all
         cp out all
         silent_about "Others" "further options"
@@ -106,7 +106,7 @@ use_examples_of_the_help() {
     "$FOVEA" train --data mnist --model lenet --epochs 1 -b 60 --quiet --experiment exp2 >/dev/null
     "$FOVEA" train --data photos --model squeezenet1_1 --img-size 32 --epochs 1 --max-steps 1 --quiet --experiment s >/dev/null
     plant edit squeezenet1_1.safetensors from=runs/train/s/weights/best.safetensors
-    for verb in train eval predict info data runs zoo doctor version help; do
+    for verb in train eval predict features linear search info data runs zoo doctor version help; do
         "$FOVEA" help $verb | sed -n '/^Examples:/,/^$/s/^  fovea //p' >examples
         [ -s examples ] || die "no examples for $verb"
         while read -r line; do
