@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "train/golden.h"
 #include "transfer/features.h"
 #include "transfer/stages.h"
 
@@ -141,6 +142,49 @@ static void test_bits(void **state)
         free(row);
         fv_model_destroy(&m);
     }
+    fv_ctx_destroy(&ctx);
+}
+
+/* What PyTorch's forward hooks give of modules, by the modules' names (tests/golden/make_features.py). */
+static void test_hooks(void **state)
+{
+    char path[600], zoo[32], module[64];
+    long long count, stride;
+    double most;
+    int lines = 0;
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    snprintf(path, sizeof path, "%s/tests/golden/features.txt", getenv("FOVEA_SOURCE_DIR"));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fscanf(file, "%31s %63s %lld %lld %lf", zoo, module, &count, &stride, &most) == 5) {
+        float image[32 * 32 * 3];
+        int32_t label;
+        fv_model *m = make(ctx, zoo, 32, 3);
+        fv_features *f;
+        golden_start(m);
+        golden_batch(0, 1, 32, 32, 3, image, &label);
+        if (fv_features_create(m, &(fv_features_options){.layers = module}, &f) != FV_OK)
+            fail_msg("%s %s: %s", zoo, module, fv_ctx_error(ctx));
+        assert_int_equal(f->width, count);
+        float *row = malloc((size_t)(2 * count) * sizeof *row);
+        assert_int_equal(fv_features_prepare(f, 1), FV_OK);
+        assert_int_equal(fv_features_rows(f, image, 1, row), FV_OK);
+        fv_feature_turn(&f->stages[0], true, row, row + count);
+        for (int64_t i = 0; i < count; i += stride) {
+            double expected;
+            assert_int_equal(fscanf(file, "%lf", &expected), 1);
+            if (!(fabs((double)row[count + i] - expected) <= 1e-6 * most))
+                fail_msg("%s %s: number %lld is %.9g, expected %.9g (1e-6 of %g)", zoo, module, (long long)i,
+                         (double)row[count + i], expected, most);
+        }
+        free(row);
+        fv_features_destroy(&f);
+        fv_model_destroy(&m);
+        lines++;
+    }
+    fclose(file);
+    assert_int_equal(lines, 15);
     fv_ctx_destroy(&ctx);
 }
 
@@ -335,9 +379,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),  cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_pools),  cmocka_unit_test(test_table),         cmocka_unit_test(test_model),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_hooks), cmocka_unit_test(test_pools),         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_model), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
