@@ -4,10 +4,25 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "ops/attr.h"
+
+/* A view that counts the classes counts the new ones. */
+static void count_anew(const fv_node *node, const fv_val *src, int64_t before, int64_t classes, fv_reshape_attr *attr)
+{
+    *attr = *(const fv_reshape_attr *)node->attr;
+    if (fv_shape_count(&src->shape) == fv_shape_count(&node->in[0]->shape))
+        return;
+    for (int64_t k = attr->dims.count - 1; k >= 0; k--) {
+        if (attr->dims.value[k] != before)
+            continue;
+        attr->dims.value[k] = classes;
+        return;
+    }
+}
 
 /* Appends to `to` every value and node of `from`, in order, so that ids stay the same; parameters take their shape from
- * `shapes` (by id; NULL: as they are). */
-static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_graph *to)
+ * `shapes` (by id; NULL: as they are), where there are `classes` in the place of those `before`. */
+static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, int64_t before, int64_t classes, fv_graph *to)
 {
     for (int32_t i = 0; i < from->n_vals; i++) {
         const fv_val *val = from->vals[i];
@@ -23,8 +38,14 @@ static fv_status copy_graph(const fv_graph *from, const fv_shape *shapes, fv_gra
         }
         for (int32_t k = 0; val->def && k < val->def->n_in; k++)
             in[k] = val->def->in[k] ? to->vals[val->def->in[k]->id] : NULL;
+        fv_reshape_attr anew;
+        const bool view = shapes && val->def && (val->def->op->traits & FV_T_VIEW) &&
+                          val->def->op->attr_size == sizeof(fv_reshape_attr); /* the view that counts */
+        if (view)
+            count_anew(val->def, in[0], before, classes, &anew);
         if (val->def)
-            status = fv_graph_add(to, val->def->op, val->def->name, val->def->attr, in, val->def->n_in, NULL);
+            status =
+                fv_graph_add(to, val->def->op, val->def->name, view ? &anew : val->def->attr, in, val->def->n_in, NULL);
         if (status != FV_OK)
             return status;
         if (to->n_vals <= i)
@@ -65,13 +86,13 @@ fv_status fv_model_complete_copy(const fv_model *model, fv_val *const *map, fv_m
 }
 
 /* A complete model with the graph of `model` (parameters of other shapes if `shapes`) and zero weights. */
-static fv_status copy_model(fv_model *model, const fv_shape *shapes, fv_model **out)
+static fv_status copy_model(fv_model *model, const fv_shape *shapes, int64_t classes, fv_model **out)
 {
     fv_graph *graph = NULL;
     *out = NULL;
     fv_status status = fv_graph_create(model->ctx, fv_op_find, &graph);
     if (status == FV_OK)
-        status = copy_graph(model->graph, shapes, graph);
+        status = copy_graph(model->graph, shapes, model->n_classes, classes, graph);
     if (status == FV_OK)
         status = fv_model_create(model->ctx, out);
     if (status == FV_OK) {
@@ -130,7 +151,7 @@ fv_status fv_model_clone(fv_model *model, fv_model **out)
     *out = NULL;
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be copied", model->name);
-    FV_TRY(copy_model(model, NULL, &copy));
+    FV_TRY(copy_model(model, NULL, 0, &copy));
     copy_weights(model, copy, true);
     const fv_status status = copy_answers(model, copy);
     if (status != FV_OK)
@@ -175,7 +196,7 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes)
         status = fv_fail(model->ctx, FV_ERR_SHAPE, "model '%s': no head with %lld classes can be made%s", model->name,
                          (long long)classes, heads ? "" : ": it has no weighted layer");
     if (status == FV_OK)
-        status = copy_model(model, shapes, &copy);
+        status = copy_model(model, shapes, classes, &copy);
     if (status == FV_OK && copy->n_classes != classes)
         status = fv_fail(model->ctx, FV_ERR_SHAPE,
                          "model '%s': its last weighted layer has %lld outputs, but the model then gives %lld classes",

@@ -113,11 +113,25 @@ static void set_kinds(fv_model *model, const fv_node *node)
     }
 }
 
-/* From an output upwards along first operands to the first weighted node. */
+/* The operand that a node works on: the first that is computed. */
+static const fv_val *worked_on(const fv_node *node)
+{
+    for (int32_t i = 0; i < node->n_in; i++)
+        if (node->in[i] && node->in[i]->def)
+            return node->in[i];
+    return node->n_in > 0 ? node->in[0] : NULL;
+}
+
+/* From an output upwards to the first weighted node; a bias that is added by a node of its own is the head's too. */
 static void mark_head(fv_model *model, const fv_val *val)
 {
-    while (val && val->def && !is_weighted(val->def))
-        val = val->def->n_in > 0 ? val->def->in[0] : NULL;
+    const fv_val *scores = val;
+    for (; val && val->def && !is_weighted(val->def); val = worked_on(val->def))
+        for (int32_t i = 0; (val->def->op->traits & FV_T_ADD) && i < val->def->n_in; i++) {
+            fv_slot *slot = val->def->in[i]->role == FV_ROLE_PARAM ? slot_of(model, val->def->in[i]) : NULL;
+            if (slot && slot->shape.rank == 1 && slot->shape.dim[0] == scores->shape.dim[scores->shape.rank - 1])
+                slot->head = true;
+        }
     for (int32_t i = 1; val && val->def && i < val->def->n_in && i <= 2; i++) {
         fv_slot *slot = slot_of(model, val->def->in[i]);
         if (slot)

@@ -239,6 +239,34 @@ static void test_aux(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Only the output layer anew, where views count the classes or a bias is added by a node of its own. */
+static void test_reset(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        fv_model *m = NULL;
+        assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+        fv_value x = fv_conv2d(m, fv_input(m, 6, 6, 3), .name = "conv", .filters = 5, .kernel = {3, 3});
+        if (kind == 0) { /* scores of a map */
+            x = fv_global_avg_pool(m, fv_conv2d(m, x, .name = "last", .filters = 7, .kernel = {1, 1}));
+            x = fv_layer(m, "reshape", &x, 1, &(fv_layer_options){.attributes = "dims=7"});
+        } else {
+            x = fv_dense(m, fv_flatten(m, x), .name = "last", .units = 7, .no_bias = true);
+            const fv_value b = fv_parameter(m, "shift", &(fv_shape){1, {7}}, FV_INIT_CONSTANT, 0);
+            x = kind == 1 ? fv_add(m, x, b) : fv_add(m, b, x);
+        }
+        assert_int_equal(fv_model_finish(m, x), FV_OK);
+        if (fv_model_reset_head(m, 3, 1) != FV_OK)
+            fail_msg("kind %d: %s", kind, fv_ctx_error(ctx));
+        assert_int_equal(fv_model_classes(m), 3);
+        assert_int_equal(fv_model_slot(m, "last.weight")->shape.dim[0], 3);
+        assert_true(fv_model_in_head(m, kind ? "shift" : "last.bias"));
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -292,8 +320,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tops), cmocka_unit_test(test_replaced),   cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_aux),  cmocka_unit_test(test_built_with), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_tops),    cmocka_unit_test(test_replaced),   cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_aux),     cmocka_unit_test(test_built_with), cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
