@@ -285,10 +285,12 @@ FV_API double fv_eta_left(const fv_eta *eta, const fv_fit_event *event);
     X(packed, "packed weights")                                                                                        \
     X(loader, "batches ahead")                                                                                         \
     X(decoding, "decoding")                                                                                            \
+    X(reading, "reading of files")                                                                                     \
     X(report, "report")
 /** In bytes, each part as it is when the sum is largest. `code` has the threads' stacks and what a process that holds
  * the library has for itself; `data` the data sets that are open, the graphs and the plans; `optimizer` all that an
- * update remembers, averages among it. */
+ * update remembers, averages among it; `reading` what files took beside the weights that were read from them, as far as
+ * it is more than all else will be. */
 typedef struct fv_memory {
 #define FV_MEMORY_MEMBER(name, title) int64_t name;
     FV_MEMORY_LIST(FV_MEMORY_MEMBER)

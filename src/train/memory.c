@@ -112,12 +112,18 @@ static void plan_present(fv_model *model, int64_t code, int workers, fv_memory *
     m->data = now - m->weights;
 }
 
-static void add_up(fv_memory *m)
+/* Together; `reading` is what there was at a time before, when files were beside the weights that were read from them,
+ * where that is more than all that will be. */
+static void add_up(fv_ctx *ctx, fv_memory *m)
 {
-    m->total = 0;
+    int64_t now, most;
+    fv_ctx_memory(ctx, &now, &most);
+    m->total = m->reading = 0;
 #define FV_MEMORY_SUM(name, title) m->total += m->name;
     FV_MEMORY_LIST(FV_MEMORY_SUM)
 #undef FV_MEMORY_SUM
+    m->reading = m->code + most > m->total ? m->code + most - m->total : 0;
+    m->total += m->reading;
 }
 
 static void plan_loader(fv_model *model, const fv_dataset *data, const fv_loader_options *options, fv_memory *m)
@@ -197,7 +203,7 @@ static fv_status plan_phase(fv_model *model, fv_dataset *train, const fv_fit_opt
     if (!train || o->validation)
         plan_loader(model, o->validation, &loader, m);
     m->report = REPORT_BYTES;
-    add_up(m);
+    add_up(model->ctx, m);
     return status;
 }
 
@@ -242,7 +248,7 @@ fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch
         plan_shared(&t, model, &(fv_program_key){.batch = count < loader.batch_size ? count : loader.batch_size});
     end_turns(&t, model, m);
     plan_loader(model, dataset, &loader, m);
-    add_up(m);
+    add_up(model->ctx, m);
     return status;
 }
 
@@ -287,6 +293,6 @@ fv_status fv_predictor_plan(const fv_predictor *p, const fv_dataset *dataset, in
     fv_loader_plan(p->ctx, dataset, pipeline, &loader, &bytes);
     m->loader = bytes.batches / (pipeline->h * pipeline->w * pipeline->c) * p->size; /* all views of an image */
     m->decoding = bytes.decoding;
-    add_up(m);
+    add_up(p->ctx, m);
     return FV_OK;
 }
