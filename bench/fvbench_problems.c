@@ -186,7 +186,8 @@ static fv_status run_solver(const fv_planner *planner, const fv_solver *solver, 
 
 typedef enum verdict { SAME_BITS, NEAR, WRONG } verdict;
 
-static verdict compare(const fv_node *node, void *const *got, void *const *want)
+/* `bound`: what a solver states of itself. */
+static verdict compare(const fv_node *node, void *const *got, void *const *want, double bound)
 {
     verdict v = SAME_BITS;
     for (int i = 0; i < node->n_out; i++) {
@@ -200,7 +201,7 @@ static verdict compare(const fv_node *node, void *const *got, void *const *want)
         for (int64_t k = 0; k < fv_shape_count(&val->shape); k++)
             largest = fmax(largest, fabs((double)w[k]));
         for (int64_t k = 0; k < fv_shape_count(&val->shape); k++)
-            if (!(fabs((double)g[k] - (double)w[k]) <= 1e-5 * fabs((double)w[k]) + 2e-6 * largest))
+            if (!(fabs((double)g[k] - (double)w[k]) <= 1e-5 * fabs((double)w[k]) + 2e-6 * largest + bound))
                 return WRONG;
         v = NEAR;
     }
@@ -234,7 +235,8 @@ static fv_status verify(const fv_planner *planner, const solver_list *list, cons
         for (int k = 0; k < node->n_out; k++)
             memset(s.out[k], 0xff, bytes_of(node->out[k])); /* NaN: what is not written shows */
         status = run_solver(planner, solver, &s, s.out, 0, &unused);
-        const verdict v = status == FV_OK ? compare(node, s.out, s.want) : SAME_BITS;
+        const verdict v =
+            status == FV_OK ? compare(node, s.out, s.want, fv_solver_bound(solver, node, s.in)) : SAME_BITS;
         total->compared++;
         if (v == WRONG) {
             total->failed++;

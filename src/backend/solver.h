@@ -37,6 +37,7 @@ struct fv_solver {
      * chains that the operator's text states (or, for functions such as exp, the project's one sequence of operations).
      */
     const char *bits;
+    double error;    /* of other bits than the chains', as fv_solver_bound takes it; 0: differs as a chain does */
     const void *arg; /* what tells apart the solvers that share hooks: a geometry, a direction, an activation */
     /* Operands that pack rearranges, bit i for in[i]: run does not read them. Where all of them are constant
      * (problem.const_in) pack runs once, and again after they changed; else before every run. 0: no pack. */
@@ -98,6 +99,13 @@ static inline bool fv_plan_packs_once(const fv_plan *plan)
     const uint32_t packs = plan->solver->packs;
     return packs != 0 && (plan->problem.const_in & packs) == packs;
 }
+
+/*
+ * Stated for solvers of products whose operands are src and wei: |result - exact| <= error * (largest |src|) * (largest
+ * sum of |wei| that meets one result). Without bias and residual, which only add their own rounding. 0 where a solver
+ * states none.
+ */
+double fv_solver_bound(const fv_solver *solver, const fv_node *node, void *const *in);
 
 /* Where solvers come from: a device's, the reference loops, a program's own. */
 typedef struct fv_solver_provider {

@@ -12,6 +12,7 @@ struct fv_ctx;
    FV_SYM(fv_<family>_kernels)`. */
 #define FV_KERNEL_FAMILIES(X, isa)                                                                                     \
     X(gemm, isa)                                                                                                       \
+    X(winograd, isa)                                                                                                   \
     X(math, isa)                                                                                                       \
     X(depthwise, isa)                                                                                                  \
     X(pool, isa)                                                                                                       \

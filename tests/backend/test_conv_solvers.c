@@ -121,6 +121,42 @@ static void test_conv2d_bwd_weights(void **state)
     }
 }
 
+/* 3x3 with stride 1, which minimal filtering computes too: maps and tiles of all kinds of remainders, any padding. */
+static void test_conv2d_3x3(void **state)
+{
+    (void)state;
+    for (int round = 0; round < FV_TEST_CASES(50, 12);) {
+        fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = (int32_t)pick(0, 2)};
+        const int64_t c = pick(1, pick(0, 2) ? 9 : 90), k = pick(1, pick(0, 2) ? 20 : 80);
+        const int64_t n = pick(1, pick(0, 2) ? 3 : 9), side = pick(0, 3) ? 9 : 26;
+        const fv_shape src = {4, {n, pick(1, side), pick(1, side), c}}, wei = {4, {k, 3, 3, c}}, bia = {1, {k}};
+        int64_t out[2];
+        for (int i = 0; i < 2; i++) {
+            a.pad[i] = pick(0, 3);
+            a.pad[i + 2] = pick(0, 3);
+            out[i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - 2;
+        }
+        if (out[0] < 1 || out[1] < 1)
+            continue;
+        const fv_shape dst = {4, {n, out[0], out[1], k}}, none = {0, {0}};
+        const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
+        assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
+        a.activation = 0;
+        a.size[0] = src.dim[1];
+        a.size[1] = src.dim[2];
+        assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+        round++;
+    }
+    static const char *const names[] = {"winograd_2", "winograd_4", "winograd_6"};
+    for (int i = 0; i < 3; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "cpu.conv2d.%s", names[i]);
+        assert_true(solver_check_count(check, name) >= FV_TEST_CASES(50, 12));
+        snprintf(name, sizeof name, "cpu.conv2d_bwd_data.%s", names[i]);
+        assert_true(solver_check_count(check, name) >= FV_TEST_CASES(50, 12));
+    }
+}
+
 static void test_conv_transpose2d(void **state)
 {
     (void)state;
@@ -196,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_conv2d),
         cmocka_unit_test(test_conv2d_bwd_data),
         cmocka_unit_test(test_conv2d_bwd_weights),
+        cmocka_unit_test(test_conv2d_3x3),
         cmocka_unit_test(test_conv_transpose2d),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_dense),
