@@ -9,7 +9,8 @@ set -eu
 # Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build or asks nothing new.
 share() {
     case $1 in
-    kernels | ops | backend | plan) echo 1 ;;
+    kernels | ops | plan) echo 1 ;;
+    backend) echo 2 ;;
     nn | all) echo 4 ;;
     train) echo 9 ;;
     cli) echo 24 ;;
