@@ -6,6 +6,7 @@
 #ifndef FV_IO_SAFETENSORS_H
 #define FV_IO_SAFETENSORS_H
 
+#include "base/json.h"
 #include "io/tensor_file.h"
 
 /*
@@ -51,6 +52,10 @@ typedef struct fv_st_text {
  */
 fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *items, int64_t n_items,
                                const fv_st_text *texts, int64_t n_texts);
+/* A tensor's entry in the header of a file that is written otherwise. `dtype`: as files say it; *offset: of its first
+ * byte, then of the one behind its last. */
+void fv_st_put_entry(fv_json *j, const char *name, const char *dtype, const fv_shape *shape, int64_t bytes,
+                     int64_t *offset);
 /* MODEL_CORRUPT unless the checksum in the file fits its bytes; *has tells whether there is one. */
 fv_status fv_safetensors_verify(const fv_tensor_file *file, bool *has);
 

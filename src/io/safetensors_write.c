@@ -80,24 +80,31 @@ static fv_status put_items(const st_sink *sink, const fv_st_item *items, int64_t
     return FV_OK;
 }
 
-static void put_entry(fv_json *j, const fv_st_item *item, int64_t *offset)
+void fv_st_put_entry(fv_json *j, const char *name, const char *dtype, const fv_shape *shape, int64_t bytes,
+                     int64_t *offset)
 {
-    fv_json_key(j, item->name);
+    fv_json_key(j, name);
     fv_json_begin_object(j);
     fv_json_key(j, "dtype");
-    fv_json_string(j, fv_dtype_find(item->dtype)->file);
+    fv_json_string(j, dtype);
     fv_json_key(j, "shape");
     fv_json_begin_array(j);
-    for (int d = 0; d < item->shape.rank; d++)
-        fv_json_int(j, item->shape.dim[d]);
+    for (int d = 0; d < shape->rank; d++)
+        fv_json_int(j, shape->dim[d]);
     fv_json_end_array(j);
     fv_json_key(j, "data_offsets");
     fv_json_begin_array(j);
     fv_json_int(j, *offset);
-    *offset += fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype);
+    *offset += bytes;
     fv_json_int(j, *offset);
     fv_json_end_array(j);
     fv_json_end_object(j);
+}
+
+static void describe_item(fv_json *j, const fv_st_item *item, int64_t *offset)
+{
+    fv_st_put_entry(j, item->name, fv_dtype_find(item->dtype)->file, &item->shape,
+                    fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype), offset);
 }
 
 /* The header with its length in front, padded so that the tensors begin at a multiple of 8. */
@@ -123,7 +130,7 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < n_items; i++) {
             if ((fv_dtype_size(items[i].dtype) == 8) == (pass == 0))
-                put_entry(&j, &items[i], &offset);
+                describe_item(&j, &items[i], &offset);
         }
     }
     fv_json_end_object(&j);

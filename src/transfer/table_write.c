@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "io/zip.h"
 #include "transfer/table.h"
 
@@ -224,27 +225,6 @@ static fv_status write_npz(const fv_feature_table *t, fv_writer *writer)
 
 /* ---- safetensors ---- */
 
-static void put_entry(fv_json *j, const char *name, const char *dtype, const fv_shape *shape, int64_t bytes,
-                      int64_t *offset)
-{
-    fv_json_key(j, name);
-    fv_json_begin_object(j);
-    fv_json_key(j, "dtype");
-    fv_json_string(j, dtype);
-    fv_json_key(j, "shape");
-    fv_json_begin_array(j);
-    for (int i = 0; i < shape->rank; i++)
-        fv_json_int(j, shape->dim[i]);
-    fv_json_end_array(j);
-    fv_json_key(j, "data_offsets");
-    fv_json_begin_array(j);
-    fv_json_int(j, *offset);
-    *offset += bytes;
-    fv_json_int(j, *offset);
-    fv_json_end_array(j);
-    fv_json_end_object(j);
-}
-
 /* Its length in front; padded, so that what follows begins at a multiple of 8. */
 static fv_status make_header(const fv_feature_table *t, const char *about, fv_str *out)
 {
@@ -260,10 +240,10 @@ static fv_status make_header(const fv_feature_table *t, const char *about, fv_st
     fv_json_key(&j, FV_FEATURES_KEY);
     fv_json_string(&j, about);
     fv_json_end_object(&j);
-    put_entry(&j, "label", "I64", &labels, 8 * t->rows, &offset);
+    fv_st_put_entry(&j, "label", "I64", &labels, 8 * t->rows, &offset);
     for (int i = 0; i < t->count; i++) {
         const fv_shape shape = array_shape(t, i);
-        put_entry(&j, t->stages[i].name, "F32", &shape, 4 * fv_shape_count(&shape), &offset);
+        fv_st_put_entry(&j, t->stages[i].name, "F32", &shape, 4 * fv_shape_count(&shape), &offset);
     }
     fv_json_end_object(&j);
     while (out->size % 8 != 0 && !out->failed)
