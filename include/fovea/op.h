@@ -78,7 +78,8 @@ typedef struct fv_attr {
 enum {
     FV_T_VIEW = 1 << 0,     /* out[0] is in[0] under another shape: no work, shared memory */
     FV_T_INPLACE = 1 << 1,  /* out[0] may overwrite in[0] */
-    FV_T_MONOTONE = 1 << 2, /* elementwise and non-decreasing: commutes with taking a maximum */
+    FV_T_MONOTONE = 1 << 2, /* elementwise, non-decreasing, and inputs that share a result have gradient 0 (not so where
+                               rounding merges them): commutes with taking a maximum, in gradients too */
     FV_T_MAXIMUM = 1 << 3,  /* every output is one of the inputs, the largest of a window: commutes with MONOTONE */
     FV_T_FUSES_ACTIVATION = 1 << 4, /* attribute struct begins with `int32_t activation` (fv_activation), applied last;
                                        with BACKWARD: in[0] is first masked by that activation's gradient, whose output

@@ -125,6 +125,51 @@ static void test_bits_of_random_graphs(void **state)
     fv_ctx_destroy(&three);
 }
 
+/* Weights whose channel 0 carries the value and channel 1, tiny, which element it was. */
+static void step_ties(net *t, net_exec *exec, float value)
+{
+    net_fill(t, exec, BATCH, CLASSES, 5);
+    net_tensor *filter = &t->tensor[0];
+    net_set(t, filter, 0, 1.0);
+    net_set(t, filter, 1, 0x1p-23);
+    float *x = net_exec_input(exec, 0);
+    for (int i = 0; i < BATCH * 8 * 8; i++)
+        x[2 * i] = value;
+    assert_int_equal(net_exec_run(exec, 1, 5), FV_OK);
+}
+
+/* Values a rounding apart may share a result: the maximum must be the same element, fused or not. */
+static void test_ties_in_a_maximum(void **state)
+{
+    (void)state;
+    static const char *const op[] = {"relu", "relu6", "leaky_relu", "hard_sigmoid", "sigmoid", "tanh", "clamp"};
+    static const float value[] = {-3.0f, -0x1p-24f, 0.0f, 0.25f, 1.0f, 2.0f, 6.0f};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    for (size_t i = 0; i < sizeof op / sizeof *op; i++) {
+        net t;
+        net_init(&t, ctx, FV_F32, 3);
+        fv_val *x = net_input(&t, "x", 4, (const int64_t[]){1, 8, 8, 2});
+        x = net_pool(&t, net_unary(&t, op[i], net_conv(&t, x, 1, 1, 1, 0, false)), 3, 2);
+        net_output(&t, net_dense(&t, net_op(&t, "flatten", NULL, 1, &x), CLASSES));
+        for (size_t v = 0; v < sizeof value / sizeof *value; v++) {
+            uint64_t bits[2];
+            for (int optimize = 0; optimize < 2; optimize++) {
+                net_bind(&t, t.dtype);
+                net_exec_options o = net_options(&t, BATCH, true);
+                o.optimize = optimize;
+                net_exec *exec = net_compile(&t, &o);
+                step_ties(&t, exec, value[v]);
+                bits[optimize] = digest(&t, exec);
+                net_exec_destroy(&exec);
+            }
+            if (bits[0] != bits[1])
+                fail_msg("%s of values near %g: fusing changes bits", op[i], (double)value[v]);
+        }
+        net_free(&t);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 static void logits(net *t, bool optimize, bool keep_all, fv_plan_mode policy, float out[BATCH * CLASSES])
 {
     net_exec_options o = net_options(t, BATCH, false);
@@ -395,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_step),
         cmocka_unit_test(test_bits_of_random_graphs),
+        cmocka_unit_test(test_ties_in_a_maximum),
         cmocka_unit_test(test_inference_of_random_graphs),
         cmocka_unit_test(test_batch_does_not_matter),
         cmocka_unit_test(test_what_is_left),
