@@ -3,10 +3,8 @@
 #ifndef FV_KERNELS_WINOGRAD_TRANSFORM_H
 #define FV_KERNELS_WINOGRAD_TRANSFORM_H
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/tile_walk.h"
 #include "kernels/winograd/winograd.h"
-
-#define FV_INLINE static inline __attribute__((always_inline))
 
 /* Points +-sqrt(A), +-sqrt(B) and +-sqrt(C) by their squares. */
 #define A4        0.5
