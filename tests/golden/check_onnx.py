@@ -81,9 +81,9 @@ def run(command):
 
 
 def train(fovea, path, data, output):
-    """A small rate: what has lost its normalization and has random weights answers with thousands."""
+    """A small rate and clipped gradients: what has lost its normalization and has random weights answers with thousands."""
     return run([fovea, "train", "--model", path, "--data", data, "--batch-size", 2, "--epochs", 1, "--max-steps", 2,
-                "--lr", 1e-7, "--reset-head", "--threads", 1, "--output", output])
+                "--lr", 1e-7, "--clip-grad", 1, "--reset-head", "--threads", 1, "--output", output])
 
 
 def check(fovea, name, net, kind, data, programs):
