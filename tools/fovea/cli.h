@@ -30,6 +30,7 @@ enum {
     V_SEARCH = 1 << 15,
     V_FACTORIZE = 1 << 17,
     V_PLAN = 1 << 18,
+    V_BENCH = 1 << 19,
     V_ANY = 0xffffff
 };
 
@@ -176,6 +177,7 @@ fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_zoo(settings *c);
 fv_status verb_plan(settings *c);
+fv_status verb_bench(settings *c);
 fv_status verb_doctor(settings *c);
 fv_status verb_version(settings *c);
 fv_status verb_help(settings *c);

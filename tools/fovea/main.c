@@ -85,6 +85,12 @@ const verb verbs[] = {
      "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
      "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n",
      V_PLAN, 0, verb_plan},
+    {"bench", NULL, "convolutions and products by every algorithm: time, memory, error",
+     "conv PROBLEM... | conv --model NAME|FILE [options]",
+     "  fovea bench conv 'n1h14w14c32 k32r3s3 p1'\n"
+     "  fovea bench conv 'n8h14w14c64 k64r3s3 p1 g64' --direction all --threads 1 --seconds 0.1\n"
+     "  fovea bench conv --model lenet --conv-algo gemm,igemm,im2col --csv\n",
+     V_BENCH, INT_MAX, verb_bench},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
     {"zoo", NULL, "trained networks by name: list, fetch, verify", "list | get NAME... | verify [NAME...] [options]",

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# fovea bench: what the tables hold. Nothing here depends on how fast the machine is.
+
+use_bench_conv() {
+    code 0 "$FOVEA" bench conv 'n1h14w14c32 k32r3s3 p1' --threads 1,2 --seconds 0
+    prints "float32 roof" "on 1 thread" "on 2 threads" "n1h14w14c32 k32r3s3 p1  fwd" "no: not 1x1 with stride 1"
+    for algorithm in igemm im2col winograd_2 winograd_4 winograd_6; do
+        equal "$algorithm $(grep -cE "^ +[12]  $algorithm +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9]+%" out)" "$algorithm 2"
+    done
+    equal "$(grep -c '<- chosen' out)" 2
+    # Words without quotes, two problems, all directions.
+    code 0 "$FOVEA" bench conv n2h9c8 k8r3 p1 n1h8c4 k6r1 --direction all --threads 1 --seconds 0 --csv
+    equal "$(head -1 out)" "name,shape,problem,direction,layers,threads,algorithm,solver,refused,chosen,runs,ms,best_ms,gflops,roof,workspace_bytes,packed_bytes,pack_ms,packs_each,max_error,bound"
+    equal "$(sed 1d out | cut -d, -f2,4 | uniq | paste -sd';')" \
+        "n2h9w9c8 k8r3s3 p1,fwd;n2h9w9c8 k8r3s3 p1,bwd-data;n2h9w9c8 k8r3s3 p1,bwd-weights;n1h8w8c4 k6r1s1,fwd;n1h8w8c4 k6r1s1,bwd-data;n1h8w8c4 k6r1s1,bwd-weights"
+    # Of each problem one is chosen; every error is within its bound; what is refused has a reason and no figures.
+    equal "$(awk -F, '$10 == 1' out | wc -l)" 6
+    awk -F, 'NR > 1 && $9 == "" && !($20 > 0 && $20 <= $21) { exit 1 }' out || die "an error is not within its bound"
+    awk -F, 'NR > 1 && $9 != "" && ($11 != "" || $20 != "") { exit 1 }' out || die "a refused solver has figures"
+    awk -F, 'NF != 21 { exit 1 }' out || die "not 21 fields"
+}
+
+use_bench_json() {
+    code 0 "$FOVEA" bench conv 'n1h10w10c16 k16r3s3 p1' --threads 1,2 --seconds 0 --json
+    for key in processor instruction_set dtype roofs.1.threads problems.0.shape problems.0.problem problems.0.direction \
+        problems.0.macs problems.0.rows.1.algorithm problems.0.rows.1.solver problems.0.rows.1.refused \
+        problems.0.rows.1.runs problems.0.rows.1.packs_each; do
+        echo "$key $(drive json $key <out)"
+    done >keys
+    equal "$(sed 1,2d keys | paste -sd'|')" "dtype fp32|roofs.1.threads 2|problems.0.shape n1h10w10c16 k16r3s3 p1|problems.0.problem conv2d f32 n1h10w10c16 k16r3s3c16:const pad=1|problems.0.direction fwd|problems.0.macs 230400.0|problems.0.rows.1.algorithm igemm|problems.0.rows.1.solver cpu.conv2d.igemm|problems.0.rows.1.refused null|problems.0.rows.1.runs 1|problems.0.rows.1.packs_each false"
+    for key in ms best_ms gflops roof workspace_bytes packed_bytes pack_ms max_error bound; do
+        drive json problems.0.rows.1.$key <out >value
+        awk '{ exit !($1 > 0) }' value || die "$key is $(cat value)"
+    done
+    drive json problems.0.rows.0.refused <out >value
+    equal "$(cat value)" "not 1x1 with stride 1 and no padding"
+}
+
+use_bench_model() {
+    code 0 "$FOVEA" bench conv --model lenet --threads 1 --seconds 0 --batch-size 1,3 --conv-algo igemm,gemm --csv
+    equal "$(awk -F, 'NR > 1 && $9 == "" { print $1 }' out | paste -sd' ')" "conv1 conv2 fc1 fc2 fc3 conv1 conv2 fc1 fc2 fc3"
+    equal "$(sed 1d out | cut -d, -f2 | grep -c ^n3h)" 4
+    code 0 "$FOVEA" bench conv --model resnet20 --layers 'layer1*' --threads 1 --seconds 0
+    prints "more like it" "layers: " "by the fastest of each" "by those that are chosen"
+    code 0 "$FOVEA" bench conv --model "$model" --threads 1 --seconds 0 --json
+    fails 2 E2003 "called 'nothing'" -- "$FOVEA" bench conv --model lenet --layers nothing
+}
+
+use_bench_refusals() {
+    fails 2 E2001 "say what" -- "$FOVEA" bench
+    fails 2 E2001 "no action 'cnv'" "did you mean 'conv'" -- "$FOVEA" bench cnv
+    fails 2 E2001 "expected a problem such as" -- "$FOVEA" bench conv
+    fails 2 E2001 "found both" -- "$FOVEA" bench conv n1h8c4 k4r1 --model lenet
+    fails 2 E2003 "'q1': expected pN (padding)" -- "$FOVEA" bench conv 'n1h56w56c64 k64r3s3 q1'
+    fails 2 E2003 "'n1h56w56': expected images" -- "$FOVEA" bench conv 'n1h56w56 k64r3s3'
+    fails 2 E2003 "pad: expected" "found 'x'" -- "$FOVEA" bench conv 'n1h56w56c64 k64r3s3 pad=x'
+    fails 2 E2006 "3x3 filter does not fit" -- "$FOVEA" bench conv 'n1h2w2c64 k64r3s3'
+    fails 2 E2003 "no solver is called so" -- "$FOVEA" bench conv n1h8c4 k4r3 --conv-algo wino
+    fails 2 E2003 "--threads: found '0'" -- "$FOVEA" bench conv n1h8c4 k4r3 --threads 0
+    fails 2 E2003 "--threads: found '1,'" -- "$FOVEA" bench conv n1h8c4 k4r3 --threads 1,
+    fails 2 E2003 "--dtype: found 'fp16'" -- "$FOVEA" bench conv n1h8c4 k4r3 --dtype fp16
+    fails 2 E2003 "--direction: found 'back'" -- "$FOVEA" bench conv n1h8c4 k4r3 --direction back
+    fails 2 E2004 "--csv and --json" -- "$FOVEA" bench conv n1h8c4 k4r3 --csv --json
+    fails 2 E2004 "--batch-size has no effect" -- "$FOVEA" bench conv n1h8c4 k4r3 --batch-size 2
+    # Refused before anything of it is allocated.
+    fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv 'n64h20000w20000c64 k64r3s3'
+    fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv n64h224c64 k64r3 --memory 64M
+    code 0 "$FOVEA" bench conv n1h56c32 k16r3 p1 --memory 2M --threads 1 --seconds 0
+    prints "no: needs " "MiB are left of the memory"
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fovea bench: convolutions and products by every algorithm. */
+#include "bench.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+
+/* ---- numbers of threads ---- */
+
+fv_status bench_counts(const char *option, const char *text, int64_t most, int64_t values[BENCH_COUNTS], int *count)
+{
+    *count = 0;
+    for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char *end;
+        const long long value = isdigit((unsigned char)*at) ? strtoll(at, &end, 10) : 0;
+        if (value < 1 || value > most || (*end && *end != ',') || *count == BENCH_COUNTS)
+            return complain(FV_ERR_VALUE, NULL,
+                            "--%s: found '%s', expected up to %d whole numbers from 1 to %lld, separated by commas",
+                            option, text, BENCH_COUNTS, (long long)most);
+        values[(*count)++] = value;
+    }
+    return FV_OK;
+}
+
+/* One thread, and all that the process may use. */
+static fv_status usual_threads(settings *c, bench_crew *crew)
+{
+    fv_ctx *ctx;
+    c->threads = 0;
+    FV_TRY(context_open(c, &ctx));
+    const int all = fv_ctx_threads(ctx);
+    fv_ctx_destroy(&ctx);
+    crew->threads[0] = 1;
+    crew->threads[1] = all;
+    crew->count = all > 1 ? 2 : 1;
+    return FV_OK;
+}
+
+fv_status bench_crew_open(settings *c, bench_crew *crew)
+{
+    if (c->bench_threads)
+        FV_TRY(bench_counts("threads", c->bench_threads, 1024, crew->threads, &crew->count));
+    else
+        FV_TRY(usual_threads(c, crew));
+    for (int t = 0; t < crew->count; t++) {
+        c->threads = crew->threads[t];
+        FV_TRY(context_open(c, &crew->ctx[t]));
+        FV_TRY(bench_crew_roof(crew, t));
+    }
+    return FV_OK;
+}
+
+fv_status bench_crew_roof(bench_crew *crew, int t)
+{
+    double gflops;
+    FV_TRY(report(crew->ctx[t], fv_machine_roof(crew->ctx[t], &gflops)));
+    crew->gflops[t] = gflops > crew->gflops[t] ? gflops : crew->gflops[t];
+    return FV_OK;
+}
+
+void bench_crew_close(bench_crew *crew)
+{
+    for (int t = 0; t < crew->count; t++)
+        fv_ctx_destroy(&crew->ctx[t]);
+}
+
+/* ---- running ---- */
+
+fv_status bench_run(bench_job *j, const fv_bench_problem *p, int t, fv_bench_rows *rows)
+{
+    fv_bench_options options = j->options;
+    options.no_error = t > 0;
+    if (options.seconds > 0) /* a neighbor may have been busy before */
+        FV_TRY(bench_crew_roof(&j->crew, t));
+    return report(j->crew.ctx[t], fv_bench_run(j->crew.ctx[t], p->text, &options, rows));
+}
+
+/* Errors that were found with the first number of threads; a solver's bits do not depend on it. */
+static void copy_errors(const fv_bench_rows *from, fv_bench_rows *to)
+{
+    for (int i = 0; i < to->count && i < from->count; i++)
+        if (!to->row[i].refused[0]) {
+            to->row[i].max_error = from->row[i].max_error;
+            to->row[i].bound = from->row[i].bound;
+        }
+    to->compared = from->compared;
+}
+
+static fv_status run_list(bench_job *j)
+{
+    static fv_bench_rows rows[2];
+    bench_print_begin(j);
+    for (int i = 0; i < fv_bench_count(j->list); i++) {
+        const fv_bench_problem *p = fv_bench_problem_at(j->list, i);
+        for (int t = 0; t < j->crew.count; t++) {
+            FV_TRY(bench_run(j, p, t, &rows[t > 0]));
+            if (t > 0)
+                copy_errors(&rows[0], &rows[1]);
+            bench_print_rows(j, p, t, &rows[t > 0]);
+        }
+    }
+    bench_print_end(j);
+    return FV_OK;
+}
+
+/* ---- conv ---- */
+
+/* Words of the command line: one with blanks is a problem, others are words of one, which begins with its images. */
+static fv_status add_words(bench_job *j, const char **words, int count)
+{
+    char text[512] = "";
+    for (int i = 0; i <= count; i++) {
+        const bool whole = i < count && strchr(words[i], ' ');
+        const bool begins = i < count && strchr("nhwc", words[i][0]) && isdigit((unsigned char)words[i][1]);
+        if (text[0] && (i == count || whole || begins)) {
+            FV_TRY(report(j->crew.ctx[0], fv_bench_add_conv(j->list, text, j->directions)));
+            text[0] = '\0';
+        }
+        if (whole)
+            FV_TRY(report(j->crew.ctx[0], fv_bench_add_conv(j->list, words[i], j->directions)));
+        else if (i < count)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "", words[i]);
+    }
+    return FV_OK;
+}
+
+static fv_status add_layers(bench_job *j)
+{
+    settings *c = j->c;
+    const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
+    int64_t batches[BENCH_COUNTS] = {1};
+    int count = 1;
+    fv_model *model = NULL;
+    bool loaded;
+    if (c->bench_batches)
+        FV_TRY(bench_counts("batch-size", c->bench_batches, 1000000, batches, &count));
+    fv_status status = report(j->crew.ctx[0], model_open(j->crew.ctx[0], c, c->model, &options, &model, &loaded));
+    for (int i = 0; status == FV_OK && i < count; i++)
+        status = report(j->crew.ctx[0], fv_bench_add_model(j->list, model, batches[i], c->bench_layers, j->directions));
+    fv_model_destroy(&model);
+    return status;
+}
+
+static fv_status bench_conv(bench_job *j)
+{
+    settings *c = j->c;
+    const bool model = option_given("model");
+    if (model == (c->n_positional > 1))
+        return complain(FV_ERR_USAGE, NULL,
+                        model
+                            ? "bench conv takes problems, or --model NAME|FILE: found both"
+                            : "bench conv: expected a problem such as 'n1h56w56c64 k64r3s3 p1', or --model NAME|FILE");
+    static const char *const with_model[] = {"batch-size", "img-size", "layers", NULL};
+    for (int i = 0; !model && with_model[i]; i++)
+        if (option_given(with_model[i]))
+            return complain(FV_ERR_CONFLICT, "write the size into the problem, or give --model",
+                            "--%s has no effect here: it is of the layers of a model", with_model[i]);
+    FV_TRY(model ? add_layers(j) : add_words(j, c->positional + 1, c->n_positional - 1));
+    return run_list(j);
+}
+
+/* ---- the verb ---- */
+
+static const struct action {
+    const char *name;
+    fv_status (*run)(bench_job *j);
+} actions[] = {{"conv", bench_conv}};
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+static fv_status find_action(const settings *c, const struct action **action)
+{
+    const char *names[ACTIONS + 1] = {NULL}, *word = c->n_positional > 0 ? c->positional[0] : NULL;
+    for (int i = 0; i < ACTIONS; i++) {
+        names[i] = actions[i].name;
+        if (word && strcmp(word, names[i]) == 0)
+            *action = &actions[i];
+    }
+    if (*action)
+        return FV_OK;
+    if (!word)
+        return complain(FV_ERR_USAGE, NULL, "fovea bench: say what: conv");
+    const char *nearest = fv_nearest(word, names);
+    return complain(FV_ERR_USAGE, "`fovea help bench` lists the actions", "fovea bench has no action '%s'%s%s%s", word,
+                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+fv_status verb_bench(settings *c)
+{
+    bench_job j = {.c = c, .options = {.seconds = c->bench_seconds, .algorithms = c->bench_algo}};
+    const struct action *action = NULL;
+    FV_TRY(find_action(c, &action));
+    FV_TRY(output_form(c));
+    j.directions = c->direction == FV_BENCH_DIRECTIONS ? (1u << FV_BENCH_DIRECTIONS) - 1 : 1u << c->direction;
+    fv_status status = bench_crew_open(c, &j.crew);
+    if (status == FV_OK)
+        status = report(j.crew.ctx[0], fv_bench_create(j.crew.ctx[0], &j.list));
+    if (status == FV_OK)
+        status = action->run(&j);
+    json_decref(j.problems);
+    fv_bench_destroy(&j.list);
+    bench_crew_close(&j.crew);
+    return status;
+}
