@@ -172,6 +172,14 @@ use_linear() {
     prints "svm, C 1, standardized, 2 folds" "fc2.relu"
     code 0 probe --loss hinge --C 0.001 --folds 2 --val-split 0.8 --json
     grep -q '"loss":"hinge","C":0.001' out || die "no loss"
+    # A backbone has no last layer, and all are the stages before it.
+    plant edit backbone.safetensors from="$model" drop=fc3.weight
+    code 0 "$FOVEA" linear --model lenet --weights backbone.safetensors --data "$digits" --layers all --folds 2 --standardize --C 0.1 --save top.safetensors --out csv
+    says "backbone.safetensors: without 'fc3.weight': all are the stages before it"
+    equal "$(tail -n 1 out | cut -d, -f1)" fc2.relu
+    code 0 "$FOVEA" eval --model top.safetensors --data "$digits" --split test
+    fails 4 E4003 "the first is 'fc3.weight'" -- \
+        "$FOVEA" linear --model lenet --weights backbone.safetensors --data "$digits" --layers fc3
     fails 2 E2003 "--folds: found '1'" -- probe --folds 1
     fails 2 E2003 "--C: found '0'" -- probe --C 0
     fails 2 E2003 "--loss: found 'tree'" -- probe --loss tree
