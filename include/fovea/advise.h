@@ -72,21 +72,26 @@ typedef struct fv_amounts {
     int64_t smallest, typical, largest; /* images of a class: the least, images / classes, the most */
 } fv_amounts;
 
-/** What to train, and how. Texts live as long as the advice. */
+/**
+ * What to train, and how. Where `c` is above 0, logistic regression on standardized rows (fv_linear_fit), and what
+ * training would need is 0 or NULL. Texts live as long as the advice.
+ */
 typedef struct fv_transfer_recipe {
+    double c;            /* weight of the losses, as fv_linear_options has it; 0: training */
+    int64_t grid;        /* rows are means in grid x grid cells of a map */
     const char *freeze;  /* as --freeze takes it; NULL: nothing */
     const char *lr_mult; /* as --lr-mult takes it; NULL: one rate */
     double lr;           /* of adamw, of the new last layer */
     int64_t epochs, batch_size;
     double drop;         /* rate before the new last layer; 0: none */
-    const char *augment; /* as --augment takes it: "none", ... */
+    const char *augment; /* as --augment takes it */
     double val_split;    /* where the data have no val split of their own */
 } fv_transfer_recipe;
 /** Rules behind the recipe, a sentence each. */
 typedef enum fv_recipe_rule {
     FV_RULE_TRAINED, /* what is trained, and at which rate */
     FV_RULE_EPOCHS,
-    FV_RULE_DROP,
+    FV_RULE_DROP, /* or C */
     FV_RULE_AUGMENT,
     FV_RULE_COUNT
 } fv_recipe_rule;

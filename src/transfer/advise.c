@@ -140,10 +140,10 @@ typedef struct maker {
 static void train_top(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     r->freeze = "-1";
+    r->grid = 1;
     *rule = fv_arena_printf(
         k->arena,
-        "the new last layer (%s) alone, at the usual rate: what is below it was learned from more data than "
-        "there are here",
+        "a new last layer in the place of %s alone: what is below it was learned from more data than there are here",
         k->b->head);
 }
 
@@ -159,12 +159,16 @@ static void train_last(const maker *k, fv_transfer_recipe *r, const char **rule)
         k->b->count - top, k->b->count, half);
 }
 
+/* In cells: where things are tells as much as what they are. On folds of the data of five pairs that is between 1 point
+ * less and 6 more of the best stage than means of whole maps. */
 static void train_stages(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     r->freeze = "-1";
+    r->grid = 2;
     *rule = fv_arena_printf(
-        k->arena, "linear classifiers on several stages, of which the best over folds is kept: the last stages "
-                  "know the kinds of things of other data, the ones before them what many kinds have");
+        k->arena,
+        "linear classifiers on several stages, in 2 x 2 cells, of which the best over folds is kept: the last "
+        "stages know the kinds of things of other data, the ones before them what many kinds have");
 }
 
 /* The rates of networks that were trained before need not be small where the data are others: measured, a tenth of a
@@ -181,17 +185,35 @@ static void train_more(const maker *k, fv_transfer_recipe *r, const char **rule)
 static void (*const trained[FV_CELL_COUNT])(const maker *k, fv_transfer_recipe *r,
                                             const char **rule) = {train_top, train_last, train_stages, train_more};
 
-/* Of all cells: passes, dropout, augmentation. */
-static void choose_epochs(const maker *k, fv_transfer_cell cell, fv_transfer_recipe *r, const char **rule)
+static bool is_linear(fv_transfer_cell cell)
+{
+    return cell == FV_CELL_TOP || cell == FV_CELL_STAGES;
+}
+
+/*
+ * A linear classifier is fitted, not trained: the minimum is there after seconds, and the scale of features does not
+ * matter. Trained for 30 epochs at 0.001 it told flowers by a network of digits no better than chance, fitted 40 %. Of
+ * 1, 0.1, 0.01 and 0.001 C of 0.1 is at most 2.3 points below the best one on folds of the data of nine pairs.
+ */
+static void fit_linear(const maker *k, fv_transfer_recipe *r, const char **rules)
+{
+    const fv_transfer_recipe zero = {.c = 0.1, .grid = r->grid, .freeze = r->freeze};
+    *r = zero;
+    rules[FV_RULE_EPOCHS] = "no epochs: rows are computed once for each image, and the classifier that fits them best "
+                            "is found";
+    rules[FV_RULE_DROP] = fv_arena_printf(k->arena,
+                                          "C %g, of standardized features: smaller than the usual 1, as features are "
+                                          "many and images few; no dropout beside it",
+                                          r->c);
+    rules[FV_RULE_AUGMENT] = "no augmentation: rows are of the images as they are";
+}
+
+/* Passes. */
+static void choose_epochs(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     enum { LOOKS = 50000, LEAST = 10, MOST = 30, SMALL = 1000 };
     r->batch_size = k->a->images < SMALL ? 32 : 64;
     r->val_split = k->a->typical < FV_MUCH_DATA ? 0.2 : 0.1;
-    r->epochs = MOST;
-    *rule =
-        fv_arena_printf(k->arena, "%d epochs: what does not change is computed once, so that they cost little", MOST);
-    if (cell != FV_CELL_LAST && cell != FV_CELL_MORE)
-        return;
     r->epochs = (LOOKS + k->a->images - 1) / k->a->images;
     r->epochs = r->epochs < LEAST ? LEAST : r->epochs > MOST ? MOST : r->epochs;
     *rule = fv_arena_printf(k->arena, "%lld epochs: about %d looks at images, from %d to %d epochs",
@@ -216,7 +238,7 @@ static void choose_drop(const maker *k, fv_transfer_recipe *r, const char **rule
         r->drop = 0;
 }
 
-static void choose_augment(const maker *k, fv_transfer_cell cell, fv_transfer_recipe *r, const char **rule)
+static void choose_augment(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     static const struct {
         int64_t below; /* images of a class */
@@ -228,10 +250,6 @@ static void choose_augment(const maker *k, fv_transfer_cell cell, fv_transfer_re
         {INT64_MAX, "light", "rrc scale=0.7..1; hflip", "crop pad=4; hflip", "crop pad=2"},
     };
     size_t i = 0;
-    r->augment = "none";
-    *rule = "no augmentation: the network below the new layer is computed once for each image";
-    if (cell != FV_CELL_LAST && cell != FV_CELL_MORE)
-        return;
     while (k->a->typical >= rows[i].below)
         i++;
     r->augment = !k->color ? rows[i].grey : k->photographs ? rows[i].photographs : rows[i].pictures;
@@ -249,15 +267,19 @@ static fv_status make_recipes(const maker *k, fv_advice *advice)
         const char **rules = advice->rules[cell];
         *r = (fv_transfer_recipe){.lr = 1e-3};
         trained[cell](k, r, &rules[FV_RULE_TRAINED]);
-        choose_epochs(k, (fv_transfer_cell)cell, r, &rules[FV_RULE_EPOCHS]);
-        choose_drop(k, r, &rules[FV_RULE_DROP]);
-        choose_augment(k, (fv_transfer_cell)cell, r, &rules[FV_RULE_AUGMENT]);
+        if (is_linear((fv_transfer_cell)cell)) {
+            fit_linear(k, r, rules);
+        } else {
+            choose_epochs(k, r, &rules[FV_RULE_EPOCHS]);
+            choose_drop(k, r, &rules[FV_RULE_DROP]);
+            choose_augment(k, r, &rules[FV_RULE_AUGMENT]);
+            if (!r->lr_mult)
+                return FV_ERR_NO_MEMORY;
+        }
         for (int i = 0; i < FV_RULE_COUNT; i++)
             if (!rules[i])
                 return FV_ERR_NO_MEMORY;
         if (!r->freeze != (cell == FV_CELL_MORE) && k->b->count > 1)
-            return FV_ERR_NO_MEMORY;
-        if ((cell == FV_CELL_LAST || cell == FV_CELL_MORE) && !r->lr_mult)
             return FV_ERR_NO_MEMORY;
     }
     return FV_OK;

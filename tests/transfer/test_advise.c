@@ -170,7 +170,11 @@ static void test_recipes_name_layers(void **state)
             bool frozen[400] = {false};
             double rate[400];
             int free_head = 0, kept = 0;
-            assert_true(m->n_slots < 400 && r->epochs > 0 && r->lr > 0);
+            assert_true(m->n_slots < 400);
+            if (cell == FV_CELL_TOP || cell == FV_CELL_STAGES)
+                assert_true(r->c > 0 && r->grid > 0 && r->epochs == 0 && !r->augment);
+            else
+                assert_true(r->c == 0 && r->epochs > 0 && r->lr > 0 && r->augment);
             assert_int_equal(fv_freeze_mark(m, r->freeze, frozen), FV_OK);
             if (fv_rates_mark(m, &o, rate) != FV_OK)
                 fail_msg("%s: %s", names[i], fv_ctx_error(ctx));

@@ -117,10 +117,16 @@ static char *command_of(const settings *c, const network *n, const fv_advice *ad
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    fprintf(out, "fovea %s", cell == FV_CELL_STAGES ? "linear" : "train");
+    fprintf(out, "fovea %s", r->c > 0 ? "linear" : "train");
     put_network(out, c, n);
-    if (cell == FV_CELL_STAGES) {
-        fputs(" --layers all --standardize --folds 5 --save classifier.safetensors", out);
+    if (r->c > 0) {
+        if (cell == FV_CELL_STAGES)
+            fputs(" --layers all", out);
+        if (r->grid > 1)
+            put_number(out, "grid", (double)r->grid);
+        fputs(" --standardize", out);
+        put_number(out, "C", r->c);
+        fputs(" --folds 5 --save classifier.safetensors", out);
     } else {
         if (!n->weights)
             fputs(" --reset-head", out);
@@ -200,8 +206,7 @@ static void print_text(const shown *s)
     }
     printf("\ncell        %s: %s\n\n    %s\n\n", cells[cell].where, cells[cell].what, s->commands[cell]);
     for (int i = 0; i < FV_RULE_COUNT; i++)
-        if (cell != FV_CELL_STAGES || i == FV_RULE_TRAINED)
-            printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, cell, (fv_recipe_rule)i));
+        printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, cell, (fv_recipe_rule)i));
     printf("\nthe other cells\n");
     for (int i = 0; i < FV_CELL_COUNT; i++)
         if (i != (int)cell)
@@ -221,10 +226,14 @@ static json_t *cell_json(const shown *s, int i)
     for (int k = 0; k < FV_RULE_COUNT; k++)
         json_object_set_new(rules, keys[k],
                             json_string(fv_advice_rule(s->advice, (fv_transfer_cell)i, (fv_recipe_rule)k)));
-    json_t *cell = json_pack("{s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:f, s:s, s:o}", "cell", fv_transfer_cell_names()[i],
-                             "where", cells[i].where, "what", cells[i].what, "command", show_json(s->commands[i]), "lr",
-                             r->lr, "epochs", (json_int_t)r->epochs, "batch_size", (json_int_t)r->batch_size, "drop",
-                             r->drop, "augment", r->augment, "rules", rules);
+    json_t *cell = json_pack("{s:s, s:s, s:s, s:o, s:o}", "cell", fv_transfer_cell_names()[i], "where", cells[i].where,
+                             "what", cells[i].what, "command", show_json(s->commands[i]), "rules", rules);
+    if (r->c > 0)
+        json_object_update_new(cell, json_pack("{s:f, s:I}", "C", r->c, "grid", (json_int_t)r->grid));
+    else
+        json_object_update_new(cell, json_pack("{s:f, s:I, s:I, s:f, s:s}", "lr", r->lr, "epochs",
+                                               (json_int_t)r->epochs, "batch_size", (json_int_t)r->batch_size, "drop",
+                                               r->drop, "augment", r->augment));
     json_object_set_new(cell, "freeze", r->freeze ? json_string(r->freeze) : json_null());
     json_object_set_new(cell, "lr_mult", r->lr_mult ? json_string(r->lr_mult) : json_null());
     return cell;

@@ -50,19 +50,21 @@ command_of() { drive json "cells.$1.command" <out | sed 's/--epochs [0-9]*/--epo
 use_plan_for_data() {
     code 0 "$FOVEA" plan --data "$digits" --from ds_cnn-digits --limit 100
     prints "600 images of 10 classes" "little (much from 200 on)" "similar data, little of them: a linear classifier on top" \
-        "--freeze -1" "--reset-head" "the other cells" "because     the new last layer (fc) alone"
+        " --standardize --C 0.1 --folds 5 --save classifier.safetensors" "--reset-head" "the other cells" \
+        "because     a new last layer in the place of fc alone"
     # Photographs are no digits. What is printed for each cell is a command.
     code 0 "$FOVEA" plan --data "$photos" --from ds_cnn-digits --limit 24 --json
     equal "$(drive json cell <out)" stages
     equal "$(drive json likeness.similar <out)" false
-    for cell in 0 1; do command_of $cell; done >commands
+    for cell in 0 1 2 3; do command_of $cell; done >commands
+    equal "$(cut -d' ' -f2 commands | paste -sd' ')" "linear train linear train"
     while IFS= read -r line; do
         eval "set -- $line"
         shift
-        code 0 "$FOVEA" "$@" --output runs
-        prints "weights: runs/"
+        rm -rf classifier.safetensors runs
+        code 0 "$FOVEA" "$@"
+        code 0 "$FOVEA" eval --data "$photos" --split val --model "$(find . -name best.safetensors -o -name classifier.safetensors)"
     done <commands
-    equal "$(wc -l <commands)" 2
     # Weights of a network of ours, with and without its name.
     plant edit plain.safetensors from="$model"
     code 0 "$FOVEA" plan --data "$digits" --from lenet --weights plain.safetensors --limit 60 --json
