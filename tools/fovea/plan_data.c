@@ -50,7 +50,7 @@ static fv_status take_weights(network *n, const char *path)
 
 static fv_status open_network(fv_ctx *ctx, const settings *c, network *n)
 {
-    const fv_zoo_options options = {.dropout = -1};
+    const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
     bool loaded = false;
     n->name = c->from;
     n->own_head = true;
@@ -62,6 +62,7 @@ static fv_status open_network(fv_ctx *ctx, const settings *c, network *n)
         return take_weights(n, c->from);
     }
     FV_TRY(status);
+    model_note_pixels(c->from, n->model);
     if (loaded)
         return FV_OK;
     if (!c->weights)
@@ -101,10 +102,13 @@ static void put_number(FILE *out, const char *key, double value)
 
 static void put_network(FILE *out, const settings *c, const network *n)
 {
+    char size[64];
     put_option(out, "data", c->data);
     put_option(out, "model", n->name);
     if (n->weights)
         put_option(out, "weights", n->weights);
+    if (option_given("img-size"))
+        put_option(out, "img-size", option_text("img-size", c, size, sizeof size));
 }
 
 /* The command line of a cell; the caller frees. NULL: no memory. */

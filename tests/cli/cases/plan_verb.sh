@@ -72,6 +72,8 @@ use_plan_for_data() {
     code 0 "$FOVEA" plan --data "$digits" --from plain.safetensors --limit 60 --json
     says "plain.safetensors: weights of lenet"
     same out named
+    code 0 "$FOVEA" plan --data "$digits" --from lenet --weights plain.safetensors --img-size 28 --limit 60
+    equal "$(grep -c '^ *fovea .* --img-size 28x28 ' out)" 4
 }
 
 use_plan_for_data_refuses() {
