@@ -106,6 +106,12 @@ typedef struct fv_advice fv_advice;
 FV_API fv_status fv_advise(fv_model *model, fv_dataset *data, const fv_advise_options *options, fv_advice **advice);
 FV_API void fv_advice_destroy(fv_advice **advice);
 FV_API fv_transfer_cell fv_advice_cell(const fv_advice *advice);
+/**
+ * The cell whose recipe is the one to take: that of the advice, but for FV_CELL_STAGES FV_CELL_MORE where not even the
+ * best stage tells the classes apart: by its probe less than half of the way from 1 / classes to 1. Then a linear
+ * classifier on what the network computes is of little use, and the network has to change.
+ */
+FV_API fv_transfer_cell fv_advice_choice(const fv_advice *advice);
 FV_API const fv_amounts *fv_advice_amounts(const fv_advice *advice);
 FV_API const fv_likeness *fv_advice_likeness(const fv_advice *advice);
 /** Probe i, from the image on; NULL: there is none. */

@@ -358,6 +358,13 @@ fv_transfer_cell fv_advice_cell(const fv_advice *advice)
     return advice->cell;
 }
 
+fv_transfer_cell fv_advice_choice(const fv_advice *advice)
+{
+    const double chance = 1.0 / (double)(advice->amounts.classes > 0 ? advice->amounts.classes : 1);
+    const double best = advice->probes[advice->likeness.best].accuracy;
+    return advice->cell == FV_CELL_STAGES && best < (1 + chance) / 2 ? FV_CELL_MORE : advice->cell;
+}
+
 const fv_amounts *fv_advice_amounts(const fv_advice *advice)
 {
     return &advice->amounts;

@@ -46,6 +46,7 @@ situation() {
     shift 3
     fovea plan --data "$set" "$@" --json >json
     cell=$(field cell)
+    choice=$(field choice)
     distance=$(field likeness.distance)
     for i in 0 1 2 3; do
         field "cells.$i.command" >"command$i"
@@ -66,15 +67,15 @@ situation() {
     done
     printf '\n%s: %s, distance %.3g\n' "$name" "$cell" "$distance"
     # Columns: cell, right, images, seconds.
-    awk -v cell="$cell" -v wanted="$wanted" '
+    awk -v cell="$cell" -v choice="$choice" -v wanted="$wanted" '
         { top[$1] = $2; error[$1] = sqrt($2 * (1 - $2) / $3)
-          printf "  %-7s %5.1f +- %.1f %%  %5d s%s\n", $1, 100 * $2, 100 * error[$1], $4, $1 == cell ? "  planned" : ""
+          printf "  %-7s %5.1f +- %.1f %%  %5d s%s\n", $1, 100 * $2, 100 * error[$1], $4, $1 == choice ? "  planned" : ""
           if ($2 > most) { most = $2; best = $1 } }
         END {
-            near = top[cell] >= most - 2 * error[best]
+            near = top[choice] >= most - 2 * error[best]
             printf "  %s: the cell is %s; %.1f points below the best, two standard errors are %.1f\n", \
                 cell == wanted && near ? "ok" : "MISS", cell == wanted ? "right" : "not " wanted, \
-                100 * (most - top[cell]), 200 * error[best]
+                100 * (most - top[choice]), 200 * error[best]
             exit !(cell == wanted && near)
         }' rows || failed=1
 }

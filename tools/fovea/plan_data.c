@@ -208,12 +208,18 @@ static void print_text(const shown *s)
         printf("%-34s %8lld  %.1f +- %.1f %%%s\n", p->name, (long long)p->width, 100 * p->accuracy, 100 * p->error,
                i == k->best ? "  best" : "");
     }
-    printf("\ncell        %s: %s\n\n    %s\n\n", cells[cell].where, cells[cell].what, s->commands[cell]);
+    const fv_transfer_cell choice = fv_advice_choice(s->advice);
+    printf("\ncell        %s: %s\n", cells[cell].where, cells[cell].what);
+    if (choice != cell)
+        printf("            but its best stage tells %lld classes apart in %.0f %% of the images: too few for a linear "
+               "classifier, so %s\n",
+               (long long)a->classes, 100 * fv_advice_probe(s->advice, k->best)->accuracy, cells[choice].what);
+    printf("\n    %s\n\n", s->commands[choice]);
     for (int i = 0; i < FV_RULE_COUNT; i++)
-        printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, cell, (fv_recipe_rule)i));
+        printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, choice, (fv_recipe_rule)i));
     printf("\nthe other cells\n");
     for (int i = 0; i < FV_CELL_COUNT; i++)
-        if (i != (int)cell)
+        if (i != (int)choice)
             printf("  %s: %s\n    %s\n", cells[i].where, cells[i].what, s->commands[i]);
 }
 
@@ -247,7 +253,7 @@ static void print_json(const shown *s)
 {
     const fv_amounts *a = fv_advice_amounts(s->advice);
     const fv_likeness *k = fv_advice_likeness(s->advice);
-    const fv_transfer_cell cell = fv_advice_cell(s->advice);
+    const fv_transfer_cell cell = fv_advice_cell(s->advice), choice = fv_advice_choice(s->advice);
     json_t *probes = json_array(), *all = json_array();
     for (int i = 0; i < k->n_probes; i++) {
         const fv_stage_probe *p = fv_advice_probe(s->advice, i);
@@ -264,8 +270,9 @@ static void print_json(const shown *s)
         json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:b}", "path", show_json(s->c->data), "images", (json_int_t)a->images,
                   "classes", (json_int_t)a->classes, "smallest", (json_int_t)a->smallest, "typical",
                   (json_int_t)a->typical, "largest", (json_int_t)a->largest, "much", a->typical >= FV_MUCH_DATA);
-    json_t *root = json_pack("{s:o, s:o, s:s, s:o, s:o}", "data", data, "likeness", likeness, "cell",
-                             fv_transfer_cell_names()[cell], "command", show_json(s->commands[cell]), "cells", all);
+    json_t *root = json_pack("{s:o, s:o, s:s, s:s, s:o, s:o}", "data", data, "likeness", likeness, "cell",
+                             fv_transfer_cell_names()[cell], "choice", fv_transfer_cell_names()[choice], "command",
+                             show_json(s->commands[choice]), "cells", all);
     json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);

@@ -56,6 +56,10 @@ use_plan_for_data() {
     code 0 "$FOVEA" plan --data "$photos" --from ds_cnn-digits --limit 24 --json
     equal "$(drive json cell <out)" stages
     equal "$(drive json likeness.similar <out)" false
+    drive json command <out >chosen
+    grep -qxF "$(cat chosen)" <<TEXT || die "what is chosen is of no cell"
+$(for cell in 0 1 2 3; do drive json cells.$cell.command <out; done)
+TEXT
     for cell in 0 1 2 3; do command_of $cell; done >commands
     equal "$(cut -d' ' -f2 commands | paste -sd' ')" "linear train linear train"
     while IFS= read -r line; do
