@@ -157,6 +157,35 @@ static void test_conv2d_3x3(void **state)
     }
 }
 
+/* Large filters with stride 1, which Fourier transforms compute too: squares of 16, 32 and 64 points. */
+static void test_conv2d_large_filters(void **state)
+{
+    (void)state;
+    for (int round = 0; round < FV_TEST_CASES(18, 6); round++) {
+        fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = (int32_t)pick(0, 2)};
+        const int64_t kind = round % 6, c = pick(1, kind < 3 ? 20 : 4), k = pick(1, kind < 3 ? 40 : 4);
+        const fv_shape wei = {4, {k, kind < 3 ? pick(5, 9) : pick(9, 36), kind < 3 ? pick(5, 7) : pick(3, 36), c}};
+        fv_shape src = {4, {pick(1, 3), pick(1, 30), pick(1, 30), c}}, dst = {4, {src.dim[0], 0, 0, k}};
+        for (int i = 0; i < 2; i++) {
+            const int64_t size = wei.dim[1 + i];
+            a.pad[i] = pick(0, size < 9 ? size : 9);
+            a.pad[i + 2] = pick(0, size < 9 ? size : 9);
+            if (src.dim[1 + i] + a.pad[i] + a.pad[i + 2] < size)
+                src.dim[1 + i] = size;
+            dst.dim[1 + i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - size + 1;
+        }
+        const fv_shape bia = {1, {k}}, none = {0, {0}};
+        const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
+        assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
+        a.activation = 0;
+        a.size[0] = src.dim[1];
+        a.size[1] = src.dim[2];
+        assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+    }
+    assert_true(solver_check_count(check, "cpu.conv2d.fft") >= FV_TEST_CASES(18, 6));
+    assert_true(solver_check_count(check, "cpu.conv2d_bwd_data.fft") >= FV_TEST_CASES(18, 6));
+}
+
 static void test_conv_transpose2d(void **state)
 {
     (void)state;
@@ -233,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_conv2d_bwd_data),
         cmocka_unit_test(test_conv2d_bwd_weights),
         cmocka_unit_test(test_conv2d_3x3),
+        cmocka_unit_test(test_conv2d_large_filters),
         cmocka_unit_test(test_conv_transpose2d),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_dense),

@@ -17,13 +17,12 @@ typedef struct conv_tiles {
     fv_tiles shape;
     fv_conv_direction direction;
     int64_t points, panels;
-    bool complex;
-    int64_t v_planes, u_planes, s_planes; /* of points, filters and sums */
-    int64_t tiles, block;                 /* of all samples; of a block */
-    bool together;                        /* workers share a block */
-    int64_t v_step, s_step;               /* floats from plane to plane */
-    int64_t panel, u_step;                /* floats of a packed panel of one plane, of a plane */
-    int max_threads;                      /* as fv_parallel takes it */
+    int64_t v_parts, u_parts, s_parts; /* of a point of patches, of filters and of sums */
+    int64_t tiles, block;              /* of all samples; of a block */
+    bool together;                     /* workers share a block */
+    int64_t v_step, s_step;            /* floats from point to point */
+    int64_t panel, u_step;             /* floats of a packed panel of a part of a point, of all of them */
+    int max_threads;                   /* as fv_parallel takes it */
 } conv_tiles;
 
 static int64_t div_up(int64_t a, int64_t b)
@@ -66,8 +65,8 @@ fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node)
                       .pad = {w->size[0] - 1 - w->pad[0], w->size[1] - 1 - w->pad[1]}};
 }
 
-/* Floats from plane to plane, so that their lines do not crowd into few sets of a cache. */
-static int64_t plane_step(int64_t floats)
+/* Floats from point to point, so that their lines do not crowd into few sets of a cache. */
+static int64_t point_step(int64_t floats)
 {
     return (floats + 15) / 16 * 16 + 16;
 }
@@ -76,18 +75,32 @@ static int64_t plane_step(int64_t floats)
  * anyhow. */
 #define CACHE_PART  2
 #define TILES_LEAST 24
+/* Where one tile of points does not fit: of a block that workers share so many tiles, whose points and sums take so
+ * many bytes. Each block reads all packed filters from memory, and few would make that the work. */
+#define TILES_SHARED 48
+#define BYTES_SHARED (64 << 20)
+
+static int64_t clamp(int64_t i, int64_t lo, int64_t hi)
+{
+    return i < lo ? lo : i > hi ? hi : i;
+}
 
 static void choose_block(const fv_plan *plan, conv_tiles *x)
 {
     const int64_t mr = plan->kernels->gemm->mr, fill = div_up(TILES_LEAST, mr) * mr;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
-    const int64_t tile = (x->v_planes * x->shape.c + x->s_planes * x->shape.k) * (int64_t)sizeof(float);
+    const int64_t tile = x->points * (x->v_parts * x->shape.c + x->s_parts * x->shape.k) * (int64_t)sizeof(float);
     const int threads = x->max_threads == 1 ? 1 : plan->threads;
-    x->together = threads > 1 && x->tiles < threads * fill;
-    x->block = l2 / CACHE_PART / tile / mr * mr;
-    x->block = x->block > fill ? x->block : fill;
-    x->block = x->together || x->block > x->tiles ? x->tiles : x->block;
-    if (x->together || threads == 1)
+    const bool few = threads > 1 && x->tiles < threads * fill;
+    x->together = few || x->s_parts > 1;
+    if (x->together) {
+        const int64_t most = few && x->s_parts == 1 ? x->tiles : clamp(BYTES_SHARED / tile, mr, TILES_SHARED);
+        const int64_t blocks = div_up(x->tiles, most);
+        x->block = least(div_up(div_up(x->tiles, blocks), mr) * mr, x->tiles);
+        return;
+    }
+    x->block = least(clamp(l2 / CACHE_PART / tile / mr * mr, fill, x->tiles), x->tiles);
+    if (threads == 1)
         return;
     const int64_t tasks = div_up(div_up(x->tiles, x->block), threads) * threads;
     x->block = div_up(x->tiles, tasks);
@@ -112,9 +125,8 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
     x->shape.tiles_y = div_up(x->shape.p, x->shape.m[0]);
     x->shape.tiles_x = div_up(x->shape.q, x->shape.m[1]);
     x->points = tiles->points;
-    x->complex = tiles->complex;
-    x->v_planes = (x->complex ? 3 : 1) * x->points;
-    x->u_planes = x->s_planes = (x->complex ? 2 : 1) * x->points;
+    x->v_parts = tiles->complex ? 3 : 1;
+    x->u_parts = x->s_parts = tiles->complex ? 2 : 1;
     x->panels = div_up(x->shape.k, nr);
     x->panel = x->shape.c * nr;
     x->u_step = x->panels * x->panel;
@@ -122,8 +134,8 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
     /* Below some ten microseconds of work a second thread costs more than it brings. */
     x->max_threads = fv_conv_macs(&g) < 5e5 ? 1 : 0;
     choose_block(plan, x);
-    x->v_step = plane_step(x->block * x->shape.c);
-    x->s_step = plane_step(x->block * x->shape.k);
+    x->v_step = point_step(x->block * x->v_parts * x->shape.c);
+    x->s_step = point_step(x->block * x->s_parts * x->shape.k);
     return FV_OK;
 }
 
@@ -138,7 +150,7 @@ void fv_conv_tiles_release(fv_plan *plan)
 size_t fv_conv_tiles_packed_bytes(const fv_plan *plan)
 {
     const conv_tiles *x = plan->data;
-    return (size_t)(x->u_planes * x->u_step) * sizeof(float);
+    return (size_t)(x->points * x->u_parts * x->u_step) * sizeof(float);
 }
 
 typedef struct filter_job {
@@ -158,7 +170,7 @@ static void filter_task(void *arg, int64_t panel, int worker)
     const int64_t r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
     float *to = job->packed + panel * x->panel;
     if (cols < nr)
-        for (int64_t i = 0; i < x->u_planes; i++)
+        for (int64_t i = 0; i < x->points * x->u_parts; i++)
             memset(to + i * x->u_step, 0, (size_t)x->panel * sizeof(float));
     /* Weights lie as [filter][row][column][channel of a filter]. */
     if (x->direction == FV_CONV_FORWARD) {
@@ -184,8 +196,7 @@ void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed)
 size_t fv_conv_tiles_workspace_bytes(const fv_plan *plan)
 {
     const conv_tiles *x = plan->data;
-    const int64_t floats = x->v_planes * x->v_step + x->s_planes * x->s_step;
-    return (size_t)(floats * (x->together ? 1 : plan->threads)) * sizeof(float);
+    return (size_t)(x->points * (x->v_step + x->s_step) * (x->together ? 1 : plan->threads)) * sizeof(float);
 }
 
 typedef struct image_job {
@@ -202,26 +213,27 @@ typedef struct image_job {
 static void multiply_point(const image_job *job, int64_t point, int64_t count, const float *v, float *sums)
 {
     const conv_tiles *x = job->x;
-    const int64_t tap_v[3] = {0, 2 * x->v_step, x->v_step}, tap_u[3] = {0, x->u_step, 0};
+    const int64_t c = x->shape.c;
+    /* Of complex numbers the real sums: re re + (-im) im. */
     fv_igemm g = {.m = count,
                   .n = x->shape.k,
-                  .taps = x->complex ? 2 : 1,
-                  .depth = x->shape.c,
-                  .a = v + point * (x->complex ? 3 : 1) * x->v_step,
-                  .a_step = x->shape.c,
-                  .a_tap = tap_v,
-                  .b = (const float *)job->call->packed + point * (x->complex ? 2 : 1) * x->u_step,
+                  .taps = x->u_parts,
+                  .depth = c,
+                  .a = v + point * x->v_step,
+                  .a_step = x->v_parts * c,
+                  .a_tap = (int64_t[]){0, 2 * c},
+                  .b = (const float *)job->call->packed + point * x->u_parts * x->u_step,
                   .b_panel = x->panel,
                   .b_step = job->gemm->nr,
-                  .b_tap = tap_u,
-                  .dst = sums + point * (x->complex ? 2 : 1) * x->s_step,
-                  .dst_step = x->shape.k};
+                  .b_tap = (int64_t[]){0, x->u_step},
+                  .dst = sums + point * x->s_step,
+                  .dst_step = x->s_parts * x->shape.k};
     job->gemm->igemm(&g);
-    if (!x->complex)
+    if (x->s_parts == 1)
         return;
-    /* That was re re + (- im) im; now im re + re im. */
-    g.a_tap = (int64_t[]){x->v_step, 0};
-    g.dst += x->s_step;
+    /* The imaginary ones: im re + re im. */
+    g.a_tap = (int64_t[]){c, 0};
+    g.dst += x->shape.k;
     job->gemm->igemm(&g);
 }
 
@@ -230,8 +242,7 @@ static void block_task(void *arg, int64_t task, int worker)
     const image_job *job = arg;
     const conv_tiles *x = job->x;
     const int64_t first = task * x->block, count = least(job->tiles - first, x->block);
-    float *v = job->v + worker * (x->v_planes * x->v_step + x->s_planes * x->s_step);
-    float *sums = v + x->v_planes * x->v_step;
+    float *v = job->v + worker * x->points * (x->v_step + x->s_step), *sums = v + x->points * x->v_step;
     x->kernels->input(&x->shape, job->call->in[0], first, count, 0, x->shape.c, v, x->v_step);
     for (int64_t i = 0; i < x->points; i++)
         multiply_point(job, i, count, v, sums);
@@ -257,8 +268,8 @@ static void points_task(void *arg, int64_t task, int worker)
     const conv_tiles *x = job->x;
     int64_t tile, c0, c1;
     const int64_t count = share_of(job, task, x->shape.c, &tile, &c0, &c1);
-    x->kernels->input(&x->shape, job->call->in[0], job->first + tile, count, c0, c1, job->v + tile * x->shape.c,
-                      x->v_step);
+    x->kernels->input(&x->shape, job->call->in[0], job->first + tile, count, c0, c1,
+                      job->v + tile * x->v_parts * x->shape.c, x->v_step);
 }
 
 static void product_task(void *arg, int64_t point, int worker)
@@ -275,8 +286,8 @@ static void pixels_task(void *arg, int64_t task, int worker)
     const conv_tiles *x = job->x;
     int64_t tile, k0, k1;
     const int64_t count = share_of(job, task, x->shape.k, &tile, &k0, &k1);
-    x->kernels->output(&x->shape, &job->end, job->sums + tile * x->shape.k, x->s_step, job->first + tile, count, k0, k1,
-                       job->call->out[0]);
+    x->kernels->output(&x->shape, &job->end, job->sums + tile * x->s_parts * x->shape.k, x->s_step, job->first + tile,
+                       count, k0, k1, job->call->out[0]);
 }
 
 static void run_together(const fv_plan *plan, image_job *job)
@@ -307,7 +318,7 @@ void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call)
                              .hi = e.activation == FV_RELU6 ? 6.0f : INFINITY},
                      .v = call->workspace,
                      .tiles = fv_call_part(call, x->tiles)};
-    job.sums = job.v + x->v_planes * x->v_step;
+    job.sums = job.v + x->points * x->v_step;
     if (x->together)
         run_together(plan, &job);
     else

@@ -5,9 +5,10 @@
  * of tiles all points are made, each point is one product of the block's tiles with the packed filters, and the sums
  * become pixels. Either every worker has blocks of its own, in its scratch, or all share one block at a time.
  *
- * Bits: of the transforms, and between them chains over the input channels from 0; of a complex point's sums over the
- * products with the real part of the filters and then over those with the imaginary part (of the real sum), or the
- * other way round (of the imaginary one). The bias, the residual and the activation come after the transform back.
+ * Bits: of the transforms, and between them chains over the input channels from 0. Complex sums are two chains: the
+ * real one over products of real parts and then of imaginary ones, the imaginary one over imaginary parts of the image
+ * times real ones of the filters and then the other way round. The bias, the residual and the activation come after the
+ * transform back.
  */
 #ifndef FV_BACKEND_CPU_CONV_TILES_H
 #define FV_BACKEND_CPU_CONV_TILES_H
@@ -35,16 +36,22 @@ void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed);
 size_t fv_conv_tiles_workspace_bytes(const fv_plan *plan);
 void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call);
 
-/* What a forward solver's arg and a backward solver's arg begin with. */
+/* The fv_conv_use of a forward solver and of a backward one. */
 fv_conv_epilogue fv_conv_tiles_epilogue(const fv_call *call);
-#define FV_CONV_TILES_FORWARD  .use = {FV_CONV_FORWARD, fv_conv_geom_forward, fv_conv_tiles_epilogue}
-#define FV_CONV_TILES_BACKWARD .use = {FV_CONV_BWD_DATA, fv_conv_geom_bwd_data, NULL}
+#define FV_CONV_TILES_FORWARD                                                                                          \
+    {                                                                                                                  \
+        FV_CONV_FORWARD, fv_conv_geom_forward, fv_conv_tiles_epilogue                                                  \
+    }
+#define FV_CONV_TILES_BACKWARD                                                                                         \
+    {                                                                                                                  \
+        FV_CONV_BWD_DATA, fv_conv_geom_bwd_data, NULL                                                                  \
+    }
 
 /* A row of a table of solvers. */
-#define FV_CONV_TILES_ROW(name_, op_, bits_, error_, arg_, reject_, cost_, prepare_)                                   \
+#define FV_CONV_TILES_ROW(name_, op_, bits_, version_, error_, arg_, reject_, cost_, prepare_)                         \
     {                                                                                                                  \
-        .name = name_, .op = op_, .version = 1, .bits = bits_, .error = error_, .arg = &(arg_), .packs = 1 << 1,       \
-        .reject = reject_, .cost = cost_, .prepare = prepare_, .release = fv_conv_tiles_release,                       \
+        .name = name_, .op = op_, .version = version_, .bits = bits_, .error = error_, .arg = &(arg_),                 \
+        .packs = 1 << 1, .reject = reject_, .cost = cost_, .prepare = prepare_, .release = fv_conv_tiles_release,      \
         .packed_bytes = fv_conv_tiles_packed_bytes, .pack = fv_conv_tiles_pack,                                        \
         .workspace_bytes = fv_conv_tiles_workspace_bytes, .run = fv_conv_tiles_run                                     \
     }

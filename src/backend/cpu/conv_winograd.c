@@ -36,15 +36,15 @@ static fv_status winograd_prepare(fv_plan *plan)
     return fv_conv_tiles_prepare(plan, &tiles);
 }
 
-static const winograd_use forward_2 = {FV_CONV_TILES_FORWARD, .m = 2, .spared = 0.03};
-static const winograd_use forward_4 = {FV_CONV_TILES_FORWARD, .m = 4, .spared = 0.02};
-static const winograd_use forward_6 = {FV_CONV_TILES_FORWARD, .m = 6, .spared = 0.04};
-static const winograd_use backward_2 = {FV_CONV_TILES_BACKWARD, .m = 2, .spared = 0.03};
-static const winograd_use backward_4 = {FV_CONV_TILES_BACKWARD, .m = 4, .spared = 0.02};
-static const winograd_use backward_6 = {FV_CONV_TILES_BACKWARD, .m = 6, .spared = 0.04};
+static const winograd_use forward_2 = {.use = FV_CONV_TILES_FORWARD, .m = 2, .spared = 0.03};
+static const winograd_use forward_4 = {.use = FV_CONV_TILES_FORWARD, .m = 4, .spared = 0.02};
+static const winograd_use forward_6 = {.use = FV_CONV_TILES_FORWARD, .m = 6, .spared = 0.04};
+static const winograd_use backward_2 = {.use = FV_CONV_TILES_BACKWARD, .m = 2, .spared = 0.03};
+static const winograd_use backward_4 = {.use = FV_CONV_TILES_BACKWARD, .m = 4, .spared = 0.02};
+static const winograd_use backward_6 = {.use = FV_CONV_TILES_BACKWARD, .m = 6, .spared = 0.04};
 
 #define ROW(name_, op_, bits_, error_, use_)                                                                           \
-    FV_CONV_TILES_ROW(name_, op_, bits_, error_, use_, winograd_reject, winograd_cost, winograd_prepare)
+    FV_CONV_TILES_ROW(name_, op_, bits_, 1, error_, use_, winograd_reject, winograd_cost, winograd_prepare)
 
 extern const fv_solver fv_cpu_conv_winograd_solvers[];
 const fv_solver fv_cpu_conv_winograd_solvers[] = {
