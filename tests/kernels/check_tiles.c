@@ -144,8 +144,10 @@ static void run_winograd(fvc *t)
 {
     static const struct {
         int64_t m[2], size[2];
-    } all[] = {{{2, 2}, {3, 3}}, {{4, 4}, {3, 3}}, {{6, 6}, {3, 3}}};
-    for (int round = 0; round < 60 && !t->failed; round++) {
+    } all[] = {{{2, 2}, {3, 3}}, {{4, 4}, {3, 3}}, {{6, 6}, {3, 3}}, {{2, 2}, {5, 5}},
+               {{1, 2}, {1, 3}}, {{2, 1}, {3, 1}}, {{1, 4}, {1, 3}}, {{4, 1}, {3, 1}},
+               {{1, 6}, {1, 3}}, {{6, 1}, {3, 1}}, {{1, 4}, {1, 7}}, {{4, 1}, {7, 1}}};
+    for (int round = 0; round < 96 && !t->failed; round++) {
         const size_t i = (size_t)round % (sizeof all / sizeof all[0]);
         tile_case x = {.s.m = {all[i].m[0], all[i].m[1]}, .v_parts = 1, .parts = 1, .bound = 1.5e-5};
         x.points = (x.s.m[0] + all[i].size[0] - 1) * (x.s.m[1] + all[i].size[1] - 1);

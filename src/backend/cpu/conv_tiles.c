@@ -11,6 +11,8 @@
  */
 #define TASK_CHANNELS 64
 #define TASK_POINTS   1024
+/* Channels of which all filters of a panel are packed before the next ones, so that their points stay in a cache. */
+#define PACK_CHANNELS 16
 
 typedef struct conv_tiles {
     const fv_tile_kernels *kernels;
@@ -65,7 +67,7 @@ fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node)
                       .pad = {w->size[0] - 1 - w->pad[0], w->size[1] - 1 - w->pad[1]}};
 }
 
-/* Floats from point to point, so that their lines do not crowd into few sets of a cache. */
+/* Floats from one point's values to the next one's, so that their lines do not crowd into few sets of a cache. */
 static int64_t point_step(int64_t floats)
 {
     return (floats + 15) / 16 * 16 + 16;
@@ -129,7 +131,7 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
     x->u_parts = x->s_parts = tiles->complex ? 2 : 1;
     x->panels = div_up(x->shape.k, nr);
     x->panel = x->shape.c * nr;
-    x->u_step = x->panels * x->panel;
+    x->u_step = point_step(x->panels * x->panel);
     x->tiles = g.n * x->shape.tiles_y * x->shape.tiles_x;
     /* Below some ten microseconds of work a second thread costs more than it brings. */
     x->max_threads = fv_conv_macs(&g) < 5e5 ? 1 : 0;
@@ -174,9 +176,10 @@ static void filter_task(void *arg, int64_t panel, int worker)
             memset(to + i * x->u_step, 0, (size_t)x->panel * sizeof(float));
     /* Weights lie as [filter][row][column][channel of a filter]. */
     if (x->direction == FV_CONV_FORWARD) {
-        for (int64_t k = 0; k < cols; k++)
-            x->kernels->filter(s, job->wei + (k0 + k) * r * q * s->c, (int64_t[]){q * s->c, s->c}, s->c, to + k,
-                               x->u_step, nr);
+        for (int64_t c = 0; c < s->c; c += PACK_CHANNELS)
+            for (int64_t k = 0; k < cols; k++)
+                x->kernels->filter(s, job->wei + (k0 + k) * r * q * s->c + c, (int64_t[]){q * s->c, s->c},
+                                   least(s->c - c, PACK_CHANNELS), to + c * nr + k, x->u_step, nr);
         return;
     }
     for (int64_t c = 0; c < s->c; c++)

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of 3x3 convolutions with stride 1 by minimal filtering (kernels/winograd), in the engine of conv_tiles.h. */
+/* Solvers of convolutions of 3x3, 5x5 and lines of 3 or 7 taps with stride 1 by minimal filtering (kernels/winograd),
+ * in the engine of conv_tiles.h. */
 #include "backend/cpu/conv_tiles.h"
 #include "kernels/winograd/winograd.h"
 
 /* What tells the solvers apart; begins as conv_igemm's argument does. */
 typedef struct winograd_use {
     fv_conv_use use;
-    int64_t m;     /* side of a tile of results */
-    double spared; /* part of the product's cost that the estimate allows for */
+    int64_t m, taps;     /* of a tile of results and of the filter, along an axis */
+    bool squares, lines; /* filters of taps x taps; of one row or one column */
+    const char *refusal; /* of others */
+    double spared;       /* part of the product's cost that the estimate allows for */
 } winograd_use;
 
 static const char *winograd_reject(const fv_solver *self, const fv_problem *problem)
 {
-    const fv_conv_use *use = self->arg;
+    const winograd_use *use = self->arg;
     if (problem->dtype != FV_F32)
         return "not float32";
-    const fv_conv_geom g = use->geom(problem->node);
-    if (g.win.size[0] != 3 || g.win.size[1] != 3)
-        return "not 3x3";
+    const fv_conv_geom g = use->use.geom(problem->node);
+    const int64_t r = g.win.size[0], s = g.win.size[1];
+    const bool square = r == use->taps && s == use->taps, line = r * s == use->taps && (r == 1 || s == 1);
+    if (!(use->squares && square) && !(use->lines && line))
+        return use->refusal;
     return fv_conv_tiles_reject(self, problem);
 }
 
@@ -31,28 +36,35 @@ static double winograd_cost(const fv_solver *self, const fv_problem *problem)
 static fv_status winograd_prepare(fv_plan *plan)
 {
     const winograd_use *use = plan->solver->arg;
-    const fv_conv_tiles_use tiles = {
-        .kernels = &plan->kernels->winograd->tiles, .m = {use->m, use->m}, .points = (use->m + 2) * (use->m + 2)};
+    const fv_conv_geom g = use->use.geom(plan->problem.node);
+    fv_conv_tiles_use tiles = {.kernels = &plan->kernels->winograd->tiles, .points = 1};
+    for (int i = 0; i < 2; i++) {
+        tiles.m[i] = g.win.size[i] == 1 ? 1 : use->m;
+        tiles.points *= tiles.m[i] + g.win.size[i] - 1;
+    }
     return fv_conv_tiles_prepare(plan, &tiles);
 }
 
-static const winograd_use forward_2 = {.use = FV_CONV_TILES_FORWARD, .m = 2, .spared = 0.03};
-static const winograd_use forward_4 = {.use = FV_CONV_TILES_FORWARD, .m = 4, .spared = 0.02};
-static const winograd_use forward_6 = {.use = FV_CONV_TILES_FORWARD, .m = 6, .spared = 0.04};
-static const winograd_use backward_2 = {.use = FV_CONV_TILES_BACKWARD, .m = 2, .spared = 0.03};
-static const winograd_use backward_4 = {.use = FV_CONV_TILES_BACKWARD, .m = 4, .spared = 0.02};
-static const winograd_use backward_6 = {.use = FV_CONV_TILES_BACKWARD, .m = 6, .spared = 0.04};
+/* The same tiles forward and backward. */
+#define USES(name_, ...)                                                                                               \
+    static const winograd_use name_##_forward = {.use = FV_CONV_TILES_FORWARD, __VA_ARGS__};                           \
+    static const winograd_use name_##_backward = {.use = FV_CONV_TILES_BACKWARD, __VA_ARGS__}
 
-#define ROW(name_, op_, bits_, error_, use_)                                                                           \
-    FV_CONV_TILES_ROW(name_, op_, bits_, 1, error_, use_, winograd_reject, winograd_cost, winograd_prepare)
+#define OF_3 .taps = 3, .squares = true, .lines = true, .refusal = "not 3x3, 1x3 or 3x1"
+USES(m2, .m = 2, .spared = 0.03, OF_3);
+USES(m4, .m = 4, .spared = 0.02, OF_3);
+USES(m6, .m = 6, .spared = 0.04, OF_3);
+USES(m2_of_5, .m = 2, .spared = 0.02, .taps = 5, .squares = true, .refusal = "not 5x5");
+USES(m4_of_7, .m = 4, .spared = 0.02, .taps = 7, .lines = true, .refusal = "not 1x7 or 7x1");
+
+#define ROWS(bits_, version_, error_, use_)                                                                            \
+    FV_CONV_TILES_ROW("cpu.conv2d." bits_, "conv2d", bits_, version_, error_, use_##_forward, winograd_reject,         \
+                      winograd_cost, winograd_prepare),                                                                \
+        FV_CONV_TILES_ROW("cpu.conv2d_bwd_data." bits_, "conv2d_bwd_data", bits_, version_, error_, use_##_backward,   \
+                          winograd_reject, winograd_cost, winograd_prepare)
 
 extern const fv_solver fv_cpu_conv_winograd_solvers[];
 const fv_solver fv_cpu_conv_winograd_solvers[] = {
-    ROW("cpu.conv2d.winograd_2", "conv2d", "winograd_2", 1e-6, forward_2),
-    ROW("cpu.conv2d.winograd_4", "conv2d", "winograd_4", 4e-6, forward_4),
-    ROW("cpu.conv2d.winograd_6", "conv2d", "winograd_6", 1.5e-5, forward_6),
-    ROW("cpu.conv2d_bwd_data.winograd_2", "conv2d_bwd_data", "winograd_2", 1e-6, backward_2),
-    ROW("cpu.conv2d_bwd_data.winograd_4", "conv2d_bwd_data", "winograd_4", 4e-6, backward_4),
-    ROW("cpu.conv2d_bwd_data.winograd_6", "conv2d_bwd_data", "winograd_6", 1.5e-5, backward_6),
-    {.name = NULL},
+    ROWS("winograd_2", 2, 1e-6, m2),        ROWS("winograd_4", 2, 4e-6, m4),        ROWS("winograd_6", 2, 1.5e-5, m6),
+    ROWS("winograd_2_5", 1, 2e-6, m2_of_5), ROWS("winograd_4_7", 1, 3e-6, m4_of_7), {.name = NULL},
 };
