@@ -22,12 +22,15 @@ typedef struct fv_conv_tiles_use {
     int64_t m[2];   /* rows and columns of a tile of results */
     int64_t points; /* of a tile */
     bool complex;   /* they are complex numbers */
+    double flops;   /* of the transform of a tile of one channel, for the cost */
 } fv_conv_tiles_use;
 
 /* For reject, of a solver whose arg begins with a fv_conv_use: what the engine does not do. */
 const char *fv_conv_tiles_reject(const fv_solver *self, const fv_problem *problem);
 /* Results, channels and padding of a convolution as the transforms see it, without its tiles. */
 fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node);
+/* What these tiles take, as fv_solver.cost counts: for so many samples. */
+double fv_conv_tiles_cost(const fv_tiles *shape, const fv_conv_tiles_use *tiles, int64_t samples);
 /* From the solver's prepare; the other hooks are the solver's own. */
 fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles);
 void fv_conv_tiles_release(fv_plan *plan);
