@@ -235,15 +235,21 @@ FV_INLINE void filter_some(const int ry, const int rx, const axis *gy, const axi
 static void filter(const fv_tiles *s, const float *tap, const int64_t tap_step[2], int64_t count, float *u,
                    int64_t u_step, int64_t step)
 {
+    const bool column = is_column(s);
+    const int64_t steps[2] = {tap_step[column], tap_step[!column]};
     axis y, x;
-    axis_of(s, 0, &y);
-    axis_of(s, 1, &x);
+    axis_of(s, column, &y);
+    axis_of(s, !column, &x);
     for (int64_t at = 0; at < count; at += BESIDE, tap += BESIDE, u += BESIDE * step) {
         const int some = count - at < BESIDE ? (int)(count - at) : BESIDE;
-        if (y.taps == 3 && x.taps == 3)
-            filter_some(3, 3, &y, &x, tap, tap_step, some, u, u_step, step);
+        if (y.taps == 3)
+            filter_some(3, 3, &y, &x, tap, steps, some, u, u_step, step);
+        else if (y.taps == 5)
+            filter_some(5, 5, &y, &x, tap, steps, some, u, u_step, step);
+        else if (x.taps == 3)
+            filter_some(1, 3, &y, &x, tap, steps, some, u, u_step, step);
         else
-            filter_some(y.taps, x.taps, &y, &x, tap, tap_step, some, u, u_step, step);
+            filter_some(1, 7, &y, &x, tap, steps, some, u, u_step, step);
     }
 }
 
