@@ -57,7 +57,7 @@ FV_API int fv_bench_count(const fv_bench *bench);
 FV_API const fv_bench_problem *fv_bench_problem_at(const fv_bench *bench, int i);
 
 typedef struct fv_bench_options {
-    double seconds;         /* for each algorithm, behind a first run; 0: one run is timed */
+    double seconds; /* for each algorithm, in five turns with the others; at least one run behind a first one [0] */
     const char *algorithms; /* NULL: all; else last words of solvers' names, separated by commas */
     bool no_error;          /* leaves max_error and bound at 0 */
 } fv_bench_options;
@@ -69,7 +69,7 @@ typedef struct fv_bench_row {
     char refused[160];     /* "": it computed the problem; else why not, and all behind this is 0 */
     bool chosen;           /* what the context's plans take */
     int runs;              /* that were timed */
-    double ms, best_ms;    /* median and best of them; operations a second are those of the best */
+    double ms, best_ms;    /* the median of the turns' medians, and the best of all */
     double pack_ms;        /* rearranging weights; in each run where they change */
     bool packs_each;
     int64_t packed_bytes, workspace_bytes; /* of rearranged weights; of scratch */
@@ -93,6 +93,39 @@ typedef struct fv_bench_rows {
  * whose scratch does not is refused. NO_MEMORY.
  */
 FV_API fv_status fv_bench_run(fv_ctx *ctx, const char *problem, const fv_bench_options *options, fv_bench_rows *rows);
+
+/* ---- whole networks ---- */
+
+/** A model's inference under the clock. One thread at a time; the model must outlive it and keep its weights. */
+typedef struct fv_bench_network fv_bench_network;
+
+/** Compiles the model for a batch size, fills its inputs with numbers drawn at random and runs it once. `layers`: the
+ * clock is read at every node too. OVER_BUDGET names the largest consumers; NO_MEMORY. */
+FV_API fv_status fv_bench_network_create(fv_model *model, int64_t batch, bool layers, fv_bench_network **network);
+/** Takes NULL and pointers to NULL. */
+FV_API void fv_bench_network_destroy(fv_bench_network **network);
+/** Runs for so many seconds, and once at least. May be called again: several networks, by turns. */
+FV_API fv_status fv_bench_network_run(fv_bench_network *network, double seconds);
+
+typedef struct fv_bench_figures {
+    int64_t runs; /* that were timed */
+    /* Milliseconds: the best, and what half, 90 % and 99 % of the runs did not exceed. */
+    double best_ms, p50_ms, p90_ms, p99_ms;
+    int64_t weight_bytes;  /* of the model's tensors */
+    int64_t planned_bytes; /* these, packed weights, activations and scratch, as compiling plans them */
+    int64_t peak_bytes;    /* the most that was ever allocated through the context: building or reading the model
+                              and compiling it included */
+} fv_bench_figures;
+FV_API void fv_bench_network_figures(fv_bench_network *network, fv_bench_figures *figures);
+
+/** One node of a run, in the order of computation. */
+typedef struct fv_bench_layer {
+    const char *name, *op, *solver;
+    double ms; /* mean */
+    double flops, bytes;
+} fv_bench_layer;
+/** False: there is no layer i, or layers were not asked for. Texts are valid as long as the network. */
+FV_API bool fv_bench_network_layer(const fv_bench_network *network, int i, fv_bench_layer *layer);
 
 #ifdef __cplusplus
 }

@@ -325,6 +325,41 @@ static void test_allocations(void **state)
     assert_in_range(fv_test_each_allocation(bench_everything, NULL), 20, 2000);
 }
 
+static void test_network(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    fv_bench_network *network = NULL;
+    fv_bench_figures f;
+    fv_bench_layer layer;
+    int layers = 0;
+    double flops = 0;
+    (void)state;
+    assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
+    assert_int_equal(fv_model_init(m, 0, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_bench_network_create(m, 0, false, &network), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_bench_network_create(m, 2, true, &network), FV_OK);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(fv_bench_network_run(network, 0), FV_OK);
+    fv_bench_network_figures(network, &f);
+    assert_int_equal(f.runs, 7);
+    assert_true(0 < f.best_ms && f.best_ms <= f.p50_ms && f.p50_ms <= f.p90_ms && f.p90_ms <= f.p99_ms);
+    assert_int_equal(f.weight_bytes, 61706 * (int64_t)sizeof(float));
+    /* Weights twice, as most of them are packed; and a batch of pixels. */
+    assert_true(f.planned_bytes > 3 * f.weight_bytes / 2 && f.planned_bytes <= f.peak_bytes);
+    for (; fv_bench_network_layer(network, layers, &layer); layers++) {
+        flops += layer.flops;
+        assert_true(layer.name[0] && layer.op[0] && layer.solver[0] && layer.ms > 0);
+    }
+    assert_true(layers >= 5 && flops > 2 * 2 * 416520.0);
+    fv_bench_network_destroy(&network);
+    assert_int_equal(fv_bench_network_create(m, 1, false, &network), FV_OK);
+    assert_false(fv_bench_network_layer(network, 0, &layer));
+    fv_bench_network_destroy(&network);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 static void test_roof(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
@@ -338,9 +373,10 @@ static void test_roof(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),  cmocka_unit_test(test_directions),  cmocka_unit_test(test_models),
-        cmocka_unit_test(test_exact),  cmocka_unit_test(test_rows),        cmocka_unit_test(test_asked_for),
-        cmocka_unit_test(test_memory), cmocka_unit_test(test_allocations), cmocka_unit_test(test_roof),
+        cmocka_unit_test(test_words),   cmocka_unit_test(test_directions),  cmocka_unit_test(test_models),
+        cmocka_unit_test(test_exact),   cmocka_unit_test(test_rows),        cmocka_unit_test(test_asked_for),
+        cmocka_unit_test(test_memory),  cmocka_unit_test(test_allocations), cmocka_unit_test(test_roof),
+        cmocka_unit_test(test_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
