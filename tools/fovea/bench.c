@@ -25,26 +25,23 @@ fv_status bench_counts(const char *option, const char *text, int64_t most, int64
     return FV_OK;
 }
 
-/* One thread, and all that the process may use. */
-static fv_status usual_threads(settings *c, bench_crew *crew)
+fv_status bench_threads(settings *c, int64_t threads[BENCH_COUNTS], int *count)
 {
     fv_ctx *ctx;
+    if (c->bench_threads)
+        return bench_counts("threads", c->bench_threads, 1024, threads, count);
     c->threads = 0;
     FV_TRY(context_open(c, &ctx));
-    const int all = fv_ctx_threads(ctx);
+    threads[0] = 1;
+    threads[1] = fv_ctx_threads(ctx);
+    *count = threads[1] > 1 ? 2 : 1;
     fv_ctx_destroy(&ctx);
-    crew->threads[0] = 1;
-    crew->threads[1] = all;
-    crew->count = all > 1 ? 2 : 1;
     return FV_OK;
 }
 
 fv_status bench_crew_open(settings *c, bench_crew *crew)
 {
-    if (c->bench_threads)
-        FV_TRY(bench_counts("threads", c->bench_threads, 1024, crew->threads, &crew->count));
-    else
-        FV_TRY(usual_threads(c, crew));
+    FV_TRY(bench_threads(c, crew->threads, &crew->count));
     for (int t = 0; t < crew->count; t++) {
         c->threads = crew->threads[t];
         FV_TRY(context_open(c, &crew->ctx[t]));
@@ -153,21 +150,74 @@ static fv_status bench_conv(bench_job *j)
                         model
                             ? "bench conv takes problems, or --model NAME|FILE: found both"
                             : "bench conv: expected a problem such as 'n1h56w56c64 k64r3s3 p1', or --model NAME|FILE");
-    static const char *const with_model[] = {"batch-size", "img-size", "layers", NULL};
-    for (int i = 0; !model && with_model[i]; i++)
-        if (option_given(with_model[i]))
-            return complain(FV_ERR_CONFLICT, "write the size into the problem, or give --model",
-                            "--%s has no effect here: it is of the layers of a model", with_model[i]);
     FV_TRY(model ? add_layers(j) : add_words(j, c->positional + 1, c->n_positional - 1));
+    return run_list(j);
+}
+
+/* ---- gemm ---- */
+
+/* "3136x64x576": rows, columns, depth. */
+static bool read_shape(const char *word, int64_t mnk[3])
+{
+    char *end = (char *)(uintptr_t)word;
+    for (int i = 0; i < 3; i++) {
+        if (!isdigit((unsigned char)*end))
+            return false;
+        mnk[i] = strtoll(end, &end, 10);
+        if (i < 2 && *end++ != 'x')
+            return false;
+    }
+    return *end == '\0';
+}
+
+static fv_status add_gemm(bench_job *j, const int64_t mnk[3])
+{
+    return report(j->crew.ctx[0], fv_bench_add_gemm(j->list, mnk[0], mnk[1], mnk[2], j->directions));
+}
+
+/* Squares; a convolution as a product: 3x3 filters of ResNets' maps, 1x1 where they are smallest; one row. */
+static const int64_t usual_shapes[][3] = {
+    {256, 256, 256},  {512, 512, 512},  {1024, 1024, 1024}, {2048, 2048, 2048}, {3136, 64, 576},
+    {784, 128, 1152}, {196, 256, 2304}, {49, 512, 4608},    {1, 1000, 2048},    {1, 4096, 4096},
+};
+
+static fv_status bench_gemm(bench_job *j)
+{
+    const char **words = j->c->positional + 1;
+    const int count = j->c->n_positional - 1;
+    int64_t mnk[3];
+    char whole[96];
+    for (size_t i = 0; count == 0 && i < sizeof usual_shapes / sizeof *usual_shapes; i++)
+        FV_TRY(add_gemm(j, usual_shapes[i]));
+    snprintf(whole, sizeof whole, "%sx%sx%s", count == 3 ? words[0] : "", count == 3 ? words[1] : "",
+             count == 3 ? words[2] : "");
+    if (count == 3 && read_shape(whole, mnk)) {
+        FV_TRY(add_gemm(j, mnk));
+        return run_list(j);
+    }
+    for (int i = 0; i < count; i++) {
+        if (!read_shape(words[i], mnk))
+            return complain(
+                FV_ERR_VALUE, NULL,
+                "bench gemm: found '%s', expected M N K (rows, columns, depth), or shapes such as 3136x64x576",
+                words[i]);
+        FV_TRY(add_gemm(j, mnk));
+    }
     return run_list(j);
 }
 
 /* ---- the verb ---- */
 
+/* `without`: options that say nothing to it. */
 static const struct action {
     const char *name;
     fv_status (*run)(bench_job *j);
-} actions[] = {{"conv", bench_conv}};
+    const char *without[6];
+} actions[] = {
+    {"conv", bench_conv, {NULL}},
+    {"gemm", bench_gemm, {"model", "batch-size", "img-size", "layers", NULL}},
+    {"vgg-e", bench_vgg, {"model", "img-size", "direction", NULL}},
+};
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
 static fv_status find_action(const settings *c, const struct action **action)
@@ -181,10 +231,22 @@ static fv_status find_action(const settings *c, const struct action **action)
     if (*action)
         return FV_OK;
     if (!word)
-        return complain(FV_ERR_USAGE, NULL, "fovea bench: say what: conv");
+        return complain(FV_ERR_USAGE, NULL, "fovea bench: say what: conv, gemm or vgg-e");
     const char *nearest = fv_nearest(word, names);
     return complain(FV_ERR_USAGE, "`fovea help bench` lists the actions", "fovea bench has no action '%s'%s%s%s", word,
                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+/* What only layers of a model take from the outside: problems have it in their words. */
+static const char *const of_layers[] = {"batch-size", "img-size", "layers", NULL};
+
+static fv_status refuse_options(const char *action, const char *const *names)
+{
+    for (; *names; names++)
+        if (option_given(*names))
+            return complain(FV_ERR_CONFLICT, "leave it out; sizes of a problem stand in its words",
+                            "--%s has no effect in bench %s here", *names, action);
+    return FV_OK;
 }
 
 fv_status verb_bench(settings *c)
@@ -192,6 +254,8 @@ fv_status verb_bench(settings *c)
     bench_job j = {.c = c, .options = {.seconds = c->bench_seconds, .algorithms = c->bench_algo}};
     const struct action *action = NULL;
     FV_TRY(find_action(c, &action));
+    const bool of_model = action->run != bench_conv || option_given("model");
+    FV_TRY(refuse_options(action->name, of_model ? action->without : of_layers));
     FV_TRY(output_form(c));
     j.directions = c->direction == FV_BENCH_DIRECTIONS ? (1u << FV_BENCH_DIRECTIONS) - 1 : 1u << c->direction;
     fv_status status = bench_crew_open(c, &j.crew);

@@ -19,7 +19,9 @@ typedef struct bench_crew {
 
 /* Whole numbers from 1 to `most`, separated by commas; VALUE after a message. */
 fv_status bench_counts(const char *option, const char *text, int64_t most, int64_t values[BENCH_COUNTS], int *count);
-/* Contexts for what --threads says, with their roofs. */
+/* What --threads says; default: one, and what the process may use. */
+fv_status bench_threads(settings *c, int64_t threads[BENCH_COUNTS], int *count);
+/* Contexts for them, with their roofs. */
 fv_status bench_crew_open(settings *c, bench_crew *crew);
 /* Measures the roof of one of them once more, for a moment. */
 fv_status bench_crew_roof(bench_crew *crew, int t);
@@ -46,5 +48,8 @@ void bench_print_rows(bench_job *j, const fv_bench_problem *p, int t, const fv_b
 void bench_print_end(bench_job *j);
 /* The machine and what was asked for, of JSON. */
 json_t *bench_json_head(const bench_job *j);
+
+/* The action of that name. */
+fv_status bench_vgg(bench_job *j);
 
 #endif

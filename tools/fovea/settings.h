@@ -9,7 +9,7 @@
 
 /* V_ROWS: what computes rows of a network (features, linear, search). V_TIMING: what times what there is. */
 enum {
-    V_TIMING = V_BENCH,
+    V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
     V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS
 };
@@ -321,6 +321,8 @@ enum {
       "these algorithms only (igemm, im2col, winograd_4, ...)") \
     X(TEXT, bench_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_BENCH, FV_OUTPUT, "PATTERN[,PATTERN...]", \
       "with --model, and of bench vgg-e: layers of these names, with * and ?") \
+    X(FLAG, benchmark_layers, "layers", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
+      "each layer's time, too; the clock is then read at every layer") \
     X(FLAG, csv, "csv", NULL, 0, false, 0, 0, NULL, V_TIMING, FV_OUTPUT, NULL, "result as CSV")
 /* clang-format on */
 

@@ -61,10 +61,71 @@ use_bench_refusals() {
     fails 2 E2003 "--dtype: found 'fp16'" -- "$FOVEA" bench conv n1h8c4 k4r3 --dtype fp16
     fails 2 E2003 "--direction: found 'back'" -- "$FOVEA" bench conv n1h8c4 k4r3 --direction back
     fails 2 E2004 "--csv and --json" -- "$FOVEA" bench conv n1h8c4 k4r3 --csv --json
-    fails 2 E2004 "--batch-size has no effect" -- "$FOVEA" bench conv n1h8c4 k4r3 --batch-size 2
+    fails 2 E2004 "--batch-size has no effect in bench conv" -- "$FOVEA" bench conv n1h8c4 k4r3 --batch-size 2
     # Refused before anything of it is allocated.
     fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv 'n64h20000w20000c64 k64r3s3'
     fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv n64h224c64 k64r3 --memory 64M
     code 0 "$FOVEA" bench conv n1h56c32 k16r3 p1 --memory 2M --threads 1 --seconds 0
     prints "no: needs " "MiB are left of the memory"
+}
+
+use_bench_gemm() {
+    code 0 "$FOVEA" bench gemm 12 8 30 --threads 1 --seconds 0 --csv
+    equal "$(sed 1d out | cut -d, -f2-5 | paste -sd';')" "12x8x30,dense f32 n12i30 o8i30:const,fwd,1"
+    code 0 "$FOVEA" bench gemm 12x8x30 1x10x5 --threads 1 --seconds 0 --direction all --csv
+    equal "$(sed 1d out | cut -d, -f2,4 | uniq | paste -sd';')" "12x8x30,fwd;12x8x30,bwd-data;12x8x30,bwd-weights;1x10x5,fwd;1x10x5,bwd-data;1x10x5,bwd-weights"
+    awk -F, 'NR > 1 && $9 == "" && !($20 >= 0 && $20 <= $21) { exit 1 }' out || die "an error is not within its bound"
+    fails 2 E2003 "found '12'" "expected M N K" -- "$FOVEA" bench gemm 12 8
+    fails 2 E2003 "found '12x8'" -- "$FOVEA" bench gemm 12x8
+    fails 2 E2003 "above 0" -- "$FOVEA" bench gemm 12x0x8
+    fails 2 E2004 "--model has no effect" -- "$FOVEA" bench gemm 12x2x8 --model lenet
+    fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench gemm 1000000x1000000x1000000
+    fails 2 E2006 "shape 9000000000000000000x2 is impossible" -- "$FOVEA" bench gemm 9000000000000000000x9000000000000000000x2
+}
+
+use_bench_vgg_e() {
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_2,winograd_4
+    prints "batch 1, 1 thread" "direct (igemm)" "winograd_4" "conv5 x4" "against direct" "largest error"
+    silent_about "Lavin and Gray" # their figures are of all layers
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_2 --csv
+    equal "$(cut -d, -f1-5 out | sed 1d | paste -sd';')" "1,1,conv5,4,igemm;1,1,all,,igemm;1,1,conv5,4,winograd_2;1,1,all,,winograd_2"
+    equal "$(awk -F, '{ print NF }' out | sort -u)" 11
+    # What is said of all layers is the layer times its number.
+    awk -F, '$3 == "conv5" { one = $6 } $3 == "all" && ($6 / one < 3.99 || $6 / one > 4.01) { exit 1 }' out || die "four layers are not four times one"
+    equal "$(awk -F, '$3 == "all" && $5 == "igemm" { print $8 }' out)" 1
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm --json
+    for key in tables.0.threads tables.0.batch tables.0.layers.0.layer tables.0.layers.0.count tables.0.all.0.algorithm tables.0.paper; do
+        drive json $key <out
+    done >keys
+    equal "$(paste -sd' ' keys)" "1 1 conv5 4 igemm null"
+    fails 2 E2003 "VGG-E has no such layer" "conv3.2" -- "$FOVEA" bench vgg-e --layers conv6
+    fails 2 E2001 "unexpected word 'x'" -- "$FOVEA" bench vgg-e x
+    fails 2 E2004 "--direction has no effect" -- "$FOVEA" bench vgg-e --direction all
+    fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench vgg-e --memory 16M --seconds 0
+}
+
+use_benchmark() {
+    code 0 "$FOVEA" benchmark lenet resnet8 --batch-size 1,3 --threads 1,2 --seconds 0
+    prints "parameters" "multiply-adds" "p50 ms" "p99 ms" "planned" "peak"
+    equal "$(grep -cE '^(lenet|resnet8) +[12] +[13] ' out)" 8
+    code 0 "$FOVEA" benchmark lenet "$model" --threads 1 --seconds 0 --layers --csv
+    equal "$(awk -F, '{ print NF }' out | sort -u)" 19
+    equal "$(awk -F, '$1 == "lenet" && $4 == "" { print $14, $15, $16 }' out)" "61706 416520 246824"
+    equal "$(awk -F, '$1 == "lenet" && $5 == "conv2d" { print $4 }' out | paste -sd' ')" "conv1 conv2"
+    equal "$(awk -F, -v m="$model" '$1 == m && $4 == "" { print $17 }' out)" "$(wc -c <"$model" | tr -d ' ')"
+    code 0 "$FOVEA" benchmark lenet --threads 1 --seconds 0 --layers --json
+    for key in rows.0.network rows.0.threads rows.0.batch rows.0.runs rows.0.parameters rows.0.layers.0.operator; do
+        drive json $key <out
+    done >keys
+    equal "$(paste -sd' ' keys)" "lenet 1 1 1 61706 conv2d"
+    for key in p50_ms p90_ms p99_ms best_ms img_per_s macs weight_bytes planned_bytes peak_bytes; do
+        drive json rows.0.$key <out >value
+        awk '{ exit !($1 > 0) }' value || die "$key is $(cat value)"
+    done
+    # The alias of Caffe's users.
+    code 0 "$FOVEA" time lenet --threads 1 --seconds 0
+    fails 2 E2001 "say which network" -- "$FOVEA" benchmark
+    fails 2 E2002 "lenot" -- "$FOVEA" benchmark lenot
+    fails 2 E2003 "--batch-size: found '0'" -- "$FOVEA" benchmark lenet --batch-size 0
+    fails 5 E5002 "" -- "$FOVEA" benchmark vgg16 --memory 100M --seconds 0 --threads 1
 }
