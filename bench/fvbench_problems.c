@@ -147,7 +147,8 @@ static fv_status run_solver(const fv_planner *planner, const fv_solver *solver, 
     fv_plan *plan = NULL;
     fv_timing t;
     FV_TRY(fv_plan_create_with(planner, solver, s->node, FV_F32, fv_problem_const_in(s->node), &plan));
-    fv_status status = fv_plan_time_on(plan, &s->of, seconds > 0 ? 3 : 0, seconds, &t);
+    const fv_timing_options options = {.runs = seconds > 0 ? 3 : 0, .seconds = seconds};
+    fv_status status = fv_plan_time_on(plan, &s->of, &options, &t);
     *best = t.best * 1e-9;
     fv_plan_destroy(&plan);
     return status;

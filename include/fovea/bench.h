@@ -59,6 +59,7 @@ FV_API const fv_bench_problem *fv_bench_problem_at(const fv_bench *bench, int i)
 typedef struct fv_bench_options {
     double seconds; /* for each algorithm, in five turns with the others; at least one run behind a first one [0] */
     const char *algorithms; /* NULL: all; else last words of solvers' names, separated by commas */
+    bool processor_time;    /* times are what the thread worked, without what other programs made it wait: one thread */
     bool no_error;          /* leaves max_error and bound at 0 */
 } fv_bench_options;
 
@@ -88,9 +89,9 @@ typedef struct fv_bench_rows {
 
 /**
  * Runs every solver of a problem with the context's threads. What is read again is where the run before it left it: in
- * caches as far as it fits. VALUE for an unknown algorithm (the message lists them) and for a problem of another
- * operator; OVER_BUDGET before anything is allocated where the operands do not fit into the context's memory; a solver
- * whose scratch does not is refused. NO_MEMORY.
+ * caches as far as it fits. CONFLICT: processor_time with several threads; VALUE for an unknown algorithm (the message
+ * lists them) and for a problem of another operator; OVER_BUDGET before anything is allocated where the operands do not
+ * fit into the context's memory; a solver whose scratch does not is refused. NO_MEMORY.
  */
 FV_API fv_status fv_bench_run(fv_ctx *ctx, const char *problem, const fv_bench_options *options, fv_bench_rows *rows);
 

@@ -175,7 +175,11 @@ static fv_status take_turn(bench_run *b, int i)
         memset(b->scene.out[0], 0xff, (size_t)b->rows->results * sizeof(float));
     fv_status status = FV_OK;
     if (has_room(b, row))
-        status = fv_plan_time_on(plan, &b->scene, 1, b->options->seconds / TURNS, &t);
+        status = fv_plan_time_on(plan, &b->scene,
+                                 &(fv_timing_options){.runs = 1,
+                                                      .seconds = b->options->seconds / TURNS,
+                                                      .processor = b->options->processor_time},
+                                 &t);
     fv_plan_destroy(&plan);
     if (status != FV_OK || row->refused[0])
         return status;
@@ -231,6 +235,9 @@ fv_status fv_bench_run(fv_ctx *ctx, const char *problem, const fv_bench_options 
                    .rows = rows};
     rows->count = 0;
     FV_TRY(check_algorithms(ctx, b.options->algorithms));
+    if (b.options->processor_time && fv_ctx_threads(ctx) > 1)
+        return fv_fail(ctx, FV_ERR_CONFLICT, "processor time is that of one thread, and the context has %d",
+                       fv_ctx_threads(ctx));
     FV_TRY(fv_problem_parse(ctx, problem, &graph, &b.node));
     b.problem = fv_problem_of(b.node, problem, FV_F32, fv_problem_const_in(b.node));
     fv_status status = FV_OK;

@@ -76,7 +76,13 @@ typedef struct fv_timing {
 } fv_timing;
 /* Packs and runs a bound plan on a scene once to warm up, then until `runs` are timed and `seconds` have passed; with
  * `runs` 0 and `seconds` 0 nothing is timed. NO_MEMORY. */
-fv_status fv_plan_time_on(const fv_plan *plan, const fv_scene *scene, int runs, double seconds, fv_timing *timing);
+typedef struct fv_timing_options {
+    int runs;
+    double seconds;
+    bool processor; /* times are what the calling thread worked, which others on the machine do not lengthen */
+} fv_timing_options;
+fv_status fv_plan_time_on(const fv_plan *plan, const fv_scene *scene, const fv_timing_options *options,
+                          fv_timing *timing);
 /* The shortest run of a bound plan on made-up operands, in nanoseconds, with the effort of a policy. */
 fv_status fv_plan_time(fv_plan *plan, int effort, double *nanoseconds);
 /* Times those candidates that are worth it by the policy's effort and sets `measured`; others are dropped. */

@@ -281,6 +281,11 @@ static void test_asked_for(void **state)
     assert_true(rows.row[0].max_error > 0 && rows.row[0].max_error <= rows.row[0].bound);
     assert_int_equal(fv_bench_run(ctx, text, &(fv_bench_options){.no_error = true}, &rows), FV_OK);
     assert_true(rows.compared == 0 && rows.row[1].runs == 1 && rows.row[1].max_error == 0);
+    assert_int_equal(fv_bench_run(ctx, text, &(fv_bench_options){.processor_time = true}, &rows), FV_OK);
+    assert_true(rows.row[1].runs == 1 && rows.row[1].ms > 0);
+    fv_ctx *two = fv_test_ctx(2, NULL, NULL);
+    assert_int_equal(fv_bench_run(two, text, &(fv_bench_options){.processor_time = true}, &rows), FV_ERR_CONFLICT);
+    fv_ctx_destroy(&two);
     assert_int_equal(fv_bench_run(ctx, "relu f32 8x8", NULL, &rows), FV_ERR_VALUE);
     fv_ctx_destroy(&ctx);
 }
