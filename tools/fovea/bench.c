@@ -251,12 +251,16 @@ static fv_status refuse_options(const char *action, const char *const *names)
 
 fv_status verb_bench(settings *c)
 {
-    bench_job j = {.c = c, .options = {.seconds = c->bench_seconds, .algorithms = c->bench_algo}};
+    bench_job j = {
+        .c = c, .options = {.seconds = c->bench_seconds, .algorithms = c->bench_algo, .processor_time = c->cpu_time}};
     const struct action *action = NULL;
     FV_TRY(find_action(c, &action));
     const bool of_model = action->run != bench_conv || option_given("model");
     FV_TRY(refuse_options(action->name, of_model ? action->without : of_layers));
     FV_TRY(output_form(c));
+    if (c->cpu_time && !(c->bench_threads && strcmp(c->bench_threads, "1") == 0))
+        return complain(FV_ERR_CONFLICT, "add --threads 1, or leave it out",
+                        "--cpu-time counts what one thread works, and others were not excluded");
     j.directions = c->direction == FV_BENCH_DIRECTIONS ? (1u << FV_BENCH_DIRECTIONS) - 1 : 1u << c->direction;
     fv_status status = bench_crew_open(c, &j.crew);
     if (status == FV_OK)

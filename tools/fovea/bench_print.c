@@ -19,7 +19,7 @@ void bench_print_machine(const bench_job *j)
     for (int t = 0; t < crew->count; t++)
         printf("%s %.1f GFLOP/s on %lld thread%s", t ? "," : "", crew->gflops[t], (long long)crew->threads[t],
                crew->threads[t] == 1 ? "" : "s");
-    putchar('\n');
+    puts(j->options.processor_time ? "; ms of processor time" : "");
 }
 
 void bench_print_begin(bench_job *j)
@@ -147,9 +147,10 @@ json_t *bench_json_head(const bench_job *j)
     for (int t = 0; t < crew->count; t++)
         json_array_append_new(
             roofs, json_pack("{s:I, s:f}", "threads", (json_int_t)crew->threads[t], "gflops", crew->gflops[t]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:o}", "version", fv_version(), "processor",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "version", fv_version(), "processor",
                      fv_ctx_processor(crew->ctx[0]), "instruction_set", fv_ctx_isa(crew->ctx[0]), "dtype", "fp32",
-                     "seconds", j->c->bench_seconds, "roofs", roofs);
+                     "clock", j->options.processor_time ? "processor" : "wall", "seconds", j->c->bench_seconds, "roofs",
+                     roofs);
 }
 
 /* ---- all ---- */

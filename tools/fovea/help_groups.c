@@ -14,7 +14,7 @@ static const struct {
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
-    {"Measuring", " direction seconds ", " dtype "},
+    {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model from weights layer img-size freeze ",

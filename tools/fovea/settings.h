@@ -317,6 +317,8 @@ enum {
       "images at a time, one size after another; default: 1, bench vgg-e: 1 to 64") \
     X(REAL, bench_seconds, "seconds", NULL, 0, 0.3, 0, 3600, NULL, V_TIMING, FV_OUTPUT, "F", \
       "of runs behind a first one, for each figure; at least one run counts") \
+    X(FLAG, cpu_time, "cpu-time", NULL, 0, false, 0, 0, NULL, V_BENCH, FV_OUTPUT, NULL, \
+      "with --threads 1: what the thread worked, without what other programs made it wait: for busy machines") \
     X(TEXT, bench_algo, "conv-algo", NULL, 0, NULL, 0, 0, NULL, V_BENCH, FV_OUTPUT, "NAME[,NAME...]", \
       "these algorithms only (igemm, im2col, winograd_4, ...)") \
     X(TEXT, bench_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_BENCH, FV_OUTPUT, "PATTERN[,PATTERN...]", \

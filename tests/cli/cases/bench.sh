@@ -8,6 +8,8 @@ use_bench_conv() {
         equal "$algorithm $(grep -cE "^ +[12]  $algorithm +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9]+%" out)" "$algorithm 2"
     done
     equal "$(grep -c '<- chosen' out)" 2
+    code 0 "$FOVEA" bench conv n1h9c8 k8r3 --threads 1 --seconds 0.01 --cpu-time
+    prints "ms of processor time" "<- chosen"
     # Words without quotes, two problems, all directions.
     code 0 "$FOVEA" bench conv n2h9c8 k8r3 p1 n1h8c4 k6r1 --direction all --threads 1 --seconds 0 --csv
     equal "$(head -1 out)" "name,shape,problem,direction,layers,threads,algorithm,solver,refused,chosen,runs,ms,best_ms,gflops,roof,workspace_bytes,packed_bytes,pack_ms,packs_each,max_error,bound"
@@ -32,6 +34,8 @@ use_bench_json() {
         drive json problems.0.rows.1.$key <out >value
         awk '{ exit !($1 > 0) }' value || die "$key is $(cat value)"
     done
+    drive json clock <out >value
+    equal "$(cat value)" wall
     drive json problems.0.rows.0.refused <out >value
     equal "$(cat value)" "not 1x1 with stride 1 and no padding"
 }
@@ -62,6 +66,8 @@ use_bench_refusals() {
     fails 2 E2003 "--direction: found 'back'" -- "$FOVEA" bench conv n1h8c4 k4r3 --direction back
     fails 2 E2004 "--csv and --json" -- "$FOVEA" bench conv n1h8c4 k4r3 --csv --json
     fails 2 E2004 "--batch-size has no effect in bench conv" -- "$FOVEA" bench conv n1h8c4 k4r3 --batch-size 2
+    fails 2 E2004 "--cpu-time counts what one thread works" -- "$FOVEA" bench conv n1h8c4 k4r3 --cpu-time
+    fails 2 E2004 "--cpu-time" -- "$FOVEA" bench gemm 2 2 2 --cpu-time --threads 1,2
     # Refused before anything of it is allocated.
     fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv 'n64h20000w20000c64 k64r3s3'
     fails 5 E5002 "left of the memory for plans" -- "$FOVEA" bench conv n64h224c64 k64r3 --memory 64M
