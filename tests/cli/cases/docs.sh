@@ -60,6 +60,12 @@ case "$1 $2" in
     esac
     ;;
 "bench vgg-e") set -- "$@" --seconds 0 --layers conv5 --batch-size 1 ;;
+"bench gemm")
+    case $* in
+    *[0-9]x[0-9]*) set -- "$@" --seconds 0 ;;
+    *) set -- "$@" 64x64x64 --seconds 0 ;;
+    esac
+    ;;
 "bench "* | "benchmark "*) set -- "$@" --seconds 0 ;;
 "data make") set -- "$@" --train 80 --test 20 ;;
 esac
