@@ -15,6 +15,7 @@ use_bench_conv() {
     equal "$(head -1 out)" "name,shape,problem,direction,layers,threads,algorithm,solver,refused,chosen,runs,ms,best_ms,gflops,roof,workspace_bytes,packed_bytes,pack_ms,packs_each,max_error,bound"
     equal "$(sed 1d out | cut -d, -f2,4 | uniq | paste -sd';')" \
         "n2h9w9c8 k8r3s3 p1,fwd;n2h9w9c8 k8r3s3 p1,bwd-data;n2h9w9c8 k8r3s3 p1,bwd-weights;n1h8w8c4 k6r1s1,fwd;n1h8w8c4 k6r1s1,bwd-data;n1h8w8c4 k6r1s1,bwd-weights"
+    sed 's/"[^"]*"/a reason/g' out >plain && mv plain out # reasons with commas
     # Of each problem one is chosen; every error is within its bound; what is refused has a reason and no figures.
     equal "$(awk -F, '$10 == 1' out | wc -l)" 6
     awk -F, 'NR > 1 && $9 == "" && !($20 > 0 && $20 <= $21) { exit 1 }' out || die "an error is not within its bound"
