@@ -15,6 +15,7 @@ use_frozen_part_once() {
     cut -d, -f1,2,4-9 runs/train/kept/results.csv >one
     cut -d, -f1,2,4-9 runs/train/stopped/results.csv >two
     same one two
+    fails 2 E2004 "--no-feature-cache has no effect here: nothing is frozen" "--freeze" -- small_run --no-feature-cache
     code 0 frozen --experiment changed --augment 'crop pad=2' --val-split 0.2
     says "is computed once an image of the validation set (augmentation changes the others): "
 }
@@ -226,5 +227,23 @@ use_search() {
     fails 2 E2003 "several layers" -- near --data set --layer all
     code 3 near --data set nothing.png
     says "nothing.png" "1 of 2 queries could not be read"
+    # Queries come before the work: of 1 MB no features can be computed.
+    code 3 "$FOVEA" search --model "$model" --data set --query nothing.png --memory 1M
+    says "nothing.png" "1 of 1 queries could not be read"
+}
 
+# No room left where results go: said with the file's name, and nothing half-written stays.
+use_full_disk_under_what_is_written() {
+    needs_faults
+    : >full
+    full() { FAULT_DISK_FLAG=$PWD/full LD_PRELOAD="$CLI_FAULTS" "$FOVEA" "$@"; }
+    for form in npy npz csv safetensors; do
+        fails 9 E9003 "x.$form" -- full features --model "$model" --data "$digits" --split test --output x.$form
+        absent x.$form x.$form.json
+    done
+    fails 9 E9003 "x.safetensors" -- full linear --model "$model" --data "$digits" --folds 2 --save x.safetensors
+    fails 9 E9003 "w.npz" -- full linear --model "$model" --data "$digits" --folds 2 --coefficients w.npz
+    fails 9 E9003 "x.safetensors" -- full factorize "$model" --output x.safetensors
+    absent x.safetensors w.npz
+    no_leftovers .
 }
