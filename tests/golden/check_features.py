@@ -133,7 +133,7 @@ def main():
         print(f"{n:36} {truth[n].size // o.images:9} {most:9.3g} {ours:9.2e} {theirs:9.2e} {apart:9.2e}"
               f"{'  <' if bad else ''}")
     print(f"{len(names)} modules, {wrong} too far")
-    sys.exit(wrong > 0)
+    sys.exit(int(wrong > 0))
 
 
 if __name__ == "__main__":
