@@ -81,6 +81,9 @@ use_head() {
         headed --model lenet --head 24,rleu
     fails 2 E2003 "--head '24,drop=2': item 2 is 'drop=2', expected drop=P with a share P from 0 to 0.999" -- \
         headed --model lenet --head 24,drop=2
+    # Its own pooling, with the exponent that it learned, is a layer to look at.
+    code 0 "$FOVEA" features --model runs/train/file/weights/best.safetensors --data "$digits" --split test --layer head.pool --output pooled.npz
+    prints "head.pool" ": 16 numbers"
     fails 2 E2003 "--pool: found 'mean', expected one of" -- headed --model lenet --pool mean
     fails 2 E2004 "--reset-head has no effect here: --head and --pool begin the head anew" -- headed --model "$model" --reset-head
     fails 2 E2004 "--drop has no effect here: the network has no dropout besides" -- headed --model lenet --drop 0.5
