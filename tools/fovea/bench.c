@@ -110,14 +110,17 @@ static fv_status add_words(bench_job *j, const char **words, int count)
 {
     char text[512] = "";
     for (int i = 0; i <= count; i++) {
-        const bool whole = i < count && strchr(words[i], ' ');
-        const bool begins = i < count && strchr("nhwc", words[i][0]) && isdigit((unsigned char)words[i][1]);
+        const bool whole = i < count && (!words[i][0] || strchr(words[i], ' '));
+        const bool begins = i < count && !whole && strchr("nhwc", words[i][0]) && isdigit((unsigned char)words[i][1]);
         if (text[0] && (i == count || whole || begins)) {
             FV_TRY(report(j->crew.ctx[0], fv_bench_add_conv(j->list, text, j->directions)));
             text[0] = '\0';
         }
         if (whole)
             FV_TRY(report(j->crew.ctx[0], fv_bench_add_conv(j->list, words[i], j->directions)));
+        else if (i < count && strlen(text) + strlen(words[i]) + 2 > sizeof text)
+            return complain(FV_ERR_VALUE, NULL, "bench conv: a problem of more than %d characters: '%.60s...'",
+                            (int)sizeof text - 1, text[0] ? text : words[i]);
         else if (i < count)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "", words[i]);
     }
