@@ -6,8 +6,8 @@
  *   fvbench data digits.fvpack --seconds 3                                       read_gb_per_s=... img_per_s=...
  *   fvbench overlap flowers5 --model mobilenet_v2 --batch-size 16 --seconds 60   alone step_ms=... loader ...
  *   fvbench list --model resnet20 --batch-size 8 --training                      its problems, one per line
- *   fvbench check bench/problems/resnet20.txt [--verify-only] [--seconds 0.1]    every solver verified and timed,
- * regret fvbench problem "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" [--threads 1]      ms=... gflops=... solver=...
+ *   fvbench check bench/problems/resnet20.txt [--verify-only] [--seconds 0.1]    solvers verified and timed, regret
+ * Single convolutions and products are timed by `fovea bench conv`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +17,6 @@
 
 #include "base/file.h"
 #include "fvbench.h"
-#include "ops/ops.h"
-#include "plan/plan.h"
 
 typedef fvbench_settings settings;
 
@@ -147,78 +145,6 @@ static fv_status bench_infer(fv_ctx *ctx, const settings *s)
     return status;
 }
 
-/* ---- one problem ---- */
-
-typedef struct problem_job {
-    fv_plan *plan;
-    fv_call call;
-} problem_job;
-
-static fv_status problem_step(void *arg)
-{
-    problem_job *j = arg;
-    const fv_solver *solver = j->plan->solver;
-    if (solver->pack && j->call.packed && !j->plan->problem.const_in)
-        solver->pack(j->plan, &j->call, (void *)j->call.packed);
-    solver->run(j->plan, &j->call);
-    return FV_OK;
-}
-
-static void *operand(fv_ctx *ctx, const fv_val *val)
-{
-    if (!val)
-        return NULL;
-    int64_t n = fv_shape_count(&val->shape);
-    void *data = fv_calloc(ctx, (size_t)n, fv_dtype_size(val->dtype));
-    if (data && val->dtype == FV_F32)
-        fill(data, n);
-    return data;
-}
-
-static fv_status bench_problem(fv_ctx *ctx, const settings *s)
-{
-    enum { MAX = 32 };
-    fv_graph *g = NULL;
-    fv_node *node = NULL;
-    problem_job j = {0};
-    void *in[MAX] = {0}, *out[MAX] = {0}, *packed = NULL, *workspace = NULL;
-    double best, median;
-    FV_TRY(fv_problem_parse(ctx, s->problem, &g, &node));
-    fv_status status =
-        fv_plan_create(&(fv_planner){.ctx = ctx, .providers = fv_cpu_providers}, node, FV_F32, 0, &j.plan);
-    if (status == FV_OK) {
-        const fv_solver *solver = j.plan->solver;
-        for (int i = 0; i < node->n_in && i < MAX; i++)
-            in[i] = operand(ctx, node->in[i]);
-        for (int i = 0; i < node->n_out && i < MAX; i++)
-            out[i] = operand(ctx, node->out[i]);
-        size_t pack_size = solver->packed_bytes ? solver->packed_bytes(j.plan) : 0;
-        size_t work_size = solver->workspace_bytes ? solver->workspace_bytes(j.plan) : 0;
-        packed = pack_size ? fv_malloc(ctx, pack_size) : NULL;
-        workspace = work_size ? fv_malloc(ctx, work_size) : NULL;
-        j.call = (fv_call){.node = node,
-                           .in = in,
-                           .out = out,
-                           .workspace = workspace,
-                           .packed = packed,
-                           .shards = j.plan->problem.shards};
-        status = measure(s, problem_step, &j, &best, &median);
-        fv_cost cost = node->op->cost ? node->op->cost(node) : (fv_cost){0};
-        if (status == FV_OK)
-            printf("ms=%.4f median_ms=%.4f gflops=%.1f gbytes_per_s=%.1f solver=%s\n", best * 1e3, median * 1e3,
-                   cost.flops / best * 1e-9, cost.bytes / best * 1e-9, solver->name);
-    }
-    for (int i = 0; i < MAX; i++) {
-        fv_free(ctx, in[i]);
-        fv_free(ctx, out[i]);
-    }
-    fv_free(ctx, packed);
-    fv_free(ctx, workspace);
-    fv_plan_destroy(&j.plan);
-    fv_graph_destroy(&g);
-    return status;
-}
-
 static void print_log(void *user, fv_log_level level, const char *topic, const char *line)
 {
     (void)user;
@@ -264,15 +190,13 @@ int main(int argc, char **argv)
         status = fvbench_list(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "check") == 0 && s.problem)
         status = fvbench_check(ctx, &s);
-    else if (status == FV_OK && strcmp(mode, "problem") == 0 && s.problem)
-        status = bench_problem(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "data") == 0 && s.problem)
         status = fvbench_data(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "overlap") == 0 && s.problem && s.model)
         status = fvbench_overlap(ctx, &s);
     else if (status == FV_OK) {
         fputs("usage: fvbench train|infer --model NAME [--batch-size N] [--threads N] [--seconds S] [--profile] | "
-              "problem \"TEXT\" | list --model NAME [--training] | check FILE... [--verify-only] | data PATH "
+              "list --model NAME [--training] | check FILE... [--verify-only] | data PATH "
               "[--augment STEPS] [--cold] | overlap PATH --model NAME\n",
               stderr);
         fv_ctx_destroy(&ctx);

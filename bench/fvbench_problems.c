@@ -91,11 +91,11 @@ typedef struct bench_total {
     char worst_problem[256];
 } bench_total;
 
-/* The operands of a node and a set of results. */
+/* The operands of a node, its results, and what they should be. */
 typedef struct bench_scene {
-    fv_ctx *ctx;
     const fv_node *node;
-    void *in[FV_MAX_OPERANDS], *out[FV_MAX_RESULTS], *want[FV_MAX_RESULTS];
+    fv_scene of;
+    void *want[FV_MAX_RESULTS];
 } bench_scene;
 
 static void collect(void *arg, const fv_solver *solver)
@@ -110,76 +110,46 @@ static size_t bytes_of(const fv_val *val)
     return (size_t)fv_shape_count(&val->shape) * fv_dtype_size(val->dtype);
 }
 
-/* Floats in [-1, 1), of one dimension (scales, variances, ...) in [0.1, 1.1); integers are 0, a class or a position. */
-static void *make_operand(fv_ctx *ctx, const fv_val *val, uint32_t salt)
+/* Scales, variances and the like, floats of one dimension, are above 0. */
+static void make_positive(const fv_val *val, float *x)
 {
-    void *data = fv_calloc(ctx, bytes_of(val) + 1, 1);
-    const int64_t count = fv_shape_count(&val->shape);
-    for (int64_t i = 0; data && val->dtype == FV_F32 && i < count; i++) {
-        const double unit = (double)(((uint32_t)i + salt) * 2654435761u >> 8) / 16777216.0;
-        ((float *)data)[i] = (float)(val->shape.rank > 1 ? 2.0 * unit - 1.0 : unit + 0.1);
-    }
-    return data;
+    for (int64_t i = 0; val && val->dtype == FV_F32 && val->shape.rank <= 1 && i < fv_shape_count(&val->shape); i++)
+        x[i] = 0.5f * (x[i] + 1.2f);
 }
 
 static void scene_free(bench_scene *s)
 {
-    for (int i = 0; i < s->node->n_in; i++)
-        fv_free(s->ctx, s->in[i]);
-    for (int i = 0; i < s->node->n_out; i++) {
-        fv_free(s->ctx, s->out[i]);
-        fv_free(s->ctx, s->want[i]);
-    }
+    for (int i = 0; i < s->of.n_out; i++)
+        fv_free(s->of.ctx, s->want[i]);
+    fv_scene_free(&s->of);
 }
 
 static fv_status scene_make(fv_ctx *ctx, const fv_node *node, bench_scene *s)
 {
+    *s = (bench_scene){.node = node};
+    FV_TRY(fv_scene_make(ctx, node, &s->of));
     bool whole = true;
-    *s = (bench_scene){.ctx = ctx, .node = node};
-    for (int i = 0; i < node->n_in; i++) {
-        s->in[i] = node->in[i] ? make_operand(ctx, node->in[i], (uint32_t)i * 7919u) : NULL;
-        whole = whole && (s->in[i] || !node->in[i]);
-    }
+    for (int i = 0; i < node->n_in; i++)
+        make_positive(node->in[i], s->of.in[i]);
     for (int i = 0; i < node->n_out; i++) {
-        s->out[i] = fv_calloc(ctx, bytes_of(node->out[i]) + 1, 1);
         s->want[i] = fv_calloc(ctx, bytes_of(node->out[i]) + 1, 1);
-        whole = whole && s->out[i] && s->want[i];
+        whole = whole && s->want[i];
     }
     if (!whole)
         scene_free(s);
     return whole ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
-/* One solver on the scene: results into `out`; with seconds > 0 also the shortest of several runs into *best. */
-static fv_status run_solver(const fv_planner *planner, const fv_solver *solver, const bench_scene *s, void **out,
-                            double seconds, double *best)
+/* One solver on the scene: its results; with seconds > 0 also the shortest of several runs into *best. */
+static fv_status run_solver(const fv_planner *planner, const fv_solver *solver, const bench_scene *s, double seconds,
+                            double *best)
 {
     fv_plan *plan = NULL;
+    fv_timing t;
     FV_TRY(fv_plan_create_with(planner, solver, s->node, FV_F32, fv_problem_const_in(s->node), &plan));
-    const size_t packed_bytes = fv_plan_packed_bytes(plan), work_bytes = fv_plan_workspace_bytes(plan);
-    void *packed = fv_malloc(s->ctx, packed_bytes + 1), *work = fv_malloc(s->ctx, work_bytes + 1);
-    fv_status status = packed && work ? FV_OK : FV_ERR_NO_MEMORY;
-    if (status == FV_OK) {
-        const fv_call call = {.node = s->node,
-                              .in = s->in,
-                              .out = out,
-                              .packed = packed_bytes ? packed : NULL,
-                              .workspace = work,
-                              .shards = plan->problem.shards};
-        const bool each = packed_bytes > 0 && !fv_plan_packs_once(plan);
-        const double begin = fv_time_monotonic();
-        int runs = 0;
-        do {
-            if (packed_bytes > 0 && (each || runs == 0))
-                solver->pack(plan, &call, packed);
-            const double start = fv_time_monotonic();
-            solver->run(plan, &call);
-            const double spent = fv_time_monotonic() - start;
-            *best = runs++ == 0 || spent < *best ? spent : *best;
-        } while (seconds > 0 && (runs < 3 || fv_time_monotonic() - begin < seconds));
-    }
-    fv_free(s->ctx, packed);
-    fv_free(s->ctx, work);
+    const fv_timing_options options = {.runs = seconds > 0 ? 3 : 0, .seconds = seconds};
+    fv_status status = fv_plan_time_on(plan, &s->of, &options, &t);
+    *best = t.best * 1e-9;
     fv_plan_destroy(&plan);
     return status;
 }
@@ -226,17 +196,19 @@ static fv_status verify(const fv_planner *planner, const solver_list *list, cons
     double unused;
     FV_TRY(scene_make(planner->ctx, node, &s));
     const fv_problem problem = fv_problem_of(node, text, FV_F32, fv_problem_const_in(node));
-    fv_status status = run_solver(planner, fv_reference_solvers, &s, s.want, 0, &unused);
+    fv_status status = run_solver(planner, fv_reference_solvers, &s, 0, &unused);
+    for (int i = 0; i < node->n_out; i++)
+        memcpy(s.want[i], s.of.out[i], bytes_of(node->out[i]));
     for (int i = 0; status == FV_OK && i < list->count; i++) {
         const fv_solver *solver = list->solver[i];
         if ((solver->op && strcmp(solver->op, node->op->name) != 0) || solver == fv_reference_solvers ||
             (solver->reject && solver->reject(solver, &problem)))
             continue;
         for (int k = 0; k < node->n_out; k++)
-            memset(s.out[k], 0xff, bytes_of(node->out[k])); /* NaN: what is not written shows */
-        status = run_solver(planner, solver, &s, s.out, 0, &unused);
+            memset(s.of.out[k], 0xff, bytes_of(node->out[k])); /* NaN: what is not written shows */
+        status = run_solver(planner, solver, &s, 0, &unused);
         const verdict v =
-            status == FV_OK ? compare(node, s.out, s.want, fv_solver_bound(solver, node, s.in)) : SAME_BITS;
+            status == FV_OK ? compare(node, s.of.out, s.want, fv_solver_bound(solver, node, s.of.in)) : SAME_BITS;
         total->compared++;
         if (v == WRONG) {
             total->failed++;
@@ -268,7 +240,7 @@ static fv_status compete(const fv_planner *planner, const solver_list *list, con
             (solver->reject && solver->reject(solver, &problem)) ||
             (solver == fv_reference_solvers && chosen != solver))
             continue;
-        status = run_solver(planner, solver, &s, s.out, seconds, &time);
+        status = run_solver(planner, solver, &s, seconds, &time);
         if (status != FV_OK)
             break;
         printf("  %-36s %10.4f ms, estimate %10.4f ms%s\n", solver->name, time * 1e3,

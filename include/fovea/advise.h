@@ -72,21 +72,26 @@ typedef struct fv_amounts {
     int64_t smallest, typical, largest; /* images of a class: the least, images / classes, the most */
 } fv_amounts;
 
-/** What to train, and how. Texts live as long as the advice. */
+/**
+ * What to train, and how. Where `c` is above 0, logistic regression on standardized rows (fv_linear_fit), and what
+ * training would need is 0 or NULL. Texts live as long as the advice.
+ */
 typedef struct fv_transfer_recipe {
+    double c;            /* weight of the losses, as fv_linear_options has it; 0: training */
+    int64_t grid;        /* rows are means in grid x grid cells of a map */
     const char *freeze;  /* as --freeze takes it; NULL: nothing */
     const char *lr_mult; /* as --lr-mult takes it; NULL: one rate */
     double lr;           /* of adamw, of the new last layer */
     int64_t epochs, batch_size;
     double drop;         /* rate before the new last layer; 0: none */
-    const char *augment; /* as --augment takes it: "none", ... */
+    const char *augment; /* as --augment takes it */
     double val_split;    /* where the data have no val split of their own */
 } fv_transfer_recipe;
 /** Rules behind the recipe, a sentence each. */
 typedef enum fv_recipe_rule {
     FV_RULE_TRAINED, /* what is trained, and at which rate */
     FV_RULE_EPOCHS,
-    FV_RULE_DROP,
+    FV_RULE_DROP, /* or C */
     FV_RULE_AUGMENT,
     FV_RULE_COUNT
 } fv_recipe_rule;
@@ -101,6 +106,12 @@ typedef struct fv_advice fv_advice;
 FV_API fv_status fv_advise(fv_model *model, fv_dataset *data, const fv_advise_options *options, fv_advice **advice);
 FV_API void fv_advice_destroy(fv_advice **advice);
 FV_API fv_transfer_cell fv_advice_cell(const fv_advice *advice);
+/**
+ * The cell whose recipe is the one to take: that of the advice, but for FV_CELL_STAGES FV_CELL_MORE where not even the
+ * best stage tells the classes apart: by its probe less than half of the way from 1 / classes to 1. Then a linear
+ * classifier on what the network computes is of little use, and the network has to change.
+ */
+FV_API fv_transfer_cell fv_advice_choice(const fv_advice *advice);
 FV_API const fv_amounts *fv_advice_amounts(const fv_advice *advice);
 FV_API const fv_likeness *fv_advice_likeness(const fv_advice *advice);
 /** Probe i, from the image on; NULL: there is none. */

@@ -9,6 +9,7 @@
 #include <fovea/advise.h>
 #include <fovea/arrays.h>
 #include <fovea/augment.h>
+#include <fovea/bench.h>
 #include <fovea/config.h>
 #include <fovea/context.h>
 #include <fovea/data.h>

@@ -26,6 +26,8 @@ typedef struct fv_machine {
 
 /** Measures for a fraction of a second, the best of some rounds. NO_MEMORY; else OK. */
 FV_API fv_status fv_machine_measure(fv_ctx *ctx, fv_machine *machine);
+/** gflops_all alone, in some hundredths of a second: the best of many short rounds. NO_MEMORY. */
+FV_API fv_status fv_machine_roof(fv_ctx *ctx, double *gflops);
 
 #ifdef __cplusplus
 }

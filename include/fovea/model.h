@@ -406,8 +406,8 @@ FV_API void fv_model_layer(const fv_model *model, int i, fv_layer_info *info);
  * strides leave unread at the end. last below 0: none. ARGUMENT: no such layer or pixel. */
 FV_API fv_status fv_model_layer_sees(const fv_model *model, int i, const int64_t at[2], int64_t first[2],
                                      int64_t last[2]);
-/** The graph as text or Graphviz. *text is the caller's: fv_text_free. */
-FV_API fv_status fv_model_text(const fv_model *model, bool dot, char **text);
+/** The graph as text; fv_model_draw draws it. *text is the caller's: fv_text_free. */
+FV_API fv_status fv_model_text(const fv_model *model, char **text);
 FV_API void fv_text_free(fv_ctx *ctx, char *text);
 /** Recomputes the self-test vectors stored in the model file. MODEL_CORRUPT names the largest difference; UNSUPPORTED
  * when the file has none. */

@@ -56,10 +56,10 @@ typedef struct fv_features fv_features;
 
 /**
  * Compiles the network up to the last of the values, all of them in one pass, pooled within it; the model must outlive
- * it and keep its weights, which are shared. `options` may be NULL. What a layer computes is what PyTorch's forward
- * hook gives: batch normalization that follows is not folded into a value that was asked for by name, which costs the
- * layers behind it the last bits that folding would have given them. "all" asks for no such value: rows have the same
- * bits whichever stages are asked for together.
+ * it and keep its weights, which are shared. `options` may be NULL. A value is what its layer computes of those before
+ * it, which is what PyTorch's forward hook gives: batch normalization is not folded into the weights before it, as it
+ * is in sessions and evaluation, whose last bits may therefore differ. Rows have the same bits whichever values are
+ * asked for together.
  *
  * "all" are the values through which everything goes that the network computes of an image (no branch passes them by),
  * behind activation and normalization and without those that only move numbers; of values of one block, such as

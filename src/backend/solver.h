@@ -106,6 +106,9 @@ static inline bool fv_plan_packs_once(const fv_plan *plan)
  * states none.
  */
 double fv_solver_bound(const fv_solver *solver, const fv_node *node, void *const *in);
+/* The same for any solver of such products, roundings of bias, residual and activation included: of one that states
+ * none what the roundings of its chains may add up to. */
+double fv_rounding_bound(const fv_solver *solver, const fv_node *node, void *const *in);
 
 /* Where solvers come from: a device's, the reference loops, a program's own. */
 typedef struct fv_solver_provider {

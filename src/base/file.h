@@ -71,13 +71,15 @@ typedef struct fv_lock {
 fv_status fv_lock_take(fv_ctx *ctx, const char *path, fv_lock *lock);
 void fv_lock_release(fv_lock *lock);
 
-/* SHA-256 (FIPS 180-4), streaming. */
+/* SHA-256 (FIPS 180-4), streaming, by the processor's own instructions where it has them. */
 typedef struct fv_sha256 {
+    void (*compress)(uint32_t state[8], const uint8_t *blocks, size_t count); /* 64 bytes a block */
     uint32_t state[8];
     uint64_t bytes;
     uint8_t block[64];
 } fv_sha256;
 void fv_sha256_init(fv_sha256 *h);
+void fv_sha256_init_plain(fv_sha256 *h); /* never by the processor's instructions */
 void fv_sha256_update(fv_sha256 *h, const void *data, size_t size);
 void fv_sha256_final(fv_sha256 *h, uint8_t digest[32]);
 /* Lower-case hex of a digest: 64 characters and NUL. */

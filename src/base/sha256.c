@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 static const uint32_t round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -32,7 +37,7 @@ static inline void mix(uint32_t v[8], int first, uint32_t added)
     v[(first + 7) & 7] = t1 + s0 + ((a & b) ^ (a & c) ^ (b & c));
 }
 
-static void compress(uint32_t state[8], const uint8_t *block)
+static void compress_block(uint32_t state[8], const uint8_t *block)
 {
     uint32_t w[64];
     for (int t = 0; t < 16; t++, block += 4)
@@ -59,12 +64,95 @@ static void compress(uint32_t state[8], const uint8_t *block)
         state[i] += v[i];
 }
 
-void fv_sha256_init(fv_sha256 *h)
+static void compress_plain(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    for (; count > 0; count--, blocks += 64)
+        compress_block(state, blocks);
+}
+
+/* ---- by the SHA extensions of x86-64 ---- */
+
+#if defined(__x86_64__)
+#define SHA_CODE __attribute__((target("sha,sse4.1")))
+
+static bool has_sha(void)
+{
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 19 /* SSE4.1 */))
+        return false;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 29) != 0;
+}
+
+/* The working variables as the instructions want them, highest element first. */
+typedef struct sha_state {
+    __m128i abef, cdgh;
+} sha_state;
+
+/* Four rounds with the words w and the constants k. */
+SHA_CODE static inline void rounds4(sha_state *s, __m128i w, const uint32_t k[4])
+{
+    const __m128i wk = _mm_add_epi32(w, _mm_loadu_si128((const __m128i *)(const void *)k));
+    s->cdgh = _mm_sha256rnds2_epu32(s->cdgh, s->abef, wk);
+    s->abef = _mm_sha256rnds2_epu32(s->abef, s->cdgh, _mm_shuffle_epi32(wk, 0x0E));
+}
+
+/* The four words of the schedule behind w[0] to w[3], of which w0 is the oldest. */
+SHA_CODE static inline __m128i next4(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
+{
+    const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
+    return _mm_sha256msg2_epu32(sum, w3);
+}
+
+SHA_CODE static void compress_sha(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+    uint32_t v[8];
+    memcpy(v, state, sizeof v);
+    sha_state s = {_mm_set_epi32((int)v[0], (int)v[1], (int)v[4], (int)v[5]),
+                   _mm_set_epi32((int)v[2], (int)v[3], (int)v[6], (int)v[7])};
+    for (; count > 0; count--, blocks += 64) {
+        const sha_state before = s;
+        __m128i w[4];
+        for (int i = 0; i < 4; i++)
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(blocks + 16 * i)), big_endian);
+        for (int t = 0; t < 64; t += 16) {
+            rounds4(&s, w[0], round_constants + t);
+            rounds4(&s, w[1], round_constants + t + 4);
+            rounds4(&s, w[2], round_constants + t + 8);
+            rounds4(&s, w[3], round_constants + t + 12);
+            w[0] = next4(w[0], w[1], w[2], w[3]); /* the last four are not used */
+            w[1] = next4(w[1], w[2], w[3], w[0]);
+            w[2] = next4(w[2], w[3], w[0], w[1]);
+            w[3] = next4(w[3], w[0], w[1], w[2]);
+        }
+        s.abef = _mm_add_epi32(s.abef, before.abef);
+        s.cdgh = _mm_add_epi32(s.cdgh, before.cdgh);
+    }
+    _mm_storeu_si128((__m128i *)(void *)v, s.abef); /* f e b a */
+    _mm_storeu_si128((__m128i *)(void *)(v + 4), s.cdgh);
+    const uint32_t out[8] = {v[3], v[2], v[7], v[6], v[1], v[0], v[5], v[4]};
+    memcpy(state, out, sizeof out);
+}
+#endif
+
+/* ---- the stream ---- */
+
+void fv_sha256_init_plain(fv_sha256 *h)
 {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memset(h, 0, sizeof *h);
     memcpy(h->state, start, sizeof start);
+    h->compress = compress_plain;
+}
+
+void fv_sha256_init(fv_sha256 *h)
+{
+    fv_sha256_init_plain(h);
+#if defined(__x86_64__)
+    if (has_sha())
+        h->compress = compress_sha;
+#endif
 }
 
 void fv_sha256_update(fv_sha256 *h, const void *data, size_t size)
@@ -73,11 +161,12 @@ void fv_sha256_update(fv_sha256 *h, const void *data, size_t size)
     while (size) {
         size_t used = h->bytes % 64, n = 64 - used < size ? 64 - used : size;
         if (n == 64) {
-            compress(h->state, p);
+            n = size / 64 * 64;
+            h->compress(h->state, p, n / 64);
         } else {
             memcpy(h->block + used, p, n);
             if (used + n == 64)
-                compress(h->state, h->block);
+                h->compress(h->state, h->block, 1);
         }
         h->bytes += n;
         p += n;

@@ -213,6 +213,8 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
     static const pass_fn after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
     static const pass_fn inference[] = {
         fv_pass_const, fv_pass_fold, fv_pass_fuse_residual, fv_pass_pool_first, fv_pass_fuse_activation, NULL};
+    static const pass_fn unfolded[] = {fv_pass_const, fv_pass_fuse_residual, fv_pass_pool_first,
+                                       fv_pass_fuse_activation, NULL};
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
     const bool training = fv_lowering_trains(o->lowering);
@@ -223,7 +225,7 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
     if (o->n_objectives > 0)
         FV_TRY(add_gradients(c, loss_output));
     if (o->optimize)
-        FV_TRY(apply_all(p, training ? after_gradient : inference));
+        FV_TRY(apply_all(p, training ? after_gradient : o->unfolded ? unfolded : inference));
     if (o->part.total > 0)
         FV_TRY(apply(p, o->own_statistics ? separate : pooled));
     FV_TRY(apply(p, fv_pass_dead));

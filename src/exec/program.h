@@ -64,6 +64,7 @@ typedef struct fv_program_options {
     fv_dtype dtype;       /* FV_F32, or FV_F64 for gradient checks */
     fv_lowering lowering; /* inference; training; inference with dropout at work, keyed by a run's seed and step */
     bool optimize;        /* fold, fuse, pool first */
+    bool unfolded;        /* not fold: every value is what its own layer computes of the one before, to rounding */
     bool keep_all;        /* every value gets memory of its own and is a port */
     bool unbound;         /* for its sizes alone: it has no tensors, and no instances */
     bool profile;         /* instances time every node; the first one measures the machine's peak (milliseconds) */

@@ -81,11 +81,9 @@ void fv_attr_text(const fv_op *op, const void *attr, fv_str *out);
 fv_status fv_attr_parse(fv_ctx *ctx, const fv_op *op, void *attr, const char *text);
 void fv_attr_json(const fv_op *op, const void *attr, fv_json *out);
 
-/* Whole graphs: verification (order, uniqueness, shapes re-inferred), text, Graphviz, JSON (the form in model files).
- */
+/* Whole graphs: verification (order, uniqueness, shapes re-inferred), text, JSON (the form in model files). */
 fv_status fv_graph_verify(const fv_graph *g);
 void fv_graph_text(const fv_graph *g, fv_str *out);
-void fv_graph_dot(const fv_graph *g, fv_str *out);
 void fv_graph_json(const fv_graph *g, fv_json *out);
 /* Whether the JSON form leaves out the elements of a constant, so that the file must carry them: there are more than
  * FV_CONST_INLINE. */

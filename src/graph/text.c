@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A graph for people: text and Graphviz. And the check that a graph is what it says. */
+/* A graph for people, as text. And the check that a graph is what it says. */
 #include <string.h>
 
 #include "graph/internal.h"
@@ -69,53 +69,6 @@ void fv_graph_text(const fv_graph *g, fv_str *out)
             fv_str_printf(out, "output %s\n", g->outputs[i]->name);
         else
             fv_str_printf(out, "output %s = %s\n", g->output_names[i], g->outputs[i]->name);
-}
-
-void fv_graph_dot(const fv_graph *g, fv_str *out)
-{
-    char shape[96];
-    fv_str attrs = {.ctx = out->ctx};
-    fv_str_append(out, "digraph graph_ {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\"];\n");
-    for (int32_t i = 0; i < g->n_vals; i++) {
-        const fv_val *v = g->vals[i];
-        if (v->role != FV_ROLE_INPUT)
-            continue;
-        fv_str_printf(out, "  v%d [shape=ellipse, label=", (int)v->id);
-        fv_str_json(out, v->name);
-        fv_str_append(out, "];\n");
-    }
-    for (int32_t n = 0; n < g->n_nodes; n++) {
-        const fv_node *node = g->nodes[n];
-        attrs.size = 0;
-        fv_str_printf(&attrs, "%s\n%s", node->name, node->op->name);
-        if (node->op->attrs) {
-            fv_str_append(&attrs, " ");
-            fv_attr_text(node->op, node->attr, &attrs);
-        }
-        fv_str_printf(out, "  n%d [label=", (int)node->id);
-        fv_str_json(out, fv_str_get(&attrs));
-        fv_str_append(out, "];\n");
-        for (int32_t i = 0; i < node->n_in; i++) {
-            const fv_val *v = node->in[i];
-            if (!v || (v->role != FV_ROLE_COMPUTED && v->role != FV_ROLE_INPUT))
-                continue;
-            bool computed = v->role == FV_ROLE_COMPUTED;
-            fv_str_printf(out, "  %s%d -> n%d [label=\"%s\"];\n", computed ? "n" : "v",
-                          (int)(computed ? v->def->id : v->id), (int)node->id, fv_shape_text(&v->shape, shape));
-        }
-    }
-    for (int32_t i = 0; i < g->n_outputs; i++) {
-        const fv_val *v = g->outputs[i];
-        fv_str_printf(out, "  o%d [shape=ellipse, label=", (int)i);
-        fv_str_json(out, g->output_names[i]);
-        fv_str_append(out, "];\n");
-        if (v->role == FV_ROLE_COMPUTED || v->role == FV_ROLE_INPUT)
-            fv_str_printf(out, "  %s%d -> o%d [label=\"%s\"];\n", v->def ? "n" : "v",
-                          (int)(v->def ? v->def->id : v->id), (int)i, fv_shape_text(&v->shape, shape));
-    }
-    fv_str_append(out, "}\n");
-    out->failed = out->failed || attrs.failed;
-    fv_str_free(&attrs);
 }
 
 /* Infers once more into values of its own and compares. */

@@ -13,6 +13,7 @@ struct fv_ctx;
 #define FV_KERNEL_FAMILIES(X, isa)                                                                                     \
     X(gemm, isa)                                                                                                       \
     X(winograd, isa)                                                                                                   \
+    X(fft, isa)                                                                                                        \
     X(math, isa)                                                                                                       \
     X(depthwise, isa)                                                                                                  \
     X(pool, isa)                                                                                                       \

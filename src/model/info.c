@@ -67,15 +67,12 @@ void fv_model_layer(const fv_model *model, int i, fv_layer_info *info)
 
 /* ---- text ---- */
 
-fv_status fv_model_text(const fv_model *model, bool dot, char **text)
+fv_status fv_model_text(const fv_model *model, char **text)
 {
     fv_str out = {.ctx = model->ctx};
     *text = NULL;
-    if (dot)
-        fv_graph_dot(model->graph, &out);
-    else
-        fv_graph_text(model->graph, &out);
-    for (int i = 0; !dot && i < model->aux.count; i++)
+    fv_graph_text(model->graph, &out);
+    for (int i = 0; i < model->aux.count; i++)
         fv_str_printf(&out, "aux    %s weight=%g\n", model->graph->vals[model->aux.head[i].val]->name,
                       model->aux.head[i].weight);
     fv_status status = fv_str_status(&out);

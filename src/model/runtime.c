@@ -179,6 +179,7 @@ static fv_status compile(fv_model *model, const fv_program_key *key, fv_program 
                                   .dtype = FV_F32,
                                   .lowering = key->sampling ? FV_LOWER_SAMPLING : FV_LOWER_INFERENCE,
                                   .optimize = key->execution == FV_EXECUTION_FUSED,
+                                  .unfolded = model->unfolded,
                                   .profile = key->profile,
                                   .values = key->values,
                                   .n_values = key->n_values,

@@ -7,7 +7,7 @@
 #include <fovea/design.h>
 
 #include "model/model.h"
-#include "nn/eigen.h"
+#include "nn/low_rank.h"
 #include "ops/attr.h"
 
 static const char *const methods[FV_FACTOR_METHOD_COUNT + 1] = {"svd", "spatial", NULL};

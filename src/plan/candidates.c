@@ -5,13 +5,20 @@
 #include "ops/region.h"
 #include "plan/internal.h"
 
+/* Who asks, about what. */
 typedef struct inquiry {
-    fv_ctx *ctx;
     const fv_problem *problem;
+    fv_answer_fn visit;
+    void *arg;
+} inquiry;
+
+/* What the planner makes of the answers. */
+typedef struct gathering {
+    fv_ctx *ctx;
     fv_candidates *all;
     const char *bits; /* class of the operator's first solver */
     bool log;
-} inquiry;
+} gathering;
 
 const char *fv_solver_bits(const fv_solver *solver)
 {
@@ -39,25 +46,36 @@ bool fv_solver_solves(const fv_solver *solver, const fv_node *node)
 
 static void ask(void *arg, const fv_solver *solver)
 {
-    inquiry *q = arg;
-    fv_candidates *all = q->all;
+    const inquiry *q = arg;
     if (!fv_solver_solves(solver, q->problem->node))
         return;
+    const char *reason = solver->reject ? solver->reject(solver, q->problem) : NULL;
+    q->visit(q->arg, solver, reason, reason ? 0.0 : solver->cost(solver, q->problem));
+}
+
+void fv_candidates_visit(const fv_planner *planner, const fv_problem *problem, fv_answer_fn visit, void *arg)
+{
+    inquiry q = {.problem = problem, .visit = visit, .arg = arg};
+    if (planner->policy.mode == FV_PLAN_REFERENCE && problem->node->op->ref)
+        ask(&q, fv_reference_solvers);
+    else
+        fv_solvers_visit(planner->providers, ask, &q);
+}
+
+static void gather(void *arg, const fv_solver *solver, const char *reason, double cost)
+{
+    gathering *g = arg;
+    fv_candidates *all = g->all;
     const char *bits = fv_solver_bits(solver);
     if (strcmp(bits, FV_BITS_REFERENCE) != 0) {
-        all->several_classes = all->several_classes || (q->bits && strcmp(q->bits, bits) != 0);
-        q->bits = bits;
+        all->several_classes = all->several_classes || (g->bits && strcmp(g->bits, bits) != 0);
+        g->bits = bits;
     }
-    const char *reason = solver->reject ? solver->reject(solver, q->problem) : NULL;
-    if (reason) {
-        if (q->log)
-            fv_log(q->ctx, FV_LOG_DEBUG, "plan", "    %-28s no: %s", solver->name, reason);
-        return;
-    }
-    const double cost = solver->cost(solver, q->problem);
-    if (q->log)
-        fv_log(q->ctx, FV_LOG_DEBUG, "plan", "    %-28s %.3f us", solver->name, cost * 1e-3);
-    if (all->count < FV_CANDIDATES_MAX)
+    if (reason && g->log)
+        fv_log(g->ctx, FV_LOG_DEBUG, "plan", "    %-28s no: %s", solver->name, reason);
+    else if (g->log)
+        fv_log(g->ctx, FV_LOG_DEBUG, "plan", "    %-28s %.3f us", solver->name, cost * 1e-3);
+    if (!reason && all->count < FV_CANDIDATES_MAX)
         all->row[all->count++] = (fv_candidate){.solver = solver, .estimate = cost};
 }
 
@@ -69,13 +87,10 @@ static bool is_no_reference(const fv_candidate *c, const void *arg)
 
 void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, bool log, fv_candidates *all)
 {
-    inquiry q = {.ctx = planner->ctx, .problem = problem, .all = all, .log = log};
+    gathering g = {.ctx = planner->ctx, .all = all, .log = log};
     all->count = 0;
     all->several_classes = false;
-    if (planner->policy.mode == FV_PLAN_REFERENCE && problem->node->op->ref)
-        ask(&q, fv_reference_solvers);
-    else
-        fv_solvers_visit(planner->providers, ask, &q);
+    fv_candidates_visit(planner, problem, gather, &g);
 }
 
 void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg)

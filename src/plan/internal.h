@@ -36,13 +36,19 @@ typedef struct fv_candidates {
     bool several_classes; /* of the solvers of this operator, whether they accept or not; the reference apart */
 } fv_candidates;
 
-/* Asks every solver of the providers (of the reference policy: the reference loops). `log`: says what each answers. */
+/* Asks every solver of the providers (of the reference policy: the reference loops) that is of the problem's operator.
+ * `reason`: why it refuses, or NULL; `cost`: its estimate, in nanoseconds. */
+typedef void (*fv_answer_fn)(void *arg, const fv_solver *solver, const char *reason, double cost);
+void fv_candidates_visit(const fv_planner *planner, const fv_problem *problem, fv_answer_fn visit, void *arg);
+/* Those that accept. `log`: says what each answers. */
 void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, bool log, fv_candidates *all);
 /* Whether it is of the node's operator, or of the chain of its region. */
 bool fv_solver_solves(const fv_solver *solver, const fv_node *node);
 const char *fv_solver_bits(const fv_solver *solver);
 /* Whether it is of that algorithm: the last word of its name, or its class. */
 bool fv_solver_is(const fv_solver *solver, const char *algorithm);
+/* VALUE with a list of them where no solver of the context is called so. */
+fv_status fv_algorithm_check(fv_ctx *ctx, const char *name);
 /* Keeps those for which `keep` says so. */
 void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg);
 /* Without the reference loops, where others accept. */
@@ -53,6 +59,30 @@ fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *prob
 /* Cheapest first, by what is measured or else estimated. */
 void fv_candidates_sort(fv_candidates *all);
 
+/* Operands and results of a node, with made-up contents: numbers in [-1, 1), integers 0. */
+typedef struct fv_scene {
+    fv_ctx *ctx;
+    void *in[FV_MAX_OPERANDS], *out[FV_MAX_RESULTS];
+    int n_in, n_out;
+} fv_scene;
+fv_status fv_scene_make(fv_ctx *ctx, const fv_node *node, fv_scene *scene);
+void fv_scene_free(fv_scene *scene);
+
+/* Nanoseconds. */
+typedef struct fv_timing {
+    double best, median;
+    double pack; /* of packing, which runs contain where operands change between them */
+    int runs;
+} fv_timing;
+/* Packs and runs a bound plan on a scene once to warm up, then until `runs` are timed and `seconds` have passed; with
+ * `runs` 0 and `seconds` 0 nothing is timed. NO_MEMORY. */
+typedef struct fv_timing_options {
+    int runs;
+    double seconds;
+    bool processor; /* times are what the calling thread worked, which others on the machine do not lengthen */
+} fv_timing_options;
+fv_status fv_plan_time_on(const fv_plan *plan, const fv_scene *scene, const fv_timing_options *options,
+                          fv_timing *timing);
 /* The shortest run of a bound plan on made-up operands, in nanoseconds, with the effort of a policy. */
 fv_status fv_plan_time(fv_plan *plan, int effort, double *nanoseconds);
 /* Times those candidates that are worth it by the policy's effort and sets `measured`; others are dropped. */

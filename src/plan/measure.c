@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Candidates against the clock. */
+#include <stdlib.h>
+#include <time.h>
+
 #include "base/file.h"
 #include "plan/internal.h"
 
@@ -10,12 +13,8 @@ static const struct effort {
     int runs;
 } efforts[] = {{2.0, 0.002, 2}, {5.0, 0.02, 5}, {50.0, 0.2, 15}};
 
-/* Operands of a node with made-up contents. */
-typedef struct scene {
-    fv_ctx *ctx;
-    void *in[FV_MAX_OPERANDS], *out[FV_MAX_RESULTS];
-    int n_in, n_out;
-} scene;
+/* Of so many runs the median is known; what comes behind them counts for the best alone. */
+#define MEDIAN_RUNS 1000
 
 static void *operand_make(fv_ctx *ctx, const fv_val *val)
 {
@@ -27,17 +26,18 @@ static void *operand_make(fv_ctx *ctx, const fv_val *val)
     return data;
 }
 
-static void scene_free(scene *s)
+void fv_scene_free(fv_scene *s)
 {
     for (int i = 0; i < s->n_in; i++)
         fv_free(s->ctx, s->in[i]);
     for (int i = 0; i < s->n_out; i++)
         fv_free(s->ctx, s->out[i]);
+    s->n_in = s->n_out = 0;
 }
 
-static fv_status scene_make(fv_ctx *ctx, const fv_node *node, scene *s)
+fv_status fv_scene_make(fv_ctx *ctx, const fv_node *node, fv_scene *s)
 {
-    *s = (scene){.ctx = ctx, .n_in = node->n_in, .n_out = node->n_out};
+    *s = (fv_scene){.ctx = ctx, .n_in = node->n_in, .n_out = node->n_out};
     bool whole = true;
     for (int i = 0; i < node->n_in; i++) {
         s->in[i] = node->in[i] ? operand_make(ctx, node->in[i]) : NULL;
@@ -48,7 +48,7 @@ static fv_status scene_make(fv_ctx *ctx, const fv_node *node, scene *s)
         whole = whole && s->out[i];
     }
     if (!whole)
-        scene_free(s);
+        fv_scene_free(s);
     return whole ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
@@ -59,42 +59,77 @@ static void run_once(const fv_plan *plan, const fv_call *call, bool pack)
     plan->solver->run(plan, call);
 }
 
-/* The shortest of several runs, in nanoseconds. The plan is bound. */
-static fv_status time_plan(const fv_plan *plan, const scene *s, const struct effort *effort, double *nanoseconds)
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double time_now(const fv_timing_options *o)
+{
+    struct timespec t;
+    if (!o->processor)
+        return fv_time_monotonic();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds of each run into `spent` (room for MEDIAN_RUNS). */
+static void time_runs(const fv_plan *plan, const fv_call *call, bool each, const fv_timing_options *o, double *spent,
+                      fv_timing *t)
+{
+    const double begin = fv_time_monotonic();
+    while (t->runs < o->runs || fv_time_monotonic() - begin < o->seconds) {
+        const double start = time_now(o);
+        run_once(plan, call, each);
+        const double taken = time_now(o) - start;
+        t->best = t->runs == 0 || taken < t->best ? taken : t->best;
+        if (t->runs < MEDIAN_RUNS)
+            spent[t->runs] = taken;
+        t->runs++;
+    }
+    const int count = t->runs < MEDIAN_RUNS ? t->runs : MEDIAN_RUNS;
+    qsort(spent, (size_t)count, sizeof *spent, by_value);
+    t->median = count > 0 ? spent[count / 2] * 1e9 : 0.0;
+    t->best = count > 0 ? t->best * 1e9 + 1e-3 : 0.0; /* 0 says that nothing was timed */
+}
+
+fv_status fv_plan_time_on(const fv_plan *plan, const fv_scene *s, const fv_timing_options *o, fv_timing *timing)
 {
     const size_t packed_bytes = fv_plan_packed_bytes(plan), work_bytes = fv_plan_workspace_bytes(plan);
     void *packed = fv_malloc(plan->ctx, packed_bytes + 1), *work = fv_malloc(plan->ctx, work_bytes + 1);
-    if (packed && work) {
+    double *spent = fv_malloc(plan->ctx, MEDIAN_RUNS * sizeof *spent);
+    const bool whole = packed && work && spent;
+    *timing = (fv_timing){.runs = 0};
+    if (whole) {
         const fv_call call = {.node = plan->problem.node,
-                              .in = s->in,
-                              .out = s->out,
+                              .in = (void **)(uintptr_t)s->in,
+                              .out = (void **)(uintptr_t)s->out,
                               .packed = packed_bytes ? packed : NULL,
                               .workspace = work,
                               .shards = plan->problem.shards};
-        const bool each = packed_bytes > 0 && !fv_plan_packs_once(plan);
-        run_once(plan, &call, packed_bytes > 0);
-        double best = 0.0;
-        const double begin = fv_time_monotonic();
-        for (int i = 0; i < effort->runs || fv_time_monotonic() - begin < effort->seconds; i++) {
-            const double start = fv_time_monotonic();
-            run_once(plan, &call, each);
-            const double spent = fv_time_monotonic() - start;
-            best = i == 0 || spent < best ? spent : best;
-        }
-        *nanoseconds = best * 1e9 + 1e-3;
+        const double begin = time_now(o);
+        if (packed_bytes > 0)
+            plan->solver->pack(plan, &call, packed);
+        timing->pack = packed_bytes > 0 ? (time_now(o) - begin) * 1e9 : 0.0;
+        plan->solver->run(plan, &call);
+        time_runs(plan, &call, packed_bytes > 0 && !fv_plan_packs_once(plan), o, spent, timing);
     }
-    const bool whole = packed && work;
     fv_free(plan->ctx, packed);
     fv_free(plan->ctx, work);
+    fv_free(plan->ctx, spent);
     return whole ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
 fv_status fv_plan_time(fv_plan *plan, int effort, double *nanoseconds)
 {
-    scene s;
-    FV_TRY(scene_make(plan->ctx, plan->problem.node, &s));
-    fv_status status = time_plan(plan, &s, &efforts[(effort > 0 && effort < 4 ? effort : 2) - 1], nanoseconds);
-    scene_free(&s);
+    const struct effort *e = &efforts[(effort > 0 && effort < 4 ? effort : 2) - 1];
+    fv_scene s;
+    fv_timing timing;
+    FV_TRY(fv_scene_make(plan->ctx, plan->problem.node, &s));
+    fv_status status = fv_plan_time_on(plan, &s, &(fv_timing_options){.runs = e->runs, .seconds = e->seconds}, &timing);
+    fv_scene_free(&s);
+    *nanoseconds = timing.best;
     return status;
 }
 

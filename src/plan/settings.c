@@ -103,7 +103,7 @@ static void add_algorithm(void *arg, const fv_solver *solver)
     add_name(arg, fv_solver_bits(solver));
 }
 
-static fv_status check_algorithm(fv_ctx *ctx, const char *name)
+fv_status fv_algorithm_check(fv_ctx *ctx, const char *name)
 {
     algorithms all = {.count = 0};
     fv_str list = {.ctx = ctx};
@@ -157,7 +157,7 @@ fv_status fv_ctx_plan(fv_ctx *ctx, const fv_plan_options *options)
                        "its own; use 'cost' or a file",
                        plan, fv_device_of(ctx)->name);
     if (options->algorithm)
-        FV_TRY(check_algorithm(ctx, options->algorithm));
+        FV_TRY(fv_algorithm_check(ctx, options->algorithm));
     FV_TRY(settings_of(ctx, &s));
     if (!measure && strcmp(plan, "cost") != 0)
         FV_TRY(read_record(ctx, plan, &recorded));

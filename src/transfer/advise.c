@@ -67,6 +67,7 @@ typedef struct blocks {
     const char *head;        /* its layer */
     int64_t head_parameters; /* with as many classes as the data have */
     bool dropout;            /* something is drawn at random in the network */
+    bool norms;              /* it has running statistics */
 } blocks;
 
 static int block_size(const char *name)
@@ -94,6 +95,7 @@ static fv_status find_blocks(const fv_model *m, fv_arena *arena, const fv_amount
     for (int i = 0; i < m->n_slots; i++) {
         const fv_slot *s = &m->slots[i];
         layers += fv_layer_begins(m, i);
+        b->norms |= s->kind == FV_SLOT_STATE;
         if (s->aux)
             continue;
         if (s->head) {
@@ -140,10 +142,10 @@ typedef struct maker {
 static void train_top(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     r->freeze = "-1";
+    r->grid = 1;
     *rule = fv_arena_printf(
         k->arena,
-        "the new last layer (%s) alone, at the usual rate: what is below it was learned from more data than "
-        "there are here",
+        "a new last layer in the place of %s alone: what is below it was learned from more data than there are here",
         k->b->head);
 }
 
@@ -159,39 +161,67 @@ static void train_last(const maker *k, fv_transfer_recipe *r, const char **rule)
         k->b->count - top, k->b->count, half);
 }
 
+/* In cells: where things are tells as much as what they are. On folds of the data of five pairs that is between 1 point
+ * less and 6 more of the best stage than means of whole maps. */
 static void train_stages(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     r->freeze = "-1";
+    r->grid = 2;
     *rule = fv_arena_printf(
-        k->arena, "linear classifiers on several stages, of which the best over folds is kept: the last stages "
-                  "know the kinds of things of other data, the ones before them what many kinds have");
+        k->arena,
+        "linear classifiers on several stages, in 2 x 2 cells, of which the best over folds is kept: the last "
+        "stages know the kinds of things of other data, the ones before them what many kinds have");
 }
 
-/* The rates of networks that were trained before need not be small where the data are others: measured, a tenth of a
- * high rate learns more than a tenth of the usual one. */
+/*
+ * The rates of networks that were trained before need not be small where the data are others. Measured on 3,000 images
+ * that were held out of the training data, at 0.001, 0.003 and 0.01 for the blocks: ResNet-8 of MNIST on 4,000 of
+ * CIFAR-10 47.6, 54.7 and 55.2 %, ResNet-20 of CIFAR-10 on 1,000 of MNIST 93.8 and 96.9 % at the first and the last.
+ * At the smallest rate augmentation cost 2 points, as little was learned; at the others it costs none. Without batch
+ * norms nothing keeps units alive at such rates.
+ */
 static void train_more(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
+    const char *share = k->b->norms ? "0.3" : "0.1";
     r->lr = 1e-2;
-    r->lr_mult = rates(k->ctx, k->arena, k->b, k->b->count, "0.1", "0.1");
+    r->lr_mult = rates(k->ctx, k->arena, k->b, k->b->count, share, share);
     *rule = fv_arena_printf(
-        k->arena, "all %d blocks, at 1/10 of the new layer's rate, which is ten times the usual one: much changes",
-        k->b->count);
+        k->arena, "all %d blocks, at %s of the new layer's rate, which is ten times the usual one: much changes%s",
+        k->b->count, share, k->b->norms ? "" : "; without batch norms not at more");
 }
 
 static void (*const trained[FV_CELL_COUNT])(const maker *k, fv_transfer_recipe *r,
                                             const char **rule) = {train_top, train_last, train_stages, train_more};
 
-/* Of all cells: passes, dropout, augmentation. */
-static void choose_epochs(const maker *k, fv_transfer_cell cell, fv_transfer_recipe *r, const char **rule)
+static bool is_linear(fv_transfer_cell cell)
+{
+    return cell == FV_CELL_TOP || cell == FV_CELL_STAGES;
+}
+
+/*
+ * A linear classifier is fitted, not trained: the minimum is there after seconds, and the scale of features does not
+ * matter. Trained for 30 epochs at 0.001 it told flowers by a network of digits no better than chance, fitted 40 %. Of
+ * 1, 0.1, 0.01 and 0.001 C of 0.1 is at most 2.3 points below the best one on folds of the data of nine pairs.
+ */
+static void fit_linear(const maker *k, fv_transfer_recipe *r, const char **rules)
+{
+    const fv_transfer_recipe zero = {.c = 0.1, .grid = r->grid, .freeze = r->freeze};
+    *r = zero;
+    rules[FV_RULE_EPOCHS] = "no epochs: rows are computed once for each image, and the classifier that fits them best "
+                            "is found";
+    rules[FV_RULE_DROP] = fv_arena_printf(k->arena,
+                                          "C %g, of standardized features: smaller than the usual 1, as features are "
+                                          "many and images few; no dropout beside it",
+                                          r->c);
+    rules[FV_RULE_AUGMENT] = "no augmentation: rows are of the images as they are";
+}
+
+/* Passes. */
+static void choose_epochs(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     enum { LOOKS = 50000, LEAST = 10, MOST = 30, SMALL = 1000 };
     r->batch_size = k->a->images < SMALL ? 32 : 64;
     r->val_split = k->a->typical < FV_MUCH_DATA ? 0.2 : 0.1;
-    r->epochs = MOST;
-    *rule =
-        fv_arena_printf(k->arena, "%d epochs: what does not change is computed once, so that they cost little", MOST);
-    if (cell != FV_CELL_LAST && cell != FV_CELL_MORE)
-        return;
     r->epochs = (LOOKS + k->a->images - 1) / k->a->images;
     r->epochs = r->epochs < LEAST ? LEAST : r->epochs > MOST ? MOST : r->epochs;
     *rule = fv_arena_printf(k->arena, "%lld epochs: about %d looks at images, from %d to %d epochs",
@@ -216,7 +246,7 @@ static void choose_drop(const maker *k, fv_transfer_recipe *r, const char **rule
         r->drop = 0;
 }
 
-static void choose_augment(const maker *k, fv_transfer_cell cell, fv_transfer_recipe *r, const char **rule)
+static void choose_augment(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     static const struct {
         int64_t below; /* images of a class */
@@ -228,10 +258,6 @@ static void choose_augment(const maker *k, fv_transfer_cell cell, fv_transfer_re
         {INT64_MAX, "light", "rrc scale=0.7..1; hflip", "crop pad=4; hflip", "crop pad=2"},
     };
     size_t i = 0;
-    r->augment = "none";
-    *rule = "no augmentation: the network below the new layer is computed once for each image";
-    if (cell != FV_CELL_LAST && cell != FV_CELL_MORE)
-        return;
     while (k->a->typical >= rows[i].below)
         i++;
     r->augment = !k->color ? rows[i].grey : k->photographs ? rows[i].photographs : rows[i].pictures;
@@ -249,15 +275,19 @@ static fv_status make_recipes(const maker *k, fv_advice *advice)
         const char **rules = advice->rules[cell];
         *r = (fv_transfer_recipe){.lr = 1e-3};
         trained[cell](k, r, &rules[FV_RULE_TRAINED]);
-        choose_epochs(k, (fv_transfer_cell)cell, r, &rules[FV_RULE_EPOCHS]);
-        choose_drop(k, r, &rules[FV_RULE_DROP]);
-        choose_augment(k, (fv_transfer_cell)cell, r, &rules[FV_RULE_AUGMENT]);
+        if (is_linear((fv_transfer_cell)cell)) {
+            fit_linear(k, r, rules);
+        } else {
+            choose_epochs(k, r, &rules[FV_RULE_EPOCHS]);
+            choose_drop(k, r, &rules[FV_RULE_DROP]);
+            choose_augment(k, r, &rules[FV_RULE_AUGMENT]);
+            if (!r->lr_mult)
+                return FV_ERR_NO_MEMORY;
+        }
         for (int i = 0; i < FV_RULE_COUNT; i++)
             if (!rules[i])
                 return FV_ERR_NO_MEMORY;
         if (!r->freeze != (cell == FV_CELL_MORE) && k->b->count > 1)
-            return FV_ERR_NO_MEMORY;
-        if ((cell == FV_CELL_LAST || cell == FV_CELL_MORE) && !r->lr_mult)
             return FV_ERR_NO_MEMORY;
     }
     return FV_OK;
@@ -326,6 +356,13 @@ void fv_advice_destroy(fv_advice **advice)
 fv_transfer_cell fv_advice_cell(const fv_advice *advice)
 {
     return advice->cell;
+}
+
+fv_transfer_cell fv_advice_choice(const fv_advice *advice)
+{
+    const double chance = 1.0 / (double)(advice->amounts.classes > 0 ? advice->amounts.classes : 1);
+    const double best = advice->probes[advice->likeness.best].accuracy;
+    return advice->cell == FV_CELL_STAGES && best < (1 + chance) / 2 ? FV_CELL_MORE : advice->cell;
 }
 
 const fv_amounts *fv_advice_amounts(const fv_advice *advice)

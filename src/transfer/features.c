@@ -67,8 +67,10 @@ fv_status fv_features_create(fv_model *model, const fv_features_options *options
     fv_status status = fv_features_cuts(model, o, &f->cuts, &f->count);
     if (status == FV_OK)
         status = fv_model_cut(model, f->cuts, f->count, &f->part);
-    if (status == FV_OK)
+    if (status == FV_OK) {
+        f->part->unfolded = true; /* so that a layer's numbers do not depend on what else is asked for */
         status = describe(f);
+    }
     if (status != FV_OK)
         fv_features_destroy(features);
     return status;

@@ -8,7 +8,8 @@
 #include <fovea/fovea.h>
 
 #include "model/model.h"
-#include "nn/eigen.h"
+#include "nn/low_rank.h"
+#include "train/golden.h"
 
 static fv_value value_of(fv_model *m, const char *op, fv_value x, const char *attributes)
 {
@@ -163,6 +164,104 @@ static void test_known_matrix(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* |a - left right| / |a| in float64. */
+static double distance(const float *a, const fv_low_rank *f)
+{
+    double wrong = 0, all = 0;
+    for (int64_t i = 0; i < f->rows; i++)
+        for (int64_t j = 0; j < f->columns; j++) {
+            double gap = (double)a[i * f->columns + j];
+            all += gap * gap;
+            for (int64_t q = 0; q < f->rank; q++)
+                gap -= (double)f->left[i * f->rank + q] * (double)f->right[q * f->columns + j];
+            wrong += gap * gap;
+        }
+    return all > 0 ? sqrt(wrong / all) : 0;
+}
+
+/* What NumPy gives (tests/golden/make_singular.py): the values, and what a rank leaves out is what they say. The same
+ * bits on three threads. */
+static void test_singular_values(void **state)
+{
+    fv_ctx *ctx[2] = {fv_test_ctx(1, NULL, NULL), fv_test_ctx(3, NULL, NULL)};
+    char path[600], name[16];
+    long long rows, columns;
+    double decay;
+    int lines = 0;
+    (void)state;
+    snprintf(path, sizeof path, "%s/tests/golden/singular.txt", getenv("FOVEA_SOURCE_DIR"));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fscanf(file, "%15s %lld %lld %lf", name, &rows, &columns, &decay) == 4) {
+        const int64_t n = rows < columns ? rows : columns;
+        float *a = malloc((size_t)(rows * columns) * sizeof *a);
+        double expected[150], all = 0, scale = 1;
+        for (int64_t i = 0; i < rows; i++, scale *= decay)
+            for (int64_t j = 0; j < columns; j++)
+                a[i * columns + j] = (float)(golden_x(golden_key(name), i * columns + j) * scale);
+        for (int64_t i = 0; i < n; i++) {
+            assert_int_equal(fscanf(file, "%lf", &expected[i]), 1);
+            all += expected[i] * expected[i];
+        }
+        for (int64_t rank = 1; rank <= n; rank = rank == n ? n + 1 : rank * 3 < n ? rank * 3 : n) {
+            fv_low_rank f[2];
+            double left = 0;
+            for (int k = 0; k < 2; k++)
+                assert_int_equal(fv_low_rank_find(ctx[k], a, rows, columns, take_all, &rank, &f[k]), FV_OK);
+            for (int64_t i = 0; i < n; i++) {
+                if (fabs(f[0].singular[i] - expected[i]) > 1e-7 * expected[0])
+                    fail_msg("%s: value %d is %.12g, expected %.12g", name, (int)i, f[0].singular[i], expected[i]);
+                left += i >= rank ? expected[i] * expected[i] : 0;
+            }
+            if (fabs(f[0].error - sqrt(left / all)) > 2e-7 || fabs(f[0].error - distance(a, &f[0])) > 1e-9)
+                fail_msg("%s, rank %d: %.9g left out, expected %.9g", name, (int)rank, f[0].error, sqrt(left / all));
+            assert_memory_equal(f[0].left, f[1].left, (size_t)(rows * rank) * sizeof(float));
+            assert_memory_equal(f[0].right, f[1].right, (size_t)(rank * columns) * sizeof(float));
+            for (int k = 0; k < 2; k++)
+                fv_low_rank_clear(ctx[k], &f[k]);
+        }
+        free(a);
+        lines++;
+    }
+    fclose(file);
+    assert_int_equal(lines, 3);
+    fv_ctx_destroy(&ctx[0]);
+    fv_ctx_destroy(&ctx[1]);
+}
+
+/* Matrices whose singular values are equal, or 0: nothing, ones on a diagonal, one row again and again, a few kinds of
+ * rows; of each every part is kept, and one that is not finite is refused. */
+static void test_equal_values(void **state)
+{
+    enum { N = 80, M = 96 };
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    static float a[N * M];
+    (void)state;
+    for (int kind = 0; kind < 5; kind++) {
+        fv_low_rank f;
+        int64_t rank = N;
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < M; j++)
+                a[i * M + j] = kind == 0   ? 0.0f
+                               : kind == 1 ? (float)(i == j)
+                               : kind == 2 ? (float)(j % 5)
+                               : kind == 3 ? (float)(i % 7 == j % 7)
+                                           : (float)(2 * (i == j) + (i == j + 1) + (j == i + 1));
+        if (fv_low_rank_find(ctx, a, N, M, take_all, &rank, &f) != FV_OK)
+            fail_msg("kind %d: %s", kind, fv_ctx_error(ctx));
+        if (f.error > 2e-7 || fabs(f.error - distance(a, &f)) > 1e-9)
+            fail_msg("kind %d: %g left out", kind, f.error);
+        assert_true(kind != 1 || (fabs(f.singular[0] - 1) < 1e-12 && fabs(f.singular[N - 1] - 1) < 1e-12));
+        assert_true(kind != 3 || (f.singular[6] > 10 && f.singular[7] < 1e-5));
+        fv_low_rank_clear(ctx, &f);
+    }
+    fv_low_rank f;
+    int64_t rank = N;
+    a[M + 3] = NAN;
+    assert_int_equal(fv_low_rank_find(ctx, a, N, M, take_all, &rank, &f), FV_ERR_INTERNAL);
+    fv_ctx_destroy(&ctx);
+}
+
 /* Energy and keep leave what does not become smaller; energy finds a rank that is there. */
 static void test_choices(void **state)
 {
@@ -248,8 +347,9 @@ static void test_others(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_rank), cmocka_unit_test(test_smaller),
-                                       cmocka_unit_test(test_known_matrix), cmocka_unit_test(test_choices),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_rank),    cmocka_unit_test(test_smaller),
+                                       cmocka_unit_test(test_known_matrix), cmocka_unit_test(test_singular_values),
+                                       cmocka_unit_test(test_equal_values), cmocka_unit_test(test_choices),
                                        cmocka_unit_test(test_others)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,8 +46,8 @@ static void assert_same_model(fv_ctx *ctx, fv_model *a, fv_model *b)
 {
     char *s = NULL, *t = NULL, x[65], y[65];
     double difference;
-    assert_int_equal(fv_model_text(a, false, &s), FV_OK);
-    assert_int_equal(fv_model_text(b, false, &t), FV_OK);
+    assert_int_equal(fv_model_text(a, &s), FV_OK);
+    assert_int_equal(fv_model_text(b, &t), FV_OK);
     assert_string_equal(s, t);
     fv_text_free(ctx, s);
     fv_text_free(ctx, t);

@@ -121,24 +121,27 @@ static void test_conv2d_bwd_weights(void **state)
     }
 }
 
-/* 3x3 with stride 1, which minimal filtering computes too: maps and tiles of all kinds of remainders, any padding. */
-static void test_conv2d_3x3(void **state)
+/* Filters with stride 1 that minimal filtering computes too: maps and tiles of all kinds of remainders, any padding. */
+static void test_conv2d_minimal(void **state)
 {
     (void)state;
-    for (int round = 0; round < FV_TEST_CASES(50, 12);) {
+    static const int64_t sizes[][2] = {{3, 3}, {3, 3}, {3, 3}, {1, 3}, {3, 1}, {5, 5}, {1, 7}, {7, 1}};
+    enum { SIZES = sizeof sizes / sizeof sizes[0], ROUNDS_OF_ONE = FV_TEST_CASES(10, 2) };
+    for (int round = 0; round < SIZES * ROUNDS_OF_ONE;) {
+        const int64_t *size = sizes[round % SIZES];
         fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = (int32_t)pick(0, 2)};
         const int64_t c = pick(1, pick(0, 2) ? 9 : 90), k = pick(1, pick(0, 2) ? 20 : 80);
         const int64_t n = pick(1, pick(0, 2) ? 3 : 9), side = pick(0, 3) ? 9 : 26;
-        const fv_shape src = {4, {n, pick(1, side), pick(1, side), c}}, wei = {4, {k, 3, 3, c}}, bia = {1, {k}};
+        const fv_shape src = {4, {n, pick(1, side), pick(1, side), c}}, wei = {4, {k, size[0], size[1], c}};
         int64_t out[2];
         for (int i = 0; i < 2; i++) {
-            a.pad[i] = pick(0, 3);
-            a.pad[i + 2] = pick(0, 3);
-            out[i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - 2;
+            a.pad[i] = pick(0, size[i]);
+            a.pad[i + 2] = pick(0, size[i]);
+            out[i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - size[i] + 1;
         }
         if (out[0] < 1 || out[1] < 1)
             continue;
-        const fv_shape dst = {4, {n, out[0], out[1], k}}, none = {0, {0}};
+        const fv_shape dst = {4, {n, out[0], out[1], k}}, bia = {1, {k}}, none = {0, {0}};
         const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
         assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
         a.activation = 0;
@@ -147,14 +150,46 @@ static void test_conv2d_3x3(void **state)
         assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
         round++;
     }
-    static const char *const names[] = {"winograd_2", "winograd_4", "winograd_6"};
-    for (int i = 0; i < 3; i++) {
+    static const struct {
+        const char *name;
+        int sizes;
+    } solvers[] = {{"winograd_2", 5}, {"winograd_4", 5}, {"winograd_6", 5}, {"winograd_2_5", 1}, {"winograd_4_7", 2}};
+    for (size_t i = 0; i < sizeof solvers / sizeof solvers[0]; i++) {
         char name[48];
-        snprintf(name, sizeof name, "cpu.conv2d.%s", names[i]);
-        assert_true(solver_check_count(check, name) >= FV_TEST_CASES(50, 12));
-        snprintf(name, sizeof name, "cpu.conv2d_bwd_data.%s", names[i]);
-        assert_true(solver_check_count(check, name) >= FV_TEST_CASES(50, 12));
+        snprintf(name, sizeof name, "cpu.conv2d.%s", solvers[i].name);
+        assert_true(solver_check_count(check, name) >= solvers[i].sizes * ROUNDS_OF_ONE);
+        snprintf(name, sizeof name, "cpu.conv2d_bwd_data.%s", solvers[i].name);
+        assert_true(solver_check_count(check, name) >= solvers[i].sizes * ROUNDS_OF_ONE);
     }
+}
+
+/* Large filters with stride 1, which Fourier transforms compute too: squares of 16, 32 and 64 points. */
+static void test_conv2d_large_filters(void **state)
+{
+    (void)state;
+    for (int round = 0; round < FV_TEST_CASES(18, 6); round++) {
+        fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = (int32_t)pick(0, 2)};
+        const int64_t kind = round % 6, c = pick(1, kind < 3 ? 20 : 4), k = pick(1, kind < 3 ? 40 : 4);
+        const fv_shape wei = {4, {k, kind < 3 ? pick(5, 9) : pick(9, 36), kind < 3 ? pick(5, 7) : pick(3, 36), c}};
+        fv_shape src = {4, {pick(1, 3), pick(1, 30), pick(1, 30), c}}, dst = {4, {src.dim[0], 0, 0, k}};
+        for (int i = 0; i < 2; i++) {
+            const int64_t size = wei.dim[1 + i];
+            a.pad[i] = pick(0, size < 9 ? size : 9);
+            a.pad[i + 2] = pick(0, size < 9 ? size : 9);
+            if (src.dim[1 + i] + a.pad[i] + a.pad[i + 2] < size)
+                src.dim[1 + i] = size;
+            dst.dim[1 + i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - size + 1;
+        }
+        const fv_shape bia = {1, {k}}, none = {0, {0}};
+        const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
+        assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
+        a.activation = 0;
+        a.size[0] = src.dim[1];
+        a.size[1] = src.dim[2];
+        assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+    }
+    assert_true(solver_check_count(check, "cpu.conv2d.fft") >= FV_TEST_CASES(18, 6));
+    assert_true(solver_check_count(check, "cpu.conv2d_bwd_data.fft") >= FV_TEST_CASES(18, 6));
 }
 
 static void test_conv_transpose2d(void **state)
@@ -232,7 +267,8 @@ int main(void)
         cmocka_unit_test(test_conv2d),
         cmocka_unit_test(test_conv2d_bwd_data),
         cmocka_unit_test(test_conv2d_bwd_weights),
-        cmocka_unit_test(test_conv2d_3x3),
+        cmocka_unit_test(test_conv2d_minimal),
+        cmocka_unit_test(test_conv2d_large_filters),
         cmocka_unit_test(test_conv_transpose2d),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_dense),

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_write(dir, "net.yaml", data, size);
     snprintf(path, sizeof path, "%s/net.yaml", dir);
     if (fv_model_read_architecture(ctx, path, NULL, &model) == FV_OK) {
-        if (fv_model_text(model, false, &text) != FV_OK)
+        if (fv_model_text(model, &text) != FV_OK)
             abort();
         fv_text_free(ctx, text);
         for (int i = 0; i < fv_model_layer_count(model) && i < 100; i++) {

@@ -60,8 +60,8 @@ static void assert_same(fv_model *a, fv_model *b)
     fv_model_sha256(a, x);
     fv_model_sha256(b, y);
     assert_string_equal(x, y);
-    assert_int_equal(fv_model_text(a, false, &s), FV_OK);
-    assert_int_equal(fv_model_text(b, false, &t), FV_OK);
+    assert_int_equal(fv_model_text(a, &s), FV_OK);
+    assert_int_equal(fv_model_text(b, &t), FV_OK);
     assert_string_equal(s, t);
     fv_text_free(a->ctx, s);
     fv_text_free(b->ctx, t);

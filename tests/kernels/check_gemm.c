@@ -438,6 +438,63 @@ static void bench_pack(fvc *t)
     }
 }
 
+/* ---- float64 ---- */
+
+static double *doubles(fvc *t, int64_t n)
+{
+    double *p = fvc_buffer(t, (size_t)n * sizeof *p, sizeof *p);
+    for (int64_t i = 0; i < n; i++)
+        p[i] = (double)fvc_real(t) + 1e-9 * (double)fvc_real(t);
+    return p;
+}
+
+static void expect_doubles(fvc *t, const char *what, const double *got, const double *expected, int64_t n)
+{
+    for (int64_t i = 0; i < n && !t->failed; i++)
+        if (memcmp(&got[i], &expected[i], sizeof *got) != 0)
+            fvc_fail(t, "%s: number %lld of %lld is %.17g, expected %.17g", what, (long long)i, (long long)n, got[i],
+                     expected[i]);
+}
+
+static void run_tile64(fvc *t)
+{
+    const fv_gemm_kernels *g = t->k->gemm;
+    const int64_t mr = g->mr64, nr = g->nr64;
+    for (int round = 0; round < 200 && !t->failed; round++) {
+        const int64_t k = fvc_int(t, 0, 70), step = nr + fvc_int(t, 0, 5), n = (mr - 1) * step + nr;
+        const double *a = doubles(t, k * mr), *b = doubles(t, k * nr);
+        double *c = doubles(t, n), *expected = doubles(t, n);
+        memcpy(expected, c, (size_t)n * sizeof *c);
+        for (int64_t i = 0; i < mr; i++)
+            for (int64_t j = 0; j < nr; j++)
+                for (int64_t s = 0; s < k; s++)
+                    expected[i * step + j] = fma(a[s * mr + i], b[s * nr + j], expected[i * step + j]);
+        g->tile64(k, a, b, c, step);
+        expect_doubles(t, "tile64", c, expected, n);
+        fvc_reset(t);
+    }
+}
+
+static void run_row64(fvc *t)
+{
+    for (int round = 0; round < 400 && !t->failed; round++) {
+        const int64_t n = fvc_size(t, 300);
+        const double *row = doubles(t, n), *u = doubles(t, n), scale = (double)fvc_real(t);
+        double *to = doubles(t, n), *expected = doubles(t, n), lane[8] = {0}, sum[2] = {0};
+        for (int64_t i = 0; i < n; i++) {
+            lane[i % 8] = fma(row[i], u[i], lane[i % 8]);
+            expected[i] = fma(row[i], scale, to[i]);
+        }
+        for (int i = 0; i < 8; i++)
+            sum[0] += lane[i];
+        sum[1] = t->k->gemm->row64(n, row, u, scale, to);
+        expect_doubles(t, "row64", to, expected, n);
+        expect_doubles(t, "row64's sum", &sum[1], &sum[0], 1);
+        fvc_reset(t);
+    }
+}
+
 const fv_check fv_check_gemm[] = {{"gemm.igemm", run_igemm, bench_igemm}, {"gemm.igemm_cut", run_igemm_cut, NULL},
                                   {"gemm.tn", run_tn, bench_tn},          {"gemm.tn_pack", run_tn_pack, NULL},
-                                  {"gemm.pack", run_pack, bench_pack},    {NULL, NULL, NULL}};
+                                  {"gemm.pack", run_pack, bench_pack},    {"gemm.tile64", run_tile64, NULL},
+                                  {"gemm.row64", run_row64, NULL},        {NULL, NULL, NULL}};

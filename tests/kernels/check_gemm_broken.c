@@ -212,6 +212,26 @@ static void install_pack_drops_row(fv_kernels *k)
     broken_begin(k)->pack = pack_drops_row;
 }
 
+static void tile64_rounds_twice(int64_t k, const double *a, const double *b, double *c, int64_t c_step)
+{
+    for (int i = 0; i < right->mr64; i++)
+        for (int j = 0; j < right->nr64; j++)
+            for (int64_t t = 0; t < k; t++)
+                c[i * c_step + j] += a[t * right->mr64 + i] * b[t * right->nr64 + j];
+}
+static void install_tile64_rounds_twice(fv_kernels *k)
+{
+    broken_begin(k)->tile64 = tile64_rounds_twice;
+}
+static double row64_short_tail(int64_t n, const double *row, const double *u, double scale, double *to)
+{
+    return right->row64(n - n % 8, row, u, scale, to);
+}
+static void install_row64_short_tail(fv_kernels *k)
+{
+    broken_begin(k)->row64 = row64_short_tail;
+}
+
 const fv_broken fv_broken_gemm[] = {{"gemm.igemm: writes one column too many", "gemm.igemm", install_overwrites},
                                     {"gemm.igemm: leaves out the last column", "gemm.igemm", install_short_tail},
                                     {"gemm.igemm: leaves out the last step", "gemm.igemm", install_off_by_one},
@@ -226,4 +246,6 @@ const fv_broken fv_broken_gemm[] = {{"gemm.igemm: writes one column too many", "
                                     {"gemm.tn_pack: fills the first tile", "gemm.tn_pack", install_tn_full_tiles},
                                     {"gemm.pack: last panel not zero-filled", "gemm.pack", install_pack_no_zeros},
                                     {"gemm.pack: drops the last row", "gemm.pack", install_pack_drops_row},
+                                    {"gemm.tile64: rounds products", "gemm.tile64", install_tile64_rounds_twice},
+                                    {"gemm.row64: leaves out the tail", "gemm.row64", install_row64_short_tail},
                                     {NULL, NULL, NULL}};

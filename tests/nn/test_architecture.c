@@ -22,8 +22,8 @@ static fv_model *read_net(fv_ctx *ctx, const char *text, const fv_zoo_options *o
 static void assert_same_graph(fv_model *a, fv_model *b)
 {
     char *s = NULL, *t = NULL;
-    assert_int_equal(fv_model_text(a, false, &s), FV_OK);
-    assert_int_equal(fv_model_text(b, false, &t), FV_OK);
+    assert_int_equal(fv_model_text(a, &s), FV_OK);
+    assert_int_equal(fv_model_text(b, &t), FV_OK);
     assert_string_equal(s, t);
     fv_text_free(a->ctx, s);
     fv_text_free(b->ctx, t);

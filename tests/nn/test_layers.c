@@ -98,7 +98,7 @@ static void test_same(void **state)
     fv_model *m = empty(ctx);
     fv_conv2d(m, fv_input(m, 4, 4, 1), .filters = 1, .kernel = {3, 3}, .stride = {2, 2}, .same = true);
     char *text = NULL;
-    assert_int_equal(fv_model_text(m, false, &text), FV_OK);
+    assert_int_equal(fv_model_text(m, &text), FV_OK);
     assert_non_null(strstr(text, "pad=0,0,1,1"));
     fv_text_free(ctx, text);
     fv_model_destroy(&m);

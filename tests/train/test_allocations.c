@@ -199,7 +199,7 @@ static fv_status use_once(fv_ctx *ctx, void *arg)
     if (status == FV_OK)
         status = fv_fit_memory(m, NULL, &options, &memory);
     if (status == FV_OK)
-        status = fv_model_text(m, true, &text);
+        status = fv_model_text(m, &text);
     fv_text_free(ctx, text);
     if (status == FV_OK)
         status = fv_model_reset_head(copy, 5, 1);

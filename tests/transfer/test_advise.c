@@ -170,7 +170,11 @@ static void test_recipes_name_layers(void **state)
             bool frozen[400] = {false};
             double rate[400];
             int free_head = 0, kept = 0;
-            assert_true(m->n_slots < 400 && r->epochs > 0 && r->lr > 0);
+            assert_true(m->n_slots < 400);
+            if (cell == FV_CELL_TOP || cell == FV_CELL_STAGES)
+                assert_true(r->c > 0 && r->grid > 0 && r->epochs == 0 && !r->augment);
+            else
+                assert_true(r->c == 0 && r->epochs > 0 && r->lr > 0 && r->augment);
             assert_int_equal(fv_freeze_mark(m, r->freeze, frozen), FV_OK);
             if (fv_rates_mark(m, &o, rate) != FV_OK)
                 fail_msg("%s: %s", names[i], fv_ctx_error(ctx));
@@ -189,6 +193,30 @@ static void test_recipes_name_layers(void **state)
         fv_advice_destroy(&a);
         fv_model_destroy(&m);
     }
+    fv_ctx_destroy(&ctx);
+}
+
+/* Stages that tell classes apart are learned from; where none does, the network has to change. */
+static void test_choice(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    (void)state;
+    for (int shut = 0; shut < 2; shut++) {
+        fv_model *m = plain(ctx, 3, 1); /* far from its own data */
+        set(m, "conv.weight", shut ? 0 : 1);
+        fv_advice *a = advise(ctx, m, 100, NULL);
+        const double best = fv_advice_probe(a, fv_advice_likeness(a)->best)->accuracy;
+        assert_int_equal(fv_advice_cell(a), FV_CELL_STAGES);
+        assert_true(shut ? best < 0.2 : best > 0);
+        assert_int_equal(fv_advice_choice(a), best < 0.55 ? FV_CELL_MORE : FV_CELL_STAGES);
+        fv_advice_destroy(&a);
+        fv_model_destroy(&m);
+    }
+    fv_model *m = zoo_file(ctx, "ds_cnn-digits");
+    fv_advice *own = advise(ctx, m, 100, &(fv_advise_options){.own_head = true});
+    assert_int_equal(fv_advice_choice(own), FV_CELL_TOP);
+    fv_advice_destroy(&own);
+    fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }
 
@@ -215,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_are_all_the_same),
         cmocka_unit_test(test_own_data_are_similar),
         cmocka_unit_test(test_recipes_name_layers),
+        cmocka_unit_test(test_choice),
         cmocka_unit_test(test_refusals),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,10 +102,12 @@ static void fill(float *x, int64_t n)
         x[i] = (float)((uint64_t)(i * 2654435761u) % 1999) / 999.0f - 1.0f;
 }
 
-/* Values asked for together have the bits that each has alone and that a whole network gives. */
+/* Values asked for together, one in front of a normalization too, have the bits that each has alone and that a whole
+ * network gives that computes layer by layer. */
 static void test_bits(void **state)
 {
     static const char *const zoo[] = {"squeezenet1_1", "resnet8", "mobilenet_v2", "shufflenet_v2_x0_5"};
+    static const char *const raw[] = {"features.3.squeeze", "layer1.0.conv1", "features.1.conv.1", "conv1.0"};
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     for (size_t k = 0; k < FV_TEST_CASES(4, 2); k++) {
@@ -114,20 +116,25 @@ static void test_bits(void **state)
         const int64_t size = 32 * 32 * 3;
         assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = "all"}, &f), FV_OK);
         float *x = malloc((size_t)(3 * size) * sizeof *x), *rows = malloc((size_t)(3 * f->width) * sizeof *rows),
-              *row = malloc((size_t)f->width * sizeof *row);
+              *row = NULL;
         fill(x, 3 * size);
         assert_int_equal(fv_features_prepare(f, 3), FV_OK);
         assert_int_equal(fv_features_rows(f, x, 3, rows), FV_OK);
-        for (int s = 0; s < f->count; s += 6) {
-            assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = f->stages[s].name}, &one), FV_OK);
-            assert_int_equal(one->width, f->stages[s].width);
+        for (int s = 0; s < f->count; s += 3) {
+            char names[200];
+            const int64_t width = f->stages[s].width;
+            snprintf(names, sizeof names, "%s%s%s", f->stages[s].name, s % 2 ? "," : "", s % 2 ? raw[k] : "");
+            assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = names}, &one), FV_OK);
+            assert_int_equal(one->stages[0].width, width);
+            row = realloc(row, (size_t)one->width * sizeof *row);
             assert_int_equal(fv_features_prepare(one, 1), FV_OK);
             assert_int_equal(fv_features_rows(one, x + 2 * size, 1, row), FV_OK);
-            if (memcmp(row, rows + 2 * f->width + f->stages[s].begin, (size_t)one->width * sizeof *row) != 0)
-                fail_msg("%s: '%s' has other bits alone", zoo[k], f->stages[s].name);
+            if (memcmp(row, rows + 2 * f->width + f->stages[s].begin, (size_t)width * sizeof *row) != 0)
+                fail_msg("%s: '%s' has other bits as '%s'", zoo[k], f->stages[s].name, names);
             fv_features_destroy(&one);
         }
         fv_session *session;
+        m->unfolded = true;
         assert_int_equal(fv_session_create(m, 3, &session), FV_OK);
         memcpy(fv_session_input(session), x, (size_t)(3 * size) * sizeof *x);
         assert_int_equal(fv_session_run(session), FV_OK);
@@ -145,19 +152,21 @@ static void test_bits(void **state)
     fv_ctx_destroy(&ctx);
 }
 
-/* What PyTorch's forward hooks give of modules, by the modules' names (tests/golden/make_features.py). */
+/* What PyTorch's forward hooks give of modules in float64, by the modules' names (tests/golden/make_features.py): to
+ * 1e-6 of the largest, or to twice what PyTorch's own float32 run is apart from it, where that is more. */
 static void test_hooks(void **state)
 {
     char path[600], zoo[32], module[64];
     long long count, stride;
-    double most;
+    double most, apart;
     int lines = 0;
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     snprintf(path, sizeof path, "%s/tests/golden/features.txt", getenv("FOVEA_SOURCE_DIR"));
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    while (fscanf(file, "%31s %63s %lld %lld %lf", zoo, module, &count, &stride, &most) == 5) {
+    while (fscanf(file, "%31s %63s %lld %lld %lf %lf", zoo, module, &count, &stride, &most, &apart) == 6) {
+        const double bound = (2 * apart > 1e-6 ? 2 * apart : 1e-6) * most;
         float image[32 * 32 * 3];
         int32_t label;
         fv_model *m = make(ctx, zoo, 32, 3);
@@ -174,9 +183,9 @@ static void test_hooks(void **state)
         for (int64_t i = 0; i < count; i += stride) {
             double expected;
             assert_int_equal(fscanf(file, "%lf", &expected), 1);
-            if (!(fabs((double)row[count + i] - expected) <= 1e-6 * most))
-                fail_msg("%s %s: number %lld is %.9g, expected %.9g (1e-6 of %g)", zoo, module, (long long)i,
-                         (double)row[count + i], expected, most);
+            if (!(fabs((double)row[count + i] - expected) <= bound))
+                fail_msg("%s %s: number %lld is %.9g, expected %.9g to %g", zoo, module, (long long)i,
+                         (double)row[count + i], expected, bound);
         }
         free(row);
         fv_features_destroy(&f);
@@ -184,7 +193,7 @@ static void test_hooks(void **state)
         lines++;
     }
     fclose(file);
-    assert_int_equal(lines, 15);
+    assert_int_equal(lines, 20);
     fv_ctx_destroy(&ctx);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backbone.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "class_names.h"
@@ -16,17 +17,58 @@ fv_features_options backbone_options(const settings *c, fv_pooling usual)
 }
 
 /* Tensors that are not there, or have another shape, do no harm where the layers asked for do without them. */
-static fv_status check_weights(const settings *c, const fv_load_report *report, const backbone *b)
+static int count_missing(const fv_load_report *report, const backbone *b, bool head, const char **first)
 {
     int missing = 0;
-    const char *first = NULL;
     for (int i = 0; i < fv_load_report_count(report); i++) {
         const fv_load_row *row = fv_load_report_row(report, i);
-        if ((row->verdict == FV_MISSING || row->verdict == FV_SHAPE_MISMATCH) &&
-            fv_features_use(b->features, row->name)) {
-            first = first ? first : row->name;
-            missing++;
-        }
+        if ((row->verdict == FV_MISSING || row->verdict == FV_SHAPE_MISMATCH) && row->head == head &&
+            fv_features_use(b->features, row->name))
+            *first = missing++ ? *first : row->name;
+    }
+    return missing;
+}
+
+/* The stages but the last one, by name. */
+static fv_status drop_last_stage(backbone *b)
+{
+    const fv_feature_stage *s;
+    size_t size;
+    char *names = NULL;
+    FILE *out = open_memstream(&names, &size);
+    if (!out)
+        return FV_ERR_NO_MEMORY;
+    for (int i = 0; (s = fv_features_stage(b->features, i)) && fv_features_stage(b->features, i + 1); i++)
+        fprintf(out, "%s%s", i ? "," : "", s->name);
+    if (fclose(out) != 0) {
+        free(names);
+        return FV_ERR_NO_MEMORY;
+    }
+    fv_features_destroy(&b->features);
+    free(b->layers);
+    b->options.layers = b->layers = names;
+    return fv_features_create(b->model, &b->options, &b->features);
+}
+
+/* A backbone has no last layer: `all` are the stages before it. */
+static fv_status leave_out_head(const settings *c, const fv_load_report *report, backbone *b)
+{
+    const char *first, *other;
+    if (!c->layer || strcmp(c->layer, "all") != 0 || count_missing(report, b, true, &first) == 0)
+        return FV_OK;
+    while (fv_features_stage(b->features, 1) && count_missing(report, b, true, &other) > 0)
+        FV_TRY(drop_last_stage(b));
+    note("%s: without '%s': all are the stages before it", c->weights, first);
+    return FV_OK;
+}
+
+static fv_status check_weights(const settings *c, const fv_load_report *report, backbone *b)
+{
+    const char *first;
+    int missing = count_missing(report, b, false, &first);
+    if (missing == 0) {
+        FV_TRY(leave_out_head(c, report, b));
+        missing = count_missing(report, b, true, &first);
     }
     if (missing == 0)
         return FV_OK;
@@ -36,12 +78,12 @@ static fv_status check_weights(const settings *c, const fv_load_report *report, 
         missing == 1 ? "tensor that the layers need is" : "tensors that the layers need are", c->model, first);
 }
 
-static fv_status open_with_weights(const settings *c, const fv_features_options *options, backbone *b)
+static fv_status open_with_weights(const settings *c, backbone *b)
 {
     fv_load_report *report = NULL;
     fv_status status = fv_model_load_weights(b->model, c->weights, true, &report);
     if (status == FV_OK)
-        status = fv_features_create(b->model, options, &b->features);
+        status = fv_features_create(b->model, &b->options, &b->features);
     if (status == FV_OK)
         status = check_weights(c, report, b);
     fv_load_report_destroy(&report);
@@ -59,7 +101,7 @@ fv_status backbone_open(fv_ctx *ctx, const settings *c, const fv_features_option
         return complain(FV_ERR_MODEL, "give a model file (.safetensors) that was trained, or --weights FILE for it",
                         "%s is an architecture without weights", c->model);
     if (!loaded)
-        return open_with_weights(c, options, b);
+        return open_with_weights(c, b);
     return fv_features_create(b->model, options, &b->features);
 }
 
@@ -67,6 +109,8 @@ void backbone_close(backbone *b)
 {
     fv_features_destroy(&b->features);
     fv_model_destroy(&b->model);
+    free(b->layers);
+    b->layers = NULL;
 }
 
 fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *const *order, const char **named,

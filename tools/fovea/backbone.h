@@ -9,11 +9,13 @@ typedef struct backbone {
     fv_model *model;
     fv_features_options options;
     fv_features *features;
+    char *layers; /* names of the stages, where some of "all" are left out */
 } backbone;
 
 /* --layer, --pool and --grid; pooling is `usual` where none was asked for. */
 fv_features_options backbone_options(const settings *c, fv_pooling usual);
-/* Opens --model with --weights and its features; of the weights only what they need must be there. */
+/* Opens --model with --weights and its features; of the weights only what they need must be there, and
+ * no last layer where they are `all`, which then are those before it. */
 fv_status backbone_open(fv_ctx *ctx, const settings *c, const fv_features_options *options, backbone *b);
 void backbone_close(backbone *b);
 /* --data: the split (NULL: --split, else the one of `order`, which ends with NULL, that is there first; the whole of it

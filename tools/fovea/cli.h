@@ -30,6 +30,8 @@ enum {
     V_SEARCH = 1 << 15,
     V_FACTORIZE = 1 << 17,
     V_PLAN = 1 << 18,
+    V_BENCH = 1 << 19,
+    V_BENCHMARK = 1 << 20,
     V_ANY = 0xffffff
 };
 
@@ -52,7 +54,7 @@ enum { NORM_AUTO, NORM_UNIT, NORM_MINUS1_1, NORM_IMAGENET, NORM_DATASET, NORM_PE
 enum { CACHE_NONE, CACHE_RAM, CACHE_DISK };
 enum { PRESET_AUTO, PRESET_NONE, PRESET_PHOTOS };
 enum { OUT_TEXT, OUT_JSON, OUT_CSV };
-enum { MAX_NETWORKS = 8 }; /* that info puts side by side */
+enum { MAX_NETWORKS = 8 }; /* that info and benchmark put side by side */
 
 /* A verb of the program. */
 typedef struct verb {
@@ -176,6 +178,8 @@ fv_status verb_data(settings *c);
 fv_status verb_runs(settings *c);
 fv_status verb_zoo(settings *c);
 fv_status verb_plan(settings *c);
+fv_status verb_bench(settings *c);
+fv_status verb_benchmark(settings *c);
 fv_status verb_doctor(settings *c);
 fv_status verb_version(settings *c);
 fv_status verb_help(settings *c);

@@ -14,6 +14,7 @@ static const struct {
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
+    {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model from weights layer img-size freeze ",
@@ -33,7 +34,7 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
-    {"Run and results", " output fully-conv experiment resume config json sheet report license save ",
+    {"Run and results", " output fully-conv experiment resume config json csv sheet report license save ",
      " coefficients data-name date metrics offline directory force recovery-interval log-interval out graph dot svg "
      "suggest profile "
      "trace "

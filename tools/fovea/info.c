@@ -238,7 +238,7 @@ static fv_status print_graph(fv_ctx *ctx, const settings *c, const fv_model *mod
     char *text;
     fv_status status = FV_OK;
     if (c->graph)
-        FV_TRY(fv_model_text(model, false, &text));
+        FV_TRY(fv_model_text(model, &text));
     else
         FV_TRY(fv_model_draw(model, c->svg ? FV_DRAWING_SVG : FV_DRAWING_DOT, &text));
     if (c->svg)

@@ -85,6 +85,19 @@ const verb verbs[] = {
      "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
      "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n",
      V_PLAN, 0, verb_plan},
+    {"bench", NULL, "convolutions and products by every algorithm: time, memory, error",
+     "conv PROBLEM... | conv --model NAME|FILE | gemm [M N K | MxNxK...] | vgg-e [options]",
+     "  fovea bench conv 'n1h14w14c32 k32r3s3 p1'\n"
+     "  fovea bench conv 'n8h14w14c64 k64r3s3 p1 g64' --direction all --threads 1 --seconds 0.1\n"
+     "  fovea bench conv --model lenet --conv-algo gemm,igemm,im2col --csv\n"
+     "  fovea bench gemm 196 256 2304\n  fovea bench gemm 256x256x256 1x1000x512 --threads 1 --json\n"
+     "  fovea bench vgg-e --layers conv5 --batch-size 1,2 --threads 1\n",
+     V_BENCH, INT_MAX, verb_bench},
+    {"benchmark", "time", "what networks cost to run, side by side: size, time, memory",
+     "NAME|FILE... [--batch-size N,...] [--threads N,...] [--layers] [options]",
+     "  fovea benchmark lenet resnet8 --batch-size 1,8 --threads 1\n"
+     "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n",
+     V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
     {"zoo", NULL, "trained networks by name: list, fetch, verify", "list | get NAME... | verify [NAME...] [options]",
@@ -502,8 +515,8 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert",  "export", "benchmark", "time", "quantize", "prune", "distill",
-                                      "compress", "sanity", "lr-find",   "tune", "grow",     "serve"};
+static const char *const planned[] = {"convert", "export",  "quantize", "prune", "distill", "compress",
+                                      "sanity",  "lr-find", "tune",     "grow",  "serve"};
 
 int main(int argc, char **argv)
 {

@@ -107,10 +107,14 @@ static fv_status unknown_option(const verb *v, const char *place, const char *da
 
 static const fv_setting_row *find_letter(char letter)
 {
+    const fv_setting_row *others = NULL;
     for (int i = 0; i < n_options; i++)
-        if (options[i].letter && options[i].letter == letter)
-            return &options[i];
-    return NULL;
+        if (options[i].letter && options[i].letter == letter) {
+            if (reading && (options[i].verbs & reading->mask))
+                return &options[i];
+            others = others ? others : &options[i];
+        }
+    return others;
 }
 
 static fv_status unexpected_word(const verb *v, const char *word)
@@ -187,7 +191,7 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
                 return unknown_option(v, "", "-", word + 1, strlen(word + 1));
             name = word + 1;
             equals = word[2] ? word + 1 + (word[2] == '=') : NULL; /* -b=32 and -b32 */
-        } else if (!equals || !isalpha((unsigned char)word[0])) {
+        } else if (!equals || !isalpha((unsigned char)word[0]) || memchr(word, ' ', (size_t)(equals - word))) {
             if (c->n_positional >= v->positionals)
                 return unexpected_word(v, word);
             bare[c->n_positional++] = word;

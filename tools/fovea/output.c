@@ -154,7 +154,12 @@ fv_status output_form(settings *c)
 {
     if (c->json && option_given("out") && c->out != OUT_JSON)
         return complain(FV_ERR_CONFLICT, "drop one of them", "--json and --out: two forms of one result");
+    if (c->csv && (c->json || (option_given("out") && c->out != OUT_CSV)))
+        return complain(FV_ERR_CONFLICT, "drop one of them", "--csv and %s: two forms of one result",
+                        c->json ? "--json" : "--out");
     if (c->json)
         c->out = OUT_JSON;
+    if (c->csv)
+        c->out = OUT_CSV;
     return FV_OK;
 }

@@ -3,7 +3,7 @@
 #include "plan.h"
 
 /* Options of one question alone; lists end with NULL. */
-static const char *const of_device[] = {"ram", "flash", "ms", "gmacs", "int8", "img-size", "in-chans", NULL};
+static const char *const of_device[] = {"ram", "flash", "ms", "gmacs", "int8", "in-chans", NULL};
 static const char *const of_data[] = {"data",        "from",       "weights",     "limit",   "seed",
                                       "task",        "val-split",  "allow-extra", "max-bad", "allow-empty",
                                       "ignore-exif", "max-pixels", "salvage",     NULL};
@@ -20,6 +20,8 @@ fv_status verb_plan(settings *c)
 {
     fv_ctx *ctx;
     const char *device = first_given(of_device), *data = first_given(of_data);
+    if (!device && !data && option_given("img-size")) /* which both questions have */
+        device = "img-size";
     if (!device && !data)
         return complain(FV_ERR_USAGE, "fovea plan --ram 320K --flash 1M --ms 50, or fovea plan --data PATH --from NAME",
                         "fovea plan: for which device, or for which data?");

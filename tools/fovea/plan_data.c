@@ -50,7 +50,7 @@ static fv_status take_weights(network *n, const char *path)
 
 static fv_status open_network(fv_ctx *ctx, const settings *c, network *n)
 {
-    const fv_zoo_options options = {.dropout = -1};
+    const fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
     bool loaded = false;
     n->name = c->from;
     n->own_head = true;
@@ -62,6 +62,7 @@ static fv_status open_network(fv_ctx *ctx, const settings *c, network *n)
         return take_weights(n, c->from);
     }
     FV_TRY(status);
+    model_note_pixels(c->from, n->model);
     if (loaded)
         return FV_OK;
     if (!c->weights)
@@ -101,10 +102,13 @@ static void put_number(FILE *out, const char *key, double value)
 
 static void put_network(FILE *out, const settings *c, const network *n)
 {
+    char size[64];
     put_option(out, "data", c->data);
     put_option(out, "model", n->name);
     if (n->weights)
         put_option(out, "weights", n->weights);
+    if (option_given("img-size"))
+        put_option(out, "img-size", option_text("img-size", c, size, sizeof size));
 }
 
 /* The command line of a cell; the caller frees. NULL: no memory. */
@@ -117,10 +121,16 @@ static char *command_of(const settings *c, const network *n, const fv_advice *ad
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    fprintf(out, "fovea %s", cell == FV_CELL_STAGES ? "linear" : "train");
+    fprintf(out, "fovea %s", r->c > 0 ? "linear" : "train");
     put_network(out, c, n);
-    if (cell == FV_CELL_STAGES) {
-        fputs(" --layers all --standardize --folds 5 --save classifier.safetensors", out);
+    if (r->c > 0) {
+        if (cell == FV_CELL_STAGES)
+            fputs(" --layers all", out);
+        if (r->grid > 1)
+            put_number(out, "grid", (double)r->grid);
+        fputs(" --standardize", out);
+        put_number(out, "C", r->c);
+        fputs(" --folds 5 --save classifier.safetensors", out);
     } else {
         if (!n->weights)
             fputs(" --reset-head", out);
@@ -198,13 +208,18 @@ static void print_text(const shown *s)
         printf("%-34s %8lld  %.1f +- %.1f %%%s\n", p->name, (long long)p->width, 100 * p->accuracy, 100 * p->error,
                i == k->best ? "  best" : "");
     }
-    printf("\ncell        %s: %s\n\n    %s\n\n", cells[cell].where, cells[cell].what, s->commands[cell]);
+    const fv_transfer_cell choice = fv_advice_choice(s->advice);
+    printf("\ncell        %s: %s\n", cells[cell].where, cells[cell].what);
+    if (choice != cell)
+        printf("            but its best stage tells %lld classes apart in %.0f %% of the images: too few for a linear "
+               "classifier, so %s\n",
+               (long long)a->classes, 100 * fv_advice_probe(s->advice, k->best)->accuracy, cells[choice].what);
+    printf("\n    %s\n\n", s->commands[choice]);
     for (int i = 0; i < FV_RULE_COUNT; i++)
-        if (cell != FV_CELL_STAGES || i == FV_RULE_TRAINED)
-            printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, cell, (fv_recipe_rule)i));
+        printf("%s%s\n", i ? "            " : "because     ", fv_advice_rule(s->advice, choice, (fv_recipe_rule)i));
     printf("\nthe other cells\n");
     for (int i = 0; i < FV_CELL_COUNT; i++)
-        if (i != (int)cell)
+        if (i != (int)choice)
             printf("  %s: %s\n    %s\n", cells[i].where, cells[i].what, s->commands[i]);
 }
 
@@ -221,10 +236,14 @@ static json_t *cell_json(const shown *s, int i)
     for (int k = 0; k < FV_RULE_COUNT; k++)
         json_object_set_new(rules, keys[k],
                             json_string(fv_advice_rule(s->advice, (fv_transfer_cell)i, (fv_recipe_rule)k)));
-    json_t *cell = json_pack("{s:s, s:s, s:s, s:o, s:f, s:I, s:I, s:f, s:s, s:o}", "cell", fv_transfer_cell_names()[i],
-                             "where", cells[i].where, "what", cells[i].what, "command", show_json(s->commands[i]), "lr",
-                             r->lr, "epochs", (json_int_t)r->epochs, "batch_size", (json_int_t)r->batch_size, "drop",
-                             r->drop, "augment", r->augment, "rules", rules);
+    json_t *cell = json_pack("{s:s, s:s, s:s, s:o, s:o}", "cell", fv_transfer_cell_names()[i], "where", cells[i].where,
+                             "what", cells[i].what, "command", show_json(s->commands[i]), "rules", rules);
+    if (r->c > 0)
+        json_object_update_new(cell, json_pack("{s:f, s:I}", "C", r->c, "grid", (json_int_t)r->grid));
+    else
+        json_object_update_new(cell, json_pack("{s:f, s:I, s:I, s:f, s:s}", "lr", r->lr, "epochs",
+                                               (json_int_t)r->epochs, "batch_size", (json_int_t)r->batch_size, "drop",
+                                               r->drop, "augment", r->augment));
     json_object_set_new(cell, "freeze", r->freeze ? json_string(r->freeze) : json_null());
     json_object_set_new(cell, "lr_mult", r->lr_mult ? json_string(r->lr_mult) : json_null());
     return cell;
@@ -234,7 +253,7 @@ static void print_json(const shown *s)
 {
     const fv_amounts *a = fv_advice_amounts(s->advice);
     const fv_likeness *k = fv_advice_likeness(s->advice);
-    const fv_transfer_cell cell = fv_advice_cell(s->advice);
+    const fv_transfer_cell cell = fv_advice_cell(s->advice), choice = fv_advice_choice(s->advice);
     json_t *probes = json_array(), *all = json_array();
     for (int i = 0; i < k->n_probes; i++) {
         const fv_stage_probe *p = fv_advice_probe(s->advice, i);
@@ -251,8 +270,9 @@ static void print_json(const shown *s)
         json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:b}", "path", show_json(s->c->data), "images", (json_int_t)a->images,
                   "classes", (json_int_t)a->classes, "smallest", (json_int_t)a->smallest, "typical",
                   (json_int_t)a->typical, "largest", (json_int_t)a->largest, "much", a->typical >= FV_MUCH_DATA);
-    json_t *root = json_pack("{s:o, s:o, s:s, s:o, s:o}", "data", data, "likeness", likeness, "cell",
-                             fv_transfer_cell_names()[cell], "command", show_json(s->commands[cell]), "cells", all);
+    json_t *root = json_pack("{s:o, s:o, s:s, s:s, s:o, s:o}", "data", data, "likeness", likeness, "cell",
+                             fv_transfer_cell_names()[cell], "choice", fv_transfer_cell_names()[choice], "command",
+                             show_json(s->commands[choice]), "cells", all);
     json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);

@@ -25,6 +25,8 @@ typedef struct job {
     const char *split;
     float *query, *turned; /* a row */
     sheet *sheet;
+    const char **queries; /* those that can be read */
+    int n_queries;
     int64_t asked, bad;
 } job;
 
@@ -264,10 +266,45 @@ static fv_status tell(job *j, const char *query, const fv_image *image)
     return status;
 }
 
-/* One that cannot be read is told of; the others are done. */
+static fv_decode_options decoding(const job *j)
+{
+    return (fv_decode_options){
+        .max_pixels = j->c->max_pixels, .ignore_exif = j->c->ignore_exif, .salvage = j->c->salvage};
+}
+
+/* Told of, unless it is none of the image's fault. */
+static fv_status pass_over(job *j, fv_status status)
+{
+    if (status == FV_ERR_NO_MEMORY || status == FV_ERR_OVER_BUDGET)
+        return status;
+    warn("%s", fv_ctx_error(j->ctx));
+    j->bad++;
+    return FV_OK;
+}
+
+/* Before features of a data set are computed for them: those that can be read are left. */
+static fv_status check_queries(job *j)
+{
+    const settings *c = j->c;
+    const fv_decode_options o = decoding(j);
+    j->queries = calloc((size_t)c->n_positional + 1, sizeof *j->queries);
+    for (int i = -1; j->queries && i < c->n_positional; i++) {
+        const char *query = i < 0 ? c->query : c->positional[i];
+        fv_image image = {0};
+        const fv_status status = query ? fv_image_read(j->ctx, query, &o, &image, NULL) : FV_OK;
+        fv_image_free(j->ctx, &image);
+        if (status != FV_OK)
+            FV_TRY(pass_over(j, status));
+        else if (query)
+            j->queries[j->n_queries++] = query;
+    }
+    return j->queries ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+/* One of which no features come is told of; the others are done. */
 static fv_status ask(job *j, const char *query)
 {
-    fv_decode_options o = {.max_pixels = j->c->max_pixels, .ignore_exif = j->c->ignore_exif, .salvage = j->c->salvage};
+    fv_decode_options o = decoding(j);
     fv_image image = {0};
     o = fv_pipeline_decoding(fv_model_pipeline(j->b.model), &o);
     fv_status status = fv_image_read(j->ctx, query, &o, &image, NULL);
@@ -276,10 +313,8 @@ static fv_status ask(job *j, const char *query)
     if (status == FV_OK) {
         status = tell(j, query, &image);
         j->asked++;
-    } else if (status != FV_ERR_NO_MEMORY && status != FV_ERR_OVER_BUDGET) {
-        warn("%s", fv_ctx_error(j->ctx));
-        j->bad++;
-        status = FV_OK;
+    } else {
+        status = pass_over(j, status);
     }
     fv_image_free(j->ctx, &image);
     return status;
@@ -288,6 +323,9 @@ static fv_status ask(job *j, const char *query)
 static fv_status run(job *j)
 {
     settings *c = j->c;
+    FV_TRY(check_queries(j));
+    if (j->n_queries == 0)
+        return FV_OK;
     FV_TRY(c->index ? take_file(j) : take_data(j));
     watch_end();
     const size_t bytes = (size_t)fv_features_width(j->b.features) * sizeof *j->query;
@@ -298,10 +336,8 @@ static fv_status run(job *j)
         return FV_ERR_NO_MEMORY;
     if (c->out == OUT_CSV)
         puts("query,rank,similarity,class,file,copy");
-    if (c->query)
-        FV_TRY(ask(j, c->query));
-    for (int i = 0; i < c->n_positional && !watch_asked(); i++)
-        FV_TRY(ask(j, c->positional[i]));
+    for (int i = 0; i < j->n_queries && !watch_asked(); i++)
+        FV_TRY(ask(j, j->queries[i]));
     if (j->sheet && j->asked) {
         FV_TRY(sheet_write(j->sheet, j->ctx, c->sheet));
         note("%s: %lld queries with what is near them", c->sheet, (long long)j->asked);
@@ -327,11 +363,12 @@ fv_status verb_search(settings *c)
     status = report(j.ctx, run(&j));
     watch_end();
     if (status == FV_OK && j.bad) {
-        warn("%lld of %lld queries could not be read; the others are done", (long long)j.bad,
-             (long long)(j.bad + j.asked));
+        warn("%lld of %lld queries could not be read%s", (long long)j.bad, (long long)(j.bad + j.asked),
+             j.asked ? "; the others are done" : "");
         status = FV_ERR_DATA;
     }
     sheet_destroy(j.sheet);
+    free(j.queries);
     free(j.query);
     free(j.turned);
     fv_feature_table_destroy(&j.table);

@@ -7,8 +7,9 @@
 
 #include <fovea/fit_settings.h>
 
-/* V_ROWS: what computes rows of a network (features, linear, search). */
+/* V_ROWS: what computes rows of a network (features, linear, search). V_TIMING: what times what there is. */
 enum {
+    V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
     V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS
 };
@@ -21,7 +22,7 @@ enum {
     X(TEXT, task, "task", NULL, 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "KIND", \
       "how a manifest's labels are read: class, multi-label or regression; default: as they look") \
     X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN | V_ROWS, FV_OUTPUT, "NAME|FILE", \
+      V_CONVERT | V_RUN | V_ROWS | V_BENCH, FV_OUTPUT, "NAME|FILE", \
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
@@ -41,7 +42,7 @@ enum {
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN | V_COMPARE | V_ROWS | V_PLAN, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
+      V_CONVERT | V_RUN | V_COMPARE | V_ROWS | V_PLAN | V_TIMING, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
     X(INT, in_chans, "in-chans", NULL, 0, 0, 1, 16, NULL, V_TRAIN | V_INFO | V_PLAN, FV_MEANING, "N", \
       "input channels (1: grey, 3: color); default: the architecture's") \
     X(CHOICE, norm, "norm", NULL, 0, 0, 0, 0, "auto,unit,minus1_1,imagenet,dataset,per-image", V_TRAIN, FV_MEANING, \
@@ -172,7 +173,7 @@ enum {
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_ROWS | V_PLAN, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -191,7 +192,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -209,7 +210,7 @@ enum {
     X(INT, topk, "topk", NULL, 0, 5, 1, 1000, NULL, V_PREDICT | V_SEARCH, FV_OUTPUT, "N", "classes shown per image; search: images") \
     X(INT, limit, "limit", NULL, 0, 0, 0, 1e12, NULL, V_PREDICT | V_PLAN, FV_OUTPUT, "N", \
       "at most N images; of a data set, of each class its share; plan: images looked at [300 or more]") \
-    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT | V_LINEAR | V_SEARCH, FV_OUTPUT, "FORM", "text, json or csv") \
+    X(CHOICE, out, "out", NULL, 0, 0, 0, 0, "text,json,csv", V_EVAL | V_PREDICT | V_LINEAR | V_SEARCH | V_TIMING, FV_OUTPUT, "FORM", "text, json or csv") \
     X(TEXT, classes, "classes", "class-map", 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_CONVERT, FV_MEANING, "FILE", \
       "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
@@ -306,7 +307,25 @@ enum {
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
-      "weights and activations of one byte")
+      "weights and activations of one byte") \
+    X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \
+      "forward, or the gradient to the data or to the weights; all: the three") \
+    X(CHOICE, bench_dtype, "dtype", NULL, 0, 0, 0, 0, "fp32", V_BENCH, FV_OUTPUT, "TYPE", "of what is computed") \
+    X(TEXT, bench_threads, "threads", NULL, 'j', NULL, 0, 0, NULL, V_TIMING, FV_SPEED, "N[,N...]", \
+      "numbers of threads, one after another; default: one, and what the process may use") \
+    X(TEXT, bench_batches, "batch-size", "batch", 'b', NULL, 0, 0, NULL, V_TIMING, FV_OUTPUT, "N[,N...]", \
+      "images at a time, one size after another; default: 1, bench vgg-e: 1 to 64") \
+    X(REAL, bench_seconds, "seconds", NULL, 0, 0.3, 0, 3600, NULL, V_TIMING, FV_OUTPUT, "F", \
+      "of runs behind a first one, for each figure; at least one run counts") \
+    X(FLAG, cpu_time, "cpu-time", NULL, 0, false, 0, 0, NULL, V_BENCH, FV_OUTPUT, NULL, \
+      "with --threads 1: what the thread worked, without what other programs made it wait: for busy machines") \
+    X(TEXT, bench_algo, "conv-algo", NULL, 0, NULL, 0, 0, NULL, V_BENCH, FV_OUTPUT, "NAME[,NAME...]", \
+      "these algorithms only (igemm, im2col, winograd_4, ...)") \
+    X(TEXT, bench_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_BENCH, FV_OUTPUT, "PATTERN[,PATTERN...]", \
+      "with --model, and of bench vgg-e: layers of these names, with * and ?") \
+    X(FLAG, benchmark_layers, "layers", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
+      "each layer's time, too; the clock is then read at every layer") \
+    X(FLAG, csv, "csv", NULL, 0, false, 0, 0, NULL, V_TIMING, FV_OUTPUT, NULL, "result as CSV")
 /* clang-format on */
 
 #endif

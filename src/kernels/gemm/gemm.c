@@ -33,5 +33,9 @@ const fv_gemm_kernels FV_SYM(fv_gemm_kernels) = {
     .tn = FV_SYM(fv_gemm_tn),
     .tn_pack = FV_SYM(fv_gemm_tn_pack),
     .pack = FV_SYM(fv_gemm_pack),
+    .mr64 = MR64,
+    .nr64 = NR64,
+    .tile64 = FV_SYM(fv_gemm_tile64),
+    .row64 = FV_SYM(fv_gemm_row64),
     .peak = gemm_peak,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products in float32: the inside of convolution and dense layers, forward and both gradients.
+/* Matrix products, all but two of float32: the inside of convolution and dense layers, forward and both gradients.
 
    Every element of a result is one chain of fused multiply-adds over its inner index in increasing order, from one
    start value. A chain may be cut anywhere: a call that stores and a later call with .load set continue it with the
@@ -96,6 +96,15 @@ typedef struct fv_gemm_kernels {
        dst + t * dst_tile + i * tn_step + (j - its first row). Whole steps are written; up to tn_step - 1 floats behind
        the last element are read, and what the rest of a step holds is unspecified. */
     void (*tn_pack)(float *dst, int64_t dst_tile, const float *src, int64_t k, int64_t m, int64_t k_step);
+
+    /* c[i * c_step + j] += sum over t < k of a[t * mr64 + i] * b[t * nr64 + j] in float64, for i < mr64, j < nr64: each
+       element one chain in increasing order of t. */
+    int mr64, nr64;
+    void (*tile64)(int64_t k, const double *a, const double *b, double *c, int64_t c_step);
+
+    /* to[k] += scale * row[k] for k < n, and the sum of row[k] * u[k]: of eight chains, of the k that are equal modulo
+       8, added up in order. Float64, fused. */
+    double (*row64)(int64_t n, const double *row, const double *u, double scale, double *to);
 
     /* Runs rounds of independent fused multiply-adds on registers and returns how many floating-point operations they
        were (a multiply-add is two): the roof that the products are measured against. *sink takes a value so that the

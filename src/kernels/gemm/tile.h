@@ -21,6 +21,16 @@
 #define NV 4
 #endif
 #define NR (NV * VF)
+/* The same in float64. */
+#if VF == 16
+#define MR64 8
+#elif VF == 4
+#define MR64 6
+#else
+#define MR64 4
+#endif
+#define NV64 3
+#define NR64 (NV64 * VD)
 /* Floats of one step of a packed tile of rows: whole vectors. */
 #define MR_STEP ((MR + VF - 1) / VF * VF)
 
@@ -52,6 +62,8 @@ FV_INLINE int fv_tile_vectors(int64_t columns)
 
 void FV_SYM(fv_gemm_igemm)(const fv_igemm *g);
 void FV_SYM(fv_gemm_tn)(const fv_tn *g);
+void FV_SYM(fv_gemm_tile64)(int64_t k, const double *a, const double *b, double *c, int64_t c_step);
+double FV_SYM(fv_gemm_row64)(int64_t n, const double *row, const double *u, double scale, double *to);
 void FV_SYM(fv_gemm_tn_pack)(float *dst, int64_t dst_tile, const float *src, int64_t k, int64_t m, int64_t k_step);
 void FV_SYM(fv_gemm_pack)(float *dst, int64_t dst_panel, const float *src, int64_t k, int64_t n, int64_t k_step,
                           int64_t n_step);

@@ -1,185 +1,186 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/winograd/transform.h"
 
-/* m is a constant wherever these are called. */
-FV_INLINE void input_line(const int m, const vf *d, vf *v)
+/* m and n are constants wherever these are called; an axis of one point is left as it is. */
+FV_INLINE void input_line(const int n, const vf *d, vf *v)
 {
-    if (m == 2)
-        input_line_2(d, v);
-    else if (m == 4)
-        input_line_4(d, v);
+    if (n == 1)
+        v[0] = d[0];
+    else if (n == 4)
+        input_4(d, v);
+    else if (n == 6)
+        input_6(d, v);
+    else if (n == 8)
+        input_8(d, v);
     else
-        input_line_6(d, v);
+        input_10(d, v);
 }
 
-FV_INLINE void output_line(const int m, const vf *s, vf *y)
+FV_INLINE void output_line(const int m, const int n, const vf *s, vf *y)
 {
-    if (m == 2)
-        output_line_2(s, y);
-    else if (m == 4)
-        output_line_4(s, y);
+    if (n == 1)
+        y[0] = s[0];
+    else if (n == 4)
+        output_2_of_4(s, y);
+    else if (n == 6 && m == 2)
+        output_2_of_6(s, y);
+    else if (n == 6)
+        output_4_of_6(s, y);
+    else if (n == 8)
+        output_6_of_8(s, y);
     else
-        output_line_6(s, y);
+        output_4_of_10(s, y);
 }
 
-FV_INLINE vf load(const float *p, const int lanes)
+/* A filter of one column: as if columns were rows. */
+static bool is_column(const fv_tiles *s)
 {
-    return lanes == VF ? vf_load(p) : vf_load_n(p, lanes);
+    return s->n[1] == 1;
+}
+
+static void exchange(int *a, int *b)
+{
+    const int c = *a;
+    *a = *b;
+    *b = c;
 }
 
 /* ---- patches to points ---- */
 
-/* Where the patch of a tile begins, and which of its rows and columns lie in the image. */
-typedef struct patch {
-    const float *at; /* of row y0, column x0 of the patch */
-    int y0, y1, x0, x1;
-} patch;
-
-static int clip(int64_t i, int n)
+/* VF channels of a tile, whose pixels lie `step` apart; of the last vector `lanes` are channels. */
+FV_INLINE void input_vector(const int ny, const int nx, const tile_patch *p, const int64_t step[2], int64_t c,
+                            const int lanes, float *v, int64_t v_step)
 {
-    return i < 0 ? 0 : i > n ? n : (int)i;
-}
-
-static patch patch_of(const fv_winograd_shape *s, const float *src, int64_t tile)
-{
-    const int n = (int)s->m + 2;
-    const int64_t image = tile / (s->tiles_y * s->tiles_x), place = tile % (s->tiles_y * s->tiles_x);
-    const int64_t y = place / s->tiles_x * s->m - s->pad[0], x = place % s->tiles_x * s->m - s->pad[1];
-    patch p = {.y0 = clip(-y, n), .y1 = clip(s->h - y, n), .x0 = clip(-x, n), .x1 = clip(s->w - x, n)};
-    if (p.y0 >= p.y1 || p.x0 >= p.x1) /* nothing of it */
-        return (patch){.at = src};
-    p.at = src + ((image * s->h + y + p.y0) * s->w + x + p.x0) * s->c;
-    return p;
-}
-
-/* VF channels of a tile; of the last vector `lanes` are channels. */
-FV_INLINE void input_vector(const int m, const fv_winograd_shape *s, const patch *p, int64_t c, const int lanes,
-                            float *v, int64_t v_step)
-{
-    const int n = m + 2;
-    vf line[8], point[8][8];
-    for (int x = 0; x < n; x++) {
+    vf line[POINTS_MAX], point[ny > 1 ? 8 : 1][POINTS_MAX];
+    for (int x = 0; x < nx; x++) {
         const bool here = x >= p->x0 && x < p->x1;
-        for (int y = 0; y < n; y++) {
+        for (int y = 0; y < ny; y++) {
             line[y] = here && y >= p->y0 && y < p->y1
-                          ? load(p->at + ((y - p->y0) * s->w + (x - p->x0)) * s->c + c, lanes)
+                          ? tile_load(p->at + (y - p->y0) * step[0] + (x - p->x0) * step[1] + c, lanes)
                           : vf_zero();
         }
         vf column[8];
-        input_line(m, line, column);
-        for (int y = 0; y < n; y++)
+        input_line(ny, line, column);
+        for (int y = 0; y < ny; y++)
             point[y][x] = column[y];
     }
-    for (int y = 0; y < n; y++) {
-        input_line(m, point[y], line);
-        for (int x = 0; x < n; x++, v += v_step) {
-            if (lanes == VF)
-                vf_store(v, line[x]);
-            else
-                vf_store_n(v, line[x], lanes);
-        }
+    for (int y = 0; y < ny; y++) {
+        input_line(nx, point[y], line);
+        for (int x = 0; x < nx; x++, v += v_step)
+            tile_store(v, line[x], lanes);
     }
 }
 
-FV_INLINE void input_tiles(const int m, const fv_winograd_shape *s, const float *src, int64_t first, int64_t count,
-                           int64_t c0, int64_t c1, float *v, int64_t v_step)
+FV_INLINE void input_tiles(const int ny, const int nx, const fv_tiles *s, const float *src, int64_t first,
+                           int64_t count, int64_t c0, int64_t c1, float *v, int64_t v_step)
 {
+    const bool column = ny == 1 && is_column(s);
+    const int64_t step[2] = {column ? s->c : s->w * s->c, column ? s->w * s->c : s->c};
     for (int64_t t = 0; t < count; t++, v += s->c) {
-        const patch p = patch_of(s, src, first + t);
+        tile_patch p = tile_patch_of(s, src, first + t);
+        if (column) {
+            exchange(&p.y0, &p.x0);
+            exchange(&p.y1, &p.x1);
+        }
         int64_t c = c0;
         for (; c + VF <= c1; c += VF)
-            input_vector(m, s, &p, c, VF, v + c, v_step);
+            input_vector(ny, nx, &p, step, c, VF, v + c, v_step);
         if (c < c1)
-            input_vector(m, s, &p, c, (int)(c1 - c), v + c, v_step);
+            input_vector(ny, nx, &p, step, c, (int)(c1 - c), v + c, v_step);
     }
 }
 
-static void input(const fv_winograd_shape *s, const float *src, int64_t first, int64_t count, int64_t c0, int64_t c1,
-                  float *v, int64_t v_step)
+static void input(const fv_tiles *s, const float *src, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v,
+                  int64_t v_step)
 {
-    if (s->m == 2)
-        input_tiles(2, s, src, first, count, c0, c1, v, v_step);
-    else if (s->m == 4)
-        input_tiles(4, s, src, first, count, c0, c1, v, v_step);
+    const int64_t n = is_column(s) ? s->n[0] : s->n[1];
+    const bool line = s->n[0] == 1 || s->n[1] == 1;
+    if (line && n == 4)
+        input_tiles(1, 4, s, src, first, count, c0, c1, v, v_step);
+    else if (line && n == 6)
+        input_tiles(1, 6, s, src, first, count, c0, c1, v, v_step);
+    else if (line && n == 8)
+        input_tiles(1, 8, s, src, first, count, c0, c1, v, v_step);
+    else if (line)
+        input_tiles(1, 10, s, src, first, count, c0, c1, v, v_step);
+    else if (n == 4)
+        input_tiles(4, 4, s, src, first, count, c0, c1, v, v_step);
+    else if (n == 6)
+        input_tiles(6, 6, s, src, first, count, c0, c1, v, v_step);
     else
-        input_tiles(6, s, src, first, count, c0, c1, v, v_step);
+        input_tiles(8, 8, s, src, first, count, c0, c1, v, v_step);
 }
 
 /* ---- points to pixels ---- */
 
-/* Pixel 0 of a tile's results, and how many rows and columns of them there are. */
-typedef struct square {
-    int64_t at;
-    int rows, cols;
-} square;
-
-static square square_of(const fv_winograd_shape *s, int64_t tile)
+/* Rows and columns of results, and how far apart they lie. */
+FV_INLINE void output_vector(const int my, const int ny, const int mx, const int nx, const fv_tile_end *end,
+                             const tile_square *to, const int64_t step[2], int64_t k, const int lanes,
+                             const float *sums, int64_t s_step, float *dst)
 {
-    const int64_t image = tile / (s->tiles_y * s->tiles_x), place = tile % (s->tiles_y * s->tiles_x);
-    const int64_t y = place / s->tiles_x * s->m, x = place % s->tiles_x * s->m;
-    return (square){.at = ((image * s->p + y) * s->q + x) * s->k,
-                    .rows = clip(s->p - y, (int)s->m),
-                    .cols = clip(s->q - x, (int)s->m)};
-}
-
-FV_INLINE void output_vector(const int m, const fv_winograd_shape *s, const fv_winograd_end *end, const square *to,
-                             int64_t k, const int lanes, const float *sums, int64_t s_step, float *dst)
-{
-    const int n = m + 2;
-    const vf bias = end->bias ? load(end->bias + k, lanes) : vf_zero();
-    const vf lo = vf_set1(end->lo), hi = vf_set1(end->hi);
-    vf line[8], pixel[6][8];
-    for (int x = 0; x < n; x++) {
-        for (int y = 0; y < n; y++)
-            line[y] = load(sums + (y * n + x) * s_step, lanes);
+    const vf bias = end->bias ? tile_load(end->bias + k, lanes) : vf_zero();
+    vf line[POINTS_MAX], pixel[6][POINTS_MAX];
+    for (int x = 0; x < nx; x++) {
+        for (int y = 0; y < ny; y++)
+            line[y] = tile_load(sums + (y * nx + x) * s_step, lanes);
         vf column[6];
-        output_line(m, line, column);
-        for (int y = 0; y < m; y++)
+        output_line(my, ny, line, column);
+        for (int y = 0; y < my; y++)
             pixel[y][x] = column[y];
     }
-    for (int y = 0; y < m; y++) {
+    for (int y = 0; y < my; y++) {
         if (y >= to->rows)
             break;
-        output_line(m, pixel[y], line);
-        for (int x = 0; x < m; x++) {
+        output_line(mx, nx, pixel[y], line);
+        for (int x = 0; x < mx; x++) {
             if (x >= to->cols)
                 break;
-            const int64_t at = to->at + (y * s->q + x) * s->k + k;
-            vf sum = vf_add(line[x], bias);
-            if (end->add)
-                sum = vf_add(sum, load(end->add + at, lanes));
-            if (end->clamp)
-                sum = vf_min(hi, vf_max(lo, sum));
-            if (lanes == VF)
-                vf_store(dst + at, sum);
-            else
-                vf_store_n(dst + at, sum, lanes);
+            tile_finish(end, line[x], bias, to->at + y * step[0] + x * step[1] + k, lanes, dst);
         }
     }
 }
 
-FV_INLINE void output_tiles(const int m, const fv_winograd_shape *s, const fv_winograd_end *end, const float *sums,
-                            int64_t s_step, int64_t first, int64_t count, int64_t k0, int64_t k1, float *dst)
+/* Tiles of m x m results from n x n points, or of a line of them. */
+FV_INLINE void output_tiles(const bool line, const int m, const int n, const fv_tiles *s, const fv_tile_end *end,
+                            const float *sums, int64_t s_step, int64_t first, int64_t count, int64_t k0, int64_t k1,
+                            float *dst)
 {
+    const int my = line ? 1 : m, ny = line ? 1 : n;
+    const bool column = line && is_column(s);
+    const int64_t step[2] = {column ? s->k : s->q * s->k, column ? s->q * s->k : s->k};
     for (int64_t t = 0; t < count; t++, sums += s->k) {
-        const square to = square_of(s, first + t);
+        tile_square to = tile_square_of(s, first + t);
+        if (column)
+            exchange(&to.rows, &to.cols);
         int64_t k = k0;
         for (; k + VF <= k1; k += VF)
-            output_vector(m, s, end, &to, k, VF, sums + k, s_step, dst);
+            output_vector(my, ny, m, n, end, &to, step, k, VF, sums + k, s_step, dst);
         if (k < k1)
-            output_vector(m, s, end, &to, k, (int)(k1 - k), sums + k, s_step, dst);
+            output_vector(my, ny, m, n, end, &to, step, k, (int)(k1 - k), sums + k, s_step, dst);
     }
 }
 
-static void output(const fv_winograd_shape *s, const fv_winograd_end *end, const float *sums, int64_t s_step,
-                   int64_t first, int64_t count, int64_t k0, int64_t k1, float *dst)
+static void output(const fv_tiles *s, const fv_tile_end *end, const float *sums, int64_t s_step, int64_t first,
+                   int64_t count, int64_t k0, int64_t k1, float *dst)
 {
-    if (s->m == 2)
-        output_tiles(2, s, end, sums, s_step, first, count, k0, k1, dst);
-    else if (s->m == 4)
-        output_tiles(4, s, end, sums, s_step, first, count, k0, k1, dst);
+    const int64_t m = is_column(s) ? s->m[0] : s->m[1], n = is_column(s) ? s->n[0] : s->n[1];
+    const bool line = s->n[0] == 1 || s->n[1] == 1;
+    if (line && n == 4)
+        output_tiles(true, 2, 4, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (line && n == 6)
+        output_tiles(true, 4, 6, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (line && n == 8)
+        output_tiles(true, 6, 8, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (line)
+        output_tiles(true, 4, 10, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (n == 4)
+        output_tiles(false, 2, 4, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (n == 6 && m == 2)
+        output_tiles(false, 2, 6, s, end, sums, s_step, first, count, k0, k1, dst);
+    else if (n == 6)
+        output_tiles(false, 4, 6, s, end, sums, s_step, first, count, k0, k1, dst);
     else
-        output_tiles(6, s, end, sums, s_step, first, count, k0, k1, dst);
+        output_tiles(false, 6, 8, s, end, sums, s_step, first, count, k0, k1, dst);
 }
 
 /* ---- filters ---- */
@@ -187,37 +188,69 @@ static void output(const fv_winograd_shape *s, const fv_winograd_end *end, const
 /* Filters whose transforms are computed beside each other. */
 #define BESIDE 8
 
-FV_INLINE void filter_some(const int n, const double (*g)[3], const float *const tap[9], int64_t at, int count,
-                           float *u, int64_t u_step, int64_t step)
+/* Of one axis: rows of G, or what leaves an axis of one point as it is. */
+typedef struct axis {
+    int n, taps;
+    double g[POINTS_MAX][TAPS_MAX];
+} axis;
+
+static void axis_of(const fv_tiles *s, int i, axis *a)
 {
-    double f[9][BESIDE], row[3][BESIDE], sum[BESIDE];
-    for (int i = 0; i < 9; i++)
+    a->n = (int)s->n[i];
+    a->taps = (int)(s->n[i] - s->m[i] + 1);
+    a->g[0][0] = 1.0;
+    if (a->n > 1)
+        filter_rows(a->n, a->taps, a->g);
+}
+
+/* The sum of g[i] f[i], i in increasing order. */
+FV_INLINE void filter_dot(const int taps, const double *g, const double (*f)[BESIDE], double *sum)
+{
+    for (int b = 0; b < BESIDE; b++)
+        sum[b] = g[0] * f[0][b];
+    for (int i = 1; i < taps; i++)
         for (int b = 0; b < BESIDE; b++)
-            f[i][b] = b < count ? (double)tap[i][at + b] : 0.0;
-    for (int y = 0; y < n; y++) {
-        for (int j = 0; j < 3; j++)
+            sum[b] += g[i] * f[i][b];
+}
+
+FV_INLINE void filter_some(const int ry, const int rx, const axis *gy, const axis *gx, const float *tap,
+                           const int64_t tap_step[2], int count, float *u, int64_t u_step, int64_t step)
+{
+    double f[TAPS_MAX][TAPS_MAX][BESIDE], row[TAPS_MAX][BESIDE], sum[BESIDE]; /* f by column, then row */
+    for (int x = 0; x < rx; x++)
+        for (int y = 0; y < ry; y++)
             for (int b = 0; b < BESIDE; b++)
-                row[j][b] = g[y][0] * f[j][b] + g[y][1] * f[3 + j][b] + g[y][2] * f[6 + j][b];
-        for (int x = 0; x < n; x++, u += u_step) {
-            for (int b = 0; b < BESIDE; b++)
-                sum[b] = row[0][b] * g[x][0] + row[1][b] * g[x][1] + row[2][b] * g[x][2];
+                f[x][y][b] = b < count ? (double)tap[y * tap_step[0] + x * tap_step[1] + b] : 0.0;
+    for (int y = 0; y < gy->n; y++) {
+        for (int x = 0; x < rx; x++)
+            filter_dot(ry, gy->g[y], f[x], row[x]);
+        for (int x = 0; x < gx->n; x++, u += u_step) {
+            filter_dot(rx, gx->g[x], row, sum);
             for (int b = 0; b < count; b++)
                 u[b * step] = (float)sum[b];
         }
     }
 }
 
-static void filter(int64_t m, const float *const tap[9], int64_t count, float *u, int64_t u_step, int64_t step)
+static void filter(const fv_tiles *s, const float *tap, const int64_t tap_step[2], int64_t count, float *u,
+                   int64_t u_step, int64_t step)
 {
-    for (int64_t at = 0; at < count; at += BESIDE, u += BESIDE * step) {
+    const bool column = is_column(s);
+    const int64_t steps[2] = {tap_step[column], tap_step[!column]};
+    axis y, x;
+    axis_of(s, column, &y);
+    axis_of(s, !column, &x);
+    for (int64_t at = 0; at < count; at += BESIDE, tap += BESIDE, u += BESIDE * step) {
         const int some = count - at < BESIDE ? (int)(count - at) : BESIDE;
-        if (m == 2)
-            filter_some(4, filter_2, tap, at, some, u, u_step, step);
-        else if (m == 4)
-            filter_some(6, filter_4, tap, at, some, u, u_step, step);
+        if (y.taps == 3)
+            filter_some(3, 3, &y, &x, tap, steps, some, u, u_step, step);
+        else if (y.taps == 5)
+            filter_some(5, 5, &y, &x, tap, steps, some, u, u_step, step);
+        else if (x.taps == 3)
+            filter_some(1, 3, &y, &x, tap, steps, some, u, u_step, step);
         else
-            filter_some(8, filter_6, tap, at, some, u, u_step, step);
+            filter_some(1, 7, &y, &x, tap, steps, some, u, u_step, step);
     }
 }
 
-const fv_winograd_kernels FV_SYM(fv_winograd_kernels) = {.input = input, .output = output, .filter = filter};
+const fv_winograd_kernels FV_SYM(fv_winograd_kernels) = {.tiles = {.input = input, .output = output, .filter = filter}};

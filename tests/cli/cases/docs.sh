@@ -6,7 +6,7 @@
 # that stands anywhere else is "missed".
 commands_of() {
     awk -v start='^([A-Z_]+=[^ ]* )*(fovea|\\./dev|camera|for|cc|cmake|export|sha256sum) ' \
-        -v verb='(^|[^a-zA-Z/.])fovea (train|eval|val|predict|features|linear|search|info|factorize|data|runs|zoo|doctor|version|help)( |$)' '
+        -v verb='(^|[^a-zA-Z/.])fovea (train|eval|val|predict|features|linear|search|info|bench|benchmark|factorize|data|runs|zoo|doctor|version|help)( |$)' '
         /^```/ { fenced = !fenced; next }
         fenced || /^    / {
             line = $0
@@ -59,6 +59,14 @@ case "$1 $2" in
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
+"bench vgg-e") set -- "$@" --seconds 0 --layers conv5 --batch-size 1 ;;
+"bench gemm")
+    case $* in
+    *[0-9]x[0-9]*) set -- "$@" --seconds 0 ;;
+    *) set -- "$@" 64x64x64 --seconds 0 ;;
+    esac
+    ;;
+"bench "* | "benchmark "*) set -- "$@" --seconds 0 ;;
 "data make") set -- "$@" --train 80 --test 20 ;;
 esac
 exec "$FOVEA" "$@"
@@ -166,7 +174,7 @@ known_to_dev() {
 completed() {
     case $1 in
     *'fovea help '* | 'fovea doctor' | 'fovea version' | 'fovea runs') printf '%s\n' "$1" ;;
-    'fovea train' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea data' | 'fovea data '[a-z]*)
+    'fovea train' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea bench' | 'fovea benchmark' | 'fovea data' | 'fovea data '[a-z]*)
         case $1 in
         *-*) printf '%s\n' "$1" ;;
         *) printf '%s\n' "fovea help ${1#fovea }" ;;
@@ -197,7 +205,7 @@ use_commands_of_the_docs() {
     done
     # What help says in its sentences, each page as one paragraph; use_examples_of_the_help runs its examples.
     "$FOVEA" help | sed -n '/^First steps:/,$s/^  /    /p' >help.md
-    for words in "" train eval predict info data "data make" "data check" "data pack" "data split" "data stats" "data show" \
+    for words in "" train eval predict info bench benchmark data "data make" "data check" "data pack" "data split" "data stats" "data show" \
         runs doctor version help config environment models augment $("$FOVEA" help codes | cut -d' ' -f1); do
         "$FOVEA" help $words all 2>/dev/null >page || "$FOVEA" help $words >page
         sed '/^Examples:/,/^$/d; /^First steps:/,$d' page | tr -s ' \n' ' '

@@ -50,19 +50,25 @@ command_of() { drive json "cells.$1.command" <out | sed 's/--epochs [0-9]*/--epo
 use_plan_for_data() {
     code 0 "$FOVEA" plan --data "$digits" --from ds_cnn-digits --limit 100
     prints "600 images of 10 classes" "little (much from 200 on)" "similar data, little of them: a linear classifier on top" \
-        "--freeze -1" "--reset-head" "the other cells" "because     the new last layer (fc) alone"
+        " --standardize --C 0.1 --folds 5 --save classifier.safetensors" "--reset-head" "the other cells" \
+        "because     a new last layer in the place of fc alone"
     # Photographs are no digits. What is printed for each cell is a command.
     code 0 "$FOVEA" plan --data "$photos" --from ds_cnn-digits --limit 24 --json
     equal "$(drive json cell <out)" stages
     equal "$(drive json likeness.similar <out)" false
-    for cell in 0 1; do command_of $cell; done >commands
+    drive json command <out >chosen
+    grep -qxF "$(cat chosen)" <<TEXT || die "what is chosen is of no cell"
+$(for cell in 0 1 2 3; do drive json cells.$cell.command <out; done)
+TEXT
+    for cell in 0 1 2 3; do command_of $cell; done >commands
+    equal "$(cut -d' ' -f2 commands | paste -sd' ')" "linear train linear train"
     while IFS= read -r line; do
         eval "set -- $line"
         shift
-        code 0 "$FOVEA" "$@" --output runs
-        prints "weights: runs/"
+        rm -rf classifier.safetensors runs
+        code 0 "$FOVEA" "$@"
+        code 0 "$FOVEA" eval --data "$photos" --split val --model "$(find . -name best.safetensors -o -name classifier.safetensors)"
     done <commands
-    equal "$(wc -l <commands)" 2
     # Weights of a network of ours, with and without its name.
     plant edit plain.safetensors from="$model"
     code 0 "$FOVEA" plan --data "$digits" --from lenet --weights plain.safetensors --limit 60 --json
@@ -70,6 +76,8 @@ use_plan_for_data() {
     code 0 "$FOVEA" plan --data "$digits" --from plain.safetensors --limit 60 --json
     says "plain.safetensors: weights of lenet"
     same out named
+    code 0 "$FOVEA" plan --data "$digits" --from lenet --weights plain.safetensors --img-size 28 --limit 60
+    equal "$(grep -c '^ *fovea .* --img-size 28x28 ' out)" 4
 }
 
 use_plan_for_data_refuses() {

@@ -15,6 +15,7 @@ use_frozen_part_once() {
     cut -d, -f1,2,4-9 runs/train/kept/results.csv >one
     cut -d, -f1,2,4-9 runs/train/stopped/results.csv >two
     same one two
+    fails 2 E2004 "--no-feature-cache has no effect here: nothing is frozen" "--freeze" -- small_run --no-feature-cache
     code 0 frozen --experiment changed --augment 'crop pad=2' --val-split 0.2
     says "is computed once an image of the validation set (augmentation changes the others): "
 }
@@ -80,6 +81,9 @@ use_head() {
         headed --model lenet --head 24,rleu
     fails 2 E2003 "--head '24,drop=2': item 2 is 'drop=2', expected drop=P with a share P from 0 to 0.999" -- \
         headed --model lenet --head 24,drop=2
+    # Its own pooling, with the exponent that it learned, is a layer to look at.
+    code 0 "$FOVEA" features --model runs/train/file/weights/best.safetensors --data "$digits" --split test --layer head.pool --output pooled.npz
+    prints "head.pool" ": 16 numbers"
     fails 2 E2003 "--pool: found 'mean', expected one of" -- headed --model lenet --pool mean
     fails 2 E2004 "--reset-head has no effect here: --head and --pool begin the head anew" -- headed --model "$model" --reset-head
     fails 2 E2004 "--drop has no effect here: the network has no dropout besides" -- headed --model lenet --drop 0.5
@@ -172,6 +176,14 @@ use_linear() {
     prints "svm, C 1, standardized, 2 folds" "fc2.relu"
     code 0 probe --loss hinge --C 0.001 --folds 2 --val-split 0.8 --json
     grep -q '"loss":"hinge","C":0.001' out || die "no loss"
+    # A backbone has no last layer, and all are the stages before it.
+    plant edit backbone.safetensors from="$model" drop=fc3.weight
+    code 0 "$FOVEA" linear --model lenet --weights backbone.safetensors --data "$digits" --layers all --folds 2 --standardize --C 0.1 --save top.safetensors --out csv
+    says "backbone.safetensors: without 'fc3.weight': all are the stages before it"
+    equal "$(tail -n 1 out | cut -d, -f1)" fc2.relu
+    code 0 "$FOVEA" eval --model top.safetensors --data "$digits" --split test
+    fails 4 E4003 "the first is 'fc3.weight'" -- \
+        "$FOVEA" linear --model lenet --weights backbone.safetensors --data "$digits" --layers fc3
     fails 2 E2003 "--folds: found '1'" -- probe --folds 1
     fails 2 E2003 "--C: found '0'" -- probe --C 0
     fails 2 E2003 "--loss: found 'tree'" -- probe --loss tree
@@ -218,5 +230,23 @@ use_search() {
     fails 2 E2003 "several layers" -- near --data set --layer all
     code 3 near --data set nothing.png
     says "nothing.png" "1 of 2 queries could not be read"
+    # Queries come before the work: of 1 MB no features can be computed.
+    code 3 "$FOVEA" search --model "$model" --data set --query nothing.png --memory 1M
+    says "nothing.png" "1 of 1 queries could not be read"
+}
 
+# No room left where results go: said with the file's name, and nothing half-written stays.
+use_full_disk_under_what_is_written() {
+    needs_faults
+    : >full
+    full() { FAULT_DISK_FLAG=$PWD/full LD_PRELOAD="$CLI_FAULTS" "$FOVEA" "$@"; }
+    for form in npy npz csv safetensors; do
+        fails 9 E9003 "x.$form" -- full features --model "$model" --data "$digits" --split test --output x.$form
+        absent x.$form x.$form.json
+    done
+    fails 9 E9003 "x.safetensors" -- full linear --model "$model" --data "$digits" --folds 2 --save x.safetensors
+    fails 9 E9003 "w.npz" -- full linear --model "$model" --data "$digits" --folds 2 --coefficients w.npz
+    fails 9 E9003 "x.safetensors" -- full factorize "$model" --output x.safetensors
+    absent x.safetensors w.npz
+    no_leftovers .
 }

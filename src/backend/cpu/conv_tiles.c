@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/cpu/conv_tiles.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/split.h"
+#include "kernels/gemm/gemm.h"
+
+/* Channels of which a task makes the points, or the pixels, where workers share a block, and points of all its tiles.
+ */
+#define TASK_CHANNELS 64
+#define TASK_POINTS   1024
+/* Channels of which all filters of a panel are packed before the next ones, so that their points stay in a cache. */
+#define PACK_CHANNELS 16
+
+typedef struct conv_tiles {
+    const fv_tile_kernels *kernels;
+    fv_tiles shape;
+    fv_conv_direction direction;
+    int64_t points, panels;
+    int64_t v_parts, u_parts, s_parts; /* of a point of patches, of filters and of sums */
+    int64_t tiles, block;              /* of all samples; of a block */
+    bool together;                     /* workers share a block */
+    int64_t v_step, s_step;            /* floats from point to point */
+    int64_t panel, u_step;             /* floats of a packed panel of a part of a point, of all of them */
+    int max_threads;                   /* as fv_parallel takes it */
+} conv_tiles;
+
+static int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+const char *fv_conv_tiles_reject(const fv_solver *self, const fv_problem *problem)
+{
+    const fv_conv_use *use = self->arg;
+    if (problem->dtype != FV_F32)
+        return "not float32";
+    const fv_conv_geom g = use->geom(problem->node);
+    const fv_window *w = &g.win;
+    if (g.groups > 1)
+        return "groups > 1";
+    if (w->stride[0] != 1 || w->stride[1] != 1 || w->dilation[0] != 1 || w->dilation[1] != 1)
+        return "not with stride 1 and without dilation";
+    return fv_f32_reject(self, problem);
+}
+
+fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node)
+{
+    const fv_conv_geom g = use->geom(node);
+    const fv_window *w = &g.win;
+    if (use->direction == FV_CONV_FORWARD)
+        return (fv_tiles){
+            .h = w->h, .w = w->w, .c = g.c, .p = w->p, .q = w->q, .k = g.k, .pad = {w->pad[0], w->pad[1]}};
+    return (fv_tiles){.h = w->p,
+                      .w = w->q,
+                      .c = g.k,
+                      .p = w->h,
+                      .q = w->w,
+                      .k = g.c,
+                      .pad = {w->size[0] - 1 - w->pad[0], w->size[1] - 1 - w->pad[1]}};
+}
+
+/* Products of real numbers at 100 Gflop/s; transforms at a quarter of that; packed filters read once from memory, 10
+ * GB/s; points and sums written and read in a cache of four times that speed. */
+double fv_conv_tiles_cost(const fv_tiles *s, const fv_conv_tiles_use *use, int64_t samples)
+{
+    const int64_t tiles_y = div_up(s->p, use->m[0]), tiles_x = div_up(s->q, use->m[1]);
+    const double tiles = (double)samples * (double)tiles_y * (double)tiles_x, points = (double)use->points;
+    const double c = (double)s->c, k = (double)s->k, parts = use->complex ? 2.0 : 1.0;
+    const double products = 2.0 * parts * parts * tiles * points * c * k / 100.0;
+    const double transforms = tiles * (c + k) * use->flops / 25.0;
+    const double filters = 4.0 * parts * points * c * k / 10.0;
+    const double values = 2.0 * 4.0 * tiles * points * (use->complex ? 3.0 * c + 2.0 * k : c + k) / 40.0;
+    return 500.0 + products + transforms + filters + values;
+}
+
+/* Floats from one point's values to the next one's, so that their lines do not crowd into few sets of a cache. */
+static int64_t point_step(int64_t floats)
+{
+    return (floats + 15) / 16 * 16 + 16;
+}
+
+/* Points of a worker's block, and their sums, take this part of the second-level cache; so many tiles fill a product
+ * anyhow. */
+#define CACHE_PART  2
+#define TILES_LEAST 24
+/* Where one tile of points does not fit: of a block that workers share so many tiles, whose points and sums take so
+ * many bytes. Each block reads all packed filters from memory, and few would make that the work. */
+#define TILES_SHARED 48
+#define BYTES_SHARED (64 << 20)
+
+static int64_t clamp(int64_t i, int64_t lo, int64_t hi)
+{
+    return i < lo ? lo : i > hi ? hi : i;
+}
+
+static void choose_block(const fv_plan *plan, conv_tiles *x)
+{
+    const int64_t mr = plan->kernels->gemm->mr, fill = div_up(TILES_LEAST, mr) * mr;
+    const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
+    const int64_t tile = x->points * (x->v_parts * x->shape.c + x->s_parts * x->shape.k) * (int64_t)sizeof(float);
+    const int threads = x->max_threads == 1 ? 1 : plan->threads;
+    const bool few = threads > 1 && x->tiles < threads * fill;
+    x->together = few || x->s_parts > 1;
+    if (x->together) {
+        const int64_t most = few && x->s_parts == 1 ? x->tiles : clamp(BYTES_SHARED / tile, mr, TILES_SHARED);
+        const int64_t blocks = div_up(x->tiles, most);
+        x->block = least(div_up(div_up(x->tiles, blocks), mr) * mr, x->tiles);
+        return;
+    }
+    x->block = least(clamp(l2 / CACHE_PART / tile / mr * mr, fill, x->tiles), x->tiles);
+    if (threads == 1)
+        return;
+    const int64_t tasks = div_up(div_up(x->tiles, x->block), threads) * threads;
+    x->block = div_up(x->tiles, tasks);
+}
+
+fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
+{
+    const fv_conv_use *use = plan->solver->arg;
+    const fv_conv_geom g = use->geom(plan->problem.node);
+    const int64_t nr = plan->kernels->gemm->nr;
+    conv_tiles *x = fv_new(plan->ctx, conv_tiles);
+    if (!x)
+        return FV_ERR_NO_MEMORY;
+    plan->data = x;
+    x->kernels = tiles->kernels;
+    x->direction = use->direction;
+    x->shape = fv_conv_tiles_shape(use, plan->problem.node);
+    for (int i = 0; i < 2; i++) {
+        x->shape.m[i] = tiles->m[i];
+        x->shape.n[i] = tiles->m[i] + g.win.size[i] - 1;
+    }
+    x->shape.tiles_y = div_up(x->shape.p, x->shape.m[0]);
+    x->shape.tiles_x = div_up(x->shape.q, x->shape.m[1]);
+    x->points = tiles->points;
+    x->v_parts = tiles->complex ? 3 : 1;
+    x->u_parts = x->s_parts = tiles->complex ? 2 : 1;
+    x->panels = div_up(x->shape.k, nr);
+    x->panel = x->shape.c * nr;
+    x->u_step = point_step(x->panels * x->panel);
+    x->tiles = g.n * x->shape.tiles_y * x->shape.tiles_x;
+    /* Below some ten microseconds of work a second thread costs more than it brings. */
+    x->max_threads = fv_conv_macs(&g) < 5e5 ? 1 : 0;
+    choose_block(plan, x);
+    x->v_step = point_step(x->block * x->v_parts * x->shape.c);
+    x->s_step = point_step(x->block * x->s_parts * x->shape.k);
+    return FV_OK;
+}
+
+void fv_conv_tiles_release(fv_plan *plan)
+{
+    fv_free(plan->ctx, plan->data);
+    plan->data = NULL;
+}
+
+/* ---- filters ---- */
+
+size_t fv_conv_tiles_packed_bytes(const fv_plan *plan)
+{
+    const conv_tiles *x = plan->data;
+    return (size_t)(x->points * x->u_parts * x->u_step) * sizeof(float);
+}
+
+typedef struct filter_job {
+    const conv_tiles *x;
+    int64_t nr;
+    const float *wei;
+    float *packed;
+} filter_job;
+
+static void filter_task(void *arg, int64_t panel, int worker)
+{
+    (void)worker;
+    const filter_job *job = arg;
+    const conv_tiles *x = job->x;
+    const fv_tiles *s = &x->shape;
+    const int64_t nr = job->nr, k0 = panel * nr, cols = least(s->k - k0, nr);
+    const int64_t r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
+    float *to = job->packed + panel * x->panel;
+    if (cols < nr)
+        for (int64_t i = 0; i < x->points * x->u_parts; i++)
+            memset(to + i * x->u_step, 0, (size_t)x->panel * sizeof(float));
+    /* Weights lie as [filter][row][column][channel of a filter]. */
+    if (x->direction == FV_CONV_FORWARD) {
+        for (int64_t c = 0; c < s->c; c += PACK_CHANNELS)
+            for (int64_t k = 0; k < cols; k++)
+                x->kernels->filter(s, job->wei + (k0 + k) * r * q * s->c + c, (int64_t[]){q * s->c, s->c},
+                                   least(s->c - c, PACK_CHANNELS), to + c * nr + k, x->u_step, nr);
+        return;
+    }
+    for (int64_t c = 0; c < s->c; c++)
+        x->kernels->filter(s, job->wei + ((c + 1) * r * q - 1) * s->k + k0, (int64_t[]){-q * s->k, -s->k}, cols,
+                           to + c * nr, x->u_step, 1);
+}
+
+void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed)
+{
+    const conv_tiles *x = plan->data;
+    filter_job job = {.x = x, .nr = plan->kernels->gemm->nr, .wei = call->in[1], .packed = packed};
+    fv_parallel(plan->ctx, x->panels, x->max_threads, filter_task, &job);
+}
+
+/* ---- images ---- */
+
+size_t fv_conv_tiles_workspace_bytes(const fv_plan *plan)
+{
+    const conv_tiles *x = plan->data;
+    return (size_t)(x->points * (x->v_step + x->s_step) * (x->together ? 1 : plan->threads)) * sizeof(float);
+}
+
+typedef struct image_job {
+    const fv_gemm_kernels *gemm;
+    const conv_tiles *x;
+    const fv_call *call;
+    fv_tile_end end;
+    float *v, *sums;         /* of worker 0 */
+    int64_t tiles;           /* that matter */
+    int64_t first, count;    /* of the block that workers share */
+    int64_t tiles_of_a_task; /* of those */
+} image_job;
+
+static void multiply_point(const image_job *job, int64_t point, int64_t count, const float *v, float *sums)
+{
+    const conv_tiles *x = job->x;
+    const int64_t c = x->shape.c;
+    /* Of complex numbers the real sums: re re + (-im) im. */
+    fv_igemm g = {.m = count,
+                  .n = x->shape.k,
+                  .taps = x->u_parts,
+                  .depth = c,
+                  .a = v + point * x->v_step,
+                  .a_step = x->v_parts * c,
+                  .a_tap = (int64_t[]){0, 2 * c},
+                  .b = (const float *)job->call->packed + point * x->u_parts * x->u_step,
+                  .b_panel = x->panel,
+                  .b_step = job->gemm->nr,
+                  .b_tap = (int64_t[]){0, x->u_step},
+                  .dst = sums + point * x->s_step,
+                  .dst_step = x->s_parts * x->shape.k};
+    job->gemm->igemm(&g);
+    if (x->s_parts == 1)
+        return;
+    /* The imaginary ones: im re + re im. */
+    g.a_tap = (int64_t[]){c, 0};
+    g.dst += x->shape.k;
+    job->gemm->igemm(&g);
+}
+
+static void block_task(void *arg, int64_t task, int worker)
+{
+    const image_job *job = arg;
+    const conv_tiles *x = job->x;
+    const int64_t first = task * x->block, count = least(job->tiles - first, x->block);
+    float *v = job->v + worker * x->points * (x->v_step + x->s_step), *sums = v + x->points * x->v_step;
+    x->kernels->input(&x->shape, job->call->in[0], first, count, 0, x->shape.c, v, x->v_step);
+    for (int64_t i = 0; i < x->points; i++)
+        multiply_point(job, i, count, v, sums);
+    x->kernels->output(&x->shape, &job->end, sums, x->s_step, first, count, 0, x->shape.k, job->call->out[0]);
+}
+
+/* ---- a block that workers share ---- */
+
+/* Some tiles of the block and some of `channels` channels. */
+static int64_t share_of(const image_job *job, int64_t task, int64_t channels, int64_t *tile, int64_t *c0, int64_t *c1)
+{
+    const int64_t parts = div_up(channels, TASK_CHANNELS);
+    *tile = task / parts * job->tiles_of_a_task;
+    *c0 = task % parts * TASK_CHANNELS;
+    *c1 = least(*c0 + TASK_CHANNELS, channels);
+    return least(job->count - *tile, job->tiles_of_a_task);
+}
+
+static void points_task(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    const image_job *job = arg;
+    const conv_tiles *x = job->x;
+    int64_t tile, c0, c1;
+    const int64_t count = share_of(job, task, x->shape.c, &tile, &c0, &c1);
+    x->kernels->input(&x->shape, job->call->in[0], job->first + tile, count, c0, c1,
+                      job->v + tile * x->v_parts * x->shape.c, x->v_step);
+}
+
+static void product_task(void *arg, int64_t point, int worker)
+{
+    (void)worker;
+    const image_job *job = arg;
+    multiply_point(job, point, job->count, job->v, job->sums);
+}
+
+static void pixels_task(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    const image_job *job = arg;
+    const conv_tiles *x = job->x;
+    int64_t tile, k0, k1;
+    const int64_t count = share_of(job, task, x->shape.k, &tile, &k0, &k1);
+    x->kernels->output(&x->shape, &job->end, job->sums + tile * x->s_parts * x->shape.k, x->s_step, job->first + tile,
+                       count, k0, k1, job->call->out[0]);
+}
+
+static void run_together(const fv_plan *plan, image_job *job)
+{
+    const conv_tiles *x = job->x;
+    job->tiles_of_a_task = div_up(TASK_POINTS, x->points);
+    for (job->first = 0; job->first < job->tiles; job->first += x->block) {
+        job->count = least(job->tiles - job->first, x->block);
+        const int64_t parts = div_up(job->count, job->tiles_of_a_task);
+        fv_parallel(plan->ctx, parts * div_up(x->shape.c, TASK_CHANNELS), x->max_threads, points_task, job);
+        fv_parallel(plan->ctx, x->points, x->max_threads, product_task, job);
+        fv_parallel(plan->ctx, parts * div_up(x->shape.k, TASK_CHANNELS), x->max_threads, pixels_task, job);
+    }
+}
+
+void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call)
+{
+    const conv_tiles *x = plan->data;
+    const fv_conv_use *use = plan->solver->arg;
+    const fv_conv_epilogue e = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
+    image_job job = {.gemm = plan->kernels->gemm,
+                     .x = x,
+                     .call = call,
+                     .end = {.bias = e.bias,
+                             .add = e.add,
+                             .clamp = e.activation != FV_ACT_NONE,
+                             .lo = 0.0f,
+                             .hi = e.activation == FV_RELU6 ? 6.0f : INFINITY},
+                     .v = call->workspace,
+                     .tiles = fv_call_part(call, x->tiles)};
+    job.sums = job.v + x->points * x->v_step;
+    if (x->together)
+        run_together(plan, &job);
+    else
+        fv_parallel(plan->ctx, div_up(job.tiles, x->block), x->max_threads, block_task, &job);
+}
+
+fv_conv_epilogue fv_conv_tiles_epilogue(const fv_call *call)
+{
+    return (fv_conv_epilogue){.bias = fv_call_in(call, 2),
+                              .add = fv_call_in(call, 3),
+                              .activation = ((const fv_conv2d_attr *)call->node->attr)->activation};
+}
