@@ -10,7 +10,6 @@ set -eu
 share() {
     case $1 in
     kernels | ops | plan) echo 1 ;;
-    backend) echo 2 ;;
     nn | all) echo 4 ;;
     train) echo 9 ;;
     cli) echo 24 ;;

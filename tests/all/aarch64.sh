@@ -17,5 +17,5 @@ sh "$source/scripts/arm64-sysroot.sh" "$build/sysroot"
 log=$build/build.log
 (cd "$source" && cmake --preset aarch64 -B "$build" "-DFOVEA_SYSROOT=$build/sysroot" -DFOVEA_TOOLS=OFF -DFOVEA_EXAMPLES=OFF) \
     >"$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
-cmake --build "$build" --target test_bits fvcheck >"$log" 2>&1 || { grep -E 'error|warning|FAILED' -A5 "$log" | head -n 60; exit 1; }
-cd "$build" && ctest -j2 -R '^(test_bits|fvcheck|fvcheck_self)$' --output-on-failure
+cmake --build "$build" --parallel 1 --target test_bits fvcheck >"$log" 2>&1 || { grep -E 'error|warning|FAILED' -A5 "$log" | head -n 60; exit 1; }
+cd "$build" && ctest -R '^(test_bits|fvcheck|fvcheck_self)$' --output-on-failure
