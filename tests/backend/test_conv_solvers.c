@@ -121,6 +121,18 @@ static void test_conv2d_bwd_weights(void **state)
     }
 }
 
+/* The convolution, with and without bias and residual, and its gradient to the data. */
+static void check_both_ways(fv_conv2d_attr a, fv_shape src, fv_shape wei, fv_shape dst)
+{
+    const fv_shape bia = {1, {wei.dim[0]}}, none = {0, {0}};
+    const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
+    assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
+    a.activation = 0;
+    a.size[0] = src.dim[1];
+    a.size[1] = src.dim[2];
+    assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+}
+
 /* Filters with stride 1 that minimal filtering computes too: maps and tiles of all kinds of remainders, any padding. */
 static void test_conv2d_minimal(void **state)
 {
@@ -141,13 +153,7 @@ static void test_conv2d_minimal(void **state)
         }
         if (out[0] < 1 || out[1] < 1)
             continue;
-        const fv_shape dst = {4, {n, out[0], out[1], k}}, bia = {1, {k}}, none = {0, {0}};
-        const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
-        assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
-        a.activation = 0;
-        a.size[0] = src.dim[1];
-        a.size[1] = src.dim[2];
-        assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+        check_both_ways(a, src, wei, (fv_shape){4, {n, out[0], out[1], k}});
         round++;
     }
     static const struct {
@@ -180,13 +186,7 @@ static void test_conv2d_large_filters(void **state)
                 src.dim[1 + i] = size;
             dst.dim[1 + i] = src.dim[1 + i] + a.pad[i] + a.pad[i + 2] - size + 1;
         }
-        const fv_shape bia = {1, {k}}, none = {0, {0}};
-        const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
-        assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
-        a.activation = 0;
-        a.size[0] = src.dim[1];
-        a.size[1] = src.dim[2];
-        assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
+        check_both_ways(a, src, wei, dst);
     }
     assert_true(solver_check_count(check, "cpu.conv2d.fft") >= FV_TEST_CASES(18, 6));
     assert_true(solver_check_count(check, "cpu.conv2d_bwd_data.fft") >= FV_TEST_CASES(18, 6));
