@@ -7,6 +7,7 @@
 #include "bench/internal.h"
 #include "exec/internal.h"
 #include "model/model.h"
+#include "ops/epilogue.h"
 #include "ops/ops.h"
 #include "plan/internal.h"
 
@@ -88,7 +89,7 @@ static void shape_text(const fv_node *node, const fv_bench_kind *kind, fv_str *o
     pair_text("g", g->groups, g->groups, 1, out);
     const int32_t activation = kind->direction == FV_BENCH_FWD ? ((const fv_conv2d_attr *)node->attr)->activation : 0;
     if (activation != FV_ACT_NONE)
-        fv_str_append(out, activation == FV_RELU6 ? " activation=relu6" : " activation=relu");
+        fv_str_printf(out, " activation=%s", fv_epilogue_names[activation]);
 }
 
 /* ---- adding ---- */
@@ -276,9 +277,20 @@ static fv_status groups_of(reader r, int64_t *groups)
     return FV_OK;
 }
 
+/* Words that would be read in part. */
+static fv_status check_lengths(reader r)
+{
+    for (const char *at = r.at; next_word(&r); at = r.at)
+        if ((size_t)(r.at - at) - strspn(at, " \t\r\n") >= sizeof r.word)
+            return fv_fail(r.ctx, FV_ERR_VALUE, "problem '%.160s': '%.20s...': a word has at most %d characters",
+                           r.text, r.word, (int)sizeof r.word - 1);
+    return FV_OK;
+}
+
 /* The short form as the planner writes it. */
 static fv_status translate(reader *r, fv_str *out)
 {
+    FV_TRY(check_lengths(*r));
     enum { N, H, W, C };
     int64_t src[] = {-1, -1, -1, -1}, wei[] = {-1, -1, -1, -1}, groups;
     if (!next_word(r) || !read_letters(r->word, "nhwc", src) || !fill_pair(&src[H], &src[W]) || src[C] < 1 ||

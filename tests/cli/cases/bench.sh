@@ -57,6 +57,7 @@ use_bench_refusals() {
     fails 2 E2001 "expected a problem such as" -- "$FOVEA" bench conv
     fails 2 E2003 "problem ''" "expected images" -- "$FOVEA" bench conv ''
     fails 2 E2003 "more than 511 characters" -- "$FOVEA" bench conv n1h8c4 "k$(printf '%0600d' 1)"
+    fails 2 E2003 "at most 63 characters" -- "$FOVEA" bench conv "n1h8c4 k4r3 p1x$(printf '%070d' 1)"
     fails 2 E2001 "found both" -- "$FOVEA" bench conv n1h8c4 k4r1 --model lenet
     fails 2 E2003 "'q1': expected pN (padding)" -- "$FOVEA" bench conv 'n1h56w56c64 k64r3s3 q1'
     fails 2 E2003 "'n1h56w56': expected images" -- "$FOVEA" bench conv 'n1h56w56 k64r3s3'
