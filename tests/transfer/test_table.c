@@ -155,9 +155,12 @@ static void test_refused(void **state)
         {"path,label,a\nx,y,1\n", "LAYER:NUMBER"},
     };
     static const char *const about[] = {
-        "{}", "[]", "{\"format\":\"fovea features 1\"}",
-        "{\"format\":\"fovea features 1\",\"stages\":[{\"name\":\"a\",\"shape\":[9],"
-        "\"features\":[9],\"pool\":\"none\"}],\"classes\":[],\"samples\":[{\"path\":\"x\"}]}"};
+        "{}",
+        "[]",
+        "{\"format\":\"fovea features 1\"}",
+        ("{\"format\":\"fovea features 1\",\"stages\":[{\"name\":\"a\",\"shape\":[9],"
+         "\"features\":[9],\"pool\":\"none\"}],\"classes\":[],\"samples\":[{\"path\":\"x\"}]}"),
+    };
     char path[400], beside[420];
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
