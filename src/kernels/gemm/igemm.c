@@ -4,6 +4,9 @@
 
 /* Floats that B is fetched ahead: one page. */
 #define PREFETCH 1024
+/* Steps of the inner index between fetches of what comes later, and floats of a line. */
+#define STEPS 16
+#define LINE  16
 
 /* One register tile: where its rows are, and the panel it meets. */
 typedef struct igemm_tile {
@@ -11,6 +14,9 @@ typedef struct igemm_tile {
     const float *b;   /* panel */
     int64_t row, col; /* first row and column of dst */
     int64_t columns;  /* valid columns of the panel */
+    /* Of what is read behind the panel: from where this tile's steps fetch it, and how much STEPS of them do. */
+    const float *fetch;
+    int64_t fetch_floats;
 } igemm_tile;
 
 FV_INLINE int64_t igemm_a_row(const fv_igemm *g, int64_t i)
@@ -144,16 +150,21 @@ FV_INLINE void igemm_tile_run(const igemm_tile *x, const int rows, const int vec
         p[i] = g->a + igemm_a_row(g, x->row + i);
     /* The first panel meets rows that no one has read yet; the next tile's are fetched meanwhile, a line per row. */
     const int64_t ahead = x->col == 0 && !g->a_row && g->taps == 1 ? rows * g->a_step : 0;
+    const float *fetch = x->fetch, *fetched = fetch;
     for (int64_t t = 0; t < g->taps; t++) {
         const float *b = x->b + (g->b_tap ? g->b_tap[t] : t * g->depth * b_step);
         int64_t c = g->a_tap ? g->a_tap[t] : t * g->depth;
         const int64_t end = c + g->depth;
-        if (ahead) {
-            for (; c + 16 <= end; b += 16 * b_step, c += 16) {
-                FV_UNROLL
-                for (int i = 0; i < rows; i++)
-                    __builtin_prefetch(p[i] + c + ahead);
-                for (int u = 0; u < 16; u += steps)
+        if (ahead || fetch) {
+            for (; c + STEPS <= end; b += STEPS * b_step, c += STEPS) {
+                if (ahead) {
+                    FV_UNROLL
+                    for (int i = 0; i < rows; i++)
+                        __builtin_prefetch(p[i] + c + ahead);
+                }
+                for (fetch += x->fetch_floats; fetched < fetch; fetched += LINE)
+                    __builtin_prefetch(fetched, 0, 2);
+                for (int u = 0; u < STEPS; u += steps)
                     igemm_steps(p, c + u, b + u * b_step, b_step, acc, rows, vectors, steps);
             }
         }
@@ -234,7 +245,8 @@ static __attribute__((noinline)) void igemm_tile_1(const igemm_tile *x, int rows
 void FV_SYM(fv_gemm_igemm)(const fv_igemm *g)
 {
     /* Rows are spread evenly: 49 rows run as 13 + 12 + 12 + 12 and not as three full tiles and a thin one. */
-    const int64_t tiles = (g->m + MR - 1) / MR;
+    const int64_t tiles = (g->m + MR - 1) / MR, floats = g->taps * g->depth * NR;
+    const bool packed = g->b_step == NR && !g->b_tap;
     for (int64_t col = 0; col < g->n; col += NR) {
         igemm_tile x = {.g = g, .b = g->b + col / NR * g->b_panel, .col = col};
         x.columns = g->n - col < NR ? g->n - col : NR;
@@ -242,6 +254,11 @@ void FV_SYM(fv_gemm_igemm)(const fv_igemm *g)
         for (int64_t t = 0; t < tiles; t++) {
             x.row = t * g->m / tiles;
             int rows = (int)((t + 1) * g->m / tiles - x.row);
+            /* A panel from memory comes while the tiles behind the first meet the one before it, which is near then. */
+            if (packed && t > 0) {
+                x.fetch = x.b + (col + NR < g->n ? g->b_panel : floats) + (t - 1) * floats / (tiles - 1);
+                x.fetch_floats = STEPS * NR / (tiles - 1);
+            }
             if (vectors == NV)
                 igemm_tile_nv(&x, rows);
             else if (vectors == 2)
