@@ -91,8 +91,11 @@ static int64_t point_step(int64_t floats)
  * anyhow. */
 #define CACHE_PART  2
 #define TILES_LEAST 24
-/* Where one tile of points does not fit: of a block that workers share so many tiles, whose points and sums take so
- * many bytes. Each block reads all packed filters from memory, and few would make that the work. */
+/* Filters of so many bytes come from memory, once for every block: larger blocks, whose points and sums take so many
+ * bytes, read less in all though they spill out of that cache. */
+#define BYTES_FAR   (12 << 20)
+#define BYTES_LARGE (8 << 20)
+/* Complex ones, of which one tile of points does not fit: of a block that workers share so many tiles, and bytes. */
 #define TILES_SHARED 48
 #define BYTES_SHARED (64 << 20)
 
@@ -101,22 +104,32 @@ static int64_t clamp(int64_t i, int64_t lo, int64_t hi)
     return i < lo ? lo : i > hi ? hi : i;
 }
 
+/* The tiles in blocks of nearly the same size, none of more than `most`. */
+static int64_t even_block(const conv_tiles *x, int64_t most, int64_t mr)
+{
+    const int64_t blocks = div_up(x->tiles, most);
+    return least(div_up(div_up(x->tiles, blocks), mr) * mr, x->tiles);
+}
+
 static void choose_block(const fv_plan *plan, conv_tiles *x)
 {
     const int64_t mr = plan->kernels->gemm->mr, fill = div_up(TILES_LEAST, mr) * mr;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
     const int64_t tile = x->points * (x->v_parts * x->shape.c + x->s_parts * x->shape.k) * (int64_t)sizeof(float);
+    const int64_t filters = (int64_t)fv_conv_tiles_packed_bytes(plan);
     const int threads = x->max_threads == 1 ? 1 : plan->threads;
-    const bool few = threads > 1 && x->tiles < threads * fill;
-    x->together = few || x->s_parts > 1;
-    if (x->together) {
-        const int64_t most = few && x->s_parts == 1 ? x->tiles : clamp(BYTES_SHARED / tile, mr, TILES_SHARED);
-        const int64_t blocks = div_up(x->tiles, most);
-        x->block = least(div_up(div_up(x->tiles, blocks), mr) * mr, x->tiles);
+    if (x->s_parts > 1) {
+        x->together = true;
+        x->block = even_block(x, clamp(BYTES_SHARED / tile, mr, TILES_SHARED), mr);
         return;
     }
-    x->block = least(clamp(l2 / CACHE_PART / tile / mr * mr, fill, x->tiles), x->tiles);
-    if (threads == 1)
+    const int64_t small = clamp(l2 / CACHE_PART / tile / mr * mr, fill, x->tiles);
+    const int64_t large = clamp(BYTES_LARGE / tile / mr * mr, fill, x->tiles);
+    const bool worth = filters > BYTES_FAR &&
+                       filters * div_up(x->tiles, large) + 2 * x->tiles * tile < filters * div_up(x->tiles, small);
+    x->together = threads > 1 && (worth || x->tiles < threads * fill);
+    x->block = even_block(x, worth ? large : x->together ? x->tiles : small, mr);
+    if (threads == 1 || x->together)
         return;
     const int64_t tasks = div_up(div_up(x->tiles, x->block), threads) * threads;
     x->block = div_up(x->tiles, tasks);
