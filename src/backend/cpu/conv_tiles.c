@@ -11,7 +11,8 @@
  */
 #define TASK_CHANNELS 64
 #define TASK_POINTS   1024
-/* Channels of which all filters of a panel are packed before the next ones, so that their points stay in a cache. */
+/* Floats of the filters of a panel that are turned at once, and channels of them where taps are too many for that. */
+#define PACK_FLOATS   8192
 #define PACK_CHANNELS 16
 
 typedef struct conv_tiles {
@@ -184,10 +185,31 @@ size_t fv_conv_tiles_packed_bytes(const fv_plan *plan)
 
 typedef struct filter_job {
     const conv_tiles *x;
-    int64_t nr;
+    const fv_gemm_kernels *gemm;
     const float *wei;
     float *packed;
 } filter_job;
+
+/* Weights lie as [filter][row][column][channel of a filter]. */
+static void forward_filters(const filter_job *job, const float *wei, int64_t cols, float *to)
+{
+    const conv_tiles *x = job->x;
+    const fv_tiles *s = &x->shape;
+    const int64_t nr = job->gemm->nr, r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
+    const int64_t most = PACK_FLOATS / (r * q * nr);
+    float turned[PACK_FLOATS]; /* [row][column][channel][filter] */
+    for (int64_t c = 0, count; c < s->c; c += count) {
+        count = least(s->c - c, most > 0 ? most : PACK_CHANNELS);
+        for (int64_t i = 0; i < r * q && most > 0; i++)
+            job->gemm->pack(turned + i * count * nr, 0, wei + i * s->c + c, count, cols, 1, r * q * s->c);
+        if (most > 0)
+            x->kernels->filter(s, turned, (int64_t[]){q * count * nr, count * nr}, count * nr, to + c * nr, x->u_step,
+                               1);
+        for (int64_t k = 0; k < cols && most == 0; k++)
+            x->kernels->filter(s, wei + k * r * q * s->c + c, (int64_t[]){q * s->c, s->c}, count, to + c * nr + k,
+                               x->u_step, nr);
+    }
+}
 
 static void filter_task(void *arg, int64_t panel, int worker)
 {
@@ -195,18 +217,14 @@ static void filter_task(void *arg, int64_t panel, int worker)
     const filter_job *job = arg;
     const conv_tiles *x = job->x;
     const fv_tiles *s = &x->shape;
-    const int64_t nr = job->nr, k0 = panel * nr, cols = least(s->k - k0, nr);
+    const int64_t nr = job->gemm->nr, k0 = panel * nr, cols = least(s->k - k0, nr);
     const int64_t r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
     float *to = job->packed + panel * x->panel;
     if (cols < nr)
         for (int64_t i = 0; i < x->points * x->u_parts; i++)
             memset(to + i * x->u_step, 0, (size_t)x->panel * sizeof(float));
-    /* Weights lie as [filter][row][column][channel of a filter]. */
     if (x->direction == FV_CONV_FORWARD) {
-        for (int64_t c = 0; c < s->c; c += PACK_CHANNELS)
-            for (int64_t k = 0; k < cols; k++)
-                x->kernels->filter(s, job->wei + (k0 + k) * r * q * s->c + c, (int64_t[]){q * s->c, s->c},
-                                   least(s->c - c, PACK_CHANNELS), to + c * nr + k, x->u_step, nr);
+        forward_filters(job, job->wei + k0 * r * q * s->c, cols, to);
         return;
     }
     for (int64_t c = 0; c < s->c; c++)
@@ -217,7 +235,7 @@ static void filter_task(void *arg, int64_t panel, int worker)
 void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed)
 {
     const conv_tiles *x = plan->data;
-    filter_job job = {.x = x, .nr = plan->kernels->gemm->nr, .wei = call->in[1], .packed = packed};
+    filter_job job = {.x = x, .gemm = plan->kernels->gemm, .wei = call->in[1], .packed = packed};
     fv_parallel(plan->ctx, x->panels, x->max_threads, filter_task, &job);
 }
 

@@ -185,9 +185,6 @@ static void output(const fv_tiles *s, const fv_tile_end *end, const float *sums,
 
 /* ---- filters ---- */
 
-/* Filters whose transforms are computed beside each other. */
-#define BESIDE 8
-
 /* Of one axis: rows of G, or what leaves an axis of one point as it is. */
 typedef struct axis {
     int n, taps;
@@ -204,30 +201,37 @@ static void axis_of(const fv_tiles *s, int i, axis *a)
 }
 
 /* The sum of g[i] f[i], i in increasing order. */
-FV_INLINE void filter_dot(const int taps, const double *g, const double (*f)[BESIDE], double *sum)
+FV_INLINE vd2 filter_dot(const int taps, const double *g, const vd2 *f)
 {
-    for (int b = 0; b < BESIDE; b++)
-        sum[b] = g[0] * f[0][b];
+    vd2 sum = vd2_mul(vd2_set1(g[0]), f[0]);
     for (int i = 1; i < taps; i++)
-        for (int b = 0; b < BESIDE; b++)
-            sum[b] += g[i] * f[i][b];
+        sum = vd2_add(sum, vd2_mul(vd2_set1(g[i]), f[i]));
+    return sum;
 }
 
+/* Of `count` filters, at most VF, beside each other. */
 FV_INLINE void filter_some(const int ry, const int rx, const axis *gy, const axis *gx, const float *tap,
-                           const int64_t tap_step[2], int count, float *u, int64_t u_step, int64_t step)
+                           const int64_t tap_step[2], const int count, float *u, int64_t u_step, int64_t step)
 {
-    double f[TAPS_MAX][TAPS_MAX][BESIDE], row[TAPS_MAX][BESIDE], sum[BESIDE]; /* f by column, then row */
+    vd2 f[TAPS_MAX][TAPS_MAX], row[TAPS_MAX]; /* f by column, then row */
     for (int x = 0; x < rx; x++)
-        for (int y = 0; y < ry; y++)
-            for (int b = 0; b < BESIDE; b++)
-                f[x][y][b] = b < count ? (double)tap[y * tap_step[0] + x * tap_step[1] + b] : 0.0;
+        for (int y = 0; y < ry; y++) {
+            const float *at = tap + y * tap_step[0] + x * tap_step[1];
+            f[x][y] = vf_to_vd2(count == VF ? vf_load(at) : vf_load_n(at, count));
+        }
     for (int y = 0; y < gy->n; y++) {
         for (int x = 0; x < rx; x++)
-            filter_dot(ry, gy->g[y], f[x], row[x]);
+            row[x] = filter_dot(ry, gy->g[y], f[x]);
         for (int x = 0; x < gx->n; x++, u += u_step) {
-            filter_dot(rx, gx->g[x], row, sum);
-            for (int b = 0; b < count; b++)
-                u[b * step] = (float)sum[b];
+            const vf sum = vd2_to_vf(filter_dot(rx, gx->g[x], row));
+            float lane[VF];
+            if (step == 1 && count == VF) {
+                vf_store(u, sum);
+                continue;
+            }
+            vf_store(lane, sum);
+            for (int i = 0; i < count; i++)
+                u[i * step] = lane[i];
         }
     }
 }
@@ -240,8 +244,8 @@ static void filter(const fv_tiles *s, const float *tap, const int64_t tap_step[2
     axis y, x;
     axis_of(s, column, &y);
     axis_of(s, !column, &x);
-    for (int64_t at = 0; at < count; at += BESIDE, tap += BESIDE, u += BESIDE * step) {
-        const int some = count - at < BESIDE ? (int)(count - at) : BESIDE;
+    for (int64_t at = 0; at < count; at += VF, tap += VF, u += VF * step) {
+        const int some = count - at < VF ? (int)(count - at) : VF;
         if (y.taps == 3)
             filter_some(3, 3, &y, &x, tap, steps, some, u, u_step, step);
         else if (y.taps == 5)
