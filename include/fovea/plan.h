@@ -18,9 +18,11 @@ typedef struct fv_plan_options {
      * cost model chooses for problems that it does not list.
      */
     const char *plan;
-    int effort;            /* of measuring: 1 quick, 2 (also 0), 3 patient */
-    int64_t workspace;     /* bytes of packed weights and scratch that one operator may need; 0: any. Bits stay */
-    const char *algorithm; /* "gemm", "igemm", ...: of solvers that accept, those of this name or class; NULL: any */
+    int effort;        /* of measuring: 1 quick, 2 (also 0), 3 patient */
+    int64_t workspace; /* bytes of packed weights and scratch that one operator may need; 0: any. Bits stay */
+    /** "gemm", "igemm", ...: of solvers that accept, those of this name or class of bits; "direct": no fast
+     * convolution, every sum as it is written; NULL: any. */
+    const char *algorithm;
 } fv_plan_options;
 
 /**

@@ -21,6 +21,7 @@ typedef struct fv_problem {
 
 /* fv_solver.bits of the reference loops, which are asked only where no other solver accepts. */
 #define FV_BITS_REFERENCE "reference"
+#define FV_BITS_CHAIN     "chain"
 
 typedef struct fv_plan fv_plan;
 

@@ -22,13 +22,15 @@ typedef struct gathering {
 
 const char *fv_solver_bits(const fv_solver *solver)
 {
-    return solver->bits ? solver->bits : "chain";
+    return solver->bits ? solver->bits : FV_BITS_CHAIN;
 }
 
 bool fv_solver_is(const fv_solver *solver, const char *algorithm)
 {
     const char *last = strrchr(solver->name, '.');
-    return strcmp(last ? last + 1 : solver->name, algorithm) == 0 || strcmp(fv_solver_bits(solver), algorithm) == 0;
+    const char *bits = fv_solver_bits(solver);
+    return strcmp(last ? last + 1 : solver->name, algorithm) == 0 || strcmp(bits, algorithm) == 0 ||
+           (strcmp(algorithm, FV_DIRECT) == 0 && strcmp(bits, FV_BITS_CHAIN) == 0);
 }
 
 bool fv_solver_solves(const fv_solver *solver, const fv_node *node)
@@ -109,6 +111,17 @@ void fv_candidates_drop_reference(fv_candidates *all)
             fv_candidates_keep(all, is_no_reference, NULL);
             return;
         }
+}
+
+static bool is_exact(const fv_candidate *c, const void *arg)
+{
+    (void)arg;
+    return c->solver->error <= FV_ERROR_MOST;
+}
+
+void fv_candidates_drop_inexact(fv_candidates *all)
+{
+    fv_candidates_keep(all, is_exact, NULL);
 }
 
 static double cost_of(const fv_candidate *c)

@@ -87,6 +87,7 @@ static fv_status class_of(const fv_planner *planner, const fv_problem *problem, 
     if (status == FV_OK) {
         fv_candidates_ask(planner, &one, false, &of_one);
         fv_candidates_drop_reference(&of_one);
+        fv_candidates_drop_inexact(&of_one);
         fv_candidates_sort(&of_one);
     }
     /* A class none of whose solvers takes the whole batch is passed over, which changes bits. */
@@ -122,7 +123,9 @@ fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *prob
         fv_candidates_keep(all, is_of_algorithm, policy->algorithm);
         if (has_class(all, *bits))
             fv_candidates_keep(all, is_of_class, *bits);
-    } else if (policy->mode != FV_PLAN_MEASURE || !policy->across_classes) {
+    } else if (policy->mode == FV_PLAN_MEASURE && policy->across_classes) {
+        fv_candidates_drop_inexact(all);
+    } else {
         fv_candidates_keep(all, is_of_class, *bits);
     }
     return FV_OK;

@@ -45,7 +45,9 @@ void fv_candidates_ask(const fv_planner *planner, const fv_problem *problem, boo
 /* Whether it is of the node's operator, or of the chain of its region. */
 bool fv_solver_solves(const fv_solver *solver, const fv_node *node);
 const char *fv_solver_bits(const fv_solver *solver);
-/* Whether it is of that algorithm: the last word of its name, or its class. */
+/* Whether it is of that algorithm: the last word of its name, or its class; FV_DIRECT is another word for the class of
+ * the sums as they are written. */
+#define FV_DIRECT "direct"
 bool fv_solver_is(const fv_solver *solver, const char *algorithm);
 /* VALUE with a list of them where no solver of the context is called so. */
 fv_status fv_algorithm_check(fv_ctx *ctx, const char *name);
@@ -53,6 +55,9 @@ fv_status fv_algorithm_check(fv_ctx *ctx, const char *name);
 void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg);
 /* Without the reference loops, where others accept. */
 void fv_candidates_drop_reference(fv_candidates *all);
+/* Without those whose stated error (fv_solver.error) is larger than this: they are only asked for by name. */
+#define FV_ERROR_MOST 1e-5
+void fv_candidates_drop_inexact(fv_candidates *all);
 /* Keeps those that the policy lets choose from. *bits: the class that the estimate says. */
 fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *problem, fv_candidates *all,
                                const char **bits);

@@ -28,8 +28,8 @@ typedef struct fv_plan_policy {
     bool across_classes; /* MEASURE: those of all classes; the bits then belong to the recorded plan */
     int effort;          /* MEASURE: 1, 2 or 3, how many are timed and how long; 0: 2 */
     int64_t workspace; /* bytes of packed operands and scratch that a solver may need; 0: any. Chooses within a class */
-    const char *algorithm; /* NULL; else the last word of a solver's name ("igemm") or a class of bits: where a solver
-                              of that kind accepts the problem no other is asked */
+    const char *algorithm; /* NULL; else the last word of a solver's name ("igemm"), a class of bits or "direct", the
+                              class "chain": where a solver of that kind accepts the problem no other is asked */
 } fv_plan_policy;
 
 /* Choices made before: problem text -> solver name and version; what a run stores and a resumed run reads back. */

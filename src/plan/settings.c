@@ -107,6 +107,7 @@ fv_status fv_algorithm_check(fv_ctx *ctx, const char *name)
 {
     algorithms all = {.count = 0};
     fv_str list = {.ctx = ctx};
+    add_name(&all, FV_DIRECT);
     fv_solvers_visit(fv_planner_of(ctx, NULL).providers, add_algorithm, &all);
     for (int i = 0; i < all.count; i++) {
         if (strcmp(all.name[i], name) == 0) {

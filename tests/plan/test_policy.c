@@ -160,7 +160,7 @@ static void test_class_that_refuses_the_batch(void **state)
     fixture f = begin(&small_provider, NULL);
     assert_string_equal(chosen(&f, 2), "own.conv2d.small");
     assert_int_equal(f.log->lines, 0);
-    assert_string_equal(chosen(&f, 8), "cpu.conv2d.igemm");
+    assert_string_equal(chosen(&f, 8), "cpu.conv2d.winograd_4");
     assert_int_equal(f.log->lines, 1);
     assert_non_null(strstr(f.log->text, "depend on the size of the batch"));
     end(&f);
@@ -234,7 +234,7 @@ static void test_measure_needs_host_memory(void **state)
     assert_int_equal(fv_device_use(f.ctx, &apart), FV_OK);
     assert_int_equal(fv_ctx_plan(f.ctx, &(fv_plan_options){.plan = "measure"}), FV_ERR_UNSUPPORTED);
     assert_non_null(strstr(fv_ctx_error(f.ctx), "cannot be timed"));
-    assert_string_equal(chosen(&f, 1), "cpu.conv2d.igemm");
+    assert_string_equal(chosen(&f, 1), "cpu.conv2d.winograd_4");
     assert_int_equal(fv_device_use(f.ctx, &fv_cpu_device), FV_OK);
     end(&f);
 }

@@ -7,7 +7,8 @@
 
 typedef struct bits_run {
     const char *name;
-    const char *zoo; /* NULL: opnet or headnet */
+    const char *zoo;       /* NULL: opnet or headnet */
+    const char *algorithm; /* of the plan; NULL: any */
     int64_t batch, steps;
     fv_fit_options options;
 } bits_run;
@@ -17,21 +18,26 @@ typedef struct bits_run {
 FV_OVERRIDE_QUIETLY
 #define FORMULA FV_FIT_DEFAULTS.weight_decay = 0, .schedule = FV_CONSTANT
 static const bits_run bits_runs[] = {
-    {"mnist_cnn", "mnist_cnn", 16, 4, {FORMULA, .optimizer = FV_ADAM, .lr = 1e-3}},
-    {"resnet8", "resnet8", 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
+    {"mnist_cnn", "mnist_cnn", NULL, 16, 4, {FORMULA, .optimizer = FV_ADAM, .lr = 1e-3}},
+    {"resnet8", "resnet8", NULL, 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
     {"opnet",
+     NULL,
      NULL,
      7,
      4,
      {FORMULA, .lr = 0.02, .weight_decay = 1e-3, .decay_bias = true, .decay_norm = true, .l1 = 1e-5}},
     {"opnet_adamw",
      NULL,
+     NULL,
      8,
      3,
      {FORMULA, .optimizer = FV_ADAMW, .lr = 1e-3, .weight_decay = 1e-2, .label_smoothing = 0.1}},
-    {"lenet_rmsprop", "lenet", 6, 3, {FORMULA, .optimizer = FV_RMSPROP, .lr = 1e-3}},
-    {"squeezenet_dropout", "squeezenet1_1", 2, 2, {FORMULA, .lr = 1e-3}},
-    {"headnet", NULL, 10, 3, {FORMULA, .lr = 0.02, .weight_decay = 1e-4}},
+    {"lenet_rmsprop", "lenet", NULL, 6, 3, {FORMULA, .optimizer = FV_RMSPROP, .lr = 1e-3}},
+    {"squeezenet_dropout", "squeezenet1_1", NULL, 2, 2, {FORMULA, .lr = 1e-3}},
+    {"headnet", NULL, NULL, 10, 3, {FORMULA, .lr = 0.02, .weight_decay = 1e-4}},
+    /* Without fast convolutions: as before there were any. */
+    {"mnist_cnn_direct", "mnist_cnn", "direct", 16, 4, {FORMULA, .optimizer = FV_ADAM, .lr = 1e-3}},
+    {"resnet8_direct", "resnet8", "direct", 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
 };
 #undef FORMULA
 #pragma GCC diagnostic pop
@@ -45,6 +51,7 @@ static inline void bits_of_run(fv_ctx *ctx, const bits_run *r, int64_t steps, ch
     int64_t h, w, c;
     fv_fit_options o = r->options;
     fv_zoo_options zoo = {.classes = 10, .dropout = -1};
+    assert_int_equal(fv_ctx_plan(ctx, &(fv_plan_options){.algorithm = r->algorithm}), FV_OK);
     if (r->zoo && strcmp(r->zoo, "squeezenet1_1") == 0)
         zoo.img_size[0] = zoo.img_size[1] = 65;
     if (r->zoo)

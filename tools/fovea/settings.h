@@ -183,7 +183,7 @@ enum {
       FV_SPEED, "SIZE", \
       "packed weights and scratch that a layer may need; chooses among solvers of the same bits") \
     X(TEXT, conv_algo, "conv-algo", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "NAME", \
-      "solvers of this kind where they can (gemm, igemm, im2col, depthwise, ...)") \
+      "solvers of this kind where they can (direct, igemm, im2col, winograd_4, fft, ...)") \
     X(CHOICE, progress, "progress", NULL, 0, 0, 0, 0, "auto,bar,plain,json,none", V_ALL_DATA, FV_OUTPUT, "HOW", \
       "auto is a bar on a terminal, plain lines elsewhere") \
     X(FLAG, no_color, "no-color", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_OUTPUT, NULL, \

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Solvers of convolutions with large filters and stride 1 by Fourier transforms of tiles (kernels/fft), in the engine
  * of conv_tiles.h. */
-#include <math.h>
-
 #include "backend/cpu/conv_tiles.h"
 #include "kernels/fft/fft.h"
 
@@ -52,16 +50,13 @@ static const char *fft_reject(const fv_solver *self, const fv_problem *problem)
     return best_squares(&s, g.win.size).points == 0 ? "transformed filters of more than 256 MiB" : NULL;
 }
 
-/* For now an estimate keeps the exact chains, whose cost and a little more is the least that is said here; asking or
- * measuring takes these. Without that, `cost` is the honest one. */
 static double fft_cost(const fv_solver *self, const fv_problem *problem)
 {
     const fv_conv_use *use = self->arg;
     const fv_conv_geom g = use->geom(problem->node);
     const fv_tiles s = fv_conv_tiles_shape(use, problem->node);
     const fv_conv_tiles_use tiles = best_squares(&s, g.win.size);
-    const double cost = fv_conv_tiles_cost(&s, &tiles, g.n);
-    return fmax(1.05 * fv_conv_igemm_cost(self, problem), cost);
+    return fv_conv_tiles_cost(&s, &tiles, g.n);
 }
 
 static fv_status fft_prepare(fv_plan *plan)
@@ -78,8 +73,8 @@ static const fv_conv_use forward = FV_CONV_TILES_FORWARD, backward = FV_CONV_TIL
 
 extern const fv_solver fv_cpu_conv_fft_solvers[];
 const fv_solver fv_cpu_conv_fft_solvers[] = {
-    FV_CONV_TILES_ROW("cpu.conv2d.fft", "conv2d", "fft", 1, 1e-6, forward, fft_reject, fft_cost, fft_prepare),
-    FV_CONV_TILES_ROW("cpu.conv2d_bwd_data.fft", "conv2d_bwd_data", "fft", 1, 1e-6, backward, fft_reject, fft_cost,
+    FV_CONV_TILES_ROW("cpu.conv2d.fft", "conv2d", "fft", 2, 1e-6, forward, fft_reject, fft_cost, fft_prepare),
+    FV_CONV_TILES_ROW("cpu.conv2d_bwd_data.fft", "conv2d_bwd_data", "fft", 2, 1e-6, backward, fft_reject, fft_cost,
                       fft_prepare),
     {.name = NULL},
 };

@@ -68,18 +68,34 @@ fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node)
                       .pad = {w->size[0] - 1 - w->pad[0], w->size[1] - 1 - w->pad[1]}};
 }
 
-/* Products of real numbers at 100 Gflop/s; transforms at a quarter of that; packed filters read once from memory, 10
- * GB/s; points and sums written and read in a cache of four times that speed. */
+/* Nanoseconds to read packed filters: each level of the memory keeps a part of them. */
+static double filters_cost(double bytes)
+{
+    static const struct {
+        double keeps, rate; /* bytes; bytes a nanosecond */
+    } level[] = {{1 << 20, 40.0}, {7 << 20, 24.0}, {INFINITY, 10.0}};
+    double cost = 0.0;
+    for (size_t i = 0; i < sizeof level / sizeof *level; i++) {
+        const double part = fmin(bytes, level[i].keeps);
+        cost += part / level[i].rate;
+        bytes -= part;
+    }
+    return cost;
+}
+
+/* Products of real numbers at 100 Gflop/s, whose sums take as long to begin and to end as OVERHEAD channels; transforms
+ * at a quarter of that; points and sums written and read in a cache at 40 GB/s. */
+#define OVERHEAD 8
+
 double fv_conv_tiles_cost(const fv_tiles *s, const fv_conv_tiles_use *use, int64_t samples)
 {
     const int64_t tiles_y = div_up(s->p, use->m[0]), tiles_x = div_up(s->q, use->m[1]);
     const double tiles = (double)samples * (double)tiles_y * (double)tiles_x, points = (double)use->points;
     const double c = (double)s->c, k = (double)s->k, parts = use->complex ? 2.0 : 1.0;
-    const double products = 2.0 * parts * parts * tiles * points * c * k / 100.0;
+    const double products = 2.0 * parts * parts * tiles * points * (c + OVERHEAD) * k / 100.0;
     const double transforms = tiles * (c + k) * use->flops / 25.0;
-    const double filters = 4.0 * parts * points * c * k / 10.0;
     const double values = 2.0 * 4.0 * tiles * points * (use->complex ? 3.0 * c + 2.0 * k : c + k) / 40.0;
-    return 500.0 + products + transforms + filters + values;
+    return 500.0 + products + transforms + filters_cost(4.0 * parts * points * c * k) + values;
 }
 
 /* Floats from one point's values to the next one's, so that their lines do not crowd into few sets of a cache. */

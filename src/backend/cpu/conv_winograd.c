@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Solvers of convolutions of 3x3, 5x5 and lines of 3 or 7 taps with stride 1 by minimal filtering (kernels/winograd),
  * in the engine of conv_tiles.h. */
-#include <math.h>
-
 #include "backend/cpu/conv_tiles.h"
 #include "kernels/winograd/winograd.h"
 
@@ -13,7 +11,6 @@ typedef struct winograd_use {
     bool squares, lines; /* filters of taps x taps; of one row or one column */
     const char *refusal; /* of others */
     double line;         /* operations of the transform of a line of points */
-    double spared;       /* part of the exact chains' cost that the estimate is above them at least */
 } winograd_use;
 
 static const char *winograd_reject(const fv_solver *self, const fv_problem *problem)
@@ -41,16 +38,13 @@ static fv_conv_tiles_use tiles_of(const winograd_use *use, const fv_conv_geom *g
     return tiles;
 }
 
-/* For now an estimate keeps the exact chains, whose cost and a little more is the least that is said here; asking or
- * measuring takes these. Without that, `cost` is the honest one. */
 static double winograd_cost(const fv_solver *self, const fv_problem *problem)
 {
     const winograd_use *use = self->arg;
     const fv_conv_geom g = use->use.geom(problem->node);
     const fv_tiles s = fv_conv_tiles_shape(&use->use, problem->node);
     const fv_conv_tiles_use tiles = tiles_of(use, &g);
-    const double cost = fv_conv_tiles_cost(&s, &tiles, g.n);
-    return fmax((1.0 + use->spared) * fv_conv_igemm_cost(self, problem), cost);
+    return fv_conv_tiles_cost(&s, &tiles, g.n);
 }
 
 static fv_status winograd_prepare(fv_plan *plan)
@@ -68,11 +62,11 @@ static fv_status winograd_prepare(fv_plan *plan)
     static const winograd_use name_##_backward = {.use = FV_CONV_TILES_BACKWARD, __VA_ARGS__}
 
 #define OF_3 .taps = 3, .squares = true, .lines = true, .refusal = "not 3x3, 1x3 or 3x1"
-USES(m2, .m = 2, .line = 4, .spared = 0.03, OF_3);
-USES(m4, .m = 4, .line = 18, .spared = 0.02, OF_3);
-USES(m6, .m = 6, .line = 45, .spared = 0.04, OF_3);
-USES(m2_of_5, .m = 2, .line = 18, .spared = 0.02, .taps = 5, .squares = true, .refusal = "not 5x5");
-USES(m4_of_7, .m = 4, .line = 80, .spared = 0.02, .taps = 7, .lines = true, .refusal = "not 1x7 or 7x1");
+USES(m2, .m = 2, .line = 4, OF_3);
+USES(m4, .m = 4, .line = 18, OF_3);
+USES(m6, .m = 6, .line = 45, OF_3);
+USES(m2_of_5, .m = 2, .line = 18, .taps = 5, .squares = true, .refusal = "not 5x5");
+USES(m4_of_7, .m = 4, .line = 80, .taps = 7, .lines = true, .refusal = "not 1x7 or 7x1");
 
 #define ROWS(bits_, version_, error_, use_)                                                                            \
     FV_CONV_TILES_ROW("cpu.conv2d." bits_, "conv2d", bits_, version_, error_, use_##_forward, winograd_reject,         \
