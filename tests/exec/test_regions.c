@@ -6,7 +6,7 @@
 
 enum { BATCH = 3, OUTPUTS = 4 };
 
-extern const fv_solver fv_cpu_conv_pair_solvers[];
+extern const fv_solver fv_cpu_conv_block_solvers[];
 
 static double nothing(const fv_solver *self, const fv_problem *problem)
 {
@@ -71,7 +71,7 @@ static void run(fv_ctx *ctx, bool residual, bool keep_all, int expected, float o
 static void test_same_bits(void **state)
 {
     (void)state;
-    table[0] = fv_cpu_conv_pair_solvers[0];
+    table[0] = fv_cpu_conv_block_solvers[1];
     table[0].name = "own.region.pair";
     table[0].cost = nothing;
     for (int residual = 0; residual < 2; residual++) {

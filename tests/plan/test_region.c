@@ -11,6 +11,8 @@
     "region f32 2x28x30x24 24x3x3x1:const x24:const - 20x1x1x24:const x20:const 2x28x30x20 "                           \
     "conv2d{activation=relu6 pad=1 groups=24}+conv2d{activation=relu}"
 
+extern const fv_solver fv_cpu_conv_block_solvers[];
+
 /* ---- bits ---- */
 
 static float *floats(fv_ctx *ctx, const fv_val *val, uint32_t salt)
@@ -44,14 +46,14 @@ static float *apart(fv_ctx *ctx, const fv_node *node, void *const *in)
 }
 
 /* A plan's results on these operands; what is behind the first `samples` stays NaN or not. */
-static float *together(fv_ctx *ctx, const fv_node *node, void *const *in, int64_t samples)
+static float *together(fv_ctx *ctx, const fv_node *node, const char *solver, void *const *in, int64_t samples)
 {
     const fv_planner planner = fv_planner_of(ctx, NULL);
     const int64_t count = fv_shape_count(&node->out[0]->shape);
     fv_plan *plan = NULL;
     if (fv_plan_create(&planner, node, FV_F32, fv_problem_const_in(node), &plan) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
-    assert_string_equal(plan->solver->name, "cpu.region.depthwise_pointwise");
+    assert_string_equal(plan->solver->name, solver);
     float *dst = fv_malloc(ctx, (size_t)count * sizeof *dst);
     void *packed = fv_malloc(ctx, fv_plan_packed_bytes(plan)), *work = fv_malloc(ctx, fv_plan_workspace_bytes(plan));
     assert_true(dst && packed && work);
@@ -73,7 +75,7 @@ static float *together(fv_ctx *ctx, const fv_node *node, void *const *in, int64_
     return dst;
 }
 
-static void check_bits(const char *problem)
+static void check_bits(const char *solver, const char *problem)
 {
     fv_cpu cpu;
     fv_cpu_detect(&cpu);
@@ -90,7 +92,8 @@ static void check_bits(const char *problem)
             for (int i = 0; i < node->n_in; i++)
                 in[i] = node->in[i] ? floats(ctx, node->in[i], (uint32_t)i * 1000u) : NULL;
             const size_t bytes = (size_t)fv_shape_count(&node->out[0]->shape) * sizeof(float);
-            float *want = apart(ctx, node, in), *got = together(ctx, node, in, 0), *some = together(ctx, node, in, 1);
+            float *want = apart(ctx, node, in), *got = together(ctx, node, solver, in, 0);
+            float *some = together(ctx, node, solver, in, 1);
             if (memcmp(want, got, bytes) != 0)
                 fail_msg("%s with %d threads: other bits: %s", fv_ctx_isa(ctx), threads, problem);
             const size_t sample = bytes / (size_t)node->out[0]->shape.dim[0];
@@ -109,10 +112,54 @@ static void check_bits(const char *problem)
 static void test_bits(void **state)
 {
     (void)state;
-    check_bits(PAIR);
-    check_bits("region f32 3x33x33x40 40x5x5x1:const - - 7x1x1x40:const "
-               "conv2d{activation=relu stride=2 pad=2 groups=40}+conv2d{activation=relu6}");
-    check_bits("region f32 2x40x40x3 3x3x3x1:const - - 33x1x1x3:const 33:const conv2d{groups=3}+conv2d{}");
+    static const char pair[] = "cpu.region.depthwise_pointwise", residual[] = "cpu.region.inverted_residual";
+    check_bits(pair, PAIR);
+    check_bits(pair, "region f32 3x33x33x40 40x5x5x1:const - - 7x1x1x40:const "
+                     "conv2d{activation=relu stride=2 pad=2 groups=40}+conv2d{activation=relu6}");
+    check_bits(pair, "region f32 2x40x40x3 3x3x3x1:const - - 33x1x1x3:const 33:const conv2d{groups=3}+conv2d{}");
+    check_bits(residual, "region f32 2x41x43x12 160x1x1x12:const x160:const - 160x3x3x1:const x160:const - "
+                         "12x1x1x160:const x12:const 2x41x43x12 "
+                         "conv2d{activation=relu6}+conv2d{activation=relu6 pad=1 groups=160}+conv2d{}");
+    check_bits(residual, "region f32 2x61x60x5 75x1x1x5:const - - 75x5x5x1:const - - 9x1x1x75:const "
+                         "conv2d{activation=relu}+conv2d{stride=2 pad=2 groups=75}+conv2d{activation=relu6}");
+    check_bits(residual, "region f32 2x120x64x4 70x1x1x4:const x70:const - 70x3x2x1:const - - 3x1x1x70:const "
+                         "conv2d{}+conv2d{stride=4 dilation=3,1 pad=3,0 groups=70}+conv2d{}");
+    check_bits(residual, "region f32 2x90x90x4 70x1x1x4:const x70:const - 70x2x2x1:const - - 3x1x1x70:const "
+                         "conv2d{}+conv2d{stride=3 groups=70}+conv2d{}");
+}
+
+/* Nothing is gained where what lies between stays in a cache, and rows that skip pixels would be computed for nothing.
+ */
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *problem, *reason;
+    } rows[] = {
+        {"region f32 1x28x28x32 192x1x1x32 - - 192x3x3x1 - - 32x1x1x192 conv2d{}+conv2d{pad=1 groups=192}+conv2d{}",
+         "stays in the cache"},
+        {"region f32 1x64x64x8 80x1x1x8 - - 80x3x3x2 - - 8x1x1x80 conv2d{}+conv2d{pad=1 groups=40}+conv2d{}",
+         "not depthwise"},
+        {"region f32 1x64x64x8 80x3x3x8 - - 80x3x3x1 - - 8x1x1x80 conv2d{pad=1}+conv2d{pad=1 groups=80}+conv2d{}",
+         "not 1x1"},
+        {"region f32 1x64x64x8 80x1x1x8 - 1x64x64x80 80x3x3x1 - - 8x1x1x80 "
+         "conv2d{}+conv2d{pad=1 groups=80}+conv2d{}",
+         "a residual between the parts"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+        fv_graph *g = NULL;
+        fv_node *node = NULL;
+        if (fv_problem_parse(ctx, rows[i].problem, &g, &node) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        const fv_solver *solver = &fv_cpu_conv_block_solvers[0];
+        const fv_problem problem = fv_problem_of(node, rows[i].problem, FV_F32, 0);
+        const char *reason = solver->reject(solver, &problem);
+        if (!reason || !strstr(reason, rows[i].reason))
+            fail_msg("%s: '%s', expected '%s'", rows[i].problem, reason ? reason : "accepted", rows[i].reason);
+        fv_graph_destroy(&g);
+        fv_ctx_destroy(&ctx);
+    }
 }
 
 static void test_text_reads_back(void **state)
@@ -255,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_text_reads_back),
         cmocka_unit_test(test_the_cheaper_form_is_kept),
         cmocka_unit_test(test_allocation_failures),
