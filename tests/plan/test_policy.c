@@ -67,6 +67,18 @@ static const fv_solver own_solvers[] = {OWN("own.conv2d.few", NULL, &chain_few),
                                         {.name = NULL}};
 static const fv_solver dear_solvers[] = {OWN("own.conv2d.dear", "other", &dear), {.name = NULL}};
 static const fv_solver small_solvers[] = {OWN("own.conv2d.small", "small", &refusing), {.name = NULL}};
+/* Costs nothing; its stated error is too large to be chosen by itself. */
+static const fv_solver inexact_solvers[] = {{.name = "own.conv2d.inexact",
+                                             .op = "conv2d",
+                                             .version = 1,
+                                             .bits = "inexact",
+                                             .error = 2e-5,
+                                             .arg = &refusing,
+                                             .cost = own_cost,
+                                             .run = own_run},
+                                            {.name = NULL}};
+static const fv_solver *const inexact_tables[] = {inexact_solvers, NULL};
+static const fv_solver_provider inexact_provider = {.name = "inexact", .tables = inexact_tables};
 static const fv_solver *const own_tables[] = {own_solvers, NULL}, *const small_tables[] = {small_solvers, NULL};
 static const fv_solver *const dear_tables[] = {dear_solvers, NULL};
 static const fv_solver_provider dear_provider = {.name = "dear", .tables = dear_tables};
@@ -239,6 +251,52 @@ static void test_measure_needs_host_memory(void **state)
     end(&f);
 }
 
+/* ---- which bits ---- */
+
+/* Neither an estimate nor a measurement takes a solver whose stated error is large; who asks by name gets it. */
+static void test_stated_errors(void **state)
+{
+    static const char *const plans[] = {NULL, "measure", "measure-all"};
+    (void)state;
+    fixture f = begin(&inexact_provider, NULL);
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        set(&f, (fv_plan_options){.plan = plans[i], .effort = 3});
+        assert_string_not_equal(chosen(&f, 2), "own.conv2d.inexact");
+    }
+    set(&f, (fv_plan_options){.algorithm = "inexact"});
+    assert_string_equal(chosen(&f, 2), "own.conv2d.inexact");
+    end(&f);
+}
+
+/* The cost model's choices among fast convolutions, and none of them where direct sums are asked for. */
+static void test_fast_convolutions(void **state)
+{
+    static const struct {
+        const char *problem, *chosen, *direct;
+    } rows[] = {
+        {"conv2d f32 n1h56w56c64 k64r3s3c64:const pad=1", "winograd_4", "igemm"},
+        {"conv2d f32 n1h7w7c512 k512r3s3c512:const pad=1", "winograd_2", "igemm"},
+        {"conv2d f32 n1h224w224c3 k64r3s3c3:const pad=1", "igemm", "igemm"},
+        {"conv2d f32 n1h56w56c64 k64r3s3c64:const stride=2 pad=1", "igemm", "igemm"},
+        {"conv2d f32 n1h17w17c128 k128r1s7c128:const pad=0,3", "winograd_4_7", "igemm"},
+        {"conv2d f32 n1h35w35c48 k64r5s5c48:const pad=2", "fft", "igemm"},
+        {"conv2d f32 n1h64w64c64 k64r15s15c64:const pad=7", "fft", "igemm"},
+        {"conv2d f32 n1h28w28c64 k256r1s1c64:const", "gemm", "gemm"},
+        {"conv2d_bwd_data f32 n2p28q28k64 k64r3s3c32 pad=1 size=28", "winograd_4", "igemm"},
+    };
+    (void)state;
+    fixture f = begin(NULL, NULL);
+    for (int direct = 0; direct < 2; direct++) {
+        set(&f, (fv_plan_options){.algorithm = direct ? "direct" : NULL});
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            const char *wanted = direct ? rows[i].direct : rows[i].chosen, *name = chosen_for(&f, rows[i].problem);
+            if (strcmp(strrchr(name, '.') + 1, wanted) != 0)
+                fail_msg("%s: %s, expected %s", rows[i].problem, name, wanted);
+        }
+    }
+    end(&f);
+}
+
 /* ---- algorithm, file ---- */
 
 static void test_algorithm(void **state)
@@ -373,6 +431,8 @@ int main(void)
         cmocka_unit_test(test_measure_stays_in_the_class),
         cmocka_unit_test(test_measure_times_real_solvers),
         cmocka_unit_test(test_measure_all_crosses_and_says_so),
+        cmocka_unit_test(test_stated_errors),
+        cmocka_unit_test(test_fast_convolutions),
         cmocka_unit_test(test_algorithm),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_measure_needs_host_memory),
