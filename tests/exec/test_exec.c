@@ -100,6 +100,8 @@ static void test_bits_of_random_graphs(void **state)
     fv_ctx *one = fv_test_ctx(1, NULL, NULL), *three = fv_test_ctx(3, NULL, NULL);
     for (uint64_t seed = 1; seed <= 60; seed++) {
         net t, u;
+        fv_test_ask_for(one, seed);
+        fv_test_ask_for(three, seed);
         net_init(&t, one, FV_F32, seed);
         net_random_graph(&t, (int)(3 + seed % 14), CLASSES, seed % 3 != 0);
         net_exec_options o = net_options(&t, BATCH, true);
@@ -211,10 +213,8 @@ static void test_inference_of_random_graphs(void **state)
 }
 
 /* A sample's logits do not depend on the batch it sits in. */
-static void test_batch_does_not_matter(void **state)
+static void check_batch(fv_ctx *ctx)
 {
-    (void)state;
-    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     net t;
     net_init(&t, ctx, FV_F32, 9);
     net_small(&t, CLASSES);
@@ -234,6 +234,16 @@ static void test_batch_does_not_matter(void **state)
     }
     net_exec_destroy(&exec);
     net_free(&t);
+}
+
+static void test_batch_does_not_matter(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    for (int i = 0; i < FV_TEST_ALGORITHMS; i++) {
+        fv_test_ask_for(ctx, (uint64_t)i);
+        check_batch(ctx);
+    }
     fv_ctx_destroy(&ctx);
 }
 

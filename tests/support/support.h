@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include <fovea/context.h>
+#include <fovea/plan.h>
 
 /* Cases of a test that would take long where everything is watched (sanitizers, valgrind, emulation): there `reduced`
  * of them. */
@@ -137,6 +138,18 @@ static inline fv_ctx *fv_test_ctx(int threads, fv_test_allocator *allocator, fv_
     assert_int_equal(fv_ctx_create(&options, &ctx), FV_OK);
     assert_non_null(ctx);
     return ctx;
+}
+
+/* Ways to compute convolutions, to be asked for in turn; 0 is the planner's own choice. A layer that one cannot compute
+ * is left to the others. */
+#define FV_TEST_ALGORITHMS 9
+static inline const char *fv_test_ask_for(fv_ctx *ctx, uint64_t i)
+{
+    static const char *const names[FV_TEST_ALGORITHMS] = {
+        NULL, "direct", "im2col", "winograd_2", "winograd_4", "winograd_6", "winograd_2_5", "winograd_4_7", "fft"};
+    const char *name = names[i % FV_TEST_ALGORITHMS];
+    assert_int_equal(fv_ctx_plan(ctx, &(fv_plan_options){.algorithm = name}), FV_OK);
+    return name ? name : "any";
 }
 
 /*

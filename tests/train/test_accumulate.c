@@ -85,31 +85,47 @@ static void expect_same(trained *a, trained *b, const accumulate_case *x, int64_
     }
 }
 
+static void check_case(fv_ctx *ctx, const accumulate_case *x, int64_t steps)
+{
+    trained a, b;
+    char hex[2][65];
+    begin(&a, ctx, x, 1);
+    begin(&b, ctx, x, steps);
+    for (int64_t i = 0; i < STEPS; i++) {
+        double one = step(&a, x, i), other = step(&b, x, i);
+        if (memcmp(&one, &other, sizeof one) != 0)
+            fail_msg("%s, %d pieces, step %d: loss %.17g, expected %.17g", x->zoo, (int)steps, (int)i, other, one);
+        expect_same(&a, &b, x, steps, i);
+        assert_int_equal(fv_trainer_apply(a.trainer, x->options.lr), FV_OK);
+        assert_int_equal(fv_trainer_apply(b.trainer, x->options.lr), FV_OK);
+    }
+    fv_model_sha256(a.model, hex[0]);
+    fv_model_sha256(b.model, hex[1]);
+    assert_string_equal(hex[0], hex[1]);
+    end(&a);
+    end(&b);
+}
+
 static void test_same_bits(void **state)
 {
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
-        for (int64_t steps = FV_TEST_CASES(2, 4); steps <= FV_TEST_CASES(8, 4); steps *= 2) {
-            trained a, b;
-            char hex[2][65];
-            begin(&a, ctx, &cases[k], 1);
-            begin(&b, ctx, &cases[k], steps);
-            for (int64_t i = 0; i < STEPS; i++) {
-                double one = step(&a, &cases[k], i), other = step(&b, &cases[k], i);
-                if (memcmp(&one, &other, sizeof one) != 0)
-                    fail_msg("%s, %d pieces, step %d: loss %.17g, expected %.17g", cases[k].zoo, (int)steps, (int)i,
-                             other, one);
-                expect_same(&a, &b, &cases[k], steps, i);
-                assert_int_equal(fv_trainer_apply(a.trainer, cases[k].options.lr), FV_OK);
-                assert_int_equal(fv_trainer_apply(b.trainer, cases[k].options.lr), FV_OK);
-            }
-            fv_model_sha256(a.model, hex[0]);
-            fv_model_sha256(b.model, hex[1]);
-            assert_string_equal(hex[0], hex[1]);
-            end(&a);
-            end(&b);
-        }
+        for (int64_t steps = FV_TEST_CASES(2, 4); steps <= FV_TEST_CASES(8, 4); steps *= 2)
+            check_case(ctx, &cases[k], steps);
+    fv_ctx_destroy(&ctx);
+}
+
+/* Of the small networks, whoever computes their convolutions. */
+static void test_algorithms(void **state)
+{
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    for (uint64_t i = 1; i < FV_TEST_ALGORITHMS; i += FV_TEST_CASES(1, 3)) {
+        fv_test_ask_for(ctx, i);
+        check_case(ctx, &cases[i % 2], 4);
+        check_case(ctx, &cases[(i + 1) % 2], 2);
+    }
     fv_ctx_destroy(&ctx);
 }
 
@@ -183,10 +199,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_batch_norm),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_algorithms), cmocka_unit_test(test_batch_norm),
+        cmocka_unit_test(test_memory),    cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

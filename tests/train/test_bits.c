@@ -67,6 +67,34 @@ static void test_run(void **state)
     }
 }
 
+/* The same for every algorithm that convolutions can be asked for; no machine's bits are recorded. */
+static void test_algorithms(void **state)
+{
+    static const setting settings[] = {{1, NULL}, {4, NULL}, {2, "scalar"}, {2, "avx2"}, {3, "avx512"}, {2, "neon"}};
+    (void)state;
+    for (uint64_t a = 1; a < FV_TEST_ALGORITHMS; a += FV_TEST_CASES(1, 3))
+        for (int i = 0; i < BITS_RUNS; i++) {
+            bits_run r = bits_runs[i];
+            char want[65] = "", got[65];
+            if (strcmp(r.name, "resnet8") != 0 && strcmp(r.name, "lenet_rmsprop") != 0)
+                continue;
+            for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+                fv_ctx *ctx = open_ctx(settings[k].threads, settings[k].isa);
+                if (!ctx)
+                    continue;
+                const char *name = fv_test_ask_for(ctx, a);
+                r.algorithm = name;
+                bits_of_run(ctx, &r, 1, got);
+                if (k == 0)
+                    snprintf(want, sizeof want, "%s", got);
+                if (strcmp(want, got) != 0)
+                    fail_msg("%s by %s: %d threads, %s: weights are %s, expected %s", r.name, name, settings[k].threads,
+                             fv_ctx_isa(ctx), got, want);
+                fv_ctx_destroy(&ctx);
+            }
+        }
+}
+
 static int print_bits(void)
 {
     fv_ctx *ctx = open_ctx(1, NULL);
@@ -85,10 +113,11 @@ static int print_bits(void)
 
 int main(int argc, char **argv)
 {
-    struct CMUnitTest tests[BITS_RUNS];
+    struct CMUnitTest tests[BITS_RUNS + 1];
     if (argc > 1 && strcmp(argv[1], "--print") == 0)
         return print_bits();
     for (int i = 0; i < BITS_RUNS; i++)
         tests[i] = (struct CMUnitTest){bits_runs[i].name, test_run, NULL, NULL, (void *)(uintptr_t)&bits_runs[i]};
+    tests[BITS_RUNS] = (struct CMUnitTest)cmocka_unit_test(test_algorithms);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

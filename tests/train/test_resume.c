@@ -14,7 +14,8 @@ typedef struct request {
     int threads, workers;
     int64_t stop_at; /* interrupt after that many steps; 0: never */
     int64_t epochs;
-    int delay_us; /* per step, so that a killer has time */
+    int delay_us;       /* per step, so that a killer has time */
+    uint64_t algorithm; /* as fv_test_ask_for counts them */
 } request;
 
 typedef struct watcher {
@@ -65,6 +66,7 @@ static fv_status train(fv_ctx *ctx, const request *q, char hex[65], fv_fit_resul
 static void run_to_end(const request *q, char hex[65], fv_fit_result *result)
 {
     fv_ctx *ctx = fv_test_ctx(q->threads, NULL, NULL);
+    fv_test_ask_for(ctx, q->algorithm);
     if (train(ctx, q, hex, result) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
     fv_ctx_destroy(&ctx);
@@ -111,6 +113,26 @@ static void test_interrupted(void **state)
         run_to_end(&(request){.dir = dir, .threads = 1}, hex, &r);
         assert_int_equal(r.steps_run, 0);
         assert_string_equal(hex, reference());
+    }
+}
+
+/* Whoever computes the convolutions: stopped and resumed with other threads, a run has the bits of one in one go. */
+static void test_algorithms(void **state)
+{
+    (void)state;
+    for (uint64_t a = 1; a < FV_TEST_ALGORITHMS; a += FV_TEST_CASES(1, 3)) {
+        char dir[300], whole[65], hex[65];
+        fv_fit_result r;
+        run_to_end(&(request){.threads = 1, .workers = -1, .epochs = 1, .algorithm = a}, whole, &r);
+        snprintf(dir, sizeof dir, "%s/asked-%d", folder, (int)a);
+        fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+        const char *name = fv_test_ask_for(ctx, a);
+        const request stopped = {.dir = dir, .threads = 2, .stop_at = 5, .epochs = 1, .algorithm = a};
+        assert_int_equal(train(ctx, &stopped, NULL, &r), FV_ERR_INTERRUPTED);
+        fv_ctx_destroy(&ctx);
+        run_to_end(&(request){.dir = dir, .threads = 3, .epochs = 1, .algorithm = a}, hex, &r);
+        if (strcmp(hex, whole) != 0)
+            fail_msg("%s: other weights after a stop: %s, expected %s", name, hex, whole);
     }
 }
 
@@ -259,8 +281,13 @@ static void test_identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads_and_workers), cmocka_unit_test(test_interrupted), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_broken_state),        cmocka_unit_test(test_locked),      cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_threads_and_workers),
+        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_algorithms),
+        cmocka_unit_test(test_broken_state),
+        cmocka_unit_test(test_locked),
+        cmocka_unit_test(test_identity),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
