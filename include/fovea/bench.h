@@ -69,6 +69,7 @@ typedef struct fv_bench_row {
     const char *algorithm; /* its last word */
     char refused[160];     /* "": it computed the problem; else why not, and all behind this is 0 */
     bool chosen;           /* what the context's plans take */
+    bool eligible;         /* plans may take it without being asked: its stated error is small */
     int runs;              /* that were timed */
     double ms, best_ms;    /* the median of the turns' medians, and the best of all */
     double pack_ms;        /* rearranging weights; in each run where they change */

@@ -120,7 +120,9 @@ static void add_row(void *arg, const fv_solver *solver, const char *reason, doub
         return;
     const char *last = strrchr(solver->name, '.');
     fv_bench_row *row = &rows->row[rows->count];
-    *row = (fv_bench_row){.solver = solver->name, .algorithm = last ? last + 1 : solver->name};
+    *row = (fv_bench_row){.solver = solver->name,
+                          .algorithm = last ? last + 1 : solver->name,
+                          .eligible = solver->error <= FV_ERROR_MOST};
     if (reason)
         snprintf(row->refused, sizeof row->refused, "%s", reason);
     b->solvers[rows->count++] = solver;

@@ -29,7 +29,7 @@ void bench_print_begin(bench_job *j)
     else if (j->c->out == OUT_CSV)
         printf(
             "name,shape,problem,direction,layers,threads,algorithm,solver,refused,chosen,runs,ms,best_ms,gflops,roof,"
-            "workspace_bytes,packed_bytes,pack_ms,packs_each,max_error,bound\n");
+            "workspace_bytes,packed_bytes,pack_ms,packs_each,max_error,bound,eligible\n");
     else
         j->problems = json_array();
 }
@@ -96,13 +96,13 @@ static void print_csv(const bench_job *j, const fv_bench_problem *p, int t, cons
                (long long)j->crew.threads[t], r->algorithm, r->solver);
         show_csv(stdout, r->refused);
         if (r->refused[0]) {
-            printf(",,,,,,,,,,,,\n");
+            printf(",,,,,,,,,,,,,\n");
             continue;
         }
-        printf(",%d,%d,%.6g,%.6g,%.6g,%.6g,%lld,%lld,%.6g,%d,%.6g,%.6g\n", r->chosen, r->runs, r->ms, r->best_ms,
+        printf(",%d,%d,%.6g,%.6g,%.6g,%.6g,%lld,%lld,%.6g,%d,%.6g,%.6g,%d\n", r->chosen, r->runs, r->ms, r->best_ms,
                rate(p->flops, r->best_ms), rate(p->flops, r->best_ms) / j->crew.gflops[t],
                (long long)r->workspace_bytes, (long long)r->packed_bytes, r->pack_ms, r->packs_each, r->max_error,
-               r->bound);
+               r->bound, r->eligible);
     }
     fflush(stdout);
 }
@@ -114,11 +114,12 @@ static json_t *row_json(const bench_job *j, const fv_bench_problem *p, int t, co
     json_object_set_new(row, "refused", r->refused[0] ? show_json(r->refused) : json_null());
     if (r->refused[0])
         return row;
-    json_t *more = json_pack("{s:b, s:i, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:b, s:f, s:f}", "chosen", r->chosen,
-                             "runs", r->runs, "ms", r->ms, "best_ms", r->best_ms, "gflops", rate(p->flops, r->best_ms),
-                             "roof", rate(p->flops, r->best_ms) / j->crew.gflops[t], "workspace_bytes",
-                             (json_int_t)r->workspace_bytes, "packed_bytes", (json_int_t)r->packed_bytes, "pack_ms",
-                             r->pack_ms, "packs_each", r->packs_each, "max_error", r->max_error, "bound", r->bound);
+    json_t *more =
+        json_pack("{s:b, s:i, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:b, s:f, s:f, s:b}", "chosen", r->chosen, "runs",
+                  r->runs, "ms", r->ms, "best_ms", r->best_ms, "gflops", rate(p->flops, r->best_ms), "roof",
+                  rate(p->flops, r->best_ms) / j->crew.gflops[t], "workspace_bytes", (json_int_t)r->workspace_bytes,
+                  "packed_bytes", (json_int_t)r->packed_bytes, "pack_ms", r->pack_ms, "packs_each", r->packs_each,
+                  "max_error", r->max_error, "bound", r->bound, "eligible", r->eligible);
     json_object_update(row, more);
     json_decref(more);
     return row;
@@ -161,7 +162,7 @@ void bench_print_rows(bench_job *j, const fv_bench_problem *p, int t, const fv_b
     for (int i = 0; i < rows->count; i++) {
         const fv_bench_row *r = &rows->row[i];
         chosen = r->chosen ? r->best_ms : chosen;
-        best = !r->refused[0] && (best == 0 || r->best_ms < best) ? r->best_ms : best;
+        best = !r->refused[0] && r->eligible && (best == 0 || r->best_ms < best) ? r->best_ms : best;
     }
     j->chosen[t] += chosen * (double)p->count;
     j->best[t] += best * (double)p->count;
@@ -187,7 +188,7 @@ void bench_print_end(bench_job *j)
         return;
     putchar('\n');
     for (int t = 0; t < j->crew.count; t++) {
-        printf("%lld thread%s, %lld layers: %.3f ms by the fastest of each", (long long)j->crew.threads[t],
+        printf("%lld thread%s, %lld layers: %.3f ms by the fastest that plans may take", (long long)j->crew.threads[t],
                j->crew.threads[t] == 1 ? "" : "s", (long long)j->layers, j->best[t]);
         if (!j->c->bench_algo)
             printf(", %.3f ms by those that are chosen", j->chosen[t]);
