@@ -231,6 +231,16 @@ static fv_status read_task(fv_model *model, const fv_tensor_file *file)
                 : FV_OK;
 }
 
+/* A slot goes on in the file's bytes where they lie as a tensor's do: fv_weights_load then brings them into the
+ * library's order in place. */
+static fv_status take_entry(void *user, const fv_slot *slot, fv_tensor **tensor)
+{
+    const fv_tensor_file *file = user;
+    const fv_st_entry *entry = fv_tensor_file_find(file, slot->name);
+    const bool floats = entry->dtype == FV_F32 && slot->dtype == FV_F32;
+    return floats ? fv_tensor_file_share(file, entry, &slot->shape, tensor) : FV_OK;
+}
+
 static fv_status load(fv_model *model, const fv_tensor_file *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
@@ -245,7 +255,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
             return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "tensor '%s' of the graph %s", model->slots[i].name,
                            entry ? "has another shape in the file" : "is not in the file");
     }
-    FV_TRY(fv_model_complete(model));
+    FV_TRY(fv_model_complete_with(model, &(fv_tensor_source){take_entry, (void *)(uintptr_t)file}));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));

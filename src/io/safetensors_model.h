@@ -35,7 +35,8 @@ fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_aux(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
 
-/* A model from an open file: what fv_model_load does of files of our own. */
+/* A model from an open file: what fv_model_load does of files of our own. It goes on in the file's bytes where it can:
+ * nobody else is to use its tensors then. */
 fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **model);
 
 /* Loads tensors by name; *report (NULL: not wanted) is made whenever the file was compared, also on MODEL_MISMATCH. */

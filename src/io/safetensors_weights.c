@@ -197,10 +197,25 @@ static fv_status check_dtype(const fv_model *model, const fv_tensor_file *file, 
                    fv_dtype_find(slot->dtype)->file);
 }
 
+/* Of float32 elements, which need not be aligned. */
+static bool all_finite(const uint8_t *data, int64_t count)
+{
+    const uint32_t exponent = UINT32_C(0x7F800000);
+    uint32_t bad = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, data + 4 * i, sizeof bits);
+        bad |= (bits & exponent) == exponent;
+    }
+    return !bad;
+}
+
 static fv_status check_finite(fv_model *model, const fv_tensor_file *file, const fv_st_entry *entry, float *chunk)
 {
     const bool integers = entry->dtype < FV_DTYPE_COUNT && !fv_dtype_is_float((fv_dtype)entry->dtype);
     const int64_t count = integers ? 0 : fv_shape_count(&entry->shape);
+    if (entry->dtype == FV_F32 && all_finite(entry->data, count))
+        return FV_OK;
     for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
         const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
         FV_TRY(fv_tensor_file_floats(file, entry, i, n, chunk));
@@ -218,12 +233,15 @@ static fv_status fill(const fv_tensor_file *file, const fv_st_entry *entry, cons
 {
     void *dst = fv_tensor_data(slot->data);
     const int64_t size = slot->mid * slot->inner;
+    const bool here = dst == entry->data, as_here = entry->last && slot->file_shape.rank == 2;
+    const bool plain = slot->mid == 1 || slot->inner == 1 || as_here;
+    if (here && plain)
+        return FV_OK; /* the slot goes on in the file's bytes */
     if (slot->dtype != FV_F32) {
         fv_slot_from_file(slot, entry->data, 0, slot->outer, dst);
         return FV_OK;
     }
-    const bool as_here = entry->last && slot->file_shape.rank == 2;
-    if (slot->mid == 1 || slot->inner == 1 || as_here)
+    if (plain)
         return fv_tensor_file_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
     for (int64_t o = 0; o < slot->outer; o++) {
         FV_TRY(fv_tensor_file_floats(file, entry, o * size, size, row));

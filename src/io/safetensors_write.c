@@ -107,12 +107,13 @@ static void describe_item(fv_json *j, const fv_st_item *item, int64_t *offset)
                     fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype), offset);
 }
 
-/* The header with its length in front, padded so that the tensors begin at a multiple of 8. */
+/* The header with its length in front, padded so that the tensors begin at a multiple of 8, and those behind the ones
+ * of 8-byte elements at one of FV_ALIGN, where a reader can use them as they lie. */
 static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_items, const fv_st_text *texts,
                              int64_t n_texts, const char *sha256)
 {
     fv_json j = {.out = out};
-    int64_t offset = 0;
+    int64_t offset = 0, eights = 0;
     uint8_t length[8];
     fv_str_append_n(out, "\0\0\0\0\0\0\0\0", 8);
     fv_json_begin_object(&j);
@@ -132,9 +133,10 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
             if ((fv_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 describe_item(&j, &items[i], &offset);
         }
+        eights = pass == 0 ? offset : eights;
     }
     fv_json_end_object(&j);
-    while (out->size % 8 != 0 && !out->failed)
+    while ((out->size + (size_t)eights) % FV_ALIGN != 0 && !out->failed)
         fv_str_append(out, " ");
     FV_TRY(fv_str_status(out));
     for (int i = 0; i < 8; i++)

@@ -14,6 +14,7 @@
 #include "io/keras/keras.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
+#include "tensor/within.h"
 
 /* In the order in which they are asked; the last one takes, or refuses by name, whatever is left. */
 static const struct {
@@ -193,13 +194,46 @@ fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
     return FV_OK;
 }
 
-fv_status fv_tensor_file_take(fv_tensor_file *file, const fv_blob *blob)
+static fv_status take(fv_tensor_file *file, fv_tensor *bytes)
 {
-    fv_blob *own = fv_realloc(file->ctx, file->own, (size_t)(file->n_own + 1) * sizeof *own);
+    fv_tensor **own = fv_realloc(file->ctx, file->own, (size_t)(file->n_own + 1) * sizeof *own);
     if (!own)
         return FV_ERR_NO_MEMORY;
     file->own = own;
-    own[file->n_own++] = *blob;
+    own[file->n_own++] = bytes;
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_take(fv_tensor_file *file, fv_blob *blob)
+{
+    fv_tensor *bytes;
+    FV_TRY(take(file, NULL));
+    fv_status status = fv_tensor_adopt(file->ctx, blob->data, blob->size, &bytes);
+    file->own[file->n_own - 1] = bytes;
+    if (status == FV_OK)
+        *blob = (fv_blob){0};
+    return status;
+}
+
+fv_status fv_tensor_file_take_part(fv_tensor_file *file, const fv_tensor_file *part)
+{
+    for (int i = 0; i < part->n_own; i++) {
+        FV_TRY(take(file, NULL));
+        FV_TRY(fv_tensor_share(part->own[i], &file->own[file->n_own - 1]));
+    }
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_share(const fv_tensor_file *file, const fv_st_entry *entry, const fv_shape *shape,
+                               fv_tensor **tensor)
+{
+    *tensor = NULL;
+    for (int i = 0; entry->dtype < FV_DTYPE_COUNT && i < file->n_own; i++) {
+        const uintptr_t first = (uintptr_t)fv_tensor_const_data(file->own[i]), here = (uintptr_t)entry->data;
+        const int64_t at = (int64_t)(here - first);
+        if (here >= first && fv_tensor_has_within(file->own[i], at, (fv_dtype)entry->dtype, shape))
+            return fv_tensor_within(file->own[i], at, (fv_dtype)entry->dtype, shape, tensor);
+    }
     return FV_OK;
 }
 
@@ -222,7 +256,7 @@ void fv_tensor_file_close(fv_tensor_file **ptr)
     fv_doc_destroy(&file->doc);
     fv_arena_destroy(&file->arena);
     for (int i = 0; i < file->n_own; i++)
-        fv_blob_free(file->ctx, &file->own[i]);
+        fv_tensor_destroy(&file->own[i]);
     fv_free(file->ctx, file->own);
     fv_free(file->ctx, file);
 }

@@ -232,7 +232,8 @@ fv_status fv_model_check(fv_model *model)
     return fv_model_derive_slots(model);
 }
 
-/* All weights together, before one of them is allocated: a text of a few bytes may describe more than there is. */
+/* All weights that are not there yet, before one of them is allocated: a text of a few bytes may describe more than
+ * there is. */
 static fv_status check_budget(const fv_model *model)
 {
     const int64_t limit = fv_ctx_memory_limit(model->ctx);
@@ -244,6 +245,8 @@ static fv_status check_budget(const fv_model *model)
     for (int i = 0; i < model->n_slots; i++) {
         const fv_slot *slot = &model->slots[i];
         const int64_t count = fv_shape_count(&slot->shape);
+        if (slot->data)
+            continue;
         fits = fits && fv_size_mul(count, (int64_t)fv_dtype_size(slot->dtype), &need) && fv_size_add(sum, need, &sum);
         if (!largest || count > fv_shape_count(&largest->shape))
             largest = slot;
@@ -260,34 +263,41 @@ static fv_status check_budget(const fv_model *model)
         "use a smaller model, or raise --memory");
 }
 
-fv_status fv_model_complete(fv_model *model)
+fv_status fv_model_complete_with(fv_model *model, const fv_tensor_source *source)
 {
     FV_TRY(fv_model_check(model));
-    FV_TRY(check_budget(model));
     FV_TRY(fv_model_derive_views(model));
-    for (int i = 0; i < model->n_slots; i++)
-        FV_TRY(fv_tensor_create(model->ctx, model->slots[i].dtype, &model->slots[i].shape, &model->slots[i].data));
+    for (int i = 0; source && i < model->n_slots; i++)
+        FV_TRY(source->take(source->user, &model->slots[i], &model->slots[i].data));
+    FV_TRY(check_budget(model));
+    for (int i = 0; i < model->n_slots; i++) {
+        fv_slot *slot = &model->slots[i];
+        if (!slot->data)
+            FV_TRY(fv_tensor_create(model->ctx, slot->dtype, &slot->shape, &slot->data));
+    }
     fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
     model->finished = true;
     return FV_OK;
 }
 
+fv_status fv_model_complete(fv_model *model)
+{
+    return fv_model_complete_with(model, NULL);
+}
+
+static fv_status share_slot(void *user, const fv_slot *slot, fv_tensor **tensor)
+{
+    fv_model *from = user;
+    const fv_slot *other = fv_model_slot(from, slot->name);
+    if (!other || other->dtype != slot->dtype || !fv_shape_equal(&other->shape, &slot->shape))
+        return fv_fail(from->ctx, FV_ERR_INTERNAL, "model '%s' has no tensor '%s' to share", from->name, slot->name);
+    return fv_tensor_share(other->data, tensor);
+}
+
 fv_status fv_model_complete_sharing(fv_model *model, fv_model *from)
 {
-    FV_TRY(fv_model_check(model));
-    FV_TRY(fv_model_derive_views(model));
     fv_model_sync(from);
-    for (int i = 0; i < model->n_slots; i++) {
-        fv_slot *slot = &model->slots[i];
-        const fv_slot *other = fv_model_slot(from, slot->name);
-        if (!other || other->dtype != slot->dtype || !fv_shape_equal(&other->shape, &slot->shape))
-            return fv_fail(model->ctx, FV_ERR_INTERNAL, "model '%s' has no tensor '%s' to share", from->name,
-                           slot->name);
-        FV_TRY(fv_tensor_share(other->data, &slot->data));
-    }
-    fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
-    model->finished = true;
-    return FV_OK;
+    return fv_model_complete_with(model, &(fv_tensor_source){share_slot, from});
 }
 
 void fv_output(fv_model *model, const char *name, fv_value output)
