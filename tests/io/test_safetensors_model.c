@@ -317,6 +317,28 @@ static void test_damage(void **state)
             fail_msg("%lld bytes: %s: %s", (long long)at, fv_status_name(status), fv_ctx_error(ctx));
         assert_null(loaded);
     }
+    /* A checksum that does not fit is refused, whichever of the two; without SHA-256 there is none. */
+    static const struct {
+        const char *key;
+        fv_status status;
+        bool rename;
+        const char *says;
+    } rows[] = {{"\"fovea.crc32c\":\"", FV_ERR_MODEL_CORRUPT, false, "'fovea.crc32c' is damaged"},
+                {"\"fovea.sha256\":\"", FV_ERR_MODEL_CORRUPT, false, "the weights are damaged: SHA-256"},
+                {"\"fovea.crc32c\":\"", FV_OK, true, ""},
+                {"\"fovea.sha256\":\"", FV_OK, true, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t *key = memmem(data, (size_t)size, rows[i].key, strlen(rows[i].key));
+        assert_non_null(key);
+        uint8_t *at = rows[i].rename ? key + 1 : key + strlen(rows[i].key), was = *at;
+        *at = rows[i].rename ? 'g' : was == 'f' ? '0' : 'f';
+        fv_test_write(broken, data, (size_t)size);
+        *at = was;
+        assert_int_equal(fv_model_load(ctx, broken, &loaded), rows[i].status);
+        if (rows[i].status != FV_OK)
+            assert_non_null(strstr(fv_ctx_error(ctx), rows[i].says));
+        fv_model_destroy(&loaded);
+    }
     fv_free(ctx, data);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
