@@ -7,6 +7,8 @@
 
 #include "io/safetensors_dtype.h"
 #include "io/safetensors_model.h"
+#include "kernels/kernels.h"
+#include "kernels/reduce/reduce.h"
 
 /* Numbers checked at a time. */
 #define FV_CHECK_CHUNK ((int64_t)1 << 14)
@@ -197,24 +199,19 @@ static fv_status check_dtype(const fv_model *model, const fv_tensor_file *file, 
                    fv_dtype_find(slot->dtype)->file);
 }
 
-/* Of float32 elements, which need not be aligned. */
-static bool all_finite(const uint8_t *data, int64_t count)
+/* Whether a tensor's elements are floats as the kernels take them, and none is NaN or infinite. */
+static bool all_finite(const fv_model *model, const fv_st_entry *entry)
 {
-    const uint32_t exponent = UINT32_C(0x7F800000);
-    uint32_t bad = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, data + 4 * i, sizeof bits);
-        bad |= (bits & exponent) == exponent;
-    }
-    return !bad;
+    return entry->dtype == FV_F32 && (uintptr_t)entry->data % sizeof(float) == 0 &&
+           fv_kernels_of(model->ctx)
+               ->reduce->finite(fv_shape_count(&entry->shape), (const float *)(const void *)entry->data);
 }
 
 static fv_status check_finite(fv_model *model, const fv_tensor_file *file, const fv_st_entry *entry, float *chunk)
 {
     const bool integers = entry->dtype < FV_DTYPE_COUNT && !fv_dtype_is_float((fv_dtype)entry->dtype);
     const int64_t count = integers ? 0 : fv_shape_count(&entry->shape);
-    if (entry->dtype == FV_F32 && all_finite(entry->data, count))
+    if (all_finite(model, entry))
         return FV_OK;
     for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
         const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
