@@ -213,6 +213,7 @@ static fv_status read_header(fv_tensor_file *file, const char *header, int64_t l
             FV_TRY(read_entry(file, node, &file->entries[file->count++]));
     }
     qsort(file->entries, (size_t)file->count, sizeof *file->entries, by_offset);
+    FV_TRY(fv_tensor_file_index(file));
     return check_cover(file);
 }
 

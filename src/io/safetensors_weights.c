@@ -84,17 +84,17 @@ static bool follows_order(const fv_model *model, const fv_tensor_file *file, boo
 }
 
 /* Gives the tensors the model's names where other names stand for the same network: *renamed of them. */
-static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
+static fv_status take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
 {
     int known = 0;
     *renamed = 0;
     for (int i = 0; i < model->n_slots; i++)
         known += model->slots[i].head || model->slots[i].aux || find(file, model->slots[i].name) != NULL;
     if (known == model->n_slots)
-        return;
+        return FV_OK;
     const bool aux = follows_order(model, file, true);
     if (!aux && (model->aux.count == 0 || !follows_order(model, file, false)))
-        return;
+        return FV_OK;
     int at = next_slot(model, 0, aux), counter = 0;
     for (int64_t i = 0; i < file->count; i++) {
         const bool counts = file->entries[i].shape.rank == 0;
@@ -109,6 +109,7 @@ static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed
         if (counter < model->n_counters)
             file->entries[i].name = model->counters[counter++].name;
     }
+    return fv_tensor_file_index(file);
 }
 
 static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
@@ -339,7 +340,7 @@ fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial,
     FV_TRY(fv_tensor_file_open(model->ctx, path, &file));
     fv_status status = fv_safetensors_verify(file, NULL);
     if (status == FV_OK)
-        take_names(model, file, &renamed);
+        status = take_names(model, file, &renamed);
     if (status == FV_OK)
         status = fv_weights_load(model, file, partial, report);
     if (status == FV_OK)

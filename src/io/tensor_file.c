@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/ctx.h"
+#include "base/hash.h"
 #include "io/caffe/caffe.h"
 #include "io/darknet/darknet.h"
 #include "io/keras/keras.h"
@@ -176,6 +177,30 @@ fv_status fv_tensor_file_create(fv_ctx *ctx, const char *name, const char *forma
     return status;
 }
 
+/* Behind those of the same hash, so that the first of a name is found. */
+static void index_put(fv_tensor_file *file, int64_t i)
+{
+    const int64_t mask = file->n_index - 1;
+    int64_t at = fv_hash_text(file->entries[i].name) & mask;
+    while (file->index[at])
+        at = (at + 1) & mask;
+    file->index[at] = (int32_t)(i + 1);
+}
+
+fv_status fv_tensor_file_index(fv_tensor_file *file)
+{
+    int64_t room = 64;
+    while (room < 4 * file->count)
+        room *= 2;
+    if (file->count > INT32_MAX - 1)
+        return fv_tensor_file_bad(file, "%lld tensors: too many", (long long)file->count);
+    file->index = fv_arena_alloc(file->arena, (size_t)room * sizeof *file->index);
+    file->n_index = file->index ? room : 0;
+    for (int64_t i = 0; file->index && i < file->count; i++)
+        index_put(file, i);
+    return file->index ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
 {
     if (fv_tensor_file_find(file, entry->name))
@@ -191,6 +216,9 @@ fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
         file->capacity = capacity;
     }
     file->entries[file->count++] = *entry;
+    if (2 * file->count > file->n_index)
+        return fv_tensor_file_index(file);
+    index_put(file, file->count - 1);
     return FV_OK;
 }
 
@@ -285,9 +313,12 @@ const fv_st_entry *fv_tensor_file_entry(const fv_tensor_file *file, int64_t i)
 
 const fv_st_entry *fv_tensor_file_find(const fv_tensor_file *file, const char *name)
 {
-    for (int64_t i = 0; i < file->count; i++) {
-        if (strcmp(file->entries[i].name, name) == 0)
-            return &file->entries[i];
+    const int64_t mask = file->n_index - 1;
+    for (int64_t at = file->index ? fv_hash_text(name) & mask : 0; file->index && file->index[at];
+         at = (at + 1) & mask) {
+        const fv_st_entry *entry = &file->entries[file->index[at] - 1];
+        if (strcmp(entry->name, name) == 0)
+            return entry;
     }
     return NULL;
 }

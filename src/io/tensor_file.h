@@ -34,6 +34,8 @@ typedef struct fv_tensor_file {
     int64_t size;
     fv_st_entry *entries;
     int64_t count, capacity;
+    int32_t *index; /* by name: numbers of entries + 1, n_index of them, a power of two; 0: free */
+    int64_t n_index;
     const char *inside; /* where in the file the tensors stood, such as "state_dict"; NULL: at its top */
 } fv_tensor_file;
 
@@ -79,6 +81,8 @@ fv_status fv_tensor_file_share(const fv_tensor_file *file, const fv_st_entry *en
 
 /* An empty one; `name` is for messages. */
 fv_status fv_tensor_file_create(fv_ctx *ctx, const char *name, const char *format, fv_tensor_file **file);
+/* Makes the table by which names are found anew: to be called when entries or their names were changed. */
+fv_status fv_tensor_file_index(fv_tensor_file *file);
 /* Adds an entry (copied; its name and data must outlive the file). A name that is there already is MODEL_FORMAT. */
 fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry);
 /* Takes a file's bytes, which live as long as it and what shares them; on failure they stay the caller's. */

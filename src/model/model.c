@@ -351,11 +351,8 @@ fv_status fv_model_finish(fv_model *model, fv_value output)
 
 fv_slot *fv_model_slot(fv_model *model, const char *name)
 {
-    for (int i = 0; i < model->n_slots; i++) {
-        if (strcmp(model->slots[i].name, name) == 0)
-            return &model->slots[i];
-    }
-    return NULL;
+    const fv_val *val = fv_graph_find(model->graph, name);
+    return val ? fv_model_slot_of(model, val->id) : NULL;
 }
 
 float *fv_slot_data(const fv_slot *slot)
@@ -409,10 +406,9 @@ fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trai
 
 bool fv_model_in_head(const fv_model *model, const char *name)
 {
-    for (int i = 0; i < model->n_slots; i++)
-        if (strcmp(model->slots[i].name, name) == 0)
-            return model->slots[i].head;
-    return false;
+    const fv_val *val = fv_graph_find(model->graph, name);
+    const fv_slot *slot = val ? fv_model_slot_of(model, val->id) : NULL;
+    return slot && slot->head;
 }
 
 fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)

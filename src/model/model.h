@@ -233,6 +233,8 @@ fv_status fv_model_derive_views(fv_model *model);
 /* ---- tensors ---- */
 
 fv_slot *fv_model_slot(fv_model *model, const char *name);
+/* The slot of a value, by its id; NULL: it has none. */
+fv_slot *fv_model_slot_of(const fv_model *model, int32_t val);
 /* Of all tensors together. */
 int64_t fv_model_weight_bytes(const fv_model *model);
 /* Address of a slot's elements as floats: f32 only. */
