@@ -104,10 +104,13 @@ char *fv_arena_printf(fv_arena *arena, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char small[256];
+    int n = vsnprintf(small, sizeof small, format, args);
     va_end(args);
     char *text = n < 0 ? NULL : fv_arena_alloc(arena, (size_t)n + 1);
-    if (text)
+    if (text && (size_t)n < sizeof small)
+        memcpy(text, small, (size_t)n + 1);
+    else if (text)
         vsnprintf(text, (size_t)n + 1, format, again);
     else if (n < 0)
         fv_fail(arena->ctx, FV_ERR_INTERNAL, "a text cannot be formatted with '%s'", format);

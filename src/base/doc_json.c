@@ -111,7 +111,7 @@ static char *put_escape(const char **p, const char *end, char *to)
 }
 
 /* Decodes the string [p, end) into the scratch, where it is no longer than in the text. */
-static fv_status decode(json_reader *r, const char *p, const char *end, size_t *size)
+static fv_status decode(json_reader *r, const char *p, const char *end, bool ascii, size_t *size)
 {
     const size_t need = (size_t)(end - p) + 1;
     if (r->room < need) {
@@ -135,19 +135,20 @@ static fv_status decode(json_reader *r, const char *p, const char *end, size_t *
         return wrong(r);
     *to = '\0';
     *size = (size_t)(to - r->scratch);
-    return fv_text_is_utf8(r->scratch) ? FV_OK : wrong(r);
+    return ascii || fv_text_is_utf8(r->scratch) ? FV_OK : wrong(r);
 }
 
 /* The string that begins here; *text lives until the next one, its NUL is not there. */
 static fv_status read_string(json_reader *r, const char **text, size_t *size)
 {
     const char *begin = r->at + 1, *p = begin;
-    bool plain = true;
+    bool plain = true, ascii = true;
     for (; p < r->end && *p != '"'; p++) {
         const unsigned char c = (unsigned char)*p;
         if (c < 0x20)
             return wrong(r);
-        plain = plain && c != '\\' && c < 0x80;
+        plain = plain && c != '\\';
+        ascii = ascii && c < 0x80;
         if (c == '\\')
             p++;
     }
@@ -156,9 +157,9 @@ static fv_status read_string(json_reader *r, const char **text, size_t *size)
     *text = begin;
     *size = (size_t)(p - begin);
     r->at = p + 1;
-    if (plain)
+    if (plain && ascii)
         return FV_OK;
-    FV_TRY(decode(r, begin, p, size));
+    FV_TRY(decode(r, begin, p, ascii, size));
     *text = r->scratch;
     return FV_OK;
 }
