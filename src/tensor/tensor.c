@@ -106,14 +106,19 @@ fv_status fv_tensor_adopt(fv_ctx *ctx, void *data, int64_t bytes, fv_tensor **te
     return own(ctx, data, FV_U8, &shape, tensor);
 }
 
+bool fv_tensor_is_whole(fv_dtype dtype, const fv_shape *shape)
+{
+    const int64_t size = (int64_t)fv_dtype_size(dtype), row = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+    return size > 0 && row % ((int64_t)FV_ALIGN / size) == 0;
+}
+
 bool fv_tensor_has_within(const fv_tensor *whole, int64_t at, fv_dtype dtype, const fv_shape *shape)
 {
-    const int64_t size = (int64_t)fv_dtype_size(dtype), room = (int64_t)fv_tensor_bytes(whole);
-    const int64_t row = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+    const int64_t room = (int64_t)fv_tensor_bytes(whole);
     int64_t bytes;
-    return size > 0 && fv_size_mul(fv_shape_count(shape), size, &bytes) && at >= 0 && at <= room &&
-           bytes <= room - at && ((uintptr_t)whole->data + (uintptr_t)at) % FV_ALIGN == 0 &&
-           row % ((int64_t)FV_ALIGN / size) == 0;
+    return fv_tensor_is_whole(dtype, shape) &&
+           fv_size_mul(fv_shape_count(shape), (int64_t)fv_dtype_size(dtype), &bytes) && at >= 0 && at <= room &&
+           bytes <= room - at && ((uintptr_t)whole->data + (uintptr_t)at) % FV_ALIGN == 0;
 }
 
 fv_status fv_tensor_within(const fv_tensor *whole, int64_t at, fv_dtype dtype, const fv_shape *shape,
