@@ -4,6 +4,7 @@
  *   fvbench train --model resnet20 --batch-size 128 --threads 2 --seconds 5      img_per_s=...
  *   fvbench infer --model resnet50 --batch-size 1 --threads 1 --seconds 5        ms=... median_ms=...
  *   fvbench data digits.fvpack --seconds 3                                       read_gb_per_s=... img_per_s=...
+ *   fvbench start photo.jpg --model mobilenet_v2 --threads 1             process start to first answer, part by part
  *   fvbench overlap flowers5 --model mobilenet_v2 --batch-size 16 --seconds 60   alone step_ms=... loader ...
  *   fvbench list --model resnet20 --batch-size 8 --training                      its problems, one per line
  *   fvbench check bench/problems/resnet20.txt [--verify-only] [--seconds 0.1]    solvers verified and timed, regret
@@ -156,6 +157,8 @@ int main(int argc, char **argv)
 {
     settings s = {.batch = 1, .seconds = 3, .paths = argv};
     const char *mode = argc > 1 ? argv[1] : "";
+    if (strcmp(mode, "start-parts") == 0)
+        return fvbench_start_parts(argc, argv);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--profile") == 0)
             s.profile = true;
@@ -194,10 +197,12 @@ int main(int argc, char **argv)
         status = fvbench_data(ctx, &s);
     else if (status == FV_OK && strcmp(mode, "overlap") == 0 && s.problem && s.model)
         status = fvbench_overlap(ctx, &s);
+    else if (status == FV_OK && strcmp(mode, "start") == 0 && s.problem && s.model)
+        status = fvbench_start(ctx, &s);
     else if (status == FV_OK) {
         fputs("usage: fvbench train|infer --model NAME [--batch-size N] [--threads N] [--seconds S] [--profile] | "
               "list --model NAME [--training] | check FILE... [--verify-only] | data PATH "
-              "[--augment STEPS] [--cold] | overlap PATH --model NAME\n",
+              "[--augment STEPS] [--cold] | overlap PATH --model NAME | start IMAGE --model NAME|FILE\n",
               stderr);
         fv_ctx_destroy(&ctx);
         return 2;

@@ -18,6 +18,9 @@ typedef struct fvbench_settings {
 } fvbench_settings;
 
 fv_status fvbench_data(fv_ctx *ctx, const fvbench_settings *s);
+fv_status fvbench_start(fv_ctx *ctx, const fvbench_settings *s);
+/* What fvbench_start starts: main for it. */
+int fvbench_start_parts(int argc, char **argv);
 fv_status fvbench_overlap(fv_ctx *ctx, const fvbench_settings *s);
 fv_status fvbench_list(fv_ctx *ctx, const fvbench_settings *s);
 fv_status fvbench_check(fv_ctx *ctx, const fvbench_settings *s);

@@ -53,10 +53,10 @@ static arena_chunk *chunk_for(fv_arena *arena, size_t size)
         return first;
     bool large = size > arena->chunk_size / 4;
     size_t capacity = large ? size : arena->chunk_size;
-    arena_chunk *chunk = fv_calloc(arena->ctx, 1, sizeof *chunk + capacity);
+    arena_chunk *chunk = fv_malloc(arena->ctx, sizeof *chunk + capacity);
     if (!chunk)
         return NULL;
-    chunk->size = capacity;
+    *chunk = (arena_chunk){.size = capacity};
     if (large && first) {
         chunk->next = first->next;
         first->next = chunk;
@@ -69,7 +69,8 @@ static arena_chunk *chunk_for(fv_arena *arena, size_t size)
     return chunk;
 }
 
-void *fv_arena_alloc(fv_arena *arena, size_t size)
+/* Memory as it is: what of a chunk is never used is never touched, which the system would have to bring pages for. */
+static void *take(fv_arena *arena, size_t size)
 {
     if (size > (size_t)INT64_MAX) {
         fv_fail_memory(arena->ctx, size, "an arena");
@@ -85,9 +86,17 @@ void *fv_arena_alloc(fv_arena *arena, size_t size)
     return ptr;
 }
 
+void *fv_arena_alloc(fv_arena *arena, size_t size)
+{
+    void *ptr = take(arena, size);
+    if (ptr)
+        memset(ptr, 0, size);
+    return ptr;
+}
+
 void *fv_arena_memdup(fv_arena *arena, const void *data, size_t size)
 {
-    void *copy = fv_arena_alloc(arena, size);
+    void *copy = take(arena, size);
     if (copy && size)
         memcpy(copy, data, size);
     return copy;
@@ -104,10 +113,13 @@ char *fv_arena_printf(fv_arena *arena, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char small[256];
+    int n = vsnprintf(small, sizeof small, format, args);
     va_end(args);
-    char *text = n < 0 ? NULL : fv_arena_alloc(arena, (size_t)n + 1);
-    if (text)
+    char *text = n < 0 ? NULL : take(arena, (size_t)n + 1);
+    if (text && (size_t)n < sizeof small)
+        memcpy(text, small, (size_t)n + 1);
+    else if (text)
         vsnprintf(text, (size_t)n + 1, format, again);
     else if (n < 0)
         fv_fail(arena->ctx, FV_ERR_INTERNAL, "a text cannot be formatted with '%s'", format);

@@ -15,8 +15,11 @@
 static void *default_alloc(void *user, size_t size, size_t align)
 {
     (void)user;
-    bool huge = size >= HUGE_BLOCK;
+    const bool huge = size >= HUGE_BLOCK;
     void *ptr = NULL;
+    /* A large part of a page is cheaper as the whole of one than as hundreds of small ones. */
+    if (huge && size % HUGE_PAGE >= HUGE_PAGE / 4)
+        size += HUGE_PAGE - size % HUGE_PAGE;
     if (posix_memalign(&ptr, huge && align < HUGE_PAGE ? HUGE_PAGE : align, size))
         return NULL;
 #ifdef MADV_HUGEPAGE

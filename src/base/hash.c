@@ -19,3 +19,11 @@ void fv_hash_add(uint64_t lanes[2], const void *data, size_t size)
     lanes[0] = a;
     lanes[1] = b;
 }
+
+uint32_t fv_hash_text(const char *text)
+{
+    uint32_t h = 2166136261u;
+    for (; *text; text++)
+        h = (h ^ (uint8_t)*text) * 16777619u;
+    return h;
+}

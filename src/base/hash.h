@@ -10,5 +10,7 @@
 /* Goes on with two lanes that the caller begins, by what else shall be equal; the last 1 to 7 bytes of a piece count as
  * eight. The same on every machine of little-endian order. */
 void fv_hash_add(uint64_t lanes[2], const void *data, size_t size);
+/* Of a text, for tables of names (FNV-1a). */
+uint32_t fv_hash_text(const char *text);
 
 #endif

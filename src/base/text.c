@@ -50,13 +50,17 @@ void fv_str_vprintf(fv_str *s, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = fv_text_vformat(NULL, 0, format, args);
+    const size_t room = s->data && !s->failed ? s->capacity - s->size : 0;
+    int n = fv_text_vformat(room ? s->data + s->size : NULL, room, format, args);
+    if (n >= 0 && (size_t)n >= room) { /* it is longer than the room: now that is known */
+        if (room)
+            s->data[s->size] = '\0';
+        n = fv_str_reserve(s, (size_t)n) ? fv_text_vformat(s->data + s->size, (size_t)n + 1, format, again) : 0;
+    }
     if (n < 0)
         s->failed = true;
-    else if (fv_str_reserve(s, (size_t)n)) {
-        fv_text_vformat(s->data + s->size, (size_t)n + 1, format, again);
+    else
         s->size += (size_t)n;
-    }
     va_end(again);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "graph/internal.h"
 
 #define FV_MAX_NODES (1 << 24)
@@ -59,18 +60,10 @@ static fv_status graph_reserve(fv_graph *g, void **array, size_t item, int32_t u
 
 /* ---- names ---- */
 
-static uint32_t name_hash(const char *name)
-{
-    uint32_t h = 2166136261u;
-    for (; *name; name++)
-        h = (h ^ (uint8_t)*name) * 16777619u;
-    return h;
-}
-
 /* `entry`: a value's id + 1, or -(id + 1) of a node without outputs. */
 static void index_put(fv_graph *g, const char *name, int32_t entry)
 {
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = fv_hash_text(name) & mask;
     while (g->index[at] != 0)
         at = (at + 1) & mask;
     g->index[at] = entry;
@@ -103,7 +96,7 @@ static int32_t index_find(const fv_graph *g, const char *name)
 {
     if (!g->index || !name)
         return 0;
-    uint32_t mask = (uint32_t)g->cap_index - 1, at = name_hash(name) & mask;
+    uint32_t mask = (uint32_t)g->cap_index - 1, at = fv_hash_text(name) & mask;
     for (; g->index[at] != 0; at = (at + 1) & mask) {
         int32_t entry = g->index[at];
         if (strcmp(entry > 0 ? g->vals[entry - 1]->name : g->nodes[-entry - 1]->name, name) == 0)

@@ -24,9 +24,11 @@ const fv_importer *fv_importer_of(const uint8_t *data, int64_t size)
     return NULL;
 }
 
-static fv_status read_model(fv_ctx *ctx, const fv_import_source *source, const fv_import_options *options,
+/* Takes the file's bytes where it is one of our own: the model goes on in them. */
+static fv_status read_model(fv_ctx *ctx, const char *path, fv_blob *blob, const fv_import_options *options,
                             fv_model **out)
 {
+    const fv_import_source whole = {path, blob->data, blob->size}, *source = &whole;
     const fv_importer *importer = fv_importer_of(source->data, source->size);
     fv_tensor_file *file = NULL;
     if (options->weights && !(importer && importer->apart))
@@ -44,7 +46,9 @@ static fv_status read_model(fv_ctx *ctx, const fv_import_source *source, const f
         return named;
     }
     FV_TRY(fv_tensor_file_parse(ctx, source->path, source->data, source->size, &file));
-    fv_status status = fv_model_read(ctx, file, out);
+    fv_status status = fv_tensor_file_take(file, blob);
+    if (status == FV_OK)
+        status = fv_model_read(ctx, file, out);
     fv_tensor_file_close(&file);
     return status;
 }
@@ -71,8 +75,7 @@ fv_status fv_model_import(fv_ctx *ctx, const char *path, const fv_import_options
     fv_blob blob;
     *out = NULL;
     FV_TRY(fv_tensor_file_load(ctx, path, &blob));
-    const fv_import_source source = {path, blob.data, blob.size};
-    fv_status status = read_model(ctx, &source, options ? options : &none, out);
+    fv_status status = read_model(ctx, path, &blob, options ? options : &none, out);
     fv_blob_free(ctx, &blob);
     return status == FV_OK && options ? check_size(ctx, path, options, out) : status;
 }

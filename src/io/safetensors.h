@@ -43,12 +43,14 @@ typedef struct fv_st_text {
     const char *key, *value;
 } fv_st_text;
 
-/* Key of the checksum that fv_safetensors_write adds: SHA-256 of the tensor section. */
+/* Keys of the checksums that fv_safetensors_write adds: SHA-256 of the tensor section, and CRC-32C of that and of the
+ * text of the first, which is read at the speed of memory. */
 #define FV_ST_SHA256_KEY "fovea.sha256"
+#define FV_ST_CRC32C_KEY "fovea.crc32c"
 
 /*
  * Writes atomically; the same arguments give the same bytes. Tensors with 8-byte elements go first, then the others in
- * the order given, so that each is aligned to its element. `format: pt` and the checksum are added to `texts`.
+ * the order given, so that each is aligned to its element. `format: pt` and the checksums are added to `texts`.
  */
 fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *items, int64_t n_items,
                                const fv_st_text *texts, int64_t n_texts);
@@ -56,7 +58,8 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
  * byte, then of the one behind its last. */
 void fv_st_put_entry(fv_json *j, const char *name, const char *dtype, const fv_shape *shape, int64_t bytes,
                      int64_t *offset);
-/* MODEL_CORRUPT unless the checksum in the file fits its bytes; *has tells whether there is one. */
+/* MODEL_CORRUPT unless the checksum in the file fits its bytes: the quick one where it has both. *has tells whether
+ * there is one; a file without SHA-256 has none. */
 fv_status fv_safetensors_verify(const fv_tensor_file *file, bool *has);
 
 #endif

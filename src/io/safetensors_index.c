@@ -39,11 +39,7 @@ static fv_status join(fv_tensor_file *index, const fv_doc_node *map, const char 
         entry.name = map->child[i].key;
         FV_TRY(fv_tensor_file_add(index, &entry));
     }
-    while (shard->n_own > 0) {
-        FV_TRY(fv_tensor_file_take(index, &shard->own[shard->n_own - 1]));
-        shard->n_own--;
-    }
-    return FV_OK;
+    return fv_tensor_file_take_part(index, shard);
 }
 
 fv_status fv_safetensors_read_index(fv_tensor_file *index, const uint8_t *data, int64_t size)

@@ -231,21 +231,26 @@ static fv_status read_task(fv_model *model, const fv_tensor_file *file)
                 : FV_OK;
 }
 
+/* Sizes come from an untrusted text: believed are only those that the file has the bytes for. A slot goes on in these
+ * where they lie as a tensor's do: fv_weights_load then brings them into the library's order in place. */
+static fv_status take_entry(void *user, const fv_slot *slot, fv_tensor **tensor)
+{
+    const fv_tensor_file *file = user;
+    const fv_st_entry *entry = fv_tensor_file_find(file, slot->name);
+    if (!entry || !fv_shape_equal(&entry->shape, &slot->file_shape))
+        return fv_fail(fv_tensor_file_ctx(file), FV_ERR_MODEL_FORMAT, "tensor '%s' of the graph %s", slot->name,
+                       entry ? "has another shape in the file" : "is not in the file");
+    const bool floats = entry->dtype == FV_F32 && slot->dtype == FV_F32;
+    return floats ? fv_tensor_file_share(file, entry, &slot->shape, tensor) : FV_OK;
+}
+
 static fv_status load(fv_model *model, const fv_tensor_file *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
     FV_TRY(read_graph(model, file));
     FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
     FV_TRY(read_text(model, file, "fovea.aux", fv_meta_read_aux, false));
-    FV_TRY(fv_model_check(model));
-    /* Sizes come from an untrusted text: believe only those that the file has the bytes for. */
-    for (int i = 0; i < model->n_slots; i++) {
-        const fv_st_entry *entry = fv_tensor_file_find(file, model->slots[i].name);
-        if (!entry || !fv_shape_equal(&entry->shape, &model->slots[i].file_shape))
-            return fv_fail(model->ctx, FV_ERR_MODEL_FORMAT, "tensor '%s' of the graph %s", model->slots[i].name,
-                           entry ? "has another shape in the file" : "is not in the file");
-    }
-    FV_TRY(fv_model_complete(model));
+    FV_TRY(fv_model_complete_with(model, &(fv_tensor_source){take_entry, (void *)(uintptr_t)file}));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));
     FV_TRY(read_text(model, file, "fovea.labels", fv_meta_read_labels, false));

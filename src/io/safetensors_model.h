@@ -15,6 +15,7 @@
  * fovea.init {tensor: [scheme, value]} for tensors that do not start by "default" fovea.selftest  {seed, vectors,
  * outputs, data}: data is base64 of vectors x outputs little-endian float32; input i of vector v is normal number i % 4
  * of Philox block (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
+ * fovea.crc32c    of that and of the text of the checksum
  * fovea.aux {value: weight} of auxiliary heads; absent where there are none
  */
 #define FV_MODEL_FORMAT "1"
@@ -35,7 +36,8 @@ fv_status fv_meta_read_ports(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_aux(fv_model *model, const fv_doc *doc);
 fv_status fv_meta_read_init(fv_model *model, const fv_doc *doc);
 
-/* A model from an open file: what fv_model_load does of files of our own. */
+/* A model from an open file: what fv_model_load does of files of our own. It goes on in the file's bytes where it can:
+ * nobody else is to use its tensors then. */
 fv_status fv_model_read(fv_ctx *ctx, const fv_tensor_file *file, fv_model **model);
 
 /* Loads tensors by name; *report (NULL: not wanted) is made whenever the file was compared, also on MODEL_MISMATCH. */

@@ -7,6 +7,8 @@
 
 #include "io/safetensors_dtype.h"
 #include "io/safetensors_model.h"
+#include "kernels/kernels.h"
+#include "kernels/reduce/reduce.h"
 
 /* Numbers checked at a time. */
 #define FV_CHECK_CHUNK ((int64_t)1 << 14)
@@ -82,17 +84,17 @@ static bool follows_order(const fv_model *model, const fv_tensor_file *file, boo
 }
 
 /* Gives the tensors the model's names where other names stand for the same network: *renamed of them. */
-static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
+static fv_status take_names(const fv_model *model, fv_tensor_file *file, int *renamed)
 {
     int known = 0;
     *renamed = 0;
     for (int i = 0; i < model->n_slots; i++)
         known += model->slots[i].head || model->slots[i].aux || find(file, model->slots[i].name) != NULL;
     if (known == model->n_slots)
-        return;
+        return FV_OK;
     const bool aux = follows_order(model, file, true);
     if (!aux && (model->aux.count == 0 || !follows_order(model, file, false)))
-        return;
+        return FV_OK;
     int at = next_slot(model, 0, aux), counter = 0;
     for (int64_t i = 0; i < file->count; i++) {
         const bool counts = file->entries[i].shape.rank == 0;
@@ -107,6 +109,7 @@ static void take_names(const fv_model *model, fv_tensor_file *file, int *renamed
         if (counter < model->n_counters)
             file->entries[i].name = model->counters[counter++].name;
     }
+    return fv_tensor_file_index(file);
 }
 
 static fv_load_row compare(const fv_slot *slot, const fv_st_entry *entry)
@@ -197,10 +200,20 @@ static fv_status check_dtype(const fv_model *model, const fv_tensor_file *file, 
                    fv_dtype_find(slot->dtype)->file);
 }
 
+/* Whether a tensor's elements are floats as the kernels take them, and none is NaN or infinite. */
+static bool all_finite(const fv_model *model, const fv_st_entry *entry)
+{
+    return entry->dtype == FV_F32 && (uintptr_t)entry->data % sizeof(float) == 0 &&
+           fv_kernels_of(model->ctx)
+               ->reduce->finite(fv_shape_count(&entry->shape), (const float *)(const void *)entry->data);
+}
+
 static fv_status check_finite(fv_model *model, const fv_tensor_file *file, const fv_st_entry *entry, float *chunk)
 {
     const bool integers = entry->dtype < FV_DTYPE_COUNT && !fv_dtype_is_float((fv_dtype)entry->dtype);
     const int64_t count = integers ? 0 : fv_shape_count(&entry->shape);
+    if (all_finite(model, entry))
+        return FV_OK;
     for (int64_t i = 0; i < count; i += FV_CHECK_CHUNK) {
         const int64_t n = count - i < FV_CHECK_CHUNK ? count - i : FV_CHECK_CHUNK;
         FV_TRY(fv_tensor_file_floats(file, entry, i, n, chunk));
@@ -218,12 +231,15 @@ static fv_status fill(const fv_tensor_file *file, const fv_st_entry *entry, cons
 {
     void *dst = fv_tensor_data(slot->data);
     const int64_t size = slot->mid * slot->inner;
+    const bool here = dst == entry->data, as_here = entry->last && slot->file_shape.rank == 2;
+    const bool plain = slot->mid == 1 || slot->inner == 1 || as_here;
+    if (here && plain)
+        return FV_OK; /* the slot goes on in the file's bytes */
     if (slot->dtype != FV_F32) {
         fv_slot_from_file(slot, entry->data, 0, slot->outer, dst);
         return FV_OK;
     }
-    const bool as_here = entry->last && slot->file_shape.rank == 2;
-    if (slot->mid == 1 || slot->inner == 1 || as_here)
+    if (plain)
         return fv_tensor_file_floats(file, entry, 0, fv_shape_count(&slot->shape), dst);
     for (int64_t o = 0; o < slot->outer; o++) {
         FV_TRY(fv_tensor_file_floats(file, entry, o * size, size, row));
@@ -324,7 +340,7 @@ fv_status fv_model_load_weights(fv_model *model, const char *path, bool partial,
     FV_TRY(fv_tensor_file_open(model->ctx, path, &file));
     fv_status status = fv_safetensors_verify(file, NULL);
     if (status == FV_OK)
-        take_names(model, file, &renamed);
+        status = take_names(model, file, &renamed);
     if (status == FV_OK)
         status = fv_weights_load(model, file, partial, report);
     if (status == FV_OK)

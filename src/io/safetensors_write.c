@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing safetensors: tensors are brought into the file's order row by row, on the way out. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/json.h"
 #include "io/safetensors.h"
 
 /* Bytes collected before they go on. */
 #define FV_ST_CHUNK ((int64_t)1 << 18)
 
-/* Where tensor bytes go: into a checksum or into a file. */
+/* Where tensor bytes go: into checksums or into a file. */
 typedef struct st_sink {
     fv_sha256 *hash;
+    uint32_t *crc;
     fv_writer *writer;
     char *chunk; /* FV_ST_CHUNK bytes and one row */
 } st_sink;
@@ -22,6 +25,7 @@ static fv_status put(const st_sink *sink, const void *data, int64_t size)
         return FV_OK;
     if (sink->hash) {
         fv_sha256_update(sink->hash, data, (size_t)size);
+        *sink->crc = fv_crc32c_more(*sink->crc, data, (size_t)size);
         return FV_OK;
     }
     return fv_writer_put(sink->writer, data, (size_t)size);
@@ -107,12 +111,13 @@ static void describe_item(fv_json *j, const fv_st_item *item, int64_t *offset)
                     fv_shape_count(&item->shape) * (int64_t)fv_dtype_size(item->dtype), offset);
 }
 
-/* The header with its length in front, padded so that the tensors begin at a multiple of 8. */
+/* The header with its length in front, padded so that the tensors begin at a multiple of 8, and those behind the ones
+ * of 8-byte elements at one of FV_ALIGN, where a reader can use them as they lie. */
 static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_items, const fv_st_text *texts,
-                             int64_t n_texts, const char *sha256)
+                             int64_t n_texts, const char *sha256, const char *crc32c)
 {
     fv_json j = {.out = out};
-    int64_t offset = 0;
+    int64_t offset = 0, eights = 0;
     uint8_t length[8];
     fv_str_append_n(out, "\0\0\0\0\0\0\0\0", 8);
     fv_json_begin_object(&j);
@@ -122,6 +127,8 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
     fv_json_string(&j, "pt");
     fv_json_key(&j, FV_ST_SHA256_KEY);
     fv_json_string(&j, sha256);
+    fv_json_key(&j, FV_ST_CRC32C_KEY);
+    fv_json_string(&j, crc32c);
     for (int64_t i = 0; i < n_texts; i++) {
         fv_json_key(&j, texts[i].key);
         fv_json_string(&j, texts[i].value);
@@ -132,9 +139,10 @@ static fv_status make_header(fv_str *out, const fv_st_item *items, int64_t n_ite
             if ((fv_dtype_size(items[i].dtype) == 8) == (pass == 0))
                 describe_item(&j, &items[i], &offset);
         }
+        eights = pass == 0 ? offset : eights;
     }
     fv_json_end_object(&j);
-    while (out->size % 8 != 0 && !out->failed)
+    while ((out->size + (size_t)eights) % FV_ALIGN != 0 && !out->failed)
         fv_str_append(out, " ");
     FV_TRY(fv_str_status(out));
     for (int i = 0; i < 8; i++)
@@ -148,7 +156,8 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
 {
     fv_sha256 hash;
     uint8_t digest[32];
-    char hex[65];
+    uint32_t crc = 0;
+    char hex[65], crc_hex[9];
     fv_str header = {.ctx = ctx};
     fv_writer *writer = NULL;
     int64_t row = 0;
@@ -158,11 +167,12 @@ fv_status fv_safetensors_write(fv_ctx *ctx, const char *path, const fv_st_item *
     if (!chunk)
         return FV_ERR_NO_MEMORY;
     fv_sha256_init(&hash);
-    fv_status status = put_items(&(st_sink){.hash = &hash, .chunk = chunk}, items, n_items);
+    fv_status status = put_items(&(st_sink){.hash = &hash, .crc = &crc, .chunk = chunk}, items, n_items);
     fv_sha256_final(&hash, digest);
     fv_sha256_hex(digest, hex);
+    snprintf(crc_hex, sizeof crc_hex, "%08" PRIx32, fv_crc32c_more(crc, hex, strlen(hex)));
     if (status == FV_OK)
-        status = make_header(&header, items, n_items, texts, n_texts, hex);
+        status = make_header(&header, items, n_items, texts, n_texts, hex, crc_hex);
     if (status == FV_OK)
         status = fv_writer_open(ctx, path, &writer);
     if (status == FV_OK)

@@ -9,11 +9,13 @@
 #include <sys/stat.h>
 
 #include "base/ctx.h"
+#include "base/hash.h"
 #include "io/caffe/caffe.h"
 #include "io/darknet/darknet.h"
 #include "io/keras/keras.h"
 #include "io/safetensors.h"
 #include "io/torch/torch.h"
+#include "tensor/within.h"
 
 /* In the order in which they are asked; the last one takes, or refuses by name, whatever is left. */
 static const struct {
@@ -175,6 +177,30 @@ fv_status fv_tensor_file_create(fv_ctx *ctx, const char *name, const char *forma
     return status;
 }
 
+/* Behind those of the same hash, so that the first of a name is found. */
+static void index_put(fv_tensor_file *file, int64_t i)
+{
+    const int64_t mask = file->n_index - 1;
+    int64_t at = fv_hash_text(file->entries[i].name) & mask;
+    while (file->index[at])
+        at = (at + 1) & mask;
+    file->index[at] = (int32_t)(i + 1);
+}
+
+fv_status fv_tensor_file_index(fv_tensor_file *file)
+{
+    int64_t room = 64;
+    while (room < 4 * file->count)
+        room *= 2;
+    if (file->count > INT32_MAX - 1)
+        return fv_tensor_file_bad(file, "%lld tensors: too many", (long long)file->count);
+    file->index = fv_arena_alloc(file->arena, (size_t)room * sizeof *file->index);
+    file->n_index = file->index ? room : 0;
+    for (int64_t i = 0; file->index && i < file->count; i++)
+        index_put(file, i);
+    return file->index ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
 fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
 {
     if (fv_tensor_file_find(file, entry->name))
@@ -190,16 +216,52 @@ fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry)
         file->capacity = capacity;
     }
     file->entries[file->count++] = *entry;
+    if (2 * file->count > file->n_index)
+        return fv_tensor_file_index(file);
+    index_put(file, file->count - 1);
     return FV_OK;
 }
 
-fv_status fv_tensor_file_take(fv_tensor_file *file, const fv_blob *blob)
+static fv_status take(fv_tensor_file *file, fv_tensor *bytes)
 {
-    fv_blob *own = fv_realloc(file->ctx, file->own, (size_t)(file->n_own + 1) * sizeof *own);
+    fv_tensor **own = fv_realloc(file->ctx, file->own, (size_t)(file->n_own + 1) * sizeof *own);
     if (!own)
         return FV_ERR_NO_MEMORY;
     file->own = own;
-    own[file->n_own++] = *blob;
+    own[file->n_own++] = bytes;
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_take(fv_tensor_file *file, fv_blob *blob)
+{
+    fv_tensor *bytes;
+    FV_TRY(take(file, NULL));
+    fv_status status = fv_tensor_adopt(file->ctx, blob->data, blob->size, &bytes);
+    file->own[file->n_own - 1] = bytes;
+    if (status == FV_OK)
+        *blob = (fv_blob){0};
+    return status;
+}
+
+fv_status fv_tensor_file_take_part(fv_tensor_file *file, const fv_tensor_file *part)
+{
+    for (int i = 0; i < part->n_own; i++) {
+        FV_TRY(take(file, NULL));
+        FV_TRY(fv_tensor_share(part->own[i], &file->own[file->n_own - 1]));
+    }
+    return FV_OK;
+}
+
+fv_status fv_tensor_file_share(const fv_tensor_file *file, const fv_st_entry *entry, const fv_shape *shape,
+                               fv_tensor **tensor)
+{
+    *tensor = NULL;
+    for (int i = 0; entry->dtype < FV_DTYPE_COUNT && i < file->n_own; i++) {
+        const uintptr_t first = (uintptr_t)fv_tensor_const_data(file->own[i]), here = (uintptr_t)entry->data;
+        const int64_t at = (int64_t)(here - first);
+        if (here >= first && fv_tensor_has_within(file->own[i], at, (fv_dtype)entry->dtype, shape))
+            return fv_tensor_within(file->own[i], at, (fv_dtype)entry->dtype, shape, tensor);
+    }
     return FV_OK;
 }
 
@@ -222,7 +284,7 @@ void fv_tensor_file_close(fv_tensor_file **ptr)
     fv_doc_destroy(&file->doc);
     fv_arena_destroy(&file->arena);
     for (int i = 0; i < file->n_own; i++)
-        fv_blob_free(file->ctx, &file->own[i]);
+        fv_tensor_destroy(&file->own[i]);
     fv_free(file->ctx, file->own);
     fv_free(file->ctx, file);
 }
@@ -251,9 +313,12 @@ const fv_st_entry *fv_tensor_file_entry(const fv_tensor_file *file, int64_t i)
 
 const fv_st_entry *fv_tensor_file_find(const fv_tensor_file *file, const char *name)
 {
-    for (int64_t i = 0; i < file->count; i++) {
-        if (strcmp(file->entries[i].name, name) == 0)
-            return &file->entries[i];
+    const int64_t mask = file->n_index - 1;
+    for (int64_t at = file->index ? fv_hash_text(name) & mask : 0; file->index && file->index[at];
+         at = (at + 1) & mask) {
+        const fv_st_entry *entry = &file->entries[file->index[at] - 1];
+        if (strcmp(entry->name, name) == 0)
+            return entry;
     }
     return NULL;
 }

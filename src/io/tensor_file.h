@@ -26,7 +26,7 @@ typedef struct fv_tensor_file {
     fv_arena *arena; /* names, entries and what else lives as long as the file */
     const char *name;
     const char *format; /* "safetensors", "PyTorch", ... */
-    fv_blob *own;       /* the files' bytes, n_own of them */
+    fv_tensor **own;    /* the files' bytes, n_own of them */
     int n_own;
     fv_doc *doc;
     const fv_doc_node *metadata; /* safetensors' `__metadata__`; NULL: none */
@@ -34,6 +34,8 @@ typedef struct fv_tensor_file {
     int64_t size;
     fv_st_entry *entries;
     int64_t count, capacity;
+    int32_t *index; /* by name: numbers of entries + 1, n_index of them, a power of two; 0: free */
+    int64_t n_index;
     const char *inside; /* where in the file the tensors stood, such as "state_dict"; NULL: at its top */
 } fv_tensor_file;
 
@@ -68,14 +70,25 @@ fv_status fv_tensor_file_floats(const fv_tensor_file *file, const fv_st_entry *e
 fv_status fv_tensor_file_integers(const fv_tensor_file *file, const fv_st_entry *entry, int64_t begin, int64_t count,
                                   int64_t *dst);
 
+/*
+ * The tensor's bytes as one of the library, where they lie as those do and are the file's own; else *tensor is NULL.
+ * Whoever changes its elements changes those of the file. `shape`: of as many elements.
+ */
+fv_status fv_tensor_file_share(const fv_tensor_file *file, const fv_st_entry *entry, const fv_shape *shape,
+                               fv_tensor **tensor);
+
 /* ---- for readers ---- */
 
 /* An empty one; `name` is for messages. */
 fv_status fv_tensor_file_create(fv_ctx *ctx, const char *name, const char *format, fv_tensor_file **file);
+/* Makes the table by which names are found anew: to be called when entries or their names were changed. */
+fv_status fv_tensor_file_index(fv_tensor_file *file);
 /* Adds an entry (copied; its name and data must outlive the file). A name that is there already is MODEL_FORMAT. */
 fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry);
-/* Takes a file's bytes, to be freed with it; on failure they stay the caller's. */
-fv_status fv_tensor_file_take(fv_tensor_file *file, const fv_blob *blob);
+/* Takes a file's bytes, which live as long as it and what shares them; on failure they stay the caller's. */
+fv_status fv_tensor_file_take(fv_tensor_file *file, fv_blob *blob);
+/* Takes the bytes of a part of it. */
+fv_status fv_tensor_file_take_part(fv_tensor_file *file, const fv_tensor_file *part);
 /* FV_ERR_MODEL_FORMAT "FILE: text". */
 fv_status fv_tensor_file_bad(const fv_tensor_file *file, const char *format, ...) FV_PRINTF(2, 3);
 

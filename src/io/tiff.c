@@ -5,9 +5,11 @@
  * JPEG, or any number of bands; 1 to 8, 16 bits, or floats; strips and tiles; planes together or apart.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "io/image.h"
 
 #ifdef FV_WITH_TIFF
@@ -25,8 +27,43 @@ static bool tiff_sniff(const uint8_t *data, size_t size)
 #define MAX_BLOCK_BYTES (INT64_C(1) << 30) /* what libtiff may allocate at once */
 enum { PAGES_MAX = 64 };
 
+/* What of libtiff is used, which is opened with the first image. */
+#define TIFF_CALLS(X)                                                                                                  \
+    X(TIFFClientOpenExt)                                                                                               \
+    X(TIFFClose)                                                                                                       \
+    X(TIFFComputeStrip)                                                                                                \
+    X(TIFFComputeTile)                                                                                                 \
+    X(TIFFGetField)                                                                                                    \
+    X(TIFFGetFieldDefaulted)                                                                                           \
+    X(TIFFIsCODECConfigured)                                                                                           \
+    X(TIFFIsTiled)                                                                                                     \
+    X(TIFFLastDirectory)                                                                                               \
+    X(TIFFOpenOptionsAlloc)                                                                                            \
+    X(TIFFOpenOptionsFree)                                                                                             \
+    X(TIFFOpenOptionsSetErrorHandlerExtR)                                                                              \
+    X(TIFFOpenOptionsSetMaxSingleMemAlloc)                                                                             \
+    X(TIFFOpenOptionsSetWarningHandlerExtR)                                                                            \
+    X(TIFFReadEncodedStrip)                                                                                            \
+    X(TIFFReadEncodedTile)                                                                                             \
+    X(TIFFSetDirectory)                                                                                                \
+    X(TIFFSetField)                                                                                                    \
+    X(TIFFSetSubDirectory)                                                                                             \
+    X(TIFFStripSize)                                                                                                   \
+    X(TIFFTileSize)
+
+#define TIFF_FIELD(name) __typeof__(name) *name;
+typedef struct tiff_calls {
+    TIFF_CALLS(TIFF_FIELD)
+} tiff_calls;
+#undef TIFF_FIELD
+
+#define TIFF_ROW(name) {#name, offsetof(tiff_calls, name)},
+static const fv_library_call call_rows[] = {TIFF_CALLS(TIFF_ROW)};
+#undef TIFF_ROW
+
 typedef struct tiff_state {
     fv_image_job *job;
+    tiff_calls call;
     TIFF *tiff;
     uint64_t at;
     int64_t h, w, bands;
@@ -111,14 +148,15 @@ static int on_warning(TIFF *tiff, void *user, const char *module, const char *fo
 
 static bool open_file(tiff_state *s)
 {
-    TIFFOpenOptions *o = TIFFOpenOptionsAlloc();
+    TIFFOpenOptions *o = s->call.TIFFOpenOptionsAlloc();
     if (!o)
         return false;
-    TIFFOpenOptionsSetErrorHandlerExtR(o, on_error, s);
-    TIFFOpenOptionsSetWarningHandlerExtR(o, on_warning, s);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(o, MAX_BLOCK_BYTES);
-    s->tiff = TIFFClientOpenExt("memory", "rm", s, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, o);
-    TIFFOpenOptionsFree(o);
+    s->call.TIFFOpenOptionsSetErrorHandlerExtR(o, on_error, s);
+    s->call.TIFFOpenOptionsSetWarningHandlerExtR(o, on_warning, s);
+    s->call.TIFFOpenOptionsSetMaxSingleMemAlloc(o, MAX_BLOCK_BYTES);
+    s->tiff =
+        s->call.TIFFClientOpenExt("memory", "rm", s, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, o);
+    s->call.TIFFOpenOptionsFree(o);
     return s->tiff != NULL;
 }
 
@@ -150,13 +188,13 @@ static fv_status read_color(tiff_state *s)
 {
     fv_image_job *job = s->job;
     uint16_t compression = COMPRESSION_NONE, *extra = NULL, orientation = 1;
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_COMPRESSION, &compression);
-    if (!TIFFIsCODECConfigured(compression))
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_COMPRESSION, &compression);
+    if (!s->call.TIFFIsCODECConfigured(compression))
         return fail_coding(job, "compression %u", compression);
-    if (!TIFFGetField(s->tiff, TIFFTAG_PHOTOMETRIC, &s->photometric))
+    if (!s->call.TIFFGetField(s->tiff, TIFFTAG_PHOTOMETRIC, &s->photometric))
         s->photometric = s->bands >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     if (s->photometric == PHOTOMETRIC_YCBCR && compression == COMPRESSION_JPEG) {
-        TIFFSetField(s->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+        s->call.TIFFSetField(s->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         s->photometric = PHOTOMETRIC_RGB;
     }
     static const int64_t bands_of[] = {[PHOTOMETRIC_MINISWHITE] = 1,
@@ -167,21 +205,22 @@ static fv_status read_color(tiff_state *s)
     s->colors = s->photometric < sizeof bands_of / sizeof *bands_of ? bands_of[s->photometric] : 0;
     if (s->colors == 0)
         return fail_coding(job, "photometric interpretation %u", s->photometric);
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_EXTRASAMPLES, &s->extra, &extra);
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_EXTRASAMPLES, &s->extra, &extra);
     if (s->bands < s->colors)
         return fail_coding(job, "%lld bands for a color of %lld", (long long)s->bands, (long long)s->colors);
     s->alpha = s->bands == s->colors + 1 && s->extra == 1 && extra && extra[0] != EXTRASAMPLE_UNSPECIFIED;
     s->associated = s->alpha && extra[0] == EXTRASAMPLE_ASSOCALPHA;
     if (s->photometric == PHOTOMETRIC_PALETTE &&
-        (s->bits > 8 || s->bands != 1 || !TIFFGetField(s->tiff, TIFFTAG_COLORMAP, &s->map[0], &s->map[1], &s->map[2])))
+        (s->bits > 8 || s->bands != 1 ||
+         !s->call.TIFFGetField(s->tiff, TIFFTAG_COLORMAP, &s->map[0], &s->map[1], &s->map[2])))
         return fail_coding(job, "a palette of %u bits and %lld bands", s->bits, (long long)s->bands);
     if (s->photometric == PHOTOMETRIC_SEPARATED && (s->bits != 8 || s->bands != 4))
         return fail_coding(job, "CMYK of %u bits and %lld bands", s->bits, (long long)s->bands);
-    if (TIFFGetField(s->tiff, TIFFTAG_ORIENTATION, &orientation) && orientation >= 1 && orientation <= 8)
+    if (s->call.TIFFGetField(s->tiff, TIFFTAG_ORIENTATION, &orientation) && orientation >= 1 && orientation <= 8)
         job->orientation = orientation;
     uint32_t profile_bytes = 0;
     void *profile = NULL;
-    job->notes.icc = TIFFGetField(s->tiff, TIFFTAG_ICCPROFILE, &profile_bytes, &profile) != 0;
+    job->notes.icc = s->call.TIFFGetField(s->tiff, TIFFTAG_ICCPROFILE, &profile_bytes, &profile) != 0;
     return FV_OK;
 }
 
@@ -190,13 +229,13 @@ static fv_status read_header(tiff_state *s)
     fv_image_job *job = s->job;
     uint32_t h = 0, w = 0, bh = 0, bw = 0;
     uint16_t bands = 1, planar = PLANARCONFIG_CONTIG;
-    TIFFGetField(s->tiff, TIFFTAG_IMAGELENGTH, &h);
-    TIFFGetField(s->tiff, TIFFTAG_IMAGEWIDTH, &w);
+    s->call.TIFFGetField(s->tiff, TIFFTAG_IMAGELENGTH, &h);
+    s->call.TIFFGetField(s->tiff, TIFFTAG_IMAGEWIDTH, &w);
     FV_TRY(fv_image_check_size(job, h, w));
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_SAMPLESPERPIXEL, &bands);
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_BITSPERSAMPLE, &s->bits);
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_SAMPLEFORMAT, &s->format);
-    TIFFGetFieldDefaulted(s->tiff, TIFFTAG_PLANARCONFIG, &planar);
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_SAMPLESPERPIXEL, &bands);
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_BITSPERSAMPLE, &s->bits);
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_SAMPLEFORMAT, &s->format);
+    s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_PLANARCONFIG, &planar);
     s->h = h;
     s->w = w;
     s->bands = bands;
@@ -211,18 +250,18 @@ static fv_status read_header(tiff_state *s)
                            s->bits, s->format);
     s->depth = real ? FV_DEPTH_F32 : s->bits == 16 ? FV_DEPTH_16 : FV_DEPTH_8;
     FV_TRY(read_color(s));
-    s->tiled = TIFFIsTiled(s->tiff);
+    s->tiled = s->call.TIFFIsTiled(s->tiff);
     if (s->tiled) {
-        TIFFGetField(s->tiff, TIFFTAG_TILELENGTH, &bh);
-        TIFFGetField(s->tiff, TIFFTAG_TILEWIDTH, &bw);
+        s->call.TIFFGetField(s->tiff, TIFFTAG_TILELENGTH, &bh);
+        s->call.TIFFGetField(s->tiff, TIFFTAG_TILEWIDTH, &bw);
     } else {
-        TIFFGetFieldDefaulted(s->tiff, TIFFTAG_ROWSPERSTRIP, &bh);
+        s->call.TIFFGetFieldDefaulted(s->tiff, TIFFTAG_ROWSPERSTRIP, &bh);
         bh = bh < h ? bh : h;
         bw = w;
     }
     s->block_h = bh;
     s->block_w = bw;
-    s->block_bytes = s->tiled ? TIFFTileSize(s->tiff) : TIFFStripSize(s->tiff);
+    s->block_bytes = s->tiled ? s->call.TIFFTileSize(s->tiff) : s->call.TIFFStripSize(s->tiff);
     const int64_t row = (s->block_w * (s->apart ? 1 : s->bands) * s->bits + 7) / 8;
     if (bh < 1 || bw < 1 || s->block_bytes <= 0 || s->block_bytes > MAX_BLOCK_BYTES ||
         row > s->block_bytes / s->block_h)
@@ -314,11 +353,12 @@ static fv_status read_blocks(tiff_state *s)
     for (int64_t plane = 0; plane < (s->apart ? s->bands : 1); plane++) {
         for (int64_t y = 0; y < s->h; y += s->block_h) {
             for (int64_t x = 0; x < s->w; x += s->block_w) {
-                const uint32_t tile = s->tiled ? TIFFComputeTile(s->tiff, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane)
-                                               : TIFFComputeStrip(s->tiff, (uint32_t)y, (uint16_t)plane);
+                const uint32_t tile =
+                    s->tiled ? s->call.TIFFComputeTile(s->tiff, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane)
+                             : s->call.TIFFComputeStrip(s->tiff, (uint32_t)y, (uint16_t)plane);
                 memset(s->block, 0, (size_t)s->block_bytes);
-                const tmsize_t n = s->tiled ? TIFFReadEncodedTile(s->tiff, tile, s->block, s->block_bytes)
-                                            : TIFFReadEncodedStrip(s->tiff, tile, s->block, s->block_bytes);
+                const tmsize_t n = s->tiled ? s->call.TIFFReadEncodedTile(s->tiff, tile, s->block, s->block_bytes)
+                                            : s->call.TIFFReadEncodedStrip(s->tiff, tile, s->block, s->block_bytes);
                 if (n < 0) {
                     if (!job->options.salvage)
                         return fail_library(s);
@@ -387,11 +427,11 @@ static page page_here(const tiff_state *s)
     page p = {0};
     uint32_t kind = 0;
     uint16_t old_kind = 0;
-    TIFFGetField(s->tiff, TIFFTAG_IMAGELENGTH, &p.h);
-    TIFFGetField(s->tiff, TIFFTAG_IMAGEWIDTH, &p.w);
-    if (TIFFGetField(s->tiff, TIFFTAG_SUBFILETYPE, &kind))
+    s->call.TIFFGetField(s->tiff, TIFFTAG_IMAGELENGTH, &p.h);
+    s->call.TIFFGetField(s->tiff, TIFFTAG_IMAGEWIDTH, &p.w);
+    if (s->call.TIFFGetField(s->tiff, TIFFTAG_SUBFILETYPE, &kind))
         p.reduced = (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) != 0;
-    else if (TIFFGetField(s->tiff, TIFFTAG_OSUBFILETYPE, &old_kind))
+    else if (s->call.TIFFGetField(s->tiff, TIFFTAG_OSUBFILETYPE, &old_kind))
         p.reduced = old_kind == OFILETYPE_REDUCEDIMAGE;
     return p;
 }
@@ -409,12 +449,12 @@ static bool enter_subpage(tiff_state *s)
 {
     uint16_t count = 0;
     toff_t *list = NULL, offsets[PAGES_MAX];
-    if (!TIFFGetField(s->tiff, TIFFTAG_SUBIFD, &count, &list) || !list)
+    if (!s->call.TIFFGetField(s->tiff, TIFFTAG_SUBIFD, &count, &list) || !list)
         return false;
     count = count < PAGES_MAX ? count : PAGES_MAX;
     memcpy(offsets, list, count * sizeof *offsets); /* which the next directory takes the place of */
     for (uint16_t i = 0; i < count; i++) {
-        if (TIFFSetSubDirectory(s->tiff, offsets[i]) && !page_here(s).reduced)
+        if (s->call.TIFFSetSubDirectory(s->tiff, offsets[i]) && !page_here(s).reduced)
             return true;
     }
     return false;
@@ -430,17 +470,17 @@ static fv_status choose_page(tiff_state *s)
     const fv_decode_notes before = s->job->notes;
     page best = first;
     tdir_t chosen = 0;
-    if (!first.reduced && TIFFLastDirectory(s->tiff))
+    if (!first.reduced && s->call.TIFFLastDirectory(s->tiff))
         return FV_OK;
-    for (tdir_t i = 1; i < PAGES_MAX && TIFFSetDirectory(s->tiff, i); i++) {
+    for (tdir_t i = 1; i < PAGES_MAX && s->call.TIFFSetDirectory(s->tiff, i); i++) {
         const page here = page_here(s);
         if (here.reduced || !(best.reduced || is_preview(&best, &here)))
             continue;
         best = here;
         chosen = i;
     }
-    bool found = TIFFSetDirectory(s->tiff, chosen) && !best.reduced;
-    const bool inside = !found && TIFFSetDirectory(s->tiff, 0) && enter_subpage(s);
+    bool found = s->call.TIFFSetDirectory(s->tiff, chosen) && !best.reduced;
+    const bool inside = !found && s->call.TIFFSetDirectory(s->tiff, 0) && enter_subpage(s);
     s->job->notes = before; /* what other pages are like is nothing to complain of */
     s->message[0] = '\0';
     s->job->notes.preview = inside || chosen > 0;
@@ -483,16 +523,19 @@ static fv_status decode_page(tiff_state *s)
     if (s->alpha && s->bands == 2)
         FV_TRY(widen_alpha(job));
     if (!job->notes.salvaged)
-        job->notes.animated = !s->subpage && !job->notes.preview && !TIFFLastDirectory(s->tiff);
+        job->notes.animated = !s->subpage && !job->notes.preview && !s->call.TIFFLastDirectory(s->tiff);
     return FV_OK;
 }
 
 static fv_status tiff_decode(fv_image_job *job)
 {
     tiff_state s = {.job = job, .bits = 1, .format = SAMPLEFORMAT_UINT};
+    static const char *const names[] = {FV_WITH_TIFF, NULL};
+    if (!fv_library_open(names, call_rows, sizeof call_rows / sizeof *call_rows, &s.call))
+        return fv_image_lacks(job, &fv_image_tiff);
     fv_status status = decode_page(&s);
     if (s.tiff)
-        TIFFClose(s.tiff);
+        s.call.TIFFClose(s.tiff);
     fv_free(job->ctx, s.block);
     return status;
 }

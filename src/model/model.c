@@ -232,64 +232,6 @@ fv_status fv_model_check(fv_model *model)
     return fv_model_derive_slots(model);
 }
 
-/* All weights together, before one of them is allocated: a text of a few bytes may describe more than there is. */
-static fv_status check_budget(const fv_model *model)
-{
-    const int64_t limit = fv_ctx_memory_limit(model->ctx);
-    const fv_slot *largest = NULL;
-    char shape[96];
-    int64_t now, sum = 0, need = 0;
-    bool fits = true;
-    fv_ctx_memory(model->ctx, &now, NULL);
-    for (int i = 0; i < model->n_slots; i++) {
-        const fv_slot *slot = &model->slots[i];
-        const int64_t count = fv_shape_count(&slot->shape);
-        fits = fits && fv_size_mul(count, (int64_t)fv_dtype_size(slot->dtype), &need) && fv_size_add(sum, need, &sum);
-        if (!largest || count > fv_shape_count(&largest->shape))
-            largest = slot;
-    }
-    if (!largest || limit <= 0 || (fits && fv_size_add(sum, now, &need) && need <= limit))
-        return FV_OK;
-    return fv_fail_hint(
-        model->ctx,
-        fv_fail(model->ctx, FV_ERR_OVER_BUDGET,
-                "model '%s': its weights need %s%.1f MiB and %.1f MiB are in use, but the limit is %.1f MiB; the "
-                "largest: '%s' %s",
-                model->name, fits ? "" : "more than ", (double)sum / 1048576, (double)now / 1048576,
-                (double)limit / 1048576, largest->name, fv_shape_text(&largest->shape, shape)),
-        "use a smaller model, or raise --memory");
-}
-
-fv_status fv_model_complete(fv_model *model)
-{
-    FV_TRY(fv_model_check(model));
-    FV_TRY(check_budget(model));
-    FV_TRY(fv_model_derive_views(model));
-    for (int i = 0; i < model->n_slots; i++)
-        FV_TRY(fv_tensor_create(model->ctx, model->slots[i].dtype, &model->slots[i].shape, &model->slots[i].data));
-    fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
-    model->finished = true;
-    return FV_OK;
-}
-
-fv_status fv_model_complete_sharing(fv_model *model, fv_model *from)
-{
-    FV_TRY(fv_model_check(model));
-    FV_TRY(fv_model_derive_views(model));
-    fv_model_sync(from);
-    for (int i = 0; i < model->n_slots; i++) {
-        fv_slot *slot = &model->slots[i];
-        const fv_slot *other = fv_model_slot(from, slot->name);
-        if (!other || other->dtype != slot->dtype || !fv_shape_equal(&other->shape, &slot->shape))
-            return fv_fail(model->ctx, FV_ERR_INTERNAL, "model '%s' has no tensor '%s' to share", from->name,
-                           slot->name);
-        FV_TRY(fv_tensor_share(other->data, &slot->data));
-    }
-    fv_model_input_size(model, &model->pipeline.h, &model->pipeline.w, &model->pipeline.c);
-    model->finished = true;
-    return FV_OK;
-}
-
 void fv_output(fv_model *model, const char *name, fv_value output)
 {
     fv_status status;
@@ -341,11 +283,8 @@ fv_status fv_model_finish(fv_model *model, fv_value output)
 
 fv_slot *fv_model_slot(fv_model *model, const char *name)
 {
-    for (int i = 0; i < model->n_slots; i++) {
-        if (strcmp(model->slots[i].name, name) == 0)
-            return &model->slots[i];
-    }
-    return NULL;
+    const fv_val *val = fv_graph_find(model->graph, name);
+    return val ? fv_model_slot_of(model, val->id) : NULL;
 }
 
 float *fv_slot_data(const fv_slot *slot)
@@ -399,10 +338,9 @@ fv_tensor *fv_model_tensor(fv_model *model, int i, const char **name, bool *trai
 
 bool fv_model_in_head(const fv_model *model, const char *name)
 {
-    for (int i = 0; i < model->n_slots; i++)
-        if (strcmp(model->slots[i].name, name) == 0)
-            return model->slots[i].head;
-    return false;
+    const fv_val *val = fv_graph_find(model->graph, name);
+    const fv_slot *slot = val ? fv_model_slot_of(model, val->id) : NULL;
+    return slot && slot->head;
 }
 
 fv_tensor *fv_model_find_tensor(fv_model *model, const char *name)

@@ -180,6 +180,14 @@ void fv_model_take_graph(fv_model *model, fv_graph **graph);
 fv_status fv_model_check(fv_model *model);
 /* fv_model_check, and allocates the slots' tensors (zero): what fv_model_finish and loaders end with. */
 fv_status fv_model_complete(fv_model *model);
+/* Where tensors come from that are there already: *tensor, the caller's, has the slot's dtype and shape; NULL: there is
+ * none for it. */
+typedef struct fv_tensor_source {
+    fv_status (*take)(void *user, const fv_slot *slot, fv_tensor **tensor);
+    void *user;
+} fv_tensor_source;
+/* fv_model_complete with the tensors of a source where it has them. */
+fv_status fv_model_complete_with(fv_model *model, const fv_tensor_source *source);
 /* fv_model_finish without tensors: a model for looking at its graph and sizes, which nothing else takes. */
 fv_status fv_model_draft(fv_model *model, fv_value output);
 /* The same with the tensors of a model that has them all, which both then have: for a part of it that is run beside it.
@@ -225,6 +233,8 @@ fv_status fv_model_derive_views(fv_model *model);
 /* ---- tensors ---- */
 
 fv_slot *fv_model_slot(fv_model *model, const char *name);
+/* The slot of a value, by its id; NULL: it has none. */
+fv_slot *fv_model_slot_of(const fv_model *model, int32_t val);
 /* Of all tensors together. */
 int64_t fv_model_weight_bytes(const fv_model *model);
 /* Address of a slot's elements as floats: f32 only. */

@@ -18,13 +18,23 @@ static bool is_weighted(const fv_node *node)
     return (node->op->traits & FV_T_WEIGHTED) != 0;
 }
 
-static fv_slot *slot_of(fv_model *model, const fv_val *val)
+/* They are in the order of the values' ids. */
+fv_slot *fv_model_slot_of(const fv_model *model, int32_t val)
 {
-    for (int i = 0; val && i < model->n_slots; i++) {
-        if (model->slots[i].val == val->id)
-            return &model->slots[i];
+    int low = 0, high = model->n_slots;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (model->slots[middle].val < val)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low < model->n_slots && model->slots[low].val == val ? &model->slots[low] : NULL;
+}
+
+static fv_slot *slot_of(const fv_model *model, const fv_val *val)
+{
+    return val ? fv_model_slot_of(model, val->id) : NULL;
 }
 
 /* The image behind the last dimension of the node's result: born where a view turns an image into a row, kept by what

@@ -6,6 +6,7 @@
 #include <fovea/tensor.h>
 
 #include "base/ctx.h"
+#include "tensor/within.h"
 
 /* The bytes, shared by every handle. */
 typedef struct shared_buffer {
@@ -16,6 +17,7 @@ typedef struct shared_buffer {
 struct fv_tensor {
     fv_ctx *ctx;
     shared_buffer *buffer;
+    void *data; /* in the buffer */
     fv_dtype dtype;
     fv_shape shape;
     int64_t count;
@@ -60,6 +62,25 @@ const char *fv_shape_text(const fv_shape *shape, char text[96])
     return text;
 }
 
+/* The only tensor of a buffer, whose memory is there. */
+static fv_status own(fv_ctx *ctx, void *data, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor)
+{
+    fv_tensor *t = fv_new(ctx, fv_tensor);
+    shared_buffer *b = fv_new(ctx, shared_buffer);
+    *tensor = NULL;
+    if (!t || !b) {
+        fv_free(ctx, b);
+        fv_free(ctx, t);
+        return FV_ERR_NO_MEMORY;
+    }
+    atomic_init(&b->refs, 1);
+    b->data = data;
+    *t = (fv_tensor){
+        .ctx = ctx, .buffer = b, .data = data, .dtype = dtype, .shape = *shape, .count = fv_shape_count(shape)};
+    *tensor = t;
+    return FV_OK;
+}
+
 fv_status fv_tensor_create(fv_ctx *ctx, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor)
 {
     *tensor = NULL;
@@ -72,18 +93,47 @@ fv_status fv_tensor_create(fv_ctx *ctx, fv_dtype dtype, const fv_shape *shape, f
                        "fv_tensor_create: shape %s (rank %d) is invalid: expected rank 0 to %d and a size that fits "
                        "into 63 bits",
                        fv_shape_text(shape, text), (int)shape->rank, FV_MAX_RANK);
-    fv_tensor *t = fv_new(ctx, fv_tensor);
-    shared_buffer *b = fv_new(ctx, shared_buffer);
-    void *data = t && b ? fv_calloc(ctx, (size_t)(bytes > 0 ? bytes : 1), 1) : NULL;
-    if (!data) {
-        fv_free(ctx, b);
-        fv_free(ctx, t);
-        return FV_ERR_NO_MEMORY;
-    }
-    atomic_init(&b->refs, 1);
-    b->data = data;
-    *t = (fv_tensor){.ctx = ctx, .buffer = b, .dtype = dtype, .shape = *shape, .count = count};
-    *tensor = t;
+    void *data = fv_calloc(ctx, (size_t)(bytes > 0 ? bytes : 1), 1);
+    const fv_status status = data ? own(ctx, data, dtype, shape, tensor) : FV_ERR_NO_MEMORY;
+    if (status != FV_OK)
+        fv_free(ctx, data);
+    return status;
+}
+
+fv_status fv_tensor_adopt(fv_ctx *ctx, void *data, int64_t bytes, fv_tensor **tensor)
+{
+    const fv_shape shape = {.rank = 1, .dim = {bytes}};
+    return own(ctx, data, FV_U8, &shape, tensor);
+}
+
+bool fv_tensor_is_whole(fv_dtype dtype, const fv_shape *shape)
+{
+    const int64_t size = (int64_t)fv_dtype_size(dtype), row = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+    return size > 0 && row % ((int64_t)FV_ALIGN / size) == 0;
+}
+
+bool fv_tensor_has_within(const fv_tensor *whole, int64_t at, fv_dtype dtype, const fv_shape *shape)
+{
+    const int64_t room = (int64_t)fv_tensor_bytes(whole);
+    int64_t bytes;
+    return fv_tensor_is_whole(dtype, shape) &&
+           fv_size_mul(fv_shape_count(shape), (int64_t)fv_dtype_size(dtype), &bytes) && at >= 0 && at <= room &&
+           bytes <= room - at && ((uintptr_t)whole->data + (uintptr_t)at) % FV_ALIGN == 0;
+}
+
+fv_status fv_tensor_within(const fv_tensor *whole, int64_t at, fv_dtype dtype, const fv_shape *shape,
+                           fv_tensor **tensor)
+{
+    char text[96];
+    *tensor = NULL;
+    if (!fv_tensor_has_within(whole, at, dtype, shape))
+        return fv_fail(whole->ctx, FV_ERR_ARGUMENT, "fv_tensor_within: %s %s at byte %" PRId64 " of %zu",
+                       fv_dtype_name(dtype), fv_shape_text(shape, text), at, fv_tensor_bytes(whole));
+    FV_TRY(fv_tensor_share(whole, tensor));
+    (*tensor)->data = (char *)whole->data + at;
+    (*tensor)->dtype = dtype;
+    (*tensor)->shape = *shape;
+    (*tensor)->count = fv_shape_count(shape);
     return FV_OK;
 }
 
@@ -133,10 +183,10 @@ size_t fv_tensor_bytes(const fv_tensor *tensor)
 
 void *fv_tensor_data(fv_tensor *tensor)
 {
-    return tensor->buffer->data;
+    return tensor->data;
 }
 
 const void *fv_tensor_const_data(const fv_tensor *tensor)
 {
-    return tensor->buffer->data;
+    return tensor->data;
 }

@@ -317,6 +317,28 @@ static void test_damage(void **state)
             fail_msg("%lld bytes: %s: %s", (long long)at, fv_status_name(status), fv_ctx_error(ctx));
         assert_null(loaded);
     }
+    /* A checksum that does not fit is refused, whichever of the two; without SHA-256 there is none. */
+    static const struct {
+        const char *key;
+        fv_status status;
+        bool rename;
+        const char *says;
+    } rows[] = {{"\"fovea.crc32c\":\"", FV_ERR_MODEL_CORRUPT, false, "'fovea.crc32c' is damaged"},
+                {"\"fovea.sha256\":\"", FV_ERR_MODEL_CORRUPT, false, "the weights are damaged: SHA-256"},
+                {"\"fovea.crc32c\":\"", FV_OK, true, ""},
+                {"\"fovea.sha256\":\"", FV_OK, true, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t *key = memmem(data, (size_t)size, rows[i].key, strlen(rows[i].key));
+        assert_non_null(key);
+        uint8_t *at = rows[i].rename ? key + 1 : key + strlen(rows[i].key), was = *at;
+        *at = rows[i].rename ? 'g' : was == 'f' ? '0' : 'f';
+        fv_test_write(broken, data, (size_t)size);
+        *at = was;
+        assert_int_equal(fv_model_load(ctx, broken, &loaded), rows[i].status);
+        if (rows[i].status != FV_OK)
+            assert_non_null(strstr(fv_ctx_error(ctx), rows[i].says));
+        fv_model_destroy(&loaded);
+    }
     fv_free(ctx, data);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
@@ -401,6 +423,57 @@ static void test_wrapped_names(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* A network of wide layers: what holds its weights is what its file was read into, turned into the library's order
+ * there. The most memory in use while it is loaded is hardly more than the file. */
+static void test_read_once(void **state)
+{
+    fv_test_allocator a = {0};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL), *other = fv_test_ctx(1, &a, NULL);
+    const char *path = fv_test_path(dir, "wide.safetensors"), *again = fv_test_path(dir, "wide again.safetensors");
+    fv_model *m = NULL, *loaded = NULL;
+    uint8_t *x, *y;
+    int64_t size, size_again;
+    char u[65], v[65];
+    (void)state;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value at = fv_input(m, 6, 6, 16);
+    at = fv_conv2d(m, at, .filters = 64, .kernel = {3, 3}, .no_bias = true);
+    at = fv_batch_norm(m, at);
+    at = fv_conv2d(m, at, .filters = 128, .kernel = {3, 3});
+    at = fv_dense(m, fv_flatten(m, at), .units = 256);
+    assert_int_equal(fv_model_finish(m, fv_dense(m, at, .units = 7)), FV_OK);
+    assert_int_equal(fv_model_init(m, 3, FV_INIT_DEFAULT), FV_OK);
+    assert_int_equal(fv_model_save(m, path), FV_OK);
+    assert_int_equal(fv_file_read(ctx, path, 0, false, &x, &size), FV_OK);
+    assert_true(size > 800000);
+
+    const int64_t before = a.live_bytes;
+    if (fv_model_load(other, path, &loaded) != FV_OK)
+        fail_msg("%s", fv_ctx_error(other));
+    if (a.peak_bytes - before > size + size / 4)
+        fail_msg("%lld bytes for a file of %lld", (long long)(a.peak_bytes - before), (long long)size);
+    fv_model_sha256(m, u);
+    fv_model_sha256(loaded, v);
+    assert_string_equal(u, v);
+    assert_int_equal(fv_model_save(loaded, again), FV_OK);
+    assert_int_equal(fv_file_read(ctx, again, 0, false, &y, &size_again), FV_OK);
+    assert_int_equal(size_again, size);
+    assert_memory_equal(x, y, (size_t)size);
+    /* A tensor that somebody holds outlives the model. */
+    fv_tensor *held = NULL;
+    assert_int_equal(fv_tensor_share(fv_model_slot(loaded, "conv2d_1.weight")->data, &held), FV_OK);
+    fv_model_destroy(&loaded);
+    assert_memory_equal(fv_tensor_const_data(held), fv_slot_data(fv_model_slot(m, "conv2d_1.weight")),
+                        fv_tensor_bytes(held));
+    fv_tensor_destroy(&held);
+    fv_free(ctx, x);
+    fv_free(ctx, y);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&other);
+    fv_ctx_destroy(&ctx);
+    assert_int_equal(a.live_blocks, 0);
+}
+
 /* Damaged self-test vectors, or a machine that computes something else. */
 static void test_selftest(void **state)
 {
@@ -461,15 +534,11 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_foreign_weights),
-        cmocka_unit_test(test_wrapped_names),
-        cmocka_unit_test(test_selftest),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_order),
+        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_damage),        cmocka_unit_test(test_foreign_weights),
+        cmocka_unit_test(test_wrapped_names), cmocka_unit_test(test_read_once),
+        cmocka_unit_test(test_selftest),      cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -132,6 +132,22 @@ static void run_apply(fvc *t)
     }
 }
 
+static void run_fold(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        norm_case x;
+        norm_make(t, &x, round % 3);
+        const double scale = (double)fvc_real(t) * 3.0;
+        const bool in_place = fvc_int(t, 0, 1);
+        float *want = fvc_floats(t, x.size);
+        for (int64_t i = 0; i < x.size; i++)
+            want[i] = (float)((double)x.src[i] * scale);
+        t->k->norm->fold(x.size, scale, x.src, in_place ? x.src : x.dst);
+        fvc_equal(t, "fold", in_place ? x.src : x.dst, want, x.size);
+        fvc_reset(t);
+    }
+}
+
 static void run_grad(fvc *t)
 {
     for (int round = 0; round < 300 && !t->failed; round++) {
@@ -408,13 +424,10 @@ static void bench_layer(fvc *t)
     }
 }
 
-const fv_check fv_check_norm[] = {{"norm.sums", run_sums, bench_norm},
-                                  {"norm.finalize", run_finalize, NULL},
-                                  {"norm.apply", run_apply, NULL},
-                                  {"norm.grad", run_grad, NULL},
-                                  {"norm.layer", run_layer, bench_layer},
-                                  {"norm.layer_far", run_layer_far, NULL},
-                                  {NULL, NULL, NULL}};
+const fv_check fv_check_norm[] = {{"norm.sums", run_sums, bench_norm},     {"norm.finalize", run_finalize, NULL},
+                                  {"norm.apply", run_apply, NULL},         {"norm.fold", run_fold, NULL},
+                                  {"norm.grad", run_grad, NULL},           {"norm.layer", run_layer, bench_layer},
+                                  {"norm.layer_far", run_layer_far, NULL}, {NULL, NULL, NULL}};
 
 /* ---- kernels broken on purpose ---- */
 
@@ -454,6 +467,12 @@ static void apply_two_roundings(fv_activation act, float alpha, int64_t rows, in
         }
 }
 
+static void fold_in_float(int64_t n, double scale, const float *src, float *dst)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = src[i] * (float)scale;
+}
+
 static void grad_sums_unmasked(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src,
                                const float *dst, const float *d_dst, const float *mean, double *sum, double *dot)
 {
@@ -481,6 +500,10 @@ static void install_roundings(fv_kernels *k)
 {
     broken_begin(k)->apply = apply_two_roundings;
 }
+static void install_in_float(fv_kernels *k)
+{
+    broken_begin(k)->fold = fold_in_float;
+}
 static void install_unmasked(fv_kernels *k)
 {
     broken_begin(k)->grad_sums = grad_sums_unmasked;
@@ -493,6 +516,7 @@ static void install_overwrites(fv_kernels *k)
 const fv_broken fv_broken_norm[] = {{"norm.sums: does not continue", "norm.sums", install_restart},
                                     {"norm.finalize: unbiased variance", "norm.finalize", install_unbiased},
                                     {"norm.apply: rounds twice", "norm.apply", install_roundings},
+                                    {"norm.fold: in float32", "norm.fold", install_in_float},
                                     {"norm.grad_sums: ignores the activation", "norm.grad", install_unmasked},
                                     {"norm.grad_data: writes one element too many", "norm.grad", install_overwrites},
                                     {NULL, NULL, NULL}};

@@ -111,8 +111,55 @@ static void test_pure(void **state)
     fv_ctx_destroy(&three);
 }
 
+/* The weights of a large model lie in one block, one behind the other, those whose rows are whole vectors; the rest by
+ * itself; all of it zero. */
+static void test_one_block(void **state)
+{
+    fv_test_allocator a = {0};
+    fv_ctx *ctx = fv_test_ctx(1, &a, NULL);
+    fv_model *m = NULL;
+    fv_val *in = NULL, *operands[3];
+    const fv_shape image = {2, {1, 1024}}, wei[3] = {{2, {800, 1024}}, {2, {640, 800}}, {2, {7, 640}}};
+    const fv_shape bia[3] = {{1, {800}}, {1, {640}}, {1, {7}}};
+    int64_t together = 0, weights = 0;
+    (void)state;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    assert_int_equal(fv_graph_input(m->graph, "input", FV_F32, &image, &in), FV_OK);
+    for (int i = 0; i < 3; i++) {
+        char name[3][16];
+        fv_node *node = NULL;
+        for (int k = 0; k < 3; k++)
+            snprintf(name[k], sizeof name[k], "%d%s", i, (const char *[]){".weight", ".bias", ""}[k]);
+        fv_value w = fv_model_new_param(m, name[0], FV_ROLE_PARAM, FV_F32, &wei[i], FV_INIT_DEFAULT, 0);
+        fv_value b = fv_model_new_param(m, name[1], FV_ROLE_PARAM, FV_F32, &bia[i], FV_INIT_DEFAULT, 0);
+        operands[0] = i ? operands[0] : in;
+        operands[1] = m->graph->vals[w.id];
+        operands[2] = m->graph->vals[b.id];
+        assert_int_equal(fv_graph_add(m->graph, fv_op_find(ctx, "dense"), name[2], NULL, operands, 3, &node), FV_OK);
+        operands[0] = node->out[0];
+    }
+    if (fv_model_finish(m, (fv_value){operands[0]->id}) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(m->n_slots, 6);
+    for (int i = 0; i < m->n_slots; i++) {
+        const float *data = fv_slot_data(&m->slots[i]);
+        const int64_t bytes = (int64_t)fv_tensor_bytes(m->slots[i].data);
+        assert_int_equal((uintptr_t)data % 64, 0);
+        for (int64_t k = 0; k < bytes / 4; k++)
+            assert_true(data[k] == 0);
+        together += i > 0 && i < 5 && data == fv_slot_data(&m->slots[i - 1]) + fv_tensor_count(m->slots[i - 1].data);
+        weights += bytes;
+    }
+    assert_int_equal(together, 4); /* all but the bias of 7 */
+    assert_true(a.live_bytes < weights + (256 << 10));
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+    assert_int_equal(a.live_blocks, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variance), cmocka_unit_test(test_pure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variance), cmocka_unit_test(test_pure),
+                                       cmocka_unit_test(test_one_block)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <fovea/tensor.h>
 
 #include "base/ctx.h"
+#include "tensor/within.h"
 
 static void test_dtypes(void **state)
 {
@@ -80,6 +81,47 @@ static void test_bad_shapes(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Tensors in one buffer, which lives as long as any of them; none where kernels would read what lies behind it. */
+static void test_within(void **state)
+{
+    static const struct {
+        int64_t at;
+        fv_dtype dtype;
+        fv_shape shape;
+        bool fits;
+    } rows[] = {
+        {0, FV_F32, {1, {256}}, true},      {64, FV_F32, {2, {15, 16}}, true},
+        {64, FV_I8, {2, {15, 64}}, true},   {960, FV_F64, {2, {1, 8}}, true},
+        {1024, FV_F32, {2, {0, 16}}, true}, {32, FV_F32, {1, {16}}, false},
+        {0, FV_F32, {2, {4, 24}}, false},   {0, FV_F32, {0}, false},
+        {0, FV_F32, {1, {272}}, false},     {1024, FV_F32, {1, {16}}, false},
+        {-64, FV_F32, {1, {16}}, false},    {0, (fv_dtype)99, {1, {64}}, false},
+        {0, FV_F32, {2, {-1, 16}}, false},
+    };
+    fv_test_allocator a = {0};
+    fv_ctx *ctx = fv_test_ctx(1, &a, NULL);
+    fv_tensor *whole, *part;
+    void *data = fv_calloc(ctx, 1024, 1);
+    (void)state;
+    assert_int_equal(fv_tensor_adopt(ctx, data, 1024, &whole), FV_OK);
+    assert_int_equal(fv_tensor_bytes(whole), 1024);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const fv_status status = fv_tensor_within(whole, rows[i].at, rows[i].dtype, &rows[i].shape, &part);
+        assert_int_equal(status, rows[i].fits ? FV_OK : FV_ERR_ARGUMENT);
+        assert_int_equal(part != NULL, rows[i].fits);
+        if (part)
+            assert_ptr_equal(fv_tensor_data(part), (char *)data + rows[i].at);
+        fv_tensor_destroy(&part);
+    }
+    assert_int_equal(fv_tensor_within(whole, 64, FV_F32, &rows[1].shape, &part), FV_OK);
+    fv_tensor_destroy(&whole);
+    ((float *)fv_tensor_data(part))[239] = 1;
+    assert_int_equal(fv_tensor_count(part), 240);
+    fv_tensor_destroy(&part);
+    fv_ctx_destroy(&ctx);
+    assert_int_equal(a.live_blocks, 0);
+}
+
 static fv_status make_and_share(fv_ctx *ctx, void *arg)
 {
     const fv_shape shape = {1, {100}};
@@ -102,11 +144,8 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dtypes),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_bad_shapes),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_dtypes), cmocka_unit_test(test_shapes),     cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_within), cmocka_unit_test(test_bad_shapes), cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,9 +365,9 @@ int main(void)
         {"context", only_context, 1, 1, 0},
         {"context with threads", only_context, 3, 1, 0},
         {"yaml", read_yaml, 1, 60, 0},
-        {"model file", load_model, 1, 500, 0},
+        {"model file", load_model, 1, 90, 0},
         {"images", read_images, 1, 60, 4},
-        {"evaluate", evaluate, 1, 500, 12},
+        {"evaluate", evaluate, 1, 300, 12},
         {"train digits", train_digits, 1, 300, 0},
         {"train images", train_images, 2, 300, 12},
     };

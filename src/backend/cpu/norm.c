@@ -205,6 +205,7 @@ static void norm_rstd_run(const fv_plan *plan, const fv_call *call)
 /* ---- bn_fold: once per weight update, in float64 as the operator says ---- */
 
 typedef struct fold_job {
+    const fv_norm_kernels *k;
     const fv_call *call;
     int64_t taps;
     double eps;
@@ -219,15 +220,14 @@ static void fold_range(void *arg, int64_t begin, int64_t end)
     for (int64_t k = begin; k < end; k++) {
         double scale = (double)gamma[k] / sqrt((double)var[k] + x->eps), start = bia ? (double)bia[k] : 0.0;
         folded_bia[k] = (float)((start - (double)mean[k]) * scale + (double)beta[k]);
-        for (int64_t i = k * x->taps; i < (k + 1) * x->taps; i++)
-            folded_wei[i] = (float)((double)wei[i] * scale);
+        x->k->fold(x->taps, scale, wei + k * x->taps, folded_wei + k * x->taps);
     }
 }
 
 static void fold_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_shape *wei = fv_in_shape(call->node, 0);
-    fold_job job = {.call = call, .eps = ((const fv_batch_norm_attr *)call->node->attr)->eps};
+    fold_job job = {.k = plan->kernels->norm, .call = call, .eps = ((const fv_batch_norm_attr *)call->node->attr)->eps};
     job.taps = fv_shape_count(wei) / wei->dim[0];
     fv_parallel_range(plan, wei->dim[0], 16.0 * (double)job.taps, 1, fold_range, &job);
 }

@@ -6,10 +6,11 @@
 
 #ifdef FV_WITH_CURL
 #include <curl/curl.h>
-#include <dlfcn.h>
+#include <stddef.h>
+
+#include "base/library.h"
 
 typedef struct curl_calls {
-    void *shared;
     CURL *(*init)(void);
     CURLcode (*setopt)(CURL *, CURLoption, ...);
     CURLcode (*perform)(CURL *);
@@ -19,24 +20,13 @@ typedef struct curl_calls {
 
 static bool open_library(curl_calls *c)
 {
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    const struct {
-        const char *name;
-        void *to;
-    } rows[] = {{"curl_easy_init", &c->init},
-                {"curl_easy_setopt", &c->setopt},
-                {"curl_easy_perform", &c->perform},
-                {"curl_easy_cleanup", &c->cleanup},
-                {"curl_easy_strerror", &c->strerror}};
-    for (size_t i = 0; !c->shared && i < sizeof names / sizeof *names; i++)
-        c->shared = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; c->shared && i < sizeof rows / sizeof *rows; i++) {
-        void *symbol = dlsym(c->shared, rows[i].name);
-        if (!symbol)
-            return false;
-        memcpy(rows[i].to, &symbol, sizeof symbol);
-    }
-    return c->shared != NULL;
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
+    static const fv_library_call rows[] = {{"curl_easy_init", offsetof(curl_calls, init)},
+                                           {"curl_easy_setopt", offsetof(curl_calls, setopt)},
+                                           {"curl_easy_perform", offsetof(curl_calls, perform)},
+                                           {"curl_easy_cleanup", offsetof(curl_calls, cleanup)},
+                                           {"curl_easy_strerror", offsetof(curl_calls, strerror)}};
+    return fv_library_open(names, rows, sizeof rows / sizeof *rows, c);
 }
 
 typedef struct taker {
@@ -98,8 +88,6 @@ fv_status fv_zoo_fetch_url(fv_zoo_sink *sink)
             "install libcurl4, or put %s into a folder that FOVEA_ZOO names", sink->entry->file);
     if (curl)
         c.cleanup(curl);
-    if (c.shared)
-        dlclose(c.shared);
     return status;
 }
 #else

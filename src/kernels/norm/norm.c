@@ -228,6 +228,12 @@ static void norm_grad_data(fv_activation act, int64_t rows, int64_t c, int64_t s
         grad_data(FV_ACT_NONE, rows, c, stride, src, d_dst, d_dst, mean, coefficients, total, d_src);
 }
 
+static void norm_fold(int64_t n, double scale, const float *src, float *dst)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (float)((double)src[i] * scale);
+}
+
 extern const fv_norm_kernels FV_SYM(fv_norm_kernels);
 const fv_norm_kernels FV_SYM(fv_norm_kernels) = {.sums = norm_sums,
                                                  .finalize = norm_finalize,
@@ -235,6 +241,7 @@ const fv_norm_kernels FV_SYM(fv_norm_kernels) = {.sums = norm_sums,
                                                  .rstd = norm_rstd,
                                                  .coefficients = norm_coefficients,
                                                  .apply = norm_apply,
+                                                 .fold = norm_fold,
                                                  .grad_sums = norm_grad_sums,
                                                  .grad_finalize = norm_grad_finalize,
                                                  .grad_data = norm_grad_data,

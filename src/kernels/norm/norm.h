@@ -32,6 +32,8 @@ typedef struct fv_norm_kernels {
     /* dst = act(fma(src, scale[c], shift[c])); dst may be src. */
     void (*apply)(fv_activation act, float alpha, int64_t rows, int64_t c, int64_t stride, const float *src,
                   const float *scale, const float *shift, float *dst);
+    /* dst = src * scale in float64, rounded once: a filter with the normalization behind it. dst may be src. */
+    void (*fold)(int64_t n, double scale, const float *src, float *dst);
     /* With g = d_dst, masked where dst sits on a flat part of act (IDENTITY, RELU or RELU6; dst is read for the last
        two only): sum[c] += g, dot[c] += g * (src - mean). */
     void (*grad_sums)(fv_activation act, int64_t rows, int64_t c, int64_t stride, const float *src, const float *dst,
