@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "transfer/stages.h"
 
 enum { NORMS_MAX = 32, FOLDS = 5 };
 
@@ -67,18 +68,6 @@ static void choose_norms(look *l)
     }
 }
 
-/* The node that the head's weight belongs to: stages are before it. */
-static int32_t head_node(const fv_model *model)
-{
-    const fv_graph *g = model->graph;
-    for (int i = 0; i < model->n_slots; i++)
-        for (int32_t n = 0; model->slots[i].head && !model->slots[i].aux && n < g->n_nodes; n++)
-            for (int32_t k = 0; k < g->nodes[n]->n_in; k++)
-                if (g->nodes[n]->in[k] && g->nodes[n]->in[k]->id == model->slots[i].val)
-                    return n;
-    return g->n_nodes;
-}
-
 static const fv_val *value_of(const fv_graph *g, const char *name)
 {
     for (int32_t i = 0; i < g->n_vals; i++)
@@ -89,7 +78,7 @@ static const fv_val *value_of(const fv_graph *g, const char *name)
 
 static fv_status choose_stages(look *l)
 {
-    const int32_t head = head_node(l->model);
+    const int32_t head = fv_stages_head(l->model);
     fv_features *all = NULL;
     int count = 0;
     FV_TRY(fv_features_create(l->model, &(fv_features_options){.layers = "all", .pool = FV_POOLING_AVG}, &all));

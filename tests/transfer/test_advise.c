@@ -196,6 +196,34 @@ static void test_recipes_name_layers(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Blocks of a network whose names have slashes, as Keras writes them. */
+static void test_blocks_of_other_names(void **state)
+{
+    static const char *const names[] = {"net/Conv1",        "net/block_1_conv", "net/block_1_project",
+                                        "net/block_2_conv", "net/block_3_conv", "net/block_3_project"};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    (void)state;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_input(m, 28, 28, 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        x = fv_conv2d(m, x, .name = names[i], .filters = 4, .kernel = {1, 1}, .stride = {1, 2});
+    x = fv_dense(m, fv_flatten(m, x), .name = "top/one", .units = 8, .activation = FV_RELU);
+    x = fv_dense(m, x, .name = "top/two", .units = 10);
+    if (fv_model_finish(m, x) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_model_init(m, 0, FV_INIT_DEFAULT), FV_OK);
+    fv_advice *a = advise(ctx, m, 100, &(fv_advise_options){.samples = 30});
+    const fv_transfer_recipe *r = fv_advice_recipe(a, FV_CELL_LAST);
+    assert_string_equal(r->lr_mult, "*=0.01,net/block_3_*=0.1,top=0.1,top/two=1");
+    assert_string_equal(r->freeze, "3"); /* Conv1 and block_1 */
+    /* The last probe is of what the last layer reads, though that is called like it. */
+    assert_string_equal(fv_advice_probe(a, fv_advice_likeness(a)->n_probes - 1)->name, "top/one.relu");
+    fv_advice_destroy(&a);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* Stages that tell classes apart are learned from; where none does, the network has to change. */
 static void test_choice(void **state)
 {
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_are_all_the_same),
         cmocka_unit_test(test_own_data_are_similar),
         cmocka_unit_test(test_recipes_name_layers),
+        cmocka_unit_test(test_blocks_of_other_names),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_refusals),
     };

@@ -42,10 +42,23 @@ static void test_names(void **state)
         const char *layers, *names;
     } rows[] = {
         {"squeezenet1_1", 64, 3, "all",
-         "features.0.relu max_pool2d_1 features.3.concat_1 features.4.concat_2 max_pool2d_2 features.6.concat_3 "
-         "features.7.concat_4 max_pool2d_3 features.9.concat_5 features.10.concat_6 features.11.concat_7 "
-         "features.12.concat_8 classifier.1.relu global_avg_pool_1"},
+         "features.0.relu features.2 features.3.concat_1 features.4.concat_2 features.5 features.6.concat_3 "
+         "features.7.concat_4 features.8 features.9.concat_5 features.10.concat_6 features.11.concat_7 "
+         "features.12.concat_8 classifier.1.relu classifier.3"},
         {"squeezenet1_1", 64, 3, NULL, "features.12.concat_8"},
+        /* A module ends with what it pools. */
+        {"squeezenet1_1", 64, 3, "classifier,features", "classifier.3 features.12.concat_8"},
+        {"squeezenet1_0", 64, 3, "features.2,features.6,features.11", "features.2 features.6 features.11"},
+        {"vgg11_bn", 32, 3, "features,classifier,features.3", "features.28 classifier.6 features.3"},
+        {"alexnet", 64, 3, "features,features.5", "features.12 features.5"},
+        {"densenet121", 32, 3, "features,features.transition1,features.pool0",
+         "features.norm5 features.transition1.avg_pool2d_1 features.pool0"},
+        {"densenet121", 32, 3, "all",
+         "features.norm0.relu features.pool0 features.denseblock1.denselayer5.concat_5 "
+         "features.transition1.avg_pool2d_1 features.denseblock2.denselayer11.concat_17 "
+         "features.transition2.avg_pool2d_2 features.denseblock3.denselayer23.concat_41 "
+         "features.transition3.avg_pool2d_3 features.denseblock4.denselayer15.concat_57 relu global_avg_pool_1 "
+         "classifier"},
         {"squeezenet1_1", 64, 3, "features.3,features.0,features.3.concat_1", "features.3.concat_1 features.0"},
         {"squeezenet1_1", 64, 3, "features.?.concat_?",
          "features.3.concat_1 features.4.concat_2 features.6.concat_3 features.7.concat_4 features.9.concat_5"},
@@ -63,7 +76,11 @@ static void test_names(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        fv_model *m = make(ctx, rows[i].zoo, rows[i].size, rows[i].channels);
+        fv_model *m = NULL;
+        const fv_zoo_options options = {
+            .classes = 10, .channels = rows[i].channels, .dropout = -1, .img_size = {rows[i].size, rows[i].size}};
+        if (fv_model_zoo(ctx, rows[i].zoo, &options, &m) != FV_OK)
+            fail_msg("%s: %s", rows[i].zoo, fv_ctx_error(ctx));
         expect_stages(m, rows[i].layers, rows[i].names);
         fv_model_destroy(&m);
     }

@@ -232,7 +232,7 @@ enum {
     X(LIST, ensemble_weights, "ensemble-weights", NULL, 0, 0, 0, 1e9, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "W,W...", \
       "how much each model of --model counts; default: all the same") \
     X(TEXT, layer, "layer", "layers", 0, NULL, 0, 0, NULL, V_ROWS, FV_MEANING, "NAME[,NAME...]|all", \
-      "whose results: names of layers as `fovea info` lists them, or of modules before the last dot; all: the " \
+      "whose results: names of layers as `fovea info` lists them, or of modules before a dot or slash; all: the " \
       "network's stages; default: what its last weighted layer reads") \
     X(CHOICE, feature_pool, "pool", NULL, 0, 0, 0, 0, "auto,none,avg,max,gem", V_ROWS, FV_MEANING, "HOW", \
       "maps to rows: as they are, or mean, largest or generalized mean of each channel; auto: avg, for features of " \
