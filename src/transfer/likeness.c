@@ -240,10 +240,11 @@ static fv_status number_labels(const look *l, labeled *t)
         return fv_fail_hint(
             l->model->ctx,
             fv_fail(l->model->ctx, FV_ERR_DATA_EMPTY,
-                    "of %lld images looked at, %lld classes have two or more: expected two such classes "
-                    "at least",
-                    (long long)count, (long long)t->classes),
-            "give more images of each class, or look at more of them (--limit)");
+                    "%lld of %lld classes have two or more of the %lld images looked at: expected two such classes at "
+                    "least",
+                    (long long)t->classes, (long long)all, (long long)count),
+            l->options->samples > 0 ? "look at more images (--limit), or give more of each class"
+                                    : "give more images of each class");
     return FV_OK;
 }
 

@@ -127,6 +127,16 @@ fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char 
     return data_open(ctx, &one, *named, NULL, data);
 }
 
+fv_status backbone_need_two_classes(const settings *c, const fv_dataset *data)
+{
+    char classes[64];
+    if (fv_dataset_task(data) != FV_TASK_CLASSIFY || fv_dataset_classes(data) >= 2)
+        return FV_OK;
+    return complain(FV_ERR_DATA, "give a folder with a subfolder of images for each class (`fovea help data`)",
+                    "%s: %s: expected two or more to tell apart", c->data,
+                    count_of(fv_dataset_classes(data), "class", "classes", classes));
+}
+
 fv_status backbone_rows(fv_ctx *ctx, const settings *c, backbone *b, fv_dataset *data, const char *folder,
                         fv_feature_table **table)
 {

@@ -30,6 +30,9 @@ static fv_status compute(fv_ctx *ctx, settings *c, job *j)
     char folder[PATH_MAX];
     const bool all = c->layer && strcmp(c->layer, "all") == 0;
     const fv_features_options options = backbone_options(c, all ? FV_POOLING_AVG : FV_POOLING_NONE);
+    if (options.pool == FV_POOLING_NONE && option_given("grid"))
+        return complain(FV_ERR_CONFLICT, "add --pool avg, max or gem",
+                        "--grid has no effect here: maps stay as they are");
     FV_TRY(backbone_open(ctx, c, &options, &j->b));
     int stages = 0;
     while (fv_features_stage(j->b.features, stages))

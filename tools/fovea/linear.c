@@ -294,6 +294,9 @@ static fv_status divide(job *j)
     int64_t *count = calloc((size_t)classes + 1, sizeof *count);
     j->fold = calloc((size_t)n + 1, sizeof *j->fold);
     fv_status status = y && groups && count && j->fold ? FV_OK : FV_ERR_NO_MEMORY;
+    if (status == FV_OK && j->c->folds > n)
+        status = complain(FV_ERR_VALUE, "ask for fewer", "--folds %lld: %s has %lld images in %s",
+                          (long long)j->c->folds, j->c->data, (long long)n, j->split);
     for (int64_t i = 0; status == FV_OK && i < n; i++) {
         y[i] = fv_feature_table_label(j->table, i);
         groups[i] = fv_feature_table_group(j->table, i);
@@ -324,9 +327,7 @@ static fv_status open_all(job *j)
     FV_TRY(backbone_open(j->ctx, c, &options, &j->b));
     FV_TRY(backbone_data(j->ctx, c, &j->b, train_split, &j->split, &j->train));
     FV_TRY(need_classes(j, j->train));
-    if (fv_dataset_classes(j->train) < 2)
-        return complain(FV_ERR_DATA, NULL, "%s: %lld class: expected two or more to tell apart", c->data,
-                        (long long)fv_dataset_classes(j->train));
+    FV_TRY(backbone_need_two_classes(c, j->train));
     FV_TRY(open_held_out(j));
     FV_TRY(backbone_rows(j->ctx, c, &j->b, j->train, NULL, &j->table));
     if (j->held_out)
@@ -368,6 +369,12 @@ fv_status verb_linear(settings *c)
         return complain(FV_ERR_USAGE, NULL, "fovea linear: --model NAME|FILE and --data PATH are needed");
     FV_TRY(output_check(c, c->data, "save", c->save, OUTPUT_MODEL));
     FV_TRY(output_check(c, c->data, "coefficients", c->coefficients, OUTPUT_FEATURES));
+    const char *dot = c->coefficients ? strrchr(c->coefficients, '.') : NULL;
+    if (c->coefficients && (!dot || strcmp(dot, ".npz") != 0))
+        return complain(FV_ERR_VALUE, "end it with .npz",
+                        "--coefficients %s: several arrays are written, which a .npz "
+                        "file holds",
+                        c->coefficients);
     fv_status status = context_open(c, &j.ctx);
     if (status != FV_OK)
         return status;

@@ -159,8 +159,8 @@ enum {
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS, FV_OUTPUT, \
-      NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
+      V_CONVERT | V_FACTORIZE, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \

@@ -86,6 +86,14 @@ use_factorize() {
     fails 2 E2004 "2 are given" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 2 --keep 0.5
     fails 2 E2003 "--rank" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 0
     fails 2 E2003 "is called 'nothing*'" "the first is 'conv1'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'nothing*'
+    fails 2 E2003 "is called 'nothing'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'fc1,nothing'
+    fails 2 E2003 "--output x.onnx: a model file (safetensors) is written" "end it with" -- "$FOVEA" factorize "$model" --output x.onnx
+    echo mine >notes.txt
+    fails 2 E2004 "--output notes.txt: exists already, and is not a model file" "--force" -- "$FOVEA" factorize "$model" --output notes.txt
+    equal "$(cat notes.txt)" mine
+    code 0 "$FOVEA" factorize "$model" --output notes.txt --force
+    code 0 "$FOVEA" factorize "$model" --output larger.safetensors --rank 100000
+    says "larger.safetensors: no smaller than $model: ask for less"
     fails 4 E4001 "no smaller" -- "$FOVEA" factorize "$model" --output x.safetensors --energy 1
     fails 4 E4001 "architecture without weights" -- "$FOVEA" factorize lenet --output x.safetensors
     fails 3 E3003 "no known kind of file" -- "$FOVEA" factorize "$model" small.safetensors --output x.safetensors

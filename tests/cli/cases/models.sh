@@ -470,6 +470,13 @@ use_keras_network() {
         fails 4 E4002 "cut.h5" "cut short" -- "$FOVEA" eval --data "$digits" --model lenet --weights cut.h5
     done
     absent no.safetensors
+    # What is there and no earlier model stays; a name says no other form.
+    echo mine >notes.txt
+    fails 2 E2004 "--output notes.txt: exists already, and is not a model file" "--force" -- "$FOVEA" convert net.h5 --output notes.txt
+    equal "$(cat notes.txt)" mine
+    code 0 "$FOVEA" convert net.h5 --output net.safetensors
+    fails 2 E2003 "--output other.onnx: a model file (safetensors) is written" -- "$FOVEA" convert net.h5 --output other.onnx
+    absent other.onnx
 }
 
 # Auxiliary heads: trained, told, kept in files, and no part of inference; --no-aux leaves them out.
