@@ -117,3 +117,21 @@ use_info_drawing() {
     code 0 "$FOVEA" info lenet --svg mine.safetensors --force
     fails 9 E9001 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
 }
+
+# Two and three 3x3 see what a 5x5 and a 7x7 see, for 18 and 27 in place of 25 and 49 times C^2.
+use_info_of_stacks() {
+    {
+        printf 'input: [32, 32, 16]\nlayers:\n'
+        for i in 1 2 3; do echo "  - conv2d: {filters: 16, kernel: 3, pad: 1, bias: false, name: c$i}"; done
+        printf '  - flatten\n  - dense: {units: 2, name: fc}\n'
+    } >stack.yaml
+    sed '/c[12]}/d; s/kernel: 3, pad: 1/kernel: 7, pad: 3/' stack.yaml >window.yaml
+    code 0 "$FOVEA" info stack.yaml
+    equal "$(awk '$1 ~ /^c[123]$/ { print $4, $7 }' out | paste -sd' ')" "2304 3 2304 5 2304 7"
+    code 0 "$FOVEA" info window.yaml
+    equal "$(awk '$1 == "c3" { print $4, $7 }' out)" "$((49 * 16 * 16)) 7"
+    code 0 "$FOVEA" info stack.yaml window.yaml --json
+    for i in 0 1; do drive json networks.$i.macs <out; done >macs
+    # Beside the output layer of 2 x 32 x 32 x 16.
+    equal "$(paste -sd' ' macs)" "$((27 * 256 * 1024 + 32768)) $((49 * 256 * 1024 + 32768))"
+}
