@@ -113,14 +113,15 @@ void backbone_close(backbone *b)
     b->layers = NULL;
 }
 
-fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *const *order, const char **named,
+fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *usual, const char **named,
                         fv_dataset **data)
 {
+    static const char *const order[] = {"train", "val", "test"};
     bool has = false;
-    *named = c->split;
-    for (int i = 0; !*named && order[i]; i++) {
+    *named = c->split ? c->split : usual;
+    for (int i = 0; !*named && i < 3; i++) {
         FV_TRY(fv_dataset_has_split(ctx, c->data, order[i], &has));
-        *named = has || !order[i + 1] ? order[i] : NULL;
+        *named = has || i == 2 ? order[i] : NULL;
     }
     settings one = *c;
     one.ignore_exif |= fv_model_pipeline(b->model)->ignore_exif;

@@ -9,8 +9,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const any_split[] = {"train", "val", "test", NULL};
-
 typedef struct job {
     backbone b;
     fv_dataset *data;
@@ -38,7 +36,7 @@ static fv_status compute(fv_ctx *ctx, settings *c, job *j)
     while (fv_features_stage(j->b.features, stages))
         stages++;
     FV_TRY(fv_feature_file_check(ctx, c->output, stages));
-    FV_TRY(backbone_data(ctx, c, &j->b, any_split, &j->split, &j->data));
+    FV_TRY(backbone_data(ctx, c, &j->b, NULL, &j->split, &j->data));
     folder_of(c->output, folder);
     FV_TRY(backbone_rows(ctx, c, &j->b, j->data, folder, &j->table));
     return fv_feature_table_write(j->table, c->output);

@@ -9,8 +9,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const train_split[] = {"train", NULL};
-
 /* What was found of one layer. */
 typedef struct stage_result {
     const fv_feature_stage *stage;
@@ -325,7 +323,7 @@ static fv_status open_all(job *j)
     settings *c = j->c;
     const fv_features_options options = backbone_options(c, FV_POOLING_AVG);
     FV_TRY(backbone_open(j->ctx, c, &options, &j->b));
-    FV_TRY(backbone_data(j->ctx, c, &j->b, train_split, &j->split, &j->train));
+    FV_TRY(backbone_data(j->ctx, c, &j->b, "train", &j->split, &j->train));
     FV_TRY(need_classes(j, j->train));
     FV_TRY(backbone_need_two_classes(c, j->train));
     FV_TRY(open_held_out(j));

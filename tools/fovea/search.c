@@ -11,8 +11,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const any_split[] = {"train", "val", "test", NULL};
-
 typedef struct job {
     settings *c;
     fv_ctx *ctx;
@@ -106,7 +104,7 @@ static fv_status take_file(job *j)
     FV_TRY(check_model(j));
     if (!j->c->data)
         return FV_OK;
-    return backbone_data(j->ctx, j->c, &j->b, any_split, &j->split, &j->data);
+    return backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data);
 }
 
 static fv_status take_data(job *j)
@@ -116,7 +114,7 @@ static fv_status take_data(job *j)
     if (fv_features_stage(j->b.features, 1))
         return complain(FV_ERR_VALUE, "name one layer", "--layer %s: several layers, and images are near by one",
                         j->c->layer);
-    FV_TRY(backbone_data(j->ctx, j->c, &j->b, any_split, &j->split, &j->data));
+    FV_TRY(backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data));
     return backbone_rows(j->ctx, j->c, &j->b, j->data, NULL, &j->table);
 }
 
