@@ -500,10 +500,12 @@ static fv_status factor_all(work *w, fv_factor_row *rows, int *count)
         if (!l->row->factored && (!left || strcmp(left->why, "not named") == 0))
             left = l->row;
     }
+    if (*count == 0)
+        return fv_fail(ctx, FV_ERR_MODEL, "model '%s' has no weighted layer", w->model->name);
     if (factored == 0)
         return fv_fail_hint(ctx,
                             fv_fail(ctx, FV_ERR_MODEL, "model '%s': no layer becomes two: '%s': %s", w->model->name,
-                                    left ? left->layer : "", left ? left->why : "it has no weighted layer"),
+                                    left->layer, left->why),
                             "ask for less: a smaller --energy or --keep, or a --rank");
     return FV_OK;
 }

@@ -91,7 +91,7 @@ static fv_status add_blocks(const fv_model *m, fv_arena *arena, const fv_amounts
             continue;
         if (s->head) {
             b->head = fv_arena_printf(arena, "%.*s", (int)fv_layer_size(s->name), s->name);
-            b->head_parameters += fv_shape_count(&s->shape) / m->n_classes * a->classes;
+            b->head_parameters += m->n_classes > 0 ? fv_shape_count(&s->shape) / m->n_classes * a->classes : 0;
             continue;
         }
         const char *name = block_name(arena, s->name, fv_block_size(s->name, trunk, trunk_size));
@@ -102,6 +102,13 @@ static fv_status add_blocks(const fv_model *m, fv_arena *arena, const fv_amounts
         b->layers[b->count] = layers - 1;
         b->name[b->count++] = name;
     }
+    if (b->head && b->head_parameters == 0)
+        return fv_fail_hint(m->ctx,
+                            fv_fail(m->ctx, FV_ERR_MODEL,
+                                    "model '%s' has no last layer with weights, which new classes "
+                                    "would need anew",
+                                    m->name),
+                            "give a classifier whose weights are floats");
     return b->head ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
@@ -326,7 +333,7 @@ fv_status fv_advise(fv_model *model, fv_dataset *data, const fv_advise_options *
     static const fv_advise_options usual = {.samples = 0};
     fv_ctx *ctx = model->ctx;
     *advice = NULL;
-    FV_TRY(fv_model_need_plain(model, "fv_advise"));
+    FV_TRY(fv_model_need_plain(model, "advice"));
     if (fv_dataset_task(data) != FV_TASK_CLASSIFY)
         return fv_fail_hint(ctx,
                             fv_fail(ctx, FV_ERR_UNSUPPORTED,

@@ -213,6 +213,16 @@ typedef struct labeled {
     uint64_t *groups;
 } labeled;
 
+/* Images of a group count once: they stay together. */
+static bool is_first_of_group(const look *l, int64_t row)
+{
+    const uint64_t group = fv_feature_table_group(l->table, row);
+    for (int64_t r = 0; group != 0 && r < row; r++)
+        if (fv_feature_table_group(l->table, r) == group)
+            return false;
+    return true;
+}
+
 static fv_status number_labels(const look *l, labeled *t)
 {
     const int64_t count = fv_feature_table_count(l->table), all = fv_feature_table_classes(l->table);
@@ -221,7 +231,7 @@ static fv_status number_labels(const look *l, labeled *t)
         return FV_ERR_NO_MEMORY;
     t->least = count;
     for (int64_t r = 0; r < count; r++)
-        if (fv_feature_table_label(l->table, r) >= 0)
+        if (fv_feature_table_label(l->table, r) >= 0 && is_first_of_group(l, r))
             of[fv_feature_table_label(l->table, r)]++;
     for (int64_t c = 0; c < all; c++) {
         number[c] = of[c] < 2 ? -1 : t->classes++;
@@ -239,10 +249,11 @@ static fv_status number_labels(const look *l, labeled *t)
     if (t->classes < 2)
         return fv_fail_hint(
             l->model->ctx,
-            fv_fail(l->model->ctx, FV_ERR_DATA_EMPTY,
-                    "%lld of %lld classes have two or more of the %lld images looked at: expected two such classes at "
-                    "least",
-                    (long long)t->classes, (long long)all, (long long)count),
+            fv_fail(
+                l->model->ctx, FV_ERR_DATA_EMPTY,
+                "%lld of %lld classes have two or more of the %lld images looked at (of a group one counts): expected "
+                "two such classes at least",
+                (long long)t->classes, (long long)all, (long long)count),
             l->options->samples > 0 ? "look at more images (--limit), or give more of each class"
                                     : "give more images of each class");
     return FV_OK;

@@ -292,6 +292,16 @@ static void test_refusals(void **state)
     assert_non_null(strstr(fv_ctx_error(ctx), "of the 9 images"));
     fv_dataset_destroy(&data);
     fv_model_destroy(&m);
+    /* Nothing that new classes would need anew, as in a quantized network. */
+    data = digits(ctx, 100);
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_max_pool2d(m, fv_input(m, 28, 28, 1), .size = {14, 14});
+    if (fv_model_finish(m, fv_flatten(m, x)) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_advise(m, data, NULL, &a), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "no last layer with weights"));
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }
 

@@ -128,10 +128,14 @@ fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char 
     return data_open(ctx, &one, *named, NULL, data);
 }
 
-fv_status backbone_need_two_classes(const settings *c, const fv_dataset *data)
+fv_status backbone_need_classes(const settings *c, const fv_dataset *data)
 {
     char classes[64];
-    if (fv_dataset_task(data) != FV_TASK_CLASSIFY || fv_dataset_classes(data) >= 2)
+    if (fv_dataset_task(data) != FV_TASK_CLASSIFY)
+        return complain(FV_ERR_CONFLICT, "use data with one class for each image",
+                        "%s: linear classifiers tell classes apart, and its labels are of another kind (%s)", c->data,
+                        fv_task_names()[fv_dataset_task(data)]);
+    if (fv_dataset_classes(data) >= 2)
         return FV_OK;
     return complain(FV_ERR_DATA, "give a folder with a subfolder of images for each class (`fovea help data`)",
                     "%s: %s: expected two or more to tell apart", c->data,

@@ -22,8 +22,8 @@ void backbone_close(backbone *b);
  * split's name. */
 fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *usual, const char **named,
                         fv_dataset **data);
-/* DATA, after a message, where there is nothing to tell apart. */
-fv_status backbone_need_two_classes(const settings *c, const fv_dataset *data);
+/* CONFLICT or DATA, after a message, unless the data have one class for each image and two or more of them. */
+fv_status backbone_need_classes(const settings *c, const fv_dataset *data);
 /* Says what memory it takes, or refuses; then the rows of the data set, in memory as far as there is room, else in a
  * file in `folder` (NULL: TMPDIR). */
 fv_status backbone_rows(fv_ctx *ctx, const settings *c, backbone *b, fv_dataset *data, const char *folder,

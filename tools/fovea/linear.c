@@ -42,15 +42,6 @@ typedef struct job {
 
 /* ---- data ---- */
 
-static fv_status need_classes(const job *j, const fv_dataset *data)
-{
-    if (fv_dataset_task(data) == FV_TASK_CLASSIFY)
-        return FV_OK;
-    return complain(FV_ERR_CONFLICT, "use data with one class for each image",
-                    "%s: linear classifiers tell classes apart, and its labels are of another kind (%s)", j->c->data,
-                    fv_task_names()[fv_dataset_task(data)]);
-}
-
 /* The val split, where there is one: its classes by the train split's names. */
 static fv_status open_held_out(job *j)
 {
@@ -283,6 +274,21 @@ static fv_status save(job *j)
 
 /* ---- the verb ---- */
 
+/* Whether all images of a class are of one group. */
+static bool is_one_group(const fv_feature_table *t, int64_t class)
+{
+    uint64_t group = 0;
+    for (int64_t i = 0; i < fv_feature_table_count(t); i++) {
+        const uint64_t own = fv_feature_table_group(t, i);
+        if (fv_feature_table_label(t, i) != class)
+            continue;
+        if (own == 0 || (group != 0 && own != group))
+            return false;
+        group = own;
+    }
+    return group != 0;
+}
+
 /* Folds hold classes; the message names one. */
 static fv_status divide(job *j)
 {
@@ -306,6 +312,10 @@ static fv_status divide(job *j)
                               "%s: class '%s' has %lld %s in %s: folds need two or more of each", j->c->data,
                               fv_feature_table_class_name(j->table, k), (long long)count[k],
                               count[k] == 1 ? "image" : "images", j->split);
+        else if (is_one_group(j->table, k))
+            status = complain(FV_ERR_DATA, "add images of other groups, or leave the column out",
+                              "%s: all %lld images of class '%s' are of one group: folds need two or more of each",
+                              j->c->data, (long long)count[k], fv_feature_table_class_name(j->table, k));
         else if (count[k] < j->c->folds)
             warn("class '%s' has %lld images, fewer than there are folds: some folds do not ask for it",
                  fv_feature_table_class_name(j->table, k), (long long)count[k]);
@@ -324,8 +334,7 @@ static fv_status open_all(job *j)
     const fv_features_options options = backbone_options(c, FV_POOLING_AVG);
     FV_TRY(backbone_open(j->ctx, c, &options, &j->b));
     FV_TRY(backbone_data(j->ctx, c, &j->b, "train", &j->split, &j->train));
-    FV_TRY(need_classes(j, j->train));
-    FV_TRY(backbone_need_two_classes(c, j->train));
+    FV_TRY(backbone_need_classes(c, j->train));
     FV_TRY(open_held_out(j));
     FV_TRY(backbone_rows(j->ctx, c, &j->b, j->train, NULL, &j->table));
     if (j->held_out)
@@ -366,6 +375,9 @@ fv_status verb_linear(settings *c)
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea linear: --model NAME|FILE and --data PATH are needed");
     FV_TRY(output_check(c, c->data, "save", c->save, OUTPUT_MODEL));
+    if (c->save && (output_same(c->save, c->model) || (c->weights && output_same(c->save, c->weights))))
+        return complain(FV_ERR_CONFLICT, "name another file with --save",
+                        "--save %s: this is the network that is looked at", c->save);
     FV_TRY(output_check(c, c->data, "coefficients", c->coefficients, OUTPUT_FEATURES));
     const char *dot = c->coefficients ? strrchr(c->coefficients, '.') : NULL;
     if (c->coefficients && (!dot || strcmp(dot, ".npz") != 0))

@@ -304,7 +304,7 @@ fv_status plan_data(fv_ctx *ctx, const settings *c)
     if (status == FV_OK)
         status = data_open(ctx, c, "train", NULL, &data);
     if (status == FV_OK)
-        status = backbone_need_two_classes(c, data);
+        status = backbone_need_classes(c, data);
     if (status == FV_OK)
         status = fv_dataset_has_split(ctx, c->data, "val", &has_val);
     if (status == FV_OK) {

@@ -135,3 +135,13 @@ use_info_of_stacks() {
     # Beside the output layer of 2 x 32 x 32 x 16.
     equal "$(paste -sd' ' macs)" "$((27 * 256 * 1024 + 32768)) $((49 * 256 * 1024 + 32768))"
 }
+
+# Integers in, floats out, of another tool: it is run alone, and its memory is told of for that.
+use_info_of_what_is_run_alone() {
+    net=${FOVEA_TEST_DATA:-$FOVEA_SOURCE_DIR/../shared/data}/foreign/tflite/fer/emotion_model_quantized.tflite
+    [ -f "$net" ] || skip "no $net"
+    code 0 "$FOVEA" info "$net"
+    prints "training memory   none: it has an operator without a gradient" "inference memory  "
+    code 0 "$FOVEA" info "$net" --json
+    equal "$(drive json training_bytes <out)" 0
+}

@@ -102,5 +102,5 @@ use_plan_for_data_refuses() {
     printf 'path,label\na.png,1.5\nb.png,2.5\n' >numbers.csv
     plant png a.png
     cp a.png b.png
-    fails 1 E1002 "images of one class each" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
+    fails 2 E2004 "numbers.csv: linear classifiers tell classes apart" "of another kind (regress" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
 }

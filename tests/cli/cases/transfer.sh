@@ -196,6 +196,17 @@ use_linear() {
     plant classes little count=3 cat dog
     fails 2 E2003 "--folds 7: little has 6 images in train" -- "$FOVEA" linear --model "$model" --data little --folds 7
     absent x.onnx x.csv
+    cp "$model" own.safetensors
+    fails 2 E2004 "--save ./own.safetensors: this is the network that is looked at" -- \
+        "$FOVEA" linear --model own.safetensors --data little --folds 2 --save ./own.safetensors
+    same own.safetensors "$model"
+    # Images of one group stay together: of a class that is all one, nothing is left to ask.
+    for i in $(ls little/cat); do printf 'little/cat/%s,cat,one\nlittle/dog/%s,dog,%s\n' "$i" "$i" "$i"; done >rows
+    { echo path,label,group && cat rows; } >groups.csv
+    fails 3 E3001 "groups.csv: all 3 images of class 'cat' are of one group" -- \
+        "$FOVEA" linear --model "$model" --data groups.csv --folds 2
+    fails 3 E3004 "groups.csv: 1 of 2 classes have two or more of the 6 images looked at (of a group one counts)" -- \
+        "$FOVEA" plan --from lenet-digits --data groups.csv
     fails 2 E2001 "--data PATH" -- "$FOVEA" linear --model "$model"
     mkdir -p few/train/cat few/train/dog
     cp "$photos"/train/cat/* few/train/cat
