@@ -59,6 +59,11 @@ case "$1 $2" in
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
+"linear --model" | "search --model")
+    case "$*" in
+    *--weights*) set -- "$@" --img-size 64 ;;
+    esac
+    ;;
 "bench vgg-e") set -- "$@" --seconds 0 --layers conv5 --batch-size 1 ;;
 "bench gemm")
     case $* in
