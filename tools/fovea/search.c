@@ -96,6 +96,13 @@ static fv_status check_model(const job *j)
                     "%s: its rows are of another network (or other weights) than %s", j->c->index, j->c->model);
 }
 
+/* Queries and what is near them, on one sheet. */
+static fv_status check_sheet(const job *j)
+{
+    const int64_t rows = fv_dataset_count(j->data), near = j->c->topk < rows ? j->c->topk : rows;
+    return j->c->sheet ? sheet_check(j->ctx, j->c->sheet, j->n_queries * (near + 1)) : FV_OK;
+}
+
 static fv_status take_file(job *j)
 {
     FV_TRY(fv_feature_table_read(j->ctx, j->c->index, &j->table));
@@ -104,7 +111,8 @@ static fv_status take_file(job *j)
     FV_TRY(check_model(j));
     if (!j->c->data)
         return FV_OK;
-    return backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data);
+    FV_TRY(backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data));
+    return check_sheet(j);
 }
 
 static fv_status take_data(job *j)
@@ -115,6 +123,7 @@ static fv_status take_data(job *j)
         return complain(FV_ERR_VALUE, "name one layer", "--layer %s: several layers, and images are near by one",
                         j->c->layer);
     FV_TRY(backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data));
+    FV_TRY(check_sheet(j));
     return backbone_rows(j->ctx, j->c, &j->b, j->data, NULL, &j->table);
 }
 

@@ -267,6 +267,14 @@ use_search() {
     fails 3 E3003 "bad.npy: what its rows are cannot be read: bad.npy.json: cannot open" -- near --index bad.npy
     fails 2 E2001 "--query IMAGE" -- "$FOVEA" search --model "$model" --data set
     fails 2 E2003 "several layers" -- near --data set --layer all
+    # A sheet is as large as what is on it.
+    set -- "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query"
+    fails 5 E5002 "--sheet big.png: 610 pictures need " "the limit is 60.0 MiB" -- \
+        "$FOVEA" search --model "$model" --data "$digits" --split test --query "$@" --topk 60 --memory 60M --sheet big.png
+    set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+    fails 2 E2003 "--sheet big.png: 12100 pictures, and there is room for 10000" "show fewer" -- \
+        "$FOVEA" search --model "$model" --data "$digits" --split test --query "$@" --topk 200 --sheet big.png
+    absent big.png
     code 3 near --data set nothing.png
     says "nothing.png" "1 of 2 queries could not be read"
     # Queries come before the work: of 1 MB no features can be computed.
