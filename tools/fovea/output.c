@@ -113,12 +113,26 @@ static fv_status check_name(const char *option, const char *path, output_kind ki
     return FV_OK;
 }
 
+/* Before the work, which may be long. */
+static fv_status check_folder(const char *option, const char *path)
+{
+    char folder[4096];
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash && slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+    if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+        return FV_OK;
+    return complain(FV_ERR_NOT_FOUND, "make the folder first, or check the path", "--%s %s: there is no folder %s",
+                    option, path, folder);
+}
+
 fv_status output_check(const settings *c, const char *data, const char *option, const char *path, output_kind kind)
 {
     struct stat st;
     uint8_t head[64];
     if (!path)
         return FV_OK;
+    FV_TRY(check_folder(option, path));
     if (c->force)
         return check_name(option, path, kind);
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {

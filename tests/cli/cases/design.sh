@@ -115,7 +115,7 @@ use_info_drawing() {
     fails 2 E2004 "mine.safetensors: exists already, and is not a drawing" "--force" -- "$FOVEA" info lenet --svg mine.safetensors
     same mine.safetensors "$model"
     code 0 "$FOVEA" info lenet --svg mine.safetensors --force
-    fails 9 E9001 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
+    fails 9 E9002 "--svg none/net.svg: there is no folder none" -- "$FOVEA" info lenet --svg none/net.svg
 }
 
 # Two and three 3x3 see what a 5x5 and a 7x7 see, for 18 and 27 in place of 25 and 49 times C^2.

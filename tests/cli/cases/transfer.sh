@@ -190,6 +190,8 @@ use_linear() {
     fails 2 E2003 "--loss: found 'tree'" -- probe --loss tree
     # What is written says what it is, and so does its name.
     fails 2 E2003 "--save x.onnx: a model file (safetensors) is written" "end it with .safetensors" -- probe --save x.onnx
+    fails 9 E9002 "--save nowhere/x.safetensors: there is no folder nowhere" "make the folder" -- probe --save nowhere/x.safetensors
+    silent_about "classes; logreg"
     fails 2 E2003 "--coefficients x.csv: several arrays" "end it with .npz" -- probe --coefficients x.csv
     plant classes one count=6 cat
     fails 3 E3001 "one: 1 class: expected two or more to tell apart" -- "$FOVEA" linear --model "$model" --data one
