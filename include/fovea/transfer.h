@@ -64,7 +64,7 @@ typedef struct fv_features fv_features;
  * "all" are the values through which everything goes that the network computes of an image (no branch passes them by),
  * behind activation and normalization and without those that only move numbers; of values of one block, such as
  * `features.3` of `features.3.squeeze.relu` and `features.3.concat_1` (a name up to its first part that is a number,
- * else its first part), the last one.
+ * or to a number between underscores; else its first part, without what most names begin with), the last one.
  *
  * VALUE: there is no such value, no number of the image is in it, or it is the image itself. UNSUPPORTED: the model
  * takes no single image. NO_MEMORY, OVER_BUDGET.

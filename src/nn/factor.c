@@ -450,12 +450,37 @@ static fv_status check_options(fv_ctx *ctx, const fv_factor_options *o)
     return FV_OK;
 }
 
+/* Each pattern names a layer. */
+static fv_status check_names(const work *w)
+{
+    const fv_graph *g = w->model->graph;
+    for (const char *p = w->o->layers; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        char one[256];
+        const char *first = NULL;
+        bool any = false;
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(p, ","), p);
+        for (int32_t n = 0; n < g->n_nodes && !any; n++) {
+            if (!is_weighted(g->nodes[n]))
+                continue;
+            first = first ? first : g->nodes[n]->name;
+            any = is_named(one, g->nodes[n]->name);
+        }
+        if (!any)
+            return fv_fail_hint(
+                g->ctx,
+                fv_fail(g->ctx, FV_ERR_VALUE, "no weighted layer of model '%s' is called '%s'", w->model->name, one),
+                "`fovea info` lists them: the first is '%s'", first ? first : "none");
+    }
+    return FV_OK;
+}
+
 static fv_status factor_all(work *w, fv_factor_row *rows, int *count)
 {
     fv_ctx *ctx = w->model->ctx;
     const fv_graph *g = w->model->graph;
-    int named = 0, factored = 0;
+    int factored = 0;
     const fv_factor_row *left = NULL;
+    FV_TRY(check_names(w));
     for (int32_t n = 0; n < g->n_nodes; n++) {
         const fv_node *node = g->nodes[n];
         layer *l = &w->layers[n];
@@ -468,7 +493,6 @@ static fv_status factor_all(work *w, fv_factor_row *rows, int *count)
         l->row->parameters[0] = l->row->parameters[1] = info.parameters;
         l->row->macs[0] = l->row->macs[1] = info.macs;
         const char *why = is_named(w->o->layers, node->name) ? reason_to_stay(w, node, l) : "not named";
-        named += is_named(w->o->layers, node->name);
         snprintf(l->row->why, sizeof l->row->why, "%s", why ? why : "");
         if (!why)
             FV_TRY(factor_layer(w, l));
@@ -476,15 +500,12 @@ static fv_status factor_all(work *w, fv_factor_row *rows, int *count)
         if (!l->row->factored && (!left || strcmp(left->why, "not named") == 0))
             left = l->row;
     }
-    if (w->o->layers && named == 0)
-        return fv_fail_hint(
-            ctx,
-            fv_fail(ctx, FV_ERR_VALUE, "no weighted layer of model '%s' is called '%s'", w->model->name, w->o->layers),
-            "`fovea info` lists them: the first is '%s'", *count ? rows[0].layer : "none");
+    if (*count == 0)
+        return fv_fail(ctx, FV_ERR_MODEL, "model '%s' has no weighted layer", w->model->name);
     if (factored == 0)
         return fv_fail_hint(ctx,
                             fv_fail(ctx, FV_ERR_MODEL, "model '%s': no layer becomes two: '%s': %s", w->model->name,
-                                    left ? left->layer : "", left ? left->why : "it has no weighted layer"),
+                                    left->layer, left->why),
                             "ask for less: a smaller --energy or --keep, or a --rank");
     return FV_OK;
 }

@@ -56,15 +56,17 @@ fv_value fv_zoo_squeezenet(fv_model *m, const fv_zoo_net *net)
     x = fv_conv2d(m, x, .name = "features.0", .filters = versions[net->depth].filters, .kernel = {k, k},
                   .stride = {2, 2}, .activation = FV_RELU, .init = FV_INIT_HE_UNIFORM);
     for (int i = 0; i < 8; i++) {
+        char pool[32];
+        snprintf(pool, sizeof pool, "features.%d", versions[net->depth].fire[i].index - 1);
         if (versions[net->depth].fire[i].pool)
-            x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
+            x = fv_max_pool2d(m, x, .name = pool, .size = {3, 3}, .stride = {2, 2}, .ceil = true);
         x = fire(m, x, versions[net->depth].fire[i].index, versions[net->depth].fire[i].squeeze,
                  versions[net->depth].fire[i].expand);
     }
     x = fv_zoo_dropout(m, x, net->dropout);
     x = fv_conv2d(m, x, .name = "classifier.1", .filters = net->classes, .kernel = {1, 1}, .activation = FV_RELU,
                   .init = FV_INIT_GAUSSIAN);
-    return fv_flatten(m, fv_global_avg_pool(m, x));
+    return fv_flatten(m, fv_layer(m, "global_avg_pool", &x, 1, &(fv_layer_options){.name = "classifier.3"}));
 }
 
 static fv_value norm_conv(fv_model *m, fv_value x, const char *norm, const char *conv, int64_t filters, int64_t kernel)
@@ -98,7 +100,7 @@ fv_value fv_zoo_densenet(fv_model *m, const fv_zoo_net *net)
     x = fv_conv2d(m, x, .name = "features.conv0", .filters = 64, .kernel = {7, 7}, .stride = {2, 2},
                   .pad = {3, 3, 3, 3}, .no_bias = true, .init = FV_INIT_HE_NORMAL);
     x = fv_batch_norm(m, x, .name = "features.norm0", .activation = FV_RELU);
-    x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1});
+    x = fv_max_pool2d(m, x, .name = "features.pool0", .size = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1});
     for (int block = 0; block < BLOCKS; block++) {
         fv_zoo_prefix(m, "features.denseblock%d", block + 1);
         x = fv_zoo_dense_block(m, x, layers[block], GROWTH);
@@ -109,6 +111,7 @@ fv_value fv_zoo_densenet(fv_model *m, const fv_zoo_net *net)
         x = fv_avg_pool2d(m, x, .size = {2, 2});
     }
     fv_prefix(m, "");
-    x = fv_batch_norm(m, x, .name = "features.norm5", .activation = FV_RELU);
+    x = fv_batch_norm(m, x, .name = "features.norm5");
+    x = fv_layer(m, "relu", &x, 1, &(fv_layer_options){.name = "relu"}); /* none of `features`, there as here */
     return fv_zoo_classify(m, x, net, "classifier", FV_INIT_DEFAULT);
 }

@@ -36,19 +36,19 @@ fv_value fv_zoo_alexnet(fv_model *m, const fv_zoo_net *net)
     static const struct {
         const char *name;
         int filters, kernel, stride, pad;
-        bool pool;
-    } rows[] = {{"features.0", 64, 11, 4, 2, true},
-                {"features.3", 192, 5, 1, 2, true},
-                {"features.6", 384, 3, 1, 1, false},
-                {"features.8", 256, 3, 1, 1, false},
-                {"features.10", 256, 3, 1, 1, true}};
+        const char *pool; /* behind it; NULL: none */
+    } rows[] = {{"features.0", 64, 11, 4, 2, "features.2"},
+                {"features.3", 192, 5, 1, 2, "features.5"},
+                {"features.6", 384, 3, 1, 1, NULL},
+                {"features.8", 256, 3, 1, 1, NULL},
+                {"features.10", 256, 3, 1, 1, "features.12"}};
     fv_value x = fv_input(m, net->h, net->w, net->c);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const int k = rows[i].kernel, s = rows[i].stride, p = rows[i].pad;
         x = fv_conv2d(m, x, .name = rows[i].name, .filters = rows[i].filters, .kernel = {k, k}, .stride = {s, s},
                       .pad = {p, p, p, p}, .activation = FV_RELU);
         if (rows[i].pool)
-            x = fv_max_pool2d(m, x, .size = {3, 3}, .stride = {2, 2});
+            x = fv_max_pool2d(m, x, .name = rows[i].pool, .size = {3, 3}, .stride = {2, 2});
     }
     x = fv_flatten(m, fv_zoo_pool_to(m, x, 6));
     x = fv_zoo_dropout(m, x, net->dropout);
@@ -81,8 +81,8 @@ static fv_value vgg(fv_model *m, const fv_zoo_net *net, bool normed)
             if (normed)
                 x = fv_batch_norm(m, x, .name = name, .activation = FV_RELU);
         }
-        x = fv_max_pool2d(m, x, .size = {2, 2});
-        index++;
+        snprintf(name, sizeof name, "features.%d", index++);
+        x = fv_max_pool2d(m, x, .name = name, .size = {2, 2});
     }
     x = fv_flatten(m, fv_zoo_pool_to(m, x, 7));
     x = fv_dense(m, x, .name = "classifier.0", .units = 4096, .activation = FV_RELU, .init = FV_INIT_GAUSSIAN);

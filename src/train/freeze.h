@@ -7,9 +7,9 @@
 
 /*
  * Marks in frozen[0..n_slots) the model's slots that `text` names: patterns with * and ?, separated by commas, each of
- * whole tensor names or of their beginnings up to a dot ("features.3"); N: those of the first N layers; -N: of all but
- * the last N. A layer is what shares a name up to the last dot. NULL, "" or "none": no slot. VALUE where a pattern
- * names nothing or nothing is left to train.
+ * whole tensor names or of their beginnings up to a dot or slash ("features.3"); N: those of the first N layers; -N: of
+ * all but the last N. A layer is what shares a name up to its last part. NULL, "" or "none": no slot. VALUE where a
+ * pattern names nothing or nothing is left to train.
  */
 fv_status fv_freeze_mark(const fv_model *model, const char *text, bool *frozen);
 /* Marks the slots of such names or of the first layers, `least` of them or more; *number: it was a number of layers.

@@ -56,13 +56,10 @@ static int64_t sample_size(const fv_advise_options *o, const fv_amounts *a)
 
 /* ---- the network as blocks ---- */
 
-/*
- * A block is what shares a tensor's name up to its first part that is a number, else its first part: features.3 of
- * features.3.squeeze.weight, conv1 of conv1.weight. The head is none.
- */
+/* As fv_block_size tells them. The head is none. */
 typedef struct blocks {
-    const char **name;
-    int *layers; /* of --freeze N, that are before the block */
+    const char **name; /* as --lr-mult takes it */
+    int *layers;       /* of --freeze N, that are before the block */
     int count;
     const char *head;        /* its layer */
     int64_t head_parameters; /* with as many classes as the data have */
@@ -70,28 +67,22 @@ typedef struct blocks {
     bool norms;              /* it has running statistics */
 } blocks;
 
-static int block_size(const char *name)
+/* What --lr-mult takes for the block of a tensor: its name, or of a part of one what begins like it. */
+static const char *block_name(fv_arena *arena, const char *tensor, size_t n)
 {
-    const char *dot = strchr(name, '.');
-    const int first = dot ? (int)(dot - name) : (int)strlen(name);
-    while (dot) {
-        const char *part = dot + 1, *end = strchr(part, '.');
-        const size_t n = end ? (size_t)(end - part) : strlen(part);
-        if (n > 0 && strspn(part, "0123456789") == n)
-            return (int)(part - name) + (int)n;
-        dot = end;
-    }
-    return first;
+    const size_t layer = fv_layer_size(tensor);
+    n = n < layer ? n : layer;
+    return fv_arena_printf(arena, "%.*s%s", (int)n, tensor, tensor[n] == '_' ? "_*" : "");
 }
 
-static fv_status find_blocks(const fv_model *m, fv_arena *arena, const fv_amounts *a, blocks *b)
+static fv_status add_blocks(const fv_model *m, fv_arena *arena, const fv_amounts *a, const char **names, blocks *b)
 {
-    int layers = 0;
-    *b = (blocks){.name = fv_arena_alloc(arena, (size_t)(m->n_slots + 1) * sizeof *b->name),
-                  .layers = fv_arena_alloc(arena, (size_t)(m->n_slots + 1) * sizeof *b->layers),
-                  .head = "*"};
-    if (!b->name || !b->layers)
-        return FV_ERR_NO_MEMORY;
+    const char *trunk;
+    int n = 0, layers = 0;
+    for (int i = 0; i < m->n_slots; i++)
+        if (!m->slots[i].aux && !m->slots[i].head)
+            names[n++] = m->slots[i].name;
+    const size_t trunk_size = fv_names_trunk(names, n, &trunk);
     for (int i = 0; i < m->n_slots; i++) {
         const fv_slot *s = &m->slots[i];
         layers += fv_layer_begins(m, i);
@@ -99,20 +90,40 @@ static fv_status find_blocks(const fv_model *m, fv_arena *arena, const fv_amount
         if (s->aux)
             continue;
         if (s->head) {
-            const char *dot = strrchr(s->name, '.');
-            b->head = fv_arena_printf(arena, "%.*s", dot ? (int)(dot - s->name) : (int)strlen(s->name), s->name);
-            b->head_parameters += fv_shape_count(&s->shape) / m->n_classes * a->classes;
-        } else if (b->count == 0 || (int)strlen(b->name[b->count - 1]) != block_size(s->name) ||
-                   strncmp(b->name[b->count - 1], s->name, (size_t)block_size(s->name)) != 0) {
-            b->layers[b->count] = layers - 1;
-            b->name[b->count] = fv_arena_printf(arena, "%.*s", block_size(s->name), s->name);
-            if (!b->name[b->count++])
-                return FV_ERR_NO_MEMORY;
+            b->head = fv_arena_printf(arena, "%.*s", (int)fv_layer_size(s->name), s->name);
+            b->head_parameters += m->n_classes > 0 ? fv_shape_count(&s->shape) / m->n_classes * a->classes : 0;
+            continue;
         }
+        const char *name = block_name(arena, s->name, fv_block_size(s->name, trunk, trunk_size));
+        if (!name)
+            return FV_ERR_NO_MEMORY;
+        if (b->count > 0 && strcmp(b->name[b->count - 1], name) == 0)
+            continue;
+        b->layers[b->count] = layers - 1;
+        b->name[b->count++] = name;
     }
+    if (b->head && b->head_parameters == 0)
+        return fv_fail_hint(m->ctx,
+                            fv_fail(m->ctx, FV_ERR_MODEL,
+                                    "model '%s' has no last layer with weights, which new classes "
+                                    "would need anew",
+                                    m->name),
+                            "give a classifier whose weights are floats");
+    return b->head ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+static fv_status find_blocks(const fv_model *m, fv_arena *arena, const fv_amounts *a, blocks *b)
+{
+    const size_t room = (size_t)m->n_slots + 1;
+    const char **names = fv_arena_alloc(arena, room * sizeof *names);
+    *b = (blocks){.name = fv_arena_alloc(arena, room * sizeof *b->name),
+                  .layers = fv_arena_alloc(arena, room * sizeof *b->layers),
+                  .head = "*"};
+    if (!names || !b->name || !b->layers)
+        return FV_ERR_NO_MEMORY;
     for (int32_t n = 0; n < m->graph->n_nodes; n++)
         b->dropout |= (m->graph->nodes[n]->op->traits & FV_T_STOCHASTIC) != 0;
-    return b->head ? FV_OK : FV_ERR_NO_MEMORY;
+    return add_blocks(m, arena, a, names, b);
 }
 
 /* ---- what is trained in a cell ---- */
@@ -322,7 +333,7 @@ fv_status fv_advise(fv_model *model, fv_dataset *data, const fv_advise_options *
     static const fv_advise_options usual = {.samples = 0};
     fv_ctx *ctx = model->ctx;
     *advice = NULL;
-    FV_TRY(fv_model_need_plain(model, "fv_advise"));
+    FV_TRY(fv_model_need_plain(model, "advice"));
     if (fv_dataset_task(data) != FV_TASK_CLASSIFY)
         return fv_fail_hint(ctx,
                             fv_fail(ctx, FV_ERR_UNSUPPORTED,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "transfer/stages.h"
 
 enum { NORMS_MAX = 32, FOLDS = 5 };
 
@@ -67,18 +68,6 @@ static void choose_norms(look *l)
     }
 }
 
-/* The node that the head's weight belongs to: stages are before it. */
-static int32_t head_node(const fv_model *model)
-{
-    const fv_graph *g = model->graph;
-    for (int i = 0; i < model->n_slots; i++)
-        for (int32_t n = 0; model->slots[i].head && !model->slots[i].aux && n < g->n_nodes; n++)
-            for (int32_t k = 0; k < g->nodes[n]->n_in; k++)
-                if (g->nodes[n]->in[k] && g->nodes[n]->in[k]->id == model->slots[i].val)
-                    return n;
-    return g->n_nodes;
-}
-
 static const fv_val *value_of(const fv_graph *g, const char *name)
 {
     for (int32_t i = 0; i < g->n_vals; i++)
@@ -89,7 +78,7 @@ static const fv_val *value_of(const fv_graph *g, const char *name)
 
 static fv_status choose_stages(look *l)
 {
-    const int32_t head = head_node(l->model);
+    const int32_t head = fv_stages_head(l->model);
     fv_features *all = NULL;
     int count = 0;
     FV_TRY(fv_features_create(l->model, &(fv_features_options){.layers = "all", .pool = FV_POOLING_AVG}, &all));
@@ -224,6 +213,16 @@ typedef struct labeled {
     uint64_t *groups;
 } labeled;
 
+/* Images of a group count once: they stay together. */
+static bool is_first_of_group(const look *l, int64_t row)
+{
+    const uint64_t group = fv_feature_table_group(l->table, row);
+    for (int64_t r = 0; group != 0 && r < row; r++)
+        if (fv_feature_table_group(l->table, r) == group)
+            return false;
+    return true;
+}
+
 static fv_status number_labels(const look *l, labeled *t)
 {
     const int64_t count = fv_feature_table_count(l->table), all = fv_feature_table_classes(l->table);
@@ -232,7 +231,7 @@ static fv_status number_labels(const look *l, labeled *t)
         return FV_ERR_NO_MEMORY;
     t->least = count;
     for (int64_t r = 0; r < count; r++)
-        if (fv_feature_table_label(l->table, r) >= 0)
+        if (fv_feature_table_label(l->table, r) >= 0 && is_first_of_group(l, r))
             of[fv_feature_table_label(l->table, r)]++;
     for (int64_t c = 0; c < all; c++) {
         number[c] = of[c] < 2 ? -1 : t->classes++;
@@ -250,11 +249,13 @@ static fv_status number_labels(const look *l, labeled *t)
     if (t->classes < 2)
         return fv_fail_hint(
             l->model->ctx,
-            fv_fail(l->model->ctx, FV_ERR_DATA_EMPTY,
-                    "of %lld images looked at, %lld classes have two or more: expected two such classes "
-                    "at least",
-                    (long long)count, (long long)t->classes),
-            "give more images of each class, or look at more of them (--limit)");
+            fv_fail(
+                l->model->ctx, FV_ERR_DATA_EMPTY,
+                "%lld of %lld classes have two or more of the %lld images looked at (of a group one counts): expected "
+                "two such classes at least",
+                (long long)t->classes, (long long)all, (long long)count),
+            l->options->samples > 0 ? "look at more images (--limit), or give more of each class"
+                                    : "give more images of each class");
     return FV_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elementary functions of float64 as fixed sequences of operations: libraries of other machines round otherwise. */
+/* Elementary functions and sums of float64 as fixed sequences of operations: libraries of other machines round
+ * otherwise. */
 #include <math.h>
 
 #include "transfer/solve.h"
@@ -43,4 +44,16 @@ double fv_log64(double x)
         e--;
     }
     return (double)e * LN2_HIGH + ((double)e * LN2_LOW + twice_atanh((m - 1.0) / (m + 1.0)));
+}
+
+double fv_dot64(const double *a, const double *b, int64_t n)
+{
+    double sum[4] = {0};
+    int64_t j = 0;
+    for (; j + 4 <= n; j += 4)
+        for (int k = 0; k < 4; k++)
+            sum[k] += a[j + k] * b[j + k];
+    for (; j < n; j++)
+        sum[0] += a[j] * b[j];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }

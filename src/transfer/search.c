@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/solve.h"
 #include "transfer/table.h"
 
 /* Rows that are looked at together. */
@@ -17,31 +18,29 @@ typedef struct search {
     double length; /* of the query */
     fv_match *all; /* of every row, the nearest first once sorted */
     float *rows;   /* TOGETHER */
+    double *wide;  /* the query, and a row */
 } search;
 
-static double dot(const float *a, const float *b, int64_t n)
+static void widen(const float *from, int64_t n, double *to)
 {
-    double sum[4] = {0};
-    int64_t j = 0;
-    for (; j + 4 <= n; j += 4)
-        for (int k = 0; k < 4; k++)
-            sum[k] += (double)a[j + k] * (double)b[j + k];
-    for (; j < n; j++)
-        sum[0] += (double)a[j] * (double)b[j];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int64_t j = 0; j < n; j++)
+        to[j] = (double)from[j];
 }
 
 static fv_status measure(search *s)
 {
-    s->length = sqrt(dot(s->query, s->query, s->width));
+    double *query = s->wide, *wide = s->wide + s->width;
+    widen(s->query, s->width, query);
+    s->length = sqrt(fv_dot64(query, query, s->width));
     for (int64_t at = 0; at < s->t->rows; at += TOGETHER) {
         const int64_t n = s->t->rows - at < TOGETHER ? s->t->rows - at : TOGETHER;
         FV_TRY(fv_feature_table_get(s->t, s->stage, at, n, s->rows));
         for (int64_t i = 0; i < n; i++) {
             const float *row = s->rows + i * s->width;
-            const double lengths = s->length * sqrt(dot(row, row, s->width));
+            widen(row, s->width, wide);
+            const double lengths = s->length * sqrt(fv_dot64(wide, wide, s->width));
             const bool same = memcmp(row, s->query, (size_t)s->width * sizeof *row) == 0;
-            const double cosine = lengths > 0 ? dot(s->query, row, s->width) / lengths : 0;
+            const double cosine = lengths > 0 ? fv_dot64(query, wide, s->width) / lengths : 0;
             s->all[at + i] = (fv_match){at + i, same ? 1 : cosine < 1 ? cosine : 1, -1, same};
         }
     }
@@ -106,10 +105,12 @@ fv_status fv_feature_table_nearest(const fv_feature_table *t, int stage, const f
     search s = {.t = t, .stage = stage, .width = about->width, .query = query};
     s.all = fv_calloc(t->ctx, (size_t)t->rows + 1, sizeof *s.all);
     s.rows = fv_calloc(t->ctx, TOGETHER, (size_t)s.width * sizeof *s.rows);
-    fv_status status = s.all && s.rows ? measure(&s) : FV_ERR_NO_MEMORY;
+    s.wide = fv_calloc(t->ctx, 2, (size_t)s.width * sizeof *s.wide);
+    fv_status status = s.all && s.rows && s.wide ? measure(&s) : FV_ERR_NO_MEMORY;
     if (status == FV_OK)
         status = choose(&s, without, most, count);
     fv_free(t->ctx, s.rows);
+    fv_free(t->ctx, s.wide);
     if (status != FV_OK) {
         fv_free(t->ctx, s.all);
         s.all = NULL;

@@ -213,18 +213,6 @@ static double search(solver *s, line *l, double first)
 
 /* ---- the direction ---- */
 
-static double dot(const double *a, const double *b, int64_t n)
-{
-    double sum[4] = {0};
-    int64_t j = 0;
-    for (; j + 4 <= n; j += 4)
-        for (int k = 0; k < 4; k++)
-            sum[k] += a[j + k] * b[j + k];
-    for (; j < n; j++)
-        sum[0] += a[j] * b[j];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
 /* d = -H g by the two loops over what is kept of the last steps. */
 static void direction(solver *s)
 {
@@ -233,21 +221,21 @@ static void direction(solver *s)
     for (int k = 1; k <= s->kept; k++) {
         const int at = (s->next + MEMORY - k) % MEMORY;
         const double *step = s->s + at * s->size, *turn = s->y + at * s->size;
-        s->alpha[at] = s->rho[at] * dot(step, s->d, s->size);
+        s->alpha[at] = s->rho[at] * fv_dot64(step, s->d, s->size);
         for (int64_t j = 0; j < s->size; j++)
             s->d[j] -= s->alpha[at] * turn[j];
     }
     if (s->kept > 0) {
         const int at = (s->next + MEMORY - 1) % MEMORY;
         const double *turn = s->y + at * s->size;
-        const double gamma = 1 / (s->rho[at] * dot(turn, turn, s->size));
+        const double gamma = 1 / (s->rho[at] * fv_dot64(turn, turn, s->size));
         for (int64_t j = 0; j < s->size; j++)
             s->d[j] *= gamma;
     }
     for (int k = s->kept; k >= 1; k--) {
         const int at = (s->next + MEMORY - k) % MEMORY;
         const double *step = s->s + at * s->size, *turn = s->y + at * s->size;
-        const double beta = s->rho[at] * dot(turn, s->d, s->size);
+        const double beta = s->rho[at] * fv_dot64(turn, s->d, s->size);
         for (int64_t j = 0; j < s->size; j++)
             s->d[j] += (s->alpha[at] - beta) * step[j];
     }
@@ -270,7 +258,7 @@ static void advance(solver *s, double a)
     other = s->z;
     s->z = s->zt;
     s->zt = other;
-    const double bend = dot(step, turn, s->size);
+    const double bend = fv_dot64(step, turn, s->size);
     if (bend <= 0)
         return;
     s->rho[s->next] = 1 / bend;
@@ -282,9 +270,9 @@ static bool is_there(const solver *s)
 {
     double length = 0;
     for (int64_t k = 0; k < s->vectors; k++)
-        length += dot(s->w + k * (s->width + 1), s->w + k * (s->width + 1), s->width);
+        length += fv_dot64(s->w + k * (s->width + 1), s->w + k * (s->width + 1), s->width);
     length = sqrt(length);
-    return sqrt(dot(s->g, s->g, s->size)) <= s->p->tolerance * (length > 1 ? length : 1);
+    return sqrt(fv_dot64(s->g, s->g, s->size)) <= s->p->tolerance * (length > 1 ? length : 1);
 }
 
 static void minimize(solver *s, fv_solved *solved)
@@ -306,9 +294,9 @@ static void minimize(solver *s, fv_solved *solved)
         direction(s);
         scores(s, s->d, s->zd);
         measure(s, &l);
-        l.slope = dot(s->g, s->d, s->size);
+        l.slope = fv_dot64(s->g, s->d, s->size);
         l.begin = value_at(s, &l, 0, &slope);
-        const double first = s->kept > 0 ? 1 : 1 / (1 + sqrt(dot(s->g, s->g, s->size)));
+        const double first = s->kept > 0 ? 1 : 1 / (1 + sqrt(fv_dot64(s->g, s->g, s->size)));
         const double a = l.slope < 0 ? search(s, &l, first) : 0;
         if (a > 0) {
             advance(s, a);

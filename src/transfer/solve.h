@@ -44,5 +44,7 @@ static inline int64_t fv_linear_row(const fv_linear_data *d, int64_t i)
 double fv_exp64(double x);
 double fv_log1p64(double t);
 double fv_log64(double x);
+/* Sum of a_i b_i, in an order of its own. */
+double fv_dot64(const double *a, const double *b, int64_t n);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "train/layers.h"
 
 /* What is known of the values, by id, and of the nodes. */
 typedef struct walk {
@@ -15,6 +16,8 @@ typedef struct walk {
     bool *stage;   /* in the list "all" */
     const fv_val **list;
     int count;
+    const char *trunk; /* of the names */
+    size_t trunk_size;
 } walk;
 
 /* ---- the graph ---- */
@@ -126,27 +129,46 @@ static bool goes_on(const walk *w, const fv_node *node)
            (node->op->fold || node->op->fuses_as != FV_ACT_NONE || (node->op->traits & FV_T_INPLACE));
 }
 
-/* Bytes of a name that are its block's: up to the first part that is a number, else its first part. */
-static size_t block_size(const char *name)
+static bool same_block(const walk *w, const fv_val *a, const fv_val *b)
 {
-    size_t first = strcspn(name, ".");
-    for (const char *at = name; *at;) {
-        const size_t n = strcspn(at, "."), digits = strspn(at, "0123456789");
-        if (n > 0 && digits == n && at > name)
-            return (size_t)(at - name) + n;
-        at += n + (at[n] == '.');
-    }
-    return first;
+    const size_t n = fv_block_size(a->name, w->trunk, w->trunk_size);
+    return n == fv_block_size(b->name, w->trunk, w->trunk_size) && strncmp(a->name, b->name, n) == 0;
 }
 
-static bool same_block(const fv_val *a, const fv_val *b)
+/* What most names begin with, of all that is computed of the image. */
+static fv_status find_trunk(walk *w)
 {
-    const size_t n = block_size(a->name);
-    return n == block_size(b->name) && strncmp(a->name, b->name, n) == 0;
+    const char **names = fv_calloc(w->g->ctx, (size_t)w->g->n_vals + 1, sizeof *names);
+    int n = 0;
+    for (int32_t i = 0; names && i < w->g->n_vals; i++)
+        if (w->g->vals[i]->def && w->image[i])
+            names[n++] = w->g->vals[i]->name;
+    w->trunk_size = fv_names_trunk(names, n, &w->trunk);
+    fv_free(w->g->ctx, names);
+    return names ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+static bool reads_head(const fv_model *m, const fv_node *node)
+{
+    for (int i = 0; i < m->n_slots; i++)
+        for (int32_t k = 0; m->slots[i].head && !m->slots[i].aux && k < node->n_in; k++)
+            if (node->in[k] && node->in[k]->id == m->slots[i].val)
+                return true;
+    return false;
+}
+
+int32_t fv_stages_head(const fv_model *m)
+{
+    int32_t n = 0;
+    while (n < m->graph->n_nodes && !reads_head(m, m->graph->nodes[n]))
+        n++;
+    return n;
+}
+
+/* The head is never of the block before it, whatever it is called. */
 static void mark_stages(walk *w)
 {
+    const int32_t head = fv_stages_head(w->model);
     const fv_val *before = NULL;
     for (int32_t n = 0; n < w->g->n_nodes; n++) {
         const fv_node *node = w->g->nodes[n];
@@ -157,7 +179,7 @@ static void mark_stages(walk *w)
         const fv_node *reader = only_reader(w, v);
         if (reader && goes_on(w, reader))
             continue;
-        if (before && same_block(before, v))
+        if (before && same_block(w, before, v) && !(before->def->id < head && n >= head))
             w->stage[before->id] = false;
         w->stage[v->id] = true;
         before = v;
@@ -175,15 +197,15 @@ static fv_status add(walk *w, const fv_val *v)
     return FV_OK;
 }
 
-/* The last result of a module: of what is called NAME.anything. */
+/* The last result of a module: of what is called NAME.anything, or NAME/anything. */
 static const fv_val *module_result(const walk *w, const char *name)
 {
     const size_t size = strlen(name);
     const fv_val *found = NULL;
     for (int32_t i = 0; i < w->g->n_vals; i++) {
         const fv_val *v = w->g->vals[i];
-        if (v->def && w->image[i] && strncmp(v->name, name, size) == 0 && v->name[size] == '.' &&
-            (!found || v->def->id > found->def->id))
+        if (v->def && w->image[i] && strncmp(v->name, name, size) == 0 &&
+            (v->name[size] == '.' || v->name[size] == '/') && (!found || v->def->id > found->def->id))
             found = v;
     }
     return found;
@@ -257,14 +279,8 @@ static fv_status add_all(walk *w)
 /* What the last weighted layer of the head reads, before what only moves it. */
 static fv_status add_last(walk *w)
 {
-    const fv_val *v = NULL;
-    for (int32_t n = 0; n < w->g->n_nodes; n++)
-        for (int32_t i = 1; i < w->g->nodes[n]->n_in; i++) {
-            const fv_val *in = w->g->nodes[n]->in[i];
-            for (int k = 0; in && is_needed(w, w->g->nodes[n]) && k < w->model->n_slots; k++)
-                if (w->model->slots[k].val == in->id && w->model->slots[k].head && !w->model->slots[k].aux)
-                    v = w->g->nodes[n]->in[0];
-        }
+    const int32_t head = fv_stages_head(w->model);
+    const fv_val *v = head < w->g->n_nodes ? w->g->nodes[head]->in[0] : NULL;
     while (v && v->def && only_moves(w, v->def) && v->def->n_in > 0)
         v = v->def->in[0];
     if (v && v->def && w->image[v->id] && is_row(v))
@@ -310,6 +326,9 @@ fv_status fv_stages_find(const fv_model *model, const char *text, const fv_val *
     if (status == FV_OK) {
         mark_needed(&w);
         mark_images(&w);
+        status = find_trunk(&w);
+    }
+    if (status == FV_OK) {
         mark_stages(&w);
         status = add_list(&w, text);
     }

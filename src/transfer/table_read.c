@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables read back from the files that fv_feature_table_write made. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,8 +122,10 @@ static fv_status find_array(const source *s, int stage, int64_t rows, const floa
     if (!fv_shape_equal(&found, &expected) || (tensor && fv_tensor_dtype(tensor) != FV_F32) ||
         (*entry && (*entry)->dtype != FV_F32)) {
         char a[96], b[96];
-        return fv_fail(s->ctx, FV_ERR_DATA_FORMAT, "%s: '%s' is %s: expected f32 %s", s->path, about->name,
-                       tensor || *entry ? fv_shape_text(&found, a) : "not there", fv_shape_text(&expected, b));
+        const fv_dtype dtype = tensor ? fv_tensor_dtype(tensor) : *entry ? (fv_dtype)(*entry)->dtype : FV_F32;
+        return fv_fail(s->ctx, FV_ERR_DATA_FORMAT, "%s: '%s' is %s %s: expected f32 %s", s->path, about->name,
+                       tensor || *entry ? fv_dtype_name(dtype) : "not",
+                       tensor || *entry ? fv_shape_text(&found, a) : "there", fv_shape_text(&expected, b));
     }
     *array = tensor ? fv_tensor_const_data(tensor) : NULL;
     return FV_OK;
@@ -137,6 +140,10 @@ static fv_status read_row(const source *s, int64_t i, const float *const *arrays
         const float *from = arrays[k] ? arrays[k] + i * width : turned;
         if (!arrays[k])
             FV_TRY(fv_tensor_file_floats(s->tensors, entries[k], i * width, width, turned));
+        for (int64_t j = 0; j < width; j++)
+            if (!isfinite(from[j]))
+                return fv_fail(s->ctx, FV_ERR_DATA_FORMAT, "%s: number %lld of row %lld of '%s' is not finite", s->path,
+                               (long long)j, (long long)i, s->stages[k].name);
         fv_feature_turn(&s->stages[k], false, from, row);
         row += width;
     }
@@ -190,6 +197,11 @@ static fv_status read_numpy(source *s)
     fv_status status = fv_str_status(&name);
     if (status == FV_OK)
         status = fv_doc_read(s->ctx, name.data, &s->doc);
+    if (status != FV_OK && status != FV_ERR_NO_MEMORY) { /* for whoever has only the arrays, too */
+        char why[600];
+        snprintf(why, sizeof why, "what its rows are cannot be read: %.480s", fv_ctx_error(s->ctx));
+        status = fail_form(s, why);
+    }
     fv_str_free(&name);
     return status == FV_OK ? read_table(s) : status;
 }
@@ -286,7 +298,7 @@ static fv_status read_line(source *s, int64_t number, const char *at, fv_str *fi
         double value;
         at = next_field(at, &fields[1]);
         FV_TRY(fv_str_status(&fields[1]));
-        if (!fv_text_to_double(fv_str_get(&fields[1]), &value))
+        if (!fv_text_to_double(fv_str_get(&fields[1]), &value) || !isfinite((float)value))
             return fv_fail(s->ctx, FV_ERR_DATA_FORMAT, "%s:%lld: '%.40s' in column %lld: expected a number", s->path,
                            (long long)number, fv_str_get(&fields[1]), (long long)i + 3);
         row[i] = (float)value;

@@ -295,7 +295,8 @@ static void test_choices(void **state)
         {{.rank = 2, .keep = 0.5}, FV_ERR_CONFLICT, "2 of them"},
         {{.energy = 1.5}, FV_ERR_VALUE, "energy 1.5"},
         {{.rank = -1}, FV_ERR_VALUE, "rank -1"},
-        {{.layers = "conv*,fc9"}, FV_ERR_VALUE, "is called 'conv*,fc9'"},
+        {{.layers = "conv*,fc9"}, FV_ERR_VALUE, "is called 'conv*'"},
+        {{.layers = "fc1,fc9"}, FV_ERR_VALUE, "is called 'fc9'"},
         {{.layers = "deep"}, FV_ERR_MODEL, "depthwise"},
         {{.method = FV_FACTOR_SPATIAL, .layers = "fc1"}, FV_ERR_MODEL, "use svd"},
     };

@@ -200,7 +200,7 @@ static void test_refusals(void **state)
     assert_null(m);
     /* Too small for the five poolings: the layer and its shapes are named. */
     assert_int_equal(fv_model_zoo(ctx, "vgg16", &(fv_zoo_options){.img_size = {16, 16}}, &m), FV_ERR_SHAPE);
-    assert_non_null(strstr(fv_ctx_error(ctx), "vgg16: max_pool2d 'max_pool2d_5'"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "vgg16: max_pool2d 'features.30'"));
     assert_non_null(strstr(fv_ctx_hint(ctx), "1x1x1x512"));
     assert_null(m);
     fv_ctx_destroy(&ctx);
@@ -213,7 +213,7 @@ static void test_receptive_fields(void **state)
         const char *net, *layer;
         int64_t field, jump;
     } rows[] = {
-        {"vgg16", "features.28", 196, 16},       {"vgg16", "max_pool2d_5", 212, 32},
+        {"vgg16", "features.28", 196, 16},       {"vgg16", "features.30", 212, 32},
         {"resnet18", "layer4.1.conv2", 435, 32}, {"resnet50", "layer4.2.conv3", 427, 32},
         {"alexnet", "features.10", 163, 16},     {"mnist_cnn", "conv2", 8, 2},
     };

@@ -27,4 +27,23 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A network of ours for ten classes. */
+static inline fv_model *digits_net(fv_ctx *ctx, const char *zoo, int64_t size, int64_t channels)
+{
+    fv_model *m = NULL;
+    const fv_zoo_options options = {.classes = 10, .channels = channels, .dropout = -1, .img_size = {size, size}};
+    if (fv_model_zoo(ctx, zoo, &options, &m) != FV_OK || fv_model_init(m, 3, FV_INIT_DEFAULT) != FV_OK)
+        fail_msg("%s: %s", zoo, fv_ctx_error(ctx));
+    return m;
+}
+
+/* The digits, "train" or "test" of them. */
+static inline fv_dataset *digits_of(fv_ctx *ctx, const char *split)
+{
+    fv_dataset *data = NULL;
+    if (fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = split}, &data) != FV_OK)
+        fail_msg("%s: %s", split, fv_ctx_error(ctx));
+    return data;
+}
+
 #endif

@@ -13,15 +13,6 @@
 #define DIGITS_TEST  20
 #include "digits_fixture.h"
 
-static fv_model *make(fv_ctx *ctx, const char *zoo)
-{
-    fv_model *m = NULL;
-    const fv_zoo_options options = {.img_size = {28, 28}, .channels = 1, .dropout = -1};
-    assert_int_equal(fv_model_zoo(ctx, zoo, &options, &m), FV_OK);
-    assert_int_equal(fv_model_init(m, 5, FV_INIT_DEFAULT), FV_OK);
-    return m;
-}
-
 /* Letters of layers that are frozen: c C 1 2 3 of lenet's conv1, conv2, fc1, fc2, fc3. */
 static void frozen_text(const fv_model *m, const bool *frozen, char text[8])
 {
@@ -52,7 +43,7 @@ static void test_what_and_when(void **state)
         {"fc1,conv1", "9:fc1.weight,9:fc1.bias", "c1/c", {1, 9}},
     };
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "lenet");
+    fv_model *m = digits_net(ctx, "lenet", 28, 1);
     (void)state;
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const fv_fit_options o = FV_FIT_OPTIONS(.freeze = rows[k].freeze, .unfreeze_at = rows[k].at);
@@ -99,7 +90,7 @@ static void test_refused(void **state)
         {"none", "2:fc1", "--unfreeze-at has no effect here: nothing is frozen"},
     };
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "lenet");
+    fv_model *m = digits_net(ctx, "lenet", 28, 1);
     (void)state;
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const fv_fit_options o = FV_FIT_OPTIONS(.freeze = rows[k].freeze, .unfreeze_at = rows[k].at);
@@ -151,7 +142,7 @@ static void test_first_step(void **state)
         always.freeze = always.unfreeze_at = NULL;
         o.model_ema = true;
         fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-        fv_model *a = make(ctx, "lenet"), *b = make(ctx, "lenet"), *c = NULL;
+        fv_model *a = digits_net(ctx, "lenet", 28, 1), *b = digits_net(ctx, "lenet", 28, 1), *c = NULL;
         fv_trainer *changed = NULL, *frozen = NULL, *fresh = NULL;
         assert_int_equal(fv_trainer_create(a, &o, &changed), FV_OK);
         assert_int_equal(fv_trainer_create(b, &never, &frozen), FV_OK);
@@ -192,7 +183,7 @@ static void test_own_losses(void **state)
     const fv_fit_options o = FV_FIT_OPTIONS(.freeze = "-1", .unfreeze_at = "2:fc2");
     const fv_loss_spec spec = {.loss = loss, .target = target, .name = name, .weight = 2};
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "lenet");
+    fv_model *m = digits_net(ctx, "lenet", 28, 1);
     fv_trainer *t;
     (void)state;
     assert_int_equal(fv_trainer_create_with(m, &o, &spec, 1, &t), FV_OK);
@@ -243,11 +234,9 @@ static void run_in_parts(const fit_case *x, const char *name, const int64_t *sto
     snprintf(path, sizeof path, "%s/%s", folder, name);
     for (int part = 0; part == 0 || stops[part - 1] != 0; part++) {
         fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
-        fv_model *m = make(ctx, x->zoo);
-        fv_dataset *data = NULL, *val = NULL;
+        fv_model *m = digits_net(ctx, x->zoo, 28, 1);
+        fv_dataset *data = digits_of(ctx, "train"), *val = digits_of(ctx, "test");
         fv_fit_options o = x->options;
-        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
-        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "test"}, &val), FV_OK);
         o.validation = val;
         o.output = path;
         o.resume = true;
@@ -305,12 +294,11 @@ static void test_stops(void **state)
 static void test_memory(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "lenet");
-    fv_dataset *data = NULL;
+    fv_model *m = digits_net(ctx, "lenet", 28, 1);
+    fv_dataset *data = digits_of(ctx, "train");
     fv_memory whole, part, both;
     fv_fit_options o = FV_FIT_OPTIONS(.batch_size = 16, .freeze = "-1");
     (void)state;
-    assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
     assert_int_equal(fv_fit_memory(m, data, &o, &part), FV_OK);
     o.unfreeze_at = "3:*";
     assert_int_equal(fv_fit_memory(m, data, &o, &both), FV_OK);

@@ -2,6 +2,7 @@
 /* --lr-mult and --layer-decay: each tensor's share of the learning rate, and that its step is that of such a rate. */
 #include "golden.h"
 
+#include "train/layers.h"
 #include "train/rates.h"
 
 enum { N = 8 };
@@ -138,12 +139,95 @@ static void test_refusals(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Parts end at dots and at slashes. */
+static void test_layers_of_names(void **state)
+{
+    static const struct {
+        const char *pattern, *tensor;
+        bool is;
+    } rows[] = {
+        {"conv", "conv.weight", true},
+        {"conv", "conv/kernel", true},
+        {"conv", "conv2/kernel", false},
+        {"block_1_*", "block_1_expand/kernel", true},
+        {"block_1", "block_1_expand/kernel", false},
+        {"block_1_*", "block_13_expand/kernel", false},
+        {"net/conv", "net/conv/bias", true},
+        {"fire2/squeeze", "fire2/squeeze.weight", true},
+        {"fire2", "fire2/squeeze.weight", true},
+    };
+    static const struct {
+        const char *tensor, *layer;
+    } layers[] = {{"features.0.weight", "features.0"},
+                  {"block_1_expand/kernel", "block_1_expand"},
+                  {"fire2/squeeze.weight", "fire2/squeeze"},
+                  {"alone", "alone"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (fv_layer_named(rows[i].pattern, rows[i].tensor) != rows[i].is)
+            fail_msg("'%s' of '%s'", rows[i].pattern, rows[i].tensor);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        assert_int_equal(fv_layer_size(layers[i].tensor), strlen(layers[i].layer));
+        assert_memory_equal(layers[i].tensor, layers[i].layer, strlen(layers[i].layer));
+    }
+}
+
+/* Names of one network each, and their blocks. */
+static void test_blocks_of_names(void **state)
+{
+    enum { MOST = 6 };
+    static const struct {
+        const char *trunk, *name[MOST], *block[MOST];
+    } nets[] = {
+        {"features.",
+         {"features.0.weight", "features.3.squeeze.weight", "features.3.expand1x1.bias", "classifier.1.weight"},
+         {"features.0", "features.3", "features.3", "classifier.1"}},
+        {"", /* PyTorch's residual networks */
+         {"conv1.weight", "bn1.bias", "layer1.0.conv1.weight", "layer2.10.bn1.bias", "layer3.0.conv1.weight",
+          "layer4.1.conv2.weight"},
+         {"conv1", "bn1", "layer1.0", "layer2.10", "layer3.0", "layer4.1"}},
+        {"features.", /* DenseNet: no part is a number */
+         {"features.conv0.weight", "features.denseblock1.denselayer2.norm1.bias", "features.transition1.conv.weight"},
+         {"features.conv0", "features.denseblock1", "features.transition1"}},
+        {"", /* Keras */
+         {"Conv1/kernel", "expanded_conv_project_BN/gamma", "block_1_expand/kernel", "block_13_expand_BN/beta",
+          "conv2_block1_1_conv/kernel", "conv2d_7/bias"},
+         {"Conv1", "expanded_conv_project_BN", "block_1", "block_13", "conv2_block1_1", "conv2d_7"}},
+        {"", /* Caffe */
+         {"conv1.weight", "fire2/squeeze1x1.weight", "fire2/expand3x3.bias", "inception_3a/1x1.weight"},
+         {"conv1", "fire2", "fire2", "inception_3a"}},
+        {"sequential_1/model1/", /* results of a network in a network */
+         {"sequential_1/model1/Conv1.relu6", "sequential_1/model1/block_2_add", "sequential_1/model1/out_relu",
+          "sequential_3/dense.relu"},
+         {"sequential_1/model1/Conv1", "sequential_1/model1/block_2", "sequential_1/model1/out_relu", "sequential_3"}},
+        {"/features/features.", /* ONNX, by PyTorch */
+         {"/features/features.0/Conv", "/features/features.0/Relu", "/features/features.12/Conv", "/pool/Pool"},
+         {"/features/features.0", "/features/features.0", "/features/features.12", "/pool"}},
+        {"", {"0.weight", "2.weight", "5.bias"}, {"0", "2", "5"}},
+        {"", {"Mixed_5b.branch1x1.conv.weight", "Conv2d_1a_3x3.conv.weight"}, {"Mixed_5b", "Conv2d_1a_3x3"}},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof nets / sizeof *nets; k++) {
+        const char *trunk;
+        int n = 0;
+        while (n < MOST && nets[k].name[n])
+            n++;
+        const size_t size = fv_names_trunk(nets[k].name, n, &trunk);
+        if (size != strlen(nets[k].trunk) || strncmp(trunk, nets[k].trunk, size) != 0)
+            fail_msg("trunk '%.*s', expected '%s'", (int)size, trunk, nets[k].trunk);
+        for (int i = 0; i < n; i++) {
+            const size_t block = fv_block_size(nets[k].name[i], trunk, size);
+            if (block != strlen(nets[k].block[i]) || strncmp(nets[k].name[i], nets[k].block[i], block) != 0)
+                fail_msg("'%s': '%.*s', expected '%s'", nets[k].name[i], (int)block, nets[k].name[i], nets[k].block[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_shares),          cmocka_unit_test(test_steps),           cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_layers_of_names), cmocka_unit_test(test_blocks_of_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,15 +10,6 @@
 #include "train/freeze.h"
 #include "train/trainer.h"
 
-static fv_model *make(fv_ctx *ctx, const char *zoo, int64_t size, int64_t channels)
-{
-    fv_model *m = NULL;
-    const fv_zoo_options options = {.classes = 10, .channels = channels, .dropout = -1, .img_size = {size, size}};
-    if (fv_model_zoo(ctx, zoo, &options, &m) != FV_OK || fv_model_init(m, 3, FV_INIT_DEFAULT) != FV_OK)
-        fail_msg("%s: %s", zoo, fv_ctx_error(ctx));
-    return m;
-}
-
 static const char *cut_of(fv_model *m, const char *freeze, const char *output)
 {
     const char *cut;
@@ -83,7 +74,7 @@ static void test_where(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        fv_model *m = make(ctx, rows[k].zoo, rows[k].size, rows[k].channels);
+        fv_model *m = digits_net(ctx, rows[k].zoo, rows[k].size, rows[k].channels);
         const char *cut = cut_of(m, rows[k].freeze, rows[k].output);
         print_message("%-20s %-40s %s\n", rows[k].zoo, rows[k].freeze, cut ? cut : "(none)");
         if ((cut == NULL) != (rows[k].cut == NULL))
@@ -100,7 +91,7 @@ static void test_each_depth(void **state)
 {
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "resnet8", 32, 3);
+    fv_model *m = digits_net(ctx, "resnet8", 32, 3);
     int cuts = 0;
     for (int n = 1; n <= 14; n++) {
         char freeze[16];
@@ -140,12 +131,10 @@ static const fit_case fits[] = {
 static void train(const fit_case *x, int threads, int64_t cache, int workers, char hex[65], double *val_loss)
 {
     fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
-    fv_model *m = make(ctx, x->zoo, 28, 1);
-    fv_dataset *data = NULL, *val = NULL;
+    fv_model *m = digits_net(ctx, x->zoo, 28, 1);
+    fv_dataset *data = digits_of(ctx, "train"), *val = digits_of(ctx, "test");
     fv_fit_result result;
     fv_fit_options o = x->options;
-    assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
-    assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "test"}, &val), FV_OK);
     o.validation = val;
     o.feature_cache = cache;
     o.workers = workers;
@@ -208,13 +197,12 @@ static void test_paid_once(void **state)
     for (size_t k = 0; k < (size_t)FV_TEST_CASES(2, 1); k++) {
         fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
         fv_model *m = NULL, *before = NULL;
-        fv_dataset *data = NULL;
+        fv_dataset *data = digits_of(ctx, "train");
         clock_log log = {.count = 0};
         const fv_zoo_options options = {.img_size = {32, 32}, .channels = 1, .dropout = -1, .head = &rows[k].head};
         assert_int_equal(fv_model_zoo(ctx, rows[k].zoo, &options, &m), FV_OK);
         assert_int_equal(fv_model_init(m, 3, FV_INIT_DEFAULT), FV_OK);
         assert_int_equal(fv_model_clone(m, &before), FV_OK);
-        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
         const fv_fit_options o =
             FV_FIT_OPTIONS(.epochs = 3, .batch_size = 10, .lr = 0.01, .freeze = rows[k].frozen, .workers = -1,
                            .feature_cache = 1 << 24, .on_event = note_time, .user = &log);
@@ -243,8 +231,8 @@ static void test_bound(void **state)
     (void)state;
     for (int64_t limit = 3000; limit <= 3000000; limit *= 10) {
         fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-        fv_model *m = make(ctx, "lenet", 28, 1);
-        fv_dataset *data = NULL;
+        fv_model *m = digits_net(ctx, "lenet", 28, 1);
+        fv_dataset *data = digits_of(ctx, "train");
         fv_loader *loader;
         fv_trunk *x;
         fv_rows *kept = NULL;
@@ -253,7 +241,6 @@ static void test_bound(void **state)
         int64_t samples[40], before, after;
         const float *rows;
         const fv_loader_options options = {.batch_size = 40, .workers = -1};
-        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "train"}, &data), FV_OK);
         assert_int_equal(fv_loader_create(data, fv_model_pipeline(m), &options, &loader), FV_OK);
         assert_int_equal(fv_trunk_create(m, cut_of(m, "-1", NULL), 40, NULL, NULL, &x), FV_OK);
         assert_int_equal(fv_trunk_run(x, images, 40, &rows), FV_OK);
@@ -285,7 +272,7 @@ static void test_images_or_rows(void **state)
     const fv_fit_options o = FV_FIT_OPTIONS(.freeze = "-1", .lr = 0.05);
     for (int i = 0; i < 2; i++) {
         fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-        fv_model *m = make(ctx, "lenet", 28, 1);
+        fv_model *m = digits_net(ctx, "lenet", 28, 1);
         fv_trainer *t;
         double loss;
         static float images[4 * 28 * 28];

@@ -196,6 +196,66 @@ static void test_recipes_name_layers(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* The dropout before the new layer follows from its weights and the images, and is none where the network has none. */
+static void test_dropout(void **state)
+{
+    static const struct {
+        double dropout; /* of the network */
+        int64_t images;
+        double rate; /* of log10(850 / images) / 4 in steps of 0.05: lenet's last layer has 84 * 10 + 10 */
+        const char *says;
+    } rows[] = {{0.5, 100, 0.25, "dropout 0.25: 850 weights of the new layer for 100 images are 8.5 for each"},
+                {0.5, 300, 0.1, "dropout 0.1: 850 weights"},
+                {0.5, 1000, 0, "dropout 0: 850 weights of the new layer for 1000 images are 0.85 for each"},
+                {0, 100, 0, "this network has no dropout: left out"}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fv_model *m = NULL;
+        const fv_zoo_options options = {.dropout = rows[i].dropout};
+        assert_int_equal(fv_model_zoo(ctx, "lenet", &options, &m), FV_OK);
+        assert_int_equal(fv_model_init(m, 1, FV_INIT_DEFAULT), FV_OK);
+        fv_advice *a = advise(ctx, m, rows[i].images, &(fv_advise_options){.samples = 30});
+        for (int cell = FV_CELL_LAST; cell <= FV_CELL_MORE; cell += FV_CELL_MORE - FV_CELL_LAST) {
+            assert_true(fv_advice_recipe(a, (fv_transfer_cell)cell)->drop == rows[i].rate);
+            const char *rule = fv_advice_rule(a, (fv_transfer_cell)cell, FV_RULE_DROP);
+            if (!strstr(rule, rows[i].says))
+                fail_msg("'%s' does not say '%s'", rule, rows[i].says);
+        }
+        fv_advice_destroy(&a);
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* Blocks of a network whose names have slashes, as Keras writes them. */
+static void test_blocks_of_other_names(void **state)
+{
+    static const char *const names[] = {"net/Conv1",        "net/block_1_conv", "net/block_1_project",
+                                        "net/block_2_conv", "net/block_3_conv", "net/block_3_project"};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = NULL;
+    (void)state;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_input(m, 28, 28, 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        x = fv_conv2d(m, x, .name = names[i], .filters = 4, .kernel = {1, 1}, .stride = {1, 2});
+    x = fv_dense(m, fv_flatten(m, x), .name = "top/one", .units = 8, .activation = FV_RELU);
+    x = fv_dense(m, x, .name = "top/two", .units = 10);
+    if (fv_model_finish(m, x) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_model_init(m, 0, FV_INIT_DEFAULT), FV_OK);
+    fv_advice *a = advise(ctx, m, 100, &(fv_advise_options){.samples = 30});
+    const fv_transfer_recipe *r = fv_advice_recipe(a, FV_CELL_LAST);
+    assert_string_equal(r->lr_mult, "*=0.01,net/block_3_*=0.1,top=0.1,top/two=1");
+    assert_string_equal(r->freeze, "3"); /* Conv1 and block_1 */
+    /* The last probe is of what the last layer reads, though that is called like it. */
+    assert_string_equal(fv_advice_probe(a, fv_advice_likeness(a)->n_probes - 1)->name, "top/one.relu");
+    fv_advice_destroy(&a);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 /* Stages that tell classes apart are learned from; where none does, the network has to change. */
 static void test_choice(void **state)
 {
@@ -229,7 +289,17 @@ static void test_refusals(void **state)
     fv_dataset *data = digits(ctx, 100);
     assert_int_equal(fv_advise(m, data, &(fv_advise_options){.samples = 9}, &a), FV_ERR_DATA_EMPTY);
     assert_null(a);
-    assert_non_null(strstr(fv_ctx_error(ctx), "of 9 images"));
+    assert_non_null(strstr(fv_ctx_error(ctx), "of the 9 images"));
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    /* Nothing that new classes would need anew, as in a quantized network. */
+    data = digits(ctx, 100);
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_max_pool2d(m, fv_input(m, 28, 28, 1), .size = {14, 14});
+    if (fv_model_finish(m, fv_flatten(m, x)) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    assert_int_equal(fv_advise(m, data, NULL, &a), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "no last layer with weights"));
     fv_dataset_destroy(&data);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
@@ -243,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_answers_that_are_all_the_same),
         cmocka_unit_test(test_own_data_are_similar),
         cmocka_unit_test(test_recipes_name_layers),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_blocks_of_other_names),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_refusals),
     };

@@ -10,15 +10,6 @@
 #include "transfer/features.h"
 #include "transfer/stages.h"
 
-static fv_model *make(fv_ctx *ctx, const char *zoo, int64_t size, int64_t channels)
-{
-    fv_model *m = NULL;
-    const fv_zoo_options options = {.classes = 10, .channels = channels, .dropout = -1, .img_size = {size, size}};
-    if (fv_model_zoo(ctx, zoo, &options, &m) != FV_OK || fv_model_init(m, 3, FV_INIT_DEFAULT) != FV_OK)
-        fail_msg("%s: %s", zoo, fv_ctx_error(ctx));
-    return m;
-}
-
 /* ---- names ---- */
 
 static void expect_stages(fv_model *m, const char *layers, const char *names)
@@ -42,10 +33,23 @@ static void test_names(void **state)
         const char *layers, *names;
     } rows[] = {
         {"squeezenet1_1", 64, 3, "all",
-         "features.0.relu max_pool2d_1 features.3.concat_1 features.4.concat_2 max_pool2d_2 features.6.concat_3 "
-         "features.7.concat_4 max_pool2d_3 features.9.concat_5 features.10.concat_6 features.11.concat_7 "
-         "features.12.concat_8 classifier.1.relu global_avg_pool_1"},
+         "features.0.relu features.2 features.3.concat_1 features.4.concat_2 features.5 features.6.concat_3 "
+         "features.7.concat_4 features.8 features.9.concat_5 features.10.concat_6 features.11.concat_7 "
+         "features.12.concat_8 classifier.1.relu classifier.3"},
         {"squeezenet1_1", 64, 3, NULL, "features.12.concat_8"},
+        /* A module ends with what it pools. */
+        {"squeezenet1_1", 64, 3, "classifier,features", "classifier.3 features.12.concat_8"},
+        {"squeezenet1_0", 64, 3, "features.2,features.6,features.11", "features.2 features.6 features.11"},
+        {"vgg11_bn", 32, 3, "features,classifier,features.3", "features.28 classifier.6 features.3"},
+        {"alexnet", 64, 3, "features,features.5", "features.12 features.5"},
+        {"densenet121", 32, 3, "features,features.transition1,features.pool0",
+         "features.norm5 features.transition1.avg_pool2d_1 features.pool0"},
+        {"densenet121", 32, 3, "all",
+         "features.norm0.relu features.pool0 features.denseblock1.denselayer5.concat_5 "
+         "features.transition1.avg_pool2d_1 features.denseblock2.denselayer11.concat_17 "
+         "features.transition2.avg_pool2d_2 features.denseblock3.denselayer23.concat_41 "
+         "features.transition3.avg_pool2d_3 features.denseblock4.denselayer15.concat_57 relu global_avg_pool_1 "
+         "classifier"},
         {"squeezenet1_1", 64, 3, "features.3,features.0,features.3.concat_1", "features.3.concat_1 features.0"},
         {"squeezenet1_1", 64, 3, "features.?.concat_?",
          "features.3.concat_1 features.4.concat_2 features.6.concat_3 features.7.concat_4 features.9.concat_5"},
@@ -63,7 +67,11 @@ static void test_names(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        fv_model *m = make(ctx, rows[i].zoo, rows[i].size, rows[i].channels);
+        fv_model *m = NULL;
+        const fv_zoo_options options = {
+            .classes = 10, .channels = rows[i].channels, .dropout = -1, .img_size = {rows[i].size, rows[i].size}};
+        if (fv_model_zoo(ctx, rows[i].zoo, &options, &m) != FV_OK)
+            fail_msg("%s: %s", rows[i].zoo, fv_ctx_error(ctx));
         expect_stages(m, rows[i].layers, rows[i].names);
         fv_model_destroy(&m);
     }
@@ -82,7 +90,7 @@ static void test_unknown_names(void **state)
     };
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "lenet", 28, 1);
+    fv_model *m = digits_net(ctx, "lenet", 28, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fv_features *f;
         assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = rows[i].layers}, &f), FV_ERR_VALUE);
@@ -111,7 +119,7 @@ static void test_bits(void **state)
     (void)state;
     fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
     for (size_t k = 0; k < FV_TEST_CASES(4, 2); k++) {
-        fv_model *m = make(ctx, zoo[k], 32, 3);
+        fv_model *m = digits_net(ctx, zoo[k], 32, 3);
         fv_features *f, *one;
         const int64_t size = 32 * 32 * 3;
         assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = "all"}, &f), FV_OK);
@@ -169,7 +177,7 @@ static void test_hooks(void **state)
         const double bound = (2 * apart > 1e-6 ? 2 * apart : 1e-6) * most;
         float image[32 * 32 * 3];
         int32_t label;
-        fv_model *m = make(ctx, zoo, 32, 3);
+        fv_model *m = digits_net(ctx, zoo, 32, 3);
         fv_features *f;
         golden_start(m);
         golden_batch(0, 1, 32, 32, 3, image, &label);
@@ -203,7 +211,7 @@ static void test_pools(void **state)
     static const int64_t grids[][2] = {{1, 1}, {2, 2}, {3, 2}, {64, 64}};
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "resnet8", 32, 3);
+    fv_model *m = digits_net(ctx, "resnet8", 32, 3);
     fv_features *f, *pooled;
     float x[32 * 32 * 3];
     fill(x, 32 * 32 * 3);
@@ -281,7 +289,7 @@ static void test_table(void **state)
     int64_t width = 0;
     for (int k = 0; k < 3; k++) {
         fv_ctx *ctx = fv_test_ctx(ways[k].threads, NULL, NULL);
-        fv_model *m = make(ctx, "lenet", 28, 1);
+        fv_model *m = digits_net(ctx, "lenet", 28, 1);
         const fv_features_options o = {.layers = "conv1.relu,fc2.relu", .batch_size = ways[k].batch};
         fv_feature_table *t = collect(ctx, m, &o, ways[k].memory);
         assert_int_equal(fv_feature_table_count(t), 40);
@@ -322,7 +330,7 @@ static void test_model(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
         fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
-        fv_model *m = make(ctx, ways[k].zoo, ways[k].size, ways[k].channels), *saved, *read;
+        fv_model *m = digits_net(ctx, ways[k].zoo, ways[k].size, ways[k].channels), *saved, *read;
         const fv_features_options o = {
             .layers = ways[k].layers, .pool = ways[k].pool, .grid = {ways[k].grid, ways[k].grid}};
         fv_feature_table *t = collect(ctx, m, &o, 0);
@@ -350,7 +358,7 @@ static void test_model(void **state)
         assert_int_equal(fv_model_save(saved, path), FV_OK);
         assert_int_equal(fv_model_load(ctx, path, &read), FV_OK);
         assert_int_equal(fv_model_selftest(read, NULL), FV_OK);
-        assert_int_equal(fv_dataset_open(ctx, data_dir, &(fv_dataset_options){.split = "test"}, &data), FV_OK);
+        data = digits_of(ctx, "test");
         assert_int_equal(fv_evaluate(read, data, 8, 1, &metrics), FV_OK);
         if (fabs(metrics.top1 * 40 - right) > 0.01)
             fail_msg("%s: %g right, %d by the classifier", ways[k].zoo, metrics.top1 * 40, right);
@@ -371,7 +379,7 @@ static void test_memory(void **state)
     int64_t before, behind, after;
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
-    fv_model *m = make(ctx, "mobilenet_v2", 32, 3);
+    fv_model *m = digits_net(ctx, "mobilenet_v2", 32, 3);
     fv_features *f;
     fv_ctx_memory(ctx, &before, NULL);
     assert_int_equal(fv_features_create(m, &(fv_features_options){.layers = "features.18"}, &f), FV_OK);

@@ -113,18 +113,33 @@ void backbone_close(backbone *b)
     b->layers = NULL;
 }
 
-fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *const *order, const char **named,
+fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *usual, const char **named,
                         fv_dataset **data)
 {
+    static const char *const order[] = {"train", "val", "test"};
     bool has = false;
-    *named = c->split;
-    for (int i = 0; !*named && order[i]; i++) {
+    *named = c->split ? c->split : usual;
+    for (int i = 0; !*named && i < 3; i++) {
         FV_TRY(fv_dataset_has_split(ctx, c->data, order[i], &has));
-        *named = has || !order[i + 1] ? order[i] : NULL;
+        *named = has || i == 2 ? order[i] : NULL;
     }
     settings one = *c;
     one.ignore_exif |= fv_model_pipeline(b->model)->ignore_exif;
     return data_open(ctx, &one, *named, NULL, data);
+}
+
+fv_status backbone_need_classes(const settings *c, const fv_dataset *data)
+{
+    char classes[64];
+    if (fv_dataset_task(data) != FV_TASK_CLASSIFY)
+        return complain(FV_ERR_CONFLICT, "use data with one class for each image",
+                        "%s: linear classifiers tell classes apart, and its labels are of another kind (%s)", c->data,
+                        fv_task_names()[fv_dataset_task(data)]);
+    if (fv_dataset_classes(data) >= 2)
+        return FV_OK;
+    return complain(FV_ERR_DATA, "give a folder with a subfolder of images for each class (`fovea help data`)",
+                    "%s: %s: expected two or more to tell apart", c->data,
+                    count_of(fv_dataset_classes(data), "class", "classes", classes));
 }
 
 fv_status backbone_rows(fv_ctx *ctx, const settings *c, backbone *b, fv_dataset *data, const char *folder,

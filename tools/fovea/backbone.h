@@ -18,10 +18,12 @@ fv_features_options backbone_options(const settings *c, fv_pooling usual);
  * no last layer where they are `all`, which then are those before it. */
 fv_status backbone_open(fv_ctx *ctx, const settings *c, const fv_features_options *options, backbone *b);
 void backbone_close(backbone *b);
-/* --data: the split (NULL: --split, else the one of `order`, which ends with NULL, that is there first; the whole of it
- * where there are none). *named is the split's name. */
-fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *const *order, const char **named,
+/* --data: --split, else `usual`, or where that is NULL what is there first of train, val and test. *named is the
+ * split's name. */
+fv_status backbone_data(fv_ctx *ctx, settings *c, const backbone *b, const char *usual, const char **named,
                         fv_dataset **data);
+/* CONFLICT or DATA, after a message, unless the data have one class for each image and two or more of them. */
+fv_status backbone_need_classes(const settings *c, const fv_dataset *data);
 /* Says what memory it takes, or refuses; then the rows of the data set, in memory as far as there is room, else in a
  * file in `folder` (NULL: TMPDIR). */
 fv_status backbone_rows(fv_ctx *ctx, const settings *c, backbone *b, fv_dataset *data, const char *folder,

@@ -21,6 +21,7 @@ static fv_status output_path(const settings *c, const char *source, char path[51
     if (output_same(path, source) || (c->weights && output_same(path, c->weights)))
         return complain(FV_ERR_CONFLICT, "name another file with --output", "%s: this is the file to be converted",
                         path);
+    FV_TRY(output_check(c, NULL, "output", c->output, OUTPUT_MODEL));
     FILE *there = c->output ? NULL : fopen(path, "rb");
     if (there) {
         fclose(there);

@@ -34,6 +34,7 @@ static fv_status check_words(const settings *c)
     if (output_same(c->output, c->positional[0]) || (c->weights && output_same(c->output, c->weights)))
         return complain(FV_ERR_CONFLICT, "name another file with --output", "%s: this is the model to be factored",
                         c->output);
+    FV_TRY(output_check(c, NULL, "output", c->output, OUTPUT_MODEL));
     for (int i = 0; i < 3; i++)
         given += option_given(ranks[i]);
     if (given > 1)
@@ -189,6 +190,8 @@ static fv_status execute(fv_ctx *ctx, settings *c, factored *f)
     FV_TRY(measure(ctx, c, f));
     FV_TRY(fv_model_save(f->copy, c->output));
     c->json ? print_json(c, f) : print_text(c, f);
+    if (fv_model_parameters(f->copy) >= fv_model_parameters(f->model))
+        warn("%s: no smaller than %s: ask for less with --keep, --energy or --rank", c->output, f->name);
     return FV_OK;
 }
 

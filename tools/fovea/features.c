@@ -9,8 +9,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const any_split[] = {"train", "val", "test", NULL};
-
 typedef struct job {
     backbone b;
     fv_dataset *data;
@@ -30,12 +28,15 @@ static fv_status compute(fv_ctx *ctx, settings *c, job *j)
     char folder[PATH_MAX];
     const bool all = c->layer && strcmp(c->layer, "all") == 0;
     const fv_features_options options = backbone_options(c, all ? FV_POOLING_AVG : FV_POOLING_NONE);
+    if (options.pool == FV_POOLING_NONE && option_given("grid"))
+        return complain(FV_ERR_CONFLICT, "add --pool avg, max or gem",
+                        "--grid has no effect here: maps stay as they are");
     FV_TRY(backbone_open(ctx, c, &options, &j->b));
     int stages = 0;
     while (fv_features_stage(j->b.features, stages))
         stages++;
     FV_TRY(fv_feature_file_check(ctx, c->output, stages));
-    FV_TRY(backbone_data(ctx, c, &j->b, any_split, &j->split, &j->data));
+    FV_TRY(backbone_data(ctx, c, &j->b, NULL, &j->split, &j->data));
     folder_of(c->output, folder);
     FV_TRY(backbone_rows(ctx, c, &j->b, j->data, folder, &j->table));
     return fv_feature_table_write(j->table, c->output);

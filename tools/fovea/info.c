@@ -40,7 +40,11 @@ fv_status info_measure(fv_model *model, const settings *c, info_totals *t)
     o.batch_size = info_batch(c);
     *t = (info_totals){.network = {0}};
     FV_TRY(fv_model_totals(model, &t->network));
-    FV_TRY(fv_fit_memory(model, NULL, &o, &t->training));
+    const fv_status status = fv_fit_memory(model, NULL, &o, &t->training);
+    if (status == FV_ERR_UNSUPPORTED) /* an operator without a gradient: it is run alone */
+        t->training = (fv_memory){0};
+    else
+        FV_TRY(status);
     return fv_evaluate_memory(model, NULL, o.batch_size, (int)o.workers, &t->inference);
 }
 
@@ -107,7 +111,10 @@ static void print_text(fv_model *model, int64_t batch, const info_totals *t)
         putchar('\n');
     }
     printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
-    print_memory("training memory", &t->training, batch);
+    if (t->training.total > 0)
+        print_memory("training memory", &t->training, batch);
+    else
+        printf("training memory   none: it has an operator without a gradient, and cannot be trained\n");
     print_memory("inference memory", &t->inference, batch);
 }
 

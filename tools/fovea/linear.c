@@ -9,8 +9,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const train_split[] = {"train", NULL};
-
 /* What was found of one layer. */
 typedef struct stage_result {
     const fv_feature_stage *stage;
@@ -43,15 +41,6 @@ typedef struct job {
 } job;
 
 /* ---- data ---- */
-
-static fv_status need_classes(const job *j, const fv_dataset *data)
-{
-    if (fv_dataset_task(data) == FV_TASK_CLASSIFY)
-        return FV_OK;
-    return complain(FV_ERR_CONFLICT, "use data with one class for each image",
-                    "%s: linear classifiers tell classes apart, and its labels are of another kind (%s)", j->c->data,
-                    fv_task_names()[fv_dataset_task(data)]);
-}
 
 /* The val split, where there is one: its classes by the train split's names. */
 static fv_status open_held_out(job *j)
@@ -285,6 +274,21 @@ static fv_status save(job *j)
 
 /* ---- the verb ---- */
 
+/* Whether all images of a class are of one group. */
+static bool is_one_group(const fv_feature_table *t, int64_t class)
+{
+    uint64_t group = 0;
+    for (int64_t i = 0; i < fv_feature_table_count(t); i++) {
+        const uint64_t own = fv_feature_table_group(t, i);
+        if (fv_feature_table_label(t, i) != class)
+            continue;
+        if (own == 0 || (group != 0 && own != group))
+            return false;
+        group = own;
+    }
+    return group != 0;
+}
+
 /* Folds hold classes; the message names one. */
 static fv_status divide(job *j)
 {
@@ -294,6 +298,9 @@ static fv_status divide(job *j)
     int64_t *count = calloc((size_t)classes + 1, sizeof *count);
     j->fold = calloc((size_t)n + 1, sizeof *j->fold);
     fv_status status = y && groups && count && j->fold ? FV_OK : FV_ERR_NO_MEMORY;
+    if (status == FV_OK && j->c->folds > n)
+        status = complain(FV_ERR_VALUE, "ask for fewer", "--folds %lld: %s has %lld images in %s",
+                          (long long)j->c->folds, j->c->data, (long long)n, j->split);
     for (int64_t i = 0; status == FV_OK && i < n; i++) {
         y[i] = fv_feature_table_label(j->table, i);
         groups[i] = fv_feature_table_group(j->table, i);
@@ -305,6 +312,10 @@ static fv_status divide(job *j)
                               "%s: class '%s' has %lld %s in %s: folds need two or more of each", j->c->data,
                               fv_feature_table_class_name(j->table, k), (long long)count[k],
                               count[k] == 1 ? "image" : "images", j->split);
+        else if (is_one_group(j->table, k))
+            status = complain(FV_ERR_DATA, "add images of other groups, or leave the column out",
+                              "%s: all %lld images of class '%s' are of one group: folds need two or more of each",
+                              j->c->data, (long long)count[k], fv_feature_table_class_name(j->table, k));
         else if (count[k] < j->c->folds)
             warn("class '%s' has %lld images, fewer than there are folds: some folds do not ask for it",
                  fv_feature_table_class_name(j->table, k), (long long)count[k]);
@@ -322,11 +333,8 @@ static fv_status open_all(job *j)
     settings *c = j->c;
     const fv_features_options options = backbone_options(c, FV_POOLING_AVG);
     FV_TRY(backbone_open(j->ctx, c, &options, &j->b));
-    FV_TRY(backbone_data(j->ctx, c, &j->b, train_split, &j->split, &j->train));
-    FV_TRY(need_classes(j, j->train));
-    if (fv_dataset_classes(j->train) < 2)
-        return complain(FV_ERR_DATA, NULL, "%s: %lld class: expected two or more to tell apart", c->data,
-                        (long long)fv_dataset_classes(j->train));
+    FV_TRY(backbone_data(j->ctx, c, &j->b, "train", &j->split, &j->train));
+    FV_TRY(backbone_need_classes(c, j->train));
     FV_TRY(open_held_out(j));
     FV_TRY(backbone_rows(j->ctx, c, &j->b, j->train, NULL, &j->table));
     if (j->held_out)
@@ -367,7 +375,16 @@ fv_status verb_linear(settings *c)
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea linear: --model NAME|FILE and --data PATH are needed");
     FV_TRY(output_check(c, c->data, "save", c->save, OUTPUT_MODEL));
+    if (c->save && (output_same(c->save, c->model) || (c->weights && output_same(c->save, c->weights))))
+        return complain(FV_ERR_CONFLICT, "name another file with --save",
+                        "--save %s: this is the network that is looked at", c->save);
     FV_TRY(output_check(c, c->data, "coefficients", c->coefficients, OUTPUT_FEATURES));
+    const char *dot = c->coefficients ? strrchr(c->coefficients, '.') : NULL;
+    if (c->coefficients && (!dot || strcmp(dot, ".npz") != 0))
+        return complain(FV_ERR_VALUE, "end it with .npz",
+                        "--coefficients %s: several arrays are written, which a .npz "
+                        "file holds",
+                        c->coefficients);
     fv_status status = context_open(c, &j.ctx);
     if (status != FV_OK)
         return status;

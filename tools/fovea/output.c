@@ -42,16 +42,23 @@ static bool is_model(const uint8_t *head, size_t size)
     return size > 8 && begins_with(head + 8, size - 8, "{\"__metadata__\":{\"format\":\"pt\",\"fovea.");
 }
 
+/* Names that would say another form than the one that is written. */
+static const char *const other_pictures[] = {".jpg", ".jpeg", ".gif", ".bmp", ".webp",
+                                             ".tif", ".tiff", ".svg", ".pdf", NULL};
+static const char *const other_models[] = {".onnx", ".tflite", ".h5",  ".hdf5",       ".keras",   ".pt",
+                                           ".pth",  ".pb",     ".npz", ".caffemodel", ".weights", NULL};
+
 static const struct {
     const char *what;
     bool (*is)(const uint8_t *head, size_t size);
+    const char *cure, *const *others; /* NULL: any name */
 } kinds[] = {
-    [OUTPUT_SHEET] = {"a contact sheet (PNG)", sheet_is},
-    [OUTPUT_PAGE] = {"a report (HTML)", is_page},
-    [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine},
-    [OUTPUT_DRAWING] = {"a drawing (SVG)", is_drawing},
-    [OUTPUT_FEATURES] = {"a table of features", is_features},
-    [OUTPUT_MODEL] = {"a model file", is_model},
+    [OUTPUT_SHEET] = {"a contact sheet (PNG)", sheet_is, "end it with .png", other_pictures},
+    [OUTPUT_PAGE] = {"a report (HTML)", is_page, NULL, NULL},
+    [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine, NULL, NULL},
+    [OUTPUT_DRAWING] = {"a drawing (SVG)", is_drawing, NULL, NULL},
+    [OUTPUT_FEATURES] = {"a table of features", is_features, NULL, NULL},
+    [OUTPUT_MODEL] = {"a model file (safetensors)", is_model, "end it with .safetensors", other_models},
 };
 
 static bool same_inode(const char *a, const char *b)
@@ -96,12 +103,38 @@ static bool is_in_folder_of(const char *root, const char *path)
     return true;
 }
 
+static fv_status check_name(const char *option, const char *path, output_kind kind)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    for (int i = 0; dot && kinds[kind].others && kinds[kind].others[i]; i++)
+        if (strcasecmp(dot, kinds[kind].others[i]) == 0)
+            return complain(FV_ERR_VALUE, kinds[kind].cure, "--%s %s: %s is written, and the name says another form",
+                            option, path, kinds[kind].what);
+    return FV_OK;
+}
+
+/* Before the work, which may be long. */
+static fv_status check_folder(const char *option, const char *path)
+{
+    char folder[4096];
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash && slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+    if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+        return FV_OK;
+    return complain(FV_ERR_NOT_FOUND, "make the folder first, or check the path", "--%s %s: there is no folder %s",
+                    option, path, folder);
+}
+
 fv_status output_check(const settings *c, const char *data, const char *option, const char *path, output_kind kind)
 {
     struct stat st;
     uint8_t head[64];
-    if (!path || c->force)
+    if (!path)
         return FV_OK;
+    FV_TRY(check_folder(option, path));
+    if (c->force)
+        return check_name(option, path, kind);
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
         FILE *f = fopen(path, "rb");
         const size_t size = f ? fread(head, 1, sizeof head, f) : 0;
@@ -115,7 +148,7 @@ fv_status output_check(const settings *c, const char *data, const char *option, 
         return complain(FV_ERR_CONFLICT, "choose a path outside of it, or write there all the same with --force",
                         "--%s %s: in a folder of the data set %s, which would take it for one of its images", option,
                         path, data);
-    return FV_OK;
+    return check_name(option, path, kind);
 }
 
 static bool write_all(const char *path, const char *text, size_t size)

@@ -15,7 +15,8 @@ typedef enum output_kind {
 } output_kind;
 /* FV_OK when `path` (NULL: nothing is written) is free, empty, no regular file, or a file that an earlier run of the
  * program wrote as output of that kind, and does not lie among the images of `data` (may be NULL); or with --force.
- * Else CONFLICT, after a message. */
+ * Else CONFLICT, after a message; VALUE where the name ends like that of another
+ * form. */
 fv_status output_check(const settings *c, const char *data, const char *option, const char *path, output_kind kind);
 
 /* CONFLICT, after a message, when --json and --out ask for two forms; else --out is what was asked for. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backbone.h"
 #include "plan.h"
 #include "show.h"
 #include "start.h"
@@ -303,12 +304,16 @@ fv_status plan_data(fv_ctx *ctx, const settings *c)
     if (status == FV_OK)
         status = data_open(ctx, c, "train", NULL, &data);
     if (status == FV_OK)
+        status = backbone_need_classes(c, data);
+    if (status == FV_OK)
         status = fv_dataset_has_split(ctx, c->data, "val", &has_val);
     if (status == FV_OK) {
         const fv_advise_options o = {.samples = c->limit, .seed = (uint64_t)c->fit.seed, .own_head = n.own_head};
         watch_begin(c, ctx);
         status = fv_advise(n.model, data, &o, &advice);
         watch_end();
+        if (status == FV_ERR_DATA_EMPTY)
+            complain(status, fv_ctx_hint(ctx), "%s: %s", c->data, fv_ctx_error(ctx));
     }
     if (status == FV_OK)
         status = show_advice(c, &n, advice, has_val);

@@ -11,8 +11,6 @@
 #include "show.h"
 #include "watch.h"
 
-static const char *const any_split[] = {"train", "val", "test", NULL};
-
 typedef struct job {
     settings *c;
     fv_ctx *ctx;
@@ -28,6 +26,7 @@ typedef struct job {
     const char **queries; /* those that can be read */
     int n_queries;
     int64_t asked, bad;
+    int told; /* how many rows had no image to show */
 } job;
 
 /* ---- the rows ---- */
@@ -65,7 +64,12 @@ static fv_status open_for_file(job *j)
                             j->c->index, fv_pooling_names()[s->pool]);
         memcpy(options.grid, s->features.dim + 1, sizeof options.grid);
     }
-    FV_TRY(backbone_open(j->ctx, j->c, &options, &j->b));
+    const fv_status status = backbone_open(j->ctx, j->c, &options, &j->b);
+    if (status == FV_ERR_VALUE)
+        return complain(FV_ERR_CONFLICT, "give the network that the file was made with",
+                        "%s: its rows are of '%s', which %s does not have: %s", j->c->index, s->name, j->c->model,
+                        fv_ctx_error(j->ctx));
+    FV_TRY(status);
     if (plain && fv_features_width(j->b.features) != s->width && j->c->feature_pool == 0) {
         backbone_close(&j->b);
         options.pool = FV_POOLING_AVG;
@@ -92,6 +96,13 @@ static fv_status check_model(const job *j)
                     "%s: its rows are of another network (or other weights) than %s", j->c->index, j->c->model);
 }
 
+/* Queries and what is near them, on one sheet. */
+static fv_status check_sheet(const job *j)
+{
+    const int64_t rows = fv_dataset_count(j->data), near = j->c->topk < rows ? j->c->topk : rows;
+    return j->c->sheet ? sheet_check(j->ctx, j->c->sheet, j->n_queries * (near + 1)) : FV_OK;
+}
+
 static fv_status take_file(job *j)
 {
     FV_TRY(fv_feature_table_read(j->ctx, j->c->index, &j->table));
@@ -100,7 +111,8 @@ static fv_status take_file(job *j)
     FV_TRY(check_model(j));
     if (!j->c->data)
         return FV_OK;
-    return backbone_data(j->ctx, j->c, &j->b, any_split, &j->split, &j->data);
+    FV_TRY(backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data));
+    return check_sheet(j);
 }
 
 static fv_status take_data(job *j)
@@ -110,7 +122,8 @@ static fv_status take_data(job *j)
     if (fv_features_stage(j->b.features, 1))
         return complain(FV_ERR_VALUE, "name one layer", "--layer %s: several layers, and images are near by one",
                         j->c->layer);
-    FV_TRY(backbone_data(j->ctx, j->c, &j->b, any_split, &j->split, &j->data));
+    FV_TRY(backbone_data(j->ctx, j->c, &j->b, NULL, &j->split, &j->data));
+    FV_TRY(check_sheet(j));
     return backbone_rows(j->ctx, j->c, &j->b, j->data, NULL, &j->table);
 }
 
@@ -218,8 +231,7 @@ static void print_json(const job *j, const char *query, const fv_match *list, in
 }
 
 /* A band of the sheet: the query, and behind it what is near; green and red where its class is known. */
-static fv_status draw(const job *j, const char *query, const fv_image *image, int64_t own, const fv_match *list,
-                      int64_t n)
+static fv_status draw(job *j, const char *query, const fv_image *image, int64_t own, const fv_match *list, int64_t n)
 {
     const char *slash = strrchr(query, '/'), *class = own >= 0 ? class_of(j, own) : "";
     char text[300];
@@ -232,6 +244,9 @@ static fv_status draw(const job *j, const char *query, const fv_image *image, in
         const char *theirs = class_of(j, list[i].row);
         if (list[i].copy_of >= 0)
             continue;
+        if (sample < 0 && !j->told++)
+            warn("--data %s has no image '%s', which %s has a row of: is it of other data?", j->c->data,
+                 fv_feature_table_name(j->table, list[i].row), j->c->index);
         if (sample >= 0 && fv_dataset_image(j->data, sample, &other, NULL) == FV_ERR_NO_MEMORY)
             return FV_ERR_NO_MEMORY;
         snprintf(text, sizeof text, "%.100s%s%.3f%s", theirs, *theirs ? " " : "", list[i].similarity,

@@ -159,8 +159,8 @@ enum {
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS, FV_OUTPUT, \
-      NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
+      V_CONVERT | V_FACTORIZE, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -232,7 +232,7 @@ enum {
     X(LIST, ensemble_weights, "ensemble-weights", NULL, 0, 0, 0, 1e9, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "W,W...", \
       "how much each model of --model counts; default: all the same") \
     X(TEXT, layer, "layer", "layers", 0, NULL, 0, 0, NULL, V_ROWS, FV_MEANING, "NAME[,NAME...]|all", \
-      "whose results: names of layers as `fovea info` lists them, or of modules before the last dot; all: the " \
+      "whose results: names of layers as `fovea info` lists them, or of modules before a dot or slash; all: the " \
       "network's stages; default: what its last weighted layer reads") \
     X(CHOICE, feature_pool, "pool", NULL, 0, 0, 0, 0, "auto,none,avg,max,gem", V_ROWS, FV_MEANING, "HOW", \
       "maps to rows: as they are, or mean, largest or generalized mean of each channel; auto: avg, for features of " \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "font.h"
 
 enum {
@@ -43,6 +44,23 @@ sheet *sheet_create(int columns)
     if (s)
         s->columns = columns;
     return s;
+}
+
+fv_status sheet_check(fv_ctx *ctx, const char *path, int64_t pictures)
+{
+    /* The pictures, and the page with two lines below each. */
+    const double each = 3.0 * THUMB * THUMB + 3.0 * CELL * (CELL + 2 * LINE), need = each * (double)pictures;
+    int64_t now;
+    const int64_t limit = fv_ctx_memory_limit(ctx);
+    if (pictures > MAX_CELLS)
+        return complain(FV_ERR_VALUE, "show fewer", "--sheet %s: %lld pictures, and there is room for %d", path,
+                        (long long)pictures, MAX_CELLS);
+    fv_ctx_memory(ctx, &now, NULL);
+    if (need + (double)now <= (double)limit)
+        return FV_OK;
+    return complain(FV_ERR_OVER_BUDGET, "show fewer, or raise --memory",
+                    "--sheet %s: %lld pictures need %.1f MiB, %.1f MiB are in use, and the limit is %.1f MiB", path,
+                    (long long)pictures, need / 1048576, (double)now / 1048576, (double)limit / 1048576);
 }
 
 void sheet_destroy(sheet *s)

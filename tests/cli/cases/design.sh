@@ -86,6 +86,14 @@ use_factorize() {
     fails 2 E2004 "2 are given" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 2 --keep 0.5
     fails 2 E2003 "--rank" -- "$FOVEA" factorize "$model" --output x.safetensors --rank 0
     fails 2 E2003 "is called 'nothing*'" "the first is 'conv1'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'nothing*'
+    fails 2 E2003 "is called 'nothing'" -- "$FOVEA" factorize "$model" --output x.safetensors --layers 'fc1,nothing'
+    fails 2 E2003 "--output x.onnx: a model file (safetensors) is written" "end it with" -- "$FOVEA" factorize "$model" --output x.onnx
+    echo mine >notes.txt
+    fails 2 E2004 "--output notes.txt: exists already, and is not a model file" "--force" -- "$FOVEA" factorize "$model" --output notes.txt
+    equal "$(cat notes.txt)" mine
+    code 0 "$FOVEA" factorize "$model" --output notes.txt --force
+    code 0 "$FOVEA" factorize "$model" --output larger.safetensors --rank 100000
+    says "larger.safetensors: no smaller than $model: ask for less"
     fails 4 E4001 "no smaller" -- "$FOVEA" factorize "$model" --output x.safetensors --energy 1
     fails 4 E4001 "architecture without weights" -- "$FOVEA" factorize lenet --output x.safetensors
     fails 3 E3003 "no known kind of file" -- "$FOVEA" factorize "$model" small.safetensors --output x.safetensors
@@ -107,5 +115,33 @@ use_info_drawing() {
     fails 2 E2004 "mine.safetensors: exists already, and is not a drawing" "--force" -- "$FOVEA" info lenet --svg mine.safetensors
     same mine.safetensors "$model"
     code 0 "$FOVEA" info lenet --svg mine.safetensors --force
-    fails 9 E9001 "none/net.svg" -- "$FOVEA" info lenet --svg none/net.svg
+    fails 9 E9002 "--svg none/net.svg: there is no folder none" -- "$FOVEA" info lenet --svg none/net.svg
+}
+
+# Two and three 3x3 see what a 5x5 and a 7x7 see, for 18 and 27 in place of 25 and 49 times C^2.
+use_info_of_stacks() {
+    {
+        printf 'input: [32, 32, 16]\nlayers:\n'
+        for i in 1 2 3; do echo "  - conv2d: {filters: 16, kernel: 3, pad: 1, bias: false, name: c$i}"; done
+        printf '  - flatten\n  - dense: {units: 2, name: fc}\n'
+    } >stack.yaml
+    sed '/c[12]}/d; s/kernel: 3, pad: 1/kernel: 7, pad: 3/' stack.yaml >window.yaml
+    code 0 "$FOVEA" info stack.yaml
+    equal "$(awk '$1 ~ /^c[123]$/ { print $4, $7 }' out | paste -sd' ')" "2304 3 2304 5 2304 7"
+    code 0 "$FOVEA" info window.yaml
+    equal "$(awk '$1 == "c3" { print $4, $7 }' out)" "$((49 * 16 * 16)) 7"
+    code 0 "$FOVEA" info stack.yaml window.yaml --json
+    for i in 0 1; do drive json networks.$i.macs <out; done >macs
+    # Beside the output layer of 2 x 32 x 32 x 16.
+    equal "$(paste -sd' ' macs)" "$((27 * 256 * 1024 + 32768)) $((49 * 256 * 1024 + 32768))"
+}
+
+# Integers in, floats out, of another tool: it is run alone, and its memory is told of for that.
+use_info_of_what_is_run_alone() {
+    net=${FOVEA_TEST_DATA:-$FOVEA_SOURCE_DIR/../shared/data}/foreign/tflite/fer/emotion_model_quantized.tflite
+    [ -f "$net" ] || skip "no $net"
+    code 0 "$FOVEA" info "$net"
+    prints "training memory   none: it has an operator without a gradient" "inference memory  "
+    code 0 "$FOVEA" info "$net" --json
+    equal "$(drive json training_bytes <out)" 0
 }

@@ -59,6 +59,11 @@ case "$1 $2" in
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
+"linear --model" | "search --model")
+    case "$*" in
+    *--weights*) set -- "$@" --img-size 64 ;;
+    esac
+    ;;
 "bench vgg-e") set -- "$@" --seconds 0 --layers conv5 --batch-size 1 ;;
 "bench gemm")
     case $* in
@@ -95,6 +100,9 @@ small_data() {
     plant jpeg new.jpg
     plant png new.png c=1
     fovea data make digits --output digits 2>/dev/null
+    for name in three seven eight; do
+        { printf 'P5 28 28 255\n' && head -c 784 "$FOVEA"; } >$name.pgm
+    done
     darknet_network tiny
     mkdir keras
     plant keras keras
@@ -124,6 +132,10 @@ small_data() {
 # run_page FILE: all its commands, in their order.
 run_page() {
     rm -rf runs photos
+    sed -n 's/.*](\(images\/[^)]*\)).*/\1/p' "$1" >pictures
+    while read -r name; do
+        exists "$(dirname "$1")/$name"
+    done <pictures
     case $(basename "$1") in # where a page scores a part, the photographs have parts
     evaluation.md) cp -r both photos ;;
     *) cp -r plain photos ;;

@@ -453,6 +453,11 @@ use_keras_network() {
         code 0 "$FOVEA" run net.safetensors --input x.npy --output z.npz
         cmp -s y.npz z.npz || die "the converted network answers otherwise"
     fi
+    # Layers of names with slashes: the last one is its kernel and its bias.
+    code 0 "$FOVEA" info net.h5 --lr 0.1 --freeze -1
+    equal "$(sed -n '/^tensor /,$p' out | awk 'NF == 3 && $3 != "frozen" { print $1, $3 }' | paste -sd' ')" "d/kernel 0.1 d/bias 0.1"
+    code 0 "$FOVEA" info net.h5 --lr 0.1 --lr-mult 'b=0.5'
+    equal "$(awk '$3 == 0.05 { print $1 }' out | paste -sd' ')" "b/gamma b/beta"
     fails 4 E4001 "lambda.h5" "2 nodes" "Lambda 'f'" "never run" "ReLX 'r'" "nearest that is: ReLU" -- "$FOVEA" convert lambda.h5 --output no.safetensors
     fails 4 E4002 "wide.h5" "units is 5" -- "$FOVEA" info --model wide.h5
     fails 4 E4002 "json.h5" "model_config" -- "$FOVEA" info --model json.h5
@@ -465,6 +470,13 @@ use_keras_network() {
         fails 4 E4002 "cut.h5" "cut short" -- "$FOVEA" eval --data "$digits" --model lenet --weights cut.h5
     done
     absent no.safetensors
+    # What is there and no earlier model stays; a name says no other form.
+    echo mine >notes.txt
+    fails 2 E2004 "--output notes.txt: exists already, and is not a model file" "--force" -- "$FOVEA" convert net.h5 --output notes.txt
+    equal "$(cat notes.txt)" mine
+    code 0 "$FOVEA" convert net.h5 --output net.safetensors
+    fails 2 E2003 "--output other.onnx: a model file (safetensors) is written" -- "$FOVEA" convert net.h5 --output other.onnx
+    absent other.onnx
 }
 
 # Auxiliary heads: trained, told, kept in files, and no part of inference; --no-aux leaves them out.

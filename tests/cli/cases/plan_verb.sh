@@ -92,10 +92,15 @@ use_plan_for_data_refuses() {
         "$FOVEA" plan --data "$digits" --from lenet --weights drop.safetensors
     fails 9 E9002 "nothing.safetensors" -- "$FOVEA" plan --data "$digits" --from nothing.safetensors
     fails 9 E9002 "nowhere" -- "$FOVEA" plan --data nowhere --from lenet-digits
-    fails 3 E3004 "of 9 images looked at, 0 classes have two or more" "--limit" -- \
+    fails 3 E3004 "$digits: 0 of 10 classes have two or more of the 9 images looked at" "--limit" -- \
         "$FOVEA" plan --data "$digits" --from lenet-digits --limit 9
+    plant classes one count=6 cat
+    fails 3 E3001 "one: 1 class: expected two or more to tell apart" -- "$FOVEA" plan --data one --from lenet-digits
+    plant classes each count=1 cat dog
+    fails 3 E3004 "each: 0 of 2 classes have two or more of the 2 images" "give more images of each class" -- \
+        "$FOVEA" plan --data each --from lenet-digits
     printf 'path,label\na.png,1.5\nb.png,2.5\n' >numbers.csv
     plant png a.png
     cp a.png b.png
-    fails 1 E1002 "images of one class each" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
+    fails 2 E2004 "numbers.csv: linear classifiers tell classes apart" "of another kind (regress" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
 }

@@ -144,6 +144,7 @@ use_features() {
     fails 2 E2003 "a .npy file holds one array, and 7 layers" -- rows --layer all --output x.npy
     fails 2 E2003 "x.txt: expected a name that ends with" -- rows --output x.txt
     fails 2 E2003 "--pool: found 'median'" -- rows --pool median --output x.npy
+    fails 2 E2004 "--grid has no effect here: maps stay as they are" "--pool avg" -- rows --layer conv2.relu --grid 2 --output x.npy
     echo mine >x.csv
     fails 2 E2004 "x.csv: exists already" -- rows --output x.csv
     fails 2 E2001 "--output FILE" -- "$FOVEA" features --model "$model" --data "$digits"
@@ -187,6 +188,27 @@ use_linear() {
     fails 2 E2003 "--folds: found '1'" -- probe --folds 1
     fails 2 E2003 "--C: found '0'" -- probe --C 0
     fails 2 E2003 "--loss: found 'tree'" -- probe --loss tree
+    # What is written says what it is, and so does its name.
+    fails 2 E2003 "--save x.onnx: a model file (safetensors) is written" "end it with .safetensors" -- probe --save x.onnx
+    fails 9 E9002 "--save nowhere/x.safetensors: there is no folder nowhere" "make the folder" -- probe --save nowhere/x.safetensors
+    silent_about "classes; logreg"
+    fails 2 E2003 "--coefficients x.csv: several arrays" "end it with .npz" -- probe --coefficients x.csv
+    plant classes one count=6 cat
+    fails 3 E3001 "one: 1 class: expected two or more to tell apart" -- "$FOVEA" linear --model "$model" --data one
+    plant classes little count=3 cat dog
+    fails 2 E2003 "--folds 7: little has 6 images in train" -- "$FOVEA" linear --model "$model" --data little --folds 7
+    absent x.onnx x.csv
+    cp "$model" own.safetensors
+    fails 2 E2004 "--save ./own.safetensors: this is the network that is looked at" -- \
+        "$FOVEA" linear --model own.safetensors --data little --folds 2 --save ./own.safetensors
+    same own.safetensors "$model"
+    # Images of one group stay together: of a class that is all one, nothing is left to ask.
+    for i in $(ls little/cat); do printf 'little/cat/%s,cat,one\nlittle/dog/%s,dog,%s\n' "$i" "$i" "$i"; done >rows
+    { echo path,label,group && cat rows; } >groups.csv
+    fails 3 E3001 "groups.csv: all 3 images of class 'cat' are of one group" -- \
+        "$FOVEA" linear --model "$model" --data groups.csv --folds 2
+    fails 3 E3004 "groups.csv: 1 of 2 classes have two or more of the 6 images looked at (of a group one counts)" -- \
+        "$FOVEA" plan --from lenet-digits --data groups.csv
     fails 2 E2001 "--data PATH" -- "$FOVEA" linear --model "$model"
     mkdir -p few/train/cat few/train/dog
     cp "$photos"/train/cat/* few/train/cat
@@ -226,8 +248,35 @@ use_search() {
     code 0 "$FOVEA" train --data "$digits" --model lenet --max-steps 1 --batch-size 8 --experiment other
     fails 2 E2004 "of another network" -- "$FOVEA" search --model runs/train/other/weights/last.safetensors --index rows.npz --query "$query"
     fails 2 E2001 "--sheet" -- near --index rows.npz --sheet x.png
+    fails 2 E2003 "--sheet x.jpg: a contact sheet (PNG) is written" -- near --data set --sheet x.jpg
+    # Rows of another network, of other data, and broken ones.
+    fails 2 E2004 "rows.npz: its rows are of 'fc2.relu', which " "model 'resnet8' has no layer 'fc2.relu'" -- \
+        "$FOVEA" search --model resnet8-mnist --index rows.npz --query "$query"
+    plant classes few/train count=2 cat
+    code 0 near --index rows.npz --data few --sheet near.png
+    says "--data few has no image 'train/" "', which rows.npz has a row of: is it of other data?"
+    "$FOVEA" features --model "$model" --data set --output bad.csv --quiet
+    sed -i '3s/,[0-9.e-]*$/,1e99/' bad.csv
+    fails 3 E3003 "bad.csv:3: '1e99' in column 86: expected a number" -- near --index bad.csv
+    "$FOVEA" features --model "$model" --data set --output bad.safetensors --quiet
+    size=$(wc -c <bad.safetensors)
+    printf '\377\377\377\177' | dd of=bad.safetensors bs=1 seek=$((size - 4)) conv=notrunc 2>/dev/null
+    fails 3 E3003 "bad.safetensors: number " " of 'fc2.relu' is not finite" -- near --index bad.safetensors
+    "$FOVEA" features --model "$model" --data set --output bad.npy --quiet
+    echo '{' >bad.npy.json
+    fails 3 E3003 "bad.npy: what its rows are cannot be read: bad.npy.json:" "NAME.json" -- near --index bad.npy
+    rm bad.npy.json
+    fails 3 E3003 "bad.npy: what its rows are cannot be read: bad.npy.json: cannot open" -- near --index bad.npy
     fails 2 E2001 "--query IMAGE" -- "$FOVEA" search --model "$model" --data set
     fails 2 E2003 "several layers" -- near --data set --layer all
+    # A sheet is as large as what is on it.
+    set -- "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query" "$query"
+    fails 5 E5002 "--sheet big.png: 610 pictures need " "the limit is 60.0 MiB" -- \
+        "$FOVEA" search --model "$model" --data "$digits" --split test --query "$@" --topk 60 --memory 60M --sheet big.png
+    set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+    fails 2 E2003 "--sheet big.png: 12100 pictures, and there is room for 10000" "show fewer" -- \
+        "$FOVEA" search --model "$model" --data "$digits" --split test --query "$@" --topk 200 --sheet big.png
+    absent big.png
     code 3 near --data set nothing.png
     says "nothing.png" "1 of 2 queries could not be read"
     # Queries come before the work: of 1 MB no features can be computed.
