@@ -240,6 +240,7 @@ static void test_refusals(void **state)
         ROW(PROTO "ctorch\nFloatStorage\n)R.", FV_ERR_MODEL_PICKLE, "torch.FloatStorage"),
         ROW(PROTO "ctorch._utils\n_rebuild_qtensor\n)R.", FV_ERR_MODEL_FORMAT, "quantized"),
         ROW(PROTO "}.", FV_ERR_MODEL_FORMAT, "torch.save did not write"),
+        ROW(PROTO "(t.", FV_ERR_MODEL_FORMAT, "torch.save did not write"),
         ROW(PROTO "R.", FV_ERR_MODEL_FORMAT, "byte 3"),
         ROW(PROTO "t.", FV_ERR_MODEL_FORMAT, "no mark"),
         ROW(PROTO "h\1.", FV_ERR_MODEL_FORMAT, "never remembered"),

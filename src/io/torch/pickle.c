@@ -145,7 +145,7 @@ static bool marked(fv_pickle *p, fv_pickle_value ***item, int64_t *n)
     const int64_t at = p->marks[--p->n_marks]->integer;
     if (at > p->depth)
         return false;
-    *item = p->stack + at;
+    *item = at > 0 ? p->stack + at : p->stack; /* nothing may have been pushed at all */
     *n = p->depth - at;
     p->depth = at;
     return true;
