@@ -76,6 +76,6 @@ USES(m4_of_7, .m = 4, .line = 80, .taps = 7, .lines = true, .refusal = "not 1x7 
 
 extern const fv_solver fv_cpu_conv_winograd_solvers[];
 const fv_solver fv_cpu_conv_winograd_solvers[] = {
-    ROWS("winograd_2", 2, 1e-6, m2),        ROWS("winograd_4", 2, 4e-6, m4),        ROWS("winograd_6", 2, 1.5e-5, m6),
+    ROWS("winograd_2", 3, 1e-6, m2),        ROWS("winograd_4", 2, 4e-6, m4),        ROWS("winograd_6", 2, 1.5e-5, m6),
     ROWS("winograd_2_5", 1, 2e-6, m2_of_5), ROWS("winograd_4_7", 1, 3e-6, m4_of_7), {.name = NULL},
 };

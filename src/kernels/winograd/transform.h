@@ -35,12 +35,13 @@ FV_INLINE vf minus(vf a, double k, vf b)
 
 /* ---- B^T: n pixels to n points ---- */
 
+/* F(2,3): with the signs of Lavin and Gray's matrices. */
 FV_INLINE void input_4(const vf *d, vf *v)
 {
-    v[0] = vf_sub(d[2], d[0]);
+    v[0] = vf_sub(d[0], d[2]);
     v[1] = vf_add(d[1], d[2]);
     v[2] = vf_sub(d[2], d[1]);
-    v[3] = vf_sub(d[3], d[1]);
+    v[3] = vf_sub(d[1], d[3]);
 }
 
 /* A point x among +-sqrt(A), +-sqrt(B) takes the even part d4 - B d2 and x times the odd part d3 - B d1 with the other
@@ -110,7 +111,7 @@ FV_INLINE void input_10(const vf *d, vf *v)
 FV_INLINE void output_2_of_4(const vf *s, vf *y)
 {
     y[0] = vf_add(vf_add(s[0], s[1]), s[2]);
-    y[1] = vf_add(vf_sub(s[1], s[2]), s[3]);
+    y[1] = vf_sub(vf_sub(s[1], s[2]), s[3]);
 }
 
 FV_INLINE void output_2_of_6(const vf *s, vf *y)
@@ -170,7 +171,7 @@ FV_INLINE void filter_rows(int n, int taps, double g[POINTS_MAX][TAPS_MAX])
     static const double roots[][4] = {{1.0}, {SQRT_HALF, SQRT_2}, {0.5, 1.0, 2.0}, {0.4, 0.8, 1.25, 2.5}};
     const int pairs = n / 2 - 1;
     for (int i = 0; i < taps; i++) {
-        g[0][i] = i == 0 ? (pairs % 2 ? -1.0 : 1.0) : 0.0;
+        g[0][i] = i == 0 ? (pairs == 3 ? -1.0 : 1.0) : 0.0; /* of 0 and three pairs the input has the other sign */
         g[n - 1][i] = i == taps - 1 ? 1.0 : 0.0;
     }
     for (int j = 0; j < pairs; j++) {
