@@ -9,12 +9,12 @@ set -eu
 # Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build or asks nothing new.
 share() {
     case $1 in
-    kernels | ops | plan) echo 1 ;;
-    nn | all) echo 4 ;;
-    train) echo 9 ;;
-    cli) echo 24 ;;
+    kernels | ops) echo 1 ;;
+    plan) echo 2 ;;
+    train) echo 12 ;;
+    cli) echo 32 ;;
     arm | examples | install) echo 0 ;;
-    *) echo 3 ;;
+    *) echo 4 ;;
     esac
 }
 

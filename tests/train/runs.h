@@ -36,7 +36,6 @@ static const bits_run bits_runs[] = {
     {"squeezenet_dropout", "squeezenet1_1", NULL, 2, 2, {FORMULA, .lr = 1e-3}},
     {"headnet", NULL, NULL, 10, 3, {FORMULA, .lr = 0.02, .weight_decay = 1e-4}},
     /* Without fast convolutions: as before there were any. */
-    {"mnist_cnn_direct", "mnist_cnn", "direct", 16, 4, {FORMULA, .optimizer = FV_ADAM, .lr = 1e-3}},
     {"resnet8_direct", "resnet8", "direct", 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},
 };
 #undef FORMULA
