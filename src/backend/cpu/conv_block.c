@@ -46,11 +46,6 @@ typedef struct block {
     int64_t worker_floats;
 } block;
 
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* ---- what is accepted ---- */
 
 static bool block_parts(const fv_solver *self, const fv_node *node, block_geoms *g)
@@ -101,7 +96,7 @@ static const char *block_reject(const fv_solver *self, const fv_problem *problem
  * nanosecond, and a tenth less. */
 static double product_cost(const fv_conv_geom *g)
 {
-    return 0.9 * 2.0 * fv_conv_macs(g) * ((double)(div_up(g->k, 16) * 16) / (double)g->k) / 100.0;
+    return 0.9 * 2.0 * fv_conv_macs(g) * ((double)(fv_div_up(g->k, 16) * 16) / (double)g->k) / 100.0;
 }
 
 /*
@@ -156,13 +151,13 @@ static fv_status block_prepare(fv_plan *plan)
            (x->step == 0 || rows_read(&x->d, x->step + 1) * row + (x->step + 1) * result <= BLOCK_FLOATS))
         x->step++;
     const int64_t tasks = plan->threads > 1 ? BLOCK_TASKS * plan->threads : 1;
-    x->band = div_up(x->d.p, div_up(tasks, x->d.n));
+    x->band = fv_div_up(x->d.p, fv_div_up(tasks, x->d.n));
     x->step = x->step < x->band ? x->step : x->band;
-    x->bands = div_up(x->d.p, x->band);
-    x->filters = div_up(x->d.r * x->d.s * x->d.c, 16) * 16;
-    x->project_at = x->filters + (x->expands ? div_up(x->d.c, nr) * x->c * nr : 0);
-    x->rows_at = x->expands ? div_up(rows_read(&x->d, x->step) * row + tail, 16) * 16 : 0;
-    x->worker_floats = x->rows_at + div_up(x->step * result + tail, 16) * 16;
+    x->bands = fv_div_up(x->d.p, x->band);
+    x->filters = fv_div_up(x->d.r * x->d.s * x->d.c, 16) * 16;
+    x->project_at = x->filters + (x->expands ? fv_div_up(x->d.c, nr) * x->c * nr : 0);
+    x->rows_at = x->expands ? fv_div_up(rows_read(&x->d, x->step) * row + tail, 16) * 16 : 0;
+    x->worker_floats = x->rows_at + fv_div_up(x->step * result + tail, 16) * 16;
     return FV_OK;
 }
 
@@ -176,7 +171,7 @@ static size_t block_packed_bytes(const fv_plan *plan)
 {
     const block *x = plan->data;
     const int64_t nr = plan->kernels->gemm->nr;
-    return (size_t)(x->project_at + div_up(x->k, nr) * x->d.c * nr) * sizeof(float);
+    return (size_t)(x->project_at + fv_div_up(x->k, nr) * x->d.c * nr) * sizeof(float);
 }
 
 /* Operand i of a part; part 0 is the expansion, whether there is one or not. */

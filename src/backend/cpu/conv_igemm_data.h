@@ -3,6 +3,7 @@
 #ifndef FV_BACKEND_CPU_CONV_IGEMM_DATA_H
 #define FV_BACKEND_CPU_CONV_IGEMM_DATA_H
 
+#include "backend/cpu/split.h"
 #include "backend/cpu/conv_igemm.h"
 #include "backend/cpu/conv_strip.h"
 #include "kernels/gemm/gemm.h"
@@ -59,10 +60,5 @@ typedef struct fv_conv_igemm {
     int64_t n_phases;
     fv_conv_phase *phases;
 } fv_conv_igemm;
-
-static inline int64_t fv_div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 #endif

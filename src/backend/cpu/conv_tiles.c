@@ -28,11 +28,6 @@ typedef struct conv_tiles {
     int max_threads;                   /* as fv_parallel takes it */
 } conv_tiles;
 
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -89,7 +84,7 @@ static double filters_cost(double bytes)
 
 double fv_conv_tiles_cost(const fv_tiles *s, const fv_conv_tiles_use *use, int64_t samples)
 {
-    const int64_t tiles_y = div_up(s->p, use->m[0]), tiles_x = div_up(s->q, use->m[1]);
+    const int64_t tiles_y = fv_div_up(s->p, use->m[0]), tiles_x = fv_div_up(s->q, use->m[1]);
     const double tiles = (double)samples * (double)tiles_y * (double)tiles_x, points = (double)use->points;
     const double c = (double)s->c, k = (double)s->k, parts = use->complex ? 2.0 : 1.0;
     const double products = 2.0 * parts * parts * tiles * points * (c + OVERHEAD) * k / 100.0;
@@ -124,13 +119,13 @@ static int64_t clamp(int64_t i, int64_t lo, int64_t hi)
 /* The tiles in blocks of nearly the same size, none of more than `most`. */
 static int64_t even_block(const conv_tiles *x, int64_t most, int64_t mr)
 {
-    const int64_t blocks = div_up(x->tiles, most);
-    return least(div_up(div_up(x->tiles, blocks), mr) * mr, x->tiles);
+    const int64_t blocks = fv_div_up(x->tiles, most);
+    return least(fv_div_up(fv_div_up(x->tiles, blocks), mr) * mr, x->tiles);
 }
 
 static void choose_block(const fv_plan *plan, conv_tiles *x)
 {
-    const int64_t mr = plan->kernels->gemm->mr, fill = div_up(TILES_LEAST, mr) * mr;
+    const int64_t mr = plan->kernels->gemm->mr, fill = fv_div_up(TILES_LEAST, mr) * mr;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
     const int64_t tile = x->points * (x->v_parts * x->shape.c + x->s_parts * x->shape.k) * (int64_t)sizeof(float);
     const int64_t filters = (int64_t)fv_conv_tiles_packed_bytes(plan);
@@ -142,14 +137,14 @@ static void choose_block(const fv_plan *plan, conv_tiles *x)
     }
     const int64_t small = clamp(l2 / CACHE_PART / tile / mr * mr, fill, x->tiles);
     const int64_t large = clamp(BYTES_LARGE / tile / mr * mr, fill, x->tiles);
-    const bool worth = filters > BYTES_FAR &&
-                       filters * div_up(x->tiles, large) + 2 * x->tiles * tile < filters * div_up(x->tiles, small);
+    const bool worth = filters > BYTES_FAR && filters * fv_div_up(x->tiles, large) + 2 * x->tiles * tile <
+                                                  filters * fv_div_up(x->tiles, small);
     x->together = threads > 1 && (worth || x->tiles < threads * fill);
     x->block = even_block(x, worth ? large : x->together ? x->tiles : small, mr);
     if (threads == 1 || x->together)
         return;
-    const int64_t tasks = div_up(div_up(x->tiles, x->block), threads) * threads;
-    x->block = div_up(x->tiles, tasks);
+    const int64_t tasks = fv_div_up(fv_div_up(x->tiles, x->block), threads) * threads;
+    x->block = fv_div_up(x->tiles, tasks);
 }
 
 fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
@@ -168,12 +163,12 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
         x->shape.m[i] = tiles->m[i];
         x->shape.n[i] = tiles->m[i] + g.win.size[i] - 1;
     }
-    x->shape.tiles_y = div_up(x->shape.p, x->shape.m[0]);
-    x->shape.tiles_x = div_up(x->shape.q, x->shape.m[1]);
+    x->shape.tiles_y = fv_div_up(x->shape.p, x->shape.m[0]);
+    x->shape.tiles_x = fv_div_up(x->shape.q, x->shape.m[1]);
     x->points = tiles->points;
     x->v_parts = tiles->complex ? 3 : 1;
     x->u_parts = x->s_parts = tiles->complex ? 2 : 1;
-    x->panels = div_up(x->shape.k, nr);
+    x->panels = fv_div_up(x->shape.k, nr);
     x->panel = x->shape.c * nr;
     x->u_step = point_step(x->panels * x->panel);
     x->tiles = g.n * x->shape.tiles_y * x->shape.tiles_x;
@@ -318,7 +313,7 @@ static void block_task(void *arg, int64_t task, int worker)
 /* Some tiles of the block and some of `channels` channels. */
 static int64_t share_of(const image_job *job, int64_t task, int64_t channels, int64_t *tile, int64_t *c0, int64_t *c1)
 {
-    const int64_t parts = div_up(channels, TASK_CHANNELS);
+    const int64_t parts = fv_div_up(channels, TASK_CHANNELS);
     *tile = task / parts * job->tiles_of_a_task;
     *c0 = task % parts * TASK_CHANNELS;
     *c1 = least(*c0 + TASK_CHANNELS, channels);
@@ -357,13 +352,13 @@ static void pixels_task(void *arg, int64_t task, int worker)
 static void run_together(const fv_plan *plan, image_job *job)
 {
     const conv_tiles *x = job->x;
-    job->tiles_of_a_task = div_up(TASK_POINTS, x->points);
+    job->tiles_of_a_task = fv_div_up(TASK_POINTS, x->points);
     for (job->first = 0; job->first < job->tiles; job->first += x->block) {
         job->count = least(job->tiles - job->first, x->block);
-        const int64_t parts = div_up(job->count, job->tiles_of_a_task);
-        fv_parallel(plan->ctx, parts * div_up(x->shape.c, TASK_CHANNELS), x->max_threads, points_task, job);
+        const int64_t parts = fv_div_up(job->count, job->tiles_of_a_task);
+        fv_parallel(plan->ctx, parts * fv_div_up(x->shape.c, TASK_CHANNELS), x->max_threads, points_task, job);
         fv_parallel(plan->ctx, x->points, x->max_threads, product_task, job);
-        fv_parallel(plan->ctx, parts * div_up(x->shape.k, TASK_CHANNELS), x->max_threads, pixels_task, job);
+        fv_parallel(plan->ctx, parts * fv_div_up(x->shape.k, TASK_CHANNELS), x->max_threads, pixels_task, job);
     }
 }
 
@@ -386,7 +381,7 @@ void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call)
     if (x->together)
         run_together(plan, &job);
     else
-        fv_parallel(plan->ctx, div_up(job.tiles, x->block), x->max_threads, block_task, &job);
+        fv_parallel(plan->ctx, fv_div_up(job.tiles, x->block), x->max_threads, block_task, &job);
 }
 
 fv_conv_epilogue fv_conv_tiles_epilogue(const fv_call *call)

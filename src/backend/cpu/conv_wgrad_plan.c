@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the tables of the engine in conv_wgrad.h. Block sizes never change a bit of a result. */
 #include "backend/cpu/conv_wgrad_data.h"
+#include "backend/cpu/split.h"
 
 #include <string.h>
 
 #include "ops/ops.h"
-
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -21,14 +17,14 @@ static int64_t even_part(int64_t x, int64_t most, int64_t unit)
 {
     if (x <= most)
         return x;
-    const int64_t part = div_up(div_up(x, div_up(x, most)), unit) * unit;
+    const int64_t part = fv_div_up(fv_div_up(x, fv_div_up(x, most)), unit) * unit;
     return least(part, x);
 }
 
 /* Share of vector lanes that n columns fill. */
 static double lanes_filled(int64_t n)
 {
-    return (double)n / (double)(div_up(n, 16) * 16);
+    return (double)n / (double)(fv_div_up(n, 16) * 16);
 }
 
 /* Whether no tap of any position falls outside the image. */
@@ -144,13 +140,14 @@ static void choose_blocks(fv_conv_wgrad *e, int64_t l2_floats, int threads)
     /* Where shards do not give enough tasks, smaller blocks do. */
     const int64_t per_block = by_unit ? 1 : e->shards;
     while (threads > 1 && e->block.k > 32 &&
-           div_up(e->filters, e->block.k) * div_up(e->depth, e->block.c) * e->geom.groups * per_block < 3 * threads)
+           fv_div_up(e->filters, e->block.k) * fv_div_up(e->depth, e->block.c) * e->geom.groups * per_block <
+               3 * threads)
         e->block.k = even_part(e->filters, e->block.k / 2, 16);
-    e->block.n_k = div_up(e->filters, e->block.k);
-    e->block.n_c = div_up(e->depth, e->block.c);
+    e->block.n_k = fv_div_up(e->filters, e->block.k);
+    e->block.n_c = fv_div_up(e->depth, e->block.c);
     e->block.count = e->block.n_k * e->block.n_c * e->geom.groups;
     const int64_t tasks = threads > 1 ? 4 * threads : 1;
-    e->block.k_tasks = least(div_up(tasks, e->block.n_c * e->geom.groups), e->block.n_k);
+    e->block.k_tasks = least(fv_div_up(tasks, e->block.n_c * e->geom.groups), e->block.n_k);
 }
 
 /* Whether `part` channels of every pixel lie at such a distance that they share few sets of a cache. */
@@ -192,11 +189,11 @@ static void choose_sums(fv_conv_wgrad *e)
     const fv_window *w = &e->geom.win;
     if (e->layout == FV_WGRAD_TURNED) {
         e->sum.units = 1;
-        e->sum.row_step = div_up(e->block.k, 16) * 16;
+        e->sum.row_step = fv_div_up(e->block.k, 16) * 16;
         e->sum.unit_floats = w->size[0] * w->size[1] * e->depth * e->sum.row_step;
     } else {
         e->sum.units = e->layout == FV_WGRAD_MERGED ? w->size[0] : w->size[0] * w->size[1];
-        e->sum.row_step = div_up(e->layout == FV_WGRAD_MERGED ? w->size[1] * e->block.c : e->block.c, 16) * 16;
+        e->sum.row_step = fv_div_up(e->layout == FV_WGRAD_MERGED ? w->size[1] * e->block.c : e->block.c, 16) * 16;
         e->sum.unit_floats = e->block.k * e->sum.row_step;
     }
     e->sum.block_floats = e->sum.units * e->sum.unit_floats;
@@ -210,14 +207,14 @@ static void choose_pieces(fv_conv_wgrad *e, const fv_gemm_kernels *gemm, int64_t
     const fv_window *w = &e->geom.win;
     /* Floats that one output row needs. */
     const int64_t row = w->q * e->block.k + w->stride[0] * w->q * w->stride[1] * e->block.c;
-    int64_t rows = least(div_up(PIECE_PIXELS, w->q), floats / row);
+    int64_t rows = least(fv_div_up(PIECE_PIXELS, w->q), floats / row);
     rows = rows < 1 ? 1 : rows;
     e->piece.images = 1;
     e->piece.rows = least(rows, w->p);
     if (rows >= 2 * w->p)
         e->piece.images = least(rows / w->p, e->images);
     else if (e->piece.rows < w->p)
-        e->piece.rows = div_up(w->p, div_up(w->p, e->piece.rows));
+        e->piece.rows = fv_div_up(w->p, fv_div_up(w->p, e->piece.rows));
     if (e->order == FV_WGRAD_BY_UNIT) {
         e->piece.images = e->geom.n;
         e->piece.rows = w->p;
@@ -231,12 +228,12 @@ static void choose_pieces(fv_conv_wgrad *e, const fv_gemm_kernels *gemm, int64_t
         /* The odd line keeps tiles and panels from crowding into the same sets of a cache. */
         e->dst.tile = pixels * gemm->tn_step + 16;
         e->src.tile = e->piece.images * e->src.image + 16;
-        e->dst.floats = div_up(div_up(e->block.k, gemm->tn_mr) * e->dst.tile + FV_GEMM_NR_MAX, 16) * 16;
-        e->src.floats = div_up(div_up(e->block.c, gemm->nr) * e->src.tile + FV_GEMM_NR_MAX, 16) * 16;
+        e->dst.floats = fv_div_up(fv_div_up(e->block.k, gemm->tn_mr) * e->dst.tile + FV_GEMM_NR_MAX, 16) * 16;
+        e->src.floats = fv_div_up(fv_div_up(e->block.c, gemm->nr) * e->src.tile + FV_GEMM_NR_MAX, 16) * 16;
         return;
     }
-    e->dst.floats = e->dst.copied ? div_up(pixels * e->block.k + FV_GEMM_NR_MAX, 16) * 16 : 0;
-    e->src.floats = e->src.copied ? div_up(e->piece.images * e->src.image + FV_GEMM_NR_MAX, 16) * 16 : 0;
+    e->dst.floats = e->dst.copied ? fv_div_up(pixels * e->block.k + FV_GEMM_NR_MAX, 16) * 16 : 0;
+    e->src.floats = e->src.copied ? fv_div_up(e->piece.images * e->src.image + FV_GEMM_NR_MAX, 16) * 16 : 0;
 }
 
 static fv_status make_tables(fv_plan *plan, fv_conv_wgrad *e)

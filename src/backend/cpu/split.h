@@ -6,6 +6,12 @@
 #include "backend/solver.h"
 #include "ops/ref.h"
 
+/* a / b rounded up; both positive. */
+static inline int64_t fv_div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
 /* Works on [begin, end). Must give the same bits however the whole is cut. */
 typedef void (*fv_range_fn)(void *arg, int64_t begin, int64_t end);
 
