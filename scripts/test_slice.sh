@@ -9,8 +9,7 @@ set -eu
 # Of how many tests of a label one is run; 0: none, as it does not depend on the kind of build or asks nothing new.
 share() {
     case $1 in
-    kernels | ops) echo 1 ;;
-    plan) echo 2 ;;
+    kernels | ops | plan) echo 1 ;;
     train) echo 12 ;;
     cli) echo 32 ;;
     arm | examples | install) echo 0 ;;
