@@ -352,7 +352,8 @@ fv_status fv_bench_add_gemm(fv_bench *b, int64_t m, int64_t n, int64_t k, unsign
         return fv_fail(b->ctx, FV_ERR_VALUE,
                        "product %" PRId64 "x%" PRId64 "x%" PRId64 ": expected rows, columns and depth above 0", m, n,
                        k);
-    snprintf(text, sizeof text, "dense f32 n%" PRId64 "i%" PRId64 " o%" PRId64 "i%" PRId64 ":const", m, k, n, k);
+    /* Rows of one sample, which any algorithm may mix. */
+    snprintf(text, sizeof text, "dense f32 1x%" PRId64 "x%" PRId64 " o%" PRId64 "i%" PRId64 ":const", m, k, n, k);
     return add_text(b, text, directions);
 }
 

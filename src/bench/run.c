@@ -169,7 +169,9 @@ static fv_status take_turn(bench_run *b, int i)
     const double begin = fv_time_monotonic();
     fv_plan *plan = NULL;
     fv_timing t = {.runs = 0};
-    FV_TRY(fv_plan_create_with(&b->planner, solver, b->node, FV_F32, b->problem.const_in, &plan));
+    fv_planner planner = b->planner;
+    planner.policy.algorithm = row->algorithm; /* its parts by it too, where they can be */
+    FV_TRY(fv_plan_create_with(&planner, solver, b->node, FV_F32, b->problem.const_in, &plan));
     row->packed_bytes = (int64_t)fv_plan_packed_bytes(plan);
     row->workspace_bytes = (int64_t)fv_plan_workspace_bytes(plan);
     row->packs_each = row->packed_bytes > 0 && !fv_plan_packs_once(plan);

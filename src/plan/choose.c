@@ -180,7 +180,7 @@ fv_status fv_plan_choose(const fv_planner *planner, fv_plan *plan)
     fv_candidates_sort(&all);
     FV_TRY(bind_first(planner, plan, &all));
     const fv_solver *solver = plan->solver;
-    if (!reference && !recorded && strcmp(fv_solver_bits(solver), bits) != 0)
+    if (!planner->parts && !reference && !recorded && strcmp(fv_solver_bits(solver), bits) != 0)
         fv_log(ctx, FV_LOG_INFO, "plan",
                "'%s': %s has bits of the class '%s' in place of '%s': they belong to this plan", problem->text,
                solver->name, fv_solver_bits(solver), bits);

@@ -93,6 +93,7 @@ static fv_status make_sub(fv_plan *whole, const char *problem, fv_plan **sub)
     /* What memory the whole may need is counted there. */
     fv_planner planner = *(const fv_planner *)whole->planner;
     planner.policy.workspace = 0;
+    planner.parts = true;
     fv_status status = fv_plan_create(&planner, node, whole->problem.dtype, fv_problem_const_in(node), sub);
     if (status == FV_OK)
         (*sub)->graph = graph;

@@ -49,6 +49,7 @@ typedef struct fv_planner {
     fv_wisdom *wisdom;         /* the run's record, which receives the choices; may be NULL */
     const fv_wisdom *recorded; /* more choices made before, asked second; may be NULL */
     int shards;                /* of what a run has of the batch; 0: fv_shards of its samples */
+    bool parts;                /* plans parts of a plan, of which the whole says what its bits belong to */
 } fv_planner;
 /* What the context says (fv_ctx_plan, fv_ctx_add_solvers), with the record of one run. */
 fv_planner fv_planner_of(const fv_ctx *ctx, fv_wisdom *wisdom);

@@ -87,9 +87,9 @@ static void test_directions(void **state)
     static const char *const want[] = {"conv2d f32 n2h7w9c6 k9r3s2c2:const stride=2 pad=1 groups=3",
                                        "conv2d_bwd_data f32 n2p4q5k9 k9r3s2c2 stride=2 pad=1 groups=3 size=7,9",
                                        "conv2d_bwd_weights f32 n2p4q5k9 n2h7w9c6 stride=2 pad=1 groups=3 size=3,2",
-                                       "dense f32 n3i5 o7i5:const",
-                                       "dense_bwd_data f32 n3o7 o7i5",
-                                       "dense_bwd_weights f32 n3o7 n3i5"};
+                                       "dense f32 1x3x5 o7i5:const",
+                                       "dense_bwd_data f32 1x3x7 o7i5",
+                                       "dense_bwd_weights f32 1x3x7 1x3x5"};
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     fv_bench *b = bench_of(ctx);
     (void)state;
