@@ -159,6 +159,8 @@ fv_status data_open(fv_ctx *ctx, const settings *c, const char *split, fv_model 
 extern const char lost_cure[];
 /* DIVERGED after a message when a score means nothing, as answers are not finite. */
 fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *model);
+/* --split where none is given: val, test, or what is there where the data have no splits. */
+fv_status split_choose(fv_ctx *ctx, settings *c);
 /* "top1 90.00 %, top5 ...", whatever is measured for the task. */
 void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 

@@ -9,8 +9,7 @@
 #include "test_time.h"
 #include "watch.h"
 
-/* val, test, or what is there where the data have no splits: they are what somebody wants scored. */
-static fv_status choose_split(fv_ctx *ctx, settings *c)
+fv_status split_choose(fv_ctx *ctx, settings *c)
 {
     static const char *const order[] = {"val", "test", "train"};
     const int count = c->val_split > 0 ? 1 : 3;
@@ -41,7 +40,7 @@ static fv_status evaluate(fv_ctx *ctx, settings *c, scoring *s)
     FV_TRY(fv_evaluation_create(ctx, fv_model_task(e->model[0]), fv_model_classes(e->model[0]), &s->evaluation));
     FV_TRY(gates_parse(c->gate, s->evaluation, &s->gates));
     if (!c->split)
-        FV_TRY(choose_split(ctx, c));
+        FV_TRY(split_choose(ctx, c));
     FV_TRY(data_open(ctx, c, c->split, e->model[0], &s->data));
     if (ensemble_is_plain(c, e)) {
         FV_TRY(fv_evaluate_memory(e->model[0], s->data, c->fit.batch_size, (int)c->fit.workers, &plan));

@@ -93,10 +93,11 @@ const verb verbs[] = {
      "  fovea bench gemm 196 256 2304\n  fovea bench gemm 256x256x256 1x1000x512 --threads 1 --json\n"
      "  fovea bench vgg-e --layers conv5 --batch-size 1,2 --threads 1\n",
      V_BENCH, INT_MAX, verb_bench},
-    {"benchmark", "time", "what networks cost to run, side by side: size, time, memory",
-     "NAME|FILE... [--batch-size N,...] [--threads N,...] [--layers] [options]",
+    {"benchmark", "time", "what networks cost to run, side by side: size, time, memory, and their scores",
+     "NAME|FILE... [--batch-size N,...] [--threads N,...] [--layers] [--data PATH] [options]",
      "  fovea benchmark lenet resnet8 --batch-size 1,8 --threads 1\n"
-     "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n",
+     "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n"
+     "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n",
      V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
      "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},

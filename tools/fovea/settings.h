@@ -11,7 +11,7 @@
 enum {
     V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
-    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS
+    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK
 };
 
 /* clang-format off */
@@ -32,7 +32,7 @@ enum {
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
-    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS, FV_OUTPUT, "NAME", \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK, FV_OUTPUT, "NAME", \
       "train, val or test") \
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \

@@ -123,7 +123,7 @@ use_benchmark() {
     prints "parameters" "multiply-adds" "p50 ms" "p99 ms" "planned" "peak"
     equal "$(grep -cE '^(lenet|resnet8) +[12] +[13] ' out)" 8
     code 0 "$FOVEA" benchmark lenet "$model" --threads 1 --seconds 0 --layers --csv
-    equal "$(awk -F, '{ print NF }' out | sort -u)" 19
+    equal "$(awk -F, '{ print NF }' out | sort -u)" 22
     equal "$(awk -F, '$1 == "lenet" && $4 == "" { print $14, $15, $16 }' out)" "61706 416520 246824"
     equal "$(awk -F, '$1 == "lenet" && $5 == "conv2d" { print $4 }' out | paste -sd' ')" "conv1 conv2"
     equal "$(awk -F, -v m="$model" '$1 == m && $4 == "" { print $17 }' out)" "$(wc -c <"$model" | tr -d ' ')"
@@ -136,6 +136,19 @@ use_benchmark() {
         drive json rows.0.$key <out >value
         awk '{ exit !($1 > 0) }' value || die "$key is $(cat value)"
     done
+    # Forms of one network side by side, each with the score that eval finds; and a curve over batches.
+    code 0 "$FOVEA" eval --model "$model" --data "$digits" --json
+    top1=$(drive json top1 <out)
+    code 0 "$FOVEA" benchmark "$model" "$model" --data "$digits" --batch-size 1,2,4,8,16,32,64 --threads 1 --seconds 0 --csv
+    equal "$(awk -F, -v t="$top1" 'NR > 1 { d = $21 - t; print $20, (d * d < 1e-18), ($22 > 0) }' out | sort -u)" "top1 1 1"
+    equal "$(awk -F, 'NR > 1 && $13 > 0 { print $3 }' out | uniq | paste -sd' ')" "1 2 4 8 16 32 64"
+    code 0 "$FOVEA" benchmark "$model" --data "$digits" --split train --threads 1 --seconds 0
+    prints "scored on $digits (train)" " % top1"
+    code 0 "$FOVEA" benchmark "$model" --data "$digits" --threads 1 --seconds 0 --json
+    drive json rows.0.score <out | awk -v t="$top1" '{ exit !(($1 - t) ^ 2 < 1e-16) }' || die "the score is not that of eval"
+    fails 2 E2004 "lenet has no weights" -- "$FOVEA" benchmark "$model" lenet --data "$digits"
+    fails 2 E2004 "--split has no effect here" "--data" -- "$FOVEA" benchmark "$model" --split val
+    fails 2 E2004 "--max-bad has no effect here" -- "$FOVEA" benchmark "$model" --max-bad 0.5
     # The alias of Caffe's users.
     code 0 "$FOVEA" time lenet --threads 1 --seconds 0
     fails 2 E2001 "say which network" -- "$FOVEA" benchmark
