@@ -16,6 +16,9 @@ typedef struct fv_totals {
     int64_t parameters; /* those of auxiliary heads too */
     double macs, flops;
     int64_t activation_bytes; /* of all layers' results */
+    /* Values that monotone activations (ReLU, ...) are asked for as the layers stand, and as they run: behind the
+     * maximum pooling that follows one, which has fewer, with the same bits. */
+    double activated, activated_run;
     int layers, weighted_layers;
     int depth;                  /* weighted layers on the longest way from the input to an output */
     int64_t receptive_field[2]; /* of the last map that is larger than one pixel; 0: there is none */

@@ -17,10 +17,34 @@ static bool is_weighted(const fv_node *node)
     return false;
 }
 
+/* Values that monotone activations give. */
+static double activated(const fv_node *node)
+{
+    return (node->op->traits & FV_T_MONOTONE) && !(node->op->traits & FV_T_MAXIMUM)
+               ? (double)fv_shape_count(&node->out[0]->shape)
+               : 0.0;
+}
+
+/* Those that are spared where pooling comes first. */
+static fv_status spared(const fv_graph *g, double *values)
+{
+    fv_graph *pooled;
+    FV_TRY(fv_pass_pool_first(g, &pooled, NULL));
+    *values = 0.0;
+    for (int32_t n = 0; n < g->n_nodes; n++)
+        *values += activated(g->nodes[n]);
+    for (int32_t n = 0; n < pooled->n_nodes; n++)
+        *values -= activated(pooled->nodes[n]);
+    fv_graph_destroy(&pooled);
+    return FV_OK;
+}
+
 fv_status fv_model_totals(const fv_model *model, fv_totals *t)
 {
     const fv_graph *g = model->graph;
     *t = (fv_totals){.parameters = fv_model_parameters(model)};
+    double less;
+    FV_TRY(spared(g, &less));
     int *depth = fv_calloc(model->ctx, (size_t)g->n_vals + 1, sizeof *depth);
     if (!depth)
         return FV_ERR_NO_MEMORY;
@@ -34,6 +58,7 @@ fv_status fv_model_totals(const fv_model *model, fv_totals *t)
         t->macs += l.macs;
         t->flops += l.flops;
         t->activation_bytes += l.activation_bytes;
+        t->activated += activated(node);
         int most = 0;
         for (int32_t i = 0; i < node->n_in; i++)
             if (node->in[i] && depth[node->in[i]->id] > most)
@@ -48,6 +73,7 @@ fv_status fv_model_totals(const fv_model *model, fv_totals *t)
             memcpy(t->whole, l.whole, sizeof t->whole);
         }
     }
+    t->activated_run = t->activated - less;
     fv_free(model->ctx, depth);
     return FV_OK;
 }

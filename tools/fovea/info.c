@@ -111,6 +111,11 @@ static void print_text(fv_model *model, int64_t batch, const info_totals *t)
         putchar('\n');
     }
     printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
+    if (t->network.activated_run < t->network.activated)
+        printf(
+            "pooling first     %.0f values activated in place of %.0f, %.1f times fewer: activations move behind the "
+            "maximum\n",
+            t->network.activated_run, t->network.activated, t->network.activated / t->network.activated_run);
     if (t->training.total > 0)
         print_memory("training memory", &t->training, batch);
     else
@@ -172,6 +177,8 @@ static void print_json(fv_model *model, int64_t batch, const info_totals *t)
                   t->network.depth, "batch_size", (json_int_t)batch, "training_bytes", (json_int_t)t->training.total,
                   "inference_bytes", (json_int_t)t->inference.total, "training_memory", memory_json(&t->training),
                   "inference_memory", memory_json(&t->inference), "layers", layers);
+    json_object_set_new(root, "activated", json_integer((json_int_t)t->network.activated));
+    json_object_set_new(root, "activated_run", json_integer((json_int_t)t->network.activated_run));
     if (fv_model_aux_parameters(model) > 0) {
         json_object_set_new(root, "aux_heads", aux_json(model));
         json_object_set_new(root, "aux_parameters", json_integer((json_int_t)fv_model_aux_parameters(model)));

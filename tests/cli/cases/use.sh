@@ -231,6 +231,13 @@ use_info_of_every_architecture() {
     [ $checked -ge 13 ] || die "only $checked architectures checked"
     code 0 "$FOVEA" summary lenet --batch-size 16
     prints "at batch size 16"
+    # Activations in front of maximum pooling move behind it: 6 x 14 x 14 and 16 x 5 x 5 in place of four times as many.
+    code 0 "$FOVEA" info lenet
+    prints "1780 values activated in place of 6508, 3.7 times fewer"
+    code 0 "$FOVEA" info lenet --json
+    equal "$(drive json activated <out) $(drive json activated_run <out)" "6508 1780"
+    code 0 "$FOVEA" info resnet20
+    silent_about "pooling first"
     code 0 "$FOVEA" info lenet --graph
     prints "conv2d"
     code 0 "$FOVEA" info lenet --dot
