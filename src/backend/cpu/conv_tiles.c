@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/cpu/conv_tiles.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "backend/cpu/split.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/half/half.h"
 
 /* Channels of which a task makes the points, or the pixels, where workers share a block, and points of all its tiles.
  */
@@ -14,6 +16,9 @@
 /* Floats of the filters of a panel that are turned at once, and channels of them where taps are too many for that. */
 #define PACK_FLOATS   8192
 #define PACK_CHANNELS 16
+/* Pixels of a row and filters of a probe. */
+#define PROBE_SIDE    12
+#define PROBE_FILTERS 16
 
 typedef struct conv_tiles {
     const fv_tile_kernels *kernels;
@@ -26,6 +31,8 @@ typedef struct conv_tiles {
     int64_t v_step, s_step;            /* floats from point to point */
     int64_t panel, u_step;             /* floats of a packed panel of a part of a point, of all of them */
     int max_threads;                   /* as fv_parallel takes it */
+    const fv_half_kernels *half;       /* NULL; else operands and results are stored as halves */
+    int64_t wide_at;                   /* of those in the scratch: the bias as floats, then each worker's panel */
 } conv_tiles;
 
 static int64_t least(int64_t a, int64_t b)
@@ -36,15 +43,28 @@ static int64_t least(int64_t a, int64_t b)
 const char *fv_conv_tiles_reject(const fv_solver *self, const fv_problem *problem)
 {
     const fv_conv_use *use = self->arg;
-    if (problem->dtype != FV_F32)
-        return "not float32";
+    if (problem->dtype != FV_F32 && problem->dtype != FV_F16)
+        return "not float32 and not halves";
     const fv_conv_geom g = use->geom(problem->node);
     const fv_window *w = &g.win;
     if (g.groups > 1)
         return "groups > 1";
     if (w->stride[0] != 1 || w->stride[1] != 1 || w->dilation[0] != 1 || w->dilation[1] != 1)
         return "not with stride 1 and without dilation";
-    return fv_f32_reject(self, problem);
+    return NULL;
+}
+
+/* As many channels, a few tiles and filters. */
+fv_status fv_conv_tiles_probe(const fv_solver *self, const fv_problem *problem, fv_str *text)
+{
+    const fv_conv_use *use = self->arg;
+    if (problem->dtype != FV_F16)
+        return FV_OK;
+    const fv_conv_geom g = use->geom(problem->node);
+    const int64_t *size = g.win.size;
+    fv_str_printf(text, "conv2d f16 n1h%dw%dc%" PRId64 " k%dr%" PRId64 "s%" PRId64 "c%" PRId64 ":const", PROBE_SIDE,
+                  PROBE_SIDE, g.c, PROBE_FILTERS, size[0], size[1], g.c);
+    return fv_str_status(text);
 }
 
 fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node)
@@ -174,9 +194,14 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
     x->tiles = g.n * x->shape.tiles_y * x->shape.tiles_x;
     /* Below some ten microseconds of work a second thread costs more than it brings. */
     x->max_threads = fv_conv_macs(&g) < 5e5 ? 1 : 0;
+    if (plan->problem.dtype == FV_F16) {
+        x->half = plan->kernels->half;
+        x->shape.half = true;
+    }
     choose_block(plan, x);
     x->v_step = point_step(x->block * x->v_parts * x->shape.c);
     x->s_step = point_step(x->block * x->s_parts * x->shape.k);
+    x->wide_at = x->points * (x->v_step + x->s_step) * (x->together ? 1 : plan->threads);
     return FV_OK;
 }
 
@@ -191,14 +216,22 @@ void fv_conv_tiles_release(fv_plan *plan)
 size_t fv_conv_tiles_packed_bytes(const fv_plan *plan)
 {
     const conv_tiles *x = plan->data;
-    return (size_t)(x->points * x->u_parts * x->u_step) * sizeof(float);
+    const size_t numbers = (size_t)(x->points * x->u_parts * x->u_step);
+    return x->half ? numbers * sizeof(uint16_t) + (size_t)(x->panels * plan->kernels->gemm->nr) * sizeof(float)
+                   : numbers * sizeof(float);
+}
+
+/* Of filters that are stored as halves: behind them, one for each column of the panels. */
+static float *filter_scales(const conv_tiles *x, const void *packed)
+{
+    return (float *)(uintptr_t)((const uint16_t *)packed + x->points * x->u_step);
 }
 
 typedef struct filter_job {
     const conv_tiles *x;
     const fv_gemm_kernels *gemm;
-    const float *wei;
-    float *packed;
+    const void *wei;
+    void *packed;
 } filter_job;
 
 /* Weights lie as [filter][row][column][channel of a filter]. */
@@ -222,6 +255,48 @@ static void forward_filters(const filter_job *job, const float *wei, int64_t col
     }
 }
 
+/* The power of two above the largest weight of a filter; 1 where it has none, or one that is no number. */
+static float scale_of(const conv_tiles *x, const uint16_t *wei, int64_t count)
+{
+    float largest = 0.0f, some[256];
+    int exponent;
+    for (int64_t i = 0; i < count; i += 256) {
+        const int64_t n = least(count - i, 256);
+        x->half->widen(some, wei + i, n);
+        for (int64_t j = 0; j < n; j++)
+            largest = fabsf(some[j]) > largest || isnan(some[j]) ? fabsf(some[j]) : largest;
+    }
+    if (!(largest > 0.0f && largest < INFINITY))
+        return 1.0f;
+    frexpf(largest, &exponent);
+    return ldexpf(1.0f, exponent);
+}
+
+/* The same of halves. `scale`: of the columns of the panel. */
+static void half_filters(const filter_job *job, const uint16_t *wei, int64_t cols, uint16_t *to, float *scale)
+{
+    const conv_tiles *x = job->x;
+    const fv_tiles *s = &x->shape;
+    const int64_t nr = job->gemm->nr, r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1, filter = r * q * s->c;
+    const int64_t most = PACK_FLOATS / (x->points * nr);
+    float rows[PACK_FLOATS], turned[PACK_FLOATS], points[PACK_FLOATS];
+    for (int64_t k = 0; k < nr; k++)
+        scale[k] = k < cols ? scale_of(x, wei + k * filter, filter) : 1.0f;
+    for (int64_t c = 0, count; c < s->c; c += count) {
+        count = least(s->c - c, most);
+        for (int64_t i = 0; i < r * q; i++) {
+            for (int64_t k = 0; k < cols; k++)
+                x->half->widen(rows + k * count, wei + k * filter + i * s->c + c, count);
+            job->gemm->pack(turned + i * count * nr, 0, rows, count, cols, 1, count);
+        }
+        x->kernels->filter(s, turned, (int64_t[]){q * count * nr, count * nr}, count * nr, points, count * nr, 1);
+        for (int64_t i = 0; i < x->points * count * nr; i++)
+            points[i] /= scale[i % nr];
+        for (int64_t i = 0; i < x->points; i++)
+            x->half->narrow(to + i * x->u_step + c * nr, points + i * count * nr, count * nr);
+    }
+}
+
 static void filter_task(void *arg, int64_t panel, int worker)
 {
     (void)worker;
@@ -230,17 +305,23 @@ static void filter_task(void *arg, int64_t panel, int worker)
     const fv_tiles *s = &x->shape;
     const int64_t nr = job->gemm->nr, k0 = panel * nr, cols = least(s->k - k0, nr);
     const int64_t r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
-    float *to = job->packed + panel * x->panel;
+    if (x->half) {
+        half_filters(job, (const uint16_t *)job->wei + k0 * r * q * s->c, cols,
+                     (uint16_t *)job->packed + panel * x->panel, filter_scales(x, job->packed) + k0);
+        return;
+    }
+    const float *wei = job->wei;
+    float *to = (float *)job->packed + panel * x->panel;
     if (cols < nr)
         for (int64_t i = 0; i < x->points * x->u_parts; i++)
             memset(to + i * x->u_step, 0, (size_t)x->panel * sizeof(float));
     if (x->direction == FV_CONV_FORWARD) {
-        forward_filters(job, job->wei + k0 * r * q * s->c, cols, to);
+        forward_filters(job, wei + k0 * r * q * s->c, cols, to);
         return;
     }
     for (int64_t c = 0; c < s->c; c++)
-        x->kernels->filter(s, job->wei + ((c + 1) * r * q - 1) * s->k + k0, (int64_t[]){-q * s->k, -s->k}, cols,
-                           to + c * nr, x->u_step, 1);
+        x->kernels->filter(s, wei + ((c + 1) * r * q - 1) * s->k + k0, (int64_t[]){-q * s->k, -s->k}, cols, to + c * nr,
+                           x->u_step, 1);
 }
 
 void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed)
@@ -255,7 +336,7 @@ void fv_conv_tiles_pack(const fv_plan *plan, const fv_call *call, void *packed)
 size_t fv_conv_tiles_workspace_bytes(const fv_plan *plan)
 {
     const conv_tiles *x = plan->data;
-    return (size_t)(x->points * (x->v_step + x->s_step) * (x->together ? 1 : plan->threads)) * sizeof(float);
+    return (size_t)(x->wide_at + (x->half ? x->shape.k + 16 + plan->threads * x->panel : 0)) * sizeof(float);
 }
 
 typedef struct image_job {
@@ -263,13 +344,28 @@ typedef struct image_job {
     const conv_tiles *x;
     const fv_call *call;
     fv_tile_end end;
-    float *v, *sums;         /* of worker 0 */
+    float *v, *sums, *wide;  /* of worker 0 */
     int64_t tiles;           /* that matter */
     int64_t first, count;    /* of the block that workers share */
     int64_t tiles_of_a_task; /* of those */
 } image_job;
 
-static void multiply_point(const image_job *job, int64_t point, int64_t count, const float *v, float *sums)
+/* Filters of halves, of which a panel at a time becomes floats. */
+static void multiply_halves(const image_job *job, int64_t point, fv_igemm *g, float *wide)
+{
+    const conv_tiles *x = job->x;
+    const int64_t nr = job->gemm->nr, k = g->n;
+    const uint16_t *filters = (const uint16_t *)job->call->packed + point * x->u_step;
+    const float *scale = filter_scales(x, job->call->packed);
+    g->b = wide;
+    for (int64_t at = 0; at < k; at += nr, g->dst += nr, filters += x->panel) {
+        g->n = least(k - at, nr);
+        x->half->widen_scaled(wide, filters, x->shape.c, nr, scale + at);
+        job->gemm->igemm(g);
+    }
+}
+
+static void multiply_point(const image_job *job, int64_t point, int64_t count, const float *v, float *sums, int worker)
 {
     const conv_tiles *x = job->x;
     const int64_t c = x->shape.c;
@@ -287,6 +383,10 @@ static void multiply_point(const image_job *job, int64_t point, int64_t count, c
                   .b_tap = (int64_t[]){0, x->u_step},
                   .dst = sums + point * x->s_step,
                   .dst_step = x->s_parts * x->shape.k};
+    if (x->half) {
+        multiply_halves(job, point, &g, job->wide + worker * x->panel);
+        return;
+    }
     job->gemm->igemm(&g);
     if (x->s_parts == 1)
         return;
@@ -304,7 +404,7 @@ static void block_task(void *arg, int64_t task, int worker)
     float *v = job->v + worker * x->points * (x->v_step + x->s_step), *sums = v + x->points * x->v_step;
     x->kernels->input(&x->shape, job->call->in[0], first, count, 0, x->shape.c, v, x->v_step);
     for (int64_t i = 0; i < x->points; i++)
-        multiply_point(job, i, count, v, sums);
+        multiply_point(job, i, count, v, sums, worker);
     x->kernels->output(&x->shape, &job->end, sums, x->s_step, first, count, 0, x->shape.k, job->call->out[0]);
 }
 
@@ -333,9 +433,8 @@ static void points_task(void *arg, int64_t task, int worker)
 
 static void product_task(void *arg, int64_t point, int worker)
 {
-    (void)worker;
     const image_job *job = arg;
-    multiply_point(job, point, job->count, job->v, job->sums);
+    multiply_point(job, point, job->count, job->v, job->sums, worker);
 }
 
 static void pixels_task(void *arg, int64_t task, int worker)
@@ -366,16 +465,23 @@ void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call)
 {
     const conv_tiles *x = plan->data;
     const fv_conv_use *use = plan->solver->arg;
-    const fv_conv_epilogue e = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
+    fv_conv_epilogue e = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
+    float *wide = (float *)call->workspace + x->wide_at;
+    if (x->half && e.bias) {
+        x->half->widen(wide, (const void *)e.bias, x->shape.k);
+        e.bias = wide;
+    }
     image_job job = {.gemm = plan->kernels->gemm,
                      .x = x,
                      .call = call,
                      .end = {.bias = e.bias,
                              .add = e.add,
+                             .half = x->half != NULL,
                              .clamp = e.activation != FV_ACT_NONE,
                              .lo = 0.0f,
                              .hi = e.activation == FV_RELU6 ? 6.0f : INFINITY},
                      .v = call->workspace,
+                     .wide = wide + (x->shape.k + 15) / 16 * 16,
                      .tiles = fv_call_part(call, x->tiles)};
     job.sums = job.v + x->points * x->v_step;
     if (x->together)

@@ -9,6 +9,13 @@
  * real one over products of real parts and then of imaginary ones, the imaginary one over imaginary parts of the image
  * times real ones of the filters and then the other way round. The bias, the residual and the activation come after the
  * transform back.
+ *
+ * Of halves (F16, forward, real points) images, residual and results are widened and rounded by the transforms, and
+ * points of patches and sums stay floats, which hold any sum of products of halves. Points of filters are stored as
+ * halves too: each filter by its own power of two, so that its largest weight is between 1/2 and 1. A point is then at
+ * most 4 (the absolute sums of a row of G, squared), and never leaves the range of halves; one that falls below their
+ * normal numbers is off by 2^-25 of that weight. A filter with an infinite weight is not scaled. The scales return when
+ * the filters of a product become floats, without a rounding.
  */
 #ifndef FV_BACKEND_CPU_CONV_TILES_H
 #define FV_BACKEND_CPU_CONV_TILES_H
@@ -31,6 +38,8 @@ const char *fv_conv_tiles_reject(const fv_solver *self, const fv_problem *proble
 fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node);
 /* What these tiles take, as fv_solver.cost counts: for so many samples. */
 double fv_conv_tiles_cost(const fv_tiles *shape, const fv_conv_tiles_use *tiles, int64_t samples);
+/* fv_solver.probe, for what is stored as halves. */
+fv_status fv_conv_tiles_probe(const fv_solver *self, const fv_problem *problem, fv_str *text);
 /* From the solver's prepare; the other hooks are the solver's own. */
 fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles);
 void fv_conv_tiles_release(fv_plan *plan);
@@ -51,12 +60,12 @@ fv_conv_epilogue fv_conv_tiles_epilogue(const fv_call *call);
     }
 
 /* A row of a table of solvers. */
-#define FV_CONV_TILES_ROW(name_, op_, bits_, version_, error_, arg_, reject_, cost_, prepare_)                         \
+#define FV_CONV_TILES_ROW(name_, op_, bits_, version_, error_, half_error_, arg_, reject_, cost_, prepare_)            \
     {                                                                                                                  \
-        .name = name_, .op = op_, .version = version_, .bits = bits_, .error = error_, .arg = &(arg_),                 \
-        .packs = 1 << 1, .reject = reject_, .cost = cost_, .prepare = prepare_, .release = fv_conv_tiles_release,      \
-        .packed_bytes = fv_conv_tiles_packed_bytes, .pack = fv_conv_tiles_pack,                                        \
-        .workspace_bytes = fv_conv_tiles_workspace_bytes, .run = fv_conv_tiles_run                                     \
+        .name = name_, .op = op_, .version = version_, .bits = bits_, .error = error_, .half_error = half_error_,      \
+        .arg = &(arg_), .packs = 1 << 1, .reject = reject_, .cost = cost_, .probe = fv_conv_tiles_probe,               \
+        .prepare = prepare_, .release = fv_conv_tiles_release, .packed_bytes = fv_conv_tiles_packed_bytes,             \
+        .pack = fv_conv_tiles_pack, .workspace_bytes = fv_conv_tiles_workspace_bytes, .run = fv_conv_tiles_run         \
     }
 
 #endif
