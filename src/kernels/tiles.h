@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions with stride 1 by transforms of tiles, NHWC: what the families that make the transforms share. Numbers
-   are float32; images of the family winograd may be stored as halves, which its transforms widen and round.
+/* Convolutions with stride 1 by transforms of tiles, float32, NHWC: what the families that make the transforms share.
 
    A tile of m[0] x m[1] results is made from a patch of n[0] x n[1] pixels. The patch and the filters, of n - m + 1
    rows and columns, become points; at every point a matrix product over the input channels gives a sum, and the sums of
@@ -21,14 +20,11 @@ typedef struct fv_tiles {
     int64_t p, q, k;          /* of one that is written */
     int64_t pad[2];           /* zeros above and on the left; negative: as many rows and columns are not read */
     int64_t tiles_y, tiles_x; /* ceil(p / m[0]), ceil(q / m[1]) */
-    bool half;                /* src holds halves */
 } fv_tiles;
 
 /* What becomes of finished sums, where each is there: + bias[k] + add[pixel][k], then x < lo is lo, x > hi is hi. */
 typedef struct fv_tile_end {
-    const float *bias;
-    const void *add;
-    bool half; /* add and dst hold halves */
+    const float *bias, *add;
     bool clamp;
     float lo, hi;
 } fv_tile_end;
@@ -37,12 +33,12 @@ typedef struct fv_tile_kernels {
     /* Of tiles [first, first + count), channels [c0, c1): channel c of part j of point x of tile t goes to v + x *
      * v_step
      * + ((t - first) * parts + j) * tiles.c + c. */
-    void (*input)(const fv_tiles *tiles, const void *src, int64_t first, int64_t count, int64_t c0, int64_t c1,
+    void (*input)(const fv_tiles *tiles, const float *src, int64_t first, int64_t count, int64_t c0, int64_t c1,
                   float *v, int64_t v_step);
     /* The way back of sums that lie in the same way, and the end: channel k of part j of point x of tile t at s + x *
      * s_step + ((t - first) * parts + j) * tiles.k + k. Pixels that a tile has outside p x q are dropped. */
     void (*output)(const fv_tiles *tiles, const fv_tile_end *end, const float *s, int64_t s_step, int64_t first,
-                   int64_t count, int64_t k0, int64_t k1, void *dst);
+                   int64_t count, int64_t k0, int64_t k1, float *dst);
     /* `count` filters, of which tap (row, column) of filter i lies at tap + row * tap_step[0] + column * tap_step[1] +
      * i. Part j of point x of filter i goes to u + (x * parts + j) * u_step + i * step. */
     void (*filter)(const fv_tiles *tiles, const float *tap, const int64_t tap_step[2], int64_t count, float *u,

@@ -175,7 +175,7 @@ static fv_winograd_kernels broken_winograd;
 static fv_fft_kernels broken_fft;
 
 static void output_without_end(const fv_tiles *tiles, const fv_tile_end *end, const float *s, int64_t s_step,
-                               int64_t first, int64_t count, int64_t k0, int64_t k1, void *dst)
+                               int64_t first, int64_t count, int64_t k0, int64_t k1, float *dst)
 {
     fv_tile_end none = *end;
     none.add = NULL;

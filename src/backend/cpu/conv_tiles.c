@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backend/cpu/conv_tiles.h"
+#include "backend/cpu/conv_tiles_half.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -7,7 +7,6 @@
 
 #include "backend/cpu/split.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/half/half.h"
 
 /* Channels of which a task makes the points, or the pixels, where workers share a block, and points of all its tiles.
  */
@@ -31,8 +30,9 @@ typedef struct conv_tiles {
     int64_t v_step, s_step;            /* floats from point to point */
     int64_t panel, u_step;             /* floats of a packed panel of a part of a point, of all of them */
     int max_threads;                   /* as fv_parallel takes it */
-    const fv_half_kernels *half;       /* NULL; else operands and results are stored as halves */
-    int64_t wide_at;                   /* of those in the scratch: the bias as floats, then each worker's panel */
+    bool half;                         /* operands and results are stored as halves */
+    fv_tiles_half halves;
+    int64_t wide_at; /* of those in the scratch: the bias as floats, then each worker's panel */
 } conv_tiles;
 
 static int64_t least(int64_t a, int64_t b)
@@ -98,8 +98,11 @@ static double filters_cost(double bytes)
     return cost;
 }
 
+/* Tiles that fill a product however small the cache is; of filters that become floats for each block twice as many. */
+#define TILES_LEAST 24
 /* Products of real numbers at 100 Gflop/s, whose sums take as long to begin and to end as OVERHEAD channels; transforms
- * at a quarter of that; points and sums written and read in a cache at 40 GB/s. */
+ * at a quarter of that; points and sums written and read in a cache at 40 GB/s; halves of filters widened 12 in a
+ * nanosecond. */
 #define OVERHEAD 8
 
 double fv_conv_tiles_cost(const fv_tiles *s, const fv_conv_tiles_use *use, int64_t samples)
@@ -109,8 +112,10 @@ double fv_conv_tiles_cost(const fv_tiles *s, const fv_conv_tiles_use *use, int64
     const double c = (double)s->c, k = (double)s->k, parts = use->complex ? 2.0 : 1.0;
     const double products = 2.0 * parts * parts * tiles * points * (c + OVERHEAD) * k / 100.0;
     const double transforms = tiles * (c + k) * use->flops / 25.0;
+    const double widened = use->half ? points * c * k * ceil(tiles / (2 * TILES_LEAST)) / 12.0 : 0.0;
     const double values = 2.0 * 4.0 * tiles * points * (use->complex ? 3.0 * c + 2.0 * k : c + k) / 40.0;
-    return 500.0 + products + transforms + filters_cost(4.0 * parts * points * c * k) + values;
+    return 500.0 + products + transforms + filters_cost((use->half ? 2.0 : 4.0) * parts * points * c * k) + widened +
+           values;
 }
 
 /* Floats from one point's values to the next one's, so that their lines do not crowd into few sets of a cache. */
@@ -119,10 +124,8 @@ static int64_t point_step(int64_t floats)
     return (floats + 15) / 16 * 16 + 16;
 }
 
-/* Points of a worker's block, and their sums, take this part of the second-level cache; so many tiles fill a product
- * anyhow. */
-#define CACHE_PART  2
-#define TILES_LEAST 24
+/* Points of a worker's block, and their sums, take this part of the second-level cache. */
+#define CACHE_PART 2
 /* Filters of so many bytes come from memory, once for every block: larger blocks, whose points and sums take so many
  * bytes, read less in all though they spill out of that cache. */
 #define BYTES_FAR   (12 << 20)
@@ -145,7 +148,7 @@ static int64_t even_block(const conv_tiles *x, int64_t most, int64_t mr)
 
 static void choose_block(const fv_plan *plan, conv_tiles *x)
 {
-    const int64_t mr = plan->kernels->gemm->mr, fill = fv_div_up(TILES_LEAST, mr) * mr;
+    const int64_t mr = plan->kernels->gemm->mr, fill = fv_div_up(TILES_LEAST * (x->half ? 2 : 1), mr) * mr;
     const int64_t l2 = fv_ctx_cpu(plan->ctx)->l2 > 0 ? fv_ctx_cpu(plan->ctx)->l2 : 1 << 20;
     const int64_t tile = x->points * (x->v_parts * x->shape.c + x->s_parts * x->shape.k) * (int64_t)sizeof(float);
     const int64_t filters = (int64_t)fv_conv_tiles_packed_bytes(plan);
@@ -194,10 +197,8 @@ fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles)
     x->tiles = g.n * x->shape.tiles_y * x->shape.tiles_x;
     /* Below some ten microseconds of work a second thread costs more than it brings. */
     x->max_threads = fv_conv_macs(&g) < 5e5 ? 1 : 0;
-    if (plan->problem.dtype == FV_F16) {
-        x->half = plan->kernels->half;
-        x->shape.half = true;
-    }
+    x->half = plan->problem.dtype == FV_F16;
+    x->halves = (fv_tiles_half){plan->kernels->half, plan->kernels->gemm, tiles->kernels};
     choose_block(plan, x);
     x->v_step = point_step(x->block * x->v_parts * x->shape.c);
     x->s_step = point_step(x->block * x->s_parts * x->shape.k);
@@ -255,48 +256,6 @@ static void forward_filters(const filter_job *job, const float *wei, int64_t col
     }
 }
 
-/* The power of two above the largest weight of a filter; 1 where it has none, or one that is no number. */
-static float scale_of(const conv_tiles *x, const uint16_t *wei, int64_t count)
-{
-    float largest = 0.0f, some[256];
-    int exponent;
-    for (int64_t i = 0; i < count; i += 256) {
-        const int64_t n = least(count - i, 256);
-        x->half->widen(some, wei + i, n);
-        for (int64_t j = 0; j < n; j++)
-            largest = fabsf(some[j]) > largest || isnan(some[j]) ? fabsf(some[j]) : largest;
-    }
-    if (!(largest > 0.0f && largest < INFINITY))
-        return 1.0f;
-    frexpf(largest, &exponent);
-    return ldexpf(1.0f, exponent);
-}
-
-/* The same of halves. `scale`: of the columns of the panel. */
-static void half_filters(const filter_job *job, const uint16_t *wei, int64_t cols, uint16_t *to, float *scale)
-{
-    const conv_tiles *x = job->x;
-    const fv_tiles *s = &x->shape;
-    const int64_t nr = job->gemm->nr, r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1, filter = r * q * s->c;
-    const int64_t most = PACK_FLOATS / (x->points * nr);
-    float rows[PACK_FLOATS], turned[PACK_FLOATS], points[PACK_FLOATS];
-    for (int64_t k = 0; k < nr; k++)
-        scale[k] = k < cols ? scale_of(x, wei + k * filter, filter) : 1.0f;
-    for (int64_t c = 0, count; c < s->c; c += count) {
-        count = least(s->c - c, most);
-        for (int64_t i = 0; i < r * q; i++) {
-            for (int64_t k = 0; k < cols; k++)
-                x->half->widen(rows + k * count, wei + k * filter + i * s->c + c, count);
-            job->gemm->pack(turned + i * count * nr, 0, rows, count, cols, 1, count);
-        }
-        x->kernels->filter(s, turned, (int64_t[]){q * count * nr, count * nr}, count * nr, points, count * nr, 1);
-        for (int64_t i = 0; i < x->points * count * nr; i++)
-            points[i] /= scale[i % nr];
-        for (int64_t i = 0; i < x->points; i++)
-            x->half->narrow(to + i * x->u_step + c * nr, points + i * count * nr, count * nr);
-    }
-}
-
 static void filter_task(void *arg, int64_t panel, int worker)
 {
     (void)worker;
@@ -306,8 +265,9 @@ static void filter_task(void *arg, int64_t panel, int worker)
     const int64_t nr = job->gemm->nr, k0 = panel * nr, cols = least(s->k - k0, nr);
     const int64_t r = s->n[0] - s->m[0] + 1, q = s->n[1] - s->m[1] + 1;
     if (x->half) {
-        half_filters(job, (const uint16_t *)job->wei + k0 * r * q * s->c, cols,
-                     (uint16_t *)job->packed + panel * x->panel, filter_scales(x, job->packed) + k0);
+        fv_tiles_half_filters(&x->halves, s, (const uint16_t *)job->wei + k0 * r * q * s->c, cols, x->points,
+                              (uint16_t *)job->packed + panel * x->panel, x->u_step,
+                              filter_scales(x, job->packed) + k0);
         return;
     }
     const float *wei = job->wei;
@@ -344,6 +304,7 @@ typedef struct image_job {
     const conv_tiles *x;
     const fv_call *call;
     fv_tile_end end;
+    const uint16_t *add;     /* in the place of end.add, where operands are halves */
     float *v, *sums, *wide;  /* of worker 0 */
     int64_t tiles;           /* that matter */
     int64_t first, count;    /* of the block that workers share */
@@ -360,7 +321,7 @@ static void multiply_halves(const image_job *job, int64_t point, fv_igemm *g, fl
     g->b = wide;
     for (int64_t at = 0; at < k; at += nr, g->dst += nr, filters += x->panel) {
         g->n = least(k - at, nr);
-        x->half->widen_scaled(wide, filters, x->shape.c, nr, scale + at);
+        x->halves.half->widen_scaled(wide, filters, x->shape.c, nr, scale + at);
         job->gemm->igemm(g);
     }
 }
@@ -396,16 +357,35 @@ static void multiply_point(const image_job *job, int64_t point, int64_t count, c
     job->gemm->igemm(&g);
 }
 
+static void make_points(const image_job *job, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v)
+{
+    const conv_tiles *x = job->x;
+    if (x->half)
+        fv_tiles_half_input(&x->halves, &x->shape, job->call->in[0], first, count, c0, c1, v, x->v_step);
+    else
+        x->kernels->input(&x->shape, job->call->in[0], first, count, c0, c1, v, x->v_step);
+}
+
+static void make_pixels(const image_job *job, const float *sums, int64_t first, int64_t count, int64_t k0, int64_t k1)
+{
+    const conv_tiles *x = job->x;
+    if (x->half)
+        fv_tiles_half_output(&x->halves, &x->shape, &job->end, job->add, sums, x->s_step, first, count, k0, k1,
+                             job->call->out[0]);
+    else
+        x->kernels->output(&x->shape, &job->end, sums, x->s_step, first, count, k0, k1, job->call->out[0]);
+}
+
 static void block_task(void *arg, int64_t task, int worker)
 {
     const image_job *job = arg;
     const conv_tiles *x = job->x;
     const int64_t first = task * x->block, count = least(job->tiles - first, x->block);
     float *v = job->v + worker * x->points * (x->v_step + x->s_step), *sums = v + x->points * x->v_step;
-    x->kernels->input(&x->shape, job->call->in[0], first, count, 0, x->shape.c, v, x->v_step);
+    make_points(job, first, count, 0, x->shape.c, v);
     for (int64_t i = 0; i < x->points; i++)
         multiply_point(job, i, count, v, sums, worker);
-    x->kernels->output(&x->shape, &job->end, sums, x->s_step, first, count, 0, x->shape.k, job->call->out[0]);
+    make_pixels(job, sums, first, count, 0, x->shape.k);
 }
 
 /* ---- a block that workers share ---- */
@@ -427,8 +407,7 @@ static void points_task(void *arg, int64_t task, int worker)
     const conv_tiles *x = job->x;
     int64_t tile, c0, c1;
     const int64_t count = share_of(job, task, x->shape.c, &tile, &c0, &c1);
-    x->kernels->input(&x->shape, job->call->in[0], job->first + tile, count, c0, c1,
-                      job->v + tile * x->v_parts * x->shape.c, x->v_step);
+    make_points(job, job->first + tile, count, c0, c1, job->v + tile * x->v_parts * x->shape.c);
 }
 
 static void product_task(void *arg, int64_t point, int worker)
@@ -444,8 +423,7 @@ static void pixels_task(void *arg, int64_t task, int worker)
     const conv_tiles *x = job->x;
     int64_t tile, k0, k1;
     const int64_t count = share_of(job, task, x->shape.k, &tile, &k0, &k1);
-    x->kernels->output(&x->shape, &job->end, job->sums + tile * x->s_parts * x->shape.k, x->s_step, job->first + tile,
-                       count, k0, k1, job->call->out[0]);
+    make_pixels(job, job->sums + tile * x->s_parts * x->shape.k, job->first + tile, count, k0, k1);
 }
 
 static void run_together(const fv_plan *plan, image_job *job)
@@ -468,18 +446,18 @@ void fv_conv_tiles_run(const fv_plan *plan, const fv_call *call)
     fv_conv_epilogue e = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
     float *wide = (float *)call->workspace + x->wide_at;
     if (x->half && e.bias) {
-        x->half->widen(wide, (const void *)e.bias, x->shape.k);
+        x->halves.half->widen(wide, (const void *)e.bias, x->shape.k);
         e.bias = wide;
     }
     image_job job = {.gemm = plan->kernels->gemm,
                      .x = x,
                      .call = call,
                      .end = {.bias = e.bias,
-                             .add = e.add,
-                             .half = x->half != NULL,
+                             .add = x->half ? NULL : e.add,
                              .clamp = e.activation != FV_ACT_NONE,
                              .lo = 0.0f,
                              .hi = e.activation == FV_RELU6 ? 6.0f : INFINITY},
+                     .add = x->half ? (const void *)e.add : NULL,
                      .v = call->workspace,
                      .wide = wide + (x->shape.k + 15) / 16 * 16,
                      .tiles = fv_call_part(call, x->tiles)};

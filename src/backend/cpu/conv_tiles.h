@@ -10,12 +10,7 @@
  * times real ones of the filters and then the other way round. The bias, the residual and the activation come after the
  * transform back.
  *
- * Of halves (F16, forward, real points) images, residual and results are widened and rounded by the transforms, and
- * points of patches and sums stay floats, which hold any sum of products of halves. Points of filters are stored as
- * halves too: each filter by its own power of two, so that its largest weight is between 1/2 and 1. A point is then at
- * most 4 (the absolute sums of a row of G, squared), and never leaves the range of halves; one that falls below their
- * normal numbers is off by 2^-25 of that weight. A filter with an infinite weight is not scaled. The scales return when
- * the filters of a product become floats, without a rounding.
+ * What is stored as halves: conv_tiles_half.h.
  */
 #ifndef FV_BACKEND_CPU_CONV_TILES_H
 #define FV_BACKEND_CPU_CONV_TILES_H
@@ -29,6 +24,7 @@ typedef struct fv_conv_tiles_use {
     int64_t m[2];   /* rows and columns of a tile of results */
     int64_t points; /* of a tile */
     bool complex;   /* they are complex numbers */
+    bool half;      /* filters are stored as halves, for the cost */
     double flops;   /* of the transform of a tile of one channel, for the cost */
 } fv_conv_tiles_use;
 

@@ -43,7 +43,8 @@ static double winograd_cost(const fv_solver *self, const fv_problem *problem)
     const winograd_use *use = self->arg;
     const fv_conv_geom g = use->use.geom(problem->node);
     const fv_tiles s = fv_conv_tiles_shape(&use->use, problem->node);
-    const fv_conv_tiles_use tiles = tiles_of(use, &g);
+    fv_conv_tiles_use tiles = tiles_of(use, &g);
+    tiles.half = problem->dtype == FV_F16;
     return fv_conv_tiles_cost(&s, &tiles, g.n);
 }
 

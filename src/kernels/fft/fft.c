@@ -241,7 +241,7 @@ FV_INLINE void input_vector(const fv_tiles *s, const tile_patch *p, const int la
     columns_to_points((int)s->n[0], &z, &to, lanes, false);
 }
 
-static void input(const fv_tiles *s, const void *src, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v,
+static void input(const fv_tiles *s, const float *src, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v,
                   int64_t v_step)
 {
     for (int64_t t = 0; t < count; t++, v += 3 * s->c) {
@@ -297,7 +297,7 @@ FV_INLINE void points_to_columns(int n, const float *sums, int64_t s_step, int64
 }
 
 FV_INLINE void output_vector(const fv_tiles *s, const fv_tile_end *end, const tile_square *to, int64_t k,
-                             const int lanes, const float *sums, int64_t s_step, void *dst)
+                             const int lanes, const float *sums, int64_t s_step, float *dst)
 {
     const int n = (int)s->n[0];
     const vf bias = end->bias ? tile_load(end->bias + k, lanes) : vf_zero();
@@ -324,7 +324,7 @@ FV_INLINE void output_vector(const fv_tiles *s, const fv_tile_end *end, const ti
 }
 
 static void output(const fv_tiles *s, const fv_tile_end *end, const float *sums, int64_t s_step, int64_t first,
-                   int64_t count, int64_t k0, int64_t k1, void *dst)
+                   int64_t count, int64_t k0, int64_t k1, float *dst)
 {
     for (int64_t t = 0; t < count; t++, sums += 2 * s->k) {
         const tile_square to = tile_square_of(s, first + t);

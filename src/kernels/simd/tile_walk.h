@@ -22,27 +22,9 @@ FV_INLINE void tile_store(float *p, vf x, const int lanes)
         vf_store_n(p, x, lanes);
 }
 
-/* The same of an array of floats or of halves, from element `at` on. */
-FV_INLINE vf tile_load_of(const void *p, int64_t at, const int lanes, bool half)
-{
-    if (!half)
-        return tile_load((const float *)p + at, lanes);
-    return lanes == VF ? vf_load_half((const uint16_t *)p + at) : vf_load_half_n((const uint16_t *)p + at, lanes);
-}
-
-FV_INLINE void tile_store_of(void *p, int64_t at, vf x, const int lanes, bool half)
-{
-    if (!half)
-        tile_store((float *)p + at, x, lanes);
-    else if (lanes == VF)
-        vf_store_half((uint16_t *)p + at, x);
-    else
-        vf_store_half_n((uint16_t *)p + at, x, lanes);
-}
-
 /* Where the patch of a tile begins, and which of its rows and columns lie in the image. */
 typedef struct tile_patch {
-    const float *at; /* of row y0, column x0 of the patch; of halves, too */
+    const float *at; /* of row y0, column x0 of the patch */
     int y0, y1, x0, x1;
 } tile_patch;
 
@@ -51,7 +33,7 @@ static inline int tile_clip(int64_t i, int64_t n)
     return (int)(i < 0 ? 0 : i > n ? n : i);
 }
 
-static inline tile_patch tile_patch_of(const fv_tiles *s, const void *src, int64_t tile)
+static inline tile_patch tile_patch_of(const fv_tiles *s, const float *src, int64_t tile)
 {
     const int64_t image = tile / (s->tiles_y * s->tiles_x), place = tile % (s->tiles_y * s->tiles_x);
     const int64_t y = place / s->tiles_x * s->m[0] - s->pad[0], x = place % s->tiles_x * s->m[1] - s->pad[1];
@@ -61,8 +43,7 @@ static inline tile_patch tile_patch_of(const fv_tiles *s, const void *src, int64
                     .x1 = tile_clip(s->w - x, s->n[1])};
     if (p.y0 >= p.y1 || p.x0 >= p.x1) /* nothing of it */
         return (tile_patch){.at = src};
-    const int64_t at = ((image * s->h + y + p.y0) * s->w + x + p.x0) * s->c;
-    p.at = s->half ? (const void *)((const uint16_t *)src + at) : (const float *)src + at;
+    p.at = src + ((image * s->h + y + p.y0) * s->w + x + p.x0) * s->c;
     return p;
 }
 
@@ -82,14 +63,14 @@ static inline tile_square tile_square_of(const fv_tiles *s, int64_t tile)
 }
 
 /* A finished sum of one pixel's channels, which lie at dst + at. */
-FV_INLINE void tile_finish(const fv_tile_end *end, vf sum, vf bias, int64_t at, const int lanes, void *dst)
+FV_INLINE void tile_finish(const fv_tile_end *end, vf sum, vf bias, int64_t at, const int lanes, float *dst)
 {
     sum = vf_add(sum, bias);
     if (end->add)
-        sum = vf_add(sum, tile_load_of(end->add, at, lanes, end->half));
+        sum = vf_add(sum, tile_load(end->add + at, lanes));
     if (end->clamp)
         sum = vf_min(vf_set1(end->hi), vf_max(vf_set1(end->lo), sum));
-    tile_store_of(dst, at, sum, lanes, end->half);
+    tile_store(dst + at, sum, lanes);
 }
 
 #endif

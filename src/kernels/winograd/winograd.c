@@ -49,14 +49,14 @@ static void exchange(int *a, int *b)
 
 /* VF channels of a tile, whose pixels lie `step` apart; of the last vector `lanes` are channels. */
 FV_INLINE void input_vector(const int ny, const int nx, const tile_patch *p, const int64_t step[2], int64_t c,
-                            const int lanes, bool half, float *v, int64_t v_step)
+                            const int lanes, float *v, int64_t v_step)
 {
     vf line[POINTS_MAX], point[ny > 1 ? 8 : 1][POINTS_MAX];
     for (int x = 0; x < nx; x++) {
         const bool here = x >= p->x0 && x < p->x1;
         for (int y = 0; y < ny; y++) {
             line[y] = here && y >= p->y0 && y < p->y1
-                          ? tile_load_of(p->at, (y - p->y0) * step[0] + (x - p->x0) * step[1] + c, lanes, half)
+                          ? tile_load(p->at + (y - p->y0) * step[0] + (x - p->x0) * step[1] + c, lanes)
                           : vf_zero();
         }
         vf column[8];
@@ -71,8 +71,8 @@ FV_INLINE void input_vector(const int ny, const int nx, const tile_patch *p, con
     }
 }
 
-FV_INLINE void input_tiles(const int ny, const int nx, const fv_tiles *s, const void *src, int64_t first, int64_t count,
-                           int64_t c0, int64_t c1, float *v, int64_t v_step)
+FV_INLINE void input_tiles(const int ny, const int nx, const fv_tiles *s, const float *src, int64_t first,
+                           int64_t count, int64_t c0, int64_t c1, float *v, int64_t v_step)
 {
     const bool column = ny == 1 && is_column(s);
     const int64_t step[2] = {column ? s->c : s->w * s->c, column ? s->w * s->c : s->c};
@@ -84,13 +84,13 @@ FV_INLINE void input_tiles(const int ny, const int nx, const fv_tiles *s, const 
         }
         int64_t c = c0;
         for (; c + VF <= c1; c += VF)
-            input_vector(ny, nx, &p, step, c, VF, s->half, v + c, v_step);
+            input_vector(ny, nx, &p, step, c, VF, v + c, v_step);
         if (c < c1)
-            input_vector(ny, nx, &p, step, c, (int)(c1 - c), s->half, v + c, v_step);
+            input_vector(ny, nx, &p, step, c, (int)(c1 - c), v + c, v_step);
     }
 }
 
-static void input(const fv_tiles *s, const void *src, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v,
+static void input(const fv_tiles *s, const float *src, int64_t first, int64_t count, int64_t c0, int64_t c1, float *v,
                   int64_t v_step)
 {
     const int64_t n = is_column(s) ? s->n[0] : s->n[1];
@@ -116,7 +116,7 @@ static void input(const fv_tiles *s, const void *src, int64_t first, int64_t cou
 /* Rows and columns of results, and how far apart they lie. */
 FV_INLINE void output_vector(const int my, const int ny, const int mx, const int nx, const fv_tile_end *end,
                              const tile_square *to, const int64_t step[2], int64_t k, const int lanes,
-                             const float *sums, int64_t s_step, void *dst)
+                             const float *sums, int64_t s_step, float *dst)
 {
     const vf bias = end->bias ? tile_load(end->bias + k, lanes) : vf_zero();
     vf line[POINTS_MAX], pixel[6][POINTS_MAX];
@@ -143,7 +143,7 @@ FV_INLINE void output_vector(const int my, const int ny, const int mx, const int
 /* Tiles of m x m results from n x n points, or of a line of them. */
 FV_INLINE void output_tiles(const bool line, const int m, const int n, const fv_tiles *s, const fv_tile_end *end,
                             const float *sums, int64_t s_step, int64_t first, int64_t count, int64_t k0, int64_t k1,
-                            void *dst)
+                            float *dst)
 {
     const int my = line ? 1 : m, ny = line ? 1 : n;
     const bool column = line && is_column(s);
@@ -161,7 +161,7 @@ FV_INLINE void output_tiles(const bool line, const int m, const int n, const fv_
 }
 
 static void output(const fv_tiles *s, const fv_tile_end *end, const float *sums, int64_t s_step, int64_t first,
-                   int64_t count, int64_t k0, int64_t k1, void *dst)
+                   int64_t count, int64_t k0, int64_t k1, float *dst)
 {
     const int64_t m = is_column(s) ? s->m[0] : s->m[1], n = is_column(s) ? s->n[0] : s->n[1];
     const bool line = s->n[0] == 1 || s->n[1] == 1;
