@@ -36,11 +36,15 @@ FV_API fv_status fv_bench_create(fv_ctx *ctx, fv_bench **bench);
 /** Takes NULL and pointers to NULL. */
 FV_API void fv_bench_destroy(fv_bench **bench);
 
+/** How the operands and results of what is added from now on are stored: FV_F32 (the default), or FV_F16, of forward
+ * convolutions alone: sums are float32 then, too. VALUE for another dtype. */
+FV_API fv_status fv_bench_store(fv_bench *bench, fv_dtype dtype);
 /**
  * Adds a convolution in the directions of a mask (bit 1 << FV_BENCH_FWD, ...), told in one of two ways:
  * "[n1]h56w56c64 k64r3s3 [p1] [u1] [d1] [g1] [key=value...]": n images of h x w pixels (one of them alone: both) with c
  * channels; k filters of r x s taps (the same); padding, strides, dilation ("p1", or "p0x3" for rows and columns),
  * groups; attributes of the operator (activation=relu). Or a problem as plans know it, of a convolution or a product.
+ * UNSUPPORTED for what is not stored as FV_F16.
  * Forward, weights are constant; in gradients they change from run to run. VALUE and UNKNOWN_OPTION name the word;
  * SHAPE, OVER_BUDGET.
  */

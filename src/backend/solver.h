@@ -14,7 +14,7 @@
 typedef struct fv_problem {
     const fv_node *node;
     const char *text;  /* canonical line: "conv2d f32 n8h56w56c64 k64r3s3c64 pad=1" */
-    fv_dtype dtype;    /* float type of the computation: F32 or F64 */
+    fv_dtype dtype;    /* float type of the computation: F32 or F64; F16: operands and results are stored so */
     int shards;        /* logical shards of the batch (DESIGN section 3) */
     uint32_t const_in; /* bit i: in[i] does not change between runs, so pack may run once (of the first 32 operands) */
 } fv_problem;
@@ -38,8 +38,9 @@ struct fv_solver {
      * chains that the operator's text states (or, for functions such as exp, the project's one sequence of operations).
      */
     const char *bits;
-    double error;    /* of other bits than the chains', as fv_solver_bound takes it; 0: differs as a chain does */
-    const void *arg; /* what tells apart the solvers that share hooks: a geometry, a direction, an activation */
+    double error;      /* of other bits than the chains', as fv_solver_bound takes it; 0: differs as a chain does */
+    double half_error; /* the same of F16, where the rounding of the result comes on top */
+    const void *arg;   /* what tells apart the solvers that share hooks: a geometry, a direction, an activation */
     /* Operands that pack rearranges, bit i for in[i]: run does not read them. Where all of them are constant
      * (problem.const_in) pack runs once, and again after they changed; else before every run. 0: no pack. */
     uint32_t packs;
@@ -48,6 +49,12 @@ struct fv_solver {
     /* Estimated nanoseconds on a nominal machine (one core, 100 Gflop/s, 10 GB/s), from the problem alone: the same
      * everywhere. */
     double (*cost)(const fv_solver *self, const fv_problem *problem);
+    /*
+     * A small problem whose errors are those of the given one, for a solver with bits of its own that is not to be
+     * trusted with every problem: it is chosen only if there its results are as near the chains' as stated. NULL, and
+     * no text: trusted.
+     */
+    fv_status (*probe)(const fv_solver *self, const fv_problem *problem, fv_str *text);
     /* Tables that depend on the problem (pointers offsets, tile sizes): plan->data. NULL: none. `release` also comes
      * after a `prepare` that failed, and takes plan->data NULL. */
     fv_status (*prepare)(fv_plan *plan);
@@ -103,13 +110,19 @@ static inline bool fv_plan_packs_once(const fv_plan *plan)
 
 /*
  * Stated for solvers of products whose operands are src and wei: |result - exact| <= error * (largest |src|) * (largest
- * sum of |wei| that meets one result). Without bias and residual, which only add their own rounding. 0 where a solver
- * states none.
+ * sum of |wei| that meets one result). Without bias and residual, which only add their own rounding, and of F16 without
+ * the rounding of the result. 0 where a solver states none.
  */
 double fv_solver_bound(const fv_solver *solver, const fv_node *node, void *const *in);
 /* The same for any solver of such products, roundings of bias, residual and activation included: of one that states
  * none what the roundings of its chains may add up to. */
 double fv_rounding_bound(const fv_solver *solver, const fv_node *node, void *const *in);
+
+/* What it states of problems of a dtype. */
+static inline double fv_solver_error(const fv_solver *solver, fv_dtype dtype)
+{
+    return dtype == FV_F16 ? solver->half_error : solver->error;
+}
 
 /* Where solvers come from: a device's, the reference loops, a program's own. */
 typedef struct fv_solver_provider {

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "bench/internal.h"
+#include "kernels/half/half.h"
+#include "kernels/kernels.h"
 #include "ops/epilogue.h"
 #include "ops/ops.h"
 
@@ -164,12 +166,11 @@ static double value_at(const fv_node *node, const fv_bench_kind *kind, void *con
 
 /* ---- many ---- */
 
-fv_status fv_exact_make(fv_ctx *ctx, const fv_node *node, void *const *in, double macs, fv_exact *exact)
+static fv_status make_values(const fv_node *node, const fv_bench_kind *of, void *const *in, double macs,
+                             fv_exact *exact)
 {
-    fv_bench_kind kind;
-    *exact = (fv_exact){.ctx = ctx, .results = fv_shape_count(&node->out[0]->shape)};
-    if (!fv_bench_kind_of(node, &kind))
-        return FV_OK;
+    fv_ctx *ctx = exact->ctx;
+    const fv_bench_kind kind = *of;
     const double each = fmax(1.0, fv_conv_macs(&kind.geom) / (double)exact->results), most = fmax(64.0, macs / each);
     exact->count = most < (double)exact->results ? (int64_t)most : exact->results;
     exact->at = fv_calloc(ctx, (size_t)exact->count, sizeof *exact->at);
@@ -189,6 +190,37 @@ fv_status fv_exact_make(fv_ctx *ctx, const fv_node *node, void *const *in, doubl
     return FV_OK;
 }
 
+/* Copies of halves as floats. */
+static fv_status widen(fv_ctx *ctx, const fv_node *node, void *const *in, void **wide)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        const int64_t count = node->in[i] ? fv_shape_count(&node->in[i]->shape) : 0;
+        wide[i] = count > 0 ? fv_malloc(ctx, (size_t)count * sizeof(float)) : NULL;
+        if (count > 0 && !wide[i])
+            return FV_ERR_NO_MEMORY;
+        if (count > 0)
+            fv_kernels_of(ctx)->half->widen(wide[i], in[i], count);
+    }
+    return FV_OK;
+}
+
+fv_status fv_exact_make(fv_ctx *ctx, const fv_node *node, void *const *in, double macs, fv_exact *exact)
+{
+    fv_bench_kind kind;
+    *exact = (fv_exact){.ctx = ctx, .results = fv_shape_count(&node->out[0]->shape)};
+    if (!fv_bench_kind_of(node, &kind))
+        return FV_OK;
+    if (node->in[0]->dtype != FV_F16)
+        return make_values(node, &kind, in, macs, exact);
+    void *wide[FV_MAX_OPERANDS] = {NULL};
+    fv_status status = widen(ctx, node, in, wide);
+    if (status == FV_OK)
+        status = make_values(node, &kind, wide, macs, exact);
+    for (int i = 0; i < node->n_in; i++)
+        fv_free(ctx, wide[i]);
+    return status;
+}
+
 void fv_exact_free(fv_exact *exact)
 {
     fv_free(exact->ctx, exact->at);
@@ -198,11 +230,11 @@ void fv_exact_free(fv_exact *exact)
     exact->count = 0;
 }
 
-double fv_exact_error(const fv_exact *exact, const float *result)
+double fv_exact_error(const fv_exact *exact, fv_dtype dtype, const void *result)
 {
     double largest = 0.0;
     for (int64_t j = 0; j < exact->count; j++) {
-        const double error = fabs((double)result[exact->at[j]] - exact->value[j]);
+        const double error = fabs(fv_get(dtype, result, exact->at[j]) - exact->value[j]);
         if (!(error <= largest))
             largest = isnan(error) ? INFINITY : error;
     }

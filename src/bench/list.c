@@ -15,6 +15,7 @@ struct fv_bench {
     fv_ctx *ctx;
     fv_bench_problem *problems;
     int count, room;
+    fv_dtype dtype; /* of what is added */
 };
 
 const char *const *fv_bench_direction_names(void)
@@ -45,6 +46,14 @@ void fv_bench_destroy(fv_bench **bench)
     fv_free(b->ctx, b->problems);
     fv_free(b->ctx, b);
     *bench = NULL;
+}
+
+fv_status fv_bench_store(fv_bench *bench, fv_dtype dtype)
+{
+    if (dtype != FV_F32 && dtype != FV_F16)
+        return fv_fail(bench->ctx, FV_ERR_VALUE, "fv_bench_store: %s: expected f32 or f16", fv_dtype_name(dtype));
+    bench->dtype = dtype;
+    return FV_OK;
 }
 
 int fv_bench_count(const fv_bench *bench)
@@ -169,6 +178,30 @@ static fv_status add_gradient(fv_bench *b, const fv_node *node, const char *name
     return status;
 }
 
+/* The same node on halves. */
+static fv_status add_halves(fv_bench *b, const fv_node *node, const char *name, uint32_t const_in, unsigned directions)
+{
+    fv_bench_kind kind;
+    fv_graph *graph = NULL;
+    fv_node *half = NULL;
+    fv_bench_kind_of(node, &kind);
+    if (kind.dense || kind.direction != FV_BENCH_FWD || directions != 1u << FV_BENCH_FWD)
+        return fv_fail(b->ctx, FV_ERR_UNSUPPORTED, "%s as f16: only forward convolutions can be stored so",
+                       kind.dense ? "a product" : "a gradient");
+    fv_str text = {.ctx = b->ctx};
+    fv_status status = fv_problem_text_const(node, FV_F32, const_in, &text);
+    char *dtype = status == FV_OK ? strstr(text.data, " f32 ") : NULL;
+    if (dtype)
+        memcpy(dtype, " f16 ", 5);
+    if (status == FV_OK)
+        status = fv_problem_parse(b->ctx, text.data, &graph, &half);
+    if (status == FV_OK)
+        status = add_node(b, half, name, const_in);
+    fv_graph_destroy(&graph);
+    fv_str_free(&text);
+    return status;
+}
+
 /* A node in each of the directions; one that is a gradient already in its own. */
 static fv_status add_directions(fv_bench *b, const fv_node *node, const char *name, uint32_t const_in,
                                 unsigned directions)
@@ -177,6 +210,8 @@ static fv_status add_directions(fv_bench *b, const fv_node *node, const char *na
     if (!fv_bench_kind_of(node, &kind))
         return fv_fail(b->ctx, FV_ERR_VALUE, "problem of '%s': expected conv2d, dense, or a gradient of one",
                        node->op->name);
+    if (b->dtype == FV_F16 && node->in[0]->dtype == FV_F32)
+        return add_halves(b, node, name, const_in, directions);
     if (kind.direction != FV_BENCH_FWD)
         return add_node(b, node, name, const_in);
     if (directions & 1u << FV_BENCH_FWD)
@@ -386,7 +421,7 @@ fv_status fv_bench_add_model(fv_bench *b, const fv_model *model, int64_t batch, 
         const fv_step *s = &program->steps[i];
         fv_bench_kind kind;
         if (s->plan && !s->once && is_named(layers, s->node->name) && fv_bench_kind_of(s->node, &kind) &&
-            s->node->in[0]->dtype == FV_F32)
+            s->node->in[0]->dtype == FV_F32 && !(kind.dense && b->dtype == FV_F16))
             status = add_directions(b, s->node, s->node->name, s->plan->problem.const_in, directions);
     }
     fv_program_release(&program);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "bench/internal.h"
+#include "kernels/half/half.h"
 #include "plan/internal.h"
 
 /* Of the comparison with float64: a fraction of a second. */
@@ -60,7 +61,8 @@ static double room_of(const fv_ctx *ctx)
 
 static fv_status check_room(const bench_run *b)
 {
-    const double need = scene_bytes(b->node), room = room_of(b->ctx);
+    const bool copied = b->problem.dtype == FV_F16 && !b->options->no_error; /* halves are compared as floats */
+    const double need = scene_bytes(b->node) * (copied ? 3.0 : 1.0), room = room_of(b->ctx);
     if (need <= room)
         return FV_OK;
     fv_status status = fv_fail(b->ctx, FV_ERR_OVER_BUDGET,
@@ -72,16 +74,22 @@ static fv_status check_room(const bench_run *b)
 
 /* ---- operands ---- */
 
-static void fill(const fv_node *node, void *const *in)
+static void fill(const fv_kernels *kernels, const fv_node *node, void *const *in)
 {
     for (int i = 0; i < node->n_in; i++) {
-        float *x = in[i];
+        const bool half = node->in[i] && node->in[i]->dtype == FV_F16;
         const int64_t count = node->in[i] ? fv_shape_count(&node->in[i]->shape) : 0;
         uint32_t word[4];
-        for (int64_t k = 0; k < count; k++) {
-            if (k % 4 == 0)
-                fv_philox(0, FV_RANDOM_TEST, (uint64_t)(k / 4), (uint64_t)i, word);
-            x[k] = 2.0f * fv_uniform(word[k % 4]) - 1.0f;
+        float x[4];
+        for (int64_t k = 0; k < count; k += 4) {
+            const int64_t n = count - k < 4 ? count - k : 4;
+            fv_philox(0, FV_RANDOM_TEST, (uint64_t)(k / 4), (uint64_t)i, word);
+            for (int64_t j = 0; j < n; j++)
+                x[j] = 2.0f * fv_uniform(word[j]) - 1.0f;
+            if (half)
+                kernels->half->narrow((uint16_t *)in[i] + k, x, n);
+            else
+                memcpy((float *)in[i] + k, x, (size_t)n * sizeof *x);
         }
     }
 }
@@ -122,7 +130,7 @@ static void add_row(void *arg, const fv_solver *solver, const char *reason, doub
     fv_bench_row *row = &rows->row[rows->count];
     *row = (fv_bench_row){.solver = solver->name,
                           .algorithm = last ? last + 1 : solver->name,
-                          .eligible = solver->error <= FV_ERROR_MOST};
+                          .eligible = fv_solver_is_exact(solver, b->problem.dtype)};
     if (reason)
         snprintf(row->refused, sizeof row->refused, "%s", reason);
     b->solvers[rows->count++] = solver;
@@ -176,7 +184,7 @@ static fv_status take_turn(bench_run *b, int i)
     row->workspace_bytes = (int64_t)fv_plan_workspace_bytes(plan);
     row->packs_each = row->packed_bytes > 0 && !fv_plan_packs_once(plan);
     if (first) /* NaN: what is not written shows */
-        memset(b->scene.out[0], 0xff, (size_t)b->rows->results * sizeof(float));
+        memset(b->scene.out[0], 0xff, (size_t)b->rows->results * fv_dtype_size(b->node->out[0]->dtype));
     fv_status status = FV_OK;
     if (has_room(b, row))
         status = fv_plan_time_on(plan, &b->scene,
@@ -190,7 +198,7 @@ static fv_status take_turn(bench_run *b, int i)
     add_timing(clock, &t, row);
     clock->spent += fv_time_monotonic() - begin;
     if (first && !b->options->no_error) {
-        row->max_error = fv_exact_error(&b->exact, b->scene.out[0]);
+        row->max_error = fv_exact_error(&b->exact, b->node->out[0]->dtype, b->scene.out[0]);
         row->bound = fv_rounding_bound(solver, b->node, b->scene.in);
     }
     return FV_OK;
@@ -213,7 +221,7 @@ static fv_status run_all(bench_run *b)
     FV_TRY(find_chosen(b));
     fv_candidates_visit(&b->planner, &b->problem, add_row, b);
     FV_TRY(fv_scene_make(b->ctx, b->node, &b->scene));
-    fill(b->node, b->scene.in);
+    fill(fv_kernels_of(b->ctx), b->node, b->scene.in);
     if (!b->options->no_error)
         FV_TRY(fv_exact_make(b->ctx, b->node, b->scene.in, EXACT_MACS, &b->exact));
     b->rows->results = fv_shape_count(&b->node->out[0]->shape);
@@ -245,10 +253,11 @@ fv_status fv_bench_run(fv_ctx *ctx, const char *problem, const fv_bench_options 
     FV_TRY(fv_problem_parse(ctx, problem, &graph, &b.node));
     b.problem = fv_problem_of(b.node, problem, FV_F32, fv_problem_const_in(b.node));
     fv_status status = FV_OK;
-    if (!fv_bench_kind_of(b.node, &kind) || b.node->in[0]->dtype != FV_F32)
-        status =
-            fv_fail(ctx, FV_ERR_VALUE,
-                    "problem '%.160s': expected a convolution or a dense layer of f32, or a gradient of one", problem);
+    if (!fv_bench_kind_of(b.node, &kind) || b.node->in[0]->dtype == FV_F64)
+        status = fv_fail(ctx, FV_ERR_VALUE,
+                         "problem '%.160s': expected a convolution or a dense layer of f32, or a gradient of one, or a "
+                         "convolution of f16",
+                         problem);
     if (status == FV_OK)
         status = run_all(&b);
     fv_exact_free(&b.exact);

@@ -14,6 +14,7 @@ struct fv_ctx;
     X(gemm, isa)                                                                                                       \
     X(winograd, isa)                                                                                                   \
     X(fft, isa)                                                                                                        \
+    X(half, isa)                                                                                                       \
     X(math, isa)                                                                                                       \
     X(depthwise, isa)                                                                                                  \
     X(pool, isa)                                                                                                       \

@@ -25,14 +25,19 @@ static fv_status check_presence(fv_ctx *ctx, const fv_node *node, int i, int ran
     return FV_OK;
 }
 
+static bool is_computed_with(const fv_node *node, fv_dtype dtype)
+{
+    return dtype == FV_F32 || dtype == FV_F64 || (dtype == FV_F16 && (node->op->traits & FV_T_HALF));
+}
+
 fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank)
 {
     FV_TRY(check_presence(ctx, node, i, rank));
     fv_dtype dtype = node->in[i]->dtype;
-    if (dtype != FV_F32 && dtype != FV_F64)
+    if (!is_computed_with(node, dtype))
         return fv_node_fail(ctx, node, "%s must be f32 or f64, found %s", node->op->operands[i], fv_dtype_name(dtype));
     const fv_val *first = fv_operand(node, 0);
-    if (i > 0 && first != NULL && (first->dtype == FV_F32 || first->dtype == FV_F64) && first->dtype != dtype)
+    if (i > 0 && first != NULL && is_computed_with(node, first->dtype) && first->dtype != dtype)
         return fv_node_fail(ctx, node, "%s is %s but %s is %s; they must be the same", node->op->operands[i],
                             fv_dtype_name(dtype), node->op->operands[0], fv_dtype_name(first->dtype));
     return FV_OK;

@@ -15,7 +15,8 @@ static inline const fv_val *fv_operand(const fv_node *node, int i)
 /* Operands src, weight, bias, residual: fv_op.kinds of operators with weights. */
 extern const fv_operand_kind fv_weighted_kinds[4];
 
-/* Operand i is there, has `rank` dimensions (0: any), none below 1, and is f32 or f64, the same as operand 0. */
+/* Operand i is there, has `rank` dimensions (0: any), none below 1, and is f32 or f64 (or f16, of FV_T_HALF), the same
+ * as operand 0. */
 fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank);
 /* The same for an operand of a fixed dtype. */
 fv_status fv_operand_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype);

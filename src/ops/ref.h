@@ -9,16 +9,22 @@
 
 #define FV_SHARDS_MAX 64
 
+/* Steps of f16 are those of float32: what is stored as halves is computed in floats. */
+static inline bool fv_steps_are_floats(fv_dtype dtype)
+{
+    return dtype == FV_F32 || dtype == FV_F16;
+}
+
 /* A value rounded to dtype once. */
 static inline double fv_round(fv_dtype dtype, double x)
 {
-    return dtype == FV_F32 ? (double)(float)x : x;
+    return fv_steps_are_floats(dtype) ? (double)(float)x : x;
 }
 
 /* acc + a * b with one rounding: a step of a chain. */
 static inline double fv_chain_fma(fv_dtype dtype, double acc, double a, double b)
 {
-    return dtype == FV_F32 ? (double)fmaf((float)a, (float)b, (float)acc) : fma(a, b, acc);
+    return fv_steps_are_floats(dtype) ? (double)fmaf((float)a, (float)b, (float)acc) : fma(a, b, acc);
 }
 
 /* acc + a with one rounding. Two floats added in double and rounded again give the float sum (53 >= 2 * 24 + 2). */

@@ -113,15 +113,19 @@ void fv_candidates_drop_reference(fv_candidates *all)
         }
 }
 
-static bool is_exact(const fv_candidate *c, const void *arg)
+bool fv_solver_is_exact(const fv_solver *solver, fv_dtype dtype)
 {
-    (void)arg;
-    return c->solver->error <= FV_ERROR_MOST;
+    return fv_solver_error(solver, dtype) <= (dtype == FV_F16 ? FV_HALF_ERROR_MOST : FV_ERROR_MOST);
 }
 
-void fv_candidates_drop_inexact(fv_candidates *all)
+static bool is_exact(const fv_candidate *c, const void *dtype)
 {
-    fv_candidates_keep(all, is_exact, NULL);
+    return fv_solver_is_exact(c->solver, *(const fv_dtype *)dtype);
+}
+
+void fv_candidates_drop_inexact(fv_candidates *all, fv_dtype dtype)
+{
+    fv_candidates_keep(all, is_exact, &dtype);
 }
 
 static double cost_of(const fv_candidate *c)

@@ -70,9 +70,8 @@ static bool has_class(const fv_candidates *all, const char *bits)
     return false;
 }
 
-/* The class that the estimate chooses, from what one sample costs. */
-static fv_status class_of(const fv_planner *planner, const fv_problem *problem, const fv_candidates *all,
-                          const char **bits)
+/* The class that the estimate chooses, from what one sample costs; what fails its probe is dropped from all. */
+static fv_status class_of(const fv_planner *planner, const fv_problem *problem, fv_candidates *all, const char **bits)
 {
     *bits = fv_solver_bits(all->row[0].solver);
     if (!all->several_classes)
@@ -87,8 +86,9 @@ static fv_status class_of(const fv_planner *planner, const fv_problem *problem, 
     if (status == FV_OK) {
         fv_candidates_ask(planner, &one, false, &of_one);
         fv_candidates_drop_reference(&of_one);
-        fv_candidates_drop_inexact(&of_one);
+        fv_candidates_drop_inexact(&of_one, one.dtype);
         fv_candidates_sort(&of_one);
+        status = fv_candidates_probe(planner, &one, false, &of_one, all);
     }
     /* A class none of whose solvers takes the whole batch is passed over, which changes bits. */
     for (int i = 0; i < of_one.count; i++) {
@@ -117,15 +117,23 @@ fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *prob
     bool asked = false;
     fv_candidates_drop_reference(all);
     FV_TRY(class_of(planner, problem, all, bits));
+    const fv_candidates before = *all;
     for (int i = 0; policy->algorithm && i < all->count && !asked; i++)
         asked = fv_solver_is(all->row[i].solver, policy->algorithm);
     if (asked) {
         fv_candidates_keep(all, is_of_algorithm, policy->algorithm);
         if (has_class(all, *bits))
             fv_candidates_keep(all, is_of_class, *bits);
+        else
+            FV_TRY(fv_candidates_probe(planner, problem, true, all, NULL));
     } else if (policy->mode == FV_PLAN_MEASURE && policy->across_classes) {
-        fv_candidates_drop_inexact(all);
+        fv_candidates_drop_inexact(all, problem->dtype);
+        FV_TRY(fv_candidates_probe(planner, problem, true, all, NULL));
     } else {
+        fv_candidates_keep(all, is_of_class, *bits);
+    }
+    if (all->count == 0) { /* what was asked for fails its probe */
+        *all = before;
         fv_candidates_keep(all, is_of_class, *bits);
     }
     return FV_OK;

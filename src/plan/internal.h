@@ -55,9 +55,16 @@ fv_status fv_algorithm_check(fv_ctx *ctx, const char *name);
 void fv_candidates_keep(fv_candidates *all, bool (*keep)(const fv_candidate *c, const void *arg), const void *arg);
 /* Without the reference loops, where others accept. */
 void fv_candidates_drop_reference(fv_candidates *all);
-/* Without those whose stated error (fv_solver.error) is larger than this: they are only asked for by name. */
-#define FV_ERROR_MOST 1e-5
-void fv_candidates_drop_inexact(fv_candidates *all);
+/* Whether its stated error (fv_solver_error) is no larger than this: others are only asked for by name. A rounding to
+ * halves is of 5e-4, one to floats of 6e-8. */
+#define FV_ERROR_MOST      1e-5
+#define FV_HALF_ERROR_MOST 5e-3
+bool fv_solver_is_exact(const fv_solver *solver, fv_dtype dtype);
+void fv_candidates_drop_inexact(fv_candidates *all, fv_dtype dtype);
+/* Drops the first of them while it does not pass its own probe (fv_solver.probe), from `others` too. `all`: every one
+ * that does not. Says so in a warning. */
+fv_status fv_candidates_probe(const fv_planner *planner, const fv_problem *problem, bool all, fv_candidates *some,
+                              fv_candidates *others);
 /* Keeps those that the policy lets choose from. *bits: the class that the estimate says. */
 fv_status fv_candidates_narrow(const fv_planner *planner, const fv_problem *problem, fv_candidates *all,
                                const char **bits);
@@ -71,6 +78,8 @@ typedef struct fv_scene {
     int n_in, n_out;
 } fv_scene;
 fv_status fv_scene_make(fv_ctx *ctx, const fv_node *node, fv_scene *scene);
+/* Of one operand such numbers, times `scale`; integers are left. */
+void fv_operand_fill(fv_ctx *ctx, const fv_val *val, double scale, void *data);
 void fv_scene_free(fv_scene *scene);
 
 /* Nanoseconds. */

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "kernels/half/half.h"
 #include "plan/internal.h"
 
 /* What an effort means: candidates whose estimate exceeds the best by more than `factor` are not timed; the others run
@@ -16,13 +17,34 @@ static const struct effort {
 /* Of so many runs the median is known; what comes behind them counts for the best alone. */
 #define MEDIAN_RUNS 1000
 
-static void *operand_make(fv_ctx *ctx, const fv_val *val)
+static double made_up(int64_t i)
+{
+    return (double)((uint32_t)i * 2654435761u >> 8) / 8388608.0 - 1.0;
+}
+
+void fv_operand_fill(fv_ctx *ctx, const fv_val *val, double scale, void *data)
 {
     const int64_t count = fv_shape_count(&val->shape);
-    void *data = fv_calloc(ctx, (size_t)count, fv_dtype_size(val->dtype));
-    /* Integers stay 0, which is a class; numbers of any size of float lie in [-1, 1). */
-    for (int64_t i = 0; data && fv_dtype_is_float(val->dtype) && i < count; i++)
-        fv_dtype_set(val->dtype, data, i, (double)((uint32_t)i * 2654435761u >> 8) / 8388608.0 - 1.0);
+    float some[256];
+    if (val->dtype == FV_F16) { /* by the kernels: one at a time takes long */
+        for (int64_t at = 0, n; at < count; at += n) {
+            n = count - at < 256 ? count - at : 256;
+            for (int64_t i = 0; i < n; i++)
+                some[i] = (float)(scale * made_up(at + i));
+            fv_kernels_of(ctx)->half->narrow((uint16_t *)data + at, some, n);
+        }
+        return;
+    }
+    for (int64_t i = 0; fv_dtype_is_float(val->dtype) && i < count; i++)
+        fv_dtype_set(val->dtype, data, i, scale * made_up(i));
+}
+
+/* Integers stay 0, which is a class. */
+static void *operand_make(fv_ctx *ctx, const fv_val *val)
+{
+    void *data = fv_calloc(ctx, (size_t)fv_shape_count(&val->shape), fv_dtype_size(val->dtype));
+    if (data)
+        fv_operand_fill(ctx, val, 1.0, data);
     return data;
 }
 

@@ -56,8 +56,15 @@ static void region_text(const fv_region_attr *region, fv_str *out)
     }
 }
 
+/* What is stored as halves is a problem of halves, whatever the rest of its graph is computed with. */
+static fv_dtype problem_dtype(const fv_node *node, fv_dtype dtype)
+{
+    return node->n_in > 0 && node->in[0] && node->in[0]->dtype == FV_F16 ? FV_F16 : dtype;
+}
+
 fv_status fv_problem_text_const(const fv_node *node, fv_dtype dtype, uint32_t const_in, fv_str *out)
 {
+    dtype = problem_dtype(node, dtype);
     fv_str_printf(out, "%s %s", node->op->name, fv_dtype_name(dtype));
     for (int32_t i = 0; i < node->n_in; i++)
         problem_operand(node, i, dtype, i < 32 && (const_in >> i & 1), out);
@@ -91,8 +98,11 @@ uint32_t fv_problem_const_in(const fv_node *node)
 
 fv_problem fv_problem_of(const fv_node *node, const char *text, fv_dtype dtype, uint32_t const_in)
 {
-    return (fv_problem){
-        .node = node, .text = text, .dtype = dtype, .shards = problem_shards(node), .const_in = const_in};
+    return (fv_problem){.node = node,
+                        .text = text,
+                        .dtype = problem_dtype(node, dtype),
+                        .shards = problem_shards(node),
+                        .const_in = const_in};
 }
 
 /* Whether dim 0 of operand i counts samples: its letters begin with n. */
@@ -265,8 +275,8 @@ static fv_status problem_read(problem_reader *r, fv_graph *g, fv_node **node)
         return fv_fail(r->ctx, FV_ERR_UNKNOWN_OPTION, "problem '%.160s': there is no operator '%s'%s%s%s", r->text,
                        r->word, nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
-    if (!next_word(r) || !fv_dtype_parse(r->word, &r->dtype) || r->dtype > FV_F64)
-        return problem_fail(r, "f32 or f64 behind the operator");
+    if (!next_word(r) || !fv_dtype_parse(r->word, &r->dtype) || (r->dtype > FV_F64 && r->dtype != FV_F16))
+        return problem_fail(r, "f32, f64 or f16 behind the operator");
     const char *attrs = r->at;
     while (next_word(r) && !strchr(r->word, '=') && !strchr(r->word, '{')) {
         if (n_in >= r->op->n_in_max)

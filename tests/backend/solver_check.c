@@ -27,10 +27,11 @@ struct solver_check {
     int compared[MAX_SOLVERS];
     int n_solvers;
     /* the problem at hand */
+    fv_dtype dtype;
     fv_graph *graph;
     fv_node *node;
-    float *in[MAX_OPERANDS], *want, *got;
-    float *first; /* of a class of bits that is not the reference's: what its solver gave first */
+    void *in[MAX_OPERANDS], *want, *got;
+    void *first; /* of a class of bits that is not the reference's: what its solver gave first */
     int64_t out_count;
 };
 
@@ -115,12 +116,22 @@ int solver_check_count(const solver_check *check, const char *name)
     return 0;
 }
 
-static float *random_floats(solver_check *check, fv_ctx *ctx, int64_t count)
+void solver_check_store(solver_check *check, fv_dtype dtype)
 {
-    float *p = fv_malloc(ctx, (size_t)count * sizeof(float));
+    check->dtype = dtype;
+}
+
+static size_t bytes_of(const solver_check *check, int64_t count)
+{
+    return (size_t)count * fv_dtype_size(check->dtype);
+}
+
+static void *random_numbers(solver_check *check, fv_ctx *ctx, int64_t count)
+{
+    void *p = fv_malloc(ctx, bytes_of(check, count));
     assert_non_null(p);
     for (int64_t i = 0; i < count; i++)
-        p[i] = (float)((double)(next(check) >> 40) / 8388608.0 - 1.0);
+        fv_dtype_set(check->dtype, p, i, (double)(next(check) >> 40) / 8388608.0 - 1.0);
     return p;
 }
 
@@ -136,18 +147,18 @@ static bool make_problem(solver_check *check, const char *name, const void *attr
         char text[16];
         snprintf(text, sizeof text, "in%d", i);
         if (shapes[i].rank > 0)
-            assert_int_equal(fv_graph_input(check->graph, text, FV_F32, &shapes[i], &in[i]), FV_OK);
+            assert_int_equal(fv_graph_input(check->graph, text, check->dtype, &shapes[i], &in[i]), FV_OK);
     }
     if (fv_graph_add(check->graph, op, "node", attr, in, count, &check->node) != FV_OK) {
         fv_graph_destroy(&check->graph);
         return false;
     }
     for (int i = 0; i < count; i++)
-        check->in[i] = in[i] ? random_floats(check, ctx, fv_shape_count(&shapes[i])) : NULL;
+        check->in[i] = in[i] ? random_numbers(check, ctx, fv_shape_count(&shapes[i])) : NULL;
     check->out_count = fv_shape_count(&check->node->out[0]->shape);
-    check->want = random_floats(check, ctx, check->out_count);
-    check->got = fv_malloc(ctx, (size_t)check->out_count * sizeof(float));
-    check->first = fv_malloc(ctx, (size_t)check->out_count * sizeof(float));
+    check->want = random_numbers(check, ctx, check->out_count);
+    check->got = fv_malloc(ctx, bytes_of(check, check->out_count));
+    check->first = fv_malloc(ctx, bytes_of(check, check->out_count));
     assert_non_null(check->got);
     assert_non_null(check->first);
     return true;
@@ -193,16 +204,17 @@ static void run_out_of_memory(solver_check *check, const fv_solver *solver, cons
 static void compare_other(solver_check *check, const fv_solver *solver, double bound, bool first, const fv_ctx *ctx,
                           const char *text)
 {
+    const double rounding = check->dtype == FV_F16 ? 0x1p-11 : 0.0; /* of both results */
     for (int64_t i = 0; first && i < check->out_count; i++) {
-        const double off = fabs((double)check->got[i] - (double)check->want[i]);
-        if (!(off <= bound))
+        const double got = fv_dtype_get(check->dtype, check->got, i), want = fv_dtype_get(check->dtype, check->want, i);
+        const double off = fabs(got - want);
+        if (!(off <= bound + rounding * (fabs(got) + fabs(want) + 0x1p-14)))
             fail_msg("%s: element %lld of %lld is %a, the reference says %a, off by %g where %g is stated: %s",
-                     solver->name, (long long)i, (long long)check->out_count, (double)check->got[i],
-                     (double)check->want[i], off, bound, text);
+                     solver->name, (long long)i, (long long)check->out_count, got, want, off, bound, text);
     }
     if (first)
-        memcpy(check->first, check->got, (size_t)check->out_count * sizeof(float));
-    else if (memcmp(check->first, check->got, (size_t)check->out_count * sizeof(float)) != 0)
+        memcpy(check->first, check->got, bytes_of(check, check->out_count));
+    else if (memcmp(check->first, check->got, bytes_of(check, check->out_count)) != 0)
         fail_msg("%s on %s with %d threads has other bits than before: %s", solver->name, fv_ctx_isa(ctx),
                  fv_ctx_threads(ctx), text);
 }
@@ -222,7 +234,7 @@ static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx
     /* Bytes 0xff are NaN as floats: what is used before it is written shows. */
     memset(packed, 0xff, packed_bytes + CANARY);
     memset(work, 0xff, work_bytes + CANARY);
-    memset(check->got, 0xff, (size_t)check->out_count * sizeof(float));
+    memset(check->got, 0xff, bytes_of(check, check->out_count));
     void *in[MAX_OPERANDS], *out[1] = {check->got};
     for (int i = 0; i < MAX_OPERANDS; i++)
         in[i] = check->in[i];
@@ -235,14 +247,17 @@ static void run_solver(solver_check *check, const fv_solver *solver, fv_ctx *ctx
         if (packed[packed_bytes + (size_t)i] != 0xff || work[work_bytes + (size_t)i] != 0xff)
             fail_msg("%s writes behind its memory: %s", solver->name, problem->text);
     }
-    if (solver->error > 0.0)
+    const bool other = fv_solver_error(solver, check->dtype) > 0.0;
+    if (other)
         compare_other(check, solver, fv_solver_bound(solver, check->node, in), ctx == check->ctx[0], ctx,
                       problem->text);
-    for (int64_t i = 0; solver->error <= 0.0 && i < check->out_count; i++) {
-        if (memcmp(&check->got[i], &check->want[i], sizeof(float)) != 0)
+    for (int64_t i = 0; !other && i < check->out_count; i++) {
+        const char *got = (const char *)check->got + bytes_of(check, i), *want = (const char *)check->want;
+        if (memcmp(got, want + bytes_of(check, i), bytes_of(check, 1)) != 0)
             fail_msg("%s on %s with %d threads: element %lld of %lld is %a, the reference says %a: %s", solver->name,
                      fv_ctx_isa(ctx), fv_ctx_threads(ctx), (long long)i, (long long)check->out_count,
-                     (double)check->got[i], (double)check->want[i], problem->text);
+                     fv_dtype_get(check->dtype, check->got, i), fv_dtype_get(check->dtype, check->want, i),
+                     problem->text);
     }
     fv_free(ctx, packed);
     fv_free(ctx, work);
@@ -269,7 +284,7 @@ int solver_check_problem(solver_check *check, const char *op, const void *attr, 
     fv_str text = {.ctx = check->ctx[0]};
     describe(check->node, &text);
     const fv_problem problem = {
-        .node = check->node, .text = fv_str_get(&text), .dtype = FV_F32, .shards = fv_shards(shapes[0].dim[0])};
+        .node = check->node, .text = fv_str_get(&text), .dtype = check->dtype, .shards = fv_shards(shapes[0].dim[0])};
     void *in[MAX_OPERANDS], *out[1] = {check->want};
     for (int i = 0; i < MAX_OPERANDS; i++)
         in[i] = check->in[i];

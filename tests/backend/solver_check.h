@@ -21,6 +21,9 @@ int64_t solver_check_int(solver_check *check, int64_t lo, int64_t hi);
  */
 int solver_check_problem(solver_check *check, const char *op, const void *attr, const fv_shape *shapes, int count);
 
+/* Operands of the problems from now on: FV_F32 (at first), or FV_F16. */
+void solver_check_store(solver_check *check, fv_dtype dtype);
+
 /* Solvers compared so far whose name is `name`. */
 int solver_check_count(const solver_check *check, const char *name);
 

@@ -121,25 +121,30 @@ static void test_conv2d_bwd_weights(void **state)
     }
 }
 
-/* The convolution, with and without bias and residual, and its gradient to the data. */
-static void check_both_ways(fv_conv2d_attr a, fv_shape src, fv_shape wei, fv_shape dst)
+static void check_forward(fv_conv2d_attr a, fv_shape src, fv_shape wei, fv_shape dst)
 {
     const fv_shape bia = {1, {wei.dim[0]}}, none = {0, {0}};
     const fv_shape in[4] = {src, wei, pick(0, 1) ? bia : none, pick(0, 2) ? none : dst};
     assert_true(solver_check_problem(check, "conv2d", &a, in, 4) > 0);
+}
+
+/* The convolution, with and without bias and residual, and its gradient to the data. */
+static void check_both_ways(fv_conv2d_attr a, fv_shape src, fv_shape wei, fv_shape dst)
+{
+    check_forward(a, src, wei, dst);
     a.activation = 0;
     a.size[0] = src.dim[1];
     a.size[1] = src.dim[2];
     assert_true(solver_check_problem(check, "conv2d_bwd_data", &a, (fv_shape[]){dst, wei}, 2) > 0);
 }
 
-/* Filters with stride 1 that minimal filtering computes too: maps and tiles of all kinds of remainders, any padding. */
-static void test_conv2d_minimal(void **state)
+/* Convolutions with stride 1 that minimal filtering computes too: maps and tiles of all kinds of remainders, any
+ * padding. */
+static void check_minimal(int rounds, void (*run)(fv_conv2d_attr a, fv_shape src, fv_shape wei, fv_shape dst))
 {
-    (void)state;
     static const int64_t sizes[][2] = {{3, 3}, {3, 3}, {3, 3}, {1, 3}, {3, 1}, {5, 5}, {1, 7}, {7, 1}};
-    enum { SIZES = sizeof sizes / sizeof sizes[0], ROUNDS_OF_ONE = FV_TEST_CASES(10, 2) };
-    for (int round = 0; round < SIZES * ROUNDS_OF_ONE;) {
+    enum { SIZES = sizeof sizes / sizeof sizes[0] };
+    for (int round = 0; round < SIZES * rounds;) {
         const int64_t *size = sizes[round % SIZES];
         fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = (int32_t)pick(0, 2)};
         const int64_t c = pick(1, pick(0, 2) ? 9 : 90), k = pick(1, pick(0, 2) ? 20 : 80);
@@ -153,20 +158,64 @@ static void test_conv2d_minimal(void **state)
         }
         if (out[0] < 1 || out[1] < 1)
             continue;
-        check_both_ways(a, src, wei, (fv_shape){4, {n, out[0], out[1], k}});
+        run(a, src, wei, (fv_shape){4, {n, out[0], out[1], k}});
         round++;
     }
-    static const struct {
-        const char *name;
-        int sizes;
-    } solvers[] = {{"winograd_2", 5}, {"winograd_4", 5}, {"winograd_6", 5}, {"winograd_2_5", 1}, {"winograd_4_7", 2}};
-    for (size_t i = 0; i < sizeof solvers / sizeof solvers[0]; i++) {
+}
+
+/* The solvers, and how many of the sizes are theirs. */
+static const struct {
+    const char *name;
+    int sizes;
+} minimal[] = {{"winograd_2", 5}, {"winograd_4", 5}, {"winograd_6", 5}, {"winograd_2_5", 1}, {"winograd_4_7", 2}};
+enum { MINIMAL = sizeof minimal / sizeof minimal[0] };
+
+static void test_conv2d_minimal(void **state)
+{
+    (void)state;
+    const int rounds = FV_TEST_CASES(10, 2);
+    check_minimal(rounds, check_both_ways);
+    for (int i = 0; i < MINIMAL; i++) {
         char name[48];
-        snprintf(name, sizeof name, "cpu.conv2d.%s", solvers[i].name);
-        assert_true(solver_check_count(check, name) >= solvers[i].sizes * ROUNDS_OF_ONE);
-        snprintf(name, sizeof name, "cpu.conv2d_bwd_data.%s", solvers[i].name);
-        assert_true(solver_check_count(check, name) >= solvers[i].sizes * ROUNDS_OF_ONE);
+        snprintf(name, sizeof name, "cpu.conv2d.%s", minimal[i].name);
+        assert_true(solver_check_count(check, name) >= minimal[i].sizes * rounds);
+        snprintf(name, sizeof name, "cpu.conv2d_bwd_data.%s", minimal[i].name);
+        assert_true(solver_check_count(check, name) >= minimal[i].sizes * rounds);
     }
+}
+
+/* What is stored as halves: the direct sums with the reference's bits, minimal filtering with one class of bits each;
+ * any geometry, and those that minimal filtering takes. */
+static void test_conv2d_halves(void **state)
+{
+    int before[MINIMAL];
+    (void)state;
+    char name[48];
+    solver_check_store(check, FV_F16);
+    const int direct = solver_check_count(check, "cpu.conv2d.igemm"), rounds = FV_TEST_CASES(4, 1);
+    for (int i = 0; i < MINIMAL; i++) {
+        snprintf(name, sizeof name, "cpu.conv2d.%s", minimal[i].name);
+        before[i] = solver_check_count(check, name);
+    }
+    for (int round = 0; round < FV_TEST_CASES(40, 10);) {
+        conv_case x;
+        if (!make_conv(&x))
+            continue;
+        x.attr.activation = (int32_t)pick(0, 2);
+        check_forward(x.attr, x.src, x.wei, x.dst);
+        round++;
+    }
+    check_minimal(rounds, check_forward);
+    /* Several blocks, and filters that are widened in pieces. */
+    const fv_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}, .groups = 1};
+    check_forward(a, (fv_shape){4, {2, 30, 31, 24}}, (fv_shape){4, {40, 3, 3, 24}}, (fv_shape){4, {2, 30, 31, 40}});
+    check_forward(a, (fv_shape){4, {3, 6, 5, 520}}, (fv_shape){4, {36, 3, 3, 520}}, (fv_shape){4, {3, 6, 5, 36}});
+    assert_true(solver_check_count(check, "cpu.conv2d.igemm") - direct >= FV_TEST_CASES(40, 10) + rounds * 8 + 2);
+    for (int i = 0; i < MINIMAL; i++) {
+        snprintf(name, sizeof name, "cpu.conv2d.%s", minimal[i].name);
+        assert_true(solver_check_count(check, name) - before[i] >= minimal[i].sizes * rounds);
+    }
+    solver_check_store(check, FV_F32);
 }
 
 /* Large filters with stride 1, which Fourier transforms compute too: squares of 16, 32 and 64 points. */
@@ -268,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_conv2d_bwd_data),
         cmocka_unit_test(test_conv2d_bwd_weights),
         cmocka_unit_test(test_conv2d_minimal),
+        cmocka_unit_test(test_conv2d_halves),
         cmocka_unit_test(test_conv2d_large_filters),
         cmocka_unit_test(test_conv_transpose2d),
         cmocka_unit_test(test_large),

@@ -152,7 +152,7 @@ static void whole_numbers(const fv_node *node, void *const *in)
 {
     for (int i = 0; i < node->n_in; i++)
         for (int64_t k = 0; node->in[i] && k < fv_shape_count(&node->in[i]->shape); k++)
-            ((float *)in[i])[k] = (float)((k * 7 + i * 3 + k / 11) % 9 - 4);
+            fv_dtype_set(node->in[i]->dtype, in[i], k, (double)((k * 7 + i * 3 + k / 11) % 9 - 4));
 }
 
 static void test_exact(void **state)
@@ -160,6 +160,7 @@ static void test_exact(void **state)
     static const char *const texts[] = {
         "conv2d f32 n2h9w8c6 k8r3s2c3:const k8:const pad=2,0,1,1 dilation=2,1 groups=2",
         "conv2d f32 n2h6w6c8 k16r3s3c8:const - n2h6w6c16 pad=1 activation=relu6",
+        "conv2d f16 n2h9w8c6 k8r3s2c3:const k8:const n2h8w8c8 pad=2,0,1,1 dilation=2,1 groups=2",
         "conv2d f32 n1h9w7c4 k4r5s3c1:const stride=2,3 pad=2,1 groups=4",
         "conv2d_bwd_data f32 n2p4q4k8 k8r2s2c8 stride=3 size=11",
         "conv2d_bwd_data f32 n2p9q9k8 k8r3s2c3 pad=2,1,2,1 dilation=2,1 groups=2 size=9,8",
@@ -184,13 +185,15 @@ static void test_exact(void **state)
         for (int part = 0; part < 2; part++) { /* all, and some */
             assert_int_equal(fv_exact_make(ctx, node, scene.in, part ? 1.0 : 1e9, &exact), FV_OK);
             assert_true(part ? exact.count <= 64 : exact.count == exact.results);
-            const double error = fv_exact_error(&exact, scene.out[0]);
+            const fv_dtype dtype = node->out[0]->dtype;
+            const int64_t middle = exact.at[exact.count / 2];
+            const double error = fv_exact_error(&exact, dtype, scene.out[0]);
             if (error != 0.0)
                 fail_msg("%s: %g apart", texts[i], error);
-            ((float *)scene.out[0])[exact.at[exact.count / 2]] += 0.5f;
-            assert_true(fv_exact_error(&exact, scene.out[0]) == 0.5);
-            ((float *)scene.out[0])[exact.at[exact.count / 2]] = NAN;
-            assert_true(isinf(fv_exact_error(&exact, scene.out[0])));
+            fv_dtype_set(dtype, scene.out[0], middle, fv_dtype_get(dtype, scene.out[0], middle) + 0.5);
+            assert_true(fv_exact_error(&exact, dtype, scene.out[0]) == 0.5);
+            fv_dtype_set(dtype, scene.out[0], middle, NAN);
+            assert_true(isinf(fv_exact_error(&exact, dtype, scene.out[0])));
             fv_exact_free(&exact);
             node->op->ref(&(fv_call){.node = node, .in = scene.in, .out = scene.out});
         }
@@ -262,6 +265,38 @@ static void test_rows(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* The same convolutions, stored as halves; nothing else is. */
+static void test_halves(void **state)
+{
+    static fv_bench_rows rows;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_bench *b = bench_of(ctx);
+    fv_model *m = NULL;
+    (void)state;
+    assert_int_equal(fv_bench_add_conv(b, "n2h14c32 k48r3 p1 activation=relu", 1), FV_OK);
+    assert_int_equal(fv_bench_store(b, FV_F64), FV_ERR_VALUE);
+    assert_int_equal(fv_bench_store(b, FV_F16), FV_OK);
+    assert_int_equal(fv_bench_add_conv(b, "n2h14c32 k48r3 p1 activation=relu", 1), FV_OK);
+    assert_int_equal(fv_bench_add_conv(b, "n2h14c32 k48r3 p1", ALL), FV_ERR_UNSUPPORTED);
+    assert_int_equal(fv_bench_add_gemm(b, 3, 7, 5, 1), FV_ERR_UNSUPPORTED);
+    const fv_bench_problem *wide = fv_bench_problem_at(b, 0), *half = fv_bench_problem_at(b, 1);
+    assert_string_equal(half->text, "conv2d f16 n2h14w14c32 k48r3s3c32:const activation=relu pad=1");
+    assert_string_equal(half->shape, wide->shape);
+    assert_true(half->macs == wide->macs && 2 * half->bytes == wide->bytes);
+    assert_int_equal(fv_bench_run(ctx, half->text, &(fv_bench_options){.seconds = 0}, &rows), FV_OK);
+    check_rows(half->text, &rows);
+    assert_true(row_of(&rows, "igemm")->max_error > 1e-4 && row_of(&rows, "winograd_4")->eligible);
+    assert_false(row_of(&rows, "winograd_6")->eligible);
+    /* Of a network its convolutions. */
+    const int before = fv_bench_count(b);
+    assert_int_equal(fv_model_zoo(ctx, "lenet", NULL, &m), FV_OK);
+    assert_int_equal(fv_bench_add_model(b, m, 1, NULL, 1), FV_OK);
+    assert_int_equal(fv_bench_count(b), before + 2);
+    fv_model_destroy(&m);
+    fv_bench_destroy(&b);
+    fv_ctx_destroy(&ctx);
+}
+
 static void test_asked_for(void **state)
 {
     static fv_bench_rows rows;
@@ -318,6 +353,10 @@ static fv_status bench_everything(fv_ctx *ctx, void *arg)
     (void)arg;
     FV_TRY(fv_bench_create(ctx, &b));
     fv_status status = fv_bench_add_conv(b, "n1h6w6c4 k4r3 p1", ALL);
+    if (status == FV_OK)
+        status = fv_bench_store(b, FV_F16);
+    if (status == FV_OK)
+        status = fv_bench_add_conv(b, "n1h6w6c4 k4r3 p1", 1);
     for (int i = 0; status == FV_OK && i < fv_bench_count(b); i++)
         status = fv_bench_run(ctx, fv_bench_problem_at(b, i)->text, &(fv_bench_options){.seconds = 0}, &rows);
     fv_bench_destroy(&b);
@@ -378,10 +417,10 @@ static void test_roof(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),   cmocka_unit_test(test_directions),  cmocka_unit_test(test_models),
-        cmocka_unit_test(test_exact),   cmocka_unit_test(test_rows),        cmocka_unit_test(test_asked_for),
-        cmocka_unit_test(test_memory),  cmocka_unit_test(test_allocations), cmocka_unit_test(test_roof),
-        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_words),     cmocka_unit_test(test_directions), cmocka_unit_test(test_models),
+        cmocka_unit_test(test_exact),     cmocka_unit_test(test_rows),       cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_asked_for), cmocka_unit_test(test_memory),     cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_roof),      cmocka_unit_test(test_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,8 @@ static void test_refusals(void **state)
     } bad[] = {
         {"", "operator"},
         {"conv3d f32 8x8", "did you mean 'conv2d'"},
-        {"conv2d", "f32 or f64"},
-        {"conv2d i32 n1h4w4c1 k1r1s1c1", "f32 or f64"},
+        {"conv2d", "f32, f64 or f16"},
+        {"conv2d i32 n1h4w4c1 k1r1s1c1", "f32, f64 or f16"},
         {"conv2d f32 n1h4w4c1", "missing"},
         {"conv2d f32 n1h4w4c1 k1r1s1c1 k1 - -", "no more operands"},
         {"conv2d f32 n1h4w4c1x k1r1s1c1", "operand"},

@@ -64,6 +64,11 @@ void bench_crew_close(bench_crew *crew)
         fv_ctx_destroy(&crew->ctx[t]);
 }
 
+fv_dtype bench_dtype(int choice)
+{
+    return choice == 1 ? FV_F16 : FV_F32;
+}
+
 /* ---- running ---- */
 
 fv_status bench_run(bench_job *j, const fv_bench_problem *p, int t, fv_bench_rows *rows)
@@ -147,6 +152,9 @@ static fv_status add_layers(bench_job *j)
 static fv_status bench_conv(bench_job *j)
 {
     settings *c = j->c;
+    if (bench_dtype(c->bench_dtype) == FV_F16 && j->directions != 1u << FV_BENCH_FWD)
+        return complain(FV_ERR_CONFLICT, "leave one out", "bench conv --dtype fp16 --direction %s: gradients are fp32",
+                        c->direction == FV_BENCH_DIRECTIONS ? "all" : fv_bench_direction_names()[c->direction]);
     const bool model = option_given("model");
     if (model == (c->n_positional > 1))
         return complain(FV_ERR_USAGE, NULL,
@@ -186,6 +194,8 @@ static const int64_t usual_shapes[][3] = {
 
 static fv_status bench_gemm(bench_job *j)
 {
+    if (bench_dtype(j->c->bench_dtype) == FV_F16)
+        return complain(FV_ERR_CONFLICT, "leave it out", "bench gemm --dtype fp16: only convolutions are stored so");
     const char **words = j->c->positional + 1;
     const int count = j->c->n_positional - 1;
     int64_t mnk[3];
@@ -258,6 +268,7 @@ fv_status verb_bench(settings *c)
         .c = c, .options = {.seconds = c->bench_seconds, .algorithms = c->bench_algo, .processor_time = c->cpu_time}};
     const struct action *action = NULL;
     FV_TRY(find_action(c, &action));
+    j.dtype = c->bench_dtype == 1 ? "fp16" : action->run == bench_vgg && !option_given("dtype") ? "fp32,fp16" : "fp32";
     const bool of_model = action->run != bench_conv || option_given("model");
     FV_TRY(refuse_options(action->name, of_model ? action->without : of_layers));
     FV_TRY(output_form(c));
@@ -268,6 +279,8 @@ fv_status verb_bench(settings *c)
     fv_status status = bench_crew_open(c, &j.crew);
     if (status == FV_OK)
         status = report(j.crew.ctx[0], fv_bench_create(j.crew.ctx[0], &j.list));
+    if (status == FV_OK)
+        status = report(j.crew.ctx[0], fv_bench_store(j.list, bench_dtype(c->bench_dtype)));
     if (status == FV_OK)
         status = action->run(&j);
     json_decref(j.problems);

@@ -34,6 +34,7 @@ typedef struct bench_job {
     unsigned directions;
     fv_bench_options options;
     json_t *problems;                                /* of --json */
+    const char *dtype;                               /* that JSON names */
     double chosen[BENCH_COUNTS], best[BENCH_COUNTS]; /* sums over layers, ms */
     int64_t layers;                                  /* summed */
 } bench_job;
@@ -48,6 +49,9 @@ void bench_print_rows(bench_job *j, const fv_bench_problem *p, int t, const fv_b
 void bench_print_end(bench_job *j);
 /* The machine and what was asked for, of JSON. */
 json_t *bench_json_head(const bench_job *j);
+
+/* FV_F32, FV_F16 by the number of their name in --dtype. */
+fv_dtype bench_dtype(int choice);
 
 /* The action of that name. */
 fv_status bench_vgg(bench_job *j);

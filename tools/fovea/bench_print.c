@@ -149,7 +149,7 @@ json_t *bench_json_head(const bench_job *j)
         json_array_append_new(
             roofs, json_pack("{s:I, s:f}", "threads", (json_int_t)crew->threads[t], "gflops", crew->gflops[t]));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "version", fv_version(), "processor",
-                     fv_ctx_processor(crew->ctx[0]), "instruction_set", fv_ctx_isa(crew->ctx[0]), "dtype", "fp32",
+                     fv_ctx_processor(crew->ctx[0]), "instruction_set", fv_ctx_isa(crew->ctx[0]), "dtype", j->dtype,
                      "clock", j->options.processor_time ? "processor" : "wall", "seconds", j->c->bench_seconds, "roofs",
                      roofs);
 }

@@ -310,7 +310,8 @@ enum {
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \
       "forward, or the gradient to the data or to the weights; all: the three") \
-    X(CHOICE, bench_dtype, "dtype", NULL, 0, 0, 0, 0, "fp32", V_BENCH, FV_OUTPUT, "TYPE", "of what is computed") \
+    X(CHOICE, bench_dtype, "dtype", NULL, 0, 0, 0, 0, "fp32,fp16", V_BENCH, FV_OUTPUT, "TYPE", \
+      "how operands and results are stored; fp16: of forward convolutions, summed in fp32; bench vgg-e without it: both") \
     X(TEXT, bench_threads, "threads", NULL, 'j', NULL, 0, 0, NULL, V_TIMING, FV_SPEED, "N[,N...]", \
       "numbers of threads, one after another; default: one, and what the process may use") \
     X(TEXT, bench_batches, "batch-size", "batch", 'b', NULL, 0, 0, NULL, V_TIMING, FV_OUTPUT, "N[,N...]", \

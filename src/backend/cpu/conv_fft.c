@@ -2,6 +2,7 @@
 /* Solvers of convolutions with large filters and stride 1 by Fourier transforms of tiles (kernels/fft), in the engine
  * of conv_tiles.h. */
 #include "backend/cpu/conv_tiles.h"
+#include "backend/cpu/split.h"
 #include "kernels/fft/fft.h"
 
 /* Smaller filters gain nothing. */
@@ -37,7 +38,9 @@ static fv_conv_tiles_use best_squares(const fv_tiles *s, const int64_t size[2])
 
 static const char *fft_reject(const fv_solver *self, const fv_problem *problem)
 {
-    const char *reason = fv_conv_tiles_reject(self, problem);
+    const char *reason = fv_f32_reject(self, problem);
+    if (!reason)
+        reason = fv_conv_tiles_reject(self, problem);
     if (reason)
         return reason;
     const fv_conv_use *use = self->arg;
@@ -73,8 +76,8 @@ static const fv_conv_use forward = FV_CONV_TILES_FORWARD, backward = FV_CONV_TIL
 
 extern const fv_solver fv_cpu_conv_fft_solvers[];
 const fv_solver fv_cpu_conv_fft_solvers[] = {
-    FV_CONV_TILES_ROW("cpu.conv2d.fft", "conv2d", "fft", 2, 1e-6, forward, fft_reject, fft_cost, fft_prepare),
-    FV_CONV_TILES_ROW("cpu.conv2d_bwd_data.fft", "conv2d_bwd_data", "fft", 2, 1e-6, backward, fft_reject, fft_cost,
+    FV_CONV_TILES_ROW("cpu.conv2d.fft", "conv2d", "fft", 2, 1e-6, 0.0, forward, fft_reject, fft_cost, fft_prepare),
+    FV_CONV_TILES_ROW("cpu.conv2d_bwd_data.fft", "conv2d_bwd_data", "fft", 2, 1e-6, 0.0, backward, fft_reject, fft_cost,
                       fft_prepare),
     {.name = NULL},
 };

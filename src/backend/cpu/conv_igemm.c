@@ -11,8 +11,8 @@ typedef struct igemm_job {
     const fv_conv_igemm *e;
     const fv_call *call;
     const fv_conv_epilogue *epilogue;
-    const float *src;
-    float *workspace;
+    const void *src;
+    float *workspace;     /* of worker 0 */
     int64_t images, rows; /* those that matter: of a product with samples as images, of a plain product */
 } igemm_job;
 
@@ -24,6 +24,12 @@ typedef struct igemm_block {
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* Element `at` of an operand or of packed weights. */
+static const void *element(const fv_conv_igemm *e, const void *p, int64_t at)
+{
+    return e->half ? (const void *)((const uint16_t *)p + at) : (const float *)p + at;
 }
 
 /* One task's; without rows or images where none of them matters. */
@@ -58,13 +64,13 @@ static const float *igemm_source(const igemm_job *job, const fv_conv_phase *f, c
 {
     const fv_conv_igemm *e = job->e;
     const int64_t image = e->h * e->w * e->c, y0 = b->p * e->step[0] + f->y0;
-    const float *src = job->src + b->image * image + b->group * e->depth;
+    const int64_t at = b->image * image + b->group * e->depth;
     if (f->direct)
-        return src + (y0 * e->w + f->strip.x0) * e->c;
+        return (const float *)job->src + at + (y0 * e->w + f->strip.x0) * e->c;
     float *strip = job->workspace + worker * e->worker_floats;
     const int64_t rows = (b->rows - 1) * e->step[0] + f->span_y;
     for (int64_t i = 0; i < b->images; i++)
-        fv_strip_copy(&f->strip, src + i * image, y0, rows, strip + i * f->image_step);
+        fv_strip_copy(&f->strip, element(e, job->src, at + i * image), y0, rows, strip + i * f->image_step);
     return strip;
 }
 
@@ -124,7 +130,7 @@ static void igemm_pack_lazy(const igemm_job *job, int64_t group, int64_t panel, 
 static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker, fv_igemm *g)
 {
     const fv_conv_igemm *e = job->e;
-    const float *src = job->src + b->p * e->c + b->group * e->depth;
+    const float *src = (const float *)job->src + b->p * e->c + b->group * e->depth;
     float *strip = job->workspace + worker * e->worker_floats, *lazy = strip + e->strip_floats;
     const bool clamp = g->clamp;
     const int64_t end = b->panel + b->panels, step = e->lazy ? FV_LAZY_PANELS : b->panels;
@@ -156,6 +162,47 @@ static void igemm_flat(const igemm_job *job, const fv_conv_phase *f, const igemm
     }
 }
 
+/* One panel after another: its filters become floats, and its sums halves. */
+static void igemm_half(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker,
+                       const fv_igemm *whole)
+{
+    const fv_conv_igemm *e = job->e;
+    const fv_conv_epilogue *end = job->epilogue;
+    const int64_t nr = whole->b_step, piece = f->piece > 0 ? f->piece : f->runs;
+    float *wide = job->workspace + worker * e->worker_floats + e->strip_floats, *sums = wide + e->wide_floats;
+    fv_igemm g = *whole;
+    g.clamp = false;
+    g.b = wide;
+    g.dst = sums;
+    g.dst_row = NULL;
+    g.dst_step = nr;
+    for (int64_t panel = b->panel; panel < b->panel + b->panels; panel++) {
+        const int64_t channel = b->group * e->cols + panel * nr;
+        const int64_t dst_at = b->image * e->dst_image + f->dst_at + b->p * f->dst_row + channel;
+        const uint16_t *packed = job->call->packed;
+        packed += f->packed_at + (b->group * e->panels + panel) * whole->b_panel;
+        g.n = least(e->cols - panel * nr, nr);
+        g.bias = end->bias ? end->bias + channel : NULL;
+        for (int64_t at = 0; at < f->runs; at += piece) {
+            g.taps = least(f->runs - at, piece);
+            g.a_tap = whole->a_tap + at;
+            g.load = at > 0;
+            e->half->widen(wide, packed + at * f->run_depth * nr, g.taps * f->run_depth * nr);
+            job->plan->kernels->gemm->igemm(&g);
+        }
+        e->half->narrow_rows(&(fv_half_rows){.rows = g.m,
+                                             .cols = g.n,
+                                             .src = sums,
+                                             .src_step = nr,
+                                             .add = end->add ? element(e, end->add, dst_at) : NULL,
+                                             .dst = (uint16_t *)job->call->out[0] + dst_at,
+                                             .dst_row = f->dst_off,
+                                             .clamp = whole->clamp,
+                                             .lo = whole->lo,
+                                             .hi = whole->hi});
+    }
+}
+
 static void igemm_block_run(const igemm_job *job, const fv_conv_phase *f, const igemm_block *b, int worker)
 {
     const fv_gemm_kernels *gemm = job->plan->kernels->gemm;
@@ -176,6 +223,10 @@ static void igemm_block_run(const igemm_job *job, const fv_conv_phase *f, const 
     g.a = igemm_source(job, f, b, worker);
     g.a_row = f->a_row;
     g.a_tap = f->a_tap;
+    if (job->e->half) {
+        igemm_half(job, f, b, worker, &g);
+        return;
+    }
     /* A cut costs a pass over dst and pays only where several tiles of rows share the piece. */
     const bool whole = f->piece == 0 || g.m <= gemm->mr;
     const int64_t step = whole ? b->panels : 1;
@@ -203,9 +254,14 @@ void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_conv_igemm *e = plan->data;
     const fv_conv_use *use = plan->solver->arg;
-    const fv_conv_epilogue epilogue = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
+    fv_conv_epilogue epilogue = use->epilogue ? use->epilogue(call) : (fv_conv_epilogue){0};
     igemm_job job = {
         .plan = plan, .e = e, .call = call, .epilogue = &epilogue, .src = call->in[0], .workspace = call->workspace};
+    if (e->half && epilogue.bias) {
+        e->half->widen(call->workspace, (const void *)epilogue.bias, e->groups * e->cols);
+        epilogue.bias = call->workspace;
+    }
+    job.workspace += e->bias_floats;
     /* A plain product has one image, whose rows are the pixels of all samples. */
     job.images = e->n > 1 ? fv_call_part(call, e->n) : 1;
     job.rows = fv_call_part(call, e->phases[0].p);
@@ -217,9 +273,17 @@ void fv_conv_igemm_run(const fv_plan *plan, const fv_call *call)
 typedef struct pack_job {
     const fv_gemm_kernels *gemm;
     const fv_conv_igemm *e;
-    const float *wei;
-    float *packed;
+    const void *wei;
+    void *packed;
 } pack_job;
+
+/* Halves of a panel, which move as they are; of filters that are not there 0. */
+static void pack_halves(const uint16_t *wei, int64_t inner, int64_t cols, int64_t nr, uint16_t *dst)
+{
+    for (int64_t i = 0; i < inner; i++, dst += nr)
+        for (int64_t j = 0; j < nr; j++)
+            dst[j] = j < cols ? wei[j * inner + i] : 0;
+}
 
 static void pack_task(void *arg, int64_t task, int worker)
 {
@@ -234,16 +298,21 @@ static void pack_task(void *arg, int64_t task, int worker)
     const int64_t group = task / e->panels, col = task % e->panels * nr;
     const int64_t cols = e->cols - col < nr ? e->cols - col : nr;
     const int64_t inner = f->taps * e->depth;
-    float *dst = job->packed + f->packed_at + task * inner * nr;
+    const int64_t at = f->packed_at + task * inner * nr, from = (group * e->cols + col) * inner;
+    if (e->half) { /* forward */
+        pack_halves((const uint16_t *)job->wei + from, inner, cols, nr, (uint16_t *)job->packed + at);
+        return;
+    }
+    const float *wei = job->wei;
+    float *dst = (float *)job->packed + at;
     if (e->direction == FV_CONV_FORWARD) {
-        job->gemm->pack(dst, 0, job->wei + (group * e->cols + col) * inner, inner, cols, 1, inner);
+        job->gemm->pack(dst, 0, wei + from, inner, cols, 1, inner);
         return;
     }
     const int64_t filter = e->filter_taps * e->cols;
     for (int64_t t = 0; t < f->taps; t++)
-        job->gemm->pack(dst + t * e->depth * nr, 0,
-                        job->wei + group * e->depth * filter + f->filter_tap[t] * e->cols + col, e->depth, cols, filter,
-                        1);
+        job->gemm->pack(dst + t * e->depth * nr, 0, wei + group * e->depth * filter + f->filter_tap[t] * e->cols + col,
+                        e->depth, cols, filter, 1);
 }
 
 void fv_conv_igemm_pack(const fv_plan *plan, const fv_call *call, void *packed)

@@ -7,6 +7,7 @@
 #include "backend/cpu/conv_igemm.h"
 #include "backend/cpu/conv_strip.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/half/half.h"
 
 /* Panels that a task packs at a time. */
 #define FV_LAZY_PANELS 4
@@ -54,7 +55,12 @@ typedef struct fv_conv_igemm {
      * the product. Each task packs what it needs, FV_LAZY_PANELS panels of one piece at a time, behind its strip.
      */
     bool lazy;
-    int64_t packed_floats, strip_floats, worker_floats;
+    /* NULL; else operands and results are stored as halves. Strips hold floats; a task widens a panel of filters (a
+     * piece of it) behind its strip, sums its pixels in floats behind that, and rounds them on their way to dst. In
+     * front of all workers' scratch lies the bias as floats. */
+    const fv_half_kernels *half;
+    int64_t wide_floats, sum_floats, bias_floats;
+    int64_t packed_floats, strip_floats, worker_floats; /* packed: numbers of dst's type */
     int64_t tasks;
     int max_threads; /* as fv_parallel takes it */
     int64_t n_phases;

@@ -23,8 +23,8 @@ bool fv_conv_is_flat(const fv_conv_geom *geom)
 const char *fv_conv_igemm_reject(const fv_solver *self, const fv_problem *problem)
 {
     const fv_conv_use *use = self->arg;
-    if (problem->dtype != FV_F32)
-        return "not float32";
+    if (problem->dtype != FV_F32 && problem->dtype != FV_F16)
+        return "not float32 and not halves";
     const fv_conv_geom geom = use->geom(problem->node);
     if (use->direction == FV_CONV_BWD_DATA && geom.win.stride[0] * geom.win.stride[1] > FV_CONV_PHASES_MAX)
         return "more than 64 stride phases";
@@ -43,7 +43,8 @@ double fv_conv_igemm_cost(const fv_solver *self, const fv_problem *problem)
     for (int i = 0; i < 2; i++)
         floats += (double)fv_shape_count(fv_in_shape(node, i));
     const double copied = fv_conv_is_flat(&geom) ? 0.0 : (double)fv_shape_count(fv_in_shape(node, 0));
-    return 500.0 + 2.0 * fv_conv_macs(&geom) * waste / 100.0 + 4.0 * (floats + copied) / 10.0;
+    const double size = (double)fv_dtype_size(problem->dtype);
+    return 500.0 + 2.0 * fv_conv_macs(&geom) * waste / 100.0 + (size * floats + 4.0 * copied) / 10.0;
 }
 
 /* ---- grids and taps ---- */
@@ -123,8 +124,8 @@ static int cut_grid(const fv_conv_igemm *e, const phase_taps *taps, int64_t rows
     inside_range(rows, e->step[0], taps->y_min, taps->y_max, e->h, &p0, &p1);
     inside_range(cols, e->step[1], taps->x_min, taps->x_max, e->w, &q0, &q1);
     const int64_t middle = (p1 - p0) * (q1 - q0);
-    if (taps->count == 0 || e->depth < MIDDLE_DEPTH_MIN || e->depth > MIDDLE_DEPTH_MAX || middle == rows * cols ||
-        100 * middle < MIDDLE_SHARE * rows * cols) {
+    if (taps->count == 0 || e->half || e->depth < MIDDLE_DEPTH_MIN || e->depth > MIDDLE_DEPTH_MAX ||
+        middle == rows * cols || 100 * middle < MIDDLE_SHARE * rows * cols) {
         part[n++] = (grid_part){0, 0, rows, cols};
         return n;
     }
@@ -148,7 +149,7 @@ static void phase_source(fv_conv_igemm *e, fv_conv_phase *f, const phase_taps *t
     f->taps = taps->count;
     memcpy(f->filter_tap, taps->index, (size_t)taps->count * sizeof(int64_t));
     f->span_y = taps->y_max - taps->y_min + 1;
-    f->direct = f->taps == 0 || (y0 >= 0 && x0 >= 0 && y_end < e->h && x_end < e->w);
+    f->direct = !e->half && (f->taps == 0 || (y0 >= 0 && x0 >= 0 && y_end < e->h && x_end < e->w));
     f->y0 = f->taps ? y0 : 0;
     f->strip = (fv_strip){.h = e->h,
                           .w = e->w,
@@ -156,7 +157,8 @@ static void phase_source(fv_conv_igemm *e, fv_conv_phase *f, const phase_taps *t
                           .depth = e->depth,
                           .x0 = f->taps ? x0 : 0,
                           .cols = x_end - x0 + 1,
-                          .pitch = e->c};
+                          .pitch = e->c,
+                          .half = e->half};
     f->flat = f->direct && f->taps == 1 && e->n == 1 && e->w == 1 && f->q == 1 && e->step[0] == 1 && y0 == 0;
     /* Pixels at a distance of a large power of two crowd into few cache sets: worth a copy where the copy is reused. */
     if (f->flat && e->c % 512 == 0 && e->cols >= 128 && f->p >= 4)
@@ -328,12 +330,27 @@ static void choose_lazy(fv_plan *plan, fv_conv_igemm *e)
 {
     const fv_conv_phase *f = &e->phases[0];
     const bool changing = !(plan->problem.const_in >> 1 & 1);
-    e->lazy = changing && e->n_phases == 1 && f->flat && f->p <= LAZY_PIXELS && f->pixel_blocks <= 2;
+    e->lazy = changing && !e->half && e->n_phases == 1 && f->flat && f->p <= LAZY_PIXELS && f->pixel_blocks <= 2;
     e->worker_floats = e->strip_floats;
     if (e->lazy) {
         e->packed_floats = 0;
         e->worker_floats += FV_LAZY_PANELS * f->piece * plan->kernels->gemm->nr;
     }
+}
+
+/* Scratch for what is stored as halves and computed as floats. */
+static void choose_half(const fv_plan *plan, fv_conv_igemm *e)
+{
+    const int64_t nr = plan->kernels->gemm->nr;
+    for (int64_t i = 0; i < e->n_phases; i++) {
+        const fv_conv_phase *f = &e->phases[i];
+        const int64_t wide = (f->piece > 0 ? f->piece : f->runs) * f->run_depth * nr;
+        const int64_t sums = f->block_images * f->block_rows * f->q * nr;
+        e->wide_floats = wide > e->wide_floats ? wide : e->wide_floats;
+        e->sum_floats = sums > e->sum_floats ? sums : e->sum_floats;
+    }
+    e->bias_floats = fv_div_up(e->groups * e->cols, 16) * 16;
+    e->worker_floats += e->wide_floats + e->sum_floats;
 }
 
 /* ---- hooks ---- */
@@ -356,6 +373,7 @@ static void igemm_describe(fv_conv_igemm *e, const fv_plan *plan, const fv_conv_
     e->step[1] = forward ? w->stride[1] : 1;
     e->dst_image = forward ? w->p * w->q * geom->k : w->h * w->w * geom->c;
     e->panels = fv_div_up(e->cols, plan->kernels->gemm->nr);
+    e->half = plan->problem.dtype == FV_F16 ? plan->kernels->half : NULL;
     /* Below some ten microseconds of work a second thread costs more than it brings. */
     e->max_threads = fv_conv_macs(geom) < 5e5 ? 1 : 0;
 }
@@ -412,6 +430,8 @@ fv_status fv_conv_igemm_prepare(fv_plan *plan)
         fv_conv_igemm_release(plan);
     else
         choose_lazy(plan, e);
+    if (status == FV_OK && e->half)
+        choose_half(plan, e);
     return status;
 }
 
@@ -435,11 +455,11 @@ void fv_conv_igemm_release(fv_plan *plan)
 size_t fv_conv_igemm_packed_bytes(const fv_plan *plan)
 {
     const fv_conv_igemm *e = plan->data;
-    return (size_t)e->packed_floats * sizeof(float);
+    return (size_t)e->packed_floats * (e->half ? sizeof(uint16_t) : sizeof(float));
 }
 
 size_t fv_conv_igemm_workspace_bytes(const fv_plan *plan)
 {
     const fv_conv_igemm *e = plan->data;
-    return (size_t)(e->worker_floats * plan->threads) * sizeof(float);
+    return (size_t)(e->bias_floats + e->worker_floats * plan->threads) * sizeof(float);
 }

@@ -78,7 +78,9 @@ static const fv_conv_use dense_bwd_data_use = {FV_CONV_BWD_DATA, dense_geom, NUL
 static const char *gemm_reject(const fv_solver *self, const fv_problem *problem)
 {
     const fv_conv_geom geom = fv_conv_geom_forward(problem->node);
-    return fv_conv_is_flat(&geom) ? fv_conv_igemm_reject(self, problem) : "not 1x1 with stride 1 and no padding";
+    if (!fv_conv_is_flat(&geom))
+        return "not 1x1 with stride 1 and no padding";
+    return problem->dtype == FV_F16 ? "halves" : fv_conv_igemm_reject(self, problem);
 }
 
 /* The same arithmetic without any addresses to keep. */

@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A window of an image (h w c) and how its copy lies in memory. Sizes and steps count floats or pixels. */
+struct fv_half_kernels;
+
+/* A window of an image (h w c) and how its copy lies in memory. Sizes and steps count numbers or pixels. */
 typedef struct fv_strip {
-    int64_t h, w, c;  /* the image; c floats from pixel to pixel */
-    int64_t depth;    /* channels that are copied */
-    int64_t x0, cols; /* first column (may be negative) and number of columns */
-    int64_t pitch;    /* floats from pixel to pixel of the copy */
+    int64_t h, w, c;                    /* the image; c numbers from pixel to pixel */
+    int64_t depth;                      /* channels that are copied */
+    int64_t x0, cols;                   /* first column (may be negative) and number of columns */
+    int64_t pitch;                      /* floats from pixel to pixel of the copy */
+    const struct fv_half_kernels *half; /* NULL; else the image holds halves, which these widen */
 } fv_strip;
 
 /* Floats from row to row of the copy. */
@@ -30,6 +33,6 @@ static inline int64_t fv_strip_pitch(int64_t depth)
 }
 
 /* Copies rows [y0, y0 + rows) of the image at src (at its first wanted channel); what lies outside becomes 0. */
-void fv_strip_copy(const fv_strip *s, const float *src, int64_t y0, int64_t rows, float *dst);
+void fv_strip_copy(const fv_strip *s, const void *src, int64_t y0, int64_t rows, float *dst);
 
 #endif

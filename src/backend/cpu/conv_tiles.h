@@ -9,6 +9,8 @@
  * real one over products of real parts and then of imaginary ones, the imaginary one over imaginary parts of the image
  * times real ones of the filters and then the other way round. The bias, the residual and the activation come after the
  * transform back.
+ *
+ * What is stored as halves: conv_tiles_half.h.
  */
 #ifndef FV_BACKEND_CPU_CONV_TILES_H
 #define FV_BACKEND_CPU_CONV_TILES_H
@@ -22,6 +24,7 @@ typedef struct fv_conv_tiles_use {
     int64_t m[2];   /* rows and columns of a tile of results */
     int64_t points; /* of a tile */
     bool complex;   /* they are complex numbers */
+    bool half;      /* filters are stored as halves, for the cost */
     double flops;   /* of the transform of a tile of one channel, for the cost */
 } fv_conv_tiles_use;
 
@@ -31,6 +34,8 @@ const char *fv_conv_tiles_reject(const fv_solver *self, const fv_problem *proble
 fv_tiles fv_conv_tiles_shape(const fv_conv_use *use, const fv_node *node);
 /* What these tiles take, as fv_solver.cost counts: for so many samples. */
 double fv_conv_tiles_cost(const fv_tiles *shape, const fv_conv_tiles_use *tiles, int64_t samples);
+/* fv_solver.probe, for what is stored as halves. */
+fv_status fv_conv_tiles_probe(const fv_solver *self, const fv_problem *problem, fv_str *text);
 /* From the solver's prepare; the other hooks are the solver's own. */
 fv_status fv_conv_tiles_prepare(fv_plan *plan, const fv_conv_tiles_use *tiles);
 void fv_conv_tiles_release(fv_plan *plan);
@@ -51,12 +56,12 @@ fv_conv_epilogue fv_conv_tiles_epilogue(const fv_call *call);
     }
 
 /* A row of a table of solvers. */
-#define FV_CONV_TILES_ROW(name_, op_, bits_, version_, error_, arg_, reject_, cost_, prepare_)                         \
+#define FV_CONV_TILES_ROW(name_, op_, bits_, version_, error_, half_error_, arg_, reject_, cost_, prepare_)            \
     {                                                                                                                  \
-        .name = name_, .op = op_, .version = version_, .bits = bits_, .error = error_, .arg = &(arg_),                 \
-        .packs = 1 << 1, .reject = reject_, .cost = cost_, .prepare = prepare_, .release = fv_conv_tiles_release,      \
-        .packed_bytes = fv_conv_tiles_packed_bytes, .pack = fv_conv_tiles_pack,                                        \
-        .workspace_bytes = fv_conv_tiles_workspace_bytes, .run = fv_conv_tiles_run                                     \
+        .name = name_, .op = op_, .version = version_, .bits = bits_, .error = error_, .half_error = half_error_,      \
+        .arg = &(arg_), .packs = 1 << 1, .reject = reject_, .cost = cost_, .probe = fv_conv_tiles_probe,               \
+        .prepare = prepare_, .release = fv_conv_tiles_release, .packed_bytes = fv_conv_tiles_packed_bytes,             \
+        .pack = fv_conv_tiles_pack, .workspace_bytes = fv_conv_tiles_workspace_bytes, .run = fv_conv_tiles_run         \
     }
 
 #endif

@@ -16,8 +16,8 @@ typedef struct winograd_use {
 static const char *winograd_reject(const fv_solver *self, const fv_problem *problem)
 {
     const winograd_use *use = self->arg;
-    if (problem->dtype != FV_F32)
-        return "not float32";
+    if (problem->dtype == FV_F64)
+        return "not float32 and not halves";
     const fv_conv_geom g = use->use.geom(problem->node);
     const int64_t r = g.win.size[0], s = g.win.size[1];
     const bool square = r == use->taps && s == use->taps, line = r * s == use->taps && (r == 1 || s == 1);
@@ -43,7 +43,8 @@ static double winograd_cost(const fv_solver *self, const fv_problem *problem)
     const winograd_use *use = self->arg;
     const fv_conv_geom g = use->use.geom(problem->node);
     const fv_tiles s = fv_conv_tiles_shape(&use->use, problem->node);
-    const fv_conv_tiles_use tiles = tiles_of(use, &g);
+    fv_conv_tiles_use tiles = tiles_of(use, &g);
+    tiles.half = problem->dtype == FV_F16;
     return fv_conv_tiles_cost(&s, &tiles, g.n);
 }
 
@@ -68,14 +69,15 @@ USES(m6, .m = 6, .line = 45, OF_3);
 USES(m2_of_5, .m = 2, .line = 18, .taps = 5, .squares = true, .refusal = "not 5x5");
 USES(m4_of_7, .m = 4, .line = 80, .taps = 7, .lines = true, .refusal = "not 1x7 or 7x1");
 
-#define ROWS(bits_, version_, error_, use_)                                                                            \
-    FV_CONV_TILES_ROW("cpu.conv2d." bits_, "conv2d", bits_, version_, error_, use_##_forward, winograd_reject,         \
-                      winograd_cost, winograd_prepare),                                                                \
-        FV_CONV_TILES_ROW("cpu.conv2d_bwd_data." bits_, "conv2d_bwd_data", bits_, version_, error_, use_##_backward,   \
-                          winograd_reject, winograd_cost, winograd_prepare)
+#define ROWS(bits_, version_, error_, half_error_, use_)                                                               \
+    FV_CONV_TILES_ROW("cpu.conv2d." bits_, "conv2d", bits_, version_, error_, half_error_, use_##_forward,             \
+                      winograd_reject, winograd_cost, winograd_prepare),                                               \
+        FV_CONV_TILES_ROW("cpu.conv2d_bwd_data." bits_, "conv2d_bwd_data", bits_, version_, error_, 0.0,               \
+                          use_##_backward, winograd_reject, winograd_cost, winograd_prepare)
 
 extern const fv_solver fv_cpu_conv_winograd_solvers[];
 const fv_solver fv_cpu_conv_winograd_solvers[] = {
-    ROWS("winograd_2", 3, 1e-6, m2),        ROWS("winograd_4", 2, 4e-6, m4),        ROWS("winograd_6", 2, 1.5e-5, m6),
-    ROWS("winograd_2_5", 1, 2e-6, m2_of_5), ROWS("winograd_4_7", 1, 3e-6, m4_of_7), {.name = NULL},
+    ROWS("winograd_2", 3, 1e-6, 5e-4, m2),        ROWS("winograd_4", 2, 4e-6, 2e-3, m4),
+    ROWS("winograd_6", 2, 1.5e-5, 1.5e-2, m6),    ROWS("winograd_2_5", 1, 2e-6, 8e-4, m2_of_5),
+    ROWS("winograd_4_7", 1, 3e-6, 4e-3, m4_of_7), {.name = NULL},
 };

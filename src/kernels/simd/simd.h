@@ -10,6 +10,8 @@
    are kept.
    - vf_max(a,b) = a > b ? a : b, vf_min(a,b) = a < b ? a : b: equal operands or a NaN on either side give b.
    - vf_to_vi rounds to nearest even; NaN and values outside int32 give INT32_MIN.
+   - halves (IEEE binary16, as uint16_t) become floats exactly; floats round to halves to nearest even, 65520 and more
+   to infinity, and what is too small for a normal half to a denormal one.
    - comparisons with NaN are false. Shift counts are 0..31. vi arithmetic wraps.
    - loads and stores need no alignment; _n forms touch exactly the first n lanes (0 <= n <= VF), the rest read as 0.
    NaN payloads and signs are not promised. */

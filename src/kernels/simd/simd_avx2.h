@@ -249,6 +249,28 @@ static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
     memcpy(p, t, (size_t)n);
 }
 
+/* VF halves as floats, and floats rounded to halves. */
+static inline vf vf_load_half(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void vf_store_half(uint16_t *p, vf a)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_load_half_n(const uint16_t *p, int n)
+{
+    uint16_t t[VF] = {0};
+    memcpy(t, p, (size_t)n * sizeof *p);
+    return vf_load_half(t);
+}
+static inline void vf_store_half_n(uint16_t *p, vf a, int n)
+{
+    uint16_t t[VF];
+    vf_store_half(t, a);
+    memcpy(p, t, (size_t)n * sizeof *p);
+}
+
 static inline vd vd_zero(void)
 {
     return _mm256_setzero_pd();

@@ -241,6 +241,24 @@ static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
     _mm512_mask_cvtepi32_storeu_epi8(p, vm_first(n), a);
 }
 
+/* VF halves as floats, and floats rounded to halves. */
+static inline vf vf_load_half(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void vf_store_half(uint16_t *p, vf a)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_load_half_n(const uint16_t *p, int n)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(vm_first(n), p));
+}
+static inline void vf_store_half_n(uint16_t *p, vf a, int n)
+{
+    _mm256_mask_storeu_epi16(p, vm_first(n), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
 static inline vd vd_zero(void)
 {
     return _mm512_setzero_pd();

@@ -274,6 +274,28 @@ static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
     memcpy(p, t, (size_t)n);
 }
 
+/* VF halves as floats, and floats rounded to halves. */
+static inline vf vf_load_half(const uint16_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+static inline void vf_store_half(uint16_t *p, vf a)
+{
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a)));
+}
+static inline vf vf_load_half_n(const uint16_t *p, int n)
+{
+    uint16_t t[VF] = {0};
+    memcpy(t, p, (size_t)n * sizeof *p);
+    return vf_load_half(t);
+}
+static inline void vf_store_half_n(uint16_t *p, vf a, int n)
+{
+    uint16_t t[VF];
+    vf_store_half(t, a);
+    memcpy(p, t, (size_t)n * sizeof *p);
+}
+
 static inline vd vd_zero(void)
 {
     return vdupq_n_f64(0.0);

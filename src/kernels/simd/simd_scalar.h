@@ -245,6 +245,48 @@ static inline void vi_store_u8_n(uint8_t *p, vi a, int n)
         *p = (uint8_t)a;
 }
 
+/* A half as a float: 1 sign, 5 exponent and 10 fraction bits. */
+static inline vf vf_load_half(const uint16_t *p)
+{
+    const uint32_t sign = (uint32_t)(*p & 0x8000) << 16, exponent = *p >> 10 & 31, fraction = *p & 1023;
+    uint32_t bits = sign | (exponent + 127 - 15) << 23 | fraction << 13;
+    float x = (float)fraction * 0x1p-24f;
+    if (exponent == 31) /* infinite, or a NaN, which becomes quiet */
+        bits = sign | 0x7f800000 | fraction << 13 | (uint32_t)(fraction > 0) << 22;
+    if (exponent > 0)
+        memcpy(&x, &bits, sizeof x);
+    return exponent > 0 || sign == 0 ? x : -x;
+}
+/* A float rounded to a half: to nearest, ties to even, from 65520 on infinite. */
+static inline void vf_store_half(uint16_t *p, vf a)
+{
+    uint32_t bits;
+    memcpy(&bits, &a, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
+    const uint32_t half = 0x3f000000, bias = 0x38000000; /* bits of 1/2; of what the exponents differ by */
+    if (size > 0x7f800000) {                             /* a NaN, which becomes quiet */
+        bits = 0x7e00 | (size >> 13 & 1023);
+    } else if (size >= 0x477ff000) {
+        bits = 0x7c00;
+    } else if (size >= 0x38800000) { /* normal: a carry goes into the exponent */
+        bits = (size - bias + 0xfff + (size >> 13 & 1)) >> 13;
+    } else { /* in steps of 2^-24, which are those of floats from 1/2 to 1 */
+        const float sum = fabsf(a) + 0.5f;
+        memcpy(&bits, &sum, sizeof bits);
+        bits -= half;
+    }
+    *p = (uint16_t)(sign | bits);
+}
+static inline vf vf_load_half_n(const uint16_t *p, int n)
+{
+    return n > 0 ? vf_load_half(p) : 0.0f;
+}
+static inline void vf_store_half_n(uint16_t *p, vf a, int n)
+{
+    if (n > 0)
+        vf_store_half(p, a);
+}
+
 static inline vd vd_zero(void)
 {
     return 0.0;

@@ -23,6 +23,35 @@ use_bench_conv() {
     awk -F, 'NF != 22 { exit 1 }' out || die "not 22 fields"
 }
 
+# What is stored as halves: half the bytes, errors of halves, and the same solvers under their names.
+use_bench_half() {
+    code 0 "$FOVEA" bench conv 'n1h14w14c32 k32r3s3 p1' --dtype fp16 --threads 1,2 --seconds 0
+    prints "n1h14w14c32 k32r3s3 p1  fwd" "no: only f32"
+    for algorithm in igemm winograd_2 winograd_4 winograd_6; do
+        equal "$algorithm $(grep -cE "^ +[12]  $algorithm +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9]+%" out)" "$algorithm 2"
+    done
+    equal "$(grep -c '<- chosen' out)" 2
+    code 0 "$FOVEA" bench conv --model lenet --dtype fp16 --threads 1 --seconds 0 --csv
+    equal "$(awk -F, 'NR > 1 && $10 == 1 { print $1, $8 }' out | paste -sd';')" "conv1 cpu.conv2d.igemm;conv2 cpu.conv2d.igemm"
+    code 0 "$FOVEA" bench conv n1h10c16 k16r3 p1 --dtype fp16 --threads 1 --seconds 0 --json
+    for key in dtype problems.0.problem problems.0.bytes problems.0.rows.1.algorithm; do
+        drive json $key <out
+    done >keys
+    equal "$(paste -sd'|' keys)" "fp16|conv2d f16 n1h10w10c16 k16r3s3c16:const pad=1|11008.0|igemm"
+    for key in max_error bound packed_bytes; do
+        drive json problems.0.rows.1.$key <out
+    done >keys
+    awk 'NR == 1 { e = $1 } NR == 2 && !(e > 1e-4 && e <= $1) { exit 1 } NR == 3 && $1 != 4608 { exit 1 }' keys ||
+        die "error, bound and bytes are $(paste -sd' ' keys)"
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_4
+    prints "batch 1, 1 thread, fp32" "batch 1, 1 thread, fp16" "against direct" "against fp32"
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm --dtype fp16 --json
+    for key in dtype tables.0.dtype tables.0.all.0.algorithm tables.0.all.0.speed_up; do
+        drive json $key <out
+    done >keys
+    equal "$(paste -sd' ' keys)" "fp16 fp16 igemm 1.0"
+}
+
 use_bench_json() {
     code 0 "$FOVEA" bench conv 'n1h10w10c16 k16r3s3 p1' --threads 1,2 --seconds 0 --json
     for key in processor instruction_set dtype roofs.1.threads problems.0.shape problems.0.problem problems.0.direction \
@@ -66,7 +95,10 @@ use_bench_refusals() {
     fails 2 E2003 "no solver is called so" -- "$FOVEA" bench conv n1h8c4 k4r3 --conv-algo wino
     fails 2 E2003 "--threads: found '0'" -- "$FOVEA" bench conv n1h8c4 k4r3 --threads 0
     fails 2 E2003 "--threads: found '1,'" -- "$FOVEA" bench conv n1h8c4 k4r3 --threads 1,
-    fails 2 E2003 "--dtype: found 'fp16'" -- "$FOVEA" bench conv n1h8c4 k4r3 --dtype fp16
+    fails 2 E2003 "--dtype: found 'bf16'" -- "$FOVEA" bench conv n1h8c4 k4r3 --dtype bf16
+    fails 2 E2004 "gradients are fp32" -- "$FOVEA" bench conv n1h8c4 k4r3 --dtype fp16 --direction all
+    fails 2 E2004 "only convolutions are stored so" -- "$FOVEA" bench gemm 2 2 2 --dtype fp16
+    fails 1 E1002 "a product as f16" -- "$FOVEA" bench conv 'dense f32 n3i5 o7i5:const' --dtype fp16
     fails 2 E2003 "--direction: found 'back'" -- "$FOVEA" bench conv n1h8c4 k4r3 --direction back
     fails 2 E2004 "--csv and --json" -- "$FOVEA" bench conv n1h8c4 k4r3 --csv --json
     fails 2 E2004 "--batch-size has no effect in bench conv" -- "$FOVEA" bench conv n1h8c4 k4r3 --batch-size 2
@@ -99,15 +131,15 @@ use_bench_gemm() {
 
 use_bench_vgg_e() {
     code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_2,winograd_4
-    prints "batch 1, 1 thread" "direct (igemm)" "winograd_4" "conv5 x4" "against direct" "largest error"
+    prints "batch 1, 1 thread, fp32" "direct (igemm)" "winograd_4" "conv5 x4" "against direct" "largest error"
     silent_about "Lavin and Gray" # their figures are of all layers
-    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_2 --csv
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm,winograd_2 --csv --dtype fp32
     equal "$(cut -d, -f1-5 out | sed 1d | paste -sd';')" "1,1,conv5,4,igemm;1,1,all,,igemm;1,1,conv5,4,winograd_2;1,1,all,,winograd_2"
-    equal "$(awk -F, '{ print NF }' out | sort -u)" 11
+    equal "$(awk -F, '{ print NF }' out | sort -u)" 12
     # What is said of all layers is the layer times its number.
     awk -F, '$3 == "conv5" { one = $6 } $3 == "all" && ($6 / one < 3.99 || $6 / one > 4.01) { exit 1 }' out || die "four layers are not four times one"
     equal "$(awk -F, '$3 == "all" && $5 == "igemm" { print $8 }' out)" 1
-    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm --json
+    code 0 "$FOVEA" bench vgg-e --layers conv5 --batch-size 1 --threads 1 --seconds 0 --conv-algo igemm --json --dtype fp32
     for key in tables.0.threads tables.0.batch tables.0.layers.0.layer tables.0.layers.0.count tables.0.all.0.algorithm tables.0.paper; do
         drive json $key <out
     done >keys
