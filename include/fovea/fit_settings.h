@@ -78,12 +78,37 @@
       FV_MEANING, "NAME", "learning-rate schedule") \
     X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
       "linear rise from --warmup-lr") \
+    X(INT, warmup_steps, "warmup-steps", "lr-warmup-steps", 0, 0, 0, 1e15, NULL, V_TRAIN, FV_MEANING, "N", \
+      "the same, counted in steps") \
     X(REAL, warmup_lr, "warmup-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where the rise begins") \
-    X(REAL, min_lr, "min-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where cosine and step end") \
+    X(REAL, min_lr, "min-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "where a schedule ends at the lowest; cyclic: where each cycle begins") \
     X(REAL, decay_epochs, "decay-epochs", "lr-step-size", 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
-      "step: epochs between decays") \
+      "step: epochs between decays; exp, and cyclic of exp_range: epochs in which --decay-rate comes about") \
+    X(LIST, decay_milestones, "decay-milestones", "milestones,lr-steps", 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, \
+      FV_MEANING, "E,E...", "multistep: epochs of the run, rising, behind which the rate decays") \
     X(REAL, decay_rate, "decay-rate", "lr-gamma", 0, 0.1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "step: factor") \
+      "step, multistep, exp, cyclic of exp_range: factor of a decay") \
+    X(REAL, poly_power, "poly-power", "lr-power", 0, 1, FV_ABOVE_ZERO, 100, NULL, V_TRAIN, FV_MEANING, "F", \
+      "poly: exponent of the share of the run that is left; 1: a line") \
+    X(REAL, restart_epochs, "restart-epochs", "T-0", 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "cosine_restarts: epochs of the first cycle") \
+    X(INT, restart_mult, "restart-mult", "T-mult,lr-cycle-mul", 0, 1, 1, 1000, NULL, V_TRAIN, FV_MEANING, "N", \
+      "cosine_restarts: how many times as long as a cycle the next one is") \
+    X(CHOICE, cycle_mode, "cycle-mode", NULL, 0, FV_TRIANGULAR, 0, 0, FV_CYCLE_LIST(FV_NAME_OF), V_TRAIN, FV_MEANING, \
+      "NAME", "cyclic: triangular; triangular2 is half as high with each cycle, exp_range decays") \
+    X(REAL, cycle_up, "cycle-up", NULL, 0, 4, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "cyclic: epochs of the rise from --min-lr to --lr") \
+    X(REAL, cycle_down, "cycle-down", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+      "cyclic: epochs of the fall; 0: as --cycle-up") \
+    X(REAL, pct_start, "pct-start", NULL, 0, 0.3, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "onecycle: share of the run in which the rate rises to --lr") \
+    X(REAL, div_factor, "div-factor", NULL, 0, 25, 1, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "onecycle: it begins at --lr / F") \
+    X(REAL, final_div_factor, "final-div-factor", NULL, 0, 1e4, 1, 1e12, NULL, V_TRAIN, FV_MEANING, "F", \
+      "onecycle: it ends at the beginning's rate / F") \
+    X(CHOICE, anneal, "anneal", "anneal-strategy", 0, FV_ANNEAL_COS, 0, 0, FV_ANNEAL_LIST(FV_NAME_OF), V_TRAIN, \
+      FV_MEANING, "NAME", "onecycle: how it rises and falls") \
     X(TEXT, loss, "loss", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "NAME", \
       "softmax_cross_entropy (default for one class each), sigmoid_bce (for several), mse (for numbers), mae, huber" \
       ) \

@@ -27,7 +27,13 @@ typedef enum fv_optimizer_kind {
 #define FV_SCHEDULE_LIST(X)                                                                                            \
     X(FV_CONSTANT, constant)                                                                                           \
     X(FV_STEP, step)                                                                                                   \
-    X(FV_COSINE, cosine)
+    X(FV_COSINE, cosine)                                                                                               \
+    X(FV_MULTISTEP, multistep)                                                                                         \
+    X(FV_EXP, exp)                                                                                                     \
+    X(FV_POLY, poly)                                                                                                   \
+    X(FV_COSINE_RESTARTS, cosine_restarts)                                                                             \
+    X(FV_CYCLIC, cyclic)                                                                                               \
+    X(FV_ONECYCLE, onecycle)
 typedef enum fv_schedule_kind {
 #define FV_SCHEDULE_ROW(id, name) id,
     FV_SCHEDULE_LIST(FV_SCHEDULE_ROW)
@@ -38,6 +44,19 @@ typedef enum fv_schedule_kind {
 /** NULL-terminated names of optimizers and schedules, in the order of their enumerators. */
 FV_API const char *const *fv_optimizer_names(void);
 FV_API const char *const *fv_schedule_names(void);
+
+/** Forms of FV_CYCLIC's cycles, and of FV_ONECYCLE's rise and fall: X(ENUMERATOR, name). */
+#define FV_CYCLE_LIST(X)                                                                                               \
+    X(FV_TRIANGULAR, triangular)                                                                                       \
+    X(FV_TRIANGULAR2, triangular2)                                                                                     \
+    X(FV_EXP_RANGE, exp_range)
+#define FV_ANNEAL_LIST(X)                                                                                              \
+    X(FV_ANNEAL_COS, cos)                                                                                              \
+    X(FV_ANNEAL_LINEAR, linear)
+#define FV_FORM_ROW(id, name) id,
+typedef enum fv_cycle_mode { FV_CYCLE_LIST(FV_FORM_ROW) FV_CYCLE_COUNT } fv_cycle_mode;
+typedef enum fv_anneal { FV_ANNEAL_LIST(FV_FORM_ROW) FV_ANNEAL_COUNT } fv_anneal;
+#undef FV_FORM_ROW
 
 enum { FV_OPTIMIZER_TAKES = 6 };
 /** What an optimizer asks for: a row's own words, in src/train/optimizer_<name>.c. */
@@ -50,6 +69,8 @@ typedef struct fv_optimizer_info {
 /** NULL when there is no such optimizer. */
 FV_API const fv_optimizer_info *fv_optimizer_about(int kind);
 FV_API bool fv_optimizer_takes(int kind, const char *key);
+/** Whether a setting of schedules, such as "decay-rate", means something to that schedule. */
+FV_API bool fv_schedule_takes(int kind, const char *key);
 
 /* ---- metrics ---- */
 
@@ -362,8 +383,11 @@ FV_API const float *fv_trainer_average_of(fv_trainer *trainer, const char *name,
 FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */
 FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
-/** Learning rate of the schedule at a position measured in epochs (fractions count). */
+/** Learning rate of the schedule at a position measured in epochs (fractions count). What is counted in steps
+ * is for fv_schedule_at: here they are infinitely short, and with warmup_steps the rate is NaN. */
 FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
+/** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. */
+FV_API double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
 
 #ifdef __cplusplus
 }

@@ -175,6 +175,7 @@ static fv_status open_training(run *r)
         emit(r, FV_EVENT_WARN, warning);
     FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
     r->steps = fv_loader_batches(r->loader);
+    FV_TRY(fv_settings_warmup(r->ctx, o, r->steps));
     FV_TRY(create_trainer(r));
     warn_of_pieces(r);
     FV_TRY(fv_judge_single_norm(r->model, o, o->batch_size / fv_trainer_pieces(r->trainer, o->batch_size), &single));
@@ -300,7 +301,7 @@ static fv_status train_step(run *r, const fv_batch *batch)
     fv_progress *p = &r->progress;
     double loss;
     r->event.step = p->step + 1;
-    r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)p->step / (double)r->steps);
+    r->event.lr = fv_schedule_at(&r->options, p->epoch, p->step, r->steps);
     FV_TRY(compute_gradient(r, batch, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
@@ -443,7 +444,7 @@ static fv_status train_epoch(run *r)
     r->epoch_start_seen = p->seen;
     if (p->step > 0) { /* resumed within the epoch, perhaps behind its last step */
         describe_epoch(r);
-        r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)(p->step - 1) / (double)r->steps);
+        r->event.lr = fv_schedule_at(&r->options, p->epoch, p->step - 1, r->steps);
     }
     FV_TRY(fv_loader_start(r->loader, p->epoch, p->step));
     while (!r->stop) {

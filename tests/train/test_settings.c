@@ -13,8 +13,9 @@
 #include "train/settings.h"
 
 /* One of these is a value of each kind, and not its default. */
-static const char *const candidates[] = {"3",        "0.5",        "0.25", "true",  "adam",    "constant",
-                                         "0.5,0.25", "oversample", "mse",  "hflip", "val_loss"};
+static const char *const candidates[] = {"3",        "0.5",         "0.25",       "true", "adam",
+                                         "constant", "0.5,0.25",    "oversample", "mse",  "hflip",
+                                         "val_loss", "triangular2", "linear"};
 
 /* Sets a row to something else than it is; returns the text. */
 static const char *change(const fv_setting_row *row, fv_fit_options *o)

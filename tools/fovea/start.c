@@ -149,7 +149,7 @@ static void preset_photos(settings *c)
 {
     if (!augment_given(c))
         c->fit.augment = "rrc; hflip";
-    if (!option_given("warmup-epochs") && !c->weights && c->fit.epochs >= 20)
+    if (!option_given("warmup-epochs") && !option_given("warmup-steps") && !c->weights && c->fit.epochs >= 20)
         c->fit.warmup_epochs = 5;
 }
 
@@ -199,7 +199,8 @@ static void begin_small(settings *c, const fv_dataset *train)
         c->fit.weight_decay = from_nothing.weight_decay;
     if (!option_given("label-smoothing") && !c->fit.loss && fv_dataset_task(train) == FV_TASK_CLASSIFY)
         c->fit.label_smoothing = from_nothing.label_smoothing;
-    if (!option_given("warmup-epochs") && c->fit.epochs >= 4 * from_nothing.warmup_epochs)
+    if (!option_given("warmup-epochs") && !option_given("warmup-steps") &&
+        c->fit.epochs >= 4 * from_nothing.warmup_epochs)
         c->fit.warmup_epochs = from_nothing.warmup_epochs;
 }
 

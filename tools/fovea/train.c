@@ -426,6 +426,8 @@ static void choose_rate(job *j)
     if (isnan(c->fit.lr))
         c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
     char text[64], more[2][64] = {"", ""};
+    if (c->fit.warmup_steps > 0)
+        snprintf(more[0], sizeof more[0], ", %lld steps of warm-up", (long long)c->fit.warmup_steps);
     if (c->fit.warmup_epochs > 0)
         snprintf(more[0], sizeof more[0], ", %g of warm-up", c->fit.warmup_epochs);
     if (c->fit.label_smoothing > 0)

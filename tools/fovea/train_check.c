@@ -44,17 +44,13 @@ static bool has_average(const settings *c)
 
 static bool has_warmup(const settings *c)
 {
-    return c->fit.warmup_epochs > 0;
+    return c->fit.warmup_epochs > 0 || c->fit.warmup_steps > 0;
 }
 
-static bool has_steps(const settings *c)
+/* Only one of cyclic's forms decays. */
+static bool decays(const settings *c)
 {
-    return c->fit.schedule == FV_STEP;
-}
-
-static bool has_decline(const settings *c)
-{
-    return c->fit.schedule != FV_CONSTANT;
+    return c->fit.schedule != FV_CYCLIC || c->fit.cycle_mode == FV_EXP_RANGE;
 }
 
 static bool is_resumed(const settings *c)
@@ -90,10 +86,9 @@ static const struct {
     {"init", is_new_network, "a model file has weights of its own"},
     {"nesterov", has_momentum, "it needs --momentum above 0"},
     {"model-ema-decay", has_average, "it needs --model-ema"},
-    {"warmup-lr", has_warmup, "it needs --warmup-epochs"},
-    {"decay-epochs", has_steps, "it belongs to --sched step"},
-    {"decay-rate", has_steps, "it belongs to --sched step"},
-    {"min-lr", has_decline, "it does not belong to --sched constant"},
+    {"warmup-lr", has_warmup, "it needs --warmup-epochs or --warmup-steps"},
+    {"decay-epochs", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},
+    {"decay-rate", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},
     {"force", is_resumed, "it needs --resume"},
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
@@ -127,7 +122,7 @@ static fv_status no_effect(const char *key, const char *belongs, const char *to)
     return complain(FV_ERR_CONFLICT, hint, "--%s has no effect here: %s%s", key, belongs, to);
 }
 
-/* What belongs to some optimizers or losses, as their rows say, and not to those of the run. */
+/* What belongs to some optimizers, schedules or losses, as their rows say, and not to those of the run. */
 static fv_status check_takers(const settings *c)
 {
     int count;
@@ -143,6 +138,9 @@ static fv_status check_takers(const settings *c)
         if (!usual && !fv_optimizer_takes(c->fit.optimizer, key) &&
             list_takers(key, fv_optimizer_names(), fv_optimizer_takes, takers))
             return no_effect(key, "it belongs to --opt ", takers);
+        if (!fv_schedule_takes(c->fit.schedule, key) &&
+            list_takers(key, fv_schedule_names(), fv_schedule_takes, takers))
+            return no_effect(key, "it belongs to --sched ", takers);
         const char *loss = fv_loss_of_setting(key);
         if (loss && !fv_loss_takes(c->fit.loss, key))
             return no_effect(key, "it belongs to --loss ", loss);

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# The learning rate over a run.
+
+# rates_of RUN: the rate of each epoch's last step.
+rates_of() { tail -n +2 "runs/train/$1/results.csv" | cut -d, -f"$(head -1 "runs/train/$1/results.csv" | tr , '\n' | grep -n '^lr$' | cut -d: -f1)" | paste -sd' '; }
+
+# near RUN RATE...: rates of its epochs.
+near() {
+    run=$1
+    shift
+    rates_of "$run" | tr ' ' '\n' >found
+    printf '%s\n' "$@" | paste found - | awk '{ d = $1 - $2; if ((d < 0 ? -d : d) > 1e-6 * $2) exit 1 }' ||
+        die "$run: rates $(rates_of "$run"), expected $*"
+}
+
+use_schedules() {
+    quick() { small_run --max-steps 0 --epochs 4 --lr 0.01 --experiment "$@"; } # 10 steps an epoch
+    code 0 quick multistep --sched multistep --decay-milestones 1,2.5 --decay-rate 0.5
+    near multistep 0.01 0.005 0.0025 0.0025
+    code 0 quick exp --sched exp --decay-epochs 1 --decay-rate 0.5 --min-lr 0.001
+    near exp 0.00535886731 0.00267943366 0.00133971683 0.001
+    code 0 quick poly --sched poly --poly-power 2
+    near poly 0.006006250 0.002756250 0.000756250 0.00000625
+    code 0 quick cosine_restarts --sched cosine_restarts --restart-epochs 2
+    near cosine_restarts 0.005782172 0.0000615582970 0.005782172 0.0000615582970
+    code 0 quick cyclic --sched cyclic --cycle-up 1 --cycle-mode triangular2
+    near cyclic 0.009 0.001 0.0045 0.0005
+    code 0 quick onecycle --sched onecycle
+    says "onecycle schedule"
+    near onecycle 0.00923801696 0.00811745654 0.00283060998 0.00000004
+    code 0 quick warm --sched constant --warmup-steps 20 --warmup-lr 0.002
+    says "20 steps of warm-up"
+    near warm 0.0056 0.0096 0.01 0.01
+    # A recipe has them, and args.yaml repeats the run.
+    printf 'sched: multistep\ndecay-milestones: 1,2.5\ndecay-rate: 0.5\nlr: 0.01\n' >r.yaml
+    code 0 "$FOVEA" train --data "$digits" --model lenet --epochs 4 --batch-size 60 -c r.yaml --experiment again
+    same runs/train/multistep/weights/last.safetensors runs/train/again/weights/last.safetensors
+    # Resumed in the middle of a cycle: the same bits. Another schedule is refused.
+    code 0 small_run --epochs 4 --lr 0.01 --sched onecycle --max-steps 17 --experiment half
+    code 0 small_run --epochs 4 --lr 0.01 --sched onecycle --resume auto --experiment half
+    same runs/train/onecycle/weights/last.safetensors runs/train/half/weights/last.safetensors
+    fails 2 E2004 "--div-factor was 25, now 10" -- small_run --epochs 4 --lr 0.01 --sched onecycle --div-factor 10 --resume auto --experiment half
+}
+
+row_39_schedules_that_do_not_go_together() {
+    fails 2 E2004 "--decay-milestones has no effect here: it belongs to --sched multistep" -- small_run --decay-milestones 1
+    fails 2 E2004 "--decay-rate has no effect here: it belongs to --sched step, multistep, exp and cyclic" -- small_run --decay-rate 0.5
+    fails 2 E2004 "--decay-rate has no effect here: of --sched cyclic it belongs to --cycle-mode exp_range" -- small_run --sched cyclic --decay-rate 0.5
+    fails 2 E2004 "--min-lr has no effect here" -- small_run --sched onecycle --min-lr 0.001
+    fails 2 E2004 "--sched multistep: the rate decays nowhere" "--decay-milestones 30,60" -- small_run --sched multistep
+    fails 2 E2003 "--decay-milestones: 1 stands behind 2" -- small_run --sched multistep --decay-milestones 2,1
+    fails 2 E2003 "--decay-milestones: found '1,x'" -- small_run --sched multistep --decay-milestones 1,x
+    fails 2 E2003 "did you mean multistep?" -- small_run --sched multi_stp
+    fails 2 E2004 "--warmup-epochs 1 and --warmup-steps 3 say the same twice" -- small_run --warmup-epochs 1 --warmup-steps 3
+    fails 2 E2004 "--warmup-steps 20: the run has 20 steps in all" -- small_run --warmup-steps 20
+    fails 2 E2004 "--warmup-lr has no effect here" -- small_run --warmup-lr 0.1
+    fails 2 E2003 "--restart-mult: found '0'" -- small_run --sched cosine_restarts --restart-mult 0
+    absent runs
+}
