@@ -32,6 +32,8 @@
       "compute a batch in 1, 2, 4 or 8 pieces, for memory: the same bits, but batch norm sees a piece alone") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "stop after so many steps; 0: no limit") \
+    X(INT, steps_per_epoch, "steps-per-epoch", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "N", \
+      "steps that are an epoch; the next one goes on in the data where it ended; 0: all of the data") \
     X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_ROWS | V_PLAN, \
       FV_MEANING, "N", \
       "of weights, order, augmentation, splits") \
@@ -88,7 +90,7 @@
     X(LIST, decay_milestones, "decay-milestones", "milestones,lr-steps", 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, \
       FV_MEANING, "E,E...", "multistep: epochs of the run, rising, behind which the rate decays") \
     X(REAL, decay_rate, "decay-rate", "lr-gamma", 0, 0.1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "step, multistep, exp, cyclic of exp_range: factor of a decay") \
+      "step, multistep, exp, plateau, cyclic of exp_range: factor of a decay") \
     X(REAL, poly_power, "poly-power", "lr-power", 0, 1, FV_ABOVE_ZERO, 100, NULL, V_TRAIN, FV_MEANING, "F", \
       "poly: exponent of the share of the run that is left; 1: a line") \
     X(REAL, restart_epochs, "restart-epochs", "T-0", 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
@@ -109,6 +111,12 @@
       "onecycle: it ends at the beginning's rate / F") \
     X(CHOICE, anneal, "anneal", "anneal-strategy", 0, FV_ANNEAL_COS, 0, 0, FV_ANNEAL_LIST(FV_NAME_OF), V_TRAIN, \
       FV_MEANING, "NAME", "onecycle: how it rises and falls") \
+    X(INT, patience_epochs, "patience-epochs", NULL, 0, 10, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "plateau: the rate decays when --monitor has not improved for more than N epochs") \
+    X(REAL, plateau_threshold, "plateau-threshold", NULL, 0, 1e-4, 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F", \
+      "plateau: what counts as improvement, as a share of the best") \
+    X(INT, cooldown_epochs, "cooldown-epochs", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "plateau: epochs behind a decay that do not count") \
     X(TEXT, loss, "loss", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "NAME", \
       "softmax_cross_entropy (default for one class each), sigmoid_bce (for several), mse (for numbers), mae, huber" \
       ) \

@@ -33,7 +33,8 @@ typedef enum fv_optimizer_kind {
     X(FV_POLY, poly)                                                                                                   \
     X(FV_COSINE_RESTARTS, cosine_restarts)                                                                             \
     X(FV_CYCLIC, cyclic)                                                                                               \
-    X(FV_ONECYCLE, onecycle)
+    X(FV_ONECYCLE, onecycle)                                                                                           \
+    X(FV_PLATEAU, plateau)
 typedef enum fv_schedule_kind {
 #define FV_SCHEDULE_ROW(id, name) id,
     FV_SCHEDULE_LIST(FV_SCHEDULE_ROW)
@@ -161,6 +162,35 @@ typedef struct fv_fit_event {
     const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
 
+/** What a callback may change. */
+typedef struct fv_fit_control {
+    double lr;      /* step_begin: this step's rate */
+    double scale;   /* factor of the schedule's rates from the next step on; it belongs to the run's state */
+    bool stop;      /* ends the run behind this step, or epoch, once its state is saved */
+    char note[240]; /* a line for those who watch; "": none */
+} fv_fit_control;
+
+/** Moments of a run: X(member of fv_callback). step_begin is before the gradient; validation_end has what was
+ * measured; epoch_end comes behind it and before files are written. fit_end: not of a run
+ * that fails. */
+#define FV_CALLBACK_LIST(X)                                                                                            \
+    X(fit_begin)                                                                                                       \
+    X(fit_end)                                                                                                         \
+    X(epoch_begin)                                                                                                     \
+    X(epoch_end)                                                                                                       \
+    X(step_begin)                                                                                                      \
+    X(step_end)                                                                                                        \
+    X(validation_begin)                                                                                                \
+    X(validation_end)
+typedef void (*fv_callback_fn)(void *user, const fv_fit_event *event, fv_fit_control *control);
+/** Functions that a run calls, each of which may be NULL. */
+typedef struct fv_callback {
+#define FV_CALLBACK_MEMBER(name) fv_callback_fn name;
+    FV_CALLBACK_LIST(FV_CALLBACK_MEMBER)
+#undef FV_CALLBACK_MEMBER
+    void *user;
+} fv_callback;
+
 typedef enum fv_monitor_id {
 #define FV_METRIC(name, ...)
 #define FV_METRIC_TRAIN(name, ...) FV_MONITOR_train_##name,
@@ -203,7 +233,9 @@ typedef struct fv_fit_options {
     int64_t feature_cache; /* bytes for what a frozen beginning makes of images, which is then computed once an image
                               where augmentation allows it; no bit depends on it. 0: computed each time */
 
-    /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
+    const fv_callback *callbacks; /* called in their order */
+    int n_callbacks;
+    /** Told of everything, as logs are; returning true stops after saving. May be NULL. */
     bool (*on_event)(void *user, const fv_fit_event *event);
     void *user;
     /** Set by a signal handler: the run finishes its step, saves and returns INTERRUPTED. May be NULL. */
@@ -386,7 +418,8 @@ FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
 /** Learning rate of the schedule at a position measured in epochs (fractions count). What is counted in steps
  * is for fv_schedule_at: here they are infinitely short, and with warmup_steps the rate is NaN. */
 FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
-/** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. */
+/** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. FV_PLATEAU's is lr: what a run makes of
+ * it depends on how it goes. */
 FV_API double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
 
 #ifdef __cplusplus

@@ -109,6 +109,12 @@ static double schedule_onecycle(const fv_fit_options *o, const place *p)
     return anneal(o, o->lr, first / o->final_div_factor, end > top ? (p->at - top) / (end - top) : 0);
 }
 
+/* What comes of it follows from how the run goes: src/train/plateau.c. */
+static double schedule_plateau(const fv_fit_options *o, const place *p)
+{
+    return schedule_constant(o, p);
+}
+
 static const schedule_fn schedules[] = {
 #define FV_SCHEDULE_ROW(id, name) schedule_##name,
     FV_SCHEDULE_LIST(FV_SCHEDULE_ROW)
@@ -134,8 +140,11 @@ static const struct {
 #define BIT(id) ((uint32_t)1 << (id))
     {"min-lr", ~(BIT(FV_CONSTANT) | BIT(FV_ONECYCLE))},
     {"decay-epochs", BIT(FV_STEP) | BIT(FV_EXP) | BIT(FV_CYCLIC)},
-    {"decay-rate", BIT(FV_STEP) | BIT(FV_MULTISTEP) | BIT(FV_EXP) | BIT(FV_CYCLIC)},
+    {"decay-rate", BIT(FV_STEP) | BIT(FV_MULTISTEP) | BIT(FV_EXP) | BIT(FV_CYCLIC) | BIT(FV_PLATEAU)},
     {"decay-milestones", BIT(FV_MULTISTEP)},
+    {"patience-epochs", BIT(FV_PLATEAU)},
+    {"plateau-threshold", BIT(FV_PLATEAU)},
+    {"cooldown-epochs", BIT(FV_PLATEAU)},
     {"poly-power", BIT(FV_POLY)},
     {"restart-epochs", BIT(FV_COSINE_RESTARTS)},
     {"restart-mult", BIT(FV_COSINE_RESTARTS)},

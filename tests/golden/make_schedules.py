@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Learning rates of PyTorch's schedulers, step by step: schedules.txt. Every case is a line `case NAME key=value ...`,
-whose keys are settings of this library and `steps` (of an epoch), and lines of its rates."""
+whose keys are settings of this library and `steps` (of an epoch), for plateau lines `metric` with what each epoch
+measured, and lines of its rates."""
 import os
 
+import numpy as np
 import torch
 from torch.optim import lr_scheduler as s
+
+import fvgolden
 
 LR = 0.1
 
@@ -76,14 +80,46 @@ CASES = {
 }
 
 
+# name: settings, metric, whether it rises, scheduler. An epoch has one step.
+PLATEAUS = {
+    "plateau_loss": ("sched=plateau monitor=val_loss patience-epochs=2 decay-rate=0.5", False,
+                     dict(factor=0.5, patience=2)),
+    "plateau_top1": ("sched=plateau monitor=val_top1 patience-epochs=1 cooldown-epochs=3 plateau-threshold=0.02", True,
+                     dict(factor=0.1, patience=1, cooldown=3, threshold=0.02)),
+    "plateau_least": ("sched=plateau monitor=val_loss patience-epochs=0 decay-rate=0.3 min-lr=0.004", False,
+                      dict(factor=0.3, patience=0, min_lr=0.004)),
+}
+
+
+def plateau(rises, arguments, count=60):
+    """Metrics of every epoch, and the rates of the epochs."""
+    x = np.array([0.9 ** min(i, 25) for i in range(count)]) + fvgolden.fill("plateau", (count,), 0.0, 0.05).astype(np.float64)
+    metrics = (1 - x if rises else x).tolist()
+    o = optimizer()
+    scheduler, rates = s.ReduceLROnPlateau(o, "max" if rises else "min", eps=0, **arguments), []
+    for metric in metrics:
+        rates.append(o.param_groups[0]["lr"])
+        scheduler.step(metric)
+    return metrics, rates
+
+
+def put(out, before, numbers):
+    for i in range(0, len(numbers), 6):
+        print(before + " ".join("%.17g" % x for x in numbers[i:i + 6]), file=out)
+
+
 def main():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schedules.txt")
     with open(path, "w") as out:
         for name, (settings, steps, epochs, make, *at) in CASES.items():
             rates = follow(make, steps * epochs, *at)
             print(f"case {name} steps={steps} epochs={epochs} lr={LR} {settings}", file=out)
-            for i in range(0, len(rates), 6):
-                print(" ".join("%.17g" % x for x in rates[i:i + 6]), file=out)
+            put(out, "", rates)
+        for name, (settings, rises, arguments) in PLATEAUS.items():
+            metrics, rates = plateau(rises, arguments)
+            print(f"case {name} steps=1 epochs={len(rates)} lr={LR} {settings}", file=out)
+            put(out, "metric ", metrics)
+            put(out, "", rates)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include "golden.h"
 
 #include "base/real.h"
+#include "train/plateau.h"
 
 enum { MOST = 400 };
 
@@ -11,8 +12,8 @@ typedef struct rates {
     char name[64];
     fv_fit_options o;
     int64_t steps;
-    double rate[MOST];
-    int count;
+    double rate[MOST], metric[MOST];
+    int count, metrics;
 } rates;
 
 static fv_ctx *ctx;
@@ -30,17 +31,19 @@ static void read_case(char *line, rates *r)
         *equals = '\0';
         if (strcmp(word, "steps") == 0)
             r->steps = atoll(equals + 1);
+        else if (strcmp(word, "monitor") == 0) /* a text, which is kept as it is */
+            r->o.monitor = strcmp(equals + 1, "val_loss") == 0 ? "val_loss" : "val_top1";
         else if (fv_fit_set(ctx, &r->o, word, equals + 1) != FV_OK)
             fail_msg("%s: %s", r->name, fv_ctx_error(ctx));
     }
 }
 
-static void read_rates(const char *line, rates *r)
+static void read_numbers(const char *line, double *list, int *count)
 {
     char *end;
     for (double v = strtod(line, &end); end != line; v = strtod(line, &end)) {
-        assert_true(r->count < MOST);
-        r->rate[r->count++] = v;
+        assert_true(*count < MOST);
+        list[(*count)++] = v;
         line = end;
     }
 }
@@ -57,7 +60,10 @@ static bool next_case(FILE *f, rates *r)
             fseek(f, at, SEEK_SET);
             break;
         }
-        read_rates(line, r);
+        if (strncmp(line, "metric ", 7) == 0)
+            read_numbers(line + 7, r->metric, &r->metrics);
+        else
+            read_numbers(line, r->rate, &r->count);
     }
     return true;
 }
@@ -72,6 +78,28 @@ static FILE *open_golden(void)
     return f;
 }
 
+/* The rate of every epoch of a run that measures r->metric. */
+static void follow_plateau(const rates *r, double *rate)
+{
+    int count, changes = 0;
+    const fv_monitor *monitor = fv_monitor_list(&count);
+    fv_progress p = {.lr_scale = 1, .plateau_best = NAN};
+    while (strcmp(monitor->name, r->o.monitor) != 0)
+        monitor++;
+    assert_int_equal(r->metrics, r->count);
+    for (int i = 0; i < r->count; i++) {
+        char text[FV_PLATEAU_TEXT] = "";
+        fv_fit_event e = {.epoch = i + 1, .val_loss = r->metric[i], .val_top1 = r->metric[i]};
+        rate[i] = fv_schedule_at(&r->o, i, 0, 1) * p.lr_scale;
+        const bool changed = fv_plateau_epoch(&p, &r->o, 0, monitor, &e, text);
+        assert_int_equal(changed, strstr(text, "the learning rate goes from ") != NULL);
+        changes += changed;
+        e.val_loss = e.val_top1 = NAN; /* what is not measured is neither good nor bad */
+        assert_false(fv_plateau_epoch(&p, &r->o, 0, monitor, &e, text));
+    }
+    assert_true(changes >= 2);
+}
+
 static void as_pytorch(void **state)
 {
     (void)state;
@@ -82,14 +110,18 @@ static void as_pytorch(void **state)
     for (; next_case(f, &r); cases++) {
         met[r.o.schedule] = true;
         assert_int_equal(r.count, r.steps * r.o.epochs);
+        static double plateau[MOST];
+        if (r.o.schedule == FV_PLATEAU)
+            follow_plateau(&r, plateau);
         for (int i = 0; i < r.count; i++) {
-            const double found = fv_schedule_at(&r.o, i / r.steps, i % r.steps, r.steps);
+            const double found =
+                r.o.schedule == FV_PLATEAU ? plateau[i] : fv_schedule_at(&r.o, i / r.steps, i % r.steps, r.steps);
             if (!(fabs(found - r.rate[i]) <= 1e-9 * r.rate[i]))
                 fail_msg("%s: rate of step %d is %.17g, PyTorch's %.17g", r.name, i, found, r.rate[i]);
         }
     }
     fclose(f);
-    assert_int_equal(cases, 25);
+    assert_int_equal(cases, 28);
     for (int i = 0; i < FV_SCHEDULE_COUNT; i++)
         if (!met[i])
             fail_msg("no case of %s", fv_schedule_names()[i]);
@@ -111,7 +143,7 @@ static void bits(void **state)
                 h = (h ^ byte[k]) * 0x100000001B3u;
         }
     fclose(f);
-    assert_int_equal(h, 0xA01C17F018D9B755u);
+    assert_int_equal(h, 0xA1DF717C6FD8EA5Du);
 }
 
 /* The powers that schedules are made of, against the C library's. */

@@ -24,11 +24,12 @@ static const struct {
      "interpolation drop no-aux init "},
     {"Classifiers", " C folds standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
-     " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
+     " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad "
+     "clip-value "
      "model-ema "
      "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-steps warmup-lr "
      "min-lr decay-epochs decay-milestones decay-rate poly-power restart-epochs restart-mult cycle-mode cycle-up "
-     "cycle-down pct-start div-factor final-div-factor anneal "
+     "cycle-down patience-epochs plateau-threshold cooldown-epochs pct-start div-factor final-div-factor anneal "
      "loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
     {"Augmentation by flags", "",
      " scale ratio crop-pad hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob "

@@ -71,8 +71,7 @@ static const char *const planned[] = {"amp",
                                       "checkpoint-hist",
                                       "deterministic",
                                       "pretrained",
-                                      "sync-bn",
-                                      "patience-epochs"};
+                                      "sync-bn"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {

@@ -44,7 +44,7 @@ use_schedules() {
 
 row_39_schedules_that_do_not_go_together() {
     fails 2 E2004 "--decay-milestones has no effect here: it belongs to --sched multistep" -- small_run --decay-milestones 1
-    fails 2 E2004 "--decay-rate has no effect here: it belongs to --sched step, multistep, exp and cyclic" -- small_run --decay-rate 0.5
+    fails 2 E2004 "--decay-rate has no effect here: it belongs to --sched step, multistep, exp, cyclic and plateau" -- small_run --decay-rate 0.5
     fails 2 E2004 "--decay-rate has no effect here: of --sched cyclic it belongs to --cycle-mode exp_range" -- small_run --sched cyclic --decay-rate 0.5
     fails 2 E2004 "--min-lr has no effect here" -- small_run --sched onecycle --min-lr 0.001
     fails 2 E2004 "--sched multistep: the rate decays nowhere" "--decay-milestones 30,60" -- small_run --sched multistep
@@ -56,4 +56,46 @@ row_39_schedules_that_do_not_go_together() {
     fails 2 E2004 "--warmup-lr has no effect here" -- small_run --warmup-lr 0.1
     fails 2 E2003 "--restart-mult: found '0'" -- small_run --sched cosine_restarts --restart-mult 0
     absent runs
+}
+
+# The rate that a plateau has come to belongs to the state: killed at three moments, the run ends with the same bits.
+use_plateau() {
+    flat() {
+        "$FOVEA" train --data "$digits" --model lenet --batch-size 60 --lr 0.02 --val-split 0.2 --epochs 7 --steps-per-epoch 5 \
+            --sched plateau --patience-epochs 1 --plateau-threshold 0.999 --cooldown-epochs 1 --decay-rate 0.5 --monitor val_loss "$@"
+    }
+    code 0 flat --experiment whole
+    says "epoch 3: val_loss has not improved on " "the learning rate goes from 0.02 to 0.01" "epoch 6: " "goes from 0.01 to 0.005"
+    near whole 0.02 0.02 0.02 0.01 0.01 0.01 0.005
+    killed() { drive signal KILL after="Epoch $1" flat_run --log-interval 1 --recovery-interval 1 --resume auto --experiment cut; }
+    printf '#!/bin/sh\nexec "%s" train --data "%s" --model lenet --batch-size 60 --lr 0.02 --val-split 0.2 --epochs 7 --steps-per-epoch 5 --sched plateau --patience-epochs 1 --plateau-threshold 0.999 --cooldown-epochs 1 --decay-rate 0.5 --monitor val_loss "$@"\n' "$FOVEA" "$digits" >flat_run
+    chmod +x flat_run
+    PATH=$PWD:$PATH
+    for moment in "2/7" "4/7  3/5" "6/7  2/5"; do
+        code 137 killed "$moment"
+    done
+    code 0 flat --resume auto --experiment cut
+    says "goes from 0.01 to 0.005"
+    silent_about "goes from 0.02 to 0.01"
+    near cut 0.02 0.02 0.02 0.01 0.01 0.01 0.005
+    same runs/train/whole/weights/last.safetensors runs/train/cut/weights/last.safetensors
+    same runs/train/whole/weights/best.safetensors runs/train/cut/weights/best.safetensors
+    fails 2 E2004 "--patience-epochs has no effect here: it belongs to --sched plateau" -- small_run --patience-epochs 3
+    fails 2 E2004 "--patience-epochs was 1, now 2" -- flat --patience-epochs 2 --resume auto --experiment cut
+}
+
+# Keras's steps_per_epoch: an epoch is a number of steps, and the next one goes on in the data.
+use_steps_per_epoch() {
+    # A model file tells of the epochs: what it computes is compared.
+    computes() { "$FOVEA" eval --data "$digits" --model "runs/train/$1/weights/last.safetensors" --json 2>/dev/null | drive json loss; }
+    code 0 small_run --epochs 3 --sched constant --experiment plain # 30 steps
+    code 0 small_run --epochs 2 --sched constant --steps-per-epoch 15 --experiment long --log-interval 1
+    says "15/15"
+    equal "$(tail -n 1 runs/train/long/results.csv | cut -d, -f1)" 2
+    equal "$(computes long)" "$(computes plain)"
+    code 0 small_run --epochs 5 --sched constant --steps-per-epoch 6 --max-steps 13 --experiment short
+    code 0 small_run --epochs 5 --sched constant --steps-per-epoch 6 --resume auto --experiment short
+    equal "$(computes short)" "$(computes plain)"
+    fails 2 E2004 "--steps-per-epoch was 6, now 7" -- small_run --epochs 5 --sched constant --steps-per-epoch 7 --resume auto --experiment short
+    fails 2 E2003 "--steps-per-epoch: found '-1'" -- small_run --steps-per-epoch -1
 }
