@@ -247,6 +247,8 @@ FV_API void fv_fit_defaults(fv_fit_options *options);
 /** Sets one by its key or alias and a text, as flags and recipes do; a TEXT is kept as the pointer that it is. VALUE,
  * UNKNOWN_OPTION. */
 FV_API fv_status fv_fit_set(fv_ctx *ctx, fv_fit_options *options, const char *key, const char *text);
+/** What fv_fit_with says of options before it looks at data: VALUE, CONFLICT. `steps` of an epoch. */
+FV_API fv_status fv_fit_check(fv_ctx *ctx, const fv_fit_options *options, int64_t steps);
 /** The rows of fovea/fit_settings.h, in their order; offsets are those in fv_fit_options, verbs 0. */
 FV_API const fv_setting_row *fv_fit_settings(int *count);
 /** Whether a setting of losses, such as "label-smoothing", means something to that loss (NULL: the default for one

@@ -136,6 +136,14 @@ fv_status fv_settings_warmup(fv_ctx *ctx, const fv_fit_options *o, int64_t steps
                    (long long)o->warmup_steps, (long long)(o->epochs * steps));
 }
 
+fv_status fv_fit_check(fv_ctx *ctx, const fv_fit_options *options, int64_t steps)
+{
+    fv_fit_options o = *options;
+    fv_settings_resolve(&o);
+    FV_TRY(fv_settings_check(ctx, &o));
+    return fv_settings_warmup(ctx, &o, steps);
+}
+
 /* "train_loss, train_top1, ..." */
 static const char *monitor_names(char text[256])
 {

@@ -79,11 +79,13 @@ const verb verbs[] = {
      V_SEARCH, INT_MAX, verb_search},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
-    {"plan", NULL, "before training: what of a network to train, or which networks fit a device",
-     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] [options]",
+    {"plan", NULL,
+     "before training: what of a network to train, which networks fit a device, the learning rate over a run",
+     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] | --lr-curve NAME [options]",
      "  fovea plan --data photos --from squeezenet1_1 --weights squeezenet1_1.safetensors\n"
      "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
-     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n",
+     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n"
+     "  fovea plan --lr-curve rate --sched onecycle --lr 0.1 --epochs 20 --steps-per-epoch 100\n",
      V_PLAN, 0, verb_plan},
     {"bench", NULL, "convolutions and products by every algorithm: time, memory, error",
      "conv PROBLEM... | conv --model NAME|FILE | gemm [M N K | MxNxK...] | vgg-e [options]",

@@ -57,21 +57,11 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
 }
 
 /* Options that other tools have and this version has not: no other name is what was meant. */
-static const char *const planned[] = {"amp",
-                                      "half",
-                                      "mixed-precision",
-                                      "dtype",
-                                      "teacher",
-                                      "kd-temperature",
-                                      "int8",
-                                      "calib",
-                                      "grad-checkpointing",
-                                      "drop-path",
-                                      "save-period",
-                                      "checkpoint-hist",
-                                      "deterministic",
-                                      "pretrained",
-                                      "sync-bn"};
+static const char *const planned[] = {"amp",           "half",        "mixed-precision",
+                                      "dtype",         "teacher",     "kd-temperature",
+                                      "int8",          "calib",       "grad-checkpointing",
+                                      "drop-path",     "save-period", "checkpoint-hist",
+                                      "deterministic", "pretrained",  "sync-bn"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {
@@ -257,6 +247,8 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
     char place[1024];
     snprintf(place, sizeof place, "%s:%d:%d: ", path, s->line, s->column);
     const fv_setting_row *o = find_option(s->key, strlen(s->key));
+    if (o && v->mask == V_PLAN && !(o->verbs & V_PLAN) && (o->verbs & V_TRAIN))
+        return FV_OK; /* of a run's settings only some are planned with */
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
     if (given[o - options] || !*s->value)

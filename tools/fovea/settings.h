@@ -37,7 +37,7 @@ enum {
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
       "input") \
-    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "FILE", \
+    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN | V_PLAN, FV_OUTPUT, "FILE", \
       "recipe (YAML, same keys as the flags); flags win") \
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
@@ -160,7 +160,7 @@ enum {
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
-      V_CONVERT | V_FACTORIZE, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+      V_CONVERT | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -306,6 +306,8 @@ enum {
       "milliseconds that an image may take, on this machine unless --gmacs is given") \
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
+    X(TEXT, lr_curve, "lr-curve", NULL, 0, NULL, 0, 0, NULL, V_PLAN, FV_OUTPUT, "NAME", \
+      "write the learning rate of every step of a run with these settings to NAME.csv, drawn in NAME.svg") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \

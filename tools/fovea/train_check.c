@@ -55,7 +55,7 @@ static bool decays(const settings *c)
 
 static bool is_resumed(const settings *c)
 {
-    return c->resume != NULL;
+    return c->resume != NULL || c->lr_curve != NULL; /* of plan: to replace a file */
 }
 
 static bool has_no_norm(const settings *c)

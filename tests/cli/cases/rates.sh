@@ -99,3 +99,36 @@ use_steps_per_epoch() {
     fails 2 E2004 "--steps-per-epoch was 6, now 7" -- small_run --epochs 5 --sched constant --steps-per-epoch 7 --resume auto --experiment short
     fails 2 E2003 "--steps-per-epoch: found '-1'" -- small_run --steps-per-epoch -1
 }
+
+# The curve that is planned is the one of the run, step by step.
+use_lr_curve() {
+    set -- --sched onecycle --lr 0.02 --epochs 3 --steps-per-epoch 7 --pct-start 0.4
+    code 0 "$FOVEA" plan --lr-curve rate "$@"
+    prints "onecycle schedule: first 0.0008, highest 0.0198883, last 8e-08" "curve: rate.csv" "drawing: rate.svg"
+    equal "$(head -1 rate.csv)" step,epoch,lr
+    code 0 "$FOVEA" train --data "$digits" --model lenet --batch-size 60 "$@"
+    grep '"ev":"step"' runs/train/exp/events.jsonl | while read -r line; do echo "$line" | drive json lr; done >run
+    tail -n +2 rate.csv | cut -d, -f3 | paste - run | awk '{ d = $1 - $2; if ((d < 0 ? -d : d) > 1e-6 * $1) exit 1; n++ } END { exit n != 21 }' ||
+        die "the run's rates: $(paste -sd' ' run)"
+    head -c 100 rate.svg | grep -q '^<svg xmlns="http://www.w3.org/2000/svg" width=' || die "no drawing"
+    equal "$(tail -n 1 rate.svg)" "</svg>"
+    # Again, as JSON, of a recipe that has more than the schedule.
+    printf 'sched: cyclic\ncycle-up: 2\nepochs: 9\nlr: 0.5\nmin-lr: 0.1\nbatch-size: 3\nmodel: lenet\n' >r.yaml
+    code 0 "$FOVEA" plan --lr-curve rate -c r.yaml --json
+    equal "$(drive json steps_per_epoch <out) $(drive json first <out) $(drive json highest <out)" "100 0.10000000000000001 0.5"
+    equal "$(wc -l <rate.csv)" 901
+    # No file but its own is replaced.
+    echo mine >other.csv
+    fails 2 E2004 "other.csv" "--force" -- "$FOVEA" plan --lr-curve other --sched step
+    equal "$(cat other.csv)" mine
+    absent other.svg
+    fails 2 E2001 "give --lr-curve" -- "$FOVEA" plan --sched step
+    fails 2 E2004 "--lr-curve is about a schedule, --ram is not" -- "$FOVEA" plan --lr-curve x --ram 1M
+    fails 2 E2003 "'x/' is no name of a file" -- "$FOVEA" plan --lr-curve x/
+    fails 2 E2004 "the rate decays nowhere" -- "$FOVEA" plan --lr-curve x --sched multistep
+    fails 2 E2004 "--poly-power has no effect here" -- "$FOVEA" plan --lr-curve x --poly-power 2
+    fails 2 E2004 "--warmup-steps 100: the run has 100 steps" -- "$FOVEA" plan --lr-curve x --epochs 1 --warmup-steps 100
+    fails 2 E2003 "are more than 10000000 rows" -- "$FOVEA" plan --lr-curve x --steps-per-epoch 1000000
+    fails 9 E9002 "no/x.csv" -- "$FOVEA" plan --lr-curve no/x
+    absent x.csv x.svg
+}
