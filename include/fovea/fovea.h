@@ -18,6 +18,7 @@
 #include <fovea/evaluate.h>
 #include <fovea/footprint.h>
 #include <fovea/layer_kinds.h>
+#include <fovea/lr_find.h>
 #include <fovea/machine.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
