@@ -40,22 +40,30 @@
     X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, FV_FIXED, \
       "NAME", "optimizer") \
     X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN | V_INFO, FV_MEANING, "F", \
-      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4") \
+      "learning rate; default: 0.1 for sgd, 1 for lars, 1e-3 for the others; when fine-tuning 1e-3, 0.1 and 1e-4") \
     X(REAL, momentum, "momentum", NULL, 0, FV_AUTO, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of sgd and rmsprop; default: 0.9 for sgd, 0 for rmsprop") \
+      "of sgd, lars and rmsprop; default: 0.9, 0 for rmsprop") \
     X(FLAG, nesterov, "nesterov", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, "Nesterov's momentum") \
     X(PAIR, betas, "opt-betas", NULL, 0, (0.9, 0.999), 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F,F", \
-      "of adam and adamw") \
+      "of adam, adamw and lamb") \
     X(REAL, eps, "opt-eps", NULL, 0, 1e-8, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of adam, adamw and rmsprop") \
+      "of all but sgd: added to what is divided by") \
     X(REAL, alpha, "opt-alpha", NULL, 0, 0.99, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", "of rmsprop") \
+    X(REAL, trust_coef, "trust-coef", "trust-coefficient", 0, 1e-3, FV_ABOVE_ZERO, 1e3, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of lars: how far a step moves a layer, as a share of its norm and of the rate") \
+    X(INT, lookahead, "lookahead", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_FIXED, "N", \
+      "around any optimizer: every N steps slow weights follow, and training goes on from them; 5 is usual, 0: never") \
+    X(REAL, lookahead_alpha, "lookahead-alpha", NULL, 0, 0.5, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --lookahead: share of the way that they follow") \
     X(REAL, weight_decay, "wd", "weight-decay", 0, 1e-4, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
-      "weight decay: L2, decoupled with adamw") \
+      "weight decay: L2, decoupled with adamw and lamb") \
     X(REAL, l1, "l1", NULL, 0, 0, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", "L1 regularization") \
     X(REAL, clip_norm, "clip-grad", "clip-grad-norm,clip-norm", 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest norm of all gradients together; longer ones are scaled down; 0: any") \
     X(REAL, clip_value, "clip-value", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest magnitude of an element of a gradient; 0: any") \
+    X(REAL, max_norm, "max-norm", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "largest norm of the weights that lead to one output; longer ones are scaled down after each step; 0: any") \
     X(FLAG, model_ema, "model-ema", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_FIXED, NULL, \
       "also keep a moving average of the model: weights/ema.safetensors") \
     X(REAL, model_ema_decay, "model-ema-decay", NULL, 0, 0.9998, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \

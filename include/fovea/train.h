@@ -15,7 +15,9 @@ extern "C" {
     X(FV_SGD, sgd)                                                                                                     \
     X(FV_ADAM, adam)                                                                                                   \
     X(FV_ADAMW, adamw)                                                                                                 \
-    X(FV_RMSPROP, rmsprop)
+    X(FV_RMSPROP, rmsprop)                                                                                             \
+    X(FV_LARS, lars)                                                                                                   \
+    X(FV_LAMB, lamb)
 typedef enum fv_optimizer_kind {
 #define FV_OPTIMIZER_ROW(id, name) id,
     FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)

@@ -122,7 +122,7 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
                        "--batch-size that is a multiple of it",
                        (long long)o->grad_accum_steps, (long long)o->batch_size, fv_shards(o->batch_size));
     if (o->nesterov && (!fv_optimizer_takes(o->optimizer, "nesterov") || o->momentum == 0))
-        return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd with --momentum above 0");
+        return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd or lars with --momentum above 0");
     if (o->resume && !o->output)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--resume needs a run folder (--output, --experiment)");
     return FV_OK;

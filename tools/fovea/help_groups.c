@@ -25,7 +25,8 @@ static const struct {
      "interpolation drop no-aux init "},
     {"Classifiers", " C folds standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
-     " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad "
+     " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha trust-coef "
+     "lookahead lookahead-alpha wd l1 max-norm clip-grad "
      "clip-value "
      "model-ema "
      "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-steps warmup-lr "

@@ -42,6 +42,11 @@ static bool has_average(const settings *c)
     return c->fit.model_ema;
 }
 
+static bool has_lookahead(const settings *c)
+{
+    return c->fit.lookahead > 0;
+}
+
 static bool has_warmup(const settings *c)
 {
     return c->fit.warmup_epochs > 0 || c->fit.warmup_steps > 0;
@@ -85,6 +90,7 @@ static const struct {
     {"drop", is_new_network, "a model file has dropout of its own"},
     {"init", is_new_network, "a model file has weights of its own"},
     {"nesterov", has_momentum, "it needs --momentum above 0"},
+    {"lookahead-alpha", has_lookahead, "it needs --lookahead"},
     {"model-ema-decay", has_average, "it needs --model-ema"},
     {"warmup-lr", has_warmup, "it needs --warmup-epochs or --warmup-steps"},
     {"decay-epochs", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},

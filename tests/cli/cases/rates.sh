@@ -132,3 +132,27 @@ use_lr_curve() {
     fails 9 E9002 "no/x.csv" -- "$FOVEA" plan --lr-curve no/x
     absent x.csv x.svg
 }
+
+use_optimizers() {
+    for words in "lars --lr 2 --trust-coef 0.01" "lamb --lr 0.01" "lamb --lr 0.01 --lookahead 3 --lookahead-alpha 0.8 --max-norm 2 --clip-grad 1" \
+        "sgd --lr 0.05 --momentum 0 --lookahead 5 --freeze conv1 --unfreeze-at 2:*"; do
+        run="$(echo "$words" | tr -dc a-z0-9)"
+        # shellcheck disable=SC2086
+        code 0 small_run --epochs 3 --opt $words --experiment "$run"
+        # It learns: the last epoch's loss is below the first one's.
+        tail -n +2 "runs/train/$run/results.csv" | cut -d, -f5 | awk 'NR == 1 { a = $1 } { b = $1 } END { exit !(b < a) }' || die "$words: no progress"
+        # Stopped between two of Lookahead's steps, and in the first epoch of a phase: the same bits.
+        # shellcheck disable=SC2086
+        code 0 small_run --epochs 3 --opt $words --experiment "$run-cut" --max-steps 14
+        # shellcheck disable=SC2086
+        code 0 small_run --epochs 3 --opt $words --experiment "$run-cut" --resume auto
+        same "runs/train/$run/weights/last.safetensors" "runs/train/$run-cut/weights/last.safetensors"
+    done
+    fails 2 E2004 "--lookahead was 5, now 6" -- small_run --epochs 4 --opt sgd --lr 0.05 --momentum 0 --lookahead 6 --freeze conv1 --unfreeze-at '2:*' --experiment "$run" --resume auto
+    fails 2 E2004 "--trust-coef has no effect here: it belongs to --opt lars" -- small_run --trust-coef 0.1
+    fails 2 E2004 "--momentum has no effect here" -- small_run --opt lamb --momentum 0.9
+    fails 2 E2004 "--lookahead-alpha has no effect here: it needs --lookahead" -- small_run --lookahead-alpha 0.3
+    fails 2 E2004 "--nesterov has no effect here: it needs --momentum above 0" -- small_run --opt lars --momentum 0 --nesterov
+    fails 2 E2003 "--lookahead: found '-1'" -- small_run --lookahead -1
+    fails 2 E2003 "--max-norm: found 'x'" -- small_run --max-norm x
+}
