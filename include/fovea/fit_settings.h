@@ -31,7 +31,7 @@
     X(INT, grad_accum_steps, "grad-accum-steps", NULL, 0, 1, 1, 8, NULL, V_TRAIN, FV_MEANING, "N", \
       "compute a batch in 1, 2, 4 or 8 pieces, for memory: the same bits, but batch norm sees a piece alone") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
-      "stop after so many steps; 0: no limit") \
+      "stop after so many steps; 0: no limit, sanity: 300") \
     X(INT, steps_per_epoch, "steps-per-epoch", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN | V_PLAN, FV_MEANING, "N", \
       "steps that are an epoch; the next one goes on in the data where it ended; 0: all of the data") \
     X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_ROWS | V_PLAN, \

@@ -25,6 +25,7 @@
 #include <fovea/plan.h>
 #include <fovea/predict.h>
 #include <fovea/report.h>
+#include <fovea/sanity.h>
 #include <fovea/settings.h>
 #include <fovea/status.h>
 #include <fovea/tensor.h>

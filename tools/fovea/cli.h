@@ -32,6 +32,7 @@ enum {
     V_PLAN = 1 << 18,
     V_BENCH = 1 << 19,
     V_BENCHMARK = 1 << 20,
+    V_SANITY = 1 << 22,
     V_ANY = 0xffffff
 };
 
@@ -78,6 +79,9 @@ typedef enum help_kind { HELP_NONE, HELP_USUAL, HELP_ALL } help_kind;
 fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help);
 /* The settings of a recipe that were not given by then. */
 fv_status options_read_recipe(const verb *v, const char *path, settings *c);
+/* Whether help shows the option for the verb: false where it is read, so that a run's recipe will do, and means
+ * nothing. */
+bool option_shown(const verb *v, const fv_setting_row *o);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
 bool option_changed(const char *name, const settings *c);
@@ -164,6 +168,7 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */
 fv_status verb_train(settings *c);
+fv_status verb_sanity(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);

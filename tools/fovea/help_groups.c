@@ -63,7 +63,7 @@ static int select_keys(const verb *v, const char *usual, const char *further, ch
     snprintf(keys, 4096, " ");
     for (int i = 0; i < n_options; i++) {
         const fv_setting_row *o = &options[i];
-        if (!(o->verbs & v->mask) || !(has_key(usual, o->key) || has_key(further, o->key)))
+        if (!option_shown(v, o) || !(has_key(usual, o->key) || has_key(further, o->key)))
             continue;
         snprintf(keys + strlen(keys), 4096 - strlen(keys), "%s ", o->key);
         n++;
@@ -76,7 +76,7 @@ static void print_others(const verb *v, FILE *out)
 {
     bool any = false;
     for (int i = 0; i < n_options; i++) {
-        bool known = !(options[i].verbs & v->mask);
+        bool known = !option_shown(v, &options[i]);
         for (int g = 0; g < GROUPS; g++)
             known = known || has_key(groups[g].usual, options[i].key) || has_key(groups[g].further, options[i].key);
         char key[64];
@@ -94,7 +94,7 @@ void help_groups(const verb *v, bool all, FILE *out)
     char keys[4096];
     int total = 0, shown = 0;
     for (int i = 0; i < n_options; i++)
-        total += (options[i].verbs & v->mask) != 0;
+        total += option_shown(v, &options[i]);
     all = all || total <= 12;
     for (int g = 0; g < GROUPS; g++) {
         const int n = select_keys(v, groups[g].usual, all ? groups[g].further : "", keys);
@@ -151,7 +151,7 @@ static void bash(FILE *out)
     for (const verb *v = verbs; v->name; v++) {
         fprintf(out, "        %s) words='", v->name);
         for (int i = 0; i < n_options; i++)
-            if (options[i].verbs & v->mask)
+            if (option_shown(v, &options[i]))
                 fprintf(out, "--%s ", options[i].key);
         fputs("--help' ;;\n", out);
     }
@@ -180,7 +180,7 @@ static void zsh(FILE *out)
         fprintf(out, "  %s) shift words; (( CURRENT-- )); _arguments \\\n", v->name);
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask))
+            if (!option_shown(v, o))
                 continue;
             fprintf(out, "    '--%s[", o->key);
             plain(out, o->help);
@@ -210,7 +210,7 @@ static void fish(FILE *out)
     for (const verb *v = verbs; v->name; v++)
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask))
+            if (!option_shown(v, o))
                 continue;
             fprintf(out, "complete -c fovea -n '__fish_seen_subcommand_from %s' -l %s", v->name, o->key);
             if (o->letter)
@@ -266,7 +266,7 @@ static void manual_options(const verb *v, FILE *out)
         bool any = false;
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
+            if (!option_shown(v, o) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
                 continue;
             if (!any)
                 fprintf(out, ".SS %s\n", groups[g].title);

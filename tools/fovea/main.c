@@ -24,6 +24,12 @@ const verb verbs[] = {
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
      "  fovea train --resume runs/train/exp\n",
      V_TRAIN, 0, verb_train},
+    {"sanity", NULL, "before training: learn two batches by heart, or say why not",
+     "--data PATH [--model NAME|FILE] [options of train]",
+     "  fovea sanity --data mnist --model mnist_cnn --opt adam\n"
+     "  fovea sanity --data photos --model squeezenet1_1 --opt adam --lr 3e-4 --json\n"
+     "  fovea sanity -c recipe.yaml --data photos\n",
+     V_TRAIN | V_SANITY, 0, verb_sanity},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
@@ -518,7 +524,7 @@ static void keep_standard_files(bool output_matters)
 
 /* Verbs to come: not misspelt ones. */
 static const char *const planned[] = {"convert", "export",  "quantize", "prune", "distill", "compress",
-                                      "sanity",  "lr-find", "tune",     "grow",  "serve"};
+                                      "lr-find", "tune",    "grow",     "serve"};
 
 int main(int argc, char **argv)
 {

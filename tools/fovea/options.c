@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include "recipe_path.h"
+#include "sanity.h"
 
 /* ---- the table ---- */
 
@@ -83,7 +84,7 @@ static fv_status unknown_option(const verb *v, const char *place, const char *da
     if (!*dashes || dashes[1])
         FV_TRY(refuse_planned(place, dashes, name));
     for (int i = 0; i < n_options; i++)
-        if (options[i].verbs & v->mask)
+        if (option_shown(v, &options[i]))
             names[n++] = options[i].key;
     names[n] = NULL;
     const char *nearest = fv_nearest(name, names);
@@ -305,6 +306,13 @@ fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_k
         status = complain(FV_ERR_DEVICE, "use --device cpu, or auto",
                           "--device %s: this build has no such device; possible: %s", c->device, "auto or cpu");
     return status;
+}
+
+bool option_shown(const verb *v, const fv_setting_row *o)
+{
+    char key[64];
+    snprintf(key, sizeof key, " %s ", o->key);
+    return (o->verbs & v->mask) && !((v->mask & V_SANITY) && strstr(sanity_idle, key));
 }
 
 bool option_given(const char *name)

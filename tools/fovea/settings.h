@@ -192,7 +192,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
