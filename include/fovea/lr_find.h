@@ -12,7 +12,7 @@ extern "C" {
 /** One step of the test. */
 typedef struct fv_lr_point {
     double lr, loss; /* of its batch, before the step */
-    double smoothed; /* mean of the losses around it, nearer ones counting more */
+    double smoothed; /* mean of the losses around it, nearer ones counting more, outliers hardly */
 } fv_lr_point;
 
 typedef struct fv_lr_find_options {

@@ -30,7 +30,24 @@ static double rate_at(const fv_lr_find_options *f, int64_t step)
 
 /* ---- what the points say ---- */
 
-/* Means with weights that fall in a line to both sides, over a twentieth of the points. */
+/* The median of a loss and its two neighbors on either side, as far as there are any: a batch of its own kind does not
+ * count. */
+static double median_at(const fv_lr_point *p, int64_t n, int64_t i)
+{
+    double near[5];
+    int count = 0;
+    for (int64_t k = i - 2; k <= i + 2; k++) {
+        if (k < 0 || k >= n)
+            continue;
+        int at = count++;
+        for (; at > 0 && near[at - 1] > p[k].loss; at--)
+            near[at] = near[at - 1];
+        near[at] = p[k].loss;
+    }
+    return count % 2 ? near[count / 2] : 0.5 * (near[count / 2 - 1] + near[count / 2]);
+}
+
+/* Means of medians with weights that fall in a line to both sides, over a twentieth of the points. */
 static void smooth(fv_lr_point *p, int64_t n, int64_t steps)
 {
     const int64_t reach = steps / 20 > 1 ? steps / 20 : 1;
@@ -40,7 +57,7 @@ static void smooth(fv_lr_point *p, int64_t n, int64_t steps)
             if (k < 0 || k >= n)
                 continue;
             const double weight = (double)(reach + 1 - (k < i ? i - k : k - i));
-            sum += weight * p[k].loss;
+            sum += weight * median_at(p, n, k);
             weights += weight;
         }
         p[i].smoothed = sum / weights;

@@ -33,6 +33,7 @@ enum {
     V_BENCH = 1 << 19,
     V_BENCHMARK = 1 << 20,
     V_SANITY = 1 << 22,
+    V_LR_FIND = 1 << 23,
     V_ANY = 0xffffff
 };
 
@@ -169,6 +170,7 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 /* ---- verbs ---- */
 fv_status verb_train(settings *c);
 fv_status verb_sanity(settings *c);
+fv_status verb_lr_find(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);

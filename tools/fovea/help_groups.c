@@ -16,7 +16,7 @@ static const struct {
      "per-class quarantine format classes original shard-size val train test "},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
-    {"Learning rate", " lr-curve ", ""},
+    {"Learning rate", " lr-min lr-max steps lr-curve ", ""},
     {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model from weights layer img-size freeze ",
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "

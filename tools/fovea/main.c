@@ -30,6 +30,12 @@ const verb verbs[] = {
      "  fovea sanity --data photos --model squeezenet1_1 --opt adam --lr 3e-4 --json\n"
      "  fovea sanity -c recipe.yaml --data photos\n",
      V_TRAIN | V_SANITY, 0, verb_sanity},
+    {"lr-find", NULL, "before training: which learning rate, by a test that raises it until the loss diverges",
+     "--data PATH [--model NAME|FILE] [--lr-curve NAME] [options of train]",
+     "  fovea lr-find --data mnist --model mnist_cnn --opt adam\n"
+     "  fovea lr-find --data mnist --model mnist_cnn --lr-curve find --steps 200 --lr-max 1\n"
+     "  fovea lr-find -c recipe.yaml --data photos --json\n",
+     V_TRAIN | V_LR_FIND, 0, verb_lr_find},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
@@ -523,8 +529,8 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert", "export",  "quantize", "prune", "distill", "compress",
-                                      "lr-find", "tune",    "grow",     "serve"};
+static const char *const planned[] = {"convert",  "export", "quantize", "prune", "distill",
+                                      "compress", "tune",   "grow",     "serve"};
 
 int main(int argc, char **argv)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "lr_find.h"
 #include "recipe_path.h"
 #include "sanity.h"
 
@@ -312,7 +313,8 @@ bool option_shown(const verb *v, const fv_setting_row *o)
 {
     char key[64];
     snprintf(key, sizeof key, " %s ", o->key);
-    return (o->verbs & v->mask) && !((v->mask & V_SANITY) && strstr(sanity_idle, key));
+    return (o->verbs & v->mask) && !((v->mask & V_SANITY) && strstr(sanity_idle, key)) &&
+           !((v->mask & V_LR_FIND) && strstr(lr_find_idle, key));
 }
 
 bool option_given(const char *name)

@@ -192,7 +192,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -306,8 +306,14 @@ enum {
       "milliseconds that an image may take, on this machine unless --gmacs is given") \
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
-    X(TEXT, lr_curve, "lr-curve", NULL, 0, NULL, 0, 0, NULL, V_PLAN, FV_OUTPUT, "NAME", \
-      "write the learning rate of every step of a run with these settings to NAME.csv, drawn in NAME.svg") \
+    X(TEXT, lr_curve, "lr-curve", NULL, 0, NULL, 0, 0, NULL, V_PLAN | V_LR_FIND, FV_OUTPUT, "NAME", \
+      "write NAME.csv and draw NAME.svg: plan: the learning rate of every step of a run with these settings; lr-find: " \
+      "the loss by learning rate") \
+    X(REAL, lr_min, "lr-min", NULL, 0, 1e-7, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
+      "learning rate of the first step") \
+    X(REAL, lr_max, "lr-max", NULL, 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
+      "and of the last one: between them each is larger than the one before by the same factor") \
+    X(INT, find_steps, "steps", NULL, 0, 100, 2, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "N", "steps of the test") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \

@@ -37,7 +37,7 @@ typedef struct job {
     fv_memory plan;
     int64_t left; /* bytes of the limit that neither the plan nor a cache of images takes */
     int interrupt;
-    bool begun; /* the run has written to its folder */
+    bool begun;              /* the run has written to its folder */
     const trial_plan *trial; /* what is done in the place of the run, which has no folder then; NULL: the run */
 } job;
 
@@ -476,6 +476,8 @@ static fv_status try_out(job *j)
         FV_TRY(j->trial->before(&t, &goes_on));
     if (!goes_on)
         return FV_OK;
+    if (j->trial->augmented)
+        FV_TRY(set_augment(j));
     FV_TRY(choose_batch(j));
     choose_rate(j);
     t.options = fit_options(j);
@@ -558,4 +560,17 @@ fv_status verb_train(settings *c)
 fv_status train_try(settings *c, const trial_plan *plan)
 {
     return train_with(c, plan);
+}
+
+void trial_tell_idle(const char *idle, const char *why)
+{
+    char list[1024] = "", key[64];
+    int n = 0;
+    for (const char *p = idle + 1; *p; p += strlen(key) + 1) {
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(p, " "), p);
+        if (option_given(key) && strlen(list) + sizeof key < sizeof list)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s--%s", n++ ? ", " : "", key);
+    }
+    if (n > 0)
+        note("%s: no part in that %s %s", why, n > 1 ? "have" : "has", list);
 }

@@ -15,11 +15,20 @@ typedef struct trial {
 
 typedef struct trial_plan {
     const char *verb;
+    bool augmented; /* options has the run's augmentation */
     /* May be NULL: before anything is compiled, where batch and rate are not known yet. *goes_on false: it is over. */
     fv_status (*before)(const trial *t, bool *goes_on);
     fv_status (*run)(const trial *t);
 } trial_plan;
 
 fv_status train_try(settings *c, const trial_plan *plan);
+
+/* Options of the learning rate over a run, a blank behind each. */
+#define TRIAL_SCHEDULE                                                                                                 \
+    "steps-per-epoch sched warmup-epochs warmup-steps warmup-lr min-lr decay-epochs decay-milestones decay-rate "      \
+    "poly-power restart-epochs restart-mult cycle-mode cycle-up cycle-down patience-epochs plateau-threshold "         \
+    "cooldown-epochs pct-start div-factor final-div-factor anneal "
+/* Says which of these options (a blank on both sides of each) were given, as `why` leaves them without a part. */
+void trial_tell_idle(const char *idle, const char *why);
 
 #endif

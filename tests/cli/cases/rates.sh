@@ -156,3 +156,56 @@ use_optimizers() {
     fails 2 E2003 "--lookahead: found '-1'" -- small_run --lookahead -1
     fails 2 E2003 "--max-norm: found 'x'" -- small_run --max-norm x
 }
+
+# The rate at which what would be trained learns; nothing but what was asked for is written.
+use_lr_find() {
+    find_rate() { "$FOVEA" lr-find --data "$digits" --batch-size 60 --steps 60 --lr-max 1e4 "$@"; }
+    code 0 find_rate --model lenet --lr-curve curve
+    prints "sgd, batch 60: " " of 60 steps, rates from 1e-07 to 1e+04; ended where the loss diverged" "steepest: --lr " "minimum/10: --lr " \
+        "curve: curve.csv" "drawing: curve.svg"
+    equal "$(find . -type f ! -name out ! -name err | sort | paste -sd' ')" "./curve.csv ./curve.svg"
+    equal "$(head -1 curve.csv)" step,lr,loss,smoothed
+    # Rates rise by one factor; the loss begins at that of guessing and falls before it diverges.
+    tail -n +2 curve.csv | awk -F, 'NR == 1 { first = $3 } { if (NR > 2 && (d = $2 / b / (b / a) - 1) * d > 1e-12) exit 1; a = b; b = $2; low = NR == 1 || $4 < low ? $4 : low }
+        END { if (NR < 30 || first < 2.1 || first > 2.5 || low > first - 0.02) exit 1 }' || die "the curve: $(cat curve.csv)"
+    head -c 60 curve.svg | grep -q '^<svg xmlns="http://www.w3.org/2000/svg" width=' || die "no drawing"
+    grep -q '>steepest ' curve.svg || die "the drawing does not show the suggestion"
+    # The same again, as JSON, its own files replaced; of another seed another curve.
+    cp curve.csv before.csv
+    code 0 find_rate --model lenet --lr-curve curve --json
+    same curve.csv before.csv
+    equal "$(drive json suggestions.steepest <out | cut -c1-4)" "$(sed -n 's/.*>steepest \([0-9.]*\).*/\1/p' curve.svg | cut -c1-4)"
+    equal "$(drive json csv <out)" curve.csv
+    code 0 find_rate --model lenet --lr-curve curve --seed 2
+    differ curve.csv before.csv
+    # A trained network, and a run's own settings: file, folder and data stay as they are, and the run goes on as it would have.
+    code 0 small_run --epochs 4 --max-steps 13 --experiment run
+    cp -r runs/train/run runs/train/straight
+    unchanged runs code 0 find_rate -c runs/train/run/args.yaml --model runs/train/run/weights/last.safetensors
+    says "no part in that have" "--epochs" "--sched"
+    for run in run straight; do
+        code 0 small_run --epochs 4 --resume auto --experiment $run
+    done
+    same runs/train/run/weights/last.safetensors runs/train/straight/weights/last.safetensors
+    # Where nothing can be learned there is nothing to suggest.
+    code 0 find_rate --model lenet --lr-min 1e4 --lr-max 1e5 --json
+    says "the loss falls at no rate from 1e+04 to 1e+05: nothing to suggest"
+    equal "$(drive json suggestions.steepest <out)" null
+}
+
+row_39_lr_find_refuses() {
+    fails 2 E2001 "fovea lr-find: --data PATH is missing" -- "$FOVEA" lr-find --model lenet
+    fails 2 E2004 "--lr-min 1 is not below --lr-max 0.1" -- "$FOVEA" lr-find --data "$digits" --lr-min 1 --lr-max 0.1
+    fails 2 E2003 "--lr-min: found '0', expected a number above 0" -- "$FOVEA" lr-find --data "$digits" --lr-min 0
+    fails 2 E2003 "--steps: found '1'" -- "$FOVEA" lr-find --data "$digits" --steps 1
+    fails 2 E2004 "--resume: nothing goes on here" -- "$FOVEA" lr-find --data "$digits" --resume auto
+    fails 2 E2002 "has no option --lr-minimum" -- "$FOVEA" lr-find --data "$digits" --lr-minimum 3
+    fails 2 E2004 "--momentum has no effect here" -- "$FOVEA" lr-find --data "$digits" --opt adam --momentum 0.9
+    fails 9 E9002 "no/x.csv" -- "$FOVEA" lr-find --data "$digits" --model lenet --lr-curve no/x
+    echo mine >mine.svg
+    fails 2 E2004 "mine.svg" "--force" -- "$FOVEA" lr-find --data "$digits" --model lenet --lr-curve mine
+    equal "$(cat mine.svg)" mine
+    fails 9 E9002 "nowhere: no such file or folder" -- "$FOVEA" lr-find --data nowhere
+    code 0 "$FOVEA" lr-find --data "$digits" --model lenet --steps 2 --lr-curve mine --force
+    fails 130 E75001 "interrupted" -- drive signal INT after="loader of" "$FOVEA" lr-find --data "$digits" --model resnet20 --steps 100000
+}
