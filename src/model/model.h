@@ -138,6 +138,10 @@ struct fv_model {
     char error_text[1024], error_hint[512];
     char prefix[192];
     fv_value input; /* the one image of a model that takes one; id -1: others */
+    struct {
+        double deepest;    /* fv_zoo_options.drop_path; 0: none */
+        int branches, met; /* residual branches in all, and so far */
+    } drop_path;
     fv_name_counts name_counts;
     fv_init_note *notes;
     int n_notes, cap_notes;

@@ -140,6 +140,8 @@ bool model_is_architecture(const char *name);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
+/* --drop-path as fv_zoo_options has it. */
+double drop_path_of(const settings *c);
 /* --no-aux; `name` is what the user calls the model. */
 fv_status model_drop_aux(const settings *c, const char *name, fv_model *model);
 /* "aux1.fc2 (0.3), aux2.fc2 (0.3)", auxiliary heads and their weights, or nothing; `text` is returned. */

@@ -22,7 +22,7 @@ static const struct {
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "
      "std resize "
-     "interpolation drop no-aux init "},
+     "interpolation drop drop-path no-aux init "},
     {"Classifiers", " C folds standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha trust-coef "

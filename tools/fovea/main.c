@@ -368,6 +368,13 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
     return model_drop_aux(c, name, *model);
 }
 
+double drop_path_of(const settings *c)
+{
+    if (!option_given("drop-path"))
+        return 0;
+    return c->drop_path > 0 ? c->drop_path : -1;
+}
+
 fv_status model_drop_aux(const settings *c, const char *name, fv_model *model)
 {
     fv_aux_info aux;

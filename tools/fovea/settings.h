@@ -72,6 +72,9 @@ enum {
       "--model, then of a small network, changed colors and smoothed labels too") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
+    X(REAL, drop_path, "drop-path", "stochastic-depth", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
+      "stochastic depth: share of samples for which the last residual block is left out, earlier ones less, in a line; " \
+      "default: the architecture's") \
     X(TEXT, head, "head", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "LAYERS", \
       "a new head in the place of the network's classifier: units, activations, drop=P, batch_norm, as in " \
       "'256,relu,drop=0.5', or linear; the output layer comes behind") \

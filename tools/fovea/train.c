@@ -172,7 +172,8 @@ static fv_status open_model(job *j)
     fv_zoo_options options = {.classes = fv_dataset_classes(j->train),
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
+                              .dropout = option_given("drop") ? c->drop : -1,
+                              .drop_path = drop_path_of(c)};
     head_ask(c, options.classes, &j->head, &options);
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     model_note_pixels(c->model, j->model);

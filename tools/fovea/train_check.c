@@ -88,6 +88,7 @@ static const struct {
     {"partial", has_weights, "it needs --weights"},
     {"in-chans", is_new_network, "a model file has channels of its own"},
     {"drop", is_new_network, "a model file has dropout of its own"},
+    {"drop-path", is_new_network, "a model file has residual blocks of its own"},
     {"init", is_new_network, "a model file has weights of its own"},
     {"nesterov", has_momentum, "it needs --momentum above 0"},
     {"lookahead-alpha", has_lookahead, "it needs --lookahead"},

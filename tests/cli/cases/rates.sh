@@ -209,3 +209,22 @@ row_39_lr_find_refuses() {
     code 0 "$FOVEA" lr-find --data "$digits" --model lenet --steps 2 --lr-curve mine --force
     fails 130 E75001 "interrupted" -- drive signal INT after="loader of" "$FOVEA" lr-find --data "$digits" --model resnet20 --steps 100000
 }
+
+# Stochastic depth: another training, the same network afterwards; stopped and resumed to the bit.
+use_drop_path() {
+    deep() { "$FOVEA" train --data "$digits" --model resnet8 --img-size 16 --in-chans 1 --epochs 2 --batch-size 100 --lr 0.05 "$@"; }
+    code 0 deep --drop-path 0.5 --experiment drop
+    code 0 deep --experiment plain
+    differ runs/train/drop/results.csv runs/train/plain/results.csv
+    code 0 deep --drop-path 0.5 --max-steps 5 --experiment cut
+    code 0 deep --drop-path 0.5 --resume auto --experiment cut
+    same runs/train/drop/weights/last.safetensors runs/train/cut/weights/last.safetensors
+    fails 2 E2004 "--drop-path was '0.5', now '0.25'" -- deep --epochs 3 --drop-path 0.25 --resume auto --experiment cut
+    code 0 "$FOVEA" info runs/train/drop/weights/best.safetensors --selftest
+    code 0 "$FOVEA" info resnet20 --drop-path 0.2 --graph
+    equal "$(grep -c ' = stochastic_depth(' out)" 8
+    fails 2 E2004 "vgg11 has no residual blocks that could be left out" -- "$FOVEA" info vgg11 --drop-path 0.1
+    fails 2 E2004 "--drop-path has no effect here: a model file has residual blocks of its own" -- small_run --model "$model" --drop-path 0.1
+    printf 'input: [8, 8, 1]\nlayers:\n  - flatten\n  - dense: 10\n' >own.yaml
+    fails 2 E2004 "own.yaml: an architecture file has its own stochastic depth" -- "$FOVEA" info own.yaml --drop-path 0.1
+}
