@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "io/safetensors_model.h"
+#include "train/alarm.h"
 #include "train/checkpoint.h"
 #include "train/columns.h"
 #include "train/evaluate.h"
@@ -40,7 +41,7 @@ typedef struct run {
     int64_t unfinished; /* the epoch that stopped in its middle while there was no best one: best.safetensors is its */
     double unfinished_metric;
     bool stop_asked;
-    bool odd_scale; /* the pixels are not on the scale that is expected, which was warned of */
+    fv_alarm alarm;
 } run;
 
 static void emit(run *r, fv_event_kind kind, const char *text)
@@ -53,6 +54,11 @@ static void emit(run *r, fv_event_kind kind, const char *text)
         fv_journal_event(r->journal, &event);
     if (r->options.on_event && r->options.on_event(r->options.user, &event))
         r->stop_asked = true;
+}
+
+static void tell_alarm(void *user, const char *line)
+{
+    emit(user, FV_EVENT_WARN, line);
 }
 
 /* ---- setting up ---- */
@@ -155,11 +161,11 @@ static fv_status open_training(run *r)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     char line[FV_JUDGE_TEXT];
     const char *warning;
-    bool single = false;
+    bool single = false, odd_scale;
     FV_TRY(fv_judge_weights(r->data));
-    FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
-    if (r->odd_scale)
-        emit(r, FV_EVENT_WARN, line);
+    FV_TRY(fv_judge_pixels(r->data, o->augment, &odd_scale, line));
+    if (odd_scale)
+        fv_alarm_scale(&r->alarm, line);
     if (fv_judge_one_class(r->data, line))
         emit(r, FV_EVENT_WARN, line);
     fv_loader_options options = {.batch_size = o->batch_size,
@@ -353,16 +359,11 @@ static fv_status validate(run *r, bool last)
     if (!r->scorer.session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
     FV_TRY(fv_evaluate_with(&r->scorer, &m, r->options.findings));
-    if (m.lost > 0) {
-        char text[160];
-        snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
-                 (long long)m.lost, (long long)m.samples);
-        emit(r, FV_EVENT_WARN, text);
-    }
     char text[FV_JUDGE_TEXT];
-    if (last && fv_judge_answers(r->model, &m, text))
+    if (fv_judge_answers(r->model, &m, last, text))
         emit(r, FV_EVENT_WARN, text);
     fv_monitor_take(&r->event, &m);
+    fv_alarm_losses(&r->alarm, &r->event);
     return FV_OK;
 }
 
@@ -373,7 +374,7 @@ static void judge_epoch(run *r)
     fv_progress *p = &r->progress;
     const double metric = fv_monitor_value(r->monitor, &r->event);
     char text[256];
-    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->odd_scale, text))
+    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->alarm.cause, text))
         emit(r, FV_EVENT_WARN, text);
     if (p->step < r->steps) {
         r->event.best = p->best_epoch == 0 && isfinite(metric);
@@ -402,6 +403,7 @@ static fv_status end_epoch(run *r)
 {
     fv_progress *p = &r->progress;
     bool last = r->stop || p->epoch + 1 >= r->options.epochs;
+    fv_alarm_units(&r->alarm, r->trainer, &r->event);
     FV_TRY(validate(r, last));
     judge_epoch(r);
     r->event.memory = fv_process_peak();
@@ -578,6 +580,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;
+    r.alarm = (fv_alarm){.tell = tell_alarm, .user = &r};
     fv_monitor_forget(&r.event, false);
     fv_monitor_forget(&r.event, true);
     r.progress.best_metric = NAN;
