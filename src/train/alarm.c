@@ -46,15 +46,20 @@ static int64_t idle_units(fv_trainer *t, const char *name, int64_t *units)
     return idle;
 }
 
+/* Not of the last layer, whose rows are without a gradient where the network is sure, nor of layers of few units, as
+ * squeezes have. */
 void fv_alarm_units(fv_alarm *a, fv_trainer *t, const fv_fit_event *e)
 {
+    enum { FEW = 8 };
     static const double most = 0.9, learned = 0.05; /* a loss so low has no gradient to speak of */
     if (a->dead || !(e->train_loss > learned))
         return;
     for (int i = 0; i < t->n_params; i++) {
         int64_t units = 0;
+        if (fv_model_slot(t->model, t->params[i].name)->head)
+            continue;
         const int64_t idle = idle_units(t, t->params[i].name, &units);
-        if (!((double)idle > most * (double)units))
+        if (units < FEW || !((double)idle > most * (double)units))
             continue;
         a->dead = true;
         a->cause = a->cause ? a->cause : "units learn nothing, as was said";

@@ -58,10 +58,11 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, const c
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && cause)
         snprintf(text, 256, "the loss hardly moved in three epochs: %s; see to that first", cause);
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
-        fv_text_format(text, 256,
-                       "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g; `fovea sanity` "
-                       "with this run's options tells more",
-                       o->lr * 10);
+        fv_text_format(
+            text, 256,
+            "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g; `fovea sanity` "
+            "with this run's options tells more",
+            o->lr * 10);
     return text[0] != '\0';
 }
 

@@ -327,8 +327,7 @@ static fv_status open_data(fv_sanity_work *w, fv_dataset *dataset)
         w->s->samples += w->data.batches[b].n;
     w->s->batches = w->data.count;
     measure_targets(w);
-    return fv_judge_single_norm(w->model, &w->options,
-                                w->data.batches[0].n / w->options.grad_accum_steps, &single);
+    return fv_judge_single_norm(w->model, &w->options, w->data.batches[0].n / w->options.grad_accum_steps, &single);
 }
 
 static fv_status look(fv_sanity_work *w)

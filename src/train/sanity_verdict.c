@@ -47,13 +47,13 @@ static bool says_scores(const fv_sanity_work *w)
 static fv_status tell_scores(const fv_sanity_work *w)
 {
     const double classes = (double)w->model->n_classes;
-    return settle(w->s, FV_SANITY_SOFTMAX,
-                  fv_sanity_say(w->s,
-                                "'%s' gives numbers from 0 that sum up to 1 for every image: they are probabilities, of "
-                                "which the loss makes probabilities again, so that it cannot fall below %.3g",
-                                w->model->graph->outputs[0]->name, log(1 + (classes - 1) / exp(1.0))),
-                  "take what makes probabilities off the end of the network; answers are probabilities all the same",
-                  NULL);
+    return settle(
+        w->s, FV_SANITY_SOFTMAX,
+        fv_sanity_say(w->s,
+                      "'%s' gives numbers from 0 that sum up to 1 for every image: they are probabilities, of "
+                      "which the loss makes probabilities again, so that it cannot fall below %.3g",
+                      w->model->graph->outputs[0]->name, log(1 + (classes - 1) / exp(1.0))),
+        "take what makes probabilities off the end of the network; answers are probabilities all the same", NULL);
 }
 
 static bool says_constant(const fv_sanity_work *w)
@@ -64,19 +64,19 @@ static bool says_constant(const fv_sanity_work *w)
 static fv_status tell_constant(const fv_sanity_work *w)
 {
     const fv_sanity_inputs *in = &w->s->inputs;
-    return settle(
-        w->s, FV_SANITY_CONSTANT,
-        in->same && in->low == in->high
-            ? fv_sanity_say(w->s, "all %lld images are %.3g all over", (long long)in->images, in->low)
-        : in->same ? fv_sanity_say(w->s, "all %lld images are one and the same picture, of values from %.3g to %.3g",
-                                   (long long)in->images, in->low, in->high)
-                   : fv_sanity_say(w->s, "%lld of %lld images have one value all over", (long long)in->constant,
-                                 (long long)in->images),
-        fv_sanity_say(w->s, "look at them: `fovea data check %s`", w->data.dataset->path), NULL);
+    return settle(w->s, FV_SANITY_CONSTANT,
+                  in->same && in->low == in->high
+                      ? fv_sanity_say(w->s, "all %lld images are %.3g all over", (long long)in->images, in->low)
+                  : in->same
+                      ? fv_sanity_say(w->s, "all %lld images are one and the same picture, of values from %.3g to %.3g",
+                                      (long long)in->images, in->low, in->high)
+                      : fv_sanity_say(w->s, "%lld of %lld images have one value all over", (long long)in->constant,
+                                      (long long)in->images),
+                  fv_sanity_say(w->s, "look at them: `fovea data check %s`", w->data.dataset->path), NULL);
 }
 
-/* Where their files say so, too, and the pipeline does not make up for it, nothing good comes of them, even if these are
- * learned. */
+/* Where their files say so, too, and the pipeline does not make up for it, nothing good comes of them, even if these
+ * are learned. */
 static bool says_pixels(const fv_sanity_work *w)
 {
     static const double flat = 0.1, low = 0.2; /* deviations: pictures have 0.2 to 0.3 from 0 to 1, and 1 normalized */
@@ -105,13 +105,13 @@ static bool says_labels(const fv_sanity_work *w)
 static fv_status tell_labels(const fv_sanity_work *w)
 {
     const fv_sanity *s = w->s;
-    return settle(w->s, FV_SANITY_LABELS,
-                  fv_sanity_say(s, "%lld pair%s of pictures in the batches %s the same but for the label, as %s and %s",
-                                (long long)s->pairs_within, s->pairs_within > 1 ? "s" : "",
-                                s->pairs_within > 1 ? "are" : "is", s->pair[0], s->pair[1]),
-                  fv_sanity_say(s, "keep one label of each: `fovea data check %s --dups` lists them",
-                                w->data.dataset->path),
-                  NULL);
+    return settle(
+        w->s, FV_SANITY_LABELS,
+        fv_sanity_say(s, "%lld pair%s of pictures in the batches %s the same but for the label, as %s and %s",
+                      (long long)s->pairs_within, s->pairs_within > 1 ? "s" : "", s->pairs_within > 1 ? "are" : "is",
+                      s->pair[0], s->pair[1]),
+        fv_sanity_say(s, "keep one label of each: `fovea data check %s --dups` lists them", w->data.dataset->path),
+        NULL);
 }
 
 static bool says_shuffled(const fv_sanity_work *w)
@@ -119,8 +119,8 @@ static bool says_shuffled(const fv_sanity_work *w)
     const fv_sanity_odds *near = &w->s->neighbors, *others = &w->s->others;
     const int64_t classes = w->model->n_classes;
     return classes > 1 && near->chance < 1 && near->images >= ENOUGH_IMAGES &&
-           near->images >= ENOUGH_OF_A_CLASS * classes && others->images >= ENOUGH_OTHERS &&
-           near->sigmas < by_chance && others->sigmas < by_chance;
+           near->images >= ENOUGH_OF_A_CLASS * classes && others->images >= ENOUGH_OTHERS && near->sigmas < by_chance &&
+           others->sigmas < by_chance;
 }
 
 static fv_status tell_shuffled(const fv_sanity_work *w)
@@ -253,8 +253,8 @@ static fv_status tell_rate(const fv_sanity_work *w, fv_sanity_verdict verdict, c
                   fv_sanity_say(s, "train with --lr %.2g", better->lr), fv_sanity_say(s, "--lr %.2g", better->lr));
 }
 
-/* A step that hardly changes weights is no step too far: then only higher rates are tried, from one on that changes them
- * more. */
+/* A step that hardly changes weights is no step too far: then only higher rates are tried, from one on that changes
+ * them more. */
 static fv_status search_rates(fv_sanity_work *w, bool *told)
 {
     static const double lower[] = {0.1, 0.01, 0.001}, hardly = 1e-4, most = 1e12;

@@ -171,12 +171,11 @@ static void test_losses_part(void **state)
     static const struct {
         double val[9], train[9];
         int told;
-    } runs[] = {
-        {{3, 2, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 8},
-        {{3, 2, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4}, {3, 2, 1, 1, 1, 1, 1, 1, 1}, 0},       /* both stay */
-        {{3, 2, 1, 1, 1, 1, 1, 1.05, 1.05}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 0},         /* hardly worse */
-        {{3, 2, 1, 1.4, 1.3, 1.2, 0.9, 1.2, 1.2}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 0},   /* it came back */
-        {{3, 2, 1, NAN, NAN, NAN, NAN, 1.5, NAN}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 8}}; /* not every epoch */
+    } runs[] = {{{3, 2, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 8},
+                {{3, 2, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4}, {3, 2, 1, 1, 1, 1, 1, 1, 1}, 0},      /* both stay */
+                {{3, 2, 1, 1, 1, 1, 1, 1.05, 1.05}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 0},        /* hardly worse */
+                {{3, 2, 1, 1.4, 1.3, 1.2, 0.9, 1.2, 1.2}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 0},  /* it came back */
+                {{3, 2, 1, NAN, NAN, NAN, NAN, 1.5, NAN}, {3, 2, 1, .9, .8, .7, .6, .5, .4}, 8}}; /* not every epoch */
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
         fv_alarm a = {.tell = keep_line};
         int told = 0;
@@ -284,9 +283,9 @@ static void test_lint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learned), cmocka_unit_test(test_what_is_off), cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_odds),    cmocka_unit_test(test_losses_part), cmocka_unit_test(test_never),
-        cmocka_unit_test(test_lint_zoo), cmocka_unit_test(test_lint)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learned),     cmocka_unit_test(test_what_is_off),
+                                       cmocka_unit_test(test_allocations), cmocka_unit_test(test_odds),
+                                       cmocka_unit_test(test_losses_part), cmocka_unit_test(test_never),
+                                       cmocka_unit_test(test_lint_zoo),    cmocka_unit_test(test_lint)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

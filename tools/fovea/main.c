@@ -520,8 +520,8 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert", "export",  "quantize", "prune", "distill", "compress",
-                                      "lr-find", "tune",    "grow",     "serve"};
+static const char *const planned[] = {"convert",  "export",  "quantize", "prune", "distill",
+                                      "compress", "lr-find", "tune",     "grow",  "serve"};
 
 int main(int argc, char **argv)
 {

@@ -11,8 +11,10 @@
 #include "trial.h"
 
 const char sanity_idle[] =
-    " epochs patience min-delta monitor restore-best val-interval recovery-interval sched warmup-epochs warmup-lr min-lr "
-    "decay-epochs decay-rate label-smoothing balance model-ema model-ema-decay unfreeze-at augment scale ratio crop-pad "
+    " epochs patience min-delta monitor restore-best val-interval recovery-interval sched warmup-epochs warmup-lr "
+    "min-lr "
+    "decay-epochs decay-rate label-smoothing balance model-ema model-ema-decay unfreeze-at augment scale ratio "
+    "crop-pad "
     "hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob mixup cutmix cache "
     "no-prefetch no-feature-cache license data-name date output experiment resume force log-interval no-color ";
 
@@ -83,7 +85,8 @@ static char *command_of(const trial *t, const fv_sanity *s)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    fprintf(out, "fovea %s", s->verdict == FV_SANITY_RATE_HIGH || s->verdict == FV_SANITY_RATE_LOW ? "train" : "sanity");
+    fprintf(out, "fovea %s",
+            s->verdict == FV_SANITY_RATE_HIGH || s->verdict == FV_SANITY_RATE_LOW ? "train" : "sanity");
     for (int i = 0; i < t->c->n_words; i++) {
         const int skip = dropped(t->c->words[i], key);
         if (skip > 0)
@@ -110,8 +113,8 @@ static void print_tries(const fv_sanity *s)
             snprintf(last, sizeof last, "%.4g", t->last);
         if (!isnan(t->top1))
             snprintf(right, sizeof right, "%.1f %%", 100 * t->top1);
-        printf("  %-10s %8.3g %6lld %12.4g %12s %9s\n", i ? "again" : "as asked", t->lr, (long long)t->steps,
-               t->first, last, right);
+        printf("  %-10s %8.3g %6lld %12.4g %12s %9s\n", i ? "again" : "as asked", t->lr, (long long)t->steps, t->first,
+               last, right);
     }
 }
 
@@ -206,16 +209,15 @@ static json_t *layers_json(const fv_sanity *s, bool weights)
     json_t *list = json_array();
     for (int i = 0; i < (weights ? s->n_weights : s->n_units); i++)
         if (weights)
-            json_array_append_new(
-                list, json_pack("{s:o, s:f, s:[o, o], s:f}", "name", show_json(s->weights[i].name), "length",
-                                s->weights[i].norm, "gradient", number(s->weights[i].gradient[0]),
-                                number(s->weights[i].gradient[1]), "first_change", s->weights[i].change));
+            json_array_append_new(list,
+                                  json_pack("{s:o, s:f, s:[o, o], s:f}", "name", show_json(s->weights[i].name),
+                                            "length", s->weights[i].norm, "gradient", number(s->weights[i].gradient[0]),
+                                            number(s->weights[i].gradient[1]), "first_change", s->weights[i].change));
         else
-            json_array_append_new(
-                list, json_pack("{s:o, s:I, s:[o, o], s:[o, o]}", "name", show_json(s->units[i].name), "units",
-                                (json_int_t)s->units[i].units, "dead", number(s->units[i].dead[0]),
-                                number(s->units[i].dead[1]), "bound", number(s->units[i].bound[0]),
-                                number(s->units[i].bound[1])));
+            json_array_append_new(list, json_pack("{s:o, s:I, s:[o, o], s:[o, o]}", "name", show_json(s->units[i].name),
+                                                  "units", (json_int_t)s->units[i].units, "dead",
+                                                  number(s->units[i].dead[0]), number(s->units[i].dead[1]), "bound",
+                                                  number(s->units[i].bound[0]), number(s->units[i].bound[1])));
     return list;
 }
 
@@ -317,8 +319,8 @@ static void tell_idle(void)
             snprintf(list + strlen(list), sizeof list - strlen(list), "%s--%s", n++ ? ", " : "", key);
     }
     if (n > 0)
-        note("two batches are learned by heart, and nothing is written: no part in that %s %s",
-             n > 1 ? "have" : "has", list);
+        note("two batches are learned by heart, and nothing is written: no part in that %s %s", n > 1 ? "have" : "has",
+             list);
 }
 
 fv_status verb_sanity(settings *c)

@@ -38,7 +38,7 @@ typedef struct job {
     fv_memory plan;
     int64_t left; /* bytes of the limit that neither the plan nor a cache of images takes */
     int interrupt;
-    bool begun; /* the run has written to its folder */
+    bool begun;              /* the run has written to its folder */
     const trial_plan *trial; /* what is done in the place of the run, which has no folder then; NULL: the run */
 } job;
 

@@ -215,6 +215,26 @@ use_sanity_inputs() {
     cured
 }
 
+use_sanity_other_labels() {
+    echo path,target0,target1 >numbers.csv
+    echo path,label >sets.csv
+    for k in $(seq 1 40); do
+        a=$((k * 37 % 100)) b=$((k * 61 % 100))
+        awk -v a=$a -v b=$b 'BEGIN {
+            print "P2\n12 12\n99"
+            for (i = 0; i < 144; i++) print i < 72 ? a : b
+        }' >$k.pgm
+        echo "$k.pgm,$((a - 50)).5,0.$((b + 100))" >>numbers.csv
+        [ $a -lt 50 ] && [ $b -lt 50 ] || echo "$k.pgm,$([ $a -lt 50 ] || printf 'top ')$([ $b -lt 50 ] || echo low)" | sed 's/ $//' >>sets.csv
+    done
+    verdict learned "$FOVEA" sanity --data numbers.csv --model lenet --img-size 12 --in-chans 1 -b 10 --opt adam
+    prints "20 images in 2 batches"
+    silent_about "neighbors" "other images"
+    verdict rate-too-high "$FOVEA" sanity --data numbers.csv --model lenet --img-size 12 --in-chans 1 -b 10 --opt adam --lr 5
+    cured
+    verdict learned "$FOVEA" sanity --data sets.csv --task multi-label --model lenet --img-size 12 --in-chans 1 -b 10 --opt adam
+}
+
 # Networks of every kind, with the rates that their papers have. FOVEA_SANITY_ZOO=1: all of them, which takes an hour.
 use_sanity_no_false_alarm() {
     nets="mobilenet_v1_0.25 shufflenet_v2_x0_5 ds_cnn"
@@ -271,6 +291,9 @@ TEXT
         "advice: 'conv2d_1.relu': relu in front of a maximum" \
         "advice: the last layers ('dense_1' above all) have 988000 weights for 600 images, 1646 for each" \
         "advice: neither weight decay nor dropout"
+    code 0 "$FOVEA" plan --data "$digits" --from runs/train/exp/weights/last.safetensors --limit 60
+    says "advice: 'conv2d_2.tanh' and 1 other"
+    silent_about "advice: the last layers" "advice: neither"
     # Of a network of the zoo only what the data and the recipe have to do with it.
     code 0 small_run --epochs 1 --max-steps 1
     silent_about "advice"
