@@ -27,6 +27,13 @@ static bool is_on_its_way(const fv_sanity *s)
     return t->finite && t->highest < 1.5 * t->first && t->last < 0.5 * t->first && t->last <= 1.1 * t->lowest;
 }
 
+/* All are right, if not yet surely. */
+static bool is_nearly_there(const fv_sanity *s)
+{
+    const fv_sanity_try *t = &s->tries[0];
+    return t->finite && t->top1 >= FV_SANITY_TOP1 && t->last < 0.1 * t->first;
+}
+
 static fv_status settle(fv_sanity *s, fv_sanity_verdict verdict, const char *evidence, const char *cure,
                         const char *options)
 {
@@ -422,7 +429,7 @@ static bool tell_first(const fv_sanity_work *w, const cause *list, size_t n, fv_
 static fv_status go_on(fv_sanity_work *w)
 {
     const int64_t steps = w->steps;
-    if (!is_on_its_way(w->s) || w->options.max_steps > 0)
+    if (!(is_on_its_way(w->s) || is_nearly_there(w->s)) || w->options.max_steps > 0)
         return FV_OK;
     w->steps *= 4;
     const fv_status status = fv_sanity_attempt(w, w->s->tries[0].lr);
