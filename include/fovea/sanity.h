@@ -112,11 +112,12 @@ typedef struct fv_sanity {
 
 /**
  * Trains the first two batches of a run with these options by heart, without augmentation, mixing, dropout, label
- * smoothing, balancing, averages or a schedule: at most max_steps steps (0: FV_SANITY_STEPS_MAX) at `lr`. Where that
- * fails, or what it learned means nothing, the verdict says why, as far as can be told: rates are tried again at other
- * rates, each from the same start. Writes nothing; the model ends as it began. The same bits with any number of
- * threads. FV_OK whatever the verdict is. Not for models that fv_fit_with would refuse: CONFLICT and what else it
- * returns; but see fv_sanity_scores. The caller destroys *sanity.
+ * smoothing, balancing, averages or the schedule: at most max_steps steps (0: FV_SANITY_STEPS_MAX, and four times as
+ * many where only they are missing), half of them at `lr`, and from there on linearly down to 0. Where that fails, or
+ * what was learned means nothing, the verdict says why, as far as can be told: other rates are tried, each from the
+ * same start. Writes nothing; the model ends as it began. The same bits with any number of threads. FV_OK whatever the
+ * verdict is. Not for models that fv_fit_with would refuse: CONFLICT and what else it returns; but see
+ * fv_sanity_scores. The caller destroys *sanity.
  */
 FV_API fv_status fv_sanity_run(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_sanity **sanity);
 /** FV_SANITY_SOFTMAX where the model ends with a bounded activation although the loss bounds scores itself, which

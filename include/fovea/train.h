@@ -90,9 +90,11 @@ typedef struct fv_metrics {
 #include <fovea/metrics.def>
     double img_per_s;
     int64_t quarantined;
-    int64_t lost;       /* samples for which the model computes NaN or infinity: the scores are NaN then */
-    int64_t first_lost; /* the first of them in the data set; -1: none */
-    int64_t one_class;  /* CLASSIFY: the class that all samples are taken for, though they are of several; -1 */
+    int64_t lost;        /* samples for which the model computes NaN or infinity: the scores are NaN then */
+    int64_t first_lost;  /* the first of them in the data set; -1: none */
+    int64_t one_class;   /* CLASSIFY: the class that all samples are taken for, though they are of several; -1 */
+    int64_t never;       /* CLASSIFY: classes of at least 5 samples that no sample is taken for */
+    int64_t never_class; /* the first of them; -1: none */
     fv_task task;
 } fv_metrics;
 

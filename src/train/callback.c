@@ -16,6 +16,11 @@ void fv_fitting_emit(fv_fitting *r, fv_event_kind kind, const char *text)
         r->stop_asked = true;
 }
 
+void fv_fitting_warn(void *fitting, const char *line)
+{
+    fv_fitting_emit(fitting, FV_EVENT_WARN, line);
+}
+
 static fv_status take_control(fv_fitting *r, const fv_fit_control *c, double *lr)
 {
     if (c->note[0])

@@ -187,16 +187,11 @@ static fv_status validate(fv_fitting *r, bool last)
         return FV_OK;
     FV_TRY(fv_fitting_call(r, FV_MOMENT(validation_begin), NULL));
     FV_TRY(fv_evaluate_with(&r->scorer, &m, r->options.findings));
-    if (m.lost > 0) {
-        char text[160];
-        snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
-                 (long long)m.lost, (long long)m.samples);
-        fv_fitting_emit(r, FV_EVENT_WARN, text);
-    }
     char text[FV_JUDGE_TEXT];
-    if (last && fv_judge_answers(r->model, &m, text))
+    if (fv_judge_answers(r->model, &m, last, text))
         fv_fitting_emit(r, FV_EVENT_WARN, text);
     fv_monitor_take(&r->event, &m);
+    fv_alarm_losses(&r->alarm, &r->event);
     return fv_fitting_call(r, FV_MOMENT(validation_end), NULL);
 }
 
@@ -207,7 +202,7 @@ static void judge_epoch(fv_fitting *r)
     fv_progress *p = &r->progress;
     const double metric = fv_monitor_value(r->monitor, &r->event);
     char text[FV_PLATEAU_TEXT];
-    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->odd_scale, text))
+    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->alarm.cause, text))
         fv_fitting_emit(r, FV_EVENT_WARN, text);
     if (p->step < r->steps) {
         r->event.best = p->best_epoch == 0 && isfinite(metric);
@@ -240,6 +235,7 @@ static fv_status end_epoch(fv_fitting *r)
 {
     fv_progress *p = &r->progress;
     bool last = r->stop || p->epoch + 1 >= r->options.epochs;
+    fv_alarm_units(&r->alarm, r->trainer, &r->event);
     FV_TRY(validate(r, last));
     judge_epoch(r);
     r->event.memory = fv_process_peak();
@@ -449,6 +445,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;
+    r.alarm = (fv_alarm){.tell = fv_fitting_warn, .user = &r};
     fv_monitor_forget(&r.event, false);
     fv_monitor_forget(&r.event, true);
     r.progress.best_metric = r.progress.plateau_best = NAN;

@@ -106,11 +106,11 @@ fv_status fv_fitting_open_training(fv_fitting *r)
         return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
     char line[FV_JUDGE_TEXT];
     const char *warning;
-    bool single = false;
+    bool single = false, odd_scale;
     FV_TRY(fv_judge_weights(r->data));
-    FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
-    if (r->odd_scale)
-        fv_fitting_emit(r, FV_EVENT_WARN, line);
+    FV_TRY(fv_judge_pixels(r->data, o->augment, &odd_scale, line));
+    if (odd_scale)
+        fv_alarm_scale(&r->alarm, line);
     if (fv_judge_one_class(r->data, line))
         fv_fitting_emit(r, FV_EVENT_WARN, line);
     fv_loader_options options = {.batch_size = o->batch_size,

@@ -56,7 +56,9 @@ static void say(const lint *l, const char *format, ...)
 /* " and 3 others" */
 static const char *and_others(int n, char text[32])
 {
-    fv_text_format(text, 32, n > 1 ? " and %d other%s" : "", n - 1, n > 2 ? "s" : "");
+    text[0] = '\0';
+    if (n > 1)
+        fv_text_format(text, 32, " and %d other%s", n - 1, n > 2 ? "s" : "");
     return text;
 }
 
@@ -124,8 +126,8 @@ static void look_at_pools(const lint *l)
 static bool normalizes(const fv_node *node)
 {
     for (int32_t i = 0; i < node->n_in; i++)
-        if (node->in[i] && (node->in[i]->role == FV_ROLE_STATE ||
-                            (node->op->kinds && node->op->kinds[i] == FV_OPERAND_NORM)))
+        if (node->in[i] &&
+            (node->in[i]->role == FV_ROLE_STATE || (node->op->kinds && node->op->kinds[i] == FV_OPERAND_NORM)))
             return true;
     return false;
 }
@@ -169,7 +171,8 @@ static void look_at_width(const lint *l)
     if (images > 0 && !l->options->trained && weights > WEIGHTS_AN_IMAGE * images)
         say(l,
             "the last layers ('%s' above all) have %lld weights for %lld images, %lld for each: they learn these by "
-            "heart; narrower ones, or a mean over the map in front of one (--head linear --pool avg), generalize better",
+            "heart; narrower ones, or a mean over the map in front of one (--head linear --pool avg), generalize "
+            "better",
             largest->name, (long long)weights, (long long)images, (long long)(weights / images));
 }
 

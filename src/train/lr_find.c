@@ -182,6 +182,7 @@ fv_status fv_lr_find(fv_model *model, fv_dataset *train, const fv_fit_options *o
                     .data = train,
                     .options = options_of(options, find),
                     .start = fv_time_monotonic()};
+    r.alarm = (fv_alarm){.tell = fv_fitting_warn, .user = &r};
     fv_status status = fv_labels_adopt(copy, train);
     fv_settings_task(&r.options, copy->task);
     fv_settings_resolve(&r.options);

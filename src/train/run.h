@@ -4,6 +4,7 @@
 #define FV_TRAIN_RUN_H
 
 #include "data/loader.h"
+#include "train/alarm.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/journal.h"
@@ -33,11 +34,13 @@ typedef struct fv_fitting {
     int64_t unfinished; /* the epoch that stopped in its middle while there was no best one: best.safetensors is its */
     double unfinished_metric;
     bool stop_asked;
-    bool odd_scale; /* the pixels are not on the scale that is expected, which was warned of */
+    fv_alarm alarm;
 } fv_fitting;
 
 /* Tells the journal and the caller; a caller may ask to stop. */
 void fv_fitting_emit(fv_fitting *r, fv_event_kind kind, const char *text);
+/* The same of a warning: fv_alarm's `tell`. */
+void fv_fitting_warn(void *fitting, const char *line);
 /* Calls a member of the callbacks, and does what they ask for: notes, stopping, rates (*lr; NULL: none is asked for).
  * VALUE for a rate or factor that is none. */
 fv_status fv_fitting_call(fv_fitting *r, size_t member, double *lr);

@@ -182,6 +182,14 @@ static bool is_idle(const fv_sanity_work *w, const fv_sanity_try *t)
     return w->s->n_tries > 1 && 3 * t->steps > w->steps && t->lowest > 0.9 * t->first;
 }
 
+/* Constant, and over the second half of the steps down to nothing, as schedules do: what a network knows by then is not
+ * hidden by the noise of steps that are too long for the end. */
+static double rate_at(const fv_sanity_work *w, const fv_sanity_try *t)
+{
+    const double half = (double)w->steps / 2, at = (double)t->steps;
+    return at < half ? t->lr : t->lr * (1 - (at - half) / ((double)w->steps - half));
+}
+
 static fv_status one_step(fv_sanity_work *w, fv_sanity_try *t, pass *p)
 {
     const bool main = w->s->n_tries == 1;
@@ -206,7 +214,7 @@ static fv_status one_step(fv_sanity_work *w, fv_sanity_try *t, pass *p)
         end_pass(w, t, p);
     if (t->learned)
         return FV_OK;
-    FV_TRY(fv_trainer_apply(w->trainer, t->lr));
+    FV_TRY(fv_trainer_apply(w->trainer, rate_at(w, t)));
     if (t->steps++ == 0 && main)
         fv_probe_change(w->model, w->start, w->s);
     return FV_OK;
@@ -319,8 +327,7 @@ static fv_status open_data(fv_sanity_work *w, fv_dataset *dataset)
         w->s->samples += w->data.batches[b].n;
     w->s->batches = w->data.count;
     measure_targets(w);
-    return fv_judge_single_norm(w->model, &w->options,
-                                w->data.batches[0].n / w->options.grad_accum_steps, &single);
+    return fv_judge_single_norm(w->model, &w->options, w->data.batches[0].n / w->options.grad_accum_steps, &single);
 }
 
 static fv_status look(fv_sanity_work *w)

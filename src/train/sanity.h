@@ -12,9 +12,9 @@ typedef struct fv_sanity_work {
     fv_fit_options options;
     fv_sanity_data data;
     fv_trainer *trainer;
-    char *start;     /* all slots of the model as they were given, one behind the other */
-    double variance; /* REGRESS: sum of squares around the means of the targets */
-    int64_t steps;   /* of an attempt, at most */
+    char *start;      /* all slots of the model as they were given, one behind the other */
+    double variance;  /* REGRESS: sum of squares around the means of the targets */
+    int64_t steps;    /* of an attempt, at most */
     bool sums_to_one; /* CLASSIFY: before the first step every row of scores is at least 0, with the sum 1 */
     fv_sanity *s;
 } fv_sanity_work;

@@ -29,9 +29,8 @@ static fv_status keep_batch(fv_sanity_data *d, const fv_batch *from)
     FV_TRY(copy_of(d->ctx, from->images, n * size * sizeof(float), &own->images));
     FV_TRY(copy_of(d->ctx, from->labels, n * sizeof *from->labels, &own->labels));
     FV_TRY(copy_of(d->ctx, from->samples, n * sizeof *from->samples, &own->samples));
-    return from->targets
-               ? copy_of(d->ctx, from->targets, n * (size_t)from->n_targets * sizeof(float), &own->targets)
-               : FV_OK;
+    return from->targets ? copy_of(d->ctx, from->targets, n * (size_t)from->n_targets * sizeof(float), &own->targets)
+                         : FV_OK;
 }
 
 /* Means over a grid of cells, of each channel. */
@@ -293,8 +292,8 @@ static fv_status find_pairs(const fv_sanity_data *d, fv_sanity *s)
             all += distance(d->sketches + i * d->width, d->sketches + k * d->width, d->width);
     for (int64_t i = 0; i < d->sketched; i++)
         for (int64_t k = 0; k < i; k++) {
-            if (d->labels[i] == d->labels[k] || distance(d->sketches + i * d->width, d->sketches + k * d->width,
-                                                         d->width) > near * near * all / pairs)
+            if (d->labels[i] == d->labels[k] ||
+                distance(d->sketches + i * d->width, d->sketches + k * d->width, d->width) > near * near * all / pairs)
                 continue;
             if (s->pairs++ == 0) {
                 s->pair[0] = name_of(d, s->arena, k);

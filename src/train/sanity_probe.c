@@ -21,8 +21,8 @@ static ways ways_of(const fv_node *node)
     if (traits & FV_T_FUSES_ACTIVATION)
         memcpy(&fused, node->attr, sizeof fused);
     return (ways){.dies = (traits & cut) == cut || fused == FV_RELU || fused == FV_RELU6,
-                  .saturates = (traits & FV_T_SATURATES) || fused == FV_SIGMOID || fused == FV_TANH ||
-                               fused == FV_HARD_SIGMOID};
+                  .saturates =
+                      (traits & FV_T_SATURATES) || fused == FV_SIGMOID || fused == FV_TANH || fused == FV_HARD_SIGMOID};
 }
 
 static int64_t channels(const fv_shape *shape)

@@ -11,6 +11,29 @@ static const double dead_share = 0.9, bound_share = 0.9, by_chance = 2, far_apar
 /* Images, and images of a class, without which labels are not judged. */
 enum { ENOUGH_IMAGES = 100, ENOUGH_OF_A_CLASS = 8, ENOUGH_OTHERS = 64 };
 
+/* At the rate that was asked for. */
+static bool is_learned(const fv_sanity *s)
+{
+    bool learned = false;
+    for (int i = 0; i < s->n_tries; i++)
+        learned |= s->tries[i].learned && s->tries[i].lr == s->tries[0].lr;
+    return learned;
+}
+
+/* The loss of the first attempt falls, and has not risen before. */
+static bool is_on_its_way(const fv_sanity *s)
+{
+    const fv_sanity_try *t = &s->tries[0];
+    return t->finite && t->highest < 1.5 * t->first && t->last < 0.5 * t->first && t->last <= 1.1 * t->lowest;
+}
+
+/* All are right, if not yet surely. */
+static bool is_nearly_there(const fv_sanity *s)
+{
+    const fv_sanity_try *t = &s->tries[0];
+    return t->finite && t->top1 >= FV_SANITY_TOP1 && t->last < 0.1 * t->first;
+}
+
 static fv_status settle(fv_sanity *s, fv_sanity_verdict verdict, const char *evidence, const char *cure,
                         const char *options)
 {
@@ -25,19 +48,19 @@ static fv_status settle(fv_sanity *s, fv_sanity_verdict verdict, const char *evi
 
 static bool says_scores(const fv_sanity_work *w)
 {
-    return w->sums_to_one && !w->s->tries[0].learned;
+    return w->sums_to_one && !is_learned(w->s);
 }
 
 static fv_status tell_scores(const fv_sanity_work *w)
 {
     const double classes = (double)w->model->n_classes;
-    return settle(w->s, FV_SANITY_SOFTMAX,
-                  fv_sanity_say(w->s,
-                                "'%s' gives numbers from 0 that sum up to 1 for every image: they are probabilities, of "
-                                "which the loss makes probabilities again, so that it cannot fall below %.3g",
-                                w->model->graph->outputs[0]->name, log(1 + (classes - 1) / exp(1.0))),
-                  "take what makes probabilities off the end of the network; answers are probabilities all the same",
-                  NULL);
+    return settle(
+        w->s, FV_SANITY_SOFTMAX,
+        fv_sanity_say(w->s,
+                      "'%s' gives numbers from 0 that sum up to 1 for every image: they are probabilities, of "
+                      "which the loss makes probabilities again, so that it cannot fall below %.3g",
+                      w->model->graph->outputs[0]->name, log(1 + (classes - 1) / exp(1.0))),
+        "take what makes probabilities off the end of the network; answers are probabilities all the same", NULL);
 }
 
 static bool says_constant(const fv_sanity_work *w)
@@ -48,24 +71,24 @@ static bool says_constant(const fv_sanity_work *w)
 static fv_status tell_constant(const fv_sanity_work *w)
 {
     const fv_sanity_inputs *in = &w->s->inputs;
-    return settle(
-        w->s, FV_SANITY_CONSTANT,
-        in->same && in->low == in->high
-            ? fv_sanity_say(w->s, "all %lld images are %.3g all over", (long long)in->images, in->low)
-        : in->same ? fv_sanity_say(w->s, "all %lld images are one and the same picture, of values from %.3g to %.3g",
-                                   (long long)in->images, in->low, in->high)
-                   : fv_sanity_say(w->s, "%lld of %lld images have one value all over", (long long)in->constant,
-                                 (long long)in->images),
-        fv_sanity_say(w->s, "look at them: `fovea data check %s`", w->data.dataset->path), NULL);
+    return settle(w->s, FV_SANITY_CONSTANT,
+                  in->same && in->low == in->high
+                      ? fv_sanity_say(w->s, "all %lld images are %.3g all over", (long long)in->images, in->low)
+                  : in->same
+                      ? fv_sanity_say(w->s, "all %lld images are one and the same picture, of values from %.3g to %.3g",
+                                      (long long)in->images, in->low, in->high)
+                      : fv_sanity_say(w->s, "%lld of %lld images have one value all over", (long long)in->constant,
+                                      (long long)in->images),
+                  fv_sanity_say(w->s, "look at them: `fovea data check %s`", w->data.dataset->path), NULL);
 }
 
-/* Where their files say so, too, and the pipeline does not make up for it, nothing good comes of them, even if these are
- * learned. */
+/* Where their files say so, too, and the pipeline does not make up for it, nothing good comes of them, even if these
+ * are learned. */
 static bool says_pixels(const fv_sanity_work *w)
 {
     static const double flat = 0.1, low = 0.2; /* deviations: pictures have 0.2 to 0.3 from 0 to 1, and 1 normalized */
     const fv_sanity_inputs *in = &w->s->inputs;
-    const bool learned = w->s->tries[0].learned;
+    const bool learned = is_learned(w->s);
     if (w->s->pixels)
         return in->odd || in->deviation < (learned ? flat : low);
     return in->odd && !learned;
@@ -83,19 +106,19 @@ static fv_status tell_pixels(const fv_sanity_work *w)
 
 static bool says_labels(const fv_sanity_work *w)
 {
-    return w->s->pairs_within > 0 && !w->s->tries[0].learned;
+    return w->s->pairs_within > 0 && !is_learned(w->s);
 }
 
 static fv_status tell_labels(const fv_sanity_work *w)
 {
     const fv_sanity *s = w->s;
-    return settle(w->s, FV_SANITY_LABELS,
-                  fv_sanity_say(s, "%lld pair%s of pictures in the batches %s the same but for the label, as %s and %s",
-                                (long long)s->pairs_within, s->pairs_within > 1 ? "s" : "",
-                                s->pairs_within > 1 ? "are" : "is", s->pair[0], s->pair[1]),
-                  fv_sanity_say(s, "keep one label of each: `fovea data check %s --dups` lists them",
-                                w->data.dataset->path),
-                  NULL);
+    return settle(
+        w->s, FV_SANITY_LABELS,
+        fv_sanity_say(s, "%lld pair%s of pictures in the batches %s the same but for the label, as %s and %s",
+                      (long long)s->pairs_within, s->pairs_within > 1 ? "s" : "", s->pairs_within > 1 ? "are" : "is",
+                      s->pair[0], s->pair[1]),
+        fv_sanity_say(s, "keep one label of each: `fovea data check %s --dups` lists them", w->data.dataset->path),
+        NULL);
 }
 
 static bool says_shuffled(const fv_sanity_work *w)
@@ -103,8 +126,8 @@ static bool says_shuffled(const fv_sanity_work *w)
     const fv_sanity_odds *near = &w->s->neighbors, *others = &w->s->others;
     const int64_t classes = w->model->n_classes;
     return classes > 1 && near->chance < 1 && near->images >= ENOUGH_IMAGES &&
-           near->images >= ENOUGH_OF_A_CLASS * classes && others->images >= ENOUGH_OTHERS &&
-           near->sigmas < by_chance && others->sigmas < by_chance;
+           near->images >= ENOUGH_OF_A_CLASS * classes && others->images >= ENOUGH_OTHERS && near->sigmas < by_chance &&
+           others->sigmas < by_chance;
 }
 
 static fv_status tell_shuffled(const fv_sanity_work *w)
@@ -148,7 +171,7 @@ static bool is_dead(const fv_sanity *s, int when)
 
 static bool says_dead(const fv_sanity_work *w)
 {
-    return is_dead(w->s, 0) && !w->s->tries[0].learned;
+    return is_dead(w->s, 0) && !is_learned(w->s);
 }
 
 static fv_status tell_dead(const fv_sanity_work *w)
@@ -237,16 +260,16 @@ static fv_status tell_rate(const fv_sanity_work *w, fv_sanity_verdict verdict, c
                   fv_sanity_say(s, "train with --lr %.2g", better->lr), fv_sanity_say(s, "--lr %.2g", better->lr));
 }
 
-/* A step that hardly changes weights is no step too far: then only higher rates are tried, from one on whose steps
- * would change them by a thousandth. */
+/* A step that hardly changes weights is no step too far: then only higher rates are tried, from one on that changes
+ * them more. */
 static fv_status search_rates(fv_sanity_work *w, bool *told)
 {
-    static const double lower[] = {0.1, 0.01, 0.001}, hardly = 1e-4, usual = 1e-3, most = 1e12;
+    static const double lower[] = {0.1, 0.01, 0.001}, hardly = 1e-4, most = 1e12;
     double higher[] = {10, 100, 1000};
     const fv_sanity_try *main = &w->s->tries[0], *found = NULL;
     const double change = usual_change(w->s);
     const bool low = main->finite && main->highest < 2 * main->first && change < hardly;
-    while (change * higher[0] < usual && higher[0] < most)
+    while (change * higher[0] < hardly && higher[0] < most)
         for (int i = 0; i < 3; i++)
             higher[i] *= 10;
     for (int turn = 0; turn < 2 && !found; turn++) {
@@ -352,8 +375,7 @@ static fv_status tell_exploding(const fv_sanity_work *w)
 
 static bool says_steps(const fv_sanity_work *w)
 {
-    const fv_sanity_try *t = &w->s->tries[0];
-    return t->finite && t->last < 0.7 * t->first && t->last <= 1.1 * t->lowest;
+    return is_on_its_way(w->s);
 }
 
 static fv_status tell_steps(const fv_sanity_work *w)
@@ -362,8 +384,8 @@ static fv_status tell_steps(const fv_sanity_work *w)
     return settle(w->s, FV_SANITY_STEPS,
                   fv_sanity_say(w->s, "the loss fell from %.3g to %.3g in %lld steps, with %.1f %% right", t->first,
                                 t->last, (long long)t->steps, 100 * t->top1),
-                  fv_sanity_say(w->s, "give it --max-steps %lld", (long long)(4 * w->steps)),
-                  fv_sanity_say(w->s, "--max-steps %lld", (long long)(4 * w->steps)));
+                  fv_sanity_say(w->s, "give it --max-steps %lld", (long long)(4 * w->steps * w->s->n_tries)),
+                  fv_sanity_say(w->s, "--max-steps %lld", (long long)(4 * w->steps * w->s->n_tries)));
 }
 
 static bool says_unknown(const fv_sanity_work *w)
@@ -403,17 +425,39 @@ static bool tell_first(const fv_sanity_work *w, const cause *list, size_t n, fv_
     return false;
 }
 
+/* More steps for a network that only needs them: not where it was said how many. */
+static fv_status go_on(fv_sanity_work *w)
+{
+    const int64_t steps = w->steps;
+    if (!(is_on_its_way(w->s) || is_nearly_there(w->s)) || w->options.max_steps > 0)
+        return FV_OK;
+    w->steps *= 4;
+    const fv_status status = fv_sanity_attempt(w, w->s->tries[0].lr);
+    w->steps = steps;
+    return status;
+}
+
 fv_status fv_sanity_judge(fv_sanity_work *w)
 {
     static const cause plain[] = {{says_scores, tell_scores}, {says_constant, tell_constant},
                                   {says_pixels, tell_pixels}, {says_labels, tell_labels},
                                   {says_dead, tell_dead},     {says_shuffled, tell_shuffled}};
-    static const cause rest[] = {{says_still_dead, tell_dead},     {says_saturated, tell_saturated},
-                                 {says_vanishing, tell_vanishing}, {says_exploding, tell_exploding},
-                                 {says_steps, tell_steps},         {says_unknown, tell_unknown}};
+    static const cause steps[] = {{says_steps, tell_steps}};
+    static const cause rest[] = {{says_still_dead, tell_dead},
+                                 {says_saturated, tell_saturated},
+                                 {says_vanishing, tell_vanishing},
+                                 {says_exploding, tell_exploding},
+                                 {says_unknown, tell_unknown}};
     fv_status status = FV_OK;
     bool told = false;
-    if (tell_first(w, plain, sizeof plain / sizeof *plain, &status) || w->s->tries[0].learned)
+    if (tell_first(w, plain, sizeof plain / sizeof *plain, &status) || is_learned(w->s))
+        return status;
+    FV_TRY(go_on(w));
+    if (is_learned(w->s)) { /* and perhaps only by heart */
+        tell_first(w, plain, sizeof plain / sizeof *plain, &status);
+        return status;
+    }
+    if (tell_first(w, steps, 1, &status))
         return status;
     FV_TRY(search_rates(w, &told));
     if (says_shuffled(w))

@@ -27,8 +27,7 @@ const verb verbs[] = {
     {"sanity", NULL, "before training: learn two batches by heart, or say why not",
      "--data PATH [--model NAME|FILE] [options of train]",
      "  fovea sanity --data mnist --model mnist_cnn --opt adam\n"
-     "  fovea sanity --data photos --model squeezenet1_1 --opt adam --lr 3e-4 --json\n"
-     "  fovea sanity -c recipe.yaml --data photos\n",
+     "  fovea sanity --data photos --model resnet18 --batch-size 16 --json\n",
      V_TRAIN | V_SANITY, 0, verb_sanity},
     {"lr-find", NULL, "before training: which learning rate, by a test that raises it until the loss diverges",
      "--data PATH [--model NAME|FILE] [--lr-curve NAME] [options of train]",

@@ -24,16 +24,16 @@ static void tell_advice(void *user, const char *line)
     note("advice: %s", line);
 }
 
-fv_status sanity_advise(const settings *c, const fv_model *model, const fv_fit_options *fit, int64_t images,
+fv_status sanity_advise(const char *name, const fv_model *model, const fv_fit_options *fit, int64_t images,
                         bool trained)
 {
-    const fv_lint_options o = {.fit = fit, .images = images, .trained = trained, .own = model_is_recipe(c->model)};
+    const fv_lint_options o = {.fit = fit, .images = images, .trained = trained, .own = model_is_recipe(name)};
     return fv_lint(model, &o, tell_advice, NULL);
 }
 
 static fv_status advise(const trial *t)
 {
-    return sanity_advise(t->c, t->model, &t->options, fv_dataset_count(t->train),
+    return sanity_advise(t->c->model, t->model, &t->options, fv_dataset_count(t->train),
                          t->c->weights || train_takes_model_file(t->c));
 }
 
@@ -312,6 +312,6 @@ fv_status verb_sanity(settings *c)
     if (c->resume)
         return complain(FV_ERR_CONFLICT, "give its settings with -c RUN/args.yaml, and --model RUN for its weights",
                         "fovea sanity: --resume: nothing goes on here");
-    trial_tell_idle(sanity_idle, "two batches are learned by heart at a constant rate, and nothing is written");
+    trial_tell_idle(sanity_idle, "two batches are learned by heart, and nothing is written");
     return train_try(c, &plan);
 }

@@ -17,6 +17,7 @@
 #include "rates.h"
 #include "run_dir.h"
 #include "run_find.h"
+#include "sanity.h"
 #include "start.h"
 #include "train_check.h"
 #include "train_page.h"
@@ -512,6 +513,7 @@ static fv_status train(job *j)
     if (!j->arguments || !j->identity[0] || !j->identity[1])
         return FV_ERR_NO_MEMORY;
     describe_run(j);
+    FV_TRY(sanity_advise(c->model, j->model, &c->fit, fv_dataset_count(j->train), is_tuning(c)));
     FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->plan, &j->page));
     fv_fit_options options = fit_options(j);
     fv_eta_begin(&j->progress.eta, &options);
