@@ -100,8 +100,8 @@ fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate)
 fv_value fv_zoo_residual(fv_model *m, fv_value branch)
 {
     char attributes[64];
-    const int at = m->drop_path.met++, last = m->drop_path.branches - 1;
-    const double rate = last > 0 ? m->drop_path.deepest * at / last : m->drop_path.deepest;
+    const int at = m->counts.met++, last = m->counts.branches - 1;
+    const double rate = last > 0 ? m->counts.drop_path * at / last : m->counts.drop_path;
     if (rate == 0)
         return branch;
     snprintf(attributes, sizeof attributes, "rate=%.17g", rate);
@@ -184,7 +184,7 @@ static fv_status count_branches(fv_ctx *ctx, size_t row, const fv_zoo_net *net, 
         return FV_OK;
     FV_TRY(fv_model_create(ctx, &m));
     fv_zoo[row].build(m, net);
-    *count = m->drop_path.met;
+    *count = m->counts.met;
     fv_model_destroy(&m);
     if (*count > 0)
         return FV_OK;
@@ -210,8 +210,8 @@ static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
     int branches;
     FV_TRY(count_branches(ctx, i, &net, &branches));
     FV_TRY(fv_model_create(ctx, &m));
-    m->drop_path.deepest = branches > 0 ? net.drop_path : 0;
-    m->drop_path.branches = branches;
+    m->counts.drop_path = branches > 0 ? net.drop_path : 0;
+    m->counts.branches = branches;
     snprintf(m->name, sizeof m->name, "%s", name);
     fv_value logits = fv_zoo[i].build(m, &net);
     fv_status status = finish(m, logits, options);

@@ -74,7 +74,7 @@ fv_value fv_zoo_convnext(fv_model *m, const fv_zoo_net *net)
             const fv_zoo_convnext_options b = {7, 4, deepest * block / (blocks - 1), 1e-6};
             fv_zoo_prefix(m, "features.%d.%d", 2 * stage + 1, i);
             x = fv_zoo_convnext_block(m, x, &b);
-            m->drop_path.met++;
+            m->counts.met++;
         }
     }
     fv_prefix(m, "");

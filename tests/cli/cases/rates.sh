@@ -228,3 +228,28 @@ use_drop_path() {
     printf 'input: [8, 8, 1]\nlayers:\n  - flatten\n  - dense: 10\n' >own.yaml
     fails 2 E2004 "own.yaml: an architecture file has its own stochastic depth" -- "$FOVEA" info own.yaml --drop-path 0.1
 }
+
+# Killed at three moments with everything on that has a state or random numbers, with other numbers of threads: the bits
+# of the run that nobody disturbed.
+row_58_sigkill_with_everything_on() {
+    words="--model resnet8 --img-size 16 --in-chans 1 --epochs 5 --steps-per-epoch 6 --batch-size 48 --val-split 0.2 --opt lamb --lr 0.02
+        --lookahead 4 --max-norm 3 --clip-grad 5 --drop 0.1 --drop-path 0.3 --label-smoothing 0.1 --mixup 0.2 --crop-pad 2 --model-ema
+        --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 --warmup-steps 3
+        --patience 4 --monitor val_loss"
+    # shellcheck disable=SC2086
+    code 0 "$FOVEA" train --data "$digits" $words --experiment straight --threads 2
+    says "the learning rate goes from 0.02 to 0.01"
+    # shellcheck disable=SC2086
+    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" $words --resume auto --threads "$2" --recovery-interval 1 --log-interval 1; }
+    code 137 killed "1/5  4/6" 1
+    code 137 killed "3/5  1/6" 2
+    code 137 killed "4/5  6/6" 4
+    # shellcheck disable=SC2086
+    code 0 "$FOVEA" train --data "$digits" $words --resume auto
+    for file in last ema best; do
+        same runs/train/exp/weights/$file.safetensors runs/train/straight/weights/$file.safetensors
+    done
+    cut -d, -f1,2,4-9 runs/train/exp/results.csv >one
+    cut -d, -f1,2,4-9 runs/train/straight/results.csv >two
+    same one two
+}
