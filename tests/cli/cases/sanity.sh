@@ -254,21 +254,10 @@ use_sanity_other_labels() {
     verdict learned "$FOVEA" sanity --data sets.csv --task multi-label --model lenet --img-size 12 --in-chans 1 -b 10 --opt adam
 }
 
-# Networks of every kind, with the rates that their papers have. FOVEA_SANITY_ZOO=1: all of them, which takes an hour.
+# All networks, on photographs: tests/soak/sanity.sh.
 use_sanity_no_false_alarm() {
-    nets="mobilenet_v1_0.25 shufflenet_v2_x0_5 ds_cnn"
-    [ -z "${FOVEA_SANITY_ZOO:-}" ] || nets=$("$FOVEA" help models | sed -n '2,/squeezenet1_1/p' | tr -s ' ' '\n' | grep . | sort -u)
-    for name in $nets; do
-        rate= size=64
-        case $name in
-        vgg*_bn) ;;
-        nin | cifar_nin | googlenet | lenet | mnist_cnn) rate="--lr 0.01" ;;
-        alexnet | caffenet | vgg* | squeezenet*) rate="--opt adam --lr 1e-4" ;; # without normalization SGD takes long
-        convnext*) rate="--opt adamw --lr 1e-3" ;;
-        inception*) size=75 ;; # its least
-        esac
-        # shellcheck disable=SC2086
-        verdict learned "$FOVEA" sanity --data "$photos" --model $name --img-size $size --batch-size 16 $rate
+    for name in mobilenet_v1_0.25 shufflenet_v2_x0_5 ds_cnn; do
+        verdict learned "$FOVEA" sanity --data "$photos" --model $name --img-size 64 --batch-size 16
         silent_about "between layers with weights" "in front of a maximum" "one behind the other"
     done
 }
