@@ -141,6 +141,17 @@ TEXT
     verdict saturated-gates sanity --model bound.yaml
     says "of what 'dense_1.tanh' gives is within 2 % of an end of its range"
     cured
+    net grow <<'TEXT'
+  - max_pool2d: 4
+  - repeat: 8
+    layers:
+      - conv2d: {filters: 8, kernel: 3, same: true, activation: relu, init: gaussian, init_value: 3}
+  - flatten
+  - dense: 10
+TEXT
+    verdict exploding-gradient sanity --model grow.yaml --lr 0.02
+    says "times as long as its weights"
+    cured
 }
 
 use_sanity_softmax_twice() {
