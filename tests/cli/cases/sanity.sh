@@ -204,6 +204,12 @@ use_sanity_labels() {
     tail -c +12 "$digits/train-labels-idx1-ubyte" | head -c 60; } >twice/train-labels-idx1-ubyte
     verdict contradicting-labels "$FOVEA" sanity --data twice --model small.yaml -b 60
     says "pairs of pictures in the batches are the same but for the label, as train-images-idx3-ubyte["
+    # One class: nothing is learned by learning it.
+    mkdir same
+    cp "$digits/train-images-idx3-ubyte" same
+    { head -c 8 "$digits/train-labels-idx1-ubyte" && head -c 600 /dev/zero; } >same/train-labels-idx1-ubyte
+    verdict learned "$FOVEA" sanity --data same --model small.yaml -b 20
+    says "all 600 training samples are of class '0': there is nothing to tell apart"
     # What can be said of few pictures is nothing.
     mkdir few
     { printf '\000\000\010\003\000\000\000\062\000\000\000\034\000\000\000\034'
