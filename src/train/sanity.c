@@ -320,6 +320,8 @@ static fv_status open_data(fv_sanity_work *w, fv_dataset *dataset)
     FV_TRY(fv_judge_pixels(dataset, "", &odd, line));
     if (odd && !(w->s->pixels = fv_sanity_say(w->s, "%s", line)))
         return FV_ERR_NO_MEMORY;
+    if (fv_judge_one_class(dataset, line))
+        fv_log(w->ctx, FV_LOG_WARN, "sanity", "%s", line);
     FV_TRY(fv_judge_labels(w->model, dataset, &w->options, &targets, &unused));
     FV_TRY(fv_sanity_data_open(&w->data, w->model, dataset, &w->options, targets));
     w->options.soft_targets = fv_loader_targets(w->data.loader) > 0;

@@ -192,7 +192,7 @@ static fv_status tell_dead(const fv_sanity_work *w)
 static bool is_better(const fv_sanity_try *t, const fv_sanity_try *than)
 {
     const double reached = than->finite && than->last < than->first ? than->last : than->first;
-    return t->finite && (t->learned || t->last < 0.5 * reached);
+    return t->finite && (t->learned || t->last < 0.7 * reached);
 }
 
 /* Factors in turn, until one is learned with, or worse than the one before; the best attempt that is better than the
@@ -370,7 +370,8 @@ static fv_status tell_exploding(const fv_sanity_work *w)
     return settle(w->s, FV_SANITY_EXPLODING,
                   fv_sanity_say(w->s, "before the first step the gradient of '%s' is %.2g times as long as its weights",
                                 longest(w->s)->name, relative(longest(w->s))),
-                  "limit it, begin with smaller weights, or put batch_norm behind convolutions", "--clip-grad 1");
+                  "begin with smaller weights, put batch_norm behind convolutions, or limit it with --clip-grad 1",
+                  "--init he_normal");
 }
 
 static bool says_steps(const fv_sanity_work *w)

@@ -278,7 +278,8 @@ static fv_status count_classes(fv_tally *t, const float *scores, int32_t label)
     t->answer = t->samples == 0 || t->answer == best ? best : -1;
     t->label = t->samples == 0 || t->label == label ? label : -1;
     t->counts[best]++;
-    t->counts[t->classes + label]++;
+    if (label >= 0 && label < t->classes)
+        t->counts[t->classes + label]++;
     return FV_OK;
 }
 

@@ -315,9 +315,9 @@ void help_manual(const verb *v, FILE *out)
         roff(out, w->summary);
         fprintf(out, ": \\fBfovea\\-%s\\fR(1)\n", w->name);
     }
-    fputs(
-        ".SH EXIT STATUS\n"
-        "0 done; 2 usage; 3 data; 4 model; 5 memory; 6 device; 7 diverged; 8 a gate was not passed; 9 input or output; "
-        "75 interrupted, resume it. \\fBfovea help codes\\fR lists the messages.\n",
-        out);
+    fputs(".SH EXIT STATUS\n"
+          "0 done; 2 usage; 3 data; 4 model; 5 memory; 6 device; 7 diverged, sanity failed; 8 a gate was not passed; 9 "
+          "input or output; "
+          "75 interrupted, resume it. \\fBfovea help codes\\fR lists the messages.\n",
+          out);
 }

@@ -125,26 +125,51 @@ static const char *share(double x, char text[16])
     return text;
 }
 
-static void print_units(const fv_sanity *s)
+/* Of many layers the first and the last ones, unless all are asked for. True: leave row i out. */
+static bool is_inner(int i, int n, bool all)
+{
+    enum { SHOWN = 8 };
+    if (all || n <= 2 * SHOWN + 1 || i < SHOWN || i >= n - SHOWN)
+        return false;
+    if (i == SHOWN)
+        printf("  ... (%d more: --verbose)\n", n - 2 * SHOWN);
+    return true;
+}
+
+static void print_units(const fv_sanity *s, bool all)
 {
     char text[4][16];
     if (s->n_units > 0)
         printf("%-34s %6s %17s   %17s\n", "activations", "units", "dead at 0", "at their bounds");
     for (int i = 0; i < s->n_units; i++) {
         const fv_sanity_units *u = &s->units[i];
+        if (is_inner(i, s->n_units, all))
+            continue;
         printf("  %-32s %6lld %8s %8s   %8s %8s\n", u->name, (long long)u->units, share(u->dead[0], text[0]),
                share(u->dead[1], text[1]), share(u->bound[0], text[2]), share(u->bound[1], text[3]));
     }
 }
 
-static void print_weights(const fv_sanity *s)
+/* "-" where there is none. */
+static const char *length(double x, char text[16])
 {
+    snprintf(text, 16, "-");
+    if (!isnan(x))
+        snprintf(text, 16, "%.3g", x);
+    return text;
+}
+
+static void print_weights(const fv_sanity *s, bool all)
+{
+    char text[2][16];
     if (s->n_weights > 0)
         printf("%-34s %9s %9s %9s %12s\n", "weights", "length", "gradient", "behind", "first change");
     for (int i = 0; i < s->n_weights; i++) {
         const fv_sanity_weights *w = &s->weights[i];
-        printf("  %-32s %9.3g %9.3g %9.3g %12.2e\n", w->name, w->norm, w->gradient[0], w->gradient[1],
-               w->norm > 0 ? w->change / w->norm : 0);
+        if (is_inner(i, s->n_weights, all))
+            continue;
+        printf("  %-32s %9.3g %9s %9s %12.2e\n", w->name, w->norm, length(w->gradient[0], text[0]),
+               length(w->gradient[1], text[1]), w->norm > 0 ? w->change / w->norm : 0);
     }
 }
 
@@ -157,7 +182,7 @@ static void print_odds(const char *what, const fv_sanity_odds *o)
 
 static void print_text(const trial *t, const fv_sanity *s)
 {
-    const bool all = s->verdict != FV_SANITY_LEARNED || t->c->verbose;
+    const bool inside = s->verdict >= FV_SANITY_DEAD && s->verdict != FV_SANITY_STEPS;
     printf("network      %s: %lld parameters\n", fv_model_name(t->model), (long long)fv_model_parameters(t->model));
     printf("data         ");
     show_text(stdout, t->c->data);
@@ -168,9 +193,9 @@ static void print_text(const trial *t, const fv_sanity *s)
     print_odds("neighbors   ", &s->neighbors);
     print_tries(s);
     print_odds("other images", &s->others);
-    if (all) {
-        print_units(s);
-        print_weights(s);
+    if (inside || t->c->verbose) { /* else it has nothing to do with layers */
+        print_units(s, t->c->verbose);
+        print_weights(s, t->c->verbose);
     }
     printf("verdict      %s: %s\n", fv_sanity_name(s->verdict), fv_sanity_title(s->verdict));
 }
