@@ -24,36 +24,46 @@
 
 /* clang-format off */
 #define FV_FIT_SETTINGS(X) \
-    X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN, FV_TOLD, "N", \
+    X(INT, epochs, "epochs", NULL, 0, 100, 1, 1e6, NULL, V_TRAIN | V_PLAN, FV_TOLD, "N", \
       "passes over the training data (20 when fine-tuning)") \
     X(BATCH, batch_size, "batch-size", "batch", 'b', 0, 1, 1e6, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
       V_ROWS, FV_MEANING, "N|auto", "samples per step; auto: 64, less for small data or memory") \
     X(INT, grad_accum_steps, "grad-accum-steps", NULL, 0, 1, 1, 8, NULL, V_TRAIN, FV_MEANING, "N", \
       "compute a batch in 1, 2, 4 or 8 pieces, for memory: the same bits, but batch norm sees a piece alone") \
     X(INT, max_steps, "max-steps", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
-      "stop after so many steps; 0: no limit") \
+      "stop after so many steps; 0: no limit, sanity: 300") \
+    X(INT, steps_per_epoch, "steps-per-epoch", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN | V_PLAN, FV_MEANING, "N", \
+      "steps that are an epoch; the next one goes on in the data where it ended; 0: all of the data") \
     X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_ROWS | V_PLAN, \
       FV_MEANING, "N", \
       "of weights, order, augmentation, splits") \
-    X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN, FV_FIXED, \
+    X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, FV_FIXED, \
       "NAME", "optimizer") \
-    X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
-      "learning rate; default: 0.1 for sgd, 1e-3 for the others; when fine-tuning 1e-3 and 1e-4") \
+    X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN | V_INFO, FV_MEANING, "F", \
+      "learning rate; default: 0.1 for sgd, 1 for lars, 1e-3 for the others; when fine-tuning 1e-3, 0.1 and 1e-4") \
     X(REAL, momentum, "momentum", NULL, 0, FV_AUTO, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of sgd and rmsprop; default: 0.9 for sgd, 0 for rmsprop") \
+      "of sgd, lars and rmsprop; default: 0.9, 0 for rmsprop") \
     X(FLAG, nesterov, "nesterov", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, "Nesterov's momentum") \
     X(PAIR, betas, "opt-betas", NULL, 0, (0.9, 0.999), 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F,F", \
-      "of adam and adamw") \
+      "of adam, adamw and lamb") \
     X(REAL, eps, "opt-eps", NULL, 0, 1e-8, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of adam, adamw and rmsprop") \
+      "of all but sgd: added to what is divided by") \
     X(REAL, alpha, "opt-alpha", NULL, 0, 0.99, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", "of rmsprop") \
+    X(REAL, trust_coef, "trust-coef", "trust-coefficient", 0, 1e-3, FV_ABOVE_ZERO, 1e3, NULL, V_TRAIN, FV_MEANING, "F", \
+      "of lars: how far a step moves a layer, as a share of its norm and of the rate") \
+    X(INT, lookahead, "lookahead", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_FIXED, "N", \
+      "around any optimizer: every N steps slow weights follow, and training goes on from them; 5 is usual, 0: never") \
+    X(REAL, lookahead_alpha, "lookahead-alpha", NULL, 0, 0.5, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --lookahead: share of the way that they follow") \
     X(REAL, weight_decay, "wd", "weight-decay", 0, 1e-4, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
-      "weight decay: L2, decoupled with adamw") \
+      "weight decay: L2, decoupled with adamw and lamb") \
     X(REAL, l1, "l1", NULL, 0, 0, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", "L1 regularization") \
     X(REAL, clip_norm, "clip-grad", "clip-grad-norm,clip-norm", 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest norm of all gradients together; longer ones are scaled down; 0: any") \
     X(REAL, clip_value, "clip-value", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest magnitude of an element of a gradient; 0: any") \
+    X(REAL, max_norm, "max-norm", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "largest norm of the weights that lead to one output; longer ones are scaled down after each step; 0: any") \
     X(FLAG, model_ema, "model-ema", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_FIXED, NULL, \
       "also keep a moving average of the model: weights/ema.safetensors") \
     X(REAL, model_ema_decay, "model-ema-decay", NULL, 0, 0.9998, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
@@ -74,16 +84,47 @@
       "share of the learning rate by tensor, names as those of --freeze: 'features.*=0.01,classifier=0.1'") \
     X(REAL, layer_decay, "layer-decay", NULL, 0, 1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "share of the learning rate that a layer has of that of the layer behind it") \
-    X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN, \
+    X(CHOICE, schedule, "sched", "lr-scheduler", 0, FV_COSINE, 0, 0, FV_SCHEDULE_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, \
       FV_MEANING, "NAME", "learning-rate schedule") \
-    X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
+    X(REAL, warmup_epochs, "warmup-epochs", "lr-warmup-epochs", 0, 0, 0, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
       "linear rise from --warmup-lr") \
-    X(REAL, warmup_lr, "warmup-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where the rise begins") \
-    X(REAL, min_lr, "min-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "F", "where cosine and step end") \
-    X(REAL, decay_epochs, "decay-epochs", "lr-step-size", 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_MEANING, "F", \
-      "step: epochs between decays") \
-    X(REAL, decay_rate, "decay-rate", "lr-gamma", 0, 0.1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "step: factor") \
+    X(INT, warmup_steps, "warmup-steps", "lr-warmup-steps", 0, 0, 0, 1e15, NULL, V_TRAIN | V_PLAN, FV_MEANING, "N", \
+      "the same, counted in steps") \
+    X(REAL, warmup_lr, "warmup-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", "where the rise begins") \
+    X(REAL, min_lr, "min-lr", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "where a schedule ends at the lowest; cyclic: where each cycle begins") \
+    X(REAL, decay_epochs, "decay-epochs", "lr-step-size", 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "step: epochs between decays; exp, and cyclic of exp_range: epochs in which --decay-rate comes about") \
+    X(LIST, decay_milestones, "decay-milestones", "milestones,lr-steps", 0, 0, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN, \
+      FV_MEANING, "E,E...", "multistep: epochs of the run, rising, behind which the rate decays") \
+    X(REAL, decay_rate, "decay-rate", "lr-gamma", 0, 0.1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "step, multistep, exp, plateau, cyclic of exp_range: factor of a decay") \
+    X(REAL, poly_power, "poly-power", "lr-power", 0, 1, FV_ABOVE_ZERO, 100, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "poly: exponent of the share of the run that is left; 1: a line") \
+    X(REAL, restart_epochs, "restart-epochs", "T-0", 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "cosine_restarts: epochs of the first cycle") \
+    X(INT, restart_mult, "restart-mult", "T-mult,lr-cycle-mul", 0, 1, 1, 1000, NULL, V_TRAIN | V_PLAN, FV_MEANING, "N", \
+      "cosine_restarts: how many times as long as a cycle the next one is") \
+    X(CHOICE, cycle_mode, "cycle-mode", NULL, 0, FV_TRIANGULAR, 0, 0, FV_CYCLE_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, FV_MEANING, \
+      "NAME", "cyclic: triangular; triangular2 is half as high with each cycle, exp_range decays") \
+    X(REAL, cycle_up, "cycle-up", NULL, 0, 4, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "cyclic: epochs of the rise from --min-lr to --lr") \
+    X(REAL, cycle_down, "cycle-down", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "cyclic: epochs of the fall; 0: as --cycle-up") \
+    X(REAL, pct_start, "pct-start", NULL, 0, 0.3, 0, 1, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "onecycle: share of the run in which the rate rises to --lr") \
+    X(REAL, div_factor, "div-factor", NULL, 0, 25, 1, 1e9, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "onecycle: it begins at --lr / F") \
+    X(REAL, final_div_factor, "final-div-factor", NULL, 0, 1e4, 1, 1e12, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "onecycle: it ends at the beginning's rate / F") \
+    X(CHOICE, anneal, "anneal", "anneal-strategy", 0, FV_ANNEAL_COS, 0, 0, FV_ANNEAL_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, \
+      FV_MEANING, "NAME", "onecycle: how it rises and falls") \
+    X(INT, patience_epochs, "patience-epochs", NULL, 0, 10, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "plateau: the rate decays when --monitor has not improved for more than N epochs") \
+    X(REAL, plateau_threshold, "plateau-threshold", NULL, 0, 1e-4, 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F", \
+      "plateau: what counts as improvement, as a share of the best") \
+    X(INT, cooldown_epochs, "cooldown-epochs", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
+      "plateau: epochs behind a decay that do not count") \
     X(TEXT, loss, "loss", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "NAME", \
       "softmax_cross_entropy (default for one class each), sigmoid_bce (for several), mse (for numbers), mae, huber" \
       ) \

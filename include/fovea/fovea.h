@@ -18,12 +18,14 @@
 #include <fovea/evaluate.h>
 #include <fovea/footprint.h>
 #include <fovea/layer_kinds.h>
+#include <fovea/lr_find.h>
 #include <fovea/machine.h>
 #include <fovea/model.h>
 #include <fovea/op.h>
 #include <fovea/plan.h>
 #include <fovea/predict.h>
 #include <fovea/report.h>
+#include <fovea/sanity.h>
 #include <fovea/settings.h>
 #include <fovea/status.h>
 #include <fovea/tensor.h>

@@ -187,6 +187,8 @@ typedef struct fv_zoo_options {
     int64_t img_size[2]; /* 0: the architecture's own */
     int64_t channels;    /* 0: the architecture's own (3, or 1 for mnist_cnn and lenet) */
     double dropout;      /* negative: the architecture's own */
+    double drop_path;    /* stochastic depth: share of samples for which the last residual branch is left out, earlier
+                            ones less, in a line; 0: the architecture's own; negative: none */
     /* What fv_model_replace_head is asked for and reports, of a network of which the tensors that it would take away
      * are never made; NULL: the architecture's own head. */
     const struct fv_head_options *head;

@@ -96,6 +96,8 @@ enum {
     FV_T_MEETS = 1 << 13,        /* out[0] is in[0], of which the pieces of a batch make one sum (see fv_call.total) */
     FV_T_BOUNDED = 1 << 14,      /* results have a least or a largest value: no scores, which a loss of labels takes */
     FV_T_HALF = 1 << 15,         /* operands and results may be F16: stored so, summed in float32, rounded once */
+    FV_T_SATURATES = 1 << 16,    /* elementwise, with both, which far operands come near to: no gradient there. From 0
+                                    or -1 to 1 */
     FV_T_CLASS_LABELS = 1 << 20, /* LOSS: in[1] may be I32 class indices */
     FV_T_SET_LABELS = 1 << 21,   /* LOSS: the usual one for samples of several classes, 0 or 1 for each */
     FV_T_VALUE_LABELS = 1 << 22  /* LOSS: the usual one for numbers to predict */

@@ -45,6 +45,8 @@ extern "C" {
     X(OVER_BUDGET, 5002, "the plan needs more memory than allowed", "use a smaller batch or raise --memory")           \
     X(DEVICE, 6001, "the device asked for is absent or failed", "use --device cpu")                                    \
     X(DIVERGED, 7001, "the loss or a gradient became NaN or Inf", "lower --lr, or check the data named")               \
+    X(SANITY, 7002, "a network that does not learn two batches by heart, or only by heart",                            \
+      "see the verdict and its evidence")                                                                              \
     X(GATE, 8001, "the accuracy asked for was missed", "see the numbers in the message")                               \
     X(IO, 9001, "reading or writing a file failed", "check the path and its permissions")                              \
     X(NOT_FOUND, 9002, "a file or folder that does not exist", "check the path")                                       \

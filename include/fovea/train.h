@@ -15,7 +15,9 @@ extern "C" {
     X(FV_SGD, sgd)                                                                                                     \
     X(FV_ADAM, adam)                                                                                                   \
     X(FV_ADAMW, adamw)                                                                                                 \
-    X(FV_RMSPROP, rmsprop)
+    X(FV_RMSPROP, rmsprop)                                                                                             \
+    X(FV_LARS, lars)                                                                                                   \
+    X(FV_LAMB, lamb)
 typedef enum fv_optimizer_kind {
 #define FV_OPTIMIZER_ROW(id, name) id,
     FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)
@@ -27,7 +29,14 @@ typedef enum fv_optimizer_kind {
 #define FV_SCHEDULE_LIST(X)                                                                                            \
     X(FV_CONSTANT, constant)                                                                                           \
     X(FV_STEP, step)                                                                                                   \
-    X(FV_COSINE, cosine)
+    X(FV_COSINE, cosine)                                                                                               \
+    X(FV_MULTISTEP, multistep)                                                                                         \
+    X(FV_EXP, exp)                                                                                                     \
+    X(FV_POLY, poly)                                                                                                   \
+    X(FV_COSINE_RESTARTS, cosine_restarts)                                                                             \
+    X(FV_CYCLIC, cyclic)                                                                                               \
+    X(FV_ONECYCLE, onecycle)                                                                                           \
+    X(FV_PLATEAU, plateau)
 typedef enum fv_schedule_kind {
 #define FV_SCHEDULE_ROW(id, name) id,
     FV_SCHEDULE_LIST(FV_SCHEDULE_ROW)
@@ -38,6 +47,19 @@ typedef enum fv_schedule_kind {
 /** NULL-terminated names of optimizers and schedules, in the order of their enumerators. */
 FV_API const char *const *fv_optimizer_names(void);
 FV_API const char *const *fv_schedule_names(void);
+
+/** Forms of FV_CYCLIC's cycles, and of FV_ONECYCLE's rise and fall: X(ENUMERATOR, name). */
+#define FV_CYCLE_LIST(X)                                                                                               \
+    X(FV_TRIANGULAR, triangular)                                                                                       \
+    X(FV_TRIANGULAR2, triangular2)                                                                                     \
+    X(FV_EXP_RANGE, exp_range)
+#define FV_ANNEAL_LIST(X)                                                                                              \
+    X(FV_ANNEAL_COS, cos)                                                                                              \
+    X(FV_ANNEAL_LINEAR, linear)
+#define FV_FORM_ROW(id, name) id,
+typedef enum fv_cycle_mode { FV_CYCLE_LIST(FV_FORM_ROW) FV_CYCLE_COUNT } fv_cycle_mode;
+typedef enum fv_anneal { FV_ANNEAL_LIST(FV_FORM_ROW) FV_ANNEAL_COUNT } fv_anneal;
+#undef FV_FORM_ROW
 
 enum { FV_OPTIMIZER_TAKES = 6 };
 /** What an optimizer asks for: a row's own words, in src/train/optimizer_<name>.c. */
@@ -50,6 +72,8 @@ typedef struct fv_optimizer_info {
 /** NULL when there is no such optimizer. */
 FV_API const fv_optimizer_info *fv_optimizer_about(int kind);
 FV_API bool fv_optimizer_takes(int kind, const char *key);
+/** Whether a setting of schedules, such as "decay-rate", means something to that schedule. */
+FV_API bool fv_schedule_takes(int kind, const char *key);
 
 /* ---- metrics ---- */
 
@@ -66,9 +90,11 @@ typedef struct fv_metrics {
 #include <fovea/metrics.def>
     double img_per_s;
     int64_t quarantined;
-    int64_t lost;       /* samples for which the model computes NaN or infinity: the scores are NaN then */
-    int64_t first_lost; /* the first of them in the data set; -1: none */
-    int64_t one_class;  /* CLASSIFY: the class that all samples are taken for, though they are of several; -1 */
+    int64_t lost;        /* samples for which the model computes NaN or infinity: the scores are NaN then */
+    int64_t first_lost;  /* the first of them in the data set; -1: none */
+    int64_t one_class;   /* CLASSIFY: the class that all samples are taken for, though they are of several; -1 */
+    int64_t never;       /* CLASSIFY: classes of at least 5 samples that no sample is taken for */
+    int64_t never_class; /* the first of them; -1: none */
     fv_task task;
 } fv_metrics;
 
@@ -140,6 +166,35 @@ typedef struct fv_fit_event {
     const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
 
+/** What a callback may change. */
+typedef struct fv_fit_control {
+    double lr;      /* step_begin: this step's rate */
+    double scale;   /* factor of the schedule's rates from the next step on; it belongs to the run's state */
+    bool stop;      /* ends the run behind this step, or epoch, once its state is saved */
+    char note[240]; /* a line for those who watch; "": none */
+} fv_fit_control;
+
+/** Moments of a run: X(member of fv_callback). step_begin is before the gradient; validation_end has what was
+ * measured; epoch_end comes behind it and before files are written. fit_end: not of a run
+ * that fails. */
+#define FV_CALLBACK_LIST(X)                                                                                            \
+    X(fit_begin)                                                                                                       \
+    X(fit_end)                                                                                                         \
+    X(epoch_begin)                                                                                                     \
+    X(epoch_end)                                                                                                       \
+    X(step_begin)                                                                                                      \
+    X(step_end)                                                                                                        \
+    X(validation_begin)                                                                                                \
+    X(validation_end)
+typedef void (*fv_callback_fn)(void *user, const fv_fit_event *event, fv_fit_control *control);
+/** Functions that a run calls, each of which may be NULL. */
+typedef struct fv_callback {
+#define FV_CALLBACK_MEMBER(name) fv_callback_fn name;
+    FV_CALLBACK_LIST(FV_CALLBACK_MEMBER)
+#undef FV_CALLBACK_MEMBER
+    void *user;
+} fv_callback;
+
 typedef enum fv_monitor_id {
 #define FV_METRIC(name, ...)
 #define FV_METRIC_TRAIN(name, ...) FV_MONITOR_train_##name,
@@ -182,7 +237,9 @@ typedef struct fv_fit_options {
     int64_t feature_cache; /* bytes for what a frozen beginning makes of images, which is then computed once an image
                               where augmentation allows it; no bit depends on it. 0: computed each time */
 
-    /** Called after every step and every epoch; returning true stops after saving. May be NULL. */
+    const fv_callback *callbacks; /* called in their order */
+    int n_callbacks;
+    /** Told of everything, as logs are; returning true stops after saving. May be NULL. */
     bool (*on_event)(void *user, const fv_fit_event *event);
     void *user;
     /** Set by a signal handler: the run finishes its step, saves and returns INTERRUPTED. May be NULL. */
@@ -194,6 +251,8 @@ FV_API void fv_fit_defaults(fv_fit_options *options);
 /** Sets one by its key or alias and a text, as flags and recipes do; a TEXT is kept as the pointer that it is. VALUE,
  * UNKNOWN_OPTION. */
 FV_API fv_status fv_fit_set(fv_ctx *ctx, fv_fit_options *options, const char *key, const char *text);
+/** What fv_fit_with says of options before it looks at data: VALUE, CONFLICT. `steps` of an epoch. */
+FV_API fv_status fv_fit_check(fv_ctx *ctx, const fv_fit_options *options, int64_t steps);
 /** The rows of fovea/fit_settings.h, in their order; offsets are those in fv_fit_options, verbs 0. */
 FV_API const fv_setting_row *fv_fit_settings(int *count);
 /** Whether a setting of losses, such as "label-smoothing", means something to that loss (NULL: the default for one
@@ -362,8 +421,12 @@ FV_API const float *fv_trainer_average_of(fv_trainer *trainer, const char *name,
 FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */
 FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
-/** Learning rate of the schedule at a position measured in epochs (fractions count). */
+/** Learning rate of the schedule at a position measured in epochs (fractions count). What is counted in steps
+ * is for fv_schedule_at: here they are infinitely short, and with warmup_steps the rate is NaN. */
 FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
+/** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. FV_PLATEAU's is lr: what a run makes of
+ * it depends on how it goes. */
+FV_API double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
 
 #ifdef __cplusplus
 }

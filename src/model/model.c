@@ -59,7 +59,7 @@ void fv_model_destroy(fv_model **ptr)
     fv_model_runtime_destroy(&model->runtime);
     for (int i = 0; i < model->n_slots; i++)
         fv_tensor_destroy(&model->slots[i].data);
-    fv_free(ctx, model->name_counts.list);
+    fv_free(ctx, model->counts.names.list);
     fv_free(ctx, model->notes);
     fv_graph_destroy(&model->graph);
     fv_arena_destroy(&model->arena);

@@ -67,6 +67,13 @@ typedef struct fv_name_counts {
     int count, capacity;
 } fv_name_counts;
 
+/* What is counted while a model is built. */
+typedef struct fv_build_counts {
+    fv_name_counts names;
+    double drop_path;  /* fv_zoo_options.drop_path; 0: none */
+    int branches, met; /* its residual branches in all, and so far */
+} fv_build_counts;
+
 /* What one pixel of a value sees of the input, how far its neighbour's view is moved, and where the view of the first
  * one begins (below 0: in the padding), for rows and columns. whole: every pixel sees all of the input. */
 typedef struct fv_view {
@@ -138,7 +145,7 @@ struct fv_model {
     char error_text[1024], error_hint[512];
     char prefix[192];
     fv_value input; /* the one image of a model that takes one; id -1: others */
-    fv_name_counts name_counts;
+    fv_build_counts counts;
     fv_init_note *notes;
     int n_notes, cap_notes;
     fv_aux_heads aux;

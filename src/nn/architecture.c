@@ -390,6 +390,10 @@ fv_status fv_model_read_architecture(fv_ctx *ctx, const char *path, const fv_zoo
                     options->img_size[1] < 0 || !(options->dropout < 1)))
         return fv_fail(ctx, FV_ERR_VALUE, "%s: classes, channels and image size must be 0 or more, dropout below 1",
                        path);
+    if (options && options->drop_path != 0)
+        return fv_fail_hint(
+            ctx, fv_fail(ctx, FV_ERR_CONFLICT, "%s: an architecture file has its own stochastic depth", path),
+            "leave out --drop-path, and write a layer at the end of a branch: - stochastic_depth: {rate: 0.1}");
     FV_TRY(fv_doc_read(ctx, path, &doc));
     r.doc = doc;
     fv_status status = fv_model_create(ctx, &r.arch.m);

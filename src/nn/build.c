@@ -51,7 +51,7 @@ fv_value fv_nn_refuse(fv_model *m, fv_status status, const char *hint, const cha
 /* How many layers of that operator had no name, this one included; 0: out of memory. */
 static int64_t next_number(fv_model *m, const char *op)
 {
-    fv_name_counts *c = &m->name_counts;
+    fv_name_counts *c = &m->counts.names;
     for (int i = 0; i < c->count; i++) {
         if (strcmp(c->list[i].op, op) == 0)
             return ++c->list[i].count;

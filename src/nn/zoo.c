@@ -75,7 +75,7 @@ static const struct {
     const norm_stats *norm;
 } fv_zoo[] = {
 #define FV_ZOO_ROW(name, family, depth, height, width, channels, classes, dropout, norm)                               \
-    {name, fv_zoo_##family, {depth, height, width, channels, classes, dropout, true}, &norm_##norm},
+    {name, fv_zoo_##family, {depth, height, width, channels, classes, dropout, true, 0}, &norm_##norm},
     FV_ZOO(FV_ZOO_ROW)
 #undef FV_ZOO_ROW
 };
@@ -96,6 +96,19 @@ fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate)
     return rate == 0 ? x : fv_dropout(m, x, rate);
 }
 
+/* Huang et al., "Deep networks with stochastic depth", 2016: deeper branches are left out more often, in a line. */
+fv_value fv_zoo_residual(fv_model *m, fv_value branch)
+{
+    char attributes[64];
+    const int at = m->counts.met++, last = m->counts.branches - 1;
+    const double rate = last > 0 ? m->counts.drop_path * at / last : m->counts.drop_path;
+    if (rate == 0)
+        return branch;
+    snprintf(attributes, sizeof attributes, "rate=%.17g", rate);
+    return fv_layer(m, "stochastic_depth", &branch, 1,
+                    &(fv_layer_options){.name = "stochastic_depth", .attributes = attributes});
+}
+
 void fv_zoo_prefix(fv_model *m, const char *format, ...)
 {
     char text[FV_NAME_MAX];
@@ -111,13 +124,14 @@ static fv_status resolve(fv_ctx *ctx, const char *name, const fv_zoo_options *o,
 {
     if (!o)
         return FV_OK;
-    if (o->classes < 0 || o->channels < 0 || o->img_size[0] < 0 || o->img_size[1] < 0 || !(o->dropout < 1))
+    if (o->classes < 0 || o->channels < 0 || o->img_size[0] < 0 || o->img_size[1] < 0 || !(o->dropout < 1) ||
+        !(o->drop_path < 1))
         return fv_fail(
             ctx, FV_ERR_VALUE,
-            "%s: classes=%lld img_size=%lld,%lld channels=%lld dropout=%g: expected 0 or more, and less than 1 "
-            "for dropout",
+            "%s: classes=%lld img_size=%lld,%lld channels=%lld dropout=%g drop_path=%g: expected 0 or more, and less "
+            "than 1 for dropout and drop_path",
             name, (long long)o->classes, (long long)o->img_size[0], (long long)o->img_size[1], (long long)o->channels,
-            o->dropout);
+            o->dropout, o->drop_path);
     net->classes = o->classes ? o->classes : net->classes;
     net->c = o->channels ? o->channels : net->c;
     if (o->img_size[0] || o->img_size[1]) {
@@ -126,6 +140,7 @@ static fv_status resolve(fv_ctx *ctx, const char *name, const fv_zoo_options *o,
     }
     net->dropout = o->dropout >= 0 ? o->dropout : net->dropout;
     net->own_dropout = !(o->dropout >= 0);
+    net->drop_path = o->drop_path;
     return FV_OK;
 }
 
@@ -160,6 +175,24 @@ static fv_status no_such(fv_ctx *ctx, const char *name)
     return status;
 }
 
+/* How many residual branches a network has, by building it for nothing else. */
+static fv_status count_branches(fv_ctx *ctx, size_t row, const fv_zoo_net *net, int *count)
+{
+    fv_model *m = NULL;
+    *count = 0;
+    if (!(net->drop_path > 0))
+        return FV_OK;
+    FV_TRY(fv_model_create(ctx, &m));
+    fv_zoo[row].build(m, net);
+    *count = m->counts.met;
+    fv_model_destroy(&m);
+    if (*count > 0)
+        return FV_OK;
+    return fv_fail_hint(
+        ctx, fv_fail(ctx, FV_ERR_CONFLICT, "%s has no residual blocks that could be left out", fv_zoo[row].name),
+        "leave out --drop-path, or choose a network with residual blocks, such as resnet20");
+}
+
 /* Built, and ended by `finish`. */
 static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *options,
                        fv_status (*finish)(fv_model *model, fv_value output, const fv_zoo_options *options),
@@ -174,7 +207,11 @@ static fv_status build(fv_ctx *ctx, const char *name, const fv_zoo_options *opti
         return no_such(ctx, name);
     fv_zoo_net net = fv_zoo[i].net;
     FV_TRY(resolve(ctx, name, options, &net));
+    int branches;
+    FV_TRY(count_branches(ctx, i, &net, &branches));
     FV_TRY(fv_model_create(ctx, &m));
+    m->counts.drop_path = branches > 0 ? net.drop_path : 0;
+    m->counts.branches = branches;
     snprintf(m->name, sizeof m->name, "%s", name);
     fv_value logits = fv_zoo[i].build(m, &net);
     fv_status status = finish(m, logits, options);

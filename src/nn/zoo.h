@@ -11,6 +11,7 @@ typedef struct fv_zoo_net {
     int64_t h, w, c, classes;
     double dropout;
     bool own_dropout; /* the row's: other layers may have a rate of their own */
+    double drop_path; /* as in fv_zoo_options */
 } fv_zoo_net;
 
 /* Builds everything from fv_input to the logits, which it returns. */
@@ -89,6 +90,8 @@ fv_value fv_zoo_classify(fv_model *m, fv_value x, const fv_zoo_net *net, const c
 /* Average pooling to size x size, whatever comes in; nothing where it has that size. */
 fv_value fv_zoo_pool_to(fv_model *m, fv_value x, int64_t size);
 
+/* A residual branch before it is added, as stochastic depth leaves it: where fv_zoo_options.drop_path is above 0. */
+fv_value fv_zoo_residual(fv_model *m, fv_value branch);
 /* Dropout that is not there at all for rate 0. */
 fv_value fv_zoo_dropout(fv_model *m, fv_value x, double rate);
 /* fv_prefix with a format. */

@@ -55,7 +55,8 @@ fv_value fv_zoo_convnext_block(fv_model *m, fv_value x, const fv_zoo_convnext_op
 fv_value fv_zoo_convnext(fv_model *m, const fv_zoo_net *net)
 {
     static const int filters[4] = {96, 192, 384, 768}, counts[4] = {3, 3, 9, 3};
-    const double deepest = 0.1; /* share of samples that the last block is left out for */
+    /* Share of samples that the last block is left out for. */
+    const double deepest = net->drop_path == 0 ? 0.1 : net->drop_path > 0 ? net->drop_path : 0;
     int block = 0, blocks = 0;
     for (int stage = 0; stage < 4; stage++)
         blocks += counts[stage];
@@ -73,6 +74,7 @@ fv_value fv_zoo_convnext(fv_model *m, const fv_zoo_net *net)
             const fv_zoo_convnext_options b = {7, 4, deepest * block / (blocks - 1), 1e-6};
             fv_zoo_prefix(m, "features.%d.%d", 2 * stage + 1, i);
             x = fv_zoo_convnext_block(m, x, &b);
+            m->counts.met++;
         }
     }
     fv_prefix(m, "");

@@ -40,7 +40,7 @@ static fv_value inverted_residual(fv_model *m, fv_value x, int64_t expand, int64
                          .filters = wide, .kernel = 3, .stride = stride, .groups = -1, .activation = FV_RELU6);
     y = fv_zoo_conv_norm(m, y, .conv = widens ? "conv.2" : "conv.1", .norm = widens ? "conv.3" : "conv.2",
                          .filters = filters);
-    return stride == 1 && c == filters ? fv_add(m, x, y) : y;
+    return stride == 1 && c == filters ? fv_add(m, x, fv_zoo_residual(m, y)) : y;
 }
 
 /* Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018. */
@@ -89,7 +89,7 @@ fv_value fv_zoo_inverted_residual(fv_model *m, fv_value x, const fv_zoo_inverted
     y = fv_zoo_conv_norm(m, y, .conv = LAYER(0, ".0"), .norm = LAYER(1, ".1"), .filters = b->filters, .eps = b->eps,
                          .momentum = b->momentum);
 #undef LAYER
-    return b->stride == 1 && c == b->filters ? fv_add(m, x, y) : y;
+    return b->stride == 1 && c == b->filters ? fv_add(m, x, fv_zoo_residual(m, y)) : y;
 }
 
 /* Howard et al., "Searching for MobileNetV3", 2019; `depth` 0 small, 1 large. */
@@ -192,7 +192,7 @@ fv_value fv_zoo_efficientnet_lite0(fv_model *m, const fv_zoo_net *net)
             y = fv_batch_norm(m, y, .name = "_bn1", .eps = eps, .momentum = momentum, .activation = FV_RELU6);
             y = fv_zoo_conv_norm(m, y, .conv = "_project_conv", .norm = "_bn2", .filters = rows[i].filters, .eps = eps,
                                  .momentum = momentum);
-            x = stride == 1 && c == rows[i].filters ? fv_add(m, y, x) : y;
+            x = stride == 1 && c == rows[i].filters ? fv_add(m, fv_zoo_residual(m, y), x) : y;
         }
     }
     fv_prefix(m, "");
@@ -225,7 +225,7 @@ fv_value fv_zoo_mnasnet1_0(fv_model *m, const fv_zoo_net *net)
                                  .stride = k == 0 ? rows[i].stride : 1, .groups = -1, .activation = FV_RELU,
                                  .momentum = momentum);
             y = fv_zoo_conv_norm(m, y, .conv = "6", .norm = "7", .filters = rows[i].filters, .momentum = momentum);
-            x = k > 0 ? fv_add(m, y, x) : y;
+            x = k > 0 ? fv_add(m, fv_zoo_residual(m, y), x) : y;
         }
     }
     fv_prefix(m, "");

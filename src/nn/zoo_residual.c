@@ -66,7 +66,7 @@ static fv_value block(fv_model *m, const residual_style *net, fv_value x, int64_
                       .init = net->init);
         y = fv_batch_norm(m, y, .name = "bn2");
     }
-    y = fv_add(m, y, shortcut(m, net, x, filters, stride));
+    y = fv_add(m, fv_zoo_residual(m, y), shortcut(m, net, x, filters, stride));
     return fv_activate(m, y, FV_RELU);
 }
 
@@ -164,7 +164,7 @@ fv_value fv_zoo_regnet_y_400mf(fv_model *m, const fv_zoo_net *net)
                                  .stride = stride, .groups = width / 8, .activation = FV_RELU);
             y = fv_zoo_squeeze_excite(m, y, "f.se", (c + 2) / 4, FV_RELU, FV_SIGMOID);
             y = fv_zoo_conv_norm(m, y, .conv = "f.c.0", .norm = "f.c.1", .filters = width);
-            x = fv_activate(m, fv_add(m, around, y), FV_RELU);
+            x = fv_activate(m, fv_add(m, around, fv_zoo_residual(m, y)), FV_RELU);
         }
     }
     fv_prefix(m, "");

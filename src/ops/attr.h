@@ -205,8 +205,21 @@ typedef struct fv_l1_attr {
     double l1;
 } fv_l1_attr;
 
+typedef struct fv_l2_attr {
+    double l2;
+} fv_l2_attr;
+
+typedef struct fv_trust_attr {
+    double coefficient, weight_decay, eps;
+} fv_trust_attr;
+
+typedef struct fv_lookahead_attr {
+    double alpha;
+    int64_t steps;
+} fv_lookahead_attr;
+
 typedef struct fv_limit_attr {
-    double limit; /* clip_by_value: largest magnitude; clip_scale: largest norm */
+    double limit; /* clip_by_value: largest magnitude; clip_scale, max_norm: largest norm */
 } fv_limit_attr;
 
 #endif

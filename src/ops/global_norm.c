@@ -17,20 +17,6 @@ static fv_cost global_norm_cost(const fv_node *node)
     return fv_cost_of(node, count, 1.0);
 }
 
-/* Sum of squares of a stretch in 16 lanes, which are added by halves. */
-static double stretch_squares(fv_dtype dtype, const void *src, int64_t begin, int64_t end)
-{
-    double lane[16] = {0};
-    for (int64_t i = begin; i < end; i++) {
-        double x = fv_get(dtype, src, i);
-        lane[(i - begin) % 16] = fma(x, x, lane[(i - begin) % 16]);
-    }
-    for (int half = 8; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
-}
-
 static void global_norm_ref(const fv_call *call)
 {
     const fv_dtype dtype = fv_call_dtype(call);
@@ -39,7 +25,7 @@ static void global_norm_ref(const fv_call *call)
         fv_tree one = {.count = 0};
         int64_t count = call->node->in[i] ? fv_shape_count(&call->node->in[i]->shape) : 0;
         for (int64_t k = 0; k < count; k += FV_STRETCH)
-            fv_tree_put(&one, stretch_squares(dtype, call->in[i], k, k + FV_STRETCH < count ? k + FV_STRETCH : count));
+            fv_tree_put(&one, fv_squares(dtype, call->in[i], k, k + FV_STRETCH < count ? k + FV_STRETCH : count));
         if (count > 0)
             fv_tree_put(&all, fv_tree_total(&one));
     }

@@ -46,4 +46,18 @@ static inline double fv_tree_total(const fv_tree *tree)
     return total;
 }
 
+/* Sum of squares of elements [begin, end) in 16 lanes, which are added by halves. */
+static inline double fv_squares(fv_dtype dtype, const void *src, int64_t begin, int64_t end)
+{
+    double lane[16] = {0};
+    for (int64_t i = begin; i < end; i++) {
+        double x = fv_get(dtype, src, i);
+        lane[(i - begin) % 16] = fma(x, x, lane[(i - begin) % 16]);
+    }
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
 #endif

@@ -7,187 +7,13 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
-#include "data/loader.h"
 #include "io/safetensors_model.h"
-#include "train/checkpoint.h"
 #include "train/columns.h"
-#include "train/evaluate.h"
-#include "train/journal.h"
 #include "train/judge.h"
-#include "train/state.h"
+#include "train/plateau.h"
+#include "train/run.h"
 
-/* Everything a run holds. */
-typedef struct run {
-    fv_ctx *ctx;
-    fv_model *model;
-    fv_dataset *data;
-    fv_fit_options options;
-    const fv_monitor *monitor;
-    fv_phases phases;
-    fv_trainer *trainer; /* of the phase */
-    fv_loader *loader;
-    fv_rows *rows;    /* of the trainer's trunk; NULL: none are kept */
-    fv_scorer scorer; /* session NULL: there is no validation */
-    fv_journal *journal;
-    fv_checkpoints checkpoints;
-    fv_progress progress;
-    fv_identity identity;
-    fv_fit_event event;
-    int64_t steps, samples; /* per epoch */
-    double start, epoch_start;
-    int64_t val_batch, epoch_start_seen;
-    fv_stop stop;       /* NOT: it goes on */
-    int64_t unfinished; /* the epoch that stopped in its middle while there was no best one: best.safetensors is its */
-    double unfinished_metric;
-    bool stop_asked;
-    bool odd_scale; /* the pixels are not on the scale that is expected, which was warned of */
-} run;
-
-static void emit(run *r, fv_event_kind kind, const char *text)
-{
-    fv_fit_event event = r->event;
-    event.kind = kind;
-    event.stop = kind == FV_EVENT_END ? r->stop : FV_STOP_NOT;
-    event.text = text;
-    if (r->journal)
-        fv_journal_event(r->journal, &event);
-    if (r->options.on_event && r->options.on_event(r->options.user, &event))
-        r->stop_asked = true;
-}
-
-/* ---- setting up ---- */
-
-static fv_status open_session(run *r)
-{
-    fv_trunk *trunk = r->scorer.trunk = r->trainer->trunk;
-    if (!r->scorer.loader)
-        return FV_OK;
-    return fv_session_create_part(r->model, r->val_batch, trunk ? trunk->cut : NULL, NULL, r->trainer->scratch,
-                                  r->trainer->wisdom, &r->scorer.session);
-}
-
-static fv_status open_validation(run *r)
-{
-    fv_dataset *data = r->options.validation;
-    if (!data)
-        return FV_OK;
-    if (fv_dataset_classes(data) > r->model->n_classes)
-        return fv_fail_classes(r->model, data);
-    int64_t count = fv_dataset_count(data);
-    r->val_batch = r->options.batch_size < count ? r->options.batch_size : count;
-    if (r->val_batch == 0)
-        return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the validation set is empty");
-    fv_loader_options options = {.batch_size = r->val_batch, .workers = (int)r->options.workers};
-    FV_TRY(fv_task_check(r->model, data));
-    if (r->model->task != FV_TASK_CLASSIFY)
-        options.targets = r->model->n_classes;
-    r->scorer.model = r->model;
-    FV_TRY(fv_loader_create(data, &r->model->pipeline, &options, &r->scorer.loader));
-    return open_session(r);
-}
-
-static fv_status keep_rows(run *r)
-{
-    char line[FV_TRUNK_TEXT];
-    if (!r->trainer->trunk || r->options.feature_cache <= 0)
-        return FV_OK;
-    FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->loader, &r->rows, line));
-    if (r->scorer.loader)
-        FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->scorer.loader, &r->scorer.rows, line));
-    if (r->trainer->trunk->planned > 0)
-        emit(r, FV_EVENT_NOTE, line);
-    return FV_OK;
-}
-
-/* Where a run that resumes stands, and what solvers it ran by, is known before anything is compiled. */
-static fv_status create_trainer(run *r)
-{
-    char *weights = NULL, *plan = NULL;
-    fv_trainer_start start = {.phase = 0};
-    fv_fit_options with_targets = r->options;
-    fv_status status = FV_OK;
-    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
-    FV_TRY(fv_phases_read(r->ctx, &r->options, &r->phases));
-    if (r->options.output && r->options.resume) {
-        weights = fv_path_join(r->ctx, r->options.output, "weights");
-        status = weights ? fv_state_begin(r->ctx, weights, &start, &plan) : FV_ERR_NO_MEMORY;
-    }
-    if (status == FV_OK)
-        status = fv_trainer_create_at(r->model, &with_targets, &start, &r->trainer);
-    if (status == FV_OK && plan)
-        status = fv_wisdom_read(r->trainer->wisdom, weights, plan);
-    fv_free(r->ctx, weights);
-    fv_free(r->ctx, plan);
-    return status;
-}
-
-/* For a full batch and the last one of an epoch. */
-static fv_status compile(run *r)
-{
-    const int64_t batch = r->options.batch_size;
-    if (r->samples >= batch)
-        FV_TRY(fv_trainer_prepare(r->trainer, batch));
-    return r->samples % batch ? fv_trainer_prepare(r->trainer, r->samples % batch) : FV_OK;
-}
-
-/* A piece is normalized before the next one has run. */
-static void warn_of_pieces(run *r)
-{
-    const int64_t batch = r->options.batch_size;
-    const int pieces = fv_trainer_pieces(r->trainer, batch);
-    char text[256];
-    if (pieces < 2 || r->trainer->n_states == 0 || r->options.freeze_norm)
-        return;
-    snprintf(text, sizeof text,
-             "--grad-accum-steps %d: batch norm takes its statistics from %lld samples at a time, not from the %lld of "
-             "a batch; with --freeze-norm it takes none",
-             pieces, (long long)(batch / pieces), (long long)batch);
-    emit(r, FV_EVENT_WARN, text);
-}
-
-static fv_status open_training(run *r)
-{
-    const fv_fit_options *o = &r->options;
-    if (fv_dataset_classes(r->data) > r->model->n_classes)
-        return fv_fail_classes(r->model, r->data);
-    int64_t count = fv_dataset_count(r->data);
-    if (count == 0)
-        return fv_fail(r->ctx, FV_ERR_DATA_EMPTY, "the training set is empty");
-    char line[FV_JUDGE_TEXT];
-    const char *warning;
-    bool single = false;
-    FV_TRY(fv_judge_weights(r->data));
-    FV_TRY(fv_judge_pixels(r->data, o->augment, &r->odd_scale, line));
-    if (r->odd_scale)
-        emit(r, FV_EVENT_WARN, line);
-    if (fv_judge_one_class(r->data, line))
-        emit(r, FV_EVENT_WARN, line);
-    fv_loader_options options = {.batch_size = o->batch_size,
-                                 .shuffle = true,
-                                 .seed = (uint64_t)o->seed,
-                                 .workers = (int)o->workers,
-                                 .augment = o->augment,
-                                 .balance = o->balance_power > 0 ? (fv_balance)o->balance : FV_BALANCE_NONE,
-                                 .balance_power = o->balance_power,
-                                 .stuck_after = o->stuck_after};
-    FV_TRY(fv_judge_labels(r->model, r->data, &r->options, &options.targets, &warning));
-    if (warning)
-        emit(r, FV_EVENT_WARN, warning);
-    FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
-    r->steps = fv_loader_batches(r->loader);
-    FV_TRY(create_trainer(r));
-    warn_of_pieces(r);
-    FV_TRY(fv_judge_single_norm(r->model, o, o->batch_size / fv_trainer_pieces(r->trainer, o->batch_size), &single));
-    FV_TRY(fv_loader_places(r->data, &options, &r->samples)); /* balanced classes repeat samples */
-    FV_TRY(compile(r));
-    if (r->samples % o->batch_size == 1 && single)
-        emit(r, FV_EVENT_WARN,
-             "the last batch of an epoch has one sample: normalization layers whose maps are 1 x 1 keep their "
-             "running statistics in that step");
-    return FV_OK;
-}
-
-static fv_status open_folder(run *r, bool *resumed)
+static fv_status open_folder(fv_fitting *r, bool *resumed)
 {
     const fv_fit_options *o = &r->options;
     *resumed = false;
@@ -200,7 +26,7 @@ static fv_status open_folder(run *r, bool *resumed)
 }
 
 /* The solvers that this run is computed by, for people and for --plan. */
-static fv_status write_plan(run *r)
+static fv_status write_plan(fv_fitting *r)
 {
     fv_str text = {.ctx = r->ctx};
     fv_wisdom_text(r->trainer->wisdom, &text);
@@ -213,20 +39,20 @@ static fv_status write_plan(run *r)
 
 /* ---- saving ---- */
 
-static fv_status save_state(run *r, bool recovery)
+static fv_status save_state(fv_fitting *r, bool recovery)
 {
     if (!r->journal)
         return FV_OK;
     char path[4096];
     r->progress.seconds = fv_time_monotonic() - r->start;
     FV_TRY(fv_checkpoints_state(&r->checkpoints, r->trainer, &r->progress, &r->identity, recovery, path, sizeof path));
-    emit(r, FV_EVENT_CHECKPOINT, path);
+    fv_fitting_emit(r, FV_EVENT_CHECKPOINT, path);
     return FV_OK;
 }
 
 /* ---- one step ---- */
 
-static fv_status fail_diverged(run *r, const fv_batch *batch, double loss)
+static fv_status fail_diverged(fv_fitting *r, const fv_batch *batch, double loss)
 {
     char layer[256] = "", files[1024] = "", name[512];
     size_t used = 0;
@@ -248,7 +74,7 @@ static fv_status fail_diverged(run *r, const fv_batch *batch, double loss)
         r->options.warmup_epochs > 0 ? "" : " or --warmup-epochs 1");
 }
 
-static fv_status count_batch(run *r, const fv_batch *batch, double loss)
+static fv_status count_batch(fv_fitting *r, const fv_batch *batch, double loss)
 {
     fv_shape shape;
     const float *logits = fv_trainer_logits(r->trainer, &shape);
@@ -261,7 +87,7 @@ static fv_status count_batch(run *r, const fv_batch *batch, double loss)
 }
 
 /* What the epoch has come to so far. */
-static void describe_epoch(run *r)
+static void describe_epoch(fv_fitting *r)
 {
     const fv_progress *p = &r->progress;
     fv_fit_event *e = &r->event;
@@ -271,7 +97,7 @@ static void describe_epoch(run *r)
     e->train_top1 = p->seen && r->model->task != FV_TASK_REGRESS ? (double)p->correct / (double)p->seen : NAN;
 }
 
-static void describe_step(run *r, double loss)
+static void describe_step(fv_fitting *r, double loss)
 {
     fv_progress *p = &r->progress;
     fv_fit_event *e = &r->event;
@@ -285,7 +111,7 @@ static void describe_step(run *r, double loss)
     e->memory = fv_process_peak();
 }
 
-static fv_status compute_gradient(run *r, const fv_batch *batch, double *loss)
+static fv_status compute_gradient(fv_fitting *r, const fv_batch *batch, double *loss)
 {
     const void *target = batch->targets ? (const void *)batch->targets : batch->labels;
     const float *rows;
@@ -295,12 +121,18 @@ static fv_status compute_gradient(run *r, const fv_batch *batch, double *loss)
     return fv_trainer_gradient_of_rows(r->trainer, rows, target, batch->n, loss);
 }
 
-static fv_status train_step(run *r, const fv_batch *batch)
+static double rate_of(const fv_fitting *r, int64_t step)
+{
+    return fv_schedule_at(&r->options, r->progress.epoch, step, r->steps) * r->progress.lr_scale;
+}
+
+static fv_status train_step(fv_fitting *r, const fv_batch *batch)
 {
     fv_progress *p = &r->progress;
     double loss;
     r->event.step = p->step + 1;
-    r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)p->step / (double)r->steps);
+    r->event.lr = rate_of(r, p->step);
+    FV_TRY(fv_fitting_call(r, FV_MOMENT(step_begin), &r->event.lr));
     FV_TRY(compute_gradient(r, batch, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
@@ -310,7 +142,8 @@ static fv_status train_step(run *r, const fv_batch *batch)
     p->step++;
     p->global_step++;
     describe_step(r, loss);
-    emit(r, FV_EVENT_STEP, NULL);
+    fv_fitting_emit(r, FV_EVENT_STEP, NULL);
+    FV_TRY(fv_fitting_call(r, FV_MOMENT(step_end), NULL));
     if (r->options.recovery_interval && p->global_step % r->options.recovery_interval == 0 && p->step < r->steps)
         FV_TRY(save_state(r, true));
     if (r->options.max_steps && p->global_step >= r->options.max_steps)
@@ -321,7 +154,7 @@ static fv_status train_step(run *r, const fv_batch *batch)
 /* ---- one phase ---- */
 
 /* Where the next epoch lets more of the network learn, all that was compiled for the frozen set is made anew. */
-static fv_status enter_phase(run *r)
+static fv_status enter_phase(fv_fitting *r)
 {
     char line[FV_TRAINER_TEXT];
     const int phase = fv_phases_at(&r->phases, r->progress.epoch);
@@ -335,10 +168,10 @@ static fv_status enter_phase(run *r)
     fv_rows_destroy(&r->scorer.rows);
     fv_rows_destroy(&r->rows);
     FV_TRY(fv_trainer_enter(&r->trainer, phase));
-    emit(r, FV_EVENT_NOTE, fv_trainer_begun(r->trainer, r->event.epoch, line));
-    FV_TRY(compile(r));
-    FV_TRY(open_session(r));
-    FV_TRY(keep_rows(r));
+    fv_fitting_emit(r, FV_EVENT_NOTE, fv_trainer_begun(r->trainer, r->event.epoch, line));
+    FV_TRY(fv_fitting_compile(r));
+    FV_TRY(fv_fitting_open_session(r));
+    FV_TRY(fv_fitting_keep_rows(r));
     if (r->journal)
         FV_TRY(fv_checkpoints_lend(&r->checkpoints, r->trainer));
     return r->journal ? write_plan(r) : FV_OK;
@@ -346,35 +179,31 @@ static fv_status enter_phase(run *r)
 
 /* ---- one epoch ---- */
 
-static fv_status validate(run *r, bool last)
+static fv_status validate(fv_fitting *r, bool last)
 {
     fv_metrics m;
     fv_monitor_forget(&r->event, true);
     if (!r->scorer.session || (!last && (r->progress.epoch + 1) % r->options.val_interval != 0))
         return FV_OK;
+    FV_TRY(fv_fitting_call(r, FV_MOMENT(validation_begin), NULL));
     FV_TRY(fv_evaluate_with(&r->scorer, &m, r->options.findings));
-    if (m.lost > 0) {
-        char text[160];
-        snprintf(text, sizeof text, "validation: what the model computes is not finite for %lld of %lld samples",
-                 (long long)m.lost, (long long)m.samples);
-        emit(r, FV_EVENT_WARN, text);
-    }
     char text[FV_JUDGE_TEXT];
-    if (last && fv_judge_answers(r->model, &m, text))
-        emit(r, FV_EVENT_WARN, text);
+    if (fv_judge_answers(r->model, &m, last, text))
+        fv_fitting_emit(r, FV_EVENT_WARN, text);
     fv_monitor_take(&r->event, &m);
-    return FV_OK;
+    fv_alarm_losses(&r->alarm, &r->event);
+    return fv_fitting_call(r, FV_MOMENT(validation_end), NULL);
 }
 
 /* An epoch that a rule stops in its middle counts for nothing: a run that goes on from there will do the whole of it.
  * Only while there is no best model yet its model is kept as one. */
-static void judge_epoch(run *r)
+static void judge_epoch(fv_fitting *r)
 {
     fv_progress *p = &r->progress;
     const double metric = fv_monitor_value(r->monitor, &r->event);
-    char text[256];
-    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->odd_scale, text))
-        emit(r, FV_EVENT_WARN, text);
+    char text[FV_PLATEAU_TEXT];
+    if (fv_judge_loss(p, &r->options, r->event.train_loss, r->alarm.cause, text))
+        fv_fitting_emit(r, FV_EVENT_WARN, text);
     if (p->step < r->steps) {
         r->event.best = p->best_epoch == 0 && isfinite(metric);
         r->unfinished = r->event.best ? r->event.epoch : 0;
@@ -382,9 +211,13 @@ static void judge_epoch(run *r)
         return;
     }
     r->event.best = fv_judge_epoch(p, &r->options, r->monitor, &r->event);
+    const double warmup =
+        r->options.warmup_steps > 0 ? (double)r->options.warmup_steps / (double)r->steps : r->options.warmup_epochs;
+    if (fv_plateau_epoch(p, &r->options, warmup, r->monitor, &r->event, text))
+        fv_fitting_emit(r, FV_EVENT_NOTE, text);
 }
 
-static fv_status save_models(run *r)
+static fv_status save_models(fv_fitting *r)
 {
     FV_TRY(fv_monitor_to_card(&r->event, r->model));
     if (r->journal && r->event.best)
@@ -398,16 +231,18 @@ static fv_status save_models(run *r)
     return FV_OK;
 }
 
-static fv_status end_epoch(run *r)
+static fv_status end_epoch(fv_fitting *r)
 {
     fv_progress *p = &r->progress;
     bool last = r->stop || p->epoch + 1 >= r->options.epochs;
+    fv_alarm_units(&r->alarm, r->trainer, &r->event);
     FV_TRY(validate(r, last));
     judge_epoch(r);
     r->event.memory = fv_process_peak();
     r->event.seconds = fv_time_monotonic() - r->start;
+    FV_TRY(fv_fitting_call(r, FV_MOMENT(epoch_end), NULL));
     FV_TRY(save_models(r));
-    emit(r, FV_EVENT_EPOCH, NULL);
+    fv_fitting_emit(r, FV_EVENT_EPOCH, NULL);
     if (p->step >= r->steps) {
         p->epoch++;
         p->step = p->seen = p->correct = 0;
@@ -421,7 +256,7 @@ static fv_status end_epoch(run *r)
 }
 
 /* The caller or a signal wants the run to stop here. */
-static fv_status stop_within(run *r)
+static fv_status stop_within(fv_fitting *r)
 {
     FV_TRY(save_state(r, true));
     if (r->stop_asked) {
@@ -434,21 +269,48 @@ static fv_status stop_within(run *r)
     return r->journal ? fv_journal_hint(r->journal, status, "") : status;
 }
 
-static fv_status train_epoch(run *r)
+/* The next batch. Where an epoch is a number of steps, the data begin anew behind their end; else the epoch has ended
+ * there, with *batch empty. */
+static fv_status next_batch(fv_fitting *r, fv_batch *batch)
 {
     fv_progress *p = &r->progress;
+    FV_TRY(fv_loader_next(r->loader, batch));
+    if (r->options.steps_per_epoch == 0)
+        return FV_OK;
+    if (batch->n == 0 && p->batch > 0) {
+        p->pass++;
+        p->batch = 0;
+        FV_TRY(fv_loader_start(r->loader, p->pass, 0));
+        FV_TRY(fv_loader_next(r->loader, batch));
+    }
+    p->batch++;
+    return FV_OK;
+}
+
+static fv_status start_loader(fv_fitting *r)
+{
+    const fv_progress *p = &r->progress;
+    return r->options.steps_per_epoch > 0 ? fv_loader_start(r->loader, p->pass, p->batch)
+                                          : fv_loader_start(r->loader, p->epoch, p->step);
+}
+
+static fv_status train_epoch(fv_fitting *r)
+{
+    fv_progress *p = &r->progress;
+    const bool counted = r->options.steps_per_epoch > 0;
     r->event.epoch = p->epoch + 1;
     FV_TRY(enter_phase(r));
     r->epoch_start = fv_time_monotonic();
     r->epoch_start_seen = p->seen;
     if (p->step > 0) { /* resumed within the epoch, perhaps behind its last step */
         describe_epoch(r);
-        r->event.lr = fv_schedule_lr(&r->options, (double)p->epoch + (double)(p->step - 1) / (double)r->steps);
+        r->event.lr = rate_of(r, p->step - 1);
     }
-    FV_TRY(fv_loader_start(r->loader, p->epoch, p->step));
-    while (!r->stop) {
+    FV_TRY(fv_fitting_call(r, FV_MOMENT(epoch_begin), NULL));
+    FV_TRY(start_loader(r));
+    while (!r->stop && !(counted && p->step >= r->steps)) {
         fv_batch batch;
-        FV_TRY(fv_loader_next(r->loader, &batch));
+        FV_TRY(next_batch(r, &batch));
         if (batch.n == 0) {
             p->step = r->steps; /* quarantined samples may have left fewer batches */
             break;
@@ -462,19 +324,21 @@ static fv_status train_epoch(run *r)
 
 /* ---- the whole run ---- */
 
-static fv_status run_epochs(run *r)
+static fv_status run_epochs(fv_fitting *r)
 {
     fv_status status;
     /* A kill may have come between the last step that a rule allows and the end of what belongs to it. */
     r->stop = fv_run_ended(&r->progress, &r->options);
-    do
+    do {
         status = train_epoch(r);
-    while (status == FV_OK && !r->stop);
+        if (r->stop_asked && !r->stop) /* behind an epoch, whose state is saved */
+            r->stop = FV_STOP_ASKED;
+    } while (status == FV_OK && !r->stop);
     return status;
 }
 
 /* Tells why the run ends. What the listeners do with it, and fail at, must not take the reason's place. */
-static fv_status end_failed(run *r, fv_status status, fv_fit_result *result)
+static fv_status end_failed(fv_fitting *r, fv_status status, fv_fit_result *result)
 {
     char text[1024], hint[512];
     snprintf(text, sizeof text, "%s", fv_ctx_error(r->ctx));
@@ -483,14 +347,14 @@ static fv_status end_failed(run *r, fv_status status, fv_fit_result *result)
     snprintf(hint, sizeof hint, "%s", fv_ctx_hint(r->ctx));
     r->stop = result->stop = FV_STOP_FAILED;
     r->event.status = status;
-    emit(r, FV_EVENT_END, text);
+    fv_fitting_emit(r, FV_EVENT_END, text);
     fv_fail_clear(r->ctx);
     fv_fail(r->ctx, status, "%s", text);
     return hint[0] ? fv_fail_hint(r->ctx, status, "%s", hint) : status;
 }
 
 /* From here on the folder is written to. */
-static fv_status start(run *r, bool resumed)
+static fv_status start(fv_fitting *r, bool resumed)
 {
     const fv_fit_options *o = &r->options;
     const int64_t tensors = 2 + r->trainer->slots + (r->trainer->average ? 2 : 0);
@@ -508,12 +372,12 @@ static fv_status start(run *r, bool resumed)
     r->start = fv_time_monotonic() - r->progress.seconds;
     r->event.seconds = r->progress.seconds;
     r->event.memory = fv_process_peak();
-    emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
-    return FV_OK;
+    fv_fitting_emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
+    return fv_fitting_call(r, FV_MOMENT(fit_begin), NULL);
 }
 
 /* The model that the run is for, once it is over. */
-static fv_status finish(run *r)
+static fv_status finish(fv_fitting *r)
 {
     const bool file = !r->journal || fv_checkpoints_has(&r->checkpoints, "best.safetensors");
     if (r->stop != FV_STOP_ASKED && !r->unfinished)
@@ -521,7 +385,7 @@ static fv_status finish(run *r)
     return r->options.restore_best && file ? fv_checkpoints_restore(&r->checkpoints, r->model) : FV_OK;
 }
 
-static void fill_result(const run *r, const fv_progress *first, fv_fit_result *result)
+static void fill_result(const fv_fitting *r, const fv_progress *first, fv_fit_result *result)
 {
     const fv_progress *p = &r->progress;
     result->epochs_run = p->epoch - first->epoch;
@@ -532,16 +396,16 @@ static void fill_result(const run *r, const fv_progress *first, fv_fit_result *r
     result->stop = r->stop;
 }
 
-static fv_status execute(run *r, fv_fit_result *result)
+static fv_status execute(fv_fitting *r, fv_fit_result *result)
 {
     bool resumed = false;
     fv_fit_options *o = &r->options;
     FV_TRY(fv_settings_check(r->ctx, o));
     FV_TRY(fv_settings_monitor(r->ctx, o, r->model->task, &r->monitor));
     r->event.monitor = result->monitor = r->monitor;
-    FV_TRY(open_training(r));
-    FV_TRY(open_validation(r));
-    FV_TRY(keep_rows(r));
+    FV_TRY(fv_fitting_open_training(r));
+    FV_TRY(fv_fitting_open_validation(r));
+    FV_TRY(fv_fitting_keep_rows(r));
     FV_TRY(fv_checkpoints_prepare(r->trainer, o->output != NULL, o->restore_best, &r->checkpoints));
     FV_TRY(fv_identity_make(r->model, r->data, o, &r->identity));
     FV_TRY(open_folder(r, &resumed));
@@ -557,13 +421,15 @@ static fv_status execute(run *r, fv_fit_result *result)
         FV_TRY(start(r, resumed));
         status = run_epochs(r);
         result->ended = r->stop;
+        if (status == FV_OK)
+            status = fv_fitting_call(r, FV_MOMENT(fit_end), NULL);
     }
     if (status == FV_OK)
         status = finish(r);
     fill_result(r, &first, result);
     if (status != FV_OK)
         return end_failed(r, status, result);
-    emit(r, FV_EVENT_END, fv_stop_text(r->stop));
+    fv_fitting_emit(r, FV_EVENT_END, fv_stop_text(r->stop));
     return FV_OK;
 }
 
@@ -573,14 +439,17 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     result = result ? result : &unused;
     *result = (fv_fit_result){.best_metric = NAN, .final_loss = NAN};
     FV_TRY(fv_model_need_plain(model, "fv_fit"));
-    run r = {.ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
+    fv_fitting r = {
+        .ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
     FV_TRY(fv_labels_adopt(model, train));
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;
+    r.alarm = (fv_alarm){.tell = fv_fitting_warn, .user = &r};
     fv_monitor_forget(&r.event, false);
     fv_monitor_forget(&r.event, true);
-    r.progress.best_metric = NAN;
+    r.progress.best_metric = r.progress.plateau_best = NAN;
+    r.progress.lr_scale = 1;
     fv_status status = execute(&r, result);
     fv_checkpoints_close(&r.checkpoints);
     fv_session_destroy(&r.scorer.session);

@@ -207,7 +207,8 @@ static void compare_setting(verdict *v, const fv_doc_node *recorded, const fv_se
 {
     char flag[64], text[SHORT_TEXT];
     const fv_doc_node *before = text_node(recorded, row->key);
-    const bool rebuilt = row->offset == offsetof(fv_fit_options, epochs) && now->schedule != FV_CONSTANT;
+    const bool spans = now->schedule == FV_COSINE || now->schedule == FV_POLY || now->schedule == FV_ONECYCLE;
+    const bool rebuilt = row->offset == offsetof(fv_fit_options, epochs) && spans;
     snprintf(flag, sizeof flag, "--%s", row->key);
     compare(v, &(compared){.what = flag,
                            .before = before ? before->text : "",

@@ -40,7 +40,7 @@ bool fv_judge_epoch(fv_progress *p, const fv_fit_options *o, const fv_monitor *m
     return best;
 }
 
-bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool odd_scale, char text[256])
+bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, const char *cause, char text[256])
 {
     static const double runaway = 1e9; /* of no loss that learns */
     text[0] = '\0';
@@ -55,15 +55,14 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, bool od
     else if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
         fv_text_format(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %.2g",
                        loss / p->lowest_loss, o->lr / 3);
-    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && odd_scale)
-        snprintf(
-            text, 256,
-            "the loss hardly moved in three epochs: the pixels are on another scale than is expected, as the start "
-            "of the run says; see to that first");
+    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && cause)
+        snprintf(text, 256, "the loss hardly moved in three epochs: %s; see to that first", cause);
     else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
-        fv_text_format(text, 256,
-                       "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g",
-                       o->lr * 10);
+        fv_text_format(
+            text, 256,
+            "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g; `fovea sanity` "
+            "with this run's options tells more",
+            o->lr * 10);
     return text[0] != '\0';
 }
 
@@ -85,15 +84,26 @@ fv_status fv_judge_pixels(fv_dataset *dataset, const char *augment, bool *odd, c
     return FV_OK;
 }
 
-bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, char text[FV_JUDGE_TEXT])
+bool fv_judge_answers(const fv_model *model, const fv_metrics *m, bool last, char text[FV_JUDGE_TEXT])
 {
-    if (metrics->one_class < 0)
-        return false;
-    snprintf(
-        text, FV_JUDGE_TEXT,
-        "validation: all %lld samples are taken for class '%.200s': the network has not learned to tell classes apart",
-        (long long)metrics->samples, fv_model_class_name(model, metrics->one_class));
-    return true;
+    char more[64] = "";
+    text[0] = '\0';
+    if (m->never > 1)
+        snprintf(more, sizeof more, ", nor that of %lld other classes", (long long)m->never - 1);
+    if (m->lost > 0)
+        snprintf(text, FV_JUDGE_TEXT, "validation: what the model computes is not finite for %lld of %lld samples",
+                 (long long)m->lost, (long long)m->samples);
+    else if (last && m->one_class >= 0)
+        snprintf(text, FV_JUDGE_TEXT,
+                 "validation: all %lld samples are taken for class '%.200s': the network has not learned to tell "
+                 "classes apart; `fovea sanity` with this run's options tells why",
+                 (long long)m->samples, fv_model_class_name(model, m->one_class));
+    else if (last && m->never > 0)
+        snprintf(text, FV_JUDGE_TEXT,
+                 "validation: class '%.200s' is never the answer%s, though samples are of it: where it is rare in "
+                 "training --balance oversample helps, else more --epochs; `fovea eval` shows what it is taken for",
+                 fv_model_class_name(model, m->never_class), more);
+    return text[0] != '\0';
 }
 
 fv_status fv_judge_end(fv_ctx *ctx, const fv_progress *p, const fv_fit_options *o, const fv_monitor *monitor,

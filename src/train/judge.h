@@ -16,14 +16,16 @@ fv_stop fv_run_over(const fv_progress *progress, const fv_fit_options *options);
  * neither. */
 bool fv_judge_epoch(fv_progress *progress, const fv_fit_options *options, const fv_monitor *monitor,
                     const fv_fit_event *event);
-/* Before it: whether there is a warning about the epoch's loss. `odd_scale`: the pixels explain a flat one. */
-bool fv_judge_loss(fv_progress *progress, const fv_fit_options *options, double loss, bool odd_scale, char text[256]);
+/* Before it: whether there is a warning about the epoch's loss. `cause` of a flat one, where it is known; else NULL. */
+bool fv_judge_loss(fv_progress *progress, const fv_fit_options *options, double loss, const char *cause,
+                   char text[256]);
 
 enum { FV_JUDGE_TEXT = 1100 };
 /* Before a run: whether its pixels are on another scale than is expected, with a warning about it. */
 fv_status fv_judge_pixels(fv_dataset *dataset, const char *augment, bool *odd, char text[FV_JUDGE_TEXT]);
-/* Behind its last validation: whether the network has one answer for all samples. */
-bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, char text[FV_JUDGE_TEXT]);
+/* Behind a validation: whether answers are not finite; behind the last one, whether the network has one answer for all
+ * samples, or never that of a class. */
+bool fv_judge_answers(const fv_model *model, const fv_metrics *metrics, bool last, char text[FV_JUDGE_TEXT]);
 
 /* A run that ended without a best model has not done what it was for: DIVERGED, with what there is instead. `file`:
  * best.safetensors is there (or nothing is written). `weights` is the folder of the files, NULL: none. */

@@ -42,7 +42,19 @@ int fv_optimizer_slots(const fv_fit_options *options)
     fv_fit_options resolved = *options;
     const fv_optimizer *optimizer = fv_optimizer_get((fv_optimizer_kind)options->optimizer);
     fv_settings_resolve(&resolved);
-    return optimizer ? optimizer->slots(&resolved) : 0;
+    return optimizer ? optimizer->slots(&resolved) + (options->lookahead > 0) : 0;
+}
+
+bool fv_optimizer_slot_copies(const fv_fit_options *options, int i)
+{
+    return options->lookahead > 0 && i == fv_optimizer_slots(options) - 1;
+}
+
+const char *fv_optimizer_slot_name(const fv_fit_options *options, int i)
+{
+    return fv_optimizer_slot_copies(options, i)
+               ? "slow"
+               : fv_optimizer_get((fv_optimizer_kind)options->optimizer)->slot_names[i];
 }
 
 const char *const *fv_optimizer_names(void)

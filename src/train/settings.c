@@ -76,6 +76,32 @@ void fv_settings_task(fv_fit_options *o, fv_task task)
 
 /* ---- checks ---- */
 
+/* A list that nothing was put in, which is no value. */
+static bool is_empty(const fv_setting_row *row, const fv_fit_options *o)
+{
+    return row->kind == FV_SETTING_LIST &&
+           ((const fv_real_list *)(const void *)((const char *)o + row->offset))->count == 0;
+}
+
+static fv_status check_schedule(fv_ctx *ctx, const fv_fit_options *o)
+{
+    const fv_real_list *at = &o->decay_milestones;
+    if (o->warmup_epochs > 0 && o->warmup_steps > 0)
+        return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g and --warmup-steps %lld say the same twice",
+                       o->warmup_epochs, (long long)o->warmup_steps);
+    if (o->warmup_epochs >= (double)o->epochs)
+        return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g is not below --epochs %lld", o->warmup_epochs,
+                       (long long)o->epochs);
+    if (o->schedule == FV_MULTISTEP && at->count == 0)
+        return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_CONFLICT, "--sched multistep: the rate decays nowhere"),
+                            "say behind which epochs: --decay-milestones 30,60");
+    for (int i = 1; i < at->count; i++)
+        if (at->value[i] <= at->value[i - 1])
+            return fv_fail(ctx, FV_ERR_VALUE, "--decay-milestones: %g stands behind %g: expected epochs that rise",
+                           at->value[i], at->value[i - 1]);
+    return FV_OK;
+}
+
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
 {
     char found[FV_SETTING_TEXT_MAX], expected[FV_SETTING_TEXT_MAX];
@@ -83,12 +109,10 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
         return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_ARGUMENT, "fit: the options hold no settings, not even defaults"),
                             "begin with fv_fit_defaults(&options), or FV_FIT_OPTIONS(.epochs = 5)");
     for (int i = 0; i < ROWS; i++)
-        if (rows[i].kind != FV_SETTING_TEXT && !fv_setting_check(&rows[i], o, expected))
+        if (rows[i].kind != FV_SETTING_TEXT && !is_empty(&rows[i], o) && !fv_setting_check(&rows[i], o, expected))
             return fv_fail(ctx, FV_ERR_VALUE, "--%s: found %s, expected %s", rows[i].key,
                            fv_setting_print(&rows[i], o, found, sizeof found), expected);
-    if (o->warmup_epochs >= (double)o->epochs)
-        return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g is not below --epochs %lld", o->warmup_epochs,
-                       (long long)o->epochs);
+    FV_TRY(check_schedule(ctx, o));
     if ((o->grad_accum_steps & (o->grad_accum_steps - 1)) != 0)
         return fv_fail(ctx, FV_ERR_VALUE, "--grad-accum-steps %lld: expected 1, 2, 4 or 8",
                        (long long)o->grad_accum_steps);
@@ -98,10 +122,26 @@ fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *o)
                        "--batch-size that is a multiple of it",
                        (long long)o->grad_accum_steps, (long long)o->batch_size, fv_shards(o->batch_size));
     if (o->nesterov && (!fv_optimizer_takes(o->optimizer, "nesterov") || o->momentum == 0))
-        return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd with --momentum above 0");
+        return fv_fail(ctx, FV_ERR_CONFLICT, "--nesterov needs --opt sgd or lars with --momentum above 0");
     if (o->resume && !o->output)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--resume needs a run folder (--output, --experiment)");
     return FV_OK;
+}
+
+fv_status fv_settings_warmup(fv_ctx *ctx, const fv_fit_options *o, int64_t steps)
+{
+    if (o->warmup_steps < o->epochs * steps)
+        return FV_OK;
+    return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-steps %lld: the run has %lld steps in all",
+                   (long long)o->warmup_steps, (long long)(o->epochs * steps));
+}
+
+fv_status fv_fit_check(fv_ctx *ctx, const fv_fit_options *options, int64_t steps)
+{
+    fv_fit_options o = *options;
+    fv_settings_resolve(&o);
+    FV_TRY(fv_settings_check(ctx, &o));
+    return fv_settings_warmup(ctx, &o, steps);
 }
 
 /* "train_loss, train_top1, ..." */

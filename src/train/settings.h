@@ -13,6 +13,8 @@ void fv_settings_resolve(fv_fit_options *options);
 void fv_settings_task(fv_fit_options *options, fv_task task);
 /* VALUE or CONFLICT, naming the option and its range. `options` are resolved. */
 fv_status fv_settings_check(fv_ctx *ctx, const fv_fit_options *options);
+/* CONFLICT where the warm-up is as long as the run, for which the steps of an epoch are known. */
+fv_status fv_settings_warmup(fv_ctx *ctx, const fv_fit_options *options, int64_t steps);
 
 /* The monitor of a run; VALUE when unknown, CONFLICT when it needs a validation set that is not there or means nothing
  * for the task. */
@@ -23,6 +25,7 @@ fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *options, const fv_
 /* Writes the loss's attributes (label smoothing, ...) into `attr` of op->attr_size bytes. */
 void fv_settings_loss_attr(const fv_op *op, const fv_fit_options *options, void *attr);
 
+/* cos(pi x), x in [0, 1]. */
 double fv_cos_pi(double x);
 
 #endif

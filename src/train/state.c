@@ -17,17 +17,34 @@ static const char magic[8] = {'F', 'V', 'S', 'T', 'A', 'T', 'E', '1'};
 
 /* ---- header ---- */
 
-enum { P_EPOCH, P_STEP, P_GLOBAL, P_CORRECT, P_SEEN, P_BEST_EPOCH, P_BAD, P_FINISHED, P_INTS };
+enum {
+    P_EPOCH,
+    P_STEP,
+    P_GLOBAL,
+    P_CORRECT,
+    P_SEEN,
+    P_BEST_EPOCH,
+    P_BAD,
+    P_FINISHED,
+    P_PASS,
+    P_BATCH,
+    P_PLATEAU_BAD,
+    P_COOLDOWN,
+    P_INTS
+};
 
 static const char *const int_keys[P_INTS] = {"epoch", "step",       "global_step", "correct",
-                                             "seen",  "best_epoch", "bad_epochs",  "finished"};
-static const char *const real_keys[] = {"loss_sum", "best_metric", "lowest_loss", "first_loss", "seconds"};
+                                             "seen",  "best_epoch", "bad_epochs",  "finished",
+                                             "pass",  "batch",      "plateau_bad", "cooldown"};
+static const char *const real_keys[] = {"loss_sum", "best_metric", "lowest_loss", "first_loss",
+                                        "seconds",  "lr_scale",    "plateau_best"};
 enum { P_REALS = sizeof real_keys / sizeof *real_keys };
 
 static void progress_ints(const fv_progress *p, int64_t v[P_INTS])
 {
     const int64_t values[P_INTS] = {p->epoch, p->step,       p->global_step, p->correct,
-                                    p->seen,  p->best_epoch, p->bad_epochs,  p->finished};
+                                    p->seen,  p->best_epoch, p->bad_epochs,  p->finished,
+                                    p->pass,  p->batch,      p->plateau_bad, p->cooldown};
     memcpy(v, values, sizeof values);
 }
 
@@ -35,7 +52,8 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
 {
     fv_json j = {.out = out};
     int64_t ints[P_INTS];
-    const double reals[P_REALS] = {p->loss_sum, p->best_metric, p->lowest_loss, p->first_loss, p->seconds};
+    const double reals[P_REALS] = {p->loss_sum, p->best_metric, p->lowest_loss, p->first_loss,
+                                   p->seconds,  p->lr_scale,    p->plateau_best};
     progress_ints(p, ints);
     fv_json_begin_object(&j);
     for (int i = 0; i < P_INTS; i++) {
@@ -187,12 +205,20 @@ static void read_progress(const fv_doc_node *root, fv_progress *p)
                        .best_epoch = v[P_BEST_EPOCH],
                        .bad_epochs = v[P_BAD],
                        .finished = v[P_FINISHED] != 0,
+                       .pass = v[P_PASS],
+                       .batch = v[P_BATCH],
+                       .plateau_bad = v[P_PLATEAU_BAD],
+                       .cooldown = v[P_COOLDOWN],
                        .loss_sum = get_real(root, real_keys[0]),
                        .best_metric = get_real(root, real_keys[1]),
                        .lowest_loss = get_real(root, real_keys[2]),
                        .first_loss = get_real(root, real_keys[3]),
-                       .seconds = get_real(root, real_keys[4])};
-    p->seconds = isfinite(p->seconds) ? p->seconds : 0; /* an earlier version wrote it */
+                       .seconds = get_real(root, real_keys[4]),
+                       .lr_scale = get_real(root, real_keys[5]),
+                       .plateau_best = get_real(root, real_keys[6])};
+    /* An earlier version wrote it. */
+    p->seconds = isfinite(p->seconds) ? p->seconds : 0;
+    p->lr_scale = isfinite(p->lr_scale) ? p->lr_scale : 1;
 }
 
 static fv_status add_size(void *arg, void *data, size_t bytes)
@@ -220,7 +246,8 @@ static void forget_best(const fv_doc_node *root, const fv_fit_options *o, fv_pro
     if (monitor[0] && strcmp(monitor, o->monitor) != 0) {
         p->best_epoch = 0;
         p->best_metric = NAN;
-        p->bad_epochs = 0;
+        p->bad_epochs = p->plateau_bad = 0;
+        p->plateau_best = NAN;
     }
     if (delta[0] && fv_text_to_double(delta, &before) && before != o->min_delta)
         p->bad_epochs = 0;

@@ -10,16 +10,20 @@
 typedef struct fv_progress {
     int64_t epoch;       /* epochs completed */
     int64_t step;        /* steps done in the epoch in progress */
+    int64_t pass, batch; /* --steps-per-epoch: the data were gone through so often, and so far since; else 0 */
     int64_t global_step; /* steps done in all */
     double loss_sum;     /* over the samples of the epoch in progress */
     int64_t correct, seen;
     double best_metric;
-    int64_t best_epoch; /* 1-based; 0: none yet */
-    int64_t bad_epochs; /* since the monitor last improved */
-    double lowest_loss; /* of any epoch so far */
-    double first_loss;  /* of the first epoch */
-    double seconds;     /* that the run took so far */
-    bool finished;      /* a rule ended it (fv_run_ended), and its files are written */
+    int64_t best_epoch;            /* 1-based; 0: none yet */
+    int64_t bad_epochs;            /* since the monitor last improved */
+    double lowest_loss;            /* of any epoch so far */
+    double first_loss;             /* of the first epoch */
+    double seconds;                /* that the run took so far */
+    double lr_scale;               /* factor of the schedule's rates */
+    double plateau_best;           /* of --sched plateau; NaN: none yet */
+    int64_t plateau_bad, cooldown; /* epochs without improvement; epochs that do not count yet */
+    bool finished;                 /* a rule ended it (fv_run_ended), and its files are written */
 } fv_progress;
 
 /*

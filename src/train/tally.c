@@ -265,14 +265,22 @@ static fv_status keep_row(fv_tally *t, const float *scores, const float *target)
     return FV_OK;
 }
 
-/* Whether all samples have one answer, and whether one label. */
-static void compare_first(fv_tally *t, const float *scores, int32_t label)
+/* Whether all samples have one answer, and whether one label; and how many have each. */
+static fv_status count_classes(fv_tally *t, const float *scores, int32_t label)
 {
     int64_t best = 0;
+    if (!t->counts)
+        t->counts = fv_calloc(t->ctx, 2 * (size_t)t->classes + 1, sizeof *t->counts);
+    if (!t->counts)
+        return FV_ERR_NO_MEMORY;
     for (int64_t k = 1; k < t->classes; k++)
         best = scores[k] > scores[best] ? k : best;
     t->answer = t->samples == 0 || t->answer == best ? best : -1;
     t->label = t->samples == 0 || t->label == label ? label : -1;
+    t->counts[best]++;
+    if (label >= 0 && label < t->classes)
+        t->counts[t->classes + label]++;
+    return FV_OK;
 }
 
 fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
@@ -285,7 +293,7 @@ fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool lo
     if (t->findings && !lost)
         FV_TRY(fv_evaluation_add(t->findings, sample, scores, logits, label, target, measure_loss(&s)));
     if (t->task == FV_TASK_CLASSIFY)
-        compare_first(t, scores, label);
+        FV_TRY(count_classes(t, scores, label));
     if (t->keeps_rows)
         FV_TRY(keep_row(t, scores, target));
     for (int i = 0; i < FV_METRIC_COUNT; i++)
@@ -307,6 +315,15 @@ static fv_status measure(const fv_tally *t, int metric, double *value)
     return FV_OK;
 }
 
+static void find_unanswered(const fv_tally *t, fv_metrics *m)
+{
+    enum { FEW = 5 };
+    m->never_class = -1;
+    for (int64_t k = 0; t->counts && !t->lost && k < t->classes; k++)
+        if (t->counts[k] == 0 && t->counts[t->classes + k] >= FEW && m->never++ == 0)
+            m->never_class = k;
+}
+
 fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
 {
     fv_status status = FV_OK;
@@ -317,12 +334,14 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
         metrics->first_lost = t->lost ? t->first_lost : -1;
         const bool one = t->task == FV_TASK_CLASSIFY && t->samples > 0 && !t->lost && t->label < 0;
         metrics->one_class = one ? t->answer : -1;
+        find_unanswered(t, metrics);
     }
     for (int i = 0; metrics && status == FV_OK && i < count; i++)
         status = measure(t, i, (double *)((char *)metrics + list[i].offset));
     if (metrics && t->findings && status == FV_OK)
         status = fv_evaluation_end(t->findings);
     fv_free(t->ctx, t->rows);
+    fv_free(t->ctx, t->counts);
     *t = (fv_tally){0};
     return status;
 }

@@ -27,6 +27,7 @@ typedef struct fv_tally {
     fv_task task;
     int64_t classes, samples;
     int64_t answer, label;       /* of the first sample; -1: other samples have others */
+    int64_t *counts;             /* CLASSIFY: by class, samples taken for it, then samples of it */
     int64_t lost, first_lost;    /* samples without an answer, and the first of them */
     double sum[FV_METRIC_COUNT]; /* of the metrics that are means */
     bool keeps_rows;             /* a metric needs all samples together */

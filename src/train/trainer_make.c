@@ -43,6 +43,8 @@ static fv_status make_slots(fv_trainer *t, fv_trainer_param *p, fv_trainer_param
         p->slot[s] = fv_calloc(t->ctx, (size_t)fv_tensor_count(p->tensor), sizeof(float));
         if (!p->slot[s])
             return FV_ERR_NO_MEMORY;
+        if (fv_optimizer_slot_copies(&t->options, s))
+            memcpy(p->slot[s], fv_tensor_const_data(p->tensor), fv_tensor_bytes(p->tensor));
     }
     return FV_OK;
 }
@@ -50,6 +52,7 @@ static fv_status make_slots(fv_trainer *t, fv_trainer_param *p, fv_trainer_param
 static fv_status collect_tensors(fv_trainer *t, fv_trainer *before)
 {
     fv_model *m = t->model;
+    fv_model_sync(m);
     t->params = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->params);
     t->states = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->states);
     t->frozen = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->frozen);
@@ -115,7 +118,7 @@ static void *find_slot(void *user, const char *name, const fv_shape *shape)
     if (!p || !fv_shape_equal(fv_tensor_shape(p->tensor), shape))
         return NULL;
     for (int s = 0; s < t->slots; s++)
-        if (strcmp(t->optimizer->slot_names[s], dot + 1) == 0)
+        if (strcmp(fv_optimizer_slot_name(&t->options, s), dot + 1) == 0)
             return p->slot[s];
     return NULL;
 }
@@ -235,7 +238,7 @@ static fv_status create(const making *how, fv_trainer **trainer)
     if (how->start)
         t->start = *how->start;
     t->optimizer = fv_optimizer_get((fv_optimizer_kind)resolved.optimizer);
-    t->slots = t->optimizer->slots(&resolved);
+    t->slots = fv_optimizer_slots(&resolved);
     fv_status status = make(t, how);
     if (status != FV_OK)
         fv_trainer_destroy(&t);

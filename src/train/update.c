@@ -112,8 +112,15 @@ static fv_status scale_run(fv_builder *b, updater *u)
 static fv_status emit_step(fv_builder *b, void *arg)
 {
     updater *u = arg;
+    const fv_fit_options *fit = u->fit;
+    fv_step_operands *s = &u->step[u->at];
     FV_TRY(scale_run(b, u));
-    u->optimizer->emit(b, u->fit, &u->step[u->at]);
+    u->optimizer->emit(b, fit, s);
+    if (fit->max_norm > 0 && s->wei->shape.rank >= 2)
+        fv_emit(b, "max_norm", &(fv_limit_attr){fit->max_norm}, &s->wei, 1);
+    if (fit->lookahead > 0)
+        fv_emit(b, "lookahead", &(fv_lookahead_attr){fit->lookahead_alpha, fit->lookahead},
+                (fv_val *[]){s->wei, s->slow, s->run}, 3);
     return FV_OK;
 }
 
@@ -128,11 +135,12 @@ static fv_status add_state(updater *u, const fv_val *of, const char *what, fv_va
 
 static fv_status add_steps(updater *u)
 {
-    const int slots = u->optimizer->slots(u->fit);
+    const int slots = fv_optimizer_slots(u->fit);
     for (u->at = 0; u->at < u->count; u->at++) {
         fv_step_operands *s = &u->step[u->at];
         for (int k = 0; k < slots; k++)
-            FV_TRY(add_state(u, s->wei, u->optimizer->slot_names[k], &s->slot[k]));
+            FV_TRY(add_state(u, s->wei, fv_optimizer_slot_name(u->fit, k),
+                             fv_optimizer_slot_copies(u->fit, k) ? &s->slow : &s->slot[k]));
         FV_TRY(fv_graph_extend(u->g, s->wei->name, emit_step, u));
     }
     return FV_OK;
@@ -174,6 +182,7 @@ static fv_status collect(updater *u, const fv_update_options *options, const cha
         u->rates[i] = options->rate ? options->rate(options->user, params[i]) : 1;
         u->since[i] = options->since ? options->since(options->user, params[i]) : 0;
         s->decay = u->decays[i] ? u->fit->weight_decay : 0;
+        s->adapts = s->wei->shape.rank >= 2;
     }
     return FV_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The update as nodes behind the gradients: whether all gradients are finite, L1, clipping, the optimizer's steps, the
- * moving average of the model. The nodes are planned, profiled and run like any others.
+ * The update as nodes behind the gradients: whether all gradients are finite, L1, clipping, the optimizer's steps,
+ * the largest norm of filters, Lookahead, the moving average of the model. The nodes are planned, profiled and run like
+ * any others.
  */
 #ifndef FV_TRAIN_UPDATE_H
 #define FV_TRAIN_UPDATE_H

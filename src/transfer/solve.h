@@ -9,6 +9,8 @@
 
 #include <fovea/transfer.h>
 
+#include "base/real.h"
+
 typedef struct fv_solve {
     fv_ctx *ctx;
     const fv_linear_data *data;
@@ -39,11 +41,6 @@ static inline int64_t fv_linear_row(const fv_linear_data *d, int64_t i)
     return d->rows ? d->rows[i] : i;
 }
 
-/* e^x for x <= 0, log(1 + t) for t in [0, 1], log of x >= 1: the same bits on every machine, to some units of the last
- * place. */
-double fv_exp64(double x);
-double fv_log1p64(double t);
-double fv_log64(double x);
 /* Sum of a_i b_i, in an order of its own. */
 double fv_dot64(const double *a, const double *b, int64_t n);
 

@@ -33,6 +33,15 @@ static void test_updates(void **state)
         x = (op_case){.op = "adam_step", .attr = &adam, .shape = {s, s, run, scale, s, s}, .n_in = 6};
         x.dtype[2] = FV_F64;
         check_case(&x, make_run);
+        adam.decoupled = false;
+        x.op = "adam_direction";
+        check_case(&x, make_run);
+        fv_lookahead_attr lookahead = {.alpha = 0.3, .steps = pick(1, 3)};
+        x = (op_case){.op = "lookahead", .attr = &lookahead, .shape = {s, s, run}, .n_in = 3};
+        x.dtype[2] = FV_F64;
+        check_case(&x, make_run);
+        check_case(&(op_case){.op = "l2_grad", .attr = &(fv_l2_attr){0.02}, .shape = {s, s, scale}, .n_in = 3}, NULL);
+        check_case(&(op_case){.op = "max_norm", .attr = &(fv_limit_attr){0.5}, .shape = {s}, .n_in = 1}, NULL);
         fv_ema_attr ema = {.decay = 0.99};
         check_case(&(op_case){.op = "ema", .attr = &ema, .shape = {s, s}, .n_in = 2}, NULL);
         check_case(&(op_case){.op = "l1_grad", .attr = &(fv_l1_attr){0.01}, .shape = {s, s}, .n_in = 2}, NULL);

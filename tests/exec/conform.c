@@ -13,7 +13,7 @@ static void collect(void *arg, const fv_solver *solver)
     conform *c = arg;
     if (solver->chain) /* of regions: tests/plan/test_region.c */
         return;
-    assert_true(c->n_solvers < 128);
+    assert_true(c->n_solvers < 160);
     c->solver[c->n_solvers++] = solver;
 }
 

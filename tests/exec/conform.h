@@ -11,10 +11,10 @@
 typedef struct conform {
     fv_ctx *ctx;
     uint64_t rng;
-    const fv_solver *solver[128];
+    const fv_solver *solver[160];
     int n_solvers;
-    int compared[128];   /* by solver: problems on which it was compared with the reference */
-    int shortened[128];  /* by solver: runs of some samples that left the others alone */
+    int compared[160];   /* by solver: problems on which it was compared with the reference */
+    int shortened[160];  /* by solver: runs of some samples that left the others alone */
     int *seen, *graded;  /* by operator of fv_op_list: nodes checked, gradients checked */
     int problems, nodes; /* totals */
     int64_t elements;    /* gradient elements compared with finite differences */

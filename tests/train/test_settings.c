@@ -13,8 +13,9 @@
 #include "train/settings.h"
 
 /* One of these is a value of each kind, and not its default. */
-static const char *const candidates[] = {"3",        "0.5",        "0.25", "true",  "adam",    "constant",
-                                         "0.5,0.25", "oversample", "mse",  "hflip", "val_loss"};
+static const char *const candidates[] = {"3",        "0.5",         "0.25",       "true", "adam",
+                                         "constant", "0.5,0.25",    "oversample", "mse",  "hflip",
+                                         "val_loss", "triangular2", "linear"};
 
 /* Sets a row to something else than it is; returns the text. */
 static const char *change(const fv_setting_row *row, fv_fit_options *o)
@@ -104,7 +105,7 @@ static void out_of_range(void **state)
         {"lr", "0", "a number above 0, at most 1000000"},
         {"opt-betas", "0.9,1", "two numbers from 0 to below 1"},
         {"opt-betas", "0.9", "two numbers from 0 to below 1"},
-        {"opt", "adamm", "one of sgd, adam, adamw, rmsprop; did you mean adam?"},
+        {"opt", "adamm", "one of sgd, adam, adamw, rmsprop, lars, lamb; did you mean adam?"},
         {"balance", "oversample=2", "a number from 0 to 1"},
         {"batch-size", "some", "a whole number from 1 to 1000000, or auto"},
         {"nesterov", "perhaps", "true or false"},

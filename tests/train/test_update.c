@@ -228,7 +228,7 @@ static void test_optimizers(void **state)
     (void)state;
     for (int threads = 1; threads <= 3; threads += 2) {
         fv_ctx *ctx = fv_test_ctx(threads, NULL, NULL);
-        for (int i = 0; i < FV_OPTIMIZER_COUNT; i++)
+        for (int i = 0; i <= FV_RMSPROP; i++) /* the others are made of more than one kernel: test_optimizers.c */
             for (int kind = 0; kind < 16; kind++) {
                 fv_fit_options fit = {.optimizer = (fv_optimizer_kind)i,
                                       .momentum = kind & 1 ? 0.9 : 0,

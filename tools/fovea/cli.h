@@ -32,6 +32,8 @@ enum {
     V_PLAN = 1 << 18,
     V_BENCH = 1 << 19,
     V_BENCHMARK = 1 << 20,
+    V_SANITY = 1 << 22,
+    V_LR_FIND = 1 << 23,
     V_ANY = 0xffffff
 };
 
@@ -78,6 +80,9 @@ typedef enum help_kind { HELP_NONE, HELP_USUAL, HELP_ALL } help_kind;
 fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help);
 /* The settings of a recipe that were not given by then. */
 fv_status options_read_recipe(const verb *v, const char *path, settings *c);
+/* Whether help shows the option for the verb: false where it is read, so that a run's recipe will do, and means
+ * nothing. */
+bool option_shown(const verb *v, const fv_setting_row *o);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
 bool option_changed(const char *name, const settings *c);
@@ -135,6 +140,8 @@ bool model_is_architecture(const char *name);
 /* Loads a model file, or builds a zoo architecture or an architecture file without weights (*loaded tells which). */
 fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_zoo_options *options, fv_model **model,
                      bool *loaded);
+/* --drop-path as fv_zoo_options has it. */
+double drop_path_of(const settings *c);
 /* --no-aux; `name` is what the user calls the model. */
 fv_status model_drop_aux(const settings *c, const char *name, fv_model *model);
 /* "aux1.fc2 (0.3), aux2.fc2 (0.3)", auxiliary heads and their weights, or nothing; `text` is returned. */
@@ -166,6 +173,8 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */
 fv_status verb_train(settings *c);
+fv_status verb_sanity(settings *c);
+fv_status verb_lr_find(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);

@@ -16,19 +16,23 @@ static const struct {
      "per-class quarantine format classes original shard-size val train test "},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
+    {"Learning rate", " lr-min lr-max steps lr-curve ", ""},
     {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model from weights layer img-size freeze ",
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "
      "std resize "
-     "interpolation drop no-aux init "},
+     "interpolation drop drop-path no-aux init "},
     {"Classifiers", " C folds standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
-     " grad-accum-steps max-steps seed momentum nesterov opt-betas opt-eps opt-alpha wd l1 clip-grad clip-value "
+     " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha trust-coef "
+     "lookahead lookahead-alpha wd l1 max-norm clip-grad "
+     "clip-value "
      "model-ema "
-     "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-lr min-lr "
-     "decay-epochs "
-     "decay-rate loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
+     "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-steps warmup-lr "
+     "min-lr decay-epochs decay-milestones decay-rate poly-power restart-epochs restart-mult cycle-mode cycle-up "
+     "cycle-down patience-epochs plateau-threshold cooldown-epochs pct-start div-factor final-div-factor anneal "
+     "loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
     {"Augmentation by flags", "",
      " scale ratio crop-pad hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob "
      "mixup "
@@ -59,7 +63,7 @@ static int select_keys(const verb *v, const char *usual, const char *further, ch
     snprintf(keys, 4096, " ");
     for (int i = 0; i < n_options; i++) {
         const fv_setting_row *o = &options[i];
-        if (!(o->verbs & v->mask) || !(has_key(usual, o->key) || has_key(further, o->key)))
+        if (!option_shown(v, o) || !(has_key(usual, o->key) || has_key(further, o->key)))
             continue;
         snprintf(keys + strlen(keys), 4096 - strlen(keys), "%s ", o->key);
         n++;
@@ -72,7 +76,7 @@ static void print_others(const verb *v, FILE *out)
 {
     bool any = false;
     for (int i = 0; i < n_options; i++) {
-        bool known = !(options[i].verbs & v->mask);
+        bool known = !option_shown(v, &options[i]);
         for (int g = 0; g < GROUPS; g++)
             known = known || has_key(groups[g].usual, options[i].key) || has_key(groups[g].further, options[i].key);
         char key[64];
@@ -90,7 +94,7 @@ void help_groups(const verb *v, bool all, FILE *out)
     char keys[4096];
     int total = 0, shown = 0;
     for (int i = 0; i < n_options; i++)
-        total += (options[i].verbs & v->mask) != 0;
+        total += option_shown(v, &options[i]);
     all = all || total <= 12;
     for (int g = 0; g < GROUPS; g++) {
         const int n = select_keys(v, groups[g].usual, all ? groups[g].further : "", keys);
@@ -147,7 +151,7 @@ static void bash(FILE *out)
     for (const verb *v = verbs; v->name; v++) {
         fprintf(out, "        %s) words='", v->name);
         for (int i = 0; i < n_options; i++)
-            if (options[i].verbs & v->mask)
+            if (option_shown(v, &options[i]))
                 fprintf(out, "--%s ", options[i].key);
         fputs("--help' ;;\n", out);
     }
@@ -176,7 +180,7 @@ static void zsh(FILE *out)
         fprintf(out, "  %s) shift words; (( CURRENT-- )); _arguments \\\n", v->name);
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask))
+            if (!option_shown(v, o))
                 continue;
             fprintf(out, "    '--%s[", o->key);
             plain(out, o->help);
@@ -206,7 +210,7 @@ static void fish(FILE *out)
     for (const verb *v = verbs; v->name; v++)
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask))
+            if (!option_shown(v, o))
                 continue;
             fprintf(out, "complete -c fovea -n '__fish_seen_subcommand_from %s' -l %s", v->name, o->key);
             if (o->letter)
@@ -262,7 +266,7 @@ static void manual_options(const verb *v, FILE *out)
         bool any = false;
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!(o->verbs & v->mask) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
+            if (!option_shown(v, o) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
                 continue;
             if (!any)
                 fprintf(out, ".SS %s\n", groups[g].title);
@@ -311,9 +315,9 @@ void help_manual(const verb *v, FILE *out)
         roff(out, w->summary);
         fprintf(out, ": \\fBfovea\\-%s\\fR(1)\n", w->name);
     }
-    fputs(
-        ".SH EXIT STATUS\n"
-        "0 done; 2 usage; 3 data; 4 model; 5 memory; 6 device; 7 diverged; 8 a gate was not passed; 9 input or output; "
-        "75 interrupted, resume it. \\fBfovea help codes\\fR lists the messages.\n",
-        out);
+    fputs(".SH EXIT STATUS\n"
+          "0 done; 2 usage; 3 data; 4 model; 5 memory; 6 device; 7 diverged, sanity failed; 8 a gate was not passed; 9 "
+          "input or output; "
+          "75 interrupted, resume it. \\fBfovea help codes\\fR lists the messages.\n",
+          out);
 }

@@ -237,7 +237,8 @@ fv_status info_open(fv_ctx *ctx, const settings *c, const char *name, fv_model *
     new_head head;
     fv_zoo_options options = {.img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
+                              .dropout = option_given("drop") ? c->drop : -1,
+                              .drop_path = drop_path_of(c)};
     head_ask(c, 0, &head, &options);
     fv_status status = model_open(ctx, c, name, &options, model, loaded);
     if (status == FV_OK)

@@ -24,6 +24,17 @@ const verb verbs[] = {
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
      "  fovea train --resume runs/train/exp\n",
      V_TRAIN, 0, verb_train},
+    {"sanity", NULL, "before training: learn two batches by heart, or say why not",
+     "--data PATH [--model NAME|FILE] [options of train]",
+     "  fovea sanity --data mnist --model mnist_cnn --opt adam\n"
+     "  fovea sanity --data photos --model resnet18 --batch-size 16 --json\n",
+     V_TRAIN | V_SANITY, 0, verb_sanity},
+    {"lr-find", NULL, "before training: which learning rate, by a test that raises it until the loss diverges",
+     "--data PATH [--model NAME|FILE] [--lr-curve NAME] [options of train]",
+     "  fovea lr-find --data mnist --model mnist_cnn --opt adam\n"
+     "  fovea lr-find --data mnist --model mnist_cnn --lr-curve find --steps 200 --lr-max 1\n"
+     "  fovea lr-find -c recipe.yaml --data photos --json\n",
+     V_TRAIN | V_LR_FIND, 0, verb_lr_find},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
@@ -79,11 +90,13 @@ const verb verbs[] = {
      V_SEARCH, INT_MAX, verb_search},
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
-    {"plan", NULL, "before training: what of a network to train, or which networks fit a device",
-     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] [options]",
+    {"plan", NULL,
+     "before training: what of a network to train, which networks fit a device, the learning rate over a run",
+     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] | --lr-curve NAME [options]",
      "  fovea plan --data photos --from squeezenet1_1 --weights squeezenet1_1.safetensors\n"
      "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
-     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n",
+     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n"
+     "  fovea plan --lr-curve rate --sched onecycle --lr 0.1 --epochs 20 --steps-per-epoch 100\n",
      V_PLAN, 0, verb_plan},
     {"bench", NULL, "convolutions and products by every algorithm: time, memory, error",
      "conv PROBLEM... | conv --model NAME|FILE | gemm [M N K | MxNxK...] | vgg-e [options]",
@@ -355,6 +368,13 @@ fv_status model_open(fv_ctx *ctx, const settings *c, const char *name, const fv_
     return model_drop_aux(c, name, *model);
 }
 
+double drop_path_of(const settings *c)
+{
+    if (!option_given("drop-path"))
+        return 0;
+    return c->drop_path > 0 ? c->drop_path : -1;
+}
+
 fv_status model_drop_aux(const settings *c, const char *name, fv_model *model)
 {
     fv_aux_info aux;
@@ -516,8 +536,8 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert", "export",  "quantize", "prune", "distill", "compress",
-                                      "sanity",  "lr-find", "tune",     "grow",  "serve"};
+static const char *const planned[] = {"convert",  "export", "quantize", "prune", "distill",
+                                      "compress", "tune",   "grow",     "serve"};
 
 int main(int argc, char **argv)
 {

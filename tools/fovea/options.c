@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "options.h"
+#include "lr_find.h"
 #include "recipe_path.h"
+#include "sanity.h"
 
 /* ---- the table ---- */
 
@@ -57,22 +59,10 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
 }
 
 /* Options that other tools have and this version has not: no other name is what was meant. */
-static const char *const planned[] = {"amp",
-                                      "half",
-                                      "mixed-precision",
-                                      "dtype",
-                                      "teacher",
-                                      "kd-temperature",
-                                      "int8",
-                                      "calib",
-                                      "grad-checkpointing",
-                                      "drop-path",
-                                      "save-period",
-                                      "checkpoint-hist",
-                                      "deterministic",
-                                      "pretrained",
-                                      "sync-bn",
-                                      "patience-epochs"};
+static const char *const planned[] = {
+    "amp",        "half",   "mixed-precision",    "dtype",       "teacher",         "kd-temperature",
+    "int8",       "calib",  "grad-checkpointing", "save-period", "checkpoint-hist", "deterministic",
+    "pretrained", "sync-bn"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {
@@ -94,7 +84,7 @@ static fv_status unknown_option(const verb *v, const char *place, const char *da
     if (!*dashes || dashes[1])
         FV_TRY(refuse_planned(place, dashes, name));
     for (int i = 0; i < n_options; i++)
-        if (options[i].verbs & v->mask)
+        if (option_shown(v, &options[i]))
             names[n++] = options[i].key;
     names[n] = NULL;
     const char *nearest = fv_nearest(name, names);
@@ -258,6 +248,8 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
     char place[1024];
     snprintf(place, sizeof place, "%s:%d:%d: ", path, s->line, s->column);
     const fv_setting_row *o = find_option(s->key, strlen(s->key));
+    if (o && v->mask == V_PLAN && !(o->verbs & V_PLAN) && (o->verbs & V_TRAIN))
+        return FV_OK; /* of a run's settings only some are planned with */
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
     if (given[o - options] || !*s->value)
@@ -314,6 +306,14 @@ fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_k
         status = complain(FV_ERR_DEVICE, "use --device cpu, or auto",
                           "--device %s: this build has no such device; possible: %s", c->device, "auto or cpu");
     return status;
+}
+
+bool option_shown(const verb *v, const fv_setting_row *o)
+{
+    char key[64];
+    snprintf(key, sizeof key, " %s ", o->key);
+    return (o->verbs & v->mask) && !((v->mask & V_SANITY) && strstr(sanity_idle, key)) &&
+           !((v->mask & V_LR_FIND) && strstr(lr_find_idle, key));
 }
 
 bool option_given(const char *name)

@@ -25,6 +25,11 @@ static bool is_quarantine(const uint8_t *head, size_t size)
     return begins_with(head, size, "path,verdict,byte");
 }
 
+static bool is_curve(const uint8_t *head, size_t size)
+{
+    return begins_with(head, size, "step,epoch,lr\n") || begins_with(head, size, "step,lr,loss,");
+}
+
 static bool is_drawing(const uint8_t *head, size_t size)
 {
     return begins_with(head, size, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=");
@@ -56,6 +61,7 @@ static const struct {
     [OUTPUT_SHEET] = {"a contact sheet (PNG)", sheet_is, "end it with .png", other_pictures},
     [OUTPUT_PAGE] = {"a report (HTML)", is_page, NULL, NULL},
     [OUTPUT_QUARANTINE] = {"a quarantine list (CSV)", is_quarantine, NULL, NULL},
+    [OUTPUT_CURVE] = {"a curve (CSV)", is_curve, NULL, NULL},
     [OUTPUT_DRAWING] = {"a drawing (SVG)", is_drawing, NULL, NULL},
     [OUTPUT_FEATURES] = {"a table of features", is_features, NULL, NULL},
     [OUTPUT_MODEL] = {"a model file (safetensors)", is_model, "end it with .safetensors", other_models},

@@ -10,6 +10,7 @@ typedef enum output_kind {
     OUTPUT_PAGE,
     OUTPUT_QUARANTINE,
     OUTPUT_DRAWING,
+    OUTPUT_CURVE,
     OUTPUT_FEATURES,
     OUTPUT_MODEL
 } output_kind;

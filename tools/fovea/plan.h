@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two questions of fovea plan. */
+/* The questions of fovea plan. */
 #ifndef FOVEA_PLAN_VERB_H
 #define FOVEA_PLAN_VERB_H
 
@@ -9,5 +9,7 @@
 fv_status plan_device(fv_ctx *ctx, const settings *c);
 /* Which cell of transfer learning's table a network and data are in, and the command for it: --data, --from. */
 fv_status plan_data(fv_ctx *ctx, const settings *c);
+/* The learning rate of every step, as files: --lr-curve. */
+fv_status plan_rate(fv_ctx *ctx, settings *c);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "backbone.h"
 #include "plan.h"
+#include "sanity.h"
 #include "show.h"
 #include "start.h"
 #include "watch.h"
@@ -307,6 +308,8 @@ fv_status plan_data(fv_ctx *ctx, const settings *c)
         status = backbone_need_classes(c, data);
     if (status == FV_OK)
         status = fv_dataset_has_split(ctx, c->data, "val", &has_val);
+    if (status == FV_OK)
+        status = sanity_advise(c->from, n.model, NULL, fv_dataset_count(data), true);
     if (status == FV_OK) {
         const fv_advise_options o = {.samples = c->limit, .seed = (uint64_t)c->fit.seed, .own_head = n.own_head};
         watch_begin(c, ctx);

@@ -197,7 +197,8 @@ static bool is_other(const settings *c, const fv_zoo_options *o, const fv_pipeli
 {
     const bool same_size = !of_zoo && o->img_size[0] == p->h && o->img_size[1] == p->w;
     const bool same_channels = !of_zoo && o->channels == p->c;
-    return (o->img_size[0] && !same_size) || (o->channels && !same_channels) || option_given("drop") || c->init != 0;
+    return (o->img_size[0] && !same_size) || (o->channels && !same_channels) || option_given("drop") ||
+           option_given("drop-path") || c->init != 0;
 }
 
 fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model)
@@ -216,7 +217,7 @@ fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *o
         return FV_OK;
     }
     if (!of_zoo)
-        return complain(FV_ERR_CONFLICT, "drop --img-size, --in-chans, --drop and --init",
+        return complain(FV_ERR_CONFLICT, "drop --img-size, --in-chans, --drop, --drop-path and --init",
                         "--reset-head: with another size, channels, dropout or initialization the architecture is "
                         "built anew, and '%s' of %s is none of the zoo",
                         fv_model_name(*model), c->model);

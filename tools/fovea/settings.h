@@ -37,7 +37,7 @@ enum {
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
       "input") \
-    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "FILE", \
+    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN | V_PLAN, FV_OUTPUT, "FILE", \
       "recipe (YAML, same keys as the flags); flags win") \
     X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
@@ -72,6 +72,9 @@ enum {
       "--model, then of a small network, changed colors and smoothed labels too") \
     X(REAL, drop, "drop", "dropout", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
       "dropout rate of the architecture") \
+    X(REAL, drop_path, "drop-path", "stochastic-depth", 0, FV_AUTO, 0, 0.999, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
+      "stochastic depth: share of samples for which the last residual block is left out, earlier ones less, in a line; " \
+      "default: the architecture's") \
     X(TEXT, head, "head", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "LAYERS", \
       "a new head in the place of the network's classifier: units, activations, drop=P, batch_norm, as in " \
       "'256,relu,drop=0.5', or linear; the output layer comes behind") \
@@ -160,7 +163,7 @@ enum {
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
-      V_CONVERT | V_FACTORIZE, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+      V_CONVERT | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -192,7 +195,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -306,6 +309,14 @@ enum {
       "milliseconds that an image may take, on this machine unless --gmacs is given") \
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
+    X(TEXT, lr_curve, "lr-curve", NULL, 0, NULL, 0, 0, NULL, V_PLAN | V_LR_FIND, FV_OUTPUT, "NAME", \
+      "write NAME.csv and draw NAME.svg: plan: the learning rate of every step of a run with these settings; lr-find: " \
+      "the loss by learning rate") \
+    X(REAL, lr_min, "lr-min", NULL, 0, 1e-7, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
+      "learning rate of the first step") \
+    X(REAL, lr_max, "lr-max", NULL, 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
+      "and of the last one: between them each is larger than the one before by the same factor") \
+    X(INT, find_steps, "steps", NULL, 0, 100, 2, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "N", "steps of the test") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \

@@ -144,12 +144,18 @@ fv_status start_find_architecture(fv_ctx *ctx, const char *weights, const char *
 
 /* ---- recipes ---- */
 
+/* Nothing was said of a warm-up, and the schedule does not begin with one. */
+static bool may_warm_up(const settings *c)
+{
+    return !option_given("warmup-epochs") && !option_given("warmup-steps") && c->fit.schedule != FV_ONECYCLE;
+}
+
 /* Where nothing of the kind was asked for, so that a flag, a recipe or a resumed run is never overridden. */
 static void preset_photos(settings *c)
 {
     if (!augment_given(c))
         c->fit.augment = "rrc; hflip";
-    if (!option_given("warmup-epochs") && !c->weights && c->fit.epochs >= 20)
+    if (may_warm_up(c) && !c->weights && c->fit.epochs >= 20)
         c->fit.warmup_epochs = 5;
 }
 
@@ -199,7 +205,7 @@ static void begin_small(settings *c, const fv_dataset *train)
         c->fit.weight_decay = from_nothing.weight_decay;
     if (!option_given("label-smoothing") && !c->fit.loss && fv_dataset_task(train) == FV_TASK_CLASSIFY)
         c->fit.label_smoothing = from_nothing.label_smoothing;
-    if (!option_given("warmup-epochs") && c->fit.epochs >= 4 * from_nothing.warmup_epochs)
+    if (may_warm_up(c) && c->fit.epochs >= 4 * from_nothing.warmup_epochs)
         c->fit.warmup_epochs = from_nothing.warmup_epochs;
 }
 

@@ -17,9 +17,12 @@
 #include "rates.h"
 #include "run_dir.h"
 #include "run_find.h"
+#include "sanity.h"
 #include "start.h"
 #include "train_check.h"
 #include "train_page.h"
+#include "train_pixels.h"
+#include "trial.h"
 #include "watch.h"
 
 typedef struct job {
@@ -35,7 +38,8 @@ typedef struct job {
     fv_memory plan;
     int64_t left; /* bytes of the limit that neither the plan nor a cache of images takes */
     int interrupt;
-    bool begun; /* the run has written to its folder */
+    bool begun;              /* the run has written to its folder */
+    const trial_plan *trial; /* what is done in the place of the run, which has no folder then; NULL: the run */
 } job;
 
 /* ---- data ---- */
@@ -48,7 +52,7 @@ static fv_status open_data(job *j)
     if (has_val && c->val_split > 0)
         return complain(FV_ERR_CONFLICT, NULL, "--val-split %g: %s has a val split of its own; drop the flag",
                         c->val_split, c->data);
-    c->quarantine = j->quarantine[0];
+    c->quarantine = j->trial ? NULL : j->quarantine[0];
     return data_open(j->ctx, c, "train", NULL, &j->train);
 }
 
@@ -169,7 +173,8 @@ static fv_status open_model(job *j)
     fv_zoo_options options = {.classes = fv_dataset_classes(j->train),
                               .img_size = {c->img_size[0], c->img_size[1]},
                               .channels = c->in_chans,
-                              .dropout = option_given("drop") ? c->drop : -1};
+                              .dropout = option_given("drop") ? c->drop : -1,
+                              .drop_path = drop_path_of(c)};
     head_ask(c, options.classes, &j->head, &options);
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     model_note_pixels(c->model, j->model);
@@ -189,75 +194,6 @@ static fv_status open_model(job *j)
              aux);
     FV_TRY(fv_model_set_task(j->model, fv_dataset_task(j->train)));
     return set_classes(j);
-}
-
-/* Mean and deviation of the training set's pixels. */
-static fv_status measure(job *j, float mean[16], float std[16])
-{
-    int64_t h, w, channels;
-    FV_TRY(fv_dataset_statistics(j->train, 0, mean, std));
-    fv_dataset_size(j->train, &h, &w, &channels);
-    for (int i = 1; i < 16 && channels == 1; i++) { /* the network may have more channels than the data */
-        mean[i] = mean[0];
-        std[i] = std[0];
-    }
-    note("%s: mean %.4f %.4f %.4f  std %.4f %.4f %.4f", j->c->norm == NORM_DATASET ? "--norm dataset" : "measured",
-         mean[0], mean[1], mean[2], std[0], std[1], std[2]);
-    return FV_OK;
-}
-
-static fv_status set_pipeline(job *j)
-{
-    settings *c = j->c;
-    fv_pipeline p = *fv_model_pipeline(j->model);
-    float mean[16], std[16];
-    const fv_real_list *lists[2] = {&c->mean, &c->std};
-    for (int i = 0; i < 2; i++)
-        if (lists[i]->count > 1 && lists[i]->count != p.c)
-            return complain(FV_ERR_VALUE, "give one value for all channels, or one for each",
-                            "--%s: %d values, but the network has %lld input channels", i ? "std" : "mean",
-                            lists[i]->count, (long long)p.c);
-    const bool own = c->mean.count || c->std.count || c->mean.measured || c->std.measured;
-    const int norm = own ? NORM_UNIT : c->norm;
-    const bool measured[2] = {c->mean.measured || norm == NORM_DATASET, c->std.measured || norm == NORM_DATASET};
-    if (measured[0] || measured[1])
-        FV_TRY(measure(j, mean, std));
-    static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f}, imagenet_std[3] = {0.229f, 0.224f, 0.225f};
-    for (int i = 0; i < 16; i++) {
-        if (norm == NORM_UNIT || norm == NORM_MINUS1_1 || norm == NORM_PER_IMAGE) {
-            p.mean[i] = norm == NORM_MINUS1_1 ? 0.5f : 0.0f;
-            p.std[i] = norm == NORM_MINUS1_1 ? 0.5f : 1.0f;
-        } else if (norm == NORM_IMAGENET) {
-            p.mean[i] = imagenet_mean[i % 3];
-            p.std[i] = imagenet_std[i % 3];
-        }
-        if (c->mean.count)
-            p.mean[i] = (float)c->mean.value[i % c->mean.count];
-        if (c->std.count)
-            p.std[i] = (float)c->std.value[i % c->std.count];
-        if (measured[0])
-            p.mean[i] = mean[i];
-        if (measured[1])
-            p.std[i] = std[i];
-    }
-    if (option_given("ignore-exif"))
-        p.ignore_exif = c->ignore_exif;
-    if (option_given("fast-decode"))
-        p.fast_decode = c->fast_decode;
-    p.standardize = norm == NORM_PER_IMAGE;
-    if (option_given("contrast"))
-        p.contrast = (fv_contrast)c->contrast;
-    for (int i = 0; i < 2 && option_given("clahe-tiles"); i++)
-        p.clahe_tiles[i] = (int)c->clahe_tiles[i];
-    if (option_given("clahe-clip"))
-        p.clahe_clip = (float)c->clahe_clip;
-    if (c->resize)
-        p.resize = c->resize == 1 ? FV_RESIZE_STRETCH : FV_RESIZE_SHORT_CROP;
-    if (c->interpolation)
-        p.filter = (fv_filter)(c->interpolation - 1);
-    if (p.resize == FV_RESIZE_SHORT_CROP && p.resize_size < (p.h > p.w ? p.h : p.w))
-        p.resize_size = (p.h > p.w ? p.h : p.w);
-    return fv_model_set_pipeline(j->model, &p);
 }
 
 /* What is done to training images, also when that is nothing: photographs gain by it, and mirrored digits are none. */
@@ -402,7 +338,7 @@ static fv_status choose_batch(job *j)
     FV_TRY(memory_tell(j->ctx, "training", &plan, NULL));
     j->plan = plan;
     j->left = fv_ctx_memory_limit(j->ctx) - plan.total;
-    return cache_in_memory(c, j->model, &j->left, j->train, j->val);
+    return j->trial ? FV_OK : cache_in_memory(c, j->model, &j->left, j->train, j->val);
 }
 
 static bool is_tuning(const settings *c)
@@ -425,7 +361,11 @@ static void choose_rate(job *j)
     const bool tuning = is_tuning(c);
     if (isnan(c->fit.lr))
         c->fit.lr = tuning ? optimizer->tuning_lr : start_rate(c, optimizer->lr);
+    if (j->trial)
+        return;
     char text[64], more[2][64] = {"", ""};
+    if (c->fit.warmup_steps > 0)
+        snprintf(more[0], sizeof more[0], ", %lld steps of warm-up", (long long)c->fit.warmup_steps);
     if (c->fit.warmup_epochs > 0)
         snprintf(more[0], sizeof more[0], ", %g of warm-up", c->fit.warmup_epochs);
     if (c->fit.label_smoothing > 0)
@@ -503,18 +443,21 @@ static bool is_frozen(const settings *c)
     return c->fit.freeze && strcmp(c->fit.freeze, "none") != 0;
 }
 
-static fv_status train(job *j)
+static fv_status choose_folder(job *j)
 {
     settings *c = j->c;
-    fv_fit_result result;
-    FV_TRY(train_check(c));
-    FV_TRY(fv_head_check(j->ctx, c->head, NULL));
     FV_TRY(run_dir_choose(j->ctx, c, j->dir, sizeof j->dir));
     snprintf(j->quarantine[0], sizeof j->quarantine[0], "%s/quarantine.csv", j->dir);
     snprintf(j->quarantine[1], sizeof j->quarantine[1], "%s/quarantine-val.csv", j->dir);
     snprintf(j->quarantine[2], sizeof j->quarantine[2], "%s/quarantine-test.csv", j->dir);
     c->quarantine = j->quarantine[0];
-    FV_TRY(cache_on_disk(j->ctx, c, j->dir));
+    return cache_on_disk(j->ctx, c, j->dir);
+}
+
+/* What the run would begin with: data, network, pipeline. */
+static fv_status prepare(job *j)
+{
+    settings *c = j->c;
     FV_TRY(open_data(j));
     FV_TRY(choose_task(j));
     FV_TRY(start_choose(j->ctx, c, j->train));
@@ -523,7 +466,39 @@ static fv_status train(job *j)
                         "--no-feature-cache has no effect here: nothing is frozen");
     choose_defaults(c);
     FV_TRY(open_model(j));
-    FV_TRY(set_pipeline(j));
+    return train_pixels(c, j->train, j->model);
+}
+
+/* Up to its first step, where the trial takes over. */
+static fv_status try_out(job *j)
+{
+    trial t = {.ctx = j->ctx, .c = j->c, .model = j->model, .train = j->train};
+    bool goes_on = true;
+    if (j->trial->before)
+        FV_TRY(j->trial->before(&t, &goes_on));
+    if (!goes_on)
+        return FV_OK;
+    if (j->trial->augmented)
+        FV_TRY(set_augment(j));
+    FV_TRY(choose_batch(j));
+    choose_rate(j);
+    t.options = fit_options(j);
+    t.options.output = NULL;
+    t.options.on_event = NULL;
+    return j->trial->run(&t);
+}
+
+static fv_status train(job *j)
+{
+    settings *c = j->c;
+    fv_fit_result result;
+    FV_TRY(train_check(c));
+    FV_TRY(fv_head_check(j->ctx, c->head, NULL));
+    if (!j->trial)
+        FV_TRY(choose_folder(j));
+    FV_TRY(prepare(j));
+    if (j->trial)
+        return try_out(j);
     FV_TRY(set_augment(j));
     FV_TRY(card_take(c, j->model));
     FV_TRY(open_val(j));
@@ -538,6 +513,7 @@ static fv_status train(job *j)
     if (!j->arguments || !j->identity[0] || !j->identity[1])
         return FV_ERR_NO_MEMORY;
     describe_run(j);
+    FV_TRY(sanity_advise(c->model, j->model, &c->fit, fv_dataset_count(j->train), is_tuning(c)));
     FV_TRY(train_page_open(j->ctx, c, j->dir, j->model, j->train, j->augment, j->val, &j->plan, &j->page));
     fv_fit_options options = fit_options(j);
     fv_eta_begin(&j->progress.eta, &options);
@@ -548,12 +524,13 @@ static fv_status train(job *j)
     return finish(j, &result);
 }
 
-fv_status verb_train(settings *c)
+static fv_status train_with(settings *c, const trial_plan *plan)
 {
-    job j = {.c = c};
+    job j = {.c = c, .trial = plan};
     FV_TRY(run_take_recipe(c));
     if (!c->data)
-        return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea train: --data PATH is missing");
+        return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea %s: --data PATH is missing",
+                        plan ? plan->verb : "train");
     fv_status status = context_open(c, &j.ctx);
     if (status != FV_OK)
         return status;
@@ -576,4 +553,27 @@ fv_status verb_train(settings *c)
     fv_model_destroy(&j.model);
     fv_ctx_destroy(&j.ctx);
     return status;
+}
+
+fv_status verb_train(settings *c)
+{
+    return train_with(c, NULL);
+}
+
+fv_status train_try(settings *c, const trial_plan *plan)
+{
+    return train_with(c, plan);
+}
+
+void trial_tell_idle(const char *idle, const char *why)
+{
+    char list[1024] = "", key[64];
+    int n = 0;
+    for (const char *p = idle + 1; *p; p += strlen(key) + 1) {
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(p, " "), p);
+        if (option_given(key) && strlen(list) + sizeof key < sizeof list)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s--%s", n++ ? ", " : "", key);
+    }
+    if (n > 0)
+        note("%s: no part in that %s %s", why, n > 1 ? "have" : "has", list);
 }

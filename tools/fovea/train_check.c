@@ -42,24 +42,25 @@ static bool has_average(const settings *c)
     return c->fit.model_ema;
 }
 
+static bool has_lookahead(const settings *c)
+{
+    return c->fit.lookahead > 0;
+}
+
 static bool has_warmup(const settings *c)
 {
-    return c->fit.warmup_epochs > 0;
+    return c->fit.warmup_epochs > 0 || c->fit.warmup_steps > 0;
 }
 
-static bool has_steps(const settings *c)
+/* Only one of cyclic's forms decays. */
+static bool decays(const settings *c)
 {
-    return c->fit.schedule == FV_STEP;
-}
-
-static bool has_decline(const settings *c)
-{
-    return c->fit.schedule != FV_CONSTANT;
+    return c->fit.schedule != FV_CYCLIC || c->fit.cycle_mode == FV_EXP_RANGE;
 }
 
 static bool is_resumed(const settings *c)
 {
-    return c->resume != NULL;
+    return c->resume != NULL || c->lr_curve != NULL; /* of plan: to replace a file */
 }
 
 static bool has_no_norm(const settings *c)
@@ -87,13 +88,14 @@ static const struct {
     {"partial", has_weights, "it needs --weights"},
     {"in-chans", is_new_network, "a model file has channels of its own"},
     {"drop", is_new_network, "a model file has dropout of its own"},
+    {"drop-path", is_new_network, "a model file has residual blocks of its own"},
     {"init", is_new_network, "a model file has weights of its own"},
     {"nesterov", has_momentum, "it needs --momentum above 0"},
+    {"lookahead-alpha", has_lookahead, "it needs --lookahead"},
     {"model-ema-decay", has_average, "it needs --model-ema"},
-    {"warmup-lr", has_warmup, "it needs --warmup-epochs"},
-    {"decay-epochs", has_steps, "it belongs to --sched step"},
-    {"decay-rate", has_steps, "it belongs to --sched step"},
-    {"min-lr", has_decline, "it does not belong to --sched constant"},
+    {"warmup-lr", has_warmup, "it needs --warmup-epochs or --warmup-steps"},
+    {"decay-epochs", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},
+    {"decay-rate", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},
     {"force", is_resumed, "it needs --resume"},
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
@@ -127,7 +129,7 @@ static fv_status no_effect(const char *key, const char *belongs, const char *to)
     return complain(FV_ERR_CONFLICT, hint, "--%s has no effect here: %s%s", key, belongs, to);
 }
 
-/* What belongs to some optimizers or losses, as their rows say, and not to those of the run. */
+/* What belongs to some optimizers, schedules or losses, as their rows say, and not to those of the run. */
 static fv_status check_takers(const settings *c)
 {
     int count;
@@ -143,6 +145,9 @@ static fv_status check_takers(const settings *c)
         if (!usual && !fv_optimizer_takes(c->fit.optimizer, key) &&
             list_takers(key, fv_optimizer_names(), fv_optimizer_takes, takers))
             return no_effect(key, "it belongs to --opt ", takers);
+        if (!fv_schedule_takes(c->fit.schedule, key) &&
+            list_takers(key, fv_schedule_names(), fv_schedule_takes, takers))
+            return no_effect(key, "it belongs to --sched ", takers);
         const char *loss = fv_loss_of_setting(key);
         if (loss && !fv_loss_takes(c->fit.loss, key))
             return no_effect(key, "it belongs to --loss ", loss);

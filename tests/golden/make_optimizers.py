@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights over 100 steps, in float64: optimizers.txt. SGD, Adam, AdamW and RMSprop are PyTorch's; LARS, LAMB and
+Lookahead are written here from their papers, the largest norm of a row is torch.renorm. A dense layer of 4 inputs and 3
+outputs; the gradient of its weight is x / 3 in every row, that of its bias 1 / 3. Every case is a line `case NAME
+key=value ...`, whose keys are settings of this library, and lines `STEP weights biases`."""
+import os
+
+import torch
+
+import fvgolden
+
+STEPS, ROWS, COLUMNS = 100, 3, 4
+SHOWN = (1, 2, 3, 5, 10, 20, 40, 60, 80, 100)
+
+
+class Lars(torch.optim.Optimizer):
+    """You, Gitman and Ginsburg, 2017. Groups with adapt=False take plain steps."""
+
+    def __init__(self, params, lr, momentum=0.9, nesterov=False, trust=1e-3, eps=1e-8):
+        super().__init__(params, dict(lr=lr, momentum=momentum, nesterov=nesterov, trust=trust, eps=eps))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                decay, g = group["weight_decay"], p.grad
+                if group["adapt"] and p.norm() > 0 and g.norm() > 0:
+                    ratio = group["trust"] * p.norm() / (g.norm() + decay * p.norm() + group["eps"])
+                else:
+                    ratio = 1.0
+                g = (g + decay * p) * ratio
+                if group["momentum"] > 0:
+                    v = self.state[p].setdefault("v", torch.zeros_like(p))
+                    v.mul_(group["momentum"]).add_(g)
+                    g = g + group["momentum"] * v if group["nesterov"] else v
+                p.sub_(group["lr"] * g)
+
+
+class Lamb(torch.optim.Optimizer):
+    """You et al., 2020. Groups with adapt=False take Adam's steps."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.999), eps=1e-8):
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            b1, b2 = group["betas"]
+            for p in group["params"]:
+                s = self.state[p]
+                m, v = s.setdefault("m", torch.zeros_like(p)), s.setdefault("v", torch.zeros_like(p))
+                t = s["t"] = s.get("t", 0) + 1
+                m.mul_(b1).add_((1 - b1) * p.grad)
+                v.mul_(b2).add_((1 - b2) * p.grad ** 2)
+                r = m / (1 - b1 ** t) / ((v / (1 - b2 ** t)).sqrt() + group["eps"]) + group["weight_decay"] * p
+                adapts = group["adapt"] and p.norm() > 0 and r.norm() > 0
+                p.sub_(group["lr"] * (p.norm() / r.norm() if adapts else 1.0) * r)
+
+
+class Lookahead:
+    """Zhang et al., 2019, around another optimizer."""
+
+    def __init__(self, inner, steps, alpha):
+        self.inner, self.steps, self.alpha, self.done = inner, steps, alpha, 0
+        self.params = [p for group in inner.param_groups for p in group["params"]]
+        self.slow = [p.detach().clone() for p in self.params]
+
+    @torch.no_grad()
+    def step(self):
+        self.inner.step()
+        self.done += 1
+        if self.done % self.steps == 0:
+            for p, slow in zip(self.params, self.slow):
+                slow.add_(self.alpha * (p - slow))
+                p.copy_(slow)
+
+
+O = torch.optim
+# name: settings, optimizer of (groups), and what else is done
+CASES = {
+    "sgd": ("opt=sgd lr=0.05 momentum=0 wd=0", lambda g: O.SGD(g, 0.05)),
+    "sgd_decay": ("opt=sgd lr=0.05 momentum=0 wd=0.1", lambda g: O.SGD(g, 0.05)),
+    "momentum": ("opt=sgd lr=0.02 momentum=0.9 wd=0.01", lambda g: O.SGD(g, 0.02, 0.9)),
+    "nesterov": ("opt=sgd lr=0.02 momentum=0.9 nesterov=true wd=0.01", lambda g: O.SGD(g, 0.02, 0.9, nesterov=True)),
+    "adam": ("opt=adam lr=0.01 wd=0.05", lambda g: O.Adam(g, 0.01)),
+    "adam_other": ("opt=adam lr=0.02 opt-betas=0.8,0.99 opt-eps=0.001 wd=0", lambda g: O.Adam(g, 0.02, (0.8, 0.99), 1e-3)),
+    "adamw": ("opt=adamw lr=0.01 wd=0.1", lambda g: O.AdamW(g, 0.01)),
+    "rmsprop": ("opt=rmsprop lr=0.005 wd=0.02", lambda g: O.RMSprop(g, 0.005)),
+    "rmsprop_momentum": ("opt=rmsprop lr=0.002 opt-alpha=0.9 opt-eps=0.001 momentum=0.9 wd=0",
+                         lambda g: O.RMSprop(g, 0.002, 0.9, 1e-3, momentum=0.9)),
+    "lars": ("opt=lars lr=1 momentum=0.9 trust-coef=0.01 wd=0.05", lambda g: Lars(g, 1, 0.9, trust=0.01)),
+    "lars_nesterov": ("opt=lars lr=0.5 momentum=0.8 nesterov=true trust-coef=0.02 wd=0",
+                      lambda g: Lars(g, 0.5, 0.8, True, 0.02)),
+    "lars_plain": ("opt=lars lr=2 momentum=0 trust-coef=0.001 opt-eps=0.01 wd=0.5",
+                   lambda g: Lars(g, 2, 0, trust=0.001, eps=0.01)),
+    "lamb": ("opt=lamb lr=0.01 wd=0.05", lambda g: Lamb(g, 0.01)),
+    "lamb_other": ("opt=lamb lr=0.02 opt-betas=0.8,0.99 opt-eps=0.001 wd=0", lambda g: Lamb(g, 0.02, (0.8, 0.99), 1e-3)),
+    "lookahead_sgd": ("opt=sgd lr=0.02 momentum=0.9 wd=0.01 lookahead=5", lambda g: Lookahead(O.SGD(g, 0.02, 0.9), 5, 0.5)),
+    "lookahead_adam": ("opt=adam lr=0.01 wd=0 lookahead=6 lookahead-alpha=0.8",
+                       lambda g: Lookahead(O.Adam(g, 0.01), 6, 0.8)),
+    "lookahead_lamb": ("opt=lamb lr=0.01 wd=0.05 lookahead=3 lookahead-alpha=0.25",
+                       lambda g: Lookahead(Lamb(g, 0.01), 3, 0.25)),
+    "max_norm": ("opt=sgd lr=0.05 momentum=0.5 wd=0 max-norm=1.25", lambda g: O.SGD(g, 0.05, 0.5)),
+    "clipped": ("opt=adamw lr=0.02 wd=0.1 clip-grad=0.4", lambda g: O.AdamW(g, 0.02)),
+    "clipped_lars": ("opt=lars lr=1 wd=0.05 trust-coef=0.01 clip-grad=0.4", lambda g: Lars(g, 1, 0.9, trust=0.01)),
+    "clipped_values": ("opt=sgd lr=0.05 momentum=0.9 wd=0 clip-value=0.1", lambda g: O.SGD(g, 0.05, 0.9)),
+}
+
+
+def settings_of(text):
+    return dict(word.split("=") for word in text.split())
+
+
+def trajectory(text, make):
+    o = settings_of(text)
+    w = torch.from_numpy(fvgolden.fill("optimizer.w", (ROWS, COLUMNS))).double().requires_grad_()
+    b = torch.from_numpy(fvgolden.fill("optimizer.b", (ROWS,))).double().requires_grad_()
+    groups = [dict(params=[w], weight_decay=float(o["wd"]), adapt=True), dict(params=[b], weight_decay=0.0, adapt=False)]
+    optimizer = make(groups)
+    for step in range(1, STEPS + 1):
+        x = torch.from_numpy(fvgolden.fill(f"optimizer.g.{step}", (COLUMNS,))).double()
+        w.grad = (x / ROWS).repeat(ROWS, 1)
+        b.grad = torch.full((ROWS,), 1 / ROWS, dtype=torch.float64)
+        if "clip-grad" in o:
+            torch.nn.utils.clip_grad_norm_([w, b], float(o["clip-grad"]))
+        if "clip-value" in o:
+            torch.nn.utils.clip_grad_value_([w, b], float(o["clip-value"]))
+        optimizer.step()
+        if "max-norm" in o:
+            with torch.no_grad():
+                w.copy_(torch.renorm(w, 2, 0, float(o["max-norm"])))
+        yield step, torch.cat((w.detach().flatten(), b.detach())).tolist()
+
+
+def main():
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "optimizers.txt")
+    with open(path, "w") as out:
+        for name, (text, make) in CASES.items():
+            print(f"case {name} {text}", file=out)
+            for step, values in trajectory(text, make):
+                if step in SHOWN:
+                    print(step, " ".join("%.10g" % v for v in values), file=out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights over 100 steps against PyTorch's optimizers, and against the papers' formulas in PyTorch where it has none
+ * (tests/golden/optimizers.txt). */
+#include "golden.h"
+
+#include "train/trainer.h"
+
+enum { ROWS = 3, COLUMNS = 4, COUNT = ROWS * COLUMNS + ROWS };
+
+static fv_ctx *ctx;
+
+static FILE *open_golden(void)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tests/golden/optimizers.txt", getenv("FOVEA_SOURCE_DIR"));
+    FILE *f = fopen(path, "r");
+    if (!f)
+        fail_msg("%s: cannot be read", path);
+    return f;
+}
+
+/* "case NAME key=value ..." */
+static fv_fit_options read_case(char *line, char name[64])
+{
+    char *save = NULL;
+    fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae");
+    strtok_r(line, " \n", &save);
+    snprintf(name, 64, "%s", strtok_r(NULL, " \n", &save));
+    for (char *word = strtok_r(NULL, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+        char *equals = strchr(word, '=');
+        assert_non_null(equals);
+        *equals = '\0';
+        if (fv_fit_set(ctx, &o, word, equals + 1) != FV_OK)
+            fail_msg("%s: %s", name, fv_ctx_error(ctx));
+    }
+    return o;
+}
+
+/* A dense layer, and a loss that is linear in its outputs: the gradient is known. */
+typedef struct subject {
+    fv_model *m;
+    fv_trainer *t;
+    fv_fit_options o;
+    int64_t step;
+} subject;
+
+static void values_of(const subject *s, float v[COUNT])
+{
+    fv_model_sync(s->m);
+    memcpy(v, fv_slot_data(fv_model_slot(s->m, "w.weight")), ROWS * COLUMNS * sizeof *v);
+    memcpy(v + ROWS * COLUMNS, fv_slot_data(fv_model_slot(s->m, "w.bias")), ROWS * sizeof *v);
+}
+
+static subject subject_of(const fv_fit_options *o)
+{
+    const fv_loss_spec loss = {.weight = 1.0};
+    subject s = {.o = *o};
+    assert_int_equal(fv_model_create(ctx, &s.m), FV_OK);
+    fv_value x = fv_input_tensor(s.m, "x", FV_F32, &(fv_shape){2, {1, COLUMNS}});
+    fv_output(s.m, "y", fv_dense(s.m, x, .units = ROWS, .name = "w"));
+    if (fv_model_finish_outputs(s.m) != FV_OK || fv_model_init(s.m, 0, FV_INIT_DEFAULT) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    float *w = fv_slot_data(fv_model_slot(s.m, "w.weight")), *b = fv_slot_data(fv_model_slot(s.m, "w.bias"));
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        w[i] = (float)golden_x(golden_key("optimizer.w"), i);
+    for (int i = 0; i < ROWS; i++)
+        b[i] = (float)golden_x(golden_key("optimizer.b"), i);
+    if (fv_trainer_create_with(s.m, &s.o, &loss, 1, &s.t) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    return s;
+}
+
+static void subject_free(subject *s)
+{
+    fv_trainer_destroy(&s->t);
+    fv_model_destroy(&s->m);
+}
+
+static void make_step(subject *s)
+{
+    static const float target[ROWS] = {-1e9f, -1e9f, -1e9f};
+    char name[48];
+    float x[COLUMNS];
+    snprintf(name, sizeof name, "optimizer.g.%lld", (long long)++s->step);
+    for (int i = 0; i < COLUMNS; i++)
+        x[i] = (float)golden_x(golden_key(name), i);
+    if (fv_trainer_begin(s->t, 1) != FV_OK || fv_trainer_set(s->t, "x", x) != FV_OK ||
+        fv_trainer_set(s->t, "target", target) != FV_OK || fv_trainer_compute(s->t, NULL) != FV_OK ||
+        fv_trainer_apply(s->t, s->o.lr) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+}
+
+/* "STEP values": within 1e-5 of the largest of them. */
+static void check_line(subject *s, const char *name, const char *line)
+{
+    char *end;
+    double expected[COUNT], largest = 0;
+    float found[COUNT];
+    const int64_t step = strtoll(line, &end, 10);
+    for (int i = 0; i < COUNT; i++) {
+        expected[i] = strtod(end, &end);
+        largest = fmax(largest, fabs(expected[i]));
+    }
+    while (s->step < step)
+        make_step(s);
+    values_of(s, found);
+    for (int i = 0; i < COUNT; i++)
+        if (!(fabs((double)found[i] - expected[i]) <= 1e-5 * largest))
+            fail_msg("%s: element %d after step %lld is %.9g, expected %.10g", name, i, (long long)step,
+                     (double)found[i], expected[i]);
+}
+
+static void trajectories(void **state)
+{
+    (void)state;
+    FILE *f = open_golden();
+    char line[1024], name[64] = "";
+    subject s = {0};
+    bool met[FV_OPTIMIZER_COUNT] = {false};
+    int cases = 0;
+    while (fgets(line, sizeof line, f)) {
+        if (strncmp(line, "case ", 5) != 0) {
+            check_line(&s, name, line);
+            continue;
+        }
+        assert_true(cases == 0 || s.step == 100);
+        subject_free(&s);
+        const fv_fit_options o = read_case(line, name);
+        s = subject_of(&o);
+        met[o.optimizer] = true;
+        cases++;
+    }
+    assert_int_equal(s.step, 100);
+    subject_free(&s);
+    fclose(f);
+    assert_int_equal(cases, 21);
+    for (int i = 0; i < FV_OPTIMIZER_COUNT; i++)
+        if (!met[i])
+            fail_msg("no case of %s", fv_optimizer_names()[i]);
+}
+
+/* Rows of weights obey the limit, biases have none, and a limit that nothing reaches changes no bit. */
+static void largest_norm(void **state)
+{
+    (void)state;
+    fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae", .lr = 0.5, .max_norm = 0.75);
+    subject s = subject_of(&o);
+    float v[COUNT], free_v[COUNT];
+    for (int k = 0; k < 20; k++) {
+        make_step(&s);
+        values_of(&s, v);
+        for (int r = 0; r < ROWS; r++) {
+            double sum = 0;
+            for (int c = 0; c < COLUMNS; c++)
+                sum += (double)v[r * COLUMNS + c] * (double)v[r * COLUMNS + c];
+            assert_true(sqrt(sum) <= 0.75 * (1 + 1e-6));
+        }
+    }
+    assert_true(v[COUNT - 1] < -2);
+    subject_free(&s);
+    for (int k = 0; k < 2; k++) {
+        o.max_norm = k ? 1e6 : 0;
+        s = subject_of(&o);
+        for (int i = 0; i < 5; i++)
+            make_step(&s);
+        values_of(&s, k ? v : free_v);
+        subject_free(&s);
+    }
+    assert_memory_equal(v, free_v, sizeof v);
+}
+
+/* What is remembered is counted, and Lookahead's weights begin as the model's: the first steps are those without it. */
+static void memory(void **state)
+{
+    (void)state;
+    static const int slots[FV_OPTIMIZER_COUNT] = {
+        [FV_SGD] = 1, [FV_ADAM] = 2, [FV_ADAMW] = 2, [FV_RMSPROP] = 1, [FV_LARS] = 1, [FV_LAMB] = 2};
+    for (int kind = 0; kind < FV_OPTIMIZER_COUNT; kind++) {
+        float v[3][COUNT];
+        for (int k = 0; k < 3; k++) {
+            const fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae", .optimizer = kind, .lr = 0.01,
+                                                    .lookahead = k ? 4 : 0, .lookahead_alpha = 1);
+            assert_int_equal(fv_optimizer_slots(&o), slots[kind] + (k > 0));
+            subject s = subject_of(&o);
+            for (int i = 0; i < (k < 2 ? 3 : 9); i++)
+                make_step(&s);
+            values_of(&s, v[k]);
+            subject_free(&s);
+        }
+        assert_memory_equal(v[0], v[1], sizeof v[0]);
+        assert_memory_not_equal(v[0], v[2], sizeof v[0]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(trajectories), cmocka_unit_test(largest_norm),
+                                       cmocka_unit_test(memory)};
+    ctx = fv_test_ctx(1, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    fv_ctx_destroy(&ctx);
+    return failed;
+}
