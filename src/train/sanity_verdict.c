@@ -374,9 +374,11 @@ static fv_status tell_exploding(const fv_sanity_work *w)
                   "--init he_normal");
 }
 
+/* Where it went on, more steps must have brought it on. */
 static bool says_steps(const fv_sanity_work *w)
 {
-    return is_on_its_way(w->s);
+    const fv_sanity_try *t = w->s->tries;
+    return is_on_its_way(w->s) && (w->s->n_tries == 1 || (t[1].finite && t[1].last < 0.5 * t[0].last));
 }
 
 static fv_status tell_steps(const fv_sanity_work *w)
