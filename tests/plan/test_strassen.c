@@ -15,6 +15,8 @@
 #define ROWS  1025
 #define DEPTH 1027
 #define UNITS 1039
+/* Of the problem with all that may be asked for beside the product. */
+#define SAMPLES FV_TEST_CASES(2, 1)
 
 typedef struct fixture {
     fv_ctx *ctx;
@@ -88,8 +90,8 @@ static float *filled(int64_t count, uint64_t seed, bool integers)
 
 static void texts(char problem[160], char asked[160])
 {
-    snprintf(problem, 160, "dense f32 2x%dx%d o%di%d:const o%d:const 2x%dx%d activation=relu", ROWS, DEPTH, UNITS,
-             DEPTH, UNITS, ROWS, UNITS);
+    snprintf(problem, 160, "dense f32 %dx%dx%d o%di%d:const o%d:const %dx%dx%d activation=relu", SAMPLES, ROWS, DEPTH,
+             UNITS, DEPTH, UNITS, SAMPLES, ROWS, UNITS);
     snprintf(asked, 160, "dense f32 1x%dx%d o%di%d:const", ROWS, DEPTH, UNITS, DEPTH);
 }
 
@@ -99,13 +101,13 @@ static void test_integers(void **state)
     (void)state;
     char problem[160], plain[160];
     texts(problem, plain);
-    float *in[] = {filled(2 * ROWS * DEPTH, 1, true), filled(UNITS * DEPTH, 2, true), filled(UNITS, 3, true),
-                   filled(2 * ROWS * UNITS, 4, true)};
+    float *in[] = {filled(SAMPLES * ROWS * DEPTH, 1, true), filled(UNITS * DEPTH, 2, true), filled(UNITS, 3, true),
+                   filled(SAMPLES * ROWS * UNITS, 4, true)};
     fixture chain = planned(NULL, 1, "gemm", problem), fast = planned(NULL, 1, "strassen", problem);
     assert_string_equal(chain.plan->solver->name, "cpu.dense.gemm");
     assert_string_equal(fast.plan->solver->name, "cpu.dense.strassen");
     float *want = result(&chain, in), *got = result(&fast, in);
-    for (int64_t i = 0; i < 2 * ROWS * UNITS; i++)
+    for (int64_t i = 0; i < SAMPLES * ROWS * UNITS; i++)
         if (want[i] != got[i])
             fail_msg("result %lld is %.9g in place of %.9g", (long long)i, (double)got[i], (double)want[i]);
     free(want);
