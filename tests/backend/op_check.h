@@ -302,7 +302,8 @@ static inline void check_all_compared(bool (*mine)(const fv_solver *solver))
 /* Operators of the update: they change operands and give nothing, or come before those that do. */
 static inline bool is_update(const fv_solver *solver)
 {
-    static const char *const others[] = {"all_finite", "global_norm", "l1_grad", "clip_by_value"};
+    static const char *const others[] = {"all_finite",    "global_norm",    "l1_grad",     "l2_grad",
+                                         "clip_by_value", "adam_direction", "trust_ratio", "max_norm"};
     bool found = fv_op_find(NULL, solver->op)->n_out == 0;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         found = found || strcmp(solver->op, others[i]) == 0;
