@@ -299,15 +299,17 @@ static inline void check_all_compared(bool (*mine)(const fv_solver *solver))
             fail_msg("%s was never compared", solvers[i]->name);
 }
 
-/* Operators of the update: they change operands and give nothing, or come before those that do. */
+extern const fv_solver fv_cpu_optim_solvers[], fv_cpu_optim_layer_solvers[];
+
+/* Of the update and what comes before it: src/backend/cpu/optim*.c. */
 static inline bool is_update(const fv_solver *solver)
 {
-    static const char *const others[] = {"all_finite",    "global_norm",    "l1_grad",     "l2_grad",
-                                         "clip_by_value", "adam_direction", "trust_ratio", "max_norm"};
-    bool found = fv_op_find(NULL, solver->op)->n_out == 0;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        found = found || strcmp(solver->op, others[i]) == 0;
-    return found;
+    const fv_solver *const tables[] = {fv_cpu_optim_solvers, fv_cpu_optim_layer_solvers};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const fv_solver *s = tables[i]; s->name; s++)
+            if (s == solver)
+                return true;
+    return false;
 }
 
 #endif
