@@ -75,24 +75,10 @@ static fv_status open_network(fv_ctx *ctx, const settings *c, network *n)
 
 /* ---- commands ---- */
 
-/* A word as a shell takes it. */
-static void put_word(FILE *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=";
-    if (*word && strspn(word, plain) == strlen(word)) {
-        fprintf(out, " %s", word);
-        return;
-    }
-    fputs(" '", out);
-    for (; *word; word++)
-        *word == '\'' ? fputs("'\\''", out) : fputc(*word, out);
-    fputc('\'', out);
-}
-
 static void put_option(FILE *out, const char *key, const char *value)
 {
     fprintf(out, " --%s", key);
-    put_word(out, value);
+    show_word(out, value);
 }
 
 static void put_number(FILE *out, const char *key, double value)

@@ -51,19 +51,6 @@ static int dropped(const char *word, const char *key)
     return name != word && strcmp(name, key) == 0 ? 2 : 0;
 }
 
-static void put_word(FILE *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=";
-    if (*word && strspn(word, plain) == strlen(word)) {
-        fprintf(out, " %s", word);
-        return;
-    }
-    fputs(" '", out);
-    for (; *word; word++)
-        *word == '\'' ? fputs("'\\''", out) : fputc(*word, out);
-    fputc('\'', out);
-}
-
 /* Options that would contradict others of the command. */
 static bool contradicts(const settings *c, const char *options)
 {
@@ -90,7 +77,7 @@ static char *command_of(const trial *t, const fv_sanity *s)
         if (skip > 0)
             i += skip - 1;
         else
-            put_word(out, t->c->words[i]);
+            show_word(out, t->c->words[i]);
     }
     fprintf(out, " %s", s->options);
     if (fclose(out) == 0)

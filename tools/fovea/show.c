@@ -44,3 +44,16 @@ void show_csv(FILE *f, const char *text)
     }
     fputc('"', f);
 }
+
+void show_word(FILE *f, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        fprintf(f, " %s", word);
+        return;
+    }
+    fputs(" '", f);
+    for (; *word; word++)
+        *word == '\'' ? fputs("'\\''", f) : fputc(*word, f);
+    fputc('\'', f);
+}

@@ -12,5 +12,7 @@ void show_text(FILE *f, const char *text);
 json_t *show_json(const char *text);
 /* A field as RFC 4180 has it: quoted where it must be, the bytes as they are. */
 void show_csv(FILE *f, const char *text);
+/* A space, and the word as a shell takes it. */
+void show_word(FILE *f, const char *word);
 
 #endif
