@@ -64,6 +64,16 @@ void fv_str_vprintf(fv_str *s, const char *format, va_list args)
     va_end(again);
 }
 
+void fv_text_tell(void (*tell)(void *user, const char *line), void *user, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    fv_text_vformat(line, sizeof line, format, args);
+    va_end(args);
+    tell(user, line);
+}
+
 void fv_str_printf(fv_str *s, const char *format, ...)
 {
     va_list args;

@@ -20,6 +20,8 @@ void fv_str_append(fv_str *s, const char *text);
 void fv_str_append_n(fv_str *s, const void *data, size_t size);
 /* snprintf and vsnprintf whose numbers have a decimal point whatever the thread's locale says. */
 int fv_text_format(char *text, size_t size, const char *format, ...) FV_PRINTF(3, 4);
+/* Gives such a line (of at most 1,023 bytes) to whoever is told. */
+void fv_text_tell(void (*tell)(void *user, const char *line), void *user, const char *format, ...) FV_PRINTF(3, 4);
 int fv_text_vformat(char *text, size_t size, const char *format, va_list args);
 void fv_str_printf(fv_str *s, const char *format, ...) FV_PRINTF(2, 3);
 void fv_str_vprintf(fv_str *s, const char *format, va_list args);

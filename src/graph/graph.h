@@ -66,6 +66,12 @@ fv_status fv_graph_copy_leaf(fv_graph *g, const fv_val *leaf, fv_val **val);
 fv_val *fv_graph_find(const fv_graph *g, const char *name);  /* by value name; NULL if absent */
 fv_val *fv_graph_named(const fv_graph *g, const char *name); /* by output name, else by value name */
 
+/* Whether it computes with weights: a convolution, a dense layer. */
+static inline bool fv_node_weighted(const fv_node *node)
+{
+    return (node->op->traits & FV_T_WEIGHTED) != 0;
+}
+
 /* Number of uses of each value by id (operands + outputs); `uses` has n_vals entries. */
 void fv_graph_uses(const fv_graph *g, int32_t *uses);
 

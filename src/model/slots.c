@@ -13,11 +13,6 @@ typedef struct unrolled {
     int64_t h, w, c;
 } unrolled;
 
-static bool is_weighted(const fv_node *node)
-{
-    return (node->op->traits & FV_T_WEIGHTED) != 0;
-}
-
 /* They are in the order of the values' ids. */
 fv_slot *fv_model_slot_of(const fv_model *model, int32_t val)
 {
@@ -47,7 +42,7 @@ static unrolled unroll(const fv_node *node, const unrolled *known)
         return (unrolled){0, 0, 0};
     if ((node->op->traits & FV_T_VIEW) && src->shape.rank == 4 && src->shape.dim[1] * src->shape.dim[2] > 1)
         return (unrolled){src->shape.dim[1], src->shape.dim[2], src->shape.dim[3]};
-    if (!is_weighted(node) && fv_shape_equal(&src->shape, &dst->shape))
+    if (!fv_node_weighted(node) && fv_shape_equal(&src->shape, &dst->shape))
         return known[src->id];
     return (unrolled){0, 0, 0};
 }
@@ -57,7 +52,7 @@ static void set_order(fv_slot *slot, const fv_node *node, int32_t index, const u
 {
     const fv_val *src = node->in[0];
     const unrolled image = src ? known[src->id] : (unrolled){0, 0, 0};
-    bool column = is_weighted(node) ? index == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
+    bool column = fv_node_weighted(node) ? index == 1 && slot->shape.rank == 2 : slot->shape.rank == 1;
     if (image.c > 0 && column && slot->shape.dim[slot->shape.rank - 1] == image.h * image.w * image.c) {
         slot->outer = slot->shape.rank == 2 ? slot->shape.dim[0] : 1;
         slot->mid = image.h * image.w;
@@ -136,7 +131,7 @@ static const fv_val *worked_on(const fv_node *node)
 static void mark_head(fv_model *model, const fv_val *val)
 {
     const fv_val *scores = val;
-    for (; val && val->def && !is_weighted(val->def); val = worked_on(val->def))
+    for (; val && val->def && !fv_node_weighted(val->def); val = worked_on(val->def))
         for (int32_t i = 0; (val->def->op->traits & FV_T_ADD) && i < val->def->n_in; i++) {
             fv_slot *slot = val->def->in[i]->role == FV_ROLE_PARAM ? slot_of(model, val->def->in[i]) : NULL;
             if (slot && slot->shape.rank == 1 && slot->shape.dim[0] == scores->shape.dim[scores->shape.rank - 1])

@@ -2,20 +2,8 @@
 #include "train/alarm.h"
 
 #include <math.h>
-#include <stdarg.h>
 
 #include "base/text.h"
-
-static void say(const fv_alarm *a, const char *format, ...) FV_PRINTF(2, 3);
-static void say(const fv_alarm *a, const char *format, ...)
-{
-    char line[1024];
-    va_list args;
-    va_start(args, format);
-    fv_text_vformat(line, sizeof line, format, args);
-    va_end(args);
-    a->tell(a->user, line);
-}
 
 void fv_alarm_scale(fv_alarm *a, const char *line)
 {
@@ -63,7 +51,8 @@ void fv_alarm_units(fv_alarm *a, fv_trainer *t, const fv_fit_event *e)
             continue;
         a->dead = true;
         a->cause = a->cause ? a->cause : "units learn nothing, as was said";
-        say(a,
+        fv_text_tell(
+            a->tell, a->user,
             "%.0f %% of the %lld units of '%s' learn nothing: for every image of the last batch they are 0, or what is "
             "behind them is; a learning rate that was too high leaves them so: try --lr %.2g in another run; `fovea "
             "sanity` with this run's options tells whether they began so",
@@ -86,7 +75,8 @@ void fv_alarm_losses(fv_alarm *a, const fv_fit_event *e)
     if (a->parted || e->epoch < a->epoch + EPOCHS || e->val_loss < rise * a->lowest || e->train_loss > fall * a->train)
         return;
     a->parted = true;
-    say(a,
+    fv_text_tell(
+        a->tell, a->user,
         "since epoch %lld the loss of validation rose from %.3g to %.3g while that of training fell from %.3g to %.3g: "
         "the network learns its images by heart; --patience %d --restore-best ends such a run with its best weights, "
         "--augment, --drop or a higher --wd make it learn longer",

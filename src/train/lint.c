@@ -3,7 +3,6 @@
 #include <fovea/sanity.h>
 #include <fovea/zoo.h>
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -37,22 +36,6 @@ static const fv_val *only_source(const fv_node *node)
     return found;
 }
 
-static bool is_weighted(const fv_node *node)
-{
-    return (node->op->traits & FV_T_WEIGHTED) != 0;
-}
-
-static void say(const lint *l, const char *format, ...) FV_PRINTF(2, 3);
-static void say(const lint *l, const char *format, ...)
-{
-    char line[1024];
-    va_list args;
-    va_start(args, format);
-    fv_text_vformat(line, sizeof line, format, args);
-    va_end(args);
-    l->tell(l->user, line);
-}
-
 /* " and 3 others" */
 static const char *and_others(int n, char text[32])
 {
@@ -72,16 +55,16 @@ static void walk(lint *l, const fv_node *node, const fv_node **first, int *gates
         if (node->in[i] && l->depth[node->in[i]->id] > depth)
             depth = l->depth[node->in[i]->id];
     const fv_node *gate = source ? l->gate[source->id] : NULL;
-    if (is_weighted(node) && gate) {
+    if (fv_node_weighted(node) && gate) {
         *first = *first ? *first : gate;
         *gates += 1;
     }
-    if (is_weighted(node))
+    if (fv_node_weighted(node))
         gate = NULL;
     else if ((node->op->traits & FV_T_SATURATES) && depth > 0)
         gate = node;
     for (int32_t i = 0; i < node->n_out; i++) {
-        l->depth[node->out[i]->id] = depth + is_weighted(node);
+        l->depth[node->out[i]->id] = depth + fv_node_weighted(node);
         l->gate[node->out[i]->id] = gate;
     }
 }
@@ -95,7 +78,8 @@ static void look_at_gates(lint *l)
     for (int32_t i = 0; i < g->n_nodes; i++)
         walk(l, g->nodes[i], &first, &n);
     if (n > 0)
-        say(l,
+        fv_text_tell(
+            l->tell, l->user,
             "'%s'%s: %s between layers with weights: away from 0 its gradient is nearly 0, so that the layers before "
             "it learn slowly or not at all; relu passes it on whole",
             first->name, and_others(n, more), first->op->name);
@@ -116,7 +100,8 @@ static void look_at_pools(const lint *l)
         n++;
     }
     if (n > 0)
-        say(l,
+        fv_text_tell(
+            l->tell, l->user,
             "'%s'%s: %s in front of a maximum: behind it the results are the same and it has less to do (a quarter "
             "behind a 2x2 pool); this program exchanges them by itself, others that run the network may not",
             first->name, and_others(n, more), first->op->name);
@@ -144,7 +129,8 @@ static void look_at_depth(const lint *l)
     }
     const int32_t depth = g->n_outputs > 0 ? l->depth[g->outputs[0]->id] : 0;
     if (depth > DEEP)
-        say(l,
+        fv_text_tell(
+            l->tell, l->user,
             "%d layers with weights one behind the other, without normalization and without a way around: the "
             "gradient shrinks or grows with each of them; put batch_norm behind convolutions, or add what is before "
             "a block to what is behind it",
@@ -160,7 +146,7 @@ static void look_at_width(const lint *l)
     int64_t most = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const fv_node *node = g->nodes[i];
-        const fv_val *weight = is_weighted(node) && node->in[1] ? node->in[1] : NULL;
+        const fv_val *weight = fv_node_weighted(node) && node->in[1] ? node->in[1] : NULL;
         if (!weight || weight->shape.rank != 2 || weight->role != FV_ROLE_PARAM)
             continue;
         const int64_t n = fv_shape_count(&weight->shape);
@@ -169,7 +155,8 @@ static void look_at_width(const lint *l)
         most = n > most ? n : most;
     }
     if (images > 0 && !l->options->trained && weights > WEIGHTS_AN_IMAGE * images)
-        say(l,
+        fv_text_tell(
+            l->tell, l->user,
             "the last layers ('%s' above all) have %lld weights for %lld images, %lld for each: they learn these by "
             "heart; narrower ones, or a mean over the map in front of one (--head linear --pool avg), generalize "
             "better",
@@ -186,8 +173,10 @@ static void look_at_recipe(const lint *l)
     for (int32_t i = 0; i < g->n_nodes; i++)
         drops |= (g->nodes[i]->op->traits & FV_T_STOCHASTIC) != 0;
     if (fit && !(fit->weight_decay > 0) && !(fit->l1 > 0) && !drops)
-        say(l, "neither weight decay nor dropout: nothing keeps the network from learning the images by heart; --wd "
-               "1e-4, or --drop 0.5 where the network has dropout");
+        fv_text_tell(
+            l->tell, l->user,
+            "neither weight decay nor dropout: nothing keeps the network from learning the images by heart; --wd "
+            "1e-4, or --drop 0.5 where the network has dropout");
 }
 
 static bool is_known(const char *name)
