@@ -87,6 +87,9 @@ typedef struct fv_transfer_recipe {
     const char *augment; /* as --augment takes it */
     double val_split;    /* where the data have no val split of their own */
 } fv_transfer_recipe;
+/** The rate of dropout in front of a layer of so many weights that learns from so many images: log10(weights / images)
+ * / 4 between 0 and 1/2, in steps of 0.05. */
+FV_API double fv_drop_rule(int64_t weights, int64_t images);
 /** Rules behind the recipe, a sentence each. */
 typedef enum fv_recipe_rule {
     FV_RULE_TRAINED, /* what is trained, and at which rate */

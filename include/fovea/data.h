@@ -224,6 +224,19 @@ FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
 /** Seconds that fv_loader_next has waited since fv_loader_start, and files quarantined so far. */
 FV_API void fv_loader_stats(const fv_loader *loader, double *waited, int64_t *quarantined);
 
+/** How fine what images show is, and how large, in pixels of a network's input. */
+typedef struct fv_detail {
+    int64_t samples; /* that were looked at */
+    double detail;   /* half a period of the frequency below which three quarters of the energy of slopes are: 1 for
+                        noise, 1.4 to 2 for photographs at their own size, twice that for such as were enlarged to twice
+                        their size; NaN: they are flat */
+    double extent;   /* side of a square over which slopes are spread as widely; the median. NaN likewise */
+} fv_detail;
+/** Looks at samples of the data set as a network sees them [0: 64], drawn by the seed: a pure function of these. What
+ * fv_loader_next says. */
+FV_API fv_status fv_dataset_detail(fv_dataset *dataset, const fv_pipeline *pipeline, int64_t samples, uint64_t seed,
+                                   int workers, fv_detail *detail);
+
 /* ---- dividing ---- */
 
 typedef struct fv_split_report {

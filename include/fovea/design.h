@@ -89,6 +89,29 @@ typedef struct fv_suggestion {
 FV_API fv_status fv_model_suggest(const fv_model *model, fv_suggestion **list, int *count);
 FV_API void fv_suggestions_free(fv_ctx *ctx, fv_suggestion *list);
 
+/* ---- against what images show ---- */
+
+/** What a network's maps see of an image; the smaller one of both directions. */
+typedef struct fv_sight {
+    int64_t field, step;   /* of a place of the last map that is larger than one pixel, and from place to place */
+    int64_t filter, first; /* of the first layer with weights: its window, and its stride */
+    bool whole;            /* a place of that last map sees all of the image */
+    bool apart;            /* the layer behind it has weights for each place */
+} fv_sight;
+/** What does not go together, bits. */
+enum {
+    FV_SIGHT_NARROW = 1 << 0, /* the last map sees less than what is shown: field < 0.8 extent, and no layer behind it
+                                 puts places together */
+    FV_SIGHT_COARSE = 1 << 1, /* it has hardly two places for it: step > extent / 2 */
+    FV_SIGHT_BLUNT = 1 << 2,  /* the first layer steps over detail: first > 2 detail */
+    FV_SIGHT_EMPTY = 1 << 3   /* images hold nothing so fine as their pixels: detail >= 4, twice that of sharp ones */
+};
+/** UNSUPPORTED: it has no map, or no layer with weights that reads one. */
+FV_API fv_status fv_model_sight(const fv_model *model, fv_sight *sight);
+/** The bits for things of that extent with detail of that size, both in pixels of the network's input, as
+ * fv_dataset_detail measures them; NaN: not known. */
+FV_API unsigned fv_sight_misfits(const fv_sight *sight, double detail, double extent);
+
 /* ---- made smaller ---- */
 
 /** How a layer's weights become two layers'. */

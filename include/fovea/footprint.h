@@ -44,8 +44,15 @@ FV_API fv_status fv_device_speed_measure(fv_ctx *ctx, fv_device_speed *speed);
 typedef struct fv_device_bounds {
     int64_t ram, flash; /* bytes: of the peak, and of the weights */
     double ms;          /* for one image */
+    int64_t parameters;
 } fv_device_bounds;
-enum { FV_OVER_RAM = 1 << 0, FV_OVER_FLASH = 1 << 1, FV_OVER_TIME = 1 << 2, FV_NOT_BUILT = 1 << 3 };
+enum {
+    FV_OVER_RAM = 1 << 0,
+    FV_OVER_FLASH = 1 << 1,
+    FV_OVER_TIME = 1 << 2,
+    FV_NOT_BUILT = 1 << 3,
+    FV_OVER_PARAMETERS = 1 << 4
+};
 
 /** A network of the zoo and a device. */
 typedef struct fv_contender {

@@ -17,6 +17,7 @@
 #include <fovea/difference.h>
 #include <fovea/evaluate.h>
 #include <fovea/footprint.h>
+#include <fovea/forecast.h>
 #include <fovea/layer_kinds.h>
 #include <fovea/lr_find.h>
 #include <fovea/machine.h>

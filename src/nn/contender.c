@@ -78,5 +78,6 @@ fv_status fv_zoo_contender(fv_ctx *ctx, const char *name, const fv_zoo_options *
     c->over |= bounds->ram > 0 && c->need.peak_bytes > bounds->ram ? FV_OVER_RAM : 0;
     c->over |= bounds->flash > 0 && c->need.weight_bytes > bounds->flash ? FV_OVER_FLASH : 0;
     c->over |= bounds->ms > 0 && c->ms > bounds->ms ? FV_OVER_TIME : 0;
+    c->over |= bounds->parameters > 0 && c->need.parameters > bounds->parameters ? FV_OVER_PARAMETERS : 0;
     return FV_OK;
 }

@@ -2,6 +2,7 @@
 /* Scoring a model on a data set, and predicting one image. */
 #include "train/evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -22,7 +23,8 @@ static fv_status compute(const fv_scorer *s, const fv_batch *batch)
     return fv_session_run_n(s->session, batch->n);
 }
 
-static fv_status score_batches(const fv_scorer *s, fv_tally *tally)
+/* Until `deadline` or `most` samples, but one batch in any case. */
+static fv_status score_batches(const fv_scorer *s, double deadline, int64_t most, fv_tally *tally)
 {
     const int64_t total = fv_dataset_count(s->loader->dataset);
     int64_t done = 0;
@@ -39,10 +41,13 @@ static fv_status score_batches(const fv_scorer *s, fv_tally *tally)
                                 batch.targets ? batch.targets + i * batch.n_targets : NULL));
         done += batch.n;
         FV_TRY(fv_watch(s->model->ctx, "scored", "images", done, total));
+        if (done >= most || fv_time_monotonic() >= deadline)
+            return FV_OK;
     }
 }
 
-fv_status fv_evaluate_with(const fv_scorer *s, fv_metrics *metrics, fv_evaluation *findings)
+static fv_status score(const fv_scorer *s, double seconds, int64_t samples, fv_metrics *metrics,
+                       fv_evaluation *findings)
 {
     const fv_model *model = s->model;
     const double start = fv_time_monotonic();
@@ -53,16 +58,26 @@ fv_status fv_evaluate_with(const fv_scorer *s, fv_metrics *metrics, fv_evaluatio
     FV_TRY(fv_session_refresh(s->session));
     FV_TRY(fv_loader_start(s->loader, 0, 0));
     fv_tally_begin(model->ctx, model->task, model->n_classes, findings, &tally);
-    fv_status status = score_batches(s, &tally);
-    const double seconds = fv_time_monotonic() - start;
+    fv_status status = score_batches(s, start + seconds, samples, &tally);
+    const double took = fv_time_monotonic() - start;
     if (status != FV_OK) {
         (void)fv_tally_end(&tally, NULL);
         return status;
     }
     FV_TRY(fv_tally_end(&tally, metrics));
     fv_loader_stats(s->loader, NULL, &metrics->quarantined);
-    metrics->img_per_s = (double)metrics->samples / seconds;
+    metrics->img_per_s = (double)metrics->samples / took;
     return FV_OK;
+}
+
+fv_status fv_evaluate_with(const fv_scorer *s, fv_metrics *metrics, fv_evaluation *findings)
+{
+    return score(s, INFINITY, INT64_MAX, metrics, findings);
+}
+
+fv_status fv_evaluate_some(const fv_scorer *s, double seconds, int64_t samples, fv_metrics *metrics)
+{
+    return score(s, seconds, samples, metrics, NULL);
 }
 
 fv_status fv_evaluate(fv_model *model, fv_dataset *dataset, int64_t batch_size, int workers, fv_metrics *metrics)

@@ -16,6 +16,8 @@ typedef struct fv_scorer {
 } fv_scorer;
 /* fv_evaluate_into with these. */
 fv_status fv_evaluate_with(const fv_scorer *scorer, fv_metrics *metrics, fv_evaluation *findings);
+/* The first batches, at least one, until about so much time has passed or so many samples are scored. */
+fv_status fv_evaluate_some(const fv_scorer *scorer, double seconds, int64_t samples, fv_metrics *metrics);
 /* The model does what the data ask for, and its classes get the names that the data have, unless it has some. */
 fv_status fv_labels_adopt(fv_model *model, const fv_dataset *dataset);
 /* DATA_CLASSES with both lists. */

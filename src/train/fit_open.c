@@ -54,7 +54,7 @@ fv_status fv_fitting_keep_rows(fv_fitting *r)
 static fv_status create_trainer(fv_fitting *r)
 {
     char *weights = NULL, *plan = NULL;
-    fv_trainer_start start = {.phase = 0};
+    fv_trainer_start start = r->begin;
     fv_fit_options with_targets = r->options;
     fv_status status = FV_OK;
     with_targets.soft_targets = fv_loader_targets(r->loader) > 0;

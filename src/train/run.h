@@ -18,7 +18,8 @@ typedef struct fv_fitting {
     fv_fit_options options;
     const fv_monitor *monitor;
     fv_phases phases;
-    fv_trainer *trainer; /* of the phase */
+    fv_trainer_start begin; /* of a run that is not resumed */
+    fv_trainer *trainer;    /* of the phase */
     fv_loader *loader;
     fv_rows *rows;    /* of the trainer's trunk; NULL: none are kept */
     fv_scorer scorer; /* session NULL: there is no validation */

@@ -239,14 +239,16 @@ static void choose_epochs(const maker *k, fv_transfer_recipe *r, const char **ru
                             (long long)r->epochs, LOOKS, LEAST, MOST);
 }
 
-/* With w weights of the new layer for each of n images, a rate of log10(w / n) / 4 between 0 and 1/2, in steps of 0.05.
- */
+double fv_drop_rule(int64_t weights, int64_t images)
+{
+    const double ratio = (double)weights / (double)images, rate = ratio > 1 ? log10(ratio) / 4 : 0;
+    return round((rate < 0.5 ? rate : 0.5) * 20) / 20;
+}
+
 static void choose_drop(const maker *k, fv_transfer_recipe *r, const char **rule)
 {
     const double ratio = (double)k->b->head_parameters / (double)k->a->images;
-    double rate = ratio > 1 ? log10(ratio) / 4 : 0;
-    rate = rate < 0.5 ? rate : 0.5;
-    r->drop = round(rate * 20) / 20;
+    r->drop = fv_drop_rule(k->b->head_parameters, k->a->images);
     *rule = fv_arena_printf(
         k->arena,
         "dropout %g: %lld weights of the new layer for %lld images are %.3g for each; log10 of that by 4, "

@@ -111,11 +111,13 @@ static void test_bounds(void **state)
         fv_zoo_contender(ctx, "lenet", NULL, FV_NUMBERS_FLOAT32, &(fv_device_bounds){.ram = 0}, &speed, &c), FV_OK);
     const int64_t ram = c.need.peak_bytes, flash = c.need.weight_bytes;
     const double ms = c.ms;
-    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash, ms}), 0);
-    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram - 1, flash, ms}), FV_OVER_RAM);
-    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash - 1, ms}), FV_OVER_FLASH);
-    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash, ms * 0.99}), FV_OVER_TIME);
-    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){1, 1, 1e-9}), FV_OVER_RAM | FV_OVER_FLASH | FV_OVER_TIME);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash, ms, 61706}), 0);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram - 1, flash, ms, 0}), FV_OVER_RAM);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash - 1, ms, 0}), FV_OVER_FLASH);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash, ms * 0.99, 0}), FV_OVER_TIME);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){ram, flash, ms, 61705}), FV_OVER_PARAMETERS);
+    assert_int_equal(over(ctx, "lenet", 0, (fv_device_bounds){1, 1, 1e-9, 0}),
+                     FV_OVER_RAM | FV_OVER_FLASH | FV_OVER_TIME);
     assert_int_equal(over(ctx, "lenet", 4, (fv_device_bounds){0}), FV_NOT_BUILT);
     assert_non_null(strstr(fv_ctx_error(ctx), "lenet"));
     assert_int_equal(

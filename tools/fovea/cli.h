@@ -85,6 +85,12 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c);
 bool option_shown(const verb *v, const fv_setting_row *o);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
+/* Whether by flag; and the options that were, one by one, with *i from 0. NULL: there are no more. */
+bool option_typed(const char *name);
+const char *option_typed_next(int *i);
+/* Whether word i of the command line begins an option that is among the keys (a blank on both sides of each): how many
+ * words it has; else 0. */
+int option_at_word(const settings *c, int i, const char *keys);
 bool option_changed(const char *name, const settings *c);
 /* The value of an option as one types it; `text` is returned. */
 const char *option_text(const char *name, const settings *c, char *text, size_t size);

@@ -15,7 +15,8 @@ static const struct {
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
-    {"Device", " ram flash ms gmacs int8 ", ""},
+    {"Device", " ram flash ms gmacs params int8 ", ""},
+    {"Time and money", " probe price-per-hour ", ""},
     {"Learning rate", " lr-min lr-max steps lr-curve ", ""},
     {"Layers", " layers method rank energy keep ", ""},
     {"Network", " model from weights layer img-size freeze ",

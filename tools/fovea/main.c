@@ -91,13 +91,16 @@ const verb verbs[] = {
     {"data", NULL, "make, check and look at data", "ACTION [PATH] [options]",
      "  fovea data make digits --output digits\n  fovea data check photos --json\n", V_DATA, 2, verb_data},
     {"plan", NULL,
-     "before training: what of a network to train, which networks fit a device, the learning rate over a run",
-     "--data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] [--ms F] | --lr-curve NAME [options]",
+     "before training: what a run takes, what of a network to train, which fit a device, the rate over a run",
+     "--data PATH [options of train] | --data PATH --from NAME|FILE [--weights FILE] | [--ram SIZE] [--flash SIZE] "
+     "[--ms F] [--params N] | --lr-curve NAME [options of train]",
+     "  fovea plan --data mnist --model mnist_cnn --epochs 5\n"
+     "  fovea plan -c recipe.yaml --data photos --price-per-hour 0.40 --probe 30 --json\n"
      "  fovea plan --data photos --from squeezenet1_1 --weights squeezenet1_1.safetensors\n"
      "  fovea plan --data photos --from mobilenet_v2-imagenet-backbone --json\n"
-     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --img-size 160\n"
+     "  fovea plan --ram 320K --flash 1M --ms 50 --int8\n  fovea plan --ms 20 --params 5e6 --img-size 160\n"
      "  fovea plan --lr-curve rate --sched onecycle --lr 0.1 --epochs 20 --steps-per-epoch 100\n",
-     V_PLAN, 0, verb_plan},
+     V_TRAIN | V_PLAN, 0, verb_plan},
     {"bench", NULL, "convolutions and products by every algorithm: time, memory, error",
      "conv PROBLEM... | conv --model NAME|FILE | gemm [M N K | MxNxK...] | vgg-e [options]",
      "  fovea bench conv 'n1h14w14c32 k32r3s3 p1'\n"

@@ -6,6 +6,7 @@
 
 #include "options.h"
 #include "lr_find.h"
+#include "plan.h"
 #include "recipe_path.h"
 #include "sanity.h"
 
@@ -24,7 +25,7 @@ const settings options_default = {.fit = {FV_FIT_DEFAULTS},
 /* ---- what was given ---- */
 
 static const verb *reading; /* whose options */
-static bool given[MAX_OPTIONS];
+static enum { NOT_GIVEN, BY_RECIPE, BY_FLAG } given[MAX_OPTIONS];
 static char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
 static int n_owned;
 static const char **bare; /* settings.positional */
@@ -47,7 +48,7 @@ static const fv_setting_row *find_option(const char *name, size_t length)
 static fv_status set_option(const fv_setting_row *o, const char *place, const char *text, settings *c)
 {
     char hint[128], expected[FV_SETTING_TEXT_MAX];
-    given[o - options] = true;
+    given[o - options] = *place ? BY_RECIPE : BY_FLAG;
     if (fv_setting_read(o, text, c, expected))
         return FV_OK;
     if (*place)
@@ -248,8 +249,6 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
     char place[1024];
     snprintf(place, sizeof place, "%s:%d:%d: ", path, s->line, s->column);
     const fv_setting_row *o = find_option(s->key, strlen(s->key));
-    if (o && v->mask == V_PLAN && !(o->verbs & V_PLAN) && (o->verbs & V_TRAIN))
-        return FV_OK; /* of a run's settings only some are planned with */
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
     if (given[o - options] || !*s->value)
@@ -313,13 +312,53 @@ bool option_shown(const verb *v, const fv_setting_row *o)
     char key[64];
     snprintf(key, sizeof key, " %s ", o->key);
     return (o->verbs & v->mask) && !((v->mask & V_SANITY) && strstr(sanity_idle, key)) &&
-           !((v->mask & V_LR_FIND) && strstr(lr_find_idle, key));
+           !((v->mask & V_LR_FIND) && strstr(lr_find_idle, key)) && !((v->mask & V_PLAN) && strstr(plan_idle, key));
 }
 
 bool option_given(const char *name)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
     return o && given[o - options];
+}
+
+bool option_typed(const char *name)
+{
+    const fv_setting_row *o = find_option(name, strlen(name));
+    return o && given[o - options] == BY_FLAG;
+}
+
+const char *option_typed_next(int *i)
+{
+    while (*i < n_options && given[*i] != BY_FLAG)
+        ++*i;
+    return *i < n_options ? options[(*i)++].key : NULL;
+}
+
+/* The option that a word is, with what follows it in the word; NULL: it is none. */
+static const fv_setting_row *option_of_word(const char *word, const char **rest)
+{
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    const char *name = word + (word[1] == '-' ? 2 : 1);
+    const size_t length = word[1] == '-' ? strcspn(name, "=") : 1;
+    *rest = name + length;
+    if (word[1] == '-')
+        return find_option(name, length);
+    for (int i = 0; i < n_options; i++)
+        if (options[i].letter == *name && (options[i].verbs & reading->mask))
+            return &options[i];
+    return NULL;
+}
+
+int option_at_word(const settings *c, int i, const char *keys)
+{
+    char key[64];
+    const char *rest;
+    const fv_setting_row *o = option_of_word(c->words[i], &rest);
+    if (!o)
+        return 0;
+    snprintf(key, sizeof key, " %s ", o->key);
+    return !strstr(keys, key) ? 0 : *rest || o->kind == FV_SETTING_FLAG || i + 1 >= c->n_words ? 1 : 2;
 }
 
 const char *option_text(const char *name, const settings *c, char *text, size_t size)

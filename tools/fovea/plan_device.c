@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fovea plan --ram --flash --ms: the networks of the zoo that fit a device, and what each of the others is too much
- * for. */
+/* fovea plan --ram --flash --ms --params: the networks of the zoo that fit a device, and what each of the others is too
+ * much for. */
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -151,8 +151,15 @@ static void print_over(const table *t, const row *r)
         printf("%s--flash: %s of weights, above %s", between, need, bound);
         between = "; ";
     }
-    if (r->c.over & FV_OVER_TIME)
+    if (r->c.over & FV_OVER_TIME) {
         printf("%s--ms: %.3g, above %.3g", between, r->c.ms, t->bounds.ms);
+        between = "; ";
+    }
+    if (r->c.over & FV_OVER_PARAMETERS) {
+        count_text((double)r->c.need.parameters, need);
+        count_text((double)t->bounds.parameters, bound);
+        printf("%s--params: %s, above %s", between, need, bound);
+    }
     putchar('\n');
 }
 
@@ -185,14 +192,14 @@ static void print_text(const table *t)
 
 static json_t *row_json(const table *t, const row *r)
 {
-    static const char *const bounds[] = {"ram", "flash", "ms", "input"}; /* by bit of FV_OVER_RAM, ... */
+    static const char *const bounds[] = {"ram", "flash", "ms", "input", "params"}; /* by bit of FV_OVER_RAM, ... */
     json_t *over = json_array(),
            *object =
                json_pack("{s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:b}", "name", r->c.name, "input", (json_int_t)r->c.h,
                          (json_int_t)r->c.w, (json_int_t)r->c.c, "parameters", (json_int_t)r->c.need.parameters,
                          "weight_bytes", (json_int_t)r->c.need.weight_bytes, "activation_bytes",
                          (json_int_t)r->c.need.peak_bytes, "macs", (json_int_t)r->c.need.macs, "fits", !r->c.over);
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
         if (r->c.over >> i & 1)
             json_array_append_new(over, json_string(bounds[i]));
     json_object_set_new(object, "over", over);
@@ -218,6 +225,8 @@ static void print_json(const table *t)
         json_object_set_new(bounds, "flash", json_integer((json_int_t)t->bounds.flash));
     if (t->bounds.ms > 0)
         json_object_set_new(bounds, "ms", json_real(t->bounds.ms));
+    if (t->bounds.parameters)
+        json_object_set_new(bounds, "params", json_integer((json_int_t)t->bounds.parameters));
     json_t *root = json_pack("{s:s, s:i, s:o, s:o}", "numbers", fv_numbers_names()[t->numbers], "fitting", t->fitting,
                              "bounds", bounds, "networks", list);
     if (t->timed && t->speed.gmacs > 0)
@@ -234,7 +243,7 @@ static void print_json(const table *t)
 fv_status plan_device(fv_ctx *ctx, const settings *c)
 {
     zoo z = {0};
-    table t = {.bounds = {c->ram, c->flash, c->ms > 0 ? c->ms : 0},
+    table t = {.bounds = {c->ram, c->flash, c->ms > 0 ? c->ms : 0, c->params > 0 ? (int64_t)c->params : 0},
                .speed = {.gmacs = c->gmacs > 0 ? c->gmacs : 0},
                .numbers = c->int8 ? FV_NUMBERS_INT8 : FV_NUMBERS_FLOAT32,
                .timed = c->ms > 0 || c->gmacs > 0};

@@ -39,18 +39,6 @@ static fv_status advise(const trial *t)
 
 /* ---- the command that cures ---- */
 
-/* Words that the cure takes the place of, or that train has not: how many from there on. */
-static int dropped(const char *word, const char *key)
-{
-    const size_t n = strlen(key);
-    const char *name = strncmp(word, "--", 2) == 0 ? word + 2 : word;
-    if (strcmp(name, "json") == 0 || strcmp(word, "-q") == 0 || strcmp(name, "quiet") == 0)
-        return 1;
-    if (strncmp(name, key, n) == 0 && name[n] == '=')
-        return 1;
-    return name != word && strcmp(name, key) == 0 ? 2 : 0;
-}
-
 /* Options that would contradict others of the command. */
 static bool contradicts(const settings *c, const char *options)
 {
@@ -62,18 +50,18 @@ static bool contradicts(const settings *c, const char *options)
 /* The words as they were typed with the cure's; the caller frees. NULL: the cure is no option, or no memory. */
 static char *command_of(const trial *t, const fv_sanity *s)
 {
-    char key[32] = "", *text = NULL;
+    char keys[64], *text = NULL;
     size_t size;
     if (!s->options || contradicts(t->c, s->options))
         return NULL;
-    snprintf(key, sizeof key, "%.*s", (int)strcspn(s->options + 2, " "), s->options + 2);
+    snprintf(keys, sizeof keys, " json quiet %.*s ", (int)strcspn(s->options + 2, " "), s->options + 2);
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
     fprintf(out, "fovea %s",
             s->verdict == FV_SANITY_RATE_HIGH || s->verdict == FV_SANITY_RATE_LOW ? "train" : "sanity");
     for (int i = 0; i < t->c->n_words; i++) {
-        const int skip = dropped(t->c->words[i], key);
+        const int skip = option_at_word(t->c, i, keys);
         if (skip > 0)
             i += skip - 1;
         else

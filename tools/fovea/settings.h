@@ -309,6 +309,12 @@ enum {
       "milliseconds that an image may take, on this machine unless --gmacs is given") \
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
+    X(REAL, params, "params", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_PLAN, FV_OUTPUT, "N", \
+      "parameters that it may have (5e6)") \
+    X(REAL, probe, "probe", NULL, 0, 20, 0, 600, NULL, V_PLAN, FV_OUTPUT, "F", \
+      "seconds in which steps of the run are timed; 0: none are") \
+    X(REAL, price, "price-per-hour", "price", 0, FV_AUTO, 0, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
+      "what an hour of the machine costs") \
     X(TEXT, lr_curve, "lr-curve", NULL, 0, NULL, 0, 0, NULL, V_PLAN | V_LR_FIND, FV_OUTPUT, "NAME", \
       "write NAME.csv and draw NAME.svg: plan: the learning rate of every step of a run with these settings; lr-find: " \
       "the loss by learning rate") \

@@ -62,7 +62,7 @@ static fv_status open_val(job *j)
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "val", &has_val));
     if (!has_val && j->c->val_split == 0)
         return FV_OK;
-    j->c->quarantine = j->quarantine[1];
+    j->c->quarantine = j->trial ? NULL : j->quarantine[1];
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
 }
 
@@ -83,7 +83,7 @@ static fv_status open_test(job *j)
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "test", &has_test));
     if (!has_test)
         return tell_unlabeled(j);
-    j->c->quarantine = j->quarantine[2];
+    j->c->quarantine = j->trial ? NULL : j->quarantine[2];
     return data_open(j->ctx, j->c, "test", j->model, &j->test);
 }
 
@@ -338,7 +338,7 @@ static fv_status choose_batch(job *j)
     FV_TRY(memory_tell(j->ctx, "training", &plan, NULL));
     j->plan = plan;
     j->left = fv_ctx_memory_limit(j->ctx) - plan.total;
-    return j->trial ? FV_OK : cache_in_memory(c, j->model, &j->left, j->train, j->val);
+    return j->trial && !j->trial->whole ? FV_OK : cache_in_memory(c, j->model, &j->left, j->train, j->val);
 }
 
 static bool is_tuning(const settings *c)
@@ -469,6 +469,18 @@ static fv_status prepare(job *j)
     return train_pixels(c, j->train, j->model);
 }
 
+/* What a run opens beside its training set. */
+static fv_status open_rest(job *j, trial *t)
+{
+    FV_TRY(open_val(j));
+    FV_TRY(open_test(j));
+    FV_TRY(run_dir_choose(j->ctx, j->c, j->dir, sizeof j->dir));
+    t->val = j->val;
+    t->test = j->test;
+    t->folder = j->dir;
+    return FV_OK;
+}
+
 /* Up to its first step, where the trial takes over. */
 static fv_status try_out(job *j)
 {
@@ -480,8 +492,11 @@ static fv_status try_out(job *j)
         return FV_OK;
     if (j->trial->augmented)
         FV_TRY(set_augment(j));
+    if (j->trial->whole)
+        FV_TRY(open_rest(j, &t));
     FV_TRY(choose_batch(j));
     choose_rate(j);
+    t.memory = &j->plan;
     t.options = fit_options(j);
     t.options.output = NULL;
     t.options.on_event = NULL;
@@ -539,7 +554,7 @@ static fv_status train_with(settings *c, const trial_plan *plan)
     status = report(j.ctx, train(&j));
     if (!j.begun)
         cache_settle(j.dir, false);
-    if (status != FV_OK)
+    if (status != FV_OK || plan)
         run_dir_release();
     train_page_close(&j.page);
     free(j.arguments);

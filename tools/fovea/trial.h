@@ -8,14 +8,17 @@
 typedef struct trial {
     fv_ctx *ctx;
     settings *c;
-    fv_model *model; /* with the weights that a run would begin with */
-    fv_dataset *train;
-    fv_fit_options options; /* run: batch and rate are chosen; nothing is written or told of */
+    fv_model *model;                /* with the weights that a run would begin with */
+    fv_dataset *train, *val, *test; /* val and test: of a plan that is `whole`, where there are such; else NULL */
+    fv_fit_options options;         /* run: batch and rate are chosen; nothing is written or told of */
+    const fv_memory *memory;        /* run: what is planned */
+    const char *folder;             /* run, of a plan that is `whole`: where its files would be, and go from again */
 } trial;
 
 typedef struct trial_plan {
     const char *verb;
     bool augmented; /* options has the run's augmentation */
+    bool whole;     /* its other sets and its cache are opened, too, and its folder is there for a while */
     /* May be NULL: before anything is compiled, where batch and rate are not known yet. *goes_on false: it is over. */
     fv_status (*before)(const trial *t, bool *goes_on);
     fv_status (*run)(const trial *t);

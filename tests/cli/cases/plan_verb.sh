@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# fovea plan: what fits a device.
+# fovea plan: what fits a device, what of a network to train, what a run takes.
 
 # The rows of the table of networks that fit: "NAME INPUT".
 fitting() { sed -n '/^network /,/^$/p' out | sed 1d | awk 'NF { print $1, $2 }'; }
@@ -37,7 +37,11 @@ use_plan_for_a_device_at_a_size() {
     # On this machine, measured.
     code 0 "$FOVEA" plan --ms 1e6 --img-size 64
     prints "GFLOP/s" "GB/s at most" "(measured)"
-    fails 2 E2001 "for which device" "--ram 320K" -- "$FOVEA" plan
+    # By parameters, alone and together.
+    code 0 "$FOVEA" plan --params 1e5 --flash 310K
+    equal "$(fitting | cut -d' ' -f1 | paste -sd' ')" "ds_cnn resnet8 mnist_cnn lenet"
+    grep -q '^  squeezenet1_1 .*--flash: .* above 310 KiB; --params: 1.24 M, above 100 k$' out || die "what squeezenet1_1 is too much for"
+    fails 2 E2001 "for which data, or for which device" "--ram 320K" -- "$FOVEA" plan
     fails 2 E2001 "unexpected word 'photos'" -- "$FOVEA" plan --ram 1M photos
     fails 2 E2003 "--ms: found '0', expected a number above 0" -- "$FOVEA" plan --ms 0
     fails 2 E2003 "--ram: found '10x'" -- "$FOVEA" plan --ram 10x
@@ -81,10 +85,11 @@ TEXT
 }
 
 use_plan_for_data_refuses() {
-    fails 2 E2001 "give --from" -- "$FOVEA" plan --data "$digits"
     fails 2 E2001 "give --data" -- "$FOVEA" plan --from lenet
-    fails 2 E2004 "--ram is about a device, --data about taking" -- "$FOVEA" plan --data "$digits" --from lenet-digits --ram 1M
-    fails 2 E2004 "--int8 is about a device" -- "$FOVEA" plan --from lenet-digits --int8
+    fails 2 E2004 "--ram has no part in what of a trained network to train, which --from asks for" -- \
+        "$FOVEA" plan --data "$digits" --from lenet-digits --ram 1M
+    fails 2 E2004 "--int8 has no part in" -- "$FOVEA" plan --from lenet-digits --int8
+    fails 2 E2004 "--epochs has no part in" -- "$FOVEA" plan --data "$digits" --from lenet-digits --epochs 3
     fails 4 E4001 "--from lenet is an architecture without weights" "--weights FILE" -- "$FOVEA" plan --data "$digits" --from lenet
     fails 4 E4003 "do not fit 'resnet8'" -- "$FOVEA" plan --data "$digits" --from resnet8 --weights "$model"
     plant edit drop.safetensors from="$model" drop=conv1.weight
@@ -103,4 +108,51 @@ use_plan_for_data_refuses() {
     plant png a.png
     cp a.png b.png
     fails 2 E2004 "numbers.csv: linear classifiers tell classes apart" "of another kind (regress" -- "$FOVEA" plan --data numbers.csv --task regression --from lenet-digits
+}
+
+use_plan_for_a_run() {
+    code 0 "$FOVEA" plan --data "$digits" --model lenet --epochs 4 --batch-size 20 --probe 0.2 --price-per-hour 3.6 --output runs
+    prints "600 training images of 10 classes, 120 for the test" "network     lenet at 28x28x1: 61.71 k parameters" \
+        "memory " " in all: 4 epochs" "30 steps an epoch of " "steps that were timed" "at 3.6 an hour" \
+        "detail " "and are told apart" "batch       20: as asked for" "dropout     none" "schedule    cosine: "
+    # Nothing is left behind, and the command is one.
+    [ ! -e runs ] || die "runs/ is left behind"
+    sed -n 's/^    \(fovea train .*\)/\1/p' out | sed 's/--epochs 4/--epochs 1/' >command
+    equal "$(cat command)" "fovea train --data $digits --model lenet --epochs 1 --output runs --batch-size 20 --sched cosine"
+    eval "set -- $(cat command)"
+    shift
+    code 0 "$FOVEA" "$@"
+    # The time is the sum of its parts; dropout follows from the last layer's weights and the images.
+    code 0 "$FOVEA" plan -c runs/exp/args.yaml --epochs 3 --val-split 0.2 --probe 0.2 --price 1 --json --output other
+    [ ! -e other ] || die "other/ is left behind"
+    for key in time.epochs time.validations time.steps_per_epoch training_images validation_images; do
+        drive json $key <out
+    done | paste -sd' ' >n
+    equal "$(cat n)" "3 3 24 480 120"
+    for key in total_s open_s first_epoch_s epoch_s checkpoint_s validation_s scores_s cost; do drive json time.$key <out; done |
+        paste -sd' ' >parts
+    # The first validation may be slower than the others: it is scored once more at the end.
+    awk '{ least = $2 + $3 + 2 * $4 + 3 * $5 + 2 * $6 + $7
+           exit !($1 >= 0.99 * least && $1 <= 1.01 * least + $7 && $8 > 0.999 * $1 / 3600 && $8 < 1.001 * $1 / 3600) }' parts ||
+        die "parts of the time: $(cat parts)"
+    code 0 "$FOVEA" plan --data "$digits" --model alexnet --img-size 64 --in-chans 1 --probe 0
+    prints "time        not measured" "dropout     0.45: the last layer has 40970 weights for 600 images, 68.3 for each"
+    # Pictures as large as a stamp, enlarged; and a network that is too deep for them.
+    code 0 "$FOVEA" plan --data "$photos" --model resnet18 --img-size 32 --probe 0
+    prints "places of the last map are 16 pixels apart" "less pooling and stride, or a larger --img-size"
+    code 0 "$FOVEA" plan --data "$digits" --model resnet8 --img-size 224x224 --in-chans 1 --probe 0 --json
+    equal "$(drive json images.misfits <out | tr -d '" ')" "[narrow,empty]"
+}
+
+use_plan_for_a_run_refuses() {
+    fails 2 E2001 "give --data" -- "$FOVEA" plan --probe 3
+    fails 2 E2001 "give --data" -- "$FOVEA" plan --price-per-hour 1
+    fails 2 E2004 "--ram has no part in what a run takes, which --data asks for" -- "$FOVEA" plan --data "$digits" --ram 1M
+    fails 2 E2004 "--mixup has no part in which networks fit a device" -- "$FOVEA" plan --ram 1M --mixup 0.2
+    fails 2 E2004 "without a probe there is no time" -- "$FOVEA" plan --data "$digits" --model lenet --probe 0 --price 1
+    fails 2 E2004 "--resume: nothing goes on here" -- "$FOVEA" plan --data "$digits" --resume runs
+    fails 2 E2003 "--probe: found '-1'" -- "$FOVEA" plan --data "$digits" --probe -1
+    fails 9 E9002 "nowhere" -- "$FOVEA" plan --data nowhere
+    fails 5 E5002 "its weights need" -- "$FOVEA" plan --data "$digits" --model vgg16 --img-size 64 --memory 100M
+    [ ! -e runs ] || die "runs/ is left behind"
 }

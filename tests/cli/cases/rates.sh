@@ -123,7 +123,7 @@ use_lr_curve() {
     equal "$(cat other.csv)" mine
     absent other.svg
     fails 2 E2001 "give --lr-curve" -- "$FOVEA" plan --sched step
-    fails 2 E2004 "--lr-curve is about a schedule, --ram is not" -- "$FOVEA" plan --lr-curve x --ram 1M
+    fails 2 E2004 "--ram has no part in the learning rate over a run, which --lr-curve asks for" -- "$FOVEA" plan --lr-curve x --ram 1M
     fails 2 E2003 "'x/' is no name of a file" -- "$FOVEA" plan --lr-curve x/
     fails 2 E2004 "the rate decays nowhere" -- "$FOVEA" plan --lr-curve x --sched multistep
     fails 2 E2004 "--poly-power has no effect here" -- "$FOVEA" plan --lr-curve x --poly-power 2
