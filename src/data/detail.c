@@ -5,9 +5,9 @@
  *     energy(f)  |F(u, v)|^2 (u^2 + v^2) summed over the ring of frequencies sqrt(u^2 + v^2) = f, F the transform of an
  *                image's brightness in a Hann window: the spectrum of its slopes. Photographs have about as much of it
  *                in every octave as pixels can hold, blurred or enlarged ones none above their own limit
- *     detail     1 / (2 f) for the f below which three quarters of it are: half a period, in pixels of the network's input
- *     extent     sqrt(12) times the deviation of places from their center, weighed by the slope squared there: the side
- *                of a square filled evenly
+ *     detail     1 / (2 f) for the f below which three quarters of it are: half a period, in pixels of the network's
+ * input extent     sqrt(12) times the deviation of places from their center, weighed by the slope squared there: the
+ * side of a square filled evenly
  */
 #include <math.h>
 #include <string.h>

@@ -222,6 +222,8 @@ static fv_status save_models(fv_fitting *r)
     FV_TRY(fv_monitor_to_card(&r->event, r->model));
     if (r->journal && r->event.best)
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "best.safetensors"));
+    else if (r->journal && r->progress.best_epoch == 0) /* of this epoch, when a rule stopped it in its middle */
+        FV_TRY(fv_checkpoints_drop(&r->checkpoints, "best.safetensors"));
     if (r->journal)
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
     if (r->journal && r->trainer->average)
@@ -365,7 +367,7 @@ static fv_status start(fv_fitting *r, bool resumed)
                                     .seconds = r->progress.seconds};
     if (r->journal) {
         FV_TRY(fv_journal_begin(r->journal, &begin));
-        if (r->progress.best_epoch == 0) /* of an epoch that was not finished */
+        if (!resumed) /* another run's */
             FV_TRY(fv_checkpoints_drop(&r->checkpoints, "best.safetensors"));
         FV_TRY(write_plan(r));
     }

@@ -305,6 +305,22 @@ use_run_without_a_best_model() {
     exists runs/train/b/weights/last.safetensors
 }
 
+# A run that --max-steps ended within its first epoch has a best model, of those steps. Whoever goes on from there and is
+# killed before anything is saved leaves that one to the next.
+use_resume_within_the_first_epoch() {
+    code 0 "$FOVEA" data make digits --output little --train 75 --test 10 --seed 3
+    set -- --data little --model lenet --epochs 3 --batch-size 12 --lr 0.02 --log-interval 1 --val-split 0.2
+    code 0 "$FOVEA" train "$@" --max-steps 3
+    cp runs/train/exp/weights/best.safetensors first
+    got=0
+    drive signal KILL after="Epoch 1/3  4/5" "$FOVEA" train "$@" --resume auto >out 2>err || got=$?
+    equal "$got" 137
+    code 0 "$FOVEA" train "$@" --max-steps 3 --resume auto
+    same first runs/train/exp/weights/best.safetensors
+    code 0 "$FOVEA" train "$@" --resume auto
+    prints "best: epoch "
+}
+
 # ---- sequences ----
 
 # A number below $1, the next of a row that the seed begins (Lehmer, 16807 modulo 2^31 - 1).
