@@ -103,6 +103,10 @@ void options_help_some(unsigned verbs_mask, const char *names, const option_word
 int help_width(void);
 void help_wrap(FILE *out, const char *text, int indent, int width);
 void options_free(void);
+/* Another command within this one, of which nothing was given yet; pop ends it, frees what was read of it, and brings
+ * this one back. Push false: no memory. */
+bool options_push(void);
+void options_pop(void);
 
 /* ---- messages ---- */
 
@@ -110,6 +114,10 @@ void options_free(void);
 fv_status report(const fv_ctx *ctx, fv_status status);
 /* Tells one of the program's own findings, and returns its status: the verb ends with it. */
 fv_status complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
+/* What was told so far was of another command: the next failure is told again. */
+void messages_anew(void);
+/* "train", or "data" and "show": whose help says more where a command cannot be understood. */
+void message_topic(const char *name, const char *action);
 void warn(const char *format, ...) FV_PRINTF(1, 2);
 /* A line for the person watching (stderr), unless --quiet. */
 void note(const char *format, ...) FV_PRINTF(1, 2);

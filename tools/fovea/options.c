@@ -23,11 +23,18 @@ const settings options_default = {.fit = {FV_FIT_DEFAULTS},
 
 /* ---- what was given ---- */
 
-static const verb *reading; /* whose options */
-static bool given[MAX_OPTIONS];
-static char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
-static int n_owned;
-static const char **bare; /* settings.positional */
+/* What is known of a command line. */
+typedef struct command {
+    const verb *verb;
+    bool given[MAX_OPTIONS];
+    char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
+    int n_owned;
+    const char **bare; /* settings.positional */
+    bool quiet;        /* of the one below */
+    struct command *below;
+} command;
+
+static command outermost, *top = &outermost;
 
 /* The verb's own option of that name, else another verb's. */
 static const fv_setting_row *find_option(const char *name, size_t length)
@@ -36,7 +43,7 @@ static const fv_setting_row *find_option(const char *name, size_t length)
     for (int i = 0; i < n_options; i++) {
         if (!fv_setting_has_name(&options[i], name, length))
             continue;
-        if (reading && (options[i].verbs & reading->mask))
+        if (top->verb && (options[i].verbs & top->verb->mask))
             return &options[i];
         others = others ? others : &options[i];
     }
@@ -47,13 +54,13 @@ static const fv_setting_row *find_option(const char *name, size_t length)
 static fv_status set_option(const fv_setting_row *o, const char *place, const char *text, settings *c)
 {
     char hint[128], expected[FV_SETTING_TEXT_MAX];
-    given[o - options] = true;
+    top->given[o - options] = true;
     if (fv_setting_read(o, text, c, expected))
         return FV_OK;
     if (*place)
         snprintf(hint, sizeof hint, "correct the file there");
     else
-        snprintf(hint, sizeof hint, "`fovea help %s` describes --%s", reading->name, o->key);
+        snprintf(hint, sizeof hint, "`fovea help %s` describes --%s", top->verb->name, o->key);
     return complain(FV_ERR_VALUE, hint, "%s%s%s: found '%s', expected %s", place, *place ? "" : "--", o->key, text,
                     expected);
 }
@@ -100,7 +107,7 @@ static const fv_setting_row *find_letter(char letter)
     const fv_setting_row *others = NULL;
     for (int i = 0; i < n_options; i++)
         if (options[i].letter && options[i].letter == letter) {
-            if (reading && (options[i].verbs & reading->mask))
+            if (top->verb && (options[i].verbs & top->verb->mask))
                 return &options[i];
             others = others ? others : &options[i];
         }
@@ -118,9 +125,9 @@ static fv_status unexpected_word(const verb *v, const char *word)
 /* A copy that lives as long as the settings; NULL: no memory. */
 static char *own(const char *text)
 {
-    char *copy = n_owned < (int)(sizeof owned / sizeof owned[0]) ? strdup(text) : NULL;
+    char *copy = top->n_owned < (int)(sizeof top->owned / sizeof top->owned[0]) ? strdup(text) : NULL;
     if (copy)
-        owned[n_owned++] = copy;
+        top->owned[top->n_owned++] = copy;
     return copy;
 }
 
@@ -161,10 +168,10 @@ static const char *optional_value(const fv_setting_row *o, int argc, char **argv
 
 static fv_status read_words(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
-    bare = calloc((size_t)argc + 4, sizeof *bare); /* verbs look at their first ones without counting them */
-    if (!bare)
+    top->bare = calloc((size_t)argc + 4, sizeof *top->bare); /* verbs look at their first ones without counting them */
+    if (!top->bare)
         return complain(FV_ERR_NO_MEMORY, NULL, "no memory for %d words", argc);
-    c->positional = bare;
+    c->positional = top->bare;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *name = word, *equals = strchr(word, '=');
         size_t length;
@@ -184,7 +191,7 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
         } else if (!equals || !isalpha((unsigned char)word[0]) || memchr(word, ' ', (size_t)(equals - word))) {
             if (c->n_positional >= v->positionals)
                 return unexpected_word(v, word);
-            bare[c->n_positional++] = word;
+            top->bare[c->n_positional++] = word;
             continue;
         }
         length = o ? 1 : equals ? (size_t)(equals - name) : strlen(name);
@@ -252,7 +259,7 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
         return FV_OK; /* of a run's settings only some are planned with */
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
-    if (given[o - options] || !*s->value)
+    if (top->given[o - options] || !*s->value)
         return FV_OK;
     if (c->directory && recipe_is_path(o, s->value))
         return read_path(o, place, s, c);
@@ -291,7 +298,7 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c)
 
 fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
-    reading = v;
+    top->verb = v;
     *c = options_default;
     *help = HELP_NONE;
     fv_status status = read_words(v, argc, argv, c, help);
@@ -319,7 +326,7 @@ bool option_shown(const verb *v, const fv_setting_row *o)
 bool option_given(const char *name)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
-    return o && given[o - options];
+    return o && top->given[o - options];
 }
 
 const char *option_text(const char *name, const settings *c, char *text, size_t size)
@@ -337,15 +344,35 @@ bool option_changed(const char *name, const settings *c)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
     char now[4096], before[4096];
-    return o && given[o - options] &&
+    return o && top->given[o - options] &&
            strcmp(fv_setting_print(o, c, now, sizeof now),
                   fv_setting_print(o, &options_default, before, sizeof before)) != 0;
 }
 
+bool options_push(void)
+{
+    command *above = calloc(1, sizeof *above);
+    if (!above)
+        return false;
+    above->below = top;
+    above->quiet = cli_quiet;
+    top = above;
+    return true;
+}
+
+void options_pop(void)
+{
+    command *above = top;
+    options_free();
+    cli_quiet = above->quiet;
+    top = above->below;
+    free(above);
+}
+
 void options_free(void)
 {
-    while (n_owned > 0)
-        free(owned[--n_owned]);
-    free(bare);
-    bare = NULL;
+    while (top->n_owned > 0)
+        free(top->owned[--top->n_owned]);
+    free(top->bare);
+    top->bare = NULL;
 }
