@@ -34,6 +34,13 @@ const verb verbs[] = {
      "  fovea lr-find --data mnist --model mnist_cnn --lr-curve find --steps 200 --lr-max 1\n"
      "  fovea lr-find -c recipe.yaml --data photos --json\n",
      V_TRAIN | V_LR_FIND, 0, verb_lr_find},
+    {"tune", NULL, "settings by random search: many are begun, the better ones go on, the best is told as a command",
+     "--data PATH [--model NAME|FILE] [--trials N] [--space KEY=VALUES]... [options of train]",
+     "  fovea tune --data photos --trials 12 --epochs 12\n"
+     "  fovea tune --data mnist --model mnist_cnn --epochs 9 --val-split 0.1 --space 'lr=log:1e-3..1' --space "
+     "opt=sgd,adamw\n"
+     "  fovea tune --resume runs/tune/exp\n",
+     V_TRAIN | V_TUNE, 0, verb_tune},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
@@ -338,8 +345,7 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert",  "export", "quantize", "prune", "distill",
-                                      "compress", "tune",   "grow",     "serve"};
+static const char *const planned[] = {"convert", "export", "quantize", "prune", "distill", "compress", "grow", "serve"};
 
 int main(int argc, char **argv)
 {

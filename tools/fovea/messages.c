@@ -52,9 +52,44 @@ void message_topic(const char *name, const char *action)
     snprintf(help_topic, sizeof help_topic, "%s%s%s", name, action ? " " : "", action ? action : "");
 }
 
+/* complain() has spoken: what it returned is not to be told again. */
+static bool complained;
+
+/* The run of several that is spoken of; NULL: none. */
+static const char *part;
+static bool part_may_fail;
+
+void messages_of_part(const char *label, bool may_fail)
+{
+    part = label;
+    part_may_fail = may_fail;
+    complained = false;
+}
+
+bool status_is_of_settings(fv_status status)
+{
+    static const fv_status list[] = {FV_ERR_VALUE, FV_ERR_CONFLICT, FV_ERR_SHAPE, FV_ERR_OVER_BUDGET, FV_ERR_DIVERGED};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (list[i] == status)
+            return true;
+    return false;
+}
+
+/* A run that was interrupted goes on with all of them, and one that its settings spoil is no end of the others. */
+static bool is_told_as_part(fv_status status, const char *text)
+{
+    if (!part || (status != FV_ERR_INTERRUPTED && !(part_may_fail && status_is_of_settings(status))))
+        return false;
+    if (status != FV_ERR_INTERRUPTED)
+        say_line("fovea: warning: ", "%s: %s", part, *text ? text : fv_status_text(status));
+    return true;
+}
+
 static void print_failure(fv_status status, const char *text, const char *hint)
 {
     char usage[128];
+    if (is_told_as_part(status, text))
+        return;
     if (status == FV_ERR_USAGE && (!hint || !*hint) && *help_topic) {
         snprintf(usage, sizeof usage, "`fovea help %s` shows the usage", help_topic);
         hint = usage;
@@ -64,14 +99,6 @@ static void print_failure(fv_status status, const char *text, const char *hint)
         hint = fv_status_cure(status);
     if (*hint && strcmp(hint, "see the message") != 0)
         say_line("hint: ", "%s", hint);
-}
-
-/* complain() has spoken: what it returned is not to be told again. */
-static bool complained;
-
-void messages_anew(void)
-{
-    complained = false;
 }
 
 fv_status report(const fv_ctx *ctx, fv_status status)
@@ -96,6 +123,8 @@ fv_status complain(fv_status status, const char *hint, const char *format, ...)
 void warn(const char *format, ...)
 {
     va_list args;
+    if (part && part_may_fail && cli_quiet)
+        return; /* the run's log has it, and of the first one it was told */
     va_start(args, format);
     say("fovea: warning: ", format, args);
     va_end(args);

@@ -219,13 +219,14 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
                 return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
         const char *before = o->offset == AT(input)             ? c->input
+                             : o->offset == AT(space)           ? c->space
                              : o->offset == AT(fit.unfreeze_at) ? c->fit.unfreeze_at
                                                                 : NULL;
         if (before) { /* one more */
             const size_t size = strlen(before) + strlen(value) + 2;
             char *both = malloc(size);
             if (both)
-                snprintf(both, size, "%s,%s", before, value);
+                snprintf(both, size, o->offset == AT(space) ? "%s\n%s" : "%s,%s", before, value);
             value = both ? own(both) : NULL;
             free(both);
             if (!value)
@@ -327,6 +328,16 @@ bool option_given(const char *name)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
     return o && top->given[o - options];
+}
+
+bool option_row_given(const fv_setting_row *o)
+{
+    return top->given[o - options];
+}
+
+bool option_row_given_below(const fv_setting_row *o)
+{
+    return top->below && top->below->given[o - options];
 }
 
 const char *option_text(const char *name, const settings *c, char *text, size_t size)

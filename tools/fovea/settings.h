@@ -195,7 +195,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -317,6 +317,15 @@ enum {
     X(REAL, lr_max, "lr-max", NULL, 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
       "and of the last one: between them each is larger than the one before by the same factor") \
     X(INT, find_steps, "steps", NULL, 0, 100, 2, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "N", "steps of the test") \
+    X(INT, trials, "trials", NULL, 0, 20, 1, 9999, NULL, V_TUNE, FV_OUTPUT, "N", \
+      "runs with other settings, the first of which is as given") \
+    X(TEXT, space, "space", NULL, 0, NULL, 0, 0, NULL, V_TUNE, FV_MEANING, "KEY=VALUES", \
+      "what a setting is drawn from, again for each: lr=log:1e-4..1e-1, drop=0..0.5, lr=log:x0.1..x10 (times that of " \
+      "the first run), opt=sgd,adamw, 'augment=none|hflip|rrc; hflip'") \
+    X(INT, reduction, "reduction", NULL, 0, 3, 1, 100, NULL, V_TUNE, FV_MEANING, "N", \
+      "one trial in N goes on behind 1/N^2 and 1/N of --epochs; 1: all go to the end") \
+    X(REAL, hours, "hours", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TUNE, FV_OUTPUT, "F", \
+      "no trial starts behind so many hours of training; those that began are finished") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \
