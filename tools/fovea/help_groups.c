@@ -14,7 +14,7 @@ static const struct {
      " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
-    {"Search", " trials space reduction hours ", ""},
+    {"Search", " trials space reduction hours ablate repeats ", ""},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Learning rate", " lr-min lr-max steps lr-curve ", ""},

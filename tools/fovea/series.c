@@ -87,10 +87,25 @@ static fv_status too_long(void)
     return complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
 }
 
-/* --resume auto: DIR/NAME, NAME2, ...: the last one that was asked for what is asked for now. */
+/* Whether a process was killed there before it had written what it was asked for. */
+static bool is_unbegun(const series_kind *kind, const char *dir)
+{
+    struct dirent *entry;
+    DIR *folder = opendir(dir);
+    const size_t n = strlen(kind->record);
+    bool empty = folder != NULL;
+    while (folder && (entry = readdir(folder)))
+        empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                          (strncmp(entry->d_name, kind->record, n) == 0 && entry->d_name[n] == '.'));
+    if (folder)
+        closedir(folder);
+    return empty;
+}
+
+/* --resume auto: DIR/NAME, NAME2, ...: the last one that was asked for what is asked for now, else an empty one. */
 static fv_status find(series *s, const char *root, const char *name)
 {
-    char dir[4096];
+    char dir[4096], unbegun[4096] = "";
     s->dir[0] = '\0';
     for (int i = 1;; i++) {
         struct stat st;
@@ -102,9 +117,14 @@ static fv_status find(series *s, const char *root, const char *name)
             break;
         if (series_is_folder(s->kind, dir) && is_of_now(s, dir))
             snprintf(s->dir, sizeof s->dir, "%s", dir);
+        else if (is_unbegun(s->kind, dir))
+            snprintf(unbegun, sizeof unbegun, "%s", dir);
     }
-    if (s->dir[0])
+    s->resumed = s->dir[0] != '\0';
+    if (s->resumed)
         note("--resume auto: %s", s->dir);
+    else
+        snprintf(s->dir, sizeof s->dir, "%s", unbegun);
     return FV_OK;
 }
 
@@ -146,7 +166,12 @@ static fv_status lock(series *s)
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", s->dir, s->kind->record);
     s->lock = open(path, O_RDONLY | O_CLOEXEC);
-    if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    for (int i = 0; i < 100 && s->lock >= 0; i++) { /* a process that was killed may still be dying */
+        if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+            return FV_OK;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    if (s->lock >= 0)
         return complain(FV_ERR_LOCKED, "wait for it, or choose another --experiment",
                         "%s: another process is at work there", s->dir);
     return FV_OK;
@@ -175,11 +200,11 @@ fv_status series_open(series *s, settings *c, const series_kind *kind)
                         kind->command);
     if (!named && c->resume)
         FV_TRY(find(s, root, name));
-    s->resumed = s->dir[0] != '\0';
-    if (!s->resumed) {
+    s->resumed = s->resumed || named;
+    if (!s->dir[0])
         FV_TRY(run_dir_claim(root, name, s->dir, sizeof s->dir));
+    if (!s->resumed)
         FV_TRY(write_record(s));
-    }
     return lock(s);
 }
 
@@ -188,6 +213,13 @@ void series_close(series *s)
     if (s->lock >= 0)
         close(s->lock);
     s->lock = -1;
+}
+
+void series_tell(const series *s)
+{
+    char hint[4400];
+    series_resume_hint(s, hint, sizeof hint);
+    note("%s: %s where it is stopped", s->dir, hint);
 }
 
 void series_abandon(series *s)

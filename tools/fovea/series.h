@@ -32,6 +32,8 @@ typedef struct series {
  * were given. NOT_FOUND, LOCKED, CONFLICT (another series). */
 fv_status series_open(series *s, settings *c, const series_kind *kind);
 void series_close(series *s);
+/* Says where it is, and how it goes on. */
+void series_tell(const series *s);
 /* Removes a folder that was made for a series that did not come to be. */
 void series_abandon(series *s);
 /* Whether a folder is one of that kind. */

@@ -324,6 +324,11 @@ enum {
       "the first run), opt=sgd,adamw, 'augment=none|hflip|rrc; hflip'") \
     X(INT, reduction, "reduction", NULL, 0, 3, 1, 100, NULL, V_TUNE, FV_MEANING, "N", \
       "one trial in N goes on behind 1/N^2 and 1/N of --epochs; 1: all go to the end") \
+    X(TEXT, ablate, "ablate", NULL, 0, NULL, 0, 0, NULL, V_TUNE, FV_MEANING, "augment[=STEPS]", \
+      "no search: each step of the augmentation left out in turn, and STEPS added in turn, each with --repeats seeds; " \
+      "which help, which hurt, and which do no more than noise") \
+    X(INT, repeats, "repeats", NULL, 0, 5, 3, 100, NULL, V_TUNE, FV_MEANING, "N", \
+      "--ablate: seeds of each, from --seed on") \
     X(REAL, hours, "hours", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TUNE, FV_OUTPUT, "F", \
       "no trial starts behind so many hours of training; those that began are finished") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \

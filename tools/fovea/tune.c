@@ -163,8 +163,7 @@ static fv_status search(tune *t)
     settings *c = t->s.c;
     FV_TRY(tune_space_read(c, &t->space));
     FV_TRY(series_check_validation(&t->s));
-    note("%s: %lld trials; `fovea tune --resume %s` goes on where it is stopped", t->s.dir, (long long)c->trials,
-         t->s.dir);
+    series_tell(&t->s);
     t->n = c->trials;
     t->trial = calloc((size_t)t->n, sizeof *t->trial);
     if (!t->trial)
@@ -187,8 +186,11 @@ fv_status verb_tune(settings *c)
 {
     tune t = {.best = -1};
     fv_status status = series_open(&t.s, c, &kind);
+    if (status == FV_OK && option_given("repeats") && !c->ablate)
+        status = complain(FV_ERR_CONFLICT, "drop it, or add --ablate augment",
+                          "--repeats has no effect here: it belongs to --ablate");
     if (status == FV_OK)
-        status = search(&t);
+        status = c->ablate ? tune_ablate(&t.s) : search(&t);
     if (status != FV_OK)
         series_abandon(&t.s);
     for (int64_t i = 0; i < t.n && t.trial; i++)

@@ -30,6 +30,8 @@ typedef struct tune {
 const char *tune_value(const tune *t, int64_t i, const tune_item *item, char *text, size_t size);
 /* trials.csv and report.html in the folder, as far as things have come. */
 fv_status tune_write(const tune *t);
+/* --ablate augment, in a folder that is open. */
+fv_status tune_ablate(series *s);
 /* The result on standard output. */
 fv_status tune_print(const tune *t);
 

@@ -51,6 +51,10 @@ static fv_status find_row(const char *text, size_t n, const fv_setting_row **row
     }
     names[count] = NULL;
     const char *nearest = fv_nearest(name, names);
+    for (int i = 0; !*row && i < n_options; i++)
+        if ((options[i].verbs & V_TRAIN) && fv_setting_has_name(&options[i], text, n))
+            return complain(FV_ERR_CONFLICT, "leave it out",
+                            "--space: %s changes no result, so that there is nothing to search", options[i].key);
     if (!*row)
         return complain(FV_ERR_UNKNOWN_OPTION, "`fovea help train --help-all` lists the settings",
                         "--space: there is no setting '%s' to search%s%s%s", name, nearest ? "; did you mean " : "",
@@ -76,6 +80,11 @@ static bool read_number(const char *text, size_t n, bool *relative, double *valu
     return *end == '\0' && isfinite(*value);
 }
 
+static bool is_open_end(double min)
+{
+    return min > 0 && min <= FV_ABOVE_ZERO;
+}
+
 static fv_status read_range(const char *line, const char *text, const char *dots, tune_item *item)
 {
     bool relative[2];
@@ -96,10 +105,23 @@ static fv_status read_range(const char *line, const char *text, const char *dots
         const double end = i ? item->high : item->low;
         if (end < item->row->min || end > item->row->max)
             return complain(FV_ERR_VALUE, "`fovea help train --help-all` describes it",
-                            "--space %s: %g is out of the range of %s: expected %g to %g", line, end, item->row->key,
-                            item->row->min > 0 && item->row->min < 1e-20 ? 0 : item->row->min, item->row->max);
+                            "--space %s: %g is out of the range of %s: expected %s%g to %g", line, end, item->row->key,
+                            is_open_end(item->row->min) ? "above " : "",
+                            is_open_end(item->row->min) ? 0 : item->row->min, item->row->max);
     }
     return FV_OK;
+}
+
+/* Before the first trial, and not when its turn comes. */
+static fv_status check_augment(const char *text)
+{
+    fv_ctx *ctx = NULL;
+    fv_augment *augment = NULL;
+    FV_TRY(fv_ctx_create(&(fv_ctx_options){.threads = 1}, &ctx));
+    const fv_status status = report(ctx, fv_augment_create(ctx, text, &augment));
+    fv_augment_destroy(&augment);
+    fv_ctx_destroy(&ctx);
+    return status;
 }
 
 /* Choices are separated by | where one is there, else by commas. */
@@ -123,6 +145,8 @@ static fv_status read_choices(const char *line, const char *text, tune_item *ite
         if (is_number_row(item->row) && copy[0] == 'x' && read_number(copy, strlen(copy), &relative, &factor) &&
             factor > 0)
             item->relative = true;
+        else if (*copy && item->row->offset == AT(fit.augment))
+            FV_TRY(check_augment(copy));
         else if (!*copy || !fv_setting_read(item->row, copy, &unused, expected))
             return complain(FV_ERR_VALUE, help, "--space %s: '%s' is no value of %s: expected %s", line, copy,
                             item->row->key, *copy ? expected : "a value between the separators");
