@@ -33,6 +33,20 @@ static double on_axis(const axis *a, double value)
     return a->column->logarithmic ? log10(value) : value;
 }
 
+/* Numbers by their size, before all else by its letters. */
+static int by_word(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    char *end[2];
+    const double p = strtod(x, &end[0]), q = strtod(y, &end[1]);
+    const bool numbers[2] = {*x && !*end[0], *y && !*end[1]};
+    if (numbers[0] != numbers[1])
+        return numbers[0] ? -1 : 1;
+    if (numbers[0] && p != q)
+        return p < q ? -1 : 1;
+    return strcmp(x, y);
+}
+
 static void make_axis(const fv_trials_page *p, int column, int number, axis *a)
 {
     *a = (axis){.column = &p->columns[column], .at = column, .low = INFINITY, .high = -INFINITY};
@@ -51,6 +65,8 @@ static void make_axis(const fv_trials_page *p, int column, int number, axis *a)
         if (!known && a->n_words < WORDS)
             a->word[a->n_words++] = c->text;
     }
+    if (a->n_words > 1)
+        qsort(a->word, (size_t)a->n_words, sizeof *a->word, by_word);
     if (!(a->high > a->low)) {
         a->low = isfinite(a->low) ? a->low - 1 : 0;
         a->high = a->low + 2;
@@ -176,7 +192,7 @@ static fv_status put_parallel(fv_str *out, const fv_trials_page *p)
             n++;
         }
     if (n >= 2) {
-        const int width = 2 * SIDE + STEP * (n - 1) + 60;
+        const int width = SIDE + STEP * n + 24; /* the last axis has labels, too */
         fv_str_append(out, "<h2>Settings and what came of them</h2>\n<p class=\"sub\">A line is a run; darker ones "
                            "score better, the best one is green.</p>\n<div class=\"scroll wide parallel\">");
         fv_str_printf(out,
