@@ -10,8 +10,9 @@
 static const struct {
     const char *title, *usual, *further;
 } groups[] = {
-    {"Data", " data query index source split val-split val-share test-share ",
-     " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
+    {"Data", " data query index source split val-split folds val-share test-share ",
+     " task limit raw fold group-by allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups "
+     "strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
     {"Search", " trials space reduction hours ablate repeats ", ""},
@@ -24,7 +25,7 @@ static const struct {
      "mean "
      "std resize "
      "interpolation drop drop-path no-aux init "},
-    {"Classifiers", " C folds standardize ", ""},
+    {"Classifiers", " C standardize ", ""},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha trust-coef "
      "lookahead lookahead-alpha wd l1 max-norm clip-grad "

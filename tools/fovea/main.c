@@ -21,7 +21,8 @@ const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
      "  fovea train --data mnist --model mnist_cnn --epochs 5 --opt adam --lr 1e-3\n"
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
-     "  fovea train --resume runs/train/exp\n",
+     "  fovea train --resume runs/train/exp\n"
+     "  fovea train --data photos --epochs 10 --folds 5 --group-by 'img_([0-9]+)'\n",
      V_TRAIN, 0, verb_train},
     {"sanity", NULL, "before training: learn two batches by heart, or say why not",
      "--data PATH [--model NAME|FILE] [options of train]",
@@ -245,6 +246,9 @@ fv_dataset_options data_options(const settings *c)
 {
     return (fv_dataset_options){
         .val_split = c->val_split,
+        .folds = c->fold > 0 ? c->cross_folds : 0,
+        .fold = c->fold,
+        .group_by = c->group_by,
         .seed = (uint64_t)c->fit.seed,
         .allow_extra = c->allow_extra,
         .allow_empty = c->allow_empty,

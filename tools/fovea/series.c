@@ -257,7 +257,7 @@ fv_status series_check_validation(const series *s)
         return complain(FV_ERR_CONFLICT, "leave it out, or name a score of validation (val_top1, val_loss)",
                         "--monitor %s: runs are compared by what they score on images that they do not learn from",
                         c->fit.monitor);
-    if (c->val_split > 0)
+    if (c->val_split > 0 || c->cross_folds > 0)
         return FV_OK;
     FV_TRY(context_open(c, &ctx));
     const fv_status status = report(ctx, fv_dataset_has_split(ctx, c->data, "val", &has_val));

@@ -121,6 +121,13 @@ enum {
       "keep decoded images: in what --memory leaves, or as pixels in a packed file in the run folder") \
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
+    X(INT, cross_folds, "folds", NULL, 0, 0, 2, 100, NULL, V_TRAIN, FV_MEANING, "K", \
+      "cross-validation: the training images in K parts, stratified; K runs learn from all but one and are validated on " \
+      "it; mean and deviation are told") \
+    X(INT, fold, "fold", NULL, 0, 0, 1, 100, NULL, V_TRAIN, FV_MEANING, "N", \
+      "with --folds: only the run that is validated on part N") \
+    X(TEXT, group_by, "group-by", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "REGEX", \
+      "with --folds: images in whose names it finds the same text stay in one part: 'patient-([0-9]+)'") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
       V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \

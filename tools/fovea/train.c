@@ -11,6 +11,7 @@
 #include "cache.h"
 #include "card.h"
 #include "cli.h"
+#include "folds.h"
 #include "head.h"
 #include "memory_text.h"
 #include "progress.h"
@@ -51,7 +52,9 @@ static fv_status open_data(job *j)
     settings *c = j->c;
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, c->data, "val", &has_val));
-    if (has_val && c->val_split > 0)
+    if (has_val && c->fold > 0)
+        note("--folds: of the training images; the val split of %s is not looked at", c->data);
+    else if (has_val && c->val_split > 0)
         return complain(FV_ERR_CONFLICT, NULL, "--val-split %g: %s has a val split of its own; drop the flag",
                         c->val_split, c->data);
     c->quarantine = j->trial ? NULL : j->quarantine[0];
@@ -62,7 +65,7 @@ static fv_status open_val(job *j)
 {
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "val", &has_val));
-    if (!has_val && j->c->val_split == 0)
+    if (!has_val && j->c->val_split == 0 && j->c->fold == 0)
         return FV_OK;
     j->c->quarantine = j->quarantine[1];
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
@@ -526,6 +529,8 @@ static fv_status train_with(settings *c, const trial_plan *plan, train_part *par
 
 fv_status verb_train(settings *c)
 {
+    if (folds_asked(c))
+        return train_folds(c);
     return train_with(c, NULL, NULL);
 }
 
