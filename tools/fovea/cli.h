@@ -189,6 +189,7 @@ fv_status verb_train(settings *c);
 fv_status verb_sanity(settings *c);
 fv_status verb_lr_find(settings *c);
 fv_status verb_tune(settings *c);
+fv_status verb_grow(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);

@@ -15,7 +15,7 @@ static const struct {
      "strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
-    {"Search", " trials space reduction hours ablate repeats ", ""},
+    {"Search", " trials space reduction hours ablate repeats macs params ", ""},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
     {"Device", " ram flash ms gmacs int8 ", ""},
     {"Learning rate", " lr-min lr-max steps lr-curve ", ""},

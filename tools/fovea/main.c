@@ -42,6 +42,12 @@ const verb verbs[] = {
      "opt=sgd,adamw\n"
      "  fovea tune --resume runs/tune/exp\n",
      V_TRAIN | V_TUNE, 0, verb_tune},
+    {"grow", NULL, "how large a network pays: from small to large, until validation no longer gains",
+     "--data PATH [--model NAME,NAME,...] [--macs F] [--params F] [--hours F] [options of train]",
+     "  fovea grow --data mnist --epochs 3 --batch-size 50 --val-split 0.1\n"
+     "  fovea grow --data photos --model resnet8,resnet20,resnet32 --macs 5e8 --epochs 10\n"
+     "  fovea grow --resume runs/grow/exp\n",
+     V_TRAIN | V_GROW, 0, verb_grow},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"

@@ -227,18 +227,21 @@ void series_abandon(series *s)
     char path[4200];
     struct stat st;
     struct dirent *entry;
-    DIR *folder = s->resumed || !s->dir[0] ? NULL : opendir(s->dir);
-    bool runs = !folder;
-    while (folder && (entry = readdir(folder))) {
-        snprintf(path, sizeof path, "%s/%.90s", s->dir, entry->d_name);
-        runs |= entry->d_name[0] != '.' && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    for (int pass = 0; pass < 2; pass++) { /* the folder was made here: its files are, too, unless a run began */
+        DIR *folder = s->resumed || !s->dir[0] ? NULL : opendir(s->dir);
+        bool runs = !folder;
+        while (folder && (entry = readdir(folder))) {
+            snprintf(path, sizeof path, "%s/%.90s", s->dir, entry->d_name);
+            const bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+            runs |= !file && entry->d_name[0] != '.';
+            if (pass == 1 && file)
+                remove(path);
+        }
+        if (folder)
+            closedir(folder);
+        if (runs)
+            return;
     }
-    if (folder)
-        closedir(folder);
-    if (runs)
-        return;
-    snprintf(path, sizeof path, "%s/%s", s->dir, s->kind->record);
-    remove(path);
     rmdir(s->dir);
     /* The usual place is ours, too; what has something in it stays. */
     snprintf(path, sizeof path, "%s", s->c->output ? "" : s->kind->root);

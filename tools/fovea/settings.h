@@ -202,7 +202,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -336,8 +336,12 @@ enum {
       "which help, which hurt, and which do no more than noise") \
     X(INT, repeats, "repeats", NULL, 0, 5, 3, 100, NULL, V_TUNE, FV_MEANING, "N", \
       "--ablate: seeds of each, from --seed on") \
-    X(REAL, hours, "hours", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TUNE, FV_OUTPUT, "F", \
-      "no trial starts behind so many hours of training; those that began are finished") \
+    X(REAL, hours, "hours", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TUNE | V_GROW, FV_OUTPUT, "F", \
+      "no run starts behind so many hours of training; those that began are finished") \
+    X(REAL, macs, "macs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_GROW, FV_OUTPUT, "F", \
+      "most multiply-adds of an image (5e6)") \
+    X(REAL, params, "params", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_GROW, FV_OUTPUT, "F", \
+      "most parameters") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \
