@@ -201,8 +201,10 @@ fv_status series_open(series *s, settings *c, const series_kind *kind)
     if (!named && c->resume)
         FV_TRY(find(s, root, name));
     s->resumed = s->resumed || named;
-    if (!s->dir[0])
+    if (!s->dir[0]) {
         FV_TRY(run_dir_claim(root, name, s->dir, sizeof s->dir));
+        s->made = true;
+    }
     if (!s->resumed)
         FV_TRY(write_record(s));
     return lock(s);
@@ -215,6 +217,23 @@ void series_close(series *s)
     s->lock = -1;
 }
 
+/* Whether there is a folder within the folder. */
+static bool has_run(const series *s)
+{
+    char path[4200];
+    struct stat st;
+    struct dirent *entry;
+    DIR *folder = opendir(s->dir);
+    bool found = !folder;
+    while (folder && !found && (entry = readdir(folder))) {
+        snprintf(path, sizeof path, "%s/%.90s", s->dir, entry->d_name);
+        found = entry->d_name[0] != '.' && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
 void series_tell(const series *s)
 {
     char hint[4400];
@@ -225,24 +244,20 @@ void series_tell(const series *s)
 void series_abandon(series *s)
 {
     char path[4200];
-    struct stat st;
     struct dirent *entry;
-    for (int pass = 0; pass < 2; pass++) { /* the folder was made here: its files are, too, unless a run began */
-        DIR *folder = s->resumed || !s->dir[0] ? NULL : opendir(s->dir);
-        bool runs = !folder;
-        while (folder && (entry = readdir(folder))) {
-            snprintf(path, sizeof path, "%s/%.90s", s->dir, entry->d_name);
-            const bool file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
-            runs |= !file && entry->d_name[0] != '.';
-            if (pass == 1 && file)
-                remove(path);
-        }
-        if (folder)
-            closedir(folder);
-        if (runs)
-            return;
+    DIR *folder = s->made ? opendir(s->dir) : NULL;
+    if (!folder)
+        return;
+    /* What it wrote before its first run, whose folder keeps the rest. */
+    while ((entry = readdir(folder))) {
+        const char *ending = strrchr(entry->d_name, '.');
+        snprintf(path, sizeof path, "%s/%.90s", s->dir, entry->d_name);
+        if (ending && strcmp(ending, ".yaml") == 0 && !has_run(s))
+            remove(path);
     }
-    rmdir(s->dir);
+    closedir(folder);
+    if (has_run(s) || rmdir(s->dir) != 0)
+        return;
     /* The usual place is ours, too; what has something in it stays. */
     snprintf(path, sizeof path, "%s", s->c->output ? "" : s->kind->root);
     for (char *end = path + strlen(path); end; end = strrchr(path, '/')) {

@@ -25,7 +25,7 @@ typedef struct series {
     settings *c;
     char dir[4096];
     int lock;
-    bool resumed;
+    bool resumed, made; /* made: the folder, by this process */
 } series;
 
 /* Makes the folder, or finds the one that --resume goes on with; then the settings are those of the record where none
