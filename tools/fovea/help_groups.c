@@ -10,8 +10,9 @@
 static const struct {
     const char *title, *usual, *further;
 } groups[] = {
-    {"Data", " data query index source split val-split folds val-share test-share ",
-     " task limit raw fold group-by allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups "
+    {"Data", " data query index source split val-split val-share test-share ",
+     " task limit raw folds fold group-by allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage "
+     "dups "
      "strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},

@@ -22,7 +22,7 @@ const verb verbs[] = {
      "  fovea train --data mnist --model mnist_cnn --epochs 5 --opt adam --lr 1e-3\n"
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
      "  fovea train --resume runs/train/exp\n"
-     "  fovea train --data photos --epochs 10 --folds 5 --group-by 'img_([0-9]+)'\n",
+     "  fovea train --data photos --epochs 10 --folds 5\n",
      V_TRAIN, 0, verb_train},
     {"sanity", NULL, "before training: learn two batches by heart, or say why not",
      "--data PATH [--model NAME|FILE] [options of train]",
@@ -37,15 +37,16 @@ const verb verbs[] = {
      V_TRAIN | V_LR_FIND, 0, verb_lr_find},
     {"tune", NULL, "settings by random search: many are begun, the better ones go on, the best is told as a command",
      "--data PATH [--model NAME|FILE] [--trials N] [--space KEY=VALUES]... [options of train]",
-     "  fovea tune --data photos --trials 12 --epochs 12\n"
-     "  fovea tune --data mnist --model mnist_cnn --epochs 9 --val-split 0.1 --space 'lr=log:1e-3..1' --space "
+     "  fovea tune --data photos --val-split 0.2 --trials 12 --epochs 12\n"
+     "  fovea tune --data mnist --model mnist_cnn --val-split 0.1 --epochs 9 --space lr=log:1e-3..1 --space "
      "opt=sgd,adamw\n"
+     "  fovea tune --data photos --val-split 0.2 --epochs 12 --ablate augment\n"
      "  fovea tune --resume runs/tune/exp\n",
      V_TRAIN | V_TUNE, 0, verb_tune},
     {"grow", NULL, "how large a network pays: from small to large, until validation no longer gains",
      "--data PATH [--model NAME,NAME,...] [--macs F] [--params F] [--hours F] [options of train]",
-     "  fovea grow --data mnist --epochs 3 --batch-size 50 --val-split 0.1\n"
-     "  fovea grow --data photos --model resnet8,resnet20,resnet32 --macs 5e8 --epochs 10\n"
+     "  fovea grow --data mnist --val-split 0.1 --epochs 3 --batch-size 50\n"
+     "  fovea grow --data photos --val-split 0.2 --model resnet8,resnet20,resnet32 --macs 5e8 --epochs 10\n"
      "  fovea grow --resume runs/grow/exp\n",
      V_TRAIN | V_GROW, 0, verb_grow},
     {"eval", "val,test,validate", "score a model, or several together, on a split",

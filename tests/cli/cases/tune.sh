@@ -36,6 +36,10 @@ use_tune() {
     same before after
     equal "$(drive json trials.0.trial <out) $(drive json trials.7.trial <out) $(drive json trials.0.settings.lr <out)" "0 7 0.001"
     fails 2 E2004 "--resume runs/tune/exp: --seed was 3, now 4" -- "$FOVEA" tune --resume runs/tune/exp --seed 4
+    # What is written among images is no class of them.
+    cp -R "$photos/train" set && chmod -R u+w set && cp -R runs set/
+    code 0 "$FOVEA" data stats set --json
+    equal "$(grep -o '"name":"[^"]*"' out | paste -sd' ')" '"name":"cat" "name":"dog"'
     # The page needs nothing else.
     equal "$(grep -c '<path class="run' runs/tune/exp/report.html)" 7
     if grep -q 'http://\|https://\|<script' runs/tune/exp/report.html; then die "the page is not whole"; fi
