@@ -21,8 +21,7 @@ const verb verbs[] = {
     {"train", NULL, "train or fine-tune a network", "--data PATH [--model NAME|FILE] [options]",
      "  fovea train --data mnist --model mnist_cnn --epochs 5 --opt adam --lr 1e-3\n"
      "  fovea train --data photos --model squeezenet1_1 --weights squeezenet1_1.safetensors --val-split 0.2\n"
-     "  fovea train --resume runs/train/exp\n"
-     "  fovea train --data photos --epochs 10 --folds 5\n",
+     "  fovea train --resume runs/train/exp\n",
      V_TRAIN, 0, verb_train},
     {"sanity", NULL, "before training: learn two batches by heart, or say why not",
      "--data PATH [--model NAME|FILE] [options of train]",

@@ -68,7 +68,7 @@ case "$1 $2" in
 "tune "* | "grow "*)
     set -- "$@" --epochs 1 --max-steps 1
     case "$*" in
-    *--ablate*) set -- "$@" --repeats 3 ;;
+    *--ablate*) set -- "$@" --repeats 3 --augment hflip ;;
     tune*) set -- "$@" --trials 2 ;;
     esac
     ;;

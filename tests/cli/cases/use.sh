@@ -115,8 +115,7 @@ use_examples_of_the_help() {
             *squeezenet*) set -- $line --epochs 1 --max-steps 1 --img-size 64 ;;
             'train --data mnist'*) set -- $line --max-steps 2 ;;
             'sanity --data photos'*) set -- $line --img-size 32 ;;
-            *--folds*) set -- $line --max-steps 1 ;;
-            tune*--ablate*) set -- $line --epochs 1 --max-steps 1 --repeats 3 ;;
+            tune*--ablate*) set -- $line --epochs 1 --max-steps 1 --repeats 3 --augment hflip ;;
             'tune --data'*) set -- $line --epochs 1 --max-steps 1 --trials 2 ;;
             'grow --data'*) set -- $line --epochs 1 --max-steps 1 ;;
             'predict --model best.safetensors --data photos'*) continue ;;
