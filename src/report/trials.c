@@ -289,7 +289,8 @@ static void put_table(fv_str *out, const fv_trials_page *p)
 static fv_status put_page(fv_str *out, const fv_trials_page *p)
 {
     static const char style[] =
-        ".parallel{max-height:none;padding:.4rem .2rem}.parallel svg{margin:0 auto;max-width:70rem}"
+        "dl.facts{margin-bottom:.75rem}.parallel{max-height:none;padding:.4rem .2rem}.parallel svg{margin:0 "
+        "auto;max-width:70rem}"
         "path.run{fill:none;stroke:var(--train);stroke-width:1.6;stroke-linejoin:round}"
         "path.run:hover{stroke-width:3.5;stroke-opacity:1}path.top{stroke:var(--good);stroke-width:3.2}"
         ".parallel text{paint-order:stroke;stroke:var(--card);stroke-width:3px;fill:var(--muted)}"

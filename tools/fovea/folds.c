@@ -131,9 +131,9 @@ static fv_status write_page(const folds *f)
                                  .cells = cells[0],
                                  .n_rows = f->n,
                                  .best = -1,
-                                 .score = C_SCORE,
+                                 .score = -1,
                                  .higher = f->run[0].scores.monitor->metric->higher_is_better,
-                                 .curve_x = C_FOLD,
+                                 .curve_x = -1,
                                  .note = "Each fold is validated on images that its run did not learn from, and each "
                                          "training image is in one of them."};
     snprintf(path, sizeof path, "%s/report.html", f->s.dir);

@@ -336,7 +336,7 @@ static fv_status write_page(const ladder *l, const char *command)
     const fv_trials_column columns[COLUMNS] = {{.name = "rung"},
                                                {.name = "model"},
                                                {.name = "parameters"},
-                                               {.name = "million multiply-adds"},
+                                               {.name = "thousand multiply-adds"},
                                                {.name = l->rung[0].run.scores.monitor->name},
                                                {.name = "gain"},
                                                {.name = "pays"}};
@@ -347,12 +347,12 @@ static fv_status write_page(const ladder *l, const char *command)
         const rung *r = &l->rung[i];
         snprintf(texts[i][0], 32, "%d", i + 1);
         snprintf(texts[i][1], 32, "%lld", (long long)r->parameters);
-        snprintf(texts[i][2], 32, "%.3g", r->macs / 1e6);
+        snprintf(texts[i][2], 32, "%.0f", r->macs / 1e3);
         gain_text(l, r, texts[i][3]);
         cells[i][C_RUNG] = (fv_trials_cell){texts[i][0], i + 1};
         cells[i][C_MODEL] = (fv_trials_cell){r->name, NAN};
         cells[i][C_PARAMETERS] = (fv_trials_cell){texts[i][1], (double)r->parameters};
-        cells[i][C_MACS] = (fv_trials_cell){texts[i][2], r->macs / 1e6};
+        cells[i][C_MACS] = (fv_trials_cell){texts[i][2], r->macs / 1e3};
         cells[i][C_SCORE] = (fv_trials_cell){series_score_text(&r->run, scores[i]), r->run.scores.best * scale_of(l)};
         cells[i][C_GAIN] = (fv_trials_cell){texts[i][3], r->gain};
         cells[i][C_PAYS] = (fv_trials_cell){i == 0 ? "" : r->pays ? "yes" : "no", NAN};
