@@ -97,6 +97,10 @@ typedef struct fv_dataset_options {
     double max_bad;             /* share of files that may be quarantined; 0: 0.01 */
     const char *quarantine_csv; /* where to write the list; NULL: nowhere */
     fv_decode_options decode;
+    int64_t folds, fold;  /* folds above 1: the train split is dealt into so many, stratified; fold (from 1) is the val
+                             split, the others are the train split, whatever val split the data have. 0: none */
+    const char *group_by; /* with folds: samples in whose names this extended regular expression finds the same text
+                             stay together; NULL: none */
     const char *task; /* "class", "multi-label", "regression": how a manifest's labels are read; NULL: as they look */
 } fv_dataset_options;
 

@@ -32,6 +32,8 @@
 #include <fovea/tensor.h>
 #include <fovea/train.h>
 #include <fovea/transfer.h>
+#include <fovea/trials.h>
+#include <fovea/tune.h>
 #include <fovea/version.h>
 #include <fovea/zoo.h>
 

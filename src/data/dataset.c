@@ -59,9 +59,10 @@ static fv_status find_origin(fv_ctx *ctx, const fv_source_type *type, const char
     FV_TRY(type->has_split(ctx, path, split, &has));
     FV_TRY(type->has_split(ctx, path, FV_SPLIT_VAL, &has_val));
     FV_TRY(type->has_split(ctx, path, FV_SPLIT_TRAIN, &has_train));
-    const bool divide = options->val_split > 0 && !has_val && has_train;
+    const bool folds = options->folds > 0 && has_train && split != FV_SPLIT_TEST;
+    const bool divide = folds || (options->val_split > 0 && !has_val && has_train);
     *from = (origin){.split = split, .hold_out = divide && split == FV_SPLIT_TRAIN};
-    if (has)
+    if (has && !(folds && split == FV_SPLIT_VAL))
         return FV_OK;
     if (split == FV_SPLIT_VAL && divide) {
         *from = (origin){.split = FV_SPLIT_TRAIN, .hold_out = true, .want_held = true};
@@ -187,7 +188,10 @@ static fv_status take_samples(fv_dataset *d, const fv_dataset_options *options, 
         status = check_targets(d);
     if (status == FV_OK && from->hold_out) {
         held = fv_malloc(d->ctx, (size_t)source->count * sizeof *held);
-        status = held ? fv_split_hold_out(d->source, options->val_split, options->seed, held) : FV_ERR_NO_MEMORY;
+        status = !held                ? FV_ERR_NO_MEMORY
+                 : options->folds > 0 ? fv_split_fold(d->source, options->folds, options->fold - 1, options->group_by,
+                                                      options->seed, held)
+                                      : fv_split_hold_out(d->source, options->val_split, options->seed, held);
     }
     if (status == FV_OK)
         status = select_samples(d, from, map, held);
@@ -209,6 +213,9 @@ static fv_status check_options(fv_ctx *ctx, const fv_dataset_options *o, fv_spli
     *split = (fv_split)parsed;
     if (!(o->val_split >= 0.0 && o->val_split < 1.0))
         return fv_fail(ctx, FV_ERR_VALUE, "val_split %g: expected at least 0 and below 1", o->val_split);
+    if (o->folds != 0 && (o->folds < 2 || o->fold < 1 || o->fold > o->folds))
+        return fv_fail(ctx, FV_ERR_VALUE, "fold %lld of %lld: expected at least 2 folds, and one of 1 to that",
+                       (long long)o->fold, (long long)o->folds);
     if (!(o->max_bad >= 0.0 && o->max_bad <= 1.0))
         return fv_fail(ctx, FV_ERR_VALUE, "max_bad %g: expected 0 to 1", o->max_bad);
     if (o->classes && o->n_classes < 1)

@@ -81,6 +81,17 @@ typedef struct fv_split_copies {
  */
 fv_status fv_split_units(fv_source *source, const int64_t *index, int64_t n, int64_t limit, uint64_t *unit,
                          fv_split_copies *copies);
+/*
+ * fold[i] in [0, folds): of each class every fold gets its share. The largest units of a class come first, then by the
+ * rank that their key draws; each goes to the fold that has the fewest samples of the class, of equals the one with the
+ * fewest in all. DATA where a class has fewer units than folds (in->strict).
+ */
+fv_status fv_split_deal(fv_ctx *ctx, const fv_split_input *in, int64_t folds, uint64_t seed, int32_t *fold);
+/* Chooses the samples of one fold (from 0) of a train split. `group_by`: an extended regular expression; samples in
+ * whose names it finds the same text (its first part in parentheses, where it has one) stay together. NULL: none.
+ * VALUE: it is no such expression, or no name has it. */
+fv_status fv_split_fold(fv_source *source, int64_t folds, int64_t fold, const char *group_by, uint64_t seed,
+                        bool *held);
 /* Chooses the held-out samples of a train split; groups and samples with the same content stay together. */
 fv_status fv_split_hold_out(fv_source *source, double share, uint64_t seed, bool *held);
 

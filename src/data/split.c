@@ -117,7 +117,9 @@ static fv_status fail_few(fv_ctx *ctx, const fv_split_input *in, int32_t label, 
                                 "class '%s' has %lld sample%s%s: too few to divide into %d parts with one of each "
                                 "class",
                                 in->classes->name[label], (long long)samples, samples == 1 ? "" : "s", together, parts),
-                        "add images, remove the class, or give a split of your own (a folder or a split column)");
+                        parts > 3 ? "add images, remove the class, or make fewer folds"
+                                  : "add images, remove the class, or give a split of your own (a folder or a split "
+                                    "column)");
 }
 
 fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double share[2], uint64_t seed, uint8_t *side)
@@ -138,6 +140,56 @@ fv_status fv_split_assign(fv_ctx *ctx, const fv_split_input *in, const double sh
     }
     fv_free(ctx, members);
     fv_free(ctx, units);
+    return status;
+}
+
+/* ---- folds ---- */
+
+static int by_label_and_size(const void *a, const void *b)
+{
+    const unit *x = a, *y = b;
+    if (x->label != y->label)
+        return x->label < y->label ? -1 : 1;
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    return by_label_and_rank(a, b);
+}
+
+static int64_t emptiest(const int64_t *of_class, const int64_t *in_all, int64_t folds)
+{
+    int64_t best = 0;
+    for (int64_t k = 1; k < folds; k++)
+        if (of_class[k] < of_class[best] || (of_class[k] == of_class[best] && in_all[k] < in_all[best]))
+            best = k;
+    return best;
+}
+
+fv_status fv_split_deal(fv_ctx *ctx, const fv_split_input *in, int64_t folds, uint64_t seed, int32_t *fold)
+{
+    member *members = fv_malloc(ctx, (size_t)in->count * sizeof *members);
+    unit *units = fv_malloc(ctx, (size_t)in->count * sizeof *units);
+    int64_t *of_class = fv_calloc(ctx, 2 * (size_t)folds, sizeof *of_class), *in_all = of_class + folds;
+    fv_status status = members && units && of_class ? FV_OK : FV_ERR_NO_MEMORY;
+    const int64_t n = status == FV_OK ? make_units(in, seed, members, units) : 0;
+    if (n > 0)
+        qsort(units, (size_t)n, sizeof *units, by_label_and_size);
+    for (int64_t from = 0, to; from < n && status == FV_OK; from = to) {
+        for (to = from; to < n && units[to].label == units[from].label;)
+            to++;
+        if (to - from < folds && in->strict)
+            status = fail_few(ctx, in, units[from].label, to - from, (int)folds);
+        memset(of_class, 0, (size_t)folds * sizeof *of_class);
+        for (int64_t u = from; u < to; u++) {
+            const int64_t k = emptiest(of_class, in_all, folds);
+            of_class[k] += units[u].size;
+            in_all[k] += units[u].size;
+            for (int64_t m = 0; m < units[u].size; m++)
+                fold[members[units[u].first + m].sample] = (int32_t)k;
+        }
+    }
+    fv_free(ctx, members);
+    fv_free(ctx, units);
+    fv_free(ctx, of_class);
     return status;
 }
 

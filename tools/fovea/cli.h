@@ -29,9 +29,11 @@ enum {
     V_LINEAR = 1 << 14,
     V_SEARCH = 1 << 15,
     V_FACTORIZE = 1 << 17,
+    V_GROW = 1 << 16,
     V_PLAN = 1 << 18,
     V_BENCH = 1 << 19,
     V_BENCHMARK = 1 << 20,
+    V_TUNE = 1 << 21,
     V_SANITY = 1 << 22,
     V_LR_FIND = 1 << 23,
     V_ANY = 0xffffff
@@ -109,6 +111,10 @@ void options_help_some(unsigned verbs_mask, const char *names, const option_word
 int help_width(void);
 void help_wrap(FILE *out, const char *text, int indent, int width);
 void options_free(void);
+/* Another command within this one, of which nothing was given yet; pop ends it, frees what was read of it, and brings
+ * this one back. Push false: no memory. */
+bool options_push(void);
+void options_pop(void);
 
 /* ---- messages ---- */
 
@@ -116,6 +122,13 @@ void options_free(void);
 fv_status report(const fv_ctx *ctx, fv_status status);
 /* Tells one of the program's own findings, and returns its status: the verb ends with it. */
 fv_status complain(fv_status status, const char *hint, const char *format, ...) FV_PRINTF(3, 4);
+/* What is told from here on is of one run of several, `label` (NULL: it no longer is). Where that one may fail, errors
+ * of its settings are warnings with that label, and its own warnings are left to its log. */
+void messages_of_part(const char *label, bool may_fail);
+/* Whether other settings would have cured it. */
+bool status_is_of_settings(fv_status status);
+/* "train", or "data" and "show": whose help says more where a command cannot be understood. */
+void message_topic(const char *name, const char *action);
 void warn(const char *format, ...) FV_PRINTF(1, 2);
 /* A line for the person watching (stderr), unless --quiet. */
 void note(const char *format, ...) FV_PRINTF(1, 2);
@@ -181,6 +194,8 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 fv_status verb_train(settings *c);
 fv_status verb_sanity(settings *c);
 fv_status verb_lr_find(settings *c);
+fv_status verb_tune(settings *c);
+fv_status verb_grow(settings *c);
 fv_status verb_eval(settings *c);
 fv_status verb_predict(settings *c);
 fv_status verb_info(settings *c);

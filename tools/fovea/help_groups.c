@@ -11,11 +11,14 @@ static const struct {
     const char *title, *usual, *further;
 } groups[] = {
     {"Data", " data query index source split val-split val-share test-share ",
-     " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage dups strict "
+     " task limit raw allow-extra allow-empty max-bad max-pixels ignore-exif fast-decode salvage "
+     "dups "
+     "strict "
      "suspicious "
      "per-class quarantine format classes original shard-size val train test "},
+    {"Search", " trials space reduction hours ablate repeats ", ""},
     {"Measuring", " direction seconds ", " dtype cpu-time "},
-    {"Device", " ram flash ms gmacs params int8 ", ""},
+    {"Bounds", " ram flash ms gmacs macs params int8 ", ""},
     {"Time and money", " probe price-per-hour ", ""},
     {"Learning rate", " lr-min lr-max steps lr-curve ", ""},
     {"Layers", " layers method rank energy keep ", ""},
@@ -25,6 +28,7 @@ static const struct {
      "std resize "
      "interpolation drop drop-path no-aux init "},
     {"Classifiers", " C folds standardize ", ""},
+    {"Cross-validation", "", " folds fold group-by "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
      " grad-accum-steps steps-per-epoch max-steps seed momentum nesterov opt-betas opt-eps opt-alpha trust-coef "
      "lookahead lookahead-alpha wd l1 max-norm clip-grad "
@@ -57,14 +61,29 @@ static bool has_key(const char *keys, const char *key)
     return strstr(keys, word) != NULL;
 }
 
+/* Headings of keys that are one thing to one verb and another to others. */
+static const struct {
+    const char *title;
+    unsigned verbs;
+} only_of[] = {{"Classifiers", V_LINEAR}, {"Cross-validation", V_TRAIN}};
+
+static bool is_of(const verb *v, int group)
+{
+    for (size_t i = 0; i < sizeof only_of / sizeof *only_of; i++)
+        if (strcmp(groups[group].title, only_of[i].title) == 0)
+            return (v->mask & only_of[i].verbs) != 0;
+    return true;
+}
+
 /* Keys of a verb's options in a list, between blanks; how many. */
-static int select_keys(const verb *v, const char *usual, const char *further, char keys[4096])
+static int select_keys(const verb *v, int group, bool all, char keys[4096])
 {
     int n = 0;
+    const char *usual = groups[group].usual, *further = all ? groups[group].further : "";
     snprintf(keys, 4096, " ");
     for (int i = 0; i < n_options; i++) {
         const fv_setting_row *o = &options[i];
-        if (!option_shown(v, o) || !(has_key(usual, o->key) || has_key(further, o->key)))
+        if (!is_of(v, group) || !option_shown(v, o) || !(has_key(usual, o->key) || has_key(further, o->key)))
             continue;
         snprintf(keys + strlen(keys), 4096 - strlen(keys), "%s ", o->key);
         n++;
@@ -98,7 +117,7 @@ void help_groups(const verb *v, bool all, FILE *out)
         total += option_shown(v, &options[i]);
     all = all || total <= 12;
     for (int g = 0; g < GROUPS; g++) {
-        const int n = select_keys(v, groups[g].usual, all ? groups[g].further : "", keys);
+        const int n = select_keys(v, g, all, keys);
         if (n == 0)
             continue;
         fprintf(out, "%s%s\n", shown ? "\n" : "", groups[g].title);
@@ -267,7 +286,8 @@ static void manual_options(const verb *v, FILE *out)
         bool any = false;
         for (int i = 0; i < n_options; i++) {
             const fv_setting_row *o = &options[i];
-            if (!option_shown(v, o) || !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
+            if (!is_of(v, g) || !option_shown(v, o) ||
+                !(has_key(groups[g].usual, o->key) || has_key(groups[g].further, o->key)))
                 continue;
             if (!any)
                 fprintf(out, ".SS %s\n", groups[g].title);

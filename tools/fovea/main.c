@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fovea: the command line. Picks the verb; messages, context and signals of all verbs. */
+/* fovea: the command line. Picks the verb; what verbs do with models and data. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +34,20 @@ const verb verbs[] = {
      "  fovea lr-find --data mnist --model mnist_cnn --lr-curve find --steps 200 --lr-max 1\n"
      "  fovea lr-find -c recipe.yaml --data photos --json\n",
      V_TRAIN | V_LR_FIND, 0, verb_lr_find},
+    {"tune", NULL, "settings by random search: many are begun, the better ones go on, the best is told as a command",
+     "--data PATH [--model NAME|FILE] [--trials N] [--space KEY=VALUES]... [options of train]",
+     "  fovea tune --data photos --val-split 0.2 --trials 12 --epochs 12\n"
+     "  fovea tune --data mnist --model mnist_cnn --val-split 0.1 --epochs 9 --space lr=log:1e-3..1 --space "
+     "opt=sgd,adamw\n"
+     "  fovea tune --data photos --val-split 0.2 --epochs 12 --ablate augment\n"
+     "  fovea tune --resume runs/tune/exp\n",
+     V_TRAIN | V_TUNE, 0, verb_tune},
+    {"grow", NULL, "how large a network pays: from small to large, until validation no longer gains",
+     "--data PATH [--model NAME,NAME,...] [--macs F] [--params F] [--hours F] [options of train]",
+     "  fovea grow --data mnist --val-split 0.1 --epochs 3 --batch-size 50\n"
+     "  fovea grow --data photos --val-split 0.2 --model resnet8,resnet20,resnet32 --macs 5e8 --epochs 10\n"
+     "  fovea grow --resume runs/grow/exp\n",
+     V_TRAIN | V_GROW, 0, verb_grow},
     {"eval", "val,test,validate", "score a model, or several together, on a split",
      "--data PATH --model FILE [--split NAME] [options]",
      "  fovea eval --data mnist --split test --model runs/train/exp/weights/best.safetensors --json\n"
@@ -127,203 +140,6 @@ const verb verbs[] = {
      "  fovea help train\n  fovea help data check\n  fovea help E3002\n", V_HELP, 2, verb_help},
     {0},
 };
-
-bool cli_quiet;
-
-/* ---- messages: one line is one write, as several threads may have something to say ---- */
-
-volatile bool bar_drawn;
-
-void bar_wipe(void)
-{
-    if (bar_drawn)
-        fputs("\r\033[K", stderr);
-    bar_drawn = false;
-}
-
-static void say(const char *before, const char *format, va_list args) FV_PRINTF(2, 0);
-static void say(const char *before, const char *format, va_list args)
-{
-    char line[8192];
-    vsnprintf(line, sizeof line, format, args);
-    flockfile(stderr);
-    bar_wipe();
-    fputs(before, stderr);
-    show_text(stderr, line);
-    fputc('\n', stderr);
-    fflush(stderr);
-    funlockfile(stderr);
-}
-
-static void say_line(const char *before, const char *format, ...) FV_PRINTF(2, 3);
-static void say_line(const char *before, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say(before, format, args);
-    va_end(args);
-}
-
-/* "train", "data show": whose help says more; empty: none. */
-static char help_topic[64];
-
-static void print_failure(fv_status status, const char *text, const char *hint)
-{
-    char usage[128];
-    if (status == FV_ERR_USAGE && (!hint || !*hint) && *help_topic) {
-        snprintf(usage, sizeof usage, "`fovea help %s` shows the usage", help_topic);
-        hint = usage;
-    }
-    say_line("fovea: ", "error[E%d]: %s", -(int)status, *text ? text : fv_status_text(status));
-    if (!hint || !*hint)
-        hint = fv_status_cure(status);
-    if (*hint && strcmp(hint, "see the message") != 0)
-        say_line("hint: ", "%s", hint);
-}
-
-/* complain() has spoken: what it returned is not to be told again. */
-static bool complained;
-
-fv_status report(const fv_ctx *ctx, fv_status status)
-{
-    if (status != FV_OK && !complained)
-        print_failure(status, ctx ? fv_ctx_error(ctx) : "", ctx ? fv_ctx_hint(ctx) : "");
-    return status;
-}
-
-fv_status complain(fv_status status, const char *hint, const char *format, ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    print_failure(status, text, hint);
-    complained = true;
-    return status;
-}
-
-void warn(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say("fovea: warning: ", format, args);
-    va_end(args);
-}
-
-void note(const char *format, ...)
-{
-    va_list args;
-    if (cli_quiet)
-        return;
-    va_start(args, format);
-    say("", format, args);
-    va_end(args);
-}
-
-const char *count_of(int64_t n, const char *one, const char *many, char *text)
-{
-    snprintf(text, 64, "%lld %s", (long long)n, n == 1 ? one : many);
-    return text;
-}
-
-/* ---- context ---- */
-
-/* While a context is being made its error is a line of the log: kept to be told as the error it is. */
-static char opening_error[1024];
-static bool opening;
-
-/* What data sets say once each (training has up to three) is said once by the program: the kind of it stands between
- * the file's name and the mark. */
-static bool said_before(const char *line)
-{
-    static char said[16][96];
-    static int count;
-    const char *mark = strstr(line, " (said once;"), *kind = line;
-    for (const char *p = line; mark && p < mark; p++)
-        kind = p[0] == ':' && p[1] == ' ' ? p + 2 : kind;
-    if (!mark)
-        return false;
-    const int n = (int)(mark - kind);
-    for (int i = 0; i < count; i++)
-        if ((int)strlen(said[i]) == n && strncmp(said[i], kind, (size_t)n) == 0)
-            return true;
-    if (count < 16 && n < 96)
-        snprintf(said[count++], sizeof said[0], "%.*s", n, kind);
-    return false;
-}
-
-static void log_line(void *user, fv_log_level level, const char *topic, const char *line)
-{
-    const settings *c = user;
-    if (said_before(line))
-        return;
-    if (level == FV_LOG_WARN)
-        warn("%s", line);
-    else if (level == FV_LOG_ERROR && opening)
-        snprintf(opening_error, sizeof opening_error, "%s", line);
-    else if (level == FV_LOG_ERROR)
-        say_line("fovea: ", "%s", line);
-    else if (level == FV_LOG_DEBUG)
-        say_line(topic, ": %s", line);
-    else if (!c->quiet)
-        say_line("", "%s", line);
-}
-
-/* The options of the planner. */
-static fv_status plan_set(const settings *c, fv_ctx *ctx)
-{
-    const fv_plan_options options = {
-        .plan = c->plan, .effort = (int)c->plan_effort, .workspace = c->plan_workspace, .algorithm = c->conv_algo};
-    fv_status status = fv_ctx_plan(ctx, &options);
-    if (status != FV_OK)
-        print_failure(status, fv_ctx_error(ctx), fv_ctx_hint(ctx));
-    return status;
-}
-
-fv_status context_open(const settings *c, fv_ctx **ctx)
-{
-    fv_ctx_options options = {.log = log_line, .log_user = (void *)c, .threads = (int)c->threads, .memory = c->memory};
-    opening = true;
-    fv_status status = fv_ctx_create(&options, ctx);
-    opening = false;
-    if (status != FV_OK)
-        print_failure(status, opening_error,
-                      status == FV_ERR_VALUE ? "correct or unset that variable; see `fovea help environment`" : NULL);
-    if (status == FV_OK)
-        status = plan_set(c, *ctx);
-    if (status != FV_OK)
-        fv_ctx_destroy(ctx);
-    return status;
-}
-
-/* ---- signals ---- */
-
-volatile sig_atomic_t caught_signal;
-
-static void on_signal(int number)
-{
-    if (caught_signal && number == SIGINT)
-        _exit(130);
-    caught_signal = number;
-}
-
-void signals_catch(void)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        /* What whoever started us has them ignored for stays so: nohup, or a shell's background job. */
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-void signals_die(void)
-{
-    signal(caught_signal, SIG_DFL);
-    raise(caught_signal);
-}
 
 /* ---- models and data ---- */
 
@@ -439,6 +255,9 @@ fv_dataset_options data_options(const settings *c)
 {
     return (fv_dataset_options){
         .val_split = c->val_split,
+        .folds = c->fold > 0 ? c->cross_folds : 0,
+        .fold = c->fold,
+        .group_by = c->group_by,
         .seed = (uint64_t)c->fit.seed,
         .allow_extra = c->allow_extra,
         .allow_empty = c->allow_empty,
@@ -500,7 +319,7 @@ static int run_verb(const verb *v, int argc, char **argv)
     static settings c;
     help_kind help;
     const data_action *action = v->mask == V_DATA && argc > 0 ? data_action_find(argv[0]) : NULL;
-    snprintf(help_topic, sizeof help_topic, "%s%s%s", v->name, action ? " " : "", action ? action->name : "");
+    message_topic(v->name, action ? action->name : NULL);
     fv_status status = options_read(v, argc, argv, &c, &help);
     c.words = argv;
     c.n_words = argc;
@@ -539,8 +358,7 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert",  "export", "quantize", "prune", "distill",
-                                      "compress", "tune",   "grow",     "serve"};
+static const char *const planned[] = {"convert", "export", "quantize", "prune", "distill", "compress", "grow", "serve"};
 
 int main(int argc, char **argv)
 {

@@ -24,11 +24,20 @@ const settings options_default = {.fit = {FV_FIT_DEFAULTS},
 
 /* ---- what was given ---- */
 
-static const verb *reading; /* whose options */
-static enum { NOT_GIVEN, BY_RECIPE, BY_FLAG } given[MAX_OPTIONS];
-static char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
-static int n_owned;
-static const char **bare; /* settings.positional */
+typedef enum given_by { NOT_GIVEN, BY_RECIPE, BY_FLAG } given_by;
+
+/* What is known of a command line. */
+typedef struct command {
+    const verb *verb;
+    given_by given[MAX_OPTIONS];
+    char *owned[4 * MAX_OPTIONS]; /* texts copied from the recipe */
+    int n_owned;
+    const char **bare; /* settings.positional */
+    bool quiet;        /* of the one below */
+    struct command *below;
+} command;
+
+static command outermost, *top = &outermost;
 
 /* The verb's own option of that name, else another verb's. */
 static const fv_setting_row *find_option(const char *name, size_t length)
@@ -37,7 +46,7 @@ static const fv_setting_row *find_option(const char *name, size_t length)
     for (int i = 0; i < n_options; i++) {
         if (!fv_setting_has_name(&options[i], name, length))
             continue;
-        if (reading && (options[i].verbs & reading->mask))
+        if (top->verb && (options[i].verbs & top->verb->mask))
             return &options[i];
         others = others ? others : &options[i];
     }
@@ -48,13 +57,13 @@ static const fv_setting_row *find_option(const char *name, size_t length)
 static fv_status set_option(const fv_setting_row *o, const char *place, const char *text, settings *c)
 {
     char hint[128], expected[FV_SETTING_TEXT_MAX];
-    given[o - options] = *place ? BY_RECIPE : BY_FLAG;
+    top->given[o - options] = *place ? BY_RECIPE : BY_FLAG;
     if (fv_setting_read(o, text, c, expected))
         return FV_OK;
     if (*place)
         snprintf(hint, sizeof hint, "correct the file there");
     else
-        snprintf(hint, sizeof hint, "`fovea help %s` describes --%s", reading->name, o->key);
+        snprintf(hint, sizeof hint, "`fovea help %s` describes --%s", top->verb->name, o->key);
     return complain(FV_ERR_VALUE, hint, "%s%s%s: found '%s', expected %s", place, *place ? "" : "--", o->key, text,
                     expected);
 }
@@ -101,7 +110,7 @@ static const fv_setting_row *find_letter(char letter)
     const fv_setting_row *others = NULL;
     for (int i = 0; i < n_options; i++)
         if (options[i].letter && options[i].letter == letter) {
-            if (reading && (options[i].verbs & reading->mask))
+            if (top->verb && (options[i].verbs & top->verb->mask))
                 return &options[i];
             others = others ? others : &options[i];
         }
@@ -119,9 +128,9 @@ static fv_status unexpected_word(const verb *v, const char *word)
 /* A copy that lives as long as the settings; NULL: no memory. */
 static char *own(const char *text)
 {
-    char *copy = n_owned < (int)(sizeof owned / sizeof owned[0]) ? strdup(text) : NULL;
+    char *copy = top->n_owned < (int)(sizeof top->owned / sizeof top->owned[0]) ? strdup(text) : NULL;
     if (copy)
-        owned[n_owned++] = copy;
+        top->owned[top->n_owned++] = copy;
     return copy;
 }
 
@@ -162,10 +171,10 @@ static const char *optional_value(const fv_setting_row *o, int argc, char **argv
 
 static fv_status read_words(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
-    bare = calloc((size_t)argc + 4, sizeof *bare); /* verbs look at their first ones without counting them */
-    if (!bare)
+    top->bare = calloc((size_t)argc + 4, sizeof *top->bare); /* verbs look at their first ones without counting them */
+    if (!top->bare)
         return complain(FV_ERR_NO_MEMORY, NULL, "no memory for %d words", argc);
-    c->positional = bare;
+    c->positional = top->bare;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i], *name = word, *equals = strchr(word, '=');
         size_t length;
@@ -185,7 +194,7 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
         } else if (!equals || !isalpha((unsigned char)word[0]) || memchr(word, ' ', (size_t)(equals - word))) {
             if (c->n_positional >= v->positionals)
                 return unexpected_word(v, word);
-            bare[c->n_positional++] = word;
+            top->bare[c->n_positional++] = word;
             continue;
         }
         length = o ? 1 : equals ? (size_t)(equals - name) : strlen(name);
@@ -213,13 +222,14 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
                 return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
         const char *before = o->offset == AT(input)             ? c->input
+                             : o->offset == AT(space)           ? c->space
                              : o->offset == AT(fit.unfreeze_at) ? c->fit.unfreeze_at
                                                                 : NULL;
         if (before) { /* one more */
             const size_t size = strlen(before) + strlen(value) + 2;
             char *both = malloc(size);
             if (both)
-                snprintf(both, size, "%s,%s", before, value);
+                snprintf(both, size, o->offset == AT(space) ? "%s\n%s" : "%s,%s", before, value);
             value = both ? own(both) : NULL;
             free(both);
             if (!value)
@@ -251,7 +261,7 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
     const fv_setting_row *o = find_option(s->key, strlen(s->key));
     if (!o || !(o->verbs & v->mask) || o->offset == AT(config))
         return unknown_option(v, place, "", s->key, strlen(s->key));
-    if (given[o - options] || !*s->value)
+    if (top->given[o - options] || !*s->value)
         return FV_OK;
     if (c->directory && recipe_is_path(o, s->value))
         return read_path(o, place, s, c);
@@ -290,7 +300,7 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c)
 
 fv_status options_read(const verb *v, int argc, char **argv, settings *c, help_kind *help)
 {
-    reading = v;
+    top->verb = v;
     *c = options_default;
     *help = HELP_NONE;
     fv_status status = read_words(v, argc, argv, c, help);
@@ -318,18 +328,28 @@ bool option_shown(const verb *v, const fv_setting_row *o)
 bool option_given(const char *name)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
-    return o && given[o - options];
+    return o && top->given[o - options];
+}
+
+bool option_row_given(const fv_setting_row *o)
+{
+    return top->given[o - options];
+}
+
+bool option_row_given_below(const fv_setting_row *o)
+{
+    return top->below && top->below->given[o - options];
 }
 
 bool option_typed(const char *name)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
-    return o && given[o - options] == BY_FLAG;
+    return o && top->given[o - options] == BY_FLAG;
 }
 
 const char *option_typed_next(int *i)
 {
-    while (*i < n_options && given[*i] != BY_FLAG)
+    while (*i < n_options && top->given[*i] != BY_FLAG)
         ++*i;
     return *i < n_options ? options[(*i)++].key : NULL;
 }
@@ -345,7 +365,7 @@ static const fv_setting_row *option_of_word(const char *word, const char **rest)
     if (word[1] == '-')
         return find_option(name, length);
     for (int i = 0; i < n_options; i++)
-        if (options[i].letter == *name && (options[i].verbs & reading->mask))
+        if (options[i].letter == *name && (options[i].verbs & top->verb->mask))
             return &options[i];
     return NULL;
 }
@@ -376,15 +396,35 @@ bool option_changed(const char *name, const settings *c)
 {
     const fv_setting_row *o = find_option(name, strlen(name));
     char now[4096], before[4096];
-    return o && given[o - options] &&
+    return o && top->given[o - options] &&
            strcmp(fv_setting_print(o, c, now, sizeof now),
                   fv_setting_print(o, &options_default, before, sizeof before)) != 0;
 }
 
+bool options_push(void)
+{
+    command *above = calloc(1, sizeof *above);
+    if (!above)
+        return false;
+    above->below = top;
+    above->quiet = cli_quiet;
+    top = above;
+    return true;
+}
+
+void options_pop(void)
+{
+    command *above = top;
+    options_free();
+    cli_quiet = above->quiet;
+    top = above->below;
+    free(above);
+}
+
 void options_free(void)
 {
-    while (n_owned > 0)
-        free(owned[--n_owned]);
-    free(bare);
-    bare = NULL;
+    while (top->n_owned > 0)
+        free(top->owned[--top->n_owned]);
+    free(top->bare);
+    top->bare = NULL;
 }

@@ -107,6 +107,36 @@ char *options_yaml(const verb *v, const settings *c)
     return fclose(f) == 0 ? text : NULL;
 }
 
+char *options_given_yaml(const verb *v, const settings *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    fprintf(f, "# fovea %s: what `fovea %s` was asked for\n", fv_version(), v->name);
+    for (int i = 0; i < n_options; i++) {
+        const size_t at = options[i].offset;
+        const bool here = at == AT(directory), aside = at == AT(json) || at == AT(progress) || at == AT(no_color) ||
+                                                       at == AT(output) || at == AT(experiment);
+        if (!(options[i].verbs & v->mask) || aside || !is_written(&options[i], c) ||
+            !(here || option_row_given(&options[i])))
+            continue;
+        fprintf(f, "%s: ", options[i].key);
+        yaml_value(f, &options[i], c);
+        fputc('\n', f);
+    }
+    return fclose(f) == 0 ? text : NULL;
+}
+
+char *option_word(const fv_setting_row *o, const settings *c)
+{
+    char text[4096], *word = NULL;
+    const char *const *long_text = (const void *)((const char *)c + o->offset);
+    fv_setting_print(o, c, text, sizeof text);
+    return asprintf(&word, "--%s=%s", o->key, o->kind == FV_SETTING_TEXT ? *long_text : text) < 0 ? NULL : word;
+}
+
 /* A path is what it leads to, from wherever it is called. */
 static void identity_value(FILE *f, const fv_setting_row *o, const settings *c)
 {

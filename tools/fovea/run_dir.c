@@ -77,12 +77,26 @@ static fv_status too_long(void)
     return complain(FV_ERR_VALUE, "choose a shorter --output", "--output: the path is too long");
 }
 
+fv_status run_dir_claim(const char *root, const char *name, char *dir, size_t size)
+{
+    /* Making the folder is what claims the name: another run may look for one at the same time. */
+    for (int i = 1; i < 1000000; i++) {
+        const int n = i == 1 ? snprintf(dir, size, "%s/%s", root, name) : snprintf(dir, size, "%s/%s%d", root, name, i);
+        if (n < 0 || (size_t)n >= size)
+            break;
+        if (make_folders(dir))
+            return FV_OK;
+        if (errno != EEXIST)
+            return fail_folder(dir, errno);
+    }
+    return too_long();
+}
+
 fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
 {
     const char *root = c->output ? c->output : "runs/train", *name = c->experiment ? c->experiment : "exp";
-    int n = 0;
     if (c->resume && strcmp(c->resume, "auto") != 0) {
-        n = snprintf(dir, size, "%s", c->resume);
+        const int n = snprintf(dir, size, "%s", c->resume);
         return n >= 0 && (size_t)n < size ? FV_OK : too_long();
     }
     if (c->resume)
@@ -91,20 +105,10 @@ fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size)
         if (!make_folders(dir) && errno != EEXIST)
             return fail_folder(dir, errno);
     } else {
-        /* Making the folder is what claims the name: another run may look for one at the same time. */
-        for (int i = 1; i < 1000000; i++) {
-            n = i == 1 ? snprintf(dir, size, "%s/%s", root, name) : snprintf(dir, size, "%s/%s%d", root, name, i);
-            if (n < 0 || (size_t)n >= size)
-                break;
-            if (make_folders(dir)) {
-                mark_folder(dir);
-                break;
-            }
-            if (errno != EEXIST)
-                return fail_folder(dir, errno);
-        }
+        FV_TRY(run_dir_claim(root, name, dir, size));
+        mark_folder(dir);
     }
-    return n >= 0 && (size_t)n < size ? FV_OK : too_long();
+    return FV_OK;
 }
 
 /* The path in two, behind its last slash. */

@@ -7,6 +7,8 @@
 
 /* runs/train/exp, exp2, ... (never an existing one; the folder is made), or the folder of the run that is resumed. */
 fv_status run_dir_choose(fv_ctx *ctx, const settings *c, char *dir, size_t size);
+/* Makes the folder root/name, or name2, name3, ... */
+fv_status run_dir_claim(const char *root, const char *name, char *dir, size_t size);
 /* --output and --experiment as they are for that folder, and the folder from which paths are, so that args.yaml has
  * them. */
 void run_dir_name(settings *c, const char *dir);

@@ -41,6 +41,8 @@ static run_status judge_end(const json_t *event)
         return RUN_STOPPED;
     if (error)
         return error == -(json_int_t)FV_ERR_DIVERGED ? RUN_DIVERGED : RUN_FAILED;
+    if (text && strcmp(text, fv_stop_text(FV_STOP_ASKED)) == 0)
+        return RUN_STOPPED;
     for (int i = FV_STOP_DONE; text && i < FV_STOP_FAILED; i++)
         if (strcmp(text, fv_stop_text((fv_stop)i)) == 0)
             return RUN_FINISHED;

@@ -121,6 +121,13 @@ enum {
       "keep decoded images: in what --memory leaves, or as pixels in a packed file in the run folder") \
     X(REAL, val_split, "val-split", NULL, 0, 0, 0, 0.95, NULL, V_ALL_DATA, FV_MEANING, "F", \
       "share of the training data to validate on, where there is no val split") \
+    X(INT, cross_folds, "folds", NULL, 0, 0, 2, 100, NULL, V_TRAIN, FV_MEANING, "K", \
+      "cross-validation: the training images in K parts, stratified; K runs learn from all but one and are validated on " \
+      "it; mean and deviation are told") \
+    X(INT, fold, "fold", NULL, 0, 0, 1, 100, NULL, V_TRAIN, FV_MEANING, "N", \
+      "with --folds: only the run that is validated on part N") \
+    X(TEXT, group_by, "group-by", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "REGEX", \
+      "with --folds: images in whose names it finds the same text stay in one part: 'patient-([0-9]+)'") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
       V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
@@ -195,7 +202,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -309,8 +316,8 @@ enum {
       "milliseconds that an image may take, on this machine unless --gmacs is given") \
     X(REAL, gmacs, "gmacs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
       "1e9 multiply-adds a second that the device reaches") \
-    X(REAL, params, "params", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_PLAN, FV_OUTPUT, "N", \
-      "parameters that it may have (5e6)") \
+    X(REAL, params, "params", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_PLAN | V_GROW, FV_OUTPUT, "N", \
+      "most parameters (5e6)") \
     X(REAL, probe, "probe", NULL, 0, 20, 0, 600, NULL, V_PLAN, FV_OUTPUT, "F", \
       "seconds in which steps of the run are timed; 0: none are") \
     X(REAL, price, "price-per-hour", "price", 0, FV_AUTO, 0, 1e9, NULL, V_PLAN, FV_OUTPUT, "F", \
@@ -323,6 +330,22 @@ enum {
     X(REAL, lr_max, "lr-max", NULL, 0, 10, FV_ABOVE_ZERO, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "F", \
       "and of the last one: between them each is larger than the one before by the same factor") \
     X(INT, find_steps, "steps", NULL, 0, 100, 2, 1e6, NULL, V_LR_FIND, FV_OUTPUT, "N", "steps of the test") \
+    X(INT, trials, "trials", NULL, 0, 20, 1, 9999, NULL, V_TUNE, FV_OUTPUT, "N", \
+      "runs with other settings, the first of which is as given") \
+    X(TEXT, space, "space", NULL, 0, NULL, 0, 0, NULL, V_TUNE, FV_MEANING, "KEY=VALUES", \
+      "what a setting is drawn from, again for each: lr=log:1e-4..1e-1, drop=0..0.5, lr=log:x0.1..x10 (times that of " \
+      "the first run), opt=sgd,adamw, 'augment=none|hflip|rrc; hflip'") \
+    X(INT, reduction, "reduction", NULL, 0, 3, 1, 100, NULL, V_TUNE, FV_MEANING, "N", \
+      "one trial in N goes on behind 1/N^2 and 1/N of --epochs; 1: all go to the end") \
+    X(TEXT, ablate, "ablate", NULL, 0, NULL, 0, 0, NULL, V_TUNE, FV_MEANING, "augment[=STEPS]", \
+      "no search: each step of the augmentation left out in turn, and STEPS added in turn, each with --repeats seeds; " \
+      "which help, which hurt, and which do no more than noise") \
+    X(INT, repeats, "repeats", NULL, 0, 5, 3, 100, NULL, V_TUNE, FV_MEANING, "N", \
+      "--ablate: seeds of each, from --seed on") \
+    X(REAL, hours, "hours", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TUNE | V_GROW, FV_OUTPUT, "F", \
+      "no run starts behind so many hours of training; those that began are finished") \
+    X(REAL, macs, "macs", NULL, 0, FV_AUTO, FV_ABOVE_ZERO, 1e15, NULL, V_GROW, FV_OUTPUT, "F", \
+      "most multiply-adds of an image (5e6)") \
     X(FLAG, int8, "int8", NULL, 0, false, 0, 0, NULL, V_PLAN, FV_OUTPUT, NULL, \
       "weights and activations of one byte") \
     X(CHOICE, direction, "direction", NULL, 0, 0, 0, 0, "fwd,bwd-data,bwd-weights,all", V_BENCH, FV_OUTPUT, "WHICH", \

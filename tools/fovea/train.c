@@ -11,6 +11,7 @@
 #include "cache.h"
 #include "card.h"
 #include "cli.h"
+#include "folds.h"
 #include "head.h"
 #include "memory_text.h"
 #include "progress.h"
@@ -20,6 +21,7 @@
 #include "sanity.h"
 #include "start.h"
 #include "train_check.h"
+#include "train_classes.h"
 #include "train_page.h"
 #include "train_pixels.h"
 #include "trial.h"
@@ -40,6 +42,7 @@ typedef struct job {
     int interrupt;
     bool begun;              /* the run has written to its folder */
     const trial_plan *trial; /* what is done in the place of the run, which has no folder then; NULL: the run */
+    train_part *part;        /* NULL: the run is the verb's own */
 } job;
 
 /* ---- data ---- */
@@ -49,7 +52,9 @@ static fv_status open_data(job *j)
     settings *c = j->c;
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, c->data, "val", &has_val));
-    if (has_val && c->val_split > 0)
+    if (has_val && c->fold > 0)
+        note("--folds: of the training images; the val split of %s is not looked at", c->data);
+    else if (has_val && c->val_split > 0)
         return complain(FV_ERR_CONFLICT, NULL, "--val-split %g: %s has a val split of its own; drop the flag",
                         c->val_split, c->data);
     c->quarantine = j->trial ? NULL : j->quarantine[0];
@@ -60,7 +65,7 @@ static fv_status open_val(job *j)
 {
     bool has_val = false;
     FV_TRY(fv_dataset_has_split(j->ctx, j->c->packed ? j->c->packed : j->c->data, "val", &has_val));
-    if (!has_val && j->c->val_split == 0)
+    if (!has_val && j->c->val_split == 0 && j->c->fold == 0)
         return FV_OK;
     j->c->quarantine = j->trial ? NULL : j->quarantine[1];
     return data_open(j->ctx, j->c, "val", j->model, &j->val);
@@ -122,50 +127,6 @@ static fv_status choose_task(job *j)
 
 /* ---- model ---- */
 
-static fv_status set_classes(job *j)
-{
-    int64_t n = fv_dataset_classes(j->train);
-    const char **names = calloc((size_t)n + 1, sizeof *names);
-    if (!names)
-        return FV_ERR_NO_MEMORY;
-    for (int64_t i = 0; i < n; i++)
-        names[i] = fv_dataset_class_name(j->train, i);
-    fv_status status = fv_model_set_class_names(j->model, names, n);
-    free(names);
-    return status;
-}
-
-/* Rejects, before anything is trained, a model file whose task or classes are not the data's; shows both lists. */
-static fv_status compare_classes(job *j)
-{
-    static const char *const tasks[] = {"tells one class", "tells several classes at once", "predicts numbers"},
-                             *const kinds[] = {"one class", "several classes", "numbers to predict"};
-    const fv_task kind = fv_dataset_task(j->train);
-    const fv_task task = fv_model_task(j->model);
-    if ((int)task != (int)kind)
-        return complain(FV_ERR_CONFLICT,
-                        "add --reset-head to train a new output layer for such labels, or say with --task "
-                        "how labels are read",
-                        "%s %s, but the samples of %s have %s each", j->c->model, tasks[task], j->c->data, kinds[kind]);
-    int64_t have = fv_model_classes(j->model), data = fv_dataset_classes(j->train);
-    bool same = have == data;
-    for (int64_t i = 0; same && i < have; i++)
-        same = strcmp(fv_model_class_name(j->model, i), fv_dataset_class_name(j->train, i)) == 0;
-    if (same)
-        return FV_OK;
-    char lists[2][512] = {"", ""};
-    for (int k = 0; k < 2; k++)
-        for (int64_t i = 0; i < (k ? data : have) && i < 10; i++) {
-            const char *name = k ? fv_dataset_class_name(j->train, i) : fv_model_class_name(j->model, i);
-            size_t used = strlen(lists[k]);
-            snprintf(lists[k] + used, sizeof lists[k] - used, "%s%s%s", i ? ", " : "", name,
-                     i == 9 && (k ? data : have) > 10 ? ", ..." : "");
-        }
-    return complain(FV_ERR_DATA_CLASSES, "add --reset-head to train a new output layer for the data's classes",
-                    "%s knows %lld classes (%s), %s has %lld (%s)", j->c->model, (long long)have, lists[0], j->c->data,
-                    (long long)data, lists[1]);
-}
-
 static fv_status open_model(job *j)
 {
     settings *c = j->c;
@@ -180,7 +141,7 @@ static fv_status open_model(job *j)
     model_note_pixels(c->model, j->model);
     FV_TRY(head_settle(c, loaded, &j->head, j->model));
     if (loaded && !j->head.report && !c->reset_head)
-        FV_TRY(compare_classes(j));
+        FV_TRY(classes_compare(c, j->model, j->train));
     if (loaded && c->reset_head)
         FV_TRY(run_reset_head(j->ctx, c, &options, &j->model));
     if (!loaded) {
@@ -193,7 +154,7 @@ static fv_status open_model(job *j)
         note("auxiliary heads: %s: their losses are added by these weights; what is told is the output's loss alone",
              aux);
     FV_TRY(fv_model_set_task(j->model, fv_dataset_task(j->train)));
-    return set_classes(j);
+    return classes_set(j->model, j->train);
 }
 
 /* What is done to training images, also when that is nothing: photographs gain by it, and mirrored digits are none. */
@@ -237,7 +198,7 @@ static bool on_event(void *user, const fv_fit_event *e)
     progress_event(&j->progress, e);
     train_page_event(&j->page, e);
     j->interrupt = caught_signal != 0;
-    return false;
+    return j->part && j->part->pause > 0 && e->kind == FV_EVENT_EPOCH && e->epoch >= j->part->pause;
 }
 
 /* The settings as they were read, and what only this run has. */
@@ -393,6 +354,17 @@ static void print_files(const job *j)
     }
 }
 
+/* What came of one run of several is told by who makes them. */
+static fv_status finish_part(job *j, const fv_fit_result *r)
+{
+    char path[4200];
+    j->part->result = *r;
+    if (r->stop == FV_STOP_ASKED || r->stop == FV_STOP_COMPLETE)
+        return FV_OK;
+    snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
+    return train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
+}
+
 static fv_status finish(job *j, const fv_fit_result *r)
 {
     char path[4200];
@@ -533,15 +505,15 @@ static fv_status train(job *j)
     fv_fit_options options = fit_options(j);
     fv_eta_begin(&j->progress.eta, &options);
     fv_status status = fv_fit_with(j->model, j->train, &options, &result);
-    if (status == FV_ERR_DIVERGED)
+    if (status == FV_ERR_DIVERGED && !j->part)
         print_files(j);
     FV_TRY(status);
-    return finish(j, &result);
+    return j->part ? finish_part(j, &result) : finish(j, &result);
 }
 
-static fv_status train_with(settings *c, const trial_plan *plan)
+static fv_status train_with(settings *c, const trial_plan *plan, train_part *part)
 {
-    job j = {.c = c, .trial = plan};
+    job j = {.c = c, .trial = plan, .part = part};
     FV_TRY(run_take_recipe(c));
     if (!c->data)
         return complain(FV_ERR_USAGE, "`fovea help data` says what it may be", "fovea %s: --data PATH is missing",
@@ -572,12 +544,19 @@ static fv_status train_with(settings *c, const trial_plan *plan)
 
 fv_status verb_train(settings *c)
 {
-    return train_with(c, NULL);
+    if (folds_asked(c))
+        return train_folds(c);
+    return train_with(c, NULL, NULL);
 }
 
 fv_status train_try(settings *c, const trial_plan *plan)
 {
-    return train_with(c, plan);
+    return train_with(c, plan, NULL);
+}
+
+fv_status train_in_parts(settings *c, train_part *part)
+{
+    return train_with(c, NULL, part);
 }
 
 void trial_tell_idle(const char *idle, const char *why)

@@ -78,6 +78,16 @@ static bool has_clahe(const settings *c)
     return c->contrast == FV_CONTRAST_CLAHE;
 }
 
+static bool has_folds(const settings *c)
+{
+    return c->cross_folds > 0;
+}
+
+static bool has_no_folds(const settings *c)
+{
+    return c->cross_folds == 0;
+}
+
 static const struct {
     const char *option;
     bool (*used)(const settings *c);
@@ -100,6 +110,9 @@ static const struct {
     {"mean", has_no_norm, "--norm says the same"},
     {"std", has_no_norm, "--norm says the same"},
     {"fast-decode", has_no_cache, "--cache holds whole images"},
+    {"fold", has_folds, "it needs --folds"},
+    {"group-by", has_folds, "it needs --folds"},
+    {"val-split", has_no_folds, "--folds says what is validated on"},
     {"clahe-tiles", has_clahe, "it needs --contrast clahe"},
     {"clahe-clip", has_clahe, "it needs --contrast clahe"},
 };
@@ -161,6 +174,14 @@ fv_status train_check(const settings *c)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (option_changed(rules[i].option, c) && !rules[i].used(c))
             return no_effect(rules[i].option, rules[i].why, "");
+    if (c->cross_folds > 0 && c->fold == 0)
+        return complain(FV_ERR_CONFLICT, "name one of them with --fold, or use fovea train, which runs them all",
+                        "--folds %lld: one of them is meant here", (long long)c->cross_folds);
+    if (c->fold > c->cross_folds)
+        return complain(FV_ERR_VALUE, "folds are counted from 1", "--fold %lld: there are %lld folds",
+                        (long long)c->fold, (long long)c->cross_folds);
+    if (c->fold > 0 && c->cache == CACHE_DISK)
+        return complain(FV_ERR_CONFLICT, "use --cache ram", "--folds: no part of the data is packed on disk");
     if (c->fit.warmup_epochs > 0 && c->fit.warmup_epochs >= (double)c->fit.epochs)
         return complain(FV_ERR_CONFLICT, "warm up for fewer epochs than there are",
                         "--warmup-epochs %g is not below --epochs %lld", c->fit.warmup_epochs,

@@ -26,6 +26,15 @@ typedef struct trial_plan {
 
 fv_status train_try(settings *c, const trial_plan *plan);
 
+/* One run of several that a verb makes: the run of `fovea train` with its folder, but it may pause, tells nothing of
+ * its end, and leaves the test split alone. */
+typedef struct train_part {
+    int64_t pause; /* it stops behind that epoch, to be resumed; 0: at its end */
+    fv_fit_result result;
+} train_part;
+
+fv_status train_in_parts(settings *c, train_part *part);
+
 /* Options of the learning rate over a run, a blank behind each. */
 #define TRIAL_SCHEDULE                                                                                                 \
     "steps-per-epoch sched warmup-epochs warmup-steps warmup-lr min-lr decay-epochs decay-milestones decay-rate "      \

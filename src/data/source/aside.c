@@ -59,8 +59,11 @@ static const char *const own_files[] = {"*.safetensors", "*.state", "*.fvpack"};
 
 /* What a folder of fovea's may have in it beside those. */
 static const char *const run_files[] = {
-    "args.yaml",       "plan.txt",    "results.csv",      "events.jsonl",   "events.out.tfevents.*", "report.html",
-    "quarantine*.csv", "classes.txt", "train-??????.tar", "val-??????.tar", "test-??????.tar"};
+    "args.yaml",       "plan.txt",        "results.csv", "events.jsonl",     "events.out.tfevents.*",
+    "report.html",     "quarantine*.csv", "classes.txt", "train-??????.tar", "val-??????.tar",
+    "test-??????.tar", "tune.yaml",       "trials.csv",  "ablation.csv",     "folds.yaml",
+    "folds.csv",       "folds.json",      "grow.yaml",   "grow.csv",         "grow.svg",
+    "plain-*.yaml"};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 

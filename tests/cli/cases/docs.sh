@@ -6,7 +6,7 @@
 # that stands anywhere else is "missed".
 commands_of() {
     awk -v start='^([A-Z_]+=[^ ]* )*(fovea|\\./dev|camera|for|cc|cmake|export|sha256sum) ' \
-        -v verb='(^|[^a-zA-Z/.])fovea (train|sanity|eval|val|predict|features|linear|search|info|bench|benchmark|factorize|data|runs|zoo|doctor|version|help)( |$)' '
+        -v verb='(^|[^a-zA-Z/.])fovea (train|sanity|tune|grow|eval|val|predict|features|linear|search|info|bench|benchmark|factorize|data|runs|zoo|doctor|version|help)( |$)' '
         /^```/ { fenced = !fenced; next }
         fenced || /^    / {
             line = $0
@@ -62,6 +62,14 @@ case "$1 $2" in
 "sanity "*)
     case "$*" in
     *photos*) set -- "$@" --img-size 32 -b 8 ;;
+    esac
+    ;;
+"tune --resume" | "grow --resume") ;;
+"tune "* | "grow "*)
+    set -- "$@" --epochs 1 --max-steps 1
+    case "$*" in
+    *--ablate*) set -- "$@" --repeats 3 --augment hflip ;;
+    tune*) set -- "$@" --trials 2 ;;
     esac
     ;;
 "linear --model" | "search --model")
@@ -191,7 +199,7 @@ known_to_dev() {
 completed() {
     case $1 in
     *'fovea help '* | 'fovea doctor' | 'fovea version' | 'fovea runs') printf '%s\n' "$1" ;;
-    'fovea train' | 'fovea sanity' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea bench' | 'fovea benchmark' | 'fovea data' | 'fovea data '[a-z]*)
+    'fovea train' | 'fovea sanity' | 'fovea tune' | 'fovea grow' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea bench' | 'fovea benchmark' | 'fovea data' | 'fovea data '[a-z]*)
         case $1 in
         *-*) printf '%s\n' "$1" ;;
         *) printf '%s\n' "fovea help ${1#fovea }" ;;
@@ -222,7 +230,7 @@ use_commands_of_the_docs() {
     done
     # What help says in its sentences, each page as one paragraph; use_examples_of_the_help runs its examples.
     "$FOVEA" help | sed -n '/^First steps:/,$s/^  /    /p' >help.md
-    for words in "" train sanity eval predict info bench benchmark data "data make" "data check" "data pack" "data split" "data stats" "data show" \
+    for words in "" train sanity tune grow eval predict info bench benchmark data "data make" "data check" "data pack" "data split" "data stats" "data show" \
         runs doctor version help config environment models augment $("$FOVEA" help codes | cut -d' ' -f1); do
         "$FOVEA" help $words all 2>/dev/null >page || "$FOVEA" help $words >page
         sed '/^Examples:/,/^$/d; /^First steps:/,$d' page | tr -s ' \n' ' '

@@ -106,7 +106,7 @@ use_examples_of_the_help() {
     "$FOVEA" train --data mnist --model lenet --epochs 1 -b 60 --quiet --experiment exp2 >/dev/null
     "$FOVEA" train --data photos --model squeezenet1_1 --img-size 32 --epochs 1 --max-steps 1 --quiet --experiment s >/dev/null
     plant edit squeezenet1_1.safetensors from=runs/train/s/weights/best.safetensors
-    for verb in train sanity eval predict features linear search info data runs zoo doctor version help; do
+    for verb in train sanity tune grow eval predict features linear search info data runs zoo doctor version help; do
         "$FOVEA" help $verb | sed -n '/^Examples:/,/^$/s/^  fovea //p' >examples
         [ -s examples ] || die "no examples for $verb"
         while read -r line; do
@@ -115,6 +115,9 @@ use_examples_of_the_help() {
             *squeezenet*) set -- $line --epochs 1 --max-steps 1 --img-size 64 ;;
             'train --data mnist'*) set -- $line --max-steps 2 ;;
             'sanity --data photos'*) set -- $line --img-size 32 ;;
+            tune*--ablate*) set -- $line --epochs 1 --max-steps 1 --repeats 3 --augment hflip ;;
+            'tune --data'*) set -- $line --epochs 1 --max-steps 1 --trials 2 ;;
+            'grow --data'*) set -- $line --epochs 1 --max-steps 1 ;;
             'predict --model best.safetensors --data photos'*) continue ;;
             'data make'*) set -- $line --train 50 --test 10 ;;
             *) set -- $line ;;
