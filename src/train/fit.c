@@ -226,6 +226,8 @@ static fv_status save_models(fv_fitting *r)
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
     if (r->journal && r->trainer->average)
         FV_TRY(fv_checkpoints_average(&r->checkpoints, r->trainer, "ema.safetensors"));
+    if (r->journal && r->progress.step >= r->steps) /* a whole epoch */
+        FV_TRY(fv_history_epoch(&r->progress.history, &r->checkpoints, &r->options, r->monitor, &r->event));
     if (r->event.best && r->options.restore_best)
         FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));
     return FV_OK;
@@ -358,8 +360,11 @@ static fv_status start(fv_fitting *r, bool resumed)
 {
     const fv_fit_options *o = &r->options;
     const int64_t tensors = 2 + r->trainer->slots + (r->trainer->average ? 2 : 0);
+    fv_history_look(&r->progress.history, &r->checkpoints);
     const fv_journal_start begin = {.arguments = o->arguments,
                                     .checkpoint_bytes = 4 * fv_model_parameters(r->model) * tensors,
+                                    .epoch_files = fv_history_files(o, r->progress.epoch, &r->progress.history),
+                                    .model_bytes = fv_model_weight_bytes(r->model),
                                     .resumed = resumed,
                                     .epoch = r->progress.epoch,
                                     .seconds = r->progress.seconds};

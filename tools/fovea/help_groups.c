@@ -39,7 +39,8 @@ static const struct {
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
     {"Run and results", " output fully-conv experiment resume config json csv sheet report license save ",
-     " coefficients data-name date metrics offline directory force recovery-interval log-interval out graph dot svg "
+     " coefficients data-name date metrics offline directory force recovery-interval save-period checkpoint-hist "
+     "log-interval out graph dot svg "
      "suggest profile "
      "trace "
      "progress no-color quiet verbose "},

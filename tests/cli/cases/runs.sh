@@ -283,3 +283,69 @@ use_runs() {
     code 0 "$FOVEA" runs --output nowhere
     says "nowhere: no runs"
 }
+
+# Models of epochs: every second one, or the best ones. Killed at any moment, a run leaves the files that it leaves when
+# nobody disturbs it, and every one of them can be used.
+use_models_of_epochs() {
+    kept() { (cd "$1/weights" && sha256sum epoch-*.safetensors); }
+    ranked() { "$FOVEA" train --data "$digits" --model lenet --epochs 7 --batch-size 60 --lr 0.1 --val-split 0.2 --monitor val_top1 --checkpoint-hist 2 "$@"; }
+    code 0 ranked --experiment straight
+    kept runs/train/straight >straight
+    equal "$(wc -l <straight | tr -d ' ')" 2
+    # The two with the best validation, of equals the earlier.
+    awk -F, 'NR > 1 { print $8, $1 }' runs/train/straight/results.csv | sort -k1,1gr -k2,2g | head -n 2 | awk '{ print $2 }' | sort >best
+    sed 's/.*epoch-0*\([0-9]*\).*/\1/' straight | sort >names
+    same best names
+    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" --model lenet --epochs 7 --batch-size 60 --lr 0.1 --val-split 0.2 \
+        --monitor val_top1 --checkpoint-hist 2 --resume auto --recovery-interval 1 --log-interval 1; }
+    for moment in "1/7  8/8" "3/7  2/8" "4/7  8/8"; do
+        code 137 killed "$moment"
+    done
+    echo mine >runs/train/exp/weights/epoch-0099.safetensors
+    code 0 ranked --resume auto
+    equal "$(cat runs/train/exp/weights/epoch-0099.safetensors)" mine
+    rm runs/train/exp/weights/epoch-0099.safetensors
+    kept runs/train/exp >resumed
+    same straight resumed
+    no_leftovers runs
+    # More epochs keep what is better; a model of an epoch is a model like others.
+    code 0 small_run --epochs 5 --save-period 2 --experiment every
+    (cd runs/train/every/weights && ls epoch-*) >names
+    equal "$(tr '\n' ' ' <names)" "epoch-0002.safetensors epoch-0004.safetensors "
+    grep -q '^save-period: 2' runs/train/every/args.yaml || die "args.yaml has no save-period"
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/every/weights/epoch-0004.safetensors
+    rm runs/train/every/weights/best.safetensors runs/train/every/weights/last.safetensors
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/every
+    says "runs/train/every/weights/epoch-0004.safetensors"
+    fails 9 E9002 "epoch-0004.safetensors: a file, and a run goes on from its folder" -- \
+        "$FOVEA" train --resume runs/train/every/weights/epoch-0004.safetensors
+    fails 2 E2003 "--checkpoint-hist" "from 0 to 100" -- small_run --checkpoint-hist 101
+    fails 2 E2003 "--save-period" -- small_run --save-period -1
+}
+
+# A disk that is full while a model of an epoch is written leaves those that are there; too little room for all is said
+# at the start.
+row_59_disk_full_at_a_model_of_an_epoch() {
+    needs_faults
+    full() { FAULT_DISK_FREE=5000000 LD_PRELOAD="$CLI_FAULTS" small_run "$@"; }
+    fails 9 E9003 "three checkpoints and the models of 100 epochs need" "--save-period" "--checkpoint-hist" -- full --epochs 100 --save-period 1
+    code 0 full --epochs 3 --checkpoint-hist 2
+    many() { LD_PRELOAD="$CLI_FAULTS" "$FOVEA" train --data "$digits" --model lenet --epochs 6 --batch-size 60 --lr 0.05 --save-period 1 \
+        --experiment cut "$@"; }
+    FAULT_DISK_FLAG=$PWD/full
+    export FAULT_DISK_FLAG
+    many --log-interval 1 >out 2>log.txt &
+    pid=$!
+    while ! grep -qs '^Epoch 4/6 .* 1/10' log.txt && kill -0 $pid; do :; done
+    touch full
+    got=0
+    wait $pid || got=$?
+    equal "$got" 9
+    no_leftovers runs
+    rm full
+    for n in 1 2 3; do
+        code 0 "$FOVEA" info "runs/train/cut/weights/epoch-000$n.safetensors" --selftest
+    done
+    code 0 many --resume auto
+    equal "$(ls runs/train/cut/weights/epoch-* | wc -l | tr -d ' ')" 6
+}
