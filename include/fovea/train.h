@@ -163,6 +163,7 @@ typedef struct fv_fit_event {
     const struct fv_monitor *monitor;         /* what `best` goes by; NULL until it is chosen */
     fv_stop stop;                             /* END */
     fv_status status;                         /* END: what fv_fit_with returns */
+    struct fv_trainer *trainer;               /* STEP: whose gradients can be read until it returns; else NULL */
     const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
 

@@ -377,6 +377,7 @@ static fv_status start(fv_fitting *r, bool resumed)
     r->start = fv_time_monotonic() - r->progress.seconds;
     r->event.seconds = r->progress.seconds;
     r->event.memory = fv_process_peak();
+    r->event.step = r->progress.step;
     fv_fitting_emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
     return fv_fitting_call(r, FV_MOMENT(fit_begin), NULL);
 }

@@ -40,7 +40,7 @@ static const struct {
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
     {"Run and results", " output fully-conv experiment resume config json csv sheet report license save ",
      " coefficients data-name date metrics offline directory force recovery-interval save-period checkpoint-hist "
-     "log-interval out graph dot svg "
+     "log-interval histogram-interval out graph dot svg "
      "suggest profile "
      "trace "
      "progress no-color quiet verbose "},

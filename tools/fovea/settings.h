@@ -167,6 +167,8 @@ enum {
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
+    X(INT, histogram_interval, "histogram-interval", "histogram-freq", 0, 1, 0, 1e6, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "epochs between histograms of weights and gradients for TensorBoard; 0: none") \
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \

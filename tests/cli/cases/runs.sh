@@ -198,7 +198,8 @@ use_run_folder() {
     # Lines of a version that measured less keep their numbers under the right names.
     cut -d, -f 1-9,12-14 <results.csv >old && cp old results.csv
     cd ../../..
-    code 0 small_run --experiment a --epochs 3 --resume auto
+    code 0 small_run --experiment a --epochs 3 --resume auto --histogram-interval 2
+    equal "$(cat runs/train/a/train/events.* | grep -ao 'gradients/fc3.weight' | wc -l | tr -d ' ')" 2
     equal "$(sed -n 3p runs/train/a/results.csv | cut -d, -f 1-9,12-14)" "$(sed -n 3p runs/train/a/old)"
     equal "$(awk -F, '{ print NF }' runs/train/a/results.csv | sort -u)" 14
 }
@@ -307,6 +308,9 @@ use_models_of_epochs() {
     rm runs/train/exp/weights/epoch-0099.safetensors
     kept runs/train/exp >resumed
     same straight resumed
+    # TensorBoard has each epoch once.
+    equal "$(cat runs/train/exp/train/events.* | grep -ao 'weights/conv1.weight' | wc -l | tr -d ' ')" 7
+    equal "$(cat runs/train/exp/train/events.* | grep -ao 'epoch_learning_rate' | wc -l | tr -d ' ')" 7
     no_leftovers runs
     # More epochs keep what is better; a model of an epoch is a model like others.
     code 0 small_run --epochs 5 --save-period 2 --experiment every
