@@ -140,7 +140,8 @@ typedef enum fv_event_kind {
     FV_EVENT_CHECKPOINT,
     FV_EVENT_WARN,
     FV_EVENT_END,
-    FV_EVENT_NOTE /* text: what the run does, that one may want to know */
+    FV_EVENT_NOTE, /* text: what the run does, that one may want to know */
+    FV_EVENT_COUNT
 } fv_event_kind;
 
 /** What progress lines and logs are made from. */

@@ -293,7 +293,8 @@ static void write_csv(fv_journal *j, const fv_fit_event *e)
     put_line(j, j->results);
 }
 
-static const char *const kinds[] = {"start", "step", "epoch", "ckpt", "warn", "end", "note"};
+/* Their fields stand in docs/runs.md. */
+static const char *const kinds[FV_EVENT_COUNT] = {"start", "step", "epoch", "ckpt", "warn", "end", "note"};
 
 static void json_field(fv_json *json, const char *key, double value)
 {
