@@ -124,7 +124,8 @@ enum {
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
       V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
-      "that FOVEA_ZOO names, else the working directory") \
+      "that FOVEA_ZOO names, else the working directory; runs: ls, best, diff: the folder of the runs; report: the page; " \
+      "mlflow: the store") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
     X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN | V_COMPARE, FV_OUTPUT, "[NAME=]FILE", \
@@ -153,6 +154,8 @@ enum {
       "what the weights were trained on, for the model file") \
     X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "YYYY-MM-DD", \
       "day of the weights, for the model file") \
+    X(TEXT, metric, "metric", NULL, 0, NULL, 0, 0, NULL, V_RUNS, FV_OUTPUT, "NAME", \
+      "ls, best, report: sort by it, the best first: val_top1 (or top1), val_loss, train_loss, test_top1, ...") \
     X(TEXT, metrics, "metrics", NULL, 0, NULL, 0, 0, NULL, V_CONVERT, FV_OUTPUT, "TEXT", \
       "what was measured with the weights, for the model file") \
     X(FLAG, fully_conv, "fully-conv", NULL, 0, false, 0, 0, NULL, V_CONVERT, FV_MEANING, NULL, \
@@ -162,7 +165,7 @@ enum {
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_RUNS | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
       V_CONVERT | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
