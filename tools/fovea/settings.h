@@ -124,8 +124,7 @@ enum {
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
       V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
-      "that FOVEA_ZOO names, else the working directory; runs: ls, best, diff: the folder of the runs; report: the page; " \
-      "mlflow: the store") \
+      "that FOVEA_ZOO names, else the working directory; runs ls: folder of runs") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
     X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN | V_COMPARE, FV_OUTPUT, "[NAME=]FILE", \
