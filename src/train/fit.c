@@ -439,6 +439,14 @@ static fv_status execute(fv_fitting *r, fv_fit_result *result)
     return FV_OK;
 }
 
+/* Whoever gets the model may want to know what it has seen. */
+static fv_status name_data(fv_model *model, const fv_dataset *train)
+{
+    char text[96];
+    return fv_model_card(model, FV_CARD_DATA) ? FV_OK
+                                              : fv_model_set_card(model, FV_CARD_DATA, fv_dataset_summary(train, text));
+}
+
 fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result)
 {
     fv_fit_result unused;
@@ -448,6 +456,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     fv_fitting r = {
         .ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
     FV_TRY(fv_labels_adopt(model, train));
+    FV_TRY(name_data(model, train));
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;

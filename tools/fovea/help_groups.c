@@ -41,7 +41,7 @@ static const struct {
     {"Run and results", " output fully-conv metric experiment resume config json csv sheet report license save ",
      " coefficients data-name date metrics offline directory force recovery-interval save-period checkpoint-hist "
      "log-interval histogram-interval out graph dot svg "
-     "suggest profile "
+     "card suggest profile "
      "trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",

@@ -112,8 +112,7 @@ const verb verbs[] = {
      "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n"
      "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n",
      V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
-    {"runs", NULL, "list and compare training runs",
-     "[ls | best | diff A B | report | mlflow] [DIR...] [options]",
+    {"runs", NULL, "list and compare training runs", "[ls | best | diff A B | report | mlflow] [DIR...] [options]",
      "  fovea runs\n  fovea runs best --metric val_loss\n  fovea runs diff exp exp2\n"
      "  fovea runs report --output runs.html\n  fovea runs mlflow --output mlruns\n",
      V_RUNS, INT_MAX, verb_runs},

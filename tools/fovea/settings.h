@@ -147,11 +147,11 @@ enum {
       "as many as leave at most this share of a layer's parameters; 0.5 where none of the three is given") \
     X(TEXT, factor_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_FACTORIZE, FV_MEANING, "PATTERN[,PATTERN...]", \
       "layers of these names, with * and ?; default: all that become smaller") \
-    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
+    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
-    X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
+    X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
       "what the weights were trained on, for the model file") \
-    X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "YYYY-MM-DD", \
+    X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "YYYY-MM-DD", \
       "day of the weights, for the model file") \
     X(TEXT, metric, "metric", NULL, 0, NULL, 0, 0, NULL, V_RUNS, FV_OUTPUT, "NAME", \
       "ls, best, report: sort by it, the best first: val_top1 (or top1), val_loss, train_loss, test_top1, ...") \
@@ -268,6 +268,8 @@ enum {
     X(FLAG, dot, "dot", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print a drawing for Graphviz") \
     X(TEXT, svg, "svg", NULL, 0, NULL, 0, 0, NULL, V_INFO, FV_OUTPUT, "FILE.svg", \
       "draw the network: layers, branches, what passes layers, sizes") \
+    X(FLAG, card, "card", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
+      "the model's card as Markdown: what it is, what it was trained on, terms, figures, day, classes") \
     X(FLAG, suggest, "suggest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
       "what layers could be replaced with, parameters and multiply-adds before and after") \
     X(FLAG, profile, "profile", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
