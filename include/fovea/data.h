@@ -135,6 +135,8 @@ FV_API const char *fv_dataset_format(const fv_dataset *dataset); /* "idx", "fold
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
 FV_API const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i);
+/** What there is of it in a few words, without where it lies: "480 images of 10 classes". */
+FV_API const char *fv_dataset_summary(const fv_dataset *dataset, char text[96]);
 /** Size and channels common to all samples; h = w = 0 when sizes differ (folders). */
 FV_API void fv_dataset_size(const fv_dataset *dataset, int64_t *h, int64_t *w, int64_t *c);
 /** Label of sample i, and its name for messages (a path, or "FILE[index]"; text of at least 512 bytes). */

@@ -154,7 +154,11 @@
     X(INT, val_interval, "val-interval", NULL, 0, 1, 1, 1e6, NULL, V_TRAIN, FV_TOLD, "N", \
       "epochs between validations") \
     X(INT, recovery_interval, "recovery-interval", NULL, 0, 0, 0, 1e15, NULL, V_TRAIN, FV_OUTPUT, "N", \
-      "steps between recovery states; 0: at epochs only")
+      "steps between recovery states; 0: at epochs only") \
+    X(INT, save_period, "save-period", NULL, 0, 0, 0, 1e6, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "keep the model of every N-th epoch: weights/epoch-0012.safetensors; 0: of none") \
+    X(INT, checkpoint_hist, "checkpoint-hist", NULL, 0, 0, 0, 100, NULL, V_TRAIN, FV_OUTPUT, "K", \
+      "of those (of all epochs without --save-period) keep the K best by --monitor; 0: all")
 /* clang-format on */
 
 /* Members and initializers of fv_fit_options. */

@@ -328,7 +328,8 @@ typedef enum fv_card_item {
 enum { FV_CARD_MAX = 65536 };
 /** What the weights were trained on, under what terms they may be used (an SPDX identifier, "Apache-2.0", or a text),
  * what was measured, the day; NULL: not said. Travels in the model file. fv_fit writes what it measured into the model
- * files of its run. Setting NULL or "" takes an item away. ARGUMENT: not UTF-8, or more than FV_CARD_MAX bytes. */
+ * files of its run, and how many images of how many classes it had where the data are not said. A new head takes away
+ * what was measured. Setting NULL or "" takes an item away. ARGUMENT: not UTF-8, or more than FV_CARD_MAX bytes. */
 FV_API const char *fv_model_card(const fv_model *model, fv_card_item item);
 FV_API fv_status fv_model_set_card(fv_model *model, fv_card_item item, const char *text);
 /** Whether its classes have names of their own. fv_fit gives a model that has none those of its training data. */

@@ -28,8 +28,9 @@ FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page 
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
  * event. TensorBoard: dir/train and dir/validation, scalars epoch_learning_rate and the tags of fovea/metrics.def,
- * epoch_loss, epoch_accuracy and so on, batch_loss and batch_learning_rate of every step; dir itself has the settings
- * of args.yaml as hyperparameters. HTML: dir/report.html, rewritten after every epoch from dir/results.csv.
+ * epoch_loss, epoch_accuracy and so on, batch_loss and batch_learning_rate of every step, pictures of what
+ * fv_report_evaluation gets; dir itself has the settings of args.yaml as hyperparameters. HTML: dir/report.html,
+ * rewritten after every epoch from dir/results.csv.
  */
 FV_API fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_report **report);
 /** Adds an event of the run. Failures to write are logged as warnings and do not stop the run. */
@@ -43,6 +44,10 @@ FV_API fv_status fv_report_evaluation(fv_report *report, const fv_evaluation_pag
  * and what fv_augment_create says. Images that cannot be read are left out. */
 FV_API fv_status fv_report_batch(fv_report *report, fv_dataset *train, const fv_pipeline *pipeline, const char *augment,
                                  uint64_t seed);
+/** Histograms of the weights of every layer that is trained, and of their gradients in the last step, at every
+ * interval-th epoch, for TensorBoard: dir/train, tags weights/NAME and gradients/NAME. 0, as it is at first: none.
+ * ARGUMENT for less. */
+FV_API fv_status fv_report_histograms(fv_report *report, int64_t interval);
 FV_API void fv_report_destroy(fv_report **report);
 
 /**

@@ -140,7 +140,8 @@ typedef enum fv_event_kind {
     FV_EVENT_CHECKPOINT,
     FV_EVENT_WARN,
     FV_EVENT_END,
-    FV_EVENT_NOTE /* text: what the run does, that one may want to know */
+    FV_EVENT_NOTE, /* text: what the run does, that one may want to know */
+    FV_EVENT_COUNT
 } fv_event_kind;
 
 /** What progress lines and logs are made from. */
@@ -163,6 +164,7 @@ typedef struct fv_fit_event {
     const struct fv_monitor *monitor;         /* what `best` goes by; NULL until it is chosen */
     fv_stop stop;                             /* END */
     fv_status status;                         /* END: what fv_fit_with returns */
+    struct fv_trainer *trainer;               /* STEP: whose gradients can be read until it returns; else NULL */
     const char *text;                         /* CHECKPOINT: path; WARN: line; END: why it ended, in words */
 } fv_fit_event;
 

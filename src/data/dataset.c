@@ -410,6 +410,19 @@ int64_t fv_dataset_classes(const fv_dataset *dataset)
     return dataset->classes.count;
 }
 
+const char *fv_dataset_summary(const fv_dataset *dataset, char text[96])
+{
+    static const char *const forms[FV_TASK_COUNT] = {
+        "%lld image%s of %lld class%s", "%lld image%s of any of %lld class%s", "%lld image%s with %lld number%s each"};
+    const fv_task task = fv_dataset_task(dataset);
+    const long long count = fv_dataset_count(dataset), classes = fv_dataset_classes(dataset);
+    snprintf(text, 96, forms[task], count, count == 1 ? "" : "s", classes,
+             classes == 1              ? ""
+             : task == FV_TASK_REGRESS ? "s"
+                                       : "es");
+    return text;
+}
+
 const char *fv_dataset_class_name(const fv_dataset *dataset, int64_t i)
 {
     return i >= 0 && i < dataset->classes.count ? dataset->classes.name[i] : "";

@@ -207,6 +207,7 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes)
         copy_weights(model, copy, false);
         fv_model_swap(model, copy);
         fv_model_touch(model);
+        (void)fv_model_set_card(model, FV_CARD_METRICS, NULL); /* they were the old head's; taking away cannot fail */
     }
     fv_free(model->ctx, shapes);
     fv_model_destroy(&copy);

@@ -251,6 +251,7 @@ fv_status fv_model_replace_head(fv_model *model, const fv_head_options *options,
     if (status == FV_OK) {
         fv_model_swap(model, t.to);
         fv_model_touch(model);
+        (void)fv_model_set_card(model, FV_CARD_METRICS, NULL); /* they were the old head's; taking away cannot fail */
     } else if (report) {
         fv_load_report_destroy(report);
     }

@@ -134,18 +134,24 @@ fv_status fv_events_open(fv_ctx *ctx, const char *dir, fv_events **events)
     return status;
 }
 
+fv_status fv_events_add_summary(fv_events *e, int64_t step, fv_str *summary)
+{
+    fv_str event = {.ctx = e->ctx};
+    if (summary->size == 0 && !summary->failed)
+        return FV_OK;
+    begin_event(&event, step);
+    fv_proto_message(&event, 5, summary);
+    FV_TRY(add_record(e, &event));
+    return e->pending.size > PENDING ? fv_events_flush(e) : FV_OK;
+}
+
 fv_status fv_events_add(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
 {
-    fv_str event = {.ctx = e->ctx}, summary = {.ctx = e->ctx};
+    fv_str summary = {.ctx = e->ctx};
     for (int i = 0; i < count; i++)
         if (isfinite(scalars[i].value))
             put_value(&summary, &scalars[i]);
-    if (summary.size == 0 && !summary.failed)
-        return FV_OK;
-    begin_event(&event, step);
-    fv_proto_message(&event, 5, &summary);
-    FV_TRY(add_record(e, &event));
-    return e->pending.size > PENDING ? fv_events_flush(e) : FV_OK;
+    return fv_events_add_summary(e, step, &summary);
 }
 
 fv_status fv_events_put(fv_events *e, int64_t step, const fv_scalar *scalars, int count)
@@ -257,40 +263,77 @@ static bytes find_field(bytes message, int wanted, uint64_t *value)
     return (bytes){NULL, NULL};
 }
 
-/* Whether an event is of an epoch or step that the run has done. */
-static bool is_kept(bytes event, int64_t epochs, int64_t steps)
+enum { AROUND = 16 }; /* bytes of a record beside its event: length, two checksums */
+
+/* The event of the record at `at`, which moves behind it. False: there is none that is whole. */
+static bool next_event(const fv_blob *file, int64_t *at, bytes *event)
 {
-    static const char epoch[] = "epoch_";
-    uint64_t step, unused;
-    (void)find_field(event, 2, &step);
-    const bytes tag = find_field(find_field(find_field(event, 5, &unused), 1, &unused), 1, &unused);
-    const bool of_epoch =
-        tag.at && (size_t)(tag.end - tag.at) >= sizeof epoch - 1 && memcmp(tag.at, epoch, sizeof epoch - 1) == 0;
-    return step <= (uint64_t)(of_epoch ? epochs : steps);
+    if (file->size - *at < AROUND)
+        return false;
+    const uint64_t n = get_fixed(file->data + *at, 8);
+    if (n > (uint64_t)(file->size - *at - AROUND))
+        return false;
+    *event = (bytes){file->data + *at + 12, file->data + *at + 12 + n};
+    *at += (int64_t)n + AROUND;
+    return true;
 }
 
-/* How far a run has come. */
-typedef struct done {
-    int64_t epochs, steps;
-} done;
-
-static fv_status cut_file(fv_ctx *ctx, const char *path, void *arg)
+/* The tag of an event's first value, and the event's step. */
+static bytes tag_of(bytes event, uint64_t *step)
 {
-    const done *d = arg;
-    enum { AROUND = 16 }; /* length, two checksums */
+    uint64_t unused;
+    (void)find_field(event, 2, step);
+    return find_field(find_field(find_field(event, 5, &unused), 1, &unused), 1, &unused);
+}
+
+static bool begins_with(bytes tag, const char *start)
+{
+    const size_t n = strlen(start);
+    return tag.at && (size_t)(tag.end - tag.at) >= n && memcmp(tag.at, start, n) == 0;
+}
+
+/* Whether an event is of an epoch or step that the run has done. */
+static bool is_kept(bytes event, const fv_events_done *done)
+{
+    uint64_t step;
+    const bytes tag = tag_of(event, &step);
+    const bool last_step = begins_with(tag, "weights/") || begins_with(tag, "gradients/");
+    return step <= (uint64_t)(last_step ? done->last_steps : begins_with(tag, "epoch_") ? done->epochs : done->steps);
+}
+
+static fv_status cut_file(fv_ctx *ctx, const char *path, void *done)
+{
     fv_blob file;
+    bytes event;
+    int64_t kept = 0;
     FV_TRY(fv_blob_read(ctx, path, &file));
-    int64_t at = 0;
-    while (file.size - at >= AROUND) {
-        const uint64_t n = get_fixed(file.data + at, 8);
-        const uint8_t *event = file.data + at + 12;
-        if (n > (uint64_t)(file.size - at - AROUND) || !is_kept((bytes){event, event + n}, d->epochs, d->steps))
-            break;
-        at += (int64_t)n + AROUND;
-    }
-    const bool cut = at < file.size;
+    for (int64_t at = 0; next_event(&file, &at, &event) && is_kept(event, done);)
+        kept = at;
+    const bool cut = kept < file.size;
     fv_blob_free(ctx, &file);
-    return !cut || truncate(path, (off_t)at) == 0 ? FV_OK : fv_fail_errno(ctx, errno, "cut", path);
+    return !cut || truncate(path, (off_t)kept) == 0 ? FV_OK : fv_fail_errno(ctx, errno, "cut", path);
+}
+
+/* A tag and step, and whether they were met. */
+typedef struct wanted {
+    const char *tag;
+    uint64_t step;
+    bool found;
+} wanted;
+
+static fv_status look_in_file(fv_ctx *ctx, const char *path, void *arg)
+{
+    wanted *w = arg;
+    fv_blob file;
+    bytes event;
+    uint64_t step;
+    FV_TRY(fv_blob_read(ctx, path, &file));
+    for (int64_t at = 0; !w->found && next_event(&file, &at, &event);) {
+        const bytes tag = tag_of(event, &step);
+        w->found = step == w->step && begins_with(tag, w->tag) && (size_t)(tag.end - tag.at) == strlen(w->tag);
+    }
+    fv_blob_free(ctx, &file);
+    return FV_OK;
 }
 
 /* visit(path) for every event file of a folder, which need not be there. */
@@ -314,9 +357,18 @@ static fv_status each_file(fv_ctx *ctx, const char *dir, fv_status (*visit)(fv_c
     return status;
 }
 
-fv_status fv_events_cut(fv_ctx *ctx, const char *dir, int64_t epochs, int64_t steps)
+fv_status fv_events_cut(fv_ctx *ctx, const char *dir, const fv_events_done *done)
 {
-    return each_file(ctx, dir, cut_file, &(done){epochs, steps});
+    fv_events_done d = *done;
+    return each_file(ctx, dir, cut_file, &d);
+}
+
+fv_status fv_events_find(fv_ctx *ctx, const char *dir, const char *tag, int64_t step, bool *found)
+{
+    wanted w = {.tag = tag, .step = (uint64_t)step};
+    const fv_status status = each_file(ctx, dir, look_in_file, &w);
+    *found = w.found;
+    return status;
 }
 
 static fv_status remove_file(fv_ctx *ctx, const char *path, void *removed)

@@ -30,11 +30,20 @@ struct fv_report {
     fv_steps steps;
     fv_report_part parts[FV_REPORT_PARTS]; /* those with a title */
     fv_str pictures, facts;
-    fv_picture batch; /* the training images on one sheet, until it is written; rgb NULL: none */
+    int64_t histogram_interval; /* epochs; 0: none are written */
+    fv_picture batch;           /* the training images on one sheet, until it is written; rgb NULL: none */
 };
 
 /* Opens the events of a folder, unless they are open. */
 fv_status fv_report_events(fv_report *report, const char *dir, fv_events **events);
+/* Of an epoch's last step: histograms of weights and gradients, into the events of training, which are open. */
+fv_status fv_report_spread(fv_report *report, const fv_fit_event *event);
+/* The samples that the model is most wrong about as one picture, TensorBoard's epoch_mistakes, unless it has those of
+ * that epoch. */
+fv_status fv_report_mistakes(fv_report *report, const fv_evaluation_page *page);
+/* The k-th place of a sheet of pictures, FV_SHEET_COLUMNS a row. */
+enum { FV_SHEET_COLUMNS = 4, FV_SHEET_SHOWN = 16 };
+void fv_picture_place(fv_picture *sheet, int k, const fv_picture *picture);
 /* Writes DIR/report.html. */
 fv_status fv_report_write(fv_report *report);
 

@@ -9,7 +9,7 @@
 
 #include <fovea/augment.h>
 
-enum { BATCH_SHOWN = 16, SHEET_COLUMNS = 4, MATRIX_CLASSES = 500, MATRIX_SIDE = 500 };
+enum { MATRIX_CLASSES = 500, MATRIX_SIDE = 500 };
 
 fv_status fv_report_fact(fv_report *r, const char *name, const char *value)
 {
@@ -26,7 +26,11 @@ static fv_status put_matrix_image(fv_report *r, const fv_evaluation_page *page)
 {
     const fv_evaluation *e = page->evaluation;
     const int64_t classes = fv_evaluation_classes(e);
+    bool there = false;
     if (page->epoch == 0 || fv_evaluation_task(e) != FV_TASK_CLASSIFY || classes > MATRIX_CLASSES)
+        return FV_OK;
+    FV_TRY(fv_events_find(r->ctx, r->validation_dir, "epoch_confusion_matrix", page->epoch, &there));
+    if (there) /* the run went on, and this epoch is still the best */
         return FV_OK;
     const int cell = (int)(MATRIX_SIDE / classes < 24 ? MATRIX_SIDE / classes : 24), side = cell * (int)classes;
     fv_picture picture = {fv_malloc(r->ctx, (size_t)side * (size_t)side * 3), side, side};
@@ -81,16 +85,19 @@ fv_status fv_report_evaluation(fv_report *r, const fv_evaluation_page *page)
         fv_str_free(&part->html);
     if (status == FV_OK && r->begun)
         status = put_matrix_image(r, page);
+    if (status == FV_OK && r->begun)
+        status = fv_report_mistakes(r, page);
     return status == FV_OK && r->ended && r->begun ? fv_report_write(r) : status;
 }
 
-/* The k-th picture's place on a sheet. */
-static void place_picture(fv_picture *sheet, int k, const fv_picture *from)
+void fv_picture_place(fv_picture *sheet, int k, const fv_picture *from)
 {
-    const int top = k / SHEET_COLUMNS * FV_PICTURE_SIDE, left = k % SHEET_COLUMNS * FV_PICTURE_SIDE;
-    for (int y = 0; y < from->h; y++)
-        memcpy(sheet->rgb + ((size_t)(top + y) * (size_t)sheet->w + (size_t)left) * 3,
-               from->rgb + (size_t)y * (size_t)from->w * 3, (size_t)from->w * 3);
+    const int top = k / FV_SHEET_COLUMNS * FV_PICTURE_SIDE, left = k % FV_SHEET_COLUMNS * FV_PICTURE_SIDE;
+    const int side = from->h > from->w ? from->h : from->w, times = FV_PICTURE_SIDE / side; /* small ones larger */
+    for (int y = 0; y < from->h * times; y++)
+        for (int x = 0; x < from->w * times; x++)
+            memcpy(sheet->rgb + ((size_t)(top + y) * (size_t)sheet->w + (size_t)(left + x)) * 3,
+                   from->rgb + ((size_t)(y / times) * (size_t)from->w + (size_t)(x / times)) * 3, 3);
 }
 
 /* ---- training images ---- */
@@ -107,7 +114,7 @@ static fv_status put_sample(fv_report *r, fv_dataset *train, const fv_pipeline *
     if (status == FV_OK) {
         const bool classes = fv_dataset_task(train) == FV_TASK_CLASSIFY;
         const fv_picture small = fv_picture_shrink(&sample.image, rgb);
-        place_picture(&r->batch, k, &small);
+        fv_picture_place(&r->batch, k, &small);
         fv_str_append(&r->pictures, "<figure class=\"shot\">");
         status = fv_put_picture(&r->pictures, &sample.image);
         fv_str_append(&r->pictures, "<figcaption>");
@@ -125,8 +132,8 @@ fv_status fv_report_batch(fv_report *r, fv_dataset *train, const fv_pipeline *pi
                           uint64_t seed)
 {
     fv_augment *steps = NULL;
-    const int64_t count = fv_dataset_count(train), n = count < BATCH_SHOWN ? count : BATCH_SHOWN;
-    const int rows = (int)((n + SHEET_COLUMNS - 1) / SHEET_COLUMNS), side = SHEET_COLUMNS * FV_PICTURE_SIDE;
+    const int64_t count = fv_dataset_count(train), n = count < FV_SHEET_SHOWN ? count : FV_SHEET_SHOWN;
+    const int rows = (int)((n + FV_SHEET_COLUMNS - 1) / FV_SHEET_COLUMNS), side = FV_SHEET_COLUMNS * FV_PICTURE_SIDE;
     fv_free(r->ctx, r->batch.rgb);
     r->batch =
         (fv_picture){fv_calloc(r->ctx, (size_t)(rows * FV_PICTURE_SIDE * side), 3), rows * FV_PICTURE_SIDE, side};

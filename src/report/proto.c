@@ -42,12 +42,17 @@ void fv_proto_float(fv_str *out, int field, float value)
     fv_proto_fixed(out, bits, 4);
 }
 
-void fv_proto_double(fv_str *out, int field, double value)
+void fv_proto_fixed_double(fv_str *out, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put_key(out, field, FV_PROTO_FIXED64);
     fv_proto_fixed(out, bits, 8);
+}
+
+void fv_proto_double(fv_str *out, int field, double value)
+{
+    put_key(out, field, FV_PROTO_FIXED64);
+    fv_proto_fixed_double(out, value);
 }
 
 void fv_proto_bytes(fv_str *out, int field, const void *data, size_t size)

@@ -10,6 +10,8 @@ enum { FV_PROTO_VARINT = 0, FV_PROTO_FIXED64 = 1, FV_PROTO_BYTES = 2, FV_PROTO_F
 /* `bytes` bytes of a number. */
 void fv_proto_fixed(fv_str *out, uint64_t value, int bytes);
 void fv_proto_int(fv_str *out, int field, uint64_t value);
+/* Eight bytes of a packed row. */
+void fv_proto_fixed_double(fv_str *out, double value);
 void fv_proto_float(fv_str *out, int field, float value);
 void fv_proto_double(fv_str *out, int field, double value);
 void fv_proto_bytes(fv_str *out, int field, const void *data, size_t size);

@@ -116,7 +116,8 @@ static fv_status write_step(fv_report *r, const fv_fit_event *e)
         FV_TRY(fv_events_put_image(r->train, 0, "training_images", &r->batch));
     fv_free(r->ctx, r->batch.rgb);
     r->batch.rgb = NULL;
-    return fv_events_add(r->train, e->global_step, scalars, 2);
+    FV_TRY(fv_events_add(r->train, e->global_step, scalars, 2));
+    return fv_report_spread(r, e);
 }
 
 /* The settings of a run that begins, for the table of hyperparameters. */
@@ -157,8 +158,10 @@ static fv_status forget_events(fv_report *r)
 /* A run that goes on writes again what lies behind the state that it was read from. */
 static fv_status cut_events(fv_report *r, const fv_fit_event *e)
 {
-    FV_TRY(fv_events_cut(r->ctx, r->train_dir, e->epoch - 1, e->global_step));
-    return fv_events_cut(r->ctx, r->validation_dir, e->epoch - 1, e->global_step);
+    const bool stepped = e->steps > 0 && e->step >= e->steps; /* all steps of the epoch, which has not ended yet */
+    const fv_events_done done = {e->epoch - 1, e->epoch - 1 + stepped, e->global_step};
+    FV_TRY(fv_events_cut(r->ctx, r->train_dir, &done));
+    return fv_events_cut(r->ctx, r->validation_dir, &done);
 }
 
 /* ---- the page ---- */

@@ -10,6 +10,7 @@ void fv_fitting_emit(fv_fitting *r, fv_event_kind kind, const char *text)
     event.kind = kind;
     event.stop = kind == FV_EVENT_END ? r->stop : FV_STOP_NOT;
     event.text = text;
+    event.trainer = kind == FV_EVENT_STEP ? r->trainer : NULL;
     if (r->journal)
         fv_journal_event(r->journal, &event);
     if (r->options.on_event && r->options.on_event(r->options.user, &event))

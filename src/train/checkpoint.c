@@ -156,7 +156,7 @@ fv_status fv_checkpoints_drop(const fv_checkpoints *c, const char *name)
 }
 
 /* Byte by byte, so that the two are the same file however the run came here. */
-fv_status fv_checkpoints_copy(const fv_checkpoints *c, const char *from, const char *to)
+static fv_status copy_file(const fv_checkpoints *c, const char *from, const char *to)
 {
     char path[4096], block[16384];
     fv_reader reader = {0};
@@ -177,6 +177,14 @@ fv_status fv_checkpoints_copy(const fv_checkpoints *c, const char *from, const c
     if (status == FV_OK)
         status = fv_writer_commit(&writer);
     fv_writer_abort(&writer);
+    return status;
+}
+
+fv_status fv_checkpoints_copy(fv_checkpoints *c, const char *from, const char *to)
+{
+    fv_status status = copy_file(c, from, to);
+    if (made_room(c, status))
+        status = copy_file(c, from, to);
     return status;
 }
 

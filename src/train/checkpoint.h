@@ -43,7 +43,8 @@ fv_status fv_checkpoints_model(fv_checkpoints *checkpoints, fv_model *model, con
 bool fv_checkpoints_has(const fv_checkpoints *checkpoints, const char *name);
 /* Removes the file, where there is one. */
 fv_status fv_checkpoints_drop(const fv_checkpoints *checkpoints, const char *name);
-fv_status fv_checkpoints_copy(const fv_checkpoints *checkpoints, const char *from, const char *to);
+/* One file as another, with the same answer to a full disk. */
+fv_status fv_checkpoints_copy(fv_checkpoints *checkpoints, const char *from, const char *to);
 
 /* Saves the model with the trainer's averages for tensors. */
 fv_status fv_checkpoints_average(fv_checkpoints *checkpoints, fv_trainer *trainer, const char *name);

@@ -228,6 +228,8 @@ static fv_status save_models(fv_fitting *r)
         FV_TRY(fv_checkpoints_model(&r->checkpoints, r->model, "last.safetensors"));
     if (r->journal && r->trainer->average)
         FV_TRY(fv_checkpoints_average(&r->checkpoints, r->trainer, "ema.safetensors"));
+    if (r->journal && r->progress.step >= r->steps) /* a whole epoch */
+        FV_TRY(fv_history_epoch(&r->progress.history, &r->checkpoints, &r->options, r->monitor, &r->event));
     if (r->event.best && r->options.restore_best)
         FV_TRY(fv_checkpoints_remember(&r->checkpoints, r->ctx, r->model));
     return FV_OK;
@@ -360,8 +362,11 @@ static fv_status start(fv_fitting *r, bool resumed)
 {
     const fv_fit_options *o = &r->options;
     const int64_t tensors = 2 + r->trainer->slots + (r->trainer->average ? 2 : 0);
+    fv_history_look(&r->progress.history, &r->checkpoints);
     const fv_journal_start begin = {.arguments = o->arguments,
                                     .checkpoint_bytes = 4 * fv_model_parameters(r->model) * tensors,
+                                    .epoch_files = fv_history_files(o, r->progress.epoch, &r->progress.history),
+                                    .model_bytes = fv_model_weight_bytes(r->model),
                                     .resumed = resumed,
                                     .epoch = r->progress.epoch,
                                     .seconds = r->progress.seconds};
@@ -374,6 +379,7 @@ static fv_status start(fv_fitting *r, bool resumed)
     r->start = fv_time_monotonic() - r->progress.seconds;
     r->event.seconds = r->progress.seconds;
     r->event.memory = fv_process_peak();
+    r->event.step = r->progress.step;
     fv_fitting_emit(r, FV_EVENT_START, resumed ? "resumed" : NULL);
     return fv_fitting_call(r, FV_MOMENT(fit_begin), NULL);
 }
@@ -435,6 +441,14 @@ static fv_status execute(fv_fitting *r, fv_fit_result *result)
     return FV_OK;
 }
 
+/* Whoever gets the model may want to know what it has seen. */
+static fv_status name_data(fv_model *model, const fv_dataset *train)
+{
+    char text[96];
+    return fv_model_card(model, FV_CARD_DATA) ? FV_OK
+                                              : fv_model_set_card(model, FV_CARD_DATA, fv_dataset_summary(train, text));
+}
+
 fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *options, fv_fit_result *result)
 {
     fv_fit_result unused;
@@ -444,6 +458,7 @@ fv_status fv_fit_with(fv_model *model, fv_dataset *train, const fv_fit_options *
     fv_fitting r = {
         .ctx = model->ctx, .model = model, .data = train, .options = *options, .start = fv_time_monotonic()};
     FV_TRY(fv_labels_adopt(model, train));
+    FV_TRY(name_data(model, train));
     fv_settings_task(&r.options, model->task);
     fv_settings_resolve(&r.options);
     r.event.loss = NAN;

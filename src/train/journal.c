@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,15 +89,21 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, fv_journal **journal)
     return status;
 }
 
-static fv_status check_room(const fv_journal *j, int64_t checkpoint_bytes)
+static fv_status check_room(const fv_journal *j, const fv_journal_start *start)
 {
-    const int64_t room = fv_path_free_bytes(j->dir);
-    if (room < 0 || room >= 3 * checkpoint_bytes)
+    const double room = (double)fv_path_free_bytes(j->dir), states = 3 * (double)start->checkpoint_bytes;
+    const double need = states + (double)start->epoch_files * (double)start->model_bytes;
+    char epochs[96] = "";
+    if (room < 0 || room >= need)
         return FV_OK;
+    if (start->epoch_files > 0)
+        snprintf(epochs, sizeof epochs, " and the models of %lld epochs", (long long)start->epoch_files);
     return fv_fail_hint(j->ctx,
-                        fv_fail(j->ctx, FV_ERR_NO_SPACE, "%s: %lld MB free, three checkpoints need %lld MB", j->dir,
-                                (long long)(room >> 20), (long long)((3 * checkpoint_bytes) >> 20) + 1),
-                        "free space, or choose another --output");
+                        fv_fail(j->ctx, FV_ERR_NO_SPACE, "%s: %lld MB free, three checkpoints%s need %lld MB", j->dir,
+                                (long long)(room / 1048576), epochs, (long long)(need / 1048576) + 1),
+                        room < states ? "free space, or choose another --output"
+                                      : "keep fewer: a larger --save-period, a smaller --checkpoint-hist; or free "
+                                        "space, or choose another --output");
 }
 
 fv_status fv_journal_write(const fv_journal *j, const char *name, const char *text)
@@ -235,7 +242,7 @@ static double last_time(fv_journal *j)
 
 fv_status fv_journal_begin(fv_journal *j, const fv_journal_start *start)
 {
-    FV_TRY(check_room(j, start->checkpoint_bytes));
+    FV_TRY(check_room(j, start));
     /* The folder is ours now: whoever wrote a temporary file here was killed. */
     FV_TRY(fv_writer_sweep(j->ctx, j->dir));
     FV_TRY(fv_writer_sweep(j->ctx, j->weights));
@@ -286,7 +293,8 @@ static void write_csv(fv_journal *j, const fv_fit_event *e)
     put_line(j, j->results);
 }
 
-static const char *const kinds[] = {"start", "step", "epoch", "ckpt", "warn", "end", "note"};
+/* Their fields stand in docs/runs.md. */
+static const char *const kinds[FV_EVENT_COUNT] = {"start", "step", "epoch", "ckpt", "warn", "end", "note"};
 
 static void json_field(fv_json *json, const char *key, double value)
 {

@@ -24,6 +24,8 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, fv_journal **journal);
 typedef struct fv_journal_start {
     const char *arguments;    /* text of args.yaml; NULL: none is written */
     int64_t checkpoint_bytes; /* there must be room for three */
+    int64_t epoch_files;      /* and for so many models of epochs, */
+    int64_t model_bytes;      /* each of that size */
     bool resumed;
     int64_t epoch;  /* resumed: epochs that are done */
     double seconds; /* resumed: that the run took so far */

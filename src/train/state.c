@@ -64,6 +64,13 @@ static void header_json(fv_trainer *t, const fv_progress *p, const fv_identity *
         fv_json_key(&j, real_keys[i]);
         fv_json_real(&j, reals[i]); /* NaN and Inf become null: "none yet" */
     }
+    fv_json_key(&j, "kept"); /* epoch and metric in turns */
+    fv_json_begin_array(&j);
+    for (int i = 0; i < p->history.count; i++) {
+        fv_json_int(&j, p->history.list[i].epoch);
+        fv_json_real(&j, p->history.list[i].metric);
+    }
+    fv_json_end_array(&j);
     fv_identity_json(&j, identity);
     fv_json_key(&j, "optimizer_step");
     fv_json_int(&j, t->step);
@@ -192,6 +199,15 @@ static const char *get_text(const fv_doc_node *root, const char *key)
     return node && node->kind == FV_DOC_STRING ? node->text : "";
 }
 
+static void read_history(const fv_doc_node *root, fv_history *h)
+{
+    const fv_doc_node *list = fv_doc_get(root, "kept");
+    for (int64_t i = 0; list && list->kind == FV_DOC_LIST && i + 1 < list->count && h->count < FV_HISTORY_MAX; i += 2) {
+        h->list[h->count].epoch = list->child[i].integer;
+        h->list[h->count++].metric = list->child[i + 1].real;
+    }
+}
+
 static void read_progress(const fv_doc_node *root, fv_progress *p)
 {
     int64_t v[P_INTS];
@@ -216,6 +232,7 @@ static void read_progress(const fv_doc_node *root, fv_progress *p)
                        .seconds = get_real(root, real_keys[4]),
                        .lr_scale = get_real(root, real_keys[5]),
                        .plateau_best = get_real(root, real_keys[6])};
+    read_history(root, &p->history);
     /* An earlier version wrote it. */
     p->seconds = isfinite(p->seconds) ? p->seconds : 0;
     p->lr_scale = isfinite(p->lr_scale) ? p->lr_scale : 1;
@@ -247,6 +264,7 @@ static void forget_best(const fv_doc_node *root, const fv_fit_options *o, fv_pro
         p->best_epoch = 0;
         p->best_metric = NAN;
         p->bad_epochs = p->plateau_bad = 0;
+        p->history.count = 0;
         p->plateau_best = NAN;
     }
     if (delta[0] && fv_text_to_double(delta, &before) && before != o->min_delta)

@@ -3,6 +3,7 @@
 #ifndef FV_TRAIN_STATE_H
 #define FV_TRAIN_STATE_H
 
+#include "train/history.h"
 #include "train/identity.h"
 #include "train/trainer.h"
 
@@ -23,6 +24,7 @@ typedef struct fv_progress {
     double lr_scale;               /* factor of the schedule's rates */
     double plateau_best;           /* of --sched plateau; NaN: none yet */
     int64_t plateau_bad, cooldown; /* epochs without improvement; epochs that do not count yet */
+    fv_history history;            /* models of epochs that are kept by rank */
     bool finished;                 /* a rule ended it (fv_run_ended), and its files are written */
 } fv_progress;
 

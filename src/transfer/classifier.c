@@ -33,7 +33,13 @@ static fv_status build(fv_model *model, const fv_cut *cut, const fv_linear *l, i
         round_all(fv_linear_intercepts(l), vectors, bias);
     }
     const fv_cut_head head = {weights, bias, classes, width, class_names};
-    const fv_status status = fv_model_cut_head(model, cut, &head, out);
+    fv_status status = fv_model_cut_head(model, cut, &head, out);
+    /* What the network was trained on, and its terms; what was measured was measured of another head. */
+    static const fv_card_item kept[] = {FV_CARD_DATA, FV_CARD_LICENSE};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept && status == FV_OK; i++)
+        status = fv_model_set_card(*out, kept[i], fv_model_card(model, kept[i]));
+    if (status != FV_OK)
+        fv_model_destroy(out);
     fv_free(model->ctx, weights);
     return status;
 }

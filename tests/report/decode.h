@@ -22,7 +22,10 @@ typedef struct point {
     char tag[64];
     int64_t step;
     float value;
-    int height, width;  /* of an image: those it says and, where its PNG agrees, has */
+    int height, width;           /* of an image: those it says and, where its PNG agrees, has */
+    double spread[5];            /* of a histogram: min, max, number, sum, sum of squares */
+    double limit[32], count[32]; /* and its bins */
+    int bins;
     char settings[512]; /* of hyperparameters: "key=value " of each; "end=STATUS" behind the run */
 } point;
 
@@ -114,6 +117,28 @@ static inline void decode_image(const uint8_t *p, const uint8_t *end, point *out
     out->width = sides[1];
 }
 
+static inline int decode_doubles(field f, double *out)
+{
+    assert_true(f.type == 2 && f.value % 8 == 0 && f.value <= 32 * 8);
+    memcpy(out, f.bytes, f.value);
+    return (int)(f.value / 8);
+}
+
+static inline void decode_histogram(const uint8_t *p, const uint8_t *end, point *out)
+{
+    while (p < end) {
+        field f = take_field(&p, end);
+        if (f.number <= 5 && f.type == 1)
+            memcpy(&out->spread[f.number - 1], &f.value, 8);
+        else if (f.number == 6)
+            out->bins = decode_doubles(f, out->limit);
+        else if (f.number == 7)
+            assert_int_equal(decode_doubles(f, out->count), out->bins);
+        else
+            fail_msg("field %d in a histogram", (int)f.number);
+    }
+}
+
 /* The bytes of the field with that number; the message must have it. */
 static inline field find_in(const uint8_t *p, const uint8_t *end, uint64_t number)
 {
@@ -179,6 +204,8 @@ static inline void decode_value(const uint8_t *p, const uint8_t *end, int64_t st
             memcpy(&out->value, &bits, 4);
         } else if (f.number == 4 && f.type == 2)
             decode_image(f.bytes, f.bytes + f.value, out);
+        else if (f.number == 5 && f.type == 2)
+            decode_histogram(f.bytes, f.bytes + f.value, out);
         else if (f.number == 9 && f.type == 2)
             decode_plugin(f.bytes, f.bytes + f.value, out);
         else

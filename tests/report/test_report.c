@@ -201,7 +201,7 @@ static void test_killed_and_resumed(void **state)
     for (int64_t i = 1; i <= 8; i++)
         assert_int_equal(fv_events_put(events, i, &(fv_scalar){"batch_loss", 1.0}, 1), FV_OK);
     fv_events_close(&events);
-    assert_int_equal(fv_events_cut(ctx, path, 2, 5), FV_OK);
+    assert_int_equal(fv_events_cut(ctx, path, &(fv_events_done){2, 2, 5}), FV_OK);
     count_points(dir, "other", "batch_loss", counts);
     for (int i = 1; i < 16; i++)
         assert_int_equal(counts[i], i <= 5);

@@ -129,11 +129,15 @@ static void pictures(void **state)
     decode_last(run, "validation", &d);
     p = find_point(&d, "epoch_confusion_matrix", 1);
     assert_true(p && p->height == 48 && p->width == 48); /* 2 x 2 cells of 24 */
+    p = find_point(&d, "epoch_mistakes", 1);
+    assert_true(p && p->height == 112 && p->width == 4 * 112); /* one of two like images is wrong */
+    const int values = d.n;
+    assert_int_equal(fv_report_evaluation(r, &page), FV_OK); /* the run went on, and the epoch is still the best */
     page.epoch = 0;
     page.title = "Test";
     assert_int_equal(fv_report_evaluation(r, &page), FV_OK);
     decode_last(run, "validation", &d);
-    assert_int_equal(d.n, 1);
+    assert_int_equal(d.n, values);
     fv_report_destroy(&r);
     fv_evaluation_destroy(&e);
     fv_dataset_destroy(&data);
@@ -142,8 +146,132 @@ static void pictures(void **state)
     fv_test_dir_remove(dir);
 }
 
+/* ---- histograms ---- */
+
+static void check_histogram(const decoded *d, const char *tag, int64_t step, const float *data, int64_t n)
+{
+    const point *p = find_point(d, tag, step);
+    double low = INFINITY, high = -INFINITY, sum = 0, squares = 0, counted = 0;
+    if (!p)
+        fail_msg("no %s at %d", tag, (int)step);
+    for (int64_t i = 0; i < n; i++) {
+        low = fmin(low, (double)data[i]);
+        high = fmax(high, (double)data[i]);
+        sum += (double)data[i];
+        squares += (double)data[i] * (double)data[i];
+    }
+    assert_true(p->spread[0] == low && p->spread[1] == high && p->spread[2] == (double)n);
+    assert_true(p->spread[3] == sum && p->spread[4] == squares);
+    assert_int_equal(p->bins, high > low ? 30 : 1);
+    assert_true(p->limit[p->bins - 1] == high);
+    for (int b = 0; b < p->bins; b++) {
+        double inside = 0;
+        const double slack = 1e-12 * (high - low); /* a value on a limit is on either side of it */
+        for (int64_t i = 0; i < n; i++)
+            inside += (double)data[i] < p->limit[b] + slack && (b == 0 || (double)data[i] >= p->limit[b - 1] + slack);
+        assert_true(b == 0 || p->limit[b] > p->limit[b - 1]);
+        assert_true(fabs(p->count[b] - inside) <= 1);
+        counted += p->count[b];
+    }
+    assert_true(counted == (double)n);
+}
+
+typedef struct bench {
+    fv_model *m;
+    fv_trainer *t;
+    float images[4 * 6 * 6];
+    int32_t labels[4];
+} bench;
+
+/* A step of a run of two steps an epoch; the weights are those behind it. */
+static void step(fv_report *r, bench *b, int64_t epoch, int64_t number)
+{
+    double loss;
+    for (int i = 0; i < 4 * 6 * 6; i++)
+        b->images[i] = (float)((i * 7 + (int)(epoch * 2 + number) * 13) % 31) / 31;
+    assert_int_equal(fv_trainer_gradient(b->t, b->images, b->labels, 4, &loss), FV_OK);
+    assert_int_equal(fv_trainer_apply(b->t, 0.1), FV_OK);
+    const fv_fit_event e = {.kind = FV_EVENT_STEP,
+                            .epoch = epoch,
+                            .step = number,
+                            .steps = 2,
+                            .global_step = 2 * (epoch - 1) + number,
+                            .loss = loss,
+                            .lr = 0.1,
+                            .trainer = b->t};
+    fv_report_event(r, &e);
+}
+
+static void begin(fv_report *r, int64_t epoch, int64_t done)
+{
+    const fv_fit_event e = {.kind = FV_EVENT_START,
+                            .epoch = epoch,
+                            .step = done,
+                            .steps = 2,
+                            .global_step = 2 * (epoch - 1) + done,
+                            .text = epoch > 1 || done > 0 ? "resumed" : NULL};
+    fv_report_event(r, &e);
+}
+
+/* Once an epoch, whatever was killed when. */
+static void histograms(void **state)
+{
+    (void)state;
+    static decoded d;
+    char dir[256];
+    int counts[16];
+    fv_report *r = NULL;
+    bench b = {.labels = {0, 1, 2, 1}};
+    fv_test_dir_create(dir);
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    assert_int_equal(fv_model_create(ctx, &b.m), FV_OK);
+    fv_value x = fv_conv2d(b.m, fv_input(b.m, 6, 6, 1), .name = "conv", .filters = 2, .kernel = {3, 3});
+    assert_int_equal(fv_model_finish(b.m, fv_dense(b.m, fv_flatten(b.m, x), .name = "fc", .units = 3)), FV_OK);
+    assert_int_equal(fv_model_init(b.m, 1, FV_INIT_DEFAULT), FV_OK);
+    const fv_fit_options o = FV_FIT_OPTIONS(.batch_size = 4);
+    assert_int_equal(fv_trainer_create(b.m, &o, &b.t), FV_OK);
+    assert_int_equal(fv_report_create(ctx, dir, "net", &r), FV_OK);
+    assert_int_equal(fv_report_histograms(r, -1), FV_ERR_ARGUMENT);
+    begin(r, 1, 0);
+    step(r, &b, 1, 1);
+    step(r, &b, 1, 2); /* nothing is asked for yet */
+    assert_int_equal(fv_report_histograms(r, 1), FV_OK);
+    step(r, &b, 2, 1);
+    step(r, &b, 2, 2);
+    fv_report_destroy(&r);
+    decode_last(dir, "train", &d);
+    assert_int_equal(d.n, 4 * 2 + 4); /* losses and rates; two layers, without their biases */
+    fv_shape shape;
+    const float *gradient = fv_trainer_gradient_of(b.t, "conv.weight", &shape);
+    check_histogram(&d, "gradients/conv.weight", 2, gradient, fv_shape_count(&shape));
+    check_histogram(&d, "weights/conv.weight", 2, fv_tensor_data(fv_model_find_tensor(b.m, "conv.weight")), 18);
+    check_histogram(&d, "weights/fc.weight", 2, fv_tensor_data(fv_model_find_tensor(b.m, "fc.weight")), 2 * 16 * 3);
+    /* From a state behind the last step of epoch 2, that epoch's are there; from one before it they come again. */
+    for (int done = 2; done >= 0; done--) {
+        assert_int_equal(fv_report_create(ctx, dir, "net", &r), FV_OK);
+        assert_int_equal(fv_report_histograms(r, 1), FV_OK);
+        begin(r, 2, done);
+        for (int64_t i = done + 1; i <= 2; i++)
+            step(r, &b, 2, i);
+        step(r, &b, 3, 1);
+        step(r, &b, 3, 2);
+        fv_report_destroy(&r);
+        count_points(dir, "train", "weights/fc.weight", counts);
+        for (int i = 0; i < 16; i++)
+            assert_int_equal(counts[i], i == 2 || i == 3);
+        count_points(dir, "train", "batch_loss", counts);
+        for (int i = 1; i < 16; i++)
+            assert_int_equal(counts[i], i <= 6);
+    }
+    fv_trainer_destroy(&b.t);
+    fv_model_destroy(&b.m);
+    fv_ctx_destroy(&ctx);
+    fv_test_dir_remove(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_and_settings), cmocka_unit_test(pictures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_and_settings), cmocka_unit_test(pictures),
+                                       cmocka_unit_test(histograms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

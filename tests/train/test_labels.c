@@ -61,6 +61,15 @@ static void trained_in_c(void **state)
     assert_string_equal(fv_model_class_name(copy, 0), "x");
     assert_int_equal(fv_model_set_card(copy, FV_CARD_LICENSE, NULL), FV_OK);
     assert_null(fv_model_card(copy, FV_CARD_LICENSE));
+    /* Data that nobody named are told by their number; a new head has measured nothing. */
+    assert_string_equal(fv_model_card(copy, FV_CARD_DATA), "two insects");
+    assert_int_equal(fv_model_set_card(copy, FV_CARD_DATA, NULL), FV_OK);
+    assert_int_equal(fv_fit(copy, data, .epochs = 1, .batch_size = 2), FV_OK);
+    assert_string_equal(fv_model_card(copy, FV_CARD_DATA), "2 images of 2 classes");
+    assert_non_null(fv_model_card(copy, FV_CARD_METRICS));
+    assert_int_equal(fv_model_reset_head(copy, 3, 1), FV_OK);
+    assert_null(fv_model_card(copy, FV_CARD_METRICS));
+    assert_string_equal(fv_model_card(copy, FV_CARD_DATA), "2 images of 2 classes");
     fv_model_destroy(&copy);
     fv_model_destroy(&loaded);
     fv_model_destroy(&m);

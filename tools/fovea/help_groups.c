@@ -43,9 +43,10 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
-    {"Run and results", " output fully-conv experiment resume config json csv sheet report license save ",
-     " coefficients data-name date metrics offline directory force recovery-interval log-interval out graph dot svg "
-     "suggest profile "
+    {"Run and results", " output fully-conv metric experiment resume config json csv sheet report license save ",
+     " coefficients data-name date metrics offline directory force recovery-interval save-period checkpoint-hist "
+     "log-interval histogram-interval out graph dot svg "
+     "card suggest profile "
      "trace "
      "progress no-color quiet verbose "},
     {"Machine", " threads memory ",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "amounts.h"
+#include "card.h"
 #include "head.h"
 #include "info.h"
 #include "memory_text.h"
@@ -56,14 +57,6 @@ static void print_memory(const char *title, const fv_memory *m, int64_t batch)
            amount_bytes((double)m->total, total), (long long)batch, parts);
 }
 
-static const struct {
-    const char *key, *title;
-} card_rows[FV_CARD_COUNT] = {
-#define FV_CARD_ROW(id, key, title) {key, title},
-    FV_CARD_LIST(FV_CARD_ROW)
-#undef FV_CARD_ROW
-};
-
 /* What a layer's pixels see: how much, how far their neighbors' view is moved, where the first one's begins. */
 static void print_layer(const fv_layer_info *l)
 {
@@ -76,7 +69,7 @@ static void print_layer(const fv_layer_info *l)
            jump, start, amount_bytes((double)l->activation_bytes, bytes), l->training ? "  training" : "");
 }
 
-static void print_text(fv_model *model, int64_t batch, const info_totals *t)
+static void print_text(fv_model *model, int64_t batch, const info_totals *t, bool trained)
 {
     int64_t h, w, c;
     char params[AMOUNT_MAX], macs[AMOUNT_MAX], flops[AMOUNT_MAX], bytes[AMOUNT_MAX], field[48], aux[256];
@@ -103,13 +96,8 @@ static void print_text(fv_model *model, int64_t batch, const info_totals *t)
         printf(
             "auxiliary heads   %s, of %lld of these parameters: for training alone, their losses times these weights\n",
             aux, (long long)fv_model_aux_parameters(model));
-    for (int i = 0; i < FV_CARD_COUNT; i++) {
-        if (!fv_model_card(model, (fv_card_item)i))
-            continue;
-        printf("%-17s ", card_rows[i].title);
-        show_text(stdout, fv_model_card(model, (fv_card_item)i));
-        putchar('\n');
-    }
+    if (trained)
+        card_print(model);
     printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
     if (t->network.activated_run < t->network.activated)
         printf(
@@ -158,7 +146,7 @@ static json_t *layer_json(const fv_layer_info *l)
     return layer;
 }
 
-static void print_json(fv_model *model, int64_t batch, const info_totals *t)
+static void print_json(fv_model *model, int64_t batch, const info_totals *t, bool trained)
 {
     int64_t h, w, c;
     fv_model_input_size(model, &h, &w, &c);
@@ -183,9 +171,10 @@ static void print_json(fv_model *model, int64_t batch, const info_totals *t)
         json_object_set_new(root, "aux_heads", aux_json(model));
         json_object_set_new(root, "aux_parameters", json_integer((json_int_t)fv_model_aux_parameters(model)));
     }
-    for (int i = 0; i < FV_CARD_COUNT; i++)
-        if (fv_model_card(model, (fv_card_item)i))
-            json_object_set_new(root, card_rows[i].key, json_string(fv_model_card(model, (fv_card_item)i)));
+    for (int i = 0; i < FV_CARD_COUNT && trained; i++) {
+        const char *said = fv_model_card(model, (fv_card_item)i);
+        json_object_set_new(root, card_key(i), said ? json_string(said) : json_null());
+    }
     json_dumpf(root, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(root);
@@ -267,7 +256,7 @@ static fv_status print_graph(fv_ctx *ctx, const settings *c, const fv_model *mod
 /* What is printed instead of the layers: one of these. */
 static fv_status check_form(void)
 {
-    static const char *const keys[] = {"graph", "dot", "svg", "suggest", "lr", "profile", "selftest"};
+    static const char *const keys[] = {"graph", "dot", "svg", "suggest", "lr", "profile", "selftest", "card"};
     const char *first = NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (!option_given(keys[i]))
@@ -291,6 +280,11 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
         FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));
     if (c->selftest)
         return selftest(*model);
+    if (c->card && !loaded)
+        return complain(FV_ERR_CONFLICT, "name a model file", "--card: %s is an architecture, which nobody has trained",
+                        name);
+    if (c->card)
+        return card_markdown(*model, name, stdout);
     if (c->profile)
         return profile(ctx, c, *model, info_batch(c));
     if (option_given("lr"))
@@ -300,7 +294,7 @@ static fv_status show(fv_ctx *ctx, settings *c, const char *name, fv_model **mod
     if (c->suggest)
         return info_suggest(ctx, c, *model);
     FV_TRY(info_measure(*model, c, &t));
-    c->json ? print_json(*model, info_batch(c), &t) : print_text(*model, info_batch(c), &t);
+    c->json ? print_json(*model, info_batch(c), &t, loaded) : print_text(*model, info_batch(c), &t, loaded);
     return FV_OK;
 }
 

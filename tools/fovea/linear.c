@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backbone.h"
+#include "card.h"
 #include "memory_text.h"
 #include "output.h"
 #include "show.h"
@@ -250,6 +251,19 @@ static void print_json(const job *j)
 
 /* ---- what is written ---- */
 
+/* What the classifier was fitted on, and how well it does on what it was not. */
+static fv_status tell_card(const job *j, fv_model *model)
+{
+    const stage_result *r = &j->results[j->best];
+    char text[160], held_out[48] = "";
+    FV_TRY(card_take_trained(j->c, j->train, model));
+    if (r->held_out >= 0)
+        snprintf(held_out, sizeof held_out, ", val_top1 %.2f %%", 100 * r->held_out);
+    snprintf(text, sizeof text, "top1 %.2f %% over %lld folds%s", 100 * r->score.mean, (long long)j->c->folds,
+             held_out);
+    return fv_model_set_card(model, FV_CARD_METRICS, text);
+}
+
 static fv_status save(job *j)
 {
     fv_model *model;
@@ -263,7 +277,9 @@ static fv_status save(job *j)
     fv_status status = fv_linear_model(j->b.model, &one, j->saved, names, &model);
     free(names);
     FV_TRY(status);
-    status = fv_model_save(model, j->c->save);
+    status = tell_card(j, model);
+    if (status == FV_OK)
+        status = fv_model_save(model, j->c->save);
     fv_model_destroy(&model);
     FV_TRY(status);
     note("%s: the network up to '%s', and its classifier, which was fitted on all of %s: `fovea eval`, `predict` and "

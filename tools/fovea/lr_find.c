@@ -13,9 +13,10 @@
 #include "watch.h"
 
 const char lr_find_idle[] =
-    " epochs max-steps lr patience min-delta monitor restore-best val-interval recovery-interval model-ema "
+    " epochs max-steps lr patience min-delta monitor restore-best val-interval recovery-interval save-period "
+    "checkpoint-hist model-ema "
     "model-ema-decay unfreeze-at cache no-prefetch no-feature-cache license data-name date output experiment resume "
-    "log-interval no-color progress " TRIAL_SCHEDULE;
+    "log-interval histogram-interval no-color progress " TRIAL_SCHEDULE;
 
 static bool on_point(void *user, const fv_lr_point *point, int64_t step)
 {

@@ -128,8 +128,10 @@ const verb verbs[] = {
      "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n"
      "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n",
      V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
-    {"runs", NULL, "list and compare training runs", "[ls | best | diff A B] [--output DIR]",
-     "  fovea runs\n  fovea runs diff exp exp2\n", V_RUNS, 3, verb_runs},
+    {"runs", NULL, "list and compare training runs", "[ls | best | diff A B | report | mlflow] [DIR...] [options]",
+     "  fovea runs\n  fovea runs best --metric val_loss\n  fovea runs diff exp exp2\n"
+     "  fovea runs report --output runs.html\n  fovea runs mlflow --output mlruns\n",
+     V_RUNS, INT_MAX, verb_runs},
     {"zoo", NULL, "trained networks by name: list, fetch, verify", "list | get NAME... | verify [NAME...] [options]",
      "  fovea zoo list\n  fovea zoo get lenet-digits --output networks\n  fovea zoo verify --output networks\n", V_ZOO,
      INT_MAX, verb_zoo},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_dir.h"
+#include "card.h"
 #include "head.h"
 #include "run_find.h"
 
@@ -244,6 +245,8 @@ fv_status run_reset_head(fv_ctx *ctx, const settings *c, const fv_zoo_options *o
     pipeline.w = o.img_size[1];
     if (status == FV_OK)
         status = fv_model_set_pipeline(fresh, &pipeline);
+    if (status == FV_OK)
+        status = card_copy(*model, fresh);
     fv_load_report_destroy(&report);
     if (status != FV_OK) {
         fv_model_destroy(&fresh);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_file.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,30 @@ static bool is_folder(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The model of the latest epoch that a folder keeps one of. */
+static bool latest_epoch(const char *folder, const char *slash, char path[PATHS + 64])
+{
+    static const char *const places[] = {"weights/", ""};
+    long long latest = 0;
+    for (size_t i = 0; latest == 0 && i < sizeof places / sizeof *places; i++) {
+        char place[PATHS + 16];
+        struct dirent *entry;
+        snprintf(place, sizeof place, "%s%s%s", folder, slash, places[i]);
+        DIR *d = opendir(place);
+        while (d && (entry = readdir(d))) {
+            char *end;
+            const long long epoch = strncmp(entry->d_name, "epoch-", 6) == 0 ? strtoll(entry->d_name + 6, &end, 10) : 0;
+            if (epoch <= latest || strcmp(end, ".safetensors") != 0)
+                continue;
+            latest = epoch;
+            snprintf(path, PATHS + 64, "%.4100s%.32s", place, entry->d_name);
+        }
+        if (d)
+            closedir(d);
+    }
+    return latest > 0;
 }
 
 /* Appends what `name` (of `length` bytes) stands for to a list of names; *any is set where that is a run's folder. */
@@ -24,13 +50,13 @@ static fv_status append(const char *option, const char *name, size_t length, cha
     snprintf(path, sizeof path, "%s", folder);
     /* A word is an architecture first: a folder of its name is written ./lenet. */
     const bool run = is_folder(folder) && !model_is_architecture(folder);
+    const char *slash = folder[0] && folder[strlen(folder) - 1] == '/' ? "" : "/";
     bool found = !run;
     for (size_t i = 0; !found && i < sizeof files / sizeof *files; i++) {
-        const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
         snprintf(path, sizeof path, "%s%s%s", folder, slash, files[i]);
         found = access(path, F_OK) == 0;
     }
-    if (!found)
+    if (!found && !latest_epoch(folder, slash, path))
         return complain(FV_ERR_NOT_FOUND, "name a model file, or a run's folder",
                         "--%s %s: a folder without weights/best.safetensors or weights/last.safetensors", option,
                         folder);

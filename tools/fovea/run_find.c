@@ -40,6 +40,11 @@ fv_status run_take_recipe(settings *c)
     if (c->experiment && !is_folder_of(folder, c))
         return complain(FV_ERR_CONFLICT, "drop one of the two", "--resume %s: --experiment %s is another run", folder,
                         c->experiment);
+    struct stat st;
+    if (stat(folder, &st) == 0 && S_ISREG(st.st_mode))
+        return complain(FV_ERR_NOT_FOUND,
+                        "name the run's folder; `fovea train --model FILE` starts another run from it",
+                        "--resume %s: a file, and a run goes on from its folder", c->resume);
     if (access(recipe, F_OK) != 0)
         return complain(FV_ERR_NOT_FOUND, "use --resume auto to start a run where there is none",
                         "--resume %s: no run folder (args.yaml is missing there)", c->resume);

@@ -11,10 +11,12 @@
 #include "trial.h"
 
 const char sanity_idle[] =
-    " epochs patience min-delta monitor restore-best val-interval recovery-interval " TRIAL_SCHEDULE
+    " epochs patience min-delta monitor restore-best val-interval recovery-interval save-period "
+    "checkpoint-hist " TRIAL_SCHEDULE
     "label-smoothing balance model-ema model-ema-decay unfreeze-at augment scale ratio crop-pad "
     "hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob mixup cutmix cache "
-    "no-prefetch no-feature-cache license data-name date output experiment resume force log-interval no-color ";
+    "no-prefetch no-feature-cache license data-name date output experiment resume force log-interval "
+    "histogram-interval no-color ";
 
 /* ---- advice ---- */
 

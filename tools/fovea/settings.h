@@ -131,7 +131,7 @@ enum {
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
       V_RUN | V_ZOO | V_FACTORIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
-      "that FOVEA_ZOO names, else the working directory") \
+      "that FOVEA_ZOO names, else the working directory; runs ls: folder of runs") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
       "zoo get: only from FOVEA_ZOO and what came with the program, never from the network") \
     X(TEXT, input, "input", NULL, 0, NULL, 0, 0, NULL, V_RUN | V_COMPARE, FV_OUTPUT, "[NAME=]FILE", \
@@ -154,12 +154,14 @@ enum {
       "as many as leave at most this share of a layer's parameters; 0.5 where none of the three is given") \
     X(TEXT, factor_layers, "layers", NULL, 0, NULL, 0, 0, NULL, V_FACTORIZE, FV_MEANING, "PATTERN[,PATTERN...]", \
       "layers of these names, with * and ?; default: all that become smaller") \
-    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
+    X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
-    X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "TEXT", \
+    X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
       "what the weights were trained on, for the model file") \
-    X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT, FV_OUTPUT, "YYYY-MM-DD", \
+    X(TEXT, date, "date", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "YYYY-MM-DD", \
       "day of the weights, for the model file") \
+    X(TEXT, metric, "metric", NULL, 0, NULL, 0, 0, NULL, V_RUNS, FV_OUTPUT, "NAME", \
+      "ls, best, report: sort by it, the best first: val_top1 (or top1), val_loss, train_loss, test_top1, ...") \
     X(TEXT, metrics, "metrics", NULL, 0, NULL, 0, 0, NULL, V_CONVERT, FV_OUTPUT, "TEXT", \
       "what was measured with the weights, for the model file") \
     X(FLAG, fully_conv, "fully-conv", NULL, 0, false, 0, 0, NULL, V_CONVERT, FV_MEANING, NULL, \
@@ -169,11 +171,13 @@ enum {
     X(TEXT, resume, "resume", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "auto|DIR", \
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
-    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
+    X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_RUNS | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
       V_CONVERT | V_FACTORIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
+    X(INT, histogram_interval, "histogram-interval", "histogram-freq", 0, 1, 0, 1e6, NULL, V_TRAIN, FV_OUTPUT, "N", \
+      "epochs between histograms of weights and gradients for TensorBoard; 0: none") \
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
@@ -271,6 +275,8 @@ enum {
     X(FLAG, dot, "dot", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, "print a drawing for Graphviz") \
     X(TEXT, svg, "svg", NULL, 0, NULL, 0, 0, NULL, V_INFO, FV_OUTPUT, "FILE.svg", \
       "draw the network: layers, branches, what passes layers, sizes") \
+    X(FLAG, card, "card", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
+      "the model's card as Markdown: what it is, what it was trained on, terms, figures, day, classes") \
     X(FLAG, suggest, "suggest", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \
       "what layers could be replaced with, parameters and multiply-adds before and after") \
     X(FLAG, profile, "profile", NULL, 0, false, 0, 0, NULL, V_INFO, FV_OUTPUT, NULL, \

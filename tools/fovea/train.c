@@ -487,7 +487,7 @@ static fv_status train(job *j)
     if (j->trial)
         return try_out(j);
     FV_TRY(set_augment(j));
-    FV_TRY(card_take(c, j->model));
+    FV_TRY(card_take_trained(c, j->train, j->model));
     FV_TRY(open_val(j));
     FV_TRY(open_test(j));
     FV_TRY(choose_batch(j));

@@ -62,6 +62,7 @@ fv_status train_page_open(fv_ctx *ctx, const settings *c, const char *dir, const
     char parts[512], text[600];
     *page = (train_page){.model = model, .val = val};
     FV_TRY(fv_report_create(ctx, dir, fv_model_name(model), &page->report));
+    FV_TRY(fv_report_histograms(page->report, c->histogram_interval));
     FV_TRY(put_facts(ctx, c, dir, model, train, val, page->report));
     memory_text(plan, 20, parts, sizeof parts);
     snprintf(text, sizeof text, "%.1f MB planned: %s", (double)plan->total / 1048576, parts);

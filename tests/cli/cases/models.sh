@@ -545,3 +545,50 @@ use_architectures_with_a_dot() {
     mkdir mobilenet_v1_0.25
     code 0 "$FOVEA" info mobilenet_v1_0.25
 }
+
+# The card of every way to make a model: data, license, metrics, day; kept where they hold, gone where they do not.
+use_model_cards() {
+    told() { "$FOVEA" info "$1" | grep -E '^(trained on|license|metrics|date) ' | sed 's/  */ /g' >card; }
+    card() {
+        told "$1"
+        grep -qF -e "$2" card || die "$1: the card lacks: $2: $(cat card)"
+    }
+    code 0 small_run --epochs 1 --license CC0-1.0 --date 2026-01-02 --experiment first
+    first=runs/train/first/weights/best.safetensors
+    equal "$(told $first && cut -d' ' -f1-2 card | tr '\n' ';')" "trained on;license CC0-1.0;metrics train_loss;date 2026-01-02;"
+    # Trained further: the old day and figures are gone, the terms stay, and what it had seen before is said.
+    code 0 "$FOVEA" train --data "$digits" --model $first --epochs 1 --experiment second
+    second=runs/train/second/weights/best.safetensors
+    card $second "trained on 600 images of 10 classes; before that 600 images of 10 classes"
+    card $second "license CC0-1.0"
+    card $second "date not said (--date)"
+    code 0 "$FOVEA" train --data "$photos" --in-chans 1 --img-size 28 --model $first --reset-head --data-name "two kinds" --license MIT --date 2026-02-03 --epochs 1 --experiment third
+    card runs/train/third/weights/best.safetensors "trained on two kinds"
+    card runs/train/third/weights/best.safetensors "license MIT"
+    card runs/train/third/weights/best.safetensors "date 2026-02-03"
+    # The same, resumed and again.
+    code 0 "$FOVEA" train --data "$digits" --model $first --epochs 1 --experiment again
+    same $second runs/train/again/weights/best.safetensors
+    # What is made of it.
+    code 0 "$FOVEA" factorize $second --keep 0.9 --output factored.safetensors
+    card factored.safetensors "metrics before it was factorized: train_loss"
+    card factored.safetensors "before that 600 images"
+    code 0 "$FOVEA" linear --data "$digits" --model $first --layer fc2 --save linear.safetensors --date 2026-03-04
+    card linear.safetensors "trained on 600 images of 10 classes; before that 600 images of 10 classes"
+    card linear.safetensors "license CC0-1.0"
+    card linear.safetensors "over 5 folds"
+    card linear.safetensors "date 2026-03-04"
+    code 0 "$FOVEA" convert $first --output other.safetensors --license Apache-2.0
+    card other.safetensors "license Apache-2.0"
+    card other.safetensors "date 2026-01-02"
+    # As Markdown, and for programs.
+    code 0 "$FOVEA" info $second --card
+    equal "$(head -n 1 out)" "# lenet"
+    prints "| license | CC0-1.0 |" "| date | not said |" "| input | 28 x 28 pixels, 1 channel |" "## Classes" "fovea predict --model $second"
+    code 0 "$FOVEA" info $second --json
+    prints '"license":"CC0-1.0"' '"date":null'
+    fails 2 E2004 "--card: lenet is an architecture" -- "$FOVEA" info lenet --card
+    fails 2 E2004 "print different things" -- "$FOVEA" info $second --card --graph
+    code 0 "$FOVEA" info lenet
+    silent_about "not said"
+}

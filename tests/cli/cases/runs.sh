@@ -198,7 +198,8 @@ use_run_folder() {
     # Lines of a version that measured less keep their numbers under the right names.
     cut -d, -f 1-9,12-14 <results.csv >old && cp old results.csv
     cd ../../..
-    code 0 small_run --experiment a --epochs 3 --resume auto
+    code 0 small_run --experiment a --epochs 3 --resume auto --histogram-interval 2
+    equal "$(cat runs/train/a/train/events.* | grep -ao 'gradients/fc3.weight' | wc -l | tr -d ' ')" 2
     equal "$(sed -n 3p runs/train/a/results.csv | cut -d, -f 1-9,12-14)" "$(sed -n 3p runs/train/a/old)"
     equal "$(awk -F, '{ print NF }' runs/train/a/results.csv | sort -u)" 14
 }
@@ -282,4 +283,194 @@ use_runs() {
     fails 2 E2001 "ls, best" -- "$FOVEA" runs list
     code 0 "$FOVEA" runs --output nowhere
     says "nowhere: no runs"
+}
+
+# run_by_hand NAME STATUS LR VAL_TOP1...: the folder of a run that ended so, with an epoch for each score (- : not measured).
+run_by_hand() {
+    mkdir -p "$1/weights"
+    printf 'model: lenet\ndata: digits\nlr: %s\nname: "it'\''s <b>"\nexperiment: %s\nmonitor: val_top1\n' "$3" "${1##*/}" >"$1/args.yaml"
+    echo '{"t":0.0,"ev":"start","schema":1,"wall":'"$((1700000000 + ${#1}))"',"epoch":1,"step":0}' >"$1/events.jsonl"
+    case $2 in
+    finished) echo '{"t":9.5,"ev":"end","epoch":3,"step":9,"text":"all epochs done"}' >>"$1/events.jsonl" ;;
+    diverged) echo '{"t":9.5,"ev":"end","epoch":3,"step":9,"text":"bad","error":52}' >>"$1/events.jsonl" ;;
+    esac
+    echo epoch,step,time_s,lr,train_loss,train_top1,val_loss,val_top1 >"$1/results.csv"
+    hand=$1
+    rate=$3
+    shift 3
+    n=0
+    for score in "$@"; do
+        n=$((n + 1))
+        [ "$score" != - ] || score=
+        echo "$n,$((3 * n)),$n.5,$rate,$((5 - n)).25,0.5,${score:+0.75},$score" >>"$hand/results.csv"
+    done
+}
+
+three_runs() {
+    run_by_hand runs/train/a finished 0.1 0.5 0.75 0.625
+    run_by_hand runs/train/bb killed 0.2 0.25 0.75
+    run_by_hand runs/train/ccc finished 0.3 - - -
+    run_by_hand more/dddd finished 0.4 0.5
+}
+
+# Which is best, by what is asked for: its direction, equals, runs without it, and those that may go on.
+use_runs_best_by_a_metric() {
+    three_runs
+    code 0 "$FOVEA" runs best --metric top1
+    equal "$(awk 'NR == 2 { print $1 }' out)" a
+    says "without val_top1: ccc" "as good as a, which began first: bb"
+    code 0 "$FOVEA" runs --metric train_loss
+    equal "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" "a ccc bb "
+    code 0 "$FOVEA" runs best --metric val_top1 runs/train/bb more
+    equal "$(awk 'NR == 2 { print $1 }' out)" runs/train/bb
+    says "runs/train/bb has not finished: killed"
+    code 0 "$FOVEA" runs ls more runs/train runs/train/a
+    equal "$(awk 'NR > 1 { print $1 }' out | tr '\n' ' ')" "more/dddd runs/train/a runs/train/bb runs/train/ccc "
+    code 0 "$FOVEA" runs best --metric val_top1 --json more
+    drive json 0.best_val_top1 <out >value
+    equal "$(cat value)" 0.5
+    fails 9 E9002 "--metric test_top1: no run has it" -- "$FOVEA" runs best --metric test_top1
+    fails 2 E2003 "--metric val_top2: runs have no such metric" "did you mean 'val_top1'?" -- "$FOVEA" runs --metric val_top2
+    fails 9 E9002 "nowhere: no such folder" -- "$FOVEA" runs ls nowhere
+    fails 2 E2004 "folders are named, and --output names another" -- "$FOVEA" runs ls more --output runs/train
+    fails 2 E2004 "--metric has no effect here" -- "$FOVEA" runs diff a bb --metric val_top1
+}
+
+# One page of all runs: curves over each other, a table in the order asked for, what differs; nothing from elsewhere.
+use_runs_report() {
+    three_runs
+    code 0 "$FOVEA" runs report runs/train more --metric top1 --output page.html
+    equal "$(head -n 1 page.html)" "<!DOCTYPE html>"
+    equal "$(grep -o '<tr data-run="[0-9]*"><th scope="row" data-v="[^"]*"' page.html | sed 's/.*data-v="//; s/"//' | tr '\n' ' ')" \
+        "runs/train/a runs/train/bb more/dddd runs/train/ccc "
+    equal "$(grep -c '<figure>' page.html)" 5
+    equal "$(grep -c '</figure>' page.html)" 5
+    equal "$(grep -o '<polyline' page.html | wc -l | tr -d ' ')" 18 # 4 of training's and of the rate, 3 of validation's
+    equal "$(grep -o 'class="word open" data-v="killed"' page.html | wc -l | tr -d ' ')" 1
+    grep -q 'data-v="0.75" class="best">75.00 %' page.html || die "the best is not marked"
+    grep -q '<th scope="col" data-up="1" data-word="1">lr</th>' page.html || die "the rate differs, and has no column"
+    ! grep -q '>name</th>' page.html || die "a setting that is the same has a column"
+    ! grep -qE 'https?:|src=|<link' page.html || die "the page needs something else"
+    # The same again, over the page of before; not over what is no page.
+    cp page.html before.html
+    code 0 "$FOVEA" runs report runs/train more --metric top1 --output page.html
+    same before.html page.html
+    echo text >notes
+    fails 2 E2004 "notes: exists already" "--force" -- "$FOVEA" runs report runs/train --output notes
+    equal "$(cat notes)" text
+    fails 2 E2001 "--output is missing" -- "$FOVEA" runs report runs/train
+    fails 9 E9002 "no runs" -- "$FOVEA" runs report runs --output other.html
+    absent other.html
+    # A name is text, wherever it comes from, and one epoch is a point.
+    run_by_hand "odd/<i>&" finished 0.5 0.5
+    code 0 "$FOVEA" runs report odd --output page.html
+    grep -qF '&lt;i&gt;&amp;' page.html || die "the name is not there"
+    ! grep -qF '<i>' page.html || die "the name is markup"
+}
+
+# MLflow's file store, as its reader takes it.
+use_runs_mlflow() {
+    three_runs
+    code 0 "$FOVEA" runs mlflow runs/train more --output store
+    says "4 runs" "mlflow ui --backend-store-uri store"
+    equal "$(ls store | wc -l | tr -d ' ')" 2 # a folder of runs is an experiment
+    for experiment in store/*; do
+        id=${experiment#store/}
+        echo "$id" | grep -qE '^[1-9][0-9]{17}$' || die "no id of an experiment: $id"
+        grep -qx "experiment_id: '$id'" "$experiment/meta.yaml" && grep -qx "lifecycle_stage: active" "$experiment/meta.yaml" ||
+            die "$experiment/meta.yaml"
+    done
+    run=$(dirname "$(grep -lx "run_name: 'runs/train/a'" store/*/*/meta.yaml)")
+    grep -qx "run_id: ${run##*/}" "$run/meta.yaml" || die "another run's id"
+    grep -qx "artifact_uri: 'file://$PWD/$run/artifacts'" "$run/meta.yaml" || die "another place of artifacts"
+    grep -qx "start_time: 1700000012000" "$run/meta.yaml" && grep -qx "end_time: 1700000015500" "$run/meta.yaml" || die "other times"
+    grep -qx "status: 3" "$run/meta.yaml" || die "not finished"
+    equal "$(cat "$run/metrics/val_top1")" "1700000013500 0.5 1
+1700000014500 0.75 2
+1700000015500 0.625 3"
+    equal "$(cat "$run/params/lr") $(cat "$run/tags/mlflow.runName")" "0.1 runs/train/a"
+    same "$run/artifacts/results.csv" runs/train/a/results.csv
+    absent "$run/params/experiment" "$run/artifacts/test.json"
+    run=$(dirname "$(grep -lx "run_name: 'runs/train/bb'" store/*/*/meta.yaml)")
+    grep -qx "status: 5" "$run/meta.yaml" || die "not killed"
+    run=$(dirname "$(grep -lx "run_name: 'runs/train/ccc'" store/*/*/meta.yaml)")
+    absent "$run/metrics/val_top1"
+    # Again, in the same places; not among other files.
+    find store -type f | sort >first
+    code 0 "$FOVEA" runs mlflow runs/train more --output store
+    find store -type f | sort >second
+    same first second
+    mkdir other && echo text >other/notes
+    fails 2 E2004 "no store of MLflow" -- "$FOVEA" runs mlflow runs/train --output other
+    equal "$(ls other)" notes
+    fails 2 E2001 "--output is missing" -- "$FOVEA" runs mlflow
+}
+
+# Models of epochs: every second one, or the best ones. Killed at any moment, a run leaves the files that it leaves when
+# nobody disturbs it, and every one of them can be used.
+use_models_of_epochs() {
+    kept() { (cd "$1/weights" && sha256sum epoch-*.safetensors); }
+    ranked() { "$FOVEA" train --data "$digits" --model lenet --epochs 7 --batch-size 60 --lr 0.1 --val-split 0.2 --monitor val_top1 --checkpoint-hist 2 "$@"; }
+    code 0 ranked --experiment straight
+    kept runs/train/straight >straight
+    equal "$(wc -l <straight | tr -d ' ')" 2
+    # The two with the best validation, of equals the earlier.
+    awk -F, 'NR > 1 { print $8, $1 }' runs/train/straight/results.csv | sort -k1,1gr -k2,2g | head -n 2 | awk '{ print $2 }' | sort >best
+    sed 's/.*epoch-0*\([0-9]*\).*/\1/' straight | sort >names
+    same best names
+    killed() { drive signal KILL after="Epoch $1" "$FOVEA" train --data "$digits" --model lenet --epochs 7 --batch-size 60 --lr 0.1 --val-split 0.2 \
+        --monitor val_top1 --checkpoint-hist 2 --resume auto --recovery-interval 1 --log-interval 1; }
+    for moment in "1/7  8/8" "3/7  2/8" "4/7  8/8"; do
+        code 137 killed "$moment"
+    done
+    echo mine >runs/train/exp/weights/epoch-0099.safetensors
+    code 0 ranked --resume auto
+    equal "$(cat runs/train/exp/weights/epoch-0099.safetensors)" mine
+    rm runs/train/exp/weights/epoch-0099.safetensors
+    kept runs/train/exp >resumed
+    same straight resumed
+    # TensorBoard has each epoch once.
+    equal "$(cat runs/train/exp/train/events.* | grep -ao 'weights/conv1.weight' | wc -l | tr -d ' ')" 7
+    equal "$(cat runs/train/exp/train/events.* | grep -ao 'epoch_learning_rate' | wc -l | tr -d ' ')" 7
+    no_leftovers runs
+    # More epochs keep what is better; a model of an epoch is a model like others.
+    code 0 small_run --epochs 5 --save-period 2 --experiment every
+    (cd runs/train/every/weights && ls epoch-*) >names
+    equal "$(tr '\n' ' ' <names)" "epoch-0002.safetensors epoch-0004.safetensors "
+    grep -q '^save-period: 2' runs/train/every/args.yaml || die "args.yaml has no save-period"
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/every/weights/epoch-0004.safetensors
+    rm runs/train/every/weights/best.safetensors runs/train/every/weights/last.safetensors
+    code 0 "$FOVEA" eval --data "$digits" --model runs/train/every
+    says "runs/train/every/weights/epoch-0004.safetensors"
+    fails 9 E9002 "epoch-0004.safetensors: a file, and a run goes on from its folder" -- \
+        "$FOVEA" train --resume runs/train/every/weights/epoch-0004.safetensors
+    fails 2 E2003 "--checkpoint-hist" "from 0 to 100" -- small_run --checkpoint-hist 101
+    fails 2 E2003 "--save-period" -- small_run --save-period -1
+}
+
+# A disk that is full while a model of an epoch is written leaves those that are there; too little room for all is said
+# at the start.
+row_59_disk_full_at_a_model_of_an_epoch() {
+    needs_faults
+    full() { FAULT_DISK_FREE=5000000 LD_PRELOAD="$CLI_FAULTS" small_run "$@"; }
+    fails 9 E9003 "three checkpoints and the models of 100 epochs need" "--save-period" "--checkpoint-hist" -- full --epochs 100 --save-period 1
+    code 0 full --epochs 3 --checkpoint-hist 2
+    many() { LD_PRELOAD="$CLI_FAULTS" "$FOVEA" train --data "$digits" --model lenet --epochs 6 --batch-size 60 --lr 0.05 --save-period 1 \
+        --experiment cut "$@"; }
+    FAULT_DISK_FLAG=$PWD/full
+    export FAULT_DISK_FLAG
+    many --log-interval 1 >out 2>log.txt &
+    pid=$!
+    while ! grep -qs '^Epoch 4/6 .* 1/10' log.txt && kill -0 $pid; do :; done
+    touch full
+    got=0
+    wait $pid || got=$?
+    equal "$got" 9
+    no_leftovers runs
+    rm full
+    for n in 1 2 3; do
+        code 0 "$FOVEA" info "runs/train/cut/weights/epoch-000$n.safetensors" --selftest
+    done
+    code 0 many --resume auto
+    equal "$(ls runs/train/cut/weights/epoch-* | wc -l | tr -d ' ')" 6
 }
