@@ -116,8 +116,15 @@ void fv_graph_digest(const fv_graph *g, uint8_t digest[32]);
 
 /* What a graph is compiled for. SAMPLING is inference in which operators with the trait STOCHASTIC do what they do in
  * training: dropout drops, normalization uses its running statistics. FROZEN is training in which operators that keep
- * statistics (operands of role STATE) do what they do in inference. */
-typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING, FV_LOWER_FROZEN } fv_lowering;
+ * statistics (operands of role STATE) do what they do in inference. DIFFERENTIABLE computes what inference does, by
+ * operators that have gradients: FROZEN in which nothing is drawn. */
+typedef enum fv_lowering {
+    FV_LOWER_INFERENCE,
+    FV_LOWER_TRAINING,
+    FV_LOWER_SAMPLING,
+    FV_LOWER_FROZEN,
+    FV_LOWER_DIFFERENTIABLE
+} fv_lowering;
 /* Whether a graph so lowered is one to be trained. */
 static inline bool fv_lowering_trains(fv_lowering lowering)
 {
