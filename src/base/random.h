@@ -19,6 +19,7 @@ typedef enum fv_purpose {
     FV_RANDOM_PASSES = 17,
     FV_RANDOM_KEEP = 18,
     FV_RANDOM_FOLDS = 19,
+    FV_RANDOM_EXPLAIN = 24,
 } fv_purpose;
 
 /*

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a map depends on what a network has learned: the randomization test. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "transfer/explain.h"
+
+/* ---- weights drawn anew ---- */
+
+static uint64_t hash_name(const char *name)
+{
+    uint64_t h = 0xCBF29CE484222325u;
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * 0x100000001B3u;
+    return h;
+}
+
+/* From the normal distribution of what is there. */
+static void draw_slot(const fv_slot *slot, uint64_t seed)
+{
+    float *w = fv_slot_data(slot);
+    const int64_t n = fv_shape_count(&slot->shape);
+    const uint64_t name = hash_name(slot->name);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)w[i];
+    const double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        squares += ((double)w[i] - mean) * ((double)w[i] - mean);
+    const double deviation = sqrt(squares / (double)n);
+    for (int64_t i = 0; i < n; i += 4) {
+        uint32_t word[4];
+        float value[4];
+        fv_philox(seed, FV_RANDOM_EXPLAIN, (uint64_t)i / 4, name, word);
+        fv_normal2(word[0], word[1], value);
+        fv_normal2(word[2], word[3], value + 2);
+        for (int k = 0; k < 4 && i + k < n; k++)
+            w[i + k] = (float)(mean + deviation * (double)value[k]);
+    }
+}
+
+/* The tensors of a layer: weight and bias. */
+static void draw_layer(fv_model *m, const fv_node *node, uint64_t seed)
+{
+    for (int32_t i = 0; i < node->n_in; i++) {
+        const fv_slot *slot = node->in[i] ? fv_model_slot_of(m, node->in[i]->id) : NULL;
+        if (slot && slot->dtype == FV_F32 && slot->kind != FV_SLOT_STATE)
+            draw_slot(slot, seed);
+    }
+}
+
+static void restore(fv_model *from, fv_model *to)
+{
+    fv_model_sync(from);
+    for (int i = 0; i < to->n_slots; i++)
+        memcpy(fv_tensor_data(to->slots[i].data), fv_tensor_data(from->slots[i].data),
+               fv_tensor_bytes(from->slots[i].data));
+    fv_model_touch(to);
+}
+
+/* ---- maps ---- */
+
+typedef struct ranked {
+    float value;
+    int64_t at;
+} ranked;
+
+static int by_value(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    return x->value < y->value ? -1 : x->value > y->value ? 1 : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Ranks from 0 on, equal ones the mean of theirs, less the mean of all. */
+static void rank(const float *map, int64_t n, ranked *order, double *ranks)
+{
+    for (int64_t i = 0; i < n; i++)
+        order[i] = (ranked){map[i], i};
+    qsort(order, (size_t)n, sizeof *order, by_value);
+    for (int64_t i = 0; i < n;) {
+        int64_t end = i + 1;
+        while (end < n && order[end].value == order[i].value)
+            end++;
+        for (int64_t k = i; k < end; k++)
+            ranks[order[k].at] = (double)(i + end - 1) / 2 - (double)(n - 1) / 2;
+        i = end;
+    }
+}
+
+static double product(const double *a, const double *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* ---- the test ---- */
+
+void fv_explain_forget_copy(fv_explainer *e)
+{
+    fv_explainer_destroy(&e->other);
+    fv_model_destroy(&e->copy);
+    fv_free(e->ctx, e->rows);
+    fv_free(e->ctx, (void *)(uintptr_t)e->layers);
+    e->rows = NULL;
+    e->layers = NULL;
+    e->n_layers = 0;
+}
+
+static bool has_weights(const fv_model *m, const fv_node *node)
+{
+    for (int32_t i = 0; i < node->n_in; i++)
+        if (node->in[i] && fv_model_slot_of(m, node->in[i]->id))
+            return true;
+    return false;
+}
+
+/* A copy whose weights may change, its layers from the last on, and its explainer. */
+static fv_status make_copy(fv_explainer *e)
+{
+    const fv_graph *g = e->model->graph;
+    FV_TRY(fv_model_clone(e->model, &e->copy));
+    g = e->copy->graph;
+    e->rows = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->rows);
+    e->layers = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->layers);
+    if (!e->rows || !e->layers)
+        return FV_ERR_NO_MEMORY;
+    for (int32_t n = g->n_nodes - 1; n >= 0; n--) {
+        const fv_node *node = g->nodes[n];
+        if (fv_node_weighted(node) && !fv_model_for_training(e->copy, node->out[0]->id) && has_weights(e->copy, node))
+            e->layers[e->n_layers++] = node;
+    }
+    if (e->n_layers == 0)
+        return fv_fail(e->ctx, FV_ERR_UNSUPPORTED, "model '%s' has no weights that could be drawn anew",
+                       e->model->name);
+    return fv_explainer_create(e->copy, &e->options, &e->other);
+}
+
+static fv_status refresh(fv_explainer *e)
+{
+    if (e->session)
+        return fv_session_refresh(e->session);
+    (void)fv_model_store(e->model);
+    return fv_program_refresh(e->program, e->instance);
+}
+
+static fv_status run_steps(fv_explainer *e, const fv_image *image, int64_t class_index, uint64_t seed, ranked *order,
+                           double *first, double *second)
+{
+    const int64_t n = e->h * e->w;
+    fv_explanation x;
+    restore(e->model, e->copy);
+    FV_TRY(fv_explainer_run(e, image, class_index, &x));
+    rank(x.map, n, order, first);
+    class_index = x.class_index;
+    for (int i = 0; i < e->n_layers; i++) {
+        draw_layer(e->copy, e->layers[i], seed);
+        fv_model_touch(e->copy);
+        FV_TRY(refresh(e->other));
+        FV_TRY(fv_explainer_run(e->other, image, class_index, &x));
+        rank(x.map, n, order, second);
+        const double squares = product(first, first, n) * product(second, second, n);
+        e->rows[i] =
+            (fv_randomized){e->layers[i]->name, squares > 0 ? product(first, second, n) / sqrt(squares) : (double)NAN};
+        FV_TRY(fv_watch(e->ctx, "drawn anew", "layers", i + 1, e->n_layers));
+    }
+    return FV_OK;
+}
+
+fv_status fv_explainer_randomize(fv_explainer *e, const fv_image *image, int64_t class_index, uint64_t seed,
+                                 const fv_randomized **rows, int *count)
+{
+    const size_t n = (size_t)(e->h * e->w);
+    *rows = NULL;
+    *count = 0;
+    fv_status status = e->other ? FV_OK : make_copy(e);
+    if (status != FV_OK) {
+        fv_explain_forget_copy(e);
+        return status;
+    }
+    ranked *order = fv_malloc(e->ctx, n * sizeof *order);
+    double *ranks = fv_malloc(e->ctx, 2 * n * sizeof *ranks);
+    status = order && ranks ? run_steps(e, image, class_index, seed, order, ranks, ranks + n) : FV_ERR_NO_MEMORY;
+    fv_free(e->ctx, order);
+    fv_free(e->ctx, ranks);
+    *rows = e->rows;
+    *count = status == FV_OK ? e->n_layers : 0;
+    return status;
+}
