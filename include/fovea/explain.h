@@ -81,7 +81,8 @@ FV_API fv_status fv_explanation_draw(fv_ctx *ctx, const fv_explanation *explanat
  */
 typedef struct fv_randomized {
     const char *layer;  /* the step's: the layers behind it are drawn anew, too */
-    double correlation; /* Spearman's, of the two maps' cells, with mean ranks for equal ones; NaN: a map is constant */
+    double correlation; /* Spearman's, of the two maps' cells, with mean ranks for equal ones; 0: the new map is
+                           constant; NaN: so is the one that it is compared with */
 } fv_randomized;
 /** All steps for one image and class; *rows are the explainer's, until its next call. The model itself is not changed:
  * the explainer keeps a copy. What fv_explainer_run says. */

@@ -162,6 +162,11 @@ typedef struct fv_loss {
  * operator gives them, the losses of the samples ("NAME:1"). ARGUMENT for what is no loss or not in the graph. */
 fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, fv_graph **out, fv_val **map);
 /*
+ * What g's outputs need, and behind it *sum, a scalar: the sum of the first output times `input`, an INPUT of its dtype
+ * and shape: where that is 1 for one of the output's numbers and 0 elsewhere, that number. ARGUMENT: the name is taken.
+ */
+fv_status fv_pass_choice(const fv_graph *g, const char *input, fv_graph **out, fv_val **sum);
+/*
  * For runs of pieces of a batch: every sum over samples becomes a value that passes through an operator with the trait
  * MEETS before it is used (fv_op.partial). `pooled`: statistics of the batch are those of all pieces; else each piece's
  * own. A run of the whole batch keeps its bits. Last of the passes: it takes fused nodes apart.

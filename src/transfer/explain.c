@@ -68,19 +68,19 @@ void fv_explainer_destroy(fv_explainer **explainer)
     if (!e)
         return;
     fv_explain_forget_copy(e);
-    fv_instance_destroy(&e->instance);
-    fv_program_release(&e->program);
-    fv_session_destroy(&e->session);
+    fv_instance_destroy(&e->gradcam.instance);
+    fv_program_release(&e->gradcam.program);
+    fv_session_destroy(&e->occlusion.session);
     fv_applier_free(&e->applier);
     fv_free(e->ctx, e->layer);
     fv_free(e->ctx, e->input);
     fv_free(e->ctx, e->map);
     fv_free(e->ctx, e->answers);
-    fv_free(e->ctx, e->chosen);
-    fv_free(e->ctx, e->features);
-    fv_free(e->ctx, e->slopes);
-    fv_free(e->ctx, e->sums);
-    fv_free(e->ctx, e->counts);
+    fv_free(e->ctx, e->gradcam.chosen);
+    fv_free(e->ctx, e->gradcam.features);
+    fv_free(e->ctx, e->gradcam.slopes);
+    fv_free(e->ctx, e->occlusion.sums);
+    fv_free(e->ctx, e->occlusion.counts);
     fv_free(e->ctx, e);
     *explainer = NULL;
 }
@@ -192,7 +192,7 @@ void fv_explanation_spread(const fv_explanation *x, float *dst)
 static void put_color(double share, const double under[3], uint8_t *rgb)
 {
     static const double yellow[3] = {255, 224, 60}, red[3] = {214, 20, 20}, blue[3] = {30, 90, 220};
-    const double t = fabs(share), cover = 0.78 * sqrt(t);
+    const double t = fabs(share), cover = 0.8 * t * (1.25 - 0.25 * t);
     for (int k = 0; k < 3; k++) {
         const double color = share < 0 ? blue[k] : yellow[k] + t * (red[k] - yellow[k]);
         rgb[k] = (uint8_t)lround(under[k] + cover * (color - under[k]));

@@ -16,6 +16,30 @@ typedef struct fv_explain_row {
 } fv_explain_row;
 extern const fv_explain_row fv_explain_gradcam, fv_explain_occlusion;
 
+/* GRADCAM: a program that computes the layer's map A and the gradient to it of the score that `choice` points out. */
+typedef struct fv_gradcam {
+    fv_program *program;
+    fv_instance *instance;
+    const fv_port *image, *choice, *scores, *value, *slope;
+    float *chosen, *features, *slopes; /* what is written to choice; what is read from value and slope */
+} fv_gradcam;
+
+typedef struct fv_occlusion {
+    fv_session *session;
+    int64_t batch, patch[2], stride[2];
+    double *sums;    /* by pixel of the input: of the losses where it was covered, */
+    int32_t *counts; /* and how often it was */
+} fv_occlusion;
+
+/* The randomization test: a copy of the model, its explainer, and its layers, the last first. */
+typedef struct fv_randomization {
+    fv_model *copy;
+    fv_explainer *explainer;
+    const fv_node **layers;
+    fv_randomized *rows;
+    int count;
+} fv_randomization;
+
 struct fv_explainer {
     fv_ctx *ctx;
     fv_model *model;
@@ -28,26 +52,9 @@ struct fv_explainer {
     int64_t h, w, forwards;
     float *map;     /* h x w */
     float *answers; /* of the input as it is */
-
-    /* GRADCAM */
-    fv_program *program;
-    fv_instance *instance;
-    const fv_port *image, *choice, *scores, *value, *slope; /* the class's share of the score that is differentiated;
-                                                               A; the score's gradient to it */
-    float *chosen, *features, *slopes;
-
-    /* OCCLUSION */
-    fv_session *session;
-    int64_t batch, patch[2], stride[2];
-    double *sums; /* h x w */
-    int32_t *counts;
-
-    /* the randomization test: a copy of the model, and its explainer */
-    fv_model *copy;
-    fv_explainer *other;
-    fv_randomized *rows;
-    const fv_node **layers; /* of the copy, the last first */
-    int n_layers;
+    fv_gradcam gradcam;
+    fv_occlusion occlusion;
+    fv_randomization random;
 };
 
 /* The class with the largest answer, the first of equal ones. */

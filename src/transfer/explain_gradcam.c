@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/internal.h"
 #include "train/tally.h"
 #include "transfer/explain.h"
 #include "transfer/stages.h"
@@ -82,44 +81,30 @@ static fv_status choose_layer(const fv_explainer *e, const char *name, const fv_
 
 /* ---- the program ---- */
 
-/* score = sum of scores * choice: the class's own where the choice is 1 for it and 0 elsewhere. */
-typedef struct score {
-    fv_val *scores, *choice, *sum;
-} score;
+static const char chosen_name[] = "explained class";
 
-static fv_status append_score(fv_builder *b, void *arg)
+static fv_status compile(fv_explainer *e, const fv_graph *g, const fv_val *score)
 {
-    score *s = arg;
-    fv_val *chosen = fv_emit(b, "mul", NULL, (fv_val *[]){s->scores, s->choice}, 2);
-    s->sum = fv_emit(b, "reduce_sum", NULL, &chosen, 1);
-    return b->status;
-}
-
-static fv_status compile(fv_explainer *e, fv_graph *g)
-{
-    score s = {.scores = g->outputs[0]};
-    const char *values[2] = {s.scores->name};
-    FV_TRY(fv_graph_input(g, "explained class", FV_F32, &s.scores->shape, &s.choice));
-    FV_TRY(fv_graph_extend(g, "explained", append_score, &s));
-    values[1] = s.sum->name;
+    const char *values[2] = {g->outputs[0]->name, score->name};
     const fv_program_options options = {.batch = 1,
                                         .dtype = FV_F32,
                                         .lowering = FV_LOWER_DIFFERENTIABLE,
                                         .optimize = true,
-                                        .objectives = &(fv_objective){s.sum->name, 1},
+                                        .objectives = &(fv_objective){score->name, 1},
                                         .n_objectives = 1,
                                         .values = values,
                                         .n_values = 2,
                                         .wanted = (const char *const *)&e->layer,
                                         .n_wanted = 1,
                                         .stores = {fv_model_store(e->model)}};
-    FV_TRY(fv_program_create(e->ctx, g, &options, &e->program));
-    FV_TRY(fv_instance_create(e->program, NULL, NULL, &e->instance));
-    e->image = fv_program_port(e->program, FV_PORT_INPUT, e->model->graph->vals[e->model->input.id]->name);
-    e->choice = fv_program_port(e->program, FV_PORT_INPUT, "explained class");
-    e->scores = fv_program_port(e->program, FV_PORT_OUTPUT, values[0]);
-    e->value = fv_program_port(e->program, FV_PORT_OUTPUT, e->layer);
-    e->slope = fv_program_port(e->program, FV_PORT_GRADIENT, e->layer);
+    FV_TRY(fv_program_create(e->ctx, g, &options, &e->gradcam.program));
+    FV_TRY(fv_instance_create(e->gradcam.program, NULL, NULL, &e->gradcam.instance));
+    e->gradcam.image =
+        fv_program_port(e->gradcam.program, FV_PORT_INPUT, e->model->graph->vals[e->model->input.id]->name);
+    e->gradcam.choice = fv_program_port(e->gradcam.program, FV_PORT_INPUT, chosen_name);
+    e->gradcam.scores = fv_program_port(e->gradcam.program, FV_PORT_OUTPUT, values[0]);
+    e->gradcam.value = fv_program_port(e->gradcam.program, FV_PORT_OUTPUT, e->layer);
+    e->gradcam.slope = fv_program_port(e->gradcam.program, FV_PORT_GRADIENT, e->layer);
     return FV_OK;
 }
 
@@ -127,23 +112,24 @@ static fv_status open(fv_explainer *e, const fv_explain_options *o)
 {
     const fv_val *v;
     fv_graph *g = NULL;
+    fv_val *score;
     FV_TRY(choose_layer(e, o->layer, &v));
     const size_t n = (size_t)fv_shape_count(&v->shape);
     e->h = v->shape.dim[1];
     e->w = v->shape.dim[2];
     e->forwards = 1;
     e->layer = fv_strdup(e->ctx, v->name);
-    e->chosen = fv_calloc(e->ctx, (size_t)e->model->n_classes, sizeof *e->chosen);
-    e->features = fv_calloc(e->ctx, n, sizeof *e->features);
-    e->slopes = fv_calloc(e->ctx, n, sizeof *e->slopes);
-    if (!e->layer || !e->chosen || !e->features || !e->slopes)
+    e->gradcam.chosen = fv_calloc(e->ctx, (size_t)e->model->n_classes, sizeof *e->gradcam.chosen);
+    e->gradcam.features = fv_calloc(e->ctx, n, sizeof *e->gradcam.features);
+    e->gradcam.slopes = fv_calloc(e->ctx, n, sizeof *e->gradcam.slopes);
+    if (!e->layer || !e->gradcam.chosen || !e->gradcam.features || !e->gradcam.slopes)
         return FV_ERR_NO_MEMORY;
-    FV_TRY(fv_pass_dead(e->model->graph, &g, NULL));
-    fv_status status = compile(e, g);
+    FV_TRY(fv_pass_choice(e->model->graph, chosen_name, &g, &score));
+    fv_status status = compile(e, g, score);
     fv_graph_destroy(&g);
     if (status == FV_ERR_UNSUPPORTED)
         return fv_fail_hint(e->ctx, status, "explain by --explain occlusion, which needs no gradient");
-    if (status == FV_OK && !e->slope)
+    if (status == FV_OK && !e->gradcam.slope)
         return fv_fail_hint(
             e->ctx,
             fv_fail(e->ctx, FV_ERR_VALUE, "no answer of model '%s' depends on layer '%s'", e->model->name, e->layer),
@@ -156,10 +142,11 @@ static fv_status open(fv_explainer *e, const fv_explain_options *o)
 static fv_status run_once(fv_explainer *e)
 {
     const size_t classes = (size_t)e->model->n_classes;
-    FV_TRY(fv_instance_write(e->instance, e->image, e->input, (size_t)e->size * sizeof *e->input));
-    FV_TRY(fv_instance_write(e->instance, e->choice, e->chosen, classes * sizeof *e->chosen));
-    FV_TRY(fv_instance_run(e->instance, NULL));
-    FV_TRY(fv_instance_read(e->instance, e->scores, e->answers, classes * sizeof *e->answers));
+    FV_TRY(fv_instance_write(e->gradcam.instance, e->gradcam.image, e->input, (size_t)e->size * sizeof *e->input));
+    FV_TRY(fv_instance_write(e->gradcam.instance, e->gradcam.choice, e->gradcam.chosen,
+                             classes * sizeof *e->gradcam.chosen));
+    FV_TRY(fv_instance_run(e->gradcam.instance, NULL));
+    FV_TRY(fv_instance_read(e->gradcam.instance, e->gradcam.scores, e->answers, classes * sizeof *e->answers));
     fv_task_answer(e->model->task, e->answers, e->model->n_classes, e->answers);
     return FV_OK;
 }
@@ -167,27 +154,27 @@ static fv_status run_once(fv_explainer *e)
 /* With what is known now of answers, the class is chosen, which takes a run of its own. */
 static fv_status run(fv_explainer *e, int64_t *class_index)
 {
-    const int64_t places = e->h * e->w, channels = e->value->val->shape.dim[3];
+    const int64_t places = e->h * e->w, channels = e->gradcam.value->val->shape.dim[3];
     const size_t bytes = (size_t)(places * channels) * sizeof(float);
-    memset(e->chosen, 0, (size_t)e->model->n_classes * sizeof *e->chosen);
+    memset(e->gradcam.chosen, 0, (size_t)e->model->n_classes * sizeof *e->gradcam.chosen);
     if (*class_index < 0) {
         FV_TRY(run_once(e));
         *class_index = fv_explain_top(e->answers, e->model->n_classes);
     }
-    e->chosen[*class_index] = 1;
+    e->gradcam.chosen[*class_index] = 1;
     FV_TRY(run_once(e));
-    FV_TRY(fv_instance_read(e->instance, e->value, e->features, bytes));
-    FV_TRY(fv_instance_read(e->instance, e->slope, e->slopes, bytes));
+    FV_TRY(fv_instance_read(e->gradcam.instance, e->gradcam.value, e->gradcam.features, bytes));
+    FV_TRY(fv_instance_read(e->gradcam.instance, e->gradcam.slope, e->gradcam.slopes, bytes));
     for (int64_t k = 0; k < channels; k++) {
         double sum = 0;
         for (int64_t i = 0; i < places; i++)
-            sum += (double)e->slopes[i * channels + k];
-        e->slopes[k] = (float)(sum / (double)places); /* the first place has been read by then */
+            sum += (double)e->gradcam.slopes[i * channels + k];
+        e->gradcam.slopes[k] = (float)(sum / (double)places); /* the first place has been read by then */
     }
     for (int64_t i = 0; i < places; i++) {
         double sum = 0;
         for (int64_t k = 0; k < channels; k++)
-            sum += (double)e->slopes[k] * (double)e->features[i * channels + k];
+            sum += (double)e->gradcam.slopes[k] * (double)e->gradcam.features[i * channels + k];
         e->map[i] = sum > 0 ? (float)sum : sum <= 0 ? 0.0f : (float)sum; /* NaN stays one */
     }
     return FV_OK;

@@ -28,26 +28,26 @@ static fv_status open(fv_explainer *e, const fv_explain_options *o)
     e->w = p->w;
     e->forwards = 1;
     for (int k = 0; k < 2; k++) {
-        e->patch[k] = o->patch[k] > 0 ? o->patch[k] : (size[k] + 6) / 7;
-        e->stride[k] = o->stride[k] > 0 ? o->stride[k] : (e->patch[k] + 1) / 2;
-        if (e->patch[k] > size[k])
+        e->occlusion.patch[k] = o->patch[k] > 0 ? o->patch[k] : (size[k] + 6) / 7;
+        e->occlusion.stride[k] = o->stride[k] > 0 ? o->stride[k] : (e->occlusion.patch[k] + 1) / 2;
+        if (e->occlusion.patch[k] > size[k])
             return fv_fail(e->ctx, FV_ERR_VALUE,
                            "a patch of %lld x %lld pixels: expected at most the input of model '%s', %lld x %lld",
                            (long long)o->patch[0], (long long)o->patch[1], e->model->name, (long long)p->h,
                            (long long)p->w);
-        e->forwards *= places(size[k], e->patch[k], e->stride[k]);
+        e->forwards *= places(size[k], e->occlusion.patch[k], e->occlusion.stride[k]);
     }
     e->forwards++;
-    e->batch = fit < 1 ? 1 : fit < MOST_IMAGES ? fit : MOST_IMAGES;
-    if (fv_model_check_batch(e->model, e->batch) != FV_OK) {
+    e->occlusion.batch = fit < 1 ? 1 : fit < MOST_IMAGES ? fit : MOST_IMAGES;
+    if (fv_model_check_batch(e->model, e->occlusion.batch) != FV_OK) {
         fv_fail_clear(e->ctx);
-        e->batch = 1;
+        e->occlusion.batch = 1;
     }
-    e->sums = fv_calloc(e->ctx, (size_t)(e->h * e->w), sizeof *e->sums);
-    e->counts = fv_calloc(e->ctx, (size_t)(e->h * e->w), sizeof *e->counts);
-    if (!e->sums || !e->counts)
+    e->occlusion.sums = fv_calloc(e->ctx, (size_t)(e->h * e->w), sizeof *e->occlusion.sums);
+    e->occlusion.counts = fv_calloc(e->ctx, (size_t)(e->h * e->w), sizeof *e->occlusion.counts);
+    if (!e->occlusion.sums || !e->occlusion.counts)
         return FV_ERR_NO_MEMORY;
-    return fv_session_create(e->model, e->batch, &e->session);
+    return fv_session_create(e->model, e->occlusion.batch, &e->occlusion.session);
 }
 
 /* Half of full scale in the network's numbers. */
@@ -61,14 +61,14 @@ static float grey_of(const fv_pipeline *p, int64_t channel)
 static void cover(const fv_explainer *e, int64_t number, float *dst)
 {
     const fv_pipeline *p = &e->model->pipeline;
-    const int64_t columns = places(p->w, e->patch[1], e->stride[1]);
+    const int64_t columns = places(p->w, e->occlusion.patch[1], e->occlusion.stride[1]);
     memcpy(dst, e->input, (size_t)e->size * sizeof *dst);
     if (number < 0)
         return;
-    const int64_t top = place_at(number / columns, p->h, e->patch[0], e->stride[0]),
-                  left = place_at(number % columns, p->w, e->patch[1], e->stride[1]);
-    for (int64_t y = top; y < top + e->patch[0]; y++)
-        for (int64_t x = left; x < left + e->patch[1]; x++)
+    const int64_t top = place_at(number / columns, p->h, e->occlusion.patch[0], e->occlusion.stride[0]),
+                  left = place_at(number % columns, p->w, e->occlusion.patch[1], e->occlusion.stride[1]);
+    for (int64_t y = top; y < top + e->occlusion.patch[0]; y++)
+        for (int64_t x = left; x < left + e->occlusion.patch[1]; x++)
             for (int64_t k = 0; k < p->c; k++)
                 dst[(y * p->w + x) * p->c + k] = grey_of(p, k);
 }
@@ -76,13 +76,13 @@ static void cover(const fv_explainer *e, int64_t number, float *dst)
 static void add_drop(fv_explainer *e, int64_t number, double drop)
 {
     const fv_pipeline *p = &e->model->pipeline;
-    const int64_t columns = places(p->w, e->patch[1], e->stride[1]);
-    const int64_t top = place_at(number / columns, p->h, e->patch[0], e->stride[0]),
-                  left = place_at(number % columns, p->w, e->patch[1], e->stride[1]);
-    for (int64_t y = top; y < top + e->patch[0]; y++)
-        for (int64_t x = left; x < left + e->patch[1]; x++) {
-            e->sums[y * p->w + x] += drop;
-            e->counts[y * p->w + x]++;
+    const int64_t columns = places(p->w, e->occlusion.patch[1], e->occlusion.stride[1]);
+    const int64_t top = place_at(number / columns, p->h, e->occlusion.patch[0], e->occlusion.stride[0]),
+                  left = place_at(number % columns, p->w, e->occlusion.patch[1], e->occlusion.stride[1]);
+    for (int64_t y = top; y < top + e->occlusion.patch[0]; y++)
+        for (int64_t x = left; x < left + e->occlusion.patch[1]; x++) {
+            e->occlusion.sums[y * p->w + x] += drop;
+            e->occlusion.counts[y * p->w + x]++;
         }
 }
 
@@ -105,20 +105,21 @@ static fv_status take(fv_explainer *e, int64_t number, const float *output, int6
 static fv_status run_all(fv_explainer *e, int64_t *class_index, float *answer)
 {
     const int64_t all = e->forwards - 1;
-    memset(e->sums, 0, (size_t)(e->h * e->w) * sizeof *e->sums);
-    memset(e->counts, 0, (size_t)(e->h * e->w) * sizeof *e->counts);
-    for (int64_t at = -1; at < all; at += e->batch) {
-        const int64_t n = all - at < e->batch ? all - at : e->batch;
+    memset(e->occlusion.sums, 0, (size_t)(e->h * e->w) * sizeof *e->occlusion.sums);
+    memset(e->occlusion.counts, 0, (size_t)(e->h * e->w) * sizeof *e->occlusion.counts);
+    for (int64_t at = -1; at < all; at += e->occlusion.batch) {
+        const int64_t n = all - at < e->occlusion.batch ? all - at : e->occlusion.batch;
         for (int64_t i = 0; i < n; i++)
-            cover(e, at + i, fv_session_input(e->session) + i * e->size);
-        FV_TRY(fv_session_run_n(e->session, n));
-        const float *output = fv_session_output(e->session, NULL);
+            cover(e, at + i, fv_session_input(e->occlusion.session) + i * e->size);
+        FV_TRY(fv_session_run_n(e->occlusion.session, n));
+        const float *output = fv_session_output(e->occlusion.session, NULL);
         for (int64_t i = 0; i < n; i++)
             FV_TRY(take(e, at + i, output + i * e->model->n_classes, class_index, answer));
         FV_TRY(fv_watch(e->ctx, "covered", "places", at + n, all));
     }
     for (int64_t i = 0; i < e->h * e->w; i++)
-        e->map[i] = e->counts[i] > 0 ? (float)(e->sums[i] / e->counts[i]) : 0.0f; /* a stride may jump over some */
+        e->map[i] = e->occlusion.counts[i] > 0 ? (float)(e->occlusion.sums[i] / e->occlusion.counts[i])
+                                               : 0.0f; /* a stride may jump over some */
     return FV_OK;
 }
 

@@ -97,17 +97,24 @@ static double product(const double *a, const double *b, int64_t n)
     return sum;
 }
 
+/* Of ranks less their mean: nothing is left in a map whose cells are all equal. */
+static double correlation(const double *first, const double *second, int64_t n)
+{
+    const double own = product(first, first, n), other = product(second, second, n);
+    return own <= 0 ? (double)NAN : other <= 0 ? 0.0 : product(first, second, n) / sqrt(own * other);
+}
+
 /* ---- the test ---- */
 
 void fv_explain_forget_copy(fv_explainer *e)
 {
-    fv_explainer_destroy(&e->other);
-    fv_model_destroy(&e->copy);
-    fv_free(e->ctx, e->rows);
-    fv_free(e->ctx, (void *)(uintptr_t)e->layers);
-    e->rows = NULL;
-    e->layers = NULL;
-    e->n_layers = 0;
+    fv_explainer_destroy(&e->random.explainer);
+    fv_model_destroy(&e->random.copy);
+    fv_free(e->ctx, e->random.rows);
+    fv_free(e->ctx, (void *)(uintptr_t)e->random.layers);
+    e->random.rows = NULL;
+    e->random.layers = NULL;
+    e->random.count = 0;
 }
 
 static bool has_weights(const fv_model *m, const fv_node *node)
@@ -121,30 +128,30 @@ static bool has_weights(const fv_model *m, const fv_node *node)
 /* A copy whose weights may change, its layers from the last on, and its explainer. */
 static fv_status make_copy(fv_explainer *e)
 {
-    const fv_graph *g = e->model->graph;
-    FV_TRY(fv_model_clone(e->model, &e->copy));
-    g = e->copy->graph;
-    e->rows = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->rows);
-    e->layers = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->layers);
-    if (!e->rows || !e->layers)
+    FV_TRY(fv_model_clone(e->model, &e->random.copy));
+    const fv_graph *g = e->random.copy->graph;
+    e->random.rows = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->random.rows);
+    e->random.layers = fv_calloc(e->ctx, (size_t)g->n_nodes + 1, sizeof *e->random.layers);
+    if (!e->random.rows || !e->random.layers)
         return FV_ERR_NO_MEMORY;
     for (int32_t n = g->n_nodes - 1; n >= 0; n--) {
         const fv_node *node = g->nodes[n];
-        if (fv_node_weighted(node) && !fv_model_for_training(e->copy, node->out[0]->id) && has_weights(e->copy, node))
-            e->layers[e->n_layers++] = node;
+        if (fv_node_weighted(node) && !fv_model_for_training(e->random.copy, node->out[0]->id) &&
+            has_weights(e->random.copy, node))
+            e->random.layers[e->random.count++] = node;
     }
-    if (e->n_layers == 0)
+    if (e->random.count == 0)
         return fv_fail(e->ctx, FV_ERR_UNSUPPORTED, "model '%s' has no weights that could be drawn anew",
                        e->model->name);
-    return fv_explainer_create(e->copy, &e->options, &e->other);
+    return fv_explainer_create(e->random.copy, &e->options, &e->random.explainer);
 }
 
 static fv_status refresh(fv_explainer *e)
 {
-    if (e->session)
-        return fv_session_refresh(e->session);
+    if (e->occlusion.session)
+        return fv_session_refresh(e->occlusion.session);
     (void)fv_model_store(e->model);
-    return fv_program_refresh(e->program, e->instance);
+    return fv_program_refresh(e->gradcam.program, e->gradcam.instance);
 }
 
 static fv_status run_steps(fv_explainer *e, const fv_image *image, int64_t class_index, uint64_t seed, ranked *order,
@@ -152,20 +159,18 @@ static fv_status run_steps(fv_explainer *e, const fv_image *image, int64_t class
 {
     const int64_t n = e->h * e->w;
     fv_explanation x;
-    restore(e->model, e->copy);
+    restore(e->model, e->random.copy);
     FV_TRY(fv_explainer_run(e, image, class_index, &x));
     rank(x.map, n, order, first);
     class_index = x.class_index;
-    for (int i = 0; i < e->n_layers; i++) {
-        draw_layer(e->copy, e->layers[i], seed);
-        fv_model_touch(e->copy);
-        FV_TRY(refresh(e->other));
-        FV_TRY(fv_explainer_run(e->other, image, class_index, &x));
+    for (int i = 0; i < e->random.count; i++) {
+        draw_layer(e->random.copy, e->random.layers[i], seed);
+        fv_model_touch(e->random.copy);
+        FV_TRY(refresh(e->random.explainer));
+        FV_TRY(fv_explainer_run(e->random.explainer, image, class_index, &x));
         rank(x.map, n, order, second);
-        const double squares = product(first, first, n) * product(second, second, n);
-        e->rows[i] =
-            (fv_randomized){e->layers[i]->name, squares > 0 ? product(first, second, n) / sqrt(squares) : (double)NAN};
-        FV_TRY(fv_watch(e->ctx, "drawn anew", "layers", i + 1, e->n_layers));
+        e->random.rows[i] = (fv_randomized){e->random.layers[i]->name, correlation(first, second, n)};
+        FV_TRY(fv_watch(e->ctx, "drawn anew", "layers", i + 1, e->random.count));
     }
     return FV_OK;
 }
@@ -176,7 +181,7 @@ fv_status fv_explainer_randomize(fv_explainer *e, const fv_image *image, int64_t
     const size_t n = (size_t)(e->h * e->w);
     *rows = NULL;
     *count = 0;
-    fv_status status = e->other ? FV_OK : make_copy(e);
+    fv_status status = e->random.explainer ? FV_OK : make_copy(e);
     if (status != FV_OK) {
         fv_explain_forget_copy(e);
         return status;
@@ -186,7 +191,7 @@ fv_status fv_explainer_randomize(fv_explainer *e, const fv_image *image, int64_t
     status = order && ranks ? run_steps(e, image, class_index, seed, order, ranks, ranks + n) : FV_ERR_NO_MEMORY;
     fv_free(e->ctx, order);
     fv_free(e->ctx, ranks);
-    *rows = e->rows;
-    *count = status == FV_OK ? e->n_layers : 0;
+    *rows = e->random.rows;
+    *count = status == FV_OK ? e->random.count : 0;
     return status;
 }

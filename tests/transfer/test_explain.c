@@ -280,7 +280,7 @@ static void test_randomized(void **state)
             fv_image_free(ctx, &image);
         }
         for (int k = 0; k < 5; k++) {
-            assert_true(measured[k] >= IMAGES / 2);
+            assert_true(measured[k] >= IMAGES - 3);
             if (!(sum[k] / measured[k] < 0.75))
                 fail_msg("%s: the map does not depend on the weights from '%s' on: rank correlation %.3f",
                          fv_explain_methods()[method], rows[k].layer, sum[k] / measured[k]);

@@ -52,6 +52,8 @@ static void report_bad(prediction *p, const char *name, const char *text, fv_sta
 /* p->probability is there, and p->order. */
 static fv_status report_good(prediction *p, const char *name, const fv_image *image)
 {
+    if (p->explaining)
+        FV_TRY(explain_image(p->explaining, name, image, p->order[0]));
     prediction_print_good(p, name);
     p->shown++;
     if (!p->sheet)
@@ -92,7 +94,8 @@ static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a
     p->done++;
     if (p->c->wrong_only && truth_agrees(&p->truth, p->probability, p->order[0]))
         return FV_OK;
-    if (p->sheet && fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
+    if ((p->sheet || p->explaining) &&
+        fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
         p->done--;
         report_bad(p, name, fv_ctx_error(p->ctx), FV_ERR_IO);
         return FV_OK;
@@ -407,6 +410,7 @@ static fv_status predict(prediction *p)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
+    FV_TRY(explain_open(p->ctx, c, &p->models, &p->explaining));
     if (!c->data)
         prediction_print_head(p);
     if (c->source)
@@ -421,6 +425,8 @@ static fv_status predict(prediction *p)
     if (c->wrong_only)
         note("%lld of %lld samples have another label than the answer%s", (long long)p->shown, (long long)p->done,
              c->limit > 0 ? " (--limit)" : "");
+    if (p->explaining)
+        explain_summary(p->explaining);
     if (p->sheet && p->shown && !watch_asked()) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
         note("%s: %lld images with predictions", c->sheet, (long long)p->shown);
@@ -444,6 +450,7 @@ fv_status verb_predict(settings *c)
     if (c->raw && (!source || strcmp(source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
+    FV_TRY(explain_check(c));
     FV_TRY(output_check(c, c->data, "sheet", c->sheet, OUTPUT_SHEET));
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
@@ -479,6 +486,7 @@ fv_status verb_predict(settings *c)
         free(p.paths[--p.n_paths]);
     free(p.paths);
     fv_dataset_destroy(&p.data);
+    explain_close(&p.explaining);
     ensemble_close(&p.models);
     fv_ctx_destroy(&p.ctx);
     return status;

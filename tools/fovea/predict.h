@@ -3,6 +3,7 @@
 #ifndef FOVEA_PREDICT_VERB_H
 #define FOVEA_PREDICT_VERB_H
 
+#include "explain.h"
 #include "sheet.h"
 #include "test_time.h"
 #include "truth.h"
@@ -21,8 +22,9 @@ typedef struct prediction {
     int64_t shown;                                   /* of the done, those that --wrong-only leaves */
     truth truth;
     sheet *sheet;
-    bool shared_line; /* answers stand on the terminal's line: no progress on it */
-    char piped[32];   /* where an image from standard input is kept */
+    explaining *explaining; /* NULL: without --explain */
+    bool shared_line;       /* answers stand on the terminal's line: no progress on it */
+    char piped[32];         /* where an image from standard input is kept */
 } prediction;
 
 /* In front of all answers. */

@@ -17,7 +17,7 @@ void prediction_print_bad(const prediction *p, const char *name, const char *err
         if (p->truth.there)
             truth_csv(&p->truth, -1);
         show_csv(stdout, error);
-        putchar('\n');
+        puts(p->explaining ? "," : "");
     } else {
         warn("%s", error);
     }
@@ -39,6 +39,8 @@ static void print_json(const prediction *p, const char *name)
     line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
     if (p->truth.there)
         truth_json(&p->truth, p->probability, p->order[0], line);
+    if (p->explaining)
+        json_object_set_new(line, "explanation", explain_json(p->explaining));
     json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(line);
     putchar('\n');
@@ -72,6 +74,10 @@ void prediction_print_good(const prediction *p, const char *name)
                 printf("%.9g,", (double)p->deviation[i]);
             if (p->truth.there)
                 truth_csv(&p->truth, i);
+            if (p->explaining) { /* behind an error that there is not */
+                putchar(',');
+                show_csv(stdout, explain_class(p->explaining) == i ? explain_picture(p->explaining) : "");
+            }
             putchar('\n');
         } else {
             if (k == 0)
@@ -84,11 +90,13 @@ void prediction_print_good(const prediction *p, const char *name)
         truth_text(&p->truth, p->probability, p->order[0]);
     if (p->c->out == OUT_TEXT)
         putchar('\n');
+    if (p->c->out == OUT_TEXT && p->explaining)
+        explain_text(p->explaining);
 }
 
 void prediction_print_head(const prediction *p)
 {
     if (p->c->out == OUT_CSV)
-        printf("file,%s,%s%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
-               p->c->mc_dropout ? "std," : "", p->truth.there ? "label," : "");
+        printf("file,%s,%s%serror%s\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
+               p->c->mc_dropout ? "std," : "", p->truth.there ? "label," : "", p->explaining ? ",picture" : "");
 }

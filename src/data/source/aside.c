@@ -55,7 +55,8 @@ static const char *const system_names[] = {
     "cachedir.tag",
 };
 
-static const char *const own_files[] = {"*.safetensors", "*.state", "*.fvpack"};
+static const char *const own_files[] = {"*.safetensors", "*.state",         "*.fvpack",       "*.gradcam.png",
+                                        "*.gradcam.npy", "*.occlusion.png", "*.occlusion.npy"};
 
 /* What a folder of fovea's may have in it beside those. */
 static const char *const run_files[] = {
