@@ -19,10 +19,12 @@ typedef struct fv_evaluation_page {
     fv_dataset *data;
     const fv_metrics *metrics;
     const fv_evaluation *evaluation;
-    int64_t epoch; /* that the model is of: TensorBoard gets the confusion matrix as a picture; 0: it gets none */
+    int64_t epoch;       /* that the model is of: TensorBoard gets the confusion matrix as a picture; 0: it gets none */
+    fv_model *explained; /* the one model that was evaluated: over its surest mistakes the maps of fv_explainer are
+                            drawn (GRADCAM); NULL: none are */
 } fv_evaluation_page;
 /** As one HTML page that needs nothing else: scores, confusion matrix, classes, calibration, the worst samples and some
- * that are right as small pictures. Written atomically. */
+ * that are right as small pictures; of `explained` what fv_report_network shows, too. Written atomically. */
 FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page *page, const char *path);
 
 /**
@@ -43,6 +45,10 @@ FV_API fv_status fv_report_evaluation(fv_report *report, const fv_evaluation_pag
  * and what fv_augment_create says. Images that cannot be read are left out. */
 FV_API fv_status fv_report_batch(fv_report *report, fv_dataset *train, const fv_pipeline *pipeline, const char *augment,
                                  uint64_t seed);
+/** Puts the network on the page: its drawing (fv_model_draw), the filters of its first convolution as pictures and,
+ * with `data` (may be NULL), what its layers make of some of their images: mean, deviation, share of zeros, dead units.
+ * An earlier network is replaced. What cannot be computed is said on the page. NO_MEMORY. */
+FV_API fv_status fv_report_network(fv_report *report, fv_model *model, fv_dataset *data);
 FV_API void fv_report_destroy(fv_report **report);
 
 /**

@@ -18,7 +18,7 @@ fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_r
     fv_report *r = fv_new(ctx, fv_report);
     if (!r)
         return FV_ERR_NO_MEMORY;
-    r->ctx = r->warnings.ctx = r->pictures.ctx = r->facts.ctx = ctx;
+    r->ctx = r->warnings.ctx = r->pictures.ctx = r->facts.ctx = r->network.ctx = ctx;
     r->dir = fv_strdup(ctx, dir);
     r->title = fv_strdup(ctx, title && *title ? title : "Training run");
     r->train_dir = fv_path_join(ctx, dir, "train");
@@ -43,6 +43,7 @@ void fv_report_destroy(fv_report **report)
     fv_str_free(&r->pictures);
     fv_free(r->ctx, r->batch.rgb);
     fv_str_free(&r->facts);
+    fv_str_free(&r->network);
     for (int i = 0; i < FV_REPORT_PARTS; i++) {
         fv_free(r->ctx, r->parts[i].title);
         fv_str_free(&r->parts[i].html);
@@ -189,6 +190,7 @@ fv_status fv_report_write(fv_report *r)
                                       .n_steps = r->steps.n,
                                       .findings = fv_str_get(&findings),
                                       .pictures = fv_str_get(&r->pictures),
+                                      .network = fv_str_get(&r->network),
                                       .facts = fv_str_get(&r->facts),
                                       .warnings = fv_str_get(&r->warnings),
                                       .recipe = recipe,

@@ -139,7 +139,14 @@ static fv_status write_page(fv_ctx *ctx, const settings *c, const scoring *s)
     snprintf(title, sizeof title, "%.2048s on %.2048s (%s)", c->model, c->data, c->split);
     snprintf(about, sizeof about, "fovea %s \xC2\xB7 %lld samples \xC2\xB7 %s", fv_version(),
              (long long)s->metrics.samples, fv_model_name(s->models.model[0]));
-    const fv_evaluation_page page = {title, about, s->models.model[0], s->data, &s->metrics, s->evaluation, 0};
+    const fv_evaluation_page page = {title,
+                                     about,
+                                     s->models.model[0],
+                                     s->data,
+                                     &s->metrics,
+                                     s->evaluation,
+                                     0,
+                                     s->models.count == 1 ? s->models.model[0] : NULL};
     FV_TRY(fv_evaluation_write_html(ctx, &page, c->report));
     note("%s: what was found, with pictures", c->report);
     return FV_OK;

@@ -221,14 +221,16 @@ use_eval_page() {
     code 0 "$FOVEA" eval "$@" --report page.html --gate top1=0.1
     says_nothing=$(wc -c <err | tr -d ' ')
     equal "$says_nothing" 0
-    for text in '<!DOCTYPE html>' 'Confusion matrix' 'Worst samples' 'Right, and sure of it' 'Calibration' 'weighted mean'; do
+    for text in '<!DOCTYPE html>' 'Confusion matrix' 'Worst samples' 'Right, and sure of it' 'Calibration' 'weighted mean' \
+        'Sure and wrong' 'Grad-CAM of layer conv2.relu' '<h2>Network</h2>' 'Filters of the first layer' 'Activations'; do
         grep -qF "$text" page.html || die "the page lacks: $text"
     done
     right=$("$FOVEA" predict "$@" --json | drive json right | grep -c true)
-    equal "$(grep -o 'class="shot wrong"' page.html | wc -l | tr -d ' ')" 25
+    equal "$(grep -o 'class="shot wrong"' page.html | wc -l | tr -d ' ')" 37 # 25 of the worst, 12 of the surest
     [ "$right" -ge 12 ] || die "too few are right"
     [ "$(grep -o 'class="shot right"' page.html | wc -l)" -ge 5 ] || die "too few right pictures"
-    equal "$(grep -o '<img ' page.html | wc -l | tr -d ' ')" "$(grep -o 'class="shot' page.html | wc -l | tr -d ' ')"
+    # The drawing and the filters are pictures, too.
+    equal "$(grep -o '<img ' page.html | wc -l | tr -d ' ')" "$(($(grep -o 'class="shot' page.html | wc -l) + 2))"
     if grep -qE '<script|http|nan' page.html; then die "the page fetches, runs or lacks something"; fi
     # The cells are those of the matrix.
     code 0 "$FOVEA" eval "$@" --json
