@@ -29,6 +29,7 @@ const char fv_findings_style[] =
     ".shot b{display:block;font-size:.87rem}.shot.wrong b{color:var(--bad)}.shot.right b{color:var(--good)}\n"
     "rect.bin{fill:var(--train);fill-opacity:.75}line.even{stroke:var(--muted);stroke-dasharray:4 4}\n"
     ".filters{display:block;image-rendering:pixelated;width:100%;margin:.3rem 0 .5rem}"
+    "svg.spark{display:inline-block;width:7.5rem;height:1.625rem;margin:0;vertical-align:middle}"
     ".drawing{padding:.5rem}.drawing img{display:block;max-width:none}\n"
     "@media(max-width:40rem){.names th,.names td:first-child{white-space:normal}.names "
     "td:first-child{overflow-wrap:anywhere}"

@@ -412,6 +412,8 @@ void fv_put_page(fv_str *out, const fv_page *page)
     if (page->findings)
         fv_str_append(out, page->findings);
     put_table(out, page);
+    if (page->lengths)
+        fv_str_append(out, page->lengths);
     if (page->pictures)
         fv_str_append(out, page->pictures);
     if (page->network)

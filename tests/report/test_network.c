@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "report/lengths.h"
 #include "report/network.h"
 
 static int count_of(const char *text, const char *what)
@@ -139,6 +140,35 @@ static void test_mistakes(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Norms of a file, with names as CSV has them; half a line at its end is none. */
+static void test_lengths(void **state)
+{
+    static const char text[] = "epoch,step,tensor,weight_norm,gradient_norm\n"
+                               "1,1,a.weight,3,0.5\n1,1,\"b,\"\"c\",4,1.2\n"
+                               "2,9,a.weight,6,0.25\n2,9,\"b,\"\"c\",8,0\n3,17,a.wei";
+    char path[600];
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_str out = {.ctx = ctx};
+    snprintf(path, sizeof path, "%s/norms.csv", folder);
+    assert_int_equal(fv_put_lengths(&out, path), FV_OK);
+    assert_int_equal(out.size, 0);
+    assert_int_equal(fv_file_write(ctx, path, text, sizeof text - 1), FV_OK);
+    assert_int_equal(fv_put_lengths(&out, path), FV_OK);
+    const char *page = fv_str_get(&out);
+    assert_non_null(strstr(page, "of all 2 weights"));
+    assert_non_null(strstr(page, "<td>a.weight</td><td>3 \xE2\x86\x92 6</td>"));
+    assert_non_null(strstr(page, "<td>b,&quot;c</td><td>4 \xE2\x86\x92 8</td>"));
+    assert_non_null(strstr(page, "<td>0.5 \xE2\x86\x92 0.25</td>"));
+    assert_non_null(strstr(page, "<span class=\"number\">10</span>")); /* 6 and 8 together */
+    assert_int_equal(count_of(page, "<polyline"), 4 + 2);
+    fv_str_free(&out);
+    assert_int_equal(fv_file_write(ctx, path, text, 44), FV_OK); /* the header alone */
+    assert_int_equal(fv_put_lengths(&out, path), FV_OK);
+    assert_int_equal(out.size, 0);
+    fv_ctx_destroy(&ctx);
+}
+
 static fv_status put_all(fv_ctx *ctx, void *arg)
 {
     fv_str out = {.ctx = ctx};
@@ -162,6 +192,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_activations), cmocka_unit_test(test_filters),
-                                       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_no_memory)};
+                                       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_lengths),
+                                       cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -60,8 +60,8 @@ static const char *const own_files[] = {"*.safetensors", "*.state",         "*.f
 
 /* What a folder of fovea's may have in it beside those. */
 static const char *const run_files[] = {
-    "args.yaml",       "plan.txt",    "results.csv",      "events.jsonl",   "events.out.tfevents.*", "report.html",
-    "quarantine*.csv", "classes.txt", "train-??????.tar", "val-??????.tar", "test-??????.tar"};
+    "args.yaml",   "plan.txt",        "results.csv", "norms.csv",        "events.jsonl",   "events.out.tfevents.*",
+    "report.html", "quarantine*.csv", "classes.txt", "train-??????.tar", "val-??????.tar", "test-??????.tar"};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
