@@ -27,6 +27,12 @@ typedef struct fv_evaluation_page {
  * that are right as small pictures; of `explained` what fv_report_network shows, too. Written atomically. */
 FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page *page, const char *path);
 
+/** The curves of fv_evaluation_curve as a drawing: recall by false alarms, precision by recall, a line a class (of many
+ * the 10 with the least average precision). `model` has their names. *svg is the caller's (fv_text_free). ARGUMENT:
+ * there are none. NO_MEMORY. */
+FV_API fv_status fv_evaluation_draw_curves(fv_ctx *ctx, const fv_evaluation *evaluation, const fv_model *model,
+                                           char **svg);
+
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
  * event. TensorBoard: dir/train and dir/validation, scalars epoch_learning_rate and the tags of fovea/metrics.def,

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "report/chart.h"
+#include "report/curves.h"
 #include "report/network.h"
 #include "report/page.h"
 #include "report/picture.h"
@@ -31,7 +32,8 @@ const char fv_findings_style[] =
     ".filters{display:block;image-rendering:pixelated;width:100%;margin:.3rem 0 .5rem}"
     "svg.spark{display:inline-block;width:7.5rem;height:1.625rem;margin:0;vertical-align:middle}"
     ".drawing{padding:.5rem}.drawing img{display:block;max-width:none}\n"
-    "@media(max-width:40rem){.names th,.names td:first-child{white-space:normal}.names "
+    "@media(max-width:40rem){.wide .names td:first-child{min-width:7rem}.names th,.names "
+    "td:first-child{white-space:normal}.names "
     "td:first-child{overflow-wrap:anywhere}"
     ".names th,.names td{padding:.3rem .35rem}.names th:first-child,.names td:first-child{max-width:8rem}}\n";
 
@@ -446,6 +448,7 @@ fv_status fv_put_findings(fv_str *out, const fv_evaluation_page *p)
         FV_TRY(put_right(out, p));
     if (task != FV_TASK_REGRESS)
         put_calibration(out, p);
+    FV_TRY(fv_put_curves(out, p->evaluation, p->model));
     return fv_str_status(out);
 }
 

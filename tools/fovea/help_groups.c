@@ -38,7 +38,8 @@ static const struct {
      "mixup "
      "cutmix augmented "},
     {"Answers", " topk tta gate explain ",
-     " class patch stride randomize tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
+     " class patch stride randomize curves top-losses tta-scales mc-dropout ensemble ensemble-weights wrong-only "
+     "selftest "},
     {"Run and results", " output fully-conv experiment resume config json csv sheet report license save ",
      " coefficients data-name date metrics offline directory force recovery-interval log-interval out graph dot svg "
      "suggest profile "

@@ -218,10 +218,14 @@ enum {
       "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
       "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \
+    X(TEXT, curves, "curves", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME", \
+      "write NAME.csv and draw NAME.svg: recall, precision and false alarms of each class by threshold") \
     X(FLAG, wrong_only, "wrong-only", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \
       "with --data: only the samples whose answer differs from their label") \
-    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT | V_SEARCH, FV_OUTPUT, "FILE.png", \
-      "one picture of images and predictions, or of queries and what is near them") \
+    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT | V_SEARCH | V_EVAL, FV_OUTPUT, "FILE.png", \
+      "one picture of images and predictions, of queries and what is near them, or of the worst samples") \
+    X(INT, top_losses, "top-losses", NULL, 0, 25, 1, 1000, NULL, V_EVAL, FV_OUTPUT, "N", \
+      "samples with the largest loss that are listed, and shown on --sheet") \
     X(CHOICE, tta, "tta", "test-time-augmentation", 0, 0, 0, 0, "none,flip,5crop,10crop", V_EVAL | V_PREDICT, \
       FV_OUTPUT, "VIEWS", \
       "average over views of each image: flip is the image and its mirror image, 5crop the corners and the center, " \

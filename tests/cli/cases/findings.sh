@@ -286,3 +286,53 @@ use_page_of_a_run() {
     grep -qF '<h2>Validation</h2>' runs/train/r/report.html || die "no findings behind a resume"
     grep -qF '<title>step 1, train: ' runs/train/r/report.html || die "the earlier steps are gone"
 }
+
+use_eval_curves() {
+    set -- --data "$digits" --split test --model "$model" --quiet
+    code 0 "$FOVEA" eval "$@" --curves curves --json
+    cp out json
+    exists curves.csv curves.svg
+    equal "$(head -n 1 curves.csv)" "class,threshold,recall,false_rate,precision"
+    # Areas by the points: trapezoids, and gained recall times precision.
+    for k in 0 5 9; do
+        awk -F, -v k=$k '$1 == k { auc += ($4 - f) * ($3 + r) / 2; ap += ($3 - r) * $5; f = $4; r = $3 }
+            END { printf "%.7f %.7f\n", auc, ap }' curves.csv >points
+        awk -v a="$(drive json classes.$k.roc_auc <json)" -v p="$(drive json classes.$k.average_precision <json)" \
+            'BEGIN { printf "%.7f %.7f\n", a, p }' >told
+        same points told
+        equal "$(awk -F, -v k=$k '$1 == k' curves.csv | tail -n 1 | cut -d, -f 3,4)" 1,1
+    done
+    # Recall at a threshold is what the answers say.
+    code 0 "$FOVEA" predict "$@" --out csv --topk 10
+    awk -F, '$2 == 3 && $3 >= 0.25 && $4 == 3 { n++ } $2 == 3 && $4 == 3 { all++ } END { printf "%.6f\n", n / all }' out >counted
+    awk -F, '$1 == 3 && $2 >= 0.25 { r = $3 } END { printf "%.6f\n", r }' curves.csv >told
+    same counted told
+    code 0 "$FOVEA" eval "$@" --curves curves --out csv
+    equal "$(grep -c '^roc_auc,' out)" 10
+    code 0 "$FOVEA" eval "$@" --report page.html
+    grep -qF 'Precision by recall' page.html || die "the page has no curves"
+    code 0 "$FOVEA" eval "$@" --json
+    silent_about roc_auc
+    echo mine >other.csv
+    fails 2 E2004 "other.csv: exists already" -- "$FOVEA" eval "$@" --curves other
+    plant scenes scenes count=60
+    code 0 "$FOVEA" train --data scenes/values.csv --model lenet --epochs 1 --quiet --experiment values
+    fails 2 E2004 "predicts numbers" -- "$FOVEA" eval --data scenes/values.csv --model runs/train/values/weights/best.safetensors --curves c
+    code 0 "$FOVEA" eval --data scenes/values.csv --model runs/train/values/weights/best.safetensors --sheet values.png
+    exists values.png
+    code 0 "$FOVEA" train --data scenes/sets.csv --model lenet --epochs 1 --quiet --experiment sets
+    code 0 "$FOVEA" eval --data scenes/sets.csv --model runs/train/sets/weights/best.safetensors --curves sets --out csv
+    ap=$(awk -F, '$1 == "average_precision" && $5 != "" { s += $5; n++ } END { printf "%.6f", s / n }' out)
+    equal "$ap" "$(awk -F, '$1 == "mean_ap" { printf "%.6f", $5 }' out)"
+}
+
+use_eval_top_losses() {
+    set -- --data "$digits" --split test --model "$model" --quiet
+    code 0 "$FOVEA" eval "$@" --top-losses 7 --sheet worst.png --out csv
+    equal "$(grep -c '^worst_loss' out)" 7
+    exists worst.png
+    code 0 "$FOVEA" eval "$@" --top-losses 7 --sheet worst.png # its own sheet is replaced
+    prints "Worst 7 samples"
+    fails 2 E2003 "--top-losses" -- "$FOVEA" eval "$@" --top-losses 0
+    fails 2 E2003 "another form" -- "$FOVEA" eval "$@" --sheet worst.jpg
+}
