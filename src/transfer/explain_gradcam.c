@@ -47,12 +47,12 @@ static fv_status fail_no_map(const fv_explainer *e, const fv_val *v)
     static const char cure[] = "explain by --explain occlusion, which needs no layer";
     char text[96];
     if (!v)
-        return fv_fail_hint(
-            e->ctx,
-            fv_fail(e->ctx, FV_ERR_VALUE,
-                    "model '%s' has no convolution whose result is a map of several places, which Grad-CAM needs",
-                    e->model->name),
-            cure);
+        return fv_fail_hint(e->ctx,
+                            fv_fail(e->ctx, FV_ERR_VALUE,
+                                    "model '%s' has no convolution in float32 whose result is a map of several places, "
+                                    "which Grad-CAM needs",
+                                    e->model->name),
+                            cure);
     v = v->dtype == FV_F32 ? v : e->model->graph->outputs[0];
     return fv_fail_hint(e->ctx,
                         fv_fail(e->ctx, FV_ERR_VALUE,
