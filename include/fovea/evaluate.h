@@ -93,6 +93,31 @@ FV_API void fv_evaluation_bin(const fv_evaluation *evaluation, int bin, fv_calib
  */
 FV_API double fv_evaluation_calibration_error(const fv_evaluation *evaluation);
 
+/* ---- curves: CLASSIFY and MULTILABEL, one class against the rest ---- */
+
+/** Before an evaluation: keeps all answers for the curves, unless they take more than `bytes`; 0: none [which is what
+ * findings begin with]. */
+FV_API void fv_evaluation_keep_answers(fv_evaluation *evaluation, int64_t bytes);
+/** Whether there are curves: answers were kept, and there was room for them. */
+FV_API bool fv_evaluation_has_curves(const fv_evaluation *evaluation);
+/** What holds when a class is said from `threshold` on: recall = true positives / samples of the class, false_rate =
+ * false positives / all other samples, precision as in fv_class_score (1 where nothing is said). */
+typedef struct fv_curve_point {
+    double threshold, recall, false_rate, precision;
+} fv_curve_point;
+/**
+ * The points of a class, from the highest threshold on: one for each different answer, behind a first one (threshold
+ * infinite) where nothing is said. *points is the caller's (fv_curve_free), NULL without curves, or where all samples
+ * or none have the class. The points of scikit-learn's roc_curve (drop_intermediate=False) and precision_recall_curve.
+ */
+FV_API fv_status fv_evaluation_curve(const fv_evaluation *evaluation, int64_t class_index, fv_curve_point **points,
+                                     int64_t *count);
+FV_API void fv_curve_free(const fv_evaluation *evaluation, fv_curve_point **points);
+/** The area under recall by false_rate (trapezoids), and the sum of gained recall times precision, as scikit-learn's
+ * roc_auc_score and average_precision_score; NaN where there is no curve. */
+FV_API fv_status fv_evaluation_areas(const fv_evaluation *evaluation, int64_t class_index, double *roc_auc,
+                                     double *average_precision);
+
 /* ---- targets: REGRESS ---- */
 
 /** Of the errors e = value - truth: mean |e|, sqrt(mean e^2), mean e, and 1 - sum e^2 / sum (truth - mean)^2, NaN when

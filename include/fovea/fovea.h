@@ -16,6 +16,7 @@
 #include <fovea/design.h>
 #include <fovea/difference.h>
 #include <fovea/evaluate.h>
+#include <fovea/explain.h>
 #include <fovea/footprint.h>
 #include <fovea/forecast.h>
 #include <fovea/layer_kinds.h>

@@ -19,11 +19,19 @@ typedef struct fv_evaluation_page {
     fv_dataset *data;
     const fv_metrics *metrics;
     const fv_evaluation *evaluation;
-    int64_t epoch; /* that the model is of: TensorBoard gets the confusion matrix as a picture; 0: it gets none */
+    int64_t epoch;       /* that the model is of: TensorBoard gets the confusion matrix as a picture; 0: it gets none */
+    fv_model *explained; /* the one model that was evaluated: over its surest mistakes the maps of fv_explainer are
+                            drawn (GRADCAM); NULL: none are */
 } fv_evaluation_page;
 /** As one HTML page that needs nothing else: scores, confusion matrix, classes, calibration, the worst samples and some
- * that are right as small pictures. Written atomically. */
+ * that are right as small pictures; of `explained` what fv_report_network shows, too. Written atomically. */
 FV_API fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page *page, const char *path);
+
+/** The curves of fv_evaluation_curve as a drawing: recall by false alarms, precision by recall, a line a class (of many
+ * the 10 with the least average precision). `model` has their names. *svg is the caller's (fv_text_free). ARGUMENT:
+ * there are none. NO_MEMORY. */
+FV_API fv_status fv_evaluation_draw_curves(fv_ctx *ctx, const fv_evaluation *evaluation, const fv_model *model,
+                                           char **svg);
 
 /**
  * Prepares a report in the run folder `dir`, which fv_fit creates when the run starts: files are made at the first
@@ -48,6 +56,10 @@ FV_API fv_status fv_report_batch(fv_report *report, fv_dataset *train, const fv_
  * interval-th epoch, for TensorBoard: dir/train, tags weights/NAME and gradients/NAME. 0, as it is at first: none.
  * ARGUMENT for less. */
 FV_API fv_status fv_report_histograms(fv_report *report, int64_t interval);
+/** Puts the network on the page: its drawing (fv_model_draw), the filters of its first convolution as pictures and,
+ * with `data` (may be NULL), what its layers make of some of their images: mean, deviation, share of zeros, dead units.
+ * An earlier network is replaced. What cannot be computed is said on the page. NO_MEMORY. */
+FV_API fv_status fv_report_network(fv_report *report, fv_model *model, fv_dataset *data);
 FV_API void fv_report_destroy(fv_report **report);
 
 /**

@@ -20,6 +20,7 @@ typedef enum fv_purpose {
     FV_RANDOM_KEEP = 18,
     FV_RANDOM_FOLDS = 19,
     FV_RANDOM_TUNE = 20,
+    FV_RANDOM_EXPLAIN = 24,
 } fv_purpose;
 
 /*

@@ -79,8 +79,13 @@ static fv_status find_value(const fv_program *p, const fv_graph *g, fv_val *cons
     return fv_fail(p->ctx, FV_ERR_ARGUMENT, "fv_program_create: the graph has no value '%s'", name);
 }
 
-/* Makes outputs of what is asked for by name, before any pass could swallow it. loss_output: one per objective. */
-static fv_status note_values(compilation *c, const fv_graph *g, fv_val *const *map, int32_t *loss_output)
+/* Numbers of the outputs that are objectives, and of those whose gradient is wanted. */
+typedef struct targets {
+    int32_t *loss, *wanted;
+} targets;
+
+/* Makes outputs of what is asked for by name, before any pass could swallow it. */
+static fv_status note_values(compilation *c, const fv_graph *g, fv_val *const *map, const targets *t)
 {
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
@@ -95,35 +100,51 @@ static fv_status note_values(compilation *c, const fv_graph *g, fv_val *const *m
     }
     for (int32_t i = 0; i < o->n_objectives; i++) {
         FV_TRY(find_value(p, g, map, o->objectives[i].loss, &val));
-        FV_TRY(output_of(p->graph, val, &loss_output[i]));
+        FV_TRY(output_of(p->graph, val, &t->loss[i]));
+    }
+    for (int32_t i = 0; i < o->n_wanted; i++) {
+        FV_TRY(find_value(p, g, map, o->wanted[i], &val));
+        FV_TRY(output_of(p->graph, val, &t->wanted[i]));
+        FV_TRY(note_port(c, FV_PORT_OUTPUT, o->wanted[i], t->wanted[i]));
     }
     return FV_OK;
 }
 
 /* ---- gradients ---- */
 
-static fv_status differentiate(compilation *c, const int32_t *loss_output, fv_val **wanted, fv_val **d)
+/* Whose gradients become ports: values asked for, else the parameters that are trained. */
+static int32_t list_wanted(const fv_program *p, const targets *t, fv_val **wanted)
+{
+    const fv_graph *g = p->graph;
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->options.n_wanted; i++)
+        wanted[n++] = g->outputs[t->wanted[i]];
+    for (int32_t i = 0; p->options.n_wanted == 0 && i < g->n_vals; i++) {
+        if (g->vals[i]->role == FV_ROLE_PARAM && !g->vals[i]->frozen)
+            wanted[n++] = g->vals[i];
+    }
+    return n;
+}
+
+static fv_status differentiate(compilation *c, const targets *t, fv_val **wanted, fv_val **d)
 {
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
     fv_graph *g = p->graph, *next = NULL;
     fv_gradient_loss losses[FV_LOSSES_MAX];
-    int32_t n = 0;
     if (o->n_objectives > FV_LOSSES_MAX)
         return fv_fail(p->ctx, FV_ERR_ARGUMENT, "fv_program_create: %d losses: at most %d", (int)o->n_objectives,
                        FV_LOSSES_MAX);
     for (int32_t i = 0; i < o->n_objectives; i++)
-        losses[i] = (fv_gradient_loss){g->outputs[loss_output[i]], o->objectives[i].weight};
-    for (int32_t i = 0; i < g->n_vals; i++) {
-        if (g->vals[i]->role == FV_ROLE_PARAM && !g->vals[i]->frozen)
-            wanted[n++] = g->vals[i];
-    }
+        losses[i] = (fv_gradient_loss){g->outputs[t->loss[i]], o->objectives[i].weight};
+    const int32_t n = list_wanted(p, t, wanted);
     FV_TRY(fv_pass_gradient(g, losses, o->n_objectives, wanted, n, d, &next, NULL));
     fv_status status = FV_OK;
     for (int32_t i = 0; status == FV_OK && i < n; i++) {
         if (!d[i])
             continue;
-        status = note_port(c, FV_PORT_GRADIENT, wanted[i]->name, next->n_outputs);
+        const char *name = o->n_wanted > 0 ? o->wanted[i] : wanted[i]->name;
+        status = note_port(c, FV_PORT_GRADIENT, name, next->n_outputs);
         if (status == FV_OK)
             status = fv_graph_output(next, d[i]);
     }
@@ -136,13 +157,13 @@ static fv_status differentiate(compilation *c, const int32_t *loss_output, fv_va
     return FV_OK;
 }
 
-/* Appends the gradients of all parameters and makes them outputs. */
-static fv_status add_gradients(compilation *c, const int32_t *loss_output)
+/* Appends the gradients and makes them outputs. */
+static fv_status add_gradients(compilation *c, const targets *t)
 {
     fv_ctx *ctx = c->program->ctx;
-    size_t room = (size_t)c->program->graph->n_vals + 1;
+    size_t room = (size_t)c->program->graph->n_vals + (size_t)c->program->options.n_wanted + 1;
     fv_val **wanted = fv_calloc(ctx, room, sizeof(fv_val *)), **d = fv_calloc(ctx, room, sizeof(fv_val *));
-    fv_status status = wanted && d ? differentiate(c, loss_output, wanted, d) : FV_ERR_NO_MEMORY;
+    fv_status status = wanted && d ? differentiate(c, t, wanted, d) : FV_ERR_NO_MEMORY;
     fv_free(ctx, wanted);
     fv_free(ctx, d);
     return status;
@@ -207,7 +228,7 @@ static fv_status separate(const fv_graph *g, fv_graph **out, fv_val **map)
     return fv_pass_partial(g, false, out, map);
 }
 
-static fv_status run_passes(compilation *c, const int32_t *loss_output)
+static fv_status run_passes(compilation *c, const targets *t)
 {
     static const pass_fn before_gradient[] = {fv_pass_const, fv_pass_pool_first, NULL};
     static const pass_fn after_gradient[] = {fv_pass_fuse_activation, fv_pass_fuse_activation_backward, NULL};
@@ -217,19 +238,19 @@ static fv_status run_passes(compilation *c, const int32_t *loss_output)
                                        fv_pass_fuse_activation, NULL};
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
-    const bool training = fv_lowering_trains(o->lowering);
+    const bool training = fv_lowering_trains(o->lowering), backward = training || o->n_objectives > 0;
     if (!training)
         FV_TRY(apply(p, fv_pass_dead)); /* auxiliary heads: uses of a value that are none would keep passes from it */
-    if (training && o->optimize)
+    if (backward && o->optimize)
         FV_TRY(apply_all(p, before_gradient));
     if (o->n_objectives > 0)
-        FV_TRY(add_gradients(c, loss_output));
+        FV_TRY(add_gradients(c, t));
     if (o->optimize)
-        FV_TRY(apply_all(p, training ? after_gradient : o->unfolded ? unfolded : inference));
+        FV_TRY(apply_all(p, backward ? after_gradient : o->unfolded ? unfolded : inference));
     if (o->part.total > 0)
         FV_TRY(apply(p, o->own_statistics ? separate : pooled));
     FV_TRY(apply(p, fv_pass_dead));
-    if (!training && o->optimize && !o->keep_all && o->policy != FV_PLAN_REFERENCE)
+    if (!backward && o->optimize && !o->keep_all && o->policy != FV_PLAN_REFERENCE)
         FV_TRY(join_regions(p));
     return add_update(c);
 }
@@ -271,13 +292,13 @@ static fv_status keep_ports(fv_program *p)
     return FV_OK;
 }
 
-static fv_status compile(compilation *c, const fv_graph *g, fv_val **map, int32_t *loss_output)
+static fv_status compile(compilation *c, const fv_graph *g, fv_val **map, const targets *t)
 {
     fv_program *p = c->program;
     const fv_program_options *o = &p->options;
     FV_TRY(fv_pass_lower(g, o->batch, o->dtype, o->lowering, &p->graph, map));
-    FV_TRY(note_values(c, g, map, loss_output));
-    FV_TRY(run_passes(c, loss_output));
+    FV_TRY(note_values(c, g, map, t));
+    FV_TRY(run_passes(c, t));
     FV_TRY(make_ports(c));
     return o->keep_all ? keep_ports(p) : FV_OK;
 }
@@ -286,11 +307,13 @@ fv_status fv_program_compile(fv_program *p, const fv_graph *g)
 {
     compilation c = {.program = p};
     fv_val **map = fv_calloc(p->ctx, (size_t)g->n_vals + 1, sizeof(fv_val *));
-    int32_t *loss_output = fv_calloc(p->ctx, (size_t)p->options.n_objectives + 1, sizeof *loss_output);
+    const targets t = {fv_calloc(p->ctx, (size_t)p->options.n_objectives + 1, sizeof *t.loss),
+                       fv_calloc(p->ctx, (size_t)p->options.n_wanted + 1, sizeof *t.wanted)};
     p->owns_graph = true;
-    fv_status status = map && loss_output ? compile(&c, g, map, loss_output) : FV_ERR_NO_MEMORY;
+    fv_status status = map && t.loss && t.wanted ? compile(&c, g, map, &t) : FV_ERR_NO_MEMORY;
     fv_free(p->ctx, map);
-    fv_free(p->ctx, loss_output);
+    fv_free(p->ctx, t.loss);
+    fv_free(p->ctx, t.wanted);
     fv_free(p->ctx, c.notes);
     return status;
 }

@@ -164,6 +164,7 @@ static fv_program *program_new(fv_ctx *ctx, const fv_program_options *options)
 static fv_status program_end(fv_program *p, fv_status status, fv_program **program)
 {
     p->options.objectives = NULL;
+    p->options.wanted = NULL;
     p->options.values = NULL;
     p->options.wisdom = NULL;
     if (status != FV_OK)

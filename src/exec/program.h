@@ -62,7 +62,7 @@ typedef struct fv_update_hook {
 typedef struct fv_program_options {
     int64_t batch;        /* n: dim 0 of every INPUT */
     fv_dtype dtype;       /* FV_F32, or FV_F64 for gradient checks */
-    fv_lowering lowering; /* inference; training; inference with dropout at work, keyed by a run's seed and step */
+    fv_lowering lowering; /* DIFFERENTIABLE: inference with objectives; dropout is keyed by a run's seed and step */
     bool optimize;        /* fold, fuse, pool first */
     bool unfolded;        /* not fold: every value is what its own layer computes of the one before, to rounding */
     bool keep_all;        /* every value gets memory of its own and is a port */
@@ -71,6 +71,9 @@ typedef struct fv_program_options {
     /* Gradients of all PARAMs with respect to these become ports; 0: none. */
     const fv_objective *objectives;
     int32_t n_objectives;
+    /* ... or gradients of these values, by name, which become ports themselves; 0: of the PARAMs. */
+    const char *const *wanted;
+    int32_t n_wanted;
     /* Values of the graph that become ports too, by name: what fusion would have swallowed is not fused. */
     const char *const *values;
     int32_t n_values;
@@ -106,7 +109,7 @@ fv_status fv_program_refresh(fv_program *program, fv_instance *instance);
 typedef enum fv_port_kind {
     FV_PORT_INPUT,    /* by the name of the INPUT */
     FV_PORT_OUTPUT,   /* an output of the graph, or a value asked for, by its name */
-    FV_PORT_GRADIENT, /* of a PARAM, by the PARAM's name; two parameters that are added to each other share one */
+    FV_PORT_GRADIENT, /* of a PARAM, or of a value wanted, by its name; two that are added to each other share one */
 } fv_port_kind;
 
 typedef struct fv_port {

@@ -116,8 +116,15 @@ void fv_graph_digest(const fv_graph *g, uint8_t digest[32]);
 
 /* What a graph is compiled for. SAMPLING is inference in which operators with the trait STOCHASTIC do what they do in
  * training: dropout drops, normalization uses its running statistics. FROZEN is training in which operators that keep
- * statistics (operands of role STATE) do what they do in inference. */
-typedef enum fv_lowering { FV_LOWER_INFERENCE, FV_LOWER_TRAINING, FV_LOWER_SAMPLING, FV_LOWER_FROZEN } fv_lowering;
+ * statistics (operands of role STATE) do what they do in inference. DIFFERENTIABLE computes what inference does, by
+ * operators that have gradients: FROZEN in which nothing is drawn. */
+typedef enum fv_lowering {
+    FV_LOWER_INFERENCE,
+    FV_LOWER_TRAINING,
+    FV_LOWER_SAMPLING,
+    FV_LOWER_FROZEN,
+    FV_LOWER_DIFFERENTIABLE
+} fv_lowering;
 /* Whether a graph so lowered is one to be trained. */
 static inline bool fv_lowering_trains(fv_lowering lowering)
 {
@@ -154,6 +161,11 @@ typedef struct fv_loss {
 /* A copy of g with the losses behind it. Outputs are those of g, then for each loss its value (a scalar) and, where the
  * operator gives them, the losses of the samples ("NAME:1"). ARGUMENT for what is no loss or not in the graph. */
 fv_status fv_pass_loss(const fv_graph *g, const fv_loss *losses, int n_losses, fv_graph **out, fv_val **map);
+/*
+ * What g's outputs need, and behind it *sum, a scalar: the sum of the first output times `input`, an INPUT of its dtype
+ * and shape: where that is 1 for one of the output's numbers and 0 elsewhere, that number. ARGUMENT: the name is taken.
+ */
+fv_status fv_pass_choice(const fv_graph *g, const char *input, fv_graph **out, fv_val **sum);
 /*
  * For runs of pieces of a batch: every sum over samples becomes a value that passes through an operator with the trait
  * MEETS before it is used (fv_op.partial). `pooled`: statistics of the batch are those of all pieces; else each piece's

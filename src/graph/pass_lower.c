@@ -33,9 +33,11 @@ static bool keeps_statistics(const fv_node *node, bool frozen)
 
 static bool lowers_to_training(const fv_node *node, fv_lowering lowering)
 {
+    const bool draws = (node->op->traits & FV_T_STOCHASTIC) != 0;
     return (lowering == FV_LOWER_TRAINING && !keeps_statistics(node, true)) ||
            (lowering == FV_LOWER_FROZEN && !keeps_statistics(node, false)) ||
-           (lowering == FV_LOWER_SAMPLING && (node->op->traits & FV_T_STOCHASTIC));
+           (lowering == FV_LOWER_DIFFERENTIABLE && !keeps_statistics(node, false) && !draws) ||
+           (lowering == FV_LOWER_SAMPLING && draws);
 }
 
 static fv_status lower_node(fv_rewrite *rw, const fv_node *node, fv_lowering lowering)

@@ -73,19 +73,20 @@ static void append_word(char text[64], const char *word)
     snprintf(text + used, 64 - used, "%s%s", used ? ", " : "", word);
 }
 
-static void describe(const fv_model *model, fv_drawn_box *b, const fv_node *node)
+static fv_status describe(const fv_model *model, fv_drawn_box *b, const fv_node *node)
 {
     char *words = NULL;
     b->name = node->name;
     b->kind = kind_of(node);
     b->single = is_single(node);
-    if (fv_model_layer_words(model, node->id, &words) == FV_OK)
-        snprintf(b->words, sizeof b->words, "%s%s%.50s",
-                 b->kind == FV_BOX_CONV || b->kind == FV_BOX_DEPTHWISE ? "" : node->op->name,
-                 b->kind == FV_BOX_CONV || b->kind == FV_BOX_DEPTHWISE || !words[0] ? "" : " ", words);
+    FV_TRY(fv_model_layer_words(model, node->id, &words));
+    snprintf(b->words, sizeof b->words, "%s%s%.50s",
+             b->kind == FV_BOX_CONV || b->kind == FV_BOX_DEPTHWISE ? "" : node->op->name,
+             b->kind == FV_BOX_CONV || b->kind == FV_BOX_DEPTHWISE || !words[0] ? "" : " ", words);
     fv_text_free(model->ctx, words);
     if (b->single)
         snprintf(b->words, sizeof b->words, "%s", node->op->name);
+    return FV_OK;
 }
 
 static void count_parameters(const fv_model *model, fv_drawn_box *b, int layer)
@@ -127,7 +128,7 @@ static fv_status place_node(making *m, const fv_node *node)
     } else {
         at = d->n_boxes++;
         d->boxes[at] = (fv_drawn_box){.kind = FV_BOX_OTHER};
-        describe(d->model, &d->boxes[at], node);
+        FV_TRY(describe(d->model, &d->boxes[at], node));
         for (int32_t i = 0; i < node->n_in; i++)
             if (is_computed(node->in[i]) && m->of[node->in[i]->id] >= 0)
                 FV_TRY(add_edge(m, m->of[node->in[i]->id], at));

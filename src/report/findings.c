@@ -6,12 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fovea/explain.h>
+
 #include "base/file.h"
 #include "report/chart.h"
+#include "report/curves.h"
+#include "report/network.h"
 #include "report/page.h"
 #include "report/picture.h"
 
-enum { CLASSES = 60, ROWS = 200, MATRIX = 30, PAIRS = 40, WORST = 25, RIGHT = 12, NARROW = 360 };
+enum { CLASSES = 60, ROWS = 200, MATRIX = 30, PAIRS = 40, WORST = 25, RIGHT = 12, SURE = 12, NARROW = 360 };
 /* The calibration diagram, in its own units. */
 enum { WIDTH = 340, HEIGHT = 250, LEFT = 40, TOP = 10, BOTTOM = 40 };
 
@@ -25,7 +29,11 @@ const char fv_findings_style[] =
     ".shot figcaption{display:block;margin-top:.35rem;font-size:.8rem;overflow-wrap:anywhere}"
     ".shot b{display:block;font-size:.87rem}.shot.wrong b{color:var(--bad)}.shot.right b{color:var(--good)}\n"
     "rect.bin{fill:var(--train);fill-opacity:.75}line.even{stroke:var(--muted);stroke-dasharray:4 4}\n"
-    "@media(max-width:40rem){.names th,.names td:first-child{white-space:normal}.names "
+    ".filters{display:block;image-rendering:pixelated;width:100%;margin:.3rem 0 .5rem}"
+    "svg.spark{display:inline-block;width:7.5rem;height:1.625rem;margin:0;vertical-align:middle}"
+    ".drawing{padding:.5rem}.drawing img{display:block;max-width:none}\n"
+    "@media(max-width:40rem){.wide .names td:first-child{min-width:7rem}.names th,.names "
+    "td:first-child{white-space:normal}.names "
     "td:first-child{overflow-wrap:anywhere}"
     ".names th,.names td{padding:.3rem .35rem}.names th:first-child,.names td:first-child{max-width:8rem}}\n";
 
@@ -349,6 +357,78 @@ static fv_status put_right(fv_str *out, const fv_evaluation_page *p)
     return status;
 }
 
+/* ---- what mistakes rest on ---- */
+
+/* The wrong answers that the model was surest of, the surest first; how many. */
+static int surest(const fv_evaluation *e, const fv_judged_sample *list[SURE])
+{
+    int n = 0;
+    for (int64_t i = 0; i < fv_evaluation_count(e); i++) {
+        const fv_judged_sample *s = fv_evaluation_worst(e, i);
+        int at = n;
+        while (at > 0 && list[at - 1]->confidence < s->confidence)
+            at--;
+        if (s->right || at == SURE)
+            continue;
+        n += n < SURE;
+        memmove(list + at + 1, list + at, (size_t)(n - 1 - at) * sizeof *list);
+        list[at] = s;
+    }
+    return n;
+}
+
+static fv_status put_reason(fv_str *out, const fv_evaluation_page *p, fv_explainer *explainer,
+                            const fv_judged_sample *s)
+{
+    fv_image image = {0}, picture = {0};
+    fv_explanation x;
+    fv_str_append(out, "<figure class=\"shot wrong\">");
+    fv_status status = fv_dataset_image(p->data, s->sample, &image, NULL);
+    if (status == FV_OK)
+        status = fv_explainer_run(explainer, &image, s->said, &x);
+    if (status == FV_OK)
+        status = fv_explanation_draw(out->ctx, &x, &image, &picture);
+    if (status == FV_OK)
+        status = fv_put_picture(out, &picture);
+    fv_image_free(out->ctx, &picture);
+    fv_image_free(out->ctx, &image);
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
+    if (status != FV_OK)
+        fv_fail_clear(out->ctx); /* it has no picture */
+    put_caption(out, p, s);
+    return FV_OK;
+}
+
+static fv_status put_reasons(fv_str *out, const fv_evaluation_page *p)
+{
+    const fv_judged_sample *list[SURE + 1];
+    fv_explainer *explainer;
+    const int n = surest(p->evaluation, list);
+    if (!p->explained || n == 0)
+        return FV_OK;
+    fv_str_append(out, "<h2>Sure and wrong</h2>\n");
+    fv_status status = fv_explainer_create(p->explained, NULL, &explainer);
+    if (status == FV_ERR_NO_MEMORY)
+        return status;
+    if (status != FV_OK) {
+        fv_str_append(out, "<p class=\"sub\">No maps of what these answers rest on: ");
+        fv_put_escaped(out, fv_ctx_error(out->ctx));
+        fv_str_append(out, "</p>\n");
+        fv_fail_clear(out->ctx);
+        return FV_OK;
+    }
+    fv_str_append(out, "<p class=\"sub\">Mistakes that the model was surest of, and what of the image spoke for the "
+                       "wrong class, yellow to red: Grad-CAM of layer ");
+    fv_put_escaped(out, fv_explainer_layer(explainer));
+    fv_str_append(out, ". Dark is what the network does not see.</p>\n<div class=\"gallery\">\n");
+    for (int i = 0; status == FV_OK && i < n; i++)
+        status = put_reason(out, p, explainer, list[i]);
+    fv_str_append(out, "</div>\n");
+    fv_explainer_destroy(&explainer);
+    return status;
+}
+
 fv_status fv_put_findings(fv_str *out, const fv_evaluation_page *p)
 {
     const fv_task task = fv_evaluation_task(p->evaluation);
@@ -362,10 +442,13 @@ fv_status fv_put_findings(fv_str *out, const fv_evaluation_page *p)
     else
         FV_TRY(put_classes(out, p));
     FV_TRY(put_worst(out, p));
+    if (task == FV_TASK_CLASSIFY)
+        FV_TRY(put_reasons(out, p));
     if (task != FV_TASK_REGRESS)
         FV_TRY(put_right(out, p));
     if (task != FV_TASK_REGRESS)
         put_calibration(out, p);
+    FV_TRY(fv_put_curves(out, p->evaluation, p->model));
     return fv_str_status(out);
 }
 
@@ -379,6 +462,8 @@ fv_status fv_evaluation_write_html(fv_ctx *ctx, const fv_evaluation_page *page, 
     fv_put_escaped(&out, page->about ? page->about : "");
     fv_str_append(&out, "</p>\n");
     fv_status status = fv_put_findings(&out, page);
+    if (status == FV_OK && page->explained)
+        status = fv_put_network(&out, page->explained, page->data);
     fv_str_append(&out, "</main>\n</body>\n</html>\n");
     if (status == FV_OK)
         status = fv_str_status(&out);

@@ -29,7 +29,7 @@ struct fv_report {
     bool failed;
     fv_steps steps;
     fv_report_part parts[FV_REPORT_PARTS]; /* those with a title */
-    fv_str pictures, facts;
+    fv_str pictures, facts, network;
     int64_t histogram_interval; /* epochs; 0: none are written */
     fv_picture batch;           /* the training images on one sheet, until it is written; rgb NULL: none */
 };

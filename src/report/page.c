@@ -54,7 +54,7 @@ static const char style[] =
     "font-weight:600}tr.best td{background:var(--best)}tr:last-child td{border-bottom:0}\n"
     "ul.warn{color:var(--warn);margin:.2rem 0 1rem;padding-left:1.2rem;overflow-wrap:anywhere}\n"
     ".box{padding:.7rem .85rem;margin:0 0 1rem;overflow-wrap:anywhere}.box.bad{border-color:var(--bad);"
-    "border-left-width:5px}.box.bad b{color:var(--bad)}.box p{margin:.25rem 0 0}\n"
+    "border-left-width:5px}.box.bad b,td.bad{color:var(--bad)}.box p{margin:.25rem 0 0}\n"
     ".facts{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:0;padding:.7rem .85rem;"
     "font-size:.9rem}.facts dt{color:var(--muted)}.facts dd{margin:0;overflow-wrap:anywhere}\n"
     "details{padding:.55rem .85rem;margin-top:2rem}summary{cursor:pointer;font-weight:600}"
@@ -412,8 +412,12 @@ void fv_put_page(fv_str *out, const fv_page *page)
     if (page->findings)
         fv_str_append(out, page->findings);
     put_table(out, page);
+    if (page->lengths)
+        fv_str_append(out, page->lengths);
     if (page->pictures)
         fv_str_append(out, page->pictures);
+    if (page->network)
+        fv_str_append(out, page->network);
     if (page->facts)
         fv_str_printf(out, "<h2>About this run</h2>\n<dl class=\"box facts\">\n%s</dl>\n", page->facts);
     if (page->recipe) {

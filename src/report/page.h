@@ -19,7 +19,7 @@ typedef struct fv_page {
     const fv_results *results;
     const double *steps, *step_loss; /* n_steps; losses as they were */
     int64_t n_steps;
-    const char *findings, *pictures, *facts; /* parts that were made before; NULL: none */
+    const char *findings, *pictures, *network, *lengths, *facts; /* parts that were made before; NULL: none */
 } fv_page;
 
 /* Appends text as fv_text_show has it, with what HTML gives a meaning to written as entities. */

@@ -4,6 +4,7 @@
 
 #include "report/findings.h"
 #include "report/internal.h"
+#include "report/network.h"
 #include "report/page.h"
 #include "report/picture.h"
 
@@ -87,6 +88,16 @@ fv_status fv_report_evaluation(fv_report *r, const fv_evaluation_page *page)
         status = put_matrix_image(r, page);
     if (status == FV_OK && r->begun)
         status = fv_report_mistakes(r, page);
+    return status == FV_OK && r->ended && r->begun ? fv_report_write(r) : status;
+}
+
+fv_status fv_report_network(fv_report *r, fv_model *model, fv_dataset *data)
+{
+    fv_str_free(&r->network);
+    r->network = (fv_str){.ctx = r->ctx};
+    fv_status status = fv_put_network(&r->network, model, data);
+    if (status != FV_OK)
+        fv_str_free(&r->network);
     return status == FV_OK && r->ended && r->begun ? fv_report_write(r) : status;
 }
 

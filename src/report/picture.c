@@ -18,6 +18,12 @@ static void put_base64(fv_str *out, const uint8_t *data, size_t size)
     }
 }
 
+void fv_put_data(fv_str *out, const char *type, const void *data, size_t size)
+{
+    fv_str_printf(out, "data:%s;base64,", type);
+    put_base64(out, data, size);
+}
+
 static uint8_t *put_u32(uint8_t *p, size_t v)
 {
     for (int i = 0; i < 4; i++)
@@ -88,17 +94,22 @@ fv_picture fv_picture_shrink(const fv_image *image, uint8_t *rgb)
     return (fv_picture){rgb, h, w};
 }
 
-fv_status fv_put_picture(fv_str *out, const fv_image *image)
+fv_status fv_put_pixels(fv_str *out, const fv_picture *picture, const char *attributes)
 {
-    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
     fv_str file = {.ctx = out->ctx};
-    const fv_picture picture = fv_picture_shrink(image, rgb);
-    fv_status status = fv_picture_png(&file, &picture);
+    fv_status status = fv_picture_png(&file, picture);
     if (status == FV_OK)
         status = fv_str_status(&file);
-    fv_str_append(out, "<img alt=\"\" src=\"data:image/png;base64,");
-    put_base64(out, (const uint8_t *)file.data, status == FV_OK ? file.size : 0);
+    fv_str_printf(out, "<img alt=\"\"%s src=\"", attributes);
+    fv_put_data(out, "image/png", file.data, status == FV_OK ? file.size : 0);
     fv_str_append(out, "\">");
     fv_str_free(&file);
     return status;
+}
+
+fv_status fv_put_picture(fv_str *out, const fv_image *image)
+{
+    uint8_t rgb[FV_PICTURE_SIDE * FV_PICTURE_SIDE * 3];
+    const fv_picture picture = fv_picture_shrink(image, rgb);
+    return fv_put_pixels(out, &picture, "");
 }

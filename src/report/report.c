@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/lengths.h"
 #include "report/page.h"
 
 enum { WARNINGS_MAX = 8192, RECIPE_MAX = 1 << 20 };
@@ -18,7 +19,7 @@ fv_status fv_report_create(fv_ctx *ctx, const char *dir, const char *title, fv_r
     fv_report *r = fv_new(ctx, fv_report);
     if (!r)
         return FV_ERR_NO_MEMORY;
-    r->ctx = r->warnings.ctx = r->pictures.ctx = r->facts.ctx = ctx;
+    r->ctx = r->warnings.ctx = r->pictures.ctx = r->facts.ctx = r->network.ctx = ctx;
     r->dir = fv_strdup(ctx, dir);
     r->title = fv_strdup(ctx, title && *title ? title : "Training run");
     r->train_dir = fv_path_join(ctx, dir, "train");
@@ -43,6 +44,7 @@ void fv_report_destroy(fv_report **report)
     fv_str_free(&r->pictures);
     fv_free(r->ctx, r->batch.rgb);
     fv_str_free(&r->facts);
+    fv_str_free(&r->network);
     for (int i = 0; i < FV_REPORT_PARTS; i++) {
         fv_free(r->ctx, r->parts[i].title);
         fv_str_free(&r->parts[i].html);
@@ -168,11 +170,13 @@ static fv_status cut_events(fv_report *r, const fv_fit_event *e)
 
 fv_status fv_report_write(fv_report *r)
 {
-    fv_str page = {.ctx = r->ctx}, findings = {.ctx = r->ctx};
+    fv_str page = {.ctx = r->ctx}, findings = {.ctx = r->ctx}, lengths = {.ctx = r->ctx};
     fv_results results = {.ctx = r->ctx};
     char *recipe = NULL, *csv = fv_path_join(r->ctx, r->dir, "results.csv");
-    char *html = fv_path_join(r->ctx, r->dir, "report.html");
-    fv_status status = csv && html ? fv_results_read(r->ctx, csv, &results) : FV_ERR_NO_MEMORY;
+    char *html = fv_path_join(r->ctx, r->dir, "report.html"), *norms = fv_path_join(r->ctx, r->dir, "norms.csv");
+    fv_status status = csv && html && norms ? fv_results_read(r->ctx, csv, &results) : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_put_lengths(&lengths, norms);
     if (status == FV_OK)
         status = read_recipe(r, &recipe);
     for (int i = 0; i < FV_REPORT_PARTS; i++)
@@ -192,6 +196,8 @@ fv_status fv_report_write(fv_report *r)
                                       .n_steps = r->steps.n,
                                       .findings = fv_str_get(&findings),
                                       .pictures = fv_str_get(&r->pictures),
+                                      .lengths = fv_str_get(&lengths),
+                                      .network = fv_str_get(&r->network),
                                       .facts = fv_str_get(&r->facts),
                                       .warnings = fv_str_get(&r->warnings),
                                       .recipe = recipe,
@@ -202,10 +208,12 @@ fv_status fv_report_write(fv_report *r)
         status = fv_file_write(r->ctx, html, page.data, page.size);
     fv_str_free(&page);
     fv_str_free(&findings);
+    fv_str_free(&lengths);
     fv_results_free(&results);
     fv_free(r->ctx, recipe);
     fv_free(r->ctx, csv);
     fv_free(r->ctx, html);
+    fv_free(r->ctx, norms);
     return status;
 }
 

@@ -27,6 +27,15 @@ typedef struct target_sums {
     double error, absolute, squares, middle, spread;
 } target_sums;
 
+/* Answers for the curves: for each sample a row of them, and its class, or for each class whether it has it. */
+typedef struct kept_answers {
+    int64_t limit, capacity; /* bytes, samples */
+    bool none;               /* there was no room */
+    float *rows;
+    int32_t *labels; /* CLASSIFY */
+    bool *sets;      /* MULTILABEL: classes a sample */
+} kept_answers;
+
 struct fv_evaluation {
     fv_ctx *ctx;
     fv_task task;
@@ -36,6 +45,7 @@ struct fv_evaluation {
     class_counts *counts;      /* classes; but REGRESS */
     target_sums *sums;         /* classes; REGRESS */
     bin_sums bins[FV_CALIBRATION_BINS];
+    kept_answers kept;
     cell *cells, *pairs; /* by key; those of different classes, the most frequent first */
     int64_t n_cells, n_pairs;
 };
@@ -73,12 +83,21 @@ static void free_cells(fv_evaluation *e)
     e->n_cells = e->n_pairs = 0;
 }
 
+static void free_kept(fv_evaluation *e)
+{
+    fv_free(e->ctx, e->kept.rows);
+    fv_free(e->ctx, e->kept.labels);
+    fv_free(e->ctx, e->kept.sets);
+    e->kept = (kept_answers){.limit = e->kept.limit};
+}
+
 void fv_evaluation_destroy(fv_evaluation **evaluation)
 {
     fv_evaluation *e = evaluation ? *evaluation : NULL;
     if (!e)
         return;
     free_cells(e);
+    free_kept(e);
     fv_free(e->ctx, e->samples);
     fv_free(e->ctx, e->answer);
     fv_free(e->ctx, e->counts);
@@ -105,6 +124,7 @@ fv_status fv_evaluation_begin(fv_evaluation *e, fv_task task, int64_t classes)
             "%lld",
             fv_task_names()[e->task], (long long)e->classes, fv_task_names()[task], (long long)classes);
     free_cells(e);
+    free_kept(e);
     e->count = 0;
     memset(e->bins, 0, sizeof e->bins);
     if (e->counts)
@@ -125,6 +145,68 @@ static fv_judged_sample *new_sample(fv_evaluation *e)
         e->capacity = capacity;
     }
     return &e->samples[e->count];
+}
+
+static fv_status grow(fv_ctx *ctx, void *list, size_t bytes)
+{
+    void **at = list;
+    void *larger = fv_realloc(ctx, *at, bytes);
+    if (larger)
+        *at = larger;
+    return larger ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+static fv_status keep_answers(fv_evaluation *e, int32_t label, const float *target)
+{
+    kept_answers *k = &e->kept;
+    const size_t n = (size_t)e->classes, each = n * (sizeof(float) + 1);
+    if (k->limit <= 0 || k->none || e->task == FV_TASK_REGRESS)
+        return FV_OK;
+    if (e->count == k->capacity) {
+        const int64_t most = k->limit / (int64_t)each, capacity = k->capacity ? 2 * k->capacity : 256;
+        if (e->count == most || most == 0) {
+            free_kept(e);
+            k->none = true;
+            return FV_OK;
+        }
+        k->capacity = capacity < most ? capacity : most;
+        FV_TRY(grow(e->ctx, &k->rows, (size_t)k->capacity * n * sizeof *k->rows));
+        if (e->task == FV_TASK_CLASSIFY)
+            FV_TRY(grow(e->ctx, &k->labels, (size_t)k->capacity * sizeof *k->labels));
+        else
+            FV_TRY(grow(e->ctx, &k->sets, (size_t)k->capacity * n * sizeof *k->sets));
+    }
+    memcpy(k->rows + (size_t)e->count * n, e->answer, n * sizeof *k->rows);
+    if (k->labels)
+        k->labels[e->count] = label;
+    for (size_t i = 0; k->sets && i < n; i++)
+        k->sets[(size_t)e->count * n + i] = target[i] > 0.5f;
+    return FV_OK;
+}
+
+void fv_evaluation_keep_answers(fv_evaluation *e, int64_t bytes)
+{
+    e->kept.limit = bytes;
+}
+
+bool fv_evaluation_has_curves(const fv_evaluation *e)
+{
+    return e->kept.rows && e->count > 0;
+}
+
+const float *fv_evaluation_answers(const fv_evaluation *e)
+{
+    return e->kept.rows;
+}
+
+bool fv_evaluation_has(const fv_evaluation *e, int64_t i, int64_t k)
+{
+    return e->kept.labels ? e->kept.labels[i] == k : e->kept.sets[i * e->classes + k];
+}
+
+fv_ctx *fv_evaluation_ctx(const fv_evaluation *e)
+{
+    return e->ctx;
 }
 
 static void add_to_bin(fv_evaluation *e, float confidence, bool right)
@@ -198,6 +280,7 @@ fv_status fv_evaluation_add(fv_evaluation *e, int64_t sample, const float *score
         add_classes(e, s, scores, logits ? 0.0f : 0.5f, target);
     else
         add_values(e, target);
+    FV_TRY(keep_answers(e, label, target));
     e->count++;
     return FV_OK;
 }

@@ -11,6 +11,11 @@ fv_status fv_evaluation_begin(fv_evaluation *evaluation, fv_task task, int64_t c
  */
 fv_status fv_evaluation_add(fv_evaluation *evaluation, int64_t sample, const float *scores, bool logits, int32_t label,
                             const float *target, double loss);
+/* What was kept for curves: of sample i in the data's order the answers, a row of as many as there are classes, and
+ * whether it has a class. NULL: nothing. */
+const float *fv_evaluation_answers(const fv_evaluation *evaluation);
+bool fv_evaluation_has(const fv_evaluation *evaluation, int64_t i, int64_t class_index);
+fv_ctx *fv_evaluation_ctx(const fv_evaluation *evaluation);
 /* Behind the last sample: orders what is read. NO_MEMORY. */
 fv_status fv_evaluation_end(fv_evaluation *evaluation);
 

@@ -10,6 +10,7 @@
 #include "io/safetensors_model.h"
 #include "train/columns.h"
 #include "train/judge.h"
+#include "train/norms.h"
 #include "train/plateau.h"
 #include "train/run.h"
 
@@ -138,6 +139,8 @@ static fv_status train_step(fv_fitting *r, const fv_batch *batch)
         return fail_diverged(r, batch, loss);
     loss = fv_trainer_output_loss(r->trainer); /* as validation measures it */
     FV_TRY(count_batch(r, batch, loss));
+    if (p->step == 0)
+        fv_norms_note(r->journal, r->trainer, r->event.epoch, p->global_step + 1);
     FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
     p->step++;
     p->global_step++;
@@ -369,6 +372,7 @@ static fv_status start(fv_fitting *r, bool resumed)
                                     .model_bytes = fv_model_weight_bytes(r->model),
                                     .resumed = resumed,
                                     .epoch = r->progress.epoch,
+                                    .step = r->progress.global_step,
                                     .seconds = r->progress.seconds};
     if (r->journal) {
         FV_TRY(fv_journal_begin(r->journal, &begin));

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "train/columns.h"
+#include "train/norms.h"
 
 enum { LINE_ROOM = 8192 };
 
@@ -40,8 +41,7 @@ static void gap(fv_journal *j, int fd, size_t written, int error)
     j->has_gap = true;
 }
 
-/* Writes the line that was made, and empties it. */
-static void put_line(fv_journal *j, int fd)
+void fv_journal_put(fv_journal *j, int fd)
 {
     const char *data = j->line.data;
     size_t size = j->line.size;
@@ -74,7 +74,7 @@ fv_status fv_journal_open(fv_ctx *ctx, const char *dir, fv_journal **journal)
     char *path = NULL;
     fv_status status = FV_ERR_NO_MEMORY;
     j->ctx = ctx;
-    j->lock.fd = j->results = j->events = -1;
+    j->lock.fd = j->results = j->events = j->norms = -1;
     j->dir = fv_strdup(ctx, dir);
     j->weights = fv_path_join(ctx, dir, "weights");
     j->line.ctx = ctx;
@@ -210,6 +210,34 @@ static fv_status keep_results(fv_journal *j, int64_t epoch)
     return status;
 }
 
+/* The header and the lines of norms.csv whose step is at most `step`. */
+static fv_status keep_norms(fv_journal *j, int64_t step)
+{
+    char *path = fv_path_join(j->ctx, j->dir, "norms.csv");
+    uint8_t *data = NULL;
+    int64_t size = 0;
+    fv_str kept = {.ctx = j->ctx};
+    fv_status status = path ? FV_OK : FV_ERR_NO_MEMORY;
+    fv_str_append(&kept, fv_norms_head);
+    if (status == FV_OK && step > 0 && fv_path_exists(path))
+        status = fv_file_read(j->ctx, path, 0, false, &data, &size);
+    for (char *line = (char *)data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        size_t width;
+        const char *number = field(line, 1, &width);
+        const int64_t at = number ? strtoll(number, NULL, 10) : 0;
+        if (at >= 1 && at <= step)
+            fv_str_append_n(&kept, line, (size_t)(end + 1 - line));
+    }
+    if (status == FV_OK)
+        status = fv_str_status(&kept);
+    if (status == FV_OK)
+        status = fv_file_write(j->ctx, path, kept.data, kept.size);
+    fv_str_free(&kept);
+    fv_free(j->ctx, data);
+    fv_free(j->ctx, path);
+    return status;
+}
+
 /* Cuts off what a killed process left of a line, and finds the seconds of the last whole one; 0: there is none. */
 static double last_time(fv_journal *j)
 {
@@ -249,7 +277,9 @@ fv_status fv_journal_begin(fv_journal *j, const fv_journal_start *start)
     if (start->arguments)
         FV_TRY(fv_journal_write(j, "args.yaml", start->arguments));
     FV_TRY(keep_results(j, start->resumed ? start->epoch : 0));
+    FV_TRY(keep_norms(j, start->resumed ? start->step : 0));
     FV_TRY(open_log(j, "results.csv", 0, &j->results));
+    FV_TRY(open_log(j, "norms.csv", 0, &j->norms));
     FV_TRY(open_log(j, "events.jsonl", start->resumed ? 0 : O_TRUNC, &j->events));
     const double last = last_time(j);
     j->start = fv_time_monotonic() - (last > start->seconds ? last : start->seconds);
@@ -265,6 +295,8 @@ void fv_journal_close(fv_journal **journal)
         close(j->results);
     if (j->events >= 0)
         close(j->events);
+    if (j->norms >= 0)
+        close(j->norms);
     fv_lock_release(&j->lock);
     fv_free(j->ctx, j->dir);
     fv_free(j->ctx, j->weights);
@@ -290,7 +322,7 @@ static void write_csv(fv_journal *j, const fv_fit_event *e)
         csv_real(&j->line, value[c], fv_column_get((fv_result_column)c)->steps);
     }
     fv_str_append(&j->line, "\n");
-    put_line(j, j->results);
+    fv_journal_put(j, j->results);
 }
 
 /* Their fields stand in docs/runs.md. */
@@ -353,7 +385,7 @@ void fv_journal_event(fv_journal *j, const fv_fit_event *e)
     }
     fv_json_end_object(&json);
     fv_str_append(&j->line, "\n");
-    put_line(j, j->events);
+    fv_journal_put(j, j->events);
     if (e->kind == FV_EVENT_EPOCH)
         write_csv(j, e);
 }

@@ -51,6 +51,79 @@ static void test_values_by_name(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* ---- gradients of values, in inference ---- */
+
+/* Of the sum of the logits of a batch, by normalization with running statistics: against differences, sample by sample,
+ * and of an inner value by the chain rule: of x behind y = x * 3, three times that of y. */
+static void test_wanted_values(void **state)
+{
+    static const char *const wanted[] = {"image", "tripled"};
+    enum { FEW = 2, SIZE = 8 * 8 * 3 };
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
+    for (int optimize = 0; optimize < 2; optimize++) {
+        net t;
+        fv_store *store;
+        fv_program *program;
+        fv_instance *instance;
+        net_init(&t, ctx, FV_F64, 11);
+        net_small(&t, CLASSES);
+        fv_val *tripled = NULL;
+        fv_node *node;
+        fv_val *three;
+        assert_int_equal(fv_graph_const(t.g, 3, FV_F32, &t.g->outputs[0]->shape, &three), FV_OK);
+        const fv_op *mul = fv_op_find(ctx, "mul"), *sum = fv_op_find(ctx, "reduce_sum");
+        assert_int_equal(fv_graph_add(t.g, mul, "tripled", NULL, (fv_val *[]){t.g->outputs[0], three}, 2, &node),
+                         FV_OK);
+        tripled = node->out[0];
+        assert_int_equal(fv_graph_add(t.g, sum, "sum", NULL, &tripled, 1, &node), FV_OK);
+        net_bind(&t, FV_F64);
+        const net_exec_options as = net_options(&t, FEW, false);
+        assert_int_equal(fv_store_create(ctx, &as.binding, &store), FV_OK);
+        const fv_program_options o = {.batch = FEW,
+                                      .dtype = FV_F64,
+                                      .lowering = FV_LOWER_DIFFERENTIABLE,
+                                      .optimize = optimize,
+                                      .objectives = &(fv_objective){"sum", 1},
+                                      .n_objectives = 1,
+                                      .values = &(const char *){"sum"},
+                                      .n_values = 1,
+                                      .wanted = wanted,
+                                      .n_wanted = 2,
+                                      .stores = {store}};
+        if (fv_program_create(ctx, t.g, &o, &program) != FV_OK)
+            fail_msg("%s", fv_ctx_error(ctx));
+        assert_int_equal(fv_instance_create(program, NULL, NULL, &instance), FV_OK);
+        assert_null(fv_program_port_at(program, FV_PORT_GRADIENT, 2)); /* none of a parameter */
+        double *x = fv_instance_map(instance, fv_program_port(program, FV_PORT_INPUT, "image")), d[FEW * SIZE];
+        const fv_port *loss = fv_program_port(program, FV_PORT_OUTPUT, "sum");
+        for (int i = 0; i < FEW * SIZE; i++)
+            x[i] = net_uniform(&t.rng);
+        assert_int_equal(fv_instance_run(instance, NULL), FV_OK);
+        const double *inner = fv_instance_map(instance, fv_program_port(program, FV_PORT_GRADIENT, "tripled"));
+        for (int i = 0; i < FEW * CLASSES; i++)
+            assert_true(inner[i] == 1.0);
+        memcpy(d, fv_instance_map(instance, fv_program_port(program, FV_PORT_GRADIENT, "image")), sizeof d);
+        for (int i = 0; i < FEW * SIZE; i += 37) {
+            const double at = x[i], step = 1e-6;
+            x[i] = at + step;
+            assert_int_equal(fv_instance_run(instance, NULL), FV_OK);
+            const double above = fv_instance_scalar(instance, loss);
+            x[i] = at - step;
+            assert_int_equal(fv_instance_run(instance, NULL), FV_OK);
+            const double slope = (above - fv_instance_scalar(instance, loss)) / (2 * step);
+            x[i] = at;
+            if (fabs(slope - d[i]) > 1e-6 * (1 + fabs(d[i])))
+                fail_msg("element %d: gradient %.9g, slope %.9g", i, d[i], slope);
+        }
+        fv_instance_destroy(&instance);
+        fv_program_release(&program);
+        fv_store_destroy(&store);
+        net_free(&t);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
 /* ---- one memory, taken in turns ---- */
 
 static void test_scratch(void **state)
@@ -473,12 +546,12 @@ static void test_guarded_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_scratch),
-        cmocka_unit_test(test_threads),        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_fewer_samples),  cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_constants),      cmocka_unit_test(test_moved_samples),
-        cmocka_unit_test(test_small_addition), cmocka_unit_test(test_meetings),
-        cmocka_unit_test(test_guarded_device),
+        cmocka_unit_test(test_values_by_name), cmocka_unit_test(test_wanted_values),
+        cmocka_unit_test(test_scratch),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_fewer_samples),
+        cmocka_unit_test(test_losses),         cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_moved_samples),  cmocka_unit_test(test_small_addition),
+        cmocka_unit_test(test_meetings),       cmocka_unit_test(test_guarded_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,7 +118,7 @@ static void pictures(void **state)
     fv_test_write_text(fv_test_path(run, "results.csv"), "epoch,step\n");
     assert_int_equal(fv_report_create(ctx, run, "net", &r), FV_OK);
     assert_int_equal(fv_report_batch(r, data, fv_model_pipeline(m), "hflip p=0.5", 1), FV_OK);
-    fv_evaluation_page page = {"Validation", NULL, m, data, &metrics, e, 1};
+    fv_evaluation_page page = {"Validation", NULL, m, data, &metrics, e, 1, NULL};
     send(r, FV_EVENT_START, 0, NULL, FV_STOP_NOT, FV_OK);
     send(r, FV_EVENT_STEP, 1, NULL, FV_STOP_NOT, FV_OK);
     assert_int_equal(fv_report_evaluation(r, &page), FV_OK);

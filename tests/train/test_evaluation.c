@@ -210,13 +210,62 @@ static void numbers(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* Of class 0, from the surest on: has it (0.8), has it not and has it (0.6 both), has it not (0.1). */
+static void curves(void **state)
+{
+    static const float scores[] = {0.6f, 0.4f, 0.8f, 0.2f, 0.1f, 0.9f, 0.6f, 0.4f};
+    static const int32_t labels[] = {1, 0, 1, 0};
+    fv_metrics m;
+    fv_evaluation *e;
+    fv_curve_point *p;
+    double auc, ap;
+    int64_t n;
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    assert_int_equal(fv_evaluation_create(ctx, FV_TASK_CLASSIFY, 2, &e), FV_OK);
+    judge(e, false, 4, scores, labels, NULL, &m, ctx);
+    assert_false(fv_evaluation_has_curves(e)); /* nobody asked */
+    assert_int_equal(fv_evaluation_curve(e, 0, &p, &n), FV_OK);
+    assert_null(p);
+    fv_evaluation_keep_answers(e, 1 << 20);
+    judge(e, false, 4, scores, labels, NULL, &m, ctx);
+    assert_true(fv_evaluation_has_curves(e));
+    assert_int_equal(fv_evaluation_curve(e, 0, &p, &n), FV_OK);
+    assert_int_equal(n, 4);
+    assert_true(isinf(p[0].threshold) && p[0].recall == 0 && p[0].false_rate == 0 && p[0].precision == 1);
+    near(p[1].recall, 0.5);
+    near(p[1].false_rate, 0);
+    near(p[2].threshold, (double)0.6f); /* equal answers share a threshold */
+    near(p[2].recall, 1);
+    near(p[2].false_rate, 0.5);
+    near(p[2].precision, 2.0 / 3);
+    near(p[3].false_rate, 1);
+    near(p[3].precision, 0.5);
+    fv_curve_free(e, &p);
+    assert_int_equal(fv_evaluation_areas(e, 0, &auc, &ap), FV_OK);
+    near(auc, 0.5 * 0.75 + 0.5);
+    near(ap, 0.5 + 0.5 * 2 / 3);
+    assert_int_equal(fv_evaluation_areas(e, 2, &auc, &ap), FV_OK);
+    assert_true(isnan(auc) && isnan(ap));
+    /* No room for the fourth. */
+    fv_evaluation_keep_answers(e, 3 * 2 * 5);
+    judge(e, false, 4, scores, labels, NULL, &m, ctx);
+    assert_false(fv_evaluation_has_curves(e));
+    judge(e, false, 3, scores, labels, NULL, &m, ctx);
+    assert_true(fv_evaluation_has_curves(e));
+    /* One class alone has no curve. */
+    judge(e, false, 1, scores, labels, NULL, &m, ctx);
+    assert_int_equal(fv_evaluation_curve(e, 1, &p, &n), FV_OK);
+    assert_null(p);
+    fv_evaluation_destroy(&e);
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_class),
-        cmocka_unit_test(scores_decide),
-        cmocka_unit_test(several_classes),
-        cmocka_unit_test(numbers),
+        cmocka_unit_test(one_class), cmocka_unit_test(scores_decide), cmocka_unit_test(several_classes),
+        cmocka_unit_test(numbers),   cmocka_unit_test(curves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval_files.h"
 #include "findings.h"
 #include "memory_text.h"
 #include "output.h"
@@ -23,6 +24,9 @@ fv_status split_choose(fv_ctx *ctx, settings *c)
     return FV_OK;
 }
 
+/* Bytes that answers may take which curves are drawn from. */
+#define ANSWERS ((int64_t)1 << 26)
+
 typedef struct scoring {
     ensemble models;
     fv_dataset *data;
@@ -38,6 +42,9 @@ static fv_status evaluate(fv_ctx *ctx, settings *c, scoring *s)
     fv_memory plan;
     FV_TRY(ensemble_open(ctx, c, e));
     FV_TRY(fv_evaluation_create(ctx, fv_model_task(e->model[0]), fv_model_classes(e->model[0]), &s->evaluation));
+    if (c->curves || c->report)
+        fv_evaluation_keep_answers(s->evaluation, ANSWERS);
+    FV_TRY(eval_files_begin(c, e->model[0]));
     FV_TRY(gates_parse(c->gate, s->evaluation, &s->gates));
     if (!c->split)
         FV_TRY(split_choose(ctx, c));
@@ -118,7 +125,7 @@ fv_status metrics_lost(const fv_metrics *m, const fv_dataset *data, const char *
 static void print_scoring(const settings *c, const scoring *s)
 {
     const fv_metrics *m = &s->metrics;
-    const findings f = {s->models.model[0], s->data, m, s->evaluation, &s->gates};
+    const findings f = {s->models.model[0], s->data, m, s->evaluation, &s->gates, c->top_losses};
     if (c->out == OUT_JSON) {
         print_json(s, &f);
     } else if (c->out == OUT_CSV) {
@@ -139,7 +146,14 @@ static fv_status write_page(fv_ctx *ctx, const settings *c, const scoring *s)
     snprintf(title, sizeof title, "%.2048s on %.2048s (%s)", c->model, c->data, c->split);
     snprintf(about, sizeof about, "fovea %s \xC2\xB7 %lld samples \xC2\xB7 %s", fv_version(),
              (long long)s->metrics.samples, fv_model_name(s->models.model[0]));
-    const fv_evaluation_page page = {title, about, s->models.model[0], s->data, &s->metrics, s->evaluation, 0};
+    const fv_evaluation_page page = {title,
+                                     about,
+                                     s->models.model[0],
+                                     s->data,
+                                     &s->metrics,
+                                     s->evaluation,
+                                     0,
+                                     s->models.count == 1 ? s->models.model[0] : NULL};
     FV_TRY(fv_evaluation_write_html(ctx, &page, c->report));
     note("%s: what was found, with pictures", c->report);
     return FV_OK;
@@ -149,11 +163,13 @@ fv_status verb_eval(settings *c)
 {
     fv_ctx *ctx;
     scoring s = {.data = NULL};
+    curve_files files;
     char text[64];
     FV_TRY(output_form(c));
     if (!c->data || !option_given("model"))
         return complain(FV_ERR_USAGE, NULL, "fovea eval: --data PATH and --model FILE are needed");
     FV_TRY(output_check(c, c->data, "report", c->report, OUTPUT_PAGE));
+    FV_TRY(eval_files_check(c, &files));
     fv_status status = context_open(c, &ctx);
     if (status != FV_OK)
         return status;
@@ -164,6 +180,8 @@ fv_status verb_eval(settings *c)
         print_scoring(c, &s);
         status = report(ctx, write_page(ctx, c, &s));
     }
+    if (status == FV_OK)
+        status = report(ctx, eval_files_write(ctx, c, &files, s.models.model[0], s.data, s.evaluation));
     if (s.metrics.quarantined)
         warn("%s could not be read; the score is without them", count_of(s.metrics.quarantined, "file", "files", text));
     if (status == FV_OK)

@@ -172,9 +172,9 @@ static void text_worst(const findings *f, FILE *out)
 {
     const fv_judged_sample *s;
     const int64_t n = fv_evaluation_count(f->evaluation);
-    fprintf(out, "\nWorst %lld samples, by %s\n", (long long)(n < WORST_SHOWN ? n : WORST_SHOWN),
+    fprintf(out, "\nWorst %lld samples, by %s\n", (long long)(n < f->worst ? n : f->worst),
             fv_evaluation_task(f->evaluation) == FV_TASK_REGRESS ? "squared error" : "loss");
-    for (int64_t i = 0; i < WORST_SHOWN && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++)
+    for (int64_t i = 0; i < f->worst && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++)
         text_sample(f, s, out);
 }
 
@@ -233,6 +233,12 @@ static json_t *class_json(const findings *f, int64_t k)
     json_object_set_new(item, "class", show_json(class_name(f, k)));
     json_object_set_new(item, "said", json_integer((json_int_t)s.said));
     json_object_set_new(item, "right", json_integer((json_int_t)s.right));
+    if (fv_evaluation_has_curves(f->evaluation)) {
+        double auc, precision;
+        (void)fv_evaluation_areas(f->evaluation, k, &auc, &precision);
+        json_object_set_new(item, "roc_auc", real(auc));
+        json_object_set_new(item, "average_precision", real(precision));
+    }
     return item;
 }
 
@@ -287,7 +293,7 @@ static json_t *worst_json(const findings *f)
     const fv_task task = fv_evaluation_task(f->evaluation);
     const fv_judged_sample *s;
     json_t *list = json_array();
-    for (int64_t i = 0; i < WORST_SHOWN && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++) {
+    for (int64_t i = 0; i < f->worst && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++) {
         char name[4200];
         fv_dataset_sample_name(f->data, s->sample, name, sizeof name);
         json_t *item = json_pack("{s:o, s:f}", "file", show_json(name), "loss", (double)s->loss);
@@ -383,6 +389,12 @@ static void csv_class(const findings *f, int64_t k, FILE *out)
     put_row(out, "f1", name, NULL, NULL, s.f1);
     put_row(out, "samples", name, NULL, NULL, (double)s.samples);
     put_row(out, "said", name, NULL, NULL, (double)s.said);
+    if (fv_evaluation_has_curves(f->evaluation)) {
+        double auc, precision;
+        (void)fv_evaluation_areas(f->evaluation, k, &auc, &precision);
+        put_row(out, "roc_auc", name, NULL, NULL, auc);
+        put_row(out, "average_precision", name, NULL, NULL, precision);
+    }
 }
 
 /* The diagonal, and what was confused; all other cells are 0. */
@@ -410,7 +422,7 @@ void findings_csv(const findings *f, FILE *out)
         csv_class(f, k, out);
     if (task == FV_TASK_CLASSIFY)
         csv_confusion(f, out);
-    for (int64_t i = 0; i < WORST_SHOWN && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++) {
+    for (int64_t i = 0; i < f->worst && (s = fv_evaluation_worst(f->evaluation, i)) != NULL; i++) {
         char name[4200];
         const char *class = task == FV_TASK_CLASSIFY ? class_name(f, s->truth) : NULL;
         const char *said = task == FV_TASK_CLASSIFY ? class_name(f, s->said) : NULL;

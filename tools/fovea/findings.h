@@ -5,15 +5,13 @@
 
 #include "figures.h"
 
-/* Samples that are shown as the worst. */
-enum { WORST_SHOWN = 25 };
-
 typedef struct findings {
     const fv_model *model; /* its classes' names */
     const fv_dataset *data;
     const fv_metrics *metrics;
     const fv_evaluation *evaluation;
     const gates *gates;
+    int64_t worst; /* samples that are shown as such */
 } findings;
 
 /* Lines for people, behind the one with the metrics. */

@@ -42,7 +42,9 @@ static const struct {
      " scale ratio crop-pad hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob "
      "mixup "
      "cutmix augmented "},
-    {"Answers", " topk tta gate ", " tta-scales mc-dropout ensemble ensemble-weights wrong-only selftest "},
+    {"Answers", " topk tta gate explain ",
+     " class patch stride randomize curves top-losses tta-scales mc-dropout ensemble ensemble-weights wrong-only "
+     "selftest "},
     {"Run and results", " output fully-conv metric experiment resume config json csv sheet report license save ",
      " coefficients data-name date metrics offline directory force recovery-interval save-period checkpoint-hist "
      "log-interval histogram-interval out graph dot svg "

@@ -57,7 +57,8 @@ const verb verbs[] = {
     {"predict", NULL, "classify images", "--model FILE (IMAGE... | --source PATH | --data PATH --split NAME) [options]",
      "  fovea predict --model best.safetensors cat.jpg dog.jpg --topk 3\n"
      "  fovea predict --model best.safetensors --data photos --split val --limit 25 --sheet sheet.png\n"
-     "  fovea predict --model best.safetensors --source cat.jpg --tta flip --json\n",
+     "  fovea predict --model best.safetensors --source cat.jpg --tta flip --json\n"
+     "  fovea predict --model best.safetensors cat.jpg --explain gradcam\n",
      V_PREDICT, INT_MAX, verb_predict},
     {"info", "summary", "layers, shapes, parameters, multiply-adds, memory; networks side by side",
      "[--model] NAME|FILE [options] | A B... [options]",

@@ -27,7 +27,8 @@ static bool is_quarantine(const uint8_t *head, size_t size)
 
 static bool is_curve(const uint8_t *head, size_t size)
 {
-    return begins_with(head, size, "step,epoch,lr\n") || begins_with(head, size, "step,lr,loss,");
+    return begins_with(head, size, "step,epoch,lr\n") || begins_with(head, size, "step,lr,loss,") ||
+           begins_with(head, size, "class,threshold,");
 }
 
 static bool is_drawing(const uint8_t *head, size_t size)

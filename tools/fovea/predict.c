@@ -13,126 +13,12 @@
 #include "lines.h"
 #include "memory_text.h"
 #include "output.h"
-#include "sheet.h"
-#include "show.h"
-#include "test_time.h"
-#include "truth.h"
+#include "predict.h"
 #include "walk.h"
 #include "watch.h"
 
 /* Files that are answered together; their names are in memory meanwhile. */
 enum { TOGETHER = 4096 };
-
-typedef struct prediction {
-    settings *c;
-    fv_ctx *ctx;
-    ensemble models;
-    fv_model *model; /* the first of them */
-    fv_task task;
-    fv_dataset *data;
-    char **paths;                   /* TOGETHER: n_paths files to be answered */
-    float *probability, *deviation; /* or values; the deviation of a pass with dropout */
-    int64_t *order;
-    int64_t n_paths, classes, topk, done, bad, lost; /* lost: of the bad, those read but not answered */
-    int64_t shown;                                   /* of the done, those that --wrong-only leaves */
-    truth truth;
-    sheet *sheet;
-    bool shared_line; /* answers stand on the terminal's line: no progress on it */
-    char piped[32];   /* where an image from standard input is kept */
-} prediction;
-
-/* ---- output ---- */
-
-static void print_bad(const prediction *p, const char *name, const char *error)
-{
-    if (p->c->out == OUT_JSON) {
-        json_t *line = json_pack("{s:o, s:o}", "file", show_json(name), "error", show_json(error));
-        if (p->truth.there)
-            truth_json(&p->truth, NULL, -1, line);
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        json_decref(line);
-        putchar('\n');
-    } else if (p->c->out == OUT_CSV) {
-        show_csv(stdout, name);
-        fputs(p->c->mc_dropout ? ",,,," : ",,,", stdout);
-        if (p->truth.there)
-            truth_csv(&p->truth, -1);
-        show_csv(stdout, error);
-        putchar('\n');
-    } else {
-        warn("%s", error);
-    }
-}
-
-static void print_json(const prediction *p, const char *name)
-{
-    const bool values = p->task == FV_TASK_REGRESS;
-    json_t *list = json_array(), *line;
-    for (int64_t k = 0; k < p->topk; k++) {
-        const int64_t i = p->order[k];
-        json_t *item =
-            json_pack("{s:o, s:I, s:f}", values ? "target" : "class", show_json(fv_model_class_name(p->model, i)),
-                      "index", (json_int_t)i, values ? "value" : "probability", (double)p->probability[i]);
-        if (p->c->mc_dropout)
-            json_object_set_new(item, "std", json_real((double)p->deviation[i]));
-        json_array_append_new(list, item);
-    }
-    line = json_pack("{s:o, s:o}", "file", show_json(name), "predictions", list);
-    if (p->truth.there)
-        truth_json(&p->truth, p->probability, p->order[0], line);
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(line);
-    putchar('\n');
-}
-
-/* "cat 93.1%", "cat 93.1% +- 2.0%", "age 41.5". */
-static void print_text(const prediction *p, int64_t i)
-{
-    const bool values = p->task == FV_TASK_REGRESS;
-    const double factor = values ? 1 : 100;
-    show_text(stdout, fv_model_class_name(p->model, i));
-    printf(values ? " %.6g" : " %.1f%%", factor * (double)p->probability[i]);
-    if (p->c->mc_dropout)
-        printf(values ? " +- %.3g" : " +- %.1f%%", factor * (double)p->deviation[i]);
-}
-
-static void print_good(const prediction *p, const char *name)
-{
-    if (p->c->out == OUT_JSON) {
-        print_json(p, name);
-        return;
-    }
-    for (int64_t k = 0; k < p->topk; k++) {
-        const int64_t i = p->order[k];
-        if (p->c->out == OUT_CSV) {
-            show_csv(stdout, name);
-            putchar(',');
-            show_csv(stdout, fv_model_class_name(p->model, i));
-            printf(",%.9g,", (double)p->probability[i]);
-            if (p->c->mc_dropout)
-                printf("%.9g,", (double)p->deviation[i]);
-            if (p->truth.there)
-                truth_csv(&p->truth, i);
-            putchar('\n');
-        } else {
-            if (k == 0)
-                show_text(stdout, name);
-            fputs(k ? ", " : ": ", stdout);
-            print_text(p, i);
-        }
-    }
-    if (p->c->out == OUT_TEXT && p->truth.there)
-        truth_text(&p->truth, p->probability, p->order[0]);
-    if (p->c->out == OUT_TEXT)
-        putchar('\n');
-}
-
-static void print_head(const prediction *p)
-{
-    if (p->c->out == OUT_CSV)
-        printf("file,%s,%s%serror\n", p->task == FV_TASK_REGRESS ? "target,value" : "class,probability",
-               p->c->mc_dropout ? "std," : "", p->truth.there ? "label," : "");
-}
 
 /* ---- one image ---- */
 
@@ -160,13 +46,15 @@ static void report_bad(prediction *p, const char *name, const char *text, fv_sta
 {
     p->bad++;
     p->lost += status == FV_ERR_DIVERGED;
-    print_bad(p, name, text);
+    prediction_print_bad(p, name, text);
 }
 
 /* p->probability is there, and p->order. */
 static fv_status report_good(prediction *p, const char *name, const fv_image *image)
 {
-    print_good(p, name);
+    if (p->explaining)
+        FV_TRY(explain_image(p->explaining, name, image, p->order[0]));
+    prediction_print_good(p, name);
     p->shown++;
     if (!p->sheet)
         return FV_OK;
@@ -206,7 +94,8 @@ static fv_status tell_answer(prediction *p, fv_dataset *data, const fv_answer *a
     p->done++;
     if (p->c->wrong_only && truth_agrees(&p->truth, p->probability, p->order[0]))
         return FV_OK;
-    if (p->sheet && fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
+    if ((p->sheet || p->explaining) &&
+        fv_dataset_image(data, a->sample, &image, NULL) != FV_OK) { /* gone since it was predicted */
         p->done--;
         report_bad(p, name, fv_ctx_error(p->ctx), FV_ERR_IO);
         return FV_OK;
@@ -469,7 +358,7 @@ static fv_status predict_data(prediction *p)
         FV_TRY(fv_dataset_unlabeled_test(p->ctx, p->c->data, bare, sizeof bare));
     if (bare[0] && !p->c->wrong_only) {
         note("%s: images without labels", bare);
-        print_head(p);
+        prediction_print_head(p);
         return predict_source(p, bare);
     }
     for (int i = 0; i < 3 && !has; i++) {
@@ -483,7 +372,7 @@ static fv_status predict_data(prediction *p)
                         "--wrong-only: %s has no classes as labels that the model's answers could be held against",
                         p->c->data);
     FV_TRY(keep_some(p));
-    print_head(p);
+    prediction_print_head(p);
     return predict_dataset(p, p->data);
 }
 
@@ -521,8 +410,9 @@ static fv_status predict(prediction *p)
         return FV_ERR_NO_MEMORY;
     if (c->sheet && !(p->sheet = sheet_create(0)))
         return FV_ERR_NO_MEMORY;
+    FV_TRY(explain_open(p->ctx, c, &p->models, &p->explaining));
     if (!c->data)
-        print_head(p);
+        prediction_print_head(p);
     if (c->source)
         FV_TRY(predict_source(p, c->source));
     for (int i = 0; i < c->n_positional && !enough(p); i++)
@@ -535,6 +425,8 @@ static fv_status predict(prediction *p)
     if (c->wrong_only)
         note("%lld of %lld samples have another label than the answer%s", (long long)p->shown, (long long)p->done,
              c->limit > 0 ? " (--limit)" : "");
+    if (p->explaining)
+        explain_summary(p->explaining);
     if (p->sheet && p->shown && !watch_asked()) {
         FV_TRY(sheet_write(p->sheet, p->ctx, c->sheet));
         note("%s: %lld images with predictions", c->sheet, (long long)p->shown);
@@ -558,6 +450,7 @@ fv_status verb_predict(settings *c)
     if (c->raw && (!source || strcmp(source, "-") != 0))
         return complain(FV_ERR_CONFLICT, "write --source -", "--raw %s: raw frames are read from standard input only",
                         c->raw);
+    FV_TRY(explain_check(c));
     FV_TRY(output_check(c, c->data, "sheet", c->sheet, OUTPUT_SHEET));
     fv_status status = context_open(c, &p.ctx);
     if (status != FV_OK)
@@ -593,6 +486,7 @@ fv_status verb_predict(settings *c)
         free(p.paths[--p.n_paths]);
     free(p.paths);
     fv_dataset_destroy(&p.data);
+    explain_close(&p.explaining);
     ensemble_close(&p.models);
     fv_ctx_destroy(&p.ctx);
     return status;

@@ -229,10 +229,14 @@ enum {
       "names of the classes, one a line, for a model that has none") \
     X(TEXT, gate, "gate", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME=F[,NAME=F...]", \
       "end with exit code 8 unless the model reaches this: top1=0.9, macro_f1=85%, loss=0.3 (at most)") \
+    X(TEXT, curves, "curves", NULL, 0, NULL, 0, 0, NULL, V_EVAL, FV_OUTPUT, "NAME", \
+      "write NAME.csv and draw NAME.svg: recall, precision and false alarms of each class by threshold") \
     X(FLAG, wrong_only, "wrong-only", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \
       "with --data: only the samples whose answer differs from their label") \
-    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT | V_SEARCH, FV_OUTPUT, "FILE.png", \
-      "one picture of images and predictions, or of queries and what is near them") \
+    X(TEXT, sheet, "sheet", NULL, 0, NULL, 0, 0, NULL, V_PREDICT | V_SEARCH | V_EVAL, FV_OUTPUT, "FILE.png", \
+      "one picture of images and predictions, of queries and what is near them, or of the worst samples") \
+    X(INT, top_losses, "top-losses", NULL, 0, 25, 1, 1000, NULL, V_EVAL, FV_OUTPUT, "N", \
+      "samples with the largest loss that are listed, and shown on --sheet") \
     X(CHOICE, tta, "tta", "test-time-augmentation", 0, 0, 0, 0, "none,flip,5crop,10crop", V_EVAL | V_PREDICT, \
       FV_OUTPUT, "VIEWS", \
       "average over views of each image: flip is the image and its mirror image, 5crop the corners and the center, " \
@@ -245,9 +249,24 @@ enum {
       "what is averaged over models and views") \
     X(LIST, ensemble_weights, "ensemble-weights", NULL, 0, 0, 0, 1e9, NULL, V_EVAL | V_PREDICT, FV_OUTPUT, "W,W...", \
       "how much each model of --model counts; default: all the same") \
-    X(TEXT, layer, "layer", "layers", 0, NULL, 0, 0, NULL, V_ROWS, FV_MEANING, "NAME[,NAME...]|all", \
+    X(TEXT, layer, "layer", "layers", 0, NULL, 0, 0, NULL, V_ROWS | V_PREDICT, FV_MEANING, "NAME[,NAME...]|all", \
       "whose results: names of layers as `fovea info` lists them, or of modules before a dot or slash; all: the " \
-      "network's stages; default: what its last weighted layer reads") \
+      "network's stages; default: what its last weighted layer reads; predict --explain gradcam: one layer, default: " \
+      "the last convolution, with what follows it place by place") \
+    X(CHOICE, explain, "explain", NULL, 0, 0, 0, 0, "none,gradcam,occlusion", V_PREDICT, FV_OUTPUT, "HOW", \
+      "what in each image the answer rests on, as a picture and an array of its size in --output: by gradients of a " \
+      "layer, or by covering place by place") \
+    X(TEXT, explain_class, "class", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "NAME|N", \
+      "with --explain: the class or target that is explained, by name or number; default: the best one") \
+    X(SIZE, patch, "patch", NULL, 0, 0, 1, 16384, NULL, V_PREDICT, FV_OUTPUT, "N|HxW", \
+      "with --explain occlusion: pixels of the network's input that are covered; default: a seventh of each side") \
+    X(SIZE, stride, "stride", NULL, 0, 0, 1, 16384, NULL, V_PREDICT, FV_OUTPUT, "N|HxW", \
+      "with --explain occlusion: pixels from place to place; default: half of --patch") \
+    X(TEXT, explain_folder, "output", "output-dir", 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "DIR", \
+      "with --explain: folder of pictures and arrays; default: runs/predict/exp, exp2, ...") \
+    X(FLAG, randomize, "randomize", NULL, 0, false, 0, 0, NULL, V_PREDICT, FV_OUTPUT, NULL, \
+      "with --explain: draw weights anew, from the last layer on to all, and tell how much of the map is left: one " \
+      "that shows what was learned does not survive") \
     X(CHOICE, feature_pool, "pool", NULL, 0, 0, 0, 0, "auto,none,avg,max,gem", V_ROWS, FV_MEANING, "HOW", \
       "maps to rows: as they are, or mean, largest or generalized mean of each channel; auto: avg, for features of " \
       "named layers none") \

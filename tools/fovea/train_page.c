@@ -60,7 +60,7 @@ fv_status train_page_open(fv_ctx *ctx, const settings *c, const char *dir, const
 {
     const fv_task task = fv_dataset_task(train);
     char parts[512], text[600];
-    *page = (train_page){.model = model, .val = val};
+    *page = (train_page){.train = train, .val = val};
     FV_TRY(fv_report_create(ctx, dir, fv_model_name(model), &page->report));
     FV_TRY(fv_report_histograms(page->report, c->histogram_interval));
     FV_TRY(put_facts(ctx, c, dir, model, train, val, page->report));
@@ -104,10 +104,10 @@ void train_page_event(train_page *page, const fv_fit_event *e)
     fv_report_event(page->report, e);
 }
 
-static fv_status put(train_page *page, const char *title, const char *about, const fv_model *model, fv_dataset *data,
+static fv_status put(train_page *page, const char *title, const char *about, fv_model *model, fv_dataset *data,
                      const fv_metrics *m, const fv_evaluation *evaluation, int64_t epoch)
 {
-    const fv_evaluation_page part = {title, about, model, data, m, evaluation, epoch};
+    const fv_evaluation_page part = {title, about, model, data, m, evaluation, epoch, model};
     return fv_evaluation_count(evaluation) > 0 ? fv_report_evaluation(page->report, &part) : FV_OK;
 }
 
@@ -116,18 +116,18 @@ fv_status train_page_validation(fv_ctx *ctx, const settings *c, train_page *page
     char about[160];
     fv_model *best = NULL;
     fv_status status = FV_OK;
-    if (!page->val || best_epoch == 0)
+    if (best_epoch == 0)
         return FV_OK;
-    if (page->best_epoch != best_epoch) {
-        FV_TRY(fv_model_load(ctx, path, &best));
+    FV_TRY(fv_model_load(ctx, path, &best));
+    if (page->val && page->best_epoch != best_epoch)
         status =
             fv_evaluate_into(best, page->val, c->fit.batch_size, (int)c->fit.workers, &page->best_metrics, page->best);
-    }
     snprintf(about, sizeof about, "The model of epoch %lld, the best one, on the validation set.",
              (long long)best_epoch);
+    if (status == FV_OK && page->val)
+        status = put(page, "Validation", about, best, page->val, &page->best_metrics, page->best, page->best_epoch);
     if (status == FV_OK)
-        status =
-            put(page, "Validation", about, page->model, page->val, &page->best_metrics, page->best, page->best_epoch);
+        status = fv_report_network(page->report, best, page->val ? page->val : page->train);
     fv_model_destroy(&best);
     return status;
 }

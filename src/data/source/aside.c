@@ -55,15 +55,15 @@ static const char *const system_names[] = {
     "cachedir.tag",
 };
 
-static const char *const own_files[] = {"*.safetensors", "*.state", "*.fvpack"};
+static const char *const own_files[] = {"*.safetensors", "*.state",         "*.fvpack",       "*.gradcam.png",
+                                        "*.gradcam.npy", "*.occlusion.png", "*.occlusion.npy"};
 
 /* What a folder of fovea's may have in it beside those. */
 static const char *const run_files[] = {
-    "args.yaml",       "plan.txt",        "results.csv", "events.jsonl",     "events.out.tfevents.*",
-    "report.html",     "quarantine*.csv", "classes.txt", "train-??????.tar", "val-??????.tar",
-    "test-??????.tar", "tune.yaml",       "trials.csv",  "ablation.csv",     "folds.yaml",
-    "folds.csv",       "folds.json",      "grow.yaml",   "grow.csv",         "grow.svg",
-    "plain-*.yaml"};
+    "args.yaml",   "plan.txt",        "results.csv",  "norms.csv",        "events.jsonl",   "events.out.tfevents.*",
+    "report.html", "quarantine*.csv", "classes.txt",  "train-??????.tar", "val-??????.tar", "test-??????.tar",
+    "tune.yaml",   "trials.csv",      "ablation.csv", "folds.yaml",       "folds.csv",      "folds.json",
+    "grow.yaml",   "grow.csv",        "grow.svg",     "plain-*.yaml"};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 

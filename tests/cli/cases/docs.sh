@@ -150,7 +150,7 @@ run_page() {
         exists "$(dirname "$1")/$name"
     done <pictures
     case $(basename "$1") in # where a page scores a part, the photographs have parts
-    evaluation.md) cp -r both photos ;;
+    evaluation.md | explaining.md) cp -r both photos ;;
     *) cp -r plain photos ;;
     esac
     mkdir -p runs/train

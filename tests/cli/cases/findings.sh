@@ -221,15 +221,17 @@ use_eval_page() {
     code 0 "$FOVEA" eval "$@" --report page.html --gate top1=0.1
     says_nothing=$(wc -c <err | tr -d ' ')
     equal "$says_nothing" 0
-    for text in '<!DOCTYPE html>' 'Confusion matrix' 'Worst samples' 'Right, and sure of it' 'Calibration' 'weighted mean'; do
+    for text in '<!DOCTYPE html>' 'Confusion matrix' 'Worst samples' 'Right, and sure of it' 'Calibration' 'weighted mean' \
+        'Sure and wrong' 'Grad-CAM of layer conv2.relu' '<h2>Network</h2>' 'Filters of the first layer' 'Activations'; do
         grep -qF "$text" page.html || die "the page lacks: $text"
     done
     right=$("$FOVEA" predict "$@" --json | drive json right | grep -c true)
-    equal "$(grep -o 'class="shot wrong"' page.html | wc -l | tr -d ' ')" 25
+    equal "$(grep -o 'class="shot wrong"' page.html | wc -l | tr -d ' ')" 37 # 25 of the worst, 12 of the surest
     [ "$right" -ge 12 ] || die "too few are right"
     [ "$(grep -o 'class="shot right"' page.html | wc -l)" -ge 5 ] || die "too few right pictures"
-    equal "$(grep -o '<img ' page.html | wc -l | tr -d ' ')" "$(grep -o 'class="shot' page.html | wc -l | tr -d ' ')"
-    if grep -qE '<script|http|nan' page.html; then die "the page fetches, runs or lacks something"; fi
+    # The drawing and the filters are pictures, too.
+    equal "$(grep -o '<img ' page.html | wc -l | tr -d ' ')" "$(($(grep -o 'class="shot' page.html | wc -l) + 2))"
+    if sed 's/base64,[^"]*//g' page.html | grep -qE '<script|http|nan'; then die "the page fetches, runs or lacks something"; fi
     # The cells are those of the matrix.
     code 0 "$FOVEA" eval "$@" --json
     for k in 0 4 9; do
@@ -283,4 +285,54 @@ use_page_of_a_run() {
     "$FOVEA" train --data "$photos" --model lenet --epochs 3 --experiment r --resume runs/train/r --quiet >/dev/null
     grep -qF '<h2>Validation</h2>' runs/train/r/report.html || die "no findings behind a resume"
     grep -qF '<title>step 1, train: ' runs/train/r/report.html || die "the earlier steps are gone"
+}
+
+use_eval_curves() {
+    set -- --data "$digits" --split test --model "$model" --quiet
+    code 0 "$FOVEA" eval "$@" --curves curves --json
+    cp out json
+    exists curves.csv curves.svg
+    equal "$(head -n 1 curves.csv)" "class,threshold,recall,false_rate,precision"
+    # Areas by the points: trapezoids, and gained recall times precision.
+    for k in 0 5 9; do
+        awk -F, -v k=$k '$1 == k { auc += ($4 - f) * ($3 + r) / 2; ap += ($3 - r) * $5; f = $4; r = $3 }
+            END { printf "%.7f %.7f\n", auc, ap }' curves.csv >points
+        awk -v a="$(drive json classes.$k.roc_auc <json)" -v p="$(drive json classes.$k.average_precision <json)" \
+            'BEGIN { printf "%.7f %.7f\n", a, p }' >told
+        same points told
+        equal "$(awk -F, -v k=$k '$1 == k' curves.csv | tail -n 1 | cut -d, -f 3,4)" 1,1
+    done
+    # Recall at a threshold is what the answers say.
+    code 0 "$FOVEA" predict "$@" --out csv --topk 10
+    awk -F, '$2 == 3 && $3 >= 0.25 && $4 == 3 { n++ } $2 == 3 && $4 == 3 { all++ } END { printf "%.6f\n", n / all }' out >counted
+    awk -F, '$1 == 3 && $2 >= 0.25 { r = $3 } END { printf "%.6f\n", r }' curves.csv >told
+    same counted told
+    code 0 "$FOVEA" eval "$@" --curves curves --out csv
+    equal "$(grep -c '^roc_auc,' out)" 10
+    code 0 "$FOVEA" eval "$@" --report page.html
+    grep -qF 'Precision by recall' page.html || die "the page has no curves"
+    code 0 "$FOVEA" eval "$@" --json
+    silent_about roc_auc
+    echo mine >other.csv
+    fails 2 E2004 "other.csv: exists already" -- "$FOVEA" eval "$@" --curves other
+    plant scenes scenes count=60
+    code 0 "$FOVEA" train --data scenes/values.csv --model lenet --epochs 1 --quiet --experiment values
+    fails 2 E2004 "predicts numbers" -- "$FOVEA" eval --data scenes/values.csv --model runs/train/values/weights/best.safetensors --curves c
+    code 0 "$FOVEA" eval --data scenes/values.csv --model runs/train/values/weights/best.safetensors --sheet values.png
+    exists values.png
+    code 0 "$FOVEA" train --data scenes/sets.csv --model lenet --epochs 1 --quiet --experiment sets
+    code 0 "$FOVEA" eval --data scenes/sets.csv --model runs/train/sets/weights/best.safetensors --curves sets --out csv
+    ap=$(awk -F, '$1 == "average_precision" && $5 != "" { s += $5; n++ } END { printf "%.6f", s / n }' out)
+    equal "$ap" "$(awk -F, '$1 == "mean_ap" { printf "%.6f", $5 }' out)"
+}
+
+use_eval_top_losses() {
+    set -- --data "$digits" --split test --model "$model" --quiet
+    code 0 "$FOVEA" eval "$@" --top-losses 7 --sheet worst.png --out csv
+    equal "$(grep -c '^worst_loss' out)" 7
+    exists worst.png
+    code 0 "$FOVEA" eval "$@" --top-losses 7 --sheet worst.png # its own sheet is replaced
+    prints "Worst 7 samples"
+    fails 2 E2003 "--top-losses" -- "$FOVEA" eval "$@" --top-losses 0
+    fails 2 E2003 "another form" -- "$FOVEA" eval "$@" --sheet worst.jpg
 }
