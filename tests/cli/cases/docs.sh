@@ -113,6 +113,8 @@ small_data() {
     plant jpeg new.jpg
     plant png new.png c=1
     fovea data make digits --output digits 2>/dev/null
+    ln -s digits PATH_OF_MNIST
+    ln -s "$FOVEA_SOURCE_DIR/recipes" recipes
     for name in three seven eight; do
         { printf 'P5 28 28 255\n' && head -c 784 "$FOVEA"; } >$name.pgm
     done
