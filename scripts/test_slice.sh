@@ -10,10 +10,10 @@ set -eu
 share() {
     case $1 in
     kernels | ops | plan) echo 1 ;;
-    train) echo 12 ;;
-    cli) echo 32 ;;
+    train) echo 18 ;;
+    cli) echo 64 ;;
     arm | examples | install) echo 0 ;;
-    *) echo 4 ;;
+    *) echo 5 ;;
     esac
 }
 
