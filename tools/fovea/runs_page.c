@@ -174,6 +174,8 @@ static bool set_axes(chart *c)
     c->step = power * (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10);
     c->low = floor(low / c->step + 1e-9) * c->step;
     c->high = ceil(high / c->step - 1e-9) * c->step;
+    if (c->high <= c->low && high >= 100 && *c->unit) /* nothing is above 100 % */
+        c->low -= c->step;
     c->high += c->high <= c->low ? c->step : 0;
     return true;
 }
