@@ -27,3 +27,11 @@ uint32_t fv_hash_text(const char *text)
         h = (h ^ (uint8_t)*text) * 16777619u;
     return h;
 }
+
+uint64_t fv_hash_name(const char *name)
+{
+    uint64_t h = 0xCBF29CE484222325u;
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * 0x100000001B3u;
+    return h;
+}

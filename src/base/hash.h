@@ -12,5 +12,7 @@
 void fv_hash_add(uint64_t lanes[2], const void *data, size_t size);
 /* Of a text, for tables of names (FNV-1a). */
 uint32_t fv_hash_text(const char *text);
+/* The same of 64 bits, of which random draws for what has a name begin: values are part of the contract on bits. */
+uint64_t fv_hash_name(const char *name);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "base/threads.h"
 #include "model/model.h"
@@ -42,15 +43,6 @@ typedef struct drawing {
     double scale; /* bound of a uniform draw, standard deviation of a normal one, the constant */
 } drawing;
 
-/* FNV-1a over the name. */
-static uint64_t hash_name(const char *name)
-{
-    uint64_t h = 0xCBF29CE484222325u;
-    for (; *name; name++)
-        h = (h ^ (uint8_t)*name) * 0x100000001B3u;
-    return h;
-}
-
 /* Index here of element i of the file's order. */
 static int64_t place(const fv_slot *slot, int64_t i)
 {
@@ -86,7 +78,7 @@ void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init
     drawing d = {.slot = slot,
                  .dst = fv_tensor_data(slot->data),
                  .seed = seed,
-                 .name = hash_name(slot->name),
+                 .name = fv_hash_name(slot->name),
                  .draw = fv_schemes[init].draw};
     const int64_t count = fv_tensor_count(slot->data);
     if (d.draw == FV_DRAW_CONSTANT) {

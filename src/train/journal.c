@@ -181,6 +181,19 @@ static void keep_line(fv_str *out, const char *line, const int place[FV_RESULT_C
     fv_str_append(out, "\n");
 }
 
+/* Writes what is kept in the place of what was read, unless something failed before; frees all. */
+static fv_status replace_file(fv_ctx *ctx, fv_status status, char *path, uint8_t *data, fv_str *kept)
+{
+    if (status == FV_OK)
+        status = fv_str_status(kept);
+    if (status == FV_OK)
+        status = fv_file_write(ctx, path, kept->data, kept->size);
+    fv_str_free(kept);
+    fv_free(ctx, data);
+    fv_free(ctx, path);
+    return status;
+}
+
 /* The header and the lines of results.csv whose epoch is at most `epoch`. */
 static fv_status keep_results(fv_journal *j, int64_t epoch)
 {
@@ -200,14 +213,7 @@ static fv_status keep_results(fv_journal *j, int64_t epoch)
         if (number >= 1 && number <= epoch)
             keep_line(&kept, line, place);
     }
-    if (status == FV_OK)
-        status = fv_str_status(&kept);
-    if (status == FV_OK)
-        status = fv_file_write(j->ctx, path, kept.data, kept.size);
-    fv_str_free(&kept);
-    fv_free(j->ctx, data);
-    fv_free(j->ctx, path);
-    return status;
+    return replace_file(j->ctx, status, path, data, &kept);
 }
 
 /* The header and the lines of norms.csv whose step is at most `step`. */
@@ -228,14 +234,7 @@ static fv_status keep_norms(fv_journal *j, int64_t step)
         if (at >= 1 && at <= step)
             fv_str_append_n(&kept, line, (size_t)(end + 1 - line));
     }
-    if (status == FV_OK)
-        status = fv_str_status(&kept);
-    if (status == FV_OK)
-        status = fv_file_write(j->ctx, path, kept.data, kept.size);
-    fv_str_free(&kept);
-    fv_free(j->ctx, data);
-    fv_free(j->ctx, path);
-    return status;
+    return replace_file(j->ctx, status, path, data, &kept);
 }
 
 /* Cuts off what a killed process left of a line, and finds the seconds of the last whole one; 0: there is none. */

@@ -4,25 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "transfer/explain.h"
 
 /* ---- weights drawn anew ---- */
-
-static uint64_t hash_name(const char *name)
-{
-    uint64_t h = 0xCBF29CE484222325u;
-    for (; *name; name++)
-        h = (h ^ (uint8_t)*name) * 0x100000001B3u;
-    return h;
-}
 
 /* From the normal distribution of what is there. */
 static void draw_slot(const fv_slot *slot, uint64_t seed)
 {
     float *w = fv_slot_data(slot);
     const int64_t n = fv_shape_count(&slot->shape);
-    const uint64_t name = hash_name(slot->name);
+    const uint64_t name = fv_hash_name(slot->name);
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < n; i++)
         sum += (double)w[i];
