@@ -3,7 +3,7 @@
  * epoch = latency + steps * step
  *
  * where the latency is what an epoch's first step takes beyond the others: its images are waited for. A round is the
- * first batches of an epoch; the second round of the same ones finds what the first has kept.
+ * first batches of an epoch; later rounds of the same ones find what the first has kept, and count by their means.
  */
 #include <fovea/forecast.h>
 
@@ -12,10 +12,12 @@
 #include "base/file.h"
 #include "train/run.h"
 
-/* Parts of the time for the two rounds and for scoring; checkpoints are written whatever they take. */
+/* Parts of the time for the first round, later ones and scoring; checkpoints are written whatever they take. */
 #define FIRST_ROUND  0.45
-#define SECOND_ROUND 0.40
+#define LATER_ROUNDS 0.40
 #define SCORING      0.15
+/* Standard error of the mean step, as a share of it, at which no further round is needed. */
+#define ENOUGH 0.01
 
 /* Of a round or a validation. */
 typedef struct pace {
@@ -137,13 +139,34 @@ static fv_status time_files(const prober *p, fv_fitting *r, double *checkpoint)
 
 /* ---- a phase ---- */
 
+/* Short epochs are gone through until the mean of a step is known well enough, as few steps say little on a machine
+ * that does more. */
+static fv_status time_later(const prober *p, fv_fitting *r, double seconds, pace *later)
+{
+    const double begin = fv_time_monotonic();
+    double spent = 0, error = INFINITY, squares = 0, rounds = 0;
+    for (pace sum = {0}; rounds == 0 || (error > ENOUGH && spent * (1 + 0.5 / rounds) < seconds);) {
+        pace one = {0};
+        FV_TRY(time_round(p, r, seconds - spent, &one));
+        rounds++;
+        sum = (pace){sum.latency + one.latency, sum.step + one.step, sum.steps + one.steps};
+        *later = (pace){sum.latency / rounds, sum.step / rounds, sum.steps};
+        squares += one.step * one.step;
+        const double variance = squares / rounds - later->step * later->step;
+        if (rounds > 2)
+            error = sqrt((variance > 0 ? variance : 0) / (rounds - 1)) / later->step;
+        spent = fv_time_monotonic() - begin;
+    }
+    return FV_OK;
+}
+
 static fv_status time_phase(const prober *p, fv_fitting *r, double seconds, timing *found)
 {
     const double begin = fv_time_monotonic();
     FV_TRY(time_round(p, r, FIRST_ROUND * seconds, &found->first));
     found->later = found->first;
-    if (fv_time_monotonic() - begin < SECOND_ROUND * seconds * 1.5)
-        FV_TRY(time_round(p, r, SECOND_ROUND * seconds, &found->later));
+    if (fv_time_monotonic() - begin < LATER_ROUNDS * seconds * 1.5)
+        FV_TRY(time_later(p, r, LATER_ROUNDS * seconds, &found->later));
     FV_TRY(score_some(p, r, SCORING * seconds, found->scoring));
     return time_files(p, r, &found->checkpoint);
 }
