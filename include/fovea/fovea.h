@@ -36,6 +36,7 @@
 #include <fovea/trials.h>
 #include <fovea/tune.h>
 #include <fovea/version.h>
+#include <fovea/whiten.h>
 #include <fovea/zoo.h>
 
 #endif

@@ -242,6 +242,10 @@ fv_status fv_model_derive_views(fv_model *model);
 fv_slot *fv_model_slot(fv_model *model, const char *name);
 /* The slot of a value, by its id; NULL: it has none. */
 fv_slot *fv_model_slot_of(const fv_model *model, int32_t val);
+/* The filters, k r s c, of the first weighted layer where that is a convolution of more than one pixel; NULL: it is
+ * not.
+ */
+const fv_slot *fv_model_first_filters(const fv_model *model, const fv_node **layer);
 /* Of all tensors together. */
 int64_t fv_model_weight_bytes(const fv_model *model);
 /* Address of a slot's elements as floats: f32 only. */

@@ -27,6 +27,24 @@ fv_slot *fv_model_slot_of(const fv_model *model, int32_t val)
     return low < model->n_slots && model->slots[low].val == val ? &model->slots[low] : NULL;
 }
 
+const fv_slot *fv_model_first_filters(const fv_model *m, const fv_node **layer)
+{
+    for (int32_t n = 0; n < m->graph->n_nodes; n++) {
+        const fv_node *node = m->graph->nodes[n];
+        if (!fv_node_weighted(node) || fv_model_for_training(m, node->out[0]->id))
+            continue;
+        for (int32_t i = 0; i < node->n_in; i++) {
+            const fv_slot *slot = node->in[i] ? fv_model_slot_of(m, node->in[i]->id) : NULL;
+            if (slot && slot->dtype == FV_F32 && slot->shape.rank == 4 && slot->shape.dim[1] * slot->shape.dim[2] > 1) {
+                *layer = node;
+                return slot;
+            }
+        }
+        return NULL;
+    }
+    return NULL;
+}
+
 static fv_slot *slot_of(const fv_model *model, const fv_val *val)
 {
     return val ? fv_model_slot_of(model, val->id) : NULL;

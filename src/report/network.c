@@ -31,25 +31,6 @@ static fv_status put_drawing(fv_str *out, const fv_model *model)
 
 /* ---- filters ---- */
 
-/* The first convolution that reads the image, and its filters k r s c. */
-static const fv_slot *first_filters(const fv_model *m, const fv_node **layer)
-{
-    for (int32_t n = 0; n < m->graph->n_nodes; n++) {
-        const fv_node *node = m->graph->nodes[n];
-        if (!fv_node_weighted(node) || fv_model_for_training(m, node->out[0]->id))
-            continue;
-        for (int32_t i = 0; i < node->n_in; i++) {
-            const fv_slot *slot = node->in[i] ? fv_model_slot_of(m, node->in[i]->id) : NULL;
-            if (slot && slot->dtype == FV_F32 && slot->shape.rank == 4 && slot->shape.dim[1] * slot->shape.dim[2] > 1) {
-                *layer = node;
-                return slot;
-            }
-        }
-        return NULL;
-    }
-    return NULL;
-}
-
 /* Filter k's weight as a color: grey is 0, darker and lighter (of three channels each for itself) by the share of the
  * filter's largest; of other numbers of channels the mean over them. */
 static void put_filter(const fv_slot *slot, int64_t k, bool bgr, const fv_picture *to, int top, int left)
@@ -77,7 +58,7 @@ static void put_filter(const fv_slot *slot, int64_t k, bool bgr, const fv_pictur
 static fv_status put_filters(fv_str *out, const fv_model *m)
 {
     const fv_node *layer = NULL;
-    const fv_slot *slot = first_filters(m, &layer);
+    const fv_slot *slot = fv_model_first_filters(m, &layer);
     if (!slot)
         return FV_OK;
     const int64_t *d = slot->shape.dim;

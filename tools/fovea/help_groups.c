@@ -26,7 +26,7 @@ static const struct {
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "
      "std resize "
-     "interpolation drop drop-path no-aux init "},
+     "interpolation drop drop-path no-aux init whiten "},
     {"Classifiers", " C folds standardize ", ""},
     {"Cross-validation", "", " folds fold group-by "},
     {"Training", " epochs batch-size opt lr preset augment patience ",

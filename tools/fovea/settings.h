@@ -86,6 +86,8 @@ enum {
     X(CHOICE, init, "init", NULL, 0, 0, 0, 0, \
       "default,xavier_uniform,xavier_normal,he_uniform,he_normal,lecun_normal,gaussian,constant", V_TRAIN, \
       FV_TOLD, "NAME", "how weights start; default is each layer's own") \
+    X(FLAG, whiten, "whiten", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "the first layer's filters are principal directions of the training images' patches, scaled to variance one, and stay") \
     X(LIST, scale, "scale", NULL, 0, 0, 1e-4, 1, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \
       "random resized crop: share of the image's area, 0.08,1 for photographs") \
     X(LIST, ratio, "ratio", NULL, 0, 0, 0.01, 100, NULL, V_TRAIN | V_DATA, FV_MEANING, "LOW,HIGH", \

@@ -24,6 +24,7 @@
 #include "train_classes.h"
 #include "train_page.h"
 #include "train_pixels.h"
+#include "train_whiten.h"
 #include "trial.h"
 #include "watch.h"
 
@@ -438,7 +439,8 @@ static fv_status prepare(job *j)
                         "--no-feature-cache has no effect here: nothing is frozen");
     choose_defaults(c);
     FV_TRY(open_model(j));
-    return train_pixels(c, j->train, j->model);
+    FV_TRY(train_pixels(c, j->train, j->model));
+    return c->whiten ? train_whiten(c, j->train, j->model) : FV_OK;
 }
 
 /* What a run opens beside its training set. */

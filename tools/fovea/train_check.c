@@ -83,6 +83,11 @@ static bool has_folds(const settings *c)
     return c->cross_folds > 0;
 }
 
+static bool is_untrained(const settings *c)
+{
+    return is_new_network(c) && !c->weights;
+}
+
 static bool has_no_folds(const settings *c)
 {
     return c->cross_folds == 0;
@@ -100,6 +105,7 @@ static const struct {
     {"drop", is_new_network, "a model file has dropout of its own"},
     {"drop-path", is_new_network, "a model file has residual blocks of its own"},
     {"init", is_new_network, "a model file has weights of its own"},
+    {"whiten", is_untrained, "trained weights stay as they are"},
     {"nesterov", has_momentum, "it needs --momentum above 0"},
     {"lookahead-alpha", has_lookahead, "it needs --lookahead"},
     {"model-ema-decay", has_average, "it needs --model-ema"},

@@ -158,6 +158,26 @@ use_freeze() {
     fails 2 E2003 "--freeze *: nothing is left to train" "--freeze -1" -- part --freeze '*'
 }
 
+# A first layer from the data: frozen, the same however the run was ended and on any threads, and in its recipe.
+use_whiten() {
+    printf 'name: own\ninput: [28, 28, 1]\nlayers:\n  - conv2d: {filters: 8, kernel: 3, activation: relu}\n  - global_avg_pool\n  - flatten\n  - dense: 10\n' >own.yaml
+    white() { "$FOVEA" train --data "$digits" --model own.yaml -b 32 --epochs 1 "$@"; }
+    code 0 white --whiten --max-steps 4 --experiment straight
+    says "--whiten: conv2d_1.weight: 8 filters of 3x3x1 along 4 directions of patches of "
+    grep -q '^freeze: "\?conv2d_1.weight' runs/train/straight/args.yaml || die "the filters are not frozen"
+    code 0 white --whiten --max-steps 2 --threads 2 --experiment ended
+    code 0 white --whiten --max-steps 4 --resume auto --experiment ended
+    same runs/train/straight/weights/last.safetensors runs/train/ended/weights/last.safetensors
+    code 0 "$FOVEA" train -c runs/train/straight/args.yaml --experiment again
+    same runs/train/straight/weights/last.safetensors runs/train/again/weights/last.safetensors
+    code 0 white --whiten --freeze 'dense_1.bias' --max-steps 1 --experiment both
+    grep -q '^freeze: "\?dense_1.bias,conv2d_1.weight' runs/train/both/args.yaml || die "$(grep freeze runs/train/both/args.yaml)"
+    fails 2 E2004 "--freeze was 'conv2d_1.weight', now ''; --whiten was 'true', now 'false'" -- white --resume auto --max-steps 5 --experiment straight
+    fails 2 E2004 "--whiten has no effect here: trained weights stay as they are" -- white --whiten --model runs/train/straight/weights/last.safetensors
+    fails 2 E2003 "'features.0.weight' has 64 filters, but patches of 3x3x1 have only 9" "network of your own" -- \
+        "$FOVEA" train --data "$digits" --model squeezenet1_1 --img-size 64 --in-chans 1 --whiten
+}
+
 # Few photographs and no weights at hand: a small network and its recipe, all of it said and all of it open to flags.
 use_few_photographs() {
     one() { "$FOVEA" train --data "$photos" --max-steps 1 "$@"; }
