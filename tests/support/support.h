@@ -34,6 +34,19 @@
 #define FV_TEST_CASES(full, reduced) (full)
 #endif
 
+/* FOVEA_TEST_SHARE=SEED/N: of many cases that are alike one in N is tried, the seed says which; unset: all. The number
+ * of the first one, from 1 on, goes to *first; returns N. */
+static inline int64_t fv_test_share(int64_t *first)
+{
+    const char *text = getenv("FOVEA_TEST_SHARE");
+    long long seed, n;
+    *first = 1;
+    if (!text || sscanf(text, "%lld/%lld", &seed, &n) != 2 || seed < 0 || n < 1)
+        return 1;
+    *first = 1 + seed % n;
+    return n;
+}
+
 /* --- allocator ----------------------------------------------------------------------------------------------- */
 
 /*
@@ -155,11 +168,13 @@ static inline const char *fv_test_ask_for(fv_ctx *ctx, uint64_t i)
 /*
  * Runs fn again and again, with the first, second, ... allocation failing, until it runs through untouched. Each run
  * has a context of its own and must free all it made. Where an allocation failed fn must return NO_MEMORY with a
- * message. Reduced, it is every third allocation. Returns how many allocations fn makes.
+ * message. Reduced, it is every third allocation; fv_test_share applies. Returns how many allocations fn makes.
  */
 static inline int64_t fv_test_each_allocation(fv_status (*fn)(fv_ctx *ctx, void *arg), void *arg)
 {
-    for (int64_t n = 1;; n += FV_TEST_CASES(1, 3)) {
+    int64_t first;
+    const int64_t step = FV_TEST_CASES(1, 3) * fv_test_share(&first);
+    for (int64_t n = first;; n += step) {
         fv_test_allocator a = {0};
         fv_ctx *ctx = fv_test_ctx(1, &a, NULL);
         int64_t blocks = a.live_blocks, calls;

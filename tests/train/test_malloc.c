@@ -146,8 +146,9 @@ static void each_call(void **state)
     for (int i = 0; i < 2; i++)
         if (run_once(j, text) != FV_OK)
             fail_msg("%s: %s", j->name, text);
-    int64_t n = 1, survived = 0;
-    for (bool more = CAN_FAIL; more; n += FV_TEST_CASES(1, 7)) {
+    int64_t n, survived = 0;
+    const int64_t step = FV_TEST_CASES(1, 7) * fv_test_share(&n);
+    for (bool more = CAN_FAIL; more; n += step) {
         int64_t before = live;
         calls = failed = 0;
         fail_at = n;
