@@ -55,8 +55,8 @@ static const fv_attr *attr_find(const fv_op *op, const char *key, size_t size)
     return NULL;
 }
 
-/* The nearest key for a wrong one, or NULL. */
-static const char *attr_nearest(const fv_op *op, const char *key, const char *const *also)
+/* What to write for a wrong key: the nearest one, or all of them. */
+static const char *attr_advice(const fv_op *op, const char *key, const char *const *also, char text[512])
 {
     const char *keys[64];
     size_t n = 0;
@@ -65,7 +65,13 @@ static const char *attr_nearest(const fv_op *op, const char *key, const char *co
     for (; also && *also && n < 63; also++)
         keys[n++] = *also;
     keys[n] = NULL;
-    return fv_text_nearest(key, keys);
+    const char *nearest = fv_text_nearest(key, keys);
+    text[0] = '\0';
+    if (nearest)
+        snprintf(text, 512, ": did you mean '%s'?", nearest);
+    for (size_t i = 0; !nearest && i < n; i++)
+        snprintf(text + strlen(text), 512 - strlen(text), "%s%s", i ? ", " : "; it has ", keys[i]);
+    return text;
 }
 
 /* ---- from a parsed document ---- */
@@ -142,10 +148,9 @@ fv_status fv_attr_read(const fv_op *op, void *attr, const fv_doc *doc, const fv_
         if (a) {
             FV_TRY(attr_from_doc(op, a, attr, doc, child));
         } else if (!also || !*also) {
-            const char *nearest = attr_nearest(op, child->key, also_allowed);
-            return fv_doc_fail(doc, child, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s%s%s", op->name,
-                               child->key, nearest ? ": did you mean '" : "", nearest ? nearest : "",
-                               nearest ? "'?" : "");
+            char advice[512];
+            return fv_doc_fail(doc, child, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s", op->name, child->key,
+                               attr_advice(op, child->key, also_allowed, advice));
         }
     }
     return FV_OK;
@@ -186,7 +191,7 @@ static bool attr_item_from_text(const fv_attr *a, const char *text, attr_items *
 /* One "key=value" of `size` bytes. */
 static fv_status attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, const char *text, size_t size)
 {
-    char word[256], expects[256];
+    char word[256], expects[256], advice[512];
     if (size >= sizeof word)
         return fv_fail(ctx, FV_ERR_VALUE, "%s: '%.40s...' is too long for an attribute", op->name, text);
     memcpy(word, text, size);
@@ -196,11 +201,9 @@ static fv_status attr_from_text(fv_ctx *ctx, const fv_op *op, void *attr, const 
         return fv_fail(ctx, FV_ERR_VALUE, "%s: expected key=value, found '%s'", op->name, word);
     *value++ = '\0';
     const fv_attr *a = attr_find(op, word, strlen(word));
-    if (!a) {
-        const char *nearest = attr_nearest(op, word, NULL);
-        return fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s%s%s", op->name, word,
-                       nearest ? ": did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    }
+    if (!a)
+        return fv_fail(ctx, FV_ERR_UNKNOWN_OPTION, "%s has no attribute '%s'%s", op->name, word,
+                       attr_advice(op, word, NULL, advice));
     attr_items items = {0};
     char shown[256];
     memcpy(shown, value, strlen(value) + 1);
