@@ -37,6 +37,7 @@ typedef struct fv_trials_page {
     int score;        /* column by which lines are light or dark; -1: no parallel coordinates */
     bool higher;      /* a higher score is better */
     int curve_x;      /* columns of a chart of the score, by rising x; -1: no chart. Rows that lack one are left out */
+    int mean, margin; /* columns of intervals, mean - margin to mean + margin, drawn beside 0; margin 0: no drawing */
     const char *note; /* a line above the table; NULL: none */
 } fv_trials_page;
 

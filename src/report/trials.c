@@ -259,6 +259,65 @@ static fv_status put_curve(fv_str *out, const fv_trials_page *p)
     return made ? FV_OK : FV_ERR_NO_MEMORY;
 }
 
+/* ---- intervals ---- */
+
+/* Units; names stand above their lines, so that narrow screens have room for both. */
+enum { INTERVAL = 34, INTERVALS_WIDTH = 440, INTERVALS_SIDE = 14 };
+
+static double over(double low, double high, double v)
+{
+    return INTERVALS_SIDE + (INTERVALS_WIDTH - 2 * INTERVALS_SIDE) * (v - low) / (high - low);
+}
+
+static void put_interval(fv_str *out, const fv_trials_page *p, int64_t row, double low, double high, int y)
+{
+    const double mean = cell_of(p, row, p->mean)->value, margin = cell_of(p, row, p->margin)->value;
+    const char *side = mean - margin > 0 ? " up" : mean + margin < 0 ? " down" : "";
+    fv_str_printf(out, "<text x=\"%d\" y=\"%d\">", INTERVALS_SIDE, y - 9);
+    put_label(out, cell_of(p, row, 0)->text);
+    fv_str_printf(out, " %s \xC2\xB1 %s</text><line class=\"interval%s\"", cell_of(p, row, p->mean)->text,
+                  cell_of(p, row, p->margin)->text, side);
+    put_at(out, "x1", over(low, high, mean - margin));
+    put_at(out, "x2", over(low, high, mean + margin));
+    fv_str_printf(out, " y1=\"%d\" y2=\"%d\"/><circle class=\"interval%s\" r=\"4\" cy=\"%d\"", y, y, side, y);
+    put_at(out, "cx", over(low, high, mean));
+    fv_str_append(out, "/>\n");
+}
+
+static void put_intervals(fv_str *out, const fv_trials_page *p)
+{
+    double low = 0, high = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->n_rows; i++) {
+        const double mean = cell_of(p, i, p->mean)->value, margin = cell_of(p, i, p->margin)->value;
+        if (!isfinite(mean) || !isfinite(margin))
+            continue;
+        n++;
+        low = fmin(low, mean - margin);
+        high = fmax(high, mean + margin);
+    }
+    if (!(high > low))
+        return;
+    const int height = 10 + (int)n * INTERVAL;
+    fv_str_append(out, "<h2>");
+    fv_put_escaped(out, p->columns[p->mean].name);
+    fv_str_printf(out,
+                  "</h2>\n<p class=\"sub\">The upright line is 0; what does not reach it is no chance.</p>\n"
+                  "<div class=\"scroll parallel\"><svg viewBox=\"0 0 %d %d\" style=\"max-width:32rem\" role=\"img\" "
+                  "aria-label=\"means with their margins\">\n<line class=\"axis\" y1=\"4\" y2=\"%d\"",
+                  INTERVALS_WIDTH, height, height - 4);
+    put_at(out, "x1", over(low, high, 0));
+    put_at(out, "x2", over(low, high, 0));
+    fv_str_append(out, "/>\n");
+    int y = INTERVAL - 4;
+    for (int64_t i = 0; i < p->n_rows; i++)
+        if (isfinite(cell_of(p, i, p->mean)->value) && isfinite(cell_of(p, i, p->margin)->value)) {
+            put_interval(out, p, i, low, high, y);
+            y += INTERVAL;
+        }
+    fv_str_append(out, "</svg></div>\n");
+}
+
 static void put_table(fv_str *out, const fv_trials_page *p)
 {
     fv_str_append(out, "<h2>Runs</h2>\n");
@@ -294,7 +353,10 @@ static fv_status put_page(fv_str *out, const fv_trials_page *p)
         "path.run{fill:none;stroke:var(--train);stroke-width:1.6;stroke-linejoin:round}"
         "path.run:hover{stroke-width:3.5;stroke-opacity:1}path.top{stroke:var(--good);stroke-width:3.2}"
         ".parallel text{paint-order:stroke;stroke:var(--card);stroke-width:3px;fill:var(--muted)}"
-        ".parallel text.name{font-weight:600;fill:var(--text)}\n";
+        ".parallel text.name{font-weight:600;fill:var(--text)}"
+        "line.interval{stroke:var(--muted);stroke-width:3;stroke-linecap:round}circle.interval{fill:var(--muted)}"
+        "line.up{stroke:var(--good)}circle.up{fill:var(--good)}line.down{stroke:var(--bad)}circle.down{fill:var(--bad)}"
+        "\n";
     fv_put_page_head(out, p->title, style);
     fv_str_append(out, "<h1>");
     fv_put_escaped(out, p->title);
@@ -316,6 +378,8 @@ static fv_status put_page(fv_str *out, const fv_trials_page *p)
         FV_TRY(put_curve(out, p));
     if (p->score >= 0)
         FV_TRY(put_parallel(out, p));
+    if (p->margin > 0)
+        put_intervals(out, p);
     put_table(out, p);
     fv_str_append(out, "</main>\n</body>\n</html>\n");
     return fv_str_status(out);

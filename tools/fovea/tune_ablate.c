@@ -311,6 +311,8 @@ static fv_status write_page(const ablation *a)
         .best = -1,
         .score = -1,
         .curve_x = -1,
+        .mean = C_GAIN,
+        .margin = C_MARGIN,
         .note = "Gain: how much better the variant is than the recipe as given, seed by seed; the true one is within "
                 "the number behind \xC2\xB1 of it (95 %, Student's t). A step helps where leaving it out loses more "
                 "than that."};
