@@ -423,6 +423,18 @@ static void print_json(const ladder *l, const char *command)
     json_decref(root);
 }
 
+/* Where nothing was learned the smallest network is no finding. */
+static void doubt(const ladder *l)
+{
+    const rung *r = &l->rung[l->chosen];
+    const double guess = 1 / (double)l->classes, score = r->run.scores.best;
+    if (strcmp(r->run.scores.monitor->name, "val_top1") == 0 &&
+        score <= guess + 2 * sqrt(guess * (1 - guess) / (double)l->images))
+        note("%s is no better than guessing (%.3g %%), so this says nothing about sizes: longer runs, or another rate "
+             "(`fovea lr-find`)",
+             r->name, 100 * guess);
+}
+
 static fv_status conclude(const ladder *l)
 {
     if (l->chosen < 0)
@@ -436,6 +448,8 @@ static fv_status conclude(const ladder *l)
         status = write_page(l, command);
     if (status == FV_OK)
         l->s.c->json ? print_json(l, command) : print_text(l, command);
+    if (status == FV_OK)
+        doubt(l);
     free(command);
     return status;
 }

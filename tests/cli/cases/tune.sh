@@ -171,6 +171,8 @@ use_grow() {
     # The rule, by hand: a standard error of the score of 120 images.
     awk -F, 'NR == 2 { p = $7 } NR == 3 { want = $7 - p >= sqrt(p * (1 - p) / 120) ? "yes" : "no"; exit !(want == $9 && ($7 - p - $8) ^ 2 < 1e-10) }' \
         runs/grow/exp/grow.csv || die "the rule is another: $(cat runs/grow/exp/grow.csv)"
+    code 0 ladder --model lenet,mnist_cnn --lr 1e-9 --experiment idle
+    says "is no better than guessing (10 %), so this says nothing about sizes"
     # The plain family, up to a budget, without and with a kill.
     code 0 ladder --macs 6e5 --experiment whole
     prints "plain-w4-d1" "plain-w8-d1" "chosen: plain-w"
