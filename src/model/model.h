@@ -223,6 +223,8 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes);
 
 /* What is not the network: pipeline, task, layouts of what both have, and the card. */
 fv_status fv_model_copy_manner(const fv_model *model, fv_model *copy);
+/* Figures on a model's card go to the copy as those from "before it was PRUNED". */
+fv_status fv_model_note_before(const fv_model *model, const char *what, fv_model *copy);
 /* Exchanges what two models hold, so that handles stay valid. */
 void fv_model_swap(fv_model *a, fv_model *b);
 
