@@ -46,10 +46,10 @@ FV_API fv_status fv_pruner_create(fv_model *model, const fv_prune_options *optio
 /** Takes NULL and pointers to NULL. */
 FV_API void fv_pruner_destroy(fv_pruner **pruner);
 
-/** Layers that share channels, and what is left of them as chosen. */
+/** Channels that the same layers make together, and what is left of them as chosen. */
 typedef struct fv_prune_group {
-    const char *layer; /* the one of them with the most channels, the first of those */
-    int layers;        /* that make channels of it */
+    const char *layer; /* the first of these layers */
+    int layers;
     int64_t channels, left;
 } fv_prune_group;
 FV_API int fv_pruner_groups(const fv_pruner *pruner);
@@ -84,6 +84,34 @@ typedef struct fv_prune_row {
  */
 FV_API fv_status fv_pruner_apply(fv_pruner *pruner, fv_model **copy, fv_prune_row **rows, int *count);
 FV_API void fv_prune_rows_free(fv_ctx *ctx, fv_prune_row *rows);
+
+/* ---- single weights ---- */
+
+/** Either amount, or keep and of. */
+typedef struct fv_sparsify_options {
+    double amount;  /* share of the weights that becomes zero, the smallest of all layers; from 0 to below 1 */
+    bool per_layer; /* that share of every layer's */
+    int64_t keep,
+        of; /* of every `of` neighboring inputs of a filter at a place the `keep` largest are left; 0: amount */
+    const char *skip; /* as in fv_prune_options */
+} fv_sparsify_options;
+
+/** What became of a layer's weights; biases and normalizations are left as they are. */
+typedef struct fv_sparse_row {
+    const char *layer;
+    int64_t weights, zeros[2]; /* before, after */
+    const char *why;           /* why it was left as it is; NULL: it was not */
+} fv_sparse_row;
+
+/**
+ * A copy whose smallest weights are zero: exactly round(amount * weights) of those that are looked at, of equal ones
+ * the first; every layer keeps one. Shapes stay, and so does the time that dense kernels take. Files of it hold the
+ * bits and numbers of what is not zero (docs/model-files.md). VALUE: amount, keep and of, or names that fit no layer;
+ * MODEL: no layer has such weights. *rows is the caller's (fv_sparse_rows_free); may be NULL.
+ */
+FV_API fv_status fv_model_sparsify(fv_model *model, const fv_sparsify_options *options, fv_model **copy,
+                                   fv_sparse_row **rows, int *count);
+FV_API void fv_sparse_rows_free(fv_ctx *ctx, fv_sparse_row *rows);
 
 #ifdef __cplusplus
 }

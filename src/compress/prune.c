@@ -149,16 +149,14 @@ static void let_go(fv_pruner *p, int64_t k)
         p->left[p->spans[i].row] -= p->spans[i].count;
 }
 
-/* The least worth of each group go, down to its goal; those that its largest layer has no part in, if they are among
- * the first so many. */
-static void choose_to_goals(fv_pruner *p, int64_t first)
+/* The least worth of each group go, down to its goal. */
+static void choose_to_goals(fv_pruner *p)
 {
     forget(p);
     for (int64_t i = 0; i < p->n_order; i++) {
         const prune_class *c = &p->classes[p->order[i]];
         const prune_group *g = &p->groups[c->group];
-        const bool goes = c->channels > 0 ? g->left - c->channels >= g->goal : i < first;
-        if (goes && can_go(p, c))
+        if (g->left - c->channels >= g->goal && can_go(p, c))
             let_go(p, p->order[i]);
     }
 }
@@ -172,7 +170,7 @@ static void choose_first(fv_pruner *p, int64_t first)
         p->groups[p->classes[p->order[i]].group].goal += p->classes[p->order[i]].channels;
     for (int32_t g = 0; g < p->n_groups; g++)
         p->groups[g].goal = round_left(p, p->groups[g].channels, p->groups[g].goal);
-    choose_to_goals(p, first);
+    choose_to_goals(p);
 }
 
 static void choose_alike(fv_pruner *p, double amount, int only)
@@ -181,7 +179,7 @@ static void choose_alike(fv_pruner *p, double amount, int only)
         const int64_t lost = only < 0 || only == g ? llround(amount * (double)p->groups[g].channels) : 0;
         p->groups[g].goal = round_left(p, p->groups[g].channels, lost);
     }
-    choose_to_goals(p, 0);
+    choose_to_goals(p);
 }
 
 /* How many of the order make up that share of all channels. */
@@ -246,29 +244,70 @@ static void choose_step(fv_pruner *p, bool per_group, int64_t step, int64_t step
         choose_first(p, step);
 }
 
-fv_status fv_pruner_choose_macs(fv_pruner *p, double share, bool per_group)
+/* The group whose next channels to come back are worth most, of those not tried; -1: there is none. */
+static int32_t find_dearest(const fv_pruner *p, const bool *tried)
+{
+    for (int64_t i = p->n_order; i-- > 0;) {
+        const int32_t g = p->classes[p->order[i]].group;
+        if (p->gone[p->order[i]] && !tried[g])
+            return g;
+    }
+    return -1;
+}
+
+/* Rounding lets go of more than it takes: what is worth most comes back, as far as it fits. */
+static fv_status give_back(fv_pruner *p, double most)
 {
     fv_ctx *ctx = p->model->ctx;
-    const double all = count_macs(p->model, NULL);
-    const int64_t steps = per_group ? 1000 : p->n_order;
-    int64_t low = 0, high = steps;
+    bool *tried = fv_calloc(ctx, (size_t)p->n_groups + 1, sizeof *tried);
+    fv_status status = tried ? FV_OK : FV_ERR_NO_MEMORY;
+    for (int32_t g; status == FV_OK && (g = find_dearest(p, tried)) >= 0;) {
+        prune_group *group = &p->groups[g];
+        const int64_t goal = group->goal;
+        double macs;
+        group->goal = goal + p->o.round_to < group->channels ? goal + p->o.round_to : group->channels;
+        choose_to_goals(p);
+        status = fv_pruner_macs(p, &macs);
+        tried[g] = group->goal == goal || status != FV_OK || macs > most;
+        if (!tried[g])
+            continue;
+        group->goal = goal;
+        choose_to_goals(p);
+    }
+    fv_free(ctx, tried);
+    return status;
+}
+
+static fv_status check_least(fv_pruner *p, double share, double all, int64_t steps, bool per_group)
+{
+    fv_ctx *ctx = p->model->ctx;
     double macs;
     if (!(share > 0 && share <= 1))
         return fv_fail(ctx, FV_ERR_VALUE, "target of %g of the multiply-adds: expected a share from above 0 to 1",
                        share);
     choose_step(p, per_group, steps, steps);
     FV_TRY(fv_pruner_macs(p, &macs));
-    if (macs > share * all)
-        return fv_fail_hint(ctx,
-                            fv_fail(ctx, FV_ERR_VALUE,
-                                    "model '%s' cannot be pruned to %g of its multiply-adds: with the least of every "
-                                    "layer %.3g are left",
-                                    p->model->name, share, macs / all),
-                            p->o.skip || p->o.round_to > 1 ? "ask for more, --skip fewer layers, or round to fewer "
-                                                             "channels (--round-to 1)"
-                                                           : "ask for more");
+    if (macs <= share * all)
+        return FV_OK;
+    return fv_fail_hint(ctx,
+                        fv_fail(ctx, FV_ERR_VALUE,
+                                "model '%s' cannot be pruned to %.3g of its multiply-adds: with the least of every "
+                                "layer %.3g are left",
+                                p->model->name, share, macs / all),
+                        p->o.skip || p->o.round_to > 1
+                            ? "ask for more, --skip fewer layers, or round to fewer channels (--round-to 1)"
+                            : "ask for more");
+}
+
+fv_status fv_pruner_choose_macs(fv_pruner *p, double share, bool per_group)
+{
+    const double all = count_macs(p->model, NULL);
+    const int64_t steps = per_group ? 1000 : p->n_order;
+    int64_t low = 0, high = steps;
+    FV_TRY(check_least(p, share, all, steps, per_group));
     while (low < high) { /* the first step at which so few are left */
         const int64_t middle = low + (high - low) / 2;
+        double macs;
         choose_step(p, per_group, middle, steps);
         FV_TRY(fv_pruner_macs(p, &macs));
         if (macs <= share * all)
@@ -277,7 +316,7 @@ fv_status fv_pruner_choose_macs(fv_pruner *p, double share, bool per_group)
             low = middle + 1;
     }
     choose_step(p, per_group, high, steps);
-    return FV_OK;
+    return per_group ? FV_OK : give_back(p, share * all);
 }
 
 /* ---- the model ---- */
@@ -324,7 +363,7 @@ static fv_status build_copy(const fv_pruner *p, fv_val **map, fv_model *copy)
 
 static const char *reason_to_stay(const fv_pruner *p, const prune_maker *m)
 {
-    if (m->group >= 0)
+    if (m->can_shrink)
         return NULL;
     if (fv_prune_is_named(p->o.skip, m->node->name))
         return "named by --skip";

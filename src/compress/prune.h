@@ -13,7 +13,7 @@ typedef struct prune_maker {
     const fv_node *node;
     const fv_val *val;
     int dim;
-    int32_t group; /* -1: none of its channels can go */
+    bool can_shrink; /* some of its channels can go */
 } prune_maker;
 
 /* Elements of a class along one dimension of one value. */
@@ -22,15 +22,15 @@ typedef struct prune_span {
 } prune_span;
 
 typedef struct prune_group {
-    const prune_maker *maker; /* the largest */
-    int layers;
+    const prune_maker *maker; /* the first */
+    int layers, seen;         /* seen: while they are counted */
     int64_t channels, left, goal;
 } prune_group;
 
 /* What goes together. */
 typedef struct prune_class {
     int32_t group;     /* -1: no weights make it, or they are to be kept */
-    int64_t channels;  /* of the group's largest maker */
+    int64_t channels;  /* of the group's first maker */
     int64_t span, end; /* its spans */
     double score;
     int64_t scored; /* numbers that it was made of */
@@ -52,6 +52,8 @@ struct fv_pruner {
     int64_t *left;        /* by row */
 };
 
+/* The layers with weights, each tensor once; the caller's, also on failure. VALUE: none is called so. */
+fv_status fv_prune_find_makers(const fv_model *model, const char *skip, prune_maker **makers, int32_t *n);
 /* Makers, groups and spans. */
 fv_status fv_prune_find_groups(fv_pruner *p);
 /* Scores of classes and their order. */

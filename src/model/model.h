@@ -163,6 +163,7 @@ struct fv_model {
     int64_t n_classes;
     fv_card card;
     fv_selftest selftest; /* vectors 0: none */
+    bool sparse;          /* files hold only what is not zero, of tensors that are smaller so */
     bool unfolded;        /* inference computes normalization by itself, so that layers' values are their own */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */
