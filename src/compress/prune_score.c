@@ -98,7 +98,8 @@ static fv_status score_l2(fv_pruner *p)
     return score_weights(p, true);
 }
 
-static fv_status (*const methods[FV_PRUNE_METHOD_COUNT])(fv_pruner *p) = {
+typedef fv_status (*score_fn)(fv_pruner *p);
+static const score_fn methods[FV_PRUNE_METHOD_COUNT] = {
     [FV_PRUNE_L1] = score_l1,
     [FV_PRUNE_L2] = score_l2,
     [FV_PRUNE_BN] = score_norms,

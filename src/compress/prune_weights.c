@@ -191,7 +191,7 @@ static fv_status sparsify(work *w)
     for (int32_t i = 0; status == FV_OK && i < w->n; i++)
         w->rows[i].zeros[1] = count_zeros(weights_of(w->copy, &w->makers[i]), w->rows[i].weights);
     fv_model_touch(w->copy);
-    w->copy->sparse = true;
+    w->copy->card.sparse = true;
     return status == FV_OK ? fv_model_note_before(w->model, "pruned", w->copy) : status;
 }
 
@@ -200,6 +200,8 @@ fv_status fv_model_sparsify(fv_model *model, const fv_sparsify_options *options,
 {
     work w = {.model = model, .o = options};
     *copy = NULL;
+    if (rows)
+        *rows = NULL;
     FV_TRY(check_options(model->ctx, options));
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be pruned", model->name);
@@ -208,14 +210,12 @@ fv_status fv_model_sparsify(fv_model *model, const fv_sparsify_options *options,
     if (status != FV_OK)
         fv_model_destroy(&w.copy);
     *copy = w.copy;
-    if (rows)
-        *count = w.n;
-    if (rows && status == FV_OK)
+    if (rows && status == FV_OK) {
         *rows = w.rows;
-    else
+        *count = w.n;
+    } else {
         fv_free(model->ctx, w.rows);
-    if (rows && status != FV_OK)
-        *rows = NULL;
+    }
     fv_free(model->ctx, w.makers);
     return status;
 }

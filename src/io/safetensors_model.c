@@ -278,7 +278,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     FV_TRY(read_graph(model, file));
     FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
     FV_TRY(read_text(model, file, "fovea.aux", fv_meta_read_aux, false));
-    model->sparse = fv_tensor_file_metadata(file, FV_SPARSE_KEY) != NULL;
+    model->card.sparse = fv_tensor_file_metadata(file, FV_SPARSE_KEY) != NULL;
     FV_TRY(fv_model_complete_with(model, &(fv_tensor_source){take_entry, (void *)(uintptr_t)file}));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));

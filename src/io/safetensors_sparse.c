@@ -45,7 +45,7 @@ static fv_status make_part(const fv_model *model, const fv_slot *slot, fv_sparse
         return FV_ERR_NO_MEMORY;
     }
     for (int64_t o = 0, i = 0, k = 0; o < slot->outer; o++) {
-        fv_slot_to_file(slot, x + o * row, o, o + 1, turned);
+        fv_slot_to_file(slot, x, o, o + 1, turned);
         for (int64_t e = 0; e < row; e++, i++) {
             if (turned[e] == 0)
                 continue;
@@ -60,7 +60,7 @@ static fv_status make_part(const fv_model *model, const fv_slot *slot, fv_sparse
 fv_status fv_sparse_make(const fv_model *model, fv_sparse_parts *parts)
 {
     *parts = (fv_sparse_parts){NULL, 0};
-    if (!model->sparse)
+    if (!model->card.sparse)
         return FV_OK;
     parts->list = fv_calloc(model->ctx, (size_t)model->n_slots + 1, sizeof *parts->list);
     if (!parts->list)

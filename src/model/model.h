@@ -116,6 +116,7 @@ typedef struct fv_card {
     fv_card_text texts[FV_CARD_COUNT];
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
+    bool sparse;         /* files leave zeros out, of tensors that are smaller so */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;
 
@@ -163,7 +164,6 @@ struct fv_model {
     int64_t n_classes;
     fv_card card;
     fv_selftest selftest; /* vectors 0: none */
-    bool sparse;          /* files hold only what is not zero, of tensors that are smaller so */
     bool unfolded;        /* inference computes normalization by itself, so that layers' values are their own */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */

@@ -7,34 +7,7 @@
 #include <fovea/fovea.h>
 
 #include "compress/prune.h"
-
-static uint64_t state_of;
-
-static double draw(void)
-{
-    state_of = state_of * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(state_of >> 40) / (double)(1 << 24);
-}
-
-static int64_t pick(int64_t n)
-{
-    return (int64_t)(draw() * (double)n);
-}
-
-/* Weights of a usual size, and normalizations whose numbers all count. */
-static void fill(fv_model *m)
-{
-    assert_int_equal(fv_model_init(m, 5, FV_INIT_HE_NORMAL), FV_OK);
-    for (int i = 0; i < m->n_slots; i++) {
-        const fv_slot *s = &m->slots[i];
-        if (s->kind == FV_SLOT_WEIGHT)
-            continue;
-        const bool positive = strstr(s->name, "var") || strstr(s->name, ".weight");
-        for (int64_t e = 0; e < fv_shape_count(&s->shape); e++)
-            fv_slot_data(s)[e] = (float)(positive ? 0.7 + 0.6 * draw() : 0.4 * draw() - 0.2);
-    }
-    fv_model_touch(m);
-}
+#include "compress/network.h"
 
 static void run(fv_model *m, float *out, int64_t n)
 {
@@ -259,11 +232,142 @@ static void test_random(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* ---- what goes ---- */
+
+static int64_t left_of(const fv_pruner *p, const char *layer)
+{
+    fv_prune_group g;
+    for (int i = 0; fv_pruner_group(p, i, &g) == FV_OK; i++)
+        if (strcmp(g.layer, layer) == 0)
+            return g.left;
+    fail_msg("no group '%s'", layer);
+    return 0;
+}
+
+/* Channels that were made worth little go, those of numbers above 1000 stay; by filters and by scales. */
+static void test_worth(void **state)
+{
+    static const int weak[] = {1, 4, 5, 9, 10, 11, 12, 14};
+    static const char *const tensors[][2] = {{"a.weight", "l1"}, {"a.weight", "l2"}, {"bn.weight", "bn"}};
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    (void)state;
+    for (int method = 0; method < 3; method++) {
+        fv_model *m = network(ctx, 16), *copy;
+        const fv_slot *s = fv_model_slot(m, tensors[method][0]);
+        float *w = fv_slot_data(s);
+        const int64_t row = fv_shape_count(&s->shape) / 16;
+        assert_string_equal(fv_prune_methods()[method], tensors[method][1]);
+        for (int k = 0; k < 8; k++)
+            for (int64_t i = 0; i < row; i++)
+                w[weak[k] * row + i] *= 1e-3f;
+        fv_pruner *p = open_pruner(m, &(fv_prune_options){.method = (fv_prune_method)method});
+        assert_int_equal(fv_pruner_choose(p, 8.0 / 60, false, -1), FV_OK);
+        assert_int_equal(left_of(p, "a"), 8);
+        assert_int_equal(left_of(p, "b"), 20);
+        assert_int_equal(fv_pruner_apply(p, &copy, NULL, NULL), FV_OK);
+        const float *kept = fv_slot_data(fv_model_slot(copy, tensors[method][0]));
+        for (int c = 0, k = 0; c < 16; c++) {
+            bool gone = false;
+            for (int i = 0; i < 8; i++)
+                gone = gone || weak[i] == c;
+            if (gone)
+                continue;
+            assert_memory_equal(kept + k * row, w + c * row, (size_t)row * sizeof *w);
+            k++;
+        }
+        fv_model_destroy(&copy);
+        fv_pruner_destroy(&p);
+        fv_model_destroy(&m);
+    }
+    fv_ctx_destroy(&ctx);
+}
+
+/* Multiples, the least that is left, names, alike and one alone. */
+static void test_amounts(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = network(ctx, 21);
+    double macs;
+    (void)state;
+    fv_pruner *p = open_pruner(m, &(fv_prune_options){.method = FV_PRUNE_L1});
+    assert_int_equal(fv_pruner_groups(p), 3);
+    assert_int_equal(fv_pruner_choose(p, 0.5, true, -1), FV_OK);
+    assert_int_equal(left_of(p, "a"), 8); /* of 10.5 */
+    assert_int_equal(left_of(p, "b"), 8);
+    assert_int_equal(left_of(p, "c"), 16); /* of 12 */
+    assert_int_equal(fv_pruner_choose(p, 0.99, false, -1), FV_OK);
+    assert_int_equal(left_of(p, "a") + left_of(p, "b") + left_of(p, "c"), 24);
+    assert_int_equal(fv_pruner_choose(p, 0.5, true, 1), FV_OK);
+    assert_int_equal(left_of(p, "a"), 21);
+    assert_int_equal(left_of(p, "b"), 8);
+    assert_int_equal(fv_pruner_choose(p, 0, false, -1), FV_OK);
+    assert_int_equal(fv_pruner_macs(p, &macs), FV_OK);
+    assert_true(macs == 36.0 * 27 * 21 + 16.0 * 9 * 21 * 20 + 16.0 * 20 * 24 + 24 * 4);
+    assert_int_equal(fv_pruner_choose(p, 1, false, -1), FV_ERR_VALUE);
+    assert_int_equal(fv_pruner_choose(p, -0.1, false, -1), FV_ERR_VALUE);
+    assert_int_equal(fv_pruner_choose(p, 0.5, false, 3), FV_ERR_VALUE);
+    assert_int_equal(fv_pruner_choose_macs(p, 0.001, false), FV_ERR_VALUE);
+    assert_non_null(strstr(fv_ctx_error(ctx), "cannot be pruned to 0.001"));
+    fv_pruner_destroy(&p);
+    p = open_pruner(m, &(fv_prune_options){.method = FV_PRUNE_L1, .round_to = 1, .skip = "b"});
+    assert_int_equal(fv_pruner_groups(p), 2);
+    assert_int_equal(fv_pruner_choose(p, 0.99, false, -1), FV_OK);
+    assert_int_equal(left_of(p, "a"), 1);
+    assert_int_equal(left_of(p, "c"), 1);
+    assert_int_equal(compare(p, "the least"), 20 + 23);
+    fv_pruner_destroy(&p);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+static void refuse(fv_model *m, const fv_prune_options *o, fv_status status, const char *text)
+{
+    fv_pruner *p;
+    assert_int_equal(fv_pruner_create(m, o, &p), status);
+    assert_null(p);
+    if (!strstr(fv_ctx_error(m->ctx), text))
+        fail_msg("'%s' does not say '%s'", fv_ctx_error(m->ctx), text);
+}
+
+static void test_refusals(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m = network(ctx, 16), *flat;
+    (void)state;
+    refuse(m, &(fv_prune_options){.skip = "a,x*"}, FV_ERR_VALUE, "is called 'x*'");
+    refuse(m, &(fv_prune_options){.skip = "?"}, FV_ERR_MODEL, "named to stay");
+    refuse(m, &(fv_prune_options){.method = FV_PRUNE_TAYLOR}, FV_ERR_ARGUMENT, "needs a data set");
+    refuse(m, &(fv_prune_options){.method = FV_PRUNE_METHOD_COUNT}, FV_ERR_ARGUMENT, "method");
+    assert_int_equal(fv_model_create(ctx, &flat), FV_OK);
+    fv_value x = value_of(flat, "softmax",
+                          fv_conv2d(flat, fv_input(flat, 4, 4, 3), .name = "a", .filters = 16, .kernel = {1, 1}), NULL);
+    assert_int_equal(fv_model_finish(flat, fv_dense(flat, fv_flatten(flat, x), .units = 4)), FV_OK);
+    refuse(flat, &(fv_prune_options){.method = FV_PRUNE_L1}, FV_ERR_MODEL, "no channel can be taken away");
+    fv_model_destroy(&flat);
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
+/* Networks in which the scale is not there to be read. */
+static void test_without_norm(void **state)
+{
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m;
+    (void)state;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value x = fv_dense(m, fv_flatten(m, fv_input(m, 4, 4, 1)), .name = "a", .units = 16, .activation = FV_RELU);
+    assert_int_equal(fv_model_finish(m, fv_dense(m, x, .name = "b", .units = 4)), FV_OK);
+    fill(m);
+    refuse(m, &(fv_prune_options){.method = FV_PRUNE_BN}, FV_ERR_MODEL, "has no batch norm");
+    fv_model_destroy(&m);
+    fv_ctx_destroy(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zoo),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_zoo),     cmocka_unit_test(test_random),   cmocka_unit_test(test_worth),
+        cmocka_unit_test(test_amounts), cmocka_unit_test(test_refusals), cmocka_unit_test(test_without_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 /* Models take turns, so that a busy moment of the machine meets both; each for so many seconds. */
 enum { TURNS = 7 };
-#define TURN_SECONDS 0.06
+#define TURN_SECONDS 0.04
 
 /* Images that are scored at a time. */
 enum { SCORING_BATCH = 32 };
@@ -24,7 +24,8 @@ enum { HALVINGS = 7 };
 
 static fv_status check_amounts(const settings *c)
 {
-    static const char *const structured[] = {"target-macs", "target-ms", "method", "round-to", "samples"};
+    static const char *const structured[] = {"target-macs", "target-ms", "method", "round-to",
+                                             "samples",     "steps",     "epochs", "recipe"};
     const bool amount = option_given("amount"), macs = option_given("target-macs"), ms = option_given("target-ms");
     if (c->structured && c->unstructured)
         return complain(FV_ERR_CONFLICT, "give one of them",
@@ -52,6 +53,26 @@ static fv_status check_amounts(const settings *c)
     return FV_OK;
 }
 
+static fv_status check_steps(const settings *c)
+{
+    static const char *const steps[] = {"steps", "epochs", "recipe"};
+    const bool trains = c->prune_steps > 1 || c->prune_epochs > 0;
+    for (size_t i = 0; c->sensitivity && i < sizeof steps / sizeof *steps; i++)
+        if (option_given(steps[i]))
+            return complain(FV_ERR_CONFLICT, "leave it out", "--%s has no part in --sensitivity", steps[i]);
+    if (trains && !c->data)
+        return complain(FV_ERR_USAGE, "add --data PATH", "--steps and --epochs: train on which data?");
+    if (c->prune_steps > 1 && c->prune_epochs == 0)
+        return complain(FV_ERR_USAGE, "add --epochs 2", "--steps %lld: train for how long behind each?",
+                        (long long)c->prune_steps);
+    if (trains && option_given("target-ms"))
+        return complain(FV_ERR_CONFLICT, "give --target-macs or --amount",
+                        "--target-ms is found by measuring, and steps would not come out the same again");
+    if (c->prune_recipe && !trains)
+        return complain(FV_ERR_CONFLICT, "add --epochs N", "--recipe has no effect here: nothing is trained");
+    return FV_OK;
+}
+
 static fv_status check_words(settings *c)
 {
     const bool reads = c->prune_method == FV_PRUNE_TAYLOR || c->prune_method == FV_PRUNE_ACTIVATION;
@@ -64,6 +85,7 @@ static fv_status check_words(settings *c)
                         "--sensitivity measures channels and writes no model: it goes without --output and "
                         "--unstructured");
     FV_TRY(check_amounts(c));
+    FV_TRY(check_steps(c));
     if (c->sensitivity && !c->data)
         return complain(FV_ERR_USAGE, "add --data PATH", "--sensitivity: on which data?");
     if (reads && !c->data)
@@ -152,6 +174,7 @@ static fv_status open_pruner(pruning *p)
 {
     settings *c = p->c;
     fv_dataset *look = NULL;
+    fv_pruner_destroy(&p->pruner);
     bool has = false;
     const bool reads = c->prune_method == FV_PRUNE_TAYLOR || c->prune_method == FV_PRUNE_ACTIVATION;
     if (reads) { /* of what it was trained on, where there is that */
@@ -206,17 +229,22 @@ static fv_status fit_time(pruning *p)
     return fv_pruner_choose_macs(p->pruner, best * (1 + 1e-12), c->per_layer);
 }
 
-static fv_status prune_channels(pruning *p)
+fv_status prune_once(pruning *p, double amount, double macs)
 {
-    const settings *c = p->c;
     FV_TRY(open_pruner(p));
     if (option_given("target-ms"))
         FV_TRY(fit_time(p));
     else if (option_given("target-macs"))
-        FV_TRY(fv_pruner_choose_macs(p->pruner, c->target_macs, c->per_layer));
+        FV_TRY(fv_pruner_choose_macs(p->pruner, macs, p->c->per_layer));
     else
-        FV_TRY(fv_pruner_choose(p->pruner, c->amount, c->per_layer, -1));
+        FV_TRY(fv_pruner_choose(p->pruner, amount, p->c->per_layer, -1));
     return apply(p);
+}
+
+static fv_status prune_channels(pruning *p)
+{
+    const bool once = p->c->prune_steps == 1 && p->c->prune_epochs == 0;
+    return once ? prune_once(p, p->c->amount, p->c->target_macs) : prune_steps(p);
 }
 
 static fv_status prune_weights(pruning *p)

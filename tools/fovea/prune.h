@@ -22,6 +22,11 @@ typedef struct pruning {
     fv_metrics metrics[2];
 } pruning;
 
+/* Prunes p->model to p->copy: a share of its channels, or to a share of its multiply-adds. */
+fv_status prune_once(pruning *p, double amount, double macs);
+/* Step by step with training behind each, in OUTPUT.steps, where a run that was ended goes on; p->copy is what comes
+ * of it. */
+fv_status prune_steps(pruning *p);
 /* Milliseconds of an image, the best of runs by turns. */
 fv_status prune_time(pruning *p);
 /* Whether the copy takes less time than what runs differ by. */

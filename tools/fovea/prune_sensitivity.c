@@ -206,8 +206,11 @@ fv_status prune_sensitivity(pruning *p)
     curve_files files;
     FV_TRY(curve_files_check(p->c, "sensitivity", p->c->sensitivity, &files));
     s.cells = calloc((size_t)s.groups * AMOUNTS, sizeof *s.cells);
+    const bool quiet = cli_quiet;
+    cli_quiet = true; /* of what each score would say again */
     fv_status status =
         s.cells ? scan_all(&s) : complain(FV_ERR_NO_MEMORY, "raise --memory", "no memory for %d layers", s.groups);
+    cli_quiet = quiet;
     if (status == FV_OK)
         status = write_by(&s, put_csv, files.csv);
     if (status == FV_OK)

@@ -177,6 +177,12 @@ enum {
       "channels that are left of a layer are a multiple of N, and at least N: full vectors") \
     X(INT, prune_samples, "samples", NULL, 0, 256, 1, 1e9, NULL, V_PRUNE, FV_MEANING, "N", \
       "images of --data that --method taylor and activation look at") \
+    X(INT, prune_steps, "steps", NULL, 0, 1, 1, 100, NULL, V_PRUNE, FV_MEANING, "N", \
+      "prune in N steps, each of the same share of what is left, and train behind each on --data") \
+    X(INT, prune_epochs, "epochs", NULL, 0, 0, 0, 1e6, NULL, V_PRUNE, FV_MEANING, "N", \
+      "epochs of training behind each step; 0: none, of one step") \
+    X(TEXT, prune_recipe, "recipe", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_MEANING, "FILE", \
+      "how it is trained behind each step: a recipe as of `fovea train -c`; default: --lr 0.01") \
     X(TEXT, sensitivity, "sensitivity", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_OUTPUT, "NAME", \
       "write NAME.csv and draw NAME.svg: accuracy on --data with more and more of one layer alone gone") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
