@@ -11,8 +11,8 @@
 #include "watch.h"
 
 /* Models take turns, so that a busy moment of the machine meets both; each for so many seconds. */
-enum { TURNS = 7 };
-#define TURN_SECONDS 0.04
+enum { TURNS = 9 };
+#define TURN_SECONDS 0.015
 
 /* Images that are scored at a time. */
 enum { SCORING_BATCH = 32 };
