@@ -35,6 +35,8 @@ static fv_status find_channels(fv_pruner *p)
     FV_TRY(fv_prune_find_groups(p));
     if (p->n_groups > 0)
         return FV_OK;
+    if (p->n_makers == 0)
+        return fv_prune_fail_weightless(m);
     return fv_fail_hint(
         m->ctx,
         fv_fail(m->ctx, FV_ERR_MODEL, "model '%s': no channel can be taken away: those of every layer %s", m->name,

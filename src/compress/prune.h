@@ -54,6 +54,8 @@ struct fv_pruner {
 
 /* The layers with weights, each tensor once; the caller's, also on failure. VALUE: none is called so. */
 fv_status fv_prune_find_makers(const fv_model *model, const char *skip, prune_maker **makers, int32_t *n);
+/* MODEL: there are none. */
+fv_status fv_prune_fail_weightless(const fv_model *model);
 /* Makers, groups and spans. */
 fv_status fv_prune_find_groups(fv_pruner *p);
 /* Scores of classes and their order. */

@@ -73,3 +73,11 @@ fv_status fv_prune_find_makers(const fv_model *model, const char *skip, prune_ma
     }
     return check_names(model, skip, *makers, *n);
 }
+
+fv_status fv_prune_fail_weightless(const fv_model *model)
+{
+    return fv_fail_hint(model->ctx,
+                        fv_fail(model->ctx, FV_ERR_MODEL,
+                                "model '%s' has no layer with float weights: nothing of it can be pruned", model->name),
+                        "prune a network before it is quantized");
+}

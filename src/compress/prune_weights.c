@@ -156,7 +156,7 @@ static fv_status apply_amount(work *w)
 static fv_status make_rows(work *w)
 {
     fv_ctx *ctx = w->model->ctx;
-    const char *why = "it has no weights";
+    const char *why = "";
     int open = 0;
     w->rows = fv_calloc(ctx, (size_t)w->n + 1, sizeof *w->rows);
     if (!w->rows)
@@ -172,6 +172,8 @@ static fv_status make_rows(work *w)
     }
     if (open > 0)
         return FV_OK;
+    if (w->n == 0)
+        return fv_prune_fail_weightless(w->model);
     return fv_fail_hint(
         ctx, fv_fail(ctx, FV_ERR_MODEL, "model '%s': no layer's weights can become zero: %s", w->model->name, why),
         "name fewer layers with --skip, or another pattern");

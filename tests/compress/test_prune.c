@@ -348,7 +348,7 @@ static void test_refusals(void **state)
     fv_ctx_destroy(&ctx);
 }
 
-/* Networks in which the scale is not there to be read. */
+/* Networks in which weights, or scales, are not there to be read. */
 static void test_without_norm(void **state)
 {
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
@@ -359,6 +359,12 @@ static void test_without_norm(void **state)
     assert_int_equal(fv_model_finish(m, fv_dense(m, x, .name = "b", .units = 4)), FV_OK);
     fill(m);
     refuse(m, &(fv_prune_options){.method = FV_PRUNE_BN}, FV_ERR_MODEL, "has no batch norm");
+    fv_model_destroy(&m);
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    assert_int_equal(fv_model_finish(m, fv_flatten(m, fv_input(m, 4, 4, 1))), FV_OK);
+    refuse(m, &(fv_prune_options){.method = FV_PRUNE_L1}, FV_ERR_MODEL, "no layer with float weights");
+    fv_model *copy;
+    assert_int_equal(fv_model_sparsify(m, &(fv_sparsify_options){.amount = 0.5}, &copy, NULL, NULL), FV_ERR_MODEL);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
 }
