@@ -95,12 +95,12 @@ static void test_zoo(void **state)
     static const struct {
         const char *name;
         int64_t size;
-    } nets[] = {{"resnet20", 32},           {"densenet121", 64},        {"mobilenet_v2", 64},
-                {"mobilenet_v3_small", 64}, {"shufflenet_v2_x0_5", 64}, {"squeezenet1_1", 64},
-                {"googlenet", 64},          {"efficientnet_b0", 64},    {"regnet_y_400mf", 64}};
+    } nets[] = {{"resnet20", 32},           {"shufflenet_v2_x0_5", 64}, {"squeezenet1_1", 64},
+                {"mobilenet_v3_small", 64}, {"mobilenet_v2", 64},       {"regnet_y_400mf", 64},
+                {"efficientnet_b0", 64},    {"densenet121", 64},        {"googlenet", 64}};
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
     (void)state;
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+    for (size_t i = 0; i < FV_TEST_CASES(sizeof nets / sizeof *nets, 5); i++) {
         fv_model *m;
         double all, macs;
         const fv_zoo_options o = {.classes = 10, .img_size = {nets[i].size, nets[i].size}, .dropout = -1};
@@ -119,6 +119,36 @@ static void test_zoo(void **state)
         fv_pruner_destroy(&p);
         fv_model_destroy(&m);
     }
+    fv_ctx_destroy(&ctx);
+}
+
+/* The zoo's has 28 million weights: blocks of it, whose normalization over channels keeps all but what is inside. */
+static void test_convnext(void **state)
+{
+    static const char text[] =
+        "input: [16, 16, 3]\nlayers:\n  - conv2d: {filters: 16, kernel: 4, stride: 4, name: stem}\n"
+        "  - convnext: {scale: 0.5, name: b0}\n  - convnext: {scale: 0.5, name: b1}\n"
+        "  - global_avg_pool\n  - flatten\n  - dense: 10\n";
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *m;
+    char dir[256], path[300];
+    (void)state;
+    fv_test_dir_create(dir);
+    snprintf(path, sizeof path, "%s/net.yaml", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    if (fv_model_read_architecture(ctx, path, NULL, &m) != FV_OK)
+        fail_msg("%s", fv_ctx_error(ctx));
+    fill(m);
+    fv_pruner *p = open_pruner(m, &(fv_prune_options){.method = FV_PRUNE_L2});
+    assert_int_equal(fv_pruner_groups(p), 2); /* what a block widens to */
+    assert_int_equal(fv_pruner_choose(p, 0.5, true, -1), FV_OK);
+    assert_int_equal(compare(p, "convnext"), 2 * 32);
+    fv_pruner_destroy(&p);
+    fv_model_destroy(&m);
+    fv_test_dir_remove(dir);
     fv_ctx_destroy(&ctx);
 }
 
@@ -372,8 +402,9 @@ static void test_without_norm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zoo),     cmocka_unit_test(test_random),   cmocka_unit_test(test_worth),
-        cmocka_unit_test(test_amounts), cmocka_unit_test(test_refusals), cmocka_unit_test(test_without_norm),
+        cmocka_unit_test(test_zoo),          cmocka_unit_test(test_convnext), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_worth),        cmocka_unit_test(test_amounts),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_without_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
