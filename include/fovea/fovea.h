@@ -26,6 +26,7 @@
 #include <fovea/op.h>
 #include <fovea/plan.h>
 #include <fovea/predict.h>
+#include <fovea/prune.h>
 #include <fovea/report.h>
 #include <fovea/sanity.h>
 #include <fovea/settings.h>

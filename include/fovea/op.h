@@ -166,6 +166,18 @@ FV_API fv_val *fv_emit_meet(fv_builder *builder, fv_val *sums);
 /** Fails the pass with a text about `node`. */
 FV_API fv_status fv_emit_fail(fv_builder *builder, const fv_node *node, const char *format, ...) FV_PRINTF(3, 4);
 
+/** Positions along the dimensions of a graph's values, of which some are to be taken away: "channels", mostly. */
+typedef struct fv_channels fv_channels;
+
+/**
+ * Position from_a + i along dimension dim_a of `a`, and from_b + i along dim_b of `b`, an operand or a result of the
+ * same node, go together, for i from 0 to count - 1: one is not taken away without the other.
+ */
+FV_API void fv_channels_tie(fv_channels *c, const fv_val *a, int dim_a, int64_t from_a, const fv_val *b, int dim_b,
+                            int64_t from_b, int64_t count);
+/** How many of the `count` positions from `from` on are left. */
+FV_API int64_t fv_channels_left(const fv_channels *c, const fv_val *val, int dim, int64_t from, int64_t count);
+
 /** An operator: one row. Hooks may be NULL where the comment says so. */
 struct fv_op {
     const char *name; /* "conv2d" */
@@ -216,6 +228,13 @@ struct fv_op {
      */
     fv_status (*fold)(fv_builder *b, const fv_node *node, const fv_node *producer, fv_val *const *in,
                       fv_val *const *producer_in, fv_val **out);
+    /**
+     * Says which positions of operands and results go together when channels are taken away (fv_channels_tie). All
+     * positions of a dimension that nothing is said of stay; NULL: of every one.
+     */
+    void (*channels)(fv_channels *c, const fv_node *node);
+    /** Changes `attr`, a copy of the node's, to what it is without them (fv_channels_left). NULL: it is the same. */
+    void (*narrow)(const fv_channels *c, const fv_node *node, void *attr);
 };
 
 /** Whether a node of this operator writes its operand i in place. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "io/safetensors_sparse.h"
 
 /* ---- saving ---- */
 
@@ -116,54 +117,81 @@ static int64_t make_constants(const fv_graph *g, fv_st_item *items)
     return count;
 }
 
-static void make_items(const fv_model *model, fv_st_item *items)
+/* A tensor whole, or its bits and numbers; the place behind. */
+static fv_st_item *put_slot(const fv_slot *slot, const fv_sparse_part *part, fv_st_item *items)
 {
-    for (int i = 0; i < model->n_slots; i++) {
-        const fv_slot *slot = &model->slots[i];
-        *items++ = (fv_st_item){.name = slot->name,
-                                .dtype = slot->dtype,
-                                .shape = slot->file_shape,
-                                .data = fv_tensor_const_data(slot->data),
-                                .outer = slot->outer,
-                                .mid = slot->mid,
-                                .inner = slot->inner};
+    if (part) {
+        *items++ =
+            (fv_st_item){.name = part->names[0], .dtype = FV_U8, .shape = {1, {part->bytes}}, .data = part->mask};
+        *items++ =
+            (fv_st_item){.name = part->names[1], .dtype = FV_F32, .shape = {1, {part->count}}, .data = part->values};
+        return items;
     }
+    *items++ = (fv_st_item){.name = slot->name,
+                            .dtype = slot->dtype,
+                            .shape = slot->file_shape,
+                            .data = fv_tensor_const_data(slot->data),
+                            .outer = slot->outer,
+                            .mid = slot->mid,
+                            .inner = slot->inner};
+    return items;
+}
+
+static void make_items(const fv_model *model, const fv_sparse_parts *parts, fv_st_item *items)
+{
+    for (int i = 0; i < model->n_slots; i++)
+        items = put_slot(&model->slots[i], fv_sparse_of(parts, i), items);
     for (int i = 0; i < model->n_counters; i++)
         *items++ = (fv_st_item){
             .name = model->counters[i].name, .dtype = FV_I64, .shape = {.rank = 0}, .data = &model->counters[i].value};
     make_constants(model->graph, items);
 }
 
-fv_status fv_model_save(fv_model *model, const char *path)
+static fv_status save(fv_model *model, const fv_sparse_parts *parts, const char *path)
 {
-    fv_str text[FV_TEXTS] = {{0}};
-    fv_st_text texts[FV_TEXTS + FV_CARD_COUNT];
-    int64_t n_texts = 0, n_items = model->n_slots + model->n_counters + make_constants(model->graph, NULL);
-    if (!model->finished)
-        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
-    FV_TRY(check_weights(model));
-    FV_TRY(fv_selftest_record(model));
+    fv_str text[FV_TEXTS + 1] = {{0}};
+    fv_st_text texts[FV_TEXTS + 1 + FV_CARD_COUNT];
+    int64_t n_texts = 0;
+    const int64_t n_items = model->n_slots + parts->n + model->n_counters + make_constants(model->graph, NULL);
     fv_st_item *items = fv_calloc(model->ctx, (size_t)n_items + 1, sizeof *items);
     if (!items)
         return FV_ERR_NO_MEMORY;
-    make_items(model, items);
+    make_items(model, parts, items);
     fv_status status = FV_OK;
-    for (int i = 0; i < FV_TEXTS; i++) {
+    for (int i = 0; i <= FV_TEXTS; i++) {
         text[i].ctx = model->ctx;
-        if (status != FV_OK || (fv_texts[i].present && !fv_texts[i].present(model)))
+        const bool present = i == FV_TEXTS ? parts->n > 0 : !fv_texts[i].present || fv_texts[i].present(model);
+        if (status != FV_OK || !present)
             continue;
-        fv_texts[i].write(model, &text[i]);
+        if (i == FV_TEXTS)
+            fv_sparse_text(model, parts, &text[i]);
+        else
+            fv_texts[i].write(model, &text[i]);
         status = fv_str_status(&text[i]);
-        texts[n_texts++] = (fv_st_text){fv_texts[i].key, fv_str_get(&text[i])};
+        texts[n_texts++] = (fv_st_text){i == FV_TEXTS ? FV_SPARSE_KEY : fv_texts[i].key, fv_str_get(&text[i])};
     }
     for (int i = 0; i < FV_CARD_COUNT; i++)
         if (model->card.texts[i].text)
             texts[n_texts++] = (fv_st_text){card_keys[i], model->card.texts[i].text};
     if (status == FV_OK)
         status = fv_safetensors_write(model->ctx, path, items, n_items, texts, n_texts);
-    for (int i = 0; i < FV_TEXTS; i++)
+    for (int i = 0; i <= FV_TEXTS; i++)
         fv_str_free(&text[i]);
     fv_free(model->ctx, items);
+    return status;
+}
+
+fv_status fv_model_save(fv_model *model, const char *path)
+{
+    fv_sparse_parts parts;
+    if (!model->finished)
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
+    FV_TRY(check_weights(model));
+    FV_TRY(fv_selftest_record(model));
+    fv_status status = fv_sparse_make(model, &parts);
+    if (status == FV_OK)
+        status = save(model, &parts, path);
+    fv_sparse_free(model->ctx, &parts);
     return status;
 }
 
@@ -250,6 +278,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     FV_TRY(read_graph(model, file));
     FV_TRY(read_text(model, file, "fovea.init", fv_meta_read_init, false));
     FV_TRY(read_text(model, file, "fovea.aux", fv_meta_read_aux, false));
+    model->card.sparse = fv_tensor_file_metadata(file, FV_SPARSE_KEY) != NULL;
     FV_TRY(fv_model_complete_with(model, &(fv_tensor_source){take_entry, (void *)(uintptr_t)file}));
     FV_TRY(read_text(model, file, "fovea.pipeline", fv_meta_read_pipeline, has_pipeline(model)));
     FV_TRY(read_text(model, file, "fovea.ports", fv_meta_read_ports, false));

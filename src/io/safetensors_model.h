@@ -16,6 +16,7 @@
  * outputs, data}: data is base64 of vectors x outputs little-endian float32; input i of vector v is normal number i % 4
  * of Philox block (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
  * fovea.crc32c    of that and of the text of the checksum
+ * fovea.sparse    {tensor: shape} of those whose zeros are left out (safetensors_sparse.h)
  * fovea.aux {value: weight} of auxiliary heads; absent where there are none
  */
 #define FV_MODEL_FORMAT "1"

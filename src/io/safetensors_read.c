@@ -7,6 +7,7 @@
 
 #include "base/crc32c.h"
 #include "io/safetensors.h"
+#include "io/safetensors_sparse.h"
 #include "io/safetensors_dtype.h"
 
 #define FV_ST_HEADER_MAX 100000000
@@ -222,7 +223,8 @@ fv_status fv_safetensors_read(fv_tensor_file *file, const uint8_t *data, int64_t
     const char *header = NULL;
     int64_t length = 0;
     FV_TRY(find_header(file, data, size, &header, &length));
-    return read_header(file, header, length);
+    FV_TRY(read_header(file, header, length));
+    return fv_sparse_expand(file);
 }
 
 fv_status fv_safetensors_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **out)

@@ -39,3 +39,17 @@ fv_status fv_model_set_card(fv_model *model, fv_card_item item, const char *text
     t->text = t->room;
     return FV_OK;
 }
+
+fv_status fv_model_note_before(const fv_model *model, const char *what, fv_model *copy)
+{
+    const char *measured = fv_model_card(model, FV_CARD_METRICS);
+    fv_str text = {.ctx = model->ctx};
+    if (!measured)
+        return FV_OK;
+    fv_str_printf(&text, "before it was %s: %s", what, measured);
+    fv_status status = fv_str_status(&text);
+    if (status == FV_OK && text.size <= FV_CARD_MAX)
+        status = fv_model_set_card(copy, FV_CARD_METRICS, fv_str_get(&text));
+    fv_str_free(&text);
+    return status;
+}

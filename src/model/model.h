@@ -116,6 +116,7 @@ typedef struct fv_card {
     fv_card_text texts[FV_CARD_COUNT];
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
+    bool sparse;         /* files leave zeros out, of tensors that are smaller so */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;
 
@@ -223,6 +224,8 @@ fv_status fv_model_change_head(fv_model *model, int64_t classes);
 
 /* What is not the network: pipeline, task, layouts of what both have, and the card. */
 fv_status fv_model_copy_manner(const fv_model *model, fv_model *copy);
+/* Figures on a model's card go to the copy as those from "before it was PRUNED". */
+fv_status fv_model_note_before(const fv_model *model, const char *what, fv_model *copy);
 /* Exchanges what two models hold, so that handles stay valid. */
 void fv_model_swap(fv_model *a, fv_model *b);
 

@@ -407,21 +407,6 @@ static void take_weights(work *w, const fv_graph *g)
     fv_model_touch(w->copy);
 }
 
-/* What was measured was measured of the whole layers. */
-static fv_status tell_metrics(work *w)
-{
-    const char *measured = fv_model_card(w->model, FV_CARD_METRICS);
-    fv_str text = {.ctx = w->model->ctx};
-    if (!measured)
-        return FV_OK;
-    fv_str_printf(&text, "before it was factorized: %s", measured);
-    fv_status status = fv_str_status(&text);
-    if (status == FV_OK && text.size <= FV_CARD_MAX)
-        status = fv_model_set_card(w->copy, FV_CARD_METRICS, fv_str_get(&text));
-    fv_str_free(&text);
-    return status;
-}
-
 /* Initial values are noted for values that are there under their own name; halves start as others do. */
 static fv_status build_copy(work *w)
 {
@@ -443,7 +428,7 @@ static fv_status build_copy(work *w)
         status = fv_model_take_class_names(w->copy, m->class_names, m->n_classes);
     if (status == FV_OK) {
         w->copy->card.origin = m->card.origin;
-        status = tell_metrics(w);
+        status = fv_model_note_before(m, "factorized", w->copy);
         w->copy->card.pixels_said = m->card.pixels_said;
     }
     fv_graph_destroy(&to);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/pool.h"
 
 static const fv_attr adaptive_avg_pool2d_attrs[] = {
@@ -72,6 +73,7 @@ const fv_op fv_op_adaptive_avg_pool2d = {
     .cost = adaptive_avg_pool2d_cost,
     .reach = fv_parts_reach,
     .ref = adaptive_avg_pool2d_ref,
+    .channels = fv_channels_last,
 };
 
 /* ---- gradient ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 #include "ops/epilogue.h"
 
 static const fv_attr add_attrs[] = {FV_EPILOGUE_ROW(fv_eltwise_attr), {0}};
@@ -65,4 +66,5 @@ const fv_op fv_op_add = {
     .cost = add_cost,
     .moves_samples = fv_broadcast_moves_samples,
     .ref = add_ref,
+    .channels = fv_channels_each,
 };

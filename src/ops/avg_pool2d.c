@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/pool.h"
 
 #define FV_AVG_POOL_ROWS                                                                                               \
@@ -78,6 +79,7 @@ const fv_op fv_op_avg_pool2d = {
     .cost = avg_pool2d_cost,
     .reach = fv_pool_reach,
     .ref = avg_pool2d_ref,
+    .channels = fv_channels_last,
 };
 
 /* ---- gradient ---- */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ops/batch_norm.h"
+#include "ops/channels.h"
 
 #define FV_BATCH_NORM_EPS_ROW                                                                                          \
     {                                                                                                                  \
@@ -136,4 +137,5 @@ const fv_op fv_op_batch_norm = {
     .ref = batch_norm_ref,
     .lower = batch_norm_lower,
     .fold = batch_norm_fold,
+    .channels = fv_channels_each,
 };

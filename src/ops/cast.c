@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/nd.h"
 
 #define FV_DTYPE_ROW(NAME, name, size, kind, file) #name,
@@ -65,4 +66,5 @@ const fv_op fv_op_cast = {
     .cost = fv_move_cost,
     .ref = cast_ref,
     .lower = cast_lower,
+    .channels = fv_channels_each,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/ref.h"
 
 static const fv_attr channel_shuffle_attrs[] = {
@@ -45,6 +46,20 @@ static void channel_shuffle_ref(const fv_call *call)
                        fv_get(src->dtype, call->in[0], row * channels + g * each + j));
 }
 
+/* The number of groups stays: channel j goes of all of them. */
+static void channel_shuffle_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *src = node->in[0], *dst = node->out[0];
+    const int64_t groups = ((const fv_groups_attr *)node->attr)->groups;
+    const int last = src->shape.rank - 1;
+    const int64_t each = src->shape.dim[last] / groups;
+    for (int64_t j = 0; j < each; j++)
+        for (int64_t g = 0; g < groups; g++) {
+            fv_channels_tie(c, src, last, g * each + j, dst, last, j * groups + g, 1);
+            fv_channels_tie(c, src, last, g * each + j, src, last, j, 1);
+        }
+}
+
 const fv_op fv_op_channel_shuffle = {
     .name = "channel_shuffle",
     .doc =
@@ -61,4 +76,5 @@ const fv_op fv_op_channel_shuffle = {
     .grad = channel_shuffle_grad,
     .cost = channel_shuffle_cost,
     .ref = channel_shuffle_ref,
+    .channels = channel_shuffle_channels,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 #define FV_CLAMP_MAX 3.4028234663852886e38 /* the largest float */
@@ -50,6 +51,7 @@ const fv_op fv_op_clamp = {
     .infer = clamp_infer,
     .grad = clamp_grad,
     .ref = clamp_ref,
+    .channels = fv_channels_each,
 };
 
 static void clamp_bwd_ref(const fv_call *call)

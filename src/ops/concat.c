@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/nd.h"
 
 enum { FV_CONCAT_MAX = FV_MAX_OPERANDS };
@@ -68,6 +69,19 @@ static fv_cost concat_cost(const fv_node *node)
     return fv_cost_of(node, 0.0, 0.0);
 }
 
+static void concat_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *dst = node->out[0];
+    const int axis = concat_axis(node);
+    int64_t begin = 0;
+    for (int i = 0; i < node->n_in; i++) {
+        const fv_shape *src = &node->in[i]->shape;
+        for (int d = 0; d < src->rank; d++)
+            fv_channels_tie(c, node->in[i], d, 0, dst, d, d == axis ? begin : 0, src->dim[d]);
+        begin += src->dim[axis];
+    }
+}
+
 const fv_op fv_op_concat = {
     .name = "concat",
     .doc =
@@ -97,4 +111,5 @@ const fv_op fv_op_concat = {
     .cost = concat_cost,
     .moves_samples = fv_axis_moves_samples,
     .ref = concat_ref,
+    .channels = concat_channels,
 };

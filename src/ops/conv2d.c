@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/conv_geom.h"
 #include "ops/epilogue.h"
 
@@ -105,6 +106,17 @@ static fv_reach conv2d_reach(const fv_node *node, int axis)
     return fv_window_reach(&geom.win, axis);
 }
 
+static void conv2d_channels(fv_channels *c, const fv_node *node)
+{
+    fv_channels_weighted(c, node, ((const fv_conv2d_attr *)node->attr)->groups);
+}
+
+static void conv2d_narrow(const fv_channels *c, const fv_node *node, void *attr)
+{
+    fv_conv2d_attr *conv = attr;
+    conv->groups = fv_channels_groups(c, node, conv->groups);
+}
+
 const fv_op fv_op_conv2d = {
     .name = "conv2d",
     .doc =
@@ -125,6 +137,8 @@ const fv_op fv_op_conv2d = {
     .cost = conv2d_cost,
     .reach = conv2d_reach,
     .ref = conv2d_ref,
+    .channels = conv2d_channels,
+    .narrow = conv2d_narrow,
 };
 
 /* ---- gradient to the input ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "ops/channels.h"
 #include "ops/conv_geom.h"
 
 /* clang-format off: one row per line */
@@ -138,6 +139,18 @@ static fv_reach conv_transpose2d_reach(const fv_node *node, int axis)
                       .start = ((double)attr->pad[axis] - extent + stride - 1) / stride};
 }
 
+/* Of one group; several stay as they are. */
+static void conv_transpose2d_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *src = node->in[0], *wei = node->in[1], *bia = fv_operand(node, 2), *dst = node->out[0];
+    if (((const fv_conv_transpose2d_attr *)node->attr)->groups > 1)
+        return;
+    fv_channels_tie(c, src, 3, 0, wei, 0, 0, src->shape.dim[3]);
+    fv_channels_tie(c, dst, 3, 0, wei, 3, 0, dst->shape.dim[3]);
+    if (bia)
+        fv_channels_tie(c, dst, 3, 0, bia, 0, 0, dst->shape.dim[3]);
+}
+
 const fv_op fv_op_conv_transpose2d = {
     .name = "conv_transpose2d",
     .doc =
@@ -157,4 +170,5 @@ const fv_op fv_op_conv_transpose2d = {
     .cost = conv_transpose2d_cost,
     .reach = conv_transpose2d_reach,
     .ref = conv_transpose2d_ref,
+    .channels = conv_transpose2d_channels,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/epilogue.h"
 
 static const fv_attr dense_attrs[] = {FV_EPILOGUE_ROW(fv_dense_attr), {0}};
@@ -76,6 +77,11 @@ static void dense_ref(const fv_call *call)
         }
 }
 
+static void dense_channels(fv_channels *c, const fv_node *node)
+{
+    fv_channels_weighted(c, node, 1);
+}
+
 const fv_op fv_op_dense = {
     .name = "dense",
     .doc = "Fully connected layer: dst[n,o] = act(bia[o] + sum over i of src[n,i] * wei[o,i] + res[n,o]), one chain "
@@ -93,6 +99,7 @@ const fv_op fv_op_dense = {
     .grad = dense_grad,
     .cost = dense_cost,
     .ref = dense_ref,
+    .channels = dense_channels,
 };
 
 /* ---- gradient to the input ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 
 static double divide(double a, double b)
 {
@@ -48,4 +49,5 @@ const fv_op fv_op_div = {
     .moves_samples = fv_broadcast_moves_samples,
     .grad = div_grad,
     .ref = div_ref,
+    .channels = fv_channels_each,
 };

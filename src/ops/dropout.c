@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/dropout.h"
 
 #include "ops/ref.h"
@@ -72,6 +73,7 @@ const fv_op fv_op_dropout = {
     .cost = dropout_cost,
     .ref = dropout_ref,
     .lower = dropout_lower,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_dropout_bwd = {

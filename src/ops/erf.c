@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double erf_of(double x, double alpha)
@@ -37,4 +38,5 @@ const fv_op fv_op_erf = {
     .infer = fv_unary_infer,
     .grad = erf_grad,
     .ref = erf_ref,
+    .channels = fv_channels_each,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double exp_of(double x, double alpha)
@@ -29,4 +30,5 @@ const fv_op fv_op_exp = {
     .infer = fv_unary_infer,
     .grad = exp_grad,
     .ref = exp_ref,
+    .channels = fv_channels_each,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "ops/channels.h"
 #include "ops/ref.h"
 
 static fv_status flatten_infer(fv_ctx *ctx, const fv_node *node)
@@ -35,6 +36,15 @@ static void flatten_ref(const fv_call *call)
         memmove(call->out[0], call->in[0], (size_t)fv_shape_count(&dst->shape) * fv_dtype_size(dst->dtype));
 }
 
+/* A channel of an image is a number of each of its places. */
+static void flatten_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *src = node->in[0], *dst = node->out[0];
+    const int last = src->shape.rank - 1;
+    for (int64_t at = 0; last > 0 && at < dst->shape.dim[1]; at += src->shape.dim[last])
+        fv_channels_tie(c, src, last, 0, dst, 1, at, src->shape.dim[last]);
+}
+
 const fv_op fv_op_flatten = {
     .name = "flatten",
     .doc = "dst[n, (h w c)] = src[n,h,w,c]: every sample becomes one row, in memory order. No work is done.",
@@ -48,4 +58,5 @@ const fv_op fv_op_flatten = {
     .grad = flatten_grad,
     .cost = flatten_cost,
     .ref = flatten_ref,
+    .channels = flatten_channels,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static const char *const gelu_names[] = {"none", "tanh", NULL};
@@ -76,6 +77,7 @@ const fv_op fv_op_gelu = {
     .infer = fv_unary_infer,
     .grad = gelu_grad,
     .ref = gelu_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_gelu_bwd = {

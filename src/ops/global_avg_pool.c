@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/pool.h"
 
 static fv_status global_avg_pool_infer(fv_ctx *ctx, const fv_node *node)
@@ -50,6 +51,7 @@ const fv_op fv_op_global_avg_pool = {
     .cost = global_avg_pool_cost,
     .reach = fv_parts_reach,
     .ref = global_avg_pool_ref,
+    .channels = fv_channels_last,
 };
 
 /* ---- gradient ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double hard_sigmoid_at(double x, double alpha)
@@ -42,6 +43,7 @@ const fv_op fv_op_hard_sigmoid = {
     .infer = fv_unary_infer,
     .grad = hard_sigmoid_grad,
     .ref = hard_sigmoid_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_hard_sigmoid_bwd = {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double hard_swish_at(double x, double alpha)
@@ -44,6 +45,7 @@ const fv_op fv_op_hard_swish = {
     .infer = fv_unary_infer,
     .grad = hard_swish_grad,
     .ref = hard_swish_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_hard_swish_bwd = {

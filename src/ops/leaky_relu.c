@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static const fv_attr leaky_relu_attrs[] = {
@@ -45,6 +46,7 @@ const fv_op fv_op_leaky_relu = {
     .infer = fv_unary_infer,
     .grad = leaky_relu_grad,
     .ref = leaky_relu_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_leaky_relu_bwd = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 
 /* NaN when either is. */
 static double larger(double a, double b)
@@ -34,6 +35,7 @@ const fv_op fv_op_max = {
     .moves_samples = fv_broadcast_moves_samples,
     .grad = max_grad,
     .ref = max_ref,
+    .channels = fv_channels_each,
 };
 
 static void max_bwd_ref(const fv_call *call)

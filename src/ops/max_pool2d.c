@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/epilogue.h"
 #include "ops/pool.h"
 
@@ -87,6 +88,7 @@ const fv_op fv_op_max_pool2d = {
     .cost = max_pool2d_cost,
     .reach = fv_pool_reach,
     .ref = max_pool2d_ref,
+    .channels = fv_channels_last,
 };
 
 /* ---- training ---- */

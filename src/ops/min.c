@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 
 /* NaN when either is. */
 static double smaller(double a, double b)
@@ -35,6 +36,7 @@ const fv_op fv_op_min = {
     .moves_samples = fv_broadcast_moves_samples,
     .grad = min_grad,
     .ref = min_ref,
+    .channels = fv_channels_each,
 };
 
 static void min_bwd_ref(const fv_call *call)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 
 bool fv_mul_by_channel(const fv_val *x, const fv_val *y)
 {
@@ -88,6 +89,7 @@ const fv_op fv_op_mul = {
     .moves_samples = mul_moves_samples,
     .grad = mul_grad,
     .ref = mul_ref,
+    .channels = fv_channels_each,
 };
 
 /* ---- gradient to a broadcast operand ---- */

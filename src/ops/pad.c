@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/pad.h"
 
 static const fv_attr pad_attrs[] = {
@@ -54,6 +55,20 @@ static fv_reach pad_reach(const fv_node *node, int axis)
     return (fv_reach){.taps = 1, .gap = 1, .step = 1, .start = -(double)((const fv_pad_attr *)node->attr)->pad[axis]};
 }
 
+static void pad_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_pad_attr *attr = node->attr;
+    fv_channels_tie(c, node->in[0], 3, 0, node->out[0], 3, attr->channels[0], node->in[0]->shape.dim[3]);
+}
+
+static void pad_narrow(const fv_channels *c, const fv_node *node, void *attr)
+{
+    fv_pad_attr *pad = attr;
+    const int64_t before = pad->channels[0], behind = pad->channels[1];
+    pad->channels[0] = fv_channels_left(c, node->out[0], 3, 0, before);
+    pad->channels[1] = fv_channels_left(c, node->out[0], 3, node->out[0]->shape.dim[3] - behind, behind);
+}
+
 const fv_op fv_op_pad = {
     .name = "pad",
     .doc = "src with `value` around it: rows, columns and channels.",
@@ -69,4 +84,6 @@ const fv_op fv_op_pad = {
     .cost = pad_cost,
     .reach = pad_reach,
     .ref = pad_ref,
+    .channels = pad_channels,
+    .narrow = pad_narrow,
 };

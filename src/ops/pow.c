@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static const fv_attr pow_attrs[] = {
@@ -41,4 +42,5 @@ const fv_op fv_op_pow = {
     .infer = fv_unary_infer,
     .grad = pow_grad,
     .ref = pow_ref,
+    .channels = fv_channels_each,
 };

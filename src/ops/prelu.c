@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/partial.h"
 
 /* Slopes (operand i) are one, or one per channel of operand j. */
@@ -55,6 +56,7 @@ const fv_op fv_op_prelu = {
     .infer = prelu_infer,
     .grad = prelu_grad,
     .ref = prelu_ref,
+    .channels = fv_channels_each,
 };
 
 /* ---- gradient ---- */

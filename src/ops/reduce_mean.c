@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/reduce.h"
 
 static fv_status reduce_mean_grad(fv_builder *b, const fv_node *node, fv_val *const *d_out, fv_val **d_in)
@@ -26,6 +27,21 @@ static fv_status reduce_mean_split(fv_builder *b, const fv_node *node, bool pool
     return FV_OK;
 }
 
+/* A mean over channels would change with their number: those that are reduced stay. */
+static void reduce_mean_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_shape *src = &node->in[0]->shape;
+    const fv_reduce_attr *attr = node->attr;
+    for (int d = 0, to = 0; d < src->rank; d++) {
+        bool goes = attr->axes.count == 0;
+        for (int64_t i = 0; i < attr->axes.count; i++)
+            goes = goes || fv_axis_of(attr->axes.value[i], src->rank) == d;
+        if (!goes)
+            fv_channels_tie(c, node->in[0], d, 0, node->out[0], to, 0, src->dim[d]);
+        to += !goes || attr->keepdims;
+    }
+}
+
 const fv_op fv_op_reduce_mean = {
     .name = "reduce_mean",
     .doc = "Mean of src over `axes`: the sum of reduce_sum in float64 divided by the number of terms, rounded once.",
@@ -43,4 +59,5 @@ const fv_op fv_op_reduce_mean = {
     .moves_samples = fv_reduces_samples,
     .ref = reduce_mean_ref,
     .partial = reduce_mean_split,
+    .channels = reduce_mean_channels,
 };

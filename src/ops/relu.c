@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/epilogue.h"
 #include "ops/unary.h"
 
@@ -42,6 +43,7 @@ const fv_op fv_op_relu = {
     .infer = fv_unary_infer,
     .grad = relu_grad,
     .ref = relu_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_relu_bwd = {

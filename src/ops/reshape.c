@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "ops/channels.h"
 #include "ops/nd.h"
 
 static const fv_attr reshape_attrs[] = {
@@ -86,6 +87,33 @@ static void reshape_ref(const fv_call *call)
         memmove(call->out[0], call->in[0], (size_t)fv_shape_count(&dst->shape) * fv_dtype_size(dst->dtype));
 }
 
+/* The last dimension of the result is that of src, or has it at each of several places. */
+static void reshape_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *src = node->in[0], *dst = node->out[0];
+    const int s = src->shape.rank - 1, d = dst->shape.rank - 1,
+              first = ((const fv_reshape_attr *)node->attr)->whole ? 0 : 1;
+    int64_t places = 1;
+    int k = s;
+    if (s < first || d < first)
+        return;
+    while (k > first && places * src->shape.dim[k] < dst->shape.dim[d])
+        places *= src->shape.dim[k--];
+    if (places * src->shape.dim[k] != dst->shape.dim[d])
+        return;
+    for (int64_t at = 0; at < dst->shape.dim[d]; at += src->shape.dim[s])
+        fv_channels_tie(c, src, s, 0, dst, d, at, src->shape.dim[s]);
+}
+
+static void reshape_narrow(const fv_channels *c, const fv_node *node, void *attr)
+{
+    fv_ints *dims = &((fv_reshape_attr *)attr)->dims;
+    const fv_val *dst = node->out[0];
+    const int d = dst->shape.rank - 1;
+    if (dims->count > 0 && dims->value[dims->count - 1] > 0)
+        dims->value[dims->count - 1] = fv_channels_left(c, dst, d, 0, dst->shape.dim[d]);
+}
+
 const fv_op fv_op_reshape = {
     .name = "reshape",
     .doc =
@@ -104,4 +132,6 @@ const fv_op fv_op_reshape = {
     .cost = reshape_cost,
     .moves_samples = reshape_moves_samples,
     .ref = reshape_ref,
+    .channels = reshape_channels,
+    .narrow = reshape_narrow,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double sigmoid_at(double x, double alpha)
@@ -40,6 +41,7 @@ const fv_op fv_op_sigmoid = {
     .infer = fv_unary_infer,
     .grad = sigmoid_grad,
     .ref = sigmoid_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_sigmoid_bwd = {

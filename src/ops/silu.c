@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double silu_at(double x, double alpha)
@@ -41,6 +42,7 @@ const fv_op fv_op_silu = {
     .infer = fv_unary_infer,
     .grad = silu_grad,
     .ref = silu_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_silu_bwd = {

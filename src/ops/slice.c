@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/nd.h"
 
 #define FV_SLICE_MAX ((double)(1 << 30))
@@ -72,6 +73,23 @@ static fv_reach slice_reach(const fv_node *node, int axis)
         .taps = 1, .gap = 1, .step = 1, .start = along ? (double)((const fv_slice_attr *)node->attr)->begin : 0};
 }
 
+static void slice_channels(fv_channels *c, const fv_node *node)
+{
+    const fv_val *src = node->in[0], *dst = node->out[0];
+    for (int d = 0; d < src->shape.rank; d++) {
+        const int64_t begin = d == slice_axis(node) ? ((const fv_slice_attr *)node->attr)->begin : 0;
+        fv_channels_tie(c, src, d, begin, dst, d, 0, dst->shape.dim[d]);
+    }
+}
+
+static void slice_narrow(const fv_channels *c, const fv_node *node, void *attr)
+{
+    fv_slice_attr *slice = attr;
+    const int64_t begin = slice->begin;
+    slice->begin = fv_channels_left(c, node->in[0], slice_axis(node), 0, begin);
+    slice->count = fv_channels_left(c, node->in[0], slice_axis(node), begin, slice->count);
+}
+
 const fv_op fv_op_slice = {
     .name = "slice",
     .doc = "`count` positions of src from `begin` on along `axis` (the channels). Several slices split a tensor. Any "
@@ -89,6 +107,8 @@ const fv_op fv_op_slice = {
     .reach = slice_reach,
     .moves_samples = slice_moves_samples,
     .ref = slice_ref,
+    .channels = slice_channels,
+    .narrow = slice_narrow,
 };
 
 /* ---- gradient ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double sqrt_of(double x, double alpha)
@@ -33,4 +34,5 @@ const fv_op fv_op_sqrt = {
     .infer = fv_unary_infer,
     .grad = sqrt_grad,
     .ref = sqrt_ref,
+    .channels = fv_channels_each,
 };

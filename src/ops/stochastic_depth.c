@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/dropout.h"
 #include "ops/ref.h"
 
@@ -70,6 +71,7 @@ const fv_op fv_op_stochastic_depth = {
     .cost = stochastic_depth_cost,
     .ref = stochastic_depth_ref,
     .lower = stochastic_depth_lower,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_stochastic_depth_bwd = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/binary.h"
+#include "ops/channels.h"
 
 static double subtract(double a, double b)
 {
@@ -38,4 +39,5 @@ const fv_op fv_op_sub = {
     .moves_samples = fv_broadcast_moves_samples,
     .grad = sub_grad,
     .ref = sub_ref,
+    .channels = fv_channels_each,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/unary.h"
 
 static double tanh_at(double x, double alpha)
@@ -40,6 +41,7 @@ const fv_op fv_op_tanh = {
     .infer = fv_unary_infer,
     .grad = tanh_grad,
     .ref = tanh_ref,
+    .channels = fv_channels_each,
 };
 
 const fv_op fv_op_tanh_bwd = {

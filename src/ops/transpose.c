@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/nd.h"
 
 static const fv_attr transpose_attrs[] = {
@@ -73,6 +74,12 @@ static void transpose_ref(const fv_call *call)
         fv_move(dst->dtype, call->out[0], i, call->in[0], fv_strided(&dst->shape, i, stride));
 }
 
+static void transpose_channels(fv_channels *c, const fv_node *node)
+{
+    for (int d = 0; d < node->out[0]->shape.rank; d++)
+        fv_channels_tie(c, node->in[0], transpose_from(node, d), 0, node->out[0], d, 0, node->out[0]->shape.dim[d]);
+}
+
 const fv_op fv_op_transpose = {
     .name = "transpose",
     .doc = "The dimensions of src in the order `perm`: dst[i_perm[0], i_perm[1], ...] = src[i_0, i_1, ...]. Any dtype.",
@@ -88,4 +95,5 @@ const fv_op fv_op_transpose = {
     .cost = fv_move_cost,
     .moves_samples = transpose_moves_samples,
     .ref = transpose_ref,
+    .channels = transpose_channels,
 };

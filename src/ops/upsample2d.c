@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/channels.h"
 #include "ops/ref.h"
 
 enum { FV_UPSAMPLE_NEAREST, FV_UPSAMPLE_BILINEAR };
@@ -104,6 +105,7 @@ const fv_op fv_op_upsample2d = {
     .cost = upsample2d_cost,
     .reach = upsample2d_reach,
     .ref = upsample2d_ref,
+    .channels = fv_channels_last,
 };
 
 /* ---- gradient ---- */

@@ -22,6 +22,8 @@ static const struct {
     {"Time and money", " probe price-per-hour ", ""},
     {"Learning rate", " lr-min lr-max steps lr-curve ", ""},
     {"Layers", " layers method rank energy keep ", ""},
+    {"Pruning", " amount target-macs target-ms skip sensitivity recipe ",
+     " structured unstructured nm per-layer round-to samples "},
     {"Network", " model from weights layer img-size freeze ",
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "

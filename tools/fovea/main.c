@@ -87,6 +87,14 @@ const verb verbs[] = {
      "  fovea factorize best.safetensors cat.jpg --output small.safetensors --energy 0.95 --layers 'fc*'\n"
      "  fovea factorize best.safetensors --output small.safetensors --method spatial --rank 16\n",
      V_FACTORIZE, INT_MAX, verb_factorize},
+    {"prune", NULL, "a smaller model: without the channels, or weights, that matter least; what it costs, measured",
+     "MODEL --output FILE (--amount F | --target-macs F | --target-ms F) [--method NAME] [--data PATH] [options] | "
+     "MODEL --output FILE --unstructured (--amount F | --nm N:M) | MODEL --data PATH --sensitivity NAME",
+     "  fovea prune best.safetensors --output small.safetensors --target-macs 0.6\n"
+     "  fovea prune best.safetensors --output small.safetensors --amount 0.3 --method taylor --data photos\n"
+     "  fovea prune best.safetensors --output sparse.safetensors --unstructured --nm 2:4\n"
+     "  fovea prune best.safetensors --data photos --sensitivity layers\n",
+     V_PRUNE, 1, verb_prune},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-enum { MAX_OPTIONS = 256 };
+enum { MAX_OPTIONS = 320 };
 extern const fv_setting_row options[]; /* offsets are those in settings */
 extern const int n_options;
 extern const settings options_default;

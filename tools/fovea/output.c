@@ -28,7 +28,7 @@ static bool is_quarantine(const uint8_t *head, size_t size)
 static bool is_curve(const uint8_t *head, size_t size)
 {
     return begins_with(head, size, "step,epoch,lr\n") || begins_with(head, size, "step,lr,loss,") ||
-           begins_with(head, size, "class,threshold,");
+           begins_with(head, size, "class,threshold,") || begins_with(head, size, "layer,layers,channels,amount,");
 }
 
 static bool is_drawing(const uint8_t *head, size_t size)

@@ -521,6 +521,10 @@ fv_status series_write(const series *s, const char *name, const char *text, size
 
 void series_resume_hint(const series *s, char *text, size_t size)
 {
+    if (!s->kind->record) {
+        snprintf(text, size, "the same command goes on");
+        return;
+    }
     FILE *out = fmemopen(text, size, "w");
     if (!out)
         return;

@@ -15,7 +15,7 @@
 typedef struct series_kind {
     const char *command;    /* "tune": as in `fovea tune` */
     const char *root;       /* where folders go without --output */
-    const char *record;     /* file of the folder that says what was asked for */
+    const char *record;     /* file of the folder that says what was asked for; NULL: the same command goes on */
     const char *may_differ; /* keys, a blank on both sides of each, that a resumed one may be given anew */
 } series_kind;
 

@@ -53,6 +53,123 @@ use_info_suggest() {
     fails 2 E2004 "--graph and --suggest print different things" -- "$FOVEA" info lenet --suggest --graph
 }
 
+# Whole channels: tensors shrink, what is printed is so, and the command that is printed makes it better.
+use_prune() {
+    code 0 "$FOVEA" prune "$model" --output small.safetensors --target-macs 0.5 --round-to 2 --data "$digits" --threads 1
+    grep -qE '^multiply-adds .* \(0\.4[0-9]* of them\)$|\(0\.5 of them\)$' out || die "multiply-adds"
+    grep -qE '^milliseconds +[0-9.e-]+ > [0-9.e-]+ .* runs by turns on ' out || die "no measured time"
+    grep -qE '^top1 +[0-9.]+ > [0-9.]+ %, [0-9]+ samples of ' out || die "no score"
+    command=$(sed -n 's/^fine-tune it *fovea //p' out)
+    code 0 "$FOVEA" prune "$model" --output again.safetensors --target-macs 0.5 --round-to 2 --threads 2
+    same small.safetensors again.safetensors
+    code 0 "$FOVEA" info small.safetensors --selftest
+    code 0 "$FOVEA" info small.safetensors --json
+    drive json parameters <out >after
+    [ "$(cat after)" -lt 61706 ] || die "no fewer parameters: $(cat after)"
+    code 0 "$FOVEA" eval --data "$digits" --split test --model small.safetensors --json
+    drive json top1 <out >before
+    # shellcheck disable=SC2086
+    code 0 "$FOVEA" $(echo "$command" | sed "s|PATH|$digits|") --epochs 2 --experiment tuned
+    code 0 "$FOVEA" eval --data "$digits" --split test --model runs/train/tuned/weights/last.safetensors --json
+    drive json top1 <out >after
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b > a) }' || die "fine-tuning did not help: $(cat before) $(cat after)"
+    for method in taylor activation; do
+        code 0 "$FOVEA" prune "$model" --output $method.safetensors --amount 0.4 --method $method --data "$digits" --samples 64 --json --skip 'fc1,conv1'
+        drive json method <out >found
+        equal "$(cat found)" $method
+        drive json layers.0.why <out >found
+        equal "$(cat found)" "named by --skip"
+    done
+    ! cmp -s activation.safetensors taylor.safetensors || die "taylor chose as activation does"
+    fails 4 E4001 "has no batch norm" "--method l1" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.4 --method bn
+    # So much faster, or why not.
+    fails 2 E2003 "ms as it is" -- "$FOVEA" prune "$model" --output x.safetensors --target-ms 1e6
+    fails 2 E2003 "with the least of every layer" -- "$FOVEA" prune "$model" --output x.safetensors --target-ms 1e-6
+    code 0 "$FOVEA" prune "$model" --output x.safetensors --amount 0.001
+    says "x.safetensors: nothing went: ask for more"
+    rm x.safetensors
+    # Layer by layer, as numbers and a drawing.
+    code 0 "$FOVEA" prune "$model" --data "$digits" --sensitivity layers --round-to 1
+    equal "$(head -n 1 layers.csv)" "layer,layers,channels,amount,left,macs,top1,loss"
+    equal "$(grep -c '^fc1,1,120,' layers.csv)" 6
+    grep -q '^fc1,1,120,0.5,60,' layers.csv || die "half of fc1"
+    head -c 100 layers.svg | grep -q "^<svg xmlns=" || die "no SVG"
+    code 0 "$FOVEA" prune "$model" --data "$digits" --sensitivity layers --round-to 1 --json
+    drive json rows.0.layer <out >found
+    equal "$(cat found)" conv1
+}
+
+# Pruning and training by turns: killed between, it goes on to the same bytes; another command does not mix with it.
+use_prune_steps() {
+    set -- "$FOVEA" prune "$model" --target-macs 0.5 --round-to 2 --data "$digits" --steps 2 --epochs 1 --threads 1
+    code 0 "$@" --output whole.safetensors
+    grep -qE '^fc1 +120 > ' out || die "the table of both steps"
+    grep -qE '^multiply-adds +416\.52 k > ' out || die "the sum of both steps"
+    "$@" --output part.safetensors >/dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 200); do
+        [ ! -d part.steps/step-2 ] || break
+        sleep 0.02
+    done
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null || :
+    code 0 "$@" --output part.safetensors
+    same whole.safetensors part.safetensors
+    code 0 "$@" --output part.safetensors --json
+    same whole.safetensors part.safetensors
+    fails 2 E2004 "of another model, other data or other settings" "another --output" -- "$FOVEA" prune "$model" --target-macs 0.7 --round-to 2 --data "$digits" --steps 2 --epochs 1 --output part.safetensors
+    echo 'lr: 0.02' >recipe.yaml
+    code 0 "$FOVEA" prune "$model" --amount 0.5 --data "$digits" --epochs 1 --recipe recipe.yaml --output other.safetensors
+    grep -q '^lr: 0.02' other.steps/step-1/args.yaml || die "the recipe was not used"
+    fails 2 E2001 "for how long" "--epochs" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --steps 2 --data "$digits"
+    fails 2 E2001 "on which data" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --epochs 2
+    fails 2 E2004 "by measuring" -- "$FOVEA" prune "$model" --output x.safetensors --target-ms 1 --epochs 2 --data "$digits"
+    fails 2 E2004 "--recipe has no effect" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --recipe recipe.yaml
+    fails 2 E2004 "is about whole channels" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --amount 0.5 --steps 2 --epochs 1 --data "$digits"
+}
+
+# Amounts that would leave nothing, names that fit nothing, networks of which nothing can go.
+row_72_pruning() {
+    fails 2 E2001 "where does the smaller model go" "--output" -- "$FOVEA" prune "$model" --amount 0.5
+    fails 2 E2001 "which model" -- "$FOVEA" prune --output x.safetensors --amount 0.5
+    fails 2 E2001 "how much" "--target-macs 0.6" -- "$FOVEA" prune "$model" --output x.safetensors
+    fails 2 E2001 "on which data" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --method taylor
+    fails 2 E2001 "on which data" -- "$FOVEA" prune "$model" --sensitivity x
+    fails 2 E2003 "would leave nothing" "below 1" -- "$FOVEA" prune "$model" --output x.safetensors --amount 1
+    fails 2 E2003 "--target-macs" -- "$FOVEA" prune "$model" --output x.safetensors --target-macs 0
+    fails 2 E2003 "cannot be pruned to 0.001" -- "$FOVEA" prune "$model" --output x.safetensors --target-macs 0.001
+    fails 2 E2003 "is called 'nothing*'" "the first is 'conv1'" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --skip 'nothing*'
+    fails 2 E2004 "3 are given" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --target-macs 0.5 --target-ms 1
+    fails 2 E2004 "this is the model to be pruned" -- "$FOVEA" prune x.safetensors --output ./x.safetensors --amount 0.5
+    fails 2 E2004 "writes no model" -- "$FOVEA" prune "$model" --data "$digits" --sensitivity x --output x.safetensors
+    fails 4 E4001 "no channel can be taken away" -- "$FOVEA" prune "$model" --output x.safetensors --amount 0.5 --skip '*'
+    fails 4 E4001 "architecture without weights" -- "$FOVEA" prune lenet --output x.safetensors --amount 0.5
+    [ ! -e x.safetensors ] || die "a file was left"
+}
+
+# Single weights: exactly so many zeros, a smaller file that every verb reads, and no word of speed but what is measured.
+use_prune_weights() {
+    code 0 "$FOVEA" prune "$model" --output half.safetensors --unstructured --amount 0.9 --data "$digits"
+    prints "55323 of 61470 weights (90.00 %)" "to be faster takes a sparse kernel"
+    grep -qE '^milliseconds +[0-9.e-]+ > [0-9.e-]+ ' out || die "no measured time"
+    [ "$(wc -c <half.safetensors)" -lt 45000 ] || die "$(wc -c <half.safetensors) bytes"
+    code 0 "$FOVEA" info half.safetensors --selftest
+    code 0 "$FOVEA" eval --data "$digits" --split test --model half.safetensors
+    code 0 "$FOVEA" convert half.safetensors --output copy.safetensors
+    code 0 "$FOVEA" compare half.safetensors copy.safetensors --tolerance 0
+    code 0 "$FOVEA" prune "$model" --output pattern.safetensors --unstructured --nm 2:4 --per-layer --json --skip fc3
+    drive json zeros.1 <out >found
+    [ "$(cat found)" -gt 29000 ] || die "$(cat found) zeros"
+    fails 2 E2003 "--nm 4:2: expected N:M" "2:4" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --nm 4:2
+    fails 2 E2003 "--nm two" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --nm two
+    fails 2 E2003 "the last of their layer" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --amount 0.99999
+    fails 2 E2004 "add --unstructured" -- "$FOVEA" prune "$model" --output x.safetensors --nm 2:4
+    fails 2 E2004 "is about whole channels" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --target-macs 0.5
+    fails 2 E2004 "--unstructured weights" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --structured --amount 0.5
+    fails 4 E4001 "no multiple of M" -- "$FOVEA" prune "$model" --output x.safetensors --unstructured --nm 1:11
+    [ ! -e x.safetensors ] || die "a file was left"
+}
+
 # A smaller model: an ordinary file, as near as its rank allows, and better for the command that is printed.
 use_factorize() {
     code 0 "$FOVEA" factorize "$model" --output full.safetensors --rank 100000

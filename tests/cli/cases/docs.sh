@@ -6,7 +6,7 @@
 # that stands anywhere else is "missed".
 commands_of() {
     awk -v start='^([A-Z_]+=[^ ]* )*(fovea|\\./dev|camera|for|cc|cmake|export|sha256sum) ' \
-        -v verb='(^|[^a-zA-Z/.])fovea (train|sanity|tune|grow|eval|val|predict|features|linear|search|info|bench|benchmark|factorize|data|runs|zoo|doctor|version|help)( |$)' '
+        -v verb='(^|[^a-zA-Z/.])fovea (train|sanity|tune|grow|eval|val|predict|features|linear|search|info|bench|benchmark|factorize|prune|data|runs|zoo|doctor|version|help)( |$)' '
         /^```/ { fenced = !fenced; next }
         fenced || /^    / {
             line = $0
@@ -55,7 +55,7 @@ case "$1 $2" in
     done
     set -- "$@" --max-steps 1
     case "$*" in
-    *--img-size*) ;;
+    *--img-size* | *"--model small.safetensors"*) ;; # which has a size
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
