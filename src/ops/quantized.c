@@ -3,6 +3,20 @@
 
 #include <math.h>
 
+#include "base/text.h"
+
+double fv_q_short(double scale)
+{
+    char text[32];
+    double x = scale;
+    for (int digits = 6; digits <= 9; digits++) {
+        (void)fv_text_format(text, sizeof text, "%.*g", digits, scale);
+        if (fv_text_to_double(text, &x) && (float)x == (float)scale)
+            return x;
+    }
+    return scale;
+}
+
 int64_t fv_q_integer(const fv_q_pair *pair, float x)
 {
     const float q = roundf(x / (float)pair->scale); /* of a tiny scale beyond any integer */

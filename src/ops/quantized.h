@@ -16,6 +16,8 @@ typedef struct fv_q_pair {
     fv_dtype dtype;
 } fv_q_pair;
 
+/* The same float as a double of few digits, as attributes in files have it; operators take the float. */
+double fv_q_short(double scale);
 /* A real number as an integer of the pair, not saturated. */
 int64_t fv_q_integer(const fv_q_pair *pair, float x);
 /* Limits of a value that is at least `least`, and at most `most` (NULL: any). False: nothing is left of it. */
