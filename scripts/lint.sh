@@ -17,7 +17,7 @@ for f in $(echo "$sources" | xargs "$format" --dry-run 2>&1 | sed -n 's/^\([^:]*
 done
 
 # 2. Arrows between floors point down. Floors in brackets stand side by side.
-declare -A level=([base]=0 [kernels]=1 [tensor]=2 [graph]=3 [ops]=4 [backend]=5 [plan]=6 [exec]=7 [model]=8 [nn]=9 [data]=9 [io]=9 [train]=10 [transfer]=11 [bench]=11 [report]=11)
+declare -A level=([base]=0 [kernels]=1 [tensor]=2 [graph]=3 [ops]=4 [backend]=5 [plan]=6 [exec]=7 [model]=8 [nn]=9 [data]=9 [io]=9 [train]=10 [compress]=11 [transfer]=11 [bench]=11 [report]=11)
 while IFS=: read -r file _ line; do
     from=${file#src/}
     from=${from%%/*}
@@ -26,7 +26,7 @@ while IFS=: read -r file _ line; do
     [ -n "${level[$to]:-}" ] || { fail "$file: includes \"$to/...\", which is no floor"; continue; }
     [ "${level[$from]}" -ge "${level[$to]}" ] || fail "$file: $from may not use $to, which stands above it"
 done < <(grep -n '#include "' $(echo "$sources" | grep '^src/') /dev/null)
-if grep -n '#include "\(base\|kernels\|tensor\|graph\|ops\|backend\|plan\|exec\|model\|nn\|data\|io\|train\|transfer\|report\)/' $(echo "$sources" | grep -E '^(tools|examples)/') /dev/null; then
+if grep -n '#include "\(base\|kernels\|tensor\|graph\|ops\|backend\|plan\|exec\|model\|nn\|data\|io\|train\|compress\|transfer\|report\)/' $(echo "$sources" | grep -E '^(tools|examples)/') /dev/null; then
     fail "tools and examples use public headers only"
 fi
 

@@ -36,7 +36,8 @@ enum {
     V_TUNE = 1 << 21,
     V_SANITY = 1 << 22,
     V_LR_FIND = 1 << 23,
-    V_ANY = 0xffffff
+    V_QUANTIZE = 1 << 25,
+    V_ANY = 0x7ffffff
 };
 
 #include "settings.h"
@@ -203,6 +204,7 @@ fv_status verb_convert(settings *c);
 fv_status verb_run(settings *c);
 fv_status verb_compare(settings *c);
 fv_status verb_factorize(settings *c);
+fv_status verb_quantize(settings *c);
 fv_status verb_features(settings *c);
 fv_status verb_linear(settings *c);
 fv_status verb_search(settings *c);

@@ -87,6 +87,11 @@ const verb verbs[] = {
      "  fovea factorize best.safetensors cat.jpg --output small.safetensors --energy 0.95 --layers 'fc*'\n"
      "  fovea factorize best.safetensors --output small.safetensors --method spatial --rank 16\n",
      V_FACTORIZE, INT_MAX, verb_factorize},
+    {"quantize", NULL, "a model in 8-bit integers: a quarter of the bytes, and what each layer lost",
+     "MODEL --data PATH --output FILE [options]",
+     "  fovea quantize best.safetensors --data photos --output int8.safetensors\n"
+     "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n",
+     V_QUANTIZE, 1, verb_quantize},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"
