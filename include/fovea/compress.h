@@ -45,8 +45,8 @@ typedef struct fv_quantize_row {
     double scale;           /* of its result: low + 255 * scale = high */
     int64_t zero;
     double beyond;           /* share of the calibration's numbers outside of it */
-    double own_db, db;       /* signal to noise of its result, in decibels: it alone in integers; all of them. NaN: not
-                                measured, infinite: no error */
+    double own_db, db;       /* signal to noise of its result's median channel, in decibels: it alone in integers; all
+                                of them. NaN: not measured, infinite: no error */
     int64_t dead;            /* filters that are all zero */
     int64_t outliers, worst; /* channels of the result that reach 8 times the median one; the largest */
     double outlier_ratio;    /* its largest number by the median channel's */
@@ -95,8 +95,9 @@ typedef struct fv_quantize_gate {
 /**
  * Makes the model in which the fewest layers stay in floats so that the accuracy (fv_metrics.top1) on labeled data is
  * at most max_drop below that of `model`, the one in floats. The layers with the largest errors of their own are left
- * out one by one; those that give most back come first, and those that turn out not to be needed are taken back. GATE
- * naming the layers, when half of those with weights are not enough; *made is NULL then. Errors as of fv_evaluate.
+ * out one by one, and one of them that is enough is it; else they stay from the largest error on until it holds, and
+ * those that turn out not to be needed are taken back. GATE naming the layers, when half of those with weights are not
+ * enough; *made is NULL then. Errors as of fv_evaluate.
  */
 FV_API fv_status fv_quantizer_meet(fv_quantizer *quantizer, fv_model *model, fv_dataset *labeled,
                                    fv_quantize_gate *gate, fv_model **made);

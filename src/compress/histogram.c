@@ -41,8 +41,8 @@ bool fv_histogram_add(fv_histogram *h, const float *x, int64_t count)
     h->low = first || (double)low < h->low ? (double)low : h->low;
     h->high = first || (double)high > h->high ? (double)high : h->high;
     if (h->limit == 0)
-        h->limit = most;
-    while (h->limit < most)
+        h->limit = 1.001 * most; /* nothing is at the limit itself */
+    while (h->limit <= most && most > 0)
         grow(h);
     const double bins = h->limit > 0 ? (double)HALF / h->limit : 0;
     for (int64_t i = 0; i < count; i++) {
@@ -62,9 +62,10 @@ static double center(const fv_histogram *h, int b)
 
 double fv_histogram_beyond(const fv_histogram *h, double low, double high)
 {
+    const double half = h->limit / (2 * HALF);
     int64_t beyond = 0;
-    for (int b = 0; b < 2 * HALF; b++)
-        beyond += center(h, b) < low || center(h, b) > high ? h->bin[b] : 0;
+    for (int b = 0; b < 2 * HALF; b++) /* bins that lie outside as a whole */
+        beyond += center(h, b) + half <= low || center(h, b) - half >= high ? h->bin[b] : 0;
     return h->zeros + h->others > 0 ? (double)beyond / (double)(h->zeros + h->others) : 0;
 }
 
@@ -86,14 +87,14 @@ static double square_error(const fv_histogram *h, double low, double high)
 }
 
 /* Kullback-Leibler divergence of what 256 levels can tell from what there is (Migacz, 2017): numbers beyond the range
- * are those at its ends. */
+ * are those at its ends. Zeros, which have a level of their own, are left out. */
 static double divergence(const fv_histogram *h, double low, double high)
 {
-    const double step = (high - low) / (LEVELS - 1), zero = rint(-low / step), all = (double)(h->zeros + h->others);
+    const double step = (high - low) / (LEVELS - 1), zero = rint(-low / step), all = (double)h->others;
     double inside[LEVELS] = {0}, bins[LEVELS] = {0}, sum = 0, kept = 0, first = 0, last = 0;
     int begin = -1, end = -1;
     for (int b = 0; b < 2 * HALF; b++) {
-        const double x = center(h, b), n = (double)h->bin[b] + (b == HALF ? (double)h->zeros : 0);
+        const double x = center(h, b), n = (double)h->bin[b];
         if (x < low || x > high) {
             first += x < low ? n : 0;
             last += x > high ? n : 0;
@@ -109,7 +110,7 @@ static double divergence(const fv_histogram *h, double low, double high)
     if (kept <= 0)
         return INFINITY;
     for (int b = begin; b <= end; b++) {
-        const double n = (double)h->bin[b] + (b == HALF ? (double)h->zeros : 0);
+        const double n = (double)h->bin[b];
         const double p = (n + (b == begin ? first : 0) + (b == end ? last : 0)) / all;
         const int level = (int)fmin(fmax(rint(center(h, b) / step) + zero, 0), LEVELS - 1);
         const double q = n > 0 ? inside[level] / bins[level] / kept : 1e-9;

@@ -29,7 +29,7 @@ typedef struct fv_q_unit {
     bool asked;                  /* by name */
     char made[256];              /* its result's name in the model made last */
     fv_quantize_row row;
-    double own[2], all[2]; /* sums of squares: signal, noise */
+    double *sums; /* while errors are measured: squares of signal and noise, by channel */
 } fv_q_unit;
 
 struct fv_quantizer {

@@ -57,20 +57,11 @@ static void sort_by_error(meeting *m)
         }
 }
 
-static void sort_by_left_out(meeting *m, int count)
-{
-    const fv_q_unit *units = m->q->units;
-    for (int i = 1; i < count; i++)
-        for (int k = i; k > 0 && units[m->order[k]].row.left_out > units[m->order[k - 1]].row.left_out; k--) {
-            const int t = m->order[k];
-            m->order[k] = m->order[k - 1];
-            m->order[k - 1] = t;
-        }
-}
-
-static fv_status leave_out(meeting *m)
+/* Each of the worst alone in floats. *one: the first of those that give most back. */
+static fv_status leave_out(meeting *m, int *one)
 {
     const int count = m->count < LEFT_OUT ? m->count : LEFT_OUT;
+    double best = -1;
     for (int i = 0; i < count; i++) {
         fv_q_unit *u = &m->q->units[m->order[i]];
         u->keep = true;
@@ -78,8 +69,12 @@ static fv_status leave_out(meeting *m)
         u->keep = false;
         FV_TRY(status);
         u->row.left_out = m->score;
+        if (m->score > best) {
+            best = m->score;
+            *one = i;
+        }
     }
-    sort_by_left_out(m, count);
+    m->score = best;
     return FV_OK;
 }
 
@@ -101,12 +96,13 @@ static fv_status fail_gate(const meeting *m, int most)
     return status;
 }
 
+/* From the largest error of its own on, until it holds; then those that it holds without are taken back. */
 static fv_status add_layers(meeting *m)
 {
     const int most = m->count / 2 > 1 ? m->count / 2 : 1;
     int added = 0;
-    for (; added < most && !holds(m); added++) {
-        m->q->units[m->order[added]].keep = true;
+    while (added < most && !holds(m)) {
+        m->q->units[m->order[added++]].keep = true;
         FV_TRY(try_it(m));
     }
     if (!holds(m))
@@ -117,8 +113,6 @@ static fv_status add_layers(meeting *m)
         FV_TRY(try_it(m));
         u->keep = !holds(m);
     }
-    for (int i = 0; i < added; i++)
-        m->gate->kept += m->q->units[m->order[i]].keep;
     return holds(m) ? FV_OK : try_it(m);
 }
 
@@ -132,11 +126,19 @@ static fv_status meet(meeting *m, fv_model *model)
             m->order[m->count++] = i;
     if (holds(m) || m->count == 0)
         return holds(m) ? FV_OK : fail_gate(m, 0);
-    const double all = m->score;
+    int one = 0;
     sort_by_error(m);
-    FV_TRY(leave_out(m));
-    m->score = all; /* none is kept yet */
-    return add_layers(m);
+    FV_TRY(leave_out(m, &one));
+    if (holds(m)) { /* a single one is enough */
+        m->q->units[m->order[one]].keep = true;
+        FV_TRY(try_it(m));
+    } else {
+        m->score = m->gate->all; /* none is kept yet */
+        FV_TRY(add_layers(m));
+    }
+    for (int i = 0; i < m->count; i++)
+        m->gate->kept += m->q->units[m->order[i]].keep;
+    return FV_OK;
 }
 
 fv_status fv_quantizer_meet(fv_quantizer *q, fv_model *model, fv_dataset *labeled, fv_quantize_gate *gate,

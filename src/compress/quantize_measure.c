@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How far layers in integers are from what they were: on the images kept for it. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compress/quantize.h"
@@ -43,6 +44,11 @@ static fv_status open_sessions(measuring *m, fv_model *model)
     return FV_OK;
 }
 
+static int64_t channels_of(const fv_q_unit *u)
+{
+    return u->result->shape.rank > 0 ? u->result->shape.dim[u->result->shape.rank - 1] : 1;
+}
+
 static fv_status compare_unit(measuring *m, fv_q_unit *u)
 {
     const int64_t count = fv_shape_count(&u->result->shape);
@@ -50,11 +56,11 @@ static fv_status compare_unit(measuring *m, fv_q_unit *u)
     FV_TRY(fv_session_get(m->session[0], u->result->name, m->room[0], (size_t)count * sizeof(float)));
     FV_TRY(fv_session_get(m->session[1], u->made, m->room[1], (size_t)count));
     const int8_t *q = (const int8_t *)m->room[1];
-    double *sums = m->alone ? u->own : u->all;
+    const int64_t channels = channels_of(u);
     for (int64_t i = 0; i < count; i++) {
         const double x = (double)m->room[0][i], gap = x - pair->scale * (double)(q[i] - pair->zero);
-        sums[0] += x * x;
-        sums[1] += gap * gap;
+        u->sums[i % channels * 2] += x * x;
+        u->sums[i % channels * 2 + 1] += gap * gap;
     }
     return FV_OK;
 }
@@ -71,9 +77,22 @@ static fv_status measure_image(measuring *m, const float *image, int64_t size)
     return FV_OK;
 }
 
-static double decibels(const double sums[2])
+static int by_size(const void *a, const void *b)
 {
-    return sums[0] > 0 || sums[1] > 0 ? 10 * log10(sums[0] / sums[1]) : INFINITY;
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the median channel among those that hold anything: one that is far larger than the others must not speak for
+ * them. The sums are overwritten. */
+static double decibels(double *sums, int64_t channels)
+{
+    int64_t n = 0;
+    for (int64_t c = 0; c < channels; c++)
+        if (sums[2 * c] > 0)
+            sums[n++] = sums[2 * c + 1] / sums[2 * c];
+    qsort(sums, (size_t)n, sizeof *sums, by_size);
+    return n > 0 ? -10 * log10(sums[n / 2]) : INFINITY;
 }
 
 static fv_status measure(measuring *m)
@@ -81,18 +100,19 @@ static fv_status measure(measuring *m)
     fv_quantizer *q = m->q;
     const fv_pipeline *p = fv_model_pipeline(q->model);
     const int64_t size = p->h * p->w * p->c;
-    for (int i = 0; i < q->n_units; i++)
-        memset(m->alone ? q->units[i].own : q->units[i].all, 0, sizeof q->units[i].own);
+    for (int i = 0; i < q->n_units; i++) {
+        q->units[i].sums = fv_calloc(q->ctx, 2 * (size_t)channels_of(&q->units[i]), sizeof(double));
+        if (!q->units[i].sums)
+            return FV_ERR_NO_MEMORY;
+    }
     for (int64_t i = 0; i < q->n_kept; i++) {
         FV_TRY(measure_image(m, q->kept + i * size, size));
         FV_TRY(fv_watch(q->ctx, "errors measured on", "images", i + 1, q->n_kept));
     }
     for (int i = 0; i < q->n_units; i++) {
         fv_q_unit *u = &q->units[i];
-        if (is_measured(u, m->alone) && m->alone)
-            u->row.own_db = decibels(u->own);
-        else if (!m->alone)
-            u->row.db = is_measured(u, false) ? decibels(u->all) : NAN;
+        const double db = is_measured(u, m->alone) ? decibels(u->sums, channels_of(u)) : NAN;
+        *(m->alone ? &u->row.own_db : &u->row.db) = db;
     }
     return FV_OK;
 }
@@ -129,6 +149,10 @@ fv_status fv_q_measure(fv_quantizer *q, fv_model *model)
         fv_session_destroy(&m.session[k]);
         fv_free(q->ctx, m.names[k]);
         fv_free(q->ctx, m.room[k]);
+    }
+    for (int i = 0; i < q->n_units; i++) {
+        fv_free(q->ctx, q->units[i].sums);
+        q->units[i].sums = NULL;
     }
     fv_model_destroy(&apart);
     return status;

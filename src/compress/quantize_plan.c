@@ -174,23 +174,10 @@ static void choose_observed(fv_quantizer *q)
         q->values[fv_q_root(q, g->outputs[i]->id)].whole = true;
 }
 
-static fv_status check_integers(const fv_quantizer *q)
-{
-    const fv_graph *g = q->model->graph;
-    for (int32_t n = 0; n < g->n_nodes; n++)
-        if (fv_q_is_integer(g->nodes[n]->op))
-            return fv_fail_hint(q->ctx,
-                                fv_fail(q->ctx, FV_ERR_MODEL, "model '%s' has integers already: '%s' is a %s",
-                                        q->model->name, g->nodes[n]->name, g->nodes[n]->op->name),
-                                "quantize the model in floats that it was made from");
-    return FV_OK;
-}
-
 fv_status fv_q_plan(fv_quantizer *q)
 {
     const fv_graph *g = q->model->graph;
     int weighted = 0;
-    FV_TRY(check_integers(q));
     q->values = fv_calloc(q->ctx, (size_t)g->n_vals + 1, sizeof *q->values);
     q->units = fv_calloc(q->ctx, (size_t)g->n_nodes + 1, sizeof *q->units);
     q->uses = fv_calloc(q->ctx, (size_t)g->n_vals + 1, sizeof *q->uses);

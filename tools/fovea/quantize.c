@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "output.h"
 #include "show.h"
+#include "walk.h"
 #include "watch.h"
 
 typedef struct job {
@@ -49,6 +50,43 @@ static fv_status check_words(const settings *c)
 
 /* ---- data ---- */
 
+/* Files of a folder. */
+typedef struct file_list {
+    char **path;
+    int64_t count;
+} file_list;
+
+static fv_status add_file(void *user, const char *path)
+{
+    file_list *l = user;
+    char **list = fv_path_is_aside(path) ? l->path : realloc(l->path, ((size_t)l->count + 1) * sizeof *list);
+    if (fv_path_is_aside(path))
+        return FV_OK;
+    if (list)
+        l->path = list;
+    if (!list || !(list[l->count] = strdup(path)))
+        return complain(FV_ERR_NO_MEMORY, "name a folder with fewer files", "no memory for the names of %lld files",
+                        (long long)l->count);
+    l->count++;
+    return FV_OK;
+}
+
+/* A folder of images without classes will do, too. `status` is what it was refused with. */
+static fv_status open_folder(fv_ctx *ctx, const settings *c, const fv_decode_options *decode, fv_status status, job *j)
+{
+    file_list l = {NULL, 0};
+    struct stat st;
+    if (stat(c->data, &st) != 0 || !S_ISDIR(st.st_mode))
+        return status;
+    const fv_status walked = walk_folder(&(walk){.file = add_file}, &l, c->data);
+    if (walked == FV_OK && l.count > 0)
+        status = fv_dataset_files(ctx, (const char *const *)l.path, l.count, decode, &j->images);
+    for (int64_t i = 0; i < l.count; i++)
+        free(l.path[i]);
+    free(l.path);
+    return walked == FV_OK ? status : walked;
+}
+
 /* What ranges are observed on: the train split, or the one that is named. Their classes need not be the model's. */
 static fv_status open_images(fv_ctx *ctx, const settings *c, job *j)
 {
@@ -56,7 +94,10 @@ static fv_status open_images(fv_ctx *ctx, const settings *c, job *j)
     o.split = c->split;
     o.decode.keep_depth = true;
     o.decode = fv_pipeline_decoding(fv_model_pipeline(j->model), &o.decode);
-    FV_TRY(fv_dataset_open(ctx, c->data, &o, &j->images));
+    fv_status status = fv_dataset_open(ctx, c->data, &o, &j->images);
+    if (status == FV_ERR_DATA_EMPTY && !c->split)
+        status = open_folder(ctx, c, &o.decode, status, j);
+    FV_TRY(status);
     return fv_dataset_count(j->images) > c->samples ? fv_dataset_keep(j->images, c->samples, (uint64_t)c->fit.seed)
                                                     : FV_OK;
 }
@@ -67,6 +108,10 @@ static fv_status open_labeled(fv_ctx *ctx, const settings *c, job *j)
     static const char *const order[] = {"val", "test"};
     const bool asked = option_given("max-drop");
     bool has = c->val_split > 0;
+    if (fv_dataset_classes(j->images) == 0)
+        return asked
+                   ? complain(FV_ERR_DATA, "name data with classes", "%s: --max-drop needs images with labels", c->data)
+                   : FV_OK;
     snprintf(j->split, sizeof j->split, "val");
     for (int i = 0; i < 2 && !has; i++) {
         snprintf(j->split, sizeof j->split, "%s", order[i]);
@@ -228,8 +273,8 @@ static void print_text(const settings *c, const job *j)
         printf("accuracy        %.2f %% > %.2f %% on %s of the %s split\n", j->before, j->after,
                count_of(j->n_labeled, "image", "images", images), j->split);
     if (j->gate.trials)
-        printf("to lose at most %.3g points %s of them stayed in floats (all in integers: %.2f %%)\n", c->max_drop,
-               count_of(j->gate.kept, "layer", "layers", images), j->gate.all);
+        printf("kept in floats  %s, to lose at most %.3g points (all in integers: %.2f %%)\n",
+               count_of(j->gate.kept, "layer", "layers", images), c->max_drop, j->gate.all);
     printf("model           %s\n", c->output);
 }
 
