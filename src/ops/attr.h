@@ -129,7 +129,7 @@ typedef struct fv_loss_attr {
 typedef struct fv_q_conv2d_attr {
     fv_conv2d_attr conv;
     int64_t src_zero, wei_zero, dst_zero, min, max;
-    bool once; /* one rounding of a product of 64 bits instead of two */
+    bool once;                   /* one rounding of a product of 64 bits instead of two */
     double src_scale, dst_scale; /* with the scales of the filters instead of their factors */
 } fv_q_conv2d_attr;
 

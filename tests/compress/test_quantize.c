@@ -2,6 +2,8 @@
 /* Networks in integers: every kind of layer, the same bits everywhere, files, gates, and what calibration is refused.
  */
 #define FV_TEST_THREADS 1
+#include <sys/stat.h>
+
 #include "compress/nets.h"
 
 static fv_value conv(fv_model *m, fv_value x, const char *name, int64_t filters, int64_t kernel, int64_t groups)
@@ -298,6 +300,37 @@ static void test_refused(void **state)
     fv_dataset_destroy(&few);
 }
 
+/* What is left of the bytes of a convolution network. */
+static void test_size(void **state)
+{
+    (void)state;
+    static const char *const names[2] = {"resnet20", "mobilenet_v1_0.25"};
+    fv_dataset *data = net_digits(100, "train");
+    char path[300];
+    int64_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        fv_model *m, *made;
+        OK(fv_model_zoo(ctx, names[i], &(fv_zoo_options){.img_size = {32, 32}, .channels = 1, .classes = 10}, &m));
+        OK(fv_model_init(m, 1, FV_INIT_DEFAULT));
+        OK(fv_dataset_keep(data, 10, 1));
+        OK(fv_quantize(m, data, &(fv_quantize_options){.force = true}, &made));
+        for (int k = 0; k < 2; k++) {
+            struct stat st;
+            snprintf(path, sizeof path, "%s/m%d.safetensors", dir, k);
+            OK(fv_model_save(k ? made : m, path));
+            assert_int_equal(stat(path, &st), 0);
+            bytes[k] = (int64_t)st.st_size;
+        }
+        if ((double)bytes[1] > 0.27 * (double)bytes[0])
+            fail_msg("%s: %lld of %lld bytes", names[i], (long long)bytes[1], (long long)bytes[0]);
+        fv_model_destroy(&made);
+        fv_model_destroy(&m);
+        fv_dataset_destroy(&data);
+        data = net_digits(100, "train");
+    }
+    fv_dataset_destroy(&data);
+}
+
 /* Layers in floats by name; integers at the borders. */
 static void test_skip_and_io(void **state)
 {
@@ -316,6 +349,16 @@ static void test_skip_and_io(void **state)
     assert_int_equal(in.integers, FV_U8);
     assert_true(in.scale > 0 && in.zero >= 0 && in.zero <= 255);
     assert_int_equal(out.layout, FV_LAYOUT_INTEGERS);
+    /* The file keeps them. */
+    fv_model *loaded;
+    fv_port_info again;
+    char path[300];
+    snprintf(path, sizeof path, "%s/io.safetensors", dir);
+    OK(fv_model_save(made, path));
+    OK(fv_model_load(ctx, path, &loaded));
+    assert_true(fv_model_port(loaded, false, 0, &again));
+    assert_true(again.integers == FV_U8 && again.scale == in.scale && again.zero == in.zero);
+    fv_model_destroy(&loaded);
     fv_model_destroy(&made);
     fv_quantizer_destroy(&q);
     OK(fv_quantizer_create(m, data, &(fv_quantize_options){.skip = "fc2", .io = FV_IO_INT8}, &q));
@@ -335,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip_and_io, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_size, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

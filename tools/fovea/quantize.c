@@ -59,9 +59,7 @@ typedef struct file_list {
 static fv_status add_file(void *user, const char *path)
 {
     file_list *l = user;
-    char **list = fv_path_is_aside(path) ? l->path : realloc(l->path, ((size_t)l->count + 1) * sizeof *list);
-    if (fv_path_is_aside(path))
-        return FV_OK;
+    char **list = realloc(l->path, ((size_t)l->count + 1) * sizeof *list);
     if (list)
         l->path = list;
     if (!list || !(list[l->count] = strdup(path)))
@@ -71,6 +69,18 @@ static fv_status add_file(void *user, const char *path)
     return FV_OK;
 }
 
+static fv_status nothing_put_off(void *user)
+{
+    (void)user;
+    return FV_OK;
+}
+
+static bool never_enough(void *user)
+{
+    (void)user;
+    return false;
+}
+
 /* A folder of images without classes will do, too. `status` is what it was refused with. */
 static fv_status open_folder(fv_ctx *ctx, const settings *c, const fv_decode_options *decode, fv_status status, job *j)
 {
@@ -78,7 +88,7 @@ static fv_status open_folder(fv_ctx *ctx, const settings *c, const fv_decode_opt
     struct stat st;
     if (stat(c->data, &st) != 0 || !S_ISDIR(st.st_mode))
         return status;
-    const fv_status walked = walk_folder(&(walk){.file = add_file}, &l, c->data);
+    const fv_status walked = walk_folder(&(walk){add_file, nothing_put_off, never_enough}, &l, c->data);
     if (walked == FV_OK && l.count > 0)
         status = fv_dataset_files(ctx, (const char *const *)l.path, l.count, decode, &j->images);
     for (int64_t i = 0; i < l.count; i++)
