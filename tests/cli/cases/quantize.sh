@@ -8,6 +8,9 @@ use_quantize() {
     prints "calibrated      on 100 images, mse" "in integers, 0 in floats"
     code 0 "$FOVEA" quantize "$model" --data "$digits" --output again.safetensors --samples 100 --threads 2 --json
     same int8.safetensors again.safetensors
+    code 0 env FOVEA_CPU=scalar "$FOVEA" quantize "$model" --data "$digits" --output scalar.safetensors --samples 100 --val-samples 0
+    same int8.safetensors scalar.safetensors
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output again.safetensors --samples 100 --threads 2 --json
     drive json accuracy.before <out >before
     drive json accuracy.after <out >after
     awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
