@@ -369,6 +369,47 @@ static void test_skip_and_io(void **state)
     fv_dataset_destroy(&data);
 }
 
+/* A small network, so that each of its allocations can fail. */
+static fv_status quantize_once(fv_ctx *own, void *path)
+{
+    fv_model *m = NULL, *made = NULL;
+    fv_dataset *data = NULL;
+    fv_quantizer *q = NULL;
+    fv_status status = fv_model_create(own, &m);
+    if (status == FV_OK) {
+        fv_value x = fv_conv2d(m, fv_input(m, 28, 28, 1), .filters = 4, .kernel = {7, 7}, .stride = {7, 7});
+        x = fv_batch_norm(m, x, .activation = FV_RELU);
+        status = fv_model_finish(m, fv_dense(m, fv_flatten(m, x), .units = 10));
+    }
+    if (status == FV_OK)
+        status = fv_model_init(m, 1, FV_INIT_DEFAULT);
+    if (status == FV_OK)
+        status = fv_dataset_open(own, path, &(fv_dataset_options){.split = "train"}, &data);
+    if (status == FV_OK)
+        status = fv_quantizer_create(
+            m, data, &(fv_quantize_options){.workers = -1, .measured = 1, .skip = "none*", .force = true}, &q);
+    if (status == FV_ERR_VALUE) /* no layer of that name */
+        status = fv_quantizer_create(m, data, &(fv_quantize_options){.workers = -1, .measured = 1, .force = true}, &q);
+    if (status == FV_OK)
+        status = fv_quantizer_make(q, &made);
+    if (status == FV_OK)
+        status = fv_quantizer_measure(q, made);
+    fv_quantizer_destroy(&q);
+    fv_model_destroy(&made);
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    return status;
+}
+
+static void test_allocations(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/ten", dir);
+    OK(fv_make_digits(ctx, path, 10, 10, 5));
+    assert_true(fv_test_each_allocation(quantize_once, path) > 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip_and_io, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
