@@ -198,10 +198,12 @@ void fv_attr_text(const fv_op *op, const void *attr, fv_str *out)
     }
 }
 
-void fv_attr_json(const fv_op *op, const void *attr, fv_json *out)
+void fv_attr_json(const fv_op *op, const void *attr, bool all, fv_json *out)
 {
     fv_json_begin_object(out);
     for (const fv_attr *a = op->attrs; a && a->key; a++) {
+        if (!all && attr_is_default(a, attr))
+            continue;
         int64_t width = fv_attr_width(a, attr);
         bool list = a->kind == FV_ATTR_INTS || width > 1;
         fv_json_key(out, a->key);

@@ -85,16 +85,17 @@ fv_status fv_attr_check(fv_ctx *ctx, const fv_op *op, const char *node, const vo
 void fv_attr_text(const fv_op *op, const void *attr, fv_str *out);
 /* From such a text: VALUE or UNKNOWN_OPTION naming the nearest key. */
 fv_status fv_attr_parse(fv_ctx *ctx, const fv_op *op, void *attr, const char *text);
-void fv_attr_json(const fv_op *op, const void *attr, fv_json *out);
+/* `all` false: only those that differ from their defaults. */
+void fv_attr_json(const fv_op *op, const void *attr, bool all, fv_json *out);
 
 /* Whole graphs: verification (order, uniqueness, shapes re-inferred), text, JSON (the form in model files). */
 fv_status fv_graph_verify(const fv_graph *g);
 void fv_graph_text(const fv_graph *g, fv_str *out);
 void fv_graph_json(const fv_graph *g, fv_json *out);
 /* Whether the JSON form leaves out the elements of a constant, so that the file must carry them: there are more than
- * FV_CONST_INLINE. */
+ * FV_CONST_INLINE, or half as many floats, whose text is long. */
 bool fv_const_is_apart(const fv_val *val);
-#define FV_CONST_INLINE 64
+#define FV_CONST_INLINE 16
 /* Where elements that stand apart come from: a tensor of that name, dtype and shape (the caller's), or a failure. */
 typedef struct fv_const_source {
     fv_status (*load)(void *user, const char *name, fv_dtype dtype, const fv_shape *shape, fv_tensor **tensor);

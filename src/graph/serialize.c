@@ -10,7 +10,7 @@
 
 bool fv_const_is_apart(const fv_val *val)
 {
-    return fv_tensor_count(val->elements) > FV_CONST_INLINE;
+    return fv_tensor_count(val->elements) > (fv_dtype_is_float(val->dtype) ? FV_CONST_INLINE / 2 : FV_CONST_INLINE);
 }
 
 /* Integers and finite floats as numbers, which read back to the same element; other floats as text. */
@@ -90,7 +90,8 @@ void fv_graph_json(const fv_graph *g, fv_json *out)
         fv_json_end_array(out);
         if (node->op->attrs) {
             fv_json_key(out, "attr");
-            fv_attr_json(node->op, node->attr, out);
+            /* Networks of integers are small: they are not to be told what goes without saying. */
+            fv_attr_json(node->op, node->attr, node->n_out < 1 || fv_dtype_is_float(node->out[0]->dtype), out);
         }
         fv_json_end_object(out);
     }

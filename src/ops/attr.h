@@ -129,8 +129,21 @@ typedef struct fv_loss_attr {
 typedef struct fv_q_conv2d_attr {
     fv_conv2d_attr conv;
     int64_t src_zero, wei_zero, dst_zero, min, max;
-    bool once; /* one rounding of a product of 64 bits instead of two */
+    bool once;                   /* one rounding of a product of 64 bits instead of two */
+    double src_scale, dst_scale; /* with the scales of the filters instead of their factors */
 } fv_q_conv2d_attr;
+
+typedef struct fv_q_factor_attr {
+    double src_scale, dst_scale;
+    int64_t count;
+    bool floats; /* the factor begins with a product of floats */
+} fv_q_factor_attr;
+
+typedef struct fv_dequantize_attr {
+    double scale;
+    int64_t zero;
+    bool wide; /* dst is f64 */
+} fv_dequantize_attr;
 
 typedef struct fv_q_add_attr {
     int64_t zero[3], mul[3], shift[3]; /* of src0, src1, dst */
@@ -151,6 +164,7 @@ typedef struct fv_q_mean_attr {
     bool sum;
 } fv_q_mean_attr;
 
+/* q_avg_pool2d, q_max_pool2d */
 typedef struct fv_q_avg_pool2d_attr {
     fv_pool2d_attr pool;
     int64_t min, max;

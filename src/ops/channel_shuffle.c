@@ -10,7 +10,7 @@ static const fv_attr channel_shuffle_attrs[] = {
 
 static fv_status channel_shuffle_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_moved(ctx, node, 0));
     int64_t groups = ((const fv_groups_attr *)node->attr)->groups, channels = fv_shape_last(&node->in[0]->shape);
     if (channels % groups != 0)
         return fv_node_fail(ctx, node, "groups=%lld does not divide %lld channels", (long long)groups,

@@ -30,6 +30,11 @@ static bool is_computed_with(const fv_node *node, fv_dtype dtype)
     return dtype == FV_F32 || dtype == FV_F64 || (dtype == FV_F16 && (node->op->traits & FV_T_HALF));
 }
 
+fv_status fv_operand_moved(fv_ctx *ctx, const fv_node *node, int rank)
+{
+    return check_presence(ctx, node, 0, rank);
+}
+
 fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank)
 {
     FV_TRY(check_presence(ctx, node, i, rank));

@@ -18,6 +18,8 @@ extern const fv_operand_kind fv_weighted_kinds[4];
 /* Operand i is there, has `rank` dimensions (0: any), none below 1, and is f32 or f64 (or f16, of FV_T_HALF), the same
  * as operand 0. */
 fv_status fv_operand_float(fv_ctx *ctx, const fv_node *node, int i, int rank);
+/* Operand 0, whose elements are only moved: any dtype, `rank` dimensions (0: any). */
+fv_status fv_operand_moved(fv_ctx *ctx, const fv_node *node, int rank);
 /* The same for an operand of a fixed dtype. */
 fv_status fv_operand_dtype(fv_ctx *ctx, const fv_node *node, int i, int rank, fv_dtype dtype);
 /* fv_operand_float, and the shape is dim[0..rank). `why` says where the expected shape comes from. */

@@ -5,7 +5,7 @@ static const fv_attr crop_attrs[] = {FV_PAD_ROWS, {0}};
 
 static fv_status crop_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_moved(ctx, node, 4));
     const fv_shape *src = &node->in[0]->shape;
     int64_t before[3], total[3], dst[4] = {src->dim[0]};
     char text[96];

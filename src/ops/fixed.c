@@ -20,6 +20,12 @@ void fv_fixed_factor(double factor, int32_t *multiplier, int32_t *shift)
     *shift = exponent > 30 ? 30 : exponent;
 }
 
+void fv_fixed_filter_factor(double src, double wei, double dst, bool floats, int32_t *multiplier, int32_t *shift)
+{
+    const double product = floats ? (double)((float)src * (float)wei) : (double)(float)src * (double)(float)wei;
+    fv_fixed_factor(product / (double)(float)dst, multiplier, shift);
+}
+
 /* x * 2^n, saturated. */
 static int32_t saturated(int32_t x, int n)
 {

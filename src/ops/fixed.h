@@ -59,6 +59,9 @@ static inline int32_t fv_fixed_scale_once(int32_t x, int32_t multiplier, int64_t
 
 /* The factor as multiplier and shift. */
 void fv_fixed_factor(double factor, int32_t *multiplier, int32_t *shift);
+/* Of a filter: src * wei / dst, all of them floats. `floats`: it begins with a product of floats, as that of one scale
+ * for a whole matrix. */
+void fv_fixed_filter_factor(double src, double wei, double dst, bool floats, int32_t *multiplier, int32_t *shift);
 /* e^x of x <= 0 with `bits` integer bits (at most 5), with none. */
 int32_t fv_fixed_exp(int32_t x, int bits);
 /* 1 / (1 + x) of x in [0, 1) with no integer bits, with none. */

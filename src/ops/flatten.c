@@ -6,7 +6,7 @@
 
 static fv_status flatten_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 0));
+    FV_TRY(fv_operand_moved(ctx, node, 0));
     const fv_shape *src = &node->in[0]->shape;
     int64_t features = fv_shape_count(src) / src->dim[0];
     return fv_result(ctx, node, 0, node->in[0]->dtype, 2, (const int64_t[]){src->dim[0], features});

@@ -10,7 +10,7 @@ static const fv_attr pad_attrs[] = {
 
 static fv_status pad_infer(fv_ctx *ctx, const fv_node *node)
 {
-    FV_TRY(fv_operand_float(ctx, node, 0, 4));
+    FV_TRY(fv_operand_moved(ctx, node, 4));
     int64_t before[3], total[3], dst[4] = {node->in[0]->shape.dim[0]};
     fv_pad_margins(node->attr, before, total);
     for (int i = 0; i < 3; i++)

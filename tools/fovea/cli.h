@@ -37,6 +37,7 @@ enum {
     V_SANITY = 1 << 22,
     V_LR_FIND = 1 << 23,
     V_PRUNE = 1 << 25,
+    V_QUANTIZE = 1 << 26,
     V_ANY = 0xfffffff
 };
 
@@ -205,6 +206,7 @@ fv_status verb_run(settings *c);
 fv_status verb_compare(settings *c);
 fv_status verb_factorize(settings *c);
 fv_status verb_prune(settings *c);
+fv_status verb_quantize(settings *c);
 fv_status verb_features(settings *c);
 fv_status verb_linear(settings *c);
 fv_status verb_search(settings *c);

@@ -95,6 +95,11 @@ const verb verbs[] = {
      "  fovea prune best.safetensors --output sparse.safetensors --unstructured --nm 2:4\n"
      "  fovea prune best.safetensors --data photos --sensitivity layers\n",
      V_PRUNE, 1, verb_prune},
+    {"quantize", NULL, "a model in 8-bit integers: a quarter of the bytes, and what each layer lost",
+     "MODEL --data PATH --output FILE [options]",
+     "  fovea quantize best.safetensors --data photos --output int8.safetensors\n"
+     "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n",
+     V_QUANTIZE, 1, verb_quantize},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"

@@ -11,7 +11,7 @@
 enum {
     V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
-    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE
+    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE
 };
 
 /* clang-format off */
@@ -26,13 +26,13 @@ enum {
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
-    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE, FV_OUTPUT, "NAME", \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE, FV_OUTPUT, "NAME", \
       "train, val or test") \
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
@@ -131,7 +131,7 @@ enum {
     X(TEXT, group_by, "group-by", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "REGEX", \
       "with --folds: images in whose names it finds the same text stay in one part: 'patient-([0-9]+)'") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
+      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
       "that FOVEA_ZOO names, else the working directory; runs ls: folder of runs") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
@@ -173,8 +173,8 @@ enum {
       "the same share of every layer; default: the least of all layers") \
     X(TEXT, nm, "nm", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_MEANING, "N:M", \
       "with --unstructured: at most N of every M neighboring inputs of a filter are left (2:4)") \
-    X(TEXT, skip, "skip", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_MEANING, "PATTERN[,PATTERN...]", \
-      "layers of these names, with * and ?, keep what they have") \
+    X(TEXT, skip, "skip", "exclude", 0, NULL, 0, 0, NULL, V_PRUNE | V_QUANTIZE, FV_MEANING, "PATTERN[,PATTERN...]", \
+      "layers of these names, with * and ?, keep what they have, or stay in floats") \
     X(INT, round_to, "round-to", NULL, 0, 8, 1, 4096, NULL, V_PRUNE, FV_MEANING, "N", \
       "channels that are left of a layer are a multiple of N, and at least N: full vectors") \
     X(INT, prune_samples, "samples", NULL, 0, 256, 1, 1e9, NULL, V_PRUNE, FV_MEANING, "N", \
@@ -187,6 +187,22 @@ enum {
       "how it is trained behind each step: a recipe as of `fovea train -c`; default: --lr 0.01") \
     X(TEXT, sensitivity, "sensitivity", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_OUTPUT, "NAME", \
       "write NAME.csv and draw NAME.svg: accuracy on --data with more and more of one layer alone gone") \
+    X(CHOICE, calibration, "calibration", "calib-method", 0, 0, 0, 0, "mse,minmax,percentile,entropy", V_QUANTIZE, \
+      FV_MEANING, "RULE", \
+      "range of a value by what it holds on the images: the least square error, all of it, all but a share, or the " \
+      "least divergence") \
+    X(REAL, percentile, "percentile", NULL, 0, 99.99, FV_ABOVE_ZERO, 100, NULL, V_QUANTIZE, FV_MEANING, "F", \
+      "with --calibration percentile: share of the numbers that a range holds, in %") \
+    X(INT, samples, "samples", "calib-samples", 0, 256, 1, 1e7, NULL, V_QUANTIZE, FV_MEANING, "N", \
+      "calibration images, of each class its share, drawn by --seed") \
+    X(FLAG, per_tensor, "per-tensor", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "one scale for all filters of a layer, as some accelerators need it") \
+    X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
+      "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
+    X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE, FV_MEANING, "F", \
+      "most points of accuracy that may be lost: the fewest layers stay in floats so that it holds, else exit code 8") \
+    X(INT, val_samples, "val-samples", NULL, 0, 1000, 0, 1e9, NULL, V_QUANTIZE, FV_OUTPUT, "N", \
+      "images of the val split (test, where there is none) that both models are scored on; 0: none are") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
       "terms of the trained weights, such as CC-BY-4.0: stands in the model file") \
     X(TEXT, data_name, "data-name", "dataset", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
@@ -205,7 +221,7 @@ enum {
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_RUNS | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
-      V_CONVERT | V_FACTORIZE | V_PRUNE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+      V_CONVERT | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -214,13 +230,13 @@ enum {
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -239,7 +255,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_PRUNE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \

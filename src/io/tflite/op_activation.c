@@ -7,102 +7,11 @@
 
 /* ---- of integers ---- */
 
-typedef struct table {
-    fv_tflite_pair in, out;
-    int32_t mul, shift;         /* of the operand */
-    int32_t low_mul, low_shift; /* leaky relu: below 0; hard swish: of the clamped part */
-    int64_t radius;
-    bool rough; /* gelu by tanh */
-} table;
-
-static double clamped_entry(double q, const void *user)
-{
-    const table *t = user;
-    const int64_t y = fv_fixed_scale((int32_t)((int64_t)q - t->in.zero), t->mul, t->shift) + t->out.zero;
-    return (double)fv_fixed_clamp(y, t->out.low, t->out.high);
-}
-
-static double leaky_entry(double q, const void *user)
-{
-    const table *t = user;
-    const int32_t x = (int32_t)((int64_t)q - t->in.zero);
-    const int64_t y = x >= 0 ? fv_fixed_scale(x, t->mul, t->shift) : fv_fixed_scale(x, t->low_mul, t->low_shift);
-    return (double)fv_fixed_clamp(y + t->out.zero, t->out.low, t->out.high);
-}
-
-/* A function of numbers with 4 integer bits, to `bits` bits behind the point. */
-static double curve_entry(const table *t, double q, int32_t (*f)(int32_t x), int bits, bool saturates)
-{
-    const int64_t x = (int64_t)q - t->in.zero;
-    if (saturates && x <= -t->radius)
-        return (double)t->out.low;
-    if (saturates && x >= t->radius)
-        return (double)t->out.high;
-    const int32_t y = fv_fixed_right(f(fv_fixed_scale((int32_t)x, t->mul, t->shift)), 31 - bits);
-    return (double)fv_fixed_clamp(y + t->out.zero, t->out.low, t->out.high);
-}
-
-static double logistic_entry(double q, const void *user)
-{
-    return curve_entry(user, q, fv_fixed_logistic, 8, true);
-}
-
-static double tanh_entry(double q, const void *user)
-{
-    return curve_entry(user, q, fv_fixed_tanh, 7, true);
-}
-
-/* 16 bits: a * b / 2^15, saturated, rounded or not. */
-static int32_t product16(int32_t a, int32_t b, bool rounded)
-{
-    const int32_t ab = a * b;
-    if (a == INT16_MIN && b == INT16_MIN)
-        return INT16_MAX;
-    return (ab + (!rounded ? 0 : ab >= 0 ? 1 << 14 : 1 - (1 << 14))) / (1 << 15);
-}
-
-static int32_t left16(int32_t x, int n)
-{
-    return fv_fixed_clamp((int64_t)x * (INT64_C(1) << n), INT16_MIN, INT16_MAX);
-}
-
-/* A multiplier of 32 bits as one of 16. */
-static int32_t halved(int32_t multiplier)
-{
-    return multiplier >= INT32_MAX - (1 << 15) ? INT16_MAX : (multiplier + (1 << 15)) >> 16;
-}
-
-/* x * relu6(x + 3) / 6: the second factor is clamped in units of 3 / 2^15. */
-static double hard_swish_entry(double q, const void *user)
-{
-    const table *t = user;
-    const int32_t fine = ((int32_t)q - (int32_t)t->in.zero) * (1 << 7);
-    const int32_t x = product16(fine, halved(t->mul), true);
-    int32_t gate = fine;
-    if (t->low_shift > 0)
-        gate = left16(gate, t->low_shift - 1);
-    gate = product16(gate, halved(t->low_mul), true);
-    if (t->low_shift > 0)
-        gate = left16(gate, 1);
-    if (t->low_shift < 0)
-        gate = fv_fixed_right(gate, -t->low_shift);
-    gate = (gate + (1 << 15)) >> 1;
-    const int32_t y = fv_fixed_right(product16(gate, x, false), t->shift < 0 ? -t->shift : 0);
-    return (double)fv_fixed_clamp((int64_t)y + t->out.zero, t->out.low, t->out.high);
-}
-
-/* Numbers whose curves are flat beyond `radius`. */
-static void set_curve(table *t)
-{
-    fv_fixed_factor(t->in.scale * (double)(1 << 27), &t->mul, &t->shift);
-    t->radius = (int64_t)floor(15.0 * (double)(1 << 27) / ldexp(1.0, t->shift));
-}
-
-static fv_status integer_activation(const fv_tflite_node *n, fv_tflite_fn f, table *t)
+static fv_status integer_activation(const fv_tflite_node *n, const fv_q_table *t)
 {
     fv_foreign *x = n->in[0];
     const fv_order order = fv_import_common(&x, 1, x->shape.rank);
-    fv_value y = fv_tflite_lookup(n->im, fv_import_get(n->im, x, order), t->in.dtype, t->out.dtype, f, t);
+    fv_value y = fv_tflite_lookup(n->im, fv_import_get(n->im, x, order), t);
     return fv_tflite_result(n, 0, y, order);
 }
 
@@ -122,24 +31,21 @@ static const struct {
 
 static fv_status integers(const fv_tflite_node *n, int64_t fused)
 {
-    table t = {.mul = 0};
+    fv_q_table t = {.mul = 0};
     FV_TRY(fv_tflite_in_pair(n, 0, &t.in));
     FV_TRY(fv_tflite_out_pair(n, 0, &t.out));
     if (fused >= 0) {
         FV_TRY(fv_tflite_limits(n, fused, &t.out));
-        fv_fixed_factor((double)((float)t.in.scale / (float)t.out.scale), &t.mul, &t.shift);
-        return integer_activation(n, clamped_entry, &t);
-    }
-    if (strcmp(n->op, "HARD_SWISH") == 0) {
-        const float fine = (1.0f / 128.0f) * (float)t.in.scale;
-        fv_fixed_factor((double)(fine / (float)t.out.scale), &t.mul, &t.shift);
-        fv_fixed_factor((double)(fine / (3.0f / 32768.0f)), &t.low_mul, &t.low_shift);
-        if (t.shift > 0)
+        fv_q_table_relu(&t);
+    } else if (strcmp(n->op, "HARD_SWISH") == 0) {
+        if (!fv_q_table_hard_swish(&t))
             return fv_tflite_cannot(n, "scales %g and %g: the result's is too fine", t.in.scale, t.out.scale);
-        return integer_activation(n, hard_swish_entry, &t);
+    } else if (strcmp(n->op, "TANH") == 0) {
+        fv_q_table_tanh(&t);
+    } else {
+        fv_q_table_logistic(&t);
     }
-    set_curve(&t);
-    return integer_activation(n, strcmp(n->op, "TANH") == 0 ? tanh_entry : logistic_entry, &t);
+    return integer_activation(n, &t);
 }
 
 static fv_status map_plain(const fv_tflite_node *n)
@@ -165,7 +71,7 @@ static fv_status map_plain(const fv_tflite_node *n)
 static fv_status map_leaky(const fv_tflite_node *n)
 {
     bool quantized;
-    table t = {.mul = 0};
+    fv_q_table t = {.mul = 0};
     FV_TRY(fv_tflite_need(n, 1));
     FV_TRY(fv_tflite_kind(n, 0, &quantized));
     const fv_act_attr attr = {.alpha = fv_flat_real(n->options, 0, 0.0)};
@@ -178,56 +84,36 @@ static fv_status map_leaky(const fv_tflite_node *n)
     FV_TRY(fv_tflite_out_pair(n, 0, &t.out));
     if (!(attr.alpha >= 0))
         return fv_tflite_cannot(n, "a slope of %g", attr.alpha);
-    fv_fixed_factor((double)((float)t.in.scale / (float)t.out.scale), &t.mul, &t.shift);
-    fv_fixed_factor((double)((float)t.in.scale * (float)attr.alpha / (float)t.out.scale), &t.low_mul, &t.low_shift);
-    return integer_activation(n, leaky_entry, &t);
-}
-
-/* In floats, rounded to the nearest integer, as the reference's table is made. */
-static double gelu_entry(double q, const void *user)
-{
-    const table *t = user;
-    const float x = (float)t->in.scale * (float)(q - (double)t->in.zero);
-    const double y = t->rough
-                         ? 0.5 * (double)x * (1.0 + tanh(0.79788456080286536 * (double)(x + 0.044715f * x * x * x)))
-                         : 0.5 * (double)x * erfc(-(double)x * 0.70710678118654752);
-    const double scaled = round((double)((float)y * (1.0f / (float)t->out.scale))) + (double)t->out.zero;
-    return fmin(fmax(scaled, (double)t->out.low), (double)t->out.high);
+    fv_q_table_leaky_relu(&t, attr.alpha);
+    return integer_activation(n, &t);
 }
 
 static fv_status map_gelu(const fv_tflite_node *n)
 {
     bool quantized;
-    table t = {.mul = 0};
+    fv_q_table t = {.mul = 0};
     FV_TRY(fv_tflite_need(n, 1));
     FV_TRY(fv_tflite_kind(n, 0, &quantized));
-    t.rough = fv_flat_byte(n->options, 0, 0) != 0;
-    const fv_act_attr attr = {.approximate = t.rough};
+    const fv_act_attr attr = {.approximate = fv_flat_byte(n->options, 0, 0) != 0};
     fv_foreign *f = n->in[0];
     const fv_order order = fv_import_common(&f, 1, f->shape.rank);
     if (!quantized)
         return fv_tflite_result(n, 0, fv_import_emit1(n->im, "gelu", &attr, fv_import_get(n->im, f, order)), order);
     FV_TRY(fv_tflite_in_pair(n, 0, &t.in));
     FV_TRY(fv_tflite_out_pair(n, 0, &t.out));
-    return integer_activation(n, gelu_entry, &t);
+    fv_q_table_gelu(&t, attr.approximate != 0);
+    return integer_activation(n, &t);
 }
 
 /* Of integers: slopes are the second operand of a product by sign. */
 static fv_status integer_prelu(const fv_tflite_node *n)
 {
-    fv_tflite_pair in, slope, out;
-    int32_t mul[2], shift[2];
-    FV_TRY(fv_tflite_in_pair(n, 0, &in));
-    FV_TRY(fv_tflite_in_pair(n, 1, &slope));
-    FV_TRY(fv_tflite_out_pair(n, 0, &out));
-    fv_fixed_factor((double)((float)in.scale / (float)out.scale), &mul[0], &shift[0]);
-    fv_fixed_factor((double)((float)in.scale * (float)slope.scale / (float)out.scale), &mul[1], &shift[1]);
-    const fv_q_mul_attr attr = {.zero = {in.zero, slope.zero, out.zero},
-                                .mul = {mul[0], mul[1]},
-                                .shift = {shift[0], shift[1]},
-                                .min = out.low,
-                                .max = out.high,
-                                .by_sign = true};
+    fv_tflite_pair pair[3];
+    fv_q_mul_attr attr;
+    FV_TRY(fv_tflite_in_pair(n, 0, &pair[0]));
+    FV_TRY(fv_tflite_in_pair(n, 1, &pair[1]));
+    FV_TRY(fv_tflite_out_pair(n, 0, &pair[2]));
+    fv_q_prelu_set(pair, &attr);
     return fv_tflite_result(n, 0, fv_import_emit2(n->im, "q_mul", &attr, fv_tflite_in(n, 0), fv_tflite_in(n, 1)),
                             FV_ORDER_FILE);
 }
@@ -278,18 +164,14 @@ static fv_status map_elu(const fv_tflite_node *n)
 static fv_status integer_softmax(const fv_tflite_node *n, double beta)
 {
     fv_tflite_pair in, out;
-    int32_t mul, left;
+    fv_q_softmax_attr attr;
     FV_TRY(fv_tflite_in_pair(n, 0, &in));
     FV_TRY(fv_tflite_out_pair(n, 0, &out));
     if (in.dtype != out.dtype || out.scale != 1.0 / 256 || out.zero != out.low)
         return fv_tflite_cannot(n, "its result has scale %g and zero point %lld: 1/256 and %lld are supported",
                                 out.scale, (long long)out.zero, (long long)out.low);
-    const double factor = beta * in.scale * (double)(1 << 26);
-    fv_fixed_factor(factor < 2147483647.0 ? factor : 2147483647.0, &mul, &left);
-    if (left < 0)
+    if (!fv_q_softmax_set(&in, beta, &attr))
         return fv_tflite_cannot(n, "scale %g times beta %g is too fine", in.scale, beta);
-    const double radius = floor(31.0 * (double)(1 << 26) / ldexp(1.0, left));
-    const fv_q_softmax_attr attr = {mul, left, -(int64_t)radius};
     const fv_foreign *f = n->in[0];
     n->file->scores = n->im->answer && f->batched && f->shape.rank == 2 && n->file->outputs.count == 1 &&
                       fv_flat_list_int(n->file->outputs, 0) == n->out_at[0];

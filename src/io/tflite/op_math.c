@@ -39,44 +39,18 @@ static fv_status float_operand(const fv_tflite_node *n, int i, fv_order order, i
     return FV_OK;
 }
 
-static fv_status integer_sum(const fv_tflite_node *n, bool subtract, fv_value a, fv_value b, fv_value *y)
+static fv_status integer_row(const fv_tflite_node *n, size_t r, fv_value a, fv_value b, fv_value *y)
 {
-    fv_tflite_pair p[3];
-    fv_q_add_attr attr = {.left = 20, .subtract = subtract};
-    FV_TRY(fv_tflite_in_pair(n, 0, &p[0]));
-    FV_TRY(fv_tflite_in_pair(n, 1, &p[1]));
-    FV_TRY(fv_tflite_out_pair(n, 0, &p[2]));
-    FV_TRY(fv_tflite_limits(n, fv_flat_byte(n->options, 0, 0), &p[2]));
-    const double twice = 2.0 * (p[0].scale > p[1].scale ? p[0].scale : p[1].scale);
-    const double factor[3] = {p[0].scale / twice, p[1].scale / twice, twice / ((double)(1 << 20) * p[2].scale)};
-    for (int k = 0; k < 3; k++) {
-        int32_t mul, shift;
-        fv_fixed_factor(factor[k], &mul, &shift);
-        attr.zero[k] = p[k].zero;
-        attr.mul[k] = mul;
-        attr.shift[k] = shift;
-    }
-    attr.min = p[2].low;
-    attr.max = p[2].high;
-    *y = fv_import_emit2(n->im, "q_add", &attr, a, b);
-    return FV_OK;
-}
-
-static fv_status integer_product(const fv_tflite_node *n, fv_value a, fv_value b, fv_value *y)
-{
-    fv_tflite_pair p[3];
-    int32_t mul, shift;
-    FV_TRY(fv_tflite_in_pair(n, 0, &p[0]));
-    FV_TRY(fv_tflite_in_pair(n, 1, &p[1]));
-    FV_TRY(fv_tflite_out_pair(n, 0, &p[2]));
-    FV_TRY(fv_tflite_limits(n, fv_flat_byte(n->options, 0, 0), &p[2]));
-    fv_fixed_factor((double)((float)p[0].scale * (float)p[1].scale / (float)p[2].scale), &mul, &shift);
-    const fv_q_mul_attr attr = {.zero = {p[0].zero, p[1].zero, p[2].zero},
-                                .mul = {mul, mul},
-                                .shift = {shift, shift},
-                                .min = p[2].low,
-                                .max = p[2].high};
-    *y = fv_import_emit2(n->im, "q_mul", &attr, a, b);
+    fv_tflite_pair pair[3];
+    fv_q_add_attr sum;
+    fv_q_mul_attr product;
+    FV_TRY(fv_tflite_in_pair(n, 0, &pair[0]));
+    FV_TRY(fv_tflite_in_pair(n, 1, &pair[1]));
+    FV_TRY(fv_tflite_out_pair(n, 0, &pair[2]));
+    FV_TRY(fv_tflite_limits(n, fv_flat_byte(n->options, 0, 0), &pair[2]));
+    fv_q_add_set(pair, r == 1, &sum);
+    fv_q_mul_set(pair, &product);
+    *y = r < 2 ? fv_import_emit2(n->im, "q_add", &sum, a, b) : fv_import_emit2(n->im, "q_mul", &product, a, b);
     return FV_OK;
 }
 
@@ -101,10 +75,8 @@ static fv_status map_row(const fv_tflite_node *n)
     }
     if (quantized && r == 3)
         return fv_tflite_cannot(n, "of integers: supported are ADD, SUB and MUL of them");
-    if (quantized && r < 2)
-        FV_TRY(integer_sum(n, r == 1, v[0], v[1], &y));
-    else if (quantized && r == 2)
-        FV_TRY(integer_product(n, v[0], v[1], &y));
+    if (quantized && r < 3)
+        FV_TRY(integer_row(n, r, v[0], v[1], &y));
     else
         y = fv_import_emit2(n->im, rows[r].op, NULL, v[0], v[1]);
     if (!quantized && rows[r].fuses)

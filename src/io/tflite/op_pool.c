@@ -93,11 +93,10 @@ static const struct {
 static fv_status integer_mean(const fv_tflite_node *n, const fv_ints *axes, bool sum, fv_value *y)
 {
     fv_tflite_pair in, out;
-    int32_t mul, shift;
+    fv_q_mean_attr attr;
     FV_TRY(fv_tflite_in_pair(n, 0, &in));
     FV_TRY(fv_tflite_out_pair(n, 0, &out));
-    fv_fixed_factor(in.scale / out.scale, &mul, &shift);
-    const fv_q_mean_attr attr = {*axes, true, in.zero, out.zero, mul, shift, sum};
+    fv_q_mean_set(&in, &out, axes, sum, &attr);
     *y = fv_import_emit1(n->im, "q_mean", &attr, fv_tflite_in(n, 0));
     return FV_OK;
 }

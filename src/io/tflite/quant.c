@@ -35,56 +35,44 @@ fv_status fv_tflite_out_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pai
     return pair_of(n, n->out_at[i], dtype, "result", i, pair);
 }
 
-/* A real number as an integer of the pair, not saturated. */
-static int64_t quantized(const fv_tflite_pair *p, float x)
-{
-    const float q = roundf(x / (float)p->scale); /* of a tiny scale beyond any integer */
-    return p->zero + (q > 1e9f ? INT64_C(1000000000) : q < -1e9f ? INT64_C(-1000000000) : (int64_t)q);
-}
-
 fv_status fv_tflite_limits(const fv_tflite_node *n, int64_t activation, fv_tflite_pair *out)
 {
     const bool n1 = activation == FV_TFLITE_RELU_N1, six = activation == FV_TFLITE_RELU6;
-    const int64_t least = quantized(out, n1 ? -1.0f : 0.0f), most = quantized(out, n1 ? 1.0f : 6.0f);
+    const double least = n1 ? -1.0 : 0.0, most = n1 ? 1.0 : 6.0;
     if (activation == FV_TFLITE_NONE)
         return FV_OK;
     if (activation != FV_TFLITE_RELU && !n1 && !six)
         return fv_tflite_cannot(n, "its fused activation %lld: RELU, RELU6 and RELU_N1_TO_1 are supported of integers",
                                 (long long)activation);
-    out->low = least > out->low ? least : out->low;
-    if (n1 || six)
-        out->high = most < out->high ? most : out->high;
-    return out->low <= out->high ? FV_OK : fv_tflite_cannot(n, "its scale leaves nothing of its fused activation");
+    return fv_q_limit(out, &least, n1 || six ? &most : NULL)
+               ? FV_OK
+               : fv_tflite_cannot(n, "its scale leaves nothing of its fused activation");
 }
 
 /* ---- tables ---- */
 
-fv_value fv_tflite_lookup(fv_import *im, fv_value x, fv_dtype from, fv_dtype to, fv_tflite_fn f, const void *user)
+static fv_value lookup(fv_import *im, fv_value x, fv_dtype to, const void *entries)
 {
-    uint8_t table[256 * sizeof(float)];
-    const fv_shape shape = {1, {256}};
-    for (int i = 0; i < 256; i++)
-        fv_set(to, table, i, f(i - (from == FV_I8 ? 128 : 0), user));
-    return fv_import_emit2(im, "lookup", NULL, x, fv_import_constant(im, to, &shape, table));
+    return fv_import_emit2(im, "lookup", NULL, x, fv_import_constant(im, to, &(fv_shape){1, {256}}, entries));
 }
 
-typedef struct real_line {
-    double scale;
-    int64_t zero;
-    bool logarithm;
-} real_line;
-
-static double real_of(double q, const void *user)
+fv_value fv_tflite_lookup(fv_import *im, fv_value x, const fv_q_table *table)
 {
-    const real_line *line = user;
-    const double x = (double)(float)(line->scale * (q - (double)line->zero));
-    return line->logarithm ? log(x > line->scale / 16 ? x : line->scale / 16) : x;
+    uint8_t entries[256];
+    fv_q_table_fill(table, entries);
+    return lookup(im, x, table->out.dtype, entries);
 }
 
 fv_value fv_tflite_dequantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s, bool logarithm)
 {
-    const real_line line = {fv_tflite_scale(s, 0), fv_tflite_zero(s, 0), logarithm};
-    return fv_tflite_lookup(im, x, dtype, FV_F32, real_of, &line);
+    float entries[256];
+    const fv_q_pair pair = {.scale = fv_tflite_scale(s, 0), .zero = fv_tflite_zero(s, 0), .dtype = dtype};
+    fv_q_table_reals(&pair, entries);
+    for (int i = 0; logarithm && i < 256; i++) {
+        const double x0 = (double)entries[i], least = pair.scale / 16;
+        entries[i] = (float)log(x0 > least ? x0 : least);
+    }
+    return lookup(im, x, FV_F32, entries);
 }
 
 fv_value fv_tflite_quantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s)
@@ -93,23 +81,11 @@ fv_value fv_tflite_quantized(fv_import *im, fv_value x, fv_dtype dtype, const fv
     return fv_import_emit1(im, "quantize", &attr, x);
 }
 
-typedef struct rescale {
-    int64_t from, to, low, high;
-    int32_t mul, shift;
-} rescale;
-
-static double rescaled(double q, const void *user)
-{
-    const rescale *r = user;
-    const int64_t y = fv_fixed_scale((int32_t)((int64_t)q - r->from), r->mul, r->shift) + r->to;
-    return (double)fv_fixed_clamp(y, r->low, r->high);
-}
-
 fv_value fv_tflite_rescaled(fv_import *im, fv_value x, const fv_tflite_pair *in, const fv_tflite_pair *out)
 {
-    rescale r = {.from = in->zero, .to = out->zero, .low = out->low, .high = out->high};
-    fv_fixed_factor(in->scale / out->scale, &r.mul, &r.shift);
-    return fv_tflite_lookup(im, x, in->dtype, out->dtype, rescaled, &r);
+    fv_q_table table = {.in = *in, .out = *out};
+    fv_q_table_rescale(&table);
+    return fv_tflite_lookup(im, x, &table);
 }
 
 /* ---- convolutions and products ---- */

@@ -4,14 +4,10 @@
 #define FV_IO_TFLITE_QUANT_H
 
 #include "io/tflite/node.h"
-#include "ops/fixed.h"
+#include "ops/quantized.h"
 
 /* One scale and zero point of an 8-bit tensor; fails by name for others. */
-typedef struct fv_tflite_pair {
-    double scale; /* a float of the file */
-    int64_t zero, low, high;
-    fv_dtype dtype;
-} fv_tflite_pair;
+typedef fv_q_pair fv_tflite_pair;
 fv_status fv_tflite_in_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pair);
 fv_status fv_tflite_out_pair(const fv_tflite_node *n, int i, fv_tflite_pair *pair);
 /* [low, high] of the result within a fused activation. */
@@ -20,9 +16,8 @@ fv_status fv_tflite_limits(const fv_tflite_node *n, int64_t activation, fv_tflit
 /* Real numbers as integers with that scale; back again, or their logarithms. */
 fv_value fv_tflite_quantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s);
 fv_value fv_tflite_dequantized(fv_import *im, fv_value x, fv_dtype dtype, const fv_tflite_scales *s, bool logarithm);
-/* An operator of one 8-bit variable: f of every value it can have, as a table. */
-typedef double (*fv_tflite_fn)(double x, const void *user);
-fv_value fv_tflite_lookup(fv_import *im, fv_value x, fv_dtype from, fv_dtype to, fv_tflite_fn f, const void *user);
+/* An operator of one 8-bit variable, as a table. */
+fv_value fv_tflite_lookup(fv_import *im, fv_value x, const fv_q_table *table);
 /* x, which has the scale of `in`, with the scale of `out`. */
 fv_value fv_tflite_rescaled(fv_import *im, fv_value x, const fv_tflite_pair *in, const fv_tflite_pair *out);
 

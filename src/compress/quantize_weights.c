@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights as integers: symmetric, of -127 to 127, with a scale for each filter or one for all. */
+#include <math.h>
+#include <string.h>
+
+#include "compress/quantize.h"
+
+/* Biases are int32 of the scale src * wei: that must not be so fine that one does not fit. */
+#define FV_BIAS_MOST 1073741824.0
+/* The scale of filters that are all zero. */
+#define FV_SCALE_FLOOR 1e-8
+
+static const float *data_of(const fv_quantizer *q, const fv_val *val)
+{
+    const fv_slot *slot = val->role == FV_ROLE_CONST ? NULL : fv_model_slot_of(q->model, val->id);
+    return slot ? fv_slot_data(slot) : NULL;
+}
+
+/* A weight or a constant as floats; the caller frees. */
+static float *floats_of(const fv_quantizer *q, const fv_val *val)
+{
+    const size_t bytes = (size_t)fv_shape_count(&val->shape) * sizeof(float);
+    const float *slot = data_of(q, val);
+    float *data = fv_malloc(q->ctx, bytes + 1);
+    if (data && slot)
+        memcpy(data, slot, bytes);
+    else if (data)
+        fv_const_fill(val, data);
+    return data;
+}
+
+static double largest(const float *x, int64_t count)
+{
+    double most = 0;
+    for (int64_t i = 0; i < count; i++)
+        most = fmax(most, fabs((double)x[i]));
+    return most;
+}
+
+/* The next bfloat16, which takes half the bytes and loses nothing: weights are made by it. */
+static double scale_for(double most, double bias, double src_scale)
+{
+    const double least = bias / (FV_BIAS_MOST * src_scale);
+    const float scale = (float)fmax(fmax(most / 127, FV_SCALE_FLOOR), least);
+    uint32_t bits;
+    float up;
+    memcpy(&bits, &scale, sizeof bits);
+    bits = (bits + 0xffff) & 0xffff0000u;
+    memcpy(&up, &bits, sizeof up);
+    return (double)up;
+}
+
+static void to_integers(const float *x, int64_t count, double scale, int8_t *out)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (int8_t)fmin(fmax(round((double)x[i] / scale), -127), 127);
+}
+
+fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale)
+{
+    const fv_val *wei = node->in[1], *bia = node->n_in > 2 ? node->in[2] : NULL;
+    const int64_t filters = wei->shape.dim[0], each = fv_shape_count(&wei->shape) / filters;
+    float *w = floats_of(q, wei), *b = bia ? floats_of(q, bia) : NULL;
+    fv_status status = w && (b || !bia) ? FV_OK : FV_ERR_NO_MEMORY;
+    if (status == FV_OK)
+        status = fv_tensor_create(q->ctx, FV_I8, &wei->shape, &l->wei);
+    if (status == FV_OK)
+        status = fv_tensor_create(q->ctx, FV_I32, &(fv_shape){1, {filters}}, &l->bia);
+    l->scale = scale;
+    l->scales = q->o.per_tensor ? 1 : filters;
+    if (status == FV_OK && q->o.per_tensor)
+        scale[0] = scale_for(largest(w, filters * each), b ? largest(b, filters) : 0, src_scale);
+    for (int64_t k = 0; status == FV_OK && k < filters; k++) {
+        int32_t *bias = fv_tensor_data(l->bia);
+        if (!q->o.per_tensor)
+            scale[k] = scale_for(largest(w + k * each, each), b ? fabs((double)b[k]) : 0, src_scale);
+        const double s = scale[q->o.per_tensor ? 0 : k];
+        to_integers(w + k * each, each, s, (int8_t *)fv_tensor_data(l->wei) + k * each);
+        bias[k] = b ? (int32_t)round((double)b[k] / (s * src_scale)) : 0;
+    }
+    fv_free(q->ctx, w);
+    fv_free(q->ctx, b);
+    return status;
+}
+
+fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair)
+{
+    const int64_t count = fv_shape_count(&val->shape);
+    float *x = floats_of(q, val);
+    double low = 0, high = 0;
+    fv_status status = x ? fv_tensor_create(q->ctx, FV_I8, &val->shape, tensor) : FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; status == FV_OK && i < count; i++) {
+        low = fmin(low, (double)x[i]);
+        high = fmax(high, (double)x[i]);
+    }
+    (void)fv_q_pair_set(low, high, pair);
+    for (int64_t i = 0; status == FV_OK && i < count; i++)
+        fv_q_set(FV_I8, fv_tensor_data(*tensor), i, fv_q_integer(pair, x[i]), pair->low, pair->high);
+    fv_free(q->ctx, x);
+    return status;
+}

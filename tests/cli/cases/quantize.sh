@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154 # lib.sh sets the paths
+# Models in 8-bit integers: what is made, what it answers, and which calibration images are refused.
+
+# As good as before, a quarter of the bytes, and a model file like any other.
+use_quantize() {
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output int8.safetensors --samples 100 --threads 1
+    prints "calibrated      on 100 images, mse" "in integers, 0 in floats"
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output again.safetensors --samples 100 --threads 2 --json
+    same int8.safetensors again.safetensors
+    code 0 env FOVEA_CPU=scalar "$FOVEA" quantize "$model" --data "$digits" --output scalar.safetensors --samples 100 --val-samples 0
+    same int8.safetensors scalar.safetensors
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output again.safetensors --samples 100 --threads 2 --json
+    drive json accuracy.before <out >before
+    drive json accuracy.after <out >after
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
+    before=$(wc -c <"$model")
+    after=$(wc -c <int8.safetensors)
+    [ $((after * 100)) -le $((before * 28)) ] || die "$after of $before bytes"
+    code 0 "$FOVEA" info int8.safetensors --selftest
+    code 0 "$FOVEA" info int8.safetensors
+    prints "q_conv2d"
+    code 0 "$FOVEA" eval --data "$digits" --split test --model int8.safetensors --threads 1
+    code 0 "$FOVEA" predict --model int8.safetensors --data "$digits" --split test --limit 3
+    # By every rule; layers by name; integers for other programs.
+    for rule in minmax percentile entropy; do
+        code 0 "$FOVEA" quantize "$model" --data "$digits" --output "$rule.safetensors" --samples 64 --calibration "$rule" --val-samples 0
+        prints "images, $rule"
+        ! cmp -s "$rule.safetensors" int8.safetensors || die "$rule makes what mse makes"
+    done
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output io.safetensors --samples 64 --skip 'fc*1' --io uint8 --val-samples 0
+    prints "as asked"
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output gate.safetensors --samples 64 --per-tensor --max-drop 100
+    prints "kept in floats  0 layers, to lose at most 100 points"
+    fails 8 E8001 "points are lost" "--max-drop" -- \
+        "$FOVEA" quantize "$model" --data "$digits" --output gate.safetensors --samples 64 --per-tensor --skip 'conv*' --max-drop 0 --percentile 1 --calibration percentile
+    fails 2 E2001 "which model" -- "$FOVEA" quantize --data "$digits" --output x.safetensors
+    fails 2 E2001 "which images" "--data" -- "$FOVEA" quantize "$model" --output x.safetensors
+    fails 2 E2001 "where does the model in integers go" "--output" -- "$FOVEA" quantize "$model" --data "$digits"
+    fails 2 E2004 "this is the model to be quantized" -- "$FOVEA" quantize int8.safetensors --data "$digits" --output ./int8.safetensors
+    fails 4 E4001 "has integers already" -- "$FOVEA" quantize int8.safetensors --data "$digits" --output x.safetensors
+    fails 2 E2003 "is called 'nothing'" -- "$FOVEA" quantize "$model" --data "$digits" --output x.safetensors --skip nothing
+    fails 2 E2004 "--percentile 99 is of --calibration percentile" -- "$FOVEA" quantize "$model" --data "$digits" --output x.safetensors --percentile 99
+    fails 2 E2004 "cannot be integers" -- "$FOVEA" quantize "$model" --data "$digits" --output x.safetensors --samples 64 --skip '*' --io int8 --val-samples 0
+    [ ! -e x.safetensors ] || die "a file was left behind"
+}
+
+# No images, few, of one class, and such as the model was not trained on.
+row_70_calibration_images() {
+    mkdir empty
+    fails 3 E3004 "no data set here" -- "$FOVEA" quantize "$model" --data empty --output x.safetensors
+    fails 9 E9002 "nowhere: no such file" -- "$FOVEA" quantize "$model" --data nowhere --output x.safetensors
+    fails 3 E3004 "5 calibration images: ranges of values need at least 8" "--force takes these" -- \
+        "$FOVEA" quantize "$model" --data "$digits" --output x.safetensors --samples 5
+    first=$(find "$photos" -mindepth 2 -maxdepth 2 -type d | sort | head -n 1)
+    mkdir -p one/class
+    i=0
+    while [ $i -lt 12 ]; do
+        for f in "$first"/*; do
+            i=$((i + 1))
+            cp "$f" "one/class/$i-${f##*/}"
+        done
+    done
+    fails 3 E3005 "are of class 'class', and the model tells 10 apart" "every class is there" -- \
+        "$FOVEA" quantize "$model" --data one --output x.safetensors
+    [ ! -e x.safetensors ] || die "a file was left behind"
+    # Images without classes will do; few are warned of.
+    code 0 "$FOVEA" quantize "$model" --data one/class --output loose.safetensors
+    says "calibration images are few"
+}
