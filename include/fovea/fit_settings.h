@@ -80,6 +80,9 @@
     X(TEXT, unfreeze_at, "unfreeze-at", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_FIXED, "EPOCH:NAMES,...", \
       "what of --freeze begins to learn with an epoch: names as those of --freeze, or how many layers stay frozen: " \
       "'5:features.1[0-9],10:*'") \
+    X(TEXT, progressive_resize, "progressive-resize", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_FIXED, "EPOCH:SIZE,...", \
+      "sizes of training images, N or HxW, and the epochs that they begin with; the last is the network's own: " \
+      "'1:96,10:128,16:160'") \
     X(TEXT, lr_mult, "lr-mult", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "NAMES=F,...", \
       "share of the learning rate by tensor, names as those of --freeze: 'features.*=0.01,classifier=0.1'") \
     X(REAL, layer_decay, "layer-decay", NULL, 0, 1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \

@@ -265,9 +265,15 @@ FV_API const char *fv_loss_of_setting(const char *key);
  * for each tensor; 0: it is frozen, or statistics. VALUE as fv_trainer_create has it for freeze, unfreeze_at and
  * lr_mult. */
 FV_API fv_status fv_fit_shares(const fv_model *model, const fv_fit_options *options, int64_t epoch, double *share);
-/** The epoch (from 1) at which phase i of a run begins, in which unfreeze_at lets more tensors learn; phase 0 begins at
- * 1. 0: there is no such phase. VALUE for an unfreeze_at that is none. */
+/** The epoch (from 1) at which phase i of a run begins, in which unfreeze_at lets more tensors learn or images have
+ * another size; phase 0 begins at 1. 0: there is no such phase. VALUE for an unfreeze_at or progressive_resize that is
+ * none. */
 FV_API fv_status fv_fit_phase(const fv_model *model, const fv_fit_options *options, int phase, int64_t *epoch);
+/** Rows and columns of the images that a run with these options trains on in an epoch (from 1): those of
+ * progressive_resize, or the network's own. VALUE for one that is none or does not end with the network's own size;
+ * CONFLICT where the run ends before that, or the network's weights do not allow the others. */
+FV_API fv_status fv_fit_image_size(const fv_model *model, const fv_fit_options *options, int64_t epoch,
+                                   int64_t size[2]);
 /** Tensors of a parameter's size that the optimizer remembers. */
 FV_API int fv_optimizer_slots(const fv_fit_options *options);
 
@@ -383,15 +389,15 @@ typedef struct fv_trainer fv_trainer;
 FV_API fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer);
 FV_API void fv_trainer_destroy(fv_trainer **trainer);
 /**
- * Goes over to what unfreeze_at says of an epoch (from 1), as fv_fit does at its beginning: call it before the epoch's
- * first gradient. Where that changes what is trained, *trainer becomes another one, and what was read from the old one
- * is gone; the number of the step and what the optimizer remembers go on, and tensors that begin to learn begin at
- * step 1. The options' texts must still be there. ARGUMENT for an epoch of an earlier phase; on any other failure
- * *trainer is NULL.
+ * Goes over to what unfreeze_at and progressive_resize say of an epoch (from 1), as fv_fit does at its beginning: call
+ * it before the epoch's first gradient. Where that changes what is trained, or on what, *trainer becomes another one,
+ * and what was read from the old one is gone; the number of the step and what the optimizer remembers go on, and
+ * tensors that begin to learn begin at step 1. The options' texts must still be there. ARGUMENT for an epoch of an
+ * earlier phase; on any other failure *trainer is NULL.
  */
 FV_API fv_status fv_trainer_enter_epoch(fv_trainer **trainer, int64_t epoch);
-/** Forward and backward: images n x h x w x c, labels n (or float targets n x classes). *loss is the batch mean.
- * Gradients are ready. */
+/** Forward and backward: images n x h x w x c (fv_fit_image_size, and the model's channels), labels n (or float targets
+ * n x classes). *loss is the batch mean. Gradients are ready. */
 FV_API fv_status fv_trainer_gradient(fv_trainer *trainer, const float *images, const void *target, int64_t n,
                                      double *loss);
 
