@@ -122,6 +122,10 @@
       "onecycle: it ends at the beginning's rate / F") \
     X(CHOICE, anneal, "anneal", "anneal-strategy", 0, FV_ANNEAL_COS, 0, 0, FV_ANNEAL_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, \
       FV_MEANING, "NAME", "onecycle: how it rises and falls") \
+    X(REAL, max_momentum, "max-momentum", NULL, 0, 0, 0, FV_BELOW_ONE, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "onecycle: momentum (beta1 of adam, adamw and lamb) where the rate is lowest; 0.95 is usual, 0: it stays") \
+    X(REAL, base_momentum, "base-momentum", NULL, 0, 0.85, FV_ABOVE_ZERO, FV_BELOW_ONE, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "with --max-momentum: momentum where the rate is highest") \
     X(INT, patience_epochs, "patience-epochs", NULL, 0, 10, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
       "plateau: the rate decays when --monitor has not improved for more than N epochs") \
     X(REAL, plateau_threshold, "plateau-threshold", NULL, 0, 1e-4, 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F", \

@@ -429,12 +429,19 @@ FV_API const float *fv_trainer_average_of(fv_trainer *trainer, const char *name,
 FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */
 FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
+/** The same with a momentum (beta1 of adam, adamw and lamb) of this step's own, as fv_schedule_momentum says it: of a
+ * trainer whose options cycle it. ARGUMENT for a momentum that another trainer would not look at. */
+FV_API fv_status fv_trainer_apply_with(fv_trainer *trainer, double lr, double momentum);
 /** Learning rate of the schedule at a position measured in epochs (fractions count). What is counted in steps
  * is for fv_schedule_at: here they are infinitely short, and with warmup_steps the rate is NaN. */
 FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
 /** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. FV_PLATEAU's is lr: what a run makes of
  * it depends on how it goes. */
 FV_API double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
+/** Whether a run's momentum changes from step to step (FV_ONECYCLE with max_momentum above 0), and that of a step, as
+ * fv_schedule_at counts it; where it does not change it is momentum, or betas[0]. */
+FV_API bool fv_schedule_cycles_momentum(const fv_fit_options *options);
+FV_API double fv_schedule_momentum(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
 
 #ifdef __cplusplus
 }

@@ -142,7 +142,8 @@ static fv_status train_step(fv_fitting *r, const fv_batch *batch)
     FV_TRY(count_batch(r, batch, loss));
     if (p->step == 0)
         fv_norms_note(r->journal, r->trainer, r->event.epoch, p->global_step + 1);
-    FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
+    FV_TRY(
+        fv_trainer_apply_with(r->trainer, r->event.lr, fv_schedule_momentum(&r->options, p->epoch, p->step, r->steps)));
     p->step++;
     p->global_step++;
     describe_step(r, loss);

@@ -364,6 +364,7 @@ static void settle(fv_sanity_work *w)
     o->label_smoothing = 0;
     o->balance = FV_BALANCE_NONE;
     o->model_ema = false;
+    o->max_momentum = 0;
     o->unfreeze_at = o->progressive_resize = NULL;
 }
 

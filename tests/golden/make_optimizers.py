@@ -100,11 +100,24 @@ CASES = {
                        lambda g: Lookahead(O.Adam(g, 0.01), 6, 0.8)),
     "lookahead_lamb": ("opt=lamb lr=0.01 wd=0.05 lookahead=3 lookahead-alpha=0.25",
                        lambda g: Lookahead(Lamb(g, 0.01), 3, 0.25)),
+    "cycled_sgd": ("opt=sgd lr=0.05 momentum=0.9 wd=0.01 sched=onecycle max-momentum=0.95", lambda g: O.SGD(g, 0.05, 0.9)),
+    "cycled_nesterov": ("opt=sgd lr=0.05 momentum=0.9 nesterov=true wd=0 sched=onecycle max-momentum=0.95",
+                        lambda g: O.SGD(g, 0.05, 0.9, nesterov=True)),
+    "cycled_adam": ("opt=adam lr=0.02 wd=0 sched=onecycle max-momentum=0.95", lambda g: O.Adam(g, 0.02)),
+    "cycled_adamw": ("opt=adamw lr=0.02 wd=0.1 sched=onecycle max-momentum=0.95", lambda g: O.AdamW(g, 0.02)),
+    "cycled_rmsprop": ("opt=rmsprop lr=0.002 momentum=0.5 wd=0 sched=onecycle max-momentum=0.95",
+                       lambda g: O.RMSprop(g, 0.002, momentum=0.5)),
+    "cycled_lamb": ("opt=lamb lr=0.01 wd=0.05 sched=onecycle max-momentum=0.95", lambda g: Lamb(g, 0.01)),
     "max_norm": ("opt=sgd lr=0.05 momentum=0.5 wd=0 max-norm=1.25", lambda g: O.SGD(g, 0.05, 0.5)),
     "clipped": ("opt=adamw lr=0.02 wd=0.1 clip-grad=0.4", lambda g: O.AdamW(g, 0.02)),
     "clipped_lars": ("opt=lars lr=1 wd=0.05 trust-coef=0.01 clip-grad=0.4", lambda g: Lars(g, 1, 0.9, trust=0.01)),
     "clipped_values": ("opt=sgd lr=0.05 momentum=0.9 wd=0 clip-value=0.1", lambda g: O.SGD(g, 0.05, 0.9)),
 }
+
+
+def one_cycle(o):
+    """What --sched onecycle does over all steps, with --max-momentum."""
+    return torch.optim.lr_scheduler.OneCycleLR(o, o.param_groups[0]["lr"], total_steps=STEPS)
 
 
 def settings_of(text):
@@ -117,6 +130,7 @@ def trajectory(text, make):
     b = torch.from_numpy(fvgolden.fill("optimizer.b", (ROWS,))).double().requires_grad_()
     groups = [dict(params=[w], weight_decay=float(o["wd"]), adapt=True), dict(params=[b], weight_decay=0.0, adapt=False)]
     optimizer = make(groups)
+    schedule = one_cycle(optimizer) if "sched" in o else None
     for step in range(1, STEPS + 1):
         x = torch.from_numpy(fvgolden.fill(f"optimizer.g.{step}", (COLUMNS,))).double()
         w.grad = (x / ROWS).repeat(ROWS, 1)
@@ -126,6 +140,8 @@ def trajectory(text, make):
         if "clip-value" in o:
             torch.nn.utils.clip_grad_value_([w, b], float(o["clip-value"]))
         optimizer.step()
+        if schedule:
+            schedule.step()
         if "max-norm" in o:
             with torch.no_grad():
                 w.copy_(torch.renorm(w, 2, 0, float(o["max-norm"])))

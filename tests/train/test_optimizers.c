@@ -23,7 +23,7 @@ static FILE *open_golden(void)
 static fv_fit_options read_case(char *line, char name[64])
 {
     char *save = NULL;
-    fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae");
+    fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae", .schedule = FV_CONSTANT, .epochs = 1);
     strtok_r(line, " \n", &save);
     snprintf(name, 64, "%s", strtok_r(NULL, " \n", &save));
     for (char *word = strtok_r(NULL, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
@@ -86,7 +86,8 @@ static void make_step(subject *s)
         x[i] = (float)golden_x(golden_key(name), i);
     if (fv_trainer_begin(s->t, 1) != FV_OK || fv_trainer_set(s->t, "x", x) != FV_OK ||
         fv_trainer_set(s->t, "target", target) != FV_OK || fv_trainer_compute(s->t, NULL) != FV_OK ||
-        fv_trainer_apply(s->t, s->o.lr) != FV_OK)
+        fv_trainer_apply_with(s->t, fv_schedule_at(&s->o, 0, s->step - 1, 100),
+                              fv_schedule_momentum(&s->o, 0, s->step - 1, 100)) != FV_OK)
         fail_msg("%s", fv_ctx_error(ctx));
 }
 
@@ -133,7 +134,7 @@ static void trajectories(void **state)
     assert_int_equal(s.step, 100);
     subject_free(&s);
     fclose(f);
-    assert_int_equal(cases, 21);
+    assert_int_equal(cases, 27);
     for (int i = 0; i < FV_OPTIMIZER_COUNT; i++)
         if (!met[i])
             fail_msg("no case of %s", fv_optimizer_names()[i]);
@@ -192,10 +193,67 @@ static void memory(void **state)
     }
 }
 
+/* A share of the rate leaves the momentum of the step alone; one that nobody cycles, or that is none, is refused. */
+static void cycled_momentum(void **state)
+{
+    (void)state;
+    float v[2][COUNT];
+    for (int k = 0; k < 2; k++) {
+        const fv_fit_options o =
+            FV_FIT_OPTIONS(.loss = "mae", .optimizer = FV_ADAM, .lr = k ? 0.02 : 0.04, .epochs = 1,
+                           .schedule = FV_ONECYCLE, .max_momentum = 0.95, .lr_mult = k ? NULL : "w=0.5");
+        subject s = subject_of(&o);
+        for (int i = 0; i < 40; i++)
+            make_step(&s);
+        values_of(&s, v[k]);
+        make_step(&s);
+        assert_int_equal(fv_trainer_apply_with(s.t, 0.1, 0.9), FV_ERR_ARGUMENT); /* no gradient */
+        subject_free(&s);
+    }
+    assert_memory_equal(v[0], v[1], sizeof v[0]);
+    static const struct {
+        double max, momentum;
+        fv_status status;
+    } rows[] = {{0, 0.9, FV_OK},
+                {0, 0.8, FV_ERR_ARGUMENT},
+                {0, NAN, FV_ERR_ARGUMENT},
+                {0.95, 0.8, FV_OK},
+                {0.95, 0, FV_ERR_ARGUMENT},
+                {0.95, 1, FV_ERR_ARGUMENT},
+                {0.95, NAN, FV_ERR_ARGUMENT}};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        const fv_fit_options o = FV_FIT_OPTIONS(.loss = "mae", .schedule = FV_ONECYCLE, .max_momentum = rows[k].max);
+        const float x[COLUMNS] = {1, 2, 3, 4}, target[ROWS] = {0};
+        subject s = subject_of(&o);
+        assert_int_equal(fv_trainer_begin(s.t, 1), FV_OK);
+        assert_int_equal(fv_trainer_set(s.t, "x", x), FV_OK);
+        assert_int_equal(fv_trainer_set(s.t, "target", target), FV_OK);
+        assert_int_equal(fv_trainer_compute(s.t, NULL), FV_OK);
+        assert_int_equal(fv_trainer_apply_with(s.t, 0.1, rows[k].momentum), rows[k].status);
+        subject_free(&s);
+    }
+    static const struct {
+        int kind;
+        double momentum, beta1;
+        const char *hint;
+    } none[] = {{FV_SGD, 0, 0.9, "--momentum 0.9"},
+                {FV_RMSPROP, 0, 0.9, "--momentum 0.9"},
+                {FV_ADAM, 0.9, 0, "--opt-betas 0.9,0.999"}};
+    for (size_t k = 0; k < sizeof none / sizeof *none; k++) {
+        const fv_fit_options o =
+            FV_FIT_OPTIONS(.optimizer = none[k].kind, .momentum = none[k].momentum, .betas = {none[k].beta1, 0.999},
+                           .schedule = FV_ONECYCLE, .max_momentum = 0.9);
+        assert_int_equal(fv_fit_check(ctx, &o, 10), FV_ERR_CONFLICT);
+        assert_non_null(
+            strstr(fv_ctx_error(ctx), "--max-momentum 0.9 has no effect here: the optimizer has no momentum"));
+        assert_non_null(strstr(fv_ctx_hint(ctx), none[k].hint));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(trajectories), cmocka_unit_test(largest_norm),
-                                       cmocka_unit_test(memory)};
+                                       cmocka_unit_test(memory), cmocka_unit_test(cycled_momentum)};
     ctx = fv_test_ctx(1, NULL, NULL);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fv_ctx_destroy(&ctx);

@@ -46,6 +46,7 @@ static void direction_range(void *arg, int64_t begin, int64_t end)
 static void direction_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_adam_attr *attr = call->node->attr;
+    const double beta1 = fv_step_momentum(call, attr->beta1);
     layer_job job = {.k = plan->kernels->optim,
                      .src = call->in[FV_STEP_GRAD],
                      .wei = call->in[FV_STEP_WEI],
@@ -55,9 +56,9 @@ static void direction_run(const fv_plan *plan, const fv_call *call)
     job.adam = (fv_adam){.eps = (float)attr->eps,
                          .grad_scale = (float)fv_step_scale(call),
                          .lr = 1,
-                         .beta1 = attr->beta1,
+                         .beta1 = beta1,
                          .beta2 = attr->beta2,
-                         .correction1 = 1 - fv_step_power(attr->beta1, fv_step_number(call)),
+                         .correction1 = 1 - fv_step_power(beta1, fv_step_number(call)),
                          .correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call))};
     fv_parallel_range(plan, fv_shape_count(fv_in_shape(call->node, 0)), 7 * sizeof(float), 16, direction_range, &job);
 }
