@@ -17,7 +17,8 @@ extern "C" {
     X(FV_ADAMW, adamw)                                                                                                 \
     X(FV_RMSPROP, rmsprop)                                                                                             \
     X(FV_LARS, lars)                                                                                                   \
-    X(FV_LAMB, lamb)
+    X(FV_LAMB, lamb)                                                                                                   \
+    X(FV_MUON, muon)
 typedef enum fv_optimizer_kind {
 #define FV_OPTIMIZER_ROW(id, name) id,
     FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)

@@ -27,7 +27,7 @@ static void adam_direction_ref(const fv_call *call)
     const fv_adam_attr *attr = call->node->attr;
     const fv_dtype dtype = fv_call_dtype(call);
     const double scale = fv_step_scale(call), decay = fv_round(dtype, attr->weight_decay);
-    const double beta1 = fv_step_momentum(call, attr->beta1);
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
     const double correction1 = 1 - fv_step_power(beta1, fv_step_number(call));
     const double correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call));
     const double rest1 = fv_round(dtype, 1.0 - beta1), beta2 = fv_round(dtype, attr->beta2);

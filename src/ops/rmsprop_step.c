@@ -29,7 +29,8 @@ static void rmsprop_step_ref(const fv_call *call)
     const fv_dtype dtype = fv_call_dtype(call);
     const double lr = fv_round(dtype, fv_step_rate(call)), scale = fv_step_scale(call);
     const double alpha = fv_round(dtype, attr->alpha), rest = fv_round(dtype, 1.0 - attr->alpha);
-    const double eps = fv_round(dtype, attr->eps), momentum = fv_round(dtype, fv_step_momentum(call, attr->momentum));
+    const double eps = fv_round(dtype, attr->eps),
+                 momentum = fv_round(dtype, fv_step_momentum(call, FV_STEP_RUN, attr->momentum));
     const double decay = fv_round(dtype, attr->weight_decay);
     void *square = call->in[FV_STEP_MEMORY];
     for (int64_t i = 0; i < fv_shape_count(&call->node->in[0]->shape); i++) {

@@ -27,7 +27,7 @@ static void sgd_step_ref(const fv_call *call)
     const fv_sgd_attr *attr = call->node->attr;
     const fv_dtype dtype = fv_call_dtype(call);
     const double lr = fv_round(dtype, fv_step_rate(call)),
-                 momentum = fv_round(dtype, fv_step_momentum(call, attr->momentum));
+                 momentum = fv_round(dtype, fv_step_momentum(call, FV_STEP_RUN, attr->momentum));
     const double decay = fv_round(dtype, attr->weight_decay), scale = fv_step_scale(call);
     for (int64_t i = 0; i < fv_shape_count(&call->node->in[0]->shape); i++) {
         double p = fv_get(dtype, call->in[FV_STEP_WEI], i);

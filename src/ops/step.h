@@ -20,6 +20,8 @@ enum { FV_STEP_WEI, FV_STEP_GRAD, FV_STEP_RUN, FV_STEP_SCALE, FV_STEP_MEMORY };
             "Weight decay; 0 where the parameter is exempt."                                                           \
     }
 
+/* Operand i is a run. */
+fv_status fv_step_run(fv_ctx *ctx, const fv_node *node, int i);
 /* Checks everything but the memory. */
 fv_status fv_step_infer(fv_ctx *ctx, const fv_node *node);
 /* Operand FV_STEP_MEMORY + i is of wei's shape; it is there exactly when `needed`, which `why` explains. */
@@ -47,11 +49,11 @@ static inline int64_t fv_step_number(const fv_call *call)
     return (int64_t)((const double *)call->in[FV_STEP_RUN])[1];
 }
 
-/* The momentum of this step; 0 where the node has none. */
-static inline double fv_step_momentum(const fv_call *call, double own)
+/* The momentum of this step, by operand `run`; 0 where the node has none. */
+static inline double fv_step_momentum(const fv_call *call, int run, double own)
 {
-    const bool cycled = call->node->in[FV_STEP_RUN]->shape.dim[0] > 2 && own > 0;
-    return cycled ? ((const double *)call->in[FV_STEP_RUN])[2] : own;
+    const bool cycled = call->node->in[run]->shape.dim[0] > 2 && own > 0;
+    return cycled ? ((const double *)call->in[run])[2] : own;
 }
 
 /* What d_wei is multiplied by. */

@@ -19,7 +19,7 @@ typedef struct fv_step_operands {
     fv_val *slot[FV_OPTIMIZER_OWN]; /* the optimizer's memory; NULL behind the last one */
     fv_val *slow;                   /* Lookahead's weights; NULL: none */
     double decay;                   /* weight decay; 0 where the parameter is exempt */
-    bool adapts;                    /* LARS and LAMB measure it: a filter or matrix */
+    bool adapts;                    /* LARS, LAMB and Muon see it as a whole: a filter or matrix */
 } fv_step_operands;
 
 typedef struct fv_optimizer {

@@ -42,6 +42,9 @@ static void test_updates(void **state)
         x = (op_case){.op = "lookahead", .attr = &lookahead, .shape = {s, s, run}, .n_in = 3};
         x.dtype[2] = FV_F64;
         check_case(&x, make_run);
+        x = (op_case){.op = "nesterov_mean", .attr = &(fv_momentum_attr){0.9}, .shape = {s, run, scale, s}, .n_in = 4};
+        x.dtype[1] = FV_F64;
+        check_case(&x, make_run);
         check_case(&(op_case){.op = "l2_grad", .attr = &(fv_l2_attr){0.02}, .shape = {s, s, scale}, .n_in = 3}, NULL);
         check_case(&(op_case){.op = "max_norm", .attr = &(fv_limit_attr){0.5}, .shape = {s}, .n_in = 1}, NULL);
         fv_ema_attr ema = {.decay = 0.99};

@@ -50,7 +50,7 @@ static void sgd_run(const fv_plan *plan, const fv_call *call)
     const fv_sgd_attr *attr = call->node->attr;
     step_job job = step_begin(plan, call);
     job.set.sgd = (fv_sgd){.lr = (float)fv_step_rate(call),
-                           .momentum = (float)fv_step_momentum(call, attr->momentum),
+                           .momentum = (float)fv_step_momentum(call, FV_STEP_RUN, attr->momentum),
                            .weight_decay = (float)attr->weight_decay,
                            .grad_scale = (float)fv_step_scale(call),
                            .nesterov = attr->nesterov};
@@ -66,7 +66,7 @@ static void adam_range(void *arg, int64_t begin, int64_t end)
 static void adam_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_adam_attr *attr = call->node->attr;
-    const double beta1 = fv_step_momentum(call, attr->beta1);
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
     step_job job = step_begin(plan, call);
     job.set.adam = (fv_adam){.eps = (float)attr->eps,
                              .weight_decay = (float)attr->weight_decay,
@@ -94,7 +94,7 @@ static void rmsprop_run(const fv_plan *plan, const fv_call *call)
     job.set.rmsprop = (fv_rmsprop){.lr = (float)fv_step_rate(call),
                                    .eps = (float)attr->eps,
                                    .weight_decay = (float)attr->weight_decay,
-                                   .momentum = (float)fv_step_momentum(call, attr->momentum),
+                                   .momentum = (float)fv_step_momentum(call, FV_STEP_RUN, attr->momentum),
                                    .grad_scale = (float)fv_step_scale(call),
                                    .alpha = attr->alpha};
     step_split(plan, rmsprop_range, attr->momentum > 0 ? 7 : 5, &job);

@@ -143,7 +143,7 @@ use_lr_curve() {
 }
 
 use_optimizers() {
-    for words in "lars --lr 2 --trust-coef 0.01" "lamb --lr 0.01" "lamb --lr 0.01 --lookahead 3 --lookahead-alpha 0.8 --max-norm 2 --clip-grad 1" \
+    for words in "lars --lr 2 --trust-coef 0.01" "muon --lr 0.02 --sched onecycle --max-momentum 0.95" "lamb --lr 0.01" "lamb --lr 0.01 --lookahead 3 --lookahead-alpha 0.8 --max-norm 2 --clip-grad 1" \
         "adamw --lr 0.01 --sched onecycle --max-momentum 0.95 --lr-mult fc3=0.5" \
         "sgd --lr 0.05 --momentum 0 --lookahead 5 --freeze conv1 --unfreeze-at 2:*"; do
         run="$(echo "$words" | tr -dc a-z0-9)"
