@@ -245,7 +245,7 @@ row_58_sigkill_with_everything_on() {
     words="--model resnet8 --img-size 16 --in-chans 1 --epochs 5 --steps-per-epoch 6 --batch-size 48 --val-split 0.2 --opt lamb --lr 0.02
         --lookahead 4 --max-norm 3 --clip-grad 5 --drop 0.1 --drop-path 0.3 --label-smoothing 0.1 --mixup 0.2 --crop-pad 2 --model-ema
         --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 --warmup-steps 3
-        --patience 4 --monitor val_loss"
+        --patience 4 --monitor val_loss --progressive-resize 1:10,2:12x14,4:16"
     # shellcheck disable=SC2086
     code 0 "$FOVEA" train --data "$digits" $words --experiment straight --threads 2
     says "the learning rate goes from 0.02 to 0.01"
