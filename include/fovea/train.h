@@ -333,8 +333,10 @@ typedef struct fv_eta {
     fv_eta_mean step, validation, rest; /* seconds: of a step, of a validation, of all else at an epoch's end */
     double begin, last;                 /* of the run, and when something ended last */
     int64_t first_step, max_steps, batch, validation_samples, val_interval;
-    bool ended; /* the last event was an epoch's end */
+    const char *sizes; /* the options' progressive_resize */
+    bool ended;        /* the last event was an epoch's end */
 } fv_eta;
+/** Keeps the options' text of sizes, which outlives it. */
 FV_API void fv_eta_begin(fv_eta *eta, const fv_fit_options *options);
 /** Every event of the run, in their order. */
 FV_API void fv_eta_event(fv_eta *eta, const fv_fit_event *event);

@@ -49,26 +49,32 @@ static const char *read_item(char *word, const fv_image_size *before, fv_image_s
                : NULL;
 }
 
+const char *fv_image_sizes_parse(const char *text, fv_image_size list[FV_PHASES_MAX], int *count, char word[64])
+{
+    const char *at = text, *why = NULL;
+    *count = 0;
+    do {
+        const size_t n = strcspn(at, ",");
+        snprintf(word, 64, "%.*s", n < 64 ? (int)n : 63, at);
+        if (*count == FV_PHASES_MAX)
+            return "there are too many sizes";
+        why = read_item(word, *count ? &list[*count - 1] : NULL, &list[*count]);
+        ++*count;
+        at += n + (*at && at[n] == ',');
+    } while (!why && (*at || (at > text && at[-1] == ',')));
+    return why;
+}
+
 fv_status fv_image_sizes_read(fv_ctx *ctx, const fv_fit_options *o, fv_image_size list[FV_PHASES_MAX], int *count)
 {
-    const char *text = o->progressive_resize, *at = text, *why;
+    const char *text = o->progressive_resize;
     char word[64];
     *count = 0;
     if (!text)
         return FV_OK;
-    do {
-        const size_t n = strcspn(at, ",");
-        snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, at);
-        if (*count == FV_PHASES_MAX)
-            return fv_fail(ctx, FV_ERR_VALUE, "--progressive-resize: more than %d sizes", FV_PHASES_MAX);
-        why = read_item(word, *count ? &list[*count - 1] : NULL, &list[*count]);
-        ++*count;
-        if (why)
-            return refuse(ctx, text, *count, word, why);
-        at += n + (at[n] == ',');
-    } while (*at);
-    if (*text && text[strlen(text) - 1] == ',')
-        return refuse(ctx, text, *count + 1, "", "expected EPOCH:SIZE");
+    const char *why = fv_image_sizes_parse(text, list, count, word);
+    if (why)
+        return refuse(ctx, text, *count, word, why);
     const fv_image_size *last = &list[*count - 1];
     if (last->after >= o->epochs)
         return fv_fail_hint(ctx,

@@ -10,6 +10,8 @@ typedef struct fv_image_size {
     int64_t side[2]; /* rows, columns */
 } fv_image_size;
 
+/* A list as text. What is wrong with item *count, which is `word` then; NULL: nothing. */
+const char *fv_image_sizes_parse(const char *text, fv_image_size list[FV_PHASES_MAX], int *count, char word[64]);
 /* The settings' list, whose epochs and sizes rise; *count 0: there is none. VALUE naming the item that is none,
  * CONFLICT where the run ends before the last. */
 fv_status fv_image_sizes_read(fv_ctx *ctx, const fv_fit_options *options, fv_image_size list[FV_PHASES_MAX],
