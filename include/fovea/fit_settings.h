@@ -40,14 +40,15 @@
     X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, FV_FIXED, \
       "NAME", "optimizer") \
     X(REAL, lr, "lr", "lr0,learning-rate", 0, FV_AUTO, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN | V_PLAN | V_INFO, FV_MEANING, "F", \
-      "learning rate; default: 0.1 for sgd, 1 for lars, 1e-3 for the others; when fine-tuning 1e-3, 0.1 and 1e-4") \
+      "learning rate; default: 0.1 for sgd, 1 for lars, 0.02 for muon, 1e-3 for the others; when fine-tuning 1e-3, 0.1, " \
+      "2e-3 and 1e-4") \
     X(REAL, momentum, "momentum", NULL, 0, FV_AUTO, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of sgd, lars and rmsprop; default: 0.9, 0 for rmsprop") \
+      "of sgd, lars, muon and rmsprop; default: 0.9, 0.95 for muon, 0 for rmsprop") \
     X(FLAG, nesterov, "nesterov", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, "Nesterov's momentum") \
     X(PAIR, betas, "opt-betas", NULL, 0, (0.9, 0.999), 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F,F", \
       "of adam, adamw and lamb") \
     X(REAL, eps, "opt-eps", NULL, 0, 1e-8, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
-      "of all but sgd: added to what is divided by") \
+      "of all but sgd and muon: added to what is divided by") \
     X(REAL, alpha, "opt-alpha", NULL, 0, 0.99, 0, 1, NULL, V_TRAIN, FV_MEANING, "F", "of rmsprop") \
     X(REAL, trust_coef, "trust-coef", "trust-coefficient", 0, 1e-3, FV_ABOVE_ZERO, 1e3, NULL, V_TRAIN, FV_MEANING, "F", \
       "of lars: how far a step moves a layer, as a share of its norm and of the rate") \
@@ -56,7 +57,7 @@
     X(REAL, lookahead_alpha, "lookahead-alpha", NULL, 0, 0.5, FV_ABOVE_ZERO, 1, NULL, V_TRAIN, FV_MEANING, "F", \
       "with --lookahead: share of the way that they follow") \
     X(REAL, weight_decay, "wd", "weight-decay", 0, 1e-4, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
-      "weight decay: L2, decoupled with adamw and lamb") \
+      "weight decay: L2, decoupled with adamw, lamb and muon") \
     X(REAL, l1, "l1", NULL, 0, 0, 0, 1000, NULL, V_TRAIN, FV_MEANING, "F", "L1 regularization") \
     X(REAL, clip_norm, "clip-grad", "clip-grad-norm,clip-norm", 0, 0, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "largest norm of all gradients together; longer ones are scaled down; 0: any") \
@@ -80,6 +81,9 @@
     X(TEXT, unfreeze_at, "unfreeze-at", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_FIXED, "EPOCH:NAMES,...", \
       "what of --freeze begins to learn with an epoch: names as those of --freeze, or how many layers stay frozen: " \
       "'5:features.1[0-9],10:*'") \
+    X(TEXT, progressive_resize, "progressive-resize", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_FIXED, "EPOCH:SIZE,...", \
+      "sizes of training images, N or HxW, and the epochs that they begin with; the last is the network's own: " \
+      "'1:96,10:128,16:160'") \
     X(TEXT, lr_mult, "lr-mult", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO, FV_MEANING, "NAMES=F,...", \
       "share of the learning rate by tensor, names as those of --freeze: 'features.*=0.01,classifier=0.1'") \
     X(REAL, layer_decay, "layer-decay", NULL, 0, 1, FV_ABOVE_ZERO, 1, NULL, V_TRAIN | V_INFO, FV_MEANING, "F", \
@@ -119,6 +123,10 @@
       "onecycle: it ends at the beginning's rate / F") \
     X(CHOICE, anneal, "anneal", "anneal-strategy", 0, FV_ANNEAL_COS, 0, 0, FV_ANNEAL_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, \
       FV_MEANING, "NAME", "onecycle: how it rises and falls") \
+    X(REAL, max_momentum, "max-momentum", NULL, 0, 0, 0, FV_BELOW_ONE, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "onecycle: momentum (beta1 of adam, adamw and lamb) where the rate is lowest; 0.95 is usual, 0: it stays") \
+    X(REAL, base_momentum, "base-momentum", NULL, 0, 0.85, FV_ABOVE_ZERO, FV_BELOW_ONE, NULL, V_TRAIN | V_PLAN, FV_MEANING, "F", \
+      "with --max-momentum: momentum where the rate is highest") \
     X(INT, patience_epochs, "patience-epochs", NULL, 0, 10, 0, 1e6, NULL, V_TRAIN, FV_MEANING, "N", \
       "plateau: the rate decays when --monitor has not improved for more than N epochs") \
     X(REAL, plateau_threshold, "plateau-threshold", NULL, 0, 1e-4, 0, FV_BELOW_ONE, NULL, V_TRAIN, FV_MEANING, "F", \

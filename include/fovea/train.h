@@ -17,7 +17,8 @@ extern "C" {
     X(FV_ADAMW, adamw)                                                                                                 \
     X(FV_RMSPROP, rmsprop)                                                                                             \
     X(FV_LARS, lars)                                                                                                   \
-    X(FV_LAMB, lamb)
+    X(FV_LAMB, lamb)                                                                                                   \
+    X(FV_MUON, muon)
 typedef enum fv_optimizer_kind {
 #define FV_OPTIMIZER_ROW(id, name) id,
     FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)
@@ -265,9 +266,15 @@ FV_API const char *fv_loss_of_setting(const char *key);
  * for each tensor; 0: it is frozen, or statistics. VALUE as fv_trainer_create has it for freeze, unfreeze_at and
  * lr_mult. */
 FV_API fv_status fv_fit_shares(const fv_model *model, const fv_fit_options *options, int64_t epoch, double *share);
-/** The epoch (from 1) at which phase i of a run begins, in which unfreeze_at lets more tensors learn; phase 0 begins at
- * 1. 0: there is no such phase. VALUE for an unfreeze_at that is none. */
+/** The epoch (from 1) at which phase i of a run begins, in which unfreeze_at lets more tensors learn or images have
+ * another size; phase 0 begins at 1. 0: there is no such phase. VALUE for an unfreeze_at or progressive_resize that is
+ * none. */
 FV_API fv_status fv_fit_phase(const fv_model *model, const fv_fit_options *options, int phase, int64_t *epoch);
+/** Rows and columns of the images that a run with these options trains on in an epoch (from 1): those of
+ * progressive_resize, or the network's own. VALUE for one that is none or does not end with the network's own size;
+ * CONFLICT where the run ends before that, or the network's weights do not allow the others. */
+FV_API fv_status fv_fit_image_size(const fv_model *model, const fv_fit_options *options, int64_t epoch,
+                                   int64_t size[2]);
 /** Tensors of a parameter's size that the optimizer remembers. */
 FV_API int fv_optimizer_slots(const fv_fit_options *options);
 
@@ -326,8 +333,10 @@ typedef struct fv_eta {
     fv_eta_mean step, validation, rest; /* seconds: of a step, of a validation, of all else at an epoch's end */
     double begin, last;                 /* of the run, and when something ended last */
     int64_t first_step, max_steps, batch, validation_samples, val_interval;
-    bool ended; /* the last event was an epoch's end */
+    const char *sizes; /* the options' progressive_resize */
+    bool ended;        /* the last event was an epoch's end */
 } fv_eta;
+/** Keeps the options' text of sizes, which outlives it. */
 FV_API void fv_eta_begin(fv_eta *eta, const fv_fit_options *options);
 /** Every event of the run, in their order. */
 FV_API void fv_eta_event(fv_eta *eta, const fv_fit_event *event);
@@ -383,15 +392,15 @@ typedef struct fv_trainer fv_trainer;
 FV_API fv_status fv_trainer_create(fv_model *model, const fv_fit_options *options, fv_trainer **trainer);
 FV_API void fv_trainer_destroy(fv_trainer **trainer);
 /**
- * Goes over to what unfreeze_at says of an epoch (from 1), as fv_fit does at its beginning: call it before the epoch's
- * first gradient. Where that changes what is trained, *trainer becomes another one, and what was read from the old one
- * is gone; the number of the step and what the optimizer remembers go on, and tensors that begin to learn begin at
- * step 1. The options' texts must still be there. ARGUMENT for an epoch of an earlier phase; on any other failure
- * *trainer is NULL.
+ * Goes over to what unfreeze_at and progressive_resize say of an epoch (from 1), as fv_fit does at its beginning: call
+ * it before the epoch's first gradient. Where that changes what is trained, or on what, *trainer becomes another one,
+ * and what was read from the old one is gone; the number of the step and what the optimizer remembers go on, and
+ * tensors that begin to learn begin at step 1. The options' texts must still be there. ARGUMENT for an epoch of an
+ * earlier phase; on any other failure *trainer is NULL.
  */
 FV_API fv_status fv_trainer_enter_epoch(fv_trainer **trainer, int64_t epoch);
-/** Forward and backward: images n x h x w x c, labels n (or float targets n x classes). *loss is the batch mean.
- * Gradients are ready. */
+/** Forward and backward: images n x h x w x c (fv_fit_image_size, and the model's channels), labels n (or float targets
+ * n x classes). *loss is the batch mean. Gradients are ready. */
 FV_API fv_status fv_trainer_gradient(fv_trainer *trainer, const float *images, const void *target, int64_t n,
                                      double *loss);
 
@@ -423,12 +432,19 @@ FV_API const float *fv_trainer_average_of(fv_trainer *trainer, const char *name,
 FV_API const float *fv_trainer_logits(fv_trainer *trainer, fv_shape *shape);
 /** Applies the optimizer with learning rate lr. */
 FV_API fv_status fv_trainer_apply(fv_trainer *trainer, double lr);
+/** The same with a momentum (beta1 of adam, adamw and lamb) of this step's own, as fv_schedule_momentum says it: of a
+ * trainer whose options cycle it. ARGUMENT for a momentum that another trainer would not look at. */
+FV_API fv_status fv_trainer_apply_with(fv_trainer *trainer, double lr, double momentum);
 /** Learning rate of the schedule at a position measured in epochs (fractions count). What is counted in steps
  * is for fv_schedule_at: here they are infinitely short, and with warmup_steps the rate is NaN. */
 FV_API double fv_schedule_lr(const fv_fit_options *options, double epoch);
 /** That of a step of a run: `step` and `epoch` from 0, `steps` in each epoch. FV_PLATEAU's is lr: what a run makes of
  * it depends on how it goes. */
 FV_API double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
+/** Whether a run's momentum changes from step to step (FV_ONECYCLE with max_momentum above 0), and that of a step, as
+ * fv_schedule_at counts it; where it does not change it is momentum, or betas[0]. */
+FV_API bool fv_schedule_cycles_momentum(const fv_fit_options *options);
+FV_API double fv_schedule_momentum(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps);
 
 #ifdef __cplusplus
 }

@@ -184,6 +184,9 @@ fv_status fv_pass_const(const fv_graph *g, fv_graph **out, fv_val **map);
  */
 fv_status fv_pass_slice(const fv_graph *g, const char *from, const char *to, const char *const *also, int32_t n_also,
                         fv_graph **out);
+/* A copy of g whose INPUT of that name has another shape, and all that follows from it. SHAPE, or what an operator
+ * says, where it does not fit the weights, or an output would have another shape. */
+fv_status fv_pass_input_shape(const fv_graph *g, const char *input, const fv_shape *shape, fv_graph **out);
 /* Removes nodes that no output and no state update depends on. */
 fv_status fv_pass_dead(const fv_graph *g, fv_graph **out, fv_val **map);
 /* MAXIMUM(MONOTONE(x)) -> MONOTONE(MAXIMUM(x)) where the inner value has no other use: bit-exact, fewer elements. */

@@ -291,6 +291,8 @@ extern const char *const fv_init_list[FV_INIT_COUNT + 1];
 /* Fills a slot's tensor as `init` says (see fv_init). */
 void fv_slot_start(fv_ctx *ctx, const fv_slot *slot, uint64_t seed, fv_init init, double value);
 
+/* The pipeline for images of another size: what is cut out of an image's middle is so in the same ratio. */
+void fv_pipeline_set_size(fv_pipeline *pipeline, int64_t h, int64_t w);
 /* Whether every member of a pipeline is one that it can have. ARGUMENT, naming it. */
 fv_status fv_pipeline_check(fv_ctx *ctx, const fv_pipeline *pipeline);
 /* The names as they are, for files: those of others may be double. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller may write into a pipeline, before anything is made of it or written to a file. */
+/* What a caller may write into a pipeline, before anything is made of it or written to a file; other sizes of it. */
 #include <math.h>
 
 #include "model/model.h"
@@ -73,4 +73,15 @@ fv_status fv_pipeline_check(fv_ctx *ctx, const fv_pipeline *p)
                        "pipeline: CLAHE's limit is %g: expected a finite number above 0, or 0 for 2",
                        (double)p->clahe_clip);
     return FV_OK;
+}
+
+void fv_pipeline_set_size(fv_pipeline *p, int64_t h, int64_t w)
+{
+    const int64_t before = p->h > p->w ? p->h : p->w, side = h > w ? h : w;
+    p->h = h;
+    p->w = w;
+    if (p->resize == FV_RESIZE_SHORT_CROP && side != before) {
+        p->resize_size = (p->resize_size * side + before / 2) / before;
+        p->resize_size = p->resize_size < side ? side : p->resize_size;
+    }
 }

@@ -184,19 +184,6 @@ static fv_status move_weights(transplant *t, fv_load_report *report)
     return FV_OK;
 }
 
-/* The pipeline for another size of images: what is cut out of an image's middle is so in the same ratio. */
-static void resize_pipeline(transplant *t)
-{
-    fv_pipeline *p = &t->to->pipeline;
-    const int64_t before = p->h > p->w ? p->h : p->w;
-    fv_model_input_size(t->to, &p->h, &p->w, &p->c);
-    const int64_t side = p->h > p->w ? p->h : p->w;
-    if (p->resize == FV_RESIZE_SHORT_CROP && side != before) {
-        p->resize_size = (p->resize_size * side + before / 2) / before;
-        p->resize_size = p->resize_size < side ? side : p->resize_size;
-    }
-}
-
 /* ---- the whole ---- */
 
 static fv_status prepare(transplant *t, const fv_val **kept, fv_head_pool *pool)
@@ -223,6 +210,7 @@ static fv_status prepare(transplant *t, const fv_val **kept, fv_head_pool *pool)
 
 static fv_status make(transplant *t, const fv_val *kept, fv_head_pool pool, fv_load_report *report)
 {
+    int64_t h, w;
     FV_TRY(fv_model_create(t->from->ctx, &t->to));
     const size_t n = strlen(t->from->name);
     const bool named = n >= 5 && strcmp(t->from->name + n - 5, "+head") == 0;
@@ -230,7 +218,8 @@ static fv_status make(transplant *t, const fv_val *kept, fv_head_pool pool, fv_l
     FV_TRY(copy_body(t, kept));
     FV_TRY(fv_model_finish(t->to, build_head(t, pool, (fv_value){t->map[kept->id]->id})));
     FV_TRY(fv_model_copy_manner(t->from, t->to));
-    resize_pipeline(t);
+    fv_model_input_size(t->to, &h, &w, &t->to->pipeline.c);
+    fv_pipeline_set_size(&t->to->pipeline, h, w);
     return move_weights(t, report);
 }
 

@@ -27,9 +27,10 @@ static void adam_direction_ref(const fv_call *call)
     const fv_adam_attr *attr = call->node->attr;
     const fv_dtype dtype = fv_call_dtype(call);
     const double scale = fv_step_scale(call), decay = fv_round(dtype, attr->weight_decay);
-    const double correction1 = 1 - fv_step_power(attr->beta1, fv_step_number(call));
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
+    const double correction1 = 1 - fv_step_power(beta1, fv_step_number(call));
     const double correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call));
-    const double rest1 = fv_round(dtype, 1.0 - attr->beta1), beta2 = fv_round(dtype, attr->beta2);
+    const double rest1 = fv_round(dtype, 1.0 - beta1), beta2 = fv_round(dtype, attr->beta2);
     const double rest2 = fv_round(dtype, 1.0 - attr->beta2), spread = fv_round(dtype, 1.0 / sqrt(correction2));
     const double eps = fv_round(dtype, attr->eps), rate = fv_round(dtype, 1.0 / correction1);
     void *mean = call->in[FV_STEP_MEMORY], *square = call->in[FV_STEP_MEMORY + 1];
@@ -52,7 +53,7 @@ const fv_op fv_op_adam_direction = {
     .doc = "Where a step of Adam (Kingma and Ba, 2015) leads, with decoupled weight decay: g = d_wei * scale; mean += "
            "(1 - beta1) * (g - mean); square = beta2 * square + (1 - beta2) * g^2, in place; dst = mean / (1 - "
            "beta1^t) / (sqrt(square / (1 - beta2^t)) + eps) + weight_decay * wei, where t = run[1] is the number of "
-           "the step. For optimizers that measure it.",
+           "the step and run[2], where it is there, its beta1. For optimizers that measure it.",
     .n_in_min = 3,
     .n_in_max = 6,
     .n_out = 1,

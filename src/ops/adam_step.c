@@ -28,11 +28,12 @@ static void adam_step_ref(const fv_call *call)
     const fv_adam_attr *attr = call->node->attr;
     const fv_dtype dtype = fv_call_dtype(call);
     const double lr = fv_step_rate(call), scale = fv_step_scale(call), decay = fv_round(dtype, attr->weight_decay);
-    const double correction1 = 1 - fv_step_power(attr->beta1, fv_step_number(call));
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
+    const double correction1 = 1 - fv_step_power(beta1, fv_step_number(call));
     const double correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call));
     const double coupled = attr->decoupled ? 0.0 : decay, rate = fv_round(dtype, lr / correction1);
     const double keep = attr->decoupled ? fv_round(dtype, 1.0 - lr * decay) : 1.0;
-    const double rest1 = fv_round(dtype, 1.0 - attr->beta1), beta2 = fv_round(dtype, attr->beta2);
+    const double rest1 = fv_round(dtype, 1.0 - beta1), beta2 = fv_round(dtype, attr->beta2);
     const double rest2 = fv_round(dtype, 1.0 - attr->beta2), spread = fv_round(dtype, 1.0 / sqrt(correction2));
     const double eps = fv_round(dtype, attr->eps);
     void *mean = call->in[FV_STEP_MEMORY], *square = call->in[FV_STEP_MEMORY + 1];
@@ -55,7 +56,8 @@ const fv_op fv_op_adam_step = {
     .doc = "A step of Adam (Kingma and Ba, 2015) in place: g = d_wei * scale + weight_decay * wei; mean += (1 - beta1) "
            "* (g - mean); square = beta2 * square + (1 - beta2) * g^2; wei -= run[0] / (1 - beta1^t) * mean / "
            "(sqrt(square / (1 - beta2^t)) + eps), where run[0] is the learning rate and t = run[1] the number of the "
-           "step. Decoupled (Loshchilov and Hutter, 2019): wei *= 1 - run[0] * weight_decay first, g without it.",
+           "step and run[2], where it is there, its beta1. Decoupled (Loshchilov and Hutter, 2019): wei *= 1 - run[0] "
+           "* weight_decay first, g without it.",
     .n_in_min = 3,
     .n_in_max = 6,
     .n_out = 0,

@@ -215,6 +215,10 @@ typedef struct fv_ema_attr {
     double decay;
 } fv_ema_attr;
 
+typedef struct fv_momentum_attr {
+    double momentum;
+} fv_momentum_attr;
+
 typedef struct fv_l1_attr {
     double l1;
 } fv_l1_attr;

@@ -29,7 +29,8 @@ static void rmsprop_step_ref(const fv_call *call)
     const fv_dtype dtype = fv_call_dtype(call);
     const double lr = fv_round(dtype, fv_step_rate(call)), scale = fv_step_scale(call);
     const double alpha = fv_round(dtype, attr->alpha), rest = fv_round(dtype, 1.0 - attr->alpha);
-    const double eps = fv_round(dtype, attr->eps), momentum = fv_round(dtype, attr->momentum);
+    const double eps = fv_round(dtype, attr->eps),
+                 momentum = fv_round(dtype, fv_step_momentum(call, FV_STEP_RUN, attr->momentum));
     const double decay = fv_round(dtype, attr->weight_decay);
     void *square = call->in[FV_STEP_MEMORY];
     for (int64_t i = 0; i < fv_shape_count(&call->node->in[0]->shape); i++) {
@@ -50,9 +51,11 @@ static void rmsprop_step_ref(const fv_call *call)
 
 const fv_op fv_op_rmsprop_step = {
     .name = "rmsprop_step",
-    .doc = "A step of RMSprop (Tieleman and Hinton, 2012) in place: g = d_wei * scale + weight_decay * wei; square = "
-           "alpha * square + (1 - alpha) * g^2; step = g / (sqrt(square) + eps), with momentum velocity = momentum * "
-           "velocity + step and step = velocity; wei -= run[0] * step, where run[0] is the learning rate.",
+    .doc =
+        "A step of RMSprop (Tieleman and Hinton, 2012) in place: g = d_wei * scale + weight_decay * wei; square = "
+        "alpha * square + (1 - alpha) * g^2; step = g / (sqrt(square) + eps), with momentum velocity = momentum * "
+        "velocity + step and step = velocity; wei -= run[0] * step, where run[0] is the learning rate; run[2], where "
+        "it is there, is the momentum of the step.",
     .n_in_min = 3,
     .n_in_max = 6,
     .n_out = 0,

@@ -26,7 +26,8 @@ static void sgd_step_ref(const fv_call *call)
 {
     const fv_sgd_attr *attr = call->node->attr;
     const fv_dtype dtype = fv_call_dtype(call);
-    const double lr = fv_round(dtype, fv_step_rate(call)), momentum = fv_round(dtype, attr->momentum);
+    const double lr = fv_round(dtype, fv_step_rate(call)),
+                 momentum = fv_round(dtype, fv_step_momentum(call, FV_STEP_RUN, attr->momentum));
     const double decay = fv_round(dtype, attr->weight_decay), scale = fv_step_scale(call);
     for (int64_t i = 0; i < fv_shape_count(&call->node->in[0]->shape); i++) {
         double p = fv_get(dtype, call->in[FV_STEP_WEI], i);
@@ -45,7 +46,7 @@ const fv_op fv_op_sgd_step = {
     .name = "sgd_step",
     .doc = "A step of gradient descent in place: g = d_wei * scale + weight_decay * wei; with momentum (Polyak, 1964) "
            "velocity = momentum * velocity + g and g = velocity, or g + momentum * velocity (Nesterov, 1983); wei -= "
-           "run[0] * g, where run[0] is the learning rate.",
+           "run[0] * g, where run[0] is the learning rate; run[2], where it is there, is the momentum of the step.",
     .n_in_min = 3,
     .n_in_max = 5,
     .n_out = 0,

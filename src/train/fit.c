@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The training loop: epochs, validation, checkpoints, stopping. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,7 +142,8 @@ static fv_status train_step(fv_fitting *r, const fv_batch *batch)
     FV_TRY(count_batch(r, batch, loss));
     if (p->step == 0)
         fv_norms_note(r->journal, r->trainer, r->event.epoch, p->global_step + 1);
-    FV_TRY(fv_trainer_apply(r->trainer, r->event.lr));
+    FV_TRY(
+        fv_trainer_apply_with(r->trainer, r->event.lr, fv_schedule_momentum(&r->options, p->epoch, p->step, r->steps)));
     p->step++;
     p->global_step++;
     describe_step(r, loss);
@@ -156,13 +158,23 @@ static fv_status train_step(fv_fitting *r, const fv_batch *batch)
 
 /* ---- one phase ---- */
 
-/* Where the next epoch lets more of the network learn, all that was compiled for the frozen set is made anew. */
+/* Losses are on another level from here on: none is high for what was before. */
+static fv_status change_size(fv_fitting *r, int phase)
+{
+    r->progress.lowest_loss = DBL_MAX;
+    r->alarm.epoch = 0;
+    return fv_fitting_open_loader(r, phase);
+}
+
+/* Where the next epoch lets more of the network learn, or on images of another size, all that was compiled is made
+ * anew. */
 static fv_status enter_phase(fv_fitting *r)
 {
     char line[FV_TRAINER_TEXT];
-    const int phase = fv_phases_at(&r->phases, r->progress.epoch);
-    if (phase == r->trainer->start.phase)
+    const int before = r->trainer->start.phase, phase = fv_phases_at(&r->phases, r->progress.epoch);
+    if (phase == before)
         return FV_OK;
+    const bool resized = memcmp(r->phases.size[phase], r->phases.size[before], sizeof r->phases.size[0]) != 0;
     fv_session_destroy(&r->scorer.session);
     fv_checkpoints_lend(&r->checkpoints, NULL);
     fv_loader_spare(r->loader, NULL, NULL);
@@ -170,8 +182,13 @@ static fv_status enter_phase(fv_fitting *r)
         fv_loader_spare(r->scorer.loader, NULL, NULL);
     fv_rows_destroy(&r->scorer.rows);
     fv_rows_destroy(&r->rows);
+    if (resized)
+        fv_loader_destroy(&r->loader);
     FV_TRY(fv_trainer_enter(&r->trainer, phase));
-    fv_fitting_emit(r, FV_EVENT_NOTE, fv_trainer_begun(r->trainer, r->event.epoch, line));
+    if (fv_trainer_begun(r->trainer, r->event.epoch, line))
+        fv_fitting_emit(r, FV_EVENT_NOTE, line);
+    if (resized)
+        FV_TRY(change_size(r, phase));
     FV_TRY(fv_fitting_compile(r));
     FV_TRY(fv_fitting_open_session(r));
     FV_TRY(fv_fitting_keep_rows(r));

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
+#include "train/image_size.h"
 #include "train/judge.h"
 #include "train/run.h"
 
@@ -51,24 +52,59 @@ fv_status fv_fitting_keep_rows(fv_fitting *r)
 }
 
 /* Where a run that resumes stands, and what solvers it ran by, is known before anything is compiled. */
-static fv_status create_trainer(fv_fitting *r)
+static fv_status find_start(fv_fitting *r, char **plan)
 {
-    char *weights = NULL, *plan = NULL;
-    fv_trainer_start start = r->begin;
-    fv_fit_options with_targets = r->options;
-    fv_status status = FV_OK;
-    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
     FV_TRY(fv_phases_read(r->ctx, &r->options, &r->phases));
-    if (r->options.output && r->options.resume) {
-        weights = fv_path_join(r->ctx, r->options.output, "weights");
-        status = weights ? fv_state_begin(r->ctx, weights, &start, &plan) : FV_ERR_NO_MEMORY;
-    }
-    if (status == FV_OK)
-        status = fv_trainer_create_at(r->model, &with_targets, &start, &r->trainer);
-    if (status == FV_OK && plan)
-        status = fv_wisdom_read(r->trainer->wisdom, weights, plan);
+    FV_TRY(fv_image_sizes_check(r->model, &r->options, &r->phases));
+    if (!r->options.output || !r->options.resume)
+        return FV_OK;
+    char *weights = fv_path_join(r->ctx, r->options.output, "weights");
+    const fv_status status = weights ? fv_state_begin(r->ctx, weights, &r->begin, plan) : FV_ERR_NO_MEMORY;
     fv_free(r->ctx, weights);
+    return status;
+}
+
+static fv_status create_trainer(fv_fitting *r, const char *plan)
+{
+    fv_fit_options with_targets = r->options;
+    with_targets.soft_targets = fv_loader_targets(r->loader) > 0;
+    FV_TRY(fv_trainer_create_at(r->model, &with_targets, &r->begin, &r->trainer));
+    return plan ? fv_wisdom_read(r->trainer->wisdom, r->options.output, plan) : FV_OK;
+}
+
+fv_status fv_fitting_open_loader(fv_fitting *r, int phase)
+{
+    const fv_pipeline pipeline = fv_image_size_pipeline(r->model, &r->phases, phase);
+    char text[128];
+    FV_TRY(fv_loader_create(r->data, &pipeline, &r->loading, &r->loader));
+    snprintf(text, sizeof text, "--progressive-resize: from epoch %lld on training images of %lld x %lld",
+             (long long)r->phases.after[phase] + 1, (long long)pipeline.h, (long long)pipeline.w);
+    if (r->options.progressive_resize)
+        fv_fitting_emit(r, FV_EVENT_NOTE, text);
+    return FV_OK;
+}
+
+static fv_status open_phase(fv_fitting *r)
+{
+    char *plan = NULL;
+    fv_status status = find_start(r, &plan);
+    if (status == FV_OK)
+        status = fv_fitting_open_loader(r, r->begin.phase);
+    if (status == FV_OK)
+        status = create_trainer(r, plan);
     fv_free(r->ctx, plan);
+    return status;
+}
+
+/* Of the graph that is trained first: images do not become smaller. */
+static fv_status judge_norms(fv_fitting *r, bool *single)
+{
+    const int64_t batch = r->options.batch_size;
+    fv_graph *sized;
+    FV_TRY(fv_image_size_graph(r->model, &r->phases, r->begin.phase, &sized));
+    const fv_status status = fv_judge_single_norm(sized ? sized : r->model->graph, &r->options,
+                                                  batch / fv_trainer_pieces(r->trainer, batch), single);
+    fv_graph_destroy(&sized);
     return status;
 }
 
@@ -113,24 +149,23 @@ fv_status fv_fitting_open_training(fv_fitting *r)
         fv_alarm_scale(&r->alarm, line);
     if (fv_judge_one_class(r->data, line))
         fv_fitting_emit(r, FV_EVENT_WARN, line);
-    fv_loader_options options = {.batch_size = o->batch_size,
-                                 .shuffle = true,
-                                 .seed = (uint64_t)o->seed,
-                                 .workers = (int)o->workers,
-                                 .augment = o->augment,
-                                 .balance = o->balance_power > 0 ? (fv_balance)o->balance : FV_BALANCE_NONE,
-                                 .balance_power = o->balance_power,
-                                 .stuck_after = o->stuck_after};
-    FV_TRY(fv_judge_labels(r->model, r->data, &r->options, &options.targets, &warning));
+    r->loading = (fv_loader_options){.batch_size = o->batch_size,
+                                     .shuffle = true,
+                                     .seed = (uint64_t)o->seed,
+                                     .workers = (int)o->workers,
+                                     .augment = o->augment,
+                                     .balance = o->balance_power > 0 ? (fv_balance)o->balance : FV_BALANCE_NONE,
+                                     .balance_power = o->balance_power,
+                                     .stuck_after = o->stuck_after};
+    FV_TRY(fv_judge_labels(r->model, r->data, &r->options, &r->loading.targets, &warning));
     if (warning)
         fv_fitting_emit(r, FV_EVENT_WARN, warning);
-    FV_TRY(fv_loader_create(r->data, &r->model->pipeline, &options, &r->loader));
+    FV_TRY(open_phase(r));
     r->steps = o->steps_per_epoch > 0 ? o->steps_per_epoch : fv_loader_batches(r->loader);
     FV_TRY(fv_settings_warmup(r->ctx, o, r->steps));
-    FV_TRY(create_trainer(r));
     warn_of_pieces(r);
-    FV_TRY(fv_judge_single_norm(r->model, o, o->batch_size / fv_trainer_pieces(r->trainer, o->batch_size), &single));
-    FV_TRY(fv_loader_places(r->data, &options, &r->samples)); /* balanced classes repeat samples */
+    FV_TRY(judge_norms(r, &single));
+    FV_TRY(fv_loader_places(r->data, &r->loading, &r->samples)); /* balanced classes repeat samples */
     FV_TRY(fv_fitting_compile(r));
     if (r->samples % o->batch_size == 1 && single)
         fv_fitting_emit(

@@ -156,10 +156,10 @@ bool fv_judge_one_class(const fv_dataset *d, char text[FV_JUDGE_TEXT])
 }
 
 /* The first layer that normalizes maps of 1 x 1; NULL: none. */
-static const char *single_norm(const fv_model *model)
+static const char *single_norm(const fv_graph *graph)
 {
-    for (int32_t i = 0; i < model->graph->n_nodes; i++) {
-        const fv_node *node = model->graph->nodes[i];
+    for (int32_t i = 0; i < graph->n_nodes; i++) {
+        const fv_node *node = graph->nodes[i];
         bool keeps_state = false;
         for (int32_t k = 0; k < node->n_in; k++)
             keeps_state |= node->in[k] && node->in[k]->role == FV_ROLE_STATE;
@@ -170,15 +170,15 @@ static const char *single_norm(const fv_model *model)
     return NULL;
 }
 
-fv_status fv_judge_single_norm(const fv_model *model, const fv_fit_options *options, int64_t piece, bool *single)
+fv_status fv_judge_single_norm(const fv_graph *graph, const fv_fit_options *options, int64_t piece, bool *single)
 {
-    const char *layer = options->freeze_norm ? NULL : single_norm(model);
+    const char *layer = options->freeze_norm ? NULL : single_norm(graph);
     *single = layer != NULL;
     if (!layer || piece > 1)
         return FV_OK;
     return fv_fail_hint(
-        model->ctx,
-        fv_fail(model->ctx, FV_ERR_SHAPE,
+        graph->ctx,
+        fv_fail(graph->ctx, FV_ERR_SHAPE,
                 "'%s' normalizes maps of 1 x 1: one sample at a time has one value per channel, and no variance",
                 layer),
         "use a --batch-size of 2 or more%s, larger images, or --freeze-norm",

@@ -41,7 +41,7 @@ bool fv_judge_one_class(const fv_dataset *data, char text[FV_JUDGE_TEXT]);
 
 /* Whether layers normalize maps of 1 x 1: those of one sample have no variance. SHAPE when the run is of such batches;
  * a last batch of one sample is normalized as in inference. `piece`: samples at a time. */
-fv_status fv_judge_single_norm(const fv_model *model, const fv_fit_options *options, int64_t piece, bool *single);
+fv_status fv_judge_single_norm(const fv_graph *graph, const fv_fit_options *options, int64_t piece, bool *single);
 /* CONFLICT where the network bounds the scores that the loss wants without bounds. */
 fv_status fv_judge_scores(const fv_model *model, const fv_loss *loss);
 

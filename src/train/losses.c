@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/losses.h"
 
+#include "train/image_size.h"
 #include "train/judge.h"
 
 /* One loss as the graph takes it; its attributes in the trainer's options. */
@@ -39,10 +40,16 @@ static fv_status note_losses(fv_trainer *t, const fv_loss *losses, const fv_loss
     return FV_OK;
 }
 
-/* The frozen beginning, and the graph of what is behind it; neither where there is none. */
+/* The frozen beginning, and the graph of what is behind it; neither where there is none. Sessions of the model, which a
+ * trunk is computed by, take images of the network's own size alone: for others all is in the graph. */
 static fv_status find_trunk(fv_trainer *t, const fv_loss_spec *specs, int32_t n, fv_graph **behind)
 {
     const char *outputs[FV_LOSSES_MAX], *cut;
+    fv_phases phases;
+    FV_TRY(fv_phases_read(t->ctx, &t->options, &phases));
+    FV_TRY(fv_image_size_graph(t->model, &phases, t->start.phase, behind));
+    if (*behind)
+        return FV_OK;
     for (int32_t i = 0; i < n; i++)
         outputs[i] = specs[i].output;
     FV_TRY(fv_trunk_find(t->model, t->frozen, outputs, n, &cut));

@@ -159,8 +159,9 @@ static fv_fit_options options_of(const fv_fit_options *options, const fv_lr_find
     o.steps_per_epoch = o.warmup_steps = 0;
     o.warmup_epochs = 0;
     o.schedule = FV_CONSTANT;
+    o.max_momentum = 0;
     o.lr = f->lr_max;
-    o.unfreeze_at = NULL;
+    o.unfreeze_at = o.progressive_resize = NULL;
     o.model_ema = false;
     o.validation = NULL;
     o.output = NULL;

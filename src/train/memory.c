@@ -7,6 +7,7 @@
 
 #include "base/ctx.h"
 #include "data/loader.h"
+#include "train/image_size.h"
 #include "train/pieces.h"
 #include "train/predictor.h"
 #include "train/trainer.h"
@@ -126,18 +127,18 @@ static void add_up(fv_ctx *ctx, fv_memory *m)
     m->total += m->reading;
 }
 
-static void plan_loader(fv_model *model, const fv_dataset *data, const fv_loader_options *options, fv_memory *m)
+static void plan_loader(fv_ctx *ctx, const fv_dataset *data, const fv_pipeline *pipeline,
+                        const fv_loader_options *options, fv_memory *m)
 {
     fv_loader_bytes bytes;
-    fv_loader_plan(model->ctx, data, &model->pipeline, options, &bytes);
+    fv_loader_plan(ctx, data, pipeline, options, &bytes);
     m->loader += bytes.batches;
     m->decoding = bytes.decoding > m->decoding ? bytes.decoding : m->decoding; /* one loader reads at a time */
 }
 
 /* What the optimizer, averages, sums of pieces and the best weights hold beside the programs. */
-static void plan_optimizer(const fv_trainer *t, int pieces, fv_memory *m)
+static void plan_optimizer(const fv_trainer *t, const fv_pipeline *p, int pieces, fv_memory *m)
 {
-    const fv_pipeline *p = &t->model->pipeline;
     int64_t parameters = 0;
     int levels = 0;
     for (int i = 0; i < t->model->n_slots; i++)
@@ -187,8 +188,9 @@ static void choose_loss(const fv_model *model, fv_fit_options *o)
 }
 
 static fv_status plan_phase(fv_model *model, fv_dataset *train, const fv_fit_options *o, fv_loader_options loader,
-                            int phase, fv_memory *m)
+                            const fv_phases *phases, int phase, fv_memory *m)
 {
+    const fv_pipeline pipeline = fv_image_size_pipeline(model, phases, phase);
     fv_trainer *trainer = NULL;
     turns t = {.n_trained = 0};
     plan_present(model, TRAIN_BYTES, fv_loader_threads(model->ctx, train, &loader), m);
@@ -196,12 +198,12 @@ static fv_status plan_phase(fv_model *model, fv_dataset *train, const fv_fit_opt
     FV_TRY(fv_trainer_create_planned(model, o, phase, &trainer));
     fv_status status = plan_turns(trainer, train, &loader, &t);
     end_turns(&t, model, m);
-    plan_optimizer(trainer, fv_trainer_pieces(trainer, o->batch_size), m);
+    plan_optimizer(trainer, &pipeline, fv_trainer_pieces(trainer, o->batch_size), m);
     fv_trainer_destroy(&trainer);
-    plan_loader(model, train, &loader, m);
+    plan_loader(model->ctx, train, &pipeline, &loader, m);
     loader.shuffle = false;
     if (!train || o->validation)
-        plan_loader(model, o->validation, &loader, m);
+        plan_loader(model->ctx, o->validation, &model->pipeline, &loader, m);
     m->report = REPORT_BYTES;
     add_up(model->ctx, m);
     return status;
@@ -225,10 +227,11 @@ fv_status fv_fit_memory(fv_model *model, fv_dataset *train, const fv_fit_options
     choose_loss(model, &o);
     fv_phases phases;
     FV_TRY(fv_phases_read(model->ctx, &o, &phases));
+    FV_TRY(fv_image_sizes_check(model, &o, &phases));
     fv_status status = FV_OK;
     for (int k = 0; k < phases.count && status == FV_OK; k++) {
         fv_memory of_phase;
-        status = plan_phase(model, train, &o, loader, k, &of_phase);
+        status = plan_phase(model, train, &o, loader, &phases, k, &of_phase);
         *m = k == 0 || of_phase.total > m->total ? of_phase : *m;
     }
     return status;
@@ -247,7 +250,7 @@ fv_status fv_evaluate_memory(fv_model *model, fv_dataset *dataset, int64_t batch
     fv_status status =
         plan_shared(&t, model, &(fv_program_key){.batch = count < loader.batch_size ? count : loader.batch_size});
     end_turns(&t, model, m);
-    plan_loader(model, dataset, &loader, m);
+    plan_loader(model->ctx, dataset, &model->pipeline, &loader, m);
     add_up(model->ctx, m);
     return status;
 }

@@ -37,6 +37,11 @@ bool fv_optimizer_takes(int kind, const char *key)
     return false;
 }
 
+double fv_optimizer_momentum(const fv_fit_options *options)
+{
+    return fv_optimizer_takes(options->optimizer, "momentum") ? options->momentum : options->betas[0];
+}
+
 int fv_optimizer_slots(const fv_fit_options *options)
 {
     fv_fit_options resolved = *options;

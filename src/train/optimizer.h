@@ -14,12 +14,12 @@
 /* One parameter and what its step is made of: values of the graph that the step is appended to. */
 typedef struct fv_step_operands {
     fv_val *wei, *d_wei;
-    fv_val *run;                    /* learning rate and number of the step */
+    fv_val *run;                    /* learning rate, number of the step, and its momentum where that is cycled */
     fv_val *scale;                  /* factor of d_wei; NULL: none */
     fv_val *slot[FV_OPTIMIZER_OWN]; /* the optimizer's memory; NULL behind the last one */
     fv_val *slow;                   /* Lookahead's weights; NULL: none */
     double decay;                   /* weight decay; 0 where the parameter is exempt */
-    bool adapts;                    /* LARS and LAMB measure it: a filter or matrix */
+    bool adapts;                    /* LARS, LAMB and Muon see it as a whole: a filter or matrix */
 } fv_step_operands;
 
 typedef struct fv_optimizer {
@@ -35,6 +35,9 @@ typedef struct fv_optimizer {
 #define FV_OPTIMIZER_ROW(id, name) extern const fv_optimizer fv_optimizer_##name;
 FV_OPTIMIZER_LIST(FV_OPTIMIZER_ROW)
 #undef FV_OPTIMIZER_ROW
+
+/* The momentum of such options: that of the optimizer, or its beta1. */
+double fv_optimizer_momentum(const fv_fit_options *options);
 
 /* What tensor i of those that fv_optimizer_slots counts is called, and whether it begins as a copy of the parameter
  * (else as zeros). */

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "train/freeze.h"
+#include "train/image_size.h"
 
 /* One item of the text: EPOCH:NAMES. */
 typedef struct item {
@@ -50,18 +51,32 @@ static fv_status add_epoch(fv_ctx *ctx, int64_t after, fv_phases *p)
     if (at > 0 && p->after[at - 1] == after)
         return FV_OK;
     if (p->count == FV_PHASES_MAX)
-        return fv_fail(ctx, FV_ERR_VALUE, "--unfreeze-at: more than %d epochs", FV_PHASES_MAX - 1);
+        return fv_fail(ctx, FV_ERR_VALUE, "--unfreeze-at and --progressive-resize: more than %d epochs",
+                       FV_PHASES_MAX - 1);
     memmove(&p->after[at + 1], &p->after[at], (size_t)(p->count - at) * sizeof p->after[0]);
     p->after[at] = after;
     p->count++;
     return FV_OK;
 }
 
-fv_status fv_phases_read(fv_ctx *ctx, const fv_fit_options *o, fv_phases *p)
+/* Phases of --progressive-resize among those that there are, and each one's size. */
+static fv_status add_sizes(fv_ctx *ctx, const fv_fit_options *o, fv_phases *p)
+{
+    fv_image_size list[FV_PHASES_MAX];
+    int count;
+    FV_TRY(fv_image_sizes_read(ctx, o, list, &count));
+    for (int i = 0; i < count; i++)
+        FV_TRY(add_epoch(ctx, list[i].after, p));
+    for (int k = 0; k < p->count; k++)
+        for (int i = 0; i < count && list[i].after <= p->after[k]; i++)
+            memcpy(p->size[k], list[i].side, sizeof p->size[k]);
+    return FV_OK;
+}
+
+static fv_status add_unfreezing(fv_ctx *ctx, const fv_fit_options *o, fv_phases *p)
 {
     item it;
     int number = 0;
-    *p = (fv_phases){.count = 1};
     const char *text = o->unfreeze_at;
     if (!text)
         return FV_OK;
@@ -75,6 +90,13 @@ fv_status fv_phases_read(fv_ctx *ctx, const fv_fit_options *o, fv_phases *p)
         FV_TRY(add_epoch(ctx, it.epoch - 1, p));
     } while (*at);
     return size && text[size - 1] == ',' ? refuse(ctx, text, number + 1, "", "expected EPOCH:NAMES") : FV_OK;
+}
+
+fv_status fv_phases_read(fv_ctx *ctx, const fv_fit_options *o, fv_phases *p)
+{
+    *p = (fv_phases){.count = 1};
+    FV_TRY(add_unfreezing(ctx, o, p));
+    return add_sizes(ctx, o, p);
 }
 
 int fv_phases_at(const fv_phases *p, int64_t completed)
@@ -112,7 +134,7 @@ fv_status fv_phase_mark(const fv_model *m, const fv_fit_options *o, int phase, b
     fv_phases p;
     FV_TRY(fv_phases_read(m->ctx, o, &p));
     FV_TRY(fv_freeze_mark(m, o->freeze, frozen));
-    for (int k = 1; k <= phase && k < p.count; k++) {
+    for (int k = 1; o->unfreeze_at && k <= phase && k < p.count; k++) {
         int number = 0;
         for (const char *at = o->unfreeze_at; *at;) {
             item it;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a run trains, and from when on: --freeze, and what --unfreeze-at takes out of it. A run is a list of phases with
- * one frozen set each, every one a part of the one before.
+ * What a run trains, and on what, from when on: --freeze, what --unfreeze-at takes out of it, and the sizes of images
+ * that --progressive-resize says. A run is a list of phases with one frozen set each, every one a part of the one
+ * before, and one size of images each, none smaller than the one before.
  */
 #ifndef FV_TRAIN_PHASES_H
 #define FV_TRAIN_PHASES_H
@@ -15,7 +16,8 @@
 
 typedef struct fv_phases {
     int count;
-    int64_t after[FV_PHASES_MAX]; /* epochs that are completed when it begins; the first 0, then rising */
+    int64_t after[FV_PHASES_MAX];   /* epochs that are completed when it begins; the first 0, then rising */
+    int64_t size[FV_PHASES_MAX][2]; /* of images: rows, columns; 0: the network's own */
 } fv_phases;
 
 /* Reads when phases begin; nothing of the model. VALUE naming the item that is none. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "train/image_size.h"
 #include "train/layers.h"
 #include "train/phases.h"
 
@@ -68,6 +69,17 @@ fv_status fv_fit_phase(const fv_model *m, const fv_fit_options *o, int phase, in
     fv_phases p;
     FV_TRY(fv_phases_read(m->ctx, o, &p));
     *epoch = phase >= 0 && phase < p.count ? p.after[phase] + 1 : 0;
+    return FV_OK;
+}
+
+fv_status fv_fit_image_size(const fv_model *m, const fv_fit_options *o, int64_t epoch, int64_t size[2])
+{
+    fv_phases p;
+    FV_TRY(fv_phases_read(m->ctx, o, &p));
+    FV_TRY(fv_image_sizes_check(m, o, &p));
+    const fv_pipeline pipeline = fv_image_size_pipeline(m, &p, fv_phases_at(&p, epoch - 1));
+    size[0] = pipeline.h;
+    size[1] = pipeline.w;
     return FV_OK;
 }
 

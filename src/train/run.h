@@ -18,11 +18,12 @@ typedef struct fv_fitting {
     fv_fit_options options;
     const fv_monitor *monitor;
     fv_phases phases;
-    fv_trainer_start begin; /* of a run that is not resumed */
-    fv_trainer *trainer;    /* of the phase */
-    fv_loader *loader;
-    fv_rows *rows;    /* of the trainer's trunk; NULL: none are kept */
-    fv_scorer scorer; /* session NULL: there is no validation */
+    fv_trainer_start begin;    /* of a run that is not resumed */
+    fv_trainer *trainer;       /* of the phase */
+    fv_loader_options loading; /* of the training set */
+    fv_loader *loader;         /* of the phase */
+    fv_rows *rows;             /* of the trainer's trunk; NULL: none are kept */
+    fv_scorer scorer;          /* session NULL: there is no validation */
     fv_journal *journal;
     fv_checkpoints checkpoints;
     fv_progress progress;
@@ -49,6 +50,8 @@ fv_status fv_fitting_call(fv_fitting *r, size_t member, double *lr);
 /* Loader and trainer, compiled; what is odd about the data is said. */
 fv_status fv_fitting_open_training(fv_fitting *r);
 fv_status fv_fitting_open_validation(fv_fitting *r);
+/* The loader of a phase, and what size its images have. */
+fv_status fv_fitting_open_loader(fv_fitting *fitting, int phase);
 /* Of a trainer: what validation runs by, programs for the batches of an epoch, and rows of its trunk. */
 fv_status fv_fitting_open_session(fv_fitting *r);
 fv_status fv_fitting_compile(fv_fitting *r);

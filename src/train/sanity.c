@@ -329,7 +329,8 @@ static fv_status open_data(fv_sanity_work *w, fv_dataset *dataset)
         w->s->samples += w->data.batches[b].n;
     w->s->batches = w->data.count;
     measure_targets(w);
-    return fv_judge_single_norm(w->model, &w->options, w->data.batches[0].n / w->options.grad_accum_steps, &single);
+    return fv_judge_single_norm(w->model->graph, &w->options, w->data.batches[0].n / w->options.grad_accum_steps,
+                                &single);
 }
 
 static fv_status look(fv_sanity_work *w)
@@ -363,7 +364,8 @@ static void settle(fv_sanity_work *w)
     o->label_smoothing = 0;
     o->balance = FV_BALANCE_NONE;
     o->model_ema = false;
-    o->unfreeze_at = NULL;
+    o->max_momentum = 0;
+    o->unfreeze_at = o->progressive_resize = NULL;
 }
 
 static fv_status create(fv_ctx *ctx, fv_sanity **sanity)

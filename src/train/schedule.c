@@ -7,6 +7,7 @@
 #include <fovea/train.h>
 
 #include "base/real.h"
+#include "train/optimizer.h"
 #include "train/settings.h"
 
 /* A position of a run, in epochs. */
@@ -101,12 +102,18 @@ static double anneal(const fv_fit_options *o, double from, double to, double sha
 }
 
 /* Smith and Topin, "Super-Convergence", 2018, as PyTorch has it: the ends are steps, not points between them. */
+static double one_cycle(const fv_fit_options *o, const place *p, double first, double middle, double last)
+{
+    const double top = o->pct_start * p->all - p->tick, end = p->all - p->tick;
+    if (p->at < top)
+        return anneal(o, first, middle, p->at / top);
+    return anneal(o, middle, last, end > top ? (p->at - top) / (end - top) : 0);
+}
+
 static double schedule_onecycle(const fv_fit_options *o, const place *p)
 {
-    const double first = o->lr / o->div_factor, top = o->pct_start * p->all - p->tick, end = p->all - p->tick;
-    if (p->at < top)
-        return anneal(o, first, o->lr, p->at / top);
-    return anneal(o, o->lr, first / o->final_div_factor, end > top ? (p->at - top) / (end - top) : 0);
+    const double first = o->lr / o->div_factor;
+    return one_cycle(o, p, first, o->lr, first / o->final_div_factor);
 }
 
 /* What comes of it follows from how the run goes: src/train/plateau.c. */
@@ -155,6 +162,8 @@ static const struct {
     {"div-factor", BIT(FV_ONECYCLE)},
     {"final-div-factor", BIT(FV_ONECYCLE)},
     {"anneal", BIT(FV_ONECYCLE)},
+    {"max-momentum", BIT(FV_ONECYCLE)},
+    {"base-momentum", BIT(FV_ONECYCLE)},
 #undef BIT
 };
 
@@ -196,17 +205,23 @@ double fv_cos_pi(double x)
     return sum;
 }
 
-/* `tick`: epochs that a step takes; 0: not known. */
+/* `tick`: epochs that a step takes; 0: not known. Behind the end of the warm-up, or how far it is. */
+static place place_of(const fv_fit_options *o, double epoch, double tick, double *warmed)
+{
+    const double warmup = o->warmup_steps > 0 ? (double)o->warmup_steps * tick : o->warmup_epochs;
+    *warmed = epoch < warmup ? epoch / warmup : 1;
+    return (place){epoch, epoch - warmup, (double)o->epochs - warmup, tick};
+}
+
 static double rate_at(const fv_fit_options *options, double epoch, double tick)
 {
     fv_fit_options o = *options;
     fv_settings_resolve(&o);
     if ((size_t)o.schedule >= sizeof schedules / sizeof *schedules || isnan(epoch) || (o.warmup_steps > 0 && tick == 0))
         return NAN;
-    const double warmup = o.warmup_steps > 0 ? (double)o.warmup_steps * tick : o.warmup_epochs;
-    if (epoch < warmup)
-        return o.warmup_lr + (o.lr - o.warmup_lr) * (epoch / warmup);
-    return schedules[o.schedule](&o, &(place){epoch, epoch - warmup, (double)o.epochs - warmup, tick});
+    double warmed;
+    const place p = place_of(&o, epoch, tick, &warmed);
+    return warmed < 1 ? o.warmup_lr + (o.lr - o.warmup_lr) * warmed : schedules[o.schedule](&o, &p);
 }
 
 double fv_schedule_lr(const fv_fit_options *options, double epoch)
@@ -217,4 +232,20 @@ double fv_schedule_lr(const fv_fit_options *options, double epoch)
 double fv_schedule_at(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps)
 {
     return rate_at(options, (double)epoch + (double)step / (double)steps, 1.0 / (double)steps);
+}
+
+bool fv_schedule_cycles_momentum(const fv_fit_options *options)
+{
+    return options->schedule == FV_ONECYCLE && options->max_momentum > 0;
+}
+
+double fv_schedule_momentum(const fv_fit_options *options, int64_t epoch, int64_t step, int64_t steps)
+{
+    fv_fit_options o = *options;
+    double warmed;
+    fv_settings_resolve(&o);
+    const place p = place_of(&o, (double)epoch + (double)step / (double)steps, 1.0 / (double)steps, &warmed);
+    if (!fv_schedule_cycles_momentum(&o))
+        return fv_optimizer_momentum(&o);
+    return warmed < 1 ? o.max_momentum : one_cycle(&o, &p, o.max_momentum, o.base_momentum, o.max_momentum);
 }

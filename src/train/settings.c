@@ -92,6 +92,15 @@ static fv_status check_schedule(fv_ctx *ctx, const fv_fit_options *o)
     if (o->warmup_epochs >= (double)o->epochs)
         return fv_fail(ctx, FV_ERR_CONFLICT, "--warmup-epochs %g is not below --epochs %lld", o->warmup_epochs,
                        (long long)o->epochs);
+    if (o->max_momentum > 0 && o->base_momentum > o->max_momentum)
+        return fv_fail(ctx, FV_ERR_CONFLICT, "--base-momentum %g is above --max-momentum %g", o->base_momentum,
+                       o->max_momentum);
+    if (fv_schedule_cycles_momentum(o) && fv_optimizer_momentum(o) == 0)
+        return fv_fail_hint(
+            ctx,
+            fv_fail(ctx, FV_ERR_CONFLICT, "--max-momentum %g has no effect here: the optimizer has no momentum",
+                    o->max_momentum),
+            "give it one: --%s", fv_optimizer_takes(o->optimizer, "momentum") ? "momentum 0.9" : "opt-betas 0.9,0.999");
     if (o->schedule == FV_MULTISTEP && at->count == 0)
         return fv_fail_hint(ctx, fv_fail(ctx, FV_ERR_CONFLICT, "--sched multistep: the rate decays nowhere"),
                             "say behind which epochs: --decay-milestones 30,60");

@@ -307,7 +307,8 @@ static fv_status take_state(fv_trainer *t, fv_progress *progress, const fv_ident
     fv_trainer_start start;
     FV_TRY(fv_identity_check(t->ctx, path, root, identity, force));
     if (!read_start(root, &start) || !same_start(&start, &t->start))
-        return fv_fail(t->ctx, FV_ERR_MODEL_MISMATCH, "%s: was saved in another phase of --unfreeze-at", path);
+        return fv_fail(t->ctx, FV_ERR_MODEL_MISMATCH,
+                       "%s: was saved in another phase of --unfreeze-at or --progressive-resize", path);
     int64_t expected = 0, found = m->size - 20 - (int64_t)header_size;
     visit_tensors(t, add_size, &expected);
     if (get_int(root, "slots") != t->slots || expected != found)

@@ -269,17 +269,27 @@ fv_status fv_trainer_blame(fv_trainer *t, char *name, size_t size)
 
 fv_status fv_trainer_apply(fv_trainer *t, double lr)
 {
+    return fv_trainer_apply_with(t, lr, fv_optimizer_momentum(&t->options));
+}
+
+fv_status fv_trainer_apply_with(fv_trainer *t, double lr, double momentum)
+{
+    const bool cycles = fv_schedule_cycles_momentum(&t->options);
     if (t->phase != FV_TRAINER_COMPUTED)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT,
                        "fv_trainer_apply: no gradient to apply; call fv_trainer_gradient or fv_trainer_compute first");
     if (!(lr >= 0) || lr > 1e30)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_apply: learning rate %g: expected a number from 0", lr);
+    if (cycles ? !(momentum > 0 && momentum < 1) : momentum != fv_optimizer_momentum(&t->options))
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_apply_with: momentum %g: expected %s", momentum,
+                       cycles ? "a number above 0, below 1" : "that of the options, which do not cycle it");
     t->phase = FV_TRAINER_APPLIED;
     const fv_trainer_exec *e = t->current;
-    const double values[2] = {lr, (double)(t->step + 1)};
+    const double values[FV_RUN_MOST] = {lr, (double)(t->step + 1), momentum};
     const fv_run run = {.seed = t->options.seed, .step = (uint64_t)t->step, .stage = FV_STAGE_UPDATE};
     if (e->run)
-        FV_TRY(fv_instance_write(e->instance, e->run, values, sizeof values));
+        FV_TRY(fv_instance_write(e->instance, e->run, values,
+                                 (size_t)fv_shape_count(&e->run->val->shape) * sizeof *values));
     FV_TRY(fv_instance_run(e->instance, &run));
     fv_model_count_batches(t->model, 1, t->frozen);
     fv_model_touch(t->model);

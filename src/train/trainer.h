@@ -53,7 +53,7 @@ typedef enum fv_trainer_phase {
 
 /* Where in a run a trainer begins. */
 typedef struct fv_trainer_start {
-    int phase;                    /* of --unfreeze-at */
+    int phase;                    /* fv_phases */
     int64_t begun[FV_PHASES_MAX]; /* steps that were done when it and those before it began */
 } fv_trainer_start;
 
@@ -63,7 +63,7 @@ struct fv_trainer {
     fv_fit_options options;
     const fv_optimizer *optimizer;
     bool planned;    /* for its programs' sizes: it has no memory of its own and cannot run */
-    fv_graph *graph; /* the model's, behind the trunk, with the losses */
+    fv_graph *graph; /* the model's, behind the trunk or for images of the phase's size, with the losses */
     fv_trunk *trunk; /* the frozen beginning; NULL: the graph begins at the image */
     fv_trainer_loss losses[FV_LOSSES_MAX];
     int32_t n_losses;
@@ -131,7 +131,7 @@ fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 bool fv_trainer_finite(fv_trainer *trainer);
 /* In how many pieces a batch of n is computed. */
 int fv_trainer_pieces(const fv_trainer *trainer, int64_t n);
-/* One line about what begins to learn in the trainer's phase, which begins with that epoch. */
+/* One line about what begins to learn in the trainer's phase, which begins with that epoch; NULL: nothing does. */
 #define FV_TRAINER_TEXT 400
 const char *fv_trainer_begun(const fv_trainer *trainer, int64_t epoch, char text[FV_TRAINER_TEXT]);
 /* Brings slots and averages up to date before they are read; says that they were written. */

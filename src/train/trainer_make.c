@@ -325,7 +325,7 @@ fv_status fv_trainer_enter(fv_trainer **trainer, int phase)
         return FV_OK;
     if (phase < start.phase)
         return fv_fail(before->ctx, FV_ERR_ARGUMENT,
-                       "fv_trainer_enter_epoch: the trainer is in a later phase of --unfreeze-at already");
+                       "fv_trainer_enter_epoch: the trainer is in a phase of later epochs already");
     fv_model_sync(before->model);
     fv_trainer_sync(before);
     while (start.phase < phase)

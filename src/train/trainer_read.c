@@ -95,6 +95,8 @@ const char *fv_trainer_begun(const fv_trainer *t, int64_t epoch, char text[FV_TR
         first = begin++ ? first : p->name;
         last = p->name;
     }
+    if (begin == 0)
+        return NULL;
     snprintf(text, FV_TRAINER_TEXT,
              "epoch %lld: --unfreeze-at: %d tensors begin to learn, '%.100s' to '%.100s'; %lld of %lld parameters are "
              "trained",

@@ -77,7 +77,7 @@ static fv_status emit_scale(fv_builder *b, void *arg)
     return FV_OK;
 }
 
-/* run = run op (rate, step) */
+/* run = run op (rate, step); a momentum stays. */
 static fv_status change_run(fv_builder *b, updater *u, const char *op, double rate, double step)
 {
     fv_step_operands *s = &u->step[u->at];
@@ -86,6 +86,8 @@ static fv_status change_run(fv_builder *b, updater *u, const char *op, double ra
     double *values = fv_tensor_data(by);
     values[0] = rate;
     values[1] = step;
+    for (int64_t i = 2; i < s->run->shape.dim[0]; i++)
+        values[i] = strcmp(op, "mul") == 0 ? 1 : 0;
     s->run = fv_emit(b, op, NULL, (fv_val *[]){s->run, fv_emit_tensor(b, by)}, 2);
     fv_tensor_destroy(&by);
     return FV_OK;
@@ -193,7 +195,8 @@ static fv_status append(updater *u, int32_t *first)
     const int32_t n_vals = u->g->n_vals;
     FV_TRY(gather(u, "all_finite", FV_UPDATE_FINITE, &finite));
     *first = u->g->n_nodes;
-    FV_TRY(fv_graph_input(u->g, FV_UPDATE_RUN, FV_F64, &(fv_shape){1, {2}}, &run));
+    const fv_shape shape = {1, {fv_schedule_cycles_momentum(u->fit) ? FV_RUN_MOST : FV_RUN_MOST - 1}};
+    FV_TRY(fv_graph_input(u->g, FV_UPDATE_RUN, FV_F64, &shape, &run));
     for (u->at = 0; u->at < u->count; u->at++) {
         u->step[u->at].run = run;
         FV_TRY(fv_graph_extend(u->g, u->step[u->at].wei->name, emit_gradient, u));

@@ -10,8 +10,10 @@
 #include "graph/graph.h"
 #include "train/optimizer.h"
 
-/* Names of values. RUN is an INPUT, f64 [2]: learning rate, number of the step from 1. FINITE and NORM are outputs:
- * u8 [1], 1 when every gradient is finite; float [1], what --clip-norm measures. */
+/* Names of values. RUN is an INPUT, f64 [2]: learning rate, number of the step from 1; or [3], with the step's
+ * momentum, where that is cycled. FINITE and NORM are outputs: u8 [1], 1 when every gradient is finite; float [1], what
+ * --clip-norm measures. */
+enum { FV_RUN_MOST = 3 };
 #define FV_UPDATE_RUN    "update.run"
 #define FV_UPDATE_FINITE "update.finite"
 #define FV_UPDATE_NORM   "update.norm"

@@ -9,6 +9,8 @@ static void make_run(const fv_node *node, memory *m)
         if (node->in[i] && node->in[i]->dtype == FV_F64) {
             ((double *)(void *)m->in[i])[0] = 0.03;
             ((double *)(void *)m->in[i])[1] = (double)pick(1, 1000);
+            if (node->in[i]->shape.dim[0] > 2)
+                ((double *)(void *)m->in[i])[2] = 0.87;
         }
 }
 
@@ -17,7 +19,7 @@ static void test_updates(void **state)
 {
     (void)state;
     for (int round = 0; round < 2 * ROUNDS; round++) {
-        const fv_shape none = {0, {0}}, one = {1, {1}}, run = {1, {2}};
+        const fv_shape none = {0, {0}}, one = {1, {1}}, run = {1, {pick(2, 3)}};
         fv_shape s = pick(0, 4) ? image() : (fv_shape){1, {pick(1, 100000)}}, scale = pick(0, 1) ? one : none;
         double decay = pick(0, 1) ? 0.01 : 0.0, momentum = pick(0, 1) ? 0.9 : 0.0;
         fv_shape second = momentum > 0 ? s : none;
@@ -39,6 +41,9 @@ static void test_updates(void **state)
         fv_lookahead_attr lookahead = {.alpha = 0.3, .steps = pick(1, 3)};
         x = (op_case){.op = "lookahead", .attr = &lookahead, .shape = {s, s, run}, .n_in = 3};
         x.dtype[2] = FV_F64;
+        check_case(&x, make_run);
+        x = (op_case){.op = "nesterov_mean", .attr = &(fv_momentum_attr){0.9}, .shape = {s, run, scale, s}, .n_in = 4};
+        x.dtype[1] = FV_F64;
         check_case(&x, make_run);
         check_case(&(op_case){.op = "l2_grad", .attr = &(fv_l2_attr){0.02}, .shape = {s, s, scale}, .n_in = 3}, NULL);
         check_case(&(op_case){.op = "max_norm", .attr = &(fv_limit_attr){0.5}, .shape = {s}, .n_in = 1}, NULL);

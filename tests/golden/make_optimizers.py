@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights over 100 steps, in float64: optimizers.txt. SGD, Adam, AdamW and RMSprop are PyTorch's; LARS, LAMB and
+"""Weights over 100 steps, in float64: optimizers.txt. SGD, Adam, AdamW, RMSprop and Muon are PyTorch's; LARS, LAMB and
 Lookahead are written here from their papers, the largest norm of a row is torch.renorm. A dense layer of 4 inputs and 3
-outputs; the gradient of its weight is x / 3 in every row, that of its bias 1 / 3. Every case is a line `case NAME
-key=value ...`, whose keys are settings of this library, and lines `STEP weights biases`."""
+outputs; the gradient of its weight is x / 3 in every row, that of its bias 1 / 3. With `shape=ROWSxCOLUMNS` it has so
+many outputs and inputs, and sees as many samples in a step as it has inputs: the mean's gradient, whose sign in row r of sample n
+is -1 where n + r is a multiple of 3, else 1. Every case is a line `case NAME key=value ...`, whose other keys are
+settings of this library, and lines `STEP weights biases`."""
 import os
+from unittest import mock
 
 import torch
 
@@ -75,6 +78,20 @@ class Lookahead:
                 p.copy_(slow)
 
 
+class Muon:
+    """PyTorch's, with its Newton-Schulz iterations in float64 where they are in bfloat16, and SGD for the biases."""
+
+    def __init__(self, groups, lr, momentum=0.95):
+        matrices = [g for g in groups if g["adapt"]]
+        self.inner = [torch.optim.Muon(matrices, lr, momentum=momentum),
+                      torch.optim.SGD([g for g in groups if not g["adapt"]], lr, momentum, nesterov=momentum > 0)]
+
+    def step(self):
+        with mock.patch.object(torch, "bfloat16", torch.float64):
+            for inner in self.inner:
+                inner.step()
+
+
 O = torch.optim
 # name: settings, optimizer of (groups), and what else is done
 CASES = {
@@ -100,11 +117,28 @@ CASES = {
                        lambda g: Lookahead(O.Adam(g, 0.01), 6, 0.8)),
     "lookahead_lamb": ("opt=lamb lr=0.01 wd=0.05 lookahead=3 lookahead-alpha=0.25",
                        lambda g: Lookahead(Lamb(g, 0.01), 3, 0.25)),
+    "cycled_sgd": ("opt=sgd lr=0.05 momentum=0.9 wd=0.01 sched=onecycle max-momentum=0.95", lambda g: O.SGD(g, 0.05, 0.9)),
+    "cycled_nesterov": ("opt=sgd lr=0.05 momentum=0.9 nesterov=true wd=0 sched=onecycle max-momentum=0.95",
+                        lambda g: O.SGD(g, 0.05, 0.9, nesterov=True)),
+    "cycled_adam": ("opt=adam lr=0.02 wd=0 sched=onecycle max-momentum=0.95", lambda g: O.Adam(g, 0.02)),
+    "cycled_adamw": ("opt=adamw lr=0.02 wd=0.1 sched=onecycle max-momentum=0.95", lambda g: O.AdamW(g, 0.02)),
+    "cycled_rmsprop": ("opt=rmsprop lr=0.002 momentum=0.5 wd=0 sched=onecycle max-momentum=0.95",
+                       lambda g: O.RMSprop(g, 0.002, momentum=0.5)),
+    "cycled_lamb": ("opt=lamb lr=0.01 wd=0.05 sched=onecycle max-momentum=0.95", lambda g: Lamb(g, 0.01)),
+    "muon": ("opt=muon lr=0.02 wd=0.1 shape=3x5", lambda g: Muon(g, 0.02)),
+    "muon_tall": ("opt=muon lr=0.05 momentum=0.6 wd=0 shape=5x2", lambda g: Muon(g, 0.05, 0.6)),
+    "muon_plain": ("opt=muon lr=0.01 momentum=0 wd=0.01 shape=4x4", lambda g: Muon(g, 0.01, 0)),
+    "muon_clipped": ("opt=muon lr=0.02 wd=0 clip-grad=0.05 shape=4x3", lambda g: Muon(g, 0.02)),
     "max_norm": ("opt=sgd lr=0.05 momentum=0.5 wd=0 max-norm=1.25", lambda g: O.SGD(g, 0.05, 0.5)),
     "clipped": ("opt=adamw lr=0.02 wd=0.1 clip-grad=0.4", lambda g: O.AdamW(g, 0.02)),
     "clipped_lars": ("opt=lars lr=1 wd=0.05 trust-coef=0.01 clip-grad=0.4", lambda g: Lars(g, 1, 0.9, trust=0.01)),
     "clipped_values": ("opt=sgd lr=0.05 momentum=0.9 wd=0 clip-value=0.1", lambda g: O.SGD(g, 0.05, 0.9)),
 }
+
+
+def one_cycle(o):
+    """What --sched onecycle does over all steps, with --max-momentum."""
+    return torch.optim.lr_scheduler.OneCycleLR(o, o.param_groups[0]["lr"], total_steps=STEPS)
 
 
 def settings_of(text):
@@ -113,19 +147,25 @@ def settings_of(text):
 
 def trajectory(text, make):
     o = settings_of(text)
-    w = torch.from_numpy(fvgolden.fill("optimizer.w", (ROWS, COLUMNS))).double().requires_grad_()
-    b = torch.from_numpy(fvgolden.fill("optimizer.b", (ROWS,))).double().requires_grad_()
+    rows, columns = (int(n) for n in o.get("shape", f"{ROWS}x{COLUMNS}").split("x"))
+    samples = columns if "shape" in o else 1
+    w = torch.from_numpy(fvgolden.fill("optimizer.w", (rows, columns))).double().requires_grad_()
+    b = torch.from_numpy(fvgolden.fill("optimizer.b", (rows,))).double().requires_grad_()
+    signs = torch.tensor([[-1.0 if samples > 1 and (n + r) % 3 == 0 else 1.0 for n in range(samples)] for r in range(rows)],
+                         dtype=torch.float64) / (samples * rows)
     groups = [dict(params=[w], weight_decay=float(o["wd"]), adapt=True), dict(params=[b], weight_decay=0.0, adapt=False)]
     optimizer = make(groups)
+    schedule = one_cycle(optimizer) if "sched" in o else None
     for step in range(1, STEPS + 1):
-        x = torch.from_numpy(fvgolden.fill(f"optimizer.g.{step}", (COLUMNS,))).double()
-        w.grad = (x / ROWS).repeat(ROWS, 1)
-        b.grad = torch.full((ROWS,), 1 / ROWS, dtype=torch.float64)
+        w.grad = signs @ torch.from_numpy(fvgolden.fill(f"optimizer.g.{step}", (samples, columns))).double()
+        b.grad = signs.sum(1)
         if "clip-grad" in o:
             torch.nn.utils.clip_grad_norm_([w, b], float(o["clip-grad"]))
         if "clip-value" in o:
             torch.nn.utils.clip_grad_value_([w, b], float(o["clip-value"]))
         optimizer.step()
+        if schedule:
+            schedule.step()
         if "max-norm" in o:
             with torch.no_grad():
                 w.copy_(torch.renorm(w, 2, 0, float(o["max-norm"])))

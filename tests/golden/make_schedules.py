@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Learning rates of PyTorch's schedulers, step by step: schedules.txt. Every case is a line `case NAME key=value ...`,
 whose keys are settings of this library and `steps` (of an epoch), for plateau lines `metric` with what each epoch
-measured, and lines of its rates."""
+measured, where it is cycled lines `momentum` with that of each step, and lines of its rates."""
 import os
 
 import numpy as np
@@ -17,17 +17,20 @@ def optimizer():
     return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR, momentum=0.9)
 
 
-def follow(make, count, at=None):
-    o = optimizer()
-    scheduler, rates = make(o), []
+def follow(make, count, at=None, adam=False):
+    """Rates, and momenta (beta1 of Adam)."""
+    o = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=LR) if adam else optimizer()
+    scheduler, rates, momenta = make(o), [], []
     for step in range(count):
         if at:
             scheduler.step(at(step))
-        rates.append(float(o.param_groups[0]["lr"]))
+        group = o.param_groups[0]
+        rates.append(float(group["lr"]))
+        momenta.append(float(group["betas"][0] if adam else group["momentum"]))
         o.step()
         if not at:
             scheduler.step()
-    return rates
+    return rates, momenta
 
 
 def warm(factor, steps, then):
@@ -71,6 +74,10 @@ CASES = {
                                                div_factor=10, final_div_factor=100)),
     "onecycle_epochs": ("sched=onecycle pct-start=0.25", 1, 20,
                         lambda o: s.OneCycleLR(o, LR, total_steps=20, pct_start=0.25)),
+    "onecycle_momentum": ("sched=onecycle max-momentum=0.95", 10, 10, lambda o: s.OneCycleLR(o, LR, total_steps=100)),
+    "onecycle_momentum_linear": ("sched=onecycle anneal=linear pct-start=0.45 max-momentum=0.9 base-momentum=0.5 opt=adam",
+                                 7, 6, lambda o: s.OneCycleLR(o, LR, total_steps=42, pct_start=0.45, anneal_strategy="linear",
+                                                              max_momentum=0.9, base_momentum=0.5)),
     "warm_cosine": ("sched=cosine warmup-epochs=10 warmup-lr=0.01", 1, 100,
                     warm(0.1, 10, lambda o: s.CosineAnnealingLR(o, 90))),
     "warm_steps": ("sched=poly poly-power=0.9 warmup-steps=13 warmup-lr=0.001", 6, 12,
@@ -112,8 +119,10 @@ def main():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schedules.txt")
     with open(path, "w") as out:
         for name, (settings, steps, epochs, make, *at) in CASES.items():
-            rates = follow(make, steps * epochs, *at)
+            rates, momenta = follow(make, steps * epochs, *at, adam="opt=adam" in settings)
             print(f"case {name} steps={steps} epochs={epochs} lr={LR} {settings}", file=out)
+            if "max-momentum" in settings:
+                put(out, "momentum ", momenta)
             put(out, "", rates)
         for name, (settings, rises, arguments) in PLATEAUS.items():
             metrics, rates = plateau(rises, arguments)

@@ -31,7 +31,7 @@ train() {
     exec "$FOVEA" train --data digits --model resnet8 --img-size 16 --in-chans 1 --epochs 12 --steps-per-epoch 6 --batch-size 48 --val-split 0.2 \
         --opt lamb --lr 0.02 --lookahead 4 --max-norm 3 --clip-grad 5 --drop 0.1 --drop-path 0.3 --label-smoothing 0.1 --mixup 0.2 --crop-pad 2 \
         --model-ema --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 \
-        --warmup-steps 3 --patience 9 --monitor val_loss --checkpoint-hist 3 --recovery-interval 2 --log-interval 1 "$@"
+        --warmup-steps 3 --patience 9 --monitor val_loss --checkpoint-hist 3 --recovery-interval 2 --log-interval 1 --progressive-resize 1:10,3:12x14,7:16 "$@"
 }
 
 # What a run leaves: the names and bytes of its models, and its rows without times.

@@ -34,6 +34,7 @@ static const bits_run bits_runs[] = {
      {FORMULA, .optimizer = FV_ADAMW, .lr = 1e-3, .weight_decay = 1e-2, .label_smoothing = 0.1}},
     {"lenet_rmsprop", "lenet", NULL, 6, 3, {FORMULA, .optimizer = FV_RMSPROP, .lr = 1e-3}},
     {"squeezenet_dropout", "squeezenet1_1", NULL, 2, 2, {FORMULA, .lr = 1e-3}},
+    {"resnet8_muon", "resnet8", NULL, 10, 3, {FORMULA, .optimizer = FV_MUON, .lr = 0.02, .weight_decay = 0.1}},
     {"headnet", NULL, NULL, 10, 3, {FORMULA, .lr = 0.02, .weight_decay = 1e-4}},
     /* Without fast convolutions: as before there were any. */
     {"resnet8_direct", "resnet8", "direct", 10, 4, {FORMULA, .lr = 0.05, .weight_decay = 1e-4, .nesterov = true}},

@@ -10,18 +10,21 @@ typedef struct eta_run {
     const char *name;
     double start, step, validation, saving; /* seconds */
     int64_t epochs, steps, val_interval, max_steps;
-    int64_t done; /* steps before this process, a resumed run's */
+    int64_t done;      /* steps before this process, a resumed run's */
+    const char *sizes; /* `step` is that of the last */
 } eta_run;
 
 static const eta_run runs[] = {
-    {"plain", 0, 0.1, 0, 0, 3, 40, 1, 0, 0},
-    {"a slow start is no step", 30, 0.1, 0, 0, 3, 40, 1, 0, 0},
-    {"validations count", 2, 0.1, 1.4, 0, 5, 40, 1, 0, 0},
-    {"few validations", 2, 0.1, 1.4, 0.2, 9, 40, 4, 0, 0},
-    {"checkpoints", 1, 0.05, 0.7, 0.1, 6, 30, 1, 0, 0},
-    {"stopped early", 10, 0.2, 0, 0, 50, 40, 1, 60, 0},
-    {"one epoch", 5, 0.2, 2.8, 0, 1, 100, 1, 0, 0},
-    {"resumed", 5, 0.2, 2.8, 0.1, 4, 50, 1, 0, 73},
+    {"plain", 0, 0.1, 0, 0, 3, 40, 1, 0, 0, NULL},
+    {"a slow start is no step", 30, 0.1, 0, 0, 3, 40, 1, 0, 0, NULL},
+    {"validations count", 2, 0.1, 1.4, 0, 5, 40, 1, 0, 0, NULL},
+    {"few validations", 2, 0.1, 1.4, 0.2, 9, 40, 4, 0, 0, NULL},
+    {"checkpoints", 1, 0.05, 0.7, 0.1, 6, 30, 1, 0, 0, NULL},
+    {"stopped early", 10, 0.2, 0, 0, 50, 40, 1, 60, 0, NULL},
+    {"one epoch", 5, 0.2, 2.8, 0, 1, 100, 1, 0, 0, NULL},
+    {"resumed", 5, 0.2, 2.8, 0.1, 4, 50, 1, 0, 73, NULL},
+    {"images grow", 1, 0.4, 5.6, 0.1, 5, 30, 1, 0, 0, "1:10,2:10x15,4:20"},
+    {"images grow, stopped early", 1, 0.4, 0, 0, 5, 30, 1, 130, 0, "1:10,2:10x15,4:20"},
 };
 
 /* Seconds from step `at` of this process to the run's end; and what is told there. at below 0: the whole run. */
@@ -30,6 +33,7 @@ static double play(const eta_run *r, fv_dataset *validation, int64_t at, double 
     fv_fit_options o = FV_FIT_OPTIONS(.batch_size = 10, .epochs = r->epochs);
     o.val_interval = r->val_interval;
     o.max_steps = r->max_steps;
+    o.progressive_resize = r->sizes;
     o.validation = r->validation > 0 ? validation : NULL;
     fv_eta eta;
     double now = 1000 * (r->done > 0), noted = NAN;
@@ -41,8 +45,9 @@ static double play(const eta_run *r, fv_dataset *validation, int64_t at, double 
     int64_t step = r->done % r->steps, steps = 0;
     bool stop = false;
     for (int64_t epoch = 1 + r->done / r->steps; epoch <= r->epochs && !stop; epoch++, step = 0) {
+        const double share = !r->sizes ? 1 : epoch < 2 ? 0.25 : epoch < 4 ? 0.375 : 1; /* of pixels */
         for (; step < r->steps && !stop;) {
-            now += r->step * (1 + 0.02 * (steps % 5 - 2)); /* a little uneven */
+            now += share * r->step * (1 + 0.02 * (steps % 5 - 2)); /* a little uneven */
             e.kind = FV_EVENT_STEP;
             e.epoch = epoch;
             e.step = ++step;

@@ -35,6 +35,8 @@ static const memory_case cases[] = {
      true,
      true,
      {RUN, .batch_size = 16, .freeze = "-1", .unfreeze_at = "2:*", .optimizer = FV_ADAM, .model_ema = true}},
+    {"images that grow", "resnet8", true, true, {RUN, .batch_size = 32, .progressive_resize = "1:16,2:32"}},
+    {"muon", NET, true, true, {RUN, .batch_size = 8, .optimizer = FV_MUON}},
     {"several networks in one", DEEP, false, true, {RUN, .batch_size = 8, .epochs = 1}},
 };
 #undef RUN

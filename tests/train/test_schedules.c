@@ -12,8 +12,8 @@ typedef struct rates {
     char name[64];
     fv_fit_options o;
     int64_t steps;
-    double rate[MOST], metric[MOST];
-    int count, metrics;
+    double rate[MOST], metric[MOST], momentum[MOST];
+    int count, metrics, momenta;
 } rates;
 
 static fv_ctx *ctx;
@@ -62,6 +62,8 @@ static bool next_case(FILE *f, rates *r)
         }
         if (strncmp(line, "metric ", 7) == 0)
             read_numbers(line + 7, r->metric, &r->metrics);
+        else if (strncmp(line, "momentum ", 9) == 0)
+            read_numbers(line + 9, r->momentum, &r->momenta);
         else
             read_numbers(line, r->rate, &r->count);
     }
@@ -121,13 +123,40 @@ static void as_pytorch(void **state)
         }
     }
     fclose(f);
-    assert_int_equal(cases, 28);
+    assert_int_equal(cases, 30);
     for (int i = 0; i < FV_SCHEDULE_COUNT; i++)
         if (!met[i])
             fail_msg("no case of %s", fv_schedule_names()[i]);
 }
 
-/* A rate is part of a run's bits, which are the same on every machine: FNV-1a of all of them. */
+/* One cycle moves the momentum of sgd, and beta1 of adam, against the rate; else it is what the options say. */
+static void momenta(void **state)
+{
+    (void)state;
+    FILE *f = open_golden();
+    static rates r;
+    int cycled = 0;
+    while (next_case(f, &r)) {
+        assert_int_equal(fv_schedule_cycles_momentum(&r.o), r.momenta > 0);
+        cycled += r.momenta > 0;
+        assert_true(r.momenta == 0 || r.momenta == r.count);
+        for (int i = 0; i < r.count; i++) {
+            const double found = fv_schedule_momentum(&r.o, i / r.steps, i % r.steps, r.steps);
+            if (!(fabs(found - (r.momenta ? r.momentum[i] : 0.9)) <= 1e-9))
+                fail_msg("%s: momentum of step %d is %.17g", r.name, i, found);
+        }
+    }
+    fclose(f);
+    assert_int_equal(cycled, 2);
+    /* While the rate warms up it is at its highest. */
+    const fv_fit_options o =
+        FV_FIT_OPTIONS(.epochs = 4, .schedule = FV_ONECYCLE, .warmup_steps = 3, .max_momentum = 0.9);
+    for (int i = 0; i <= 3; i++)
+        assert_true(fv_schedule_momentum(&o, 0, i, 5) == 0.9);
+    assert_true(fv_schedule_momentum(&o, 0, 4, 5) < 0.9);
+}
+
+/* A rate is part of a run's bits, which are the same on every machine, and so is a momentum: FNV-1a of all of them. */
 static void bits(void **state)
 {
     (void)state;
@@ -136,14 +165,15 @@ static void bits(void **state)
     uint64_t h = 0xCBF29CE484222325u;
     while (next_case(f, &r))
         for (int i = 0; i < r.count; i++) {
-            const double rate = fv_schedule_at(&r.o, i / r.steps, i % r.steps, r.steps);
-            uint8_t byte[sizeof rate];
-            memcpy(byte, &rate, sizeof rate);
+            const double numbers[2] = {fv_schedule_at(&r.o, i / r.steps, i % r.steps, r.steps),
+                                       fv_schedule_momentum(&r.o, i / r.steps, i % r.steps, r.steps)};
+            uint8_t byte[sizeof numbers];
+            memcpy(byte, numbers, sizeof numbers);
             for (size_t k = 0; k < sizeof byte; k++)
                 h = (h ^ byte[k]) * 0x100000001B3u;
         }
     fclose(f);
-    assert_int_equal(h, 0xA1DF717C6FD8EA5Du);
+    assert_int_equal(h, 0x45B5EC23EC301866u);
 }
 
 /* The powers that schedules are made of, against the C library's. */
@@ -194,6 +224,7 @@ static void refused(void **state)
         {{"decay-milestones", NULL}, {"5,3", NULL}, "--decay-milestones: 3 stands behind 5"},
         {{"warmup-epochs", "warmup-steps"}, {"1", "2"}, "--warmup-epochs 1 and --warmup-steps 2"},
         {{"epochs", "warmup-epochs"}, {"3", "3"}, "--warmup-epochs 3 is not below --epochs 3"},
+        {{"max-momentum", NULL}, {"0.8", NULL}, "--base-momentum 0.85 is above --max-momentum 0.8"},
     };
     fv_model *m;
     fv_trainer *t;
@@ -222,8 +253,8 @@ static void takers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_pytorch), cmocka_unit_test(bits),    cmocka_unit_test(powers),
-        cmocka_unit_test(ends),       cmocka_unit_test(refused), cmocka_unit_test(takers),
+        cmocka_unit_test(as_pytorch), cmocka_unit_test(bits),   cmocka_unit_test(powers),  cmocka_unit_test(ends),
+        cmocka_unit_test(refused),    cmocka_unit_test(takers), cmocka_unit_test(momenta),
     };
     ctx = fv_test_ctx(1, NULL, NULL);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

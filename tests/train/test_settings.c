@@ -105,7 +105,7 @@ static void out_of_range(void **state)
         {"lr", "0", "a number above 0, at most 1000000"},
         {"opt-betas", "0.9,1", "two numbers from 0 to below 1"},
         {"opt-betas", "0.9", "two numbers from 0 to below 1"},
-        {"opt", "adamm", "one of sgd, adam, adamw, rmsprop, lars, lamb; did you mean adam?"},
+        {"opt", "adamm", "one of sgd, adam, adamw, rmsprop, lars, lamb, muon; did you mean adam?"},
         {"balance", "oversample=2", "a number from 0 to 1"},
         {"batch-size", "some", "a whole number from 1 to 1000000, or auto"},
         {"nesterov", "perhaps", "true or false"},

@@ -39,7 +39,8 @@ static const struct {
      "model-ema-decay bias-weight-decay norm-weight-decay freeze-norm sched warmup-epochs warmup-steps warmup-lr "
      "min-lr decay-epochs decay-milestones decay-rate poly-power restart-epochs restart-mult cycle-mode cycle-up "
      "cycle-down patience-epochs plateau-threshold cooldown-epochs pct-start div-factor final-div-factor anneal "
-     "loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
+     "max-momentum base-momentum "
+     "progressive-resize loss label-smoothing huber-delta balance monitor min-delta restore-best val-interval "},
     {"Augmentation by flags", "",
      " scale ratio crop-pad hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob "
      "mixup "

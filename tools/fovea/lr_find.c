@@ -15,7 +15,8 @@
 const char lr_find_idle[] =
     " epochs max-steps lr patience min-delta monitor restore-best val-interval recovery-interval save-period "
     "checkpoint-hist model-ema "
-    "model-ema-decay unfreeze-at cache no-prefetch no-feature-cache license data-name date output experiment resume "
+    "model-ema-decay unfreeze-at progressive-resize cache no-prefetch no-feature-cache license data-name date output "
+    "experiment resume "
     "log-interval histogram-interval no-color progress " TRIAL_SCHEDULE;
 
 static bool on_point(void *user, const fv_lr_point *point, int64_t step)

@@ -221,10 +221,11 @@ static fv_status read_words(const verb *v, int argc, char **argv, settings *c, h
             if (!value)
                 return complain(FV_ERR_NO_MEMORY, NULL, "no memory for --%s", o->key);
         }
-        const char *before = o->offset == AT(input)             ? c->input
-                             : o->offset == AT(space)           ? c->space
-                             : o->offset == AT(fit.unfreeze_at) ? c->fit.unfreeze_at
-                                                                : NULL;
+        const char *before = o->offset == AT(input)                    ? c->input
+                             : o->offset == AT(space)                  ? c->space
+                             : o->offset == AT(fit.unfreeze_at)        ? c->fit.unfreeze_at
+                             : o->offset == AT(fit.progressive_resize) ? c->fit.progressive_resize
+                                                                       : NULL;
         if (before) { /* one more */
             const size_t size = strlen(before) + strlen(value) + 2;
             char *both = malloc(size);

@@ -50,9 +50,14 @@ static fv_status write_curve(const settings *c, const curve_files *files, const 
     FILE *out = open_memstream(&csv, &size);
     if (!out)
         return FV_ERR_NO_MEMORY;
-    fputs("step,epoch,lr\n", out);
-    for (int64_t i = 0; i < r->n; i++)
-        fprintf(out, "%lld,%s,%s\n", (long long)i + 1, exact(r->epoch[i], number[0]), exact(r->lr[i], number[1]));
+    const bool momentum = fv_schedule_cycles_momentum(&c->fit);
+    fprintf(out, "step,epoch,lr%s\n", momentum ? ",momentum" : "");
+    for (int64_t i = 0; i < r->n; i++) {
+        fprintf(out, "%lld,%s,%s", (long long)i + 1, exact(r->epoch[i], number[0]), exact(r->lr[i], number[1]));
+        if (momentum)
+            fprintf(out, ",%s", exact(fv_schedule_momentum(&c->fit, i / r->steps, i % r->steps, r->steps), number[0]));
+        fputc('\n', out);
+    }
     if (fclose(out) != 0) {
         free(csv);
         return FV_ERR_NO_MEMORY;

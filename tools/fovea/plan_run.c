@@ -188,8 +188,10 @@ static void print_time(const estimate *e)
         printf("time        not measured (--probe 20)\n");
         return;
     }
-    printf("time        %s in all: %s, the first %s, the others %s\n", span(e->total, text[0]),
-           count_of(f->epochs, "epoch", "epochs", count), span(f->first_epoch, text[1]), span(f->epoch, text[2]));
+    const bool phases = e->t->options.progressive_resize || e->t->options.unfreeze_at;
+    printf("time        %s in all: %s, the first %s, the %s %s\n", span(e->total, text[0]),
+           count_of(f->epochs, "epoch", "epochs", count), span(f->first_epoch, text[1]), phases ? "last" : "others",
+           span(f->epoch, text[2]));
     printf("            %lld steps an epoch of %s each (%.4g images a second); %s until the first one\n",
            (long long)f->steps, span(f->step, text[0]), (double)f->samples / f->epoch,
            span(e->before + f->open, text[1]));

@@ -147,6 +147,15 @@ static void tell_phase(const phase_rates *p)
     }
 }
 
+/* A phase may differ in the size of images alone. */
+static bool same_rates(const phase_rates *a, const phase_rates *b)
+{
+    for (int i = 0; i < a->count; i++)
+        if (a->list[i].lr != b->list[i].lr)
+            return false;
+    return true;
+}
+
 fv_status rates_tell(const fv_fit_options *fit, fv_model *model)
 {
     all_rates a;
@@ -155,6 +164,8 @@ fv_status rates_tell(const fv_fit_options *fit, fv_model *model)
     FV_TRY(collect_all(fit, model, &a));
     tell_phase(&a.phase[0]);
     for (int k = 1; k < a.count; k++) {
+        if (same_rates(&a.phase[k - 1], &a.phase[k]))
+            continue;
         note("from epoch %lld on%s", (long long)a.phase[k].epoch,
              a.phase[k].epoch > fit->epochs ? " (the run ends before it):" : ":");
         tell_phase(&a.phase[k]);

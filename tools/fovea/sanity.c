@@ -13,7 +13,7 @@
 const char sanity_idle[] =
     " epochs patience min-delta monitor restore-best val-interval recovery-interval save-period "
     "checkpoint-hist " TRIAL_SCHEDULE
-    "label-smoothing balance model-ema model-ema-decay unfreeze-at augment scale ratio crop-pad "
+    "label-smoothing balance model-ema model-ema-decay unfreeze-at progressive-resize augment scale ratio crop-pad "
     "hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob mixup cutmix cache "
     "no-prefetch no-feature-cache license data-name date output experiment resume force log-interval "
     "histogram-interval no-color ";

@@ -47,6 +47,11 @@ static bool has_lookahead(const settings *c)
     return c->fit.lookahead > 0;
 }
 
+static bool cycles_momentum(const settings *c)
+{
+    return c->fit.max_momentum > 0;
+}
+
 static bool has_warmup(const settings *c)
 {
     return c->fit.warmup_epochs > 0 || c->fit.warmup_steps > 0;
@@ -109,6 +114,7 @@ static const struct {
     {"nesterov", has_momentum, "it needs --momentum above 0"},
     {"lookahead-alpha", has_lookahead, "it needs --lookahead"},
     {"model-ema-decay", has_average, "it needs --model-ema"},
+    {"base-momentum", cycles_momentum, "it needs --max-momentum"},
     {"warmup-lr", has_warmup, "it needs --warmup-epochs or --warmup-steps"},
     {"decay-epochs", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},
     {"decay-rate", decays, "of --sched cyclic it belongs to --cycle-mode exp_range"},

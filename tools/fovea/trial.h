@@ -39,7 +39,7 @@ fv_status train_in_parts(settings *c, train_part *part);
 #define TRIAL_SCHEDULE                                                                                                 \
     "steps-per-epoch sched warmup-epochs warmup-steps warmup-lr min-lr decay-epochs decay-milestones decay-rate "      \
     "poly-power restart-epochs restart-mult cycle-mode cycle-up cycle-down patience-epochs plateau-threshold "         \
-    "cooldown-epochs pct-start div-factor final-div-factor anneal "
+    "cooldown-epochs pct-start div-factor final-div-factor anneal max-momentum base-momentum "
 /* Says which of these options (a blank on both sides of each) were given, as `why` leaves them without a part. */
 void trial_tell_idle(const char *idle, const char *why);
 

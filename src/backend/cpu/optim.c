@@ -50,7 +50,7 @@ static void sgd_run(const fv_plan *plan, const fv_call *call)
     const fv_sgd_attr *attr = call->node->attr;
     step_job job = step_begin(plan, call);
     job.set.sgd = (fv_sgd){.lr = (float)fv_step_rate(call),
-                           .momentum = (float)attr->momentum,
+                           .momentum = (float)fv_step_momentum(call, FV_STEP_RUN, attr->momentum),
                            .weight_decay = (float)attr->weight_decay,
                            .grad_scale = (float)fv_step_scale(call),
                            .nesterov = attr->nesterov};
@@ -66,14 +66,15 @@ static void adam_range(void *arg, int64_t begin, int64_t end)
 static void adam_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_adam_attr *attr = call->node->attr;
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
     step_job job = step_begin(plan, call);
     job.set.adam = (fv_adam){.eps = (float)attr->eps,
                              .weight_decay = (float)attr->weight_decay,
                              .grad_scale = (float)fv_step_scale(call),
                              .lr = fv_step_rate(call),
-                             .beta1 = attr->beta1,
+                             .beta1 = beta1,
                              .beta2 = attr->beta2,
-                             .correction1 = 1 - fv_step_power(attr->beta1, fv_step_number(call)),
+                             .correction1 = 1 - fv_step_power(beta1, fv_step_number(call)),
                              .correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call)),
                              .decoupled = attr->decoupled};
     step_split(plan, adam_range, 7, &job);
@@ -93,7 +94,7 @@ static void rmsprop_run(const fv_plan *plan, const fv_call *call)
     job.set.rmsprop = (fv_rmsprop){.lr = (float)fv_step_rate(call),
                                    .eps = (float)attr->eps,
                                    .weight_decay = (float)attr->weight_decay,
-                                   .momentum = (float)attr->momentum,
+                                   .momentum = (float)fv_step_momentum(call, FV_STEP_RUN, attr->momentum),
                                    .grad_scale = (float)fv_step_scale(call),
                                    .alpha = attr->alpha};
     step_split(plan, rmsprop_range, attr->momentum > 0 ? 7 : 5, &job);

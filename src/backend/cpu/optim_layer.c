@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of updates that look at a layer as a whole: LARS, LAMB, Lookahead, the largest norm of a filter. */
+/* Solvers of updates that look at a layer as a whole: LARS, LAMB, Muon, Lookahead, the largest norm of a filter. */
 #include <string.h>
 
 #include "backend/cpu/split.h"
@@ -46,6 +46,7 @@ static void direction_range(void *arg, int64_t begin, int64_t end)
 static void direction_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_adam_attr *attr = call->node->attr;
+    const double beta1 = fv_step_momentum(call, FV_STEP_RUN, attr->beta1);
     layer_job job = {.k = plan->kernels->optim,
                      .src = call->in[FV_STEP_GRAD],
                      .wei = call->in[FV_STEP_WEI],
@@ -55,11 +56,30 @@ static void direction_run(const fv_plan *plan, const fv_call *call)
     job.adam = (fv_adam){.eps = (float)attr->eps,
                          .grad_scale = (float)fv_step_scale(call),
                          .lr = 1,
-                         .beta1 = attr->beta1,
+                         .beta1 = beta1,
                          .beta2 = attr->beta2,
-                         .correction1 = 1 - fv_step_power(attr->beta1, fv_step_number(call)),
+                         .correction1 = 1 - fv_step_power(beta1, fv_step_number(call)),
                          .correction2 = 1 - fv_step_power(attr->beta2, fv_step_number(call))};
     fv_parallel_range(plan, fv_shape_count(fv_in_shape(call->node, 0)), 7 * sizeof(float), 16, direction_range, &job);
+}
+
+static void nesterov_range(void *arg, int64_t begin, int64_t end)
+{
+    const layer_job *x = arg;
+    const float keep = (float)x->limit, rest = (float)(1 - x->limit);
+    for (int64_t i = begin; i < end; i++) {
+        const float g = x->src[i] * x->scale, m = x->memory[0][i] + rest * (g - x->memory[0][i]);
+        x->memory[0][i] = m;
+        x->dst[i] = g + keep * (m - g);
+    }
+}
+
+static void nesterov_run(const fv_plan *plan, const fv_call *call)
+{
+    const float *scale = fv_call_in(call, 2);
+    layer_job job = {.src = call->in[0], .memory = {call->in[3]}, .dst = call->out[0], .scale = scale ? *scale : 1.0f};
+    job.limit = fv_step_momentum(call, 1, ((const fv_momentum_attr *)call->node->attr)->momentum);
+    fv_parallel_range(plan, fv_shape_count(fv_in_shape(call->node, 0)), 4 * sizeof(float), 16, nesterov_range, &job);
 }
 
 /* slow += alpha * (wei - slow) is the average that keeps 1 - alpha. */
@@ -104,6 +124,7 @@ extern const fv_solver fv_cpu_optim_layer_solvers[];
 const fv_solver fv_cpu_optim_layer_solvers[] = {
     FV_STREAM_SOLVER("l2_grad", fv_f32_reject, l2_run),
     FV_STREAM_SOLVER("adam_direction", fv_f32_reject, direction_run),
+    FV_STREAM_SOLVER("nesterov_mean", fv_f32_reject, nesterov_run),
     FV_STREAM_SOLVER("lookahead", fv_f32_reject, lookahead_run),
     FV_STREAM_SOLVER("max_norm", fv_f32_reject, norm_run),
     {.name = NULL},

@@ -54,7 +54,7 @@ row_39_contradictions() {
     fails 2 E2004 "the step pca (--pca-jitter)" "these have 1" -- small_run --pca-jitter 0.1
     fails 2 E2004 "--warmup-epochs 5" "--epochs 2" -- small_run --warmup-epochs 5
     fails 2 E2004 "--nesterov" "--opt sgd" -- small_run --nesterov --opt adam
-    fails 2 E2004 "--momentum" "sgd, rmsprop and lars" -- small_run --momentum 0.9 --opt adam
+    fails 2 E2004 "--momentum" "sgd, rmsprop, lars and muon" -- small_run --momentum 0.9 --opt adam
     fails 2 E2004 "--opt-alpha" "rmsprop" -- small_run --opt-alpha 0.5
     fails 2 E2004 "--opt-betas" "adam" -- small_run --opt-betas 0.8,0.9
     fails 2 E2004 "--decay-rate" "--sched step" -- small_run --decay-rate 0.5

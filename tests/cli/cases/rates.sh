@@ -54,6 +54,11 @@ row_39_schedules_that_do_not_go_together() {
     fails 2 E2004 "--warmup-epochs 1 and --warmup-steps 3 say the same twice" -- small_run --warmup-epochs 1 --warmup-steps 3
     fails 2 E2004 "--warmup-steps 20: the run has 20 steps in all" -- small_run --warmup-steps 20
     fails 2 E2004 "--warmup-lr has no effect here" -- small_run --warmup-lr 0.1
+    fails 2 E2004 "--max-momentum has no effect here: it belongs to --sched onecycle" -- small_run --max-momentum 0.9
+    fails 2 E2004 "--base-momentum has no effect here: it needs --max-momentum" -- small_run --sched onecycle --base-momentum 0.9
+    fails 2 E2004 "--base-momentum 0.85 is above --max-momentum 0.8" -- small_run --sched onecycle --max-momentum 0.8
+    fails 2 E2004 "--max-momentum 0.9 has no effect here: the optimizer has no momentum" "--momentum 0.9" -- \
+        small_run --sched onecycle --max-momentum 0.9 --momentum 0
     fails 2 E2003 "--restart-mult: found '0'" -- small_run --sched cosine_restarts --restart-mult 0
     absent runs
 }
@@ -112,6 +117,10 @@ use_lr_curve() {
         die "the run's rates: $(paste -sd' ' run)"
     head -c 100 rate.svg | grep -q '^<svg xmlns="http://www.w3.org/2000/svg" width=' || die "no drawing"
     equal "$(tail -n 1 rate.svg)" "</svg>"
+    # The momentum goes against the rate.
+    code 0 "$FOVEA" plan --lr-curve both --sched onecycle --max-momentum 0.95 --epochs 1 --steps-per-epoch 10 --pct-start 0.5
+    equal "$(head -1 both.csv)" step,epoch,lr,momentum
+    equal "$(cut -d, -f4 both.csv | sed -n '2p;6p;11p' | paste -sd' ')" "0.95 0.85 0.95"
     # Again, as JSON, of a recipe that has more than the schedule.
     printf 'sched: cyclic\ncycle-up: 2\nepochs: 9\nlr: 0.5\nmin-lr: 0.1\nbatch-size: 3\nmodel: lenet\n' >r.yaml
     code 0 "$FOVEA" plan --lr-curve rate -c r.yaml --json
@@ -134,7 +143,8 @@ use_lr_curve() {
 }
 
 use_optimizers() {
-    for words in "lars --lr 2 --trust-coef 0.01" "lamb --lr 0.01" "lamb --lr 0.01 --lookahead 3 --lookahead-alpha 0.8 --max-norm 2 --clip-grad 1" \
+    for words in "lars --lr 2 --trust-coef 0.01" "muon --lr 0.02 --sched onecycle --max-momentum 0.95" "lamb --lr 0.01" "lamb --lr 0.01 --lookahead 3 --lookahead-alpha 0.8 --max-norm 2 --clip-grad 1" \
+        "adamw --lr 0.01 --sched onecycle --max-momentum 0.95 --lr-mult fc3=0.5" \
         "sgd --lr 0.05 --momentum 0 --lookahead 5 --freeze conv1 --unfreeze-at 2:*"; do
         run="$(echo "$words" | tr -dc a-z0-9)"
         # shellcheck disable=SC2086
@@ -235,7 +245,7 @@ row_58_sigkill_with_everything_on() {
     words="--model resnet8 --img-size 16 --in-chans 1 --epochs 5 --steps-per-epoch 6 --batch-size 48 --val-split 0.2 --opt lamb --lr 0.02
         --lookahead 4 --max-norm 3 --clip-grad 5 --drop 0.1 --drop-path 0.3 --label-smoothing 0.1 --mixup 0.2 --crop-pad 2 --model-ema
         --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 --warmup-steps 3
-        --patience 4 --monitor val_loss"
+        --patience 4 --monitor val_loss --progressive-resize 1:10,2:12x14,4:16"
     # shellcheck disable=SC2086
     code 0 "$FOVEA" train --data "$digits" $words --experiment straight --threads 2
     says "the learning rate goes from 0.02 to 0.01"

@@ -124,6 +124,37 @@ use_unfreeze_at() {
         small_run --freeze -1 --unfreeze-at '2:features*'
 }
 
+# Images grow from epoch to epoch: it is said, kept through stops, part of the run and of its plan.
+use_progressive_resize() {
+    grown() { small_run --epochs 4 --pool avg --progressive-resize 1:16,2:20x24 --progressive-resize 4:28 "$@"; }
+    code 0 grown --experiment straight
+    says "--progressive-resize: from epoch 1 on training images of 16 x 16" "from epoch 2 on training images of 20 x 24" \
+        "from epoch 4 on training images of 28 x 28"
+    grep -q '"ev":"note","epoch":4,.*28 x 28' runs/train/straight/events.jsonl || die "the log does not say it"
+    grep -q "^progressive-resize: .*1:16,2:20x24,4:28" runs/train/straight/args.yaml || die "args.yaml does not say it"
+    code 0 grown --experiment stopped --max-steps 7 --threads 1
+    code 0 "$FOVEA" train --resume runs/train/stopped --max-steps 0
+    same runs/train/straight/weights/last.safetensors runs/train/stopped/weights/last.safetensors
+    fails 2 E2004 "--progressive-resize was '1:16,2:20x24,4:28'" -- \
+        small_run --epochs 4 --pool avg --progressive-resize 1:16,3:28 --experiment straight --resume auto
+    code 0 "$FOVEA" plan --data "$digits" --model lenet --pool avg --progressive-resize 1:16,2:28 --epochs 3 --probe 0.3
+    grep -q '3 epochs, the first .*, the last ' out || die "the time of epochs is not told"
+    code 0 "$FOVEA" lr-find --data "$digits" --model lenet --pool avg --progressive-resize 1:16,2:28 --steps 10
+    says "no part in that has --progressive-resize"
+    code 0 "$FOVEA" sanity --data "$digits" --model resnet8 --img-size 28 --batch-size 8 --progressive-resize 1:16,2:28
+    says "no part in that has --progressive-resize"
+    fails 2 E2003 "--progressive-resize '1:16': ends with images of 16 x 16, but model 'lenet+head' is for 28 x 28" \
+        "end with the network's own size, or change that with --img-size" -- \
+        small_run --epochs 4 --pool avg --progressive-resize 1:16
+    fails 2 E2004 "--progressive-resize: model 'lenet' cannot take images of 20 x 20 with the weights that it has" \
+        "a network that averages its last map before its dense layers, as --pool avg makes it" -- \
+        small_run --epochs 4 --progressive-resize 1:20,2:28
+    fails 2 E2004 "the run has --epochs 2, and would end before it has trained on images of the network's own size" \
+        "let the last item begin with epoch 2 or before it" -- small_run --pool avg --progressive-resize 1:16,3:28
+    fails 2 E2003 "item 2 is '3:12': expected a size above that of the item before" -- \
+        small_run --epochs 4 --pool avg --progressive-resize 1:16,3:12
+}
+
 # What layers make of images, in every form, whatever the threads, the batch and the memory.
 use_features() {
     rows() { "$FOVEA" features --model "$model" --data "$digits" --split test "$@"; }
