@@ -129,7 +129,7 @@ static void test_round_trips(void **state)
         fv_attr_text(op(), &a, &text);
         assert_int_equal(parse(ctx, fv_str_get(&text), &b), FV_OK);
         assert_same(&a, &b, fv_str_get(&text));
-        fv_attr_json(op(), &a, &j);
+        fv_attr_json(op(), &a, true, &j);
         assert_int_equal(fv_doc_parse_json(ctx, "a", json.data, json.size, &doc), FV_OK);
         fv_attr_defaults(op(), &c);
         assert_int_equal(fv_attr_read(op(), &c, doc, fv_doc_root(doc), NULL), FV_OK);
