@@ -77,6 +77,11 @@ case "$1 $2" in
     *--weights*) set -- "$@" --img-size 64 ;;
     esac
     ;;
+"plan "*)
+    case "$*" in
+    *"--data "*--epochs*) set -- "$@" --probe 0.5 ;;
+    esac
+    ;;
 "bench vgg-e") set -- "$@" --seconds 0 --layers conv5 --batch-size 1 ;;
 "bench gemm")
     case $* in
