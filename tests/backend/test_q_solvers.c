@@ -94,9 +94,60 @@ static void test_depthwise(void **state)
     check_conv((fv_shape){4, {1, 60, 60, 150}}, 150, 150);
 }
 
+static void any_bytes(const fv_node *node, memory *m)
+{
+    for (int i = 0; i < 2; i++)
+        for (int64_t j = 0, n = fv_shape_count(&node->in[i]->shape); j < n; j++)
+            m->in[i][j] = (unsigned char)pick(0, 255);
+}
+
+static void test_add(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3 * ROUNDS; round++) {
+        const fv_shape s = image();
+        const bool u8 = pick(0, 1);
+        fv_q_add_attr a = {.left = pick(0, 5) ? 20 : pick(0, 22), .subtract = pick(0, 1), .min = pick(-128, 0)};
+        a.max = pick(a.min, 255);
+        for (int i = 0; i < 3; i++) {
+            a.zero[i] = pick(0, 9) ? pick(u8 ? 0 : -128, u8 ? 255 : 127) : pick(-32768, 65535);
+            a.mul[i] = pick(0, 9) ? pick(INT64_C(1) << 30, INT32_MAX) : pick(INT32_MIN + 1, INT32_MAX);
+            a.shift[i] = pick(0, 9) ? (i == 2 ? pick(-20, -14) : pick(-3, 0)) : pick(-31, 30);
+        }
+        const fv_dtype dtype = u8 ? FV_U8 : FV_I8;
+        check_case(
+            &(op_case){.op = "q_add", .attr = &a, .shape = {s, s}, .dtype = {dtype, dtype}, .n_in = 2, .below = 128},
+            any_bytes);
+    }
+}
+
+/* Halves, numbers beyond all limits, and what is none. */
+static void any_reals(const fv_node *node, memory *m)
+{
+    static const float odd[] = {1e30f, -1e30f, INFINITY, -INFINITY, NAN, -0.0f, 1e6f, -3e6f};
+    for (int64_t j = 0, n = fv_shape_count(&node->in[0]->shape); j < n; j++) {
+        float *x = (float *)(void *)m->in[0] + j;
+        const int64_t kind = pick(0, 9);
+        if (kind == 0)
+            *x = odd[pick(0, 7)];
+        else
+            *x = kind < 6 ? 0.125f * (float)pick(-700, 700) : *x * 60.0f;
+    }
+}
+
+static void test_quantize(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        fv_quantize_attr a = {.scale = pick(0, 1) ? 0.25 : 0.1, .to = (int32_t)pick(0, 1)};
+        a.zero = pick(0, 9) ? pick(-128, 255) : pick(-32768, 65535);
+        check_case(&(op_case){.op = "quantize", .attr = &a, .shape = {image()}, .n_in = 1}, any_reals);
+    }
+}
+
 static bool is_mine(const fv_solver *solver)
 {
-    return strncmp(solver->op, "q_", 2) == 0;
+    return strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0;
 }
 
 static void test_all_compared(void **state)
@@ -108,10 +159,8 @@ static void test_all_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),
-        cmocka_unit_test(test_flat),
-        cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_all_compared),
+        cmocka_unit_test(test_conv), cmocka_unit_test(test_flat),     cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_add),  cmocka_unit_test(test_quantize), cmocka_unit_test(test_all_compared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kernels/quant/quant.h"
+#include "kernels/quant/end.h"
 
-#include "kernels/simd/simd_fixed.h"
-
-#define FV_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define FV_UNROLL _Pragma("unroll")
 #else
@@ -25,55 +22,42 @@
 
 /* ---- the way back ---- */
 
-/* What a vector of columns needs. */
-typedef struct end_lanes {
-    vi mul, left, right, mask, half;
-} end_lanes;
-
 FV_INLINE vi load_lanes(const int32_t *p, int64_t left)
 {
     return left >= VF ? vi_load(p) : vi_load_n(p, (int)left);
 }
 
-FV_INLINE vi clamp_lanes(vi x, vi low, vi high)
-{
-    x = vi_select(vi_gt(low, x), low, x);
-    return vi_select(vi_gt(x, high), high, x);
-}
-
 /* Columns [j, j + left) of end. */
 FV_INLINE end_lanes end_load(const fv_q_end *end, int64_t j, int64_t left)
 {
-    const vi zero = vi_set1(0), one = vi_set1(1);
-    const vi shift = load_lanes(end->shift + j, left);
-    end_lanes e = {.mul = load_lanes(end->mul + j, left)};
-    e.left = clamp_lanes(shift, zero, vi_set1(30));
-    e.right = clamp_lanes(vi_sub(zero, clamp_lanes(shift, vi_set1(-31), zero)), zero, vi_set1(31));
-    e.mask = vi_sub(vi_shlv(one, e.right), one);
-    e.half = vi_sar(e.mask, 1);
+    end_lanes e = end_set(load_lanes(end->mul + j, left), load_lanes(end->shift + j, left));
+    e.slow |= end->once;
     return e;
 }
 
-FV_INLINE vi end_twice(const end_lanes *e, vi x)
+static int32_t saturated(int64_t x)
 {
-    x = vi_mul_round(vi_shlv(x, e->left), e->mul);
-    const vi rest = vi_and(x, e->mask), half = vi_add(e->half, vi_shr(x, 31)), y = vi_sarv(x, e->right);
-    return vi_select(vi_gt(rest, half), vi_add(y, vi_set1(1)), y);
+    return x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int32_t)x;
 }
 
-static int32_t once(int32_t x, int32_t mul, int32_t shift)
+static int32_t end_lane(int32_t x, int32_t mul, int32_t shift, bool once)
 {
-    const int total = 31 - (shift > 30 ? 30 : shift < -31 ? -31 : shift);
-    const int64_t y = ((int64_t)x * mul + (INT64_C(1) << (total - 1))) >> total;
-    return y > INT32_MAX ? INT32_MAX : y < INT32_MIN ? INT32_MIN : (int32_t)y;
+    shift = shift > 30 ? 30 : shift < -31 ? -31 : shift;
+    if (once)
+        return saturated(((int64_t)x * mul + (INT64_C(1) << (30 - shift))) >> (31 - shift));
+    x = (int32_t)((uint32_t)x << (shift > 0 ? shift : 0));
+    x = saturated(((int64_t)x * mul + (INT64_C(1) << 30)) >> 31);
+    const int right = shift < 0 ? -shift : 0;
+    const int64_t half = right > 0 ? (INT64_C(1) << (right - 1)) - (x < 0) : 0;
+    return (int32_t)((x + half) >> right);
 }
 
-static __attribute__((noinline)) vi end_once(const fv_q_end *end, int64_t j, int64_t left, vi x)
+static __attribute__((noinline)) vi end_slow(const fv_q_end *end, int64_t j, int64_t left, vi x)
 {
     int32_t lane[VF];
     vi_store(lane, x);
     for (int64_t i = 0; i < VF && i < left; i++)
-        lane[i] = once(lane[i], end->mul[j + i], end->shift[j + i]);
+        lane[i] = end_lane(lane[i], end->mul[j + i], end->shift[j + i], end->once);
     return vi_load(lane);
 }
 
@@ -85,9 +69,9 @@ FV_INLINE void end_store(const fv_q_end *end, const end_lanes *e, int64_t j, int
         vi_store_n((int32_t *)dst + at, x, n);
         return;
     }
-    const vi y = end->once ? end_once(end, j, left, x) : end_twice(e, x);
-    vi_store_u8_n((uint8_t *)dst + at,
-                  vi_add(clamp_lanes(y, vi_set1(end->low), vi_set1(end->high)), vi_set1(end->zero)), n);
+    const vi y = e->slow ? end_slow(end, j, left, x) : end_twice(e, x);
+    const vi z = vi_add(clamp_lanes(y, vi_set1(end->low), vi_set1(end->high)), vi_set1(end->zero));
+    vi_store_u8_n((uint8_t *)dst + at, z, n);
 }
 
 /* ---- products ---- */
@@ -260,5 +244,10 @@ static void q_widen_columns(fv_q_byte byte, int64_t c, const uint8_t *first, con
 }
 
 extern const fv_quant_kernels FV_SYM(fv_quant_kernels);
-const fv_quant_kernels FV_SYM(fv_quant_kernels) = {
-    .nr = NR, .gemm = q_gemm, .depthwise = q_depthwise, .widen = q_widen, .widen_columns = q_widen_columns};
+const fv_quant_kernels FV_SYM(fv_quant_kernels) = {.nr = NR,
+                                                   .gemm = q_gemm,
+                                                   .depthwise = q_depthwise,
+                                                   .widen = q_widen,
+                                                   .widen_columns = q_widen_columns,
+                                                   .add = FV_SYM(fv_quant_add),
+                                                   .quantize = FV_SYM(fv_quant_quantize)};

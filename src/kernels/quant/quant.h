@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions of 8-bit integers: exact sums in 32 bits that wrap, and their way back to 8 bits.
+/* Convolutions of 8-bit integers: exact sums in 32 bits that wrap, and their way back to 8 bits; sums of 8-bit
+   integers, and such integers from floats.
 
    Operands are widened to int16 with their zero points taken off, two of them in an int32 (the first in its lower
    half), so that one instruction multiplies and adds pairs; padding is 0 then. Of products a pair is two neighboring
@@ -61,6 +62,22 @@ typedef struct fv_q_byte {
     int32_t zero;
 } fv_q_byte;
 
+/* dst = f(f(x * 2^left, 0) + f(y * 2^left, 1), 2), or of the difference, within low and high, plus zero, where f(x, i)
+ * rounds x * mul[i] * 2^(shift[i] - 31) twice as fv_q_end says. No mul is INT32_MIN. */
+typedef struct fv_q_add {
+    fv_q_byte byte[2];
+    int left;
+    int32_t mul[3], shift[3];
+    bool subtract;
+    int32_t low, high, zero;
+} fv_q_add;
+
+/* dst = round(src / scale), halves away from 0, NaN as 0, within low and high (at most 10^6 from 0), plus zero. */
+typedef struct fv_q_round {
+    float scale;
+    int32_t low, high, zero;
+} fv_q_round;
+
 typedef struct fv_quant_kernels {
     int nr; /* columns of a panel */
     void (*gemm)(const fv_q_gemm *g);
@@ -69,6 +86,8 @@ typedef struct fv_quant_kernels {
     void (*widen)(fv_q_byte byte, int64_t c, const uint8_t *src, int32_t *dst);
     /* c bytes at first and c at second, each NULL for zeros, as c pairs. */
     void (*widen_columns)(fv_q_byte byte, int64_t c, const uint8_t *first, const uint8_t *second, int32_t *dst);
+    void (*add)(const fv_q_add *a, int64_t n, const uint8_t *x, const uint8_t *y, uint8_t *dst);
+    void (*quantize)(const fv_q_round *to, int64_t n, const float *src, uint8_t *dst);
 } fv_quant_kernels;
 
 #endif

@@ -5,7 +5,7 @@
    vi_sub_pairs(a, b)     both halves by themselves
    vi_madd(a, b)          a0*b0 + a1*b1 (not both pairs -32768)
    vi_shlv(a, n), vi_sarv(a, n)   every lane by a count of its own, 0..31
-   vi_mul_round(a, b)     a * b / 2^31, halves up, saturated */
+   vi_mul_round(a, b)     a * b / 2^31, halves up (not both INT32_MIN) */
 #ifndef FV_KERNELS_SIMD_FIXED_H
 #define FV_KERNELS_SIMD_FIXED_H
 
@@ -33,13 +33,20 @@ static inline vi vi_sarv(vi a, vi n)
 {
     return _mm512_srav_epi32(a, n);
 }
+static inline vi vi_min(vi a, vi b)
+{
+    return _mm512_min_epi32(a, b);
+}
+static inline vi vi_max(vi a, vi b)
+{
+    return _mm512_max_epi32(a, b);
+}
 static inline vi vi_mul_round(vi a, vi b)
 {
-    const vi half = _mm512_set1_epi64(1 << 30), least = vi_set1(INT32_MIN);
+    const vi half = _mm512_set1_epi64(1 << 30);
     const vi even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
     const vi odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)), half);
-    const vi high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
-    return vi_select(vi_eq(a, least) & vi_eq(b, least), vi_set1(INT32_MAX), high);
+    return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
 }
 
 #elif VF == 8
@@ -64,13 +71,20 @@ static inline vi vi_sarv(vi a, vi n)
 {
     return _mm256_srav_epi32(a, n);
 }
+static inline vi vi_min(vi a, vi b)
+{
+    return _mm256_min_epi32(a, b);
+}
+static inline vi vi_max(vi a, vi b)
+{
+    return _mm256_max_epi32(a, b);
+}
 static inline vi vi_mul_round(vi a, vi b)
 {
-    const vi half = _mm256_set1_epi64x(1 << 30), least = vi_set1(INT32_MIN);
+    const vi half = _mm256_set1_epi64x(1 << 30);
     const vi even = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
     const vi odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32)), half);
-    const vi high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
-    return vi_select(vm_and(vi_eq(a, least), vi_eq(b, least)), vi_set1(INT32_MAX), high);
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
 }
 
 #elif VF == 4
@@ -95,6 +109,14 @@ static inline vi vi_shlv(vi a, vi n)
 static inline vi vi_sarv(vi a, vi n)
 {
     return vshlq_s32(a, vnegq_s32(n));
+}
+static inline vi vi_min(vi a, vi b)
+{
+    return vminq_s32(a, b);
+}
+static inline vi vi_max(vi a, vi b)
+{
+    return vmaxq_s32(a, b);
 }
 static inline vi vi_mul_round(vi a, vi b)
 {
@@ -124,10 +146,17 @@ static inline vi vi_sarv(vi a, vi n)
 {
     return a >> n;
 }
+static inline vi vi_min(vi a, vi b)
+{
+    return a < b ? a : b;
+}
+static inline vi vi_max(vi a, vi b)
+{
+    return a > b ? a : b;
+}
 static inline vi vi_mul_round(vi a, vi b)
 {
-    const int64_t high = ((int64_t)a * b + (INT64_C(1) << 30)) >> 31;
-    return high > INT32_MAX ? INT32_MAX : (vi)high;
+    return (vi)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
 }
 
 #endif
