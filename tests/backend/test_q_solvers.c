@@ -82,6 +82,8 @@ static void test_flat(void **state)
         check_conv((fv_shape){4, {pick(1, 40), 1, 1, pick(1, 300)}}, 1, pick(1, 40));
     check_conv((fv_shape){4, {3, 40, 40, 40}}, 1, 17);
     check_conv((fv_shape){4, {1, 20, 90, 64}}, 1, 9);
+    for (int round = 0; round < 8; round++) /* rows that no task may cut */
+        check_conv((fv_shape){4, {1, round % 2 + 1, 70, 5}}, round % 3 ? 1 : 5, 5);
 }
 
 static void test_depthwise(void **state)

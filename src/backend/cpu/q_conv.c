@@ -80,7 +80,7 @@ static q_layout layout_of(const fv_plan *plan, bool single)
     while (l.rows > 1 && rows_in(w, l.rows) * l.width * l.pixel > STRIP_PAIRS)
         l.rows = (l.rows + 1) / 2;
     const int64_t groups = single ? 1 : l.g.groups, want = plan->threads > 1 ? 4 * plan->threads : 1;
-    while (l.rows * w->q > 32 && l.g.n * groups * l.parts * fv_div_up(w->p, l.rows) < want)
+    while (l.rows > 1 && l.rows * w->q > 32 && l.g.n * groups * l.parts * fv_div_up(w->p, l.rows) < want)
         l.rows = (l.rows + 1) / 2;
     l.blocks = fv_div_up(w->p, l.rows);
     while (!single && l.parts < l.panels && l.g.n * groups * l.parts * l.blocks < want)
