@@ -24,7 +24,8 @@ struct fv_ctx;
     X(reduce, isa)                                                                                                     \
     X(optim, isa)                                                                                                      \
     X(image, isa)                                                                                                      \
-    X(jpeg, isa)
+    X(jpeg, isa)                                                                                                       \
+    X(quant, isa)
 
 #define FV_KERNEL_TYPE(family, isa) typedef struct fv_##family##_kernels fv_##family##_kernels;
 FV_KERNEL_FAMILIES(FV_KERNEL_TYPE, )

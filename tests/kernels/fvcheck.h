@@ -17,7 +17,8 @@
 /* One row per check_<family>.c. */
 #define FV_CHECK_FAMILIES(X)                                                                                           \
     X(gemm)                                                                                                            \
-    X(tiles) X(half) X(depthwise) X(math) X(pool) X(norm) X(reduce) X(softmax) X(optim) X(eltwise) X(image) X(jpeg)
+    X(tiles)                                                                                                           \
+    X(half) X(depthwise) X(math) X(pool) X(norm) X(reduce) X(softmax) X(optim) X(eltwise) X(image) X(jpeg) X(quant)
 
 /* Bytes behind a buffer that kernels may read (not write); the same number as FV_TAIL_PAD in base. */
 #define FVC_TAIL 256
