@@ -164,6 +164,7 @@ struct fv_model {
     int64_t n_classes;
     fv_card card;
     fv_selftest selftest; /* vectors 0: none */
+    double temperature;   /* answers are made of outputs divided by it; 0: none was found */
     bool unfolded;        /* inference computes normalization by itself, so that layers' values are their own */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */
@@ -261,7 +262,8 @@ fv_status fv_model_need_plain(const fv_model *model, const char *what);
 fv_counter *fv_model_counter(fv_model *model, const char *name);
 /* Adds `batches` to the counters of all slots but the frozen (by slot): what a trainer calls with the steps it made. */
 void fv_model_count_batches(fv_model *model, int64_t batches, const bool *frozen);
-/* Says that weights changed: the cached session is refreshed before its next use, self-test vectors are void. */
+/* Says that weights changed: the cached session is refreshed before its next use, self-test vectors and temperature are
+ * void. */
 void fv_model_touch(fv_model *model);
 /* The model's tensors by name. */
 fv_binding fv_model_binding(fv_model *model);
@@ -282,6 +284,10 @@ void fv_slot_to_file(const fv_slot *slot, const void *src, int64_t begin, int64_
 /* The way back: rows [begin, end) of dst [outer][mid][inner] from src [outer][inner][mid], which points at row begin.
  */
 void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst);
+
+/* What a temperature can be. */
+#define FV_TEMPERATURE_LEAST 1e-6
+#define FV_TEMPERATURE_MOST 1e6
 
 /* Of an image that a network takes. */
 #define FV_MAX_CHANNELS 16
