@@ -25,7 +25,7 @@ static bool has_labels(const fv_model *model)
 static void write_temperature(const fv_model *model, fv_str *out)
 {
     char text[32];
-    fv_str_append(out, fv_double_text(model->temperature, text));
+    fv_str_append(out, fv_double_text(model->card.temperature, text));
 }
 
 static bool has_selftest(const fv_model *model)
@@ -51,7 +51,7 @@ static void write_task(const fv_model *model, fv_str *out)
 
 static bool has_temperature(const fv_model *model)
 {
-    return model->temperature > 0;
+    return model->card.temperature > 0;
 }
 
 static bool has_pipeline(const fv_model *model)
@@ -80,11 +80,16 @@ static const struct {
     void (*write)(const fv_model *model, fv_str *out);
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
-    {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
-    {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
-    {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
-    {"fovea.ports", fv_meta_ports, has_ports},    {"fovea.aux", fv_meta_aux, has_aux},
+    {"fovea.format", write_format, NULL},
+    {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},
+    {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
+    {"fovea.labels", fv_meta_labels, has_labels},
+    {"fovea.task", write_task, has_task},
+    {"fovea.init", fv_meta_init, NULL},
+    {"fovea.selftest", fv_meta_selftest, has_selftest},
+    {"fovea.ports", fv_meta_ports, has_ports},
+    {"fovea.aux", fv_meta_aux, has_aux},
     {"fovea.temperature", write_temperature, has_temperature},
 };
 

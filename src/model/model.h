@@ -116,6 +116,7 @@ typedef struct fv_card {
     fv_card_text texts[FV_CARD_COUNT];
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
+    double temperature;  /* answers are made of outputs divided by it; 0: none was found */
     bool sparse;         /* files leave zeros out, of tensors that are smaller so */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;
@@ -164,7 +165,6 @@ struct fv_model {
     int64_t n_classes;
     fv_card card;
     fv_selftest selftest; /* vectors 0: none */
-    double temperature;   /* answers are made of outputs divided by it; 0: none was found */
     bool unfolded;        /* inference computes normalization by itself, so that layers' values are their own */
 
     uint64_t version;          /* changes with the weights (fv_model_touch) */
@@ -287,7 +287,7 @@ void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int6
 
 /* What a temperature can be. */
 #define FV_TEMPERATURE_LEAST 1e-6
-#define FV_TEMPERATURE_MOST 1e6
+#define FV_TEMPERATURE_MOST  1e6
 
 /* Of an image that a network takes. */
 #define FV_MAX_CHANNELS 16

@@ -58,7 +58,7 @@ static fv_status score(const fv_scorer *s, double seconds, int64_t samples, fv_m
     FV_TRY(fv_session_refresh(s->session));
     FV_TRY(fv_loader_start(s->loader, 0, 0));
     fv_tally_begin(model->ctx, model->task, model->n_classes, findings, &tally);
-    tally.temperature = model->temperature;
+    tally.temperature = model->card.temperature;
     fv_status status = score_batches(s, start + seconds, samples, &tally);
     const double took = fv_time_monotonic() - start;
     if (status != FV_OK) {

@@ -84,13 +84,13 @@ void fv_temper(const float *output, int64_t count, double temperature, float *te
 void fv_model_answer(const fv_model *model, const float *output, int64_t count, float *answer)
 {
     int64_t top = 0;
-    if (model->temperature == 0) {
+    if (model->card.temperature == 0) {
         fv_task_answer(model->task, output, count, answer);
         return;
     }
     for (int64_t i = 1; i < count; i++)
         top = output[i] > output[top] ? i : top;
-    fv_temper(output, count, model->temperature, answer);
+    fv_temper(output, count, model->card.temperature, answer);
     fv_task_answer(model->task, answer, count, answer);
     for (int64_t i = 0; model->task == FV_TASK_CLASSIFY && i < top; i++)
         if (answer[i] >= answer[top]) /* they were apart, and the first of equals is what is said */
