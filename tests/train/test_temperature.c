@@ -222,6 +222,39 @@ static void test_network(void **state)
     fv_dataset_destroy(&test);
 }
 
+/* A small network, so that each of its allocations can fail. */
+static fv_status measure_once(fv_ctx *own, void *path)
+{
+    fv_model *m = NULL;
+    fv_dataset *data = NULL;
+    fv_logits *l = NULL;
+    fv_reliability r;
+    fv_status status = fv_model_create(own, &m);
+    if (status == FV_OK)
+        status = fv_model_finish(m, fv_dense(m, fv_flatten(m, fv_input(m, 28, 28, 1)), .units = 10));
+    if (status == FV_OK)
+        status = fv_model_init(m, 1, FV_INIT_DEFAULT);
+    if (status == FV_OK)
+        status = fv_dataset_open(own, path, &(fv_dataset_options){.split = "train"}, &data);
+    if (status == FV_OK)
+        status = fv_logits_create(m, data, 50, -1, &l);
+    if (status == FV_OK)
+        status = fv_logits_reliability(l, 2, &r);
+    fv_logits_destroy(&l);
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    return status;
+}
+
+static void test_allocations(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/hundred", dir);
+    OK(fv_make_digits(ctx, path, 100, 10, 5));
+    assert_true(fv_test_each_allocation(measure_once, path) > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_top1, setup, teardown),
         cmocka_unit_test_setup_teardown(test_network, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,9 @@ use_calibrate() {
     code 0 "$FOVEA" calibrate c.safetensors --data "$digits" --val-split 0.2 --output again.safetensors
     says "c.safetensors had a temperature"
     same c.safetensors again.safetensors
+    # A file that says nonsense; two characters for two, so that nothing moves.
+    LC_ALL=C sed 's/"fovea.temperature":"[0-9]\./"fovea.temperature":"-1/' c.safetensors >bad.safetensors
+    fails 4 E4002 "bad.safetensors: fovea.temperature:1:1: expected a number above 0" -- "$FOVEA" info bad.safetensors
     # Other weights: it goes, and that is said.
     code 0 "$FOVEA" train --data "$digits" --model c.safetensors --max-steps 2 --output more
     says "c.safetensors: its temperature" "what is trained from it"

@@ -1,0 +1,2 @@
+#include <fovea/zoo.h>
+int fv_lint_unit;
