@@ -1,2 +1,0 @@
-#include <fovea/zoo.h>
-int fv_lint_unit;
