@@ -10,6 +10,7 @@
 #include <fovea/arrays.h>
 #include <fovea/augment.h>
 #include <fovea/bench.h>
+#include <fovea/calibrate.h>
 #include <fovea/compress.h>
 #include <fovea/config.h>
 #include <fovea/context.h>

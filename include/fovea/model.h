@@ -342,6 +342,13 @@ typedef enum fv_task { FV_TASK_CLASSIFY, FV_TASK_MULTILABEL, FV_TASK_REGRESS, FV
 FV_API const char *const *fv_task_names(void);
 FV_API fv_task fv_model_task(const fv_model *model);
 FV_API fv_status fv_model_set_task(fv_model *model, fv_task task);
+/**
+ * The temperature T of a calibrated model (fovea/calibrate.h): its probabilities are softmax(outputs / T), or sigmoids
+ * of outputs / T; 0: none was found, as T = 1. Travels in the model file; a change of the weights, training above all,
+ * and copies that compute something else take it away. ARGUMENT: values have none; T is neither 0 nor in [1e-6, 1e6].
+ */
+FV_API double fv_model_temperature(const fv_model *model);
+FV_API fv_status fv_model_set_temperature(fv_model *model, double temperature);
 /** Name of the architecture ("resnet20", or the file it came from). */
 FV_API const char *fv_model_name(const fv_model *model);
 /** Number of trained parameters (elements). */

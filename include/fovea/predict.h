@@ -15,8 +15,9 @@ extern "C" {
  *     mean = 1/T sum_t y_t,  y_t = sum_m w_m 1/V sum_v f(z_mvt),  std = sqrt(sum_t (y_t - mean)^2 / (T - 1))
  *
  * z are the model's outputs and f makes answers of them: softmax for a model that classifies, a sigmoid for each class
- * of a multi-label one, nothing for values. With `mean_logits` f is applied to the means of z instead. Sums are float64
- * in the order of members, views. Without dropout there is one pass and std is 0. Memory does not grow with T.
+ * of a multi-label one, nothing for values; of a calibrated model z are outputs by its temperature. With `mean_logits`
+ * f is applied to the means of z instead. Sums are float64 in the order of members, views. Without dropout there is one
+ * pass and std is 0. Memory does not grow with T.
  */
 typedef struct fv_predictor fv_predictor;
 

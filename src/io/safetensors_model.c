@@ -22,6 +22,12 @@ static bool has_labels(const fv_model *model)
     return model->card.has_class_names;
 }
 
+static void write_temperature(const fv_model *model, fv_str *out)
+{
+    char text[32];
+    fv_str_append(out, fv_double_text(model->card.temperature, text));
+}
+
 static bool has_selftest(const fv_model *model)
 {
     return model->selftest.vectors > 0;
@@ -41,6 +47,11 @@ static void write_name(const fv_model *model, fv_str *out)
 static void write_task(const fv_model *model, fv_str *out)
 {
     fv_str_append(out, fv_task_names()[model->task]);
+}
+
+static bool has_temperature(const fv_model *model)
+{
+    return model->card.temperature > 0;
 }
 
 static bool has_pipeline(const fv_model *model)
@@ -63,17 +74,23 @@ static bool has_aux(const fv_model *model)
     return model->aux.count > 0;
 }
 
-#define FV_TEXTS 10
+#define FV_TEXTS 11
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
     bool (*present)(const fv_model *model); /* NULL: always */
 } fv_texts[FV_TEXTS] = {
-    {"fovea.format", write_format, NULL},         {"fovea.name", write_name, NULL},
-    {"fovea.graph", write_graph, NULL},           {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
-    {"fovea.labels", fv_meta_labels, has_labels}, {"fovea.task", write_task, has_task},
-    {"fovea.init", fv_meta_init, NULL},           {"fovea.selftest", fv_meta_selftest, has_selftest},
-    {"fovea.ports", fv_meta_ports, has_ports},    {"fovea.aux", fv_meta_aux, has_aux},
+    {"fovea.format", write_format, NULL},
+    {"fovea.name", write_name, NULL},
+    {"fovea.graph", write_graph, NULL},
+    {"fovea.pipeline", fv_meta_pipeline, has_pipeline},
+    {"fovea.labels", fv_meta_labels, has_labels},
+    {"fovea.task", write_task, has_task},
+    {"fovea.init", fv_meta_init, NULL},
+    {"fovea.selftest", fv_meta_selftest, has_selftest},
+    {"fovea.ports", fv_meta_ports, has_ports},
+    {"fovea.aux", fv_meta_aux, has_aux},
+    {"fovea.temperature", write_temperature, has_temperature},
 };
 
 static const char *const card_keys[FV_CARD_COUNT] = {
@@ -259,6 +276,24 @@ static fv_status read_task(fv_model *model, const fv_tensor_file *file)
                 : FV_OK;
 }
 
+/* A bare number, read the same in every locale. */
+static fv_status read_temperature(fv_model *model, const fv_tensor_file *file)
+{
+    static const char key[] = "fovea.temperature";
+    const char *text = fv_tensor_file_metadata(file, key);
+    double temperature = 0;
+    fv_doc *doc = NULL;
+    if (!text)
+        return FV_OK;
+    fv_status status = fv_doc_parse_json(model->ctx, key, text, strlen(text), &doc);
+    if (status == FV_OK)
+        status = fv_doc_real(doc, fv_doc_root(doc), key, &temperature);
+    if (status == FV_OK && !(temperature > 0))
+        status = fv_doc_fail(doc, fv_doc_root(doc), FV_ERR_MODEL_FORMAT, "expected a number above 0");
+    fv_doc_destroy(&doc);
+    return status == FV_OK ? fv_model_set_temperature(model, temperature) : status;
+}
+
 /* Sizes come from an untrusted text: believed are only those that the file has the bytes for. A slot goes on in these
  * where they lie as a tensor's do: fv_weights_load then brings them into the library's order in place. */
 static fv_status take_entry(void *user, const fv_slot *slot, fv_tensor **tensor)
@@ -287,6 +322,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     for (int i = 0; i < FV_CARD_COUNT; i++)
         FV_TRY(fv_model_set_card(model, (fv_card_item)i, fv_tensor_file_metadata(file, card_keys[i])));
     FV_TRY(fv_weights_load(model, file, false, NULL));
+    FV_TRY(read_temperature(model, file));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }
 

@@ -475,7 +475,24 @@ fv_status fv_model_set_task(fv_model *model, fv_task task)
 {
     if ((unsigned)task >= FV_TASK_COUNT)
         return fv_fail(model->ctx, FV_ERR_VALUE, "model '%s': task %d does not exist", model->name, (int)task);
+    model->card.temperature = task == model->task ? model->card.temperature : 0;
     model->task = task;
+    return FV_OK;
+}
+
+double fv_model_temperature(const fv_model *model)
+{
+    return model->card.temperature;
+}
+
+fv_status fv_model_set_temperature(fv_model *model, double t)
+{
+    if (t != 0 && (model->task == FV_TASK_REGRESS || !(t >= FV_TEMPERATURE_LEAST && t <= FV_TEMPERATURE_MOST)))
+        return fv_fail(
+            model->ctx, FV_ERR_ARGUMENT,
+            "model '%s': a temperature of %g: expected 1e-6 to 1e6, and a model whose answers are probabilities",
+            model->name, t);
+    model->card.temperature = t;
     return FV_OK;
 }
 

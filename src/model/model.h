@@ -116,6 +116,7 @@ typedef struct fv_card {
     fv_card_text texts[FV_CARD_COUNT];
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
+    double temperature;  /* answers are made of outputs divided by it; 0: none was found */
     bool sparse;         /* files leave zeros out, of tensors that are smaller so */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;
@@ -261,7 +262,8 @@ fv_status fv_model_need_plain(const fv_model *model, const char *what);
 fv_counter *fv_model_counter(fv_model *model, const char *name);
 /* Adds `batches` to the counters of all slots but the frozen (by slot): what a trainer calls with the steps it made. */
 void fv_model_count_batches(fv_model *model, int64_t batches, const bool *frozen);
-/* Says that weights changed: the cached session is refreshed before its next use, self-test vectors are void. */
+/* Says that weights changed: the cached session is refreshed before its next use, self-test vectors and temperature are
+ * void. */
 void fv_model_touch(fv_model *model);
 /* The model's tensors by name. */
 fv_binding fv_model_binding(fv_model *model);
@@ -282,6 +284,10 @@ void fv_slot_to_file(const fv_slot *slot, const void *src, int64_t begin, int64_
 /* The way back: rows [begin, end) of dst [outer][mid][inner] from src [outer][inner][mid], which points at row begin.
  */
 void fv_slot_from_file(const fv_slot *slot, const void *src, int64_t begin, int64_t end, void *dst);
+
+/* What a temperature can be. */
+#define FV_TEMPERATURE_LEAST 1e-6
+#define FV_TEMPERATURE_MOST  1e6
 
 /* Of an image that a network takes. */
 #define FV_MAX_CHANNELS 16

@@ -81,6 +81,7 @@ void fv_model_touch(fv_model *model)
     pthread_mutex_lock(&model->runtime->mutex);
     model->version++;
     model->selftest.vectors = 0;
+    model->card.temperature = 0;
     model->runtime->device_newer = false;
     pthread_mutex_unlock(&model->runtime->mutex);
 }

@@ -58,6 +58,7 @@ static fv_status score(const fv_scorer *s, double seconds, int64_t samples, fv_m
     FV_TRY(fv_session_refresh(s->session));
     FV_TRY(fv_loader_start(s->loader, 0, 0));
     fv_tally_begin(model->ctx, model->task, model->n_classes, findings, &tally);
+    tally.temperature = model->card.temperature;
     fv_status status = score_batches(s, start + seconds, samples, &tally);
     const double took = fv_time_monotonic() - start;
     if (status != FV_OK) {
@@ -160,6 +161,6 @@ fv_status fv_predict(fv_model *model, const fv_image *image, float *probabilitie
     FV_TRY(fv_pipeline_apply(model->ctx, &model->pipeline, image, fv_session_input(session)));
     FV_TRY(fv_session_run(session));
     const float *logits = fv_session_output(session, &shape);
-    fv_task_answer(model->task, logits, fv_shape_count(&shape), probabilities);
+    fv_model_answer(model, logits, fv_shape_count(&shape), probabilities);
     return fv_answer_check(model, probabilities, fv_shape_count(&shape));
 }

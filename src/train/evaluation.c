@@ -263,7 +263,7 @@ static void add_values(fv_evaluation *e, const float *target)
     }
 }
 
-fv_status fv_evaluation_add(fv_evaluation *e, int64_t sample, const float *scores, bool logits, int32_t label,
+fv_status fv_evaluation_add(fv_evaluation *e, int64_t sample, const float *scores, const float *logits, int32_t label,
                             const float *target, double loss)
 {
     fv_judged_sample *s = new_sample(e);
@@ -271,7 +271,7 @@ fv_status fv_evaluation_add(fv_evaluation *e, int64_t sample, const float *score
         return FV_ERR_NO_MEMORY;
     *s = (fv_judged_sample){.sample = sample, .loss = (float)loss};
     if (logits)
-        fv_task_answer(e->task, scores, e->classes, e->answer);
+        fv_task_answer(e->task, logits, e->classes, e->answer);
     else
         memcpy(e->answer, scores, (size_t)e->classes * sizeof *e->answer);
     if (e->task == FV_TASK_CLASSIFY)

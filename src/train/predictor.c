@@ -262,7 +262,12 @@ int64_t fv_predictor_forwards(const fv_predictor *predictor)
 /* Adds a row of the network's output to a sum of classes. */
 static void add_row(fv_predictor *p, const fv_member *m, const float *output, double *sum)
 {
-    fv_task_answer(p->mean_logits ? FV_TASK_REGRESS : p->task, output, p->classes, p->answer);
+    if (!p->mean_logits)
+        fv_model_answer(m->model, output, p->classes, p->answer);
+    else
+        fv_task_answer(FV_TASK_REGRESS, output, p->classes, p->answer);
+    if (p->mean_logits && m->model->card.temperature > 0)
+        fv_temper(p->answer, p->classes, m->model->card.temperature, p->answer);
     for (int64_t k = 0; k < p->classes; k++)
         sum[m->place[k]] += m->weight * (double)p->answer[k];
 }

@@ -75,6 +75,28 @@ void fv_task_answer(fv_task task, const float *output, int64_t count, float *ans
         answer[i] = task == FV_TASK_MULTILABEL ? fv_sigmoidf(output[i]) : output[i];
 }
 
+void fv_temper(const float *output, int64_t count, double temperature, float *tempered)
+{
+    for (int64_t i = 0; i < count; i++)
+        tempered[i] = (float)((double)output[i] / temperature);
+}
+
+void fv_model_answer(const fv_model *model, const float *output, int64_t count, float *answer)
+{
+    int64_t top = 0;
+    if (model->card.temperature == 0) {
+        fv_task_answer(model->task, output, count, answer);
+        return;
+    }
+    for (int64_t i = 1; i < count; i++)
+        top = output[i] > output[top] ? i : top;
+    fv_temper(output, count, model->card.temperature, answer);
+    fv_task_answer(model->task, answer, count, answer);
+    for (int64_t i = 0; model->task == FV_TASK_CLASSIFY && i < top; i++)
+        if (answer[i] >= answer[top]) /* they were apart, and the first of equals is what is said */
+            answer[i] = nextafterf(answer[top], 0.0f);
+}
+
 fv_status fv_task_check(fv_model *model, const fv_dataset *dataset)
 {
     static const char *const kinds[FV_TASK_COUNT + 1] = {"one class each", "several classes each", "numbers",
@@ -97,6 +119,7 @@ typedef struct scored_sample {
     fv_task task;
     int64_t classes;
     const float *scores;
+    const float *tempered; /* what losses are of: scores, or logits by a temperature */
     bool logits;
     int32_t label;
     const float *target;
@@ -146,8 +169,8 @@ static double measure_loss(const scored_sample *s)
     if (s->task == FV_TASK_REGRESS)
         return squared_error(s->scores, s->target, s->classes);
     if (s->task == FV_TASK_MULTILABEL)
-        return sigmoid_cross_entropy(s->scores, s->logits, s->target, s->classes);
-    return s->logits ? cross_entropy(s->scores, s->classes, s->label) : minus_log(s->scores[s->label]);
+        return sigmoid_cross_entropy(s->tempered, s->logits, s->target, s->classes);
+    return s->logits ? cross_entropy(s->tempered, s->classes, s->label) : minus_log(s->scores[s->label]);
 }
 
 static double measure_top1(const scored_sample *s)
@@ -286,12 +309,21 @@ static fv_status count_classes(fv_tally *t, const float *scores, int32_t label)
 fv_status fv_tally_add(fv_tally *t, int64_t sample, const float *scores, bool logits, int32_t label,
                        const float *target)
 {
-    const scored_sample s = {t->task, t->classes, scores, logits, label, target};
+    const bool tempers = logits && t->temperature > 0;
+    if (tempers && !t->tempered)
+        t->tempered = fv_calloc(t->ctx, (size_t)t->classes, sizeof *t->tempered);
+    if (tempers && !t->tempered)
+        return FV_ERR_NO_MEMORY;
+    if (tempers)
+        fv_temper(scores, t->classes, t->temperature, t->tempered);
+    const float *tempered = tempers ? t->tempered : scores;
+    const scored_sample s = {t->task, t->classes, scores, tempered, logits, label, target};
     const bool lost = !fv_task_answers(t->task, scores, t->classes);
     if (lost && t->lost++ == 0)
         t->first_lost = sample;
     if (t->findings && !lost)
-        FV_TRY(fv_evaluation_add(t->findings, sample, scores, logits, label, target, measure_loss(&s)));
+        FV_TRY(
+            fv_evaluation_add(t->findings, sample, scores, logits ? tempered : NULL, label, target, measure_loss(&s)));
     if (t->task == FV_TASK_CLASSIFY)
         FV_TRY(count_classes(t, scores, label));
     if (t->keeps_rows)
@@ -342,6 +374,7 @@ fv_status fv_tally_end(fv_tally *t, fv_metrics *metrics)
         status = fv_evaluation_end(t->findings);
     fv_free(t->ctx, t->rows);
     fv_free(t->ctx, t->counts);
+    fv_free(t->ctx, t->tempered);
     *t = (fv_tally){0};
     return status;
 }

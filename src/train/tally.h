@@ -15,6 +15,11 @@ int64_t fv_count_right(fv_task task, const float *logits, int64_t classes, const
 /* Outputs of a model -> answers: softmax, sigmoids, or as they are; in place allowed. All NaN where an output is no
  * answer (fv_task_answers). */
 void fv_task_answer(fv_task task, const float *output, int64_t count, float *answer);
+/* Outputs of a model -> answers at its temperature; in place allowed. The class that is said is that of the largest
+ * output, whatever rounding makes of the probabilities. */
+void fv_model_answer(const fv_model *model, const float *output, int64_t count, float *answer);
+/* Outputs by a temperature; in place allowed. */
+void fv_temper(const float *output, int64_t count, double temperature, float *tempered);
 /* Whether outputs or answers are numbers: none is NaN, nor infinite where that is no answer. */
 bool fv_task_answers(fv_task task, const float *output, int64_t count);
 /* DIVERGED unless the model's answer is finite. */
@@ -27,6 +32,8 @@ typedef struct fv_tally {
     fv_task task;
     int64_t classes, samples;
     int64_t answer, label;       /* of the first sample; -1: other samples have others */
+    double temperature;          /* losses and findings are of logits divided by it; 0: as they are */
+    float *tempered;             /* one sample's */
     int64_t *counts;             /* CLASSIFY: by class, samples taken for it, then samples of it */
     int64_t lost, first_lost;    /* samples without an answer, and the first of them */
     double sum[FV_METRIC_COUNT]; /* of the metrics that are means */

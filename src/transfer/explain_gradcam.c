@@ -147,7 +147,7 @@ static fv_status run_once(fv_explainer *e)
                              classes * sizeof *e->gradcam.chosen));
     FV_TRY(fv_instance_run(e->gradcam.instance, NULL));
     FV_TRY(fv_instance_read(e->gradcam.instance, e->gradcam.scores, e->answers, classes * sizeof *e->answers));
-    fv_task_answer(e->model->task, e->answers, e->model->n_classes, e->answers);
+    fv_model_answer(e->model, e->answers, e->model->n_classes, e->answers);
     return FV_OK;
 }
 

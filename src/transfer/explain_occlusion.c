@@ -91,12 +91,12 @@ static fv_status take(fv_explainer *e, int64_t number, const float *output, int6
 {
     const int64_t classes = e->model->n_classes;
     if (number < 0) {
-        fv_task_answer(e->model->task, output, classes, e->answers);
+        fv_model_answer(e->model, output, classes, e->answers);
         if (*class_index < 0)
             *class_index = fv_explain_top(e->answers, classes);
         return FV_OK;
     }
-    fv_task_answer(e->model->task, output, classes, answer);
+    fv_model_answer(e->model, output, classes, answer);
     FV_TRY(fv_answer_check(e->model, answer, classes));
     add_drop(e, number, (double)e->answers[*class_index] - (double)answer[*class_index]);
     return FV_OK;

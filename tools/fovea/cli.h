@@ -38,7 +38,8 @@ enum {
     V_LR_FIND = 1 << 23,
     V_PRUNE = 1 << 25,
     V_QUANTIZE = 1 << 26,
-    V_ANY = 0xfffffff
+    V_CALIBRATE = 1 << 27,
+    V_ANY = 0x1fffffff
 };
 
 #include "settings.h"
@@ -171,6 +172,8 @@ const char *model_aux_text(const fv_model *model, char *text, size_t size);
 fv_status model_open_trained(fv_ctx *ctx, const settings *c, fv_model **model);
 /* The same, an architecture being built with options: NULL, or the size and channels of the images. */
 fv_status model_open_trained_for(fv_ctx *ctx, const settings *c, const fv_zoo_options *options, fv_model **model);
+/* Says that a calibrated model's temperature does not go over to `what`, which is made of it. */
+void model_note_temperature(const char *name, const fv_model *model, const char *what);
 /* Says what is taken for pixels where a model's file left it open; for verbs that take images. */
 void model_note_pixels(const char *name, const fv_model *model);
 /* Its class names, numbered as they are; the caller frees the list (not the names). NULL: no memory. */
@@ -207,6 +210,7 @@ fv_status verb_compare(settings *c);
 fv_status verb_factorize(settings *c);
 fv_status verb_prune(settings *c);
 fv_status verb_quantize(settings *c);
+fv_status verb_calibrate(settings *c);
 fv_status verb_features(settings *c);
 fv_status verb_linear(settings *c);
 fv_status verb_search(settings *c);

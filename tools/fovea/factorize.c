@@ -186,6 +186,7 @@ static fv_status execute(fv_ctx *ctx, settings *c, factored *f)
     settings own = *c;
     own.model = f->name;
     FV_TRY(model_open_trained(ctx, &own, &f->model));
+    model_note_temperature(f->name, f->model, "the factored model");
     FV_TRY(fv_model_factorize(f->model, &o, &f->copy, &f->rows, &f->count));
     FV_TRY(measure(ctx, c, f));
     FV_TRY(fv_model_save(f->copy, c->output));

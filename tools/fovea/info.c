@@ -96,6 +96,8 @@ static void print_text(fv_model *model, int64_t batch, const info_totals *t, boo
         printf(
             "auxiliary heads   %s, of %lld of these parameters: for training alone, their losses times these weights\n",
             aux, (long long)fv_model_aux_parameters(model));
+    if (fv_model_temperature(model) > 0)
+        printf("temperature       %.6g: probabilities are of outputs divided by it\n", fv_model_temperature(model));
     if (trained)
         card_print(model);
     printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
@@ -171,6 +173,8 @@ static void print_json(fv_model *model, int64_t batch, const info_totals *t, boo
         json_object_set_new(root, "aux_heads", aux_json(model));
         json_object_set_new(root, "aux_parameters", json_integer((json_int_t)fv_model_aux_parameters(model)));
     }
+    if (fv_model_temperature(model) > 0)
+        json_object_set_new(root, "temperature", json_real(fv_model_temperature(model)));
     for (int i = 0; i < FV_CARD_COUNT && trained; i++) {
         const char *said = fv_model_card(model, (fv_card_item)i);
         json_object_set_new(root, card_key(i), said ? json_string(said) : json_null());

@@ -100,6 +100,11 @@ const verb verbs[] = {
      "  fovea quantize best.safetensors --data photos --output int8.safetensors\n"
      "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n",
      V_QUANTIZE, 1, verb_quantize},
+    {"calibrate", NULL, "a model whose probabilities are shares of right answers: temperature scaling",
+     "MODEL --data PATH --output FILE [--split NAME] [options]",
+     "  fovea calibrate best.safetensors --data photos --output calibrated.safetensors\n"
+     "  fovea calibrate best.safetensors --data photos --output calibrated.safetensors --json\n",
+     V_CALIBRATE, 1, verb_calibrate},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"
@@ -256,6 +261,13 @@ fv_status model_open_trained_for(fv_ctx *ctx, const settings *c, const fv_zoo_op
                         "%s is an architecture without weights", c->model);
     FV_TRY(fv_model_load_weights(*model, c->weights, false, NULL));
     return class_names_take(c, *model);
+}
+
+void model_note_temperature(const char *name, const fv_model *model, const char *what)
+{
+    if (fv_model_temperature(model) > 0)
+        note("%s: its temperature, %.6g, is not that of %s: `fovea calibrate` finds it anew", name,
+             fv_model_temperature(model), what);
 }
 
 const char **model_class_names(const fv_model *model)

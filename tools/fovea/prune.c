@@ -282,6 +282,7 @@ static fv_status execute(pruning *p)
     settings *c = p->c;
     c->model = p->name; /* which messages speak of */
     FV_TRY(model_open_trained(p->ctx, c, &p->model));
+    model_note_temperature(c->model, p->model, "the pruned model");
     FV_TRY(fv_model_totals(p->model, &p->totals[0]));
     if (c->data && !c->split)
         FV_TRY(split_choose(p->ctx, c));

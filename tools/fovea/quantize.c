@@ -208,6 +208,7 @@ static fv_status execute(fv_ctx *ctx, settings *c, job *j)
     settings own = *c;
     own.model = j->name;
     FV_TRY(model_open_trained(ctx, &own, &j->model));
+    model_note_temperature(j->name, j->model, "the model in integers");
     FV_TRY(open_images(ctx, c, j));
     FV_TRY(open_labeled(ctx, c, j));
     FV_TRY(fv_quantizer_create(j->model, j->images, &o, &j->quantizer));

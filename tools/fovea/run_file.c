@@ -95,8 +95,9 @@ fv_status run_file_resolve(const verb *v, settings *c)
     static char models[PATHS], weights[PATHS], words[MAX_NETWORKS][PATHS]; /* the settings point there */
     if (option_given("model"))
         FV_TRY(resolve("model", &c->model, models));
-    const int networks =
-        v->mask == V_INFO ? c->n_positional : (v->mask & (V_FACTORIZE | V_QUANTIZE)) && c->n_positional > 0;
+    const int networks = v->mask == V_INFO
+                             ? c->n_positional
+                             : (v->mask & (V_FACTORIZE | V_QUANTIZE | V_CALIBRATE)) && c->n_positional > 0;
     for (int i = 0; i < networks; i++)
         FV_TRY(resolve("model", &c->positional[i], words[i]));
     return resolve("weights", &c->weights, weights);

@@ -11,7 +11,8 @@
 enum {
     V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
-    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE
+    V_ALL_DATA =
+        V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE | V_CALIBRATE
 };
 
 /* clang-format off */
@@ -26,13 +27,13 @@ enum {
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
-    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE, FV_OUTPUT, "NAME", \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE | V_CALIBRATE, FV_OUTPUT, "NAME", \
       "train, val or test") \
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
@@ -131,7 +132,7 @@ enum {
     X(TEXT, group_by, "group-by", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "REGEX", \
       "with --folds: images in whose names it finds the same text stay in one part: 'patient-([0-9]+)'") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
+      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
       "that FOVEA_ZOO names, else the working directory; runs ls: folder of runs") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
@@ -221,7 +222,7 @@ enum {
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_RUNS | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
-      V_CONVERT | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+      V_CONVERT | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -230,13 +231,13 @@ enum {
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -255,7 +256,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \

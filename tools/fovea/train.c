@@ -140,6 +140,7 @@ static fv_status open_model(job *j)
     head_ask(c, options.classes, &j->head, &options);
     FV_TRY(model_open(j->ctx, c, c->model, &options, &j->model, &loaded));
     model_note_pixels(c->model, j->model);
+    model_note_temperature(c->model, j->model, "what is trained from it");
     FV_TRY(head_settle(c, loaded, &j->head, j->model));
     if (loaded && !j->head.report && !c->reset_head)
         FV_TRY(classes_compare(c, j->model, j->train));

@@ -121,9 +121,9 @@ fv_status zoo_resolve(const verb *v, settings *c)
         bool given;
     } rows[ROWS] = {
         {"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}, {"--from ", &c->from, true}};
-    const int words = v->mask & V_INFO                                           ? c->n_positional
-                      : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE | V_QUANTIZE) ? c->n_positional > 0
-                                                                                 : 0;
+    const int words = v->mask & V_INFO                                                         ? c->n_positional
+                      : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE | V_QUANTIZE | V_CALIBRATE) ? c->n_positional > 0
+                                                                                               : 0;
     int n = WORDS;
     for (int i = 0; i < words && n < ROWS; i++, n++) {
         rows[n].option = "";
