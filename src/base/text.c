@@ -273,14 +273,15 @@ const char *fv_text_nearest(const char *word, const char *const *words)
     return nearest;
 }
 
-bool fv_text_match(const char *pattern, const char *text)
+/* The pattern ends where `end` is. */
+static bool match(const char *pattern, const char *end, const char *text)
 {
     const char *star = NULL, *resume = NULL;
     while (*text) {
-        if (*pattern == '*') {
+        if (pattern < end && *pattern == '*') {
             star = ++pattern;
             resume = text;
-        } else if (*pattern == '?' || *pattern == *text) {
+        } else if (pattern < end && (*pattern == '?' || *pattern == *text)) {
             pattern++;
             text++;
         } else if (star) {
@@ -290,9 +291,25 @@ bool fv_text_match(const char *pattern, const char *text)
             return false;
         }
     }
-    while (*pattern == '*')
+    while (pattern < end && *pattern == '*')
         pattern++;
-    return !*pattern;
+    return pattern == end;
+}
+
+bool fv_text_match(const char *pattern, const char *text)
+{
+    return match(pattern, pattern + strlen(pattern), text);
+}
+
+bool fv_text_match_any(const char *patterns, const char *text)
+{
+    for (const char *p = patterns; p && *p;) {
+        const char *end = p + strcspn(p, ",");
+        if (match(p, end, text))
+            return true;
+        p = end + (*end == ',');
+    }
+    return false;
 }
 
 bool fv_text_has_ending(const char *name, const char *const *endings)

@@ -51,6 +51,8 @@ bool fv_text_to_bool(const char *text, bool *value); /* true/false, yes/no, on/o
 
 /* Shell-like match with * and ? over the whole text. */
 bool fv_text_match(const char *pattern, const char *text);
+/* Whether one of several such patterns, separated by commas, matches; NULL: none does. */
+bool fv_text_match_any(const char *patterns, const char *text);
 /* Whether a file's name ends with one of these (".csv"; ends with NULL) and has something before; letter case does not
  * count. */
 bool fv_text_has_ending(const char *name, const char *const *endings);

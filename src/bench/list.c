@@ -394,17 +394,6 @@ fv_status fv_bench_add_gemm(fv_bench *b, int64_t m, int64_t n, int64_t k, unsign
 
 /* ---- layers ---- */
 
-static bool is_named(const char *patterns, const char *name)
-{
-    for (const char *at = patterns; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        char pattern[128];
-        snprintf(pattern, sizeof pattern, "%.*s", (int)strcspn(at, ","), at);
-        if (fv_text_match(pattern, name))
-            return true;
-    }
-    return !patterns;
-}
-
 fv_status fv_bench_add_model(fv_bench *b, const fv_model *model, int64_t batch, const char *layers, unsigned directions)
 {
     /* The reference loops solve no regions, so that every layer stays a node of its own. */
@@ -420,8 +409,8 @@ fv_status fv_bench_add_model(fv_bench *b, const fv_model *model, int64_t batch, 
     for (int32_t i = 0; status == FV_OK && i < program->n_steps; i++) {
         const fv_step *s = &program->steps[i];
         fv_bench_kind kind;
-        if (s->plan && !s->once && is_named(layers, s->node->name) && fv_bench_kind_of(s->node, &kind) &&
-            s->node->in[0]->dtype == FV_F32 && !(kind.dense && b->dtype == FV_F16))
+        if (s->plan && !s->once && (!layers || fv_text_match_any(layers, s->node->name)) &&
+            fv_bench_kind_of(s->node, &kind) && s->node->in[0]->dtype == FV_F32 && !(kind.dense && b->dtype == FV_F16))
             status = add_directions(b, s->node, s->node->name, s->plan->problem.const_in, directions);
     }
     fv_program_release(&program);

@@ -367,7 +367,7 @@ static const char *reason_to_stay(const fv_pruner *p, const prune_maker *m)
 {
     if (m->can_shrink)
         return NULL;
-    if (fv_prune_is_named(p->o.skip, m->node->name))
+    if (fv_text_match_any(p->o.skip, m->node->name))
         return "named by --skip";
     for (int64_t i = 0; i < m->val->shape.dim[m->dim]; i++)
         if (fv_channels_class(p->channels, m->val, m->dim, i) >= 0)

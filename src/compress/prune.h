@@ -68,7 +68,5 @@ void fv_prune_note_filters(fv_pruner *p, const prune_maker *maker, const float *
 /* By samples: gradients, or activations. */
 fv_status fv_prune_score_taylor(fv_pruner *p);
 fv_status fv_prune_score_activation(fv_pruner *p);
-/* Whether a name is among patterns separated by commas. */
-bool fv_prune_is_named(const char *patterns, const char *name);
 
 #endif

@@ -25,7 +25,7 @@ static void sign_classes(const fv_pruner *p, uint64_t *sign, int32_t *last)
     for (int32_t i = 0; i < p->n_makers; i++)
         for (int64_t c = 0; c < p->makers[i].val->shape.dim[p->makers[i].dim]; c++) {
             const int64_t k = class_at(p, &p->makers[i], c);
-            if (k >= 0 && fv_prune_is_named(p->o.skip, p->makers[i].node->name))
+            if (k >= 0 && fv_text_match_any(p->o.skip, p->makers[i].node->name))
                 sign[k] = 0;
         }
 }

@@ -6,19 +6,6 @@
 #include "base/text.h"
 #include "compress/prune.h"
 
-bool fv_prune_is_named(const char *patterns, const char *name)
-{
-    char one[256];
-    for (const char *p = patterns; p && *p;) {
-        const size_t length = strcspn(p, ",");
-        snprintf(one, sizeof one, "%.*s", (int)length, p);
-        if (fv_text_match(one, name))
-            return true;
-        p += length + (p[length] == ',');
-    }
-    return false;
-}
-
 /* The operand that holds a layer's weights, or -1. */
 static int weight_of(const fv_node *node)
 {

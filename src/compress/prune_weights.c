@@ -53,7 +53,7 @@ static int64_t run_of(const prune_maker *m)
 
 static const char *reason_to_stay(const work *w, const prune_maker *m)
 {
-    if (fv_prune_is_named(w->o->skip, m->node->name))
+    if (fv_text_match_any(w->o->skip, m->node->name))
         return "named by --skip";
     if (w->o->of > 0 && !fv_node_weighted(m->node))
         return "its filters do not lie by inputs";

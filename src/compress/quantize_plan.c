@@ -81,19 +81,6 @@ static bool rides_along(const fv_quantizer *q, const fv_node *node)
 
 /* ---- names ---- */
 
-static bool is_named(const char *patterns, const char *name)
-{
-    char one[256];
-    for (const char *p = patterns; p && *p;) {
-        const size_t length = strcspn(p, ",");
-        snprintf(one, sizeof one, "%.*s", (int)length, p);
-        if (fv_text_match(one, name))
-            return true;
-        p += length + (p[length] == ',');
-    }
-    return false;
-}
-
 static fv_status skip_named(fv_quantizer *q)
 {
     char one[256];
@@ -102,7 +89,7 @@ static fv_status skip_named(fv_quantizer *q)
         int found = 0;
         snprintf(one, sizeof one, "%.*s", (int)length, p);
         for (int i = 0; i < q->n_units; i++) {
-            if (!is_named(one, q->units[i].row.layer))
+            if (!fv_text_match(one, q->units[i].row.layer))
                 continue;
             found++;
             q->units[i].keep = q->units[i].asked = true;

@@ -47,19 +47,6 @@ static bool is_weighted(const fv_node *node)
 
 /* ---- which layers ---- */
 
-static bool is_named(const char *patterns, const char *name)
-{
-    char one[256];
-    for (const char *p = patterns; p && *p;) {
-        const size_t length = strcspn(p, ",");
-        snprintf(one, sizeof one, "%.*s", (int)length, p);
-        if (fv_text_match(one, name))
-            return true;
-        p += length + (p[length] == ',');
-    }
-    return patterns == NULL;
-}
-
 static int uses_of(const fv_graph *g, const fv_val *val)
 {
     int uses = 0;
@@ -464,7 +451,7 @@ static fv_status check_names(const work *w)
             if (!is_weighted(g->nodes[n]))
                 continue;
             first = first ? first : g->nodes[n]->name;
-            any = is_named(one, g->nodes[n]->name);
+            any = fv_text_match(one, g->nodes[n]->name);
         }
         if (!any)
             return fv_fail_hint(
@@ -493,7 +480,8 @@ static fv_status factor_all(work *w, fv_factor_row *rows, int *count)
         *l->row = (fv_factor_row){.layer = node->name, .output_error = -1};
         l->row->parameters[0] = l->row->parameters[1] = info.parameters;
         l->row->macs[0] = l->row->macs[1] = info.macs;
-        const char *why = is_named(w->o->layers, node->name) ? reason_to_stay(w, node, l) : "not named";
+        const bool named = !w->o->layers || fv_text_match_any(w->o->layers, node->name);
+        const char *why = named ? reason_to_stay(w, node, l) : "not named";
         snprintf(l->row->why, sizeof l->row->why, "%s", why ? why : "");
         if (!why)
             FV_TRY(factor_layer(w, l));

@@ -278,6 +278,23 @@ static void test_match(void **state)
                 {"*a*a*a*b", "aaaaaaaaaaaaaaaaaaaac", false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(fv_text_match(rows[i].pattern, rows[i].text), rows[i].match);
+    /* Of several, however long one is; a * goes no further than its comma. */
+    char list[800];
+    memset(list, 'a', 600);
+    memcpy(list + 600, "?,b*,c", 7);
+    assert_true(fv_text_match_any(list, "b1"));
+    assert_true(fv_text_match_any(list, "c"));
+    assert_false(fv_text_match_any(list, "c1"));
+    assert_false(fv_text_match_any("b*,c", "xb,c"));
+    assert_false(fv_text_match_any(NULL, "a"));
+    assert_false(fv_text_match_any("", "a"));
+    list[601] = '\0';
+    char name[640];
+    memset(name, 'a', 601);
+    name[601] = '\0';
+    assert_true(fv_text_match_any(list, name));
+    name[600] = '\0';
+    assert_false(fv_text_match_any(list, name));
 }
 
 static void test_shortest_numbers(void **state)
