@@ -34,7 +34,7 @@
       "stop after so many steps; 0: no limit, sanity: 300") \
     X(INT, steps_per_epoch, "steps-per-epoch", NULL, 0, 0, 0, 1e9, NULL, V_TRAIN | V_PLAN, FV_MEANING, "N", \
       "steps that are an epoch; the next one goes on in the data where it ended; 0: all of the data") \
-    X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_ROWS | V_PLAN | V_QUANTIZE | V_CALIBRATE, \
+    X(INT, seed, "seed", NULL, 0, 0, 0, 9e15, NULL, V_TRAIN | V_DATA | V_EVAL | V_PREDICT | V_COMPARE | V_ROWS | V_PLAN | V_QUANTIZE | V_CALIBRATE | V_COMPRESS, \
       FV_MEANING, "N", \
       "of weights, order, augmentation, splits") \
     X(CHOICE, optimizer, "opt", "optimizer", 0, FV_SGD, 0, 0, FV_OPTIMIZER_LIST(FV_NAME_OF), V_TRAIN | V_PLAN, FV_FIXED, \
@@ -146,7 +146,7 @@
     X(GRADED, balance, "balance", NULL, 0, FV_BALANCE_NONE, 0, 1, "none,oversample,undersample,weights", V_TRAIN, \
       FV_MEANING, "HOW[=F]", \
       "classes of unequal size: oversample, undersample or weights (of the loss); F in [0, 1] is how far") \
-    X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_ROWS | V_QUANTIZE | V_CALIBRATE, FV_SPEED, "N", \
+    X(INT, workers, "workers", NULL, 0, 0, -1, 256, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_ROWS | V_QUANTIZE | V_CALIBRATE | V_COMPRESS, FV_SPEED, "N", \
       "decoding threads; 0: as --threads, -1: none") \
     X(REAL, stuck_after, "io-timeout", NULL, 0, 30, FV_ABOVE_ZERO, 1e6, NULL, V_TRAIN, FV_SPEED, "S", \
       "seconds after which a file that does not answer is read anew, and then named and left out") \

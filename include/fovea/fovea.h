@@ -32,6 +32,7 @@
 #include <fovea/report.h>
 #include <fovea/sanity.h>
 #include <fovea/settings.h>
+#include <fovea/stages.h>
 #include <fovea/status.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>

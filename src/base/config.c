@@ -12,6 +12,8 @@ struct fv_config {
     fv_arena *arena;
     fv_setting *settings;
     int count, capacity;
+    fv_config_stage *stages; /* of the arena */
+    int n_stages;
 };
 
 static const char *const sections[] = {"model", "data", "aug", NULL};
@@ -54,7 +56,7 @@ done:
     return copy;
 }
 
-static fv_status add(fv_config *config, const fv_doc *doc, const fv_doc_node *node)
+static fv_status add(fv_config *config, const fv_doc *doc, const fv_doc_node *node, int stage)
 {
     if (config->count == config->capacity) {
         int capacity = config->capacity ? 2 * config->capacity : 32;
@@ -73,7 +75,39 @@ static fv_status add(fv_config *config, const fv_doc *doc, const fv_doc_node *no
     char *value = value_text(config, doc, node);
     if (!value)
         return fv_ctx_error(config->ctx)[0] && node->kind >= FV_DOC_LIST ? FV_ERR_VALUE : FV_ERR_NO_MEMORY;
-    config->settings[config->count++] = (fv_setting){key, value, node->line, node->column};
+    config->settings[config->count++] = (fv_setting){key, value, node->line, node->column, stage};
+    return FV_OK;
+}
+
+/* `name`, or `name: {its: settings}`. */
+static fv_status add_stage(fv_config *config, const fv_doc *doc, const fv_doc_node *item)
+{
+    const bool pair = item->kind == FV_DOC_MAP && item->count == 1;
+    const fv_doc_node *own = pair ? &item->child[0] : NULL;
+    if (!pair && item->kind != FV_DOC_STRING)
+        return fv_doc_fail(doc, item, FV_ERR_VALUE,
+                           "a stage is a name, or a name with settings of its own: `- name: "
+                           "{key: value}`");
+    if (own && own->kind != FV_DOC_MAP && own->kind != FV_DOC_NULL)
+        return fv_doc_fail(doc, own, FV_ERR_VALUE, "'%s': expected settings, found one value", own->key);
+    char *name = fv_arena_strdup(config->arena, own ? own->key : item->text);
+    if (!name)
+        return FV_ERR_NO_MEMORY;
+    config->stages[config->n_stages++] = (fv_config_stage){name, item->line, item->column};
+    for (int64_t i = 0; own && i < own->count; i++)
+        FV_TRY(add(config, doc, &own->child[i], config->n_stages));
+    return FV_OK;
+}
+
+static fv_status add_stages(fv_config *config, const fv_doc *doc, const fv_doc_node *list)
+{
+    if (list->kind != FV_DOC_LIST || list->count == 0)
+        return fv_doc_fail(doc, list, FV_ERR_VALUE, "'stages': expected a list: lines `- name: {key: value}`");
+    config->stages = fv_arena_alloc(config->arena, (size_t)list->count * sizeof *config->stages);
+    if (!config->stages)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < list->count; i++)
+        FV_TRY(add_stage(config, doc, &list->child[i]));
     return FV_OK;
 }
 
@@ -86,12 +120,16 @@ static fv_status add_all(fv_config *config, const fv_doc *doc)
         return fv_doc_fail(doc, root, FV_ERR_VALUE, "expected `key: value` lines");
     for (int64_t i = 0; i < root->count; i++) {
         const fv_doc_node *node = &root->child[i];
+        if (strcmp(node->key, "stages") == 0) {
+            FV_TRY(add_stages(config, doc, node));
+            continue;
+        }
         if (!is_section(node)) {
-            FV_TRY(add(config, doc, node));
+            FV_TRY(add(config, doc, node, 0));
             continue;
         }
         for (int64_t k = 0; k < node->count; k++)
-            FV_TRY(add(config, doc, &node->child[k]));
+            FV_TRY(add(config, doc, &node->child[k], 0));
     }
     return FV_OK;
 }
@@ -138,6 +176,11 @@ int fv_config_count(const fv_config *config)
 const fv_setting *fv_config_get(const fv_config *config, int i)
 {
     return i >= 0 && i < config->count ? &config->settings[i] : NULL;
+}
+
+const fv_config_stage *fv_config_stage_at(const fv_config *config, int i)
+{
+    return i >= 1 && i <= config->n_stages ? &config->stages[i - 1] : NULL;
 }
 
 const char *fv_nearest(const char *word, const char *const *words)

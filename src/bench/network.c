@@ -29,12 +29,15 @@ static int64_t bytes_of(const fv_val *val)
     return fv_shape_count(&val->shape) * (int64_t)fv_dtype_size(val->dtype);
 }
 
+/* Filters in integers are constants. */
 static int64_t weight_bytes(const fv_graph *g)
 {
     int64_t bytes = 0;
-    for (int32_t i = 0; i < g->n_vals; i++)
-        if (g->vals[i]->role == FV_ROLE_PARAM || g->vals[i]->role == FV_ROLE_STATE)
+    for (int32_t i = 0; i < g->n_vals; i++) {
+        const fv_role role = g->vals[i]->role;
+        if (role == FV_ROLE_PARAM || role == FV_ROLE_STATE || role == FV_ROLE_CONST)
             bytes += bytes_of(g->vals[i]);
+    }
     return bytes;
 }
 

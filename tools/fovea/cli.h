@@ -39,6 +39,7 @@ enum {
     V_PRUNE = 1 << 25,
     V_QUANTIZE = 1 << 26,
     V_CALIBRATE = 1 << 27,
+    V_COMPRESS = 1 << 28,
     V_ANY = 0x1fffffff
 };
 
@@ -211,6 +212,7 @@ fv_status verb_factorize(settings *c);
 fv_status verb_prune(settings *c);
 fv_status verb_quantize(settings *c);
 fv_status verb_calibrate(settings *c);
+fv_status verb_compress(settings *c);
 fv_status verb_features(settings *c);
 fv_status verb_linear(settings *c);
 fv_status verb_search(settings *c);

@@ -105,6 +105,11 @@ const verb verbs[] = {
      "  fovea calibrate best.safetensors --data photos --output calibrated.safetensors\n"
      "  fovea calibrate best.safetensors --data photos --output calibrated.safetensors --json\n",
      V_CALIBRATE, 1, verb_calibrate},
+    {"compress", NULL, "a model made small in stages: distilled, pruned, trained, quantized, and what each cost",
+     "-c RECIPE --model FILE --data PATH --output DIR [options]",
+     "  fovea compress -c chain.yaml --model best.safetensors --data photos --output small\n"
+     "  fovea compress -c chain.yaml --model best.safetensors --data photos --output small --max-drop 1.5 --json\n",
+     V_COMPRESS, 0, verb_compress},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"
@@ -386,7 +391,7 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"convert", "export", "quantize", "prune", "distill", "compress", "grow", "serve"};
+static const char *const planned[] = {"export", "distill", "serve"};
 
 int main(int argc, char **argv)
 {

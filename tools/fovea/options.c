@@ -255,7 +255,7 @@ static fv_status read_path(const fv_setting_row *o, const char *place, const fv_
     return set_option(o, place, path, c);
 }
 
-static fv_status read_setting(const verb *v, const char *path, const fv_setting *s, settings *c)
+fv_status options_read_setting(const verb *v, const char *path, const fv_setting *s, settings *c)
 {
     char place[1024];
     snprintf(place, sizeof place, "%s:%d:%d: ", path, s->line, s->column);
@@ -275,11 +275,18 @@ static fv_status read_setting(const verb *v, const char *path, const fv_setting 
 /* The folder comes first: other settings mean what it says. */
 static fv_status read_settings(const verb *v, const char *path, const fv_config *config, settings *c)
 {
+    char place[1024];
+    const fv_config_stage *first = fv_config_stage_at(config, 1);
+    if (first && !(v->mask & V_COMPRESS)) {
+        snprintf(place, sizeof place, "%s:%d:%d: ", path, first->line, first->column);
+        return complain(FV_ERR_UNKNOWN_OPTION, "give it to `fovea compress -c`", "%sfovea %s takes no recipe of stages",
+                        place, v->name);
+    }
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < fv_config_count(config); i++) {
             const fv_setting *s = fv_config_get(config, i);
-            if ((strcmp(s->key, "directory") == 0) == (pass == 0))
-                FV_TRY(read_setting(v, path, s, c));
+            if (s->stage == 0 && (strcmp(s->key, "directory") == 0) == (pass == 0))
+                FV_TRY(options_read_setting(v, path, s, c));
         }
     return FV_OK;
 }

@@ -15,6 +15,8 @@ extern const settings options_default;
 bool option_row_given(const fv_setting_row *o);
 /* Whether so by the command that this one is within. */
 bool option_row_given_below(const fv_setting_row *o);
+/* Takes a setting of a recipe, unless it was given before. */
+fv_status options_read_setting(const verb *v, const char *path, const fv_setting *s, settings *c);
 /* "--key=value"; the caller frees. NULL: no memory. */
 char *option_word(const fv_setting_row *o, const settings *c);
 /* Those of a verb's options that were given, and the working directory, as YAML; the caller frees. */

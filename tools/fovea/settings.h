@@ -11,8 +11,8 @@
 enum {
     V_TIMING = V_BENCH | V_BENCHMARK,
     V_ROWS = V_FEATURES | V_LINEAR | V_SEARCH,
-    V_ALL_DATA =
-        V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE | V_CALIBRATE
+    V_ALL_DATA = V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_PLAN | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE |
+                 V_CALIBRATE | V_COMPRESS
 };
 
 /* clang-format off */
@@ -23,24 +23,24 @@ enum {
     X(TEXT, task, "task", NULL, 0, NULL, 0, 0, NULL, V_ALL_DATA, FV_OUTPUT, "KIND", \
       "how a manifest's labels are read: class, multi-label or regression; default: as they look") \
     X(TEXT, model, "model", NULL, 'm', "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
-      V_CONVERT | V_RUN | V_ROWS | V_BENCH, FV_OUTPUT, "NAME|FILE", \
+      V_CONVERT | V_RUN | V_ROWS | V_BENCH | V_COMPRESS, FV_OUTPUT, "NAME|FILE", \
       "zoo architecture, architecture file (.yaml) or model file (.safetensors, .onnx); eval and predict: several, " \
       "separated by commas, answer together") \
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
-      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
+      | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "start the output layer anew when the classes differ") \
-    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE | V_CALIBRATE, FV_OUTPUT, "NAME", \
+    X(TEXT, split, "split", NULL, 0, NULL, 0, 0, NULL, V_EVAL | V_PREDICT | V_DATA | V_ROWS | V_BENCHMARK | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS, FV_OUTPUT, "NAME", \
       "train, val or test") \
     X(TEXT, source, "source", NULL, 0, NULL, 0, 0, NULL, V_PREDICT, FV_OUTPUT, "PATH", \
       "image, folder of images (numbered ones in their order), text file of paths, or - for paths on standard " \
       "input") \
-    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN | V_PLAN, FV_OUTPUT, "FILE", \
+    X(TEXT, config, "config", "cfg", 'c', NULL, 0, 0, NULL, V_TRAIN | V_PLAN | V_COMPRESS, FV_OUTPUT, "FILE", \
       "recipe (YAML, same keys as the flags); flags win") \
-    X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "DIR", \
+    X(TEXT, directory, "directory", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_COMPRESS, FV_OUTPUT, "DIR", \
       "where relative paths of a recipe begin; args.yaml has it of its run; default: the working directory") \
     X(SIZE, img_size, "img-size", "imgsz,train-crop-size", 0, 0, 1, 16384, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DATA | \
       V_CONVERT | V_RUN | V_COMPARE | V_ROWS | V_PLAN | V_TIMING, FV_MEANING, "N|HxW", "network input; default: the architecture's; data pack: size of the pixels written") \
@@ -132,7 +132,7 @@ enum {
     X(TEXT, group_by, "group-by", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "REGEX", \
       "with --folds: images in whose names it finds the same text stay in one part: 'patient-([0-9]+)'") \
     X(TEXT, output, "output", "output-dir,project", 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA | V_RUNS | V_CONVERT | \
-      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
+      V_RUN | V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_FEATURES, FV_OUTPUT, "DIR|FILE", \
       "where to write; train: runs go to DIR/EXPERIMENT (default runs/train); zoo: folder of networks, else the one " \
       "that FOVEA_ZOO names, else the working directory; runs ls: folder of runs") \
     X(FLAG, offline, "offline", NULL, 0, false, 0, 0, NULL, V_ZOO, FV_OUTPUT, NULL, \
@@ -200,8 +200,9 @@ enum {
       "one scale for all filters of a layer, as some accelerators need it") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
-    X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE, FV_MEANING, "F", \
-      "most points of accuracy that may be lost: the fewest layers stay in floats so that it holds, else exit code 8") \
+    X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE | V_COMPRESS, FV_MEANING, "F", \
+      "most points of accuracy that may be lost: the fewest layers stay in floats so that it holds, else exit code 8; " \
+      "compress: of all stages together") \
     X(INT, val_samples, "val-samples", NULL, 0, 1000, 0, 1e9, NULL, V_QUANTIZE, FV_OUTPUT, "N", \
       "images of the val split (test, where there is none) that both models are scored on; 0: none are") \
     X(TEXT, license, "license", "licence", 0, NULL, 0, 0, NULL, V_TRAIN | V_CONVERT | V_LINEAR, FV_OUTPUT, "TEXT", \
@@ -222,7 +223,7 @@ enum {
       "go on with the run in DIR, all else as its args.yaml has it; auto: with the newest run of these settings in " \
       "--output that is not over, or start one") \
     X(FLAG, force, "force", NULL, 0, false, 0, 0, NULL, V_TRAIN | V_RUNS | V_EVAL | V_PREDICT | V_INFO | V_DATA | V_ZOO | V_ROWS | \
-      V_CONVERT | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
+      V_CONVERT | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_PLAN, FV_OUTPUT, NULL, "train: resume although data or settings that shape the weights differ; others: replace a file that is not an " \
       "earlier output") \
     X(INT, log_interval, "log-interval", "print-freq", 0, 50, 1, 1e9, NULL, V_TRAIN, FV_OUTPUT, "N", \
       "steps between plain progress lines") \
@@ -231,13 +232,13 @@ enum {
     X(TEXT, device, "device", NULL, 0, "auto", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT, FV_SPEED, "NAME", \
       "auto or cpu") \
     X(INT, threads, "threads", NULL, 'j', 0, 0, 1024, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_DATA | V_DOCTOR | \
-      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
+      V_INFO | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN, FV_SPEED, "N", "0: what the process may use (FOVEA_NUM_THREADS, OMP_NUM_THREADS, cgroup)") \
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "compute the frozen part of a network in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
-      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
+      V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \
       "who computes a layer: cost is the model's estimate, the same everywhere; measure is the fastest here of the " \
       "same bits; measure-all may change bits; or a file of choices (plan.txt of a run)") \
@@ -256,7 +257,7 @@ enum {
     X(FLAG, verbose, "verbose", NULL, 'v', false, 0, 0, NULL, V_ANY, FV_OUTPUT, NULL, \
       "every tensor loaded, every file noticed") \
     X(FLAG, json, "json", NULL, 0, false, 0, 0, NULL, V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | V_DATA | V_RUNS | V_COMPARE | \
-      V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
+      V_ZOO | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN | V_TIMING | V_SANITY | V_LR_FIND | V_TUNE | V_GROW, FV_OUTPUT, NULL, "result as JSON") \
     X(FLAG, allow_extra, "allow-extra", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
       "drop classes that the training data lack") \
     X(FLAG, allow_empty, "allow-empty", NULL, 0, false, 0, 0, NULL, V_ALL_DATA, FV_TOLD, NULL, \
@@ -431,7 +432,7 @@ enum {
       "numbers of threads, one after another; default: one, and what the process may use") \
     X(TEXT, bench_batches, "batch-size", "batch", 'b', NULL, 0, 0, NULL, V_TIMING, FV_OUTPUT, "N[,N...]", \
       "images at a time, one size after another; default: 1, bench vgg-e: 1 to 64") \
-    X(REAL, bench_seconds, "seconds", NULL, 0, 0.3, 0, 3600, NULL, V_TIMING, FV_OUTPUT, "F", \
+    X(REAL, bench_seconds, "seconds", NULL, 0, 0.3, 0, 3600, NULL, V_TIMING | V_COMPRESS, FV_OUTPUT, "F", \
       "of runs behind a first one, for each figure; at least one run counts") \
     X(FLAG, cpu_time, "cpu-time", NULL, 0, false, 0, 0, NULL, V_BENCH, FV_OUTPUT, NULL, \
       "with --threads 1: what the thread worked, without what other programs made it wait: for busy machines") \

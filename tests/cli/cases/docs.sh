@@ -90,7 +90,7 @@ case "$1 $2" in
     *) set -- "$@" 64x64x64 --seconds 0 ;;
     esac
     ;;
-"bench "* | "benchmark "*) set -- "$@" --seconds 0 ;;
+"bench "* | "benchmark "* | "compress "*) set -- "$@" --seconds 0 ;;
 "data make") set -- "$@" --train 80 --test 20 ;;
 esac
 exec "$FOVEA" "$@"
@@ -127,6 +127,7 @@ small_data() {
     for name in three seven eight; do
         { printf 'P5 28 28 255\n' && head -c 784 "$FOVEA"; } >$name.pgm
     done
+    printf 'stages:\n- prune: {amount: 0.2, round-to: 1}\n- quantize: {samples: 16}\n' >chain.yaml
     darknet_network tiny
     mkdir keras
     plant keras keras
