@@ -89,6 +89,10 @@ fv_status fv_q_operand(fv_ctx *ctx, const fv_node *node, int i, int rank);
 /* Two such operands of any rank, with broadcasting; the result has the first one's dtype. */
 fv_status fv_q_binary_infer(fv_ctx *ctx, const fv_node *node);
 
+/* The factor of q_mean's sums: the division by the number of terms is part of it, mul * 2^k / terms with the largest k
+ * that fits. */
+void fv_q_mean_factor(const fv_q_mean_attr *attr, int64_t terms, int32_t *mul, int64_t *shift);
+
 /* Element i of 8-bit integers of either sign. */
 static inline int32_t fv_q_get(fv_dtype dtype, const void *data, int64_t i)
 {

@@ -26,8 +26,7 @@ static fv_status q_mean_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 0, node->in[0]->dtype, dst.rank, dst.dim);
 }
 
-/* The division by the number of terms is part of the factor: mul * 2^k / terms with the largest k that fits. */
-static void divided(const fv_q_mean_attr *attr, int64_t terms, int32_t *mul, int64_t *shift)
+void fv_q_mean_factor(const fv_q_mean_attr *attr, int64_t terms, int32_t *mul, int64_t *shift)
 {
     *mul = (int32_t)attr->mul;
     *shift = attr->shift;
@@ -48,7 +47,7 @@ static void q_mean_ref(const fv_call *call)
     const fv_reduction r = fv_reduction_of(&attr->axes, &call->node->in[0]->shape);
     int32_t mul;
     int64_t shift;
-    divided(attr, r.terms, &mul, &shift);
+    fv_q_mean_factor(attr, r.terms, &mul, &shift);
     for (int64_t o = 0; o < r.outputs; o++) {
         const int64_t at = fv_reduction_output(&r, o);
         uint32_t sum = 0;

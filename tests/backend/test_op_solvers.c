@@ -103,8 +103,17 @@ static void test_shapes(void **state)
         fv_groups_attr groups = {.groups = pick(1, 5)};
         t.dim[3] *= groups.groups;
         check_case(&(op_case){.op = "channel_shuffle", .attr = &groups, .shape = {t}, .n_in = 1}, NULL);
+        /* The same of bytes. */
+        const fv_dtype dtype = pick(0, 1) ? FV_U8 : FV_I8;
+        op_case x = {.op = "concat", .shape = {s, t, s}, .dtype = {dtype, dtype, dtype}, .n_in = 3, .below = 128};
+        check_case(&x, NULL);
+        x = (op_case){.op = "slice", .attr = &slice, .shape = {s}, .dtype = {dtype}, .n_in = 1, .below = 128};
+        check_case(&x, NULL);
+        x = (op_case){
+            .op = "channel_shuffle", .attr = &groups, .shape = {t}, .dtype = {dtype}, .n_in = 1, .below = 128};
+        check_case(&x, NULL);
         fv_upsample_attr up = {.scale = {pick(1, 3), pick(1, 3)}, .mode = (int32_t)pick(0, 1)};
-        op_case x = {.op = "upsample2d", .attr = &up, .shape = {s}, .n_in = 1, .tolerance = 1e-6};
+        x = (op_case){.op = "upsample2d", .attr = &up, .shape = {s}, .n_in = 1, .tolerance = 1e-6};
         check_case(&x, NULL);
         s.dim[1] *= up.scale[0];
         s.dim[2] *= up.scale[1];
@@ -308,7 +317,8 @@ static void test_depthwise(void **state)
 static bool is_mine(const fv_solver *solver)
 {
     bool product = strncmp(solver->op, "conv", 4) == 0 || strncmp(solver->op, "dense", 5) == 0;
-    bool integers = strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0; /* test_q_solvers.c */
+    bool integers = strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0 ||
+                    strcmp(solver->op, "lookup") == 0; /* test_q_solvers.c */
     return !is_update(solver) && !integers && (!product || strstr(solver->name, "depthwise"));
 }
 

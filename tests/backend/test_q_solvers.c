@@ -98,7 +98,7 @@ static void test_depthwise(void **state)
 
 static void any_bytes(const fv_node *node, memory *m)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < node->n_in; i++)
         for (int64_t j = 0, n = fv_shape_count(&node->in[i]->shape); j < n; j++)
             m->in[i][j] = (unsigned char)pick(0, 255);
 }
@@ -121,6 +121,74 @@ static void test_add(void **state)
             &(op_case){.op = "q_add", .attr = &a, .shape = {s, s}, .dtype = {dtype, dtype}, .n_in = 2, .below = 128},
             any_bytes);
     }
+}
+
+/* Of one shape, a number per channel, a number per sample and channel. */
+static void test_mul(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3 * ROUNDS; round++) {
+        const fv_shape s = image(), gate = {4, {s.dim[0], 1, 1, s.dim[3]}}, row = {1, {s.dim[3]}};
+        const fv_shape others[] = {s, gate, row};
+        const bool u8 = pick(0, 1), swap = pick(0, 3) == 0;
+        const fv_shape other = others[pick(0, 2)];
+        fv_q_mul_attr a = {.min = pick(-128, 0)};
+        a.max = pick(a.min, 255);
+        for (int i = 0; i < 3; i++)
+            a.zero[i] = pick(0, 9) ? pick(u8 ? 0 : -128, u8 ? 255 : 127) : pick(-32768, 65535);
+        a.mul[0] = pick(0, 9) ? pick(INT64_C(1) << 30, INT32_MAX) : pick(INT32_MIN + 1, INT32_MAX);
+        a.shift[0] = pick(0, 9) ? pick(-12, -4) : pick(-31, 30);
+        const fv_dtype dtype = u8 ? FV_U8 : FV_I8;
+        check_case(&(op_case){.op = "q_mul",
+                              .attr = &a,
+                              .shape = {swap ? other : s, swap ? s : other},
+                              .dtype = {dtype, dtype},
+                              .n_in = 2,
+                              .below = 128},
+                   any_bytes);
+    }
+}
+
+static void test_pools(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3 * ROUNDS; round++) {
+        const fv_shape s = image();
+        const fv_dtype dtype = pick(0, 1) ? FV_U8 : FV_I8;
+        fv_q_avg_pool2d_attr a = {.pool = {.ceil = pick(0, 1)}, .min = pick(-128, 0)};
+        a.max = pick(0, 3) ? 255 : pick(a.min, 255);
+        a.min = pick(0, 3) ? -128 : a.min;
+        for (int i = 0; i < 2; i++) {
+            a.pool.size[i] = pick(1, 3);
+            a.pool.pad[i] = pick(0, a.pool.size[i] - 1);
+            a.pool.pad[i + 2] = pick(0, a.pool.size[i] - 1);
+            if (s.dim[i + 1] + a.pool.pad[i] + a.pool.pad[i + 2] < a.pool.size[i])
+                a.pool.size[i] = 1, a.pool.pad[i] = a.pool.pad[i + 2] = 0;
+            a.pool.stride[i] = pick(0, 3);
+        }
+        op_case x = {.op = "q_max_pool2d", .attr = &a, .shape = {s}, .dtype = {dtype}, .n_in = 1, .below = 128};
+        check_case(&x, any_bytes);
+        fv_q_mean_attr mean = {.axes = {2, {1, pick(0, 1) ? 2 : -2}}, .keepdims = pick(0, 1), .sum = pick(0, 3) == 0};
+        mean.src_zero = pick(0, 9) ? pick(-128, 255) : pick(-32768, 65535);
+        mean.dst_zero = pick(-128, 255);
+        mean.mul = pick(0, 9) ? pick(INT64_C(1) << 30, INT32_MAX) : pick(INT32_MIN, INT32_MAX);
+        mean.shift = pick(0, 3) ? pick(-3, 1) : pick(-31, 30);
+        x.op = "q_mean";
+        x.attr = &mean;
+        check_case(&x, any_bytes);
+    }
+}
+
+static void test_lookup(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++)
+        check_case(&(op_case){.op = "lookup",
+                              .shape = {image(), {1, {256}}},
+                              .dtype = {pick(0, 1) ? FV_U8 : FV_I8, pick(0, 1) ? FV_U8 : FV_I8},
+                              .n_in = 2,
+                              .below = 128},
+                   any_bytes);
 }
 
 /* Halves, numbers beyond all limits, and what is none. */
@@ -149,7 +217,8 @@ static void test_quantize(void **state)
 
 static bool is_mine(const fv_solver *solver)
 {
-    return strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0;
+    return strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0 ||
+           strcmp(solver->op, "lookup") == 0;
 }
 
 static void test_all_compared(void **state)
@@ -161,8 +230,9 @@ static void test_all_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv), cmocka_unit_test(test_flat),     cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_add),  cmocka_unit_test(test_quantize), cmocka_unit_test(test_all_compared),
+        cmocka_unit_test(test_conv),  cmocka_unit_test(test_flat),     cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_add),   cmocka_unit_test(test_quantize), cmocka_unit_test(test_mul),
+        cmocka_unit_test(test_pools), cmocka_unit_test(test_lookup),   cmocka_unit_test(test_all_compared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -210,11 +210,45 @@ static void run_bytes(fvc *t)
     }
 }
 
-const fv_check fv_check_quant[] = {{"quant.gemm", run_gemm, NULL},
-                                   {"quant.depthwise", run_depthwise, NULL},
-                                   {"quant.widen", run_widen, NULL},
-                                   {"quant.bytes", run_bytes, NULL},
-                                   {NULL, NULL, NULL}};
+/* Products, the larger of two, sums of rows. */
+static void run_pools(fvc *t)
+{
+    for (int round = 0; round < 300 && !t->failed; round++) {
+        const int64_t n = fvc_size(t, 80), rows = fvc_int(t, 1, 5), step = n + fvc_int(t, 0, 9);
+        uint8_t *x = fvc_buffer(t, (size_t)(rows * step), 1), *y = fvc_buffer(t, (size_t)n, 1);
+        uint8_t *got = fvc_buffer(t, (size_t)n, 1), want[80];
+        int32_t *sum = integers(t, n, -1000, 1000), total[80];
+        const uint8_t flip = fvc_int(t, 0, 1) ? 128 : 0;
+        fv_q_mul m = {.low = -100, .high = 90, .zero = 7};
+        m.mul = (int32_t)fvc_int(t, INT32_MIN + 1, INT32_MAX);
+        m.shift = (int32_t)fvc_int(t, -20, fvc_int(t, 0, 3) ? 0 : 30);
+        for (int i = 0; i < 2; i++)
+            m.byte[i] = (fv_q_byte){flip, (int32_t)fvc_int(t, 0, 255)};
+        for (int64_t i = 0; i < rows * step; i++)
+            x[i] = (uint8_t)fvc_int(t, 0, 255);
+        for (int64_t i = 0; i < n; i++) {
+            y[i] = (uint8_t)fvc_int(t, 0, 255);
+            const int32_t product = ((x[i] ^ flip) - m.byte[0].zero) * ((y[i] ^ flip) - m.byte[1].zero);
+            want[i] = (uint8_t)limited(scaled(product, m.mul, m.shift, false), m.low, m.high, m.zero);
+            total[i] = sum[i];
+            for (int64_t r = 0; r < rows; r++)
+                total[i] += (x[r * step + i] ^ flip) - m.byte[0].zero;
+        }
+        t->k->quant->mul(&m, n, x, y, got);
+        fvc_equal_bytes(t, "product of two", got, want, (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            want[i] = (x[i] ^ flip) > (y[i] ^ flip) ? x[i] : y[i];
+        t->k->quant->max(flip, n, x, y);
+        fvc_equal_bytes(t, "the larger of two", y, want, (size_t)n);
+        t->k->quant->sum(m.byte[0], rows, n, x, step, sum);
+        fvc_equal_bytes(t, "sums of rows", sum, total, (size_t)n * sizeof *sum);
+        fvc_reset(t);
+    }
+}
+
+const fv_check fv_check_quant[] = {{"quant.gemm", run_gemm, NULL},   {"quant.depthwise", run_depthwise, NULL},
+                                   {"quant.widen", run_widen, NULL}, {"quant.bytes", run_bytes, NULL},
+                                   {"quant.pools", run_pools, NULL}, {NULL, NULL, NULL}};
 
 /* ---- kernels broken on purpose ---- */
 
@@ -244,6 +278,16 @@ static void depthwise_rounds_once(const fv_q_depthwise *d)
     right->depthwise(&other);
 }
 
+static void max_of_unsigned(uint8_t flip, int64_t n, const uint8_t *src, uint8_t *dst)
+{
+    (void)flip;
+    right->max(0, n, src, dst);
+}
+
+static void install_max(fv_kernels *k)
+{
+    broken_begin(k)->max = max_of_unsigned;
+}
 static void install_gemm(fv_kernels *k)
 {
     broken_begin(k)->gemm = gemm_without_bias;
@@ -256,4 +300,5 @@ static void install_depthwise(fv_kernels *k)
 const fv_broken fv_broken_quant[] = {
     {"quant.gemm: forgets the bias", "quant.gemm", install_gemm},
     {"quant.depthwise: rounds once where it should twice", "quant.depthwise", install_depthwise},
+    {"quant.max: forgets the sign", "quant.pools", install_max},
     {NULL, NULL, NULL}};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of sums of 8-bit integers and of what makes such integers of floats. */
+/* Solvers of sums and products of 8-bit integers, of functions of one, and of what makes such integers of floats. */
 #include "backend/cpu/split.h"
 #include "kernels/quant/quant.h"
 #include "ops/attr.h"
+#include "ops/nd.h"
 
 typedef struct q_job {
     const fv_quant_kernels *k;
@@ -11,6 +12,12 @@ typedef struct q_job {
     const void *x, *y;
     uint8_t *dst;
 } q_job;
+
+/* How bytes of a dtype are read. */
+static fv_q_byte byte_of(fv_dtype dtype, int64_t zero)
+{
+    return dtype == FV_U8 ? (fv_q_byte){0, (int32_t)zero} : (fv_q_byte){128, (int32_t)zero + 128};
+}
 
 static int32_t within(int64_t x, int64_t low, int64_t high)
 {
@@ -52,8 +59,7 @@ static void add_run(const fv_plan *plan, const fv_call *call)
     q_job job = {.k = plan->kernels->quant, .x = call->in[0], .y = call->in[1], .dst = call->out[0]};
     fv_q_add *add = &job.add;
     for (int i = 0; i < 2; i++)
-        add->byte[i] =
-            dtype == FV_U8 ? (fv_q_byte){0, (int32_t)a->zero[i]} : (fv_q_byte){128, (int32_t)a->zero[i] + 128};
+        add->byte[i] = byte_of(dtype, a->zero[i]);
     for (int i = 0; i < 3; i++) {
         add->mul[i] = (int32_t)a->mul[i];
         add->shift[i] = (int32_t)a->shift[i];
@@ -64,6 +70,88 @@ static void add_run(const fv_plan *plan, const fv_call *call)
     limits(dtype, a->min, a->max, a->zero[2], &add->low, &add->high);
     fv_parallel_range(plan, fv_call_part(call, fv_shape_count(fv_out_shape(call->node, 0))), 3.0, 64, add_range, &job);
 }
+
+/* ---- products: by rows of the last dimension, which none of the two is repeated along ---- */
+
+typedef struct mul_job {
+    const fv_quant_kernels *k;
+    const fv_call *call;
+    fv_q_mul mul;
+    fv_shape shape;
+    int64_t stride[2][FV_MAX_RANK], inner;
+} mul_job;
+
+static const char *mul_reject(const fv_solver *self, const fv_problem *problem)
+{
+    (void)self;
+    const fv_node *node = problem->node;
+    const fv_q_mul_attr *attr = node->attr;
+    const fv_shape *dst = fv_out_shape(node, 0);
+    for (int i = 0; i < 2; i++)
+        if (dst->rank == 0 || fv_in_shape(node, i)->rank == 0 ||
+            fv_shape_last(fv_in_shape(node, i)) != fv_shape_last(dst))
+            return "repeated along the last dimension";
+    if (attr->by_sign)
+        return "by the sign of an operand";
+    if (attr->mul[0] == INT32_MIN)
+        return "a multiplier of -2^31";
+    return attr->min > attr->max ? "min above max" : NULL;
+}
+
+static void mul_range(void *arg, int64_t begin, int64_t end)
+{
+    const mul_job *j = arg;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t first = row * j->inner;
+        j->k->mul(&j->mul, j->inner, (const uint8_t *)j->call->in[0] + fv_strided(&j->shape, first, j->stride[0]),
+                  (const uint8_t *)j->call->in[1] + fv_strided(&j->shape, first, j->stride[1]),
+                  (uint8_t *)j->call->out[0] + first);
+    }
+}
+
+static void mul_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_q_mul_attr *a = call->node->attr;
+    const fv_dtype dtype = call->node->out[0]->dtype;
+    mul_job job = {.k = plan->kernels->quant, .call = call, .shape = *fv_out_shape(call->node, 0)};
+    for (int i = 0; i < 2; i++) {
+        fv_broadcast_strides(fv_in_shape(call->node, i), &job.shape, job.stride[i]);
+        job.mul.byte[i] = byte_of(dtype, a->zero[i]);
+    }
+    job.mul.mul = (int32_t)a->mul[0];
+    job.mul.shift = (int32_t)a->shift[0];
+    job.mul.zero = (int32_t)a->zero[2];
+    limits(dtype, a->min, a->max, a->zero[2], &job.mul.low, &job.mul.high);
+    job.inner = fv_shape_last(&job.shape);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(&job.shape)), 3.0 * (double)job.inner + 32.0, 1, mul_range,
+                      &job);
+}
+
+/* ---- functions of one ---- */
+
+static const char *lookup_reject(const fv_solver *self, const fv_problem *problem)
+{
+    (void)self;
+    return fv_dtype_size(problem->node->in[1]->dtype) == 1 ? NULL : "only bytes";
+}
+
+static void lookup_range(void *arg, int64_t begin, int64_t end)
+{
+    const q_job *j = arg;
+    const uint8_t *src = j->x, *table = j->y, flip = j->add.byte[0].flip;
+    for (int64_t i = begin; i < end; i++)
+        j->dst[i] = table[src[i] ^ flip];
+}
+
+static void lookup_run(const fv_plan *plan, const fv_call *call)
+{
+    q_job job = {.x = call->in[0], .y = call->in[1], .dst = call->out[0]};
+    job.add.byte[0] = byte_of(call->node->in[0]->dtype, 0);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_count(fv_out_shape(call->node, 0))), 4.0, 64, lookup_range,
+                      &job);
+}
+
+/* ---- from floats ---- */
 
 static const char *quantize_reject(const fv_solver *self, const fv_problem *problem)
 {
@@ -91,6 +179,8 @@ static void quantize_run(const fv_plan *plan, const fv_call *call)
 extern const fv_solver fv_cpu_q_eltwise_solvers[];
 const fv_solver fv_cpu_q_eltwise_solvers[] = {
     FV_STREAM_SOLVER("q_add", add_reject, add_run),
+    FV_STREAM_SOLVER("q_mul", mul_reject, mul_run),
+    FV_STREAM_SOLVER("lookup", lookup_reject, lookup_run),
     FV_STREAM_SOLVER("quantize", quantize_reject, quantize_run),
     {.name = NULL},
 };

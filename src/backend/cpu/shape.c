@@ -15,6 +15,84 @@ typedef struct move_job {
     int64_t begin, count, total; /* channels: copied ones and all */
 } move_job;
 
+/* ---- bytes ---- */
+
+/* What 8-bit integers are moved by: the same without vectors of floats. */
+typedef struct bytes_job {
+    const fv_node *node;
+    const void *const *in;
+    uint8_t *dst;
+    int64_t begin, count, total;
+} bytes_job;
+
+static bool is_bytes(const fv_node *node)
+{
+    return node->in[0]->dtype == FV_I8 || node->in[0]->dtype == FV_U8;
+}
+
+static void copy_bytes(int64_t rows, int64_t cols, const uint8_t *src, int64_t src_step, uint8_t *dst, int64_t dst_step)
+{
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(dst + i * dst_step, src + i * src_step, (size_t)cols);
+}
+
+static void concat_bytes(void *arg, int64_t begin, int64_t end)
+{
+    const bytes_job *x = arg;
+    int64_t at = 0;
+    for (int i = 0; i < x->node->n_in; i++) {
+        const int64_t c = fv_shape_last(fv_in_shape(x->node, i));
+        copy_bytes(end - begin, c, (const uint8_t *)x->in[i] + begin * c, c, x->dst + begin * x->total + at, x->total);
+        at += c;
+    }
+}
+
+static void slice_bytes(void *arg, int64_t begin, int64_t end)
+{
+    const bytes_job *x = arg;
+    copy_bytes(end - begin, x->count, (const uint8_t *)x->in[0] + begin * x->total + x->begin, x->total,
+               x->dst + begin * x->count, x->count);
+}
+
+/* `count` groups. */
+static void shuffle_bytes(void *arg, int64_t begin, int64_t end)
+{
+    const bytes_job *x = arg;
+    const int64_t each = x->total / x->count;
+    for (int64_t i = begin; i < end; i++) {
+        const uint8_t *from = (const uint8_t *)x->in[0] + i * x->total;
+        uint8_t *restrict to = x->dst + i * x->total;
+        if (x->count == 2)
+            for (int64_t j = 0; j < each; j++) {
+                to[2 * j] = from[j];
+                to[2 * j + 1] = from[each + j];
+            }
+        else
+            for (int64_t g = 0; g < x->count; g++)
+                for (int64_t j = 0; j < each; j++)
+                    to[j * x->count + g] = from[g * each + j];
+    }
+}
+
+static bytes_job bytes_of(const fv_call *call, int64_t total)
+{
+    return (bytes_job){.node = call->node, .in = (const void *const *)call->in, .dst = call->out[0], .total = total};
+}
+
+/* Rows of results, each of so many bytes read and written. */
+static void move_bytes(const fv_plan *plan, const fv_call *call, fv_range_fn fn, bytes_job *job)
+{
+    const fv_shape *dst = fv_out_shape(call->node, 0);
+    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), 2.0 * (double)fv_shape_last(dst) + 16.0, 1, fn,
+                      job);
+}
+
+/* Floats, or integers of 8 bits. */
+static const char *moved_reject(const fv_solver *self, const fv_problem *problem)
+{
+    return is_bytes(problem->node) ? NULL : fv_all_f32_reject(self, problem);
+}
+
 static double row_bytes(const fv_shape *shape)
 {
     return 8.0 * (double)fv_shape_last(shape);
@@ -39,7 +117,11 @@ static void concat_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_shape *dst = fv_out_shape(call->node, 0);
     move_job job = {.plan = plan, .call = call, .dst = call->out[0]};
-    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, concat_range, &job);
+    bytes_job bytes = bytes_of(call, fv_shape_last(dst));
+    if (is_bytes(call->node))
+        move_bytes(plan, call, concat_bytes, &bytes);
+    else
+        fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, concat_range, &job);
 }
 
 /* ---- slice ---- */
@@ -58,7 +140,13 @@ static void slice_run(const fv_plan *plan, const fv_call *call)
     job.begin = ((const fv_slice_attr *)call->node->attr)->begin;
     job.count = fv_shape_last(dst);
     job.total = fv_shape_last(src);
-    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, slice_range, &job);
+    bytes_job bytes = bytes_of(call, job.total);
+    bytes.begin = job.begin;
+    bytes.count = job.count;
+    if (is_bytes(call->node))
+        move_bytes(plan, call, slice_bytes, &bytes);
+    else
+        fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(dst)), row_bytes(dst), 1, slice_range, &job);
 }
 
 static void slice_bwd_range(void *arg, int64_t begin, int64_t end)
@@ -143,7 +231,12 @@ static void shuffle_run(const fv_plan *plan, const fv_call *call)
     const fv_shape *src = fv_in_shape(call->node, 0);
     move_job job = {.plan = plan, .call = call, .src = call->in[0], .dst = call->out[0]};
     job.total = fv_shape_last(src);
-    fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(src)), row_bytes(src), 1, shuffle_range, &job);
+    bytes_job bytes = bytes_of(call, job.total);
+    bytes.count = ((const fv_groups_attr *)call->node->attr)->groups;
+    if (is_bytes(call->node))
+        move_bytes(plan, call, shuffle_bytes, &bytes);
+    else
+        fv_parallel_range(plan, fv_call_part(call, fv_shape_rows(src)), row_bytes(src), 1, shuffle_range, &job);
 }
 
 /* ---- upsample2d: tables per axis, made once ---- */
@@ -261,7 +354,7 @@ static void upsample_run(const fv_plan *plan, const fv_call *call)
 static const char *last_reject(const fv_problem *problem, const fv_solver *self, int64_t axis)
 {
     const int rank = fv_in_shape(problem->node, 0)->rank;
-    return fv_axis_of(axis, rank) != rank - 1 ? "not along the last dimension" : fv_all_f32_reject(self, problem);
+    return fv_axis_of(axis, rank) != rank - 1 ? "not along the last dimension" : moved_reject(self, problem);
 }
 
 static const char *concat_reject(const fv_solver *self, const fv_problem *problem)
@@ -274,14 +367,20 @@ static const char *slice_reject(const fv_solver *self, const fv_problem *problem
     return last_reject(problem, self, ((const fv_slice_attr *)problem->node->attr)->axis);
 }
 
+static const char *slice_bwd_reject(const fv_solver *self, const fv_problem *problem)
+{
+    const char *why = slice_reject(self, problem);
+    return why ? why : fv_all_f32_reject(self, problem);
+}
+
 extern const fv_solver fv_cpu_shape_solvers[];
 const fv_solver fv_cpu_shape_solvers[] = {
     FV_STREAM_SOLVER("concat", concat_reject, concat_run),
     FV_STREAM_SOLVER("slice", slice_reject, slice_run),
-    FV_STREAM_SOLVER("slice_bwd", slice_reject, slice_bwd_run),
+    FV_STREAM_SOLVER("slice_bwd", slice_bwd_reject, slice_bwd_run),
     FV_STREAM_SOLVER("pad", fv_all_f32_reject, pad_run),
     FV_STREAM_SOLVER("crop", fv_all_f32_reject, crop_run),
-    FV_STREAM_SOLVER("channel_shuffle", fv_all_f32_reject, shuffle_run),
+    FV_STREAM_SOLVER("channel_shuffle", moved_reject, shuffle_run),
     {.name = "cpu.upsample2d",
      .op = "upsample2d",
      .version = 1,

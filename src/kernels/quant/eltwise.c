@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of 8-bit integers of different scales, and 8-bit integers from floats. */
+/* Sums and products of 8-bit integers of different scales, and what pools are made of; 8-bit integers from floats. */
 #include "kernels/quant/end.h"
 
 FV_INLINE void store_bytes(uint8_t *dst, vi x, int64_t left)
@@ -24,6 +24,44 @@ void FV_SYM(fv_quant_add)(const fv_q_add *a, int64_t n, const uint8_t *x, const 
         const vi p = end_twice(&e[0], u), q = end_twice(&e[1], v);
         const vi sum = end_twice(&e[2], a->subtract ? vi_sub(p, q) : vi_add(p, q));
         store_bytes(dst + i, vi_add(clamp_lanes(sum, low, high), last), n - i);
+    }
+}
+
+void FV_SYM(fv_quant_mul)(const fv_q_mul *m, int64_t n, const uint8_t *x, const uint8_t *y, uint8_t *dst)
+{
+    const end_lanes e = end_set(vi_set1(m->mul), vi_set1(m->shift));
+    const vi flip[2] = {vi_set1(m->byte[0].flip), vi_set1(m->byte[1].flip)};
+    const vi zero[2] = {vi_set1(m->byte[0].zero), vi_set1(m->byte[1].zero)};
+    const vi low = vi_set1(m->low), high = vi_set1(m->high), last = vi_set1(m->zero);
+    for (int64_t i = 0; i < n; i += VF) {
+        const vi u = vi_sub(vi_xor(vi_load_u8(x + i), flip[0]), zero[0]);
+        const vi v = vi_sub(vi_xor(vi_load_u8(y + i), flip[1]), zero[1]);
+        store_bytes(dst + i, vi_add(clamp_lanes(end_twice(&e, vi_mul(u, v)), low, high), last), n - i);
+    }
+}
+
+/* Loops that compilers turn into vectors of bytes. */
+void FV_SYM(fv_quant_max)(uint8_t flip, int64_t n, const uint8_t *restrict src, uint8_t *restrict dst)
+{
+    if (flip)
+        for (int64_t i = 0; i < n; i++) {
+            const int8_t a = (int8_t)src[i], b = (int8_t)dst[i];
+            dst[i] = (uint8_t)(a > b ? a : b);
+        }
+    else
+        for (int64_t i = 0; i < n; i++)
+            dst[i] = src[i] > dst[i] ? src[i] : dst[i];
+}
+
+void FV_SYM(fv_quant_sum)(fv_q_byte byte, int64_t rows, int64_t c, const uint8_t *src, int64_t step, int32_t *sum)
+{
+    const vi flip = vi_set1(byte.flip), zero = vi_set1(byte.zero);
+    for (int64_t j = 0; j < c; j += VF) {
+        const int n = c - j >= VF ? VF : (int)(c - j);
+        vi s = vi_load_n(sum + j, n);
+        for (int64_t i = 0; i < rows; i++)
+            s = vi_add(s, vi_sub(vi_xor(vi_load_u8(src + i * step + j), flip), zero));
+        vi_store_n(sum + j, s, n);
     }
 }
 

@@ -250,4 +250,7 @@ const fv_quant_kernels FV_SYM(fv_quant_kernels) = {.nr = NR,
                                                    .widen = q_widen,
                                                    .widen_columns = q_widen_columns,
                                                    .add = FV_SYM(fv_quant_add),
+                                                   .mul = FV_SYM(fv_quant_mul),
+                                                   .max = FV_SYM(fv_quant_max),
+                                                   .sum = FV_SYM(fv_quant_sum),
                                                    .quantize = FV_SYM(fv_quant_quantize)};

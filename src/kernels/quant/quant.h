@@ -72,6 +72,13 @@ typedef struct fv_q_add {
     int32_t low, high, zero;
 } fv_q_add;
 
+/* dst = f(x * y) within low and high, plus zero; f as above, y one for each x. */
+typedef struct fv_q_mul {
+    fv_q_byte byte[2];
+    int32_t mul, shift;
+    int32_t low, high, zero;
+} fv_q_mul;
+
 /* dst = round(src / scale), halves away from 0, NaN as 0, within low and high (at most 10^6 from 0), plus zero. */
 typedef struct fv_q_round {
     float scale;
@@ -87,7 +94,12 @@ typedef struct fv_quant_kernels {
     /* c bytes at first and c at second, each NULL for zeros, as c pairs. */
     void (*widen_columns)(fv_q_byte byte, int64_t c, const uint8_t *first, const uint8_t *second, int32_t *dst);
     void (*add)(const fv_q_add *a, int64_t n, const uint8_t *x, const uint8_t *y, uint8_t *dst);
+    void (*mul)(const fv_q_mul *m, int64_t n, const uint8_t *x, const uint8_t *y, uint8_t *dst);
     void (*quantize)(const fv_q_round *to, int64_t n, const float *src, uint8_t *dst);
+    /* dst = max(dst, src), of bytes that are compared as byte ^ flip. */
+    void (*max)(uint8_t flip, int64_t n, const uint8_t *src, uint8_t *dst);
+    /* For j < c: sum[j] += src[i * step + j], read as `byte` says, over i < rows; wrapping. */
+    void (*sum)(fv_q_byte byte, int64_t rows, int64_t c, const uint8_t *src, int64_t step, int32_t *sum);
 } fv_quant_kernels;
 
 #endif
