@@ -174,8 +174,8 @@ static fv_status make_folder(const char *path)
     return complain(FV_ERR_IO, "name another --output", "%s: cannot be made: %s", path, strerror(errno));
 }
 
-/* A folder of ours, or one that is not there or empty. */
-static fv_status open_folder(chain *k)
+/* A folder of ours, or one that is not there or empty, which goes for now. */
+static fv_status check_folder(chain *k)
 {
     const settings *c = k->c;
     struct stat st;
@@ -185,12 +185,17 @@ static fv_status open_folder(chain *k)
         !c->force)
         return complain(FV_ERR_CONFLICT, "name another --output, or add --force", "%s: other files are there",
                         c->output);
-    FV_TRY(make_folder(c->output));
+    return FV_OK;
+}
+
+static fv_status open_folder(chain *k)
+{
+    FV_TRY(make_folder(k->c->output));
     FV_TRY(make_folder(k->s.dir));
     k->s.lock = open(k->s.dir, O_RDONLY | O_CLOEXEC);
     if (k->s.lock >= 0 && flock(k->s.lock, LOCK_EX | LOCK_NB) != 0)
         return complain(FV_ERR_LOCKED, "wait for it, or name another --output", "%s: another process is at work there",
-                        c->output);
+                        k->c->output);
     return FV_OK;
 }
 
@@ -244,11 +249,12 @@ static void warn_of_speed(const chain *k)
 static fv_status execute(chain *k)
 {
     char path[4400];
-    FV_TRY(open_folder(k));
+    FV_TRY(check_folder(k));
     snprintf(k->stage[0].model, sizeof k->stage[0].model, "%s", k->c->model);
     k->stage[0].name = "given";
     k->stage[0].max_drop = NAN;
     FV_TRY(chain_read(k));
+    FV_TRY(open_folder(k));
     FV_TRY(chain_score(k, 0));
     FV_TRY(check_gates(k));
     for (int i = 1; i < k->count; i++)
