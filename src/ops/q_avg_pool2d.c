@@ -1,17 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/fixed.h"
-#include "ops/pool.h"
-
-static const fv_attr q_avg_pool2d_attrs[] = {FV_POOL_ROWS, FV_Q_RANGE(fv_q_avg_pool2d_attr), {0}};
-
-static fv_status q_avg_pool2d_infer(fv_ctx *ctx, const fv_node *node)
-{
-    FV_TRY(fv_q_operand(ctx, node, 0, 4));
-    const int64_t *src = node->in[0]->shape.dim;
-    fv_window win;
-    FV_TRY(fv_pool_window(ctx, node, src[1], src[2], &win));
-    return fv_result(ctx, node, 0, node->in[0]->dtype, 4, (const int64_t[]){src[0], win.p, win.q, src[3]});
-}
+#include "ops/q_pool.h"
 
 static fv_cost q_avg_pool2d_cost(const fv_node *node)
 {
@@ -19,28 +7,20 @@ static fv_cost q_avg_pool2d_cost(const fv_node *node)
     return fv_cost_of(node, 0.0, fv_count_out(node, 0) * (double)(attr->size[0] * attr->size[1] + 1));
 }
 
+/* Rounded to the nearest integer, halves away from 0. */
+static int64_t mean_of(const fv_q_box *b)
+{
+    const int64_t count = (b->h1 - b->h0) * (b->w1 - b->w0);
+    int64_t sum = 0;
+    for (int64_t y = b->h0; y < b->h1; y++)
+        for (int64_t x = b->w0; x < b->w1; x++)
+            sum += fv_q_get(b->dtype, b->src, fv_index4(b->dim, b->n, y, x, b->c));
+    return count < 1 ? 0 : (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+}
+
 static void q_avg_pool2d_ref(const fv_call *call)
 {
-    const fv_q_avg_pool2d_attr *attr = call->node->attr;
-    const int64_t *src = fv_in_dims(call, 0), *dst = fv_out_dims(call, 0);
-    const fv_dtype dtype = call->node->in[0]->dtype;
-    const fv_window win = fv_pool_window_of(call->node, src, dst);
-    for (int64_t n = 0, i = 0; n < dst[0]; n++)
-        for (int64_t p = 0; p < win.p; p++)
-            for (int64_t q = 0; q < win.q; q++) {
-                const int64_t h = fv_window_begin(&win, 0, p), w = fv_window_begin(&win, 1, q);
-                const int64_t h0 = h < 0 ? 0 : h, h1 = h + win.size[0] > win.h ? win.h : h + win.size[0];
-                const int64_t w0 = w < 0 ? 0 : w, w1 = w + win.size[1] > win.w ? win.w : w + win.size[1];
-                const int64_t count = (h1 - h0) * (w1 - w0);
-                for (int64_t c = 0; c < dst[3]; c++, i++) {
-                    int64_t sum = 0;
-                    for (int64_t y = h0; y < h1; y++)
-                        for (int64_t x = w0; x < w1; x++)
-                            sum += fv_q_get(dtype, call->in[0], fv_index4(src, n, y, x, c));
-                    sum = count < 1 ? 0 : (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
-                    fv_q_set(dtype, call->out[0], i, sum, attr->min, attr->max);
-                }
-            }
+    fv_q_pool_ref(call, mean_of);
 }
 
 const fv_op fv_op_q_avg_pool2d = {
@@ -54,8 +34,8 @@ const fv_op fv_op_q_avg_pool2d = {
     .operands = (const char *const[]){"src", "dst"},
     .letters = (const char *const[]){"nhwc"},
     .attr_size = sizeof(fv_q_avg_pool2d_attr),
-    .attrs = q_avg_pool2d_attrs,
-    .infer = q_avg_pool2d_infer,
+    .attrs = fv_q_pool_attrs,
+    .infer = fv_q_pool_infer,
     .cost = q_avg_pool2d_cost,
     .reach = fv_pool_reach,
     .ref = q_avg_pool2d_ref,
