@@ -6,6 +6,7 @@
 #include "exec/program.h"
 #include "model/model.h"
 #include "train/average.h"
+#include "train/distill.h"
 #include "train/optimizer.h"
 #include "train/phases.h"
 #include "train/pieces.h"
@@ -87,6 +88,7 @@ struct fv_trainer {
     } undo; /* the states before the step */
 
     fv_average *average; /* NULL: none is kept */
+    fv_distill *distill; /* NULL: there are no teachers */
     fv_wisdom *wisdom;
     fv_store *store;           /* of the slots */
     fv_accumulate *accumulate; /* --grad-accum-steps above 1: sums of pieces that ran already */
@@ -122,9 +124,9 @@ fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
 double fv_trainer_output_loss(const fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */
 void fv_trainer_rollback(fv_trainer *trainer);
-/* fv_trainer_gradient for rows of the trunk in the place of images. */
-fv_status fv_trainer_gradient_of_rows(fv_trainer *trainer, const float *rows, const void *target, int64_t n,
-                                      double *loss);
+/* fv_trainer_gradient of a batch: for rows of the trunk in the place of images, where there is one. Teachers know its
+ * samples, and may have kept what they say of them. */
+fv_status fv_trainer_gradient_of_batch(fv_trainer *trainer, const fv_batch *batch, const float *rows, double *loss);
 /* Names the first layer with a NaN or Inf in the last fv_trainer_gradient. */
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */

@@ -29,6 +29,8 @@ static const struct {
      "mean "
      "std resize "
      "interpolation drop drop-path no-aux init whiten "},
+    {"Teachers", " teacher kd-temperature ",
+     " teacher-weights distill-loss-weight task-loss-weight hint hint-loss-weight attention attention-loss-weight "},
     {"Classifiers", " C folds standardize ", ""},
     {"Cross-validation", "", " folds fold group-by "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
