@@ -95,7 +95,14 @@ static fv_status make_tensor(const reading *r, const char *name, const fv_shape 
                              fv_tensor **tensor)
 {
     FV_TRY(fv_tensor_create(r->ctx, FV_F32, shape, tensor));
-    const fv_slot slot = {.name = name, .dtype = FV_F32, .shape = *shape, .fan_in = fan_in, .data = *tensor};
+    const fv_slot slot = {.name = name,
+                          .dtype = FV_F32,
+                          .shape = *shape,
+                          .outer = fv_shape_count(shape),
+                          .mid = 1,
+                          .inner = 1,
+                          .fan_in = fan_in,
+                          .data = *tensor};
     fv_slot_start(r->ctx, &slot, seed, FV_INIT_DEFAULT, 0);
     return FV_OK;
 }
@@ -240,7 +247,7 @@ static fv_status emit_attention(fv_builder *b, void *arg)
     emitting *e = arg;
     const fv_reduce_attr channels = {.axes = {1, {3}}, .keepdims = true};
     const fv_reduce_attr places = {.axes = {3, {1, 2, 3}}, .keepdims = true};
-    fv_val *least = fv_emit_const(b, LEAST_SQUARE, &(fv_shape){0});
+    fv_val *least = fv_emit_const(b, LEAST_SQUARE, &(fv_shape){1, {1}});
     fv_val *square = fv_emit(b, "mul", NULL, (fv_val *[]){e->src, e->src}, 2);
     fv_val *mean = fv_emit(b, "reduce_mean", &channels, &square, 1);
     fv_val *again = fv_emit(b, "mul", NULL, (fv_val *[]){mean, mean}, 2);
