@@ -43,8 +43,8 @@ static float *value_of(fv_model *m, const float *images, const char *name, int64
     fv_session *s = NULL;
     float *out = calloc((size_t)(N * count), sizeof *out);
     assert_non_null(out);
-    assert_int_equal(
-        fv_session_create_with(m, &(fv_session_options){.batch = N, .values = &name, .n_values = 1}, &s), FV_OK);
+    assert_int_equal(fv_session_create_with(m, &(fv_session_options){.batch = N, .values = &name, .n_values = 1}, &s),
+                     FV_OK);
     memcpy(fv_session_input(s), images, N * IMAGE * sizeof *images);
     assert_int_equal(fv_session_run(s), FV_OK);
     assert_int_equal(fv_session_get(s, name, out, (size_t)(N * count) * sizeof *out), FV_OK);
@@ -74,7 +74,7 @@ static double soft_formula(const float *z, const float *const t[2], const int32_
         softmax(t[0] + i * K, o->kd_temperature, first);
         softmax(t[1] + i * K, o->kd_temperature, second);
         for (int j = 0; j < K; j++) {
-            const double mean = (first[j] + 3 * second[(j + K - 1) % K]) / 4; /* a is the second's last but... */
+            const double mean = (first[j] + 3 * second[(j + K - 1) % K]) / 4; /* its first class is b */
             divergence += mean * log(mean / q[j]) / N;
         }
     }
@@ -99,8 +99,6 @@ static void test_soft_targets(void **state)
     fv_model *student = net(ctx, SIDE, 3, 4, 1, 0), *a = net(ctx, SIDE, 3, 7, 2, 0), *b = net(ctx, SIDE, 3, 6, 3, 1);
     const fv_teacher teachers[] = {{.model = a, .weight = 0.5}, {.model = b, .weight = 1.5}};
     float *t[2] = {value_of(a, images, "fc", K), value_of(b, images, "fc", K)};
-    for (int i = 0; i < 2 * N * K; i++) /* so that they are sure of themselves */
-        t[i / (N * K)][i % (N * K)] *= 1;
     const fv_fit_options options = FV_FIT_OPTIONS(.teachers = teachers, .n_teachers = 2, .kd_temperature = 3,
                                                   .task_loss_weight = 0.3, .distill_loss_weight = 0.6);
     fv_trainer *trainer = NULL;
@@ -210,9 +208,9 @@ static void test_layers(void **state)
     make_batch(images, labels);
     fv_model *student = net(ctx, SIDE, 3, 4, 1, 0), *a = net(ctx, SIDE, 3, 7, 2, 0);
     const fv_teacher teacher = {.model = a, .weight = 1};
-    const fv_fit_options options = FV_FIT_OPTIONS(.teachers = &teacher, .n_teachers = 1, .distill_loss_weight = 0,
-                                                  .task_loss_weight = 0, .hint = "c2=c2,c1=c1", .hint_loss_weight = 2,
-                                                  .attention = "c?=c?", .attention_loss_weight = 50);
+    const fv_fit_options options =
+        FV_FIT_OPTIONS(.teachers = &teacher, .n_teachers = 1, .distill_loss_weight = 0, .task_loss_weight = 0,
+                       .hint = "c2=c2,c1=c1", .hint_loss_weight = 2, .attention = "c?=c?", .attention_loss_weight = 50);
     float *s[2] = {value_of(student, images, "c1", PLACES * 5), value_of(student, images, "c2", PLACES * 4)};
     float *t[2] = {value_of(a, images, "c1", PLACES * 5), value_of(a, images, "c2", PLACES * 7)};
     fv_trainer *trainer = NULL;
@@ -225,10 +223,10 @@ static void test_layers(void **state)
     assert_non_null(bias);
     assert_null(fv_distill_find(trainer->distill, "hint.c1.weight")); /* as many channels */
     static const float eye[25] = {[0] = 1, [6] = 1, [12] = 1, [18] = 1, [24] = 1}, zeros[5];
-    const double hint = hint_formula(s[0], t[0], PLACES, 5, 5, eye, zeros) +
-                        hint_formula(s[1], t[1], PLACES, 4, 7, fv_tensor_const_data(weight), fv_tensor_const_data(bias));
-    const double attention =
-        attention_formula(s[0], t[0], PLACES, 5, 5) + attention_formula(s[1], t[1], PLACES, 4, 7);
+    const double hint =
+        hint_formula(s[0], t[0], PLACES, 5, 5, eye, zeros) +
+        hint_formula(s[1], t[1], PLACES, 4, 7, fv_tensor_const_data(weight), fv_tensor_const_data(bias));
+    const double attention = attention_formula(s[0], t[0], PLACES, 5, 5) + attention_formula(s[1], t[1], PLACES, 4, 7);
     const double expected = 2 * hint + 50 * attention;
     assert_true(50 * attention > 0.05 * expected && 2 * hint > 0.05 * expected);
     if (!(fabs(loss - expected) <= 1e-5 * expected))
@@ -259,7 +257,7 @@ static void test_layers(void **state)
 static void test_images(void **state)
 {
     enum { S = 8, L = 16 };
-    uint8_t pixels[S * S * 3], large[L * L * 3];
+    uint8_t pixels[S * S * 3];
     float student[S * S * 3], mapped[L * L * 3], own[L * L * 3];
     (void)state;
     fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
@@ -293,7 +291,6 @@ static void test_images(void **state)
         }
         fv_image_map_free(&map);
     }
-    (void)large;
     fv_ctx_destroy(&ctx);
 }
 
@@ -409,16 +406,179 @@ static void test_bits(void **state)
                 assert_true((notes > 0) == x->cached);
         }
         /* Without the teacher it is another run, and so it is with another one. */
-        assert_int_equal(run(x, &(run_how){.threads = 1, .output = output, .resume = true, .teacher = 9}, other, &notes,
-                             text),
-                         FV_ERR_CONFLICT);
+        assert_int_equal(
+            run(x, &(run_how){.threads = 1, .output = output, .resume = true, .teacher = 9}, other, &notes, text),
+            FV_ERR_CONFLICT);
         assert_non_null(strstr(text, "the teacher (--teacher) is not what it was"));
     }
+}
+
+/* ---- what is refused ---- */
+
+typedef struct refused {
+    const char *name;
+    int64_t side, channels; /* of the teacher; the student's are 28 and 1 */
+    int classes;            /* 0: as the student's; 1: one of other names; n: so many */
+    fv_pipeline how;        /* contrast and standardize alone */
+    fv_fit_options options;
+    fv_status status;
+    const char *says;
+} refused;
+
+#pragma GCC diagnostic push
+FV_OVERRIDE_QUIETLY
+#define RUN FV_FIT_DEFAULTS.epochs = 2
+static const refused refusals[] = {
+    {"other classes", 28, 1, 1, {0}, {RUN}, FV_ERR_DATA_CLASSES, "teacher t knows 10 classes (zero, 1, 2"},
+    {"fewer classes", 28, 1, 9, {0}, {RUN}, FV_ERR_DATA_CLASSES, "teacher t knows 9 classes"},
+    {"colors", 28, 3, 0, {0}, {RUN}, FV_OK, ""},
+    {"bands", 28, 5, 0, {0}, {RUN}, FV_OK, ""},
+    {"proportions", 0, 1, 0, {0}, {RUN}, FV_ERR_CONFLICT, "of other proportions"},
+    {"contrast", 28, 1, 0, {.contrast = FV_CONTRAST_EQUALIZE}, {RUN}, FV_ERR_CONFLICT, "equalize contrast differently"},
+    {"by itself", 28, 1, 0, {.standardize = true}, {RUN}, FV_ERR_CONFLICT, "each standardized by itself"},
+    {"no part", 28, 1, 0, {0}, {RUN, .distill_loss_weight = 0}, FV_ERR_CONFLICT, "the teacher has no effect here"},
+    {"layers of others", 28, 1, 9, {0}, {RUN, .distill_loss_weight = 0, .hint = "conv2=conv2"}, FV_OK, ""},
+    {"no layer",
+     28,
+     1,
+     0,
+     {0},
+     {RUN, .hint = "conv3=conv2"},
+     FV_ERR_VALUE,
+     "the student, 'model', has no layer 'conv3'"},
+    {"none of the teacher's",
+     28,
+     1,
+     0,
+     {0},
+     {RUN, .hint = "conv1=x*"},
+     FV_ERR_VALUE,
+     "the teacher, 'model', has no layer"},
+    {"no pair", 28, 1, 0, {0}, {RUN, .hint = "conv1,conv2"}, FV_ERR_VALUE, "expected STUDENT_LAYER=TEACHER_LAYER"},
+    {"half a pair", 28, 1, 0, {0}, {RUN, .attention = "conv1="}, FV_ERR_VALUE, "expected STUDENT_LAYER=TEACHER_LAYER"},
+    {"as many", 28, 1, 0, {0}, {RUN, .hint = "conv?=conv1"}, FV_ERR_VALUE, "is 2 of the student's layers, 'conv1' 1"},
+    {"twice", 28, 1, 0, {0}, {RUN, .hint = "conv1=conv1,conv1=conv1"}, FV_ERR_VALUE, "stands there twice"},
+    {"maps", 28, 1, 0, {0}, {RUN, .hint = "conv1=conv2"}, FV_ERR_SHAPE, "rows and columns must be as many"},
+    {"rows", 28, 1, 0, {0}, {RUN, .hint = "fc=fc"}, FV_OK, ""},
+    {"attention of rows", 28, 1, 0, {0}, {RUN, .attention = "fc=fc"}, FV_ERR_SHAPE, "attention is of maps"},
+    {"sizes",
+     28,
+     1,
+     0,
+     {0},
+     {RUN, .hint = "conv1=conv1", .progressive_resize = "1:20,2:28"},
+     FV_ERR_CONFLICT,
+     "maps of other sizes"},
+};
+#undef RUN
+#pragma GCC diagnostic pop
+
+static fv_model *refused_teacher(fv_ctx *ctx, const refused *x)
+{
+    static const char *const names[] = {"zero", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    const int classes = x->classes > 1 ? x->classes : 10;
+    fv_model *m = NULL;
+    assert_int_equal(fv_model_create(ctx, &m), FV_OK);
+    fv_value v = fv_input(m, x->side ? x->side : 28, x->side ? x->side : 32, x->channels);
+    v = fv_conv2d(m, v, .name = "conv1", .filters = 3, .kernel = {3, 3}, .stride = {2, 2}, .activation = FV_RELU);
+    v = fv_conv2d(m, v, .name = "conv2", .filters = 3, .kernel = {3, 3}, .stride = {2, 2}, .activation = FV_RELU);
+    v = fv_dense(m, fv_flatten(m, fv_global_avg_pool(m, v)), .name = "fc", .units = classes);
+    assert_int_equal(fv_model_finish(m, v), FV_OK);
+    assert_int_equal(fv_model_init(m, 4, FV_INIT_DEFAULT), FV_OK);
+    fv_pipeline p = *fv_model_pipeline(m);
+    p.contrast = x->how.contrast;
+    p.standardize = x->how.standardize;
+    assert_int_equal(fv_model_set_pipeline(m, &p), FV_OK);
+    if (x->classes == 1)
+        assert_int_equal(fv_model_set_class_names(m, names, 10), FV_OK);
+    return m;
+}
+
+static void test_refused(void **state)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    (void)state;
+    fv_ctx *ctx = fv_test_ctx(1, NULL, NULL);
+    fv_model *student = digits_student(ctx, 5, 1), *other = digits_student(ctx, 5, 1);
+    assert_int_equal(fv_model_set_class_names(student, names, 10), FV_OK);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const refused *x = &refusals[i];
+        fv_model *teacher = refused_teacher(ctx, x);
+        const fv_teacher list = {.model = teacher, .weight = 1, .name = "t"};
+        fv_fit_options o = x->options;
+        o.teachers = &list;
+        o.n_teachers = 1;
+        const fv_status status = fv_distill_check(student, &o);
+        if (status != x->status || (status != FV_OK && !strstr(fv_ctx_error(ctx), x->says)))
+            fail_msg("%s: %s, '%s'", x->name, fv_status_name(status), status == FV_OK ? "" : fv_ctx_error(ctx));
+        fv_model_destroy(&teacher);
+    }
+    const fv_teacher lists[] = {{.model = student, .weight = 1}, {.model = other, .weight = 0}, {.weight = 1}};
+    const fv_status expected[] = {FV_ERR_ARGUMENT, FV_ERR_VALUE, FV_ERR_ARGUMENT};
+    for (int i = 0; i < 3; i++) {
+        const fv_fit_options o = FV_FIT_OPTIONS(.teachers = &lists[i], .n_teachers = 1);
+        assert_int_equal(fv_distill_check(student, &o), expected[i]);
+    }
+    const fv_teacher two[] = {{.model = other, .weight = 1}, {.model = other, .weight = 1}};
+    const fv_fit_options layers =
+        FV_FIT_OPTIONS(.teachers = two, .n_teachers = 2, .hint = "fc=fc", .distill_loss_weight = 0);
+    assert_int_equal(fv_distill_check(student, &layers), FV_ERR_CONFLICT);
+    const fv_fit_options many = FV_FIT_OPTIONS(.teachers = two, .n_teachers = FV_TEACHERS_MAX + 1);
+    assert_int_equal(fv_distill_check(student, &many), FV_ERR_ARGUMENT);
+    fv_trainer *t = NULL;
+    const fv_loss_spec spec = {.weight = 1};
+    const fv_fit_options usual = FV_FIT_OPTIONS(.teachers = two, .n_teachers = 2);
+    assert_int_equal(fv_trainer_create_with(student, &usual, &spec, 1, &t), FV_ERR_CONFLICT);
+    fv_model_destroy(&other);
+    fv_model_destroy(&student);
+    fv_ctx_destroy(&ctx);
+}
+
+/* ---- memory that runs out ---- */
+
+static fv_status small(fv_ctx *ctx, int64_t filters, fv_model **model)
+{
+    FV_TRY(fv_model_create(ctx, model));
+    fv_model *m = *model;
+    fv_value x = fv_conv2d(m, fv_input(m, 6, 6, 1), .name = "c", .filters = filters, .kernel = {3, 3});
+    FV_TRY(fv_model_finish(m, fv_dense(m, fv_flatten(m, x), .name = "fc", .units = 3)));
+    return fv_model_init(m, 1, FV_INIT_DEFAULT);
+}
+
+static fv_status once(fv_ctx *ctx, void *arg)
+{
+    static const float images[2 * 36] = {[3] = 1, [50] = 2};
+    static const int32_t labels[2] = {0, 2};
+    fv_model *student = NULL, *teacher = NULL;
+    fv_trainer *t = NULL;
+    double loss;
+    (void)arg;
+    fv_status status = small(ctx, 2, &student);
+    if (status == FV_OK)
+        status = small(ctx, 3, &teacher);
+    const fv_teacher list = {.model = teacher, .weight = 1};
+    const fv_fit_options o =
+        FV_FIT_OPTIONS(.batch_size = 2, .teachers = &list, .n_teachers = 1, .hint = "c=c", .attention = "c=c");
+    if (status == FV_OK)
+        status = fv_trainer_create(student, &o, &t);
+    if (status == FV_OK)
+        status = fv_trainer_gradient(t, images, labels, 2, &loss);
+    fv_trainer_destroy(&t);
+    fv_model_destroy(&teacher);
+    fv_model_destroy(&student);
+    return status;
+}
+
+static void test_allocations(void **state)
+{
+    (void)state;
+    assert_true(fv_test_each_allocation(once, NULL) > 100);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_soft_targets), cmocka_unit_test(test_layers),
-                                       cmocka_unit_test(test_images), cmocka_unit_test(test_bits)};
+                                       cmocka_unit_test(test_images),       cmocka_unit_test(test_bits),
+                                       cmocka_unit_test(test_refused),      cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
