@@ -39,7 +39,7 @@ static const memory_case cases[] = {
     {"muon", NET, true, true, {RUN, .batch_size = 8, .optimizer = FV_MUON}},
     {"a teacher", "lenet", true, true, {RUN, .batch_size = 32}},
     {"a teacher's layers",
-     NET,
+     "lenet",
      false,
      true,
      {RUN, .batch_size = 32, .hint = "conv1=conv1", .attention = "conv1=conv1"}},
@@ -51,7 +51,7 @@ static const memory_case cases[] = {
 /* Runs that have a teacher. */
 static const struct {
     const char *run, *zoo;
-} taught[] = {{"a teacher", "mnist_cnn"}, {"a teacher's layers", NET}};
+} taught[] = {{"a teacher", "mnist_cnn"}, {"a teacher's layers", "lenet"}};
 
 static const char *teacher_of(const memory_case *x)
 {
