@@ -282,39 +282,6 @@ fv_status fv_distill_prepare(fv_distill *d, fv_wisdom *wisdom)
     return FV_OK;
 }
 
-/* ---- losses ---- */
-
-#define SOFT_TARGET "teacher"
-#define SOFT_LOSS   "distill_loss"
-
-fv_status fv_distill_specs(const fv_distill *d, const fv_fit_options *o, fv_loss_spec *specs, int32_t *n)
-{
-    if (*n + (d->classes > 0) + d->layers.count > FV_LOSSES_MAX)
-        return fv_fail(d->ctx, FV_ERR_ARGUMENT, "%d losses: at most %d", (int)*n + d->layers.count + 1, FV_LOSSES_MAX);
-    for (int i = 0; i < d->layers.count; i++) {
-        const fv_distill_layer *layer = &d->layers.list[i];
-        specs[(*n)++] = (fv_loss_spec){.loss = "mse",
-                                       .output = layer->student,
-                                       .target = layer->target,
-                                       .name = layer->loss,
-                                       .weight = layer->attention ? o->attention_loss_weight : o->hint_loss_weight,
-                                       .soft_targets = true};
-    }
-    if (d->classes > 0)
-        specs[(*n)++] = (fv_loss_spec){.loss = "softmax_kl",
-                                       .target = SOFT_TARGET,
-                                       .name = SOFT_LOSS,
-                                       .weight = o->distill_loss_weight,
-                                       .soft_targets = true};
-    return FV_OK;
-}
-
-void fv_distill_rename(const fv_distill *d, fv_loss_spec *specs, int32_t n)
-{
-    for (int i = 0; i < d->layers.count; i++)
-        specs[n - (d->classes > 0) - d->layers.count + i].output = d->layers.list[i].prediction;
-}
-
 /* ---- what they say ---- */
 
 static fv_status make_room(fv_distill *d, int64_t n)
@@ -445,7 +412,7 @@ const float *fv_distill_target(fv_distill *d, int i, const char **input)
     int64_t place = 0, size = d->classes;
     if (!soft && layer >= d->layers.count)
         return NULL;
-    *input = soft ? SOFT_TARGET : d->layers.list[layer].target;
+    *input = soft ? FV_SOFT_TARGET : d->layers.list[layer].target;
     for (int k = 0; !soft && k <= layer; k++) {
         place += size;
         size = d->layers.list[k].size;

@@ -52,11 +52,6 @@ typedef struct fv_distill_layers {
 fv_status fv_distill_layers_make(const fv_model *student, const fv_model *teacher, const fv_fit_options *options,
                                  fv_arena *arena, fv_distill_layers *layers);
 void fv_distill_layers_free(fv_distill_layers *layers);
-/* The graph with `prediction` of each layer behind it; *out takes its place. `also`: values that stay. */
-fv_status fv_distill_layers_append(const fv_distill_layers *layers, const fv_graph *graph, const char *const *also,
-                                   int32_t n_also, fv_graph **out);
-/* The target of a sample, of what the teacher's layer gives. */
-void fv_distill_layer_target(const fv_distill_layer *layer, const float *given, float *target);
 
 /* ---- the whole (distill.c) ---- */
 
@@ -109,10 +104,23 @@ fv_status fv_distill_enter(fv_distill *distill, int64_t h, int64_t w);
 /* Compiles what is not compiled yet. */
 fv_status fv_distill_prepare(fv_distill *distill, fv_wisdom *wisdom);
 
+/* ---- what is added to the graph (distill_loss.c) ---- */
+
+/* The INPUT of the soft targets. */
+#define FV_SOFT_TARGET "teacher"
+
 /* Appends the losses to `specs`, of which there are *n; fv_distill_rename then has them look at what
  * fv_distill_layers_append made. ARGUMENT: there are too many. */
 fv_status fv_distill_specs(const fv_distill *distill, const fv_fit_options *options, fv_loss_spec *specs, int32_t *n);
 void fv_distill_rename(const fv_distill *distill, fv_loss_spec *specs, int32_t n);
+
+/* A copy of the graph with `prediction` of each layer behind it. `also`: values that stay. */
+fv_status fv_distill_layers_append(const fv_distill_layers *layers, const fv_graph *graph, const char *const *also,
+                                   int32_t n_also, fv_graph **out);
+/* The target of a sample, of what the teacher's layer gives. */
+void fv_distill_layer_target(const fv_distill_layer *layer, const float *given, float *target);
+
+/* ---- a batch ---- */
 
 /* What the teachers say of n images. `samples` (of the data set that rows are kept of) may be NULL. */
 fv_status fv_distill_run(fv_distill *distill, fv_wisdom *wisdom, const float *images, const int64_t *samples,
