@@ -28,7 +28,8 @@ fv_status fv_identity_make(fv_model *model, const fv_dataset *data, const fv_fit
 /* fv_graph_digest as text: operators, attributes, names, shapes, constants. */
 void fv_identity_graph(const fv_graph *graph, char hex[65]);
 
-/* Appends the members "data", "model", "pipeline", "tensors", "graph", "teachers" and "settings" (key: text) to an open object. */
+/* Appends the members "data", "model", "pipeline", "tensors", "graph", "teachers" and "settings" (key: text) to an open
+ * object. */
 void fv_identity_json(fv_json *json, const fv_identity *identity);
 
 /* Compares what `root` has recorded with the run of now, as the levels of the settings say. What must not differ is

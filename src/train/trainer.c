@@ -163,9 +163,9 @@ fv_status fv_trainer_begin(fv_trainer *t, int64_t n)
     FV_TRY(find_exec(t, n, &t->current));
     int32_t ports;
     (void)fv_program_ports(t->current->program, &ports);
-    fv_free(t->ctx, t->set);
-    t->set = fv_calloc(t->ctx, (size_t)ports + 1, sizeof *t->set);
-    if (!t->set)
+    fv_free(t->ctx, t->host.set);
+    t->host.set = fv_calloc(t->ctx, (size_t)ports + 1, sizeof *t->host.set);
+    if (!t->host.set)
         return FV_ERR_NO_MEMORY;
     t->phase = FV_TRAINER_BEGUN;
     return FV_OK;
@@ -180,7 +180,7 @@ static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
             FV_TRY(check_labels(t, port, data, count));
     const size_t bytes = count * fv_dtype_size(port->val->dtype);
     int32_t ports;
-    t->set[port - fv_program_ports(t->current->program, &ports)] = true;
+    t->host.set[port - fv_program_ports(t->current->program, &ports)] = true;
     if (!whole)
         return fv_instance_write(t->current->instance, port, data, bytes);
     memcpy(whole, data, bytes);
@@ -233,7 +233,7 @@ static fv_status check_set(const fv_trainer *t)
     int32_t count;
     const fv_port *ports = fv_program_ports(t->current->program, &count);
     for (int32_t i = 0; i < count; i++) {
-        if (ports[i].kind == FV_PORT_INPUT && &ports[i] != t->current->run && !t->set[i])
+        if (ports[i].kind == FV_PORT_INPUT && &ports[i] != t->current->run && !t->host.set[i])
             return fv_fail(t->ctx, FV_ERR_ARGUMENT, "model '%s': input '%s' of this batch was not set: fv_trainer_set",
                            t->model->name, ports[i].name);
     }

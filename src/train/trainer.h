@@ -94,12 +94,12 @@ struct fv_trainer {
     fv_accumulate *accumulate; /* --grad-accum-steps above 1: sums of pieces that ran already */
     fv_scratch *scratch;       /* of all that is compiled here, and of validation */
     struct {
-        float *gradient, *logits;
-    } host; /* where the device's memory is not the host's: the ones asked for last */
+        float *gradient, *logits; /* where the device's memory is not the host's: the ones asked for last */
+        bool *set;                /* by port of the current program: written since fv_trainer_begin */
+    } host;
     fv_trainer_exec exec[FV_TRAINER_EXECS];
     fv_trainer_exec *current;
     fv_trainer_phase phase;
-    bool *set;    /* by port of the current program: written since fv_trainer_begin */
     int64_t step; /* optimizer steps done */
 };
 

@@ -359,7 +359,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     fv_free(t->ctx, t->undo.data);
     fv_free(t->ctx, t->host.gradient);
     fv_free(t->ctx, t->host.logits);
-    fv_free(t->ctx, t->set);
+    fv_free(t->ctx, t->host.set);
     fv_wisdom_destroy(&t->wisdom);
     fv_free(t->ctx, t);
     *trainer = NULL;

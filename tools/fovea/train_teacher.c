@@ -49,8 +49,8 @@ static void tell(const settings *c, const fv_model *student, const fv_fit_option
     char text[FV_DISTILL_TEXT];
     for (int i = 0; i < o->n_teachers; i++)
         note("%s", fv_distill_text(student, o, i, text));
-    note("learned from: the labels %g, the teacher%s %g at temperature %g%s; what is told is the loss of the labels", o->task_loss_weight,
-         o->n_teachers > 1 ? "s" : "", o->distill_loss_weight, o->kd_temperature,
+    note("learned from: the labels %g, the teacher%s %g at temperature %g%s; what is told is the loss of the labels",
+         o->task_loss_weight, o->n_teachers > 1 ? "s" : "", o->distill_loss_weight, o->kd_temperature,
          c->fit.hint || c->fit.attention ? ", layers" : "");
 }
 
