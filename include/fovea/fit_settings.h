@@ -140,6 +140,21 @@
       "of cross-entropy") \
     X(REAL, huber_delta, "huber-delta", NULL, 0, 1, FV_ABOVE_ZERO, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
       "of --loss huber") \
+    X(REAL, kd_temperature, "kd-temperature", "temperature", 0, 4, 0.01, 1000, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --teacher: what outputs are divided by before probabilities are compared; the higher, the softer") \
+    X(REAL, distill_loss_weight, "distill-loss-weight", NULL, 0, 0.9, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --teacher: of the difference from its answers") \
+    X(REAL, task_loss_weight, "task-loss-weight", NULL, 0, 0.1, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --teacher: of the loss of the labels") \
+    X(TEXT, hint, "hint", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_FIXED, "LAYER=LAYER,...", \
+      "with --teacher: layers of the student that are to give what those of the teacher give, by way of a 1x1 layer " \
+      "where channels differ; patterns with * and ? that fit as many") \
+    X(REAL, hint_loss_weight, "hint-loss-weight", NULL, 0, 1, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --hint: of the mean squared difference") \
+    X(TEXT, attention, "attention", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_MEANING, "LAYER=LAYER,...", \
+      "with --teacher: the same of where layers are active, whatever their channels (attention transfer)") \
+    X(REAL, attention_loss_weight, "attention-loss-weight", NULL, 0, 1000, 0, 1e9, NULL, V_TRAIN, FV_MEANING, "F", \
+      "with --attention: of the mean squared difference of maps") \
     X(TEXT, augment, "augment", NULL, 0, NULL, 0, 0, NULL, V_TRAIN | V_DATA, FV_MEANING, "STEPS", \
       "what happens to training images: `rrc; hflip; rotate degrees=10 p=0.3; mixup alpha=0.2` (`fovea help " \
       "augment` lists the steps), or none; the flags from --scale to --cutmix add to it") \

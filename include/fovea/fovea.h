@@ -17,6 +17,7 @@
 #include <fovea/data.h>
 #include <fovea/design.h>
 #include <fovea/difference.h>
+#include <fovea/distill.h>
 #include <fovea/evaluate.h>
 #include <fovea/explain.h>
 #include <fovea/footprint.h>

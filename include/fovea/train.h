@@ -237,8 +237,11 @@ typedef struct fv_fit_options {
     bool resume; /* continue the newest valid state in `output`; start where there is none. A run that is over stays as
                     it is, unless the rule that ended it is another now */
     bool force;  /* resume although data or settings of level FV_MEANING differ */
-    int64_t feature_cache; /* bytes for what a frozen beginning makes of images, which is then computed once an image
-                              where augmentation allows it; no bit depends on it. 0: computed each time */
+    int64_t feature_cache; /* bytes for what teachers say of images, and a frozen beginning makes of them, which is then
+                              computed once an image where augmentation allows it; no bit depends on it. 0: computed
+                              each time */
+    const struct fv_teacher *teachers; /* whose answers are learned from, too (fovea/distill.h); may be NULL */
+    int n_teachers;
 
     const fv_callback *callbacks; /* called in their order */
     int n_callbacks;

@@ -343,6 +343,8 @@ fv_status fv_model_check_batch(const fv_model *model, int64_t batch);
  * are those of the record `wisdom`, which outlives it, and are added to it. */
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
                                    fv_session **session);
+/* The same of the program of that key; scratch NULL: memory of its own. */
+fv_status fv_session_create_by(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **session);
 /* The same of a part of the model, as in fv_program_key. */
 fv_status fv_session_create_part(fv_model *model, int64_t batch, const char *from, const char *to, fv_scratch *scratch,
                                  fv_wisdom *wisdom, fv_session **session);

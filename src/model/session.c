@@ -77,7 +77,7 @@ fv_status fv_model_check_batch(const fv_model *model, int64_t batch)
                         "give one sample a run (--batch-size 1), or export the network so that samples stay apart");
 }
 
-static fv_status create(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **out)
+fv_status fv_session_create_by(fv_model *model, const fv_program_key *key, fv_scratch *scratch, fv_session **out)
 {
     *out = NULL;
     if (!model->finished || key->batch < 1)
@@ -104,7 +104,7 @@ fv_status fv_session_create_with(fv_model *model, const fv_session_options *opti
                                 .sampling = options->sampling,
                                 .values = options->values,
                                 .n_values = options->n_values > 0 ? options->n_values : 0};
-    return create(model, &key, NULL, out);
+    return fv_session_create_by(model, &key, NULL, out);
 }
 
 fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *scratch, fv_wisdom *wisdom,
@@ -116,12 +116,13 @@ fv_status fv_session_create_within(fv_model *model, int64_t batch, fv_scratch *s
 fv_status fv_session_create_part(fv_model *model, int64_t batch, const char *from, const char *to, fv_scratch *scratch,
                                  fv_wisdom *wisdom, fv_session **out)
 {
-    return create(model, &(fv_program_key){.batch = batch, .from = from, .to = to, .wisdom = wisdom}, scratch, out);
+    return fv_session_create_by(model, &(fv_program_key){.batch = batch, .from = from, .to = to, .wisdom = wisdom},
+                                scratch, out);
 }
 
 fv_status fv_session_create_as(fv_model *model, int64_t batch, fv_execution execution, fv_session **out)
 {
-    return create(model, &(fv_program_key){.batch = batch, .execution = execution}, NULL, out);
+    return fv_session_create_by(model, &(fv_program_key){.batch = batch, .execution = execution}, NULL, out);
 }
 
 fv_status fv_session_create(fv_model *model, int64_t batch, fv_session **out)

@@ -120,8 +120,9 @@ typedef struct fv_lrn_attr {
 } fv_lrn_attr;
 
 typedef struct fv_loss_attr {
-    double smoothing; /* softmax_cross_entropy: label smoothing in [0, 1) */
-    double delta;     /* huber */
+    double smoothing;   /* softmax_cross_entropy: label smoothing in [0, 1) */
+    double delta;       /* huber */
+    double temperature; /* softmax_kl */
 } fv_loss_attr;
 
 /* ---- 8-bit integers with scales (ops/fixed.h) ---- */

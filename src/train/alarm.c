@@ -44,7 +44,8 @@ void fv_alarm_units(fv_alarm *a, fv_trainer *t, const fv_fit_event *e)
         return;
     for (int i = 0; i < t->n_params; i++) {
         int64_t units = 0;
-        if (fv_model_slot(t->model, t->params[i].name)->head)
+        const fv_slot *slot = fv_model_slot(t->model, t->params[i].name);
+        if (!slot || slot->head)
             continue;
         const int64_t idle = idle_units(t, t->params[i].name, &units);
         if (units < FEW || !((double)idle > most * (double)units))

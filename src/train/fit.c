@@ -113,14 +113,12 @@ static void describe_step(fv_fitting *r, double loss)
     e->memory = fv_process_peak();
 }
 
-static fv_status compute_gradient(fv_fitting *r, const fv_batch *batch, double *loss)
+fv_status fv_fitting_gradient(fv_fitting *r, const fv_batch *batch, double *loss)
 {
-    const void *target = batch->targets ? (const void *)batch->targets : batch->labels;
-    const float *rows;
-    if (!r->trainer->trunk)
-        return fv_trainer_gradient(r->trainer, batch->images, target, batch->n, loss);
-    FV_TRY(fv_trunk_rows(r->trainer->trunk, r->rows, batch->samples, batch->images, batch->n, &rows));
-    return fv_trainer_gradient_of_rows(r->trainer, rows, target, batch->n, loss);
+    const float *rows = NULL;
+    if (r->trainer->trunk)
+        FV_TRY(fv_trunk_rows(r->trainer->trunk, r->rows, batch->samples, batch->images, batch->n, &rows));
+    return fv_trainer_gradient_of_batch(r->trainer, batch, rows, loss);
 }
 
 static double rate_of(const fv_fitting *r, int64_t step)
@@ -135,7 +133,7 @@ static fv_status train_step(fv_fitting *r, const fv_batch *batch)
     r->event.step = p->step + 1;
     r->event.lr = rate_of(r, p->step);
     FV_TRY(fv_fitting_call(r, FV_MOMENT(step_begin), &r->event.lr));
-    FV_TRY(compute_gradient(r, batch, &loss));
+    FV_TRY(fv_fitting_gradient(r, batch, &loss));
     if (!isfinite(loss) || !fv_trainer_finite(r->trainer))
         return fail_diverged(r, batch, loss);
     loss = fv_trainer_output_loss(r->trainer); /* as validation measures it */

@@ -38,14 +38,34 @@ fv_status fv_fitting_open_validation(fv_fitting *r)
     return fv_fitting_open_session(r);
 }
 
+/* What teachers say of images, of which less is left for the trunk. */
+static fv_status keep_answers(fv_fitting *r, int64_t *left)
+{
+    char line[FV_DISTILL_TEXT];
+    int64_t used = 0;
+    if (!r->trainer->distill)
+        return FV_OK;
+    FV_TRY(fv_distill_keep(r->trainer->distill, *left, r->loader, &used, line));
+    if (used > 0)
+        fv_fitting_emit(r, FV_EVENT_NOTE, line);
+    *left -= used;
+    return FV_OK;
+}
+
 fv_status fv_fitting_keep_rows(fv_fitting *r)
 {
     char line[FV_TRUNK_TEXT];
-    if (!r->trainer->trunk || r->options.feature_cache <= 0)
+    int64_t left = r->options.feature_cache;
+    if (left <= 0)
         return FV_OK;
-    FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->loader, &r->rows, line));
+    FV_TRY(keep_answers(r, &left));
+    if (!r->trainer->trunk || left <= 0)
+        return FV_OK;
+    FV_TRY(fv_trunk_keep(r->trainer->trunk, left, r->loader, &r->rows, line));
+    if (r->trainer->distill) /* teachers look at images, until they have seen all */
+        fv_loader_spare(r->loader, NULL, NULL);
     if (r->scorer.loader)
-        FV_TRY(fv_trunk_keep(r->trainer->trunk, r->options.feature_cache, r->scorer.loader, &r->scorer.rows, line));
+        FV_TRY(fv_trunk_keep(r->trainer->trunk, left, r->scorer.loader, &r->scorer.rows, line));
     if (r->trainer->trunk->planned > 0)
         fv_fitting_emit(r, FV_EVENT_NOTE, line);
     return FV_OK;

@@ -51,16 +51,9 @@ static fv_status go_on(const prober *p, fv_fitting *r)
 /* All that a step of a run does, but that no weight changes. */
 static fv_status train_on(fv_fitting *r, const fv_batch *batch)
 {
-    const void *target = batch->targets ? (const void *)batch->targets : batch->labels;
-    const float *images = batch->images;
     fv_shape shape;
     double loss;
-    if (r->trainer->trunk) {
-        FV_TRY(fv_trunk_rows(r->trainer->trunk, r->rows, batch->samples, batch->images, batch->n, &images));
-        FV_TRY(fv_trainer_gradient_of_rows(r->trainer, images, target, batch->n, &loss));
-    } else {
-        FV_TRY(fv_trainer_gradient(r->trainer, images, target, batch->n, &loss));
-    }
+    FV_TRY(fv_fitting_gradient(r, batch, &loss));
     (void)fv_trainer_finite(r->trainer);
     return fv_trainer_logits(r->trainer, &shape) ? fv_trainer_apply(r->trainer, 0) : FV_ERR_NO_MEMORY;
 }

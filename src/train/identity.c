@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/identity.h"
 
+#include <fovea/distill.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +70,34 @@ static void tensors_digest(const fv_model *model, char hex[65])
     fv_sha256_hex(digest, hex);
 }
 
+/* SHA-256 of all that the teachers are: networks, weights, images' way in, classes; "" where there is none. */
+static fv_status teachers_digest(const fv_fit_options *options, char hex[65])
+{
+    fv_sha256 hash;
+    uint8_t digest[32];
+    hex[0] = '\0';
+    if (options->n_teachers == 0)
+        return FV_OK;
+    fv_sha256_init(&hash);
+    for (int i = 0; i < options->n_teachers; i++) {
+        const fv_teacher *t = &options->teachers[i];
+        char text[65];
+        fv_identity_graph(t->model->graph, text);
+        fv_sha256_update(&hash, text, 64);
+        fv_model_sha256(t->model, text);
+        fv_sha256_update(&hash, text, 64);
+        FV_TRY(pipeline_digest(t->model, text));
+        fv_sha256_update(&hash, text, 64);
+        snprintf(text, sizeof text, "%.17g", t->weight);
+        fv_sha256_update(&hash, text, strlen(text) + 1);
+        for (int64_t k = 0; k < t->model->n_classes; k++)
+            fv_sha256_update(&hash, t->model->class_names[k], strlen(t->model->class_names[k]) + 1);
+    }
+    fv_sha256_final(&hash, digest);
+    fv_sha256_hex(digest, hex);
+    return FV_OK;
+}
+
 fv_status fv_identity_make(fv_model *model, const fv_dataset *data, const fv_fit_options *options,
                            fv_identity *identity)
 {
@@ -76,6 +106,7 @@ fv_status fv_identity_make(fv_model *model, const fv_dataset *data, const fv_fit
     identity->options = options;
     network_digest(model, identity->graph);
     tensors_digest(model, identity->tensors);
+    FV_TRY(teachers_digest(options, identity->teachers));
     return pipeline_digest(model, identity->pipeline);
 }
 
@@ -112,11 +143,8 @@ void fv_identity_json(fv_json *j, const fv_identity *identity)
 {
     const struct {
         const char *key, *value;
-    } texts[] = {{"data", identity->data},
-                 {"model", identity->model},
-                 {"pipeline", identity->pipeline},
-                 {"tensors", identity->tensors},
-                 {"graph", identity->graph}};
+    } texts[] = {{"data", identity->data},       {"model", identity->model}, {"pipeline", identity->pipeline},
+                 {"tensors", identity->tensors}, {"graph", identity->graph}, {"teachers", identity->teachers}};
     const char *const further[] = {identity->options->identity, identity->options->identity_told};
     int count;
     const fv_setting_row *rows = fv_fit_settings(&count);
@@ -248,6 +276,7 @@ static void compare_subject(verdict *v, const fv_doc_node *root, const fv_identi
         {"graph",
          {.what = "the network (its operators, attributes or shapes)", .after = now->graph, .level = FV_MEANING}},
         {"data", {.what = "the data", .after = now->data, .level = FV_MEANING, .shown = 16, .quoted = true}},
+        {"teachers", {.what = "the teacher (--teacher)", .after = now->teachers, .level = FV_MEANING}},
         {"pipeline",
          {.what = "the images' way into the network (size, resizing, normalization, contrast)",
           .after = now->pipeline,

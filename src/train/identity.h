@@ -17,6 +17,7 @@ typedef struct fv_identity {
     char pipeline[65];             /* SHA-256 of the model's pipeline as text */
     char graph[65];                /* SHA-256 of the network */
     char tensors[65];              /* SHA-256 of its tensors' names and shapes: what a state's bytes belong to */
+    char teachers[65];             /* SHA-256 of what is learned from; "": there are none */
     const fv_fit_options *options; /* resolved: those of their rows whose level is at most FV_TOLD */
 } fv_identity;
 
@@ -27,7 +28,8 @@ fv_status fv_identity_make(fv_model *model, const fv_dataset *data, const fv_fit
 /* fv_graph_digest as text: operators, attributes, names, shapes, constants. */
 void fv_identity_graph(const fv_graph *graph, char hex[65]);
 
-/* Appends the members "data", "model", "pipeline", "tensors", "graph" and "settings" (key: text) to an open object. */
+/* Appends the members "data", "model", "pipeline", "tensors", "graph", "teachers" and "settings" (key: text) to an open
+ * object. */
 void fv_identity_json(fv_json *json, const fv_identity *identity);
 
 /* Compares what `root` has recorded with the run of now, as the levels of the settings say. What must not differ is

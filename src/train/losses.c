@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/losses.h"
 
+#include <string.h>
+
 #include "train/image_size.h"
 #include "train/judge.h"
 
@@ -28,7 +30,8 @@ static fv_status note_losses(fv_trainer *t, const fv_loss *losses, const fv_loss
     int32_t output = t->model->graph->n_outputs;
     for (int32_t i = 0; i < t->n_losses; i++) {
         const fv_node *node = t->graph->outputs[output]->def;
-        if (!(specs[i].weight > 0) || specs[i].weight > 1e30)
+        const bool none = specs[i].weight == 0 && t->distill; /* the teacher's alone */
+        if ((!(specs[i].weight > 0) && !none) || specs[i].weight > 1e30)
             return fv_fail(t->ctx, FV_ERR_VALUE, "loss '%s': weight %g: expected a number above 0", node->name,
                            specs[i].weight);
         t->losses[i] = (fv_trainer_loss){.name = node->out[0]->name,
@@ -59,17 +62,28 @@ static fv_status find_trunk(fv_trainer *t, const fv_loss_spec *specs, int32_t n,
     return fv_pass_slice(t->model->graph, cut, NULL, outputs, n, behind);
 }
 
-fv_status fv_losses_add(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
+/* Losses that teachers have a part in, and what of them stands in the graph before. */
+static fv_status add_teachers(const fv_trainer *t, fv_loss_spec *specs, int32_t n, fv_graph **behind)
+{
+    const char *outputs[FV_LOSSES_MAX];
+    fv_graph *extended;
+    for (int32_t i = 0; i < n; i++)
+        outputs[i] = specs[i].output;
+    FV_TRY(fv_distill_layers_append(&t->distill->layers, *behind ? *behind : t->model->graph, outputs, n, &extended));
+    fv_graph_destroy(behind);
+    *behind = extended;
+    fv_distill_rename(t->distill, specs, n);
+    return FV_OK;
+}
+
+static fv_status add_all(fv_trainer *t, fv_loss_spec *specs, int32_t n)
 {
     fv_loss losses[FV_LOSSES_MAX] = {{0}};
     void *attrs[FV_LOSSES_MAX] = {NULL};
-    if (n < 1 || n > FV_LOSSES_MAX)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: %d losses: expected 1 to %d", (int)n,
-                       FV_LOSSES_MAX);
-    if (!specs)
-        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: no losses");
     fv_graph *behind = NULL;
     fv_status status = find_trunk(t, specs, n, &behind);
+    if (status == FV_OK && t->distill)
+        status = add_teachers(t, specs, n, &behind);
     for (int32_t i = 0; status == FV_OK && i < n; i++)
         status = describe_loss(t, &specs[i], &attrs[i], &losses[i]);
     if (status == FV_OK)
@@ -83,10 +97,25 @@ fv_status fv_losses_add(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
     return status;
 }
 
+fv_status fv_losses_add(fv_trainer *t, const fv_loss_spec *specs, int32_t n)
+{
+    fv_loss_spec all[FV_LOSSES_MAX];
+    if (n < 1 || n > FV_LOSSES_MAX)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: %d losses: expected 1 to %d", (int)n,
+                       FV_LOSSES_MAX);
+    if (!specs)
+        return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_create_with: no losses");
+    memcpy(all, specs, (size_t)n * sizeof *all);
+    if (t->distill)
+        FV_TRY(fv_distill_specs(t->distill, &t->options, all, &n));
+    return add_all(t, all, n);
+}
+
 fv_status fv_losses_usual(const fv_model *model, const fv_fit_options *options, const bool *frozen,
                           fv_loss_spec specs[1 + FV_AUX_MAX], int32_t *n)
 {
-    specs[0] = (fv_loss_spec){.weight = 1.0, .soft_targets = options->soft_targets};
+    const double task = options->n_teachers > 0 ? options->task_loss_weight : 1.0;
+    specs[0] = (fv_loss_spec){.weight = task, .soft_targets = options->soft_targets};
     *n = 1;
     for (int i = 0; i < model->aux.count; i++) {
         const char *value = model->graph->vals[model->aux.head[i].val]->name;
@@ -94,7 +123,7 @@ fv_status fv_losses_usual(const fv_model *model, const fv_fit_options *options, 
         FV_TRY(fv_trunk_learns(model, frozen, value, &learns));
         if (learns)
             specs[(*n)++] = (fv_loss_spec){
-                .output = value, .weight = model->aux.head[i].weight, .soft_targets = options->soft_targets};
+                .output = value, .weight = task * model->aux.head[i].weight, .soft_targets = options->soft_targets};
     }
     return FV_OK;
 }

@@ -197,6 +197,8 @@ static fv_status plan_phase(fv_model *model, fv_dataset *train, const fv_fit_opt
     fv_ctx_memory(model->ctx, &t.before, NULL);
     FV_TRY(fv_trainer_create_planned(model, o, phase, &trainer));
     fv_status status = plan_turns(trainer, train, &loader, &t);
+    if (status == FV_OK && trainer->distill)
+        status = fv_distill_plan(trainer->distill, trainer->wisdom, o->batch_size, m);
     end_turns(&t, model, m);
     plan_optimizer(trainer, &pipeline, fv_trainer_pieces(trainer, o->batch_size), m);
     fv_trainer_destroy(&trainer);

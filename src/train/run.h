@@ -47,6 +47,8 @@ void fv_fitting_warn(void *fitting, const char *line);
  * VALUE for a rate or factor that is none. */
 fv_status fv_fitting_call(fv_fitting *r, size_t member, double *lr);
 #define FV_MOMENT(name) offsetof(fv_callback, name)
+/* The gradient of a batch of the run's. */
+fv_status fv_fitting_gradient(fv_fitting *r, const fv_batch *batch, double *loss);
 /* Loader and trainer, compiled; what is odd about the data is said. */
 fv_status fv_fitting_open_training(fv_fitting *r);
 fv_status fv_fitting_open_validation(fv_fitting *r);

@@ -232,13 +232,14 @@ fv_status fv_settings_loss(fv_ctx *ctx, const fv_fit_options *o, const fv_op **o
                         "the losses are %s", known);
 }
 
-/* Settings that are attributes of losses. */
+/* Settings that are attributes of losses; those without a key are a teacher's. */
 static const struct {
     const char *key, *attr;
     size_t offset;
 } loss_settings[] = {
     {"label-smoothing", "smoothing", offsetof(fv_fit_options, label_smoothing)},
     {"huber-delta", "delta", offsetof(fv_fit_options, huber_delta)},
+    {"", "temperature", offsetof(fv_fit_options, kd_temperature)},
 };
 
 static const fv_attr *find_attr(const fv_op *op, const char *name)

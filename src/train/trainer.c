@@ -92,6 +92,8 @@ fv_status fv_trainer_prepare(fv_trainer *t, int64_t n)
     fv_trainer_exec *unused;
     if (t->trunk)
         FV_TRY(fv_trunk_prepare(t->trunk));
+    if (t->distill)
+        FV_TRY(fv_distill_prepare(t->distill, t->wisdom));
     return find_exec(t, n, &unused);
 }
 
@@ -161,9 +163,9 @@ fv_status fv_trainer_begin(fv_trainer *t, int64_t n)
     FV_TRY(find_exec(t, n, &t->current));
     int32_t ports;
     (void)fv_program_ports(t->current->program, &ports);
-    fv_free(t->ctx, t->set);
-    t->set = fv_calloc(t->ctx, (size_t)ports + 1, sizeof *t->set);
-    if (!t->set)
+    fv_free(t->ctx, t->host.set);
+    t->host.set = fv_calloc(t->ctx, (size_t)ports + 1, sizeof *t->host.set);
+    if (!t->host.set)
         return FV_ERR_NO_MEMORY;
     t->phase = FV_TRAINER_BEGUN;
     return FV_OK;
@@ -178,16 +180,30 @@ static fv_status set_port(fv_trainer *t, const fv_port *port, const void *data)
             FV_TRY(check_labels(t, port, data, count));
     const size_t bytes = count * fv_dtype_size(port->val->dtype);
     int32_t ports;
-    t->set[port - fv_program_ports(t->current->program, &ports)] = true;
+    t->host.set[port - fv_program_ports(t->current->program, &ports)] = true;
     if (!whole)
         return fv_instance_write(t->current->instance, port, data, bytes);
     memcpy(whole, data, bytes);
     return FV_OK;
 }
 
+/* What the teachers said of the batch that has begun. */
+static fv_status set_teachers(fv_trainer *t)
+{
+    const char *input;
+    const float *target;
+    for (int i = 0; t->distill && (target = fv_distill_target(t->distill, i, &input)); i++)
+        FV_TRY(set_port(t, fv_program_port(t->current->program, FV_PORT_INPUT, input), target));
+    return FV_OK;
+}
+
 /* The images of the batch that has begun. */
 static fv_status set_images(fv_trainer *t, const float *images)
 {
+    if (t->distill) {
+        FV_TRY(fv_distill_run(t->distill, t->wisdom, images, NULL, t->current->n));
+        FV_TRY(set_teachers(t));
+    }
     const float *rows = images;
     if (t->trunk)
         FV_TRY(fv_trunk_run(t->trunk, images, t->current->n, &rows));
@@ -201,6 +217,8 @@ fv_status fv_trainer_set(fv_trainer *t, const char *input, const void *data)
     if (t->trunk && input && data && strcmp(input, t->trunk->input) == 0)
         return set_images(t, data);
     const fv_port *port = input ? fv_program_port(t->current->program, FV_PORT_INPUT, input) : NULL;
+    if (t->distill && port && port == fv_program_port_at(t->current->program, FV_PORT_INPUT, 0) && data)
+        return set_images(t, data);
     if (!port || port == t->current->run)
         return fv_fail(t->ctx, FV_ERR_ARGUMENT, "fv_trainer_set: model '%s' has no input '%s'", t->model->name,
                        input ? input : "(none)");
@@ -215,7 +233,7 @@ static fv_status check_set(const fv_trainer *t)
     int32_t count;
     const fv_port *ports = fv_program_ports(t->current->program, &count);
     for (int32_t i = 0; i < count; i++) {
-        if (ports[i].kind == FV_PORT_INPUT && &ports[i] != t->current->run && !t->set[i])
+        if (ports[i].kind == FV_PORT_INPUT && &ports[i] != t->current->run && !t->host.set[i])
             return fv_fail(t->ctx, FV_ERR_ARGUMENT, "model '%s': input '%s' of this batch was not set: fv_trainer_set",
                            t->model->name, ports[i].name);
     }
@@ -248,11 +266,14 @@ fv_status fv_trainer_gradient(fv_trainer *t, const float *images, const void *ta
     return fv_trainer_compute(t, loss);
 }
 
-fv_status fv_trainer_gradient_of_rows(fv_trainer *t, const float *rows, const void *target, int64_t n, double *loss)
+fv_status fv_trainer_gradient_of_batch(fv_trainer *t, const fv_batch *batch, const float *rows, double *loss)
 {
-    FV_TRY(fv_trainer_begin(t, n));
-    FV_TRY(set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), rows));
-    FV_TRY(fv_trainer_set(t, t->losses[0].target, target));
+    if (t->distill)
+        FV_TRY(fv_distill_run(t->distill, t->wisdom, batch->images, batch->samples, batch->n));
+    FV_TRY(fv_trainer_begin(t, batch->n));
+    FV_TRY(set_port(t, fv_program_port_at(t->current->program, FV_PORT_INPUT, 0), rows ? rows : batch->images));
+    FV_TRY(set_teachers(t));
+    FV_TRY(fv_trainer_set(t, t->losses[0].target, batch->targets ? (const void *)batch->targets : batch->labels));
     return fv_trainer_compute(t, loss);
 }
 

@@ -6,6 +6,7 @@
 #include "exec/program.h"
 #include "model/model.h"
 #include "train/average.h"
+#include "train/distill.h"
 #include "train/optimizer.h"
 #include "train/phases.h"
 #include "train/pieces.h"
@@ -87,17 +88,18 @@ struct fv_trainer {
     } undo; /* the states before the step */
 
     fv_average *average; /* NULL: none is kept */
+    fv_distill *distill; /* NULL: there are no teachers */
     fv_wisdom *wisdom;
     fv_store *store;           /* of the slots */
     fv_accumulate *accumulate; /* --grad-accum-steps above 1: sums of pieces that ran already */
     fv_scratch *scratch;       /* of all that is compiled here, and of validation */
     struct {
-        float *gradient, *logits;
-    } host; /* where the device's memory is not the host's: the ones asked for last */
+        float *gradient, *logits; /* where the device's memory is not the host's: the ones asked for last */
+        bool *set;                /* by port of the current program: written since fv_trainer_begin */
+    } host;
     fv_trainer_exec exec[FV_TRAINER_EXECS];
     fv_trainer_exec *current;
     fv_trainer_phase phase;
-    bool *set;    /* by port of the current program: written since fv_trainer_begin */
     int64_t step; /* optimizer steps done */
 };
 
@@ -122,9 +124,9 @@ fv_status fv_trainer_prepare(fv_trainer *trainer, int64_t n);
 double fv_trainer_output_loss(const fv_trainer *trainer);
 /* Undoes the state updates of the last fv_trainer_gradient. */
 void fv_trainer_rollback(fv_trainer *trainer);
-/* fv_trainer_gradient for rows of the trunk in the place of images. */
-fv_status fv_trainer_gradient_of_rows(fv_trainer *trainer, const float *rows, const void *target, int64_t n,
-                                      double *loss);
+/* fv_trainer_gradient of a batch: for rows of the trunk in the place of images, where there is one. Teachers know its
+ * samples, and may have kept what they say of them. */
+fv_status fv_trainer_gradient_of_batch(fv_trainer *trainer, const fv_batch *batch, const float *rows, double *loss);
 /* Names the first layer with a NaN or Inf in the last fv_trainer_gradient. */
 fv_status fv_trainer_blame(fv_trainer *trainer, char *name, size_t size);
 /* Whether every gradient of the last fv_trainer_gradient is finite. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "train/image_size.h"
 #include "train/losses.h"
 #include "train/rates.h"
 #include "train/update.h"
@@ -49,11 +50,26 @@ static fv_status make_slots(fv_trainer *t, fv_trainer_param *p, fv_trainer_param
     return FV_OK;
 }
 
+/* What is trained along and is not the model's: behind its parameters, from the first step on. */
+static fv_status collect_others(fv_trainer *t, fv_trainer *before)
+{
+    fv_status status = FV_OK;
+    for (int i = 0; status == FV_OK && i < fv_distill_params(t->distill); i++) {
+        fv_trainer_param *p = &t->params[t->n_params++];
+        p->tensor = fv_distill_param(t->distill, i, &p->name);
+        p->decay = fv_tensor_shape(p->tensor)->rank > 1 || t->options.decay_bias;
+        p->rate = 1;
+        if (!t->planned)
+            status = make_slots(t, p, before ? &before->params[t->n_params - 1] : NULL);
+    }
+    return status;
+}
+
 static fv_status collect_tensors(fv_trainer *t, fv_trainer *before)
 {
     fv_model *m = t->model;
     fv_model_sync(m);
-    t->params = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->params);
+    t->params = fv_calloc(t->ctx, (size_t)(m->n_slots + fv_distill_params(t->distill)) + 1, sizeof *t->params);
     t->states = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->states);
     t->frozen = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->frozen);
     t->since = fv_calloc(t->ctx, (size_t)m->n_slots + 1, sizeof *t->since);
@@ -83,6 +99,7 @@ static fv_status collect_tensors(fv_trainer *t, fv_trainer *before)
     }
     fv_free(t->ctx, rates);
     FV_TRY(status);
+    FV_TRY(collect_others(t, before));
     t->undo.data = fv_calloc(t->ctx, t->planned ? 1 : t->undo.bytes + 1, 1);
     return t->undo.data ? FV_OK : FV_ERR_NO_MEMORY;
 }
@@ -107,11 +124,14 @@ static fv_trainer_param *find_param(const fv_trainer *t, const char *name, size_
     return NULL;
 }
 
-/* "<parameter>.<slot name>" or "<tensor>.average" */
+/* "<parameter>.<slot name>" or "<tensor>.average"; or a parameter that is not the model's */
 static void *find_slot(void *user, const char *name, const fv_shape *shape)
 {
     const fv_trainer *t = user;
     const char *dot = strrchr(name, '.');
+    fv_tensor *other = fv_distill_find(t->distill, name);
+    if (other)
+        return fv_tensor_data(other);
     if (dot && t->average && strcmp(dot + 1, FV_UPDATE_AVERAGE) == 0)
         return fv_average_of(t->average, name, (size_t)(dot - name));
     fv_trainer_param *p = dot ? find_param(t, name, (size_t)(dot - name)) : NULL;
@@ -141,12 +161,21 @@ static int64_t param_since(void *user, const char *name)
     return p ? p->since : 0;
 }
 
+static bool is_of_model(void *user, const char *name)
+{
+    return !fv_distill_find(((const fv_trainer *)user)->distill, name);
+}
+
 fv_status fv_trainer_append_update(void *user, fv_graph *g, const char *const *params, fv_val *const *gradients,
                                    int32_t count, int32_t *first)
 {
     fv_trainer *t = user;
-    const fv_update_options options = {
-        .fit = &t->options, .decays = param_decays, .rate = param_rate, .since = param_since, .user = t};
+    const fv_update_options options = {.fit = &t->options,
+                                       .decays = param_decays,
+                                       .rate = param_rate,
+                                       .since = param_since,
+                                       .averages = is_of_model,
+                                       .user = t};
     return fv_add_update(g, &options, params, gradients, count, first);
 }
 
@@ -197,14 +226,32 @@ static void take_over(fv_trainer *t, fv_trainer *before)
     t->step = before->step;
     t->wisdom = before->wisdom;
     t->average = before->average;
+    t->distill = before->distill;
+    before->distill = NULL;
     before->wisdom = NULL;
     before->average = NULL;
+}
+
+/* The teachers, and the size of the images that they are given in this phase. */
+static fv_status make_distill(fv_trainer *t, const making *how)
+{
+    fv_phases phases;
+    if (t->options.n_teachers == 0)
+        return FV_OK;
+    if (how->losses)
+        return fv_fail(t->ctx, FV_ERR_CONFLICT, "fv_trainer_create_with: teachers go with the usual losses only");
+    if (!t->distill)
+        FV_TRY(fv_distill_create(t->model, &t->options, &t->distill));
+    FV_TRY(fv_phases_read(t->ctx, &t->options, &phases));
+    const fv_pipeline sized = fv_image_size_pipeline(t->model, &phases, t->start.phase);
+    return fv_distill_enter(t->distill, sized.h, sized.w);
 }
 
 static fv_status make(fv_trainer *t, const making *how)
 {
     if (how->before)
         take_over(t, how->before);
+    FV_TRY(make_distill(t, how));
     FV_TRY(collect_tensors(t, how->before));
     if (!t->wisdom)
         FV_TRY(fv_wisdom_create(t->ctx, &t->wisdom));
@@ -301,6 +348,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
         return;
     free_compiled(t);
     fv_average_destroy(&t->average);
+    fv_distill_destroy(&t->distill);
     for (int i = 0; i < t->n_params; i++)
         for (int s = 0; s < FV_OPTIMIZER_SLOTS; s++)
             fv_free(t->ctx, t->params[i].slot[s]);
@@ -311,7 +359,7 @@ void fv_trainer_destroy(fv_trainer **trainer)
     fv_free(t->ctx, t->undo.data);
     fv_free(t->ctx, t->host.gradient);
     fv_free(t->ctx, t->host.logits);
-    fv_free(t->ctx, t->set);
+    fv_free(t->ctx, t->host.set);
     fv_wisdom_destroy(&t->wisdom);
     fv_free(t->ctx, t);
     *trainer = NULL;

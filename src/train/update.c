@@ -9,6 +9,7 @@
 typedef struct updater {
     fv_graph *g;
     const fv_fit_options *fit;
+    const fv_update_options *options;
     const fv_optimizer *optimizer;
     fv_step_operands *step; /* [count]; d_wei is what L1 and clipping have made of the gradient */
     bool *decays;           /* [count] */
@@ -160,7 +161,8 @@ static fv_status add_averages(updater *u, int32_t n_vals)
 {
     for (int32_t i = 0; u->fit->model_ema && i < n_vals; i++) {
         fv_val *of = u->g->vals[i];
-        if ((of->role != FV_ROLE_PARAM && of->role != FV_ROLE_STATE) || (of->dtype != FV_F32 && of->dtype != FV_F64))
+        if ((of->role != FV_ROLE_PARAM && of->role != FV_ROLE_STATE) || (of->dtype != FV_F32 && of->dtype != FV_F64) ||
+            (u->options->averages && !u->options->averages(u->options->user, of->name)))
             continue;
         u->average[1] = of;
         FV_TRY(add_state(u, of, FV_UPDATE_AVERAGE, &u->average[0]));
@@ -215,7 +217,11 @@ fv_status fv_add_update(fv_graph *g, const fv_update_options *options, const cha
 {
     fv_ctx *ctx = g->ctx;
     const size_t room = (size_t)count + 1;
-    updater u = {.g = g, .fit = options->fit, .optimizer = fv_optimizer_get(options->fit->optimizer), .count = count};
+    updater u = {.g = g,
+                 .fit = options->fit,
+                 .options = options,
+                 .optimizer = fv_optimizer_get(options->fit->optimizer),
+                 .count = count};
     *first = g->n_nodes;
     if (count == 0)
         return FV_OK;

@@ -27,6 +27,7 @@ typedef struct fv_update_options {
     double (*rate)(void *user, const char *param);
     /* How many steps were done before the first that trains it, which is step 1 to it; NULL: 0. */
     int64_t (*since)(void *user, const char *param);
+    bool (*averages)(void *user, const char *name); /* whether a tensor has a moving average; NULL: each */
     void *user;
 } fv_update_options;
 

@@ -11,7 +11,7 @@ setup() {
     plant classes "$photos/val" count=4 cat dog
     # What each verb takes, for hints_hold.
     mkdir "$CLI_SHARED/help"
-    for words in train sanity tune grow plan eval val predict info runs doctor version help features linear search calibrate "data make" "data check" "data pack" "data split" "data stats" "data show"; do
+    for words in train sanity tune grow plan eval val predict info runs doctor version help features linear search calibrate distill "data make" "data check" "data pack" "data split" "data stats" "data show"; do
         "$FOVEA" $words --help-all >"$CLI_SHARED/help/$(echo "$words" | tr ' ' -)"
     done
     no_leftovers "$CLI_SHARED"

@@ -221,6 +221,11 @@ def losses():
         loss = function(src)
         smoothing = {"ce_smooth": 0.1, "ce_soft_smooth": 0.2}.get(case, 0)
         out.put(case, {"smoothing": smoothing}, src=src, loss=loss, d_src=torch.autograd.grad(loss, src)[0], **target)
+    for case, temperature in (("kl", 1.0), ("kl_soft", 4.0)):
+        src = tensor(f"{case}.src", (6, 5), 0.0, 8.0).requires_grad_()
+        loss = temperature ** 2 * F.kl_div(F.log_softmax(src / temperature, 1), soft, reduction="batchmean")
+        out.put(case, {"temperature": temperature}, src=src, target=soft, loss=loss,
+                d_src=torch.autograd.grad(loss, src)[0])
     bits = torch.from_numpy(fvgolden.labels("loss.bits", 30, 2)).double().reshape(6, 5)
     share = tensor("loss.share", (6, 5), 0.5, 0.5)
     real = tensor("loss.real", (6, 5), 0.0, 3.0)

@@ -91,6 +91,7 @@ static void loss_attr(const golden *g, const char *name, void *attr)
     fv_loss_attr *a = attr;
     a->smoothing = golden_number(g, name, "smoothing", a->smoothing);
     a->delta = golden_number(g, name, "delta", a->delta);
+    a->temperature = golden_number(g, name, "temperature", a->temperature);
 }
 
 static const family families[] = {
@@ -119,6 +120,8 @@ static const struct {
     {"ce_smooth", "softmax_cross_entropy"},
     {"ce_soft", "softmax_cross_entropy"},
     {"ce_soft_smooth", "softmax_cross_entropy"},
+    {"kl", "softmax_kl"},
+    {"kl_soft", "softmax_kl"},
     {"bce", "sigmoid_bce"},
     {"bce_large", "sigmoid_bce"},
     {"bce_share", "sigmoid_bce"},

@@ -41,6 +41,8 @@ static const partial_case cases[] = {
     {"softmax_cross_entropy f32 nNk21 nNk21 smoothing=0.1", 3, 2},
     {"softmax_cross_entropy_bwd f32 1 nNk10 nN:i32", 6, 1},
     {"softmax_cross_entropy_bwd f32 1 nNk21 nNk21", 6, 1},
+    {"softmax_kl f32 nNk10 nNk10 temperature=3", 3, 2},
+    {"softmax_kl_bwd f32 1 nNk10 nNk10 temperature=3", 6, 1},
     {"mse f32 nNk7 nNk7", 3, 2},
     {"mse_bwd f32 1 nNk7 nNk7", 6, 1},
     {"mae f32 nNk7 nNk7", 3, 2},

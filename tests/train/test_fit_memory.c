@@ -37,10 +37,29 @@ static const memory_case cases[] = {
      {RUN, .batch_size = 16, .freeze = "-1", .unfreeze_at = "2:*", .optimizer = FV_ADAM, .model_ema = true}},
     {"images that grow", "resnet8", true, true, {RUN, .batch_size = 32, .progressive_resize = "1:16,2:32"}},
     {"muon", NET, true, true, {RUN, .batch_size = 8, .optimizer = FV_MUON}},
+    {"a teacher", "lenet", true, true, {RUN, .batch_size = 32}},
+    {"a teacher's layers",
+     "lenet",
+     false,
+     true,
+     {RUN, .batch_size = 32, .hint = "conv1=conv1", .attention = "conv1=conv1"}},
     {"several networks in one", DEEP, false, true, {RUN, .batch_size = 8, .epochs = 1}},
 };
 #undef RUN
 #pragma GCC diagnostic pop
+
+/* Runs that have a teacher. */
+static const struct {
+    const char *run, *zoo;
+} taught[] = {{"a teacher", "mnist_cnn"}, {"a teacher's layers", "lenet"}};
+
+static const char *teacher_of(const memory_case *x)
+{
+    for (size_t i = 0; i < sizeof taught / sizeof *taught; i++)
+        if (strcmp(taught[i].run, x->name) == 0)
+            return taught[i].zoo;
+    return NULL;
+}
 
 static fv_model *make_model(fv_ctx *ctx, const char *zoo)
 {
@@ -77,6 +96,10 @@ static fv_memory run_once(const memory_case *x, int threads, int64_t limit, int6
     fv_model *m = make_model(ctx, x->zoo);
     fv_dataset *train = open_split(ctx, "train"), *val = x->validation ? open_split(ctx, "test") : NULL;
     fv_fit_options o = x->options;
+    const char *zoo = teacher_of(x);
+    const fv_teacher teacher = {.model = zoo ? make_model(ctx, zoo) : NULL, .weight = 1};
+    o.teachers = &teacher;
+    o.n_teachers = zoo != NULL;
     snprintf(out, sizeof out, "%s/run", folder);
     o.output = x->output ? out : NULL;
     o.validation = val;
@@ -85,6 +108,8 @@ static fv_memory run_once(const memory_case *x, int threads, int64_t limit, int6
     fv_ctx_memory(ctx, NULL, peak);
     fv_dataset_destroy(&val);
     fv_dataset_destroy(&train);
+    fv_model *asked = teacher.model;
+    fv_model_destroy(&asked);
     fv_model_destroy(&m);
     fv_ctx_destroy(&ctx);
     if (x->output)

@@ -36,6 +36,7 @@ enum {
     V_TUNE = 1 << 21,
     V_SANITY = 1 << 22,
     V_LR_FIND = 1 << 23,
+    V_DISTILL = 1 << 24,
     V_PRUNE = 1 << 25,
     V_QUANTIZE = 1 << 26,
     V_CALIBRATE = 1 << 27,
@@ -91,6 +92,8 @@ fv_status options_read_recipe(const verb *v, const char *path, settings *c);
 bool option_shown(const verb *v, const fv_setting_row *o);
 /* Whether an option was given by flag or file; and whether so, and with another value than its default. */
 bool option_given(const char *name);
+/* Counts one whose value a bare word has set as given by flag. */
+void option_note_given(const char *name);
 /* Whether by flag; and the options that were, one by one, with *i from 0. NULL: there are no more. */
 bool option_typed(const char *name);
 const char *option_typed_next(int *i);
@@ -198,6 +201,7 @@ void metrics_text(const fv_metrics *m, const char *between, FILE *out);
 
 /* ---- verbs ---- */
 fv_status verb_train(settings *c);
+fv_status verb_distill(settings *c);
 fv_status verb_sanity(settings *c);
 fv_status verb_lr_find(settings *c);
 fv_status verb_tune(settings *c);

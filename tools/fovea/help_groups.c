@@ -29,6 +29,8 @@ static const struct {
      "mean "
      "std resize "
      "interpolation drop drop-path no-aux init whiten "},
+    {"Teachers", " kd-temperature distill-loss-weight task-loss-weight hint attention ",
+     " teacher teacher-weights hint-loss-weight attention-loss-weight "},
     {"Classifiers", " C folds standardize ", ""},
     {"Cross-validation", "", " folds fold group-by "},
     {"Training", " epochs batch-size opt lr preset augment patience ",
@@ -81,11 +83,18 @@ static bool is_of(const verb *v, int group)
     return true;
 }
 
+/* Headings whose usual keys are usual to one verb alone. */
+static bool has_usual(const verb *v, int group)
+{
+    return strcmp(groups[group].title, "Teachers") != 0 || (v->mask & V_DISTILL);
+}
+
 /* Keys of a verb's options in a list, between blanks; how many. */
 static int select_keys(const verb *v, int group, bool all, char keys[4096])
 {
     int n = 0;
-    const char *usual = groups[group].usual, *further = all ? groups[group].further : "";
+    const char *usual = all || has_usual(v, group) ? groups[group].usual : "";
+    const char *further = all ? groups[group].further : "";
     snprintf(keys, 4096, " ");
     for (int i = 0; i < n_options; i++) {
         const fv_setting_row *o = &options[i];

@@ -110,6 +110,12 @@ const verb verbs[] = {
      "  fovea compress -c chain.yaml --model best.safetensors --data photos --output small\n"
      "  fovea compress -c chain.yaml --model best.safetensors --data photos --output small --max-drop 1.5 --json\n",
      V_COMPRESS, 0, verb_compress},
+    {"distill", NULL, "train a network that learns from the answers of trained ones, its teachers, beside the labels",
+     "TEACHER[,TEACHER...] --data PATH [--model NAME|FILE] [options of train]",
+     "  fovea distill best.safetensors --data photos --model mobilenet_v2\n"
+     "  fovea distill best.safetensors --data photos --model resnet20 --kd-temperature 2 --task-loss-weight 0.5\n"
+     "  fovea distill a.safetensors,b.safetensors --data photos --model resnet20 --teacher-weights 2,1\n",
+     V_TRAIN | V_DISTILL, 1, verb_distill},
     {"features", NULL, "what layers of a network make of images, as a file",
      "--model NAME|FILE --data PATH [--layer NAME|all] --output FILE",
      "  fovea features --model best.safetensors --data photos --output rows.npz\n"
@@ -391,7 +397,7 @@ static void keep_standard_files(bool output_matters)
 }
 
 /* Verbs to come: not misspelt ones. */
-static const char *const planned[] = {"export", "distill", "serve"};
+static const char *const planned[] = {"export", "serve"};
 
 int main(int argc, char **argv)
 {

@@ -339,6 +339,13 @@ bool option_given(const char *name)
     return o && top->given[o - options];
 }
 
+void option_note_given(const char *name)
+{
+    const fv_setting_row *o = find_option(name, strlen(name));
+    if (o)
+        top->given[o - options] = BY_FLAG;
+}
+
 bool option_row_given(const fv_setting_row *o)
 {
     return top->given[o - options];

@@ -13,6 +13,8 @@ bool recipe_is_path(const fv_setting_row *o, const char *value)
         size_t offset;
         bool named;
     } rows[] = {{AT(data), false}, {AT(weights), false}, {AT(model), true}, {AT(plan), true}};
+    if (o->offset == AT(teacher)) /* of several each is from the present folder */
+        return *value && !strchr(value, ',');
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (o->offset == rows[i].offset)
             return *value && (!rows[i].named || strpbrk(value, "/."));

@@ -92,13 +92,15 @@ static fv_status resolve(const char *option, const char **value, char list[PATHS
 
 fv_status run_file_resolve(const verb *v, settings *c)
 {
-    static char models[PATHS], weights[PATHS], words[MAX_NETWORKS][PATHS]; /* the settings point there */
+    /* The settings point there. */
+    static char models[PATHS], weights[PATHS], teachers[PATHS], words[MAX_NETWORKS][PATHS];
     if (option_given("model"))
         FV_TRY(resolve("model", &c->model, models));
     const int networks = v->mask == V_INFO
                              ? c->n_positional
-                             : (v->mask & (V_FACTORIZE | V_QUANTIZE | V_CALIBRATE)) && c->n_positional > 0;
+                             : (v->mask & (V_FACTORIZE | V_QUANTIZE | V_CALIBRATE | V_DISTILL)) && c->n_positional > 0;
     for (int i = 0; i < networks; i++)
-        FV_TRY(resolve("model", &c->positional[i], words[i]));
+        FV_TRY(resolve(v->mask & V_DISTILL ? "teacher" : "model", &c->positional[i], words[i]));
+    FV_TRY(resolve("teacher", &c->teacher, teachers));
     return resolve("weights", &c->weights, weights);
 }

@@ -81,7 +81,8 @@ static bool follows(const fv_setting_row *o, const settings *c)
 static bool is_compared(const fv_setting_row *o)
 {
     return (o->verbs & V_TRAIN) &&
-           (o->level <= FV_MEANING || o->offset == AT(data) || o->offset == AT(model) || o->offset == AT(task));
+           (o->level <= FV_MEANING || o->offset == AT(data) || o->offset == AT(model) || o->offset == AT(task) ||
+            o->offset == AT(teacher) || o->offset == AT(teacher_weights));
 }
 
 /* The folder from which the recipe's relative paths are; NULL: it does not say. */

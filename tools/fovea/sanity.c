@@ -15,7 +15,9 @@ const char sanity_idle[] =
     "checkpoint-hist " TRIAL_SCHEDULE
     "label-smoothing balance model-ema model-ema-decay unfreeze-at progressive-resize augment scale ratio crop-pad "
     "hflip vflip degrees translate shear perspective lens aa color-jitter pca-jitter reprob mixup cutmix cache "
-    "no-prefetch no-feature-cache license data-name date output experiment resume force log-interval "
+    "no-prefetch no-feature-cache teacher teacher-weights kd-temperature distill-loss-weight task-loss-weight hint "
+    "hint-loss-weight attention attention-loss-weight license data-name date output experiment resume force "
+    "log-interval "
     "histogram-interval no-color ";
 
 /* ---- advice ---- */

@@ -29,6 +29,10 @@ enum {
     X(TEXT, weights, "weights", "pretrained-path,initial-checkpoint", 0, NULL, 0, 0, NULL, V_TRAIN | V_INFO | V_EVAL \
       | V_PREDICT | V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN, FV_TOLD, "FILE", \
       "safetensors to start from, tensors matched by name; compare: of the first, and behind a comma of the second") \
+    X(TEXT, teacher, "teacher", NULL, 0, NULL, 0, 0, NULL, V_TRAIN, FV_OUTPUT, "FILE[,FILE...]", \
+      "trained networks whose answers are learned from, beside the labels (`fovea distill`)") \
+    X(LIST, teacher_weights, "teacher-weights", NULL, 0, 0, FV_ABOVE_ZERO, 1e9, NULL, V_TRAIN, FV_OUTPUT, "W,W...", \
+      "how much each of several teachers counts; default: all the same") \
     X(FLAG, partial, "partial", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \
       "accept weights that lack tensors or differ in shape") \
     X(FLAG, reset_head, "reset-head", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_TOLD, NULL, \

@@ -24,6 +24,7 @@
 #include "train_classes.h"
 #include "train_page.h"
 #include "train_pixels.h"
+#include "train_teacher.h"
 #include "train_whiten.h"
 #include "trial.h"
 #include "watch.h"
@@ -32,6 +33,7 @@ typedef struct job {
     settings *c;
     fv_ctx *ctx;
     fv_model *model;
+    train_teachers teachers;
     new_head head; /* which the model has in the place of its own */
     fv_dataset *train, *val, *test;
     progress progress;
@@ -219,6 +221,8 @@ static fv_fit_options fit_options(job *j)
     o.resume = c->resume != NULL;
     o.force = c->force;
     o.feature_cache = c->no_feature_cache ? 0 : j->left;
+    o.teachers = j->teachers.list;
+    o.n_teachers = j->teachers.count;
     o.on_event = on_event;
     o.user = j;
     o.interrupt = &j->interrupt;
@@ -435,13 +439,16 @@ static fv_status prepare(job *j)
     FV_TRY(open_data(j));
     FV_TRY(choose_task(j));
     FV_TRY(start_choose(j->ctx, c, j->train));
-    if (c->no_feature_cache && !is_frozen(c))
+    if (c->no_feature_cache && !is_frozen(c) && !c->teacher)
         return complain(FV_ERR_CONFLICT, "leave it out, or say with --freeze what is frozen",
                         "--no-feature-cache has no effect here: nothing is frozen");
     choose_defaults(c);
     FV_TRY(open_model(j));
     FV_TRY(train_pixels(c, j->train, j->model));
-    return c->whiten ? train_whiten(c, j->train, j->model) : FV_OK;
+    if (c->whiten)
+        FV_TRY(train_whiten(c, j->train, j->model));
+    const bool learns = !j->trial || j->trial->augmented; /* as in the run */
+    return learns ? train_teachers_open(j->ctx, c, j->model, &j->teachers) : FV_OK;
 }
 
 /* What a run opens beside its training set. */
@@ -540,6 +547,7 @@ static fv_status train_with(settings *c, const trial_plan *plan, train_part *par
     fv_dataset_destroy(&j.test);
     fv_dataset_destroy(&j.val);
     fv_dataset_destroy(&j.train);
+    train_teachers_close(&j.teachers);
     fv_model_destroy(&j.model);
     fv_ctx_destroy(&j.ctx);
     return status;

@@ -98,6 +98,26 @@ static bool has_no_folds(const settings *c)
     return c->cross_folds == 0;
 }
 
+static bool has_teacher(const settings *c)
+{
+    return c->teacher != NULL;
+}
+
+static bool has_teachers(const settings *c)
+{
+    return c->teacher && strchr(c->teacher, ',');
+}
+
+static bool has_hint(const settings *c)
+{
+    return c->fit.hint != NULL;
+}
+
+static bool has_attention(const settings *c)
+{
+    return c->fit.attention != NULL;
+}
+
 static const struct {
     const char *option;
     bool (*used)(const settings *c);
@@ -125,6 +145,14 @@ static const struct {
     {"fold", has_folds, "it needs --folds"},
     {"group-by", has_folds, "it needs --folds"},
     {"val-split", has_no_folds, "--folds says what is validated on"},
+    {"teacher-weights", has_teachers, "it needs several files as --teacher"},
+    {"kd-temperature", has_teacher, "it needs --teacher"},
+    {"distill-loss-weight", has_teacher, "it needs --teacher"},
+    {"task-loss-weight", has_teacher, "it needs --teacher"},
+    {"hint", has_teacher, "it needs --teacher"},
+    {"hint-loss-weight", has_hint, "it needs --hint"},
+    {"attention", has_teacher, "it needs --teacher"},
+    {"attention-loss-weight", has_attention, "it needs --attention"},
     {"clahe-tiles", has_clahe, "it needs --contrast clahe"},
     {"clahe-clip", has_clahe, "it needs --contrast clahe"},
 };

@@ -114,16 +114,19 @@ static fv_status resolve(fv_ctx *ctx, const zoo *z, const char *option, const ch
 
 fv_status zoo_resolve(const verb *v, settings *c)
 {
-    enum { WORDS = 3, ROWS = WORDS + MAX_NETWORKS };
+    enum { WORDS = 4, ROWS = WORDS + MAX_NETWORKS };
     static char paths[ROWS][4096];
     struct {
         const char *option, **value;
         bool given;
-    } rows[ROWS] = {
-        {"--model ", &c->model, option_given("model")}, {"--weights ", &c->weights, true}, {"--from ", &c->from, true}};
-    const int words = v->mask & V_INFO                                                         ? c->n_positional
-                      : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE | V_QUANTIZE | V_CALIBRATE) ? c->n_positional > 0
-                                                                                               : 0;
+    } rows[ROWS] = {{"--model ", &c->model, option_given("model")},
+                    {"--weights ", &c->weights, true},
+                    {"--from ", &c->from, true},
+                    {"--teacher ", &c->teacher, true}};
+    const int words = v->mask & V_INFO ? c->n_positional
+                      : v->mask & (V_CONVERT | V_RUN | V_FACTORIZE | V_QUANTIZE | V_CALIBRATE | V_DISTILL)
+                          ? c->n_positional > 0
+                          : 0;
     int n = WORDS;
     for (int i = 0; i < words && n < ROWS; i++, n++) {
         rows[n].option = "";

@@ -43,7 +43,7 @@ small_program() {
     cat >bin/fovea <<'TEXT'
 #!/bin/sh
 case "$1 $2" in
-"train "*)
+"train "* | "distill "*)
     n=$#
     while [ "$n" -gt 0 ]; do
         case $1 in
@@ -55,7 +55,7 @@ case "$1 $2" in
     done
     set -- "$@" --max-steps 1
     case "$*" in
-    *--img-size* | *"--model small.safetensors"*) ;; # which has a size
+    *--img-size* | *"--model small.safetensors"* | "distill "*) ;; # which have a size
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
