@@ -7,7 +7,7 @@ data: $digits
 val-split: 0.2
 stages:
   - prune: {amount: 0.3, round-to: 1, epochs: 1}
-  - train: {epochs: 1, lr: 0.01, batch-size: 20}
+  - distill: {epochs: 1, lr: 0.01, batch-size: 20}
   - quantize: {calibration: minmax, samples: 64}
 TEXT
 }
@@ -15,7 +15,7 @@ TEXT
 use_compress() {
     chain_recipe
     code 0 "$FOVEA" compress -c small.yaml --model "$model" --output small --seconds 0.05
-    prints "stage " "given " "1 prune " "2 train " "3 quantize " "of what was given: 0." "scored on $digits (val), 120 images" \
+    prints "stage " "given " "1 prune " "2 distill " "3 quantize " "of what was given: 0." "scored on $digits (val), 120 images" \
         "again   fovea compress -c small.yaml --model"
     exists small/model.safetensors small/compress.json small/report.html
     tr -d '\n' <small/compress.json | drive json stages.0.macs >macs
@@ -53,7 +53,7 @@ use_compress() {
 use_compress_killed() {
     chain_recipe
     code 0 "$FOVEA" compress -c small.yaml --model "$model" --output whole --seconds 0 --threads 1
-    for moment in 'stage 1 of 3: prune' 'stage 2 of 3: train' 'stage 3 of 3: quantize'; do
+    for moment in 'stage 1 of 3: prune' 'stage 2 of 3: distill' 'stage 3 of 3: quantize'; do
         code 137 drive signal KILL after="$moment" "$FOVEA" compress -c small.yaml --model "$model" --output cut --seconds 0 --threads 2
     done
     code 0 "$FOVEA" compress -c small.yaml --model "$model" --output cut --seconds 0 --threads 2
