@@ -24,6 +24,7 @@ static const struct {
     {"Layers", " layers method rank energy keep ", ""},
     {"Pruning", " amount target-macs target-ms skip sensitivity recipe ",
      " structured unstructured nm per-layer round-to samples "},
+    {"Integers", " qat calibration max-drop ", " percentile samples per-tensor weight-bits io val-samples "},
     {"Network", " model from weights layer img-size freeze ",
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "
