@@ -138,10 +138,111 @@ static void test_same_integers(void **state)
     check_network(mobile, &(fv_quantize_options){.measured = -1, .weight_bits = 4});
 }
 
+static const float *tensor_of(fv_model *m, const char *name)
+{
+    const fv_slot *slot = fv_model_slot(m, name);
+    if (!slot)
+        fail_msg("no tensor '%s'", name);
+    fv_model_sync(m);
+    return fv_slot_data(slot);
+}
+
+/* Ranges of layers follow the batches; that of the image stays, and so does a frozen one. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    fv_dataset *data = net_digits(200, "train");
+    fv_model *m = mobile();
+    net_train(m, data);
+    fv_model *qat = trainable(m, data, &(fv_quantize_options){.measured = -1, .calibration = FV_CALIBRATION_MINMAX});
+    const char *name[3] = {NULL};
+    float before[3][2];
+    for (int i = 0, k = 0; i < qat->n_slots && k < 3; i++) /* of the input, then of layers */
+        if (qat->slots[i].kind == FV_SLOT_STATE)
+            name[k++] = qat->slots[i].name;
+    assert_non_null(name[2]);
+    for (int i = 0; i < 3; i++)
+        memcpy(before[i], tensor_of(qat, name[i]), sizeof before[i]);
+    assert_true(before[0][0] < before[0][1]);
+    OK(fv_fit(qat, data, .epochs = 1, .batch_size = 25, .lr = 0.01, .freeze = name[2]));
+    assert_memory_equal(tensor_of(qat, name[0]), before[0], sizeof before[0]);
+    assert_memory_not_equal(tensor_of(qat, name[1]), before[1], sizeof before[1]);
+    assert_memory_equal(tensor_of(qat, name[2]), before[2], sizeof before[2]);
+    fv_model_destroy(&qat);
+    fv_model_destroy(&m);
+    fv_dataset_destroy(&data);
+}
+
+/* Of what is no such model, and of such a one. */
+static void test_refused(void **state)
+{
+    (void)state;
+    fv_dataset *data = net_digits(50, "train");
+    fv_model *m = mobile();
+    fv_quantizer *q;
+    net_train(m, data);
+    fv_model *qat = trainable(m, data, NULL), *made = integers_of(qat);
+    assert_false(fv_model_trains_integers(m) || fv_model_trains_integers(made));
+    assert_true(fv_model_trains_integers(qat));
+    assert_int_equal(fv_quantizer_of_trained(m, NULL, &q), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "was not trained for integers"));
+    assert_int_equal(fv_quantizer_create(qat, data, NULL, &q), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "was trained for integers"));
+    assert_int_equal(fv_quantizer_create(m, data, &(fv_quantize_options){.weight_bits = 9}, &q), FV_ERR_VALUE);
+    fv_model *all[] = {made, qat, m};
+    for (size_t i = 0; i < 3; i++)
+        fv_model_destroy(&all[i]);
+    fv_dataset_destroy(&data);
+}
+
+/* A small network, so that each of its allocations can fail. */
+static fv_status train_once(fv_ctx *own, void *path)
+{
+    fv_model *m = NULL, *qat = NULL, *made = NULL;
+    fv_dataset *data = NULL;
+    fv_quantizer *q = NULL, *after = NULL;
+    fv_status status = fv_model_create(own, &m);
+    if (status == FV_OK) {
+        fv_value x = fv_conv2d(m, fv_input(m, 28, 28, 1), .filters = 2, .kernel = {7, 7}, .stride = {7, 7});
+        status = fv_model_finish(m, fv_dense(m, fv_flatten(m, fv_activate(m, x, FV_RELU)), .units = 10));
+    }
+    if (status == FV_OK)
+        status = fv_model_init(m, 1, FV_INIT_DEFAULT);
+    if (status == FV_OK)
+        status = fv_dataset_open(own, path, &(fv_dataset_options){.split = "train"}, &data);
+    if (status == FV_OK)
+        status = fv_quantizer_create(m, data, &(fv_quantize_options){.workers = -1, .measured = -1, .force = true}, &q);
+    if (status == FV_OK)
+        status = fv_quantizer_make_trainable(q, &qat);
+    if (status == FV_OK)
+        status = fv_quantizer_of_trained(qat, NULL, &after);
+    if (status == FV_OK)
+        status = fv_quantizer_make(after, &made);
+    fv_model_destroy(&made);
+    fv_quantizer_destroy(&after);
+    fv_model_destroy(&qat);
+    fv_quantizer_destroy(&q);
+    fv_dataset_destroy(&data);
+    fv_model_destroy(&m);
+    return status;
+}
+
+static void test_allocations(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/ten", dir);
+    OK(fv_make_digits(ctx, path, 10, 10, 5));
+    assert_true(fv_test_each_allocation(train_once, path) > 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_integers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,8 +75,13 @@ row_qat_bits() {
     code 0 "$FOVEA" train $short --threads 1 --experiment whole
     for threads in 2 4; do
         # shellcheck disable=SC2086
-        code 0 env FOVEA_CPU=scalar "$FOVEA" train $short --threads $threads --experiment "t$threads"
+        code 0 "$FOVEA" train $short --threads $threads --experiment "t$threads"
     done
+    for cpu in "" scalar; do
+        # shellcheck disable=SC2086
+        code 0 env FOVEA_CPU=$cpu "$FOVEA" train $short --max-steps 1 --experiment "of$cpu"
+    done
+    same runs/train/of/weights/last.safetensors runs/train/ofscalar/weights/last.safetensors
     # shellcheck disable=SC2086
     killed() { drive signal KILL after="Epoch $1" "$FOVEA" train $short --experiment cut --resume auto --recovery-interval 1 --log-interval 1; }
     code 137 killed "1/2  2/4"
