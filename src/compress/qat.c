@@ -101,8 +101,15 @@ static fv_status copy_floats(const fv_graph *g, fv_val **map, fv_graph *to)
         for (int32_t k = 0; k < node->n_out; k++)
             map[node->out[k]->id] = made->out[k];
     }
-    for (int32_t i = 0; i < g->n_outputs; i++)
-        FV_TRY(fv_graph_add_output(to, map[g->outputs[i]->id], g->output_names[i]));
+    for (int32_t i = 0; i < g->n_outputs; i++) {
+        fv_val *out = map[g->outputs[i]->id];
+        if (!out)
+            return fv_fail(g->ctx, FV_ERR_MODEL,
+                           "the output '%s' is not computed by layers of floats: this is no "
+                           "model that was trained for integers",
+                           g->output_names[i]);
+        FV_TRY(fv_graph_add_output(to, out, g->output_names[i]));
+    }
     return FV_OK;
 }
 

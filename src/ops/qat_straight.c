@@ -45,6 +45,7 @@ const fv_op fv_op_qat_straight = {
     .n_in_max = 3,
     .n_out = 1,
     .operands = (const char *const[]){"src", "value", "pair", "dst"},
+    .kinds = (const fv_operand_kind[]){FV_OPERAND_DATA, FV_OPERAND_DATA, FV_OPERAND_DATA}, /* no layer to build with */
     .letters = (const char *const[]){"nhwc", "nhwc", "n"},
     .infer = qat_straight_infer,
     .grad = qat_straight_grad,
