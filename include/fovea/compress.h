@@ -28,6 +28,7 @@ typedef struct fv_quantize_options {
     fv_calibration calibration;
     double percentile; /* of PERCENTILE [99.99] */
     bool per_tensor;   /* one scale for all filters of a layer, instead of one for each */
+    int weight_bits;   /* of weights, from 2 [8]; they take a byte each all the same */
     const char *skip;  /* layers that stay in floats: names, with * and ?, separated by commas; NULL: none */
     fv_quantize_io io;
     int workers;      /* decoding threads, as fv_loader_options has them */
@@ -101,6 +102,29 @@ typedef struct fv_quantize_gate {
  */
 FV_API fv_status fv_quantizer_meet(fv_quantizer *quantizer, fv_model *model, fv_dataset *labeled,
                                    fv_quantize_gate *gate, fv_model **made);
+
+/*
+ * ---- training for integers (quantization-aware training: Jacob et al., 2018) ----
+ */
+
+/**
+ * A model to be trained as any other (fv_fit) that computes, at every step and where it is evaluated, what its integers
+ * will: beside each layer of floats stands the one of integers, whose scales follow from weights and ranges; gradients
+ * take the way of the floats, but where a range cut off. Ranges begin as the quantizer has them and are states of the
+ * model, which follow the batches by a moving average; those of inputs stay. Normalization is folded. The caller
+ * destroys it. Layers that stay in floats: as of fv_quantizer_make, and padding with another number than 0 and softmax;
+ * rows tell.
+ */
+FV_API fv_status fv_quantizer_make_trainable(fv_quantizer *quantizer, fv_model **model);
+/** Whether a model is such a one. */
+FV_API bool fv_model_trains_integers(const fv_model *model);
+/**
+ * A quantizer of what such a model has learned: weights and ranges are the model's, nothing is calibrated. What
+ * fv_quantizer_make makes of it gives the very numbers that `trained` gives. Of the options `io` counts. MODEL: it is
+ * no such model.
+ */
+FV_API fv_status fv_quantizer_of_trained(fv_model *trained, const fv_quantize_options *options,
+                                         fv_quantizer **quantizer);
 
 /** All of it at once: a copy of `model` in integers. */
 FV_API fv_status fv_quantize(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,

@@ -8,8 +8,6 @@
 
 /* Channels from here on, times the median one's largest number, stand out. */
 #define FV_OUTLIER 8.0
-/* Ranges below it are none. */
-#define FV_RANGE_FLOOR 1e-6
 
 typedef struct observing {
     fv_quantizer *q;
@@ -155,18 +153,6 @@ fv_status fv_q_observe(fv_quantizer *q, fv_dataset *data)
 
 /* ---- ranges ---- */
 
-bool fv_q_pair_set(double low, double high, fv_q_pair *pair)
-{
-    *pair = (fv_q_pair){.low = -128, .high = 127, .dtype = FV_I8};
-    low = fmin(low, 0);
-    high = fmax(high, 0);
-    const bool any = high - low >= FV_RANGE_FLOOR;
-    high = any ? high : low + 1;
-    pair->scale = (double)(float)((high - low) / 255);
-    pair->zero = fv_fixed_clamp((int64_t)round(-128 - low / pair->scale), -128, 127);
-    return any;
-}
-
 /* The range of those that share a scale holds that of each. */
 static void choose_values(fv_quantizer *q)
 {
@@ -177,13 +163,13 @@ static void choose_values(fv_quantizer *q)
     }
     for (int32_t v = 0; v < g->n_vals; v++) {
         fv_q_value *value = &q->values[v], *root = &q->values[fv_q_root(q, v)];
-        double low, high;
         if (!value->observed || root->fixed)
             continue;
-        fv_histogram_range(value->seen, root->whole ? FV_CALIBRATION_MINMAX : q->o.calibration, q->o.percentile, &low,
-                           &high);
-        root->low = fmin(root->low, low);
-        root->high = fmax(root->high, high);
+        if (value->seen)
+            fv_histogram_range(value->seen, root->whole ? FV_CALIBRATION_MINMAX : q->o.calibration, q->o.percentile,
+                               &value->range[0], &value->range[1]);
+        root->low = fmin(root->low, value->range[0]);
+        root->high = fmax(root->high, value->range[1]);
     }
     for (int32_t v = 0; v < g->n_vals; v++) {
         fv_q_value *root = &q->values[v];

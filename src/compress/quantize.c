@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Post-training quantization: Jacob et al., 2018; the integers are those of TensorFlow Lite's int8 specification. */
-#include "compress/quantize.h"
+#include "compress/qat.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@ static fv_status check_options(fv_ctx *ctx, const fv_quantize_options *o)
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: there is no calibration number %d", (int)o->calibration);
     if (!(o->percentile > 0 && o->percentile <= 100))
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: percentile %g: expected above 0, at most 100", o->percentile);
+    if (o->weight_bits < 2 || o->weight_bits > 8)
+        return fv_fail(ctx, FV_ERR_VALUE, "quantize: weights of %d bits: expected 2 to 8", o->weight_bits);
     return FV_OK;
 }
 
@@ -34,6 +36,12 @@ static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
     FV_TRY(check_options(q->ctx, &q->o));
     FV_TRY(fv_model_need_plain(model, "quantizing"));
     FV_TRY(check_integers(model));
+    if (fv_model_trains_integers(model))
+        return fv_fail_hint(
+            q->ctx,
+            fv_fail(q->ctx, FV_ERR_MODEL, "model '%s' was trained for integers: its ranges are known", model->name),
+            "`fovea quantize MODEL --output FILE` without --data makes its integers; train it further "
+            "without --qat");
     FV_TRY(fv_model_fold(model, &q->model));
     FV_TRY(fv_q_plan(q));
     FV_TRY(fv_q_check_data(q, data));
@@ -45,8 +53,8 @@ static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
     return fv_q_measure(q, NULL);
 }
 
-fv_status fv_quantizer_create(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
-                              fv_quantizer **quantizer)
+/* With options, and nothing else yet. */
+static fv_status begin(fv_model *model, const fv_quantize_options *options, fv_quantizer **quantizer)
 {
     fv_ctx *ctx = model->ctx;
     *quantizer = NULL;
@@ -59,19 +67,36 @@ fv_status fv_quantizer_create(fv_model *model, fv_dataset *calibration, const fv
     q->o = options ? *options : (fv_quantize_options){0};
     q->o.percentile = q->o.percentile != 0 ? q->o.percentile : 99.99;
     q->o.measured = q->o.measured ? q->o.measured : 16;
-    fv_status status = FV_OK;
-    if (q->o.skip) {
-        const size_t size = strlen(q->o.skip) + 1;
-        q->skip = fv_malloc(ctx, size);
-        status = q->skip ? FV_OK : FV_ERR_NO_MEMORY;
-        if (q->skip)
-            memcpy(q->skip, q->o.skip, size);
-    }
-    if (status == FV_OK)
-        status = create(q, model, calibration);
-    if (status != FV_OK)
-        fv_quantizer_destroy(&q);
+    q->o.weight_bits = q->o.weight_bits ? q->o.weight_bits : 8;
     *quantizer = q;
+    if (!q->o.skip)
+        return FV_OK;
+    const size_t size = strlen(q->o.skip) + 1;
+    q->skip = fv_malloc(ctx, size);
+    if (q->skip)
+        memcpy(q->skip, q->o.skip, size);
+    return q->skip ? FV_OK : FV_ERR_NO_MEMORY;
+}
+
+fv_status fv_quantizer_create(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
+                              fv_quantizer **quantizer)
+{
+    fv_status status = begin(model, options, quantizer);
+    if (status == FV_OK)
+        status = create(*quantizer, model, calibration);
+    if (status != FV_OK)
+        fv_quantizer_destroy(quantizer);
+    return status;
+}
+
+fv_status fv_quantizer_of_trained(fv_model *trained, const fv_quantize_options *options, fv_quantizer **quantizer)
+{
+    fv_quantize_options o = {.io = options ? options->io : FV_IO_FLOAT};
+    fv_status status = begin(trained, &o, quantizer);
+    if (status == FV_OK)
+        status = fv_qat_read(*quantizer, trained);
+    if (status != FV_OK)
+        fv_quantizer_destroy(quantizer);
     return status;
 }
 
@@ -80,7 +105,7 @@ void fv_quantizer_destroy(fv_quantizer **quantizer)
     fv_quantizer *q = *quantizer;
     if (!q)
         return;
-    for (int32_t v = 0; q->values && v < q->model->graph->n_vals; v++) {
+    for (int32_t v = 0; q->values && q->model && v < q->model->graph->n_vals; v++) {
         fv_free(q->ctx, q->values[v].seen);
         fv_free(q->ctx, q->values[v].channel_max);
     }

@@ -14,6 +14,7 @@ typedef struct fv_q_value {
     bool whole;         /* its range is all that was seen: inputs and outputs of the network */
     bool fixed;         /* its pair is its operator's */
     fv_histogram *seen; /* of observed ones */
+    double range[2];    /* of observed ones: by what it holds, or as training has left it */
     float *channel_max; /* largest magnitude of each channel */
     fv_q_pair pair;     /* of those that stand for others, once chosen */
     double low, high;   /* what the pair covers */
@@ -61,8 +62,6 @@ static inline const fv_q_pair *fv_q_pair_of(const fv_quantizer *q, const fv_val 
 }
 
 fv_status fv_q_warn(fv_quantizer *q, const char *format, ...) FV_PRINTF(2, 3);
-/* 8 bits over a range, with 0 among them. False: there is no range, and a floor is taken. */
-bool fv_q_pair_set(double low, double high, fv_q_pair *pair);
 
 /* Units, shared scales, and which values are looked at. */
 fv_status fv_q_plan(fv_quantizer *q);
@@ -83,6 +82,9 @@ void fv_q_likeness_destroy(fv_q_likeness **l);
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale);
 /* A constant or weight as integers of its own range. */
 fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair);
+/* Whether a layer is computed with integers, of which `integer` holds those there are by value: its row says why not.
+ * Weights are worth integers wherever they are; other nodes stay with what they get. */
+bool fv_q_becomes_integer(fv_q_unit *u, fv_val *const *integer);
 /* The graph of the quantized network; `apart`: the network in floats, and beside it each layer by itself in integers,
  * over integers of floats. Names go into units. */
 fv_status fv_q_build(fv_quantizer *q, bool apart, fv_graph **graph);

@@ -157,14 +157,13 @@ static fv_status add_reals(building *b, fv_q_unit *u)
     return FV_OK;
 }
 
-/* Weights are worth integers wherever they are; other nodes stay with what they get. */
-static bool becomes_integer(const building *b, fv_q_unit *u)
+bool fv_q_becomes_integer(fv_q_unit *u, fv_val *const *integer)
 {
-    bool given = u->row.weighted;
+    bool any = u->row.weighted;
     const char *why = u->no_rule ? u->no_rule : u->asked ? "as asked" : u->keep ? "to keep the accuracy" : NULL;
     for (int32_t i = 0; i < u->node->n_in; i++)
-        given = given || (u->node->in[i] && u->node->in[i]->def && b->integer[u->node->in[i]->id]);
-    if (!why && !given)
+        any = any || (u->node->in[i] && u->node->in[i]->def && integer[u->node->in[i]->id]);
+    if (!why && !any)
         why = "what it takes is in floats";
     u->row.integer = !why;
     snprintf(u->row.why, sizeof u->row.why, "%s", why ? why : "");
@@ -184,7 +183,7 @@ static fv_status build(building *b)
             if (!u->no_rule)
                 FV_TRY(add_integers(b, u));
         } else {
-            FV_TRY(becomes_integer(b, u) ? add_integers(b, u) : add_reals(b, u));
+            FV_TRY(fv_q_becomes_integer(u, b->integer) ? add_integers(b, u) : add_reals(b, u));
         }
     }
     for (int32_t i = 0; i < g->n_outputs; i++) {

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights as integers: symmetric, of -127 to 127, with a scale for each filter or one for all. */
+/* Weights as integers: symmetric, with 8 bits of -127 to 127, with a scale for each filter or one for all. */
 #include <math.h>
 #include <string.h>
 
 #include "compress/quantize.h"
-
-/* Biases are int32 of the scale src * wei: that must not be so fine that one does not fit. */
-#define FV_BIAS_MOST 1073741824.0
-/* The scale of filters that are all zero. */
-#define FV_SCALE_FLOOR 1e-8
 
 static const float *data_of(const fv_quantizer *q, const fv_val *val)
 {
@@ -37,25 +32,6 @@ static double largest(const float *x, int64_t count)
     return most;
 }
 
-/* The next bfloat16, which takes half the bytes and loses nothing: weights are made by it. */
-static double scale_for(double most, double bias, double src_scale)
-{
-    const double least = bias / (FV_BIAS_MOST * src_scale);
-    const float scale = (float)fmax(fmax(most / 127, FV_SCALE_FLOOR), least);
-    uint32_t bits;
-    float up;
-    memcpy(&bits, &scale, sizeof bits);
-    bits = (bits + 0xffff) & 0xffff0000u;
-    memcpy(&up, &bits, sizeof up);
-    return (double)up;
-}
-
-static void to_integers(const float *x, int64_t count, double scale, int8_t *out)
-{
-    for (int64_t i = 0; i < count; i++)
-        out[i] = (int8_t)fmin(fmax(round((double)x[i] / scale), -127), 127);
-}
-
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale)
 {
     const fv_val *wei = node->in[1], *bia = node->n_in > 2 ? node->in[2] : NULL;
@@ -69,14 +45,16 @@ fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_sc
     l->scale = scale;
     l->scales = q->o.per_tensor ? 1 : filters;
     if (status == FV_OK && q->o.per_tensor)
-        scale[0] = scale_for(largest(w, filters * each), b ? largest(b, filters) : 0, src_scale);
+        scale[0] =
+            fv_q_filter_scale(largest(w, filters * each), b ? largest(b, filters) : 0, src_scale, q->o.weight_bits);
     for (int64_t k = 0; status == FV_OK && k < filters; k++) {
         int32_t *bias = fv_tensor_data(l->bia);
         if (!q->o.per_tensor)
-            scale[k] = scale_for(largest(w + k * each, each), b ? fabs((double)b[k]) : 0, src_scale);
+            scale[k] =
+                fv_q_filter_scale(largest(w + k * each, each), b ? fabs((double)b[k]) : 0, src_scale, q->o.weight_bits);
         const double s = scale[q->o.per_tensor ? 0 : k];
-        to_integers(w + k * each, each, s, (int8_t *)fv_tensor_data(l->wei) + k * each);
-        bias[k] = b ? (int32_t)round((double)b[k] / (s * src_scale)) : 0;
+        fv_q_filter(w + k * each, each, s, q->o.weight_bits, (int8_t *)fv_tensor_data(l->wei) + k * each);
+        bias[k] = b ? fv_q_bias((double)b[k], s, src_scale) : 0;
     }
     fv_free(q->ctx, w);
     fv_free(q->ctx, b);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ops/ops.h"
-#include "ops/unary.h"
 
 /* ---- making nodes ---- */
 
@@ -192,89 +191,44 @@ bool fv_q_is_clamp(const fv_node *node, double *least, double *most, bool *bound
     return true;
 }
 
-static fv_status emit_clamp(fv_graph *g, const fv_q_layer *l, fv_val **out)
+bool fv_q_curve_of(const fv_node *node, fv_q_curve *curve)
 {
-    double least, most;
+    static const struct {
+        const char *op;
+        fv_q_function function;
+    } curves[] = {
+        {"leaky_relu", FV_Q_LEAKY_RELU},     {"sigmoid", FV_Q_SIGMOID},       {"tanh", FV_Q_TANH}, {"gelu", FV_Q_GELU},
+        {"hard_sigmoid", FV_Q_HARD_SIGMOID}, {"hard_swish", FV_Q_HARD_SWISH}, {"silu", FV_Q_SILU}};
     bool bounded;
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    if (fv_q_is_clamp(l->node, &least, &most, &bounded))
-        (void)fv_q_limit(&t.out, &least, bounded ? &most : NULL); /* nothing of it is left: its nearest integer */
-    fv_q_table_relu(&t);
-    return add_table(g, l->name, l->in[0], &t, out);
+    *curve = (fv_q_curve){.function = FV_Q_CLAMP, .least = -FV_Q_FAR, .most = FV_Q_FAR};
+    if (fv_q_is_clamp(node, &curve->least, &curve->most, &bounded)) {
+        curve->most = bounded ? curve->most : FV_Q_FAR;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        if (strcmp(node->op->name, curves[i].op) != 0)
+            continue;
+        curve->function = (int32_t)curves[i].function;
+        curve->alpha = curves[i].function == FV_Q_LEAKY_RELU ? ((const fv_act_attr *)node->attr)->alpha : 0;
+        curve->rough = curves[i].function == FV_Q_GELU && ((const fv_act_attr *)node->attr)->approximate != 0;
+        return true;
+    }
+    return false;
 }
 
-static fv_status emit_leaky(fv_graph *g, const fv_q_layer *l, fv_val **out)
+static fv_status emit_curve(fv_graph *g, const fv_q_layer *l, fv_val **out)
 {
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    fv_q_table_leaky_relu(&t, ((const fv_act_attr *)l->node->attr)->alpha);
+    fv_q_curve curve;
+    fv_q_table t;
+    if (!fv_q_curve_of(l->node, &curve))
+        return fv_node_fail(g->ctx, l->node, "it has no table");
+    fv_q_table_curve(&curve, &l->pair[0], &l->out, &t);
     return add_table(g, l->name, l->in[0], &t, out);
 }
 
 static const char *refuse_leaky(const fv_node *node)
 {
     return ((const fv_act_attr *)node->attr)->alpha < 0 ? "its slope is negative" : NULL;
-}
-
-static fv_status emit_sigmoid(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    fv_q_table_logistic(&t);
-    return add_table(g, l->name, l->in[0], &t, out);
-}
-
-static fv_status emit_tanh(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    fv_q_table_tanh(&t);
-    return add_table(g, l->name, l->in[0], &t, out);
-}
-
-static fv_status emit_gelu(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    fv_q_table_gelu(&t, ((const fv_act_attr *)l->node->attr)->approximate != 0);
-    return add_table(g, l->name, l->in[0], &t, out);
-}
-
-static double hard_sigmoid(double x, double alpha)
-{
-    (void)alpha;
-    return fmin(fmax(x / 6.0 + 0.5, 0.0), 1.0);
-}
-
-static double hard_swish(double x, double alpha)
-{
-    return x * hard_sigmoid(x, alpha);
-}
-
-static double silu(double x, double alpha)
-{
-    (void)alpha;
-    return x * fv_sigmoid(x);
-}
-
-static fv_status emit_exact(fv_graph *g, const fv_q_layer *l, double (*f)(double x, double alpha), fv_val **out)
-{
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    fv_q_table_exact(&t, f, 0);
-    return add_table(g, l->name, l->in[0], &t, out);
-}
-
-/* Of a scale that is too fine for 16 bits: the function itself. */
-static fv_status emit_hard_swish(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    fv_q_table t = {.in = l->pair[0], .out = l->out};
-    return fv_q_table_hard_swish(&t) ? add_table(g, l->name, l->in[0], &t, out) : emit_exact(g, l, hard_swish, out);
-}
-
-static fv_status emit_hard_sigmoid(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    return emit_exact(g, l, hard_sigmoid, out);
-}
-
-static fv_status emit_silu(fv_graph *g, const fv_q_layer *l, fv_val **out)
-{
-    return emit_exact(g, l, silu, out);
 }
 
 /* ---- windows and means ---- */
@@ -371,32 +325,32 @@ static const fv_q_rule rules[] = {
     {"add", FV_Q_OWN, true, 0, 0, NULL, emit_add},
     {"avg_pool2d", FV_Q_SAME, false, 0, 0, refuse_pad_counted, emit_avg_pool},
     {"channel_shuffle", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
-    {"clamp", FV_Q_OWN, false, 0, 0, NULL, emit_clamp},
+    {"clamp", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
     {"concat", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
     {"conv2d", FV_Q_OWN, true, 0, 0, refuse_residual, emit_conv},
     {"crop", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
     {"dense", FV_Q_OWN, true, 0, 0, refuse_dense, emit_dense},
     {"flatten", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
-    {"gelu", FV_Q_OWN, false, 0, 0, NULL, emit_gelu},
+    {"gelu", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
     {"global_avg_pool", FV_Q_OWN, false, 0, 0, NULL, emit_mean},
     {"global_max_pool", FV_Q_SAME, false, 0, 0, NULL, emit_max_pool},
-    {"hard_sigmoid", FV_Q_OWN, false, 0, 0, NULL, emit_hard_sigmoid},
-    {"hard_swish", FV_Q_OWN, false, 0, 0, NULL, emit_hard_swish},
-    {"leaky_relu", FV_Q_OWN, false, 0, 0, refuse_leaky, emit_leaky},
+    {"hard_sigmoid", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
+    {"hard_swish", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
+    {"leaky_relu", FV_Q_OWN, false, 0, 0, refuse_leaky, emit_curve},
     {"max_pool2d", FV_Q_SAME, false, 0, 0, NULL, emit_max_pool},
     {"mul", FV_Q_OWN, true, 0, 0, NULL, emit_mul},
     {"pad", FV_Q_SAME, false, 0, 0, NULL, emit_pad},
     {"prelu", FV_Q_OWN, false, 0, 0, NULL, emit_prelu},
     {"reduce_mean", FV_Q_OWN, false, 0, 0, refuse_reduction, emit_reduce_mean},
-    {"relu", FV_Q_OWN, false, 0, 0, NULL, emit_clamp},
-    {"relu6", FV_Q_OWN, false, 0, 0, NULL, emit_clamp},
+    {"relu", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
+    {"relu6", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
     {"reshape", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
-    {"sigmoid", FV_Q_FIXED, false, 1.0 / 256, -128, NULL, emit_sigmoid},
-    {"silu", FV_Q_OWN, false, 0, 0, NULL, emit_silu},
+    {"sigmoid", FV_Q_FIXED, false, 1.0 / 256, -128, NULL, emit_curve},
+    {"silu", FV_Q_OWN, false, 0, 0, NULL, emit_curve},
     {"slice", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
     {"softmax", FV_Q_FIXED, false, 1.0 / 256, -128, refuse_softmax, emit_softmax},
     {"sub", FV_Q_OWN, true, 0, 0, NULL, emit_sub},
-    {"tanh", FV_Q_FIXED, false, 1.0 / 128, 0, NULL, emit_tanh},
+    {"tanh", FV_Q_FIXED, false, 1.0 / 128, 0, NULL, emit_curve},
     {"transpose", FV_Q_SAME, false, 0, 0, NULL, emit_moved},
 };
 

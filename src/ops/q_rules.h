@@ -41,6 +41,8 @@ typedef struct fv_q_rule {
 const fv_q_rule *fv_q_rule_find(const fv_op *op);
 /* Whether the node only keeps numbers above *least (and, where *bounded, below *most). */
 bool fv_q_is_clamp(const fv_node *node, double *least, double *most, bool *bounded);
+/* The function of one number that the node is; false: it is none that has a table. */
+bool fv_q_curve_of(const fv_node *node, fv_q_curve *curve);
 /* Whether results of the operator are integers with scales, or it makes such. */
 bool fv_q_is_integer(const fv_op *op);
 

@@ -2,8 +2,16 @@
 #include "ops/quantized.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/text.h"
+
+/* Ranges below it are none. */
+#define FV_RANGE_FLOOR 1e-6
+/* Biases are int32 of the scale src * wei: that must not be so fine that one does not fit. */
+#define FV_BIAS_MOST 1073741824.0
+/* The scale of filters that are all zero. */
+#define FV_SCALE_FLOOR 1e-8
 
 double fv_q_short(double scale)
 {
@@ -21,6 +29,43 @@ int64_t fv_q_integer(const fv_q_pair *pair, float x)
 {
     const float q = roundf(x / (float)pair->scale); /* of a tiny scale beyond any integer */
     return pair->zero + (q > 1e9f ? INT64_C(1000000000) : q < -1e9f ? INT64_C(-1000000000) : (int64_t)q);
+}
+
+bool fv_q_pair_set(double low, double high, fv_q_pair *pair)
+{
+    *pair = (fv_q_pair){.low = -128, .high = 127, .dtype = FV_I8};
+    low = isfinite(high - low) ? fmin(low, 0) : 0;
+    high = isfinite(high - low) ? fmax(high, 0) : 0;
+    const bool any = high - low >= FV_RANGE_FLOOR;
+    high = any ? high : low + 1;
+    pair->scale = (double)(float)((high - low) / 255);
+    pair->zero = fv_fixed_clamp((int64_t)round(-128 - low / pair->scale), -128, 127);
+    return any;
+}
+
+/* The next bfloat16, which takes half the bytes and loses nothing: weights are made by it. */
+double fv_q_filter_scale(double most, double bias, double src_scale, int bits)
+{
+    const double least = bias / (FV_BIAS_MOST * src_scale);
+    const float scale = (float)fmax(fmax(most / ((1 << (bits - 1)) - 1), FV_SCALE_FLOOR), least);
+    uint32_t word;
+    float up;
+    memcpy(&word, &scale, sizeof word);
+    word = (word + 0xffff) & 0xffff0000u;
+    memcpy(&up, &word, sizeof up);
+    return (double)up;
+}
+
+void fv_q_filter(const float *x, int64_t count, double scale, int bits, int8_t *out)
+{
+    const double most = (1 << (bits - 1)) - 1;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (int8_t)fmin(fmax(round((double)x[i] / scale), -most), most);
+}
+
+int32_t fv_q_bias(double bias, double scale, double src_scale)
+{
+    return (int32_t)fmin(fmax(round(bias / (scale * src_scale)), -2147483647.0), 2147483647.0);
 }
 
 bool fv_q_limit(fv_q_pair *out, const double *least, const double *most)

@@ -20,6 +20,14 @@ typedef struct fv_q_pair {
 double fv_q_short(double scale);
 /* A real number as an integer of the pair, not saturated. */
 int64_t fv_q_integer(const fv_q_pair *pair, float x);
+/* 8 bits over a range, with 0 among them. False: there is no range, and a floor is taken. */
+bool fv_q_pair_set(double low, double high, fv_q_pair *pair);
+/* The scale of weights of `bits` bits whose largest magnitude is `most`, and of a bias beside them whose sums have the
+ * scale src_scale times that: a bfloat16. */
+double fv_q_filter_scale(double most, double bias, double src_scale, int bits);
+/* Weights as integers of a scale, symmetric. */
+void fv_q_filter(const float *x, int64_t count, double scale, int bits, int8_t *out);
+int32_t fv_q_bias(double bias, double scale, double src_scale);
 /* Limits of a value that is at least `least`, and at most `most` (NULL: any). False: nothing is left of it. */
 bool fv_q_limit(fv_q_pair *out, const double *least, const double *most);
 
@@ -60,6 +68,29 @@ void fv_q_table_gelu(fv_q_table *t, bool rough);
 /* f of a real number, rounded to the nearest integer, halves away from 0: for functions that the specification does
  * not have. */
 void fv_q_table_exact(fv_q_table *t, double (*f)(double x, double alpha), double alpha);
+
+/* A function of one number that has a table, as an operator of floats has it. */
+typedef enum fv_q_function {
+    FV_Q_RESCALE, /* the number itself */
+    FV_Q_CLAMP,   /* within least and most */
+    FV_Q_LEAKY_RELU,
+    FV_Q_SIGMOID,
+    FV_Q_TANH,
+    FV_Q_GELU,
+    FV_Q_HARD_SIGMOID,
+    FV_Q_HARD_SWISH,
+    FV_Q_SILU
+} fv_q_function;
+/* Limits that no number reaches. */
+#define FV_Q_FAR 3e38
+typedef struct fv_q_curve {
+    int32_t function; /* fv_q_function */
+    double alpha;     /* LEAKY_RELU */
+    bool rough;       /* GELU */
+    double least, most;
+} fv_q_curve;
+/* Its table from pairs. */
+void fv_q_table_curve(const fv_q_curve *curve, const fv_q_pair *in, const fv_q_pair *out, fv_q_table *t);
 /* The entries of t, of out's dtype, from the least integer on. */
 void fv_q_table_fill(const fv_q_table *t, void *entries);
 /* What the integers of a pair stand for, as floats. */

@@ -79,8 +79,8 @@ static bool needs_forward(const fv_op *op)
 /* Operators of 8-bit integers. */
 static bool is_of_integers(const char *name)
 {
-    return strncmp(name, "q_", 2) == 0 || strcmp(name, "lookup") == 0 || strncmp(name, "quantize", 8) == 0 ||
-           strcmp(name, "dequantize") == 0;
+    return strncmp(name, "q_", 2) == 0 || strncmp(name, "qat_", 4) == 0 || strcmp(name, "lookup") == 0 ||
+           strncmp(name, "quantize", 8) == 0 || strcmp(name, "dequantize") == 0;
 }
 
 /* Random numbers from the name: one more operator leaves the problems of the others as they are. */

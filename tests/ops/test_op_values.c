@@ -379,6 +379,23 @@ static void batch_norm_updates_statistics(void **state)
     }
 }
 
+/* Pairs of ranges, of nothing and of what is not finite; gradients end where a range does. */
+static void integers_of_training(void **state)
+{
+    (void)state;
+    double range[] = {-1, 2}, none[] = {0, 0}, broken[] = {NAN, INFINITY};
+    op_array of_range[] = {array(range, 1, 2, 0, 0, 0)}, of_none[] = {array(none, 1, 2, 0, 0, 0)},
+             of_broken[] = {array(broken, 1, 2, 0, 0, 0)};
+    EXPECT("qat_pair", "", of_range, (float)(3.0 / 255), -43);
+    EXPECT("qat_pair", "", of_none, (float)(1.0 / 255), -128);
+    EXPECT("qat_pair", "", of_broken, (float)(1.0 / 255), -128);
+    double d[] = {1, 2, 3, 4, 5}, x[] = {-65.75, -65.8125, 62.25, 62.3125, NAN}, pair[] = {0.5, 3};
+    op_array gradient[] = {array(d, 2, 1, 5, 0, 0), array(x, 2, 1, 5, 0, 0), array(pair, 1, 2, 0, 0, 0)};
+    EXPECT("qat_straight_bwd", "", gradient, 1, 0, 3, 0, 0);
+    op_array value[] = {array(x, 2, 1, 5, 0, 0), array(d, 2, 1, 5, 0, 0), array(pair, 1, 2, 0, 0, 0)};
+    EXPECT("qat_straight", "", value, 1, 2, 3, 4, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +412,7 @@ int main(void)
         cmocka_unit_test(dropout_lowers),
         cmocka_unit_test(batch_norm_folds_into_weights),
         cmocka_unit_test(batch_norm_updates_statistics),
+        cmocka_unit_test(integers_of_training),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -3,10 +3,11 @@
 # SIGKILL at random moments, also while something is being written, with everything on that has a state or random numbers: EMA, mixup,
 # dropout, stochastic depth, plateau, early stopping, accumulation, models of the best epochs. Each time another number of threads goes on.
 # Every run ends with the files of one that nobody disturbed, byte by byte, and its rows of results.csv but for times.
-# Usage: kills.sh [KILLS [SEED]], with FOVEA set; 50 kills.
+# Usage: kills.sh [KILLS [SEED [qat]]], with FOVEA set; 50 kills. qat: of a run that trains for integers.
 set -eu
 kills=${1:-50}
 random=${2:-1}
+start=$(realpath "$(dirname "$0")/../../zoo/ds_cnn-digits.safetensors")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fovea-kills-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
@@ -33,6 +34,14 @@ train() {
         --model-ema --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 \
         --warmup-steps 3 --patience 9 --monitor val_loss --checkpoint-hist 3 --recovery-interval 2 --log-interval 1 --progressive-resize 1:10,3:12x14,7:16 "$@"
 }
+
+if [ "${3:-}" = qat ]; then
+    train() {
+        exec "$FOVEA" train --data digits --model "$start" --qat --samples 16 --weight-bits 4 --epochs 6 --steps-per-epoch 6 --batch-size 16 \
+            --val-split 0.2 --opt adam --lr 1e-3 --label-smoothing 0.1 --mixup 0.2 --model-ema --model-ema-decay 0.9 --checkpoint-hist 3 \
+            --recovery-interval 2 --log-interval 1 "$@"
+    }
+fi
 
 # What a run leaves: the names and bytes of its models, and its rows without times.
 left_by() {

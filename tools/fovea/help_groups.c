@@ -24,6 +24,8 @@ static const struct {
     {"Layers", " layers method rank energy keep ", ""},
     {"Pruning", " amount target-macs target-ms skip sensitivity recipe ",
      " structured unstructured nm per-layer round-to samples "},
+    {"Integers", " calibration max-drop io ", " percentile samples skip per-tensor weight-bits val-samples "},
+    {"Training for integers", "", " qat calibration percentile samples skip per-tensor weight-bits "},
     {"Network", " model from weights layer img-size freeze ",
      " head pool grid unfreeze-at lr-mult layer-decay partial reset-head in-chans norm contrast clahe-tiles clahe-clip "
      "mean "
@@ -73,7 +75,11 @@ static bool has_key(const char *keys, const char *key)
 static const struct {
     const char *title;
     unsigned verbs;
-} only_of[] = {{"Classifiers", V_LINEAR}, {"Cross-validation", V_TRAIN}};
+} only_of[] = {{"Classifiers", V_LINEAR},
+               {"Cross-validation", V_TRAIN},
+               {"Pruning", V_PRUNE},
+               {"Integers", V_QUANTIZE},
+               {"Training for integers", V_TRAIN}};
 
 static bool is_of(const verb *v, int group)
 {

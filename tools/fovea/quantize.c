@@ -30,9 +30,6 @@ static fv_status check_words(const settings *c)
 {
     if (!c->positional[0])
         return complain(FV_ERR_USAGE, "fovea quantize MODEL --data PATH --output FILE", "fovea quantize: which model?");
-    if (!c->data)
-        return complain(FV_ERR_USAGE, "add --data PATH: images like those that the model will see, a few hundred",
-                        "fovea quantize: which images are the ranges of values taken from?");
     if (!c->output)
         return complain(FV_ERR_USAGE, "add --output FILE", "fovea quantize: where does the model in integers go?");
     if (output_same(c->output, c->positional[0]) || (c->weights && output_same(c->output, c->weights)))
@@ -196,11 +193,30 @@ static fv_status make(job *j, const settings *c)
     return fv_quantizer_measure(j->quantizer, j->made);
 }
 
+/* A model that was trained for integers has ranges and all else. */
+static fv_status execute_trained(const settings *c, job *j)
+{
+    static const char *const keys[] = {"data",        "calibration", "percentile", "samples",    "per-tensor",
+                                       "weight-bits", "skip",        "max-drop",   "val-samples"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (option_given(keys[i]))
+            return complain(FV_ERR_CONFLICT, "leave it out; `fovea eval` scores what comes out",
+                            "--%s has no effect here: %s was trained for integers, and has its ranges", keys[i],
+                            j->name);
+    FV_TRY(fv_quantizer_of_trained(j->model, &(fv_quantize_options){.io = (fv_quantize_io)c->io}, &j->quantizer));
+    FV_TRY(fv_quantizer_make(j->quantizer, &j->made));
+    FV_TRY(fv_model_save(j->made, c->output));
+    j->bytes[0] = bytes_before(j);
+    j->bytes[1] = file_bytes(c->output);
+    return FV_OK;
+}
+
 static fv_status execute(fv_ctx *ctx, settings *c, job *j)
 {
     const fv_quantize_options o = {.calibration = (fv_calibration)c->calibration,
                                    .percentile = c->percentile,
                                    .per_tensor = c->per_tensor,
+                                   .weight_bits = (int)c->weight_bits,
                                    .skip = c->skip,
                                    .io = (fv_quantize_io)c->io,
                                    .workers = (int)c->fit.workers,
@@ -209,6 +225,11 @@ static fv_status execute(fv_ctx *ctx, settings *c, job *j)
     own.model = j->name;
     FV_TRY(model_open_trained(ctx, &own, &j->model));
     model_note_temperature(j->name, j->model, "the model in integers");
+    if (fv_model_trains_integers(j->model))
+        return execute_trained(c, j);
+    if (!c->data)
+        return complain(FV_ERR_USAGE, "add --data PATH: images like those that the model will see, a few hundred",
+                        "fovea quantize: which images are the ranges of values taken from?");
     FV_TRY(open_images(ctx, c, j));
     FV_TRY(open_labeled(ctx, c, j));
     FV_TRY(fv_quantizer_create(j->model, j->images, &o, &j->quantizer));
@@ -276,8 +297,11 @@ static void print_text(const settings *c, const job *j)
     printf("\nlayers          %d in integers, %d in floats\n", integer, real);
     if (worst)
         printf("largest error   %s: its noise is %.1f dB below its numbers, by itself\n", worst->layer, worst->own_db);
-    printf("calibrated      on %s, %s\n", count_of(fv_quantizer_images(j->quantizer), "image", "images", images),
-           fv_calibration_names()[c->calibration]);
+    if (fv_quantizer_images(j->quantizer))
+        printf("calibrated      on %s, %s\n", count_of(fv_quantizer_images(j->quantizer), "image", "images", images),
+               fv_calibration_names()[c->calibration]);
+    else
+        printf("ranges          as training has left them\n");
     printf("bytes           %s > %s (%.3g of them)\n", amount_bytes((double)j->bytes[0], text[0]),
            amount_bytes((double)j->bytes[1], text[1]), (double)j->bytes[1] / (double)j->bytes[0]);
     if (j->scored)
@@ -313,10 +337,10 @@ static void print_json(const settings *c, const job *j)
     }
     for (int i = 0; fv_quantizer_warning(j->quantizer, i); i++)
         json_array_append_new(warnings, show_json(fv_quantizer_warning(j->quantizer, i)));
-    json_t *root =
-        json_pack("{s:o, s:s, s:I, s:[I,I], s:o, s:o}", "model", show_json(c->output), "calibration",
-                  fv_calibration_names()[c->calibration], "images", (json_int_t)fv_quantizer_images(j->quantizer),
-                  "bytes", (json_int_t)j->bytes[0], (json_int_t)j->bytes[1], "warnings", warnings, "layers", layers);
+    json_t *root = json_pack("{s:o, s:s, s:I, s:[I,I], s:o, s:o}", "model", show_json(c->output), "calibration",
+                             fv_quantizer_images(j->quantizer) ? fv_calibration_names()[c->calibration] : "trained",
+                             "images", (json_int_t)fv_quantizer_images(j->quantizer), "bytes", (json_int_t)j->bytes[0],
+                             (json_int_t)j->bytes[1], "warnings", warnings, "layers", layers);
     if (j->scored)
         json_object_set_new(root, "accuracy",
                             json_pack("{s:f, s:f, s:I, s:s}", "before", j->before, "after", j->after, "samples",

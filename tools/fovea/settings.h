@@ -178,8 +178,8 @@ enum {
       "the same share of every layer; default: the least of all layers") \
     X(TEXT, nm, "nm", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_MEANING, "N:M", \
       "with --unstructured: at most N of every M neighboring inputs of a filter are left (2:4)") \
-    X(TEXT, skip, "skip", "exclude", 0, NULL, 0, 0, NULL, V_PRUNE | V_QUANTIZE, FV_MEANING, "PATTERN[,PATTERN...]", \
-      "layers of these names, with * and ?, keep what they have, or stay in floats") \
+    X(TEXT, skip, "skip", "exclude", 0, NULL, 0, 0, NULL, V_PRUNE | V_QUANTIZE | V_TRAIN, FV_MEANING, "PATTERN[,PATTERN...]", \
+      "layers of these names, with * and ?, keep what they have, or stay in floats (train: with --qat)") \
     X(INT, round_to, "round-to", NULL, 0, 8, 1, 4096, NULL, V_PRUNE, FV_MEANING, "N", \
       "channels that are left of a layer are a multiple of N, and at least N: full vectors") \
     X(INT, prune_samples, "samples", NULL, 0, 256, 1, 1e9, NULL, V_PRUNE, FV_MEANING, "N", \
@@ -192,16 +192,20 @@ enum {
       "how it is trained behind each step: a recipe as of `fovea train -c`; default: --lr 0.01") \
     X(TEXT, sensitivity, "sensitivity", NULL, 0, NULL, 0, 0, NULL, V_PRUNE, FV_OUTPUT, "NAME", \
       "write NAME.csv and draw NAME.svg: accuracy on --data with more and more of one layer alone gone") \
-    X(CHOICE, calibration, "calibration", "calib-method", 0, 0, 0, 0, "mse,minmax,percentile,entropy", V_QUANTIZE, \
+    X(FLAG, qat, "qat", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_MEANING, NULL, \
+      "train a trained network for 8-bit integers, as which it computes at every step; writes weights/int8.safetensors") \
+    X(CHOICE, calibration, "calibration", "calib-method", 0, 0, 0, 0, "mse,minmax,percentile,entropy", V_QUANTIZE | V_TRAIN, \
       FV_MEANING, "RULE", \
       "range of a value by what it holds on the images: the least square error, all of it, all but a share, or the " \
       "least divergence") \
-    X(REAL, percentile, "percentile", NULL, 0, 99.99, FV_ABOVE_ZERO, 100, NULL, V_QUANTIZE, FV_MEANING, "F", \
+    X(REAL, percentile, "percentile", NULL, 0, 99.99, FV_ABOVE_ZERO, 100, NULL, V_QUANTIZE | V_TRAIN, FV_MEANING, "F", \
       "with --calibration percentile: share of the numbers that a range holds, in %") \
-    X(INT, samples, "samples", "calib-samples", 0, 256, 1, 1e7, NULL, V_QUANTIZE, FV_MEANING, "N", \
+    X(INT, samples, "samples", "calib-samples", 0, 256, 1, 1e7, NULL, V_QUANTIZE | V_TRAIN, FV_MEANING, "N", \
       "calibration images, of each class its share, drawn by --seed") \
-    X(FLAG, per_tensor, "per-tensor", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+    X(FLAG, per_tensor, "per-tensor", NULL, 0, false, 0, 0, NULL, V_QUANTIZE | V_TRAIN, FV_MEANING, NULL, \
       "one scale for all filters of a layer, as some accelerators need it") \
+    X(INT, weight_bits, "weight-bits", NULL, 0, 8, 2, 8, NULL, V_QUANTIZE | V_TRAIN, FV_MEANING, "N", \
+      "bits that weights are rounded to; below 8 they take a byte all the same") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
     X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE | V_COMPRESS, FV_MEANING, "F", \

@@ -162,7 +162,7 @@ static void preset_photos(settings *c)
 static fv_status tune(fv_ctx *ctx, settings *c, const fv_dataset *train)
 {
     static char all_but_head[16];
-    const bool few = fv_dataset_count(train) <= FEW_IMAGES;
+    const bool few = fv_dataset_count(train) <= FEW_IMAGES && !c->qat; /* which trains all layers */
     int layers;
     FV_TRY(head_layers(ctx, c, &layers));
     snprintf(all_but_head, sizeof all_but_head, "%d", -layers);

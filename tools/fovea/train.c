@@ -24,6 +24,7 @@
 #include "train_classes.h"
 #include "train_page.h"
 #include "train_pixels.h"
+#include "train_qat.h"
 #include "train_teacher.h"
 #include "train_whiten.h"
 #include "trial.h"
@@ -393,6 +394,8 @@ static fv_status finish(job *j, const fv_fit_result *r)
         status = train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
     if (status == FV_OK)
         status = train_page_test(j->ctx, j->c, j->dir, &j->page, j->test, path);
+    if (j->c->qat && status == FV_OK)
+        status = train_qat_export(j->ctx, j->dir, r->stop == FV_STOP_COMPLETE);
     print_files(j);
     if (status == FV_ERR_INTERRUPTED) {
         watch_only();
@@ -445,6 +448,8 @@ static fv_status prepare(job *j)
     choose_defaults(c);
     FV_TRY(open_model(j));
     FV_TRY(train_pixels(c, j->train, j->model));
+    if (c->qat)
+        FV_TRY(train_qat(j->ctx, c, &j->model));
     if (c->whiten)
         FV_TRY(train_whiten(c, j->train, j->model));
     const bool learns = !j->trial || j->trial->augmented; /* as in the run */

@@ -93,6 +93,21 @@ static bool is_untrained(const settings *c)
     return is_new_network(c) && !c->weights;
 }
 
+static bool wants_integers(const settings *c)
+{
+    return c->qat;
+}
+
+static bool wants_no_integers(const settings *c)
+{
+    return !c->qat;
+}
+
+static bool by_share(const settings *c)
+{
+    return strcmp(fv_calibration_names()[c->calibration], "percentile") == 0;
+}
+
 static bool has_no_folds(const settings *c)
 {
     return c->cross_folds == 0;
@@ -153,6 +168,18 @@ static const struct {
     {"hint-loss-weight", has_hint, "it needs --hint"},
     {"attention", has_teacher, "it needs --teacher"},
     {"attention-loss-weight", has_attention, "it needs --attention"},
+    {"calibration", wants_integers, "it needs --qat"},
+    {"percentile", wants_integers, "it needs --qat"},
+    {"percentile", by_share, "it needs --calibration percentile"},
+    {"samples", wants_integers, "it needs --qat"},
+    {"per-tensor", wants_integers, "it needs --qat"},
+    {"weight-bits", wants_integers, "it needs --qat"},
+    {"skip", wants_integers, "it needs --qat"},
+    {"freeze", wants_no_integers, "--qat trains all layers"},
+    {"unfreeze-at", wants_no_integers, "--qat trains all layers"},
+    {"freeze-norm", wants_no_integers, "--qat makes normalization part of the weights before it"},
+    {"norm-weight-decay", wants_no_integers, "--qat makes normalization part of the weights before it"},
+    {"grad-accum-steps", wants_no_integers, "--qat sees ranges of whole batches"},
     {"clahe-tiles", has_clahe, "it needs --contrast clahe"},
     {"clahe-clip", has_clahe, "it needs --contrast clahe"},
 };

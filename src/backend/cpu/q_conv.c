@@ -5,8 +5,8 @@
 
 #include "backend/cpu/split.h"
 #include "kernels/quant/quant.h"
-#include "ops/attr.h"
 #include "ops/conv_geom.h"
+#include "ops/qat.h"
 
 /* Pairs of a strip: it stays in the second-level cache beside a panel of filters. */
 #define STRIP_PAIRS 24576
@@ -97,6 +97,21 @@ static bool is_single(const fv_solver *self)
     return self->arg != NULL;
 }
 
+/* Attributes of q_conv2d, or such as the operands of qat_conv2d make. */
+static bool has_pairs(const fv_node *node)
+{
+    return node->n_in == 6;
+}
+
+static fv_q_conv2d_attr attr_of(const fv_call *call)
+{
+    fv_q_conv2d_attr attr;
+    if (!has_pairs(call->node))
+        return *(const fv_q_conv2d_attr *)call->node->attr;
+    fv_qat_conv2d_set(call, &attr);
+    return attr;
+}
+
 static const char *q_conv_reject(const fv_solver *self, const fv_problem *problem)
 {
     const fv_node *node = problem->node;
@@ -129,9 +144,12 @@ static size_t q_conv_packed_bytes(const fv_plan *plan)
     return (size_t)layout_of(plan, is_single(plan->solver)).packed * sizeof(int32_t);
 }
 
+/* Strips of the workers, and behind them the factors of filters where they are to be made. */
 static size_t q_conv_workspace_bytes(const fv_plan *plan)
 {
-    return (size_t)(layout_of(plan, is_single(plan->solver)).strip * plan->threads) * sizeof(int32_t);
+    const q_layout l = layout_of(plan, is_single(plan->solver));
+    const int64_t factors = has_pairs(plan->problem.node) ? 2 * l.g.k : 0;
+    return (size_t)(l.strip * plan->threads + factors) * sizeof(int32_t);
 }
 
 /* ---- filters ---- */
@@ -163,7 +181,8 @@ static void q_conv_pack(const fv_plan *plan, const fv_call *call, void *packed)
 {
     const q_layout l = layout_of(plan, is_single(plan->solver));
     const fv_node *node = plan->problem.node;
-    const fv_q_byte byte = byte_of(node->in[1]->dtype, ((const fv_q_conv2d_attr *)node->attr)->wei_zero);
+    const int64_t zero = has_pairs(node) ? 0 : ((const fv_q_conv2d_attr *)node->attr)->wei_zero;
+    const fv_q_byte byte = byte_of(node->in[1]->dtype, zero);
     const uint8_t *wei = call->in[1];
     const int64_t r = l.g.win.size[0], s = l.g.win.size[1];
     int32_t *to = packed;
@@ -319,18 +338,19 @@ static void single_task(void *arg, int64_t task, int worker)
     }
 }
 
-static fv_q_end end_of(const fv_call *call)
+static fv_q_end end_of(const fv_call *call, const fv_q_conv2d_attr *attr, int64_t filters, int32_t *factors)
 {
     const fv_node *node = call->node;
-    const fv_q_conv2d_attr *attr = node->attr;
     fv_q_end end = {.bias = call->in[2]};
     if (node->n_in < 5)
         return end;
     const int64_t bottom = node->in[0]->dtype == FV_U8 ? 0 : -128, top = bottom + 255;
     const int64_t low = attr->min < bottom ? bottom : least(attr->min, top);
     const int64_t high = attr->max < bottom ? bottom : least(attr->max, top);
-    end.mul = call->in[3];
-    end.shift = call->in[4];
+    for (int64_t k = 0; has_pairs(node) && k < filters; k++)
+        fv_qat_conv2d_factor(call, attr, k, &factors[k], &factors[filters + k]);
+    end.mul = has_pairs(node) ? factors : call->in[3];
+    end.shift = has_pairs(node) ? factors + filters : call->in[4];
     end.once = attr->once;
     end.zero = (int32_t)attr->dst_zero;
     end.low = (int32_t)(low - attr->dst_zero);
@@ -341,9 +361,11 @@ static fv_q_end end_of(const fv_call *call)
 static void q_conv_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_node *node = call->node;
-    q_job job = {.k = plan->kernels->quant, .l = layout_of(plan, is_single(plan->solver)), .end = end_of(call)};
+    const fv_q_conv2d_attr attr = attr_of(call);
+    q_job job = {.k = plan->kernels->quant, .l = layout_of(plan, is_single(plan->solver))};
     const q_layout *l = &job.l;
-    job.byte = byte_of(node->in[0]->dtype, ((const fv_q_conv2d_attr *)node->attr)->src_zero);
+    job.end = end_of(call, &attr, l->g.k, (int32_t *)call->workspace + l->strip * plan->threads);
+    job.byte = byte_of(node->in[0]->dtype, attr.src_zero);
     job.src = call->in[0];
     job.packed = call->packed;
     job.dst = call->out[0];
@@ -374,6 +396,27 @@ const fv_solver fv_cpu_q_conv_solvers[] = {
      .run = q_conv_run},
     {.name = "cpu.q_conv2d.depthwise",
      .op = "q_conv2d",
+     .version = 1,
+     .arg = &fv_cpu_q_conv_solvers,
+     .packs = 1 << 1,
+     .reject = q_conv_reject,
+     .cost = q_conv_cost,
+     .packed_bytes = q_conv_packed_bytes,
+     .pack = q_conv_pack,
+     .workspace_bytes = q_conv_workspace_bytes,
+     .run = q_conv_run},
+    {.name = "cpu.qat_conv2d.igemm",
+     .op = "qat_conv2d",
+     .version = 1,
+     .packs = 1 << 1,
+     .reject = q_conv_reject,
+     .cost = q_conv_cost,
+     .packed_bytes = q_conv_packed_bytes,
+     .pack = q_conv_pack,
+     .workspace_bytes = q_conv_workspace_bytes,
+     .run = q_conv_run},
+    {.name = "cpu.qat_conv2d.depthwise",
+     .op = "qat_conv2d",
      .version = 1,
      .arg = &fv_cpu_q_conv_solvers,
      .packs = 1 << 1,

@@ -2,8 +2,8 @@
 /* Solvers of sums and products of 8-bit integers, of functions of one, and of what makes such integers of floats. */
 #include "backend/cpu/split.h"
 #include "kernels/quant/quant.h"
-#include "ops/attr.h"
 #include "ops/nd.h"
+#include "ops/qat.h"
 
 typedef struct q_job {
     const fv_quant_kernels *k;
@@ -32,6 +32,12 @@ static void limits(fv_dtype dtype, int64_t min, int64_t max, int64_t zero, int32
     *high = within(max, bottom, top) - (int32_t)zero;
 }
 
+/* Attributes of q_add, or such as the operands of qat_add make. */
+static bool has_pairs(const fv_node *node)
+{
+    return node->n_in == 5;
+}
+
 static const char *add_reject(const fv_solver *self, const fv_problem *problem)
 {
     (void)self;
@@ -40,10 +46,10 @@ static const char *add_reject(const fv_solver *self, const fv_problem *problem)
     const fv_shape *dst = fv_out_shape(node, 0);
     if (!fv_shape_equal(fv_in_shape(node, 0), dst) || !fv_shape_equal(fv_in_shape(node, 1), dst))
         return "broadcasting";
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3 && !has_pairs(node); i++)
         if (attr->mul[i] == INT32_MIN)
             return "a multiplier of -2^31";
-    return attr->min > attr->max ? "min above max" : NULL;
+    return !has_pairs(node) && attr->min > attr->max ? "min above max" : NULL;
 }
 
 static void add_range(void *arg, int64_t begin, int64_t end)
@@ -54,10 +60,13 @@ static void add_range(void *arg, int64_t begin, int64_t end)
 
 static void add_run(const fv_plan *plan, const fv_call *call)
 {
-    const fv_q_add_attr *a = call->node->attr;
+    fv_q_add_attr made;
+    const fv_q_add_attr *a = has_pairs(call->node) ? &made : call->node->attr;
     const fv_dtype dtype = call->node->out[0]->dtype;
     q_job job = {.k = plan->kernels->quant, .x = call->in[0], .y = call->in[1], .dst = call->out[0]};
     fv_q_add *add = &job.add;
+    if (has_pairs(call->node))
+        fv_qat_add_set(call, &made);
     for (int i = 0; i < 2; i++)
         add->byte[i] = byte_of(dtype, a->zero[i]);
     for (int i = 0; i < 3; i++) {
@@ -168,10 +177,15 @@ static void quantize_range(void *arg, int64_t begin, int64_t end)
 static void quantize_run(const fv_plan *plan, const fv_call *call)
 {
     const fv_quantize_attr *attr = call->node->attr;
+    fv_q_pair pair = {0};
     q_job job = {.k = plan->kernels->quant, .x = call->in[0], .dst = call->out[0]};
-    job.round.scale = (float)attr->scale;
-    job.round.zero = (int32_t)attr->zero;
-    limits(call->node->out[0]->dtype, -128, 255, attr->zero, &job.round.low, &job.round.high);
+    if (call->node->n_in > 1)
+        pair = fv_qat_pair(call, 1);
+    else
+        pair = (fv_q_pair){.scale = attr->scale, .zero = attr->zero};
+    job.round.scale = (float)pair.scale;
+    job.round.zero = (int32_t)pair.zero;
+    limits(call->node->out[0]->dtype, -128, 255, pair.zero, &job.round.low, &job.round.high);
     fv_parallel_range(plan, fv_call_part(call, fv_shape_count(fv_out_shape(call->node, 0))), 5.0, 64, quantize_range,
                       &job);
 }
@@ -182,5 +196,7 @@ const fv_solver fv_cpu_q_eltwise_solvers[] = {
     FV_STREAM_SOLVER("q_mul", mul_reject, mul_run),
     FV_STREAM_SOLVER("lookup", lookup_reject, lookup_run),
     FV_STREAM_SOLVER("quantize", quantize_reject, quantize_run),
+    FV_STREAM_SOLVER("qat_add", add_reject, add_run),
+    FV_STREAM_SOLVER("qat_quantize", quantize_reject, quantize_run),
     {.name = NULL},
 };

@@ -55,7 +55,7 @@ case "$1 $2" in
     done
     set -- "$@" --max-steps 1
     case "$*" in
-    *--img-size* | *"--model small.safetensors"* | "distill "*) ;; # which have a size
+    *--img-size* | *"--model small.safetensors"* | *"--model best.safetensors"* | "distill "*) ;; # which have a size
     *photos*) set -- "$@" --img-size 64 ;;
     esac
     ;;
