@@ -80,12 +80,12 @@ static fv_status run_verb(const chain *k, const chain_stage *from, const chain_s
     return status;
 }
 
-/* The best epoch's weights where there was a validation split, else the last's. */
+/* The integers of --qat; else the best epoch's weights where there was a validation split; else the last's. */
 static fv_status find_trained(const chain *k, chain_stage *s)
 {
-    static const char *const names[] = {"best", "last"};
+    static const char *const names[] = {"int8", "best", "last"};
     struct stat st;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         snprintf(s->model, sizeof s->model, "%s/%s/weights/%s.safetensors", k->s.dir, s->run, names[i]);
         if (stat(s->model, &st) == 0)
             return FV_OK;

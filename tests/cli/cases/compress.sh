@@ -37,6 +37,10 @@ use_compress() {
     equal "$(find small/stages -maxdepth 1 -name '1-prune*.safetensors' | wc -l)" 1
     equal "$(find small/stages -maxdepth 1 -name '3-quantize*.safetensors' | wc -l)" 2
     ! cmp -s small/model.safetensors first.safetensors || die "fewer calibration images, and the same model"
+    # Training for integers leaves these.
+    printf 'val-split: 0.2\nstages:\n- train: {qat: true, epochs: 1, lr: 0.001, batch-size: 20, samples: 64}\n' >integers.yaml
+    code 0 "$FOVEA" compress -c integers.yaml --model "$model" --data "$digits" --output integers --seconds 0
+    [ "$(wc -c <integers/model.safetensors)" -lt 90000 ] || die "no integers: $(wc -c <integers/model.safetensors) bytes"
     # A gate that does not hold ends it, and names the stage; the one of all stages too.
     sed -i 's/amount: 0.3, round-to: 1, epochs: 1/amount: 0.9, round-to: 1, max-drop: 0.5/' small.yaml
     fails 8 E8001 "stage 1, prune, loses" "more than 0.5" -- "$FOVEA" compress -c small.yaml --model "$model" --output gated
