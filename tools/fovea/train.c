@@ -351,6 +351,9 @@ static void print_files(const job *j)
 {
     static const char *const names[] = {"best.safetensors", "last.safetensors"};
     char path[4200];
+    snprintf(path, sizeof path, "%s/weights/int8.safetensors", j->dir);
+    if (j->c->qat && access(path, F_OK) == 0)
+        printf("integers: %s\n", path);
     printf("run: %s\n", j->dir);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/weights/%s", j->dir, names[i]);
@@ -366,10 +369,12 @@ static fv_status finish_part(job *j, const fv_fit_result *r)
 {
     char path[4200];
     j->part->result = *r;
-    if (r->stop == FV_STOP_ASKED || r->stop == FV_STOP_COMPLETE)
+    if (r->stop == FV_STOP_ASKED)
         return FV_OK;
     snprintf(path, sizeof path, "%s/weights/best.safetensors", j->dir);
-    return train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path);
+    if (r->stop != FV_STOP_COMPLETE)
+        FV_TRY(train_page_validation(j->ctx, j->c, &j->page, r->best_epoch, path));
+    return j->c->qat ? train_qat_export(j->ctx, j->dir, r->stop == FV_STOP_COMPLETE) : FV_OK;
 }
 
 static fv_status finish(job *j, const fv_fit_result *r)

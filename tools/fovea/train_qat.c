@@ -101,10 +101,7 @@ fv_status train_qat_export(fv_ctx *ctx, const char *dir, bool complete)
         snprintf(from, sizeof from, "%s/weights/%s.safetensors", dir, names[i]);
         if (access(from, F_OK) != 0)
             continue;
-        if (!complete || access(to, F_OK) != 0)
-            FV_TRY(make_integers(ctx, from, to));
-        printf("integers: %s\n", to);
-        return FV_OK;
+        return complete && access(to, F_OK) == 0 ? FV_OK : make_integers(ctx, from, to);
     }
     return FV_OK;
 }
