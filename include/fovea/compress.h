@@ -106,6 +106,26 @@ FV_API fv_status fv_quantizer_meet(fv_quantizer *quantizer, fv_model *model, fv_
 FV_API fv_status fv_quantize(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
                              fv_model **quantized);
 
+/* ---- weights alone ---- */
+
+/** What rounding weights did. */
+typedef struct fv_round_report {
+    int tensors;                /* that are stored smaller */
+    int64_t elements, vanished; /* theirs; those of them that were no 0 and are 0 now */
+    double db;                  /* signal to noise of all of them, in decibels; infinite: nothing was lost */
+    const char *worst;          /* the tensor with the least; NULL: none lost anything. Valid as long as the model */
+    double worst_db;
+} fv_round_report;
+/**
+ * Rounds weights to what a smaller type holds, and has files of the model hold them so (fv_model_storage): FP16 and
+ * BF16 weights and biases of layers with weights, to the nearest, halves to even; INT8 weights, to -127 to 127 times a
+ * bfloat16 for each filter. Normalization stays float32, and so do layers named in `skip` (names, with * and ?,
+ * separated by commas; NULL: none) and, with FLOAT32, all. Nothing else changes: the model computes in float32 and can
+ * be trained on. VALUE: no layer of a name in `skip`; MODEL: no float weights, or a number that FP16 cannot hold (65504
+ * at most), naming it: the model is as it was then. `report` may be NULL.
+ */
+FV_API fv_status fv_model_round(fv_model *model, fv_storage storage, const char *skip, fv_round_report *report);
+
 #ifdef __cplusplus
 }
 #endif

@@ -200,6 +200,12 @@ enum {
       "one scale for all filters of a layer, as some accelerators need it") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
+    X(FLAG, fp16, "fp16", "half", 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "weights alone, as half floats in the file; computed in float32, and no calibration images are needed") \
+    X(FLAG, bf16, "bf16", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "the same as bfloat16: the range of float32, 8 bits of precision") \
+    X(FLAG, weights_only, "weights-only", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "the same as int8 with a scale for each filter") \
     X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE, FV_MEANING, "F", \
       "most points of accuracy that may be lost: the fewest layers stay in floats so that it holds, else exit code 8") \
     X(INT, val_samples, "val-samples", NULL, 0, 1000, 0, 1e9, NULL, V_QUANTIZE, FV_OUTPUT, "N", \

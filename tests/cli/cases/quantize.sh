@@ -45,6 +45,37 @@ use_quantize() {
     [ ! -e x.safetensors ] || die "a file was left behind"
 }
 
+# Weights of a smaller type: files that anything takes, half or a quarter of the bytes, no images needed.
+use_quantize_weights() {
+    before=$(wc -c <"$model")
+    for format in fp16:51 bf16:51 weights-only:28; do
+        name=${format%:*}
+        code 0 "$FOVEA" quantize "$model" --output "$name.safetensors" "--$name"
+        prints "in the file and float32 in memory; it computes in float32" "dB below the weights"
+        after=$(wc -c <"$name.safetensors")
+        [ $((after * 100)) -le $((before * ${format#*:})) ] || die "$name: $after of $before bytes"
+        code 0 "$FOVEA" info "$name.safetensors" --selftest
+        code 0 "$FOVEA" info "$name.safetensors"
+        prints "in the file, float32 in memory"
+        code 0 "$FOVEA" eval --data "$digits" --split test --model "$name.safetensors" --threads 1
+        code 0 "$FOVEA" predict --model "$name.safetensors" --data "$digits" --split test --limit 3
+        # Stored again, it is the same.
+        code 0 "$FOVEA" convert "$name.safetensors" --output again.safetensors
+        same "$name.safetensors" again.safetensors
+    done
+    code 0 "$FOVEA" quantize "$model" --output out.safetensors --weights-only --data "$digits" --max-drop 2 --json
+    [ "$(drive json format <out)" = weights-only ] || die "not what was asked for"
+    drive json accuracy.before <out >before
+    drive json accuracy.after <out >after
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
+    fails 4 E4001 "no float weights to be stored as fp16" -- "$FOVEA" quantize "$model" --output x.safetensors --fp16 --skip '*'
+    fails 2 E2004 "--calibration has no effect with --fp16" -- "$FOVEA" quantize "$model" --output x.safetensors --fp16 --calibration mse
+    fails 2 E2004 "--bf16 and --fp16 are two formats" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --fp16
+    fails 2 E2003 "is called 'nothing'" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --skip nothing
+    fails 2 E2004 "needs images" "--data" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --max-drop 1
+    [ ! -e x.safetensors ] || die "a file was left behind"
+}
+
 # No images, few, of one class, and such as the model was not trained on.
 row_70_calibration_images() {
     mkdir empty
