@@ -146,7 +146,8 @@ const verb verbs[] = {
      "NAME|FILE... [--batch-size N,...] [--threads N,...] [--layers] [--data PATH] [options]",
      "  fovea benchmark lenet resnet8 --batch-size 1,8 --threads 1\n"
      "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n"
-     "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n",
+     "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n"
+     "  fovea benchmark best.safetensors --formats --data photos --threads 1\n",
      V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B | report | mlflow] [DIR...] [options]",
      "  fovea runs\n  fovea runs best --metric val_loss\n  fovea runs diff exp exp2\n"

@@ -447,6 +447,9 @@ enum {
       "with --model, and of bench vgg-e: layers of these names, with * and ?") \
     X(FLAG, benchmark_layers, "layers", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
       "each layer's time, too; the clock is then read at every layer") \
+    X(FLAG, formats, "formats", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
+      "one network in every format that quantize makes: bytes, time, memory, and with --data, from whose train split " \
+      "ranges are taken, scores") \
     X(FLAG, csv, "csv", NULL, 0, false, 0, 0, NULL, V_TIMING, FV_OUTPUT, NULL, "result as CSV")
 /* clang-format on */
 
