@@ -106,6 +106,22 @@ FV_API fv_status fv_quantizer_meet(fv_quantizer *quantizer, fv_model *model, fv_
 FV_API fv_status fv_quantize(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
                              fv_model **quantized);
 
+/* ---- without calibration ---- */
+
+/** Layers with weights. */
+typedef struct fv_dynamic_report {
+    int integer, real; /* computed with integers; in floats */
+} fv_dynamic_report;
+/**
+ * A copy in which convolutions and dense layers sum integers: weights of int8 with a scale for each filter, and
+ * activations that are rounded to 8 bits on the way in, with the range that each sample has (an answer does not depend
+ * on the rest of its batch). Their results are floats, and so is all between them: nothing is calibrated. `skip`: names
+ * of layers that stay in floats, with * and ?, separated by commas; NULL: none. VALUE: no layer is called so; MODEL: it
+ * has integers already, or nothing to quantize. `report` may be NULL.
+ */
+FV_API fv_status fv_quantize_dynamic(fv_model *model, const char *skip, fv_dynamic_report *report,
+                                     fv_model **quantized);
+
 /* ---- weights alone ---- */
 
 /** What rounding weights did. */

@@ -17,7 +17,7 @@ static fv_status check_options(fv_ctx *ctx, const fv_quantize_options *o)
     return FV_OK;
 }
 
-static fv_status check_integers(const fv_model *model)
+fv_status fv_q_check_integers(const fv_model *model)
 {
     const fv_graph *g = model->graph;
     for (int32_t n = 0; n < g->n_nodes; n++)
@@ -33,7 +33,7 @@ static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
 {
     FV_TRY(check_options(q->ctx, &q->o));
     FV_TRY(fv_model_need_plain(model, "quantizing"));
-    FV_TRY(check_integers(model));
+    FV_TRY(fv_q_check_integers(model));
     FV_TRY(fv_model_fold(model, &q->model));
     FV_TRY(fv_q_plan(q));
     FV_TRY(fv_q_check_data(q, data));

@@ -64,6 +64,8 @@ fv_status fv_q_warn(fv_quantizer *q, const char *format, ...) FV_PRINTF(2, 3);
 /* 8 bits over a range, with 0 among them. False: there is no range, and a floor is taken. */
 bool fv_q_pair_set(double low, double high, fv_q_pair *pair);
 
+/* MODEL: it has integers already. */
+fv_status fv_q_check_integers(const fv_model *model);
 /* Units, shared scales, and which values are looked at. */
 fv_status fv_q_plan(fv_quantizer *q);
 /* Reads the images. */
@@ -81,6 +83,8 @@ void fv_q_likeness_destroy(fv_q_likeness **l);
 
 /* Weights of a unit over integers of a scale: of the layer's tensors, which are the caller's, and scales (filters). */
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale);
+/* Biases of the node's filters; 0 where it has none. */
+fv_status fv_q_biases(const fv_quantizer *q, const fv_node *node, double *bias);
 /* A constant or weight as integers of its own range. */
 fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair);
 /* The graph of the quantized network; `apart`: the network in floats, and beside it each layer by itself in integers,

@@ -83,6 +83,18 @@ fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_sc
     return status;
 }
 
+fv_status fv_q_biases(const fv_quantizer *q, const fv_node *node, double *bias)
+{
+    const fv_val *bia = node->n_in > 2 ? node->in[2] : NULL;
+    float *b = bia ? floats_of(q, bia) : NULL;
+    if (bia && !b)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; k < node->in[1]->shape.dim[0]; k++)
+        bias[k] = b ? (double)b[k] : 0;
+    fv_free(q->ctx, b);
+    return FV_OK;
+}
+
 fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair)
 {
     const int64_t count = fv_shape_count(&val->shape);

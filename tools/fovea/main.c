@@ -96,7 +96,8 @@ const verb verbs[] = {
      "  fovea prune best.safetensors --data photos --sensitivity layers\n",
      V_PRUNE, 1, verb_prune},
     {"quantize", NULL, "a model in 8-bit integers: a quarter of the bytes, and what each layer lost",
-     "MODEL --data PATH --output FILE [options] | MODEL --output FILE (--fp16 | --bf16 | --weights-only) [options]",
+     "MODEL --data PATH --output FILE [options] | MODEL --output FILE (--dynamic | --fp16 | --bf16 | --weights-only) "
+     "[options]",
      "  fovea quantize best.safetensors --data photos --output int8.safetensors\n"
      "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n"
      "  fovea quantize best.safetensors --output half.safetensors --fp16\n",

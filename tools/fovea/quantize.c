@@ -9,19 +9,24 @@
 #include "watch.h"
 
 const quantize_format quantize_formats[FORMAT_COUNT] = {
-    [FORMAT_INT8] = {"int8", NULL, FV_STORAGE_FLOAT32, true, "weights and activations are 8-bit integers"},
-    [FORMAT_WEIGHTS_ONLY] = {"weights-only", "weights-only", FV_STORAGE_INT8, false,
+    [FORMAT_INT8] = {"int8", NULL, true, FV_STORAGE_FLOAT32, "weights and activations are 8-bit integers"},
+    [FORMAT_DYNAMIC] = {"dynamic", "dynamic", false, FV_STORAGE_FLOAT32,
+                        "weights are int8, activations are measured on each image and rounded to 8 bits; no integers "
+                        "between layers"},
+    [FORMAT_WEIGHTS_ONLY] = {"weights-only", "weights-only", false, FV_STORAGE_INT8,
                              "weights are int8 in the file and float32 in memory; it computes in float32"},
-    [FORMAT_BF16] = {"bf16", "bf16", FV_STORAGE_BF16, false,
+    [FORMAT_BF16] = {"bf16", "bf16", false, FV_STORAGE_BF16,
                      "weights are bf16 in the file and float32 in memory; it computes in float32"},
-    [FORMAT_FP16] = {"fp16", "fp16", FV_STORAGE_FP16, false,
+    [FORMAT_FP16] = {"fp16", "fp16", false, FV_STORAGE_FP16,
                      "weights are fp16 in the file and float32 in memory; it computes in float32"},
 };
 
 fv_status quantize_format_of(const settings *c, const quantize_format **format)
 {
-    const bool asked[FORMAT_COUNT] = {
-        [FORMAT_WEIGHTS_ONLY] = c->weights_only, [FORMAT_BF16] = c->bf16, [FORMAT_FP16] = c->fp16};
+    const bool asked[FORMAT_COUNT] = {[FORMAT_DYNAMIC] = c->dynamic,
+                                      [FORMAT_WEIGHTS_ONLY] = c->weights_only,
+                                      [FORMAT_BF16] = c->bf16,
+                                      [FORMAT_FP16] = c->fp16};
     *format = &quantize_formats[FORMAT_INT8];
     for (int i = 0; i < FORMAT_COUNT; i++) {
         if (!asked[i])
@@ -104,6 +109,8 @@ fv_status quantize_make(const settings *c, quantize_job *j)
 {
     if (j->format->calibrates)
         return make_integers(c, j);
+    if (j->format->storage == FV_STORAGE_FLOAT32)
+        return fv_quantize_dynamic(j->model, c->skip, &j->dynamic, &j->made);
     FV_TRY(fv_model_clone(j->model, &j->made));
     return fv_model_round(j->made, j->format->storage, c->skip, &j->rounded);
 }
@@ -119,7 +126,7 @@ static fv_status score(quantize_job *j, const settings *c)
     return metrics_lost(&before, j->labeled, j->name);
 }
 
-/* Makes, among integers, the model in which the fewest layers stay in floats; weights alone are not mixed. */
+/* Makes, among integers, the model in which the fewest layers stay in floats; the other formats are not mixed. */
 static fv_status meet(const settings *c, quantize_job *j)
 {
     if (j->quantizer) {
@@ -133,7 +140,7 @@ static fv_status meet(const settings *c, quantize_job *j)
     FV_TRY(score(j, c));
     if (j->before - j->after > c->max_drop + 1e-9)
         return complain(FV_ERR_GATE, "allow more with --max-drop, or keep layers as they are with --skip",
-                        "accuracy %.2f %% with weights of %s, %.2f %% before: more than %.3g points are lost", j->after,
+                        "accuracy %.2f %% as %s, %.2f %% before: more than %.3g points are lost", j->after,
                         j->format->name, j->before, c->max_drop);
     return FV_OK;
 }

@@ -6,12 +6,12 @@
 #include "cli.h"
 
 /* What weights and activations become. */
-enum { FORMAT_INT8, FORMAT_WEIGHTS_ONLY, FORMAT_BF16, FORMAT_FP16, FORMAT_COUNT };
+enum { FORMAT_INT8, FORMAT_DYNAMIC, FORMAT_WEIGHTS_ONLY, FORMAT_BF16, FORMAT_FP16, FORMAT_COUNT };
 typedef struct quantize_format {
     const char *name;
     const char *option; /* NULL: the one that is taken where none is named */
-    fv_storage storage; /* of files, where nothing else changes; FLOAT32: layers become integers */
     bool calibrates;    /* needs images for the ranges of values */
+    fv_storage storage; /* of files, where nothing else changes; FLOAT32: layers become integers */
     const char *honest; /* what it is, in words */
 } quantize_format;
 extern const quantize_format quantize_formats[FORMAT_COUNT];
@@ -25,6 +25,7 @@ typedef struct quantize_job {
     fv_dataset *images, *labeled; /* NULL: none */
     fv_quantizer *quantizer;
     fv_round_report rounded;
+    fv_dynamic_report dynamic;
     fv_quantize_gate gate;
     bool scored;
     double before, after; /* accuracy, % */

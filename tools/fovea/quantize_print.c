@@ -80,11 +80,19 @@ static void print_weights(const quantize_job *j)
         printf("                %lld of them became 0\n", (long long)r->vanished);
 }
 
+static void print_dynamic(const quantize_job *j)
+{
+    printf("layers          %d with weights sum integers, %d in floats: %s\n", j->dynamic.integer, j->dynamic.real,
+           j->format->honest);
+}
+
 void quantize_print_text(const settings *c, const quantize_job *j)
 {
     char text[2][AMOUNT_MAX], images[64];
     if (j->quantizer)
         print_integers(c, j);
+    else if (j->format->storage == FV_STORAGE_FLOAT32)
+        print_dynamic(j);
     else
         print_weights(j);
     printf("bytes           %s > %s (%.3g of them)\n", amount_bytes((double)j->bytes[0], text[0]),
@@ -145,6 +153,9 @@ void quantize_print_json(const settings *c, const quantize_job *j)
                              "what", j->format->honest, "bytes", (json_int_t)j->bytes[0], (json_int_t)j->bytes[1]);
     if (j->quantizer)
         add_integers(c, j, root);
+    else if (j->format->storage == FV_STORAGE_FLOAT32)
+        json_object_set_new(root, "layers",
+                            json_pack("{s:i, s:i}", "integer", j->dynamic.integer, "float", j->dynamic.real));
     else
         add_weights(j, root);
     if (j->scored)

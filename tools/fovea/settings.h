@@ -200,6 +200,9 @@ enum {
       "one scale for all filters of a layer, as some accelerators need it") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
+    X(FLAG, dynamic, "dynamic", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "weights as int8, and sums of integers, of activations whose range is measured on each image; no calibration " \
+      "images are needed, and there are no integers between layers") \
     X(FLAG, fp16, "fp16", "half", 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
       "weights alone, as half floats in the file; computed in float32, and no calibration images are needed") \
     X(FLAG, bf16, "bf16", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \

@@ -41,5 +41,7 @@ FV_INLINE vi end_twice(const end_lanes *e, vi x)
 
 void FV_SYM(fv_quant_add)(const fv_q_add *a, int64_t n, const uint8_t *x, const uint8_t *y, uint8_t *dst);
 void FV_SYM(fv_quant_quantize)(const fv_q_round *to, int64_t n, const float *src, uint8_t *dst);
+void FV_SYM(fv_quant_range)(int64_t n, const float *src, float range[2]);
+void FV_SYM(fv_quant_quantize_sample)(const fv_q_sample *to, int64_t n, const float *src, uint8_t *dst);
 
 #endif

@@ -76,6 +76,23 @@ use_quantize_weights() {
     [ ! -e x.safetensors ] || die "a file was left behind"
 }
 
+# Activations measured on each image: no calibration, a quarter of the bytes, the same bits with any threads and batch.
+use_quantize_dynamic() {
+    code 0 "$FOVEA" quantize "$model" --output dynamic.safetensors --dynamic --data "$digits"
+    prints "activations are measured on each image" "no integers between layers" ", 0 in floats" "accuracy  "
+    [ $(($(wc -c <dynamic.safetensors) * 100)) -le $(($(wc -c <"$model") * 30)) ] || die "$(wc -c <dynamic.safetensors) bytes"
+    code 0 "$FOVEA" info dynamic.safetensors --selftest
+    code 0 "$FOVEA" info dynamic.safetensors
+    prints "quantize_samples" "q_conv2d_real"
+    code 0 "$FOVEA" predict --model dynamic.safetensors --data "$digits" --split test --threads 1 --batch-size 1 --out csv
+    mv out one
+    code 0 env FOVEA_CPU=scalar "$FOVEA" predict --model dynamic.safetensors --data "$digits" --split test --threads 3 --batch-size 8 --out csv
+    same one out
+    fails 2 E2004 "--io has no effect with --dynamic" "no integers between layers" -- \
+        "$FOVEA" quantize "$model" --output x.safetensors --dynamic --io int8
+    fails 4 E4001 "has integers already" -- "$FOVEA" quantize dynamic.safetensors --output x.safetensors --dynamic
+}
+
 # No images, few, of one class, and such as the model was not trained on.
 row_70_calibration_images() {
     mkdir empty
