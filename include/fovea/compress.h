@@ -30,6 +30,9 @@ typedef struct fv_quantize_options {
     bool per_tensor;   /* one scale for all filters of a layer, instead of one for each */
     const char *skip;  /* layers that stay in floats: names, with * and ?, separated by commas; NULL: none */
     fv_quantize_io io;
+    bool equalize;        /* channels between two layers are scaled so that they share a range better (Nagel et al.,
+                             2019); reads the images twice */
+    bool bias_correction; /* biases make up for what rounding the weights adds on average */
     int workers;      /* decoding threads, as fv_loader_options has them */
     int64_t measured; /* calibration images on which errors are measured [16]; negative: none */
     bool force;       /* calibration data that are refused are warned of instead */
@@ -77,6 +80,8 @@ FV_API const fv_quantize_row *fv_quantizer_row(const fv_quantizer *quantizer, in
 FV_API const char *fv_quantizer_warning(const fv_quantizer *quantizer, int i);
 /** Images that ranges were observed on. */
 FV_API int64_t fv_quantizer_images(const fv_quantizer *quantizer);
+/** Pairs of layers between which channels were equalized. */
+FV_API int fv_quantizer_equalized(const fv_quantizer *quantizer);
 /** Whether layer i stays in floats from here on. ARGUMENT: no such layer, or it has no integer form. */
 FV_API fv_status fv_quantizer_keep_float(fv_quantizer *quantizer, int i, bool keep);
 /** A model with the layers' integers, which the caller destroys; rows tell what became of each. CONFLICT: `io` asks for

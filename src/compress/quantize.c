@@ -29,18 +29,35 @@ fv_status fv_q_check_integers(const fv_model *model)
     return FV_OK;
 }
 
+/* Weights that are not also the given model's. */
+static fv_status make_private(fv_quantizer *q)
+{
+    fv_model *own;
+    FV_TRY(fv_model_clone(q->model, &own));
+    fv_model_destroy(&q->model);
+    q->model = own;
+    return FV_OK;
+}
+
 static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
 {
     FV_TRY(check_options(q->ctx, &q->o));
     FV_TRY(fv_model_need_plain(model, "quantizing"));
     FV_TRY(fv_q_check_integers(model));
     FV_TRY(fv_model_fold(model, &q->model));
+    if (q->o.equalize)
+        FV_TRY(make_private(q));
     FV_TRY(fv_q_plan(q));
     FV_TRY(fv_q_check_data(q, data));
     q->before = model;
     const fv_status status = fv_q_observe(q, data);
     q->before = NULL;
     FV_TRY(status);
+    if (q->o.equalize) {
+        FV_TRY(fv_q_equalize(q));
+        fv_q_forget(q);
+        FV_TRY(fv_q_observe(q, data));
+    }
     FV_TRY(fv_q_choose(q));
     return fv_q_measure(q, NULL);
 }
@@ -80,17 +97,13 @@ void fv_quantizer_destroy(fv_quantizer **quantizer)
     fv_quantizer *q = *quantizer;
     if (!q)
         return;
-    for (int32_t v = 0; q->values && v < q->model->graph->n_vals; v++) {
-        fv_free(q->ctx, q->values[v].seen);
-        fv_free(q->ctx, q->values[v].channel_max);
-    }
+    fv_q_forget(q);
     for (int i = 0; i < q->n_warnings; i++)
         fv_free(q->ctx, q->warnings[i]);
     fv_free(q->ctx, q->warnings);
     fv_free(q->ctx, q->values);
     fv_free(q->ctx, q->units);
     fv_free(q->ctx, q->uses);
-    fv_free(q->ctx, q->kept);
     fv_free(q->ctx, q->skip);
     fv_model_destroy(&q->model);
     fv_free(q->ctx, q);
@@ -112,6 +125,11 @@ const fv_quantize_row *fv_quantizer_row(const fv_quantizer *q, int i)
 const char *fv_quantizer_warning(const fv_quantizer *q, int i)
 {
     return i >= 0 && i < q->n_warnings ? q->warnings[i] : NULL;
+}
+
+int fv_quantizer_equalized(const fv_quantizer *q)
+{
+    return q->equalized;
 }
 
 int64_t fv_quantizer_images(const fv_quantizer *q)

@@ -15,6 +15,7 @@ typedef struct fv_q_value {
     bool fixed;         /* its pair is its operator's */
     fv_histogram *seen; /* of observed ones */
     float *channel_max; /* largest magnitude of each channel */
+    double *sum;        /* of the numbers of each channel, where a mean is asked for */
     fv_q_pair pair;     /* of those that stand for others, once chosen */
     double low, high;   /* what the pair covers */
 } fv_q_value;
@@ -43,6 +44,7 @@ struct fv_quantizer {
     int32_t *uses; /* by id */
     float *kept;   /* images that errors are measured on */
     int64_t n_kept, images;
+    int equalized; /* pairs of layers */
     char **warnings; /* ends with NULL */
     int n_warnings;
 };
@@ -72,6 +74,10 @@ fv_status fv_q_plan(fv_quantizer *q);
 fv_status fv_q_observe(fv_quantizer *q, fv_dataset *data);
 /* Pairs from what was seen, and what stands out. */
 fv_status fv_q_choose(fv_quantizer *q);
+/* Scales channels between layers by what was seen; what was seen is that of before. */
+fv_status fv_q_equalize(fv_quantizer *q);
+/* Forgets what was seen. */
+void fv_q_forget(fv_quantizer *q);
 /* Whether the images can stand for those the model was trained on. */
 fv_status fv_q_check_data(fv_quantizer *q, fv_dataset *data);
 typedef struct fv_q_likeness fv_q_likeness;

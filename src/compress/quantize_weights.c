@@ -56,6 +56,25 @@ static void to_integers(const float *x, int64_t count, double scale, int8_t *out
         out[i] = (int8_t)fmin(fmax(round((double)x[i] / scale), -127), 127);
 }
 
+/* What rounding a filter adds to its sums on average, by the means of what the layer takes: padding is not looked at.
+ */
+static double shift_of(const fv_quantizer *q, const fv_node *node, const float *w, const int8_t *rounded, double scale,
+                       int64_t k)
+{
+    const fv_val *src = node->in[0];
+    const double *sum = q->values ? q->values[src->id].sum : NULL;
+    const fv_shape *s = &node->in[1]->shape;
+    const int64_t each = fv_shape_count(s) / s->dim[0], depth = fv_shape_last(s), c = fv_shape_last(&src->shape);
+    const int64_t groups = s->rank == 4 ? c / depth : 1, first = k / (s->dim[0] / groups) * depth;
+    double shift = 0;
+    if (!sum || q->images == 0)
+        return 0;
+    const double count = (double)q->images * (double)(fv_shape_count(&src->shape) / c);
+    for (int64_t i = 0; i < each; i++)
+        shift += (scale * (double)rounded[i] - (double)w[i]) * sum[first + i % depth] / count;
+    return shift;
+}
+
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale)
 {
     const fv_val *wei = node->in[1], *bia = node->n_in > 2 ? node->in[2] : NULL;
@@ -76,7 +95,8 @@ fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_sc
             scale[k] = scale_for(largest(w + k * each, each), b ? fabs((double)b[k]) : 0, src_scale);
         const double s = scale[q->o.per_tensor ? 0 : k];
         to_integers(w + k * each, each, s, (int8_t *)fv_tensor_data(l->wei) + k * each);
-        bias[k] = b ? (int32_t)round((double)b[k] / (s * src_scale)) : 0;
+        const double shift = shift_of(q, node, w + k * each, (int8_t *)fv_tensor_data(l->wei) + k * each, s, k);
+        bias[k] = (int32_t)round(((b ? (double)b[k] : 0) - shift) / (s * src_scale));
     }
     fv_free(q->ctx, w);
     fv_free(q->ctx, b);

@@ -43,7 +43,8 @@ fv_status quantize_format_of(const settings *c, const quantize_format **format)
 
 static fv_status check_calibration(const settings *c, const quantize_format *f)
 {
-    static const char *const of_integers[] = {"calibration", "percentile", "samples", "per-tensor", "io"};
+    static const char *const of_integers[] = {"calibration", "percentile", "samples",        "per-tensor",
+                                              "io",          "equalize",   "bias-correction"};
     for (size_t i = 0; f->option && i < sizeof of_integers / sizeof *of_integers; i++)
         if (option_given(of_integers[i]))
             return complain(FV_ERR_CONFLICT, "leave one of them out", "--%s has no effect with --%s: %s",
@@ -97,6 +98,8 @@ static fv_status make_integers(const settings *c, quantize_job *j)
                                    .per_tensor = c->per_tensor,
                                    .skip = c->skip,
                                    .io = (fv_quantize_io)c->io,
+                                   .equalize = c->equalize,
+                                   .bias_correction = c->bias_correction,
                                    .workers = (int)c->fit.workers,
                                    .force = c->force};
     FV_TRY(fv_quantizer_create(j->model, j->images, &o, &j->quantizer));

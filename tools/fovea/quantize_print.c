@@ -62,6 +62,8 @@ static void print_integers(const settings *c, const quantize_job *j)
         printf("largest error   %s: its noise is %.1f dB below its numbers, by itself\n", worst->layer, worst->own_db);
     printf("calibrated      on %s, %s\n", count_of(fv_quantizer_images(j->quantizer), "image", "images", images),
            fv_calibration_names()[c->calibration]);
+    if (c->equalize)
+        printf("equalized       channels between %d pairs of layers\n", fv_quantizer_equalized(j->quantizer));
 }
 
 static void print_weights(const quantize_job *j)
@@ -132,6 +134,7 @@ static void add_integers(const settings *c, const quantize_job *j, json_t *root)
         json_array_append_new(warnings, show_json(fv_quantizer_warning(j->quantizer, i)));
     json_object_set_new(root, "calibration", json_string(fv_calibration_names()[c->calibration]));
     json_object_set_new(root, "images", json_integer((json_int_t)fv_quantizer_images(j->quantizer)));
+    json_object_set_new(root, "equalized", json_integer(fv_quantizer_equalized(j->quantizer)));
     json_object_set_new(root, "warnings", warnings);
     json_object_set_new(root, "layers", layers);
 }

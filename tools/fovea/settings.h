@@ -200,6 +200,10 @@ enum {
       "one scale for all filters of a layer, as some accelerators need it") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
+    X(FLAG, equalize, "equalize", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "scale channels between two layers so that they use the levels of one scale better; reads the images twice") \
+    X(FLAG, bias_correction, "bias-correction", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "biases make up for what rounding the weights adds on average, by the means of the calibration images") \
     X(FLAG, dynamic, "dynamic", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
       "weights as int8, and sums of integers, of activations whose range is measured on each image; no calibration " \
       "images are needed, and there are no integers between layers") \

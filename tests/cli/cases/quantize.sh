@@ -34,6 +34,11 @@ use_quantize() {
     prints "kept in floats  0 layers, to lose at most 100 points"
     fails 8 E8001 "points are lost" "--max-drop" -- \
         "$FOVEA" quantize "$model" --data "$digits" --output gate.safetensors --samples 64 --per-tensor --skip 'conv*' --max-drop 0 --percentile 1 --calibration percentile
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output equal.safetensors --samples 64 --equalize --bias-correction --json
+    [ "$(drive json equalized <out)" -gt 1 ] || die "nothing was equalized"
+    drive json accuracy.after <out >after
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
+    code 0 "$FOVEA" info equal.safetensors --selftest
     fails 2 E2001 "which model" -- "$FOVEA" quantize --data "$digits" --output x.safetensors
     fails 2 E2001 "which images" "--data" -- "$FOVEA" quantize "$model" --output x.safetensors
     fails 2 E2001 "where does the model in integers go" "--output" -- "$FOVEA" quantize "$model" --data "$digits"
@@ -70,6 +75,7 @@ use_quantize_weights() {
     awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
     fails 4 E4001 "no float weights to be stored as fp16" -- "$FOVEA" quantize "$model" --output x.safetensors --fp16 --skip '*'
     fails 2 E2004 "--calibration has no effect with --fp16" -- "$FOVEA" quantize "$model" --output x.safetensors --fp16 --calibration mse
+    fails 2 E2004 "--equalize has no effect with --fp16" -- "$FOVEA" quantize "$model" --output x.safetensors --fp16 --equalize
     fails 2 E2004 "--bf16 and --fp16 are two formats" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --fp16
     fails 2 E2003 "is called 'nothing'" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --skip nothing
     fails 2 E2004 "needs images" "--data" -- "$FOVEA" quantize "$model" --output x.safetensors --bf16 --max-drop 1
