@@ -33,6 +33,8 @@ typedef struct fv_quantize_options {
     bool equalize;        /* channels between two layers are scaled so that they share a range better (Nagel et al.,
                              2019); reads the images twice */
     bool bias_correction; /* biases make up for what rounding the weights adds on average */
+    fv_model *ranges; /* a model in integers that was made from the same network: its ranges are taken, no images are
+                         read, and `calibration` is NULL; NULL: ranges are those of the images */
     int workers;      /* decoding threads, as fv_loader_options has them */
     int64_t measured; /* calibration images on which errors are measured [16]; negative: none */
     bool force;       /* calibration data that are refused are warned of instead */

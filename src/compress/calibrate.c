@@ -198,8 +198,8 @@ bool fv_q_pair_set(double low, double high, fv_q_pair *pair)
     return any;
 }
 
-/* The range of those that share a scale holds that of each. */
-static void choose_values(fv_quantizer *q)
+/* The range of those that share a scale holds that of each; ends are floats, as files hold them. */
+static void range_values(fv_quantizer *q)
 {
     const fv_graph *g = q->model->graph;
     for (int32_t v = 0; v < g->n_vals; v++) {
@@ -213,14 +213,26 @@ static void choose_values(fv_quantizer *q)
             continue;
         fv_histogram_range(value->seen, root->whole ? FV_CALIBRATION_MINMAX : q->o.calibration, q->o.percentile, &low,
                            &high);
-        root->low = fmin(root->low, low);
-        root->high = fmax(root->high, high);
+        root->low = fmin(root->low, (double)(float)low);
+        root->high = fmax(root->high, (double)(float)high);
     }
+}
+
+static fv_status choose_values(fv_quantizer *q)
+{
+    const fv_graph *g = q->model->graph;
+    for (int32_t v = 0; v < g->n_vals; v++)
+        q->values[fv_q_root(q, v)].ranged |= q->values[v].observed;
+    if (q->o.ranges)
+        FV_TRY(fv_q_take_ranges(q));
+    else
+        range_values(q);
     for (int32_t v = 0; v < g->n_vals; v++) {
         fv_q_value *root = &q->values[v];
         if (root->same == v && !root->fixed)
             (void)fv_q_pair_set(root->low, root->high, &root->pair);
     }
+    return FV_OK;
 }
 
 static int by_size(const void *a, const void *b)
@@ -271,7 +283,7 @@ static void count_dead(const fv_quantizer *q, fv_q_unit *u)
 
 fv_status fv_q_choose(fv_quantizer *q)
 {
-    choose_values(q);
+    FV_TRY(choose_values(q));
     for (int i = 0; i < q->n_units; i++) {
         fv_q_unit *u = &q->units[i];
         const fv_q_value *v = &q->values[u->result->id], *root = &q->values[fv_q_root(q, u->result->id)];

@@ -14,6 +14,9 @@ static fv_status check_options(fv_ctx *ctx, const fv_quantize_options *o)
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: there is no calibration number %d", (int)o->calibration);
     if (!(o->percentile > 0 && o->percentile <= 100))
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: percentile %g: expected above 0, at most 100", o->percentile);
+    if (o->ranges && (o->equalize || o->bias_correction))
+        return fv_fail(ctx, FV_ERR_CONFLICT, "quantize: %s needs images, and ranges are taken from a model",
+                       o->equalize ? "equalization" : "bias correction");
     return FV_OK;
 }
 
@@ -39,15 +42,8 @@ static fv_status make_private(fv_quantizer *q)
     return FV_OK;
 }
 
-static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
+static fv_status observe(fv_quantizer *q, fv_model *model, fv_dataset *data)
 {
-    FV_TRY(check_options(q->ctx, &q->o));
-    FV_TRY(fv_model_need_plain(model, "quantizing"));
-    FV_TRY(fv_q_check_integers(model));
-    FV_TRY(fv_model_fold(model, &q->model));
-    if (q->o.equalize)
-        FV_TRY(make_private(q));
-    FV_TRY(fv_q_plan(q));
     FV_TRY(fv_q_check_data(q, data));
     q->before = model;
     const fv_status status = fv_q_observe(q, data);
@@ -58,6 +54,20 @@ static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
         fv_q_forget(q);
         FV_TRY(fv_q_observe(q, data));
     }
+    return FV_OK;
+}
+
+static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
+{
+    FV_TRY(check_options(q->ctx, &q->o));
+    FV_TRY(fv_model_need_plain(model, "quantizing"));
+    FV_TRY(fv_q_check_integers(model));
+    FV_TRY(fv_model_fold(model, &q->model));
+    if (q->o.equalize)
+        FV_TRY(make_private(q));
+    FV_TRY(fv_q_plan(q));
+    if (!q->o.ranges)
+        FV_TRY(observe(q, model, data));
     FV_TRY(fv_q_choose(q));
     return fv_q_measure(q, NULL);
 }
@@ -69,6 +79,9 @@ fv_status fv_quantizer_create(fv_model *model, fv_dataset *calibration, const fv
     *quantizer = NULL;
     if (!model->finished)
         return fv_fail(ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be quantized", model->name);
+    if (!calibration && !(options && options->ranges))
+        return fv_fail(ctx, FV_ERR_ARGUMENT, "model '%s': neither images nor a model whose ranges are taken",
+                       model->name);
     fv_quantizer *q = fv_calloc(ctx, 1, sizeof *q);
     if (!q)
         return FV_ERR_NO_MEMORY;
@@ -225,6 +238,7 @@ static fv_status make(fv_quantizer *q, fv_graph **graph, fv_model **model)
     FV_TRY(fv_model_complete_with(*model, &(fv_tensor_source){take_float, q}));
     FV_TRY(fv_model_copy_card(q->model, "quantized", *model));
     FV_TRY(note_ports(q, *model));
+    FV_TRY(fv_q_note_ranges(q, *model));
     fv_model_touch(*model);
     for (int i = 0; i < q->n_units; i++)
         explain(&q->units[i]);

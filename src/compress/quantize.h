@@ -13,6 +13,7 @@ typedef struct fv_q_value {
     bool observed;      /* what it holds is looked at */
     bool whole;         /* its range is all that was seen: inputs and outputs of the network */
     bool fixed;         /* its pair is its operator's */
+    bool ranged;        /* of those that stand for others: one of them is looked at */
     fv_histogram *seen; /* of observed ones */
     float *channel_max; /* largest magnitude of each channel */
     double *sum;        /* of the numbers of each channel, where a mean is asked for */
@@ -44,7 +45,7 @@ struct fv_quantizer {
     int32_t *uses; /* by id */
     float *kept;   /* images that errors are measured on */
     int64_t n_kept, images;
-    int equalized; /* pairs of layers */
+    int equalized;   /* pairs of layers */
     char **warnings; /* ends with NULL */
     int n_warnings;
 };
@@ -76,6 +77,10 @@ fv_status fv_q_observe(fv_quantizer *q, fv_dataset *data);
 fv_status fv_q_choose(fv_quantizer *q);
 /* Scales channels between layers by what was seen; what was seen is that of before. */
 fv_status fv_q_equalize(fv_quantizer *q);
+/* Ranges as a text of a model that was made by them; from that of q->o.ranges. MODEL: it has none, or of another
+ * network. */
+fv_status fv_q_note_ranges(const fv_quantizer *q, fv_model *made);
+fv_status fv_q_take_ranges(fv_quantizer *q);
 /* Forgets what was seen. */
 void fv_q_forget(fv_quantizer *q);
 /* Whether the images can stand for those the model was trained on. */

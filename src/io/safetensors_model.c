@@ -85,7 +85,17 @@ static void write_storage(const fv_model *model, fv_str *out)
     fv_str_append(out, fv_storage_names()[model->card.storage]);
 }
 
-#define FV_TEXTS 12
+static bool has_ranges(const fv_model *model)
+{
+    return model->card.ranges != NULL;
+}
+
+static void write_ranges(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, model->card.ranges);
+}
+
+#define FV_TEXTS 13
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
@@ -103,6 +113,7 @@ static const struct {
     {"fovea.aux", fv_meta_aux, has_aux},
     {"fovea.temperature", write_temperature, has_temperature},
     {FV_STORAGE_KEY, write_storage, has_storage},
+    {"fovea.ranges", write_ranges, has_ranges},
 };
 
 static const char *const card_keys[FV_CARD_COUNT] = {
@@ -333,6 +344,14 @@ static fv_status take_entry(void *user, const fv_slot *slot, fv_tensor **tensor)
     return floats ? fv_tensor_file_share(file, entry, &slot->shape, tensor) : FV_OK;
 }
 
+/* Kept as it is: who takes ranges from it looks at it. */
+static fv_status read_ranges(fv_model *model, const fv_tensor_file *file)
+{
+    const char *text = fv_tensor_file_metadata(file, "fovea.ranges");
+    model->card.ranges = text ? fv_arena_strdup(model->arena, text) : NULL;
+    return text && !model->card.ranges ? FV_ERR_NO_MEMORY : FV_OK;
+}
+
 static fv_status load(fv_model *model, const fv_tensor_file *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
@@ -349,6 +368,7 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
         FV_TRY(fv_model_set_card(model, (fv_card_item)i, fv_tensor_file_metadata(file, card_keys[i])));
     FV_TRY(fv_weights_load(model, file, false, NULL));
     FV_TRY(fv_stored_read(file, &model->card.storage));
+    FV_TRY(read_ranges(model, file));
     FV_TRY(read_temperature(model, file));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }

@@ -139,6 +139,9 @@ static fv_status copy_answers(const fv_model *model, fv_model *copy)
         FV_TRY(fv_model_take_class_names(copy, model->class_names, model->n_classes));
     copy->card.temperature = model->card.temperature;
     copy->card.storage = model->card.storage;
+    copy->card.ranges = model->card.ranges ? fv_arena_strdup(copy->arena, model->card.ranges) : NULL;
+    if (model->card.ranges && !copy->card.ranges)
+        return FV_ERR_NO_MEMORY;
     if (model->selftest.vectors == 0)
         return FV_OK;
     copy->selftest = model->selftest;

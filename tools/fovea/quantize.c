@@ -41,8 +41,20 @@ fv_status quantize_format_of(const settings *c, const quantize_format **format)
 
 /* ---- what was asked for ---- */
 
+/* Ranges that are taken from a model need no images. */
+static fv_status check_ranges(const settings *c)
+{
+    static const char *const of_images[] = {"calibration", "percentile", "samples", "equalize", "bias-correction"};
+    for (size_t i = 0; c->ranges && i < sizeof of_images / sizeof *of_images; i++)
+        if (option_given(of_images[i]))
+            return complain(FV_ERR_CONFLICT, "leave one of them out",
+                            "--%s is of calibration images, and --ranges takes the ranges of a model", of_images[i]);
+    return FV_OK;
+}
+
 static fv_status check_calibration(const settings *c, const quantize_format *f)
 {
+    FV_TRY(check_ranges(c));
     static const char *const of_integers[] = {"calibration", "percentile", "samples",        "per-tensor",
                                               "io",          "equalize",   "bias-correction"};
     for (size_t i = 0; f->option && i < sizeof of_integers / sizeof *of_integers; i++)
@@ -64,7 +76,7 @@ static fv_status check_words(const settings *c, const quantize_format **f)
     if (!c->positional[0])
         return complain(FV_ERR_USAGE, "fovea quantize MODEL --data PATH --output FILE", "fovea quantize: which model?");
     FV_TRY(quantize_format_of(c, f));
-    if (!c->data && (*f)->calibrates)
+    if (!c->data && !c->ranges && (*f)->calibrates)
         return complain(FV_ERR_USAGE, "add --data PATH: images like those that the model will see, a few hundred",
                         "fovea quantize: which images are the ranges of values taken from?");
     if (!c->output)
@@ -100,6 +112,7 @@ static fv_status make_integers(const settings *c, quantize_job *j)
                                    .io = (fv_quantize_io)c->io,
                                    .equalize = c->equalize,
                                    .bias_correction = c->bias_correction,
+                                   .ranges = j->ranges,
                                    .workers = (int)c->fit.workers,
                                    .force = c->force};
     FV_TRY(fv_quantizer_create(j->model, j->images, &o, &j->quantizer));
@@ -154,7 +167,9 @@ static fv_status execute(fv_ctx *ctx, settings *c, quantize_job *j)
     own.model = j->name;
     FV_TRY(model_open_trained(ctx, &own, &j->model));
     model_note_temperature(j->name, j->model, "the model in integers");
-    if (j->format->calibrates)
+    if (c->ranges)
+        FV_TRY(fv_model_load(ctx, c->ranges, &j->ranges));
+    else if (j->format->calibrates)
         FV_TRY(quantize_open_images(ctx, c, j));
     if (c->data)
         FV_TRY(quantize_open_labeled(ctx, c, j));
@@ -188,6 +203,7 @@ fv_status verb_quantize(settings *c)
         note("%s: more than 0.27 of the bytes: constants and names do not become smaller", c->output);
     fv_quantizer_destroy(&j.quantizer);
     fv_model_destroy(&j.made);
+    fv_model_destroy(&j.ranges);
     fv_dataset_destroy(&j.images);
     fv_dataset_destroy(&j.labeled);
     fv_model_destroy(&j.model);

@@ -20,9 +20,9 @@ fv_status quantize_format_of(const settings *c, const quantize_format **format);
 
 typedef struct quantize_job {
     const quantize_format *format;
-    const char *name; /* as it was typed */
-    fv_model *model, *made;
-    fv_dataset *images, *labeled; /* NULL: none */
+    const char *name;                /* as it was typed */
+    fv_model *model, *made, *ranges; /* ranges: the model that they are taken from; NULL: images */
+    fv_dataset *images, *labeled;    /* NULL: none */
     fv_quantizer *quantizer;
     fv_round_report rounded;
     fv_dynamic_report dynamic;

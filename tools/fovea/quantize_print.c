@@ -60,8 +60,11 @@ static void print_integers(const settings *c, const quantize_job *j)
     printf("\nlayers          %d in integers, %d in floats\n", integer, real);
     if (worst)
         printf("largest error   %s: its noise is %.1f dB below its numbers, by itself\n", worst->layer, worst->own_db);
-    printf("calibrated      on %s, %s\n", count_of(fv_quantizer_images(j->quantizer), "image", "images", images),
-           fv_calibration_names()[c->calibration]);
+    count_of(fv_quantizer_images(j->quantizer), "image", "images", images);
+    if (c->ranges)
+        printf("ranges          those of %s, calibrated on %s\n", c->ranges, images);
+    else
+        printf("calibrated      on %s, %s\n", images, fv_calibration_names()[c->calibration]);
     if (c->equalize)
         printf("equalized       channels between %d pairs of layers\n", fv_quantizer_equalized(j->quantizer));
 }
@@ -132,7 +135,8 @@ static void add_integers(const settings *c, const quantize_job *j, json_t *root)
     }
     for (int i = 0; fv_quantizer_warning(j->quantizer, i); i++)
         json_array_append_new(warnings, show_json(fv_quantizer_warning(j->quantizer, i)));
-    json_object_set_new(root, "calibration", json_string(fv_calibration_names()[c->calibration]));
+    json_object_set_new(root, c->ranges ? "ranges" : "calibration",
+                        c->ranges ? show_json(c->ranges) : json_string(fv_calibration_names()[c->calibration]));
     json_object_set_new(root, "images", json_integer((json_int_t)fv_quantizer_images(j->quantizer)));
     json_object_set_new(root, "equalized", json_integer(fv_quantizer_equalized(j->quantizer)));
     json_object_set_new(root, "warnings", warnings);

@@ -204,6 +204,9 @@ enum {
       "scale channels between two layers so that they use the levels of one scale better; reads the images twice") \
     X(FLAG, bias_correction, "bias-correction", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
       "biases make up for what rounding the weights adds on average, by the means of the calibration images") \
+    X(TEXT, ranges, "ranges", NULL, 0, NULL, 0, 0, NULL, V_QUANTIZE, FV_MEANING, "FILE", \
+      "take the ranges that a model in integers was made by, of the same network, instead of reading images: for " \
+      "another --skip, --io or --max-drop") \
     X(FLAG, dynamic, "dynamic", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
       "weights as int8, and sums of integers, of activations whose range is measured on each image; no calibration " \
       "images are needed, and there are no integers between layers") \

@@ -39,6 +39,13 @@ use_quantize() {
     drive json accuracy.after <out >after
     awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
     code 0 "$FOVEA" info equal.safetensors --selftest
+    # Another set of layers by the ranges of the first, without an image.
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output mixed.safetensors --samples 100 --skip 'fc*1' --val-samples 0
+    code 0 "$FOVEA" quantize "$model" --ranges int8.safetensors --output ranges.safetensors --skip 'fc*1'
+    prints "those of int8.safetensors, calibrated on 100 images" "as asked"
+    same mixed.safetensors ranges.safetensors
+    fails 2 E2004 "--samples is of calibration images" -- "$FOVEA" quantize "$model" --ranges int8.safetensors --output x.safetensors --samples 9
+    fails 4 E4001 "holds no ranges of values" -- "$FOVEA" quantize "$model" --ranges "$model" --output x.safetensors
     fails 2 E2001 "which model" -- "$FOVEA" quantize --data "$digits" --output x.safetensors
     fails 2 E2001 "which images" "--data" -- "$FOVEA" quantize "$model" --output x.safetensors
     fails 2 E2001 "where does the model in integers go" "--output" -- "$FOVEA" quantize "$model" --data "$digits"
