@@ -16,6 +16,9 @@
 /* A channel is not scaled by more: images that it was not measured on may have larger numbers. */
 #define FACTOR_MOST 4096.0
 
+/* Of weights of which each layer has one scale. */
+enum { SWEEPS = 20 };
+
 /* Two layers, and what is between them. */
 typedef struct pair {
     fv_quantizer *q;
@@ -124,16 +127,14 @@ static double largest(const float *x, int64_t n)
     return most;
 }
 
-/* What is made small where a channel's factor is large: its numbers, and with one scale for all filters their weights.
- */
+/* What is to be made alike where a channel's factor is large: its numbers; with one scale for all filters of a layer,
+ * as in the paper, the weights that make it. */
 static double demand(const pair *p, int64_t i)
 {
     const fv_shape *s = &p->first->node->in[1]->shape;
     const int64_t each = fv_shape_count(s) / s->dim[0];
-    const double numbers = (double)p->q->values[p->first->result->id].channel_max[i];
-    if (!p->q->o.per_tensor)
-        return numbers;
-    return sqrt(numbers * largest(weights_of(p->q, p->first->node, 1) + i * each, each));
+    return p->q->o.per_tensor ? largest(weights_of(p->q, p->first->node, 1) + i * each, each)
+                              : (double)p->q->values[p->first->result->id].channel_max[i];
 }
 
 /* Factors so that the channel with the largest numbers keeps them, or those that a ceiling cuts. */
@@ -202,8 +203,9 @@ static void apply(const pair *p)
     visit(p, divide, p->factor);
 }
 
-fv_status fv_q_equalize(fv_quantizer *q)
+static fv_status sweep(fv_quantizer *q, int *pairs)
 {
+    *pairs = 0;
     for (int i = 0; i < q->n_units; i++) {
         pair p;
         if (!find_pair(q, &q->units[i], &p))
@@ -214,8 +216,17 @@ fv_status fv_q_equalize(fv_quantizer *q)
             apply(&p);
         fv_free(q->ctx, p.factor);
         FV_TRY(status);
-        q->equalized++;
+        ++*pairs;
     }
+    return FV_OK;
+}
+
+/* Weights that two pairs share are balanced in turns, until they hardly change; numbers are scaled once for all. */
+fv_status fv_q_equalize(fv_quantizer *q)
+{
+    const int sweeps = q->o.per_tensor ? SWEEPS : 1;
+    for (int i = 0; i < sweeps; i++)
+        FV_TRY(sweep(q, &q->equalized));
     fv_model_touch(q->model);
     return FV_OK;
 }
