@@ -31,6 +31,11 @@ typedef struct fv_quantize_options {
     int weight_bits;   /* of weights, from 2 [8]; they take a byte each all the same */
     const char *skip;  /* layers that stay in floats: names, with * and ?, separated by commas; NULL: none */
     fv_quantize_io io;
+    bool equalize;        /* channels between two layers are scaled so that they share a range better (Nagel et al.,
+                             2019); reads the images twice */
+    bool bias_correction; /* biases make up for what rounding the weights adds on average */
+    fv_model *ranges; /* a model in integers that was made from the same network: its ranges are taken, no images are
+                         read, and `calibration` is NULL; NULL: ranges are those of the images */
     int workers;      /* decoding threads, as fv_loader_options has them */
     int64_t measured; /* calibration images on which errors are measured [16]; negative: none */
     bool force;       /* calibration data that are refused are warned of instead */
@@ -78,6 +83,8 @@ FV_API const fv_quantize_row *fv_quantizer_row(const fv_quantizer *quantizer, in
 FV_API const char *fv_quantizer_warning(const fv_quantizer *quantizer, int i);
 /** Images that ranges were observed on. */
 FV_API int64_t fv_quantizer_images(const fv_quantizer *quantizer);
+/** Pairs of layers between which channels were equalized. */
+FV_API int fv_quantizer_equalized(const fv_quantizer *quantizer);
 /** Whether layer i stays in floats from here on. ARGUMENT: no such layer, or it has no integer form. */
 FV_API fv_status fv_quantizer_keep_float(fv_quantizer *quantizer, int i, bool keep);
 /** A model with the layers' integers, which the caller destroys; rows tell what became of each. CONFLICT: `io` asks for
@@ -129,6 +136,42 @@ FV_API fv_status fv_quantizer_of_trained(fv_model *trained, const fv_quantize_op
 /** All of it at once: a copy of `model` in integers. */
 FV_API fv_status fv_quantize(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
                              fv_model **quantized);
+
+/* ---- without calibration ---- */
+
+/** Layers with weights. */
+typedef struct fv_dynamic_report {
+    int integer, real; /* computed with integers; in floats */
+} fv_dynamic_report;
+/**
+ * A copy in which convolutions and dense layers sum integers: weights of int8 with a scale for each filter, and
+ * activations that are rounded to 8 bits on the way in, with the range that each sample has (an answer does not depend
+ * on the rest of its batch). Their results are floats, and so is all between them: nothing is calibrated. `skip`: names
+ * of layers that stay in floats, with * and ?, separated by commas; NULL: none. VALUE: no layer is called so; MODEL: it
+ * has integers already, or nothing to quantize. `report` may be NULL.
+ */
+FV_API fv_status fv_quantize_dynamic(fv_model *model, const char *skip, fv_dynamic_report *report,
+                                     fv_model **quantized);
+
+/* ---- weights alone ---- */
+
+/** What rounding weights did. */
+typedef struct fv_round_report {
+    int tensors;                /* that are stored smaller */
+    int64_t elements, vanished; /* theirs; those of them that were no 0 and are 0 now */
+    double db;                  /* signal to noise of all of them, in decibels; infinite: nothing was lost */
+    const char *worst;          /* the tensor with the least; NULL: none lost anything. Valid as long as the model */
+    double worst_db;
+} fv_round_report;
+/**
+ * Rounds weights to what a smaller type holds, and has files of the model hold them so (fv_model_storage): FP16 and
+ * BF16 weights and biases of layers with weights, to the nearest, halves to even; INT8 weights, to -127 to 127 times a
+ * bfloat16 for each filter. Normalization stays float32, and so do layers named in `skip` (names, with * and ?,
+ * separated by commas; NULL: none) and, with FLOAT32, all. Nothing else changes: the model computes in float32 and can
+ * be trained on. VALUE: no layer of a name in `skip`; MODEL: no float weights, or a number that FP16 cannot hold (65504
+ * at most), naming it: the model is as it was then. `report` may be NULL.
+ */
+FV_API fv_status fv_model_round(fv_model *model, fv_storage storage, const char *skip, fv_round_report *report);
 
 #ifdef __cplusplus
 }

@@ -349,6 +349,18 @@ FV_API fv_status fv_model_set_task(fv_model *model, fv_task task);
  */
 FV_API double fv_model_temperature(const fv_model *model);
 FV_API fv_status fv_model_set_temperature(fv_model *model, double temperature);
+/** How a model's file holds its weights; they are float32 in memory, and so is what is computed with them. INT8: a
+ * scale for each filter. fv_model_round (fovea/compress.h) sets it; a change of the weights takes it away. */
+typedef enum fv_storage {
+    FV_STORAGE_FLOAT32,
+    FV_STORAGE_FP16,
+    FV_STORAGE_BF16,
+    FV_STORAGE_INT8,
+    FV_STORAGE_COUNT
+} fv_storage;
+/** "float32", "fp16", "bf16", "int8"; ends with NULL. */
+FV_API const char *const *fv_storage_names(void);
+FV_API fv_storage fv_model_storage(const fv_model *model);
 /** Name of the architecture ("resnet20", or the file it came from). */
 FV_API const char *fv_model_name(const fv_model *model);
 /** Number of trained parameters (elements). */

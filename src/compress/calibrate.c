@@ -33,7 +33,7 @@ static fv_status see(observing *o, const fv_val *val, const float *x)
 {
     fv_q_value *v = &o->q->values[val->id];
     const int64_t count = fv_shape_count(&val->shape), channels = val->shape.dim[val->shape.rank - 1];
-    if (!fv_histogram_add(v->seen, x, count))
+    if (v->seen && !fv_histogram_add(v->seen, x, count))
         return fv_fail_hint(o->q->ctx,
                             fv_fail(o->q->ctx, FV_ERR_DIVERGED,
                                     "calibration image %lld: '%s' of model '%s' is not finite", (long long)o->q->images,
@@ -44,6 +44,8 @@ static fv_status see(observing *o, const fv_val *val, const float *x)
         for (int64_t c = 0; c < channels; c++) {
             const float a = fabsf(x[i + c]);
             v->channel_max[c] = a > v->channel_max[c] ? a : v->channel_max[c];
+            if (v->sum)
+                v->sum[c] += (double)x[i + c];
         }
     return FV_OK;
 }
@@ -59,7 +61,7 @@ static fv_status see_image(observing *o, const float *image)
     memcpy(fv_session_input(o->session), image, (size_t)o->image * sizeof *image);
     FV_TRY(fv_session_run(o->session));
     for (int32_t v = 0; v < g->n_vals; v++)
-        if (g->vals[v]->role == FV_ROLE_INPUT && q->values[v].observed)
+        if (g->vals[v]->role == FV_ROLE_INPUT && q->values[v].channel_max)
             FV_TRY(see(o, g->vals[v], image));
     for (int i = 0; i < o->count; i++) {
         FV_TRY(fv_session_get(o->session, o->names[i], o->room,
@@ -86,6 +88,15 @@ static fv_status see_all(observing *o)
 
 /* ---- preparing ---- */
 
+/* Whether a layer with weights takes it. */
+static bool feeds_weights(const fv_quantizer *q, const fv_val *val)
+{
+    for (int i = 0; i < q->n_units; i++)
+        if (q->units[i].row.weighted && !q->units[i].no_rule && q->units[i].node->in[0] == val)
+            return true;
+    return false;
+}
+
 static fv_status list_values(observing *o)
 {
     fv_quantizer *q = o->q;
@@ -97,11 +108,14 @@ static fv_status list_values(observing *o)
     for (int32_t v = 0; v < g->n_vals; v++) {
         const fv_val *val = g->vals[v];
         fv_q_value *value = &q->values[v];
-        if (!value->observed)
+        const bool mean = q->o.bias_correction && feeds_weights(q, val);
+        if (!value->observed && !mean)
             continue;
-        value->seen = fv_calloc(q->ctx, 1, sizeof *value->seen);
-        value->channel_max = fv_calloc(q->ctx, (size_t)val->shape.dim[val->shape.rank - 1], sizeof(float));
-        FV_TRY(no_memory_for(value->seen && value->channel_max));
+        const size_t channels = (size_t)val->shape.dim[val->shape.rank - 1];
+        value->seen = value->observed ? fv_calloc(q->ctx, 1, sizeof *value->seen) : NULL;
+        value->channel_max = fv_calloc(q->ctx, channels, sizeof(float));
+        value->sum = mean ? fv_calloc(q->ctx, channels, sizeof *value->sum) : NULL;
+        FV_TRY(no_memory_for((value->seen || !value->observed) && value->channel_max && (value->sum || !mean)));
         if (val->role != FV_ROLE_COMPUTED)
             continue;
         o->names[o->count] = val->name;
@@ -124,7 +138,8 @@ static fv_status prepare(observing *o, fv_dataset *data)
     FV_TRY(no_memory_for(q->kept != NULL));
     const fv_session_options so = {.batch = 1, .values = o->names, .n_values = o->count};
     FV_TRY(fv_session_create_with(q->model, &so, &o->session));
-    FV_TRY(fv_q_likeness_create(q, &o->likeness));
+    if (q->before) /* the first time */
+        FV_TRY(fv_q_likeness_create(q, &o->likeness));
     FV_TRY(fv_loader_create(data, p, &loader, &o->loader));
     return fv_loader_start(o->loader, 0, 0);
 }
@@ -151,10 +166,26 @@ fv_status fv_q_observe(fv_quantizer *q, fv_dataset *data)
     return status;
 }
 
+void fv_q_forget(fv_quantizer *q)
+{
+    for (int32_t v = 0; q->values && v < q->model->graph->n_vals; v++) {
+        fv_q_value *value = &q->values[v];
+        fv_free(q->ctx, value->seen);
+        fv_free(q->ctx, value->channel_max);
+        fv_free(q->ctx, value->sum);
+        value->seen = NULL;
+        value->channel_max = NULL;
+        value->sum = NULL;
+    }
+    fv_free(q->ctx, q->kept);
+    q->kept = NULL;
+    q->n_kept = q->images = 0;
+}
+
 /* ---- ranges ---- */
 
-/* The range of those that share a scale holds that of each. */
-static void choose_values(fv_quantizer *q)
+/* The range of those that share a scale holds that of each; ends are floats, as files hold them. */
+static void range_values(fv_quantizer *q)
 {
     const fv_graph *g = q->model->graph;
     for (int32_t v = 0; v < g->n_vals; v++) {
@@ -168,14 +199,26 @@ static void choose_values(fv_quantizer *q)
         if (value->seen)
             fv_histogram_range(value->seen, root->whole ? FV_CALIBRATION_MINMAX : q->o.calibration, q->o.percentile,
                                &value->range[0], &value->range[1]);
-        root->low = fmin(root->low, value->range[0]);
-        root->high = fmax(root->high, value->range[1]);
+        root->low = fmin(root->low, (double)(float)value->range[0]);
+        root->high = fmax(root->high, (double)(float)value->range[1]);
     }
+}
+
+static fv_status choose_values(fv_quantizer *q)
+{
+    const fv_graph *g = q->model->graph;
+    for (int32_t v = 0; v < g->n_vals; v++)
+        q->values[fv_q_root(q, v)].ranged |= q->values[v].observed;
+    if (q->o.ranges)
+        FV_TRY(fv_q_take_ranges(q));
+    else
+        range_values(q);
     for (int32_t v = 0; v < g->n_vals; v++) {
         fv_q_value *root = &q->values[v];
         if (root->same == v && !root->fixed)
             (void)fv_q_pair_set(root->low, root->high, &root->pair);
     }
+    return FV_OK;
 }
 
 static int by_size(const void *a, const void *b)
@@ -226,7 +269,7 @@ static void count_dead(const fv_quantizer *q, fv_q_unit *u)
 
 fv_status fv_q_choose(fv_quantizer *q)
 {
-    choose_values(q);
+    FV_TRY(choose_values(q));
     for (int i = 0; i < q->n_units; i++) {
         fv_q_unit *u = &q->units[i];
         const fv_q_value *v = &q->values[u->result->id], *root = &q->values[fv_q_root(q, u->result->id)];

@@ -16,10 +16,13 @@ static fv_status check_options(fv_ctx *ctx, const fv_quantize_options *o)
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: percentile %g: expected above 0, at most 100", o->percentile);
     if (o->weight_bits < 2 || o->weight_bits > 8)
         return fv_fail(ctx, FV_ERR_VALUE, "quantize: weights of %d bits: expected 2 to 8", o->weight_bits);
+    if (o->ranges && (o->equalize || o->bias_correction))
+        return fv_fail(ctx, FV_ERR_CONFLICT, "quantize: %s needs images, and ranges are taken from a model",
+                       o->equalize ? "equalization" : "bias correction");
     return FV_OK;
 }
 
-static fv_status check_integers(const fv_model *model)
+fv_status fv_q_check_integers(const fv_model *model)
 {
     const fv_graph *g = model->graph;
     for (int32_t n = 0; n < g->n_nodes; n++)
@@ -31,11 +34,36 @@ static fv_status check_integers(const fv_model *model)
     return FV_OK;
 }
 
+/* Weights that are not also the given model's. */
+static fv_status make_private(fv_quantizer *q)
+{
+    fv_model *own;
+    FV_TRY(fv_model_clone(q->model, &own));
+    fv_model_destroy(&q->model);
+    q->model = own;
+    return FV_OK;
+}
+
+static fv_status observe(fv_quantizer *q, fv_model *model, fv_dataset *data)
+{
+    FV_TRY(fv_q_check_data(q, data));
+    q->before = model;
+    const fv_status status = fv_q_observe(q, data);
+    q->before = NULL;
+    FV_TRY(status);
+    if (q->o.equalize) {
+        FV_TRY(fv_q_equalize(q));
+        fv_q_forget(q);
+        FV_TRY(fv_q_observe(q, data));
+    }
+    return FV_OK;
+}
+
 static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
 {
     FV_TRY(check_options(q->ctx, &q->o));
     FV_TRY(fv_model_need_plain(model, "quantizing"));
-    FV_TRY(check_integers(model));
+    FV_TRY(fv_q_check_integers(model));
     if (fv_model_trains_integers(model))
         return fv_fail_hint(
             q->ctx,
@@ -43,12 +71,11 @@ static fv_status create(fv_quantizer *q, fv_model *model, fv_dataset *data)
             "`fovea quantize MODEL --output FILE` without --data makes its integers; train it further "
             "without --qat");
     FV_TRY(fv_model_fold(model, &q->model));
+    if (q->o.equalize)
+        FV_TRY(make_private(q));
     FV_TRY(fv_q_plan(q));
-    FV_TRY(fv_q_check_data(q, data));
-    q->before = model;
-    const fv_status status = fv_q_observe(q, data);
-    q->before = NULL;
-    FV_TRY(status);
+    if (!q->o.ranges)
+        FV_TRY(observe(q, model, data));
     FV_TRY(fv_q_choose(q));
     return fv_q_measure(q, NULL);
 }
@@ -81,6 +108,9 @@ static fv_status begin(fv_model *model, const fv_quantize_options *options, fv_q
 fv_status fv_quantizer_create(fv_model *model, fv_dataset *calibration, const fv_quantize_options *options,
                               fv_quantizer **quantizer)
 {
+    if (!calibration && !(options && options->ranges))
+        return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s': neither images nor a model whose ranges are taken",
+                       model->name);
     fv_status status = begin(model, options, quantizer);
     if (status == FV_OK)
         status = create(*quantizer, model, calibration);
@@ -105,17 +135,14 @@ void fv_quantizer_destroy(fv_quantizer **quantizer)
     fv_quantizer *q = *quantizer;
     if (!q)
         return;
-    for (int32_t v = 0; q->values && q->model && v < q->model->graph->n_vals; v++) {
-        fv_free(q->ctx, q->values[v].seen);
-        fv_free(q->ctx, q->values[v].channel_max);
-    }
+    if (q->model)
+        fv_q_forget(q);
     for (int i = 0; i < q->n_warnings; i++)
         fv_free(q->ctx, q->warnings[i]);
     fv_free(q->ctx, q->warnings);
     fv_free(q->ctx, q->values);
     fv_free(q->ctx, q->units);
     fv_free(q->ctx, q->uses);
-    fv_free(q->ctx, q->kept);
     fv_free(q->ctx, q->skip);
     fv_model_destroy(&q->model);
     fv_free(q->ctx, q);
@@ -137,6 +164,11 @@ const fv_quantize_row *fv_quantizer_row(const fv_quantizer *q, int i)
 const char *fv_quantizer_warning(const fv_quantizer *q, int i)
 {
     return i >= 0 && i < q->n_warnings ? q->warnings[i] : NULL;
+}
+
+int fv_quantizer_equalized(const fv_quantizer *q)
+{
+    return q->equalized;
 }
 
 int64_t fv_quantizer_images(const fv_quantizer *q)
@@ -232,6 +264,7 @@ static fv_status make(fv_quantizer *q, fv_graph **graph, fv_model **model)
     FV_TRY(fv_model_complete_with(*model, &(fv_tensor_source){take_float, q}));
     FV_TRY(fv_model_copy_card(q->model, "quantized", *model));
     FV_TRY(note_ports(q, *model));
+    FV_TRY(fv_q_note_ranges(q, *model));
     fv_model_touch(*model);
     for (int i = 0; i < q->n_units; i++)
         explain(&q->units[i]);

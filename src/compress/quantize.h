@@ -13,9 +13,11 @@ typedef struct fv_q_value {
     bool observed;      /* what it holds is looked at */
     bool whole;         /* its range is all that was seen: inputs and outputs of the network */
     bool fixed;         /* its pair is its operator's */
+    bool ranged;        /* of those that stand for others: one of them is looked at */
     fv_histogram *seen; /* of observed ones */
     double range[2];    /* of observed ones: by what it holds, or as training has left it */
     float *channel_max; /* largest magnitude of each channel */
+    double *sum;        /* of the numbers of each channel, where a mean is asked for */
     fv_q_pair pair;     /* of those that stand for others, once chosen */
     double low, high;   /* what the pair covers */
 } fv_q_value;
@@ -44,6 +46,7 @@ struct fv_quantizer {
     int32_t *uses; /* by id */
     float *kept;   /* images that errors are measured on */
     int64_t n_kept, images;
+    int equalized;   /* pairs of layers */
     char **warnings; /* ends with NULL */
     int n_warnings;
 };
@@ -63,12 +66,22 @@ static inline const fv_q_pair *fv_q_pair_of(const fv_quantizer *q, const fv_val 
 
 fv_status fv_q_warn(fv_quantizer *q, const char *format, ...) FV_PRINTF(2, 3);
 
+/* MODEL: it has integers already. */
+fv_status fv_q_check_integers(const fv_model *model);
 /* Units, shared scales, and which values are looked at. */
 fv_status fv_q_plan(fv_quantizer *q);
 /* Reads the images. */
 fv_status fv_q_observe(fv_quantizer *q, fv_dataset *data);
 /* Pairs from what was seen, and what stands out. */
 fv_status fv_q_choose(fv_quantizer *q);
+/* Scales channels between layers by what was seen; what was seen is that of before. */
+fv_status fv_q_equalize(fv_quantizer *q);
+/* Ranges as a text of a model that was made by them; from that of q->o.ranges. MODEL: it has none, or of another
+ * network. */
+fv_status fv_q_note_ranges(const fv_quantizer *q, fv_model *made);
+fv_status fv_q_take_ranges(fv_quantizer *q);
+/* Forgets what was seen. */
+void fv_q_forget(fv_quantizer *q);
 /* Whether the images can stand for those the model was trained on. */
 fv_status fv_q_check_data(fv_quantizer *q, fv_dataset *data);
 typedef struct fv_q_likeness fv_q_likeness;
@@ -80,6 +93,8 @@ void fv_q_likeness_destroy(fv_q_likeness **l);
 
 /* Weights of a unit over integers of a scale: of the layer's tensors, which are the caller's, and scales (filters). */
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale);
+/* Biases of the node's filters; 0 where it has none. */
+fv_status fv_q_biases(const fv_quantizer *q, const fv_node *node, double *bias);
 /* A constant or weight as integers of its own range. */
 fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair);
 /* Whether a layer is computed with integers, of which `integer` holds those there are by value: its row says why not.

@@ -32,6 +32,25 @@ static double largest(const float *x, int64_t count)
     return most;
 }
 
+/* What rounding a filter adds to its sums on average, by the means of what the layer takes: padding is not looked at.
+ */
+static double shift_of(const fv_quantizer *q, const fv_node *node, const float *w, const int8_t *rounded, double scale,
+                       int64_t k)
+{
+    const fv_val *src = node->in[0];
+    const double *sum = q->values ? q->values[src->id].sum : NULL;
+    const fv_shape *s = &node->in[1]->shape;
+    const int64_t each = fv_shape_count(s) / s->dim[0], depth = fv_shape_last(s), c = fv_shape_last(&src->shape);
+    const int64_t groups = s->rank == 4 ? c / depth : 1, first = k / (s->dim[0] / groups) * depth;
+    double shift = 0;
+    if (!sum || q->images == 0)
+        return 0;
+    const double count = (double)q->images * (double)(fv_shape_count(&src->shape) / c);
+    for (int64_t i = 0; i < each; i++)
+        shift += (scale * (double)rounded[i] - (double)w[i]) * sum[first + i % depth] / count;
+    return shift;
+}
+
 fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_scale, fv_q_layer *l, double *scale)
 {
     const fv_val *wei = node->in[1], *bia = node->n_in > 2 ? node->in[2] : NULL;
@@ -53,12 +72,25 @@ fv_status fv_q_weights(const fv_quantizer *q, const fv_node *node, double src_sc
             scale[k] =
                 fv_q_filter_scale(largest(w + k * each, each), b ? fabs((double)b[k]) : 0, src_scale, q->o.weight_bits);
         const double s = scale[q->o.per_tensor ? 0 : k];
-        fv_q_filter(w + k * each, each, s, q->o.weight_bits, (int8_t *)fv_tensor_data(l->wei) + k * each);
-        bias[k] = b ? fv_q_bias((double)b[k], s, src_scale) : 0;
+        int8_t *to = (int8_t *)fv_tensor_data(l->wei) + k * each;
+        fv_q_filter(w + k * each, each, s, q->o.weight_bits, to);
+        bias[k] = fv_q_bias((b ? (double)b[k] : 0) - shift_of(q, node, w + k * each, to, s, k), s, src_scale);
     }
     fv_free(q->ctx, w);
     fv_free(q->ctx, b);
     return status;
+}
+
+fv_status fv_q_biases(const fv_quantizer *q, const fv_node *node, double *bias)
+{
+    const fv_val *bia = node->n_in > 2 ? node->in[2] : NULL;
+    float *b = bia ? floats_of(q, bia) : NULL;
+    if (bia && !b)
+        return FV_ERR_NO_MEMORY;
+    for (int64_t k = 0; k < node->in[1]->shape.dim[0]; k++)
+        bias[k] = b ? (double)b[k] : 0;
+    fv_free(q->ctx, b);
+    return FV_OK;
 }
 
 fv_status fv_q_constant(const fv_quantizer *q, const fv_val *val, fv_tensor **tensor, fv_q_pair *pair)

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "io/safetensors_sparse.h"
+#include "io/safetensors_stored.h"
 
 /* ---- saving ---- */
 
@@ -74,7 +75,27 @@ static bool has_aux(const fv_model *model)
     return model->aux.count > 0;
 }
 
-#define FV_TEXTS 11
+static bool has_storage(const fv_model *model)
+{
+    return model->card.storage != FV_STORAGE_FLOAT32;
+}
+
+static void write_storage(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, fv_storage_names()[model->card.storage]);
+}
+
+static bool has_ranges(const fv_model *model)
+{
+    return model->card.ranges != NULL;
+}
+
+static void write_ranges(const fv_model *model, fv_str *out)
+{
+    fv_str_append(out, model->card.ranges);
+}
+
+#define FV_TEXTS 13
 static const struct {
     const char *key;
     void (*write)(const fv_model *model, fv_str *out);
@@ -91,6 +112,8 @@ static const struct {
     {"fovea.ports", fv_meta_ports, has_ports},
     {"fovea.aux", fv_meta_aux, has_aux},
     {"fovea.temperature", write_temperature, has_temperature},
+    {FV_STORAGE_KEY, write_storage, has_storage},
+    {"fovea.ranges", write_ranges, has_ranges},
 };
 
 static const char *const card_keys[FV_CARD_COUNT] = {
@@ -134,8 +157,15 @@ static int64_t make_constants(const fv_graph *g, fv_st_item *items)
     return count;
 }
 
-/* A tensor whole, or its bits and numbers; the place behind. */
-static fv_st_item *put_slot(const fv_slot *slot, const fv_sparse_part *part, fv_st_item *items)
+/* What takes the place of slots' float32. */
+typedef struct parts {
+    fv_sparse_parts sparse;
+    fv_stored_parts stored;
+} parts;
+
+/* A tensor whole, or its bits and numbers, or in a smaller type; the place behind. */
+static fv_st_item *put_slot(const fv_slot *slot, const fv_sparse_part *part, const fv_stored_part *stored,
+                            fv_st_item *items)
 {
     if (part) {
         *items++ =
@@ -144,44 +174,48 @@ static fv_st_item *put_slot(const fv_slot *slot, const fv_sparse_part *part, fv_
             (fv_st_item){.name = part->names[1], .dtype = FV_F32, .shape = {1, {part->count}}, .data = part->values};
         return items;
     }
+    if (stored && stored->scale)
+        *items++ = (fv_st_item){
+            .name = stored->scale_name, .dtype = FV_BF16, .shape = {1, {slot->shape.dim[0]}}, .data = stored->scale};
     *items++ = (fv_st_item){.name = slot->name,
-                            .dtype = slot->dtype,
+                            .dtype = stored ? stored->dtype : slot->dtype,
                             .shape = slot->file_shape,
-                            .data = fv_tensor_const_data(slot->data),
+                            .data = stored ? stored->data : fv_tensor_const_data(slot->data),
                             .outer = slot->outer,
                             .mid = slot->mid,
                             .inner = slot->inner};
     return items;
 }
 
-static void make_items(const fv_model *model, const fv_sparse_parts *parts, fv_st_item *items)
+static void make_items(const fv_model *model, const parts *p, fv_st_item *items)
 {
     for (int i = 0; i < model->n_slots; i++)
-        items = put_slot(&model->slots[i], fv_sparse_of(parts, i), items);
+        items = put_slot(&model->slots[i], fv_sparse_of(&p->sparse, i), fv_stored_of(&p->stored, i), items);
     for (int i = 0; i < model->n_counters; i++)
         *items++ = (fv_st_item){
             .name = model->counters[i].name, .dtype = FV_I64, .shape = {.rank = 0}, .data = &model->counters[i].value};
     make_constants(model->graph, items);
 }
 
-static fv_status save(fv_model *model, const fv_sparse_parts *parts, const char *path)
+static fv_status save(fv_model *model, const parts *p, const char *path)
 {
     fv_str text[FV_TEXTS + 1] = {{0}};
     fv_st_text texts[FV_TEXTS + 1 + FV_CARD_COUNT];
     int64_t n_texts = 0;
-    const int64_t n_items = model->n_slots + parts->n + model->n_counters + make_constants(model->graph, NULL);
+    const int64_t n_items =
+        model->n_slots + p->sparse.n + p->stored.scales + model->n_counters + make_constants(model->graph, NULL);
     fv_st_item *items = fv_calloc(model->ctx, (size_t)n_items + 1, sizeof *items);
     if (!items)
         return FV_ERR_NO_MEMORY;
-    make_items(model, parts, items);
+    make_items(model, p, items);
     fv_status status = FV_OK;
     for (int i = 0; i <= FV_TEXTS; i++) {
         text[i].ctx = model->ctx;
-        const bool present = i == FV_TEXTS ? parts->n > 0 : !fv_texts[i].present || fv_texts[i].present(model);
+        const bool present = i == FV_TEXTS ? p->sparse.n > 0 : !fv_texts[i].present || fv_texts[i].present(model);
         if (status != FV_OK || !present)
             continue;
         if (i == FV_TEXTS)
-            fv_sparse_text(model, parts, &text[i]);
+            fv_sparse_text(model, &p->sparse, &text[i]);
         else
             fv_texts[i].write(model, &text[i]);
         status = fv_str_status(&text[i]);
@@ -200,15 +234,18 @@ static fv_status save(fv_model *model, const fv_sparse_parts *parts, const char 
 
 fv_status fv_model_save(fv_model *model, const char *path)
 {
-    fv_sparse_parts parts;
+    parts p = {.sparse = {NULL, 0}};
     if (!model->finished)
         return fv_fail(model->ctx, FV_ERR_ARGUMENT, "model '%s' is not finished: it cannot be saved", model->name);
     FV_TRY(check_weights(model));
     FV_TRY(fv_selftest_record(model));
-    fv_status status = fv_sparse_make(model, &parts);
+    fv_status status = fv_sparse_make(model, &p.sparse);
     if (status == FV_OK)
-        status = save(model, &parts, path);
-    fv_sparse_free(model->ctx, &parts);
+        status = fv_stored_make(model, &p.sparse, &p.stored);
+    if (status == FV_OK)
+        status = save(model, &p, path);
+    fv_sparse_free(model->ctx, &p.sparse);
+    fv_stored_free(model->ctx, &p.stored);
     return status;
 }
 
@@ -307,6 +344,14 @@ static fv_status take_entry(void *user, const fv_slot *slot, fv_tensor **tensor)
     return floats ? fv_tensor_file_share(file, entry, &slot->shape, tensor) : FV_OK;
 }
 
+/* Kept as it is: who takes ranges from it looks at it. */
+static fv_status read_ranges(fv_model *model, const fv_tensor_file *file)
+{
+    const char *text = fv_tensor_file_metadata(file, "fovea.ranges");
+    model->card.ranges = text ? fv_arena_strdup(model->arena, text) : NULL;
+    return text && !model->card.ranges ? FV_ERR_NO_MEMORY : FV_OK;
+}
+
 static fv_status load(fv_model *model, const fv_tensor_file *file)
 {
     FV_TRY(fv_safetensors_verify(file, NULL));
@@ -322,6 +367,8 @@ static fv_status load(fv_model *model, const fv_tensor_file *file)
     for (int i = 0; i < FV_CARD_COUNT; i++)
         FV_TRY(fv_model_set_card(model, (fv_card_item)i, fv_tensor_file_metadata(file, card_keys[i])));
     FV_TRY(fv_weights_load(model, file, false, NULL));
+    FV_TRY(fv_stored_read(file, &model->card.storage));
+    FV_TRY(read_ranges(model, file));
     FV_TRY(read_temperature(model, file));
     return read_text(model, file, "fovea.selftest", fv_meta_read_selftest, false);
 }

@@ -17,6 +17,8 @@
  * of Philox block (i / 4, v) under the seed, h w c order fovea.sha256    checksum of the tensor section
  * fovea.crc32c    of that and of the text of the checksum
  * fovea.sparse    {tensor: shape} of those whose zeros are left out (safetensors_sparse.h)
+ * fovea.ranges    {rule, images, values: {value: [low, high]}} of the calibration that a model in integers is made by
+ * fovea.storage   fp16, bf16 or int8: how weights are held (safetensors_stored.h); absent: float32
  * fovea.aux {value: weight} of auxiliary heads; absent where there are none
  */
 #define FV_MODEL_FORMAT "1"

@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "io/safetensors.h"
 #include "io/safetensors_sparse.h"
+#include "io/safetensors_stored.h"
 #include "io/safetensors_dtype.h"
 
 #define FV_ST_HEADER_MAX 100000000
@@ -224,7 +225,8 @@ fv_status fv_safetensors_read(fv_tensor_file *file, const uint8_t *data, int64_t
     int64_t length = 0;
     FV_TRY(find_header(file, data, size, &header, &length));
     FV_TRY(read_header(file, header, length));
-    return fv_sparse_expand(file);
+    FV_TRY(fv_sparse_expand(file));
+    return fv_stored_expand(file);
 }
 
 fv_status fv_safetensors_parse(fv_ctx *ctx, const char *name, const uint8_t *data, int64_t size, fv_tensor_file **out)

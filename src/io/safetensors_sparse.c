@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/safetensors_stored.h"
+
 /* ---- writing ---- */
 
 static int64_t mask_bytes(int64_t elements)
@@ -69,7 +71,7 @@ fv_status fv_sparse_make(const fv_model *model, fv_sparse_parts *parts)
         const fv_slot *slot = &model->slots[i];
         const int64_t n = fv_shape_count(&slot->shape);
         const int64_t count = slot->dtype == FV_F32 && slot->kind == FV_SLOT_WEIGHT ? count_values(slot) : n;
-        if (count == 0 || 4 * count + mask_bytes(n) >= 4 * n)
+        if (count == 0 || 4 * count + mask_bytes(n) >= fv_stored_size(model) * n)
             continue;
         fv_sparse_part *part = &parts->list[parts->n++];
         part->slot = i;
@@ -146,21 +148,6 @@ static int64_t count_bits(const uint8_t *mask, int64_t elements)
     return elements % 8 && mask[elements / 8] >> elements % 8 ? -1 : count;
 }
 
-static fv_status check_budget(const fv_tensor_file *file, int64_t bytes)
-{
-    const int64_t limit = fv_ctx_memory_limit(file->ctx);
-    int64_t now, need;
-    fv_ctx_memory(file->ctx, &now, NULL);
-    if (limit <= 0 || (fv_size_add(bytes, now, &need) && need <= limit))
-        return FV_OK;
-    return fv_fail_hint(file->ctx,
-                        fv_fail(file->ctx, FV_ERR_OVER_BUDGET,
-                                "%s: a tensor without its zeros needs %.1f MiB with them and %.1f MiB are in use, but "
-                                "the limit is %.1f MiB",
-                                file->name, (double)bytes / 1048576, (double)now / 1048576, (double)limit / 1048576),
-                        "use a smaller model, or raise --memory");
-}
-
 static fv_status expand(fv_tensor_file *file, const char *name, const fv_shape *shape)
 {
     const fv_st_entry *mask = find_part(file, name, "::mask", FV_U8);
@@ -171,7 +158,7 @@ static fv_status expand(fv_tensor_file *file, const char *name, const fv_shape *
         fits = fv_size_mul(n, shape->dim[d], &n) && n <= INT64_C(1) << 48;
     if (!fits || mask->shape.dim[0] != mask_bytes(n) || count_bits(mask->data, n) != values->shape.dim[0])
         return fv_tensor_file_bad(file, "'%s': its '::mask', '::values' and shape do not fit each other", name);
-    FV_TRY(check_budget(file, 4 * n));
+    FV_TRY(fv_tensor_file_room(file, 4 * n));
     float *x = fv_arena_alloc(file->arena, (size_t)n * sizeof *x);
     const char *own = fv_arena_strdup(file->arena, name);
     if (!x || !own)

@@ -311,6 +311,21 @@ const fv_st_entry *fv_tensor_file_entry(const fv_tensor_file *file, int64_t i)
     return i >= 0 && i < file->count ? &file->entries[i] : NULL;
 }
 
+fv_status fv_tensor_file_room(const fv_tensor_file *file, int64_t bytes)
+{
+    const int64_t limit = fv_ctx_memory_limit(file->ctx);
+    int64_t now, need;
+    fv_ctx_memory(file->ctx, &now, NULL);
+    if (limit <= 0 || (fv_size_add(bytes, now, &need) && need <= limit))
+        return FV_OK;
+    return fv_fail_hint(file->ctx,
+                        fv_fail(file->ctx, FV_ERR_OVER_BUDGET,
+                                "%s: a tensor that the file holds in fewer bytes needs %.1f MiB and %.1f MiB are in "
+                                "use, but the limit is %.1f MiB",
+                                file->name, (double)bytes / 1048576, (double)now / 1048576, (double)limit / 1048576),
+                        "use a smaller model, or raise --memory");
+}
+
 const fv_st_entry *fv_tensor_file_find(const fv_tensor_file *file, const char *name)
 {
     const int64_t mask = file->n_index - 1;

@@ -89,6 +89,8 @@ fv_status fv_tensor_file_add(fv_tensor_file *file, const fv_st_entry *entry);
 fv_status fv_tensor_file_take(fv_tensor_file *file, fv_blob *blob);
 /* Takes the bytes of a part of it. */
 fv_status fv_tensor_file_take_part(fv_tensor_file *file, const fv_tensor_file *part);
+/* OVER_BUDGET where the context's limit leaves no room for so many bytes of a tensor that the file holds in fewer. */
+fv_status fv_tensor_file_room(const fv_tensor_file *file, int64_t bytes);
 /* FV_ERR_MODEL_FORMAT "FILE: text". */
 fv_status fv_tensor_file_bad(const fv_tensor_file *file, const char *format, ...) FV_PRINTF(2, 3);
 

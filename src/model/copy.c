@@ -138,6 +138,10 @@ static fv_status copy_answers(const fv_model *model, fv_model *copy)
     if (model->card.has_class_names)
         FV_TRY(fv_model_take_class_names(copy, model->class_names, model->n_classes));
     copy->card.temperature = model->card.temperature;
+    copy->card.storage = model->card.storage;
+    copy->card.ranges = model->card.ranges ? fv_arena_strdup(copy->arena, model->card.ranges) : NULL;
+    if (model->card.ranges && !copy->card.ranges)
+        return FV_ERR_NO_MEMORY;
     if (model->selftest.vectors == 0)
         return FV_OK;
     copy->selftest = model->selftest;
@@ -249,9 +253,11 @@ fv_status fv_model_drop_aux_heads(fv_model *model)
     if (status == FV_OK) {
         const fv_selftest answers = copy->selftest;
         const double temperature = copy->card.temperature;
+        const fv_storage storage = copy->card.storage;
         fv_model_swap(model, copy);
         fv_model_touch(model);
         model->card.temperature = temperature;
+        model->card.storage = storage;
         model->selftest = answers; /* what is computed is what it was */
     }
     fv_free(model->ctx, map);

@@ -496,6 +496,17 @@ fv_status fv_model_set_temperature(fv_model *model, double t)
     return FV_OK;
 }
 
+const char *const *fv_storage_names(void)
+{
+    static const char *const names[FV_STORAGE_COUNT + 1] = {"float32", "fp16", "bf16", "int8", NULL};
+    return names;
+}
+
+fv_storage fv_model_storage(const fv_model *model)
+{
+    return model->card.storage;
+}
+
 const fv_pipeline *fv_model_pipeline(const fv_model *model)
 {
     return &model->pipeline;

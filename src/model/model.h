@@ -117,6 +117,8 @@ typedef struct fv_card {
     fv_port_note *ports; /* the last noted first */
     const char *origin;  /* the format that it was read from; NULL: our own */
     double temperature;  /* answers are made of outputs divided by it; 0: none was found */
+    const char *ranges;  /* JSON: ranges of values that integers were chosen by; in the arena; NULL: none */
+    fv_storage storage;  /* how files hold weights; what does not fit it exactly stays float32 there */
     bool sparse;         /* files leave zeros out, of tensors that are smaller so */
     bool pixels_said;    /* that file said how pixels become numbers, and the pipeline holds it */
 } fv_card;

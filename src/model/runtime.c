@@ -82,6 +82,7 @@ void fv_model_touch(fv_model *model)
     model->version++;
     model->selftest.vectors = 0;
     model->card.temperature = 0;
+    model->card.storage = FV_STORAGE_FLOAT32;
     model->runtime->device_newer = false;
     pthread_mutex_unlock(&model->runtime->mutex);
 }

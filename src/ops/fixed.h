@@ -109,4 +109,8 @@ static inline void fv_q_set(fv_dtype dtype, void *data, int64_t i, int64_t x, in
         ((uint8_t *)data)[i] = (uint8_t)y;
 }
 
+/* quantize_samples: the zero point of a sample from its least and largest number, 0 among them, as a float; `scale` is
+ * the reciprocal of its scale. NaN where the range is infinite. */
+float fv_q_sample_zero(const float range[2], float scale);
+
 #endif

@@ -24,6 +24,13 @@ static fv_status quantize_samples_infer(fv_ctx *ctx, const fv_node *node)
     return fv_result(ctx, node, 1, node->in[0]->dtype, 3, (const int64_t[]){src->dim[0], rows_of(node), 2});
 }
 
+float fv_q_sample_zero(const float range[2], float scale)
+{
+    const float low = range[0] * scale, high = range[1] * scale;
+    const float zero = (-128.0f + low) + (127.0f + high) > 0.0f ? -128.0f - low : 127.0f - high;
+    return rintf(zero < -128.0f ? -128.0f : zero > 127.0f ? 127.0f : zero);
+}
+
 /* One row: its scale and zero point, from the least and the largest number, so that 0 is an integer. */
 static void quantize_row(fv_dtype dtype, const void *src, int64_t at, int64_t count, int8_t *dst, void *line,
                          int64_t row)
@@ -34,9 +41,8 @@ static void quantize_row(fv_dtype dtype, const void *src, int64_t at, int64_t co
         least = x < least ? x : least;
         most = x > most ? x : most;
     }
-    const float scale = least == most ? 1.0f : 255.0f / (most - least), low = least * scale, high = most * scale;
-    float zero = (-128.0f + low) + (127.0f + high) > 0.0f ? -128.0f - low : 127.0f - high;
-    zero = rintf(zero < -128.0f ? -128.0f : zero > 127.0f ? 127.0f : zero);
+    const float scale = least == most ? 1.0f : 255.0f / (most - least);
+    const float zero = fv_q_sample_zero((const float[2]){least, most}, scale);
     for (int64_t i = 0; i < count; i++) {
         const float x = rintf((float)fv_get(dtype, src, at + i) * scale) + zero;
         dst[at + i] = (int8_t)(isnan(x) ? 0.0f : x < -128.0f ? -128.0f : x > 127.0f ? 127.0f : x);

@@ -215,9 +215,57 @@ static void test_quantize(void **state)
     }
 }
 
+/* Images with a scale and a zero point each, sometimes one that is none. */
+static void any_samples(const fv_node *node, memory *m)
+{
+    any_bytes(node, m);
+    for (int64_t n = 0; n < node->in[2]->shape.dim[0]; n++) {
+        float *line = (float *)(void *)m->in[2] + 2 * n;
+        line[0] = 0.01f * (float)pick(1, 300);
+        line[1] = pick(0, 9) ? (float)pick(-128, 127) : pick(0, 1) ? NAN : 300.0f;
+    }
+}
+
+static void check_real(fv_shape s, int64_t groups, int64_t k)
+{
+    fv_conv2d_attr a = {.groups = groups};
+    int64_t size[2];
+    window_of(&s, &a, size);
+    const fv_shape wei = {4, {k, size[0], size[1], s.dim[3] / groups}}, row = {1, {k}}, line = {3, {s.dim[0], 1, 2}};
+    check_case(&(op_case){.op = "q_conv2d_real",
+                          .attr = &a,
+                          .shape = {s, wei, line, row, row},
+                          .dtype = {FV_I8, FV_I8, FV_F32, FV_F32, FV_F32},
+                          .n_in = 5},
+               any_samples);
+}
+
+static void test_real(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        fv_shape s = image();
+        check_real(s, 1, pick(1, pick(0, 3) ? 20 : 80));
+        check_real(s, s.dim[3], s.dim[3] * (pick(0, 5) ? 1 : 2));
+        check_real((fv_shape){4, {pick(1, 40), 1, 1, pick(1, 300)}}, 1, pick(1, 40));
+    }
+    check_real((fv_shape){4, {3, 40, 40, 40}}, 1, 17);
+}
+
+/* Of any range, of none, and with numbers that are none. */
+static void test_samples(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        const fv_quantize_samples_attr a = {.pixels = pick(0, 3) == 0};
+        check_case(&(op_case){.op = "quantize_samples", .attr = &a, .shape = {image()}, .n_in = 1},
+                   round % 2 ? any_reals : NULL);
+    }
+}
+
 static bool is_mine(const fv_solver *solver)
 {
-    return strncmp(solver->op, "q_", 2) == 0 || strcmp(solver->op, "quantize") == 0 ||
+    return strncmp(solver->op, "q_", 2) == 0 || strncmp(solver->op, "quantize", 8) == 0 ||
            strcmp(solver->op, "lookup") == 0;
 }
 
@@ -230,9 +278,10 @@ static void test_all_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv),  cmocka_unit_test(test_flat),     cmocka_unit_test(test_depthwise),
-        cmocka_unit_test(test_add),   cmocka_unit_test(test_quantize), cmocka_unit_test(test_mul),
-        cmocka_unit_test(test_pools), cmocka_unit_test(test_lookup),   cmocka_unit_test(test_all_compared),
+        cmocka_unit_test(test_conv),    cmocka_unit_test(test_flat),         cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_add),     cmocka_unit_test(test_mul),          cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_lookup),  cmocka_unit_test(test_real),         cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_samples), cmocka_unit_test(test_all_compared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

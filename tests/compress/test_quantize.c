@@ -300,6 +300,61 @@ static void test_refused(void **state)
     fv_dataset_destroy(&few);
 }
 
+/* Ranges of a model in integers make the same model again, and others, without an image. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    fv_dataset *data = net_digits(100, "train");
+    fv_model *m = plain(), *made, *again, *mixed[2], *other = every_layer(), *loaded;
+    char hex[2][65], path[300];
+    OK(fv_model_init(m, 1, FV_INIT_DEFAULT));
+    OK(fv_quantize(m, data, NULL, &made));
+    snprintf(path, sizeof path, "%s/int8.safetensors", dir);
+    OK(fv_model_save(made, path));
+    OK(fv_model_load(ctx, path, &loaded));
+    OK(fv_quantize(m, NULL, &(fv_quantize_options){.ranges = loaded}, &again));
+    fv_model_sha256(made, hex[0]);
+    fv_model_sha256(again, hex[1]);
+    assert_string_equal(hex[0], hex[1]);
+    for (int i = 0; i < 2; i++) {
+        const fv_quantize_options o = {.skip = "conv2,fc2", .io = FV_IO_FLOAT, .ranges = i ? again : NULL};
+        OK(fv_quantize(m, i ? NULL : data, &o, &mixed[i]));
+        fv_model_sha256(mixed[i], hex[i]);
+        fv_model_destroy(&mixed[i]);
+    }
+    assert_string_equal(hex[0], hex[1]);
+    /* Of another network, of none, of equalized weights; texts that are none. */
+    OK(fv_model_init(other, 1, FV_INIT_DEFAULT));
+    assert_int_equal(refusal(other, NULL, &(fv_quantize_options){.ranges = made}), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "has no range of the value"));
+    assert_int_equal(refusal(m, NULL, &(fv_quantize_options){.ranges = m}), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "holds no ranges"));
+    assert_int_equal(refusal(m, NULL, NULL), FV_ERR_ARGUMENT);
+    assert_int_equal(refusal(m, NULL, &(fv_quantize_options){.ranges = made, .equalize = true}), FV_ERR_CONFLICT);
+    fv_model_destroy(&again);
+    OK(fv_quantize(m, data, &(fv_quantize_options){.equalize = true}, &again));
+    assert_int_equal(refusal(m, NULL, &(fv_quantize_options){.ranges = again}), FV_ERR_MODEL);
+    assert_non_null(strstr(fv_ctx_error(ctx), "equalized weights"));
+    static const char *const texts[] = {
+        "{",
+        "[]",
+        "{\"rule\":\"mse\",\"images\":1,\"equalized\":false}",
+        "{\"rule\":\"mse\",\"images\":1,\"equalized\":3,\"values\":{}}",
+        "{\"rule\":\"mse\",\"images\":1,\"equalized\":false,\"values\":{\"input\":[0]}}",
+        "{\"rule\":\"mse\",\"images\":1,\"equalized\":false,\"values\":{\"input\":[1,2]}}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        made->card.ranges = texts[i];
+        const fv_status status = refusal(m, NULL, &(fv_quantize_options){.ranges = made});
+        assert_int_equal(status, i == 2 ? FV_ERR_MODEL : FV_ERR_MODEL_FORMAT);
+    }
+    fv_model_destroy(&again);
+    fv_model_destroy(&loaded);
+    fv_model_destroy(&made);
+    fv_model_destroy(&other);
+    fv_model_destroy(&m);
+    fv_dataset_destroy(&data);
+}
+
 /* What is left of the bytes of a convolution network. */
 static void test_size(void **state)
 {
@@ -419,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip_and_io, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size, setup, teardown),
         cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
     };

@@ -2,6 +2,7 @@
 /* Checks of kernels of 8-bit integers against plain loops: the same integers, and nothing else written. */
 #include "fvcheck.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/quant/quant.h"
@@ -52,7 +53,14 @@ static int32_t *integers(fvc *t, int64_t n, int64_t lo, int64_t hi)
 static fv_q_end any_end(fvc *t, int64_t n)
 {
     fv_q_end e = {.bias = integers(t, n, -50000, 50000)};
-    if (fvc_int(t, 0, 4) == 0)
+    const int kind = (int)fvc_int(t, 0, 4);
+    if (kind == 1) { /* floats */
+        e.factor = fvc_floats(t, n);
+        e.shifted = fvc_floats(t, n);
+        e.line = 0.37f;
+        e.bias = fvc_int(t, 0, 1) ? e.bias : NULL;
+    }
+    if (kind <= 1)
         return e;
     int32_t *mul = integers(t, n, INT64_C(1) << 30, INT32_MAX), *shift = integers(t, n, -16, -2);
     for (int64_t i = 0; i < n; i++)
@@ -71,8 +79,10 @@ static fv_q_end any_end(fvc *t, int64_t n)
 
 static void put(const fv_q_end *e, int64_t j, uint32_t sum, void *dst, int64_t at)
 {
-    const int32_t x = (int32_t)(sum + (uint32_t)e->bias[j]);
-    if (e->mul)
+    const int32_t x = (int32_t)(sum + (e->bias ? (uint32_t)e->bias[j] : 0));
+    if (e->factor)
+        ((float *)dst)[at] = (float)x * e->line * e->factor[j] + e->shifted[j];
+    else if (e->mul)
         ((uint8_t *)dst)[at] = (uint8_t)limited(scaled(x, e->mul[j], e->shift[j], e->once), e->low, e->high, e->zero);
     else
         ((int32_t *)dst)[at] = x;
@@ -174,6 +184,26 @@ static void run_widen(fvc *t)
 }
 
 /* The sum of two, and floats; other instruction sets against the scalar one. */
+/* Halves, and a NaN that counts as nothing. */
+static void check_sample(fvc *t, int64_t n, float *reals, uint8_t *got, uint8_t *want)
+{
+    const float zero = (float)fvc_int(t, -128, 127);
+    float range[2] = {0.0f, 0.0f}, least = 0.0f, most = 0.0f;
+    reals[fvc_int(t, 0, n - 1)] = NAN;
+    for (int64_t i = 0; i < n; i++) {
+        least = reals[i] < least ? reals[i] : least;
+        most = reals[i] > most ? reals[i] : most;
+        const float q = rintf(reals[i] * 2.5f) + zero;
+        want[i] = (uint8_t)(int8_t)(isnan(q) ? 0.0f : q < -128.0f ? -128.0f : q > 127.0f ? 127.0f : q);
+    }
+    t->k->quant->range(n, reals, range);
+    if (range[0] != least || range[1] != most)
+        fvc_fail(t, "range of floats: %g to %g, expected %g to %g", (double)range[0], (double)range[1], (double)least,
+                 (double)most);
+    t->k->quant->quantize_sample(&(fv_q_sample){2.5f, zero}, n, reals, got);
+    fvc_equal_bytes(t, "integers of a sample", got, want, (size_t)n);
+}
+
 static void run_bytes(fvc *t)
 {
     for (int round = 0; round < 300 && !t->failed; round++) {
@@ -206,6 +236,7 @@ static void run_bytes(fvc *t)
         }
         t->k->quant->quantize(&to, n, reals, got);
         fvc_equal_bytes(t, "integers from floats", got, want, (size_t)n);
+        check_sample(t, n, reals, got, want);
         fvc_reset(t);
     }
 }

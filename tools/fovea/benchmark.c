@@ -1,147 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fovea benchmark: what networks cost to run, side by side. */
+#include "benchmark.h"
+
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "amounts.h"
 #include "bench.h"
+#include "formats.h"
 #include "options.h"
 #include "output.h"
 #include "show.h"
-#include "watch.h"
-
-/* Networks take turns, so that a busy moment of the machine meets all of them. */
-enum { TURNS = 5 };
-
-/* A network at a batch size and a number of threads. */
-typedef struct contestant {
-    const char *name;
-    fv_ctx *ctx;
-    fv_model *model;
-    fv_bench_network *network;
-    fv_footprint need;
-    fv_bench_figures figures;
-    int64_t file_bytes; /* 0: it has none */
-    bool loaded;        /* has trained weights */
-} contestant;
-
-/* How good a network is on --data. */
-typedef struct score {
-    const fv_metric *metric; /* NULL: not scored */
-    double value;
-    int64_t samples;
-} score;
 
 typedef struct benchmark {
     settings *c;
     int64_t threads[BENCH_COUNTS], batches[BENCH_COUNTS];
     int n_threads, n_batches;
-    contestant networks[MAX_NETWORKS];
-    score scores[MAX_NETWORKS]; /* found once: neither threads nor the batch change them */
+    benchmark_network networks[MAX_NETWORKS];
     int count;
     int64_t thread_count, batch; /* of now */
+    formats formats;             /* of --formats: files of one network; else none */
     bool began;
     json_t *rows;
 } benchmark;
 
-/* ---- making ready ---- */
-
-static void close_all(benchmark *b)
-{
-    for (int i = 0; i < MAX_NETWORKS; i++) {
-        contestant *x = &b->networks[i];
-        fv_bench_network_destroy(&x->network);
-        fv_model_destroy(&x->model);
-        fv_ctx_destroy(&x->ctx);
-    }
-}
-
-/* A context of its own for each, so that its memory is known. */
-static fv_status open_model(benchmark *b, contestant *x)
-{
-    settings *c = b->c;
-    const fv_zoo_options zoo = {.img_size = {c->img_size[0], c->img_size[1]}, .dropout = -1};
-    c->threads = b->thread_count;
-    FV_TRY(context_open(c, &x->ctx));
-    return report(x->ctx, model_open(x->ctx, c, x->name, &zoo, &x->model, &x->loaded));
-}
-
-static fv_status open_one(benchmark *b, contestant *x)
-{
-    struct stat file;
-    FV_TRY(open_model(b, x));
-    x->file_bytes = x->loaded && stat(x->name, &file) == 0 ? (int64_t)file.st_size : 0;
-    fv_status status = x->loaded ? FV_OK : fv_model_init(x->model, 0, FV_INIT_DEFAULT);
-    if (status == FV_OK)
-        status = fv_model_footprint(x->model, FV_NUMBERS_FLOAT32, &x->need);
-    if (status == FV_OK)
-        status = fv_bench_network_create(x->model, b->batch, b->c->benchmark_layers, &x->network);
-    return report(x->ctx, status);
-}
-
-/* ---- how good they are ---- */
-
-enum { SCORING_BATCH = 32 };
-
-/* The first metric of the model's task: top-1, mAP, ... */
-static const fv_metric *metric_of(fv_task task)
-{
-    int count;
-    const fv_metric *list = fv_metric_list(&count);
-    for (int i = 1; i < count; i++)
-        if (list[i].called[task])
-            return &list[i];
-    return &list[0];
-}
-
-static fv_status score_model(fv_ctx *ctx, settings *c, const char *name, fv_model *model, score *s)
-{
-    fv_metrics m;
-    fv_dataset *data = NULL;
-    if (!c->split)
-        FV_TRY(split_choose(ctx, c));
-    fv_status status = data_open(ctx, c, c->split, model, &data);
-    if (status == FV_OK)
-        status = fv_evaluate(model, data, SCORING_BATCH, 0, &m);
-    if (status == FV_OK)
-        status = metrics_lost(&m, data, name);
-    fv_dataset_destroy(&data);
-    if (status != FV_OK)
-        return status;
-    *s = (score){.metric = metric_of(m.task), .samples = m.samples};
-    s->value = fv_metric_value(s->metric, &m);
-    return FV_OK;
-}
-
-/* In a context of its own, as what it takes is no memory of the runs that are timed. */
-static fv_status score_one(benchmark *b, const char *name, score *s)
-{
-    contestant x = {.name = name};
-    fv_status status = open_model(b, &x);
-    if (status == FV_OK && !x.loaded)
-        status = complain(FV_ERR_CONFLICT, "name a model file, or leave --data out",
-                          "%s has no weights: --data scores networks that are trained", name);
-    if (status == FV_OK) {
-        watch_begin(b->c, x.ctx);
-        status = report(x.ctx, score_model(x.ctx, b->c, name, x.model, s));
-        watch_end();
-    }
-    fv_model_destroy(&x.model);
-    fv_ctx_destroy(&x.ctx);
-    return status;
-}
-
-static fv_status score_all(benchmark *b)
-{
-    b->thread_count = b->threads[0];
-    for (int i = 0; b->c->data && i < b->count; i++)
-        FV_TRY(score_one(b, b->c->positional[i], &b->scores[i]));
-    return FV_OK;
-}
+/* ---- showing ---- */
 
 /* "91.50 % top-1", or "". */
-static const char *score_text(const score *s, char text[64])
+static const char *score_text(const benchmark_score *s, char text[64])
 {
     char value[32];
     text[0] = '\0';
@@ -151,18 +37,11 @@ static const char *score_text(const score *s, char text[64])
     return text;
 }
 
-/* ---- showing ---- */
-
-static double images_a_second(const benchmark *b, const contestant *x)
-{
-    return x->figures.p50_ms > 0 ? 1e3 * (double)b->batch / x->figures.p50_ms : 0;
-}
-
 static int name_width(const benchmark *b)
 {
     int width = 8;
     for (int i = 0; i < b->count; i++) {
-        const int n = (int)strlen(b->networks[i].name);
+        const int n = (int)strlen(b->networks[i].row.name);
         width = n > width ? n : width;
     }
     return width;
@@ -174,29 +53,30 @@ static void print_networks(const benchmark *b)
     char params[AMOUNT_MAX], macs[AMOUNT_MAX], weights[AMOUNT_MAX], file[AMOUNT_MAX] = "-";
     printf("%s, %s\n", fv_ctx_processor(b->networks[0].ctx), fv_ctx_isa(b->networks[0].ctx));
     if (b->c->data)
-        printf("scored on %s (%s): %lld samples\n", b->c->data, b->c->split, (long long)b->scores[0].samples);
+        printf("scored on %s (%s): %lld samples\n", b->c->data, b->c->split,
+               (long long)b->networks[0].row.score.samples);
     printf("\n%-*s  %-12s  parameters  multiply-adds    weights       file%s\n", width, "network", "input",
            b->c->data ? "  score" : "");
     for (int i = 0; i < b->count; i++) {
-        const contestant *x = &b->networks[i];
+        const benchmark_network *x = &b->networks[i];
         char size[48], scored[64];
         int64_t h, w, channels;
         fv_model_input_size(x->model, &h, &w, &channels);
         snprintf(size, sizeof size, "%lldx%lldx%lld", (long long)h, (long long)w, (long long)channels);
-        if (x->file_bytes > 0)
-            amount_bytes((double)x->file_bytes, file);
-        show_text(stdout, x->name);
-        printf("%*s  %-12s  %10s  %13s %10s %10s%s%s\n", width - (int)strlen(x->name), "", size,
-               amount_count((double)x->need.parameters, params), amount_count(x->need.macs, macs),
-               amount_bytes((double)x->figures.weight_bytes, weights), file, b->c->data ? "  " : "",
-               score_text(&b->scores[i], scored));
+        if (x->row.file_bytes > 0)
+            amount_bytes((double)x->row.file_bytes, file);
+        show_text(stdout, x->row.name);
+        printf("%*s  %-12s  %10s  %13s %10s %10s%s%s\n", width - (int)strlen(x->row.name), "", size,
+               amount_count((double)x->row.parameters, params), amount_count(x->row.macs, macs),
+               amount_bytes((double)x->row.figures.weight_bytes, weights), file, b->c->data ? "  " : "",
+               score_text(&x->row.score, scored));
         snprintf(file, sizeof file, "-");
     }
     printf("\n%-*s  threads  batch     p50 ms     p90 ms     p99 ms   images/s   runs    planned       peak\n", width,
            "network");
 }
 
-static void print_layers(const contestant *x)
+static void print_layers(const benchmark_network *x)
 {
     fv_bench_layer l;
     double total = 0;
@@ -217,14 +97,14 @@ static void print_text(const benchmark *b)
     if (!b->began)
         print_networks(b);
     for (int i = 0; i < b->count; i++) {
-        const contestant *x = &b->networks[i];
+        const benchmark_network *x = &b->networks[i];
         char planned[AMOUNT_MAX], peak[AMOUNT_MAX];
-        show_text(stdout, x->name);
-        printf("%*s  %7lld %6lld %10.3f %10.3f %10.3f %10.1f %6lld %10s %10s\n", name_width(b) - (int)strlen(x->name),
-               "", (long long)b->thread_count, (long long)b->batch, x->figures.p50_ms, x->figures.p90_ms,
-               x->figures.p99_ms, images_a_second(b, x), (long long)x->figures.runs,
-               amount_bytes((double)x->figures.planned_bytes, planned),
-               amount_bytes((double)x->figures.peak_bytes, peak));
+        show_text(stdout, x->row.name);
+        printf("%*s  %7lld %6lld %10.3f %10.3f %10.3f %10.1f %6lld %10s %10s\n",
+               name_width(b) - (int)strlen(x->row.name), "", (long long)b->thread_count, (long long)b->batch,
+               x->row.figures.p50_ms, x->row.figures.p90_ms, x->row.figures.p99_ms, x->row.images_a_second,
+               (long long)x->row.figures.runs, amount_bytes((double)x->row.figures.planned_bytes, planned),
+               amount_bytes((double)x->row.figures.peak_bytes, peak));
         if (b->c->benchmark_layers)
             print_layers(x);
     }
@@ -238,20 +118,20 @@ static void print_csv(const benchmark *b)
         printf("network,threads,batch,layer,operator,solver,ms,p50_ms,p90_ms,p99_ms,best_ms,runs,img_per_s,parameters,"
                "macs,weight_bytes,file_bytes,planned_bytes,peak_bytes,metric,score,samples\n");
     for (int i = 0; i < b->count; i++) {
-        const contestant *x = &b->networks[i];
-        const fv_bench_figures *f = &x->figures;
-        show_csv(stdout, x->name);
+        const benchmark_network *x = &b->networks[i];
+        const fv_bench_figures *f = &x->row.figures;
+        show_csv(stdout, x->row.name);
         printf(",%lld,%lld,,,,,%.6g,%.6g,%.6g,%.6g,%lld,%.6g,%lld,%.0f,%lld,%lld,%lld,%lld", (long long)b->thread_count,
                (long long)b->batch, f->p50_ms, f->p90_ms, f->p99_ms, f->best_ms, (long long)f->runs,
-               images_a_second(b, x), (long long)x->need.parameters, x->need.macs, (long long)f->weight_bytes,
-               (long long)x->file_bytes, (long long)f->planned_bytes, (long long)f->peak_bytes);
-        const score *s = &b->scores[i];
+               x->row.images_a_second, (long long)x->row.parameters, x->row.macs, (long long)f->weight_bytes,
+               (long long)x->row.file_bytes, (long long)f->planned_bytes, (long long)f->peak_bytes);
+        const benchmark_score *s = &x->row.score;
         if (s->metric)
             printf(",%s,%.10g,%lld\n", s->metric->name, s->value, (long long)s->samples);
         else
             puts(",,,");
         for (int k = 0; fv_bench_network_layer(x->network, k, &l); k++) {
-            show_csv(stdout, x->name);
+            show_csv(stdout, x->row.name);
             printf(",%lld,%lld,", (long long)b->thread_count, (long long)b->batch);
             show_csv(stdout, l.name);
             printf(",%s,%s,%.6g,,,,,,,,,,,,,,,\n", l.op, l.solver, l.ms);
@@ -264,16 +144,18 @@ static void add_json(benchmark *b)
 {
     fv_bench_layer l;
     for (int i = 0; i < b->count; i++) {
-        const contestant *x = &b->networks[i];
-        const fv_bench_figures *f = &x->figures;
+        const benchmark_network *x = &b->networks[i];
+        const fv_bench_figures *f = &x->row.figures;
         json_t *row = json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I}",
-                                "network", show_json(x->name), "threads", (json_int_t)b->thread_count, "batch",
+                                "network", show_json(x->row.name), "threads", (json_int_t)b->thread_count, "batch",
                                 (json_int_t)b->batch, "p50_ms", f->p50_ms, "p90_ms", f->p90_ms, "p99_ms", f->p99_ms,
-                                "best_ms", f->best_ms, "runs", (json_int_t)f->runs, "img_per_s", images_a_second(b, x),
-                                "parameters", (json_int_t)x->need.parameters, "macs", x->need.macs, "weight_bytes",
-                                (json_int_t)f->weight_bytes, "file_bytes", (json_int_t)x->file_bytes, "planned_bytes",
-                                (json_int_t)f->planned_bytes, "peak_bytes", (json_int_t)f->peak_bytes);
-        const score *s = &b->scores[i];
+                                "best_ms", f->best_ms, "runs", (json_int_t)f->runs, "img_per_s", x->row.images_a_second,
+                                "parameters", (json_int_t)x->row.parameters, "macs", x->row.macs, "weight_bytes",
+                                (json_int_t)f->weight_bytes, "file_bytes", (json_int_t)x->row.file_bytes,
+                                "planned_bytes", (json_int_t)f->planned_bytes, "peak_bytes", (json_int_t)f->peak_bytes);
+        const benchmark_score *s = &x->row.score;
+        if (b->formats.count > 0)
+            json_object_set_new(row, "what", json_string(b->formats.format[i].what));
         if (s->metric) {
             json_object_set_new(row, "metric", json_string(s->metric->name));
             json_object_set_new(row, "score", isfinite(s->value) ? json_real(s->value) : json_null());
@@ -291,26 +173,51 @@ static void add_json(benchmark *b)
     }
 }
 
+/* One table: what each format is, and what it costs. */
+static void print_formats(const benchmark *b)
+{
+    char text[3][AMOUNT_MAX], scored[64];
+    if (!b->began) {
+        const benchmark_network *x = &b->networks[0];
+        printf("%s, %s\n", fv_ctx_processor(x->ctx), fv_ctx_isa(x->ctx));
+        show_text(stdout, b->c->positional[0]);
+        printf(": %s parameters, %s multiply-adds\n", amount_count((double)x->row.parameters, text[0]),
+               amount_count(x->row.macs, text[1]));
+        if (b->c->data)
+            printf("scored on %s (%s): %lld samples\n", b->c->data, b->c->split, (long long)x->row.score.samples);
+        putchar('\n');
+        for (int i = 0; i < b->count; i++)
+            printf("%-13s %s\n", b->formats.format[i].name, b->formats.format[i].what);
+        printf("\n%-13s threads  batch      bytes  share     p50 ms     p99 ms    planned       peak%s\n", "format",
+               b->c->data ? "  score" : "");
+    }
+    for (int i = 0; i < b->count; i++) {
+        const benchmark_row *r = &b->networks[i].row;
+        printf("%-13s %7lld %6lld %10s %6.3f %10.3f %10.3f %10s %10s%s%s\n", r->name, (long long)b->thread_count,
+               (long long)b->batch, amount_bytes((double)r->file_bytes, text[0]),
+               (double)r->file_bytes / (double)b->networks[0].row.file_bytes, r->figures.p50_ms, r->figures.p99_ms,
+               amount_bytes((double)r->figures.planned_bytes, text[1]),
+               amount_bytes((double)r->figures.peak_bytes, text[2]), b->c->data ? "  " : "",
+               score_text(&r->score, scored));
+        if (b->c->benchmark_layers)
+            print_layers(&b->networks[i]);
+    }
+    fflush(stdout);
+}
+
 /* ---- the verb ---- */
 
-static fv_status run_all(benchmark *b)
+static void show(benchmark *b)
 {
-    for (int i = 0; i < b->count; i++)
-        FV_TRY(open_one(b, &b->networks[i]));
-    for (int turn = 0; turn < (b->c->bench_seconds > 0 ? TURNS : 1); turn++)
-        for (int i = 0; i < b->count; i++)
-            FV_TRY(
-                report(b->networks[i].ctx, fv_bench_network_run(b->networks[i].network, b->c->bench_seconds / TURNS)));
-    for (int i = 0; i < b->count; i++)
-        fv_bench_network_figures(b->networks[i].network, &b->networks[i].figures);
-    if (b->c->out == OUT_TEXT)
-        print_text(b);
-    else if (b->c->out == OUT_CSV)
+    if (b->c->out == OUT_CSV)
         print_csv(b);
-    else
+    else if (b->c->out == OUT_JSON)
         add_json(b);
+    else if (b->formats.count > 0)
+        print_formats(b);
+    else
+        print_text(b);
     b->began = true;
-    return FV_OK;
 }
 
 static void print_json(const benchmark *b, const char *processor, const char *isa)
@@ -342,33 +249,59 @@ static fv_status check_options(const settings *c)
     return FV_OK;
 }
 
+/* The networks: those that are named, or one in every format. */
+static fv_status prepare(benchmark *b)
+{
+    const settings *c = b->c;
+    b->count = c->n_positional;
+    for (int i = 0; i < b->count; i++)
+        b->networks[i] = (benchmark_network){.path = c->positional[i], .row.name = c->positional[i]};
+    if (!c->formats)
+        return FV_OK;
+    FV_TRY(formats_make(b->c, c->positional[0], &b->formats));
+    b->count = b->formats.count;
+    for (int i = 0; i < b->count; i++)
+        b->networks[i] = (benchmark_network){.path = b->formats.path[i], .row.name = b->formats.format[i].name};
+    return FV_OK;
+}
+
+static fv_status run_all(benchmark *b, char processor[256], char isa[32])
+{
+    b->c->threads = b->threads[0];
+    FV_TRY(benchmark_score_all(b->c, b->networks, b->count));
+    for (int t = 0; t < b->n_threads; t++)
+        for (int k = 0; k < b->n_batches; k++) {
+            b->thread_count = b->threads[t];
+            b->batch = b->batches[k];
+            FV_TRY(benchmark_run_all(b->c, b->networks, b->count, b->thread_count, b->batch));
+            snprintf(processor, 256, "%s", fv_ctx_processor(b->networks[0].ctx));
+            snprintf(isa, 32, "%s", fv_ctx_isa(b->networks[0].ctx));
+            show(b);
+        }
+    return FV_OK;
+}
+
 fv_status verb_benchmark(settings *c)
 {
     static benchmark b;
     char processor[256] = "", isa[32] = "";
-    b = (benchmark){.c = c, .count = c->n_positional};
-    if (b.count == 0)
+    b = (benchmark){.c = c};
+    if (c->n_positional == 0)
         return complain(FV_ERR_USAGE, NULL, "fovea benchmark: say which network: a name, or a file");
+    if (c->formats && c->n_positional > 1)
+        return complain(FV_ERR_CONFLICT, "name one network",
+                        "--formats makes every format of one network, and %d are named", c->n_positional);
     FV_TRY(output_form(c));
     FV_TRY(check_options(c));
     FV_TRY(read_counts(&b));
     b.rows = json_array();
-    fv_status status = score_all(&b);
-    for (int t = 0; status == FV_OK && t < b.n_threads; t++)
-        for (int k = 0; status == FV_OK && k < b.n_batches; k++) {
-            b.thread_count = b.threads[t];
-            b.batch = b.batches[k];
-            for (int i = 0; i < b.count; i++)
-                b.networks[i] = (contestant){.name = c->positional[i]};
-            status = run_all(&b);
-            if (status == FV_OK) {
-                snprintf(processor, sizeof processor, "%s", fv_ctx_processor(b.networks[0].ctx));
-                snprintf(isa, sizeof isa, "%s", fv_ctx_isa(b.networks[0].ctx));
-            }
-            close_all(&b);
-        }
+    fv_status status = prepare(&b);
+    if (status == FV_OK)
+        status = run_all(&b, processor, isa);
     if (status == FV_OK && c->out == OUT_JSON)
         print_json(&b, processor, isa);
+    benchmark_close_all(b.networks, MAX_NETWORKS);
+    formats_forget(&b.formats);
     json_decref(b.rows);
     return status;
 }

@@ -98,6 +98,9 @@ static void print_text(fv_model *model, int64_t batch, const info_totals *t, boo
             aux, (long long)fv_model_aux_parameters(model));
     if (fv_model_temperature(model) > 0)
         printf("temperature       %.6g: probabilities are of outputs divided by it\n", fv_model_temperature(model));
+    if (fv_model_storage(model) != FV_STORAGE_FLOAT32)
+        printf("stored            weights of layers as %s in the file, float32 in memory\n",
+               fv_storage_names()[fv_model_storage(model)]);
     if (trained)
         card_print(model);
     printf("activations       %s per image, all layers\n", amount_bytes((double)t->network.activation_bytes, bytes));
@@ -175,6 +178,8 @@ static void print_json(fv_model *model, int64_t batch, const info_totals *t, boo
     }
     if (fv_model_temperature(model) > 0)
         json_object_set_new(root, "temperature", json_real(fv_model_temperature(model)));
+    if (trained)
+        json_object_set_new(root, "storage", json_string(fv_storage_names()[fv_model_storage(model)]));
     for (int i = 0; i < FV_CARD_COUNT && trained; i++) {
         const char *said = fv_model_card(model, (fv_card_item)i);
         json_object_set_new(root, card_key(i), said ? json_string(said) : json_null());

@@ -96,9 +96,11 @@ const verb verbs[] = {
      "  fovea prune best.safetensors --data photos --sensitivity layers\n",
      V_PRUNE, 1, verb_prune},
     {"quantize", NULL, "a model in 8-bit integers: a quarter of the bytes, and what each layer lost",
-     "MODEL --data PATH --output FILE [options]",
+     "MODEL --data PATH --output FILE [options] | MODEL --output FILE (--dynamic | --fp16 | --bf16 | --weights-only) "
+     "[options]",
      "  fovea quantize best.safetensors --data photos --output int8.safetensors\n"
-     "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n",
+     "  fovea quantize best.safetensors --data photos --output int8.safetensors --calibration entropy --skip 'fc*'\n"
+     "  fovea quantize best.safetensors --output half.safetensors --fp16\n",
      V_QUANTIZE, 1, verb_quantize},
     {"calibrate", NULL, "a model whose probabilities are shares of right answers: temperature scaling",
      "MODEL --data PATH --output FILE [--split NAME] [options]",
@@ -156,7 +158,8 @@ const verb verbs[] = {
      "NAME|FILE... [--batch-size N,...] [--threads N,...] [--layers] [--data PATH] [options]",
      "  fovea benchmark lenet resnet8 --batch-size 1,8 --threads 1\n"
      "  fovea benchmark best.safetensors --layers --seconds 0.5 --json\n"
-     "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n",
+     "  fovea benchmark best.safetensors --data photos --batch-size 1,2,4,8,16,32,64\n"
+     "  fovea benchmark best.safetensors --formats --data photos --threads 1\n",
      V_BENCHMARK, MAX_NETWORKS, verb_benchmark},
     {"runs", NULL, "list and compare training runs", "[ls | best | diff A B | report | mlflow] [DIR...] [options]",
      "  fovea runs\n  fovea runs best --metric val_loss\n  fovea runs diff exp exp2\n"

@@ -208,6 +208,22 @@ enum {
       "bits that weights are rounded to; below 8 they take a byte all the same") \
     X(CHOICE, io, "io", NULL, 0, 0, 0, 0, "float,int8,uint8", V_QUANTIZE, FV_MEANING, "TYPE", \
       "arrays that `fovea run` takes and gives: real numbers, or the integers that stand for them") \
+    X(FLAG, equalize, "equalize", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "scale channels between two layers so that they use the levels of one scale better; reads the images twice") \
+    X(FLAG, bias_correction, "bias-correction", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "biases make up for what rounding the weights adds on average, by the means of the calibration images") \
+    X(TEXT, ranges, "ranges", NULL, 0, NULL, 0, 0, NULL, V_QUANTIZE, FV_MEANING, "FILE", \
+      "take the ranges that a model in integers was made by, of the same network, instead of reading images: for " \
+      "another --skip, --io or --max-drop") \
+    X(FLAG, dynamic, "dynamic", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "weights as int8, and sums of integers, of activations whose range is measured on each image; no calibration " \
+      "images are needed, and there are no integers between layers") \
+    X(FLAG, fp16, "fp16", "half", 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "weights alone, as half floats in the file; computed in float32, and no calibration images are needed") \
+    X(FLAG, bf16, "bf16", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "the same as bfloat16: the range of float32, 8 bits of precision") \
+    X(FLAG, weights_only, "weights-only", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "the same as int8 with a scale for each filter") \
     X(REAL, max_drop, "max-drop", NULL, 0, FV_AUTO, 0, 100, NULL, V_QUANTIZE | V_COMPRESS, FV_MEANING, "F", \
       "most points of accuracy that may be lost: the fewest layers stay in floats so that it holds, else exit code 8; " \
       "compress: of all stages together") \
@@ -450,6 +466,9 @@ enum {
       "with --model, and of bench vgg-e: layers of these names, with * and ?") \
     X(FLAG, benchmark_layers, "layers", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
       "each layer's time, too; the clock is then read at every layer") \
+    X(FLAG, formats, "formats", NULL, 0, false, 0, 0, NULL, V_BENCHMARK, FV_OUTPUT, NULL, \
+      "one network in every format that quantize makes: bytes, time, memory, and with --data, from whose train split " \
+      "ranges are taken, scores") \
     X(FLAG, csv, "csv", NULL, 0, false, 0, 0, NULL, V_TIMING, FV_OUTPUT, NULL, "result as CSV")
 /* clang-format on */
 

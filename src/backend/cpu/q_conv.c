@@ -33,6 +33,7 @@ typedef struct q_job {
     q_layout l;
     fv_q_byte byte;
     fv_q_end end;
+    const float *line; /* scale and zero point of each image; NULL: those of the node */
     const uint8_t *src;
     const int32_t *packed;
     uint8_t *dst;
@@ -45,15 +46,22 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* 1x1 filters that see each pixel once: one column of pixels. */
-static void flatten(fv_conv_geom *g)
+/* Whether results are floats, of images that have a scale and a zero point each (q_conv2d_real). */
+static bool is_real(const fv_node *node)
+{
+    return node->out[0]->dtype == FV_F32;
+}
+
+/* 1x1 filters that see each pixel once: one column of pixels, of all images or of each. */
+static void flatten(fv_conv_geom *g, bool all)
 {
     fv_window *w = &g->win;
     for (int i = 0; i < 2; i++)
         if (w->size[i] != 1 || w->stride[i] != 1 || w->pad[i] != 0 || w->pad[i + 2] != 0)
             return;
-    w->h = w->p = g->n * w->h * w->w;
-    w->w = w->q = g->n = 1;
+    w->h = w->p = (all ? g->n : 1) * w->h * w->w;
+    w->w = w->q = 1;
+    g->n = all ? 1 : g->n;
 }
 
 /* Rows of the image that `rows` rows of results need. */
@@ -67,7 +75,7 @@ static q_layout layout_of(const fv_plan *plan, bool single)
     q_layout l = {.g = fv_conv_geom_forward(plan->problem.node), .single = single, .nr = plan->kernels->quant->nr};
     l.macs = fv_conv_macs(&l.g);
     if (!single)
-        flatten(&l.g);
+        flatten(&l.g, !is_real(plan->problem.node));
     const fv_window *w = &l.g.win;
     l.depth = l.g.c / l.g.groups;
     l.cols = l.g.k / l.g.groups;
@@ -105,22 +113,29 @@ static bool has_pairs(const fv_node *node)
 
 static fv_q_conv2d_attr attr_of(const fv_call *call)
 {
-    fv_q_conv2d_attr attr;
-    if (!has_pairs(call->node))
-        return *(const fv_q_conv2d_attr *)call->node->attr;
-    fv_qat_conv2d_set(call, &attr);
+    fv_q_conv2d_attr attr = {.src_zero = 0};
+    if (has_pairs(call->node))
+        fv_qat_conv2d_set(call, &attr);
+    else if (!is_real(call->node))
+        attr = *(const fv_q_conv2d_attr *)call->node->attr;
     return attr;
 }
 
 static const char *q_conv_reject(const fv_solver *self, const fv_problem *problem)
 {
     const fv_node *node = problem->node;
-    const fv_q_conv2d_attr *attr = node->attr;
     const fv_conv_geom g = fv_conv_geom_forward(node);
-    if (node->n_in == 4)
-        return "scales in the place of factors";
-    if (node->n_in == 5 && attr->min > attr->max)
-        return "min above max";
+    if (node->op->attr_size == sizeof(fv_q_conv2d_attr) && !has_pairs(node)) {
+        const fv_q_conv2d_attr *attr = node->attr;
+        if (node->n_in == 4)
+            return "scales in the place of factors";
+        if (node->n_in == 5 && attr->min > attr->max)
+            return "min above max";
+    } else if (!has_pairs(node) && !is_real(node)) {
+        return "only f32";
+    } else if (!has_pairs(node) && fv_in_shape(node, 2)->dim[1] != 1) {
+        return "a scale for each pixel";
+    }
     return is_single(self) && (g.groups != g.c || g.k != g.c) ? "groups of more than one channel" : NULL;
 }
 
@@ -181,8 +196,8 @@ static void q_conv_pack(const fv_plan *plan, const fv_call *call, void *packed)
 {
     const q_layout l = layout_of(plan, is_single(plan->solver));
     const fv_node *node = plan->problem.node;
-    const int64_t zero = has_pairs(node) ? 0 : ((const fv_q_conv2d_attr *)node->attr)->wei_zero;
-    const fv_q_byte byte = byte_of(node->in[1]->dtype, zero);
+    const bool plain = !has_pairs(node) && !is_real(node);
+    const fv_q_byte byte = byte_of(node->in[1]->dtype, plain ? ((const fv_q_conv2d_attr *)node->attr)->wei_zero : 0);
     const uint8_t *wei = call->in[1];
     const int64_t r = l.g.win.size[0], s = l.g.win.size[1];
     int32_t *to = packed;
@@ -261,7 +276,9 @@ static void fill_strip(const q_job *x, const uint8_t *src, int64_t y, int64_t ro
 static fv_q_end end_from(const fv_q_end *end, int64_t channel)
 {
     fv_q_end e = *end;
-    e.bias += channel;
+    e.bias = e.bias ? e.bias + channel : NULL;
+    e.factor = e.factor ? e.factor + channel : NULL;
+    e.shifted = e.shifted ? e.shifted + channel : NULL;
     e.mul = e.mul ? e.mul + channel : NULL;
     e.shift = e.shift ? e.shift + channel : NULL;
     return e;
@@ -281,13 +298,26 @@ static q_block block_of(const q_job *x, int64_t at, int worker)
     return b;
 }
 
+/* What the job is for one image. */
+static q_job job_of(const q_job *x, int64_t image)
+{
+    q_job own = *x;
+    if (x->line) {
+        const float zero = x->line[2 * image + 1];
+        own.byte = byte_of(FV_I8, zero >= -128.0f && zero <= 127.0f ? (int64_t)zero : 0);
+        own.end.line = x->line[2 * image];
+    }
+    return own;
+}
+
 static void product_task(void *arg, int64_t task, int worker)
 {
-    const q_job *x = arg;
-    const q_layout *l = &x->l;
+    const q_job *all = arg;
+    const q_layout *l = &all->l;
     const fv_window *w = &l->g.win;
     const int64_t part = task % l->parts, group = task / l->parts % l->g.groups;
-    const q_block b = block_of(x, task / l->parts / l->g.groups, worker);
+    const q_block b = block_of(all, task / l->parts / l->g.groups, worker);
+    const q_job own = job_of(all, b.image), *x = &own;
     const int64_t first = part * l->panels / l->parts, end = (part + 1) * l->panels / l->parts;
     const int64_t row = l->width * l->pixel, rows = w->q == 1 ? 1 : b.rows;
     fill_strip(x, x->src + b.image * w->h * w->w * l->g.c + group * l->depth, fv_window_begin(w, 0, b.p),
@@ -314,10 +344,11 @@ static void product_task(void *arg, int64_t task, int worker)
 
 static void single_task(void *arg, int64_t task, int worker)
 {
-    const q_job *x = arg;
-    const q_layout *l = &x->l;
+    const q_job *all = arg;
+    const q_layout *l = &all->l;
     const fv_window *w = &l->g.win;
-    const q_block b = block_of(x, task / l->parts, worker);
+    const q_block b = block_of(all, task / l->parts, worker);
+    const q_job own = job_of(all, b.image), *x = &own;
     const int64_t channel = task % l->parts * CHANNELS, channels = least(CHANNELS, l->g.c - channel);
     const int64_t row = l->width * channels;
     fill_strip(x, x->src + b.image * w->h * w->w * l->g.c + channel, fv_window_begin(w, 0, b.p), rows_in(w, b.rows),
@@ -341,6 +372,8 @@ static void single_task(void *arg, int64_t task, int worker)
 static fv_q_end end_of(const fv_call *call, const fv_q_conv2d_attr *attr, int64_t filters, int32_t *factors)
 {
     const fv_node *node = call->node;
+    if (is_real(node))
+        return (fv_q_end){.factor = call->in[3], .shifted = call->in[4]};
     fv_q_end end = {.bias = call->in[2]};
     if (node->n_in < 5)
         return end;
@@ -365,7 +398,10 @@ static void q_conv_run(const fv_plan *plan, const fv_call *call)
     q_job job = {.k = plan->kernels->quant, .l = layout_of(plan, is_single(plan->solver))};
     const q_layout *l = &job.l;
     job.end = end_of(call, &attr, l->g.k, (int32_t *)call->workspace + l->strip * plan->threads);
-    job.byte = byte_of(node->in[0]->dtype, attr.src_zero);
+    if (is_real(node))
+        job.line = call->in[2];
+    else
+        job.byte = byte_of(node->in[0]->dtype, attr.src_zero);
     job.src = call->in[0];
     job.packed = call->packed;
     job.dst = call->out[0];
@@ -382,49 +418,19 @@ static void q_conv_run(const fv_plan *plan, const fv_call *call)
     fv_parallel(plan->ctx, tasks, l->macs < SMALL ? 1 : 0, l->single ? single_task : product_task, &job);
 }
 
+/* The two solvers of an operator: sums of pairs of channels, and of single channels. */
+#define Q_CONV_SOLVER(op_, last_, arg_)                                                                                \
+    {                                                                                                                  \
+        .name = "cpu." op_ last_, .op = op_, .version = 1, .arg = arg_, .packs = 1 << 1, .reject = q_conv_reject,      \
+        .cost = q_conv_cost, .packed_bytes = q_conv_packed_bytes, .pack = q_conv_pack,                                 \
+        .workspace_bytes = q_conv_workspace_bytes, .run = q_conv_run                                                   \
+    }
+#define Q_CONV_SOLVERS(op_) Q_CONV_SOLVER(op_, ".igemm", NULL), Q_CONV_SOLVER(op_, ".depthwise", &fv_cpu_q_conv_solvers)
+
 extern const fv_solver fv_cpu_q_conv_solvers[];
 const fv_solver fv_cpu_q_conv_solvers[] = {
-    {.name = "cpu.q_conv2d.igemm",
-     .op = "q_conv2d",
-     .version = 1,
-     .packs = 1 << 1,
-     .reject = q_conv_reject,
-     .cost = q_conv_cost,
-     .packed_bytes = q_conv_packed_bytes,
-     .pack = q_conv_pack,
-     .workspace_bytes = q_conv_workspace_bytes,
-     .run = q_conv_run},
-    {.name = "cpu.q_conv2d.depthwise",
-     .op = "q_conv2d",
-     .version = 1,
-     .arg = &fv_cpu_q_conv_solvers,
-     .packs = 1 << 1,
-     .reject = q_conv_reject,
-     .cost = q_conv_cost,
-     .packed_bytes = q_conv_packed_bytes,
-     .pack = q_conv_pack,
-     .workspace_bytes = q_conv_workspace_bytes,
-     .run = q_conv_run},
-    {.name = "cpu.qat_conv2d.igemm",
-     .op = "qat_conv2d",
-     .version = 1,
-     .packs = 1 << 1,
-     .reject = q_conv_reject,
-     .cost = q_conv_cost,
-     .packed_bytes = q_conv_packed_bytes,
-     .pack = q_conv_pack,
-     .workspace_bytes = q_conv_workspace_bytes,
-     .run = q_conv_run},
-    {.name = "cpu.qat_conv2d.depthwise",
-     .op = "qat_conv2d",
-     .version = 1,
-     .arg = &fv_cpu_q_conv_solvers,
-     .packs = 1 << 1,
-     .reject = q_conv_reject,
-     .cost = q_conv_cost,
-     .packed_bytes = q_conv_packed_bytes,
-     .pack = q_conv_pack,
-     .workspace_bytes = q_conv_workspace_bytes,
-     .run = q_conv_run},
+    Q_CONV_SOLVERS("q_conv2d"),
+    Q_CONV_SOLVERS("qat_conv2d"),
+    Q_CONV_SOLVERS("q_conv2d_real"),
     {.name = NULL},
 };

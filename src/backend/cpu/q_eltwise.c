@@ -2,6 +2,7 @@
 /* Solvers of sums and products of 8-bit integers, of functions of one, and of what makes such integers of floats. */
 #include "backend/cpu/split.h"
 #include "kernels/quant/quant.h"
+#include "ops/fixed.h"
 #include "ops/nd.h"
 #include "ops/qat.h"
 
@@ -190,6 +191,49 @@ static void quantize_run(const fv_plan *plan, const fv_call *call)
                       &job);
 }
 
+/* ---- samples by themselves ---- */
+
+static const char *samples_reject(const fv_solver *self, const fv_problem *problem)
+{
+    (void)self;
+    return problem->node->in[0]->dtype == FV_F32 ? NULL : "only from f32";
+}
+
+typedef struct samples_job {
+    const fv_quant_kernels *k;
+    const float *src;
+    float *line;
+    uint8_t *dst;
+    int64_t count; /* numbers of a row */
+} samples_job;
+
+static void samples_range(void *arg, int64_t begin, int64_t end)
+{
+    const samples_job *j = arg;
+    for (int64_t i = begin; i < end; i++) {
+        const float *src = j->src + i * j->count;
+        float range[2] = {0.0f, 0.0f};
+        j->k->range(j->count, src, range);
+        const float scale = range[0] == range[1] ? 1.0f : 255.0f / (range[1] - range[0]);
+        const float zero = fv_q_sample_zero(range, scale);
+        j->k->quantize_sample(&(fv_q_sample){scale, zero}, j->count, src, j->dst + i * j->count);
+        j->line[2 * i] = 1.0f / scale;
+        j->line[2 * i + 1] = isnan(zero) ? 0.0f : zero;
+    }
+}
+
+static void samples_run(const fv_plan *plan, const fv_call *call)
+{
+    const fv_shape *src = fv_in_shape(call->node, 0), *line = fv_out_shape(call->node, 1);
+    const int64_t rows = fv_call_part(call, line->dim[0]) * line->dim[1], count = fv_shape_count(src) / line->dim[0];
+    samples_job job = {.k = plan->kernels->quant,
+                       .src = call->in[0],
+                       .line = call->out[1],
+                       .dst = call->out[0],
+                       .count = count / line->dim[1]};
+    fv_parallel_range(plan, rows, 8.0 * (double)job.count, 1, samples_range, &job);
+}
+
 extern const fv_solver fv_cpu_q_eltwise_solvers[];
 const fv_solver fv_cpu_q_eltwise_solvers[] = {
     FV_STREAM_SOLVER("q_add", add_reject, add_run),
@@ -198,5 +242,6 @@ const fv_solver fv_cpu_q_eltwise_solvers[] = {
     FV_STREAM_SOLVER("quantize", quantize_reject, quantize_run),
     FV_STREAM_SOLVER("qat_add", add_reject, add_run),
     FV_STREAM_SOLVER("qat_quantize", quantize_reject, quantize_run),
+    FV_STREAM_SOLVER("quantize_samples", samples_reject, samples_run),
     {.name = NULL},
 };

@@ -79,3 +79,36 @@ void FV_SYM(fv_quant_quantize)(const fv_q_round *to, int64_t n, const float *src
         store_bytes(dst + i, vi_add(clamp_lanes(q, low, high), last), n - i);
     }
 }
+
+void FV_SYM(fv_quant_range)(int64_t n, const float *src, float range[2])
+{
+    vf least = vf_set1(range[0] < 0.0f ? range[0] : 0.0f), most = vf_set1(range[1] > 0.0f ? range[1] : 0.0f);
+    float lanes[2][VF];
+    int64_t i = 0;
+    for (; i + VF <= n; i += VF) {
+        const vf x = vf_load(src + i);
+        least = vf_min(x, least);
+        most = vf_max(x, most);
+    }
+    if (i < n) {
+        const vf x = vf_load_n(src + i, (int)(n - i));
+        least = vf_min(x, least);
+        most = vf_max(x, most);
+    }
+    vf_store(lanes[0], least);
+    vf_store(lanes[1], most);
+    for (int k = 0; k < VF; k++) {
+        range[0] = k == 0 || lanes[0][k] < range[0] ? lanes[0][k] : range[0];
+        range[1] = k == 0 || lanes[1][k] > range[1] ? lanes[1][k] : range[1];
+    }
+}
+
+void FV_SYM(fv_quant_quantize_sample)(const fv_q_sample *to, int64_t n, const float *src, uint8_t *dst)
+{
+    const vf scale = vf_set1(to->scale), zero = vf_set1(to->zero), low = vf_set1(-128.0f), high = vf_set1(127.0f);
+    for (int64_t i = 0; i < n; i += VF) {
+        vf x = vf_add(vf_round(vf_mul(vf_load(src + i), scale)), zero);
+        x = vf_select(vf_eq(x, x), vf_min(vf_max(x, low), high), vf_zero());
+        store_bytes(dst + i, vf_to_vi(x), n - i);
+    }
+}

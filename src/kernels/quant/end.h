@@ -44,5 +44,7 @@ void FV_SYM(fv_quant_mul)(const fv_q_mul *m, int64_t n, const uint8_t *x, const 
 void FV_SYM(fv_quant_max)(uint8_t flip, int64_t n, const uint8_t *src, uint8_t *dst);
 void FV_SYM(fv_quant_sum)(fv_q_byte byte, int64_t rows, int64_t c, const uint8_t *src, int64_t step, int32_t *sum);
 void FV_SYM(fv_quant_quantize)(const fv_q_round *to, int64_t n, const float *src, uint8_t *dst);
+void FV_SYM(fv_quant_range)(int64_t n, const float *src, float range[2]);
+void FV_SYM(fv_quant_quantize_sample)(const fv_q_sample *to, int64_t n, const float *src, uint8_t *dst);
 
 #endif

@@ -65,6 +65,11 @@ static __attribute__((noinline)) vi end_slow(const fv_q_end *end, int64_t j, int
 FV_INLINE void end_store(const fv_q_end *end, const end_lanes *e, int64_t j, int64_t left, vi x, void *dst, int64_t at)
 {
     const int n = left >= VF ? VF : (int)left;
+    if (end->factor) {
+        const vf y = vf_mul(vf_mul(vi_to_vf(x), vf_set1(end->line)), vf_load_n(end->factor + j, n));
+        vf_store_n((float *)dst + at, vf_add(y, vf_load_n(end->shifted + j, n)), n);
+        return;
+    }
     if (!end->mul) {
         vi_store_n((int32_t *)dst + at, x, n);
         return;
@@ -84,7 +89,7 @@ FV_INLINE void gemm_tile(const fv_q_gemm *g, const int32_t *panel, int64_t row, 
     FV_UNROLL
     for (int v = 0; v < vectors; v++) {
         const int64_t left = g->n - col - v * VF;
-        const vi start = left > 0 ? load_lanes(g->end.bias + col + v * VF, left) : vi_set1(0);
+        const vi start = left > 0 && g->end.bias ? load_lanes(g->end.bias + col + v * VF, left) : vi_set1(0);
         FV_UNROLL
         for (int i = 0; i < rows; i++)
             acc[i][v] = start;
@@ -188,7 +193,7 @@ FV_INLINE void depthwise_pixels(const fv_q_depthwise *d, const end_lanes *e, int
     vi acc[4];
     FV_UNROLL
     for (int x = 0; x < pixels; x++)
-        acc[x] = load_lanes(d->end.bias + j, left);
+        acc[x] = d->end.bias ? load_lanes(d->end.bias + j, left) : vi_set1(0);
     const int32_t *b = d->b + j;
     for (int64_t r = 0; r < d->taps[0]; r++) {
         const int32_t *a = d->a + i * d->a_step + r * d->a_tap[0] + j;
@@ -253,4 +258,6 @@ const fv_quant_kernels FV_SYM(fv_quant_kernels) = {.nr = NR,
                                                    .mul = FV_SYM(fv_quant_mul),
                                                    .max = FV_SYM(fv_quant_max),
                                                    .sum = FV_SYM(fv_quant_sum),
-                                                   .quantize = FV_SYM(fv_quant_quantize)};
+                                                   .quantize = FV_SYM(fv_quant_quantize),
+                                                   .range = FV_SYM(fv_quant_range),
+                                                   .quantize_sample = FV_SYM(fv_quant_quantize_sample)};

@@ -22,11 +22,15 @@
 /* What becomes of a finished sum x of column j, start bias[j]:
        y = round(round(x * 2^left * mul[j] / 2^31) / 2^right), within low and high, plus zero; stored as its low byte
    where left and right are shift[j] above and below 0, the first rounding goes halves up, and the second one halves
-   away from 0; with `once`, both are one, halves up. Without mul x itself is stored, as int32. */
+   away from 0; with `once`, both are one, halves up. Without mul x itself is stored, as int32, or with factor the float
+       (float)x * line * factor[j] + shifted[j]
+   from left to right. bias NULL: zeros. */
 typedef struct fv_q_end {
     const int32_t *bias, *mul, *shift;
     bool once;
     int32_t low, high, zero;
+    const float *factor, *shifted;
+    float line;
 } fv_q_end;
 
 /* For i < m, j < n: dst[i * dst_step + j] = end(sum of the products of pairs over r < taps[0], s < taps[1], then
@@ -85,6 +89,11 @@ typedef struct fv_q_round {
     int32_t low, high, zero;
 } fv_q_round;
 
+/* dst = round(src * scale) + zero, halves to even, within -128 and 127, NaN as 0. */
+typedef struct fv_q_sample {
+    float scale, zero; /* zero: a whole number */
+} fv_q_sample;
+
 typedef struct fv_quant_kernels {
     int nr; /* columns of a panel */
     void (*gemm)(const fv_q_gemm *g);
@@ -100,6 +109,9 @@ typedef struct fv_quant_kernels {
     void (*max)(uint8_t flip, int64_t n, const uint8_t *src, uint8_t *dst);
     /* For j < c: sum[j] += src[i * step + j], read as `byte` says, over i < rows; wrapping. */
     void (*sum)(fv_q_byte byte, int64_t rows, int64_t c, const uint8_t *src, int64_t step, int32_t *sum);
+    /* The least and the largest of the numbers, *range and 0; NaN is passed over. */
+    void (*range)(int64_t n, const float *src, float range[2]);
+    void (*quantize_sample)(const fv_q_sample *to, int64_t n, const float *src, uint8_t *dst);
 } fv_quant_kernels;
 
 #endif

@@ -188,3 +188,33 @@ use_benchmark() {
     fails 2 E2003 "--batch-size: found '0'" -- "$FOVEA" benchmark lenet --batch-size 0
     fails 5 E5002 "" -- "$FOVEA" benchmark vgg16 --memory 100M --seconds 0 --threads 1
 }
+
+# One network in every format, with the bytes and the scores that quantize and eval find; nothing is left behind.
+use_benchmark_formats() {
+    mkdir tmp
+    TMPDIR=$PWD/tmp && export TMPDIR
+    code 0 "$FOVEA" benchmark "$model" --formats --data "$digits" --threads 1 --seconds 0
+    prints "weights are fp16 in the file and float32 in memory" "p50 ms" "p99 ms" "peak" "scored on $digits" " % top1"
+    for format in float32 int8 dynamic weights-only bf16 fp16; do
+        equal "$format $(grep -cE "^$format +1 +1 +[0-9.]+ [kM]?B +[01][.]" out)" "$format 1"
+    done
+    code 0 "$FOVEA" benchmark "$model" --formats --data "$digits" --threads 1 --batch-size 1,2 --seconds 0 --csv
+    mv out table
+    equal "$(awk -F, 'NR > 1 { print $1, $3 }' table | sort -u | wc -l)" "$(($(wc -l <table) - 1))"
+    for format in --fp16 --weights-only ''; do
+        name=${format#--}
+        # shellcheck disable=SC2086 # none, or one word
+        code 0 "$FOVEA" quantize "$model" --data "$digits" --val-samples 0 --output f.safetensors $format
+        equal "$(awk -F, -v n="${name:-int8}" '$1 == n { print $17 }' table | sort -u)" "$(wc -c <f.safetensors | tr -d ' ')"
+        code 0 "$FOVEA" eval --model f.safetensors --data "$digits" --json
+        awk -F, -v t="$(drive json top1 <out)" -v n="${name:-int8}" '$1 == n && ($21 - t) ^ 2 > 1e-16 { exit 1 }' table ||
+            die "the score of ${name:-int8} is not that of eval"
+    done
+    code 0 "$FOVEA" benchmark "$model" --formats --threads 1 --seconds 0 --json
+    says "int8 is left out"
+    drive json rows.2.what <out >value
+    grep -q "it computes in float32" value || die "$(cat value)"
+    fails 2 E2004 "--formats makes every format of one network" -- "$FOVEA" benchmark "$model" "$model" --formats
+    fails 4 E4001 "lenet is an architecture without weights" -- "$FOVEA" benchmark lenet --formats
+    [ -z "$(ls tmp)" ] || die "left behind: $(ls tmp)"
+}
