@@ -424,6 +424,11 @@ const float *fv_distill_target(fv_distill *d, int i, const char **input)
 
 /* ---- what is kept ---- */
 
+int64_t fv_distill_kept(const fv_distill *d)
+{
+    return d ? d->cache.samples * (int64_t)sizeof *d->cache.at + d->cache.room * d->size * (int64_t)sizeof(float) : 0;
+}
+
 fv_status fv_distill_keep(fv_distill *d, int64_t bytes, const fv_loader *loader, int64_t *used,
                           char text[FV_DISTILL_TEXT])
 {
@@ -447,7 +452,7 @@ fv_status fv_distill_keep(fv_distill *d, int64_t bytes, const fv_loader *loader,
     }
     if (c->samples == 0)
         return FV_OK;
-    *used = list + c->room * row;
+    *used = fv_distill_kept(d);
     snprintf(text, FV_DISTILL_TEXT, "the teacher is asked once about an image: %.1f MB for %lld of %lld images",
              (double)*used / 1048576, (long long)c->room, (long long)samples);
     return FV_OK;
