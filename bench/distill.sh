@@ -57,7 +57,7 @@ while [ "$seed" -lt "$seeds" ]; do
     taught=$(run taught $seed --teacher "$scratch/teacher.safetensors" ${OPTIONS:-})
     printf '%s %s %s\n' "$seed" "$alone" "$taught"
     seed=$((seed + 1))
-done | awk '{ n++; a = 100 * $2; b = 100 * $3; d = b - a; printf "seed %d: alone %.2f %%, taught %.2f %%\n", $1, a, b
+done | awk '{ n++; a = 100 * $2; b = 100 * $3; d = b - a; printf "seed %d: alone %.2f %%, taught %.2f %%\n", $1, a, b; fflush()
         sa += a; qa += a * a; sb += b; qb += b * b; sd += d; qd += d * d }
     function error(s, q) { v = n > 1 ? (q - s * s / n) / (n - 1) : 0; return sqrt((v > 0 ? v : 0) / n) }
     END { if (n == 0) exit 1

@@ -398,8 +398,8 @@ FV_API void fv_trainer_destroy(fv_trainer **trainer);
  * Goes over to what unfreeze_at and progressive_resize say of an epoch (from 1), as fv_fit does at its beginning: call
  * it before the epoch's first gradient. Where that changes what is trained, or on what, *trainer becomes another one,
  * and what was read from the old one is gone; the number of the step and what the optimizer remembers go on, and
- * tensors that begin to learn begin at step 1. The options' texts must still be there. ARGUMENT for an epoch of an
- * earlier phase; on any other failure *trainer is NULL.
+ * tensors that begin to learn begin at step 1. The options' texts and teachers must still be there. ARGUMENT for an
+ * epoch of an earlier phase; on any other failure *trainer is NULL.
  */
 FV_API fv_status fv_trainer_enter_epoch(fv_trainer **trainer, int64_t epoch);
 /** Forward and backward: images n x h x w x c (fv_fit_image_size, and the model's channels), labels n (or float targets

@@ -92,7 +92,7 @@ static fv_status check_teacher(const fv_distill *d, const fv_teacher *t)
     return fv_model_need_plain(t->model, "a teacher");
 }
 
-static fv_status check_parts(const fv_distill *d, const fv_fit_options *o)
+static fv_status check_parts(const fv_distill *d)
 {
     if (d->classes == 0 && d->layers.count == 0)
         return fv_fail_hint(d->ctx,
@@ -104,8 +104,6 @@ static fv_status check_parts(const fv_distill *d, const fv_fit_options *o)
                             fv_fail(d->ctx, FV_ERR_CONFLICT,
                                     "%d teachers: with --distill-loss-weight 0 only the first has an effect", d->count),
                             "name one");
-    if (o->hint_loss_weight > 1e30 || o->attention_loss_weight > 1e30)
-        return fv_fail(d->ctx, FV_ERR_VALUE, "weights of losses above 1e30");
     return FV_OK;
 }
 
@@ -159,7 +157,7 @@ static fv_status make(fv_distill *d, const fv_fit_options *o)
     for (int i = 0; i < o->n_teachers; i++)
         FV_TRY(add_guide(d, &o->teachers[i], sum));
     FV_TRY(fv_distill_layers_make(d->student, d->guide[0].model, o, d->arena, &d->layers));
-    FV_TRY(check_parts(d, o));
+    FV_TRY(check_parts(d));
     int64_t full = 0;
     d->size = d->classes;
     for (int i = 0; i < d->layers.count; i++) {
@@ -254,15 +252,16 @@ const char *fv_distill_text(const fv_model *student, const fv_fit_options *o, in
     const fv_model *m = o->teachers[i].model;
     const fv_pipeline *from = &student->pipeline, *to = &m->pipeline;
     bool ordered = true;
-    char size[96] = "";
+    char size[96] = "", parameters[48] = "";
     for (int64_t k = 0; k < m->n_classes && k < student->n_classes; k++)
         ordered = ordered && strcmp(m->class_names[k], student->class_names[k]) == 0;
     if (from->h != to->h || from->w != to->w)
         snprintf(size, sizeof size, ", images resized from %lldx%lld to %lldx%lld", (long long)from->h,
                  (long long)from->w, (long long)to->h, (long long)to->w);
-    snprintf(text, FV_DISTILL_TEXT, "teacher %.200s: %.100s, %lld parameters%s%s",
-             o->teachers[i].name ? o->teachers[i].name : fv_model_name(m), fv_model_name(m),
-             (long long)fv_model_parameters(m),
+    if (fv_model_parameters(m) > 0) /* one of integers has constants */
+        snprintf(parameters, sizeof parameters, ", %lld parameters", (long long)fv_model_parameters(m));
+    snprintf(text, FV_DISTILL_TEXT, "teacher %.200s: %.100s%s%s%s",
+             o->teachers[i].name ? o->teachers[i].name : fv_model_name(m), fv_model_name(m), parameters,
              !(o->distill_loss_weight > 0)      ? ""
              : !by_name(student, m) && !ordered ? ", classes taken by their numbers, as names are not on both sides"
              : ordered                          ? ""
@@ -318,8 +317,10 @@ static fv_status check_answer(const fv_distill *d, const fv_guide *g, const floa
 {
     for (int64_t i = 0; i < n * d->classes; i++)
         if (!isfinite(outputs[i]))
-            return fv_fail(d->ctx, FV_ERR_DIVERGED, "teacher %s: its answer to an image of the batch is not finite",
-                           g->name);
+            return fv_fail_hint(d->ctx,
+                                fv_fail(d->ctx, FV_ERR_DIVERGED,
+                                        "teacher %s: its answer to an image of the batch is not finite", g->name),
+                                "`fovea eval` tells which images those are; use another teacher");
     return FV_OK;
 }
 
@@ -424,6 +425,11 @@ const float *fv_distill_target(fv_distill *d, int i, const char **input)
 
 /* ---- what is kept ---- */
 
+int64_t fv_distill_kept(const fv_distill *d)
+{
+    return d ? d->cache.samples * (int64_t)sizeof *d->cache.at + d->cache.room * d->size * (int64_t)sizeof(float) : 0;
+}
+
 fv_status fv_distill_keep(fv_distill *d, int64_t bytes, const fv_loader *loader, int64_t *used,
                           char text[FV_DISTILL_TEXT])
 {
@@ -447,8 +453,8 @@ fv_status fv_distill_keep(fv_distill *d, int64_t bytes, const fv_loader *loader,
     }
     if (c->samples == 0)
         return FV_OK;
-    *used = list + c->room * row;
-    snprintf(text, FV_DISTILL_TEXT, "the teacher is asked once about an image: %.1f MB for %lld of %lld images",
+    *used = fv_distill_kept(d);
+    snprintf(text, FV_DISTILL_TEXT, "the teacher is asked once about an image: %.2f MB for %lld of %lld images",
              (double)*used / 1048576, (long long)c->room, (long long)samples);
     return FV_OK;
 }

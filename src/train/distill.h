@@ -133,6 +133,9 @@ const float *fv_distill_target(fv_distill *distill, int i, const char **input);
 fv_status fv_distill_keep(fv_distill *distill, int64_t bytes, const fv_loader *loader, int64_t *used,
                           char text[FV_DISTILL_TEXT]);
 
+/* Bytes that what is kept takes; distill NULL: none. */
+int64_t fv_distill_kept(const fv_distill *distill);
+
 /* Parameters that are trained along, and the tensor of one by its name; NULL: there is none. */
 int fv_distill_params(const fv_distill *distill);
 fv_tensor *fv_distill_param(const fv_distill *distill, int i, const char **name);

@@ -219,7 +219,8 @@ static void add_epochs(const prober *p, const fv_fitting *r, const timing *found
 static int64_t kept_by(const fv_fitting *r)
 {
     const fv_trunk *trunk = r->trainer->trunk;
-    const int64_t bytes = trunk ? trunk->planned * trunk->size * (int64_t)sizeof(float) : 0;
+    const int64_t bytes =
+        (trunk ? trunk->planned * trunk->size * (int64_t)sizeof(float) : 0) + fv_distill_kept(r->trainer->distill);
     return bytes < r->options.feature_cache ? bytes : r->options.feature_cache;
 }
 

@@ -3,10 +3,12 @@
 # SIGKILL at random moments, also while something is being written, with everything on that has a state or random numbers: EMA, mixup,
 # dropout, stochastic depth, plateau, early stopping, accumulation, models of the best epochs. Each time another number of threads goes on.
 # Every run ends with the files of one that nobody disturbed, byte by byte, and its rows of results.csv but for times.
-# Usage: kills.sh [KILLS [SEED [qat]]], with FOVEA set; 50 kills. qat: of a run that trains for integers.
+# With `taught` there is a teacher, by whose answers and layers it learns too, and images keep their size; with `qat` it trains for integers.
+# Usage: kills.sh [KILLS [SEED [taught|qat]]], with FOVEA set; 50 kills.
 set -eu
 kills=${1:-50}
 random=${2:-1}
+what=${3:-}
 start=$(realpath "$(dirname "$0")/../../zoo/ds_cnn-digits.safetensors")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fovea-kills-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -27,15 +29,21 @@ draw() {
 }
 
 "$FOVEA" data make digits --output digits --train 400 --test 40 --seed 1 --quiet
+more='--progressive-resize 1:10,3:12x14,7:16'
+if [ "$what" = taught ]; then
+    "$FOVEA" train --data digits --model resnet8 --img-size 16 --in-chans 1 --epochs 3 --batch-size 48 --seed 7 --experiment teacher --quiet >log 2>&1
+    more='--teacher runs/train/teacher --hint layer1=layer1 --attention layer2=layer2 --attention-loss-weight 10'
+fi
 # In a shell of its own, in whose place it runs: a signal to that is one to it.
 train() {
+    # shellcheck disable=SC2086 # options are words
     exec "$FOVEA" train --data digits --model resnet8 --img-size 16 --in-chans 1 --epochs 12 --steps-per-epoch 6 --batch-size 48 --val-split 0.2 \
         --opt lamb --lr 0.02 --lookahead 4 --max-norm 3 --clip-grad 5 --drop 0.1 --drop-path 0.3 --label-smoothing 0.1 --mixup 0.2 --crop-pad 2 \
         --model-ema --model-ema-decay 0.9 --grad-accum-steps 2 --sched plateau --patience-epochs 0 --plateau-threshold 0.5 --decay-rate 0.5 \
-        --warmup-steps 3 --patience 9 --monitor val_loss --checkpoint-hist 3 --recovery-interval 2 --log-interval 1 --progressive-resize 1:10,3:12x14,7:16 "$@"
+        --warmup-steps 3 --patience 9 --monitor val_loss --checkpoint-hist 3 --recovery-interval 2 --log-interval 1 $more "$@"
 }
 
-if [ "${3:-}" = qat ]; then
+if [ "$what" = qat ]; then
     train() {
         exec "$FOVEA" train --data digits --model "$start" --qat --samples 16 --weight-bits 4 --epochs 6 --steps-per-epoch 6 --batch-size 16 \
             --val-split 0.2 --opt adam --lr 1e-3 --label-smoothing 0.1 --mixup 0.2 --model-ema --model-ema-decay 0.9 --checkpoint-hist 3 \

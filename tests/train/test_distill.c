@@ -525,6 +525,10 @@ static void test_refused(void **state)
     assert_int_equal(fv_distill_check(student, &layers), FV_ERR_CONFLICT);
     const fv_fit_options many = FV_FIT_OPTIONS(.teachers = two, .n_teachers = FV_TEACHERS_MAX + 1);
     assert_int_equal(fv_distill_check(student, &many), FV_ERR_ARGUMENT);
+    assert_int_equal(fv_model_set_task(other, FV_TASK_MULTILABEL), FV_OK);
+    const fv_fit_options several = FV_FIT_OPTIONS(.teachers = two, .n_teachers = 1);
+    assert_int_equal(fv_distill_check(student, &several), FV_ERR_CONFLICT);
+    assert_non_null(strstr(fv_ctx_error(ctx), "soft targets are for one class each"));
     fv_trainer *t = NULL;
     const fv_loss_spec spec = {.weight = 1};
     const fv_fit_options usual = FV_FIT_OPTIONS(.teachers = two, .n_teachers = 2);

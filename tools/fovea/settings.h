@@ -260,7 +260,7 @@ enum {
     X(FLAG, no_prefetch, "no-prefetch", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
       "decode between steps instead of beside them: shows what the data cost") \
     X(FLAG, no_feature_cache, "no-feature-cache", NULL, 0, false, 0, 0, NULL, V_TRAIN, FV_SPEED, NULL, \
-      "compute the frozen part of a network in every epoch: shows what it costs") \
+      "compute the frozen part of a network, and ask a teacher, in every epoch: shows what it costs") \
     X(BYTES, memory, "memory", NULL, 0, 0, 1 << 20, 1e18, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO | V_DOCTOR | \
       V_CONVERT | V_RUN | V_COMPARE | V_FACTORIZE | V_PRUNE | V_QUANTIZE | V_CALIBRATE | V_COMPRESS | V_ROWS | V_PLAN | V_TIMING, FV_SPEED, "SIZE", "limit for plans (512M, 2G); default: 80 % of what the process may use") \
     X(TEXT, plan, "plan", NULL, 0, "cost", 0, 0, NULL, V_TRAIN | V_EVAL | V_PREDICT | V_INFO, FV_SPEED, "HOW|FILE", \

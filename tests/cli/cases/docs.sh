@@ -211,7 +211,7 @@ known_to_dev() {
 completed() {
     case $1 in
     *'fovea help '* | 'fovea doctor' | 'fovea version' | 'fovea runs') printf '%s\n' "$1" ;;
-    'fovea train' | 'fovea sanity' | 'fovea tune' | 'fovea grow' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea bench' | 'fovea benchmark' | 'fovea data' | 'fovea data '[a-z]*)
+    'fovea train' | 'fovea distill' | 'fovea sanity' | 'fovea tune' | 'fovea grow' | 'fovea eval' | 'fovea predict' | 'fovea features' | 'fovea linear' | 'fovea search' | 'fovea info' | 'fovea bench' | 'fovea benchmark' | 'fovea data' | 'fovea data '[a-z]*)
         case $1 in
         *-*) printf '%s\n' "$1" ;;
         *) printf '%s\n' "fovea help ${1#fovea }" ;;
