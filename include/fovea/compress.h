@@ -119,8 +119,8 @@ FV_API fv_status fv_quantizer_meet(fv_quantizer *quantizer, fv_model *model, fv_
  * will: beside each layer of floats stands the one of integers, whose scales follow from weights and ranges; gradients
  * take the way of the floats, but where a range cut off. Ranges begin as the quantizer has them and are states of the
  * model, which follow the batches by a moving average; those of inputs stay. Normalization is folded. The caller
- * destroys it. Layers that stay in floats: as of fv_quantizer_make, and padding with another number than 0 and softmax;
- * rows tell.
+ * destroys it. Layers that stay in floats are those of
+ * fv_quantizer_make; rows tell which.
  */
 FV_API fv_status fv_quantizer_make_trainable(fv_quantizer *quantizer, fv_model **model);
 /** Whether a model is such a one. */

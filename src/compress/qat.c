@@ -52,7 +52,6 @@ fv_status fv_quantizer_make_trainable(fv_quantizer *q, fv_model **model)
 {
     fv_graph *graph;
     *model = NULL;
-    fv_qat_limit(q);
     FV_TRY(fv_qat_build(q, &graph));
     const fv_status status = make(q, &graph, model);
     fv_graph_destroy(&graph);
@@ -191,7 +190,6 @@ fv_status fv_qat_read(fv_quantizer *q, fv_model *trained)
     fv_model_sync(trained);
     FV_TRY(float_model(trained, &q->model));
     FV_TRY(fv_q_plan(q));
-    fv_qat_limit(q);
     FV_TRY(read_ranges(q, trained));
     read_kept(q, trained);
     return fv_q_choose(q);

@@ -10,8 +10,6 @@
 #define FV_QAT_RANGE    "%.200s.range"
 #define FV_QAT_INTEGERS "integers"
 
-/* Layers that training does not compute in integers stay in floats. */
-void fv_qat_limit(fv_quantizer *q);
 /* The graph of the network that is trained. */
 fv_status fv_qat_build(fv_quantizer *q, fv_graph **graph);
 /* Plan, weights and ranges of a model that was trained, in the place of calibration. */

@@ -257,24 +257,13 @@ static fv_status add_integers(building *b, const layer *l, bool *own, fv_val **o
         return add_mean(b, l, out);
     if (strcmp(op, "avg_pool2d") == 0)
         return add_averages(b, l, out);
+    if (strcmp(op, "softmax") == 0)
+        return add(b, "qat_softmax", named(l, FV_QAT_INTEGERS, text), NULL, (fv_val *[]){l->in[0], l->pair[0]}, 2, out);
     if (fv_q_curve_of(l->node, &curve))
         return add(b, "qat_lookup", named(l, FV_QAT_INTEGERS, text), &curve, (fv_val *[]){l->in[0], l->pair[0], l->out},
                    3, out);
     *own = false;
     return FV_OK;
-}
-
-void fv_qat_limit(fv_quantizer *q)
-{
-    for (int i = 0; i < q->n_units; i++) {
-        fv_q_unit *u = &q->units[i];
-        if (u->no_rule)
-            continue;
-        const char *op = u->node->op->name;
-        const bool pads = strcmp(op, "pad") == 0 && ((const fv_pad_attr *)u->node->attr)->value != 0;
-        if (strcmp(op, "softmax") == 0 || pads)
-            u->no_rule = pads ? "training pads with 0 alone" : "training computes it in floats";
-    }
 }
 
 /* ---- units ---- */
@@ -311,6 +300,12 @@ static fv_status add_clamp(building *b, const fv_q_unit *u, fv_val **real)
     return u->clamp ? add(b, u->clamp->op->name, u->clamp->name, u->clamp->attr, real, 1, real) : FV_OK;
 }
 
+/* The one layer that moves numbers and has others beside them, which are to be rounded. */
+static bool pads_numbers(const fv_node *node)
+{
+    return strcmp(node->op->name, "pad") == 0 && ((const fv_pad_attr *)node->attr)->value != 0;
+}
+
 static fv_status add_integer_unit(building *b, fv_q_unit *u)
 {
     layer l = {.u = u, .node = u->node, .least = -FV_Q_FAR, .most = FV_Q_FAR};
@@ -333,13 +328,16 @@ static fv_status add_integer_unit(building *b, fv_q_unit *u)
     }
     FV_TRY(add_clamp(b, u, &real));
     FV_TRY(observe(b, u->result, real));
-    if (!own) {
+    if (own) {
+        b->integer[id] = made;
+    } else {
         char name[256];
         b->real[id] = b->rounded[id] = real;
-        return add_quantize(b, u->result, named(&l, FV_QAT_INTEGERS, name), real);
+        FV_TRY(add_quantize(b, u->result, named(&l, FV_QAT_INTEGERS, name), real));
     }
-    b->integer[id] = made;
-    FV_TRY(add_straight(b, u->result->name, real, made, l.out, &b->rounded[id]));
+    if (!own && !pads_numbers(u->node))
+        return FV_OK;
+    FV_TRY(add_straight(b, u->result->name, real, b->integer[id], l.out, &b->rounded[id]));
     b->real[id] = b->rounded[id];
     return FV_OK;
 }

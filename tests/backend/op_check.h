@@ -18,7 +18,7 @@
 #include "ops/ops.h"
 #include "plan/plan.h"
 
-enum { CONTEXTS = 8, SOLVERS = 256, OPERANDS = 16, RESULTS = 3, GUARD = 64, ROUNDS = 20 };
+enum { CONTEXTS = 8, SOLVERS = 256, OPERANDS = 16, RESULTS = 4, GUARD = 64, ROUNDS = 20 };
 
 /* One problem. `exact`: the reference's bits; else |got - want| <= tolerance * (1 + |want|). */
 typedef struct op_case {

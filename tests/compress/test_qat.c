@@ -34,6 +34,36 @@ static fv_model *every_layer(void)
     return m;
 }
 
+/* What is rare: operands that are used twice, or by layers of floats and of integers; constants; a dense layer over
+ * maps; layers that training leaves in floats in the middle. */
+static fv_model *odd_layers(void)
+{
+    fv_model *m;
+    OK(fv_model_create(ctx, &m));
+    fv_value in = fv_input(m, 28, 28, 1);
+    fv_value x = fv_avg_pool2d(m, in, .size = {2, 2});
+    fv_value y = conv(m, x, "a", 6, 3, 1);
+    fv_value slopes[2] = {y, fv_parameter(m, "slopes", &(fv_shape){1, {6}}, FV_INIT_CONSTANT, 0.25)};
+    y = fv_layer(m, "prelu", slopes, 2, NULL);
+    fv_value z = conv(m, x, "b", 6, 1, 1);
+    fv_value both[2] = {y, z}, twice[2] = {y, y};
+    fv_value gap = fv_layer(m, "sub", both, 2, NULL);
+    x = fv_activate(m, fv_add(m, gap, fv_layer(m, "mul", twice, 2, NULL)), FV_HARD_SIGMOID);
+    x = net_layer(m, "clamp", net_layer(m, "pad", x, "pad=1 value=0.5"), "min=0.1 max=0.8");
+    fv_value soft = net_layer(m, "softmax", x, "");
+    fv_value parts[3] = {x, soft, x};
+    x = net_layer(m, "slice", fv_concat(m, parts, 3), "axis=3 begin=2 count=12");
+    x = net_layer(m, "transpose", x, "perm=0,2,1,3");
+    x = net_layer(m, "crop", x, "pad=1,2,3,1");
+    x = conv(m, net_layer(m, "upsample2d", x, "scale=2"), "c", 8, 3, 4);
+    fv_value pixels[2] = {x, fv_parameter(m, "pixels", &(fv_shape){2, {8, 8}}, FV_INIT_HE_NORMAL, 0)};
+    x = fv_activate(m, fv_layer(m, "dense", pixels, 2, NULL), FV_RELU);
+    fv_value mean = net_layer(m, "reduce_mean", x, "axes=1,2");
+    x = fv_flatten(m, net_layer(m, "adaptive_avg_pool2d", x, "output=1"));
+    OK(fv_model_finish(m, fv_dense(m, fv_add(m, x, mean), .name = "fc", .units = 10)));
+    return m;
+}
+
 /* Blocks as those of MobileNetV2. */
 static fv_model *mobile(void)
 {
@@ -135,6 +165,7 @@ static void test_same_integers(void **state)
     (void)state;
     check_network(every_layer, &(fv_quantize_options){.measured = -1});
     check_network(every_layer, &(fv_quantize_options){.measured = -1, .per_tensor = true, .skip = "deep,concat*,fc1"});
+    check_network(odd_layers, &(fv_quantize_options){.measured = -1});
     check_network(mobile, &(fv_quantize_options){.measured = -1, .weight_bits = 4});
 }
 

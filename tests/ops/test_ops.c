@@ -27,7 +27,7 @@ static void table_is_sorted_and_found(void **state)
  * operator of 8-bit integers. */
 static bool is_of_inference(const char *name)
 {
-    static const char *const begins[] = {"bn_fold", "lookup", "q_", "quantize"};
+    static const char *const begins[] = {"bn_fold", "lookup", "q_", "qat_", "quantize"};
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
         if (strncmp(name, begins[i], strlen(begins[i])) == 0)
             return true;
