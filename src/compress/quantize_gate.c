@@ -91,7 +91,7 @@ static fv_status fail_gate(const meeting *m, int most)
                 "accuracy %.2f %% with layers %s in floats, %.2f %% before: more than %.3g points are lost", m->score,
                 fv_str_get(&names), m->gate->before, m->gate->max_drop),
         "allow more with --max-drop, calibrate on more images (--samples) or by another rule "
-        "(--calibration), or train on");
+        "(--calibration, --equalize, --bias-correction), or train on");
     fv_str_free(&names);
     return status;
 }
