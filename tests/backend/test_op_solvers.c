@@ -318,7 +318,8 @@ static bool is_mine(const fv_solver *solver)
 {
     bool product = strncmp(solver->op, "conv", 4) == 0 || strncmp(solver->op, "dense", 5) == 0;
     bool integers = strncmp(solver->op, "q_", 2) == 0 || strncmp(solver->op, "quantize", 8) == 0 ||
-                    strcmp(solver->op, "lookup") == 0; /* test_q_solvers.c */
+                    strcmp(solver->op, "lookup") == 0 || /* test_q_solvers.c */
+                    strncmp(solver->op, "qat_", 4) == 0; /* test_qat_solvers.c */
     return !is_update(solver) && !integers && (!product || strstr(solver->name, "depthwise"));
 }
 
