@@ -65,7 +65,14 @@ static void print_integers(const settings *c, const quantize_job *j)
         printf("ranges          those of %s, calibrated on %s\n", c->ranges, images);
     else
         printf("calibrated      on %s, %s\n", images, fv_calibration_names()[c->calibration]);
-    if (c->equalize)
+    if (c->quantize_auto)
+        printf("chosen          %s%s%s: outputs %.1f dB above their noise, without %.1f dB\n",
+               j->equalize ? "--equalize" : "", j->equalize && j->bias_correction ? " " : "",
+               j->bias_correction ? "--bias-correction"
+               : j->equalize      ? ""
+                                  : "neither equalization nor bias correction",
+               j->chosen_db, j->plain_db);
+    if (j->equalize)
         printf("equalized       channels between %d pairs of layers\n", fv_quantizer_equalized(j->quantizer));
 }
 
@@ -138,6 +145,10 @@ static void add_integers(const settings *c, const quantize_job *j, json_t *root)
     json_object_set_new(root, c->ranges ? "ranges" : "calibration",
                         c->ranges ? show_json(c->ranges) : json_string(fv_calibration_names()[c->calibration]));
     json_object_set_new(root, "images", json_integer((json_int_t)fv_quantizer_images(j->quantizer)));
+    if (c->quantize_auto)
+        json_object_set_new(root, "auto",
+                            json_pack("{s:b, s:b, s:o, s:o}", "equalize", j->equalize, "bias_correction",
+                                      j->bias_correction, "db", number(j->chosen_db), "plain_db", number(j->plain_db)));
     json_object_set_new(root, "equalized", json_integer(fv_quantizer_equalized(j->quantizer)));
     json_object_set_new(root, "warnings", warnings);
     json_object_set_new(root, "layers", layers);
