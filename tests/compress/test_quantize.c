@@ -355,7 +355,25 @@ static void test_ranges(void **state)
     fv_dataset_destroy(&data);
 }
 
-/* What is left of the bytes of a convolution network. */
+/* Between the integers of the image and those of the scores nothing that is computed is a float. */
+static void check_integers_only(const fv_model *made)
+{
+    int in = 0, out = 0;
+    for (int32_t n = 0; n < made->graph->n_nodes; n++) {
+        const fv_node *node = made->graph->nodes[n];
+        const bool enters = strcmp(node->op->name, "quantize") == 0, leaves = strcmp(node->op->name, "dequantize") == 0;
+        in += enters;
+        out += leaves;
+        for (int32_t i = 0; i < node->n_in && !enters; i++)
+            assert_false(node->in[i] && node->in[i]->def && fv_dtype_is_float(node->in[i]->dtype));
+        for (int32_t i = 0; i < node->n_out && !leaves; i++)
+            assert_false(fv_dtype_is_float(node->out[i]->dtype));
+    }
+    assert_int_equal(in, 1);
+    assert_int_equal(out, 1);
+}
+
+/* What is left of the bytes of a convolution network, in which all is integers. */
 static void test_size(void **state)
 {
     (void)state;
@@ -369,6 +387,7 @@ static void test_size(void **state)
         OK(fv_model_init(m, 1, FV_INIT_DEFAULT));
         OK(fv_dataset_keep(data, 10, 1));
         OK(fv_quantize(m, data, &(fv_quantize_options){.force = true}, &made));
+        check_integers_only(made);
         for (int k = 0; k < 2; k++) {
             struct stat st;
             snprintf(path, sizeof path, "%s/m%d.safetensors", dir, k);

@@ -27,6 +27,8 @@ typedef struct quantize_job {
     fv_round_report rounded;
     fv_dynamic_report dynamic;
     fv_quantize_gate gate;
+    bool equalize, bias_correction; /* as asked, or as --auto chose */
+    double plain_db, chosen_db;     /* of --auto: of the network's last layer, plain and as it is made */
     bool scored;
     double before, after; /* accuracy, % */
     int64_t n_labeled;

@@ -67,7 +67,14 @@ static void print_integers(const settings *c, const quantize_job *j)
         printf("calibrated      on %s, %s\n", images, fv_calibration_names()[c->calibration]);
     else
         printf("ranges          as training has left them\n");
-    if (c->equalize)
+    if (c->quantize_auto)
+        printf("chosen          %s%s%s: outputs %.1f dB above their noise, without %.1f dB\n",
+               j->equalize ? "--equalize" : "", j->equalize && j->bias_correction ? " " : "",
+               j->bias_correction ? "--bias-correction"
+               : j->equalize      ? ""
+                                  : "neither equalization nor bias correction",
+               j->chosen_db, j->plain_db);
+    if (j->equalize)
         printf("equalized       channels between %d pairs of layers\n", fv_quantizer_equalized(j->quantizer));
 }
 
@@ -143,6 +150,10 @@ static void add_integers(const settings *c, const quantize_job *j, json_t *root)
             ? show_json(c->ranges)
             : json_string(fv_quantizer_images(j->quantizer) ? fv_calibration_names()[c->calibration] : "trained"));
     json_object_set_new(root, "images", json_integer((json_int_t)fv_quantizer_images(j->quantizer)));
+    if (c->quantize_auto)
+        json_object_set_new(root, "auto",
+                            json_pack("{s:b, s:b, s:o, s:o}", "equalize", j->equalize, "bias_correction",
+                                      j->bias_correction, "db", number(j->chosen_db), "plain_db", number(j->plain_db)));
     json_object_set_new(root, "equalized", json_integer(fv_quantizer_equalized(j->quantizer)));
     json_object_set_new(root, "warnings", warnings);
     json_object_set_new(root, "layers", layers);

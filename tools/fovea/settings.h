@@ -212,6 +212,8 @@ enum {
       "scale channels between two layers so that they use the levels of one scale better; reads the images twice") \
     X(FLAG, bias_correction, "bias-correction", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
       "biases make up for what rounding the weights adds on average, by the means of the calibration images") \
+    X(FLAG, quantize_auto, "auto", NULL, 0, false, 0, 0, NULL, V_QUANTIZE, FV_MEANING, NULL, \
+      "either of these, both or neither: what leaves least noise in the outputs; reads the images several times") \
     X(TEXT, ranges, "ranges", NULL, 0, NULL, 0, 0, NULL, V_QUANTIZE, FV_MEANING, "FILE", \
       "take the ranges that a model in integers was made by, of the same network, instead of reading images: for " \
       "another --skip, --io or --max-drop") \

@@ -39,6 +39,17 @@ use_quantize() {
     drive json accuracy.after <out >after
     awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a - 1) }' || die "from $(cat before) to $(cat after) %"
     code 0 "$FOVEA" info equal.safetensors --selftest
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output auto.safetensors --samples 20 --auto --val-samples 0 --json
+    drive json auto.db <out >after
+    drive json auto.plain_db <out >before
+    awk -v a="$(cat before)" -v b="$(cat after)" 'BEGIN { exit !(b >= a && a > 0) }' || die "$(cat before) dB, chosen $(cat after) dB"
+    set --
+    [ "$(drive json auto.equalize <out)" != true ] || set -- "$@" --equalize
+    [ "$(drive json auto.bias_correction <out)" != true ] || set -- "$@" --bias-correction
+    code 0 "$FOVEA" quantize "$model" --data "$digits" --output by.safetensors --samples 20 --val-samples 0 "$@"
+    same auto.safetensors by.safetensors
+    fails 2 E2004 "--auto chooses whether to take --equalize" -- \
+        "$FOVEA" quantize "$model" --data "$digits" --output x.safetensors --auto --equalize
     # Another set of layers by the ranges of the first, without an image.
     code 0 "$FOVEA" quantize "$model" --data "$digits" --output mixed.safetensors --samples 100 --skip 'fc*1' --val-samples 0
     code 0 "$FOVEA" quantize "$model" --ranges int8.safetensors --output ranges.safetensors --skip 'fc*1'
