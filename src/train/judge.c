@@ -43,6 +43,8 @@ bool fv_judge_epoch(fv_progress *p, const fv_fit_options *o, const fv_monitor *m
 bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, const char *cause, char text[256])
 {
     static const double runaway = 1e9; /* of no loss that learns */
+    /* With a teacher the labels' loss, which is told, is a small part of what becomes less, and may rise at first. */
+    const bool flat = p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && o->n_teachers == 0;
     text[0] = '\0';
     if (p->epoch == 0)
         p->first_loss = loss;
@@ -55,9 +57,9 @@ bool fv_judge_loss(fv_progress *p, const fv_fit_options *o, double loss, const c
     else if (p->epoch > 0 && loss > 3 * p->lowest_loss && p->lowest_loss > 0)
         fv_text_format(text, 256, "the loss is %.1f times its lowest: the learning rate may be too high; try --lr %.2g",
                        loss / p->lowest_loss, o->lr / 3);
-    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss && cause)
+    else if (flat && cause)
         snprintf(text, 256, "the loss hardly moved in three epochs: %s; see to that first", cause);
-    else if (p->epoch == 2 && p->first_loss > 0 && loss > 0.99 * p->first_loss)
+    else if (flat)
         fv_text_format(
             text, 256,
             "the loss hardly moved in three epochs: the learning rate may be too low; try --lr %.2g; `fovea sanity` "

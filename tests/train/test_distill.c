@@ -9,6 +9,7 @@
 
 #include "model/model.h"
 #include "train/distill.h"
+#include "train/judge.h"
 #include "train/trainer.h"
 
 enum { N = 6, K = 4, SIDE = 12, IMAGE = SIDE * SIDE * 3 };
@@ -29,12 +30,13 @@ static fv_model *net(fv_ctx *ctx, int64_t side, int64_t c, int64_t filters, uint
     return m;
 }
 
-static void make_batch(float images[N * IMAGE], int32_t labels[N])
+static fv_ctx *begin(float images[N * IMAGE], int32_t labels[N])
 {
     for (int i = 0; i < N * IMAGE; i++)
         images[i] = (float)((uint32_t)i * 2654435761u % 2003u) / 1001.0f - 1.0f;
     for (int i = 0; i < N; i++)
         labels[i] = i % K;
+    return fv_test_ctx(2, NULL, NULL);
 }
 
 /* What a value of a model is for the images, by a session. */
@@ -94,8 +96,7 @@ static void test_soft_targets(void **state)
     static float images[N * IMAGE];
     int32_t labels[N];
     (void)state;
-    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
-    make_batch(images, labels);
+    fv_ctx *ctx = begin(images, labels);
     fv_model *student = net(ctx, SIDE, 3, 4, 1, 0), *a = net(ctx, SIDE, 3, 7, 2, 0), *b = net(ctx, SIDE, 3, 6, 3, 1);
     const fv_teacher teachers[] = {{.model = a, .weight = 0.5}, {.model = b, .weight = 1.5}};
     float *t[2] = {value_of(a, images, "fc", K), value_of(b, images, "fc", K)};
@@ -107,8 +108,7 @@ static void test_soft_targets(void **state)
     const double expected = soft_formula(fv_trainer_logits(trainer, NULL), (const float *const *)t, labels, &options);
     if (!(fabs(loss - expected) <= 1e-6 * expected))
         fail_msg("loss %.9g, by the formula %.9g", loss, expected);
-    /* Step by step, as a program of its own would do it, and with the target first. */
-    double again = NAN;
+    double again = NAN; /* step by step, as a program of its own would do it, and with the target first */
     assert_int_equal(fv_trainer_begin(trainer, N), FV_OK);
     assert_int_equal(fv_trainer_set(trainer, "target", labels), FV_OK);
     assert_int_equal(fv_trainer_set(trainer, "input", images), FV_OK);
@@ -204,8 +204,7 @@ static void test_layers(void **state)
     static float images[N * IMAGE];
     int32_t labels[N];
     (void)state;
-    fv_ctx *ctx = fv_test_ctx(2, NULL, NULL);
-    make_batch(images, labels);
+    fv_ctx *ctx = begin(images, labels);
     fv_model *student = net(ctx, SIDE, 3, 4, 1, 0), *a = net(ctx, SIDE, 3, 7, 2, 0);
     const fv_teacher teacher = {.model = a, .weight = 1};
     const fv_fit_options options =
@@ -219,8 +218,7 @@ static void test_layers(void **state)
     const double loss = gradient(trainer, images, labels, ctx);
     const fv_tensor *weight = fv_distill_find(trainer->distill, "hint.c2.weight");
     const fv_tensor *bias = fv_distill_find(trainer->distill, "hint.c2.bias");
-    assert_non_null(weight);
-    assert_non_null(bias);
+    assert_true(weight && bias);
     assert_null(fv_distill_find(trainer->distill, "hint.c1.weight")); /* as many channels */
     static const float eye[25] = {[0] = 1, [6] = 1, [12] = 1, [18] = 1, [24] = 1}, zeros[5];
     const double hint =
@@ -538,6 +536,19 @@ static void test_refused(void **state)
     fv_ctx_destroy(&ctx);
 }
 
+/* The labels' loss may stay as it is while the teacher is learned from: that is no fault of the rate. */
+static void test_flat_loss(void **state)
+{
+    fv_progress p = {.epoch = 2, .first_loss = 2, .lowest_loss = 2};
+    fv_fit_options o = FV_FIT_OPTIONS(.lr = 0.1);
+    char text[256];
+    (void)state;
+    assert_true(fv_judge_loss(&p, &o, 2.1, NULL, text));
+    o.n_teachers = 1;
+    assert_false(fv_judge_loss(&p, &o, 2.1, NULL, text));
+    assert_true(fv_judge_loss(&p, &o, 7, NULL, text)); /* it has run away */
+}
+
 /* ---- memory that runs out ---- */
 
 static fv_status small(fv_ctx *ctx, int64_t filters, fv_model **model)
@@ -583,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_soft_targets), cmocka_unit_test(test_layers),
                                        cmocka_unit_test(test_images),       cmocka_unit_test(test_bits),
-                                       cmocka_unit_test(test_refused),      cmocka_unit_test(test_allocations)};
+                                       cmocka_unit_test(test_refused),      cmocka_unit_test(test_flat_loss),
+                                       cmocka_unit_test(test_allocations)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
