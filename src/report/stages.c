@@ -332,7 +332,8 @@ static fv_status put_page(fv_str *out, const fv_stages_page *p)
     static const char style[] =
         "dl.facts{margin-bottom:.75rem}.stages td:first-child,.stages th:first-child,.stages td:last-child,.stages "
         "th:last-child{text-align:left}polyline.way{stroke:var(--muted);stroke-dasharray:4 4;stroke-width:1.5}"
-        "circle.stage{fill:var(--train)}circle.last{fill:var(--good)}svg text.over{fill:var(--text);paint-order:stroke;stroke:var(--card);stroke-width:3px}"
+        "circle.stage{fill:var(--train)}circle.last{fill:var(--good)}svg "
+        "text.over{fill:var(--text);paint-order:stroke;stroke:var(--card);stroke-width:3px}"
         "rect.before,.key.before{fill:var(--value);background:var(--value)}"
         "rect.after,.key.after{fill:var(--good);background:var(--good)}"
         ".charts.two{grid-template-columns:repeat(auto-fill,minmax(min(26rem,100%),1fr))}\n";

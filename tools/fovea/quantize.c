@@ -212,8 +212,9 @@ static fv_status meet(const settings *c, quantize_job *j)
 static fv_status take_trained(const settings *c, quantize_job *j)
 {
     static const char *const keys[] = {
-        "data",    "calibration",  "percentile", "samples", "per-tensor", "equalize", "bias-correction", "ranges",
-        "dynamic", "weights-only", "fp16",       "bf16",    "skip",       "max-drop", "weight-bits",     "val-samples"};
+        "data",     "calibration", "percentile", "samples",      "per-tensor", "equalize", "bias-correction",
+        "auto",     "ranges",      "dynamic",    "weights-only", "fp16",       "bf16",     "skip",
+        "max-drop", "weight-bits", "val-samples"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (option_given(keys[i]))
             return complain(FV_ERR_CONFLICT, "leave it out; `fovea eval` scores what comes out",
