@@ -7,7 +7,7 @@
 #include "ops/ops.h"
 
 typedef struct dynamic {
-    fv_quantizer q; /* its context and folded model alone */
+    fv_quantizer q; /* its context, folded model and bits of weights alone */
     const char *skip;
     fv_graph *to;
     fv_val **map;          /* by id of the folded graph */
@@ -193,7 +193,7 @@ static fv_status finish(dynamic *d, fv_model **made)
 
 fv_status fv_quantize_dynamic(fv_model *model, const char *skip, fv_dynamic_report *report, fv_model **quantized)
 {
-    dynamic d = {.q = {.ctx = model->ctx}, .skip = skip};
+    dynamic d = {.q = {.ctx = model->ctx, .o = {.weight_bits = 8}}, .skip = skip};
     *quantized = NULL;
     FV_TRY(fv_q_check_integers(model));
     FV_TRY(fv_model_fold(model, &d.q.model));

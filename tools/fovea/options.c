@@ -69,10 +69,8 @@ static fv_status set_option(const fv_setting_row *o, const char *place, const ch
 }
 
 /* Options that other tools have and this version has not: no other name is what was meant. */
-static const char *const planned[] = {
-    "amp",        "half",   "mixed-precision",    "dtype",       "teacher",         "kd-temperature",
-    "int8",       "calib",  "grad-checkpointing", "save-period", "checkpoint-hist", "deterministic",
-    "pretrained", "sync-bn"};
+static const char *const planned[] = {"amp",           "half",       "mixed-precision", "dtype", "grad-checkpointing",
+                                      "deterministic", "pretrained", "sync-bn"};
 
 static fv_status refuse_planned(const char *place, const char *dashes, const char *name)
 {

@@ -360,7 +360,7 @@ use_habits() {
     prints "best: epoch 1, val_top1"
     fails 2 E2003 "--std: found '0,0.1'" -- one -b 12 --std 0 0.1
     fails 2 E2002 "has no option -batch" -- one -batch 12
-    for flag in --amp --mixed-precision --kd_temperature --teacher; do
+    for flag in --amp --mixed-precision --sync_bn --deterministic; do
         fails 2 E2002 "$flag is not in this version" -- one $flag
         silent_about "did you mean"
     done
