@@ -146,7 +146,7 @@ static void plain_backward_weights(const dw_case *x, const float *d_dst, float *
 static void run_forward(fvc *t)
 {
     static const fv_activation acts[] = {FV_ACT_NONE, FV_RELU, FV_RELU6};
-    for (int round = 0; round < 600 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(600) && !t->failed; round++) {
         dw_case x;
         dw_make(t, &x, round % 3);
         fv_activation act = acts[fvc_int(t, 0, 2)];
@@ -163,7 +163,7 @@ static void run_forward(fvc *t)
 
 static void run_backward_data(fvc *t)
 {
-    for (int round = 0; round < 600 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(600) && !t->failed; round++) {
         dw_case x;
         dw_make(t, &x, round % 3);
         fill(t, x.dst, x.dst_size, round % 3);
@@ -179,7 +179,7 @@ static void run_backward_data(fvc *t)
 
 static void run_backward_weights(fvc *t)
 {
-    for (int round = 0; round < 600 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(600) && !t->failed; round++) {
         dw_case x;
         dw_make(t, &x, round % 3);
         fill(t, x.dst, x.dst_size, round % 3);

@@ -79,7 +79,7 @@ static double slope_of(fv_activation act, double alpha, double x)
 
 static void run_act(fvc *t)
 {
-    for (int round = 0; round < 60 * FV_SOFTMAX && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(60 * FV_SOFTMAX) && !t->failed; round++) {
         fv_activation act = (fv_activation)(round % FV_SOFTMAX);
         int kind = round / FV_SOFTMAX % 3;
         int64_t n = fvc_size(t, 150);
@@ -115,7 +115,7 @@ static void run_act(fvc *t)
 
 static void run_prelu(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 9), c = fvc_size(t, 70), n = rows * c;
         float *x = fvc_floats(t, n), *slope = fvc_floats(t, c), *dy = fvc_floats(t, n);
         float *got = fvc_floats(t, n), *want = fvc_floats(t, n);
@@ -161,7 +161,7 @@ static float binary_of(fv_binary op, float a, float b)
 
 static void run_arith(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 6), c = fvc_size(t, 80), n = rows * c;
         float *a = fvc_floats(t, n), *b = fvc_floats(t, n), *got = fvc_floats(t, n), *want = fvc_floats(t, n);
         float k = fvc_real(t), m = fvc_real(t);
@@ -213,7 +213,7 @@ static void run_arith(fvc *t)
 
 static void run_move(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 9), c = fvc_int(t, 0, 1) ? fvc_int(t, 1, 9) : fvc_size(t, 70), n = rows * c;
         int64_t from = c + fvc_int(t, 0, 1) * fvc_int(t, 0, 9), to = c + fvc_int(t, 0, 1) * fvc_int(t, 0, 9);
         float *src = fvc_floats(t, rows * from), *dst = fvc_floats(t, rows * to), *want = fvc_floats(t, rows * to);

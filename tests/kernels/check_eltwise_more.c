@@ -78,7 +78,7 @@ static void plain_resample(const fv_resample_axis *y, const fv_resample_axis *x,
 
 void fvc_run_resample(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         fv_resample_mode mode = (fv_resample_mode)(round % 3);
         axis y, x;
         axis_make(t, &y, mode);
@@ -113,7 +113,7 @@ static double window_sum(const float *x, int64_t c, int size, int64_t j)
 void fvc_run_lrn(fvc *t)
 {
     static const float betas[] = {0.75f, 0.5f, 1.0f, 0.6f};
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 3), c = fvc_int(t, 0, 5) ? fvc_size(t, 90) : fvc_int(t, 250, 600), n = rows * c;
         int size = (int)fvc_int(t, 1, fvc_int(t, 0, 3) ? 7 : FV_LRN_MAX);
         float alpha = 0.5f, beta = betas[fvc_int(t, 0, 3)], k = 2.0f;
@@ -168,7 +168,7 @@ static uint32_t philox_word(const fv_dropout *d, uint64_t block, int word)
 void fvc_run_dropout(fvc *t)
 {
     static const float rates[] = {0.0f, 0.5f, 0.1f, 0.9f, 1.0f, 1e-7f};
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t n = fvc_size(t, 300), first = fvc_int(t, 0, 1) ? fvc_int(t, 0, 500) : (int64_t)1 << 36;
         float *x = fvc_floats(t, n), *y = fvc_floats(t, n), *want = fvc_floats(t, n);
         fv_dropout d = {

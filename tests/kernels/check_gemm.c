@@ -118,7 +118,7 @@ static void igemm_make(fvc *t, igemm_case *x, int fill)
 
 static void run_igemm(fvc *t)
 {
-    for (int round = 0; round < 900 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(900) && !t->failed; round++) {
         igemm_case x;
         igemm_make(t, &x, round % 3);
         fv_igemm g = x.g;
@@ -135,7 +135,7 @@ static void run_igemm(fvc *t)
 /* The same product cut along its inner index at a random place: a chain continued must not notice. */
 static void run_igemm_cut(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         igemm_case x;
         igemm_make(t, &x, 1);
         fv_igemm g = x.g, head, tail;
@@ -205,7 +205,7 @@ static void tn_repack(fvc *t, fv_tn *g, int64_t rows, fv_tn_run *runs)
 
 static void run_tn(fvc *t)
 {
-    for (int round = 0; round < 600 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(600) && !t->failed; round++) {
         int64_t col[MAX_ROWS];
         fv_tn_run runs[4], packed_runs[4];
         fv_tn g = {.m = fvc_int(t, 1, fvc_int(t, 0, 2) ? 16 : MAX_ROWS),
@@ -258,7 +258,7 @@ static void run_tn(fvc *t)
 static void run_tn_pack(fvc *t)
 {
     const int mr = t->k->gemm->tn_mr, step = t->k->gemm->tn_step;
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t k = fvc_size(t, 50), m = fvc_size(t, 100), k_step = m + fvc_int(t, 0, 3), tiles = (m + mr - 1) / mr;
         int64_t size = (k - 1) * k_step + m, tile = k * step + fvc_int(t, 0, 5),
                 dst_size = (tiles - 1) * tile + k * step;
@@ -283,7 +283,7 @@ static void run_tn_pack(fvc *t)
 static void run_pack(fvc *t)
 {
     const int nr = t->k->gemm->nr;
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t k = fvc_size(t, 150), n = fvc_size(t, 100), gap = fvc_int(t, 0, 3);
         int64_t k_step = 1, n_step = 1;
         switch (fvc_int(t, 0, 2)) {
@@ -460,7 +460,7 @@ static void run_tile64(fvc *t)
 {
     const fv_gemm_kernels *g = t->k->gemm;
     const int64_t mr = g->mr64, nr = g->nr64;
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         const int64_t k = fvc_int(t, 0, 70), step = nr + fvc_int(t, 0, 5), n = (mr - 1) * step + nr;
         const double *a = doubles(t, k * mr), *b = doubles(t, k * nr);
         double *c = doubles(t, n), *expected = doubles(t, n);
@@ -477,7 +477,7 @@ static void run_tile64(fvc *t)
 
 static void run_row64(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 300);
         const double *row = doubles(t, n), *u = doubles(t, n), scale = (double)fvc_real(t);
         double *to = doubles(t, n), *expected = doubles(t, n), lane[8] = {0}, sum[2] = {0};

@@ -80,7 +80,7 @@ static void run_narrow(fvc *t)
 /* Rows of all kinds of widths, with special values; what lies between them stays. */
 static void run_rows(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         const int64_t rows = fvc_int(t, 1, 5), cols = fvc_size(t, 70), step = cols + fvc_int(t, 0, 9);
         float *src = fvc_floats(t, rows * cols), *scale = fvc_floats(t, cols);
         uint16_t *add = fvc_buffer(t, (size_t)(rows * step) * sizeof *add, sizeof *add);

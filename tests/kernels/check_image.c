@@ -68,7 +68,7 @@ static uint8_t *random_bytes(fvc *t, int64_t n)
 
 static void run_rows(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         rows_case x;
         axis_make(t, &x, 30, 70);
         const fv_resize_axis *a = &x.axis;
@@ -106,7 +106,7 @@ static void run_rows(fvc *t)
 
 static void run_column(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 400), stride = n + (fvc_int(t, 0, 1) ? fvc_int(t, 0, 30) : 0);
         const int32_t taps = (int32_t)fvc_int(t, 1, 30);
         const int64_t size = (taps - 1) * stride + n;
@@ -130,7 +130,7 @@ static void run_column(fvc *t)
 
 static void run_real(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         rows_case x;
         axis_make(t, &x, 20, 50);
         const fv_resize_axis *a = &x.axis;

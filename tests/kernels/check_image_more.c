@@ -17,7 +17,7 @@ static double uniform(fvc *t, double lo, double hi)
 
 void image_run_positions(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 256), y = fvc_int(t, 0, 500), x = fvc_int(t, 0, 500);
         fv_warp_map map = {.cx = uniform(t, 1, 300), .cy = uniform(t, 1, 300), .scale = 1e-5};
         for (int i = 0; i < 6; i++)
@@ -63,7 +63,7 @@ void image_run_positions(fvc *t)
 void image_run_bilinear(fvc *t)
 {
     static const int channels[] = {3, 3, 3, 1, 4, 2, 7};
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t c = channels[fvc_int(t, 0, 6)], w = fvc_int(t, 2, 30), h = fvc_int(t, 2, 12), n = fvc_size(t, 80);
         /* All of the picture before the unreadable page, but for what the kernel may read behind it. */
         const int64_t size = h * w * c, used = size + FV_WARP_OVERREAD - FVC_TAIL;
@@ -91,7 +91,7 @@ void image_run_bilinear(fvc *t)
 
 void image_run_sharpen(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t c = fvc_int(t, 1, 5), n = fvc_size(t, 200), stride = n + 2 * c;
         const float factor = fvc_real(t) * 3.0f;
         uint8_t *src = fvc_buffer(t, (size_t)(3 * stride), 1), *dst = fvc_buffer(t, (size_t)n, 1);
@@ -132,7 +132,7 @@ static void philox(const uint32_t word[4], uint64_t block, uint32_t c[4])
 
 void image_run_noise(fvc *t)
 {
-    for (int round = 0; round < 60 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(60) && !t->failed; round++) {
         const uint32_t word[4] = {(uint32_t)fvc_random(t), (uint32_t)fvc_random(t), (uint32_t)fvc_random(t), 9};
         const int64_t n = fvc_int(t, 1, 6) * 64, count = fvc_int(t, 1, n);
         const uint64_t first = (fvc_random(t) >> fvc_int(t, 2, 60)) & ~UINT64_C(63);

@@ -76,7 +76,7 @@ static double weight_of(const fv_resize_axis *a, int64_t i)
 
 void image_run_weights(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         fv_resize_axis a, u;
         const bool real = round % 3 == 0;
         const fv_resize_curve c = random_axis(t, &a, real, fvc_size(t, 300), fvc_size(t, 100));
@@ -122,7 +122,7 @@ void image_run_weights(fvc *t)
 void image_run_quads(fvc *t)
 {
     int used = 0;
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         fv_resize_axis a;
         const int64_t in = fvc_size(t, 200), out = fvc_int(t, in / 10 + 1, round % 3 ? in * 3 : in / 3 + 1);
         const fv_resize_curve c = random_axis(t, &a, false, in, out);
@@ -151,13 +151,13 @@ void image_run_quads(fvc *t)
             fvc_equal_bytes(t, "row", got[r], want[r], (size_t)a.count);
         fvc_reset(t);
     }
-    if (used < 100 && !t->failed)
-        fvc_fail(t, "tables were made %d times of 300", used);
+    if (used < fvc_rounds(100) && !t->failed)
+        fvc_fail(t, "tables were made %d times of %d", used, fvc_rounds(300));
 }
 
 void image_run_nearest(fvc *t)
 {
-    for (int round = 0; round < 500 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(500) && !t->failed; round++) {
         const int64_t in = fvc_int(t, 1, 600), out = round % 3 ? fvc_int(t, 1, 600) : (in + 1) / 2;
         fv_resize_curve c = {.in = in, .scale = (double)in / (double)out};
         if (round % 4 == 0) {
@@ -184,7 +184,7 @@ void image_run_pick(fvc *t)
     static const int pixels[] = {1, 1, 3, 3, 3, 4, 2, 6, 12, 16, 17};
     fv_cpu cpu;
     fv_cpu_detect(&cpu);
-    for (int round = 0; round < 500 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(500) && !t->failed; round++) {
         const int64_t pixel = pixels[fvc_int(t, 0, 10)], count = fvc_size(t, 200), n = count * pixel;
         const int64_t times = fvc_int(t, 1, 4), step = fvc_int(t, 1, 16);
         const size_t bytes = (size_t)n + 64;
@@ -215,13 +215,13 @@ void image_run_pick(fvc *t)
             fvc_equal_bytes(t, "row", got + r * n, want, (size_t)n);
         fvc_reset(t);
     }
-    if (t->k != t->scalar && used < 100 && !t->failed)
-        fvc_fail(t, "tables were made %d times of 500", used);
+    if (t->k != t->scalar && used < fvc_rounds(100) && !t->failed)
+        fvc_fail(t, "tables were made %d times of %d", used, fvc_rounds(500));
 }
 
 void image_run_narrow(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         fv_resize_axis a;
         const int64_t in = fvc_size(t, 120), n = fvc_int(t, 1, FV_RESIZE_NARROW - 1), stride = n + fvc_int(t, 0, 9);
         const fv_resize_curve c = random_axis(t, &a, false, in, fvc_size(t, 120));

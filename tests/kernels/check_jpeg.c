@@ -31,7 +31,7 @@ static const uint8_t zigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 2
 /* Against the scalar variant exactly, and against cosines within one level. */
 static void run_idct(fvc *t)
 {
-    for (int round = 0; round < 2000 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(2000) && !t->failed; round++) {
         const int64_t stride = 8 + fvc_int(t, 0, 9), size = 7 * stride + 8;
         int16_t *coef = fvc_buffer(t, 64 * sizeof *coef, 2);
         uint16_t *quant = fvc_buffer(t, 64 * sizeof *quant, 2);
@@ -66,7 +66,7 @@ static void run_idct(fvc *t)
 /* Against the scalar variant exactly, and against means of cosines within one level. */
 static void run_reduce(fvc *t)
 {
-    for (int round = 0; round < 2000 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(2000) && !t->failed; round++) {
         const int bw = 1 << fvc_int(t, 0, 2), bh = 1 << fvc_int(t, 0, 2), much = round % 5 == 4 ? 1000 : 1,
                   range = much * (int)fvc_int(t, 1, 32);
         const int64_t stride = bw + fvc_int(t, 0, 9), size = (bh - 1) * stride + bw;
@@ -108,7 +108,7 @@ static uint8_t cut(int64_t v)
 
 static void run_rgb(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 400);
         uint8_t *y = bytes(t, n), *cb = bytes(t, n), *cr = bytes(t, n), *got = bytes(t, 3 * n), *want = bytes(t, 3 * n);
         for (int64_t i = 0; i < n; i++) {
@@ -126,7 +126,7 @@ static void run_rgb(fvc *t)
 
 static void run_up(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 300);
         const uint8_t *a = bytes(t, n + 2) + 1, *b = bytes(t, n + 2) + 1;
         uint8_t *got = bytes(t, 2 * n), *want = bytes(t, 2 * n);

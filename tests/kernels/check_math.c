@@ -95,7 +95,7 @@ static void run_math(fvc *t)
         -3.4e38f, INFINITY,       -INFINITY,     NAN,       0x1.62e43p-2f, -13.2f,     -14.1f,   -16.0f,  5.4f};
     for (int f = 0; f < FUNCTIONS && !t->failed; f++) {
         float x[BLOCK];
-        for (int round = 0; round < 150 && !t->failed; round++) {
+        for (int round = 0; round < fvc_rounds(150) && !t->failed; round++) {
             for (int i = 0; i < BLOCK; i++) {
                 uint32_t bits = (uint32_t)fvc_random(t);
                 memcpy(&x[i], &bits, sizeof bits);

@@ -45,7 +45,7 @@ static const fv_activation acts[] = {FV_ACT_NONE, FV_RELU, FV_RELU6};
 
 static void run_sums(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
         double *sum = fvc_doubles(t, x.c), *square = fvc_doubles(t, x.c);
@@ -69,7 +69,7 @@ static void run_sums(fvc *t)
 
 static void run_finalize(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, 1);
         int64_t count = fvc_int(t, 0, 3) ? fvc_int(t, 1, 1000) : 1;
@@ -111,7 +111,7 @@ static void run_finalize(fvc *t)
 
 static void run_apply(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
         fv_activation act = acts[fvc_int(t, 0, 2)];
@@ -134,7 +134,7 @@ static void run_apply(fvc *t)
 
 static void run_fold(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
         const double scale = (double)fvc_real(t) * 3.0;
@@ -150,7 +150,7 @@ static void run_fold(fvc *t)
 
 static void run_grad(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         norm_case x;
         norm_make(t, &x, round % 3);
         fv_activation act = acts[fvc_int(t, 0, 2)];
@@ -248,7 +248,7 @@ static void layer_grad_of(int64_t c, const float stats[3], const float *x, const
 
 static void run_layer(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const float eps = round % 2 ? 1e-6f : 1e-2f;
         const int64_t rows = fvc_int(t, 1, 9), c = fvc_size(t, 100), n = rows * c;
         float *x = fvc_floats(t, n), *d_dst = fvc_floats(t, n), *scale = fvc_floats(t, c), *shift = fvc_floats(t, c);
@@ -293,7 +293,7 @@ static void run_layer(fvc *t)
 /* Rows far from 0 lose no more digits than their distance from it takes: the mean is put right. */
 static void run_layer_far(fvc *t)
 {
-    for (int round = 0; round < 50 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(50) && !t->failed; round++) {
         const int64_t c = fvc_int(t, 2, 1000);
         float *x = fvc_floats(t, c), *got = fvc_floats(t, c);
         double *exact = fvc_doubles(t, c), mean = 0, var = 0;

@@ -52,7 +52,7 @@ static float pick(fvc *t, float value)
 
 static void run_sgd(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         optim_case x;
         optim_make(t, &x, round % 3);
         fv_sgd o = {0.1f, pick(t, 0.9f), pick(t, 0.01f), pick(t, 0.02f), 0.5f, fvc_int(t, 0, 1)};
@@ -79,7 +79,7 @@ static void run_sgd(fvc *t)
 
 static void run_adam(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         optim_case x;
         optim_make(t, &x, round % 3);
         fv_adam o = {0.01f, 0.9f, 0.99f, 1e-3f, pick(t, 0.05f), 0.5f, 1, 1, fvc_int(t, 0, 1)};
@@ -110,7 +110,7 @@ static void run_adam(fvc *t)
 
 static void run_rmsprop(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         optim_case x;
         optim_make(t, &x, round % 3);
         fv_rmsprop o = {0.01f, 0.9f, 0.1f, pick(t, 0.05f), pick(t, 0.9f), 0.5f, fvc_int(t, 0, 1)};
@@ -143,7 +143,7 @@ static void run_rmsprop(fvc *t)
 
 static void run_ema(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         optim_case x;
         optim_make(t, &x, round % 3);
         double decay = fvc_int(t, 0, 3) ? 0.99 : (double)fvc_int(t, 0, 1);

@@ -169,7 +169,7 @@ static float relu(float x)
 
 static void run_max(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         pool_case x;
         pool_make(t, &x);
         fill(t, x.src, x.src_size, round % 3);
@@ -209,7 +209,7 @@ static void run_max(fvc *t)
 
 static void run_avg(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         pool_case x;
         pool_make(t, &x);
         fill(t, x.src, x.src_size, round % 3);
@@ -237,7 +237,7 @@ static void run_avg(fvc *t)
 
 static void run_global(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t rows = fvc_size(t, 200), c = fvc_size(t, 80);
         float *src = fvc_floats(t, rows * c), *dst = fvc_floats(t, c), *want = fvc_floats(t, c);
         float *d_src = fvc_floats(t, rows * c), *d_want = fvc_floats(t, rows * c);

@@ -91,7 +91,7 @@ static void put(const fv_q_end *e, int64_t j, uint32_t sum, void *dst, int64_t a
 static void run_gemm(fvc *t)
 {
     const fv_quant_kernels *k = t->k->quant;
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 80), m = fvc_size(t, 30), nr = k->nr, panels = (n + nr - 1) / nr;
         fv_q_gemm g = {.m = m, .n = n, .taps = {fvc_int(t, 1, 3), fvc_int(t, 1, 3)}, .depth = fvc_int(t, 1, 20)};
         g.a_step = fvc_int(t, 1, 40);
@@ -124,7 +124,7 @@ static void run_gemm(fvc *t)
 
 static void run_depthwise(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t c = fvc_size(t, 80), m = fvc_int(t, 1, 12);
         fv_q_depthwise d = {.m = m, .c = c, .taps = {fvc_int(t, 1, 3), fvc_int(t, 1, 3)}};
         d.a_step = fvc_int(t, 1, 2) * c;
@@ -156,7 +156,7 @@ static void run_depthwise(fvc *t)
 
 static void run_widen(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t c = fvc_size(t, 80);
         const fv_q_byte byte = {fvc_int(t, 0, 1) ? 128 : 0, (int32_t)fvc_int(t, 0, 255)};
         uint8_t *x = fvc_buffer(t, (size_t)c, 1), *y = fvc_buffer(t, (size_t)c, 1);
@@ -206,7 +206,7 @@ static void check_sample(fvc *t, int64_t n, float *reals, uint8_t *got, uint8_t 
 
 static void run_bytes(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 80);
         uint8_t *x = fvc_buffer(t, (size_t)n, 1), *y = fvc_buffer(t, (size_t)n, 1), *got = fvc_buffer(t, (size_t)n, 1);
         uint8_t want[80];
@@ -244,7 +244,7 @@ static void run_bytes(fvc *t)
 /* Products, the larger of two, sums of rows. */
 static void run_pools(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         const int64_t n = fvc_size(t, 80), rows = fvc_int(t, 1, 5), step = n + fvc_int(t, 0, 9);
         uint8_t *x = fvc_buffer(t, (size_t)(rows * step), 1), *y = fvc_buffer(t, (size_t)n, 1);
         uint8_t *got = fvc_buffer(t, (size_t)n, 1), want[80];

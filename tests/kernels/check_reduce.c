@@ -22,7 +22,7 @@ static double plain_sum(int64_t n, const float *x, bool squares)
 
 static void run_flat(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         int64_t n = fvc_size(t, 400);
         float *x = fvc_floats(t, n);
         fvc_fill_kind(t, x, n, round % 3);
@@ -52,7 +52,7 @@ static void run_flat(fvc *t)
 
 static void run_channels(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 0, 40), c = fvc_size(t, 90), stride = c + fvc_int(t, 0, 9);
         float *x = fvc_floats(t, rows * stride + 1), *narrow = fvc_floats(t, c), *want_f = fvc_floats(t, c);
         fvc_fill_kind(t, x, rows * stride + 1, round % 3);
@@ -74,7 +74,7 @@ static void run_channels(fvc *t)
 
 static void run_tree(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t shards = fvc_int(t, 1, 9), n = fvc_size(t, 90);
         float *x = fvc_floats(t, shards * n), *want = fvc_floats(t, shards * n);
         double *d = fvc_doubles(t, shards * n), *want_d = fvc_doubles(t, shards * n);
@@ -98,7 +98,7 @@ static void run_tree(fvc *t)
 
 static void run_argmax(fvc *t)
 {
-    for (int round = 0; round < 200 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(200) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 20), c = fvc_size(t, 60);
         float *x = fvc_floats(t, rows * c);
         int32_t *got = fvc_int32s(t, rows), *want = fvc_int32s(t, rows);

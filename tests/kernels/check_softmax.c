@@ -38,7 +38,7 @@ static double row_exp_sum(const float *x, int64_t c, double max)
 
 static void run_softmax(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 5), c = fvc_size(t, 130), n = rows * c;
         float *x = fvc_floats(t, n), *y = fvc_floats(t, n), *want = fvc_floats(t, n), *dy = fvc_floats(t, n);
         double *exact = fvc_doubles(t, n), *exact_log = fvc_doubles(t, n);
@@ -93,7 +93,7 @@ static double target_of(const fv_targets *t, int64_t row, int64_t j, int64_t c)
 
 static void run_cross_entropy(fvc *t)
 {
-    for (int round = 0; round < 300 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(300) && !t->failed; round++) {
         int64_t rows = fvc_int(t, 1, 5), c = fvc_size(t, 130), n = rows * c;
         float *x = fvc_floats(t, n), *soft = fvc_floats(t, n), *losses = fvc_floats(t, rows);
         float *d = fvc_floats(t, n), *want_d = fvc_floats(t, n), *want = fvc_floats(t, rows), scale = 0.125f;
@@ -156,7 +156,7 @@ static double element_loss(fv_loss_kind kind, double delta, double x, double y, 
 
 static void run_loss(fvc *t)
 {
-    for (int round = 0; round < 400 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(400) && !t->failed; round++) {
         fv_loss_kind kind = (fv_loss_kind)(round % FV_LOSS_COUNT);
         int64_t rows = fvc_int(t, 1, 5), c = fvc_size(t, 100), n = rows * c;
         float *x = fvc_floats(t, n), *y = fvc_floats(t, n), *losses = fvc_floats(t, rows), *want = fvc_floats(t, rows);

@@ -147,7 +147,7 @@ static void run_winograd(fvc *t)
     } all[] = {{{2, 2}, {3, 3}}, {{4, 4}, {3, 3}}, {{6, 6}, {3, 3}}, {{2, 2}, {5, 5}},
                {{1, 2}, {1, 3}}, {{2, 1}, {3, 1}}, {{1, 4}, {1, 3}}, {{4, 1}, {3, 1}},
                {{1, 6}, {1, 3}}, {{6, 1}, {3, 1}}, {{1, 4}, {1, 7}}, {{4, 1}, {7, 1}}};
-    for (int round = 0; round < 96 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(96) && !t->failed; round++) {
         const size_t i = (size_t)round % (sizeof all / sizeof all[0]);
         tile_case x = {.s.m = {all[i].m[0], all[i].m[1]}, .v_parts = 1, .parts = 1, .bound = 1.5e-5};
         x.points = (x.s.m[0] + all[i].size[0] - 1) * (x.s.m[1] + all[i].size[1] - 1);
@@ -157,7 +157,7 @@ static void run_winograd(fvc *t)
 
 static void run_fft(fvc *t)
 {
-    for (int round = 0; round < 24 && !t->failed; round++) {
+    for (int round = 0; round < fvc_rounds(24) && !t->failed; round++) {
         const int64_t n = 16 << round % 3, size[2] = {fvc_int(t, 1, n * 2 / 3), fvc_int(t, 1, n * 2 / 3)};
         tile_case x = {.s.m = {n - size[0] + 1, n - size[1] + 1}, .v_parts = 3, .parts = 2, .bound = 3e-6};
         x.points = FV_FFT_POINTS(n);

@@ -58,6 +58,10 @@ void fvc_fail(fvc *t, const char *format, ...) __attribute__((format(printf, 2, 
 /* Random numbers: 64 bits; an integer in [lo, hi]; a float in [-1, 1). */
 uint64_t fvc_random(fvc *t);
 int64_t fvc_int(fvc *t, int64_t lo, int64_t hi);
+/* Of so many rounds those that are run: all of them, or with FOVEA_TEST_SHARE=SEED/N at most one in four, drawn by
+ * SEED. */
+int fvc_rounds(int full);
+extern int fvc_share; /* one in so many */
 float fvc_real(fvc *t);
 /* One of the sizes where edges are: 1..40 and around multiples of 16, up to max. */
 int64_t fvc_size(fvc *t, int64_t max);
