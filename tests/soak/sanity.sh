@@ -14,11 +14,11 @@ failed=0
 for name in "$@"; do
     # Without normalization SGD at 0.1 kills or stalls them, which sanity says, rightly.
     case $name in
-    vgg*_bn) rate= ;;
+    vgg*_bn) rate="--lr 0.01" ;; # as torchvision trained them
     nin | cifar_nin | squeezenet*) rate="--opt adam --lr 3e-5" ;; # a ReLU behind the last layer dies easily
     alexnet | caffenet | vgg*) rate="--opt adam --lr 1e-4" ;;
     googlenet | lenet | mnist_cnn) rate="--lr 0.01" ;;
-    resnet34 | resnet50 | resnet101 | resnet152 | resnext* | wide_*) rate="--lr 0.01" ;; # 0.1 is for batches of 256
+    resnet56 | resnet34 | resnet50 | resnet101 | resnet152 | resnext* | wide_*) rate="--lr 0.01" ;; # 0.1 is for batches of 128 and more
     convnext*) rate="--opt adamw --lr 1e-3" ;;
     *) rate= ;;
     esac
