@@ -6,6 +6,7 @@
  */
 #include "compress.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -174,15 +175,26 @@ static fv_status make_folder(const char *path)
     return complain(FV_ERR_IO, "name another --output", "%s: cannot be made: %s", path, strerror(errno));
 }
 
-/* A folder of ours, or one that is not there or empty, which goes for now. */
+static bool is_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    int n = 0;
+    while (folder && n < 3 && readdir(folder)) /* itself and the one above it */
+        n++;
+    if (folder)
+        closedir(folder);
+    return folder && n < 3;
+}
+
+/* A folder of ours, or one that is empty or not there. */
 static fv_status check_folder(chain *k)
 {
     const settings *c = k->c;
     struct stat st;
     if ((size_t)snprintf(k->s.dir, sizeof k->s.dir, "%s/stages", c->output) >= sizeof k->s.dir)
         return complain(FV_ERR_VALUE, "name a shorter one", "--output %.40s...: too long", c->output);
-    if (stat(c->output, &st) == 0 && S_ISDIR(st.st_mode) && stat(k->s.dir, &st) != 0 && rmdir(c->output) != 0 &&
-        !c->force)
+    const bool ours = stat(k->s.dir, &st) == 0 || stat(c->output, &st) != 0;
+    if (!ours && S_ISDIR(st.st_mode) && !is_empty(c->output) && !c->force)
         return complain(FV_ERR_CONFLICT, "name another --output, or add --force", "%s: other files are there",
                         c->output);
     return FV_OK;

@@ -92,7 +92,11 @@ use_compress_refusals() {
     fails 2 E2003 "bad.yaml:2:3: a stage is a name" -- "$@" -c bad.yaml
     fails 2 E2002 "small.yaml:4:5: fovea train takes no recipe of stages" "fovea compress -c" -- "$FOVEA" train -c small.yaml
     fails 9 E9002 "nothing.safetensors" -- "$FOVEA" compress -c small.yaml --model nothing.safetensors --output x
-    mkdir full && echo 1 >full/file
+    printf 'stages:\n- squeeze\n' >worse.yaml
+    mkdir full empty && echo 1 >full/file
+    fails 2 E2001 "which model" -- "$FOVEA" compress -c small.yaml --output empty
+    fails 2 E2002 "no stage is called" -- "$@" -c worse.yaml --output empty
+    exists empty
     fails 2 E2004 "full: other files are there" -- "$FOVEA" compress -c small.yaml --model "$model" --output full
     absent x full/stages
 }
