@@ -4,36 +4,6 @@
 #define FV_TEST_THREADS 1
 #include "compress/nets.h"
 
-static fv_value conv(fv_model *m, fv_value x, const char *name, int64_t filters, int64_t kernel, int64_t groups)
-{
-    const int64_t pad = kernel / 2;
-    return fv_conv2d(m, x, .name = name, .filters = filters, .kernel = {kernel, kernel}, .pad = {pad, pad, pad, pad},
-                     .groups = groups);
-}
-
-/* All that training computes in integers, and two layers that it does not. */
-static fv_model *every_layer(void)
-{
-    fv_model *m;
-    OK(fv_model_create(ctx, &m));
-    fv_value x = fv_input(m, 28, 28, 1);
-    x = fv_batch_norm(m, conv(m, x, "stem", 8, 3, 1), .name = "bn", .activation = FV_RELU6);
-    x = fv_max_pool2d(m, x, .size = {2, 2});
-    fv_value a = fv_activate(m, conv(m, x, "deep", 8, 3, -1), FV_HARD_SWISH);
-    fv_value gate = conv(m, fv_global_avg_pool(m, a), "gate", 8, 1, 1);
-    a = fv_mul(m, a, fv_activate(m, gate, FV_SIGMOID));
-    x = fv_activate(m, fv_add(m, x, a), FV_RELU);
-    fv_value parts[3] = {x, fv_activate(m, conv(m, x, "left", 8, 1, 2), FV_SILU),
-                         fv_activate(m, conv(m, x, "right", 8, 3, 1), FV_LEAKY_RELU)};
-    x = net_layer(m, "channel_shuffle", fv_concat(m, parts, 3), "groups=3");
-    x = fv_batch_norm(m, x, .name = "alone", .activation = FV_RELU);
-    x = fv_activate(m, conv(m, net_layer(m, "lrn", x, "size=3"), "late", 12, 3, 1), FV_TANH);
-    x = fv_avg_pool2d(m, net_layer(m, "pad", x, "pad=1"), .size = {4, 4});
-    x = fv_activate(m, fv_dense(m, fv_flatten(m, x), .name = "fc1", .units = 16), FV_GELU);
-    OK(fv_model_finish(m, fv_dense(m, x, .name = "fc2", .units = 10)));
-    return m;
-}
-
 /* What is rare: operands that are used twice, or by layers of floats and of integers; constants; a dense layer over
  * maps; layers that training leaves in floats in the middle. */
 static fv_model *odd_layers(void)
@@ -42,10 +12,10 @@ static fv_model *odd_layers(void)
     OK(fv_model_create(ctx, &m));
     fv_value in = fv_input(m, 28, 28, 1);
     fv_value x = fv_avg_pool2d(m, in, .size = {2, 2});
-    fv_value y = conv(m, x, "a", 6, 3, 1);
+    fv_value y = net_conv(m, x, "a", 6, 3, 1);
     fv_value slopes[2] = {y, fv_parameter(m, "slopes", &(fv_shape){1, {6}}, FV_INIT_CONSTANT, 0.25)};
     y = fv_layer(m, "prelu", slopes, 2, NULL);
-    fv_value z = conv(m, x, "b", 6, 1, 1);
+    fv_value z = net_conv(m, x, "b", 6, 1, 1);
     fv_value both[2] = {y, z}, twice[2] = {y, y};
     fv_value gap = fv_layer(m, "sub", both, 2, NULL);
     x = fv_activate(m, fv_add(m, gap, fv_layer(m, "mul", twice, 2, NULL)), FV_HARD_SIGMOID);
@@ -55,7 +25,7 @@ static fv_model *odd_layers(void)
     x = net_layer(m, "slice", fv_concat(m, parts, 3), "axis=3 begin=2 count=12");
     x = net_layer(m, "transpose", x, "perm=0,2,1,3");
     x = net_layer(m, "crop", x, "pad=1,2,3,1");
-    x = conv(m, net_layer(m, "upsample2d", x, "scale=2"), "c", 8, 3, 4);
+    x = net_conv(m, net_layer(m, "upsample2d", x, "scale=2"), "c", 8, 3, 4);
     fv_value pixels[2] = {x, fv_parameter(m, "pixels", &(fv_shape){2, {8, 8}}, FV_INIT_HE_NORMAL, 0)};
     x = fv_activate(m, fv_layer(m, "dense", pixels, 2, NULL), FV_RELU);
     fv_value mean = net_layer(m, "reduce_mean", x, "axes=1,2");
@@ -76,9 +46,9 @@ static fv_model *mobile(void)
         char name[3][16];
         for (int k = 0; k < 3; k++)
             snprintf(name[k], sizeof name[k], "block%d.%d", i, k);
-        fv_value y = fv_batch_norm(m, conv(m, x, name[0], 24, 1, 1), .activation = FV_RELU6);
-        y = fv_batch_norm(m, conv(m, y, name[1], 24, 3, -1), .activation = FV_RELU6);
-        x = fv_add(m, x, fv_batch_norm(m, conv(m, y, name[2], 8, 1, 1)));
+        fv_value y = fv_batch_norm(m, net_conv(m, x, name[0], 24, 1, 1), .activation = FV_RELU6);
+        y = fv_batch_norm(m, net_conv(m, y, name[1], 24, 3, -1), .activation = FV_RELU6);
+        x = fv_add(m, x, fv_batch_norm(m, net_conv(m, y, name[2], 8, 1, 1)));
     }
     x = fv_flatten(m, fv_global_avg_pool(m, x));
     OK(fv_model_finish(m, fv_dense(m, x, .name = "classifier", .units = 10)));
@@ -163,8 +133,9 @@ static void check_network(fv_model *(*make)(void), const fv_quantize_options *o)
 static void test_same_integers(void **state)
 {
     (void)state;
-    check_network(every_layer, &(fv_quantize_options){.measured = -1});
-    check_network(every_layer, &(fv_quantize_options){.measured = -1, .per_tensor = true, .skip = "deep,concat*,fc1"});
+    check_network(net_every_layer, &(fv_quantize_options){.measured = -1});
+    check_network(net_every_layer,
+                  &(fv_quantize_options){.measured = -1, .per_tensor = true, .skip = "deep,concat*,fc1"});
     check_network(odd_layers, &(fv_quantize_options){.measured = -1});
     check_network(mobile, &(fv_quantize_options){.measured = -1, .weight_bits = 4});
 }

@@ -6,36 +6,6 @@
 
 #include "compress/nets.h"
 
-static fv_value conv(fv_model *m, fv_value x, const char *name, int64_t filters, int64_t kernel, int64_t groups)
-{
-    const int64_t pad = kernel / 2;
-    return fv_conv2d(m, x, .name = name, .filters = filters, .kernel = {kernel, kernel}, .pad = {pad, pad, pad, pad},
-                     .groups = groups);
-}
-
-/* All that has an integer form, and one that has none; normalization behind weights and before them. */
-static fv_model *every_layer(void)
-{
-    fv_model *m;
-    OK(fv_model_create(ctx, &m));
-    fv_value x = fv_input(m, 28, 28, 1);
-    x = fv_batch_norm(m, conv(m, x, "stem", 8, 3, 1), .name = "bn", .activation = FV_RELU6);
-    x = fv_max_pool2d(m, x, .size = {2, 2});
-    fv_value a = fv_activate(m, conv(m, x, "deep", 8, 3, -1), FV_HARD_SWISH);
-    fv_value gate = conv(m, fv_global_avg_pool(m, a), "gate", 8, 1, 1);
-    a = fv_mul(m, a, fv_activate(m, gate, FV_SIGMOID));
-    x = fv_activate(m, fv_add(m, x, a), FV_RELU);
-    fv_value parts[3] = {x, fv_activate(m, conv(m, x, "left", 8, 1, 2), FV_SILU),
-                         fv_activate(m, conv(m, x, "right", 8, 3, 1), FV_LEAKY_RELU)};
-    x = net_layer(m, "channel_shuffle", fv_concat(m, parts, 3), "groups=3");
-    x = fv_batch_norm(m, x, .name = "alone", .activation = FV_RELU);
-    x = fv_activate(m, conv(m, net_layer(m, "lrn", x, "size=3"), "late", 12, 3, 1), FV_TANH);
-    x = fv_avg_pool2d(m, net_layer(m, "pad", x, "pad=1"), .size = {4, 4});
-    x = fv_activate(m, fv_dense(m, fv_flatten(m, x), .name = "fc1", .units = 16), FV_GELU);
-    OK(fv_model_finish(m, fv_dense(m, x, .name = "fc2", .units = 10)));
-    return m;
-}
-
 static const fv_quantize_row *row_of(const fv_quantizer *q, const char *layer)
 {
     for (int i = 0; i < fv_quantizer_count(q); i++)
@@ -68,7 +38,7 @@ static void test_every_layer(void **state)
 {
     (void)state;
     fv_dataset *data = net_digits(200, "train");
-    fv_model *m = every_layer(), *made;
+    fv_model *m = net_every_layer(), *made;
     fv_quantizer *q;
     int integers = 0;
     net_train(m, data);
@@ -101,7 +71,7 @@ static void test_same_bits(void **state)
 {
     (void)state;
     fv_dataset *data = net_digits(200, "train");
-    fv_model *m = every_layer(), *made[2], *loaded;
+    fv_model *m = net_every_layer(), *made[2], *loaded;
     char hex[2][65], path[2][300];
     float first[10], other[10];
     net_train(m, data);
@@ -269,7 +239,7 @@ static void test_refused(void **state)
 {
     (void)state;
     fv_dataset *data = net_digits(100, "train"), *few = net_digits(10, "train");
-    fv_model *m = plain(), *made, *normed = every_layer();
+    fv_model *m = plain(), *made, *normed = net_every_layer();
     OK(fv_model_init(m, 1, FV_INIT_DEFAULT));
     OK(fv_dataset_keep(few, 5, 1));
     assert_int_equal(refusal(m, few, NULL), FV_ERR_DATA_EMPTY);
@@ -305,7 +275,7 @@ static void test_ranges(void **state)
 {
     (void)state;
     fv_dataset *data = net_digits(100, "train");
-    fv_model *m = plain(), *made, *again, *mixed[2], *other = every_layer(), *loaded;
+    fv_model *m = plain(), *made, *again, *mixed[2], *other = net_every_layer(), *loaded;
     char hex[2][65], path[300];
     OK(fv_model_init(m, 1, FV_INIT_DEFAULT));
     OK(fv_quantize(m, data, NULL, &made));
